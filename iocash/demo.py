@@ -1,0 +1,102 @@
+"""Serve the demo on this machine, and say how to use it. For `dev.py run`."""
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import NoReturn
+
+from iocash.postgres import CHECKOUT, STATE
+from iocash.postgres.cluster import ending_with_parent
+
+GRANIAN = "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 16 --log-level error"
+PATIENCE = 10.0  # seconds for requests to end
+WELCOME = """
+API          {url}/api/v1    key {apiKey}
+Docs         {url}/api/docs
+Back office  {url}/admin     user {staffUser}   password {staffPassword}
+
+Create a user:
+curl {send} {url}/api/v1/users -d '{user}'
+
+Look at a wallet:
+curl {send} {url}/api/v1/wallets/{aliceWalletId}
+
+Make a transfer:
+curl {send} -H 'Idempotency-Key: {key}' {url}/api/v1/wallets/{aliceWalletId}/movements -d '{transfer}'
+
+Ctrl-C stops everything.
+"""  # noqa: E501 (what is there to be copied must not be broken)
+
+
+def serve(port: int) -> NoReturn:
+    """Serve until we are stopped, and leave no process behind."""
+    granian = [sys.executable, "-m", "granian", *GRANIAN.split(), "--port", str(port)]
+    server = subprocess.Popen(
+        [*granian, "iocash.wsgi:application"],
+        cwd=CHECKOUT,
+        start_new_session=True,  # Ctrl-C is for us alone
+        preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 (there are no threads)
+    )
+    try:
+        while server.poll() is None and not _answers(port):
+            time.sleep(0.05)
+        if server.poll() is None:
+            sys.stdout.write(welcome(f"http://127.0.0.1:{port}"))
+            sys.stdout.flush()
+        sys.exit(f"dev.py: the web server ended by itself, with code {server.wait()}.")
+    finally:
+        _end(server)
+
+
+def welcome(url: str) -> str:
+    demo = json.loads((STATE / "demo.json").read_text())
+    return WELCOME.format(
+        url=url,
+        send=f"-H 'Authorization: Bearer {demo['apiKey']}' -H 'Content-Type: application/json'",
+        user=json.dumps(_somebody()),
+        transfer=json.dumps(_lunch(demo["bobWalletId"])),
+        key=secrets.token_hex(8),
+        **demo,
+    )
+
+
+def _somebody() -> dict[str, str]:
+    digits = (
+        f"{secrets.randbelow(10**8):08}"  # every start has its own, so that the line works again
+    )
+    return {
+        "kind": "NATURAL",
+        "userName": f"carol{digits}",
+        "firstName": "Carol",
+        "lastName": "Example",
+        "mobilePhone": f"+346{digits}",
+    }
+
+
+def _lunch(wallet: str) -> dict[str, str]:
+    return {"type": "TRANSFER", "targetWalletId": wallet, "amount": "1.00", "concept": "Lunch"}
+
+
+def _answers(port: int) -> bool:
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience would leave half of it running
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(PATIENCE)
+    with suppress(OSError):
+        os.killpg(server.pid, signal.SIGKILL)  # workers don't notice that their parent was killed
+    server.wait()

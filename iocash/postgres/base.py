@@ -1,0 +1,66 @@
+"""Django's PostgreSQL, whose server starts when a connection finds none."""
+
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql import base, client
+from django.db.utils import OperationalError
+
+if sys.platform == "win32":
+    raise ImproperlyConfigured("On Windows, set DATABASE_URL to a PostgreSQL 15 or newer.")
+
+from iocash.postgres import STATE, binaries
+from iocash.postgres.places import PORT, Unavailable
+from iocash.postgres.server import Server
+
+SERVER = Server(STATE)
+PATIENCE = 15.0  # seconds, for a server that answers but has just lost one of its processes
+PAUSE = 0.05
+PASSING = ("the database system is", "terminating connection")
+
+
+class DatabaseClient(client.DatabaseClient):
+    """`manage.py dbshell`, with the psql that came with the server."""
+
+    def runshell(self, parameters: Iterable[str]) -> None:
+        self.connection.settings_dict |= _address()
+        self.executable_name = str(binaries.find() / "psql")
+        super().runshell(parameters)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """One private server per checkout, on a Unix socket."""
+
+    client_class = DatabaseClient
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Return a connection, after starting the server if need be.
+
+        Raises: OperationalError, when it can't be started.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                address = {name.lower(): value for name, value in _address().items()}
+                return super().get_new_connection(conn_params | address)
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline or not _passes(error):
+                    raise
+                SERVER.forget()
+                time.sleep(PAUSE)
+
+
+def _address() -> dict[str, str]:
+    try:
+        return {"HOST": str(SERVER.sockets()), "PORT": PORT}
+    except Unavailable as error:
+        raise OperationalError(str(error)) from error
+
+
+def _passes(error: psycopg.OperationalError) -> bool:
+    """Tell whether another try may do: the server is gone and will be started, or is recovering."""
+    return not SERVER.is_running() or any(words in str(error) for words in PASSING)

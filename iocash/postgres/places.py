@@ -1,0 +1,142 @@
+"""Where the embedded PostgreSQL of one checkout keeps its things, and the locks among them."""
+
+import fcntl
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PORT = "5432"  # only the name of the socket: nothing listens on the network
+SOCKET = f".s.PGSQL.{PORT}"
+LONGEST_SOCKET = 103  # bytes; Linux takes 107, macOS 103
+POLL = 0.02  # seconds
+
+
+class Unavailable(Exception):
+    """There is no embedded PostgreSQL to be had; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders and locks below the state folder of a checkout.
+
+    Root has a set of its own, so that running something once as root leaves the owner's alone.
+    """
+
+    state: Path
+
+    @property
+    def private(self) -> Path:
+        return self.state / ("postgres" if os.geteuid() else "postgres-root")
+
+    @property
+    def starting(self) -> Path:
+        """Locked by the process that has the server started."""
+        return self.private / "starting.lock"
+
+    @property
+    def users(self) -> Path:
+        """Locked, shared, by each process that uses the server, for its life."""
+        return self.private / "users.lock"
+
+    @property
+    def watcher(self) -> Path:
+        """Locked by the watcher for its life."""
+        return self.private / "watcher.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.private / "server.log"
+
+    @property
+    def home_link(self) -> Path:
+        return self.private / "home"
+
+    @property
+    def socket_link(self) -> Path:
+        return self.private / "socket"
+
+    @property
+    def tag(self) -> str:
+        """Tells checkouts apart: a copied one has its original's links and must not follow them."""
+        return hashlib.sha256(os.fsencode(self.state)).hexdigest()[:10]
+
+    def home(self) -> Path | None:
+        """Return the folder of the data. PostgreSQL refuses to be root, so root's is elsewhere."""
+        return self.private if os.geteuid() else self._elsewhere(self.home_link)
+
+    def sockets(self) -> Path | None:
+        """Return the folder of the socket, which is elsewhere when its path would not fit."""
+        home = self.home()
+        return home if home is None or fits(home) else self._elsewhere(self.socket_link)
+
+    def create(self) -> None:
+        for folder in (self.state, self.private):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _elsewhere(self, link: Path) -> Path | None:
+        try:
+            target = link.readlink()
+            found = os.lstat(target)
+        except OSError:
+            return None
+        ours = os.geteuid() in (0, found.st_uid) and not found.st_mode & 0o077
+        return target if ours and stat.S_ISDIR(found.st_mode) and self.tag in target.name else None
+
+
+def fits(folder: Path) -> bool:
+    """Tell whether libpq can reach a socket there: it splits hosts at commas."""
+    path = os.fsencode(folder / SOCKET)
+    return len(path) <= LONGEST_SOCKET and b"," not in path
+
+
+def take(path: Path, kind: int, patience: float = 0.0) -> int | None:
+    """Lock `path` and return the descriptor, or None if it was held for `patience` seconds."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + patience
+    while not _locked(descriptor, kind):
+        if time.monotonic() >= deadline:
+            os.close(descriptor)
+            return None
+        time.sleep(POLL)
+    return descriptor
+
+
+def _locked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def release(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile may have it open too
+    os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether some process holds the exclusive lock of `path`."""
+    descriptor = take(path, fcntl.LOCK_SH)
+    if descriptor is not None:
+        release(descriptor)
+    return descriptor is None
+
+
+@contextmanager
+def alone(path: Path, patience: float) -> Iterator[None]:
+    """Hold the exclusive lock of `path`.
+
+    Raises: Unavailable, when others hold it for longer than `patience` seconds.
+    """
+    descriptor = take(path, fcntl.LOCK_EX, patience)
+    if descriptor is None:
+        raise Unavailable(f"Others have been starting PostgreSQL for {patience:.0f} seconds.")
+    try:
+        yield
+    finally:
+        release(descriptor)

@@ -1,0 +1,240 @@
+"""Every setting. What differs between machines is read from the environment, in one block."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE = BASE_DIR / ".iocash"
+"""What one checkout keeps to itself: the demo's log-in, the embedded database. Mode 0700."""
+
+# --- What differs between machines -----------------------------------------------------------
+
+
+def flag(name: str) -> bool:
+    return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
+
+
+def words(name: str, default: str = "") -> list[str]:
+    return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
+
+
+DEBUG = flag("DEBUG")
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]" if DEBUG else "")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "") or DATABASE_URL
+PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "on") == "on"  # off behind pgbouncer
+OTP_BACKEND = os.environ.get("OTP_BACKEND", "console" if DEBUG else "")  # or email, sms
+OTP_SMS_URL = os.environ.get("OTP_SMS_URL", "")  # the gateway that takes {"to", "text"}
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "iocash@localhost")
+HTTPS = not DEBUG and not flag("INSECURE_HTTP")
+
+
+def development_secret() -> str:
+    """Make the checkout's own secret once; every process of the checkout reads the same."""
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    file = STATE / "secret_key"
+    if not file.exists():
+        draft = STATE / f"secret_key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(f"development-{secrets.token_hex(32)}")
+        with suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
+    return file.read_text()
+
+
+if not SECRET_KEY and DEBUG:
+    SECRET_KEY = development_secret()
+if not SECRET_KEY:
+    raise ImproperlyConfigured("Set SECRET_KEY, or DEBUG=1 for development.")
+if not DATABASE_URL and not DEBUG:
+    raise ImproperlyConfigured("Set DATABASE_URL, or DEBUG=1 for the embedded PostgreSQL.")
+
+# --- Database ----------------------------------------------------------------------------------
+
+
+def database(url: str) -> dict[str, Any]:
+    """Read any PostgreSQL URL, also one with several hosts, the way libpq itself does."""
+    parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", "iocash"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": parts.pop("port", ""),
+        "OPTIONS": parts,
+    }
+
+
+def embedded(role: str) -> dict[str, Any]:
+    return {"ENGINE": "iocash.postgres", "NAME": "iocash", "USER": role, "OPTIONS": {}}
+
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": database(DATABASE_URL) if DATABASE_URL else embedded("iocash_app"),
+    "owner": database(DATABASE_OWNER_URL) if DATABASE_URL else embedded("iocash_owner"),
+}
+for alias in DATABASES.values():
+    alias["CONN_MAX_AGE"] = None
+    alias["CONN_HEALTH_CHECKS"] = True
+    alias["DISABLE_SERVER_SIDE_CURSORS"] = not PREPARED_STATEMENTS
+    alias["OPTIONS"].setdefault("application_name", "iocash")
+    alias["OPTIONS"].setdefault("prepare_threshold", 5 if PREPARED_STATEMENTS else None)
+DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
+DATABASE_ROLE = DATABASES["default"]["USER"]
+"""The role that serves requests. It owns nothing, and migrations grant it what it needs."""
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Application -------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "users",
+    "wallets",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "iocash.headers.RequestMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "iocash.urls"
+WSGI_APPLICATION = "iocash.wsgi.application"
+APPEND_SLASH = False
+LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "iocash.failures.csrf_failure"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = STATE / "static"
+STATICFILES_DIRS = [BASE_DIR / "iocash" / "static"]
+WHITENOISE_USE_FINDERS = True
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Safety ------------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/"]  # the API never redirects
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+# --- The API -----------------------------------------------------------------------------------
+
+API_PREFIXES = ("/api/", "/livez", "/readyz")
+MAX_BODY_BYTES = 1_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
+MAX_WALLETS_PER_USER = 5
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["iocash.rendering.JSONRenderer", "iocash.rendering.BrowsableAPI"],
+    "DEFAULT_PARSER_CLASSES": ["iocash.parsing.JSONObjectParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "users.authentication.BearerAuthentication",
+        "users.authentication.StaffAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["users.authentication.HasScope"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "iocash.rendering.Negotiation",
+    "DEFAULT_PAGINATION_CLASS": "iocash.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "iocash.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "iocash.failures.exception_handler",
+    "NON_FIELD_ERRORS_KEY": "",
+    "URL_FORMAT_OVERRIDE": None,
+    "FORMAT_SUFFIX_KWARG": None,
+    "TEST_REQUEST_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ioCash",
+    "DESCRIPTION": "E-money wallets: cash in, cash out, transfer, hold.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "CAMELIZE_NAMES": True,
+    "SORT_OPERATION_PARAMETERS": False,
+    "COMPONENT_SPLIT_PATCH": False,
+    "COMPONENT_SPLIT_REQUEST": False,
+    "POSTPROCESSING_HOOKS": ["iocash.schema.complete"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "displayRequestDuration": True},
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "lines": {"format": "{levelname} {name} {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "{asctime}{levelname}{name}{message}",
+            "style": "{",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines" if DEBUG else "json"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}
