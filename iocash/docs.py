@@ -1,0 +1,49 @@
+"""The documentation: the OpenAPI document for programs, Swagger UI for people."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.renderers import TemplateHTMLRenderer
+from rest_framework.request import Request
+
+from iocash import errors, failures
+from iocash.rendering import JSON, JSONRenderer, dump
+from iocash.views import Public
+
+
+@cache
+def document() -> bytes:
+    """The document, made once in each process."""
+    generator: Any = SchemaGenerator
+    return dump(generator().get_schema(request=None, public=True))
+
+
+class Schema(Public):
+    """This API as an OpenAPI 3.1 document."""
+
+    renderer_classes = (JSONRenderer,)
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(document(), content_type=JSON)
+
+
+class Docs(SpectacularSwaggerSplitView):
+    """Swagger UI, from our own static files: a page for people, so Accept does not matter."""
+
+    authentication_classes: Any = ()
+    http_method_names = ["get", "head", "options"]
+    schema = None
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return TemplateHTMLRenderer(), TemplateHTMLRenderer.media_type
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        raise errors.MethodNotAllowed(method=request.method, allow="GET, HEAD, OPTIONS")
+
+    def handle_exception(self, exc: Exception) -> Any:
+        return failures.answer(failures.refusal(exc, self.request), self.request._request)

@@ -1,0 +1,290 @@
+"""From an exception to the one error body of the API. Nothing else makes error bodies."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core import exceptions as core
+from django.core.signals import got_request_exception
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, connections
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework import exceptions as drf
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from iocash import errors
+from iocash.rendering import JSON, camel, dump, prefers_html
+
+logger = logging.getLogger(__name__)
+
+DOCUMENTED_AT = "/api/docs/errors"
+
+WEB_PATHS = ("/admin", "/static")
+"""Below these, and at `/`, a caller is a browser and gets pages."""
+
+
+class TooManyRequests(errors.Unavailable):
+    """The caller asks faster than it is served."""
+
+    code = "too_many_requests"
+    detail = "Too many requests; nothing was done. Try again later."
+    retry_after = 5
+
+
+def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
+    """Say `refused` in the members of RFC 9457, and `code`."""
+    content = {
+        "type": f"{_origin(request)}{DOCUMENTED_AT}#{refused.code}",
+        "status": refused.status,
+        "code": refused.code,
+        "title": HTTPStatus(refused.status).phrase,
+        "detail": refused.words,
+        "instance": request.path,
+        "requestId": getattr(request, "request_id", None),
+    }
+    if isinstance(refused, errors.InvalidFields):
+        content["errors"] = [error._asdict() for error in refused.errors]
+    if refused.status == HTTPStatus.CONFLICT:
+        content["conflict"] = camelized(refused.facts)
+    return content
+
+
+def camelized(facts: Any) -> Any:
+    """Write the names of facts, at any depth, as the API does."""
+    if isinstance(facts, Mapping):
+        return {camel(name): camelized(value) for name, value in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [camelized(item) for item in facts]
+    return facts
+
+
+def headers(refused: errors.Refused) -> dict[str, str]:
+    """The headers that the status promises."""
+    if isinstance(refused, errors.Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(refused, errors.Unavailable):
+        return {"Retry-After": str(refused.facts.get("retry_after", refused.retry_after))}
+    if isinstance(refused, errors.MethodNotAllowed):
+        return {"Allow": str(refused.facts.get("allow", ""))}
+    return {}
+
+
+def answer(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
+    """Answer outside of DRF."""
+    return HttpResponse(
+        dump(body(refused, request)),
+        content_type=JSON,
+        status=refused.status,
+        headers=headers(refused),
+    )
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """Answer whatever a view raised, as DRF asks its EXCEPTION_HANDLER to."""
+    request = context["request"]
+    refused = refusal(exc, request)
+    return Response(body(refused, request), status=refused.status, headers=headers(refused))
+
+
+def refusal(exc: Exception, request: Any) -> errors.Refused:
+    """Translate an exception. What nobody foresaw is logged, and becomes InternalError."""
+    if isinstance(exc, errors.Refused):
+        return exc
+    known = _database_trouble(exc) or _known(exc)
+    return known or _crash(exc, request)
+
+
+def _crash(exc: Exception, request: Any) -> errors.Refused:
+    request_id = getattr(request, "request_id", None)
+    logger.error(
+        "%s %s crashed", request.method, request.path, exc_info=exc, extra={"requestId": request_id}
+    )
+    got_request_exception.send(sender=None, request=request)
+    return errors.InternalError()
+
+
+def _origin(request: Any) -> str:
+    try:
+        return f"{request.scheme}://{request.get_host()}"
+    except core.DisallowedHost:
+        return ""
+
+
+# What the frameworks raise
+
+
+@cache
+def _translations() -> dict[type[Exception], type[errors.Refused]]:
+    """Exceptions that need no more than another name."""
+    return {
+        Http404: errors.NotFound,
+        drf.NotFound: errors.NotFound,
+        core.ObjectDoesNotExist: errors.NotFound,
+        core.DisallowedHost: errors.InvalidHost,
+        core.PermissionDenied: errors.PermissionDenied,
+        drf.NotAuthenticated: errors.NotAuthenticated,
+        drf.AuthenticationFailed: errors.InvalidCredentials,
+        drf.NotAcceptable: errors.NotAcceptable,
+        drf.UnsupportedMediaType: errors.UnsupportedMediaType,
+        drf.Throttled: TooManyRequests,
+        UnreadablePostError: errors.BodyInterrupted,
+    }
+
+
+def _known(exc: Exception) -> errors.Refused | None:
+    match exc:
+        case drf.ValidationError():
+            return errors.InvalidFields(*flatten(exc.detail))
+        case core.ValidationError():
+            return errors.InvalidFields(*flatten(serializers.as_serializer_error(exc)))
+        case drf.ParseError():
+            return errors.InvalidJson(str(exc.detail))
+        case drf.MethodNotAllowed():
+            return errors.MethodNotAllowed(str(exc.detail))
+        case drf.PermissionDenied():
+            forged = str(exc.detail).startswith("CSRF")
+            return errors.CsrfFailed() if forged else errors.PermissionDenied()
+        case core.RequestDataTooBig():
+            return errors.BodyTooLarge(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        case core.TooManyFieldsSent():
+            words = "There are too many parameters."
+            return errors.InvalidParameters(errors.FieldError("", "too_many", words))
+        case _:
+            return _renamed(exc)
+
+
+def _renamed(exc: Exception) -> errors.Refused | None:
+    for kind in type(exc).__mro__:
+        if refused := _translations().get(kind):
+            return refused()
+    if isinstance(exc, core.SuspiciousOperation | core.BadRequest):
+        return errors.InvalidHeader("The request can't be understood.")
+    return None
+
+
+def flatten(detail: Any, path: str = "") -> Iterator[errors.FieldError]:
+    """Name every wrong field of DRF's nested details: `iban.accountNumber`, `movements[3].amount`.
+
+    What concerns a whole object is named by the object's own path.
+    """
+    if isinstance(detail, Mapping):
+        for key, inner in detail.items():
+            yield from flatten(inner, _joined(path, key))
+    elif isinstance(detail, list | tuple):
+        for inner in detail:
+            yield from flatten(inner, path)
+    else:
+        yield errors.FieldError(path, getattr(detail, "code", None) or "invalid", str(detail))
+
+
+def _joined(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if not path or not key:
+        return path or key
+    return f"{path}.{key}"
+
+
+# What the database raises
+
+LOST = ("08", "25006", "57P0")
+"""SQLSTATEs after which a connection is of no use: broken, read-only, or ended by the server."""
+
+BUSY = ("40001", "40P01", "53")
+
+
+def _database_trouble(exc: Exception) -> errors.Refused | None:
+    if not isinstance(exc, DatabaseError | psycopg.Error):
+        return None
+    state = _sqlstate(exc)
+    if state == "55P03":
+        return errors.LockTimeout()
+    if state == "57014":
+        return errors.StatementTimeout()
+    broken = state.startswith(LOST) if state else _is_operational(exc)
+    if broken:
+        _close_connections()
+    if broken or state.startswith(BUSY):
+        return errors.DatabaseUnavailable()
+    return None
+
+
+def _sqlstate(exc: Exception) -> str:
+    """PostgreSQL's own word for it, on psycopg's exception, which Django's wraps as its cause."""
+    return next((s for e in (exc, exc.__cause__) if (s := getattr(e, "sqlstate", None))), "")
+
+
+def _is_operational(exc: Exception) -> bool:
+    kinds = OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError
+    return isinstance(exc, kinds)
+
+
+def _close_connections() -> None:
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+# Django's own handlers, and paths that nobody serves
+
+
+def is_api(path: str) -> bool:
+    """Tell where the rules of the API hold to the letter."""
+    return path.startswith(settings.API_PREFIXES) or path == "/api"
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    path = request.path
+    if is_api(path):
+        return False
+    if path == "/" or path.startswith(WEB_PATHS):
+        return True
+    return prefers_html(request.META.get("HTTP_ACCEPT"))
+
+
+def say(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
+    """Answer with a page to a browser on a web page, and with JSON to everybody else."""
+    if not _wants_page(request):
+        return answer(refused, request)
+    context = {"refused": refused, "title": HTTPStatus(refused.status).phrase}
+    response = render(request, "refused.html", context, status=refused.status)
+    for name, value in headers(refused).items():
+        response.headers[name] = value
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    refused = _known(exception) or errors.InvalidHeader("The request can't be understood.")
+    return say(refused, request)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return say(errors.PermissionDenied(), request)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return say(errors.NotFound(), request)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return say(errors.InternalError(), request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return say(errors.CsrfFailed(), request)
+
+
+@csrf_exempt
+def unknown_path(request: HttpRequest) -> HttpResponse:
+    """The last pattern of the URL map: with DEBUG on, Django would answer with its own page."""
+    return not_found(request)

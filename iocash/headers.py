@@ -1,0 +1,137 @@
+"""What is said beside the body: request ids, idempotency keys, and one log line per request."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import perf_counter
+from typing import Any
+
+import uuid_utils
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.encoding import escape_uri_path
+from django.utils.http import parse_header_parameters
+
+from iocash import errors, failures
+from iocash.rendering import JSON
+
+access = logging.getLogger("iocash.access")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+KEY = re.compile(r"[\x20-\x7e]{1,255}")
+QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+
+
+class Request(WSGIRequest):
+    """A request whose text is UTF-8, whatever its Content-Type says.
+
+    Django would decode the query with the charset that a caller names there, and crash on one
+    that is none; where the type matters, `parsing` reads it, and refuses in words.
+    """
+
+    def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
+        self.content_type, self.content_params = "", {}
+        with suppress(ValueError):
+            content_type = meta.get("CONTENT_TYPE", "")
+            self.content_type, self.content_params = parse_header_parameters(content_type)
+
+
+class RequestMiddleware:
+    """Give every request an id and a log line, and see that the API answers as the API.
+
+    The outermost of ours: what other middleware and the URL map do wrong is seen here too.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started = perf_counter()
+        request.request_id = request_id(request)  # type: ignore[attr-defined]
+        if failures.is_api(request.path):
+            response = self._api_answer(request)
+        else:
+            response = self.get_response(request)
+        response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        _log(request, response.status_code, perf_counter() - started)
+        return response
+
+    def _api_answer(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            request.get_host()
+        except DisallowedHost as exc:
+            response: HttpResponseBase = failures.answer(failures.refusal(exc, request), request)
+        else:
+            response = self.get_response(request)
+        if _is_foreign(response):
+            response = failures.answer(_translated(response.status_code), request)
+        response.headers["Cache-Control"] = "no-store"
+        # Django logs every refusal as a warning and every 503 as an error; the access log has them.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer crashes outside of DRF's handler: in a renderer, or in a plain view."""
+        if not failures.is_api(request.path):
+            return None
+        return failures.answer(failures.refusal(exception, request), request)
+
+
+def _is_foreign(response: HttpResponseBase) -> bool:
+    """Tell an error page, or a redirect, of Django or of other middleware from our answers."""
+    if response.status_code < 300 or response.headers.get("Content-Type") == JSON:
+        return False
+    return not hasattr(response, "accepted_renderer")
+
+
+def _translated(status: int) -> errors.Refused:
+    if status == 404:
+        return errors.NotFound()
+    if status >= 500:
+        return errors.InternalError()
+    return errors.InvalidHeader("The request can't be understood.")
+
+
+def _log(request: HttpRequest, status: int, seconds: float) -> None:
+    """Write the access line: no query, no header, no body, so no key, no OTP and no name."""
+    path = escape_uri_path(request.path)
+    milliseconds = round(seconds * 1000, 2)
+    facts = {
+        "requestId": request.request_id,  # type: ignore[attr-defined]
+        "client": getattr(request, "client_id", None),
+        "method": request.method,
+        "path": path,
+        "status": status,
+        "durationMs": milliseconds,
+    }
+    access.info("%s %s %s %s ms", request.method, path, status, milliseconds, extra=facts)
+
+
+def request_id(request: HttpRequest) -> str:
+    """Take the caller's id for this request when it is well-formed, else make one."""
+    given = request.META.get("HTTP_X_REQUEST_ID", "")
+    return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+
+
+def idempotency_key(request: HttpRequest) -> str | None:
+    """Read the Idempotency-Key, bare or quoted as the IETF's draft has it; both are one key.
+
+    Raises:
+        errors.InvalidHeader: it is empty, longer than 255, or not printable ASCII.
+    """
+    given: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if given is None:
+        return None
+    key = given.strip()
+    if key.startswith('"'):
+        quoted = QUOTED_KEY.fullmatch(key)
+        key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else ""
+    if not KEY.fullmatch(key):
+        raise errors.InvalidHeader(header="Idempotency-Key")
+    return key

@@ -1,0 +1,61 @@
+"""Money as text and as integers of minor units, exactly (ISO 4217). No floats, no Django."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cache
+
+import iso4217
+
+MAX_DIGITS = 15
+"""The longest amount of one order, in digits of minor units."""
+
+MAX_BALANCE = 10**17
+"""No balance passes this, in minor units."""
+
+
+@cache
+def decimals(currency: str) -> int:
+    """How many decimals `currency` has: EUR 2, JPY 0, KWD 3.
+
+    Raises:
+        ValueError: it is no currency that money can be held in (unknown, gold, a test code).
+    """
+    exponent = iso4217.Currency(currency).exponent
+    if exponent is None:
+        raise ValueError(f"nobody pays in {currency}")
+    return int(exponent)
+
+
+@cache
+def currencies() -> tuple[str, ...]:
+    """The codes of all currencies that money can be held in, sorted."""
+    return tuple(sorted(entry.code for entry in iso4217.Currency if entry.exponent is not None))
+
+
+def to_text(minor: int, currency: str) -> str:
+    """Write minor units as a decimal string with exactly the currency's decimals.
+
+    >>> to_text(1050, "EUR"), to_text(-5, "EUR"), to_text(10, "JPY")
+    ('10.50', '-0.05', '10')
+    """
+    places = decimals(currency)
+    digits = f"{abs(minor):0{places + 1}d}"
+    sign = "-" if minor < 0 else ""
+    if not places:
+        return sign + digits
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """Count `amount` in minor units of `currency`.
+
+    Raises:
+        ValueError: it has more decimals than the currency, or more than MAX_DIGITS digits.
+    """
+    minor = amount.scaleb(decimals(currency))
+    if minor != minor.to_integral_value():
+        raise ValueError(f"{currency} has {decimals(currency)} decimals")
+    if abs(minor) >= 10**MAX_DIGITS:
+        raise ValueError(f"at most {MAX_DIGITS} digits in minor units")
+    return int(minor)

@@ -1,0 +1,250 @@
+"""Lists: HAL pages with keyset cursors, and the query parameters that lists take.
+
+Page 10,000 costs what page 1 costs: a cursor holds the `(created_at, id)` of the row at the edge
+of a page, and the next page begins right after it. Nothing is counted, nothing is skipped over.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors, failures, fields
+from iocash.errors import FieldError
+from iocash.parsing import UNPRINTABLE
+
+DEFAULT_SIZE, LARGEST_SIZE = 20, 100
+NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
+NEXT, PREVIOUS, LAST = "next", "previous", "last"
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
+"""Where a query string turned the `+` of an offset into a space."""
+
+
+class Cursor(NamedTuple):
+    """Where a page begins: after or before a row, or at the far end of the list."""
+
+    where: str
+    sort: str
+    micros: int = 0
+    id: str = ""
+
+    @classmethod
+    def at(cls, row: Any, where: str, sort: str) -> Cursor:
+        return cls(where, sort, (row.created_at - EPOCH) // MICROSECOND, str(row.pk))
+
+    @property
+    def created_at(self) -> datetime:
+        return EPOCH + self.micros * MICROSECOND
+
+    def token(self) -> str:
+        """Write the cursor down, sealed: what comes back is what was given."""
+        text = "|".join(map(str, self)).encode()
+        return urlsafe_b64encode(_seal(text) + text).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, token: str) -> Cursor:
+        """Read a token.
+
+        Raises:
+            ValueError: it was not made here.
+        """
+        sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        seal, text = sealed[:8], sealed[8:]
+        if not hmac.compare_digest(seal, _seal(text)):
+            raise ValueError(token)
+        where, sort, micros, row_id = text.decode().split("|")
+        cursor = cls(where, sort, int(micros), row_id)
+        if cursor.token() != token:  # base64 has several spellings for the same bytes
+            raise ValueError(token)
+        return cursor
+
+
+def _seal(text: bytes) -> bytes:
+    key = f"iocash.pages {settings.SECRET_KEY}".encode()
+    return hmac.digest(key, text, "sha256")[:8]
+
+
+class CursorToken(fields.Text):
+    """Where to go on: opaque, taken from a link of another page."""
+
+    default_error_messages = {"invalid": "This cursor was not made here."}
+
+    def to_internal_value(self, data: Any) -> Cursor:
+        try:
+            return Cursor.read(super().to_internal_value(data))
+        except ValueError:
+            self.fail("invalid")
+
+
+class WholeText(fields.Whole):
+    """A whole number in a query string, where everything is text."""
+
+    def literal(self, data: Any) -> str:
+        return str(data)
+
+
+class PageQuery(fields.Serializer):
+    """What every list takes. A list with filters extends this."""
+
+    size = WholeText(1, LARGEST_SIZE, default=DEFAULT_SIZE)
+    sort = fields.Choice((NEWEST_FIRST, OLDEST_FIRST), default=NEWEST_FIRST)
+    cursor = CursorToken(400, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        cursor = attrs.get("cursor")
+        if cursor and cursor.sort != attrs["sort"]:
+            raise ValidationError({"cursor": "This cursor belongs to another order."}, "invalid")
+        return attrs
+
+
+def check_query(request: Request, query_class: type[fields.Serializer] | None) -> dict[str, Any]:
+    """Read the query parameters strictly; without a `query_class` there may be none.
+
+    Raises:
+        errors.InvalidParameters: some are unknown, repeated, blank or wrong; it names them all.
+    """
+    if not request.META.get("QUERY_STRING"):
+        return _validated(query_class, {}, [])
+    wrong = list(_misshapen(request, query_class))
+    misshapen = {error.field for error in wrong}
+    given = {
+        name: LOST_PLUS.sub("+", values[0])
+        for name, values in _parameters(request)
+        if name not in misshapen
+    }
+    return _validated(query_class, given, wrong)
+
+
+def _parameters(request: Request) -> list[tuple[str, list[str]]]:
+    return [(name, [str(value) for value in values]) for name, values in request.GET.lists()]
+
+
+def _misshapen(
+    request: Request, query_class: type[fields.Serializer] | None
+) -> Iterator[FieldError]:
+    known = query_class().fields if query_class else {}
+    for name, values in _parameters(request):
+        if name not in known:
+            yield FieldError(name, "unknown_parameter", "There is no such parameter here.")
+        elif len(values) > 1:
+            yield FieldError(name, "repeated_parameter", "This parameter comes more than once.")
+        elif not values[0].strip():
+            yield FieldError(name, "blank", "This parameter is empty.")
+        elif UNPRINTABLE.search(values[0]) or "\ufffd" in values[0]:
+            yield FieldError(name, "invalid", "This is not printable text in UTF-8.")
+
+
+def _validated(
+    query_class: type[fields.Serializer] | None, given: dict[str, str], wrong: list[FieldError]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if query_class:
+        try:
+            values = query_class().run_validation(given)
+        except ValidationError as exc:
+            named = {error.field for error in wrong}
+            found = failures.flatten(exc.detail)
+            wrong.extend(error for error in found if error.field not in named)
+    if wrong:
+        raise errors.InvalidParameters(*wrong)
+    return values
+
+
+class Pages(BasePagination):
+    """One page of a queryset whose rows have `created_at` and an id, in one query."""
+
+    view: Any
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        query = view.query
+        self.request, self.view = request, view
+        self.size, self.sort = query["size"], query["sort"]
+        self.cursor: Cursor | None = query.get("cursor")
+        where = self.cursor.where if self.cursor else NEXT
+        self.backward = where in {PREVIOUS, LAST}
+        rows = list(self._ordered(queryset)[: self.size + 1])
+        self.more = len(rows) > self.size
+        rows = rows[: self.size]
+        self.rows: Sequence[Any] = rows[::-1] if self.backward else rows
+        return list(self.rows)
+
+    def _ordered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        descending = (self.sort == NEWEST_FIRST) != self.backward
+        if self.cursor and self.cursor.where != LAST:
+            queryset = queryset.filter(_beyond(self.cursor, descending))
+        sign = "-" if descending else ""
+        return queryset.order_by(f"{sign}created_at", f"{sign}pk")
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"_links": self._links(), "_embedded": {self.view.collection: data}})
+
+    def _links(self) -> dict[str, dict[str, str]]:
+        parameters = _parameters(self.request)
+        kept = [(name, values[0]) for name, values in parameters if name != "cursor"]
+        address = self.request.build_absolute_uri(self.request.path)
+        cursors = self._cursors()
+        return {rel: {"href": _url(address, kept, cursor)} for rel, cursor in cursors.items()}
+
+    def _cursors(self) -> dict[str, Cursor | None]:
+        cursors: dict[str, Cursor | None] = {
+            "self": self.cursor,
+            "first": None,
+            "last": Cursor(LAST, self.sort),
+        }
+        came_from = self.cursor.where if self.cursor else None
+        if self.rows and (came_from == PREVIOUS or (self.more and not self.backward)):
+            cursors["next"] = Cursor.at(self.rows[-1], NEXT, self.sort)
+        if self.rows and (came_from == NEXT or (self.more and self.backward)):
+            cursors["prev"] = Cursor.at(self.rows[0], PREVIOUS, self.sort)
+        return cursors
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Describe a page; `view` is set by the view's schema."""
+        rels = ("self", "first", "last", "next", "prev")
+        link = {"$ref": "#/components/schemas/Link"}
+        return {
+            "type": "object",
+            "required": ["_links", "_embedded"],
+            "properties": {
+                "_links": {
+                    "type": "object",
+                    "required": list(rels[:3]),
+                    "properties": dict.fromkeys(rels, link),
+                },
+                "_embedded": {
+                    "type": "object",
+                    "required": [self.view.collection],
+                    "properties": {self.view.collection: schema},
+                },
+            },
+        }
+
+
+def _beyond(cursor: Cursor, descending: bool) -> Q:
+    """The rows after the cursor's own: bounded by time first, which an index can use."""
+    side = "lt" if descending else "gt"
+    at, row_id = cursor.created_at, cursor.id
+    return Q((f"created_at__{side}e", at)) & (
+        Q((f"created_at__{side}", at)) | Q((f"pk__{side}", row_id))
+    )
+
+
+def _url(address: str, kept: Sequence[tuple[str, str]], cursor: Cursor | None) -> str:
+    query = [*kept, ("cursor", cursor.token())] if cursor else kept
+    return f"{address}?{urlencode(query)}" if query else address

@@ -1,0 +1,225 @@
+"""JSON in: one object in UTF-8, strict and exact. Nothing is guessed, nothing passes a float."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+from django.utils.datastructures import MultiValueDict
+from django.utils.http import parse_header_parameters
+from rest_framework import request as drf
+from rest_framework.parsers import BaseParser
+
+from iocash import errors
+from iocash.rendering import JSON, JSONRenderer
+
+BODIES = frozenset({"POST", "PUT", "PATCH"})
+"""The methods whose body is read; a body on any other is ignored."""
+
+DEEPEST = 64
+"""How far arrays and objects may be nested."""
+
+LONGEST_NUMBER = 400
+"""How many characters a number may have."""
+
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters (Unicode Cc) and halves of surrogate pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number as it was written. Each field decides what it reads in it."""
+
+    literal: str
+
+
+class Request(drf.Request):
+    """A DRF request that looks at the body's headers before it reads the body."""
+
+    def _authenticate(self) -> None:
+        try:
+            super()._authenticate()  # type: ignore[misc]
+        except errors.Refused:
+            # As DRF does for its own exceptions: a page that shows the refusal asks for the user.
+            self._not_authenticated()  # type: ignore[attr-defined]
+            raise
+
+    def _load_data_and_files(self) -> None:
+        # What is set first stays when the body is refused: the browsable API shows the refusal on
+        # a page that asks for `data` again.
+        self._files: MultiValueDict[str, Any] = MultiValueDict()
+        self._data: Any = {}
+        self._full_data: Any = self._data
+        self._data = self._full_data = self._object()
+
+    def _object(self) -> dict[str, Any]:
+        wrapped: HttpRequest = self._request
+        if wrapped.method not in BODIES:
+            return {}
+        if wrapped.META.get("HTTP_TRANSFER_ENCODING"):
+            raise errors.LengthRequired()
+        view = self.parser_context.get("view")
+        length = content_length(wrapped)
+        if not length:
+            return _nothing(optional=getattr(view, "body_optional", False))
+        check_media_type(self.content_type or "")
+        limit = getattr(view, "max_body_bytes", None) or settings.MAX_BODY_BYTES
+        if length > limit:
+            raise errors.BodyTooLarge(limit=limit)
+        return parse(read(wrapped, length))
+
+
+class JSONObjectParser(BaseParser):
+    """What DRF and the OpenAPI document know of `parse`."""
+
+    media_type = JSON
+    renderer_class = JSONRenderer
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
+    ) -> dict[str, Any]:
+        check_media_type(media_type or JSON)
+        return parse(stream.read())
+
+
+def content_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _nothing(*, optional: bool) -> dict[str, Any]:
+    if not optional:
+        raise errors.InvalidJson("The body is empty; send a JSON object.")
+    return {}
+
+
+def check_media_type(content_type: str) -> None:
+    """Let JSON in UTF-8 pass.
+
+    Raises:
+        errors.UnsupportedMediaType: it is something else, or is not said.
+        errors.InvalidJson: it is JSON in another encoding.
+    """
+    if content_type == JSON:
+        return
+    try:
+        media_type, parameters = parse_header_parameters(content_type)
+    except ValueError:
+        raise errors.UnsupportedMediaType() from None
+    if media_type != JSON:
+        raise errors.UnsupportedMediaType()
+    charset = parameters.get("charset", "utf-8")
+    if charset.lower() not in {"utf-8", "utf8"}:
+        raise errors.InvalidJson("The Content-Type names another charset than utf-8.")
+
+
+def read(request: HttpRequest, length: int) -> bytes:
+    """Read the whole body.
+
+    Raises:
+        errors.BodyInterrupted: the caller went away, or sent less than it had announced.
+    """
+    try:
+        body = request.read(length)
+    except (OSError, UnreadablePostError) as exc:
+        raise errors.BodyInterrupted() from exc
+    if len(body) < length:
+        raise errors.BodyInterrupted()
+    return bytes(body)
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Read one JSON object; its numbers become `Number`.
+
+    Raises:
+        errors.InvalidJson: it is anything else, said in words.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as exc:
+        raise errors.InvalidJson(f"The body is not UTF-8 at byte {exc.start}.") from None
+    if text.startswith("\ufeff"):
+        raise errors.InvalidJson("The body begins with a byte order mark.")
+    value = _decode(text)
+    if not isinstance(value, dict):
+        raise errors.InvalidJson(f"The body is {_kind(value)}, not an object.")
+    _check_text(value, "", 1)
+    return value
+
+
+def _decode(text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as exc:
+        where = f"line {exc.lineno}, column {exc.colno}"
+        raise errors.InvalidJson(f"The body is not JSON: {exc.msg} ({where}).") from None
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> errors.InvalidJson:
+    return errors.InvalidJson(f"The body is nested deeper than {DEEPEST} levels.")
+
+
+def _kind(value: Any) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", Number: "a number"}
+    return names.get(type(value), "null")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise errors.InvalidJson(f"The key {_shown(twice)} comes twice in one object.")
+    return result
+
+
+def _number(literal: str) -> Number:
+    if len(literal) > LONGEST_NUMBER:
+        raise errors.InvalidJson(f"A number has more than {LONGEST_NUMBER} characters.")
+    return Number(literal)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise errors.InvalidJson(f"{name} is not JSON.")
+
+
+# Made once: its hooks are plain functions, so threads may share it (as they share json's own).
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_float=_number,
+    parse_int=_number,
+    parse_constant=_refuse_constant,
+)
+
+
+def _check_text(value: Any, path: str, depth: int) -> None:
+    """Refuse what JSON can spell and no text should hold, wherever it is."""
+    if isinstance(value, str):
+        if UNPRINTABLE.search(value):
+            where = path[:200]
+            raise errors.InvalidJson(f"{where} has a control character or half a surrogate pair.")
+        return
+    if depth > DEEPEST:
+        raise _too_deep()
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if UNPRINTABLE.search(key):
+                raise errors.InvalidJson(f"The key {_shown(key)} has a control character.")
+            _check_text(item, f"{path}.{key}" if path else key, depth + 1)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_text(item, f"{path}[{index}]", depth + 1)
+
+
+def _shown(key: str) -> str:
+    """Quote a caller's key, in ASCII and not endlessly."""
+    return json.dumps(key[:60])

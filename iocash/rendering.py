@@ -1,0 +1,178 @@
+"""JSON out: the renderers, what a caller may ask for, and how names and times are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import Any
+
+import orjson
+from django import forms
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
+from rest_framework.request import Request, override_method
+
+from iocash import errors
+
+JSON = "application/json"
+HTML = "text/html"
+
+LONGEST_ACCEPT = 4096
+"""Of a longer Accept header only the beginning counts."""
+
+
+@cache
+def camel(name: str) -> str:
+    """Write a name as the API does.
+
+    >>> camel("retry_at"), camel("_links")
+    ('retryAt', '_links')
+    """
+    return re.sub(r"(?<=[a-z0-9])_([a-z0-9])", lambda found: found[1].upper(), name)
+
+
+def moment(at: datetime) -> str:
+    """Write an aware datetime as RFC 3339 in UTC with milliseconds and `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, str):  # lazy or safe strings, which orjson does not know
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def dump(data: Any, *, indent: bool = False) -> bytes:
+    """Write `data` as JSON in UTF-8."""
+    return orjson.dumps(data, _other, orjson.OPT_INDENT_2 if indent else 0)
+
+
+class JSONRenderer(BaseRenderer):
+    """Whatever Accept says about JSON, the media type is exactly `application/json`."""
+
+    media_type = JSON
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        return dump(data, indent=bool(renderer_context and renderer_context.get("indent")))
+
+
+class RawForm(forms.Form):
+    """The one form of the browsable API: a JSON body, sent by its script as it stands."""
+
+    def __init__(self, media_type: str, content: str) -> None:
+        super().__init__()
+        override = {"data-override": "content-type"}
+        self.fields["_content_type"] = forms.ChoiceField(
+            label="Media type",
+            choices=[(media_type, media_type)],
+            initial=media_type,
+            widget=forms.Select(attrs=override),
+        )
+        self.fields["_content"] = forms.CharField(
+            label="Content",
+            initial=content,
+            required=False,
+            widget=forms.Textarea(attrs={"data-override": "content"}),
+        )
+
+
+class BrowsableAPI(BrowsableAPIRenderer):
+    """The API in a browser: the same resources, links to click, and a form for a raw JSON body."""
+
+    def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool:
+        try:
+            return bool(super().show_form_for_method(view, method, request, obj))
+        except errors.Refused:  # by the view's permissions: this caller may not
+            return False
+
+    def get_rendered_html_form(self, data: Any, view: Any, method: str, request: Request) -> Any:
+        """Bodies are JSON, so there is no form of HTML inputs; only OPTIONS has a button."""
+        return method == "OPTIONS" and self.show_form_for_method(view, method, request, None)
+
+    def get_raw_data_form(
+        self, data: Any, view: Any, method: str, request: Request
+    ) -> RawForm | None:
+        """Offer the fields that a body may carry: read-only ones would be refused as unknown."""
+        with override_method(view, request, method) as overridden:
+            if not self.show_form_for_method(view, method, overridden, None):
+                return None
+            example = view.body_example(method)
+            return RawForm(JSON, dump(example, indent=True).decode())
+
+
+class Negotiation(BaseContentNegotiation):
+    """JSON unless the caller prefers HTML and the view has it; a refusal when JSON is excluded."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        return next(iter(parsers), None)
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        offered = {renderer.media_type or "": renderer for renderer in renderers}
+        chosen = preferred(request.META.get("HTTP_ACCEPT"), tuple(offered))
+        if chosen is None:
+            raise errors.NotAcceptable()
+        return offered[chosen], chosen
+
+
+def preferred(accept: str | None, offered: tuple[str, ...]) -> str | None:
+    """Choose what an Accept header likes best; None when it excludes all that is offered.
+
+    Of equals the one offered first wins, so that `*/*` means JSON.
+    """
+    if not accept or accept == "*/*":
+        return offered[0]
+    return _preferred(accept[:LONGEST_ACCEPT], offered)
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Tell a browser from a program."""
+    return preferred(accept, (JSON, HTML)) == HTML
+
+
+@lru_cache(maxsize=512)
+def _preferred(accept: str, offered: tuple[str, ...]) -> str | None:
+    ranges = [_media_range(part) for part in accept.split(",") if part.strip()]
+    best, best_quality = None, 0.0
+    for media_type in offered:
+        quality = _quality(media_type, ranges)
+        if quality > best_quality:
+            best, best_quality = media_type, quality
+    return best
+
+
+def _media_range(part: str) -> tuple[str, float]:
+    media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            return media_range, _weight(value.strip())
+    return media_range, 1.0
+
+
+def _weight(text: str) -> float:
+    return float(text) if re.fullmatch(r"[01](\.[0-9]{0,3})?", text) else 1.0
+
+
+def _quality(media_type: str, ranges: Sequence[tuple[str, float]]) -> float:
+    """The weight of the most specific range that matches: so `json;q=0, */*` excludes JSON."""
+    kind = media_type.partition("/")[0]
+    for pattern in (media_type, f"{kind}/*", "*/*"):
+        weights = [weight for media_range, weight in ranges if media_range == pattern]
+        if weights:
+            return min(max(weights), 1.0)
+    return 0.0

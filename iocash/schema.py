@@ -1,0 +1,224 @@
+"""The OpenAPI document: what drf-spectacular cannot see by itself, above all the refusals.
+
+A view says in `refusals` what its methods can answer beyond what every operation can; the rest
+follows from rules, here. Tests hold the document and the server together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from itertools import groupby
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema as Spectacular
+
+from iocash import errors, fields
+from iocash.parsing import BODIES
+from iocash.rendering import JSON
+
+Json = dict[str, Any]
+Kinds = Iterator[type[errors.Refused]]
+
+
+def refusals(view: Any, method: str, path: str) -> list[type[errors.Refused]]:
+    """Everything that an operation can refuse with, sorted by status and code."""
+    kinds = {*_by_rule(view, method, path), *view.refusals.get(method, ())}
+    return sorted(kinds, key=lambda kind: (kind.status, kind.code))
+
+
+def _by_rule(view: Any, method: str, path: str) -> Kinds:
+    yield from (errors.InvalidHost, errors.NotAcceptable, errors.InvalidParameters)
+    yield errors.InternalError
+    if method in BODIES:
+        yield from (errors.InvalidJson, errors.InvalidFields, errors.UnsupportedMediaType)
+        yield from (errors.LengthRequired, errors.BodyTooLarge, errors.BodyInterrupted)
+    if takes_key(view, method):
+        yield errors.InvalidHeader
+        yield errors.IdempotencyKeyReused
+    if "{" in path:
+        yield errors.NotFound
+    if view.authentication_classes:
+        yield from _of_callers(method)
+
+
+def _of_callers(method: str) -> Kinds:
+    yield from (errors.NotAuthenticated, errors.InvalidCredentials)
+    yield from (errors.CredentialsExpired, errors.CredentialsRevoked)
+    yield from (errors.ClientSuspended, errors.InsufficientScope, errors.PermissionDenied)
+    yield from (errors.DatabaseUnavailable, errors.LockTimeout, errors.StatementTimeout)
+    if method in BODIES:
+        yield from (errors.CsrfFailed, errors.OutcomeUnknown)
+
+
+def takes_key(view: Any, method: str) -> bool:
+    """Tell whether the operation reads an Idempotency-Key."""
+    return method == "POST" and bool(view.keyed)
+
+
+class AutoSchema(Spectacular):
+    """One operation of a `views.View`."""
+
+    view: Any
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Json | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        if takes_key(self.view, self.method):
+            operation.setdefault("parameters", []).append(KEY_PARAMETER)
+        for status, response in operation["responses"].items():
+            response["headers"] = self._headers(int(status))
+        operation["responses"] |= dict(self._refusals())
+        return operation
+
+    def _headers(self, status: int) -> Json:
+        described = {"X-Request-Id": _header("The id of this request, in the log and in errors.")}
+        if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
+            described["Location"] = _header("Where the thing is.", format="uri")
+        if status < 300 and takes_key(self.view, self.method):
+            described["Idempotent-Replayed"] = _header(
+                "`true` when the key was used before.", enum=["true"]
+            )
+        return described
+
+    def _refusals(self) -> Iterator[tuple[str, Json]]:
+        kinds = refusals(self.view, self.method, self.path)
+        for status, group in groupby(kinds, key=lambda kind: kind.status):
+            yield str(status), _refusal(status, list(group))
+
+    def get_auth(self) -> list[Json]:
+        return [{"bearer": []}] if self.view.authentication_classes else []
+
+    def get_override_parameters(self) -> list[Any]:
+        query_class = self.view.query_class
+        return [query_class] if query_class and self.method == "GET" else []
+
+    def get_request_serializer(self) -> Any:
+        kinds, own = self.view.body_classes, self.view.serializer_class
+        return (kinds.get(self.method) or own or fields.Serializer)()
+
+    def get_response_serializers(self) -> Any:
+        shown = self.view.serializer_class or ANY_OBJECT
+        statuses = self.view.statuses.get(self.method) or [
+            HTTPStatus.CREATED if self.method == "POST" else HTTPStatus.OK
+        ]
+        return {str(int(status)): shown for status in statuses}
+
+    def get_paginated_name(self, serializer_name: str) -> str:
+        return f"{serializer_name}Page"
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.method == "GET" and bool(self.view.collection)
+
+    def _get_paginator(self) -> Any:
+        paginator = super()._get_paginator()  # type: ignore[no-untyped-call]
+        paginator.view = self.view
+        return paginator
+
+    def _get_response_for_code(self, *args: Any, **kwargs: Any) -> Json:
+        response: Json = super()._get_response_for_code(  # type: ignore[no-untyped-call]
+            *args, **kwargs
+        )
+        status = HTTPStatus(int(args[1]))
+        response["description"] = response["description"] or status.phrase
+        return response
+
+
+ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
+
+KEY_PARAMETER: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": (
+        "Names this order. Sent again with the same key, the order is not carried out twice: the "
+        "answer is the thing that it made, with `Idempotent-Replayed: true`. 1 to 255 printable "
+        "ASCII characters, bare or quoted."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "example": "order-1234",
+}
+
+
+def _header(description: str, **schema: Any) -> Json:
+    return {"description": description, "schema": {"type": "string", **schema}}
+
+
+def _refusal(status: int, kinds: list[type[errors.Refused]]) -> Json:
+    lines = [f"- `{kind.code}`: {_sentence(kind)}" for kind in kinds]
+    described = {"X-Request-Id": _header("The id of this request.")}
+    described |= {name: _header(words) for name, words in STATUS_HEADERS.get(status, {}).items()}
+    codes = {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, codes]}
+    return {
+        "description": f"{HTTPStatus(status).phrase}\n\n" + "\n".join(lines),
+        "headers": described,
+        "content": {JSON: {"schema": schema}},
+    }
+
+
+def _sentence(kind: type[errors.Refused]) -> str:
+    return " ".join((kind.__doc__ or "").split())
+
+
+STATUS_HEADERS = {
+    401: {"WWW-Authenticate": "`Bearer`."},
+    503: {"Retry-After": "Seconds after which to try again."},
+}
+
+FIELD_ERROR: Json = {
+    "type": "object",
+    "required": ["field", "code", "detail"],
+    "properties": {
+        "field": {"type": "string", "examples": ["iban.accountNumber", "movements[3].amount"]},
+        "code": {"type": "string", "examples": ["min_value"]},
+        "detail": {"type": "string"},
+    },
+}
+
+ERROR: Json = {
+    "description": "The members of RFC 9457, and `code`, which programs switch on.",
+    "type": "object",
+    "required": ["type", "status", "code", "title", "detail", "instance", "requestId"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "What the code means."},
+        "status": {"type": "integer", "enum": [400, 401, 403, 404, 409, 500, 503]},
+        "code": {"type": "string", "description": "Stable; programs switch on it."},
+        "title": {"type": "string"},
+        "detail": {"type": "string", "description": "For people; the words may change."},
+        "instance": {"type": "string"},
+        "requestId": {"type": "string"},
+        "errors": {"type": "array", "items": FIELD_ERROR, "description": "Every wrong field."},
+        "conflict": {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "With every 409: what is needed to see the cause and to resolve it.",
+        },
+    },
+}
+
+COMPONENTS: Json = {
+    "schemas": {
+        "Error": ERROR,
+        "Link": {
+            "type": "object",
+            "required": ["href"],
+            "properties": {"href": {"type": "string", "format": "uri"}},
+        },
+    },
+    "securitySchemes": {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A client's API key: `Authorization: Bearer <key>`.",
+        }
+    },
+}
+
+
+def complete(result: Json, **kwargs: Any) -> Json:
+    """Add the components that no serializer describes; a hook of drf-spectacular."""
+    components = result.setdefault("components", {})
+    for kind, named in COMPONENTS.items():
+        components[kind] = dict(sorted((components.get(kind, {}) | named).items()))
+    return result

@@ -1,0 +1,205 @@
+"""How a class of serializers becomes a shape: worked out once, then used for every request.
+
+DRF copies and binds every field for every request, and looks at each of them again when it
+writes. Here that is done once for each class: so fields carry no state, and never ask their
+serializer for its context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from drf_spectacular.drainage import set_override
+from rest_framework import serializers as drf
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import SkipField, empty, get_error_detail
+from rest_framework.utils.serializer_helpers import BindingDict
+
+from iocash.rendering import camel
+
+Getter = Callable[[Any], Any]
+
+
+def picker(source: str) -> Getter:
+    """Read `source` (dots allowed) from an object, or a key from a dict."""
+    get = attrgetter(source)
+    return lambda thing: thing[source] if isinstance(thing, dict) else get(thing)
+
+
+class Field(drf.Field[Any, Any, Any, Any]):
+    """A field that reads exactly one JSON type, and describes itself to the OpenAPI document."""
+
+    default_error_messages = {
+        "required": "This field is needed.",
+        "null": "This field can't be null.",
+    }
+    example: Any = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        set_override(self, "field", self.schema())
+
+    def schema(self) -> dict[str, Any]:
+        """This field in the OpenAPI document."""
+        raise NotImplementedError
+
+    def get_initial(self) -> Any:
+        return self.example
+
+    def getter(self) -> Getter:
+        """How an answer reads this field; made once for each class of serializers."""
+        return _getter(self)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+def _getter(field: Any) -> Getter:
+    pick, show = picker(field.source), field.to_representation
+
+    def get(thing: Any) -> Any:
+        value = pick(thing)
+        return None if value is None else show(value)
+
+    return get
+
+
+class Writable(NamedTuple):
+    """A field that a request may carry."""
+
+    name: str
+    field: Any
+    source: str
+    check: str | None
+    """The serializer's own `validate_…` for it."""
+
+
+class Readable(NamedTuple):
+    """A field that an answer shows; by `get`, or by the serializer's own method."""
+
+    name: str
+    get: Getter | None
+    method: str
+
+
+class Shape:
+    """The bound fields of one class of serializers."""
+
+    def __init__(self, kind: type[Serializer]) -> None:
+        prototype = kind()
+        self.fields = BindingDict(prototype)
+        self.writable: list[Writable] = []
+        self.readable: list[Readable] = []
+        for declared, field in prototype.get_fields().items():
+            self._add(kind, declared, field)
+        self.known = frozenset(writable.name for writable in self.writable)
+
+    def _add(self, kind: type[Serializer], declared: str, field: Any) -> None:
+        name = camel(declared)
+        if isinstance(field, drf.SerializerMethodField):
+            field.method_name = field.method_name or f"get_{declared}"
+        elif name != declared and field.source is None:
+            field.source = declared
+        self.fields[name] = field
+        if not field.read_only:
+            check = f"validate_{declared}"
+            found = check if hasattr(kind, check) else None
+            self.writable.append(Writable(name, field, field.source, found))
+        if not field.write_only:
+            self.readable.append(_readable(name, field))
+
+
+def _readable(name: str, field: Any) -> Readable:
+    if isinstance(field, drf.SerializerMethodField):
+        return Readable(name, None, str(field.method_name))
+    get = field.getter() if isinstance(field, Field) else _getter(field)
+    return Readable(name, get, "")
+
+
+@cache
+def shape_of(kind: type[Serializer]) -> Shape:
+    return Shape(kind)
+
+
+class Serializer(drf.Serializer[Any]):
+    """Fields are declared in snake_case and are camelCase outside; every wrong one is named.
+
+    A name that the request may not carry is wrong too. `validated_data` has snake_case keys.
+    Methods of `SerializerMethodField` and `validate_<name>` are called on the serializer of the
+    request, with its context.
+    """
+
+    default_error_messages = {
+        "required": "This field is needed.",
+        "null": "This field can't be null.",
+        "invalid": "This is not an object.",
+        "unknown_field": "There is no such field here.",
+        "read_only": "This field is not the caller's to set.",
+    }
+
+    @cached_property
+    def fields(self) -> BindingDict:
+        """The fields of the class, shared: never change them on an instance."""
+        return shape_of(type(self)).fields
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        values: dict[str, Any] = {}
+        wrong: dict[str, Any] = {}
+        for writable in shape_of(type(self)).writable:
+            try:
+                values[writable.source] = self._read(writable, data)
+            except SkipField:
+                continue
+            except (drf.ValidationError, DjangoValidationError) as exc:
+                wrong[writable.name] = _detail(exc)
+        wrong.update(self._unknown(data))
+        if wrong:
+            raise drf.ValidationError(wrong)
+        return values
+
+    def _read(self, writable: Writable, data: Mapping[str, Any]) -> Any:
+        field = writable.field
+        given = data.get(writable.name, empty)
+        value = self._default(field) if given is empty else field.run_validation(given)
+        return getattr(self, writable.check)(value) if writable.check else value
+
+    def _default(self, field: Any) -> Any:
+        if self.partial:
+            raise SkipField
+        if field.required:
+            field.fail("required")
+        return field.get_default()
+
+    def _unknown(self, data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
+        shape = shape_of(type(self))
+        extra = [name for name in data if name not in shape.known]
+        return {name: [self._unknown_detail(name in shape.fields)] for name in extra}
+
+    def _unknown_detail(self, read_only: bool) -> ErrorDetail:
+        words = self.error_messages["read_only" if read_only else "unknown_field"]
+        return ErrorDetail(str(words), code="unknown_field")
+
+    def _read_only_defaults(self) -> dict[str, Any]:
+        return {}
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return {
+            name: get(instance) if get else getattr(self, method)(instance)
+            for name, get, method in shape_of(type(self)).readable
+        }
+
+    def get_initial(self) -> dict[str, Any]:
+        """An example of a body: what is needed, or else everything that may be sent."""
+        writable = shape_of(type(self)).writable
+        needed = [entry for entry in writable if entry.field.required]
+        return {entry.name: entry.field.get_initial() for entry in needed or writable}
+
+
+def _detail(exc: drf.ValidationError | DjangoValidationError) -> Any:
+    return exc.detail if isinstance(exc, drf.ValidationError) else get_error_detail(exc)

@@ -1,0 +1,44 @@
+"""The whole URL map on one page."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from iocash import docs, failures, views
+from users import views as users
+from wallets import views as wallets
+
+handler400 = "iocash.failures.bad_request"
+handler403 = "iocash.failures.permission_denied"
+handler404 = "iocash.failures.not_found"
+handler500 = "iocash.failures.server_error"
+
+USER = "users/<uuid:user_id>"
+WALLET = "wallets/<uuid:wallet_id>"
+
+api = [
+    path("", views.Root.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
+    path("/users", users.UserList.as_view(), name="users"),
+    path(f"/{USER}", wallets.UserDetailWithEnd.as_view(), name="user"),
+    path(f"/{USER}/request-otp", users.RequestOtp.as_view(), name="request-otp"),
+    path(f"/{USER}/validate-otp", wallets.ValidateOtp.as_view(), name="validate-otp"),
+    path("/wallets", wallets.WalletList.as_view(), name="wallets"),
+    path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
+    path(f"/{WALLET}/movements", wallets.MovementList.as_view(), name="movements"),
+    path(
+        f"/{WALLET}/movements/<uuid:movement_id>",
+        wallets.MovementDetail.as_view(),
+        name="movement",
+    ),
+]
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("admin/", admin.site.urls),
+    path("livez", views.Livez.as_view(), name="livez"),
+    path("readyz", views.Readyz.as_view(), name="readyz"),
+    path("api/v1", include(api)),
+    path("api/schema", docs.Schema.as_view(), name="schema"),
+    path("api/docs", docs.Docs.as_view(), name="docs"),
+    path("api/docs/errors", views.error_codes, name="errors"),
+    re_path("", failures.unknown_path),
+]

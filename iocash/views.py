@@ -1,0 +1,234 @@
+"""What every view of the API shares, and the views that know nothing of wallets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request as AnyRequest
+from rest_framework.response import Response
+
+from iocash import errors, failures, fields, pages, parsing
+
+Bodies = dict[str, type[fields.Serializer]]
+Refusals = dict[str, list[type[errors.Refused]]]
+
+
+class View(GenericAPIView[Any]):
+    """A view of the API: it refuses what its request may not be before any handler runs.
+
+    In this order: method, Accept, credentials, scope, query parameters, body. Handlers find what
+    was asked in `self.query`, and ask `self.body()` for what was sent.
+    """
+
+    http_method_names = ["get", "post", "put", "patch", "head", "options"]
+    query_class: ClassVar[type[fields.Serializer] | None] = None
+    """The parameters of GET; every other method takes none."""
+    body_classes: ClassVar[Bodies] = {}
+    """The serializer of each method's body; without one it is `serializer_class`."""
+    body_optional = False
+    max_body_bytes: int | None = None
+    collection = ""
+    """What a page embeds: `wallets`."""
+    refusals: ClassVar[Refusals] = {}
+    """What each method can answer beyond what every operation can, for the OpenAPI document."""
+    statuses: ClassVar[dict[str, list[HTTPStatus]]] = {}
+    """The successes of each method; without them 201 for POST and 200 for the others."""
+
+    keyed = True
+    """Whether its POST reads an Idempotency-Key."""
+
+    query: dict[str, Any]
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> AnyRequest:
+        return parsing.Request(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
+    def initial(self, request: AnyRequest, *args: Any, **kwargs: Any) -> None:
+        if request.method not in self.allowed_methods:
+            self.http_method_not_allowed(request)
+        super().initial(request, *args, **kwargs)
+        reads = request.method in {"GET", "HEAD"}
+        self.query = pages.check_query(request, self.query_class if reads else None)
+        if request.method in parsing.BODIES:
+            request.data  # noqa: B018  # the body is read, or refused, here
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        allow = ", ".join(self.allowed_methods)
+        raise errors.MethodNotAllowed(method=request.method, allow=allow)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        methods = self.allowed_methods
+        return Response({"methods": methods}, headers={"Allow": ", ".join(methods)})
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {"Vary": "Accept"}
+
+    # What handlers ask and answer
+
+    def body(self, **kwargs: Any) -> dict[str, Any]:
+        """What was sent, validated, with snake_case keys; of a PATCH only what it carries.
+
+        Raises:
+            ValidationError: it names every wrong field.
+        """
+        method = self.request.method or ""
+        kind = self.body_class(method)
+        kwargs = {"partial": method == "PATCH", "context": self.get_serializer_context(), **kwargs}
+        serializer = kind(data=self.request.data, **kwargs)
+        serializer.is_valid(raise_exception=True)
+        validated: dict[str, Any] = serializer.validated_data
+        return validated
+
+    def body_class(self, method: str) -> type[Any]:
+        return self.body_classes.get(method) or self.get_serializer_class()
+
+    def body_example(self, method: str) -> dict[str, Any]:
+        """What the browsable API's form begins with."""
+        if self.serializer_class is None and method not in self.body_classes:
+            return {}
+        example: dict[str, Any] = self.body_class(method)().get_initial()
+        return example
+
+    def show(self, instance: Any) -> dict[str, Any]:
+        """Write `instance` as an answer."""
+        data: dict[str, Any] = self.get_serializer(instance).data
+        return data
+
+    def page(self, queryset: Any) -> Response:
+        """Answer one page of `queryset`."""
+        rows = self.paginate_queryset(queryset)
+        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+
+
+def location(request: Any, name: str, **kwargs: Any) -> str:
+    """The absolute URL of the view that is called `name`."""
+    address: str = request.build_absolute_uri(reverse(name, kwargs=kwargs))
+    return address
+
+
+class Created(Response):
+    """201: a resource now exists, at `location`."""
+
+    status_made = HTTPStatus.CREATED
+
+    def __init__(self, data: Any, location: str, **kwargs: Any) -> None:
+        headers = {"Location": location, **kwargs.pop("headers", {})}
+        super().__init__(data, status=self.status_made, headers=headers, **kwargs)
+
+
+class Accepted(Created):
+    """202: begun and not finished; follow it at `location`."""
+
+    status_made = HTTPStatus.ACCEPTED
+
+
+# Health
+
+
+class Public(View):
+    """A view that asks for no credentials."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class HealthReport(fields.Serializer):
+    """How the server is."""
+
+    status = fields.Choice(("ok",), read_only=True)
+
+
+class Livez(Public):
+    """The process answers. It asks nobody else, not even the database."""
+
+    serializer_class = HealthReport
+
+    def get(self, request: AnyRequest) -> Response:
+        return Response({"status": "ok"})
+
+
+class Readyz(Public):
+    """The database answers and has every migration: send requests here."""
+
+    serializer_class = HealthReport
+
+    def get(self, request: AnyRequest) -> Response:
+        applied = MigrationRecorder(connection).applied_migrations()
+        missing = [name for name in latest_migrations() if name not in applied]
+        if missing:
+            raise errors.DatabaseUnavailable("The database lacks migrations; run migrate.")
+        return Response({"status": "ok"})
+
+
+@cache
+def latest_migrations() -> list[tuple[str, str]]:
+    """The last migration of each app; having it, a database has all before it."""
+    return [(app, name) for app, name in MigrationLoader(None).graph.leaf_nodes()]
+
+
+# Doors
+
+
+class Root(View):
+    """Where to begin: links to every list. `lists` maps their names to those of their views."""
+
+    lists: ClassVar[dict[str, str]] = {}
+    scope: ClassVar[str | None] = None
+    """Any valid credentials will do."""
+
+    def get(self, request: AnyRequest) -> Response:
+        links = {name: {"href": location(request, view)} for name, view in self.lists.items()}
+        here = {"self": {"href": request.build_absolute_uri(request.path)}}
+        return Response({"_links": here | links})
+
+
+Page = Callable[[HttpRequest], HttpResponse]
+
+
+def page(view: Page) -> Page:
+    """A web page that is read, and nothing else."""
+
+    @csrf_exempt
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            refused = errors.MethodNotAllowed(method=request.method, allow="GET, HEAD")
+            return failures.say(refused, request)
+        return view(request)
+
+    return guarded
+
+
+@page
+def home(request: HttpRequest) -> HttpResponse:
+    """The front page: where the API, its documentation and the back office are."""
+    return render(request, "home.html")
+
+
+@page
+def error_codes(request: HttpRequest) -> HttpResponse:
+    """Every code that an error can have: what the `type` of an error leads to."""
+    registered = errors.REGISTRY.values()
+    entries = [
+        {"code": kind.code, "status": kind.status, "sentence": kind.__doc__} for kind in registered
+    ]
+    context = {"entries": sorted(entries, key=lambda entry: (entry["status"], entry["code"]))}
+    return render(request, "errors.html", context)
