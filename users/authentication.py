@@ -1,0 +1,136 @@
+"""Who calls, a client with an API key or staff in the browser, and what they may do."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from rest_framework import authentication, exceptions, permissions
+from rest_framework.request import Request
+
+from iocash import errors
+from users.models import ApiKey, Client
+
+if TYPE_CHECKING:  # at run time it would import this module while it is being imported
+    from rest_framework.views import APIView
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose things are shown, and on whose record a change goes.
+
+    `client_id` is None for staff, who see the things of all clients.
+    """
+
+    actor: str
+    client_id: uuid.UUID | None = None
+    scopes: frozenset[str] = field(default_factory=frozenset)
+
+    def require(self, scope: str) -> None:
+        """Refuse a key without the scope (InsufficientScope); staff have permissions instead."""
+        if self.client_id is not None and scope not in self.scopes:
+            raise errors.InsufficientScope(scope=scope)
+
+
+class ClientUser(AnonymousUser):
+    """What DRF and the browsable API take for a user when a key calls."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def get_username(self) -> str:
+        return self.name
+
+    @property
+    def is_authenticated(self) -> bool:  # type: ignore[override]
+        return True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BearerAuthentication(authentication.BaseAuthentication):
+    """`Authorization: Bearer <API key>`."""
+
+    def authenticate(self, request: Request) -> tuple[ClientUser, Caller] | None:
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise errors.InvalidCredentials()
+        key = ApiKey.objects.matching(secret).first()
+        if key is None:
+            raise errors.InvalidCredentials()
+        require_valid(key)
+        request._request.client_id = key.client_id  # type: ignore[attr-defined]
+        caller = Caller(f"key:{key.id}", key.client_id, frozenset(key.scopes))
+        return ClientUser(key.client.name), caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def require_valid(key: ApiKey) -> None:
+    """Refuse a revoked or expired key, and any key of a suspended client."""
+    if key.is_revoked:
+        raise errors.CredentialsRevoked()
+    if key.is_expired:
+        raise errors.CredentialsExpired()
+    if key.client.status == Client.Status.SUSPENDED:
+        raise errors.ClientSuspended()
+
+
+class StaffAuthentication(authentication.SessionAuthentication):
+    """A member of staff who is logged in to the back office; changes need the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        found = super().authenticate(request)
+        if found is None or not found[0].is_staff:
+            return None
+        return found[0], Caller(f"staff:{found[0].pk}")
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except exceptions.PermissionDenied as error:
+            raise errors.CsrfFailed() from error
+
+
+class HasScope(permissions.BasePermission):
+    """A key needs the view's scope; staff need the Django permission on the view's model.
+
+    Closed by default: a view without a `scope` is refused to keys (None says that any key will
+    do), and staff may only read where there is no `model`.
+    """
+
+    READS = frozenset({"GET", "HEAD", "OPTIONS"})
+    ACTIONS = {"POST": "add", "PATCH": "change", "PUT": "change"}
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        caller = request.auth
+        if not isinstance(caller, Caller):
+            raise errors.NotAuthenticated()
+        if caller.client_id is None:
+            return self.staff_may(request, view)
+        scope = getattr(view, "scope", "")
+        if scope:
+            caller.require(f"{scope}:{'read' if request.method in self.READS else 'write'}")
+        return scope != ""
+
+    def staff_may(self, request: Request, view: APIView) -> bool:
+        """Nothing at the top can be made by staff: it would belong to no client."""
+        model = getattr(view, "model", None)
+        is_read = request.method in self.READS
+        if model is None:
+            return is_read
+        if not (is_read or view.kwargs):
+            raise errors.PermissionDenied("Creating this needs a client's API key.")
+        action = "view" if is_read else self.ACTIONS.get(request.method or "", "delete")
+        permission = f"{model._meta.app_label}.{action}_{model._meta.model_name}"
+        if not request.user.has_perm(permission):
+            raise errors.PermissionDenied()
+        return True

@@ -1,0 +1,40 @@
+"""What `manage.py check` says about the two roles of the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
+
+
+@register
+def roles_are_two(**kwargs: Any) -> list[CheckMessage]:
+    """The role that serves must not own the tables: it could then do what no migration granted."""
+    default, owner = settings.DATABASES["default"], settings.DATABASES["owner"]
+    if default["USER"] != owner["USER"]:
+        return []
+    return [
+        checks.Warning(
+            "DATABASE_URL and DATABASE_OWNER_URL connect as the same role.",
+            hint="Serve with a role that owns nothing; only migrate and erase_user need the owner.",
+            id="iocash.W001",
+        )
+    ]
+
+
+@register
+def codes_can_be_delivered(**kwargs: Any) -> list[CheckMessage]:
+    """A one-time password on the console of a production server would be in its logs."""
+    from users.otp import BACKENDS  # noqa: PLC0415 (it needs the models)
+
+    backend = settings.OTP_BACKEND
+    if backend not in BACKENDS:
+        words = f"OTP_BACKEND is {backend!r}; it must be one of {', '.join(sorted(BACKENDS))}."
+        return [Error(words, id="iocash.E001")]
+    if backend == "console" and not settings.DEBUG:
+        return [Error("OTP_BACKEND=console is for development only.", id="iocash.E002")]
+    if backend == "sms" and not settings.OTP_SMS_URL:
+        return [Error("OTP_BACKEND=sms needs OTP_SMS_URL.", id="iocash.E003")]
+    return []

@@ -1,0 +1,240 @@
+"""A user's life: which status may follow which, and the verbs that need no wallet."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.db import IntegrityError, connection, transaction
+
+from iocash import errors
+from users import otp
+from users.models import Key, User, events
+from users.models.clients import fingerprint, new_id
+from users.models.events import By, Fact
+
+CREATED, VERIFIED, ACTIVATED, BLOCKED, UNSUBSCRIBED = User.Status
+
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    CREATED: frozenset({VERIFIED, UNSUBSCRIBED}),
+    VERIFIED: frozenset({ACTIVATED, UNSUBSCRIBED}),
+    ACTIVATED: frozenset({BLOCKED, UNSUBSCRIBED}),
+    BLOCKED: frozenset({ACTIVATED, UNSUBSCRIBED}),
+    UNSUBSCRIBED: frozenset(),
+}
+
+UNIQUE = {
+    "user_name_is_taken_once": ("user_name", "userName"),
+    "user_mobile_phone_is_taken_once": ("mobile_phone", "mobilePhone"),
+}
+FOREIGN = {
+    User.Kind.NATURAL: {"company_name": "companyName"},
+    User.Kind.JURIDICAL: {"first_name": "firstName", "last_name": "lastName"},
+}
+"""The names that only the other kind has."""
+
+
+class Made(NamedTuple):
+    """A user, and whether it existed before the call."""
+
+    user: User
+    created: bool
+    replayed: bool = False
+
+
+def require_transition(status: str, requested: str, user_id: uuid.UUID) -> None:
+    """Refuse a change of status that the table does not allow (InvalidTransition)."""
+    if requested not in TRANSITIONS[status]:
+        raise errors.InvalidTransition(user_id=user_id, status=status, requested=requested)
+
+
+def create(
+    *, client_id: uuid.UUID, values: Mapping[str, Any], by: By, key: str | None = None
+) -> Made:
+    """Create a user and send a one-time password to the phone.
+
+    Raises:
+        IdempotencyKeyReused: the key made something else before.
+        AlreadyExists: the user name or the phone number is taken.
+    """
+    order = fingerprint("CreateUser", dict(values))
+    user = User(id=new_id(), client_id=client_id, **values)
+    with transaction.atomic():
+        if key and (used := claim(client_id, key, order, user.id)):
+            return Made(replay(used, order), created=False, replayed=True)
+        insert(user, by)
+    return Made(user, created=True)
+
+
+def claim(client_id: uuid.UUID, key: str, order: bytes, user_id: uuid.UUID) -> Key | None:
+    """Take the key for this order; where it is taken already, return what took it.
+
+    A second request with the key waits here until the first one is committed or undone.
+    """
+    used, is_new = Key.objects.get_or_create(
+        client_id=client_id,
+        key=key,
+        defaults={"fingerprint": order, "made": "user", "made_id": user_id, "status": 202},
+    )
+    return None if is_new else used
+
+
+def replay(used: Key, order: bytes) -> User:
+    if bytes(used.fingerprint) != order:
+        raise errors.IdempotencyKeyReused(
+            idempotency_key=used.key, resource=used.made, id=used.made_id
+        )
+    return User.objects.get(id=used.made_id)
+
+
+def insert(user: User, by: By) -> None:
+    with refusing_duplicates(user):
+        user.save(force_insert=True)
+    otp.send(user, user.mobile_phone)
+    tell(user, "user.created", by)
+
+
+def replace(*, client_id: uuid.UUID, user_id: uuid.UUID, values: Mapping[str, Any], by: By) -> Made:
+    """Create the user under the caller's id, or set all of its fields.
+
+    Raises:
+        NotFound: the id is another client's.
+        Immutable: the user is of the other kind.
+        AlreadyExists, UserNotActive, OtpTooSoon: as for `change`.
+    """
+    with transaction.atomic():
+        user = User(id=user_id, client_id=client_id, **values)
+        if insert_unless_there(user, by):
+            return Made(user, created=True)
+        found = locked(user_id, client_id)
+        if found.kind != values["kind"]:
+            raise errors.Immutable(field="kind", user_id=user_id)
+        blank = dict.fromkeys(("email", "dlt_address", "dlt_network"), "")
+        rest = {name: value for name, value in values.items() if name != "kind"}
+        set_values(found, blank | rest, by)
+    return Made(found, created=False)
+
+
+def insert_unless_there(user: User, by: By) -> bool:
+    """Insert; False when the id is taken. Two at once: the second waits for the first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [user.id.int % 2**63])
+    if User.objects.filter(id=user.id).exists():
+        return False
+    insert(user, by)
+    return True
+
+
+def change(
+    *, client_id: uuid.UUID | None, user_id: uuid.UUID, values: Mapping[str, Any], by: By
+) -> User:
+    """Set the fields that `values` names. A new phone number waits until it is verified.
+
+    Raises:
+        NotFound: the client has no such user.
+        InvalidFields: a name that only the other kind of user has.
+        UserNotActive: the user is unsubscribed.
+        AlreadyExists: the user name or the phone number is taken.
+        OtpTooSoon: a one-time password was just sent to that number.
+    """
+    with transaction.atomic():
+        user = locked(user_id, client_id)
+        require_own_names(user, values)
+        set_values(user, values, by)
+    return user
+
+
+def locked(user_id: uuid.UUID, client_id: uuid.UUID | None) -> User:
+    user = User.objects.owned_by(client_id).locked().filter(id=user_id).first()
+    if user is None:
+        raise errors.NotFound()
+    return user
+
+
+def require_own_names(user: User, values: Mapping[str, Any]) -> None:
+    foreign = FOREIGN[User.Kind(user.kind)]
+    wrong = [
+        errors.FieldError(public, "unknown_field", f"A user of kind {user.kind} has none.")
+        for name, public in foreign.items()
+        if name in values
+    ]
+    if wrong:
+        raise errors.InvalidFields(*wrong)
+
+
+def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
+    """`user` is locked."""
+    if user.status == UNSUBSCRIBED:
+        raise errors.UserNotActive(user_id=user.id, status=user.status)
+    changed = [
+        name
+        for name, value in values.items()
+        if name != "mobile_phone" and getattr(user, name) != value
+    ]
+    for name in changed:
+        setattr(user, name, values[name])
+    changed += set_phone(user, values.get("mobile_phone", user.mobile_phone))
+    if changed:
+        with refusing_duplicates(user):
+            user.save(update_fields=changed)
+        tell(user, "user.changed", by, fields=",".join(changed))
+
+
+def set_phone(user: User, phone: str) -> list[str]:
+    """Take a new number, at once or after its verification; name the field that changed."""
+    if phone in {user.mobile_phone, user.unverified_phone}:
+        return []
+    if other := User.objects.filter(client=user.client_id, mobile_phone=phone).first():
+        raise errors.AlreadyExists(field="mobilePhone", user_id=other.id)
+    otp.send(user, phone)
+    field = "mobile_phone" if user.status == CREATED else "unverified_phone"
+    setattr(user, field, phone)
+    return [field]
+
+
+def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> User:
+    """Send another one-time password to the number that waits to be verified.
+
+    Raises:
+        NotFound: the client has no such user.
+        AlreadyVerified: no number waits.
+        OtpTooSoon: one was sent less than a minute ago.
+    """
+    with transaction.atomic():
+        user = locked(user_id, client_id)
+        phone = user.phone_to_verify
+        if not phone:
+            raise errors.AlreadyVerified(user_id=user.id, status=user.status)
+        otp.send(user, phone)
+        tell(user, "user.otp_sent", by)
+    return user
+
+
+def tell(user: User, kind: str, by: By, **data: str) -> None:
+    events.record(Fact(user.client_id, "user", user.id, kind, by, None, data))
+
+
+# --- Duplicates --------------------------------------------------------------------------------
+
+
+@contextmanager
+def refusing_duplicates(user: User) -> Iterator[None]:
+    """Turn the database's refusal of a duplicate into ours, naming the field and the other."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        name, public = duplicate(error)
+        other = User.objects.get(**{"client": user.client_id, name: getattr(user, name)})
+        raise errors.AlreadyExists(field=public, user_id=other.id) from error
+
+
+def duplicate(error: IntegrityError) -> tuple[str, str]:
+    """Name the field whose uniqueness was violated; any other violation is a bug, and raised."""
+    cause = error.__cause__
+    constraint = getattr(getattr(cause, "diag", None), "constraint_name", None)
+    if constraint not in UNIQUE:
+        raise error
+    return UNIQUE[constraint]

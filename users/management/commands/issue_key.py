@@ -1,0 +1,42 @@
+"""`manage.py issue_key CLIENT`: make an API key and show it, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from users.models import ApiKey, Client
+from users.models.clients import SCOPES
+
+
+class Command(BaseCommand):
+    help = "Make an API key for a client, which is created when it is new. The key is shown once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("client", help="the client's name")
+        parser.add_argument("--label", default="issued on the command line")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=SCOPES,
+            metavar="SCOPE",
+            help=f"may be repeated; all of them when left out: {', '.join(SCOPES)}",
+        )
+        parser.add_argument("--days", type=int, help="how long it is valid; for ever if left out")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        days = options["days"]
+        if days is not None and days < 1:
+            raise CommandError("--days takes a positive number.")
+        client, _ = Client.objects.get_or_create(name=options["client"])
+        key, secret = ApiKey.issue(
+            client=client,
+            label=options["label"],
+            scopes=options["scope"] or list(SCOPES),
+            expires_at=timezone.now() + timedelta(days=days) if days else None,
+        )
+        self.stderr.write(f"Key {key.prefix}… of {client.name}. It is not shown again:")
+        self.stdout.write(secret)

@@ -1,0 +1,160 @@
+"""Clients, the API keys that they call with, and the idempotency keys that they send."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+ALPHABET = string.ascii_letters + string.digits
+SCOPES = (
+    "users:read",
+    "users:write",
+    "wallets:read",
+    "wallets:write",
+    "movements:read",
+    "movements:write",
+    "events:read",
+    "events:write",
+    "cash-in:write",
+)
+
+
+class Client(models.Model):
+    """A company that calls the API; everything belongs to one, and none sees another's."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        SUSPENDED = "SUSPENDED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="client_status_is_known",
+                condition=models.Q(status__in=["ACTIVE", "SUSPENDED"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def matching(self, secret: str) -> Self:
+        return self.filter(digest=ApiKey.digest_of(secret)).select_related("client")
+
+
+class ApiKey(models.Model):
+    """What a client authenticates with. Only its SHA-256 digest is stored; `prefix` names it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="api_keys")
+    label = models.CharField(max_length=100, help_text="What the client calls this key.")
+    prefix = models.CharField(max_length=16, editable=False)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=20), help_text=", ".join(SCOPES))
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API key"
+        constraints = [
+            models.CheckConstraint(
+                name="api_key_scopes_are_known",
+                condition=models.Q(scopes__contained_by=list(SCOPES)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+    @staticmethod
+    def digest_of(secret: str) -> bytes:
+        return hashlib.sha256(secret.encode()).digest()
+
+    @classmethod
+    def issue(
+        cls,
+        *,
+        client: Client,
+        label: str,
+        scopes: list[str],
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Make a key for `client`; the secret is returned once and can't be had again."""
+        secret = "iocash_" + "".join(secrets.choice(ALPHABET) for _ in range(40))
+        key = cls.objects.create(
+            client=client,
+            label=label,
+            prefix=secret[:12],
+            digest=cls.digest_of(secret),
+            scopes=sorted(set(scopes)),
+            expires_at=expires_at,
+        )
+        return key, secret
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_at is not None and self.revoked_at <= timezone.now()
+
+
+class Key(models.Model):
+    """An Idempotency-Key that was used: the order's fingerprint, and what the order made.
+
+    Written in the transaction that made it, kept for ever, unique within the client.
+    """
+
+    pk = models.CompositePrimaryKey("client", "key")
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(max_length=32)
+    made = models.CharField(max_length=10)
+    made_id = models.UUIDField()
+    status = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "idempotency key"
+        constraints = [
+            models.CheckConstraint(
+                name="key_status_is_a_success", condition=models.Q(status__in=[200, 201, 202])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.made} {self.made_id}"
+
+
+def fingerprint(verb: str, values: dict[str, object]) -> bytes:
+    """Digest what was asked, so that the same order is known however it was written.
+
+    `values` are typed (a UUID, a Decimal, a minor-unit int), never the text of the request.
+    """
+    order = "\x1f".join([verb, *(f"{name}={values[name]!s}" for name in sorted(values))])
+    return hashlib.sha256(order.encode()).digest()
+
+
+def new_id() -> uuid.UUID:
+    """Make an id that sorts by time (UUID version 7)."""
+    return uuid7()

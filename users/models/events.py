@@ -1,0 +1,104 @@
+"""The record of who did what: one row for every change of a user, wallet, movement or hold."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, models
+from django.db.models.functions import Now
+
+from users.models.clients import Client
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who asks, and in which request: `key:<id>`, `staff:<id>` or `system:<command>`."""
+
+    actor: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One event before it is written. `data` carries ids and codes, never personal text."""
+
+    client_id: uuid.UUID
+    subject: str
+    subject_id: uuid.UUID
+    kind: str
+    by: By
+    wallet_id: uuid.UUID | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def about(self, subject_id: uuid.UUID) -> EventQuerySet:
+        return self.filter(subject_id=subject_id).order_by("id")
+
+
+class TransactionId(models.Field):
+    """PostgreSQL's `xid8`: what a reader compares with `pg_snapshot_xmin`, to skip nothing."""
+
+    def db_type(self, connection: object) -> str:
+        return "xid8"
+
+
+class CurrentTransaction(models.Func):
+    function = "pg_current_xact_id"
+    output_field = TransactionId()
+
+
+class Event(models.Model):
+    """Something changed; written in the transaction of the change, never edited."""
+
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    subject = models.CharField(max_length=10)
+    subject_id = models.UUIDField()
+    wallet_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=40)
+    actor = models.CharField(max_length=60)
+    request_id = models.CharField(max_length=64, blank=True)
+    transaction_id = TransactionId(db_default=CurrentTransaction(), editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+    data = models.JSONField(default=dict)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["subject_id", "id"], name="event_of_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"
+
+
+INSERT = """
+    INSERT INTO users_event
+        (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
+    SELECT * FROM unnest(
+        %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+        %s::jsonb[])
+"""
+
+
+def columns(facts: Sequence[Fact]) -> tuple[list[Any], ...]:
+    """Turn facts into the arrays that INSERT takes."""
+    return (
+        [fact.client_id for fact in facts],
+        [fact.subject for fact in facts],
+        [fact.subject_id for fact in facts],
+        [fact.wallet_id for fact in facts],
+        [fact.kind for fact in facts],
+        [fact.by.actor for fact in facts],
+        [fact.by.request_id for fact in facts],
+        [json.dumps(fact.data) for fact in facts],
+    )
+
+
+def record(*facts: Fact) -> None:
+    """Write events, in the transaction of the change that they tell of."""
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, columns(facts))

@@ -1,0 +1,123 @@
+"""The people and companies that own wallets, and the one-time passwords sent to them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from users.models.clients import Client
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def owned_by(self, client_id: uuid.UUID | None) -> Self:
+        """Those of one client; with None, of all clients (a member of staff looks)."""
+        return self.all() if client_id is None else self.filter(client_id=client_id)
+
+    def locked(self) -> Self:
+        """Lock the users, always in order of id and always before any wallet."""
+        return self.order_by("id").select_for_update(no_key=True)
+
+
+class User(models.Model):
+    """A person (NATURAL) or a company (JURIDICAL) that owns wallets."""
+
+    class Kind(models.TextChoices):
+        NATURAL = "NATURAL"
+        JURIDICAL = "JURIDICAL"
+
+    class Status(models.TextChoices):
+        CREATED = "CREATED"
+        VERIFIED = "VERIFIED"
+        ACTIVATED = "ACTIVATED"
+        BLOCKED = "BLOCKED"
+        UNSUBSCRIBED = "UNSUBSCRIBED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=9, choices=Kind)
+    status = models.CharField(max_length=12, choices=Status, default=Status.CREATED)
+    user_name = models.CharField(max_length=100)
+    first_name = models.CharField(max_length=100, blank=True)
+    last_name = models.CharField(max_length=100, blank=True)
+    company_name = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(blank=True)
+    mobile_phone = models.CharField(max_length=16, help_text="E.164")
+    unverified_phone = models.CharField(
+        max_length=16, blank=True, help_text="Takes the place of mobile_phone once it is verified."
+    )
+    dlt_address = models.CharField(max_length=100, blank=True, help_text="For the first wallet.")
+    dlt_network = models.CharField(max_length=50, blank=True, help_text="For the first wallet.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = UserQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "id"], name="user_is_of_one_client"),
+            models.UniqueConstraint(fields=["client", "user_name"], name="user_name_is_taken_once"),
+            models.UniqueConstraint(
+                fields=["client", "mobile_phone"], name="user_mobile_phone_is_taken_once"
+            ),
+            models.CheckConstraint(
+                name="user_status_is_known",
+                condition=Q(
+                    status__in=["CREATED", "VERIFIED", "ACTIVATED", "BLOCKED", "UNSUBSCRIBED"]
+                ),
+            ),
+            models.CheckConstraint(
+                name="user_kind_has_its_names",
+                condition=(
+                    Q(kind="NATURAL", company_name="") & ~Q(first_name="") & ~Q(last_name="")
+                )
+                | (Q(kind="JURIDICAL", first_name="", last_name="") & ~Q(company_name="")),
+            ),
+        ]
+        indexes = [models.Index(fields=["client", "created_at", "id"], name="user_page")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def phone_to_verify(self) -> str:
+        """The number that waits for a one-time password; empty when none does."""
+        if self.unverified_phone:
+            return self.unverified_phone
+        return self.mobile_phone if self.status == self.Status.CREATED else ""
+
+
+class Otp(models.Model):
+    """A one-time password sent to one number of a user; void when `digest` is null."""
+
+    LIFETIME_SECONDS = 600
+    MAX_TRIES = 5
+    PAUSE_SECONDS = 60
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    mobile_phone = models.CharField(max_length=16)
+    digest = models.BinaryField(max_length=32, null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "one-time password"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "user", "mobile_phone"], name="otp_of_a_number_is_one"
+            ),
+            models.CheckConstraint(name="otp_tries_are_few", condition=Q(tries__lte=5)),
+        ]
+
+    def __str__(self) -> str:
+        return f"one-time password of {self.user_id}"
+
+    def is_open(self, now: datetime) -> bool:
+        return self.digest is not None and now < self.expires_at

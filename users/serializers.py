@@ -1,0 +1,144 @@
+"""The shapes of users, in requests and answers. Shape only: rules are the life's."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.serializers import SerializerMethodField
+
+from iocash import fields, pages
+from iocash.rendering import camel
+from iocash.views import location
+from users.models import User
+
+LINKS = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}}
+
+NAMES = {
+    User.Kind.NATURAL: ("first_name", "last_name"),
+    User.Kind.JURIDICAL: ("company_name",),
+}
+
+
+class UserAnswer(fields.Serializer):
+    """A person (NATURAL) or a company (JURIDICAL) that owns wallets."""
+
+    id = fields.Id(read_only=True)
+    client_id = fields.Id(read_only=True)
+    kind = fields.Choice(User.Kind, read_only=True)
+    status = fields.Choice(User.Status, read_only=True)
+    user_name = fields.Text(100, read_only=True)
+    first_name = fields.Text(100, read_only=True, allow_null=True)
+    last_name = fields.Text(100, read_only=True, allow_null=True)
+    company_name = fields.Text(200, read_only=True, allow_null=True)
+    email = fields.Email(read_only=True, allow_null=True)
+    mobile_phone = fields.Phone(read_only=True)
+    unverified_phone = fields.Phone(read_only=True, allow_null=True)
+    created_at = fields.Moment(read_only=True)
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, user: User) -> dict[str, Any]:
+        request = self.context["request"]
+        wallets = location(request, "wallets")
+        return {
+            "self": {"href": location(request, "user", user_id=user.id)},
+            "wallets": {"href": f"{wallets}?userId={user.id}"},
+        }
+
+
+class Optional(fields.Text):
+    """Text that may be left out or null: there is none then."""
+
+    def __init__(self, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length, required=False, allow_null=True, **kwargs)
+
+
+class UserOrder(fields.Serializer):
+    """What a user is created or replaced with. A person has two names, a company one."""
+
+    kind = fields.Choice(User.Kind)
+    user_name = fields.Text(100)
+    first_name = fields.Text(100, required=False)
+    last_name = fields.Text(100, required=False)
+    company_name = fields.Text(200, required=False)
+    email = fields.Email(required=False, allow_null=True)
+    mobile_phone = fields.Phone()
+    dlt_address = Optional(100)
+    dlt_network = Optional(50)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        own = NAMES[attrs["kind"]]
+        missing = {camel(name): "required" for name in own if name not in attrs}
+        foreign = {
+            camel(name): "unknown_field"
+            for names in NAMES.values()
+            for name in names
+            if name in attrs and name not in own
+        }
+        if wrong := missing | foreign:
+            raise ValidationError({name: [detail(code)] for name, code in wrong.items()})
+        return without_nulls(attrs)
+
+
+class UserChange(fields.Serializer):
+    """The fields of a user that a client may change, any of them."""
+
+    user_name = fields.Text(100, required=False)
+    first_name = fields.Text(100, required=False)
+    last_name = fields.Text(100, required=False)
+    company_name = fields.Text(200, required=False)
+    email = fields.Email(required=False, allow_null=True)
+    mobile_phone = fields.Phone(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return without_nulls(attrs)
+
+
+class Nothing(fields.Serializer):
+    """No fields: an empty object, or no body at all."""
+
+
+class Code(fields.Text):
+    """Six digits, as text."""
+
+    default_error_messages = {"invalid": "A one-time password is six digits."}
+    example = "123456"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(6, **kwargs)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[0-9]{6}$", "example": self.example}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or not re.fullmatch(r"[0-9]{6}", data):
+            self.fail("invalid")
+        return data
+
+
+class OtpOrder(fields.Serializer):
+    """The one-time password that came to the phone."""
+
+    otp = Code()
+
+
+class UserQuery(pages.PageQuery):
+    """Which users to list."""
+
+    kind = fields.Choice(User.Kind, required=False)
+    status = fields.Choice(User.Status, required=False)
+    user_name = fields.Text(100, required=False)
+    email = fields.Email(required=False)
+    mobile_phone = fields.Phone(required=False)
+
+
+def detail(code: str) -> ErrorDetail:
+    return ErrorDetail(str(fields.Serializer.default_error_messages[code]), code=code)
+
+
+def without_nulls(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Null says that there is none; tables say it with a blank."""
+    return {name: "" if value is None else value for name, value in attrs.items()}

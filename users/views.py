@@ -1,0 +1,135 @@
+"""The endpoints of users that touch no wallet. Each finds, asks, answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import Model
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors
+from iocash.headers import idempotency_key
+from iocash.views import Accepted, View, location
+from users import life, serializers
+from users.authentication import Caller
+from users.models import User
+from users.models.events import By
+
+REPLAYED = {"Idempotent-Replayed": "true"}
+
+
+class ClientView(View):
+    """A view of what belongs to clients, for one of them or for a member of staff."""
+
+    scope: ClassVar[str]
+    model: ClassVar[type[Model]]
+    """Whose Django permissions staff need."""
+
+    @property
+    def caller(self) -> Caller:
+        caller = self.request.auth
+        assert isinstance(caller, Caller)
+        return caller
+
+    @property
+    def by(self) -> By:
+        return By(self.caller.actor, self.request.request_id)  # type: ignore[attr-defined]
+
+    @property
+    def key(self) -> str | None:
+        return idempotency_key(self.request._request)
+
+    @property
+    def client_id(self) -> UUID:
+        """The caller's client; permissions keep staff away from where there is none."""
+        assert self.caller.client_id is not None
+        return self.caller.client_id
+
+    def filters(self) -> dict[str, Any]:
+        """The query's filters that are columns of the same name."""
+        return {name: value for name, value in self.query.items() if name not in PAGING}
+
+
+PAGING = frozenset({"size", "sort", "cursor"})
+
+
+class UserView(ClientView):
+    scope = "users"
+    model = User
+    serializer_class = serializers.UserAnswer
+
+    def accepted(self, user: User, **kwargs: Any) -> Response:
+        where = location(self.request, "user", user_id=user.id)
+        return Accepted(self.show(user), where, **kwargs)
+
+    def user(self, user_id: UUID) -> User:
+        user = User.objects.owned_by(self.caller.client_id).filter(id=user_id).first()
+        if user is None:
+            raise errors.NotFound()
+        return user
+
+
+class UserList(UserView):
+    """Create a user, or list those of the client."""
+
+    collection = "users"
+    query_class = serializers.UserQuery
+    body_classes = {"POST": serializers.UserOrder}
+    statuses = {"POST": [HTTPStatus.ACCEPTED]}
+    refusals = {"POST": [errors.AlreadyExists, errors.IdempotencyKeyReused]}
+
+    def get(self, request: Request) -> Response:
+        users = User.objects.owned_by(self.caller.client_id).filter(**self.filters())
+        return self.page(users)
+
+    def post(self, request: Request) -> Response:
+        made = life.create(client_id=self.client_id, values=self.body(), by=self.by, key=self.key)
+        return self.accepted(made.user, headers=REPLAYED if made.replayed else {})
+
+
+class UserDetail(UserView):
+    """Read, replace or change one user."""
+
+    body_classes = {"PUT": serializers.UserOrder, "PATCH": serializers.UserChange}
+    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.ACCEPTED]}
+    refusals = {
+        "PUT": [errors.AlreadyExists, errors.Immutable, errors.UserNotActive, errors.OtpTooSoon],
+        "PATCH": [errors.AlreadyExists, errors.UserNotActive, errors.OtpTooSoon],
+    }
+
+    def get(self, request: Request, user_id: UUID) -> Response:
+        return Response(self.show(self.user(user_id)))
+
+    def put(self, request: Request, user_id: UUID) -> Response:
+        client_id = self.caller.client_id or self.user(user_id).client_id
+        made = life.replace(client_id=client_id, user_id=user_id, values=self.body(), by=self.by)
+        if made.created:
+            return self.accepted(made.user)
+        return Response(self.show(made.user))
+
+    def patch(self, request: Request, user_id: UUID) -> Response:
+        user = life.change(
+            client_id=self.caller.client_id,
+            user_id=user_id,
+            values=self.body(partial=True),
+            by=self.by,
+        )
+        return Response(self.show(user))
+
+
+class RequestOtp(UserView):
+    """Send another one-time password to the phone number that waits to be verified."""
+
+    serializer_class = serializers.UserAnswer
+    body_optional = True
+    body_classes = {"POST": serializers.Nothing}
+    statuses = {"POST": [HTTPStatus.ACCEPTED]}
+    refusals = {"POST": [errors.AlreadyVerified, errors.OtpTooSoon]}
+
+    def post(self, request: Request, user_id: UUID) -> Response:
+        self.body()
+        user = life.request_otp(client_id=self.caller.client_id, user_id=user_id, by=self.by)
+        return self.accepted(user)
