@@ -1,0 +1,1 @@
+"""Money: wallets, movements, and the ledger that alone may change them."""

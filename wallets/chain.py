@@ -1,0 +1,61 @@
+"""The digests that tie every settled movement to the one before it in its wallet.
+
+    digest = SHA-256(previous digest of the wallet, canonical form, details digest)
+    details digest = SHA-256(random salt, concept, IBAN, metadata)
+
+The texts and their salt may be erased; the chain of what remains still verifies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from wallets.rows import Leg
+
+TICK: Final = timedelta(microseconds=1)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+VERSION: Final = 1
+SEPARATOR: Final = "\x1f"
+"""Between the texts; no text can contain it, for control characters are refused."""
+
+
+def micros(moment: datetime) -> int:
+    """Count the microseconds since 1970."""
+    return (moment - EPOCH) // TICK
+
+
+def seal(
+    concept: str | None, iban: str | None, metadata: Mapping[str, str] | None
+) -> tuple[bytes | None, bytes | None]:
+    """Make a salt and the digest of a movement's texts; nothing when it has no texts."""
+    if not (concept or iban or metadata):
+        return None, None
+    salt = os.urandom(16)
+    return salt, digest_details(salt, concept, iban, metadata)
+
+
+def digest_details(
+    salt: bytes, concept: str | None, iban: str | None, metadata: Mapping[str, str] | None
+) -> bytes:
+    """Stand in for the texts: nobody can guess them back without the salt."""
+    pairs = [part for pair in sorted((metadata or {}).items()) for part in pair]
+    details = SEPARATOR.join([concept or "", iban or "", *pairs])
+    return hashlib.sha256(salt + details.encode()).digest()
+
+
+def digest(previous: bytes, leg: Leg) -> bytes:
+    """Tie a settled leg to `previous`, the head of its wallet's chain so far.
+
+    The audit writes this canonical form once more, in SQL.
+    """
+    assert leg.settled_at is not None
+    line = (
+        f"{VERSION}|{leg.id}|{leg.client_id}|{leg.wallet_id}|{leg.operation_id}|{leg.type}"
+        f"|{leg.amount}|{leg.currency}|{leg.counterparty_id or ''}|{leg.seq}|{leg.balance_after}"
+        f"|{micros(leg.created_at)}|{micros(leg.settled_at)}"
+    )
+    return hashlib.sha256(previous + line.encode() + (leg.details_digest or b"")).digest()

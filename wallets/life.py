@@ -1,0 +1,289 @@
+"""What a user's life does to wallets: orders too, run with the user and all its wallets locked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+
+from iocash import errors
+from users.life import ACTIVATED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
+from users.models import User
+from users.models.clients import new_id
+from wallets.books import Books, Order, Outcome
+from wallets.rows import LockedUser, LockedWallet
+
+INSERT_WALLET: Final = """
+    INSERT INTO wallets_wallet
+        (id, client_id, user_id, currency, status, alias, dlt_address, dlt_network,
+         balance, held, seq, head)
+    VALUES (%s, %s, %s, %s, 'READY', %s, %s, %s, 0, 0, 0, '')
+"""
+UPDATE_LABELS: Final = """
+    UPDATE wallets_wallet SET alias = coalesce(%s, alias),
+        dlt_address = coalesce(%s, dlt_address), dlt_network = coalesce(%s, dlt_network)
+    WHERE id = %s
+"""
+CLOSE_WALLET: Final = "UPDATE wallets_wallet SET status = 'UNSUBSCRIBED' WHERE id = %s"
+SET_STATUS: Final = """
+    UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = '' WHERE id = %s
+"""
+VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserOrder(Order):
+    """An order about one user: the user and all of its wallets are locked for it."""
+
+    made = "user"
+    status = 200
+
+    user_id: UUID
+
+    def users(self) -> tuple[UUID, ...]:
+        return (self.user_id,)
+
+    def user(self, books: Books) -> LockedUser:
+        user = books.user(self.user_id, self.client_id)
+        if user is None:
+            raise errors.NotFound()
+        return user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activate(UserOrder):
+    """Take `phone` as verified; a new user is then activated and its first wallet opened.
+
+    The one-time password has been compared before; it is used up here, under the lock.
+
+    Raises:
+        NotFound: the client has no such user.
+        AlreadyVerified: of two at the same time, the other was first.
+        OtpExpired: the number has changed since the password was sent.
+        AlreadyExists: another user has taken the number in the meantime.
+    """
+
+    phone: str
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        waiting = user.unverified_phone or (user.mobile_phone if user.status == CREATED else "")
+        if not waiting:
+            raise errors.AlreadyVerified(user_id=user.id, status=user.status)
+        if waiting != self.phone:
+            raise errors.OtpExpired(user_id=user.id)
+        books.write(VOID_OTPS, user.client_id, user.id)
+        user.mobile_phone, user.unverified_phone = self.phone, ""
+        books.tell("user", user.id, "user.phone_verified", user, self.by)
+        if user.status == CREATED:
+            self.activate(books, user)
+        books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
+        return Outcome("user", user.id, 200)
+
+    def explain(self, constraint: str) -> errors.Refused | None:
+        if constraint != "user_mobile_phone_is_taken_once":
+            return None
+        other = User.objects.get(client=self.client_id, mobile_phone=self.phone)
+        return errors.AlreadyExists(field="mobilePhone", user_id=other.id)
+
+    def activate(self, books: Books, user: LockedUser) -> None:
+        for status in (VERIFIED, ACTIVATED):
+            require_transition(user.status, status, user.id)
+            user.status = status
+            books.tell("user", user.id, f"user.{status.lower()}", user, self.by)
+        first = OpenWallet(
+            client_id=self.client_id,
+            by=self.by,
+            user_id=user.id,
+            dlt_address=user.dlt_address,
+            dlt_network=user.dlt_network,
+        )
+        first.open(books, user)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscribe(UserOrder):
+    """End a user, for ever, and close its wallets.
+
+    Raises:
+        NotFound: the client has no such user.
+        WalletNotEmpty: one of its wallets holds money.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        if user.status != UNSUBSCRIBED:
+            self.end(books, user)
+        return Outcome("user", user.id, 200)
+
+    def end(self, books: Books, user: LockedUser) -> None:
+        require_transition(user.status, UNSUBSCRIBED, user.id)
+        wallets = books.wallets_of(user.id)
+        for wallet in wallets:
+            wallet.require_empty()
+        for wallet in wallets:
+            close(books, wallet, self)
+        user.status = UNSUBSCRIBED
+        books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
+        books.write(VOID_OTPS, user.client_id, user.id)
+        books.tell("user", user.id, "user.unsubscribed", user, self.by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWallet(UserOrder):
+    """Open a wallet for an activated user; under the caller's id when `wallet_id` is given.
+
+    Raises:
+        UserNotFound: the client has no such user.
+        UserNotActive: the user is not activated.
+        LimitExceeded: the user has as many wallets as a user may have.
+    """
+
+    made = "wallet"
+    status = 201
+
+    currency: str = "EUR"
+    alias: str = ""
+    dlt_address: str = ""
+    dlt_network: str = ""
+
+    def apply(self, books: Books) -> Outcome:
+        user = books.user(self.user_id, self.client_id)
+        if user is None:
+            raise errors.UserNotFound(user_id=self.user_id)
+        if user.status != ACTIVATED:
+            raise errors.UserNotActive(user_id=user.id, status=user.status)
+        self.require_place(books)
+        return self.open(books, user)
+
+    def require_place(self, books: Books) -> None:
+        used = sum(wallet.status != "UNSUBSCRIBED" for wallet in books.wallets_of(self.user_id))
+        limit: int = settings.MAX_WALLETS_PER_USER
+        if used >= limit:
+            raise errors.LimitExceeded(limit=limit, used=used, requested=1, user_id=self.user_id)
+
+    def open(self, books: Books, user: LockedUser, wallet_id: UUID | None = None) -> Outcome:
+        wallet = LockedWallet(
+            id=wallet_id or new_id(),
+            client_id=self.client_id,
+            user_id=user.id,
+            currency=self.currency,
+            status="READY",
+            balance=0,
+            held=0,
+            seq=0,
+            head=b"",
+            settled_at=None,
+            owner=user.status,
+        )
+        books.wallets[wallet.id] = wallet
+        books.write(
+            INSERT_WALLET,
+            wallet.id,
+            wallet.client_id,
+            wallet.user_id,
+            wallet.currency,
+            self.alias,
+            self.dlt_address,
+            self.dlt_network,
+        )
+        books.tell("wallet", wallet.id, "wallet.opened", wallet, self.by)
+        return Outcome("wallet", wallet.id, 201)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutWallet(OpenWallet):
+    """Open a wallet under the caller's id, or set what can be set of the one that is there.
+
+    Raises:
+        NotFound: the id is another client's.
+        Immutable: `userId` or `currency` differ from the wallet's.
+        WalletNotReady: the wallet is closed.
+        UserNotFound, UserNotActive, LimitExceeded: as for `OpenWallet`, when it is not there yet.
+    """
+
+    wallet_id: UUID
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
+
+    def apply(self, books: Books) -> Outcome:
+        if self.wallet_id not in books.wallets:
+            return OpenWallet.apply(self, books)
+        wallet = books.wallet(self.wallet_id, self.client_id)
+        for field, old, new in (
+            ("userId", wallet.user_id, self.user_id),
+            ("currency", wallet.currency, self.currency),
+        ):
+            if old != new:
+                raise errors.Immutable(field=field, wallet_id=wallet.id)
+        label(
+            books,
+            wallet,
+            self,
+            alias=self.alias,
+            dlt_address=self.dlt_address,
+            dlt_network=self.dlt_network,
+        )
+        return Outcome("wallet", wallet.id, 200)
+
+    def open(self, books: Books, user: LockedUser, wallet_id: UUID | None = None) -> Outcome:
+        return OpenWallet.open(self, books, user, self.wallet_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeWallet(Order):
+    """Set a wallet's alias, or close it for ever, or both.
+
+    Raises:
+        NotFound: the client has no such wallet.
+        WalletNotReady: it is closed, and the alias would change.
+        WalletNotEmpty: it holds money and can't be closed.
+    """
+
+    made = "wallet"
+    status = 200
+
+    wallet_id: UUID
+    alias: str | None = None
+    closing: bool = False
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = books.wallet(self.wallet_id, self.client_id)
+        if self.closing:
+            wallet.require_empty()
+        if self.alias is not None:
+            label(books, wallet, self, alias=self.alias)
+        if self.closing:
+            close(books, wallet, self)
+        return Outcome("wallet", wallet.id, 200)
+
+
+def label(
+    books: Books,
+    wallet: LockedWallet,
+    order: Order,
+    *,
+    alias: str | None,
+    dlt_address: str | None = None,
+    dlt_network: str | None = None,
+) -> None:
+    """Set what people call the wallet; None leaves it as it is."""
+    if wallet.status == "UNSUBSCRIBED":
+        raise errors.WalletNotReady(wallet_id=wallet.id, status=wallet.status)
+    books.write(UPDATE_LABELS, alias, dlt_address, dlt_network, wallet.id)
+    books.tell("wallet", wallet.id, "wallet.changed", wallet, order.by)
+
+
+def close(books: Books, wallet: LockedWallet, order: Order) -> None:
+    """Close an empty wallet; closing it again changes nothing."""
+    if wallet.status == "UNSUBSCRIBED":
+        return
+    wallet.status = "UNSUBSCRIBED"
+    books.write(CLOSE_WALLET, wallet.id)
+    books.tell("wallet", wallet.id, "wallet.unsubscribed", wallet, order.by)

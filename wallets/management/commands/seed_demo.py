@@ -1,0 +1,142 @@
+"""`manage.py seed_demo`: a client, three users, and money moved between them, made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from users import life as users
+from users.models import ApiKey, Client, User
+from users.models.clients import SCOPES
+from users.models.events import By
+from wallets import ledger, life, posting
+from wallets.models import Wallet
+
+BY = By("system:seed_demo")
+CLIENT, STAFF = "Demo", "staff"
+PEOPLE: dict[str, dict[str, str]] = {
+    "alice": {
+        "kind": "NATURAL",
+        "user_name": "alice",
+        "first_name": "Alice",
+        "last_name": "Example",
+        "mobile_phone": "+34600000001",
+    },
+    "bob": {
+        "kind": "NATURAL",
+        "user_name": "bob",
+        "first_name": "Bob",
+        "last_name": "Example",
+        "mobile_phone": "+34600000002",
+    },
+    "company": {
+        "kind": "JURIDICAL",
+        "user_name": "example-ltd",
+        "company_name": "Example Ltd",
+        "mobile_phone": "+34600000003",
+    },
+}
+
+
+class Command(BaseCommand):
+    help = "Make the demo once: a client, staff, three users with money. Its log-in goes to a file."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("The demo is for development: set DEBUG=1.")
+        file = settings.STATE / "demo.json"
+        if file.exists() and Client.objects.filter(name=CLIENT).exists():
+            self.stdout.write("The demo is there already.")
+            return
+        with transaction.atomic():
+            facts = seed()
+            write_private(file, json.dumps(facts, indent=2))
+        self.stdout.write("The demo is ready.")
+
+
+def seed() -> dict[str, str]:
+    """Make all of it, or take up what an interrupted seeding left."""
+    client, _ = Client.objects.get_or_create(name=CLIENT)
+    _, api_key = ApiKey.issue(client=client, label="demo", scopes=list(SCOPES))
+    facts = {"apiKey": api_key, **make_staff()}
+    wallets: dict[str, Wallet] = {}
+    for name, values in PEOPLE.items():
+        user = make_user(client.id, values)
+        wallets[name] = Wallet.objects.get(user=user)
+        facts |= {f"{name}UserId": str(user.id), f"{name}WalletId": str(wallets[name].id)}
+    if not wallets["alice"].seq:
+        move_money(client.id, {name: wallet.id for name, wallet in wallets.items()})
+    return facts
+
+
+def make_staff() -> dict[str, str]:
+    password = secrets.token_urlsafe(12)
+    staff, _ = get_user_model().objects.get_or_create(
+        username=STAFF, defaults={"is_staff": True, "is_superuser": True}
+    )
+    staff.set_password(password)
+    staff.save()
+    return {"staffUser": STAFF, "staffPassword": password}
+
+
+def make_user(client_id: UUID, values: dict[str, str]) -> User:
+    known = User.objects.filter(client=client_id, user_name=values["user_name"]).first()
+    if known:
+        return known
+    user = users.create(client_id=client_id, values=values, by=BY).user
+    posting.submit(
+        life.Activate(client_id=client_id, by=BY, user_id=user.id, phone=user.mobile_phone)
+    )
+    return user
+
+
+def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
+    def bring(target: str, amount: str, concept: str) -> None:
+        posting.submit(
+            ledger.CashIn(
+                client_id=client_id,
+                by=BY,
+                target=wallets[target],
+                amount=Decimal(amount),
+                concept=concept,
+            )
+        )
+
+    def pay(source: str, target: str, amount: str, concept: str) -> None:
+        posting.submit(
+            ledger.Transfer(
+                client_id=client_id,
+                by=BY,
+                source=wallets[source],
+                target=wallets[target],
+                amount=Decimal(amount),
+                concept=concept,
+            )
+        )
+
+    bring("alice", "500.00", "Card top-up")
+    bring("bob", "250.00", "Card top-up")
+    bring("company", "1000.00", "Opening balance")
+    pay("alice", "bob", "12.50", "Lunch")
+    pay("bob", "company", "39.90", "Order 1001")
+    pay("alice", "company", "85.00", "Order 1002")
+    pay("company", "alice", "20.00", "Voucher")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, and only as a whole."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,96 @@
+from typing import ClassVar
+
+from django.db import migrations
+
+from iocash.grants import Grant
+
+FOREIGN_KEYS = """
+ALTER TABLE wallets_wallet
+    ADD CONSTRAINT wallet_is_of_its_users_client
+        FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
+ALTER TABLE wallets_movement
+    ADD CONSTRAINT movement_has_its_wallets_client_and_currency
+        FOREIGN KEY (client_id, wallet_id, currency)
+        REFERENCES wallets_wallet (client_id, id, currency),
+    ADD CONSTRAINT movement_has_its_counterpartys_client_and_currency
+        FOREIGN KEY (client_id, counterparty_id, currency)
+        REFERENCES wallets_wallet (client_id, id, currency);
+"""
+
+NO_FOREIGN_KEYS = """
+ALTER TABLE wallets_movement
+    DROP CONSTRAINT movement_has_its_wallets_client_and_currency,
+    DROP CONSTRAINT movement_has_its_counterpartys_client_and_currency;
+ALTER TABLE wallets_wallet DROP CONSTRAINT wallet_is_of_its_users_client;
+"""
+
+# A wallet's row changes with every movement: the free space lets it change in place (HOT).
+ROOM = "ALTER TABLE wallets_wallet SET (fillfactor = 60);"
+NO_ROOM = "ALTER TABLE wallets_wallet RESET (fillfactor);"
+
+WRITTEN_ONCE = """
+CREATE FUNCTION movement_is_written_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a movement is never removed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_never_removed';
+    END IF;
+    IF (NEW.id, NEW.client_id, NEW.wallet_id, NEW.operation_id, NEW.type, NEW.amount,
+        NEW.currency, NEW.counterparty_id, NEW.created_at, NEW.details_digest)
+       IS DISTINCT FROM
+       (OLD.id, OLD.client_id, OLD.wallet_id, OLD.operation_id, OLD.type, OLD.amount,
+        OLD.currency, OLD.counterparty_id, OLD.created_at, OLD.details_digest)
+    THEN
+        RAISE EXCEPTION 'a movement is written once'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_written_once';
+    END IF;
+    IF OLD.status <> 'PENDING' AND
+       (NEW.status, NEW.seq, NEW.balance_after, NEW.settled_at, NEW.digest)
+       IS DISTINCT FROM
+       (OLD.status, OLD.seq, OLD.balance_after, OLD.settled_at, OLD.digest)
+    THEN
+        RAISE EXCEPTION 'a movement is settled at most once'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_settled_once';
+    END IF;
+    IF (NEW.concept, NEW.iban, NEW.metadata, NEW.salt)
+       IS DISTINCT FROM (OLD.concept, OLD.iban, OLD.metadata, OLD.salt)
+       AND num_nonnulls(NEW.concept, NEW.iban, NEW.metadata, NEW.salt) > 0
+    THEN
+        RAISE EXCEPTION 'the texts of a movement are erased together, and never changed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_texts_are_only_erased';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER movement_is_written_once
+    BEFORE UPDATE OR DELETE ON wallets_movement
+    FOR EACH ROW EXECUTE FUNCTION movement_is_written_once();
+"""
+
+NOT_WRITTEN_ONCE = """
+DROP TRIGGER movement_is_written_once ON wallets_movement;
+DROP FUNCTION movement_is_written_once();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [
+        ("wallets", "0001_initial"),
+        ("users", "0002_grant_what_serving_needs"),
+    ]
+
+    operations: ClassVar = [
+        migrations.RunSQL(FOREIGN_KEYS, NO_FOREIGN_KEYS),
+        migrations.RunSQL(ROOM, NO_ROOM),
+        migrations.RunSQL(WRITTEN_ONCE, NOT_WRITTEN_ONCE),
+        Grant(
+            "SELECT, INSERT, UPDATE (status, alias, iban, dlt_address, dlt_network, "
+            "balance, held, seq, head, settled_at)",
+            "wallets_wallet",
+        ),
+        Grant(
+            "SELECT, INSERT, UPDATE (status, seq, balance_after, settled_at, digest)",
+            "wallets_movement",
+        ),
+    ]

@@ -1,0 +1,236 @@
+"""Opens the books with rows read under lock, and writes back what the orders changed.
+
+`post` runs any number of orders in one transaction:
+
+1. It locks, always in the same sequence: the users that orders name, by id; then the wallets, by
+   id. Everybody locks in this sequence, so nobody can wait in a circle.
+2. *In the next statements*, with a fresh snapshot, it reads what those locks protect. To read it
+   in the locking statement would be wrong: after a wait, PostgreSQL looks again only at the rows
+   that it locks and shows all others as they were before the wait.
+3. Each order is replayed, applied or refused, in turn, in memory.
+4. What changed is written set-based, and committed once.
+
+The statements of a step are pipelined: a step costs one round trip.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from iocash import errors
+from users.models import events
+from wallets.books import Books, Order, Outcome
+from wallets.rows import Leg, LockedUser, LockedWallet, UsedKey
+
+LOCK_USERS = """
+    SELECT id, client_id, status, mobile_phone, unverified_phone, dlt_address, dlt_network
+    FROM users_user WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_WALLETS = """
+    SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at
+    FROM wallets_wallet WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_WALLETS_OF_USERS = """
+    SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at
+    FROM wallets_wallet WHERE id = ANY(%s) OR user_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+READ_OWNERS = """
+    SELECT id, status FROM users_user
+    WHERE id IN (SELECT user_id FROM wallets_wallet WHERE id = ANY(%s))
+"""
+READ_KEYS = """
+    SELECT client_id, key, fingerprint, made, made_id, status FROM users_key
+    WHERE (client_id, key) IN (SELECT * FROM unnest(%s::uuid[], %s::text[]))
+"""
+READ_CLOCK = "SELECT clock_timestamp()"
+UPDATE_WALLETS = """
+    UPDATE wallets_wallet AS wallet
+    SET balance = new.balance, held = new.held, seq = new.seq, head = new.head,
+        settled_at = new.settled_at
+    FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[],
+                %s::timestamptz[]) AS new (id, balance, held, seq, head, settled_at)
+    WHERE wallet.id = new.id
+"""
+INSERT_MOVEMENTS = """
+    INSERT INTO wallets_movement
+        (id, client_id, wallet_id, operation_id, type, status, amount, currency, counterparty_id,
+         seq, balance_after, created_at, settled_at, concept, iban, metadata, salt,
+         details_digest, digest)
+    SELECT * FROM unnest(
+        %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[],
+        %s::text[], %s::uuid[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
+        %s::text[], %s::text[], %s::jsonb[], %s::bytea[], %s::bytea[], %s::bytea[])
+"""
+INSERT_KEYS = """
+    INSERT INTO users_key (client_id, key, fingerprint, made, made_id, status)
+    SELECT * FROM unnest(
+        %s::uuid[], %s::text[], %s::bytea[], %s::text[], %s::uuid[], %s::smallint[])
+"""
+
+
+def post(orders: Sequence[Order]) -> list[Outcome | errors.Refused]:
+    """Run orders in one transaction; each gets its own outcome or refusal.
+
+    Inside an open transaction they are posted in it, behind a savepoint.
+
+    Raises:
+        OutcomeUnknown: the connection broke at commit.
+        DatabaseError: nothing was done.
+    """
+    with writing() as raw:
+        books = open_books(raw, orders)
+        outcomes = [run(books, order) for order in orders]
+        write_back(raw, books)
+    return outcomes
+
+
+def run(books: Books, order: Order) -> Outcome | errors.Refused:
+    try:
+        return books.run(order)
+    except errors.Refused as refusal:
+        return refusal
+
+
+@contextmanager
+def writing() -> Iterator[psycopg.Connection[Any]]:
+    """Own a transaction on Django's connection: all or nothing, committed explicitly."""
+    if connection.in_atomic_block:
+        with transaction.atomic(), connection.wrap_database_errors:
+            yield connection.connection
+        return
+    connection.set_autocommit(False)
+    try:
+        with connection.wrap_database_errors:
+            yield connection.connection
+        commit()
+    except BaseException:
+        undo()
+        raise
+    connection.set_autocommit(True)
+
+
+def commit() -> None:
+    """Commit; an error here is not known to have undone anything, unless the server says so."""
+    try:
+        connection.commit()
+    except (OperationalError, InterfaceError) as error:
+        connection.close()
+        raise errors.OutcomeUnknown() from error
+
+
+def undo() -> None:
+    """Roll back what was begun; a connection on which that fails is of no more use."""
+    try:
+        connection.rollback()
+        connection.set_autocommit(True)
+    except (DatabaseError, InterfaceError):
+        connection.close()
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
+    """Lock what the orders name, and then read what the locks protect."""
+    user_ids = sorted({user_id for order in orders for user_id in order.users()})
+    wallet_ids = sorted({wallet_id for order in orders for wallet_id in order.wallets()})
+    keyed = [(order.client_id, order.key) for order in orders if order.key]
+    with raw.pipeline():
+        users = ask(raw, LOCK_USERS, [user_ids]) if user_ids else None
+        wallets = (
+            ask(raw, LOCK_WALLETS_OF_USERS, [wallet_ids, user_ids])
+            if user_ids
+            else ask(raw, LOCK_WALLETS, [wallet_ids])
+        )
+        owners = ask(raw, READ_OWNERS, [wallet_ids])
+        keys = ask(raw, READ_KEYS, columns(keyed)) if keyed else None
+        clock = ask(raw, READ_CLOCK)
+    status_of = dict(rows(owners))
+    locked = [LockedWallet(*row) for row in rows(wallets)]
+    for wallet in locked:
+        wallet.owner = status_of.get(wallet.user_id, "")
+    return Books(
+        now=rows(clock)[0][0],
+        users={row[0]: LockedUser(*row) for row in rows(users)},
+        wallets={wallet.id: wallet for wallet in locked},
+        keys={(row[0], row[1]): UsedKey(*row) for row in rows(keys)},
+    )
+
+
+def ask(
+    raw: psycopg.Connection[Any], statement: str, values: Sequence[Any] = ()
+) -> psycopg.Cursor[Any]:
+    """Send one statement with its values apart, so that it can be prepared."""
+    return psycopg.Cursor(raw).execute(statement, values)
+
+
+def rows(cursor: psycopg.Cursor[Any] | None) -> list[tuple[Any, ...]]:
+    return cursor.fetchall() if cursor else []
+
+
+# --- Writing -----------------------------------------------------------------------------------
+
+
+def write_back(raw: psycopg.Connection[Any], books: Books) -> None:
+    changed = [wallet for wallet in books.wallets.values() if wallet.is_changed]
+    with raw.pipeline():
+        for statement, values in books.statements:
+            ask(raw, statement, values)
+        if books.legs:
+            ask(raw, INSERT_MOVEMENTS, columns(map(leg_row, books.legs)))
+        if changed:
+            ask(raw, UPDATE_WALLETS, columns(map(wallet_row, changed)))
+        if books.used:
+            ask(raw, INSERT_KEYS, columns(map(key_row, books.used)))
+        if books.facts:
+            ask(raw, events.INSERT, events.columns(books.facts))
+
+
+def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Turn rows, at least one, into the arrays that `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def leg_row(leg: Leg) -> tuple[Any, ...]:
+    return (
+        leg.id,
+        leg.client_id,
+        leg.wallet_id,
+        leg.operation_id,
+        leg.type,
+        leg.status,
+        leg.amount,
+        leg.currency,
+        leg.counterparty_id,
+        leg.seq,
+        leg.balance_after,
+        leg.created_at,
+        leg.settled_at,
+        leg.concept,
+        leg.iban,
+        json.dumps(leg.metadata, ensure_ascii=False) if leg.metadata else None,
+        leg.salt,
+        leg.details_digest,
+        leg.digest,
+    )
+
+
+def wallet_row(wallet: LockedWallet) -> tuple[Any, ...]:
+    return (
+        wallet.id,
+        wallet.balance,
+        wallet.held,
+        wallet.seq,
+        wallet.head,
+        wallet.settled_at,
+    )
+
+
+def key_row(used: UsedKey) -> tuple[Any, ...]:
+    return (used.client_id, used.key, used.fingerprint, used.made, used.made_id, used.status)
