@@ -1,0 +1,179 @@
+"""The cast: Alice and Bob, their wallets, and a member of staff, on a stage that the ledger built.
+
+Amounts are in minor units, as in the ledger: `10_00` is ten euros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.test import Client as Browser
+
+from iocash import money
+from users import life as users
+from users.models import ApiKey, Client, User
+from users.models.clients import SCOPES
+from users.models.events import By
+from wallets import ledger, life, posting
+from wallets.books import Outcome
+from wallets.models import Movement, Wallet
+
+BY = By("system:tests", "test")
+ALICE = {
+    "kind": "NATURAL",
+    "user_name": "alice",
+    "first_name": "Alice",
+    "last_name": "Example",
+    "mobile_phone": "+34600000001",
+}
+BOB = ALICE | {"user_name": "bob", "first_name": "Bob", "mobile_phone": "+34600000002"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered: the status, the headers, and the JSON."""
+
+    status: int
+    headers: Any
+    json: Any
+
+    @property
+    def code(self) -> str:
+        """The stable code of an error."""
+        return str(self.json["code"])
+
+    @property
+    def wrong(self) -> dict[str, str]:
+        """The wrong fields of a 400, with their codes."""
+        return {error["field"]: error["code"] for error in self.json["errors"]}
+
+
+class Api:
+    """A caller of the API with one key, or with none."""
+
+    def __init__(self, secret: str | None) -> None:
+        self.secret = secret
+        self.browser = Browser(raise_request_exception=True)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:
+        sent = dict(headers or {})
+        if self.secret:
+            sent.setdefault("Authorization", f"Bearer {self.secret}")
+        if key is not None:
+            sent["Idempotency-Key"] = key
+        address = path if path.startswith("/") else f"/api/v1/{path}"
+        data = raw if raw is not None else dump(body)
+        response = self.browser.generic(
+            method, address, data, content_type=content_type, headers=sent
+        )
+        content = response.json() if response.content else None
+        return Answer(response.status_code, response.headers, content)
+
+    def get(self, path: str, **kwargs: Any) -> Answer:
+        return self.call("GET", path, **kwargs)
+
+    def post(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
+        return self.call("POST", path, body, **kwargs)
+
+    def put(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
+        return self.call("PUT", path, body, **kwargs)
+
+    def patch(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
+        return self.call("PATCH", path, body, **kwargs)
+
+
+def dump(body: Any) -> bytes:
+    import json
+
+    return b"" if body is None else json.dumps(body).encode()
+
+
+def a_client(name: str = "Demo") -> Client:
+    return Client.objects.create(name=name)
+
+
+def a_key(client: Client, *scopes: str) -> str:
+    """Issue a key with these scopes, or with all of them; return the secret."""
+    return ApiKey.issue(client=client, label="tests", scopes=list(scopes or SCOPES))[1]
+
+
+def a_user(client: Client, values: dict[str, Any]) -> User:
+    """A user, activated, with the first wallet."""
+    user = users.create(client_id=client.id, values=values, by=BY).user
+    posting.submit(
+        life.Activate(client_id=client.id, by=BY, user_id=user.id, phone=user.mobile_phone)
+    )
+    user.refresh_from_db()
+    return user
+
+
+def first_wallet(user: User) -> Wallet:
+    return Wallet.objects.filter(user=user).earliest("created_at")
+
+
+def a_wallet(user: User, currency: str = "EUR") -> Wallet:
+    """One more wallet of the user."""
+    order = life.OpenWallet(
+        client_id=user.client_id, by=BY, user_id=user.id, currency=currency
+    )
+    return Wallet.objects.get(id=posting.submit(order).id)
+
+
+def decimal(minor: int, currency: str = "EUR") -> Decimal:
+    return Decimal(minor).scaleb(-money.decimals(currency))
+
+
+def cash_in(target: Wallet, amount: int, **details: Any) -> Outcome:
+    """Bring `amount` minor units into the wallet."""
+    order = ledger.CashIn(
+        client_id=target.client_id,
+        by=BY,
+        target=target.id,
+        amount=decimal(amount, target.currency),
+        **details,
+    )
+    return posting.submit(order)
+
+
+def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> ledger.Transfer:
+    return ledger.Transfer(
+        client_id=source.client_id,
+        by=BY,
+        source=source.id,
+        target=target.id,
+        amount=decimal(amount, source.currency),
+        **details,
+    )
+
+
+def transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> Outcome:
+    """Move `amount` minor units from one wallet to the other."""
+    return posting.submit(a_transfer(source, target, amount, **details))
+
+
+def balances(*wallets: Wallet) -> list[int]:
+    """What the database says now, in minor units."""
+    stored = dict(Wallet.objects.values_list("id", "balance"))
+    return [stored[wallet.id] for wallet in wallets]
+
+
+def movements(wallet: Wallet) -> list[Movement]:
+    """All movements of the wallet, in order of `seq`."""
+    return list(Movement.objects.filter(wallet=wallet.id).order_by("seq"))
+
+
+def unknown_id() -> UUID:
+    return UUID("01980000-0000-7000-8000-000000000000")

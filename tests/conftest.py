@@ -1,0 +1,90 @@
+"""The stage that every test may ask for, and the audit after every test that used the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from tests import cast
+from tests.cast import Api
+from users.models import Client, User
+from wallets import audit
+from wallets.models import Wallet
+
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequences"})
+
+
+@pytest.fixture(autouse=True)
+def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test did through the ledger, the books must be right afterwards.
+
+    A test that spoils them on purpose is marked `spoils_the_books`.
+    """
+    marker = request.node.get_closest_marker("django_db")
+    used = DATABASE_FIXTURES & set(request.fixturenames)
+    if marker is None and not used:
+        yield
+        return
+    transactional = bool(marker and marker.kwargs.get("transaction")) or "transactional_db" in used
+    request.getfixturevalue("transactional_db" if transactional else "db")
+    yield
+    if request.node.get_closest_marker("spoils_the_books") is None:
+        wrong = [str(finding) for _, finding in audit.findings() if finding]
+        assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture
+def client_demo(db: None) -> Client:
+    return cast.a_client()
+
+
+@pytest.fixture
+def api(client_demo: Client) -> Api:
+    """The Demo client, calling with a key that has every scope."""
+    return Api(cast.a_key(client_demo))
+
+
+@pytest.fixture
+def stranger(db: None) -> Api:
+    """Another client, calling with a key that has every scope."""
+    return Api(cast.a_key(cast.a_client("Another")))
+
+
+@pytest.fixture
+def nobody(db: None) -> Api:
+    """A caller without a key."""
+    return Api(None)
+
+
+@pytest.fixture
+def alice(client_demo: Client) -> User:
+    return cast.a_user(client_demo, cast.ALICE)
+
+
+@pytest.fixture
+def bob(client_demo: Client) -> User:
+    return cast.a_user(client_demo, cast.BOB)
+
+
+@pytest.fixture
+def alices(alice: User) -> Wallet:
+    """Alice's wallet, with 100.00 EUR."""
+    wallet = cast.first_wallet(alice)
+    cast.cash_in(wallet, 100_00)
+    wallet.refresh_from_db()
+    return wallet
+
+
+@pytest.fixture
+def bobs(bob: User) -> Wallet:
+    """Bob's wallet, empty."""
+    return cast.first_wallet(bob)
+
+
+@pytest.fixture
+def staff(db: None) -> Any:
+    """A member of staff who may do everything, without a usable password."""
+    return get_user_model().objects.create_superuser("staff", password=None)

@@ -1,0 +1,10 @@
+"""The project's settings, with tests connecting as the owner: they make and empty tables."""
+
+import os
+
+os.environ.setdefault("DEBUG", "1")
+
+from iocash.settings import *  # noqa: E402
+from iocash.settings import DATABASES  # noqa: E402
+
+DATABASES["default"] = {name: value for name, value in DATABASES["owner"].items() if name != "TEST"}
