@@ -181,8 +181,10 @@ def flatten(detail: Any, path: str = "") -> Iterator[errors.FieldError]:
         for key, inner in detail.items():
             yield from flatten(inner, _joined(path, key))
     elif isinstance(detail, list | tuple):
-        for inner in detail:
-            yield from flatten(inner, path)
+        for index, inner in enumerate(detail):
+            # A list is either one of errors, or one of items with details of their own.
+            where = _joined(path, index) if isinstance(inner, Mapping) else path
+            yield from flatten(inner, where)
     else:
         yield errors.FieldError(path, getattr(detail, "code", None) or "invalid", str(detail))
 

@@ -57,6 +57,8 @@ class RequestMiddleware:
         else:
             response = self.get_response(request)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        # Django logs every refusal as a warning and every 503 as an error; here they are a line.
+        response._has_been_logged = True  # type: ignore[attr-defined]
         _log(request, response.status_code, perf_counter() - started)
         return response
 
@@ -70,8 +72,6 @@ class RequestMiddleware:
         if _is_foreign(response):
             response = failures.answer(_translated(response.status_code), request)
         response.headers["Cache-Control"] = "no-store"
-        # Django logs every refusal as a warning and every 503 as an error; the access log has them.
-        response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
     def process_exception(

@@ -208,7 +208,7 @@ def _check_text(value: Any, path: str, depth: int) -> None:
             where = path[:200]
             raise errors.InvalidJson(f"{where} has a control character or half a surrogate pair.")
         return
-    if depth > DEEPEST:
+    if depth > DEEPEST and isinstance(value, dict | list):
         raise _too_deep()
     if isinstance(value, dict):
         for key, item in value.items():

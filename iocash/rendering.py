@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from django import forms
+from django.utils.functional import Promise
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
@@ -40,7 +41,7 @@ def moment(at: datetime) -> str:
 
 
 def _other(value: Any) -> Any:
-    if isinstance(value, str):  # lazy or safe strings, which orjson does not know
+    if isinstance(value, Promise):  # a lazy string
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 

@@ -213,7 +213,7 @@ class Movement(models.Model):
             models.CheckConstraint(
                 name="movement_details_have_a_salt",
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
-                | Q(salt=None, concept=None, iban=None, metadata=None),
+                | Q(salt=None, concept=None, iban=None, metadata__isnull=True),
             ),
             models.UniqueConstraint(
                 fields=["client", "wallet", "seq"], name="movement_seq_is_given_once_per_wallet"

@@ -126,6 +126,8 @@ def commit() -> None:
 
 def undo() -> None:
     """Roll back what was begun; a connection on which that fails is of no more use."""
+    if connection.connection is None:
+        return
     try:
         connection.rollback()
         connection.set_autocommit(True)

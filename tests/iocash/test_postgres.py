@@ -65,7 +65,8 @@ class User:
 
     def fork(self) -> int:
         """Make a child that does nothing but live, and return its number."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write("fork\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
@@ -281,15 +282,14 @@ def test_what_was_interrupted_is_not_taken_for_a_database(state: Path) -> None:
 
 
 def test_a_removed_state_folder_means_a_new_database(state: Path) -> None:
-    old = None
     with User(state) as alice:
         alice.tell("CREATE TABLE gone ()")
-        old = Places(state).home()
+        home, pid = Places(state).home(), server_pid(state)
         shutil.rmtree(state)
         with User(state) as bob:
             assert bob.ask("SELECT to_regclass('gone')", role="iocash_owner") == "None"
-    if old and old.exists():
-        shutil.rmtree(old)
+    eventually(lambda: not is_alive(pid))
+    shutil.rmtree(str(home), ignore_errors=True)
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(24, marks=pytest.mark.long)])

@@ -324,7 +324,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("details_digest__isnull", False), ("salt__isnull", False)),
-                    models.Q(("concept", None), ("iban", None), ("metadata", None), ("salt", None)),
+                    models.Q(
+                        ("concept", None),
+                        ("iban", None),
+                        ("metadata__isnull", True),
+                        ("salt", None),
+                    ),
                     _connector="OR",
                 ),
                 name="movement_details_have_a_salt",

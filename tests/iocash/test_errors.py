@@ -1,0 +1,50 @@
+"""The registry of codes: each has one status and one sentence, and says what it knows."""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+
+import pytest
+
+from iocash import errors, failures
+
+KINDS = sorted(errors.REGISTRY.values(), key=lambda kind: kind.code)
+STATUSES = {400, 401, 403, 404, 409, 500, 503}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_a_code_has_a_status_and_a_sentence(kind: type[errors.Refused]) -> None:
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
+    assert kind.status in STATUSES
+    assert (kind.__doc__ or "").strip().endswith(".")
+    assert kind.detail.endswith(".")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_a_detail_is_filled_in_from_facts(kind: type[errors.Refused]) -> None:
+    if issubclass(kind, errors.InvalidFields):
+        return
+    names = [name for _, name, _, _ in Formatter().parse(kind.detail) if name]
+    refused = kind(**{name: f"<{name}>" for name in names})
+    assert all(f"<{name}>" in refused.words for name in names)
+    assert str(refused) == refused.words
+
+
+def test_a_detail_may_be_said_in_other_words() -> None:
+    assert errors.InvalidJson("The body is empty.").words == "The body is empty."
+
+
+def test_every_503_says_when_to_try_again() -> None:
+    away = [kind for kind in KINDS if kind.status == 503]
+    assert failures.TooManyRequests in away
+    assert all(issubclass(kind, errors.Unavailable) and kind.retry_after > 0 for kind in away)
+
+
+def test_a_code_is_taken_once() -> None:
+    with pytest.raises(AssertionError, match="not_found is taken"):
+        type("Another", (errors.Missing,), {"code": "not_found", "detail": "."})
+
+
+def test_an_abstract_refusal_is_not_registered() -> None:
+    assert errors.Conflict not in errors.REGISTRY.values()

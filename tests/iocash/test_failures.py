@@ -1,0 +1,354 @@
+"""From any exception to the one error body."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import psycopg
+import pytest
+from django.core import exceptions as core
+from django.core.signals import got_request_exception
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.test import Client, RequestFactory
+from django.urls import path, re_path
+from rest_framework import exceptions as drf
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors, failures, views
+from iocash.errors import FieldError
+
+handler400 = "iocash.failures.bad_request"
+handler403 = "iocash.failures.permission_denied"
+handler404 = "iocash.failures.not_found"
+handler500 = "iocash.failures.server_error"
+
+raised: Exception = Exception()
+
+
+class Raising(views.Public):
+    def get(self, request: Request) -> Response:
+        raise raised
+
+    def post(self, request: Request) -> Response:
+        raise raised
+
+
+def web(request: HttpRequest) -> HttpResponse:
+    raise raised
+
+
+urlpatterns = [
+    path("api/raising", Raising.as_view()),
+    path("admin/page", web),
+    path("page", web),
+    re_path("", failures.unknown_path),
+]
+
+pytestmark = pytest.mark.urls(__name__)
+
+
+def answer_to(exc: Exception, at: str = "/api/raising", **headers: str) -> Any:
+    global raised  # noqa: PLW0603  # what the view above raises
+    raised = exc
+    return Client(raise_request_exception=False).get(at, **headers)
+
+
+# The body
+
+
+def test_a_refusal_has_the_members_of_rfc_9457_and_a_code() -> None:
+    answer = answer_to(errors.NotFound(), HTTP_X_REQUEST_ID="abc")
+    assert answer.status_code == 404
+    assert answer["Content-Type"] == "application/json"
+    assert answer.json() == {
+        "type": "http://testserver/api/docs/errors#not_found",
+        "status": 404,
+        "code": "not_found",
+        "title": "Not Found",
+        "detail": "There is nothing here.",
+        "instance": "/api/raising",
+        "requestId": "abc",
+    }
+
+
+def test_a_conflict_tells_its_facts() -> None:
+    facts = {"wallet_id": "w", "available": "3.00", "required": "4.00", "currency": "EUR"}
+    answer = answer_to(errors.InsufficientFunds(**facts))
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == "3.00 EUR are available and 4.00 EUR are needed."
+    assert answer.json()["conflict"] == {
+        "walletId": "w",
+        "available": "3.00",
+        "required": "4.00",
+        "currency": "EUR",
+    }
+
+
+def test_facts_are_camel_case_at_any_depth() -> None:
+    facts = {"items": [{"wallet_id": "w", "left_over": [{"a_b": 1}]}], "retry_at": None}
+    assert failures.camelized(facts) == {
+        "items": [{"walletId": "w", "leftOver": [{"aB": 1}]}],
+        "retryAt": None,
+    }
+
+
+def test_a_conflict_without_facts_has_an_empty_one() -> None:
+    assert answer_to(errors.AlreadyVerified()).json()["conflict"] == {}
+
+
+def test_wrong_fields_are_listed() -> None:
+    wrong = [FieldError("iban.accountNumber", "invalid", "No."), FieldError("a", "blank", "Yes.")]
+    answer = answer_to(errors.InvalidFields(*wrong))
+    assert answer.json()["errors"] == [
+        {"field": "iban.accountNumber", "code": "invalid", "detail": "No."},
+        {"field": "a", "code": "blank", "detail": "Yes."},
+    ]
+    assert "conflict" not in answer.json()
+
+
+@pytest.mark.parametrize("kind", errors.REGISTRY.values(), ids=errors.REGISTRY)
+def test_every_code_can_be_said(kind: type[errors.Refused]) -> None:
+    request = RequestFactory().get("/api/x")
+    refused = kind.__new__(kind)
+    Exception.__init__(refused)
+    refused.facts, refused.words = {}, "Words."
+    if isinstance(refused, errors.InvalidFields):
+        refused.errors = ()
+    answer = failures.answer(refused, request)
+    assert answer.status_code == kind.status
+
+
+# The headers
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [
+        errors.NotAuthenticated(),
+        errors.InvalidCredentials(),
+        errors.CredentialsExpired(),
+        drf.NotAuthenticated(),
+        drf.AuthenticationFailed(),
+    ],
+)
+def test_a_401_says_how_to_authenticate(exc: Exception) -> None:
+    answer = answer_to(exc)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_a_503_says_when_to_try_again() -> None:
+    assert answer_to(errors.LockTimeout())["Retry-After"] == "1"
+    assert answer_to(errors.DatabaseUnavailable())["Retry-After"] == "2"
+
+
+@pytest.mark.parametrize("method", ["DELETE", "TRACE", "PROPFIND", "PATCH", "NONSENSE"])
+def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
+    answer = Client().generic(method, "/api/raising")
+    assert (answer.status_code, answer["Allow"]) == (400, "GET, POST, HEAD, OPTIONS")
+    assert answer.json()["code"] == "method_not_allowed"
+    assert answer.json()["detail"] == f"{method} is not allowed here."
+
+
+# What the frameworks raise
+
+
+@pytest.mark.parametrize(
+    ("exc", "status", "code"),
+    [
+        (drf.ParseError("Bad."), 400, "invalid_json"),
+        (drf.MethodNotAllowed("DELETE"), 400, "method_not_allowed"),
+        (drf.NotAcceptable(), 400, "not_acceptable"),
+        (drf.UnsupportedMediaType("text/xml"), 400, "unsupported_media_type"),
+        (core.RequestDataTooBig(), 400, "body_too_large"),
+        (core.TooManyFieldsSent(), 400, "invalid_parameters"),
+        (core.SuspiciousOperation("x"), 400, "invalid_header"),
+        (core.BadRequest("x"), 400, "invalid_header"),
+        (core.DisallowedHost("x"), 400, "invalid_host"),
+        (UnreadablePostError("x"), 400, "body_interrupted"),
+        (drf.NotAuthenticated(), 401, "not_authenticated"),
+        (drf.AuthenticationFailed(), 401, "invalid_credentials"),
+        (drf.PermissionDenied(), 403, "permission_denied"),
+        (drf.PermissionDenied("CSRF Failed: CSRF token missing."), 403, "csrf_failed"),
+        (core.PermissionDenied(), 403, "permission_denied"),
+        (Http404(), 404, "not_found"),
+        (drf.NotFound(), 404, "not_found"),
+        (core.ObjectDoesNotExist(), 404, "not_found"),
+        (drf.Throttled(), 503, "too_many_requests"),
+        (ZeroDivisionError("secret"), 500, "internal_error"),
+        (drf.APIException("secret"), 500, "internal_error"),
+        (KeyError("secret"), 500, "internal_error"),
+        (RecursionError("secret"), 500, "internal_error"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+@pytest.mark.parametrize("debug", [True, False])
+def test_an_exception_has_its_code(
+    exc: Exception, status: int, code: str, debug: bool, settings: Any
+) -> None:
+    settings.DEBUG = debug
+    answer = answer_to(exc)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert "secret" not in answer.text
+
+
+def flat(detail: Any) -> list[tuple[str, str]]:
+    answer = answer_to(drf.ValidationError(detail))
+    return [(error["field"], error["code"]) for error in answer.json()["errors"]]
+
+
+def test_nested_details_become_paths() -> None:
+    bad = drf.ErrorDetail("Bad.", "min_value")
+    assert (
+        flat({"iban": {"accountNumber": [bad, bad]}}) == [("iban.accountNumber", "min_value")] * 2
+    )
+    assert flat({"movements": {3: {"amount": [bad]}}}) == [("movements[3].amount", "min_value")]
+    assert flat({"movements": [{}, {"amount": "x"}]}) == [("movements.amount", "invalid")]
+    assert flat({"": [bad]}) == [("", "min_value")]
+    assert flat({"iban": {"": ["x"]}}) == [("iban", "invalid")]
+    assert flat("x") == [("", "invalid")]
+
+
+def test_a_validation_error_of_django_is_flattened_too() -> None:
+    exc = core.ValidationError({"alias": [core.ValidationError("No %(a)s.", "bad", {"a": 1})]})
+    assert answer_to(exc).json()["errors"] == [{"field": "alias", "code": "bad", "detail": "No 1."}]
+
+
+# What the database raises
+
+
+def wrapped(state: str | None, kind: type[Exception] = OperationalError) -> Exception:
+    exc = kind("secret words of the database")
+    cause = psycopg.OperationalError("secret")
+    cause.sqlstate = state
+    exc.__cause__ = cause
+    return exc
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("55P03", "lock_timeout"),
+        ("57014", "statement_timeout"),
+        ("40001", "database_unavailable"),
+        ("40P01", "database_unavailable"),
+        ("25006", "database_unavailable"),
+        ("53300", "database_unavailable"),
+        ("57P01", "database_unavailable"),
+        ("57P03", "database_unavailable"),
+        ("08006", "database_unavailable"),
+        (None, "database_unavailable"),
+    ],
+)
+def test_trouble_with_the_database_is_a_503(
+    state: str | None, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = answer_to(wrapped(state))
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert "secret" not in answer.text
+    assert all(record.levelno < logging.ERROR for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    "exc", [psycopg.OperationalError("secret"), psycopg.InterfaceError("secret"), InterfaceError()]
+)
+def test_a_connection_may_break_anywhere(exc: Exception) -> None:
+    assert answer_to(exc).json()["code"] == "database_unavailable"
+
+
+@pytest.mark.parametrize(("state", "kind"), [("22001", DataError), ("23505", IntegrityError)])
+def test_a_wrong_statement_is_a_bug(state: str, kind: type[Exception]) -> None:
+    assert answer_to(wrapped(state, kind)).json()["code"] == "internal_error"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("state", "closed"), [("57P01", True), ("25006", True), ("55P03", False)])
+def test_a_connection_of_no_use_is_closed(state: str, closed: bool) -> None:
+    connection.ensure_connection()
+    failures.refusal(wrapped(state), RequestFactory().get("/api/x"))
+    assert (connection.connection is None) is closed
+
+
+# Crashes
+
+
+def test_a_crash_is_logged_with_its_traceback_and_signalled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard: list[Any] = []
+
+    def listen(**kwargs: Any) -> None:
+        heard.append(kwargs["request"].path)
+
+    got_request_exception.connect(listen)
+    try:
+        answer_to(ZeroDivisionError("secret"), HTTP_X_REQUEST_ID="abc")
+    finally:
+        got_request_exception.disconnect(listen)
+    (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
+    assert (record.name, vars(record)["requestId"]) == ("iocash.failures", "abc")
+    assert "ZeroDivisionError" in (record.exc_text or caplog.text)
+    assert heard == ["/api/raising"]
+
+
+# Paths that nobody serves, and web pages
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    "at", ["/api", "/api/", "/api/v1/nothing", "/livez/x", "/readyzz", "//api/v1"]
+)
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unknown_path_is_json(at: str, debug: bool, method: str, settings: Any) -> None:
+    settings.DEBUG = debug
+    answer = Client(enforce_csrf_checks=True).generic(method, at)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_below_the_api_it_is_json_even_for_a_browser() -> None:
+    assert answer_to(Http404(), "/api/nothing", HTTP_ACCEPT=BROWSER).json()["status"] == 404
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_elsewhere_a_browser_gets_a_page(debug: bool, settings: Any) -> None:
+    settings.DEBUG = debug
+    answer = answer_to(Http404(), "/nothing", HTTP_ACCEPT=BROWSER)
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert answer.templates[0].name == "refused.html"
+    assert "There is nothing here." in answer.text
+
+
+@pytest.mark.parametrize(
+    ("exc", "status"),
+    [
+        (Http404(), 404),
+        (core.PermissionDenied(), 403),
+        (core.SuspiciousOperation(), 400),
+        (ZeroDivisionError("secret"), 500),
+    ],
+)
+@pytest.mark.parametrize(
+    ("at", "accept", "page"),
+    [("/page", "*/*", False), ("/page", BROWSER, True), ("/admin/page", "*/*", True)],
+)
+def test_django_s_own_handlers_answer_pages_and_json(
+    exc: Exception, status: int, at: str, accept: str, page: bool, settings: Any
+) -> None:
+    settings.DEBUG = False
+    answer = answer_to(exc, at, HTTP_ACCEPT=accept)
+    assert answer.status_code == status
+    assert answer["Content-Type"].startswith("text/html") is page
+    assert "secret" not in answer.text
+
+
+def test_a_forged_form_is_a_page_or_json() -> None:
+    request = RequestFactory().post("/admin/page")
+    assert failures.csrf_failure(request, "x")["Content-Type"].startswith("text/html")
+    request = RequestFactory().post("/api/x")
+    answer = failures.csrf_failure(request, "x")
+    assert (answer.status_code, b"csrf_failed" in answer.content) == (403, True)

@@ -1,0 +1,245 @@
+"""What is said beside the body: ids, keys, and one line in the log for each request."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.test import Client
+from django.urls import path, re_path
+from hypothesis import given
+from hypothesis import strategies as some
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors, failures, views
+from iocash.headers import idempotency_key
+
+handler500 = "iocash.failures.server_error"
+
+
+class Hello(views.Public):
+    def get(self, request: Request) -> Response:
+        request._request.client_id = "client-1"  # type: ignore[attr-defined]
+        return Response({"requestId": request.request_id})
+
+
+def redirected(request: HttpRequest) -> HttpResponse:
+    return HttpResponseRedirect("/elsewhere")
+
+
+def foreign(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("<h1>Bad</h1>", status=int(request.GET["status"]))
+
+
+def crashing(request: HttpRequest) -> HttpResponse:
+    raise ValueError("secret")
+
+
+urlpatterns = [
+    path("api/hello/<path:rest>", Hello.as_view()),
+    path("api/hello", Hello.as_view()),
+    path("api/redirected", redirected),
+    path("api/foreign", foreign),
+    path("api/crashing", crashing),
+    path("web", crashing),
+    re_path("", failures.unknown_path),
+]
+
+pytestmark = pytest.mark.urls(__name__)
+
+
+def get(at: str = "/api/hello", **headers: str) -> Any:
+    return Client(raise_request_exception=False).get(at, **headers)
+
+
+# Request ids
+
+
+@pytest.mark.parametrize(
+    "given_id", ["a", "0198-x_y.z", "A" * 64, "01980000-0000-7000-8000-000000000001"]
+)
+def test_a_well_formed_request_id_is_taken(given_id: str) -> None:
+    answer = get(HTTP_X_REQUEST_ID=given_id)
+    assert answer["X-Request-Id"] == answer.json()["requestId"] == given_id
+
+
+@pytest.mark.parametrize("given_id", ["", " ", "A" * 65, "a b", "a\tb", "ñ", "{x}", "a,b", "a\n"])
+def test_any_other_is_replaced(given_id: str) -> None:
+    answer = get(HTTP_X_REQUEST_ID=given_id)
+    assert UUID(answer["X-Request-Id"]).version == 7
+    assert answer["X-Request-Id"] == answer.json()["requestId"]
+
+
+@pytest.mark.parametrize("at", ["/api/nothing", "/nothing", "/web", "/api/crashing"])
+def test_every_answer_has_one(at: str) -> None:
+    answer = get(at)
+    assert answer["X-Request-Id"] == answer.json()["requestId"]
+
+
+# The API answers as the API
+
+
+def test_nothing_of_the_api_is_stored() -> None:
+    assert get()["Cache-Control"] == "no-store"
+    assert get("/api/nothing")["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_crash_of_a_plain_view_is_json(debug: bool, settings: Any) -> None:
+    settings.DEBUG = debug
+    answer = get("/api/crashing")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("status", "answered", "code"),
+    [
+        (404, 404, "not_found"),
+        (400, 400, "invalid_header"),
+        (405, 400, "invalid_header"),
+        (500, 500, "internal_error"),
+        (502, 500, "internal_error"),
+    ],
+)
+def test_what_others_answer_becomes_ours(status: int, answered: int, code: str) -> None:
+    answer = get(f"/api/foreign?status={status}")
+    assert (answer.status_code, answer.json()["code"]) == (answered, code)
+
+
+def test_the_api_never_redirects() -> None:
+    answer = get("/api/redirected")
+    assert answer.status_code == 400
+    assert "Location" not in answer
+
+
+def test_the_api_never_answers_304() -> None:
+    etag = get().get("ETag", '"x"')
+    answer = get(HTTP_IF_NONE_MATCH=etag, HTTP_IF_MODIFIED_SINCE="Fri, 01 Jan 2100 00:00:00 GMT")
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("at", ["/api/hello", "/api", "/livez", "/api/nothing"])
+@pytest.mark.parametrize("host", ["evil.example", "a b", "[::1", "testserver:x"])
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_foreign_host_is_refused_in_json(
+    at: str, host: str, debug: bool, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.DEBUG = debug
+    answer = get(at, HTTP_HOST=host)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_host")
+    assert host not in answer.text
+    assert all(record.levelno == logging.INFO for record in caplog.records)
+
+
+def test_head_is_get_without_a_body() -> None:
+    answer = Client().head("/api/hello")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_options_names_the_methods() -> None:
+    answer = Client().options("/api/hello")
+    assert (answer.status_code, answer["Allow"]) == (200, "GET, HEAD, OPTIONS")
+    assert answer.json() == {"methods": ["GET", "HEAD", "OPTIONS"]}
+
+
+# The log
+
+
+def line(caplog: pytest.LogCaptureFixture) -> Any:
+    (record,) = (record for record in caplog.records if record.name == "iocash.access")
+    return record
+
+
+def test_a_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = get("/api/hello", HTTP_X_REQUEST_ID="abc")
+    record = line(caplog)
+    assert (record.requestId, record.client, record.method) == ("abc", "client-1", "GET")
+    assert (record.path, record.status) == ("/api/hello", 200)
+    assert 0 <= record.durationMs < 60_000
+    assert record.getMessage().startswith("GET /api/hello 200 ")
+    assert answer.status_code == 200
+
+
+def test_the_log_holds_no_query_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        Client().post(
+            "/api/hello?userName=alice",
+            {"otp": "123456"},
+            content_type="application/json",
+            HTTP_AUTHORIZATION="Bearer secret-key",
+        )
+    said = " ".join(str(vars(record)) for record in caplog.records if record.name != "asyncio")
+    assert not [word for word in ("alice", "123456", "secret-key") if word in said]
+
+
+def test_a_path_cannot_forge_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        get("/api/hello/a%0AINFO%20forged")
+    assert line(caplog).path == "/api/hello/a%0AINFO%20forged"
+    assert "\n" not in line(caplog).getMessage()
+
+
+@pytest.mark.parametrize("at", ["/api/nothing", "/nothing", "/api/hello?x=1"])
+def test_a_refusal_is_no_warning(at: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert get(at).status_code in {400, 404}
+    assert {record.levelname for record in caplog.records} == {"INFO"}
+
+
+def test_a_crash_is_one_error_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    get("/api/crashing", HTTP_X_REQUEST_ID="abc")
+    (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
+    assert (record.name, vars(record)["requestId"]) == ("iocash.failures", "abc")
+    assert record.exc_info
+    assert record.exc_info[0] is ValueError
+
+
+# Idempotency keys
+
+
+def key(value: str | None) -> str | None:
+    request = HttpRequest()
+    if value is not None:
+        request.META["HTTP_IDEMPOTENCY_KEY"] = value
+    return idempotency_key(request)
+
+
+def test_a_key_is_optional() -> None:
+    assert key(None) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("abc", "abc"),
+        ('"abc"', "abc"),
+        ('"a\\"b\\\\c"', 'a"b\\c'),
+        ("a b", "a b"),
+        ("a,b", "a,b"),
+        ("x" * 255, "x" * 255),
+        ('"' + "x" * 255 + '"', "x" * 255),
+        ("8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+    ],
+)
+def test_a_key_is_bare_or_quoted(sent: str, read: str) -> None:
+    assert key(sent) == read
+
+
+@pytest.mark.parametrize("sent", ["", " ", "x" * 256, "ñ", "a\x00b", "a\tb"])
+@pytest.mark.parametrize("form", ["{}", '"{}"', '"{}', '"{}"b"', '"{}\\n"', '"{}";p=1'])
+def test_any_other_key_is_refused(sent: str, form: str) -> None:
+    with pytest.raises(errors.InvalidHeader) as caught:
+        key(form.format(sent))
+    assert caught.value.words == "The header Idempotency-Key can't be understood."
+
+
+@given(some.text(some.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255))
+def test_any_printable_key_may_be_quoted(text: str) -> None:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    assert key(f'"{quoted}"') == text

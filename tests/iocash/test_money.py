@@ -1,0 +1,82 @@
+"""Money as text and as integers of minor units, exactly."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from iocash import money
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals"), [("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("UYW", 4)]
+)
+def test_a_currency_has_its_decimals(currency: str, decimals: int) -> None:
+    assert money.decimals(currency) == decimals
+
+
+@pytest.mark.parametrize("code", ["XAU", "XTS", "XXX", "eur", "EURO", "", "978"])
+def test_gold_test_codes_and_nonsense_are_no_money(code: str) -> None:
+    assert code not in money.currencies()
+    with pytest.raises(ValueError, match=r".*"):
+        money.decimals(code)
+
+
+def test_every_currency_has_at_most_four_decimals() -> None:
+    assert "EUR" in money.currencies()
+    assert {money.decimals(code) for code in money.currencies()} <= {0, 2, 3, 4}
+    assert list(money.currencies()) == sorted(money.currencies())
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (10_50, "EUR", "10.50"),
+        (5, "EUR", "0.05"),
+        (0, "EUR", "0.00"),
+        (-5, "EUR", "-0.05"),
+        (-10_50, "EUR", "-10.50"),
+        (10, "JPY", "10"),
+        (-10, "JPY", "-10"),
+        (1, "KWD", "0.001"),
+        (10**17, "EUR", "1000000000000000.00"),
+    ],
+)
+def test_minor_units_are_written_with_all_decimals(minor: int, currency: str, text: str) -> None:
+    assert money.to_text(minor, currency) == text
+
+
+@given(some.integers(-(10**15) + 1, 10**15 - 1), some.sampled_from(money.currencies()))
+def test_what_is_written_is_read_again(minor: int, currency: str) -> None:
+    assert money.to_minor(Decimal(money.to_text(minor, currency)), currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [("0.1", "EUR", 10), ("1", "EUR", 100), ("1.50", "EUR", 150), ("0.001", "KWD", 1)],
+)
+def test_fewer_decimals_are_fine(amount: str, currency: str, minor: int) -> None:
+    assert money.to_minor(Decimal(amount), currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        ("0.001", "EUR"),
+        ("0.1", "JPY"),
+        ("0.0001", "KWD"),
+        ("12345678901234.50", "EUR"),
+        ("9999999999999999", "JPY"),
+        ("10000000000000", "EUR"),
+    ],
+)
+def test_more_decimals_or_digits_are_refused(amount: str, currency: str) -> None:
+    with pytest.raises(ValueError, match=r"decimals|digits"):
+        money.to_minor(Decimal(amount), currency)
+
+
+def test_the_largest_amount_has_fifteen_digits() -> None:
+    assert money.to_minor(Decimal("9999999999999.99"), "EUR") == 10**15 - 1

@@ -1,0 +1,221 @@
+"""JSON out: what a caller may ask for, and how names, times and money are written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.http import HttpRequest
+from django.test import Client
+from django.urls import path
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy
+from hypothesis import given
+from hypothesis import strategies as some
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors, fields, rendering, views
+from iocash.rendering import HTML, JSON, camel, dump, moment, preferred, prefers_html
+
+
+class NewThing(fields.Serializer):
+    amount = fields.Amount()
+    concept = fields.Text(140, required=False)
+
+
+class ThingView(fields.Serializer):
+    """A thing."""
+
+    id = fields.Id(read_only=True)
+    balance = fields.Money()
+
+
+class ReadOnly(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.method == "POST":
+            raise errors.InsufficientScope(scope="things:write")
+        return True
+
+
+class Things(views.Public):
+    serializer_class = ThingView
+    body_classes = {"POST": NewThing}
+
+    def get(self, request: Request) -> Response:
+        return Response({"name": "Ñandú"})
+
+    def post(self, request: Request) -> Response:
+        return Response({"sent": sorted(self.body())})
+
+
+class Readable(Things):
+    permission_classes = (ReadOnly,)
+
+
+class Broken(Things):
+    def get(self, request: Request) -> Response:
+        return Response({"crash": object()})
+
+
+urlpatterns = [
+    path("api/things", Things.as_view()),
+    path("api/readable", Readable.as_view()),
+    path("api/broken", Broken.as_view()),
+]
+
+
+# Names, times, JSON
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("retry_at", "retryAt"), ("id", "id"), ("_links", "_links"), ("iban_2_x", "iban2X")],
+)
+def test_names_are_camel_case(name: str, written: str) -> None:
+    assert camel(name) == written
+
+
+@pytest.mark.parametrize(
+    ("at", "written"),
+    [
+        (datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00.000Z"),
+        (datetime(2026, 1, 31, 12, 0, 0, 999_999, UTC), "2026-01-31T12:00:00.999Z"),
+        (
+            datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1))),
+            "2025-12-31T23:30:00.000Z",
+        ),
+    ],
+)
+def test_times_are_in_utc_with_milliseconds(at: datetime, written: str) -> None:
+    assert moment(at) == written
+
+
+@given(some.dictionaries(some.text(some.characters(exclude_categories=["Cs"])), some.integers(0)))
+def test_what_is_dumped_is_json(thing: dict[str, int]) -> None:
+    small = {key: value % 2**53 for key, value in thing.items()}
+    assert json.loads(dump(small)) == small
+
+
+def test_lazy_and_safe_strings_are_strings() -> None:
+    thing = {"lazy": gettext_lazy("x"), "safe": mark_safe("y"), "id": UUID(int=1)}
+    expected = b'{"lazy":"x","safe":"y","id":"00000000-0000-0000-0000-000000000001"}'
+    assert dump(thing) == expected
+
+
+def test_what_has_no_json_form_is_a_crash() -> None:
+    with pytest.raises(TypeError):
+        dump({"a": object()})
+
+
+# What a caller may ask for
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        (None, JSON),
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        ("application/json", JSON),
+        ("APPLICATION/JSON", JSON),
+        ("application/json; charset=utf-8; q=0.1", JSON),
+        ("text/html;q=0.9, application/json", JSON),
+        ("text/html, application/json", JSON),
+        ("text/html, */*", JSON),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML),
+        ("text/html", HTML),
+        ("text/*", HTML),
+        ("application/json;q=0, */*", HTML),
+        ("application/json;q=0.5, text/html;q=0.50001", HTML),
+        ("application/json; q=nonsense", JSON),
+        ("application/json; q=0", None),
+        ("application/json;q=0.000, text/html;q=0", None),
+        ("*/*;q=0", None),
+        ("application/*;q=0, text/*;q=0, */*", None),
+        ("application/xml", None),
+        ("application/problem+json", None),
+        ("nonsense", None),
+        (",;,", None),
+    ],
+)
+def test_the_best_of_what_is_offered_is_chosen(accept: str | None, chosen: str | None) -> None:
+    assert preferred(accept, (JSON, HTML)) == chosen
+
+
+def test_json_alone_may_be_offered() -> None:
+    assert preferred("text/html, */*;q=0.1", (JSON,)) == JSON
+    assert preferred("application/json;q=0, */*", (JSON,)) is None
+
+
+@given(some.text(max_size=5000))
+def test_any_accept_is_understood(accept: str) -> None:
+    assert preferred(accept, (JSON, HTML)) in {JSON, HTML, None}
+
+
+def test_a_browser_prefers_html() -> None:
+    assert prefers_html("text/html,application/xhtml+xml,*/*;q=0.8")
+    assert not prefers_html("*/*")
+    assert not prefers_html(None)
+
+
+@pytest.mark.urls(__name__)
+class TestAnswers:
+    def get(self, at: str = "things", **headers: str) -> Any:
+        return Client(raise_request_exception=False).get(f"/api/{at}", **headers)
+
+    @pytest.mark.parametrize("accept", ["*/*", "application/json; indent=4", "application/*"])
+    def test_the_media_type_is_exactly_json(self, accept: str) -> None:
+        answer = self.get(HTTP_ACCEPT=accept)
+        assert answer["Content-Type"] == "application/json"
+        assert answer.content == '{"name":"Ñandú"}'.encode()
+
+    def test_without_accept_it_is_json(self) -> None:
+        assert self.get()["Content-Type"] == "application/json"
+
+    @pytest.mark.parametrize("accept", ["application/xml", "application/json;q=0, text/plain"])
+    def test_an_accept_that_excludes_json_is_refused_in_json(self, accept: str) -> None:
+        answer = self.get(HTTP_ACCEPT=accept)
+        assert (answer.status_code, answer.json()["code"]) == (400, "not_acceptable")
+
+    def test_a_browser_gets_the_same_resource(self) -> None:
+        answer = self.get(HTTP_ACCEPT="text/html")
+        assert (answer.status_code, answer["Vary"]) == (200, "Accept, Cookie")
+        assert "Ñandú" in answer.text
+
+    def test_the_form_begins_with_a_body_that_works(self) -> None:
+        page = self.get(HTTP_ACCEPT="text/html").text
+        assert "&quot;amount&quot;: &quot;10.00&quot;" in page
+        assert "&quot;balance&quot;" not in page
+        assert page.count("<textarea") == 1
+
+    def test_who_may_not_post_sees_no_form(self) -> None:
+        answer = self.get("readable", HTTP_ACCEPT="text/html")
+        assert answer.status_code == 200
+        assert "<textarea" not in answer.text
+
+    def test_a_refusal_has_its_page(self) -> None:
+        browser = {"HTTP_ACCEPT": "text/html", "content_type": JSON}
+        answer = Client().post("/api/things", {"amount": "x"}, **browser)
+        assert (answer.status_code, "invalid_fields" in answer.text) == (400, True)
+        answer = Client().post("/api/readable", {}, **browser)
+        assert (answer.status_code, "insufficient_scope" in answer.text) == (403, True)
+
+    @pytest.mark.parametrize("accept", ["*/*", "text/html"])
+    def test_a_crash_while_rendering_is_json(self, accept: str) -> None:
+        answer = self.get("broken", HTTP_ACCEPT=accept)
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert "object" not in answer.text
+
+
+def test_negotiation_needs_no_more_than_the_headers() -> None:
+    request = Request(HttpRequest())
+    renderer, media_type = rendering.Negotiation().select_renderer(
+        request, [rendering.JSONRenderer()]
+    )
+    assert (renderer.format, media_type) == ("json", JSON)
