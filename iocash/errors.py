@@ -317,6 +317,27 @@ class WalletNotEmpty(Conflict):
     detail = "The wallet {wallet_id} still holds {balance} {currency}."
 
 
+class MovementNotPending(Conflict):
+    """The cash-out has ended already: it was settled, rejected or cancelled."""
+
+    code = "movement_not_pending"
+    detail = "The movement {movement_id} is {status}."
+
+
+class CashOutSent(Conflict):
+    """The cash-out went to the bank and can't be cancelled any more, nor sent again."""
+
+    code = "cash_out_sent"
+    detail = "The cash-out {movement_id} was sent to the bank at {sent_at}."
+
+
+class CashOutNotSent(Conflict):
+    """The cash-out has not been sent to the bank, so the bank can't have paid it."""
+
+    code = "cash_out_not_sent"
+    detail = "The cash-out {movement_id} has not been sent to the bank."
+
+
 class InvalidTransition(Conflict):
     """The thing's status does not allow this change."""
 

@@ -57,6 +57,10 @@ class Order:
         """The wallets to lock."""
         return ()
 
+    def movements(self) -> tuple[UUID, ...]:
+        """The movements to read once their wallets are locked."""
+        return ()
+
     def check_shape(self, books: Books) -> None:
         """Refuse what is wrong whatever the state: this comes before any replay."""
 
@@ -89,6 +93,11 @@ class MoneyOrder(Order):
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
 
+    @property
+    def account(self) -> str | None:
+        """The IBAN on the other side, when the money goes to a bank."""
+        return None
+
 
 def canonical(value: object) -> object:
     """Spell equal values equally: 1, 1.0 and 1.00 are the same amount."""
@@ -107,7 +116,9 @@ class Books:
     users: dict[UUID, LockedUser]
     wallets: dict[UUID, LockedWallet]
     keys: dict[tuple[UUID, str], UsedKey]
+    movements: dict[UUID, Leg] = field(default_factory=dict)
     legs: list[Leg] = field(default_factory=list)
+    changed: list[Leg] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     used: list[UsedKey] = field(default_factory=list)
     statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
@@ -125,8 +136,8 @@ class Books:
             raise
 
     @property
-    def size(self) -> tuple[int, int, int]:
-        return len(self.legs), len(self.facts), len(self.statements)
+    def size(self) -> tuple[int, int, int, int]:
+        return len(self.legs), len(self.changed), len(self.facts), len(self.statements)
 
     def replay(self, order: Order) -> Outcome | None:
         """Find what the order's key made before; None when the key is new."""
@@ -176,11 +187,51 @@ class Books:
     def wallets_of(self, user_id: UUID) -> list[LockedWallet]:
         return [wallet for wallet in self.wallets.values() if wallet.user_id == user_id]
 
+    def movement(self, movement_id: UUID, wallet: LockedWallet) -> Leg:
+        """The movement that the path names, if it is this wallet's, or NotFound."""
+        leg = self.movements.get(movement_id)
+        if leg is None or leg.wallet_id != wallet.id:
+            raise errors.NotFound()
+        return leg
+
     # Moving money
 
-    def bring(self, target: LockedWallet, amount: int, order: MoneyOrder) -> Leg:
-        """Settle `amount` coming in from the outside: one leg."""
-        return self.settle(target, self.leg(target, amount, order), order.by)
+    def cross(self, wallet: LockedWallet, amount: int, order: MoneyOrder) -> Leg:
+        """Settle `amount` crossing to or from the outside: one leg; negative goes out."""
+        leg = self.leg(wallet, amount, order)
+        self.legs.append(leg)
+        return self.settle(wallet, leg, order.by)
+
+    def set_aside(self, wallet: LockedWallet, amount: int, order: MoneyOrder) -> Leg:
+        """Hold `amount` for a movement that goes out when the outside confirms it."""
+        leg = self.leg(wallet, -amount, order)
+        wallet.held += amount
+        wallet.is_changed = True
+        self.legs.append(leg)
+        self.tell("movement", leg.id, "movement.pending", wallet, order.by)
+        return leg
+
+    def take(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
+        """Let what was set aside go out."""
+        wallet.held += leg.amount
+        self.changed.append(leg)
+        return self.settle(wallet, leg, by)
+
+    def mark_sent(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
+        """Note that what was set aside is on its way."""
+        leg.sent_at = self.now
+        self.changed.append(leg)
+        self.tell("movement", leg.id, "movement.sent", wallet, by)
+        return leg
+
+    def give_back(self, wallet: LockedWallet, leg: Leg, status: str, by: By) -> Leg:
+        """Free what was set aside: the movement ends without having moved anything."""
+        wallet.held += leg.amount
+        wallet.is_changed = True
+        leg.status = status
+        self.changed.append(leg)
+        self.tell("movement", leg.id, f"movement.{status.lower()}", wallet, by)
+        return leg
 
     def pay(
         self, source: LockedWallet, target: LockedWallet, amount: int, order: MoneyOrder
@@ -194,6 +245,7 @@ class Books:
             counterparty_id=source.id,
             amount=amount,
         )
+        self.legs += [into, out]
         self.settle(target, into, order.by)
         return self.settle(source, out, order.by)
 
@@ -205,7 +257,7 @@ class Books:
         counterparty: LockedWallet | None = None,
     ) -> Leg:
         """Write down one leg of a new operation, not yet settled."""
-        salt, details_digest = chain.seal(order.concept, None, order.metadata)
+        salt, details_digest = chain.seal(order.concept, order.account, order.metadata)
         return Leg(
             id=new_id(),
             client_id=wallet.client_id,
@@ -218,6 +270,7 @@ class Books:
             counterparty_id=counterparty.id if counterparty else None,
             created_at=self.moment(wallet, counterparty),
             concept=order.concept,
+            iban=order.account,
             metadata=order.metadata,
             salt=salt,
             details_digest=details_digest,
@@ -238,7 +291,6 @@ class Books:
         leg.settled_at = wallet.settled_at = max(leg.created_at, self.moment(wallet))
         leg.digest = wallet.head = chain.digest(wallet.head, leg)
         wallet.is_changed = True
-        self.legs.append(leg)
         self.tell("movement", leg.id, "movement.settled", wallet, by)
         return leg
 

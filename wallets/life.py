@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from django.conf import settings
 
 from iocash import errors
-from users.life import ACTIVATED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
+from users.life import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from users.models import User
 from users.models.clients import new_id
 from wallets.books import Books, Order, Outcome
@@ -26,10 +26,21 @@ UPDATE_LABELS: Final = """
         dlt_address = coalesce(%s, dlt_address), dlt_network = coalesce(%s, dlt_network)
     WHERE id = %s
 """
-CLOSE_WALLET: Final = "UPDATE wallets_wallet SET status = 'UNSUBSCRIBED' WHERE id = %s"
+SET_WALLET_STATUS: Final = "UPDATE wallets_wallet SET status = %s WHERE id = %s"
 SET_STATUS: Final = """
     UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = '' WHERE id = %s
 """
+SET_USER_STATUS: Final = "UPDATE users_user SET status = %s WHERE id = %s"
+BLOCK_REASONS: Final = (
+    "CLIENT_REQUEST",
+    "USER_REQUEST",
+    "SUSPECTED_FRAUD",
+    "LEGAL_ORDER",
+    "RESOLVED",
+    "OTHER",
+)
+"""Words from a list, for events carry no personal text."""
+
 VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
 
 
@@ -129,6 +140,48 @@ class Unsubscribe(UserOrder):
         books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
         books.tell("user", user.id, "user.unsubscribed", user, self.by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockUser(UserOrder):
+    """Stop a user: its wallets neither pay nor receive until staff unblock it.
+
+    `reason` is one of `BLOCK_REASONS`, for the record.
+
+    Raises:
+        NotFound: the client has no such user.
+        InvalidTransition: the user is not activated.
+    """
+
+    reason: str
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        require_transition(user.status, BLOCKED, user.id)
+        return self.become(books, user, BLOCKED, "user.blocked", reason=self.reason)
+
+    def become(
+        self, books: Books, user: LockedUser, status: str, kind: str, **data: str
+    ) -> Outcome:
+        books.write(SET_USER_STATUS, status, user.id)
+        books.tell("user", user.id, kind, user, self.by, **data)
+        user.status = status
+        return Outcome("user", user.id, 200)
+
+
+class UnblockUser(BlockUser):
+    """Let a blocked user go on: everything is as it was.
+
+    Raises:
+        NotFound: the client has no such user.
+        InvalidTransition: the user is not blocked.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        if user.status != BLOCKED:
+            raise errors.InvalidTransition(user_id=user.id, status=user.status, requested=ACTIVATED)
+        return self.become(books, user, ACTIVATED, "user.unblocked", reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +317,49 @@ class ChangeWallet(Order):
         return Outcome("wallet", wallet.id, 200)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockWallet(Order):
+    """Stop one wallet: it neither pays nor receives until staff unblock it.
+
+    Raises:
+        NotFound: the client has no such wallet.
+        InvalidTransition: the wallet is not ready.
+    """
+
+    made = "wallet"
+    status = 200
+    path: ClassVar[tuple[str, str, str]] = ("READY", "BLOCKED", "wallet.blocked")
+
+    wallet_id: UUID
+    reason: str
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = books.wallet(self.wallet_id, self.client_id)
+        before, after, kind = self.path
+        if wallet.status != before:
+            raise errors.InvalidTransition(
+                wallet_id=wallet.id, status=wallet.status, requested=after
+            )
+        wallet.status = after
+        books.write(SET_WALLET_STATUS, after, wallet.id)
+        books.tell("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
+        return Outcome("wallet", wallet.id, 200)
+
+
+class UnblockWallet(BlockWallet):
+    """Let a blocked wallet go on.
+
+    Raises:
+        NotFound: the client has no such wallet.
+        InvalidTransition: the wallet is not blocked.
+    """
+
+    path = ("BLOCKED", "READY", "wallet.unblocked")
+
+
 def label(
     books: Books,
     wallet: LockedWallet,
@@ -285,5 +381,5 @@ def close(books: Books, wallet: LockedWallet, order: Order) -> None:
     if wallet.status == "UNSUBSCRIBED":
         return
     wallet.status = "UNSUBSCRIBED"
-    books.write(CLOSE_WALLET, wallet.id)
+    books.write(SET_WALLET_STATUS, wallet.status, wallet.id)
     books.tell("wallet", wallet.id, "wallet.unsubscribed", wallet, order.by)

@@ -82,6 +82,7 @@ class Wallet(models.Model):
         indexes = [
             models.Index(fields=["client", "created_at", "id"], name="wallet_page"),
         ]
+        permissions = [("block_wallet", "Can block and unblock wallets")]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -133,7 +134,9 @@ class Movement(models.Model):
 
     class Type(models.TextChoices):
         CASH_IN = "CASH_IN"
+        CASH_OUT = "CASH_OUT"
         TRANSFER = "TRANSFER"
+        ADJUSTMENT = "ADJUSTMENT"
 
     class Status(models.TextChoices):
         PENDING = "PENDING"
@@ -164,7 +167,11 @@ class Movement(models.Model):
     seq = models.BigIntegerField(null=True)
     balance_after = models.BigIntegerField(null=True)
     created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, help_text="When a cash-out went to the bank.")
     settled_at = models.DateTimeField(null=True)
+    reason = models.CharField(
+        max_length=140, blank=True, help_text="Why a cash-out was rejected; its client reads it."
+    )
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     iban = models.CharField(max_length=34, null=True)  # noqa: DJ001
     metadata = models.JSONField(null=True)
@@ -178,7 +185,8 @@ class Movement(models.Model):
         constraints = [
             models.CheckConstraint(name="movement_amount_is_not_zero", condition=~Q(amount=0)),
             models.CheckConstraint(
-                name="movement_type_is_known", condition=Q(type__in=["CASH_IN", "TRANSFER"])
+                name="movement_type_is_known",
+                condition=Q(type__in=["CASH_IN", "CASH_OUT", "TRANSFER", "ADJUSTMENT"]),
             ),
             models.CheckConstraint(
                 name="movement_status_is_known",
@@ -195,6 +203,32 @@ class Movement(models.Model):
             models.CheckConstraint(
                 name="movement_cash_in_comes_from_outside",
                 condition=~Q(type="CASH_IN") | Q(counterparty=None, amount__gt=0),
+            ),
+            models.CheckConstraint(
+                name="movement_cash_out_goes_outside",
+                condition=~Q(type="CASH_OUT") | Q(counterparty=None, amount__lt=0),
+            ),
+            models.CheckConstraint(
+                name="movement_cash_out_has_an_iban_unless_erased",
+                condition=~Q(type="CASH_OUT")
+                | Q(iban__isnull=False)
+                | Q(salt=None, details_digest__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="movement_adjustment_has_no_counterparty",
+                condition=~Q(type="ADJUSTMENT") | Q(counterparty=None),
+            ),
+            models.CheckConstraint(
+                name="movement_only_a_cash_out_waits",
+                condition=Q(type="CASH_OUT") | Q(status="SUCCESS", sent_at=None),
+            ),
+            models.CheckConstraint(
+                name="movement_cash_out_settles_after_it_was_sent",
+                condition=~Q(type="CASH_OUT", status="SUCCESS") | Q(sent_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="movement_reason_is_of_an_error",
+                condition=(Q(status="ERROR") & ~Q(reason="")) | (~Q(status="ERROR") & Q(reason="")),
             ),
             models.CheckConstraint(
                 name="movement_success_is_settled",
@@ -222,6 +256,16 @@ class Movement(models.Model):
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="movement_page"),
             models.Index(fields=["operation_id"], name="movement_of_operation"),
+            models.Index(
+                fields=["created_at", "id"],
+                condition=Q(status="PENDING"),
+                name="movement_waiting",
+            ),
+        ]
+        permissions = [
+            ("send_cash_out", "Can mark cash-outs as sent to the bank"),
+            ("settle_cash_out", "Can settle and reject cash-outs"),
+            ("adjust_balance", "Can adjust balances"),
         ]
 
     def __str__(self) -> str:

@@ -87,6 +87,11 @@ class LockedWallet:
                 currency=self.currency,
             )
 
+    def require_open(self) -> None:
+        """Refuse when the wallet is closed (WalletNotReady); a blocked one will do."""
+        if self.status == "UNSUBSCRIBED":
+            raise errors.WalletNotReady(wallet_id=self.id, status=self.status)
+
     def require_room(self, amount: int) -> None:
         """Refuse when `amount` more would pass the highest balance (LimitExceeded)."""
         if self.balance + amount > money.MAX_BALANCE:
@@ -125,6 +130,8 @@ class Leg:
     salt: bytes | None
     details_digest: bytes | None
     iban: str | None = None
+    sent_at: datetime | None = None
+    reason: str = ""
     seq: int | None = None
     balance_after: int | None = None
     settled_at: datetime | None = None
@@ -138,6 +145,21 @@ class Leg:
     def magnitude(self) -> int:
         """The amount without its sign, which `direction` tells."""
         return abs(self.amount)
+
+    def require_pending(self) -> None:
+        """Refuse when the movement has ended already (MovementNotPending)."""
+        if self.status != "PENDING":
+            raise errors.MovementNotPending(movement_id=self.id, status=self.status)
+
+    def require_unsent(self) -> None:
+        """Refuse when the movement has gone to the bank (CashOutSent)."""
+        if self.sent_at is not None:
+            raise errors.CashOutSent(movement_id=self.id, sent_at=self.sent_at)
+
+    def require_sent(self) -> None:
+        """Refuse while the movement has not gone to the bank (CashOutNotSent)."""
+        if self.sent_at is None:
+            raise errors.CashOutNotSent(movement_id=self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import SerializerMethodField
 
 from iocash import fields, pages
+from iocash.rendering import camel
 from iocash.views import location
 from users.serializers import LINKS, Optional, UserChange, detail, without_nulls
 from wallets.models import Movement, Wallet
@@ -96,8 +97,11 @@ class MovementAnswer(fields.Serializer):
     concept = fields.Text(140, read_only=True, allow_null=True)
     counterparty_wallet_id = fields.Id(source="counterparty_id", read_only=True, allow_null=True)
     balance_after = fields.Money(allow_null=True)
+    iban = fields.Iban(read_only=True, allow_null=True)
+    reason = fields.Text(140, read_only=True, allow_null=True)
     metadata = fields.StringMap(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
+    sent_at = fields.Moment(read_only=True, allow_null=True)
     settled_at = fields.Moment(read_only=True, allow_null=True)
     _links = SerializerMethodField(method_name="links")
 
@@ -116,22 +120,47 @@ class MovementAnswer(fields.Serializer):
         return {rel: {"href": address} for rel, address in links.items()}
 
 
-class MovementOrder(fields.Serializer):
-    """Money to move: a transfer to `targetWalletId`, or a cash-in from the outside."""
+class BankAccount(fields.Serializer):
+    """A bank account in the Single Euro Payments Area, or anywhere that has IBANs."""
 
-    type = fields.Choice(Movement.Type)
+    account_number = fields.Iban()
+
+
+OWN_FIELDS: Final = {
+    Movement.Type.CASH_IN: None,
+    Movement.Type.CASH_OUT: "iban",
+    Movement.Type.TRANSFER: "target_wallet_id",
+}
+"""The types of movement that a client may order, and the field that only this type has."""
+
+
+class MovementOrder(fields.Serializer):
+    """Money to move: from the outside, to a bank account, or to another wallet."""
+
+    type = fields.Choice(list(OWN_FIELDS))
     target_wallet_id = fields.Id(required=False)
+    iban = BankAccount(required=False)
     amount = fields.Amount()
     concept = Optional(140)
     metadata = fields.StringMap(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        is_transfer = attrs["type"] == Movement.Type.TRANSFER
-        if is_transfer and "target_wallet_id" not in attrs:
-            raise ValidationError({"targetWalletId": [detail("required")]})
-        if not is_transfer and "target_wallet_id" in attrs:
-            raise ValidationError({"targetWalletId": [detail("unknown_field")]})
+        own = OWN_FIELDS[attrs["type"]]
+        wrong = {}
+        if own and own not in attrs:
+            wrong[camel(own)] = [detail("required")]
+        for name in OWN_FIELDS.values():
+            if name and name != own and name in attrs:
+                wrong[camel(name)] = [detail("unknown_field")]
+        if wrong:
+            raise ValidationError(wrong)
         return attrs
+
+
+class MovementChange(fields.Serializer):
+    """The one thing that a client may change of a movement: it cancels a cash-out."""
+
+    status = fields.Choice(("CANCELLED",))
 
 
 class MovementQuery(pages.PageQuery):

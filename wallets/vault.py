@@ -15,6 +15,7 @@ The statements of a step are pipelined: a step costs one round trip.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ READ_KEYS = """
     SELECT client_id, key, fingerprint, made, made_id, status FROM users_key
     WHERE (client_id, key) IN (SELECT * FROM unnest(%s::uuid[], %s::text[]))
 """
+MOVEMENT = tuple(field.name for field in dataclasses.fields(Leg))
+READ_MOVEMENTS = f"SELECT {', '.join(MOVEMENT)} FROM wallets_movement WHERE id = ANY(%s)"  # noqa: S608
 READ_CLOCK = "SELECT clock_timestamp()"
 UPDATE_WALLETS = """
     UPDATE wallets_wallet AS wallet
@@ -61,11 +64,21 @@ INSERT_MOVEMENTS = """
     INSERT INTO wallets_movement
         (id, client_id, wallet_id, operation_id, type, status, amount, currency, counterparty_id,
          seq, balance_after, created_at, settled_at, concept, iban, metadata, salt,
-         details_digest, digest)
+         details_digest, digest, reason)
     SELECT * FROM unnest(
         %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[],
         %s::text[], %s::uuid[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-        %s::text[], %s::text[], %s::jsonb[], %s::bytea[], %s::bytea[], %s::bytea[])
+        %s::text[], %s::text[], %s::jsonb[], %s::bytea[], %s::bytea[], %s::bytea[],
+        %s::text[])
+"""
+UPDATE_MOVEMENTS = """
+    UPDATE wallets_movement AS movement
+    SET status = new.status, sent_at = new.sent_at, reason = new.reason, seq = new.seq,
+        balance_after = new.balance_after, settled_at = new.settled_at, digest = new.digest
+    FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::bigint[],
+                %s::bigint[], %s::timestamptz[], %s::bytea[])
+        AS new (id, status, sent_at, reason, seq, balance_after, settled_at, digest)
+    WHERE movement.id = new.id
 """
 INSERT_KEYS = """
     INSERT INTO users_key (client_id, key, fingerprint, made, made_id, status)
@@ -142,6 +155,7 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
     """Lock what the orders name, and then read what the locks protect."""
     user_ids = sorted({user_id for order in orders for user_id in order.users()})
     wallet_ids = sorted({wallet_id for order in orders for wallet_id in order.wallets()})
+    movement_ids = [movement_id for order in orders for movement_id in order.movements()]
     keyed = [(order.client_id, order.key) for order in orders if order.key]
     with raw.pipeline():
         users = ask(raw, LOCK_USERS, [user_ids]) if user_ids else None
@@ -152,6 +166,7 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
         )
         owners = ask(raw, READ_OWNERS, [wallet_ids])
         keys = ask(raw, READ_KEYS, columns(keyed)) if keyed else None
+        movements = ask(raw, READ_MOVEMENTS, [movement_ids]) if movement_ids else None
         clock = ask(raw, READ_CLOCK)
     status_of = dict(rows(owners))
     locked = [LockedWallet(*row) for row in rows(wallets)]
@@ -162,7 +177,12 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
         users={row[0]: LockedUser(*row) for row in rows(users)},
         wallets={wallet.id: wallet for wallet in locked},
         keys={(row[0], row[1]): UsedKey(*row) for row in rows(keys)},
+        movements={row[0]: movement(row) for row in rows(movements)},
     )
+
+
+def movement(row: tuple[Any, ...]) -> Leg:
+    return Leg(**dict(zip(MOVEMENT, row, strict=True)))
 
 
 def ask(
@@ -186,6 +206,8 @@ def write_back(raw: psycopg.Connection[Any], books: Books) -> None:
             ask(raw, statement, values)
         if books.legs:
             ask(raw, INSERT_MOVEMENTS, columns(map(leg_row, books.legs)))
+        if books.changed:
+            ask(raw, UPDATE_MOVEMENTS, columns(map(changed_row, books.changed)))
         if changed:
             ask(raw, UPDATE_WALLETS, columns(map(wallet_row, changed)))
         if books.used:
@@ -219,6 +241,20 @@ def leg_row(leg: Leg) -> tuple[Any, ...]:
         json.dumps(leg.metadata, ensure_ascii=False) if leg.metadata else None,
         leg.salt,
         leg.details_digest,
+        leg.digest,
+        leg.reason,
+    )
+
+
+def changed_row(leg: Leg) -> tuple[Any, ...]:
+    return (
+        leg.id,
+        leg.status,
+        leg.sent_at,
+        leg.reason,
+        leg.seq,
+        leg.balance_after,
+        leg.settled_at,
         leg.digest,
     )
 

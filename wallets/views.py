@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors, money
-from iocash.views import Created, location
+from iocash.views import Accepted, Created, location
 from users import life as users
 from users import otp
 from users.serializers import OtpOrder
@@ -178,6 +178,7 @@ class MovementList(MovementView):
     collection = "movements"
     query_class = serializers.MovementQuery
     body_classes = {"POST": serializers.MovementOrder}
+    statuses = {"POST": [HTTPStatus.CREATED, HTTPStatus.ACCEPTED]}
     refusals = {
         "POST": [
             errors.TargetWalletNotFound,
@@ -223,6 +224,9 @@ class MovementList(MovementView):
         }
         if kind == Movement.Type.TRANSFER:
             return ledger.Transfer(source=wallet_id, target=target_id, **common)
+        if kind == Movement.Type.CASH_OUT:
+            iban = common.pop("iban")["account_number"]
+            return ledger.CashOut(source=wallet_id, iban=iban, **common)
         self.caller.require("cash-in:write")
         return ledger.CashIn(target=wallet_id, **common)
 
@@ -231,8 +235,9 @@ class MovementList(MovementView):
         where = location(
             self.request, "movement", wallet_id=movement.wallet_id, movement_id=movement.id
         )
+        answer = Accepted if outcome.status == HTTPStatus.ACCEPTED else Created
         headers = REPLAYED if outcome.replayed else {}
-        return Created(self.show(movement), where, headers=headers)
+        return answer(self.show(movement), where, headers=headers)
 
 
 def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
@@ -249,10 +254,23 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
 
 
 class MovementDetail(MovementView):
-    """Read one movement of a wallet."""
+    """Read one movement of a wallet, or cancel a cash-out that was not yet sent to the bank."""
+
+    body_classes = {"PATCH": serializers.MovementChange}
+    refusals = {"PATCH": [errors.MovementNotPending, errors.CashOutSent]}
 
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         movement = self.movements(wallet_id).filter(id=movement_id).first()
         if movement is None:
             raise errors.NotFound()
         return Response(self.show(movement))
+
+    def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        self.body()
+        order = ledger.Cancel(
+            client_id=self.client_of(wallet_id),
+            by=self.by,
+            wallet_id=wallet_id,
+            movement_id=movement_id,
+        )
+        return Response(self.show(posting.submit(order).thing))

@@ -79,6 +79,7 @@ class User(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["client", "created_at", "id"], name="user_page")]
+        permissions = [("block_user", "Can block and unblock users")]
 
     def __str__(self) -> str:
         return str(self.id)

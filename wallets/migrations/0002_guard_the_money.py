@@ -45,12 +45,18 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_written_once';
     END IF;
     IF OLD.status <> 'PENDING' AND
-       (NEW.status, NEW.seq, NEW.balance_after, NEW.settled_at, NEW.digest)
+       (NEW.status, NEW.seq, NEW.balance_after, NEW.settled_at, NEW.digest, NEW.reason)
        IS DISTINCT FROM
-       (OLD.status, OLD.seq, OLD.balance_after, OLD.settled_at, OLD.digest)
+       (OLD.status, OLD.seq, OLD.balance_after, OLD.settled_at, OLD.digest, OLD.reason)
     THEN
         RAISE EXCEPTION 'a movement is settled at most once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_settled_once';
+    END IF;
+    IF NEW.sent_at IS DISTINCT FROM OLD.sent_at
+       AND (OLD.sent_at IS NOT NULL OR OLD.status <> 'PENDING')
+    THEN
+        RAISE EXCEPTION 'a movement is sent at most once'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_sent_once';
     END IF;
     IF (NEW.concept, NEW.iban, NEW.metadata, NEW.salt)
        IS DISTINCT FROM (OLD.concept, OLD.iban, OLD.metadata, OLD.salt)
@@ -90,7 +96,7 @@ class Migration(migrations.Migration):
             "wallets_wallet",
         ),
         Grant(
-            "SELECT, INSERT, UPDATE (status, seq, balance_after, settled_at, digest)",
+            "SELECT, INSERT, UPDATE (status, sent_at, reason, seq, balance_after, settled_at, digest)",
             "wallets_movement",
         ),
     ]

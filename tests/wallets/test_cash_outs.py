@@ -1,0 +1,138 @@
+"""The life of a cash-out: set aside at once, ended exactly once."""
+
+import pytest
+
+from iocash import errors
+from tests import cast
+from wallets import ledger, posting
+from wallets.models import Movement, Wallet
+
+pytestmark = pytest.mark.django_db
+
+IBAN = "ES9121000418450200051332"
+
+
+def a_cash_out(source: Wallet, amount: int) -> Movement:
+    order = ledger.CashOut(
+        client_id=source.client_id,
+        by=cast.BY,
+        source=source.id,
+        amount=cast.decimal(amount),
+        iban=IBAN,
+        concept="Rent",
+    )
+    return Movement.objects.get(id=posting.submit(order).id)
+
+
+def end(verb: type[ledger.CashOutOrder], movement: Movement, **values: str) -> Movement:
+    order = verb(
+        client_id=movement.client_id,
+        by=cast.BY,
+        wallet_id=movement.wallet_id,
+        movement_id=movement.id,
+        **values,
+    )
+    posting.submit(order)
+    movement.refresh_from_db()
+    return movement
+
+
+def money_of(wallet: Wallet) -> tuple[int, int]:
+    wallet.refresh_from_db()
+    return wallet.balance, wallet.held
+
+
+def test_cash_out_sets_the_money_aside(alices):
+    movement = a_cash_out(alices, 30_00)
+    assert (movement.status, movement.amount, movement.iban) == ("PENDING", -30_00, IBAN)
+    assert money_of(alices) == (100_00, 30_00)
+
+
+def test_what_is_set_aside_cannot_be_spent(alices, bobs):
+    a_cash_out(alices, 30_00)
+    with pytest.raises(errors.InsufficientFunds) as refused:
+        cast.transfer(alices, bobs, 70_01)
+    assert refused.value.facts["available"] == "70.00"
+
+
+def test_settled_money_leaves_the_wallet(alices):
+    movement = end(ledger.Settle, end(ledger.MarkSent, a_cash_out(alices, 30_00)))
+    assert (movement.status, movement.balance_after, movement.seq) == ("SUCCESS", 70_00, 2)
+    assert money_of(alices) == (70_00, 0)
+
+
+def test_rejected_money_is_available_again_and_the_client_reads_why(alices):
+    movement = end(ledger.Reject, a_cash_out(alices, 30_00), reason="Account closed")
+    assert (movement.status, movement.reason, movement.seq) == ("ERROR", "Account closed", None)
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_cancelled_money_is_available_again(alices):
+    movement = end(ledger.Cancel, a_cash_out(alices, 30_00))
+    assert movement.status == "CANCELLED"
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_what_was_sent_cannot_be_cancelled(alices):
+    movement = end(ledger.MarkSent, a_cash_out(alices, 30_00))
+    with pytest.raises(errors.CashOutSent):
+        end(ledger.Cancel, movement)
+
+
+def test_what_was_not_sent_cannot_be_settled(alices):
+    with pytest.raises(errors.CashOutNotSent):
+        end(ledger.Settle, a_cash_out(alices, 30_00))
+
+
+@pytest.mark.parametrize("verb", [ledger.Settle, ledger.Reject, ledger.Cancel, ledger.MarkSent])
+@pytest.mark.parametrize("ended", ["settled", "rejected", "cancelled"])
+def test_a_cash_out_ends_once(alices, verb, ended):
+    movement = a_cash_out(alices, 30_00)
+    if ended == "settled":
+        end(ledger.Settle, end(ledger.MarkSent, movement))
+    elif ended == "rejected":
+        end(ledger.Reject, movement, reason="Account closed")
+    else:
+        end(ledger.Cancel, movement)
+    before = money_of(alices)
+    if (verb, ended) == (ledger.Cancel, "cancelled"):
+        end(verb, movement)
+    else:
+        values = {"reason": "Again"} if verb is ledger.Reject else {}
+        with pytest.raises(errors.MovementNotPending):
+            end(verb, movement, **values)
+    assert money_of(alices) == before
+
+
+def test_a_blocked_wallet_does_not_trap_a_cash_out(alices):
+    movement = end(ledger.MarkSent, a_cash_out(alices, 30_00))
+    Wallet.objects.filter(id=alices.id).update(status="BLOCKED")
+    end(ledger.Settle, movement)
+    assert money_of(alices) == (70_00, 0)
+
+
+def test_a_wallet_with_money_set_aside_cannot_be_closed(alices):
+    a_cash_out(alices, 100_00)
+    from wallets import life
+
+    with pytest.raises(errors.WalletNotEmpty):
+        posting.submit(
+            life.ChangeWallet(
+                client_id=alices.client_id, by=cast.BY, wallet_id=alices.id, closing=True
+            )
+        )
+
+
+def test_adjustment_mends_a_balance_up_and_down(alices):
+    for is_debit, amount in ((False, 5_00), (True, 15_00)):
+        posting.submit(
+            ledger.Adjust(
+                client_id=alices.client_id,
+                by=cast.BY,
+                wallet_id=alices.id,
+                amount=cast.decimal(amount),
+                is_debit=is_debit,
+                concept="Counted twice",
+            )
+        )
+    assert money_of(alices) == (90_00, 0)
