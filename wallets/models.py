@@ -25,6 +25,12 @@ class WalletQuerySet(models.QuerySet["Wallet"]):
         """Those of one client; with None, of all clients (a member of staff looks)."""
         return self.all() if client_id is None else self.filter(client_id=client_id)
 
+    def named(self, words: str) -> Self:
+        """Those that people may mean: an id, a user's id or name, or an IBAN."""
+        if found := as_id(words):
+            return self.filter(Q(id=found) | Q(user=found))
+        return self.filter(Q(iban=compact(words)) | Q(user__user_name=words.strip()))
+
 
 class Wallet(models.Model):
     """A user's money in one currency."""
@@ -121,6 +127,24 @@ class MovementQuerySet(models.QuerySet["Movement"]):
         return self.filter(
             operation_id__in=Movement.objects.filter(id__in=made).values("operation_id")
         )
+
+    def named(self, words: str) -> Self:
+        """Those that people may mean: an id, an operation, a wallet, an IBAN, a key."""
+        if found := as_id(words):
+            return self.filter(Q(id=found) | Q(operation_id=found) | Q(wallet=found))
+        keys = Key.objects.filter(key=words.strip(), made="movement").values("made_id")
+        return self.filter(Q(iban=compact(words)) | Q(id__in=keys))
+
+
+def as_id(words: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(words.strip())
+    except ValueError:
+        return None
+
+
+def compact(iban: str) -> str:
+    return "".join(iban.split()).upper()
 
 
 class Movement(models.Model):
@@ -256,6 +280,7 @@ class Movement(models.Model):
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="movement_page"),
             models.Index(fields=["operation_id"], name="movement_of_operation"),
+            models.Index(fields=["iban"], condition=Q(iban__isnull=False), name="movement_of_iban"),
             models.Index(
                 fields=["created_at", "id"],
                 condition=Q(status="PENDING"),

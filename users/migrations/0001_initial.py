@@ -3,9 +3,10 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import users.models.events
 import uuid_utils.compat
 from django.db import migrations, models
+
+import users.models.events
 
 
 class Migration(migrations.Migration):
