@@ -17,10 +17,6 @@ from users.models import ApiKey, Client, Event, Otp, User, events
 from users.models.clients import SCOPES
 from users.models.events import Fact
 
-admin.site.site_header = "ioCash"
-admin.site.site_title = "ioCash"
-admin.site.index_title = "Back office"
-
 OVERLAP = timedelta(hours=24)
 """How long a rotated key goes on working beside the new one."""
 

@@ -55,8 +55,10 @@ class MovementForm(ActForm):
 
     def allow(self, user: Any) -> None:
         """An adjustment makes or takes money with nobody outside: it needs its own permission."""
+        kind = self.fields["kind"]
+        assert isinstance(kind, forms.ChoiceField)
         if not user.has_perm("wallets.adjust_balance"):
-            self.fields["kind"].choices = self.fields["kind"].choices[:1]
+            kind.choices = [(self.CASH_IN, "Cash-in")]
 
 
 class WalletMovementForm(MovementForm):

@@ -98,6 +98,21 @@ class Wallet(models.Model):
         return self.balance - self.held
 
 
+class Audit(models.Model):
+    """One run of the audit, and the first thing that it found wrong, if anything."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_default=Now())
+    movements = models.BigIntegerField(help_text="How many there were.")
+    finding = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "audit"
+
+    def __str__(self) -> str:
+        return self.finding or "The books were right."
+
+
 class MovementQuerySet(models.QuerySet["Movement"]):
     def owned_by(self, client_id: uuid.UUID | None) -> Self:
         """Those of one client; with None, of all clients (a member of staff looks)."""

@@ -90,6 +90,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(FOREIGN_KEYS, NO_FOREIGN_KEYS),
         migrations.RunSQL(ROOM, NO_ROOM),
         migrations.RunSQL(WRITTEN_ONCE, NOT_WRITTEN_ONCE),
+        Grant("SELECT, INSERT", "wallets_audit"),
         Grant(
             "SELECT, INSERT, UPDATE (status, alias, iban, dlt_address, dlt_network, "
             "balance, held, seq, head, settled_at)",

@@ -6,8 +6,10 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from wallets import audit
+from wallets.models import Audit, Movement
 
 
 class Command(BaseCommand):
@@ -15,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         wrong = []
+        began = timezone.now()
         started = time.monotonic()
         for equation, finding in audit.findings():
             seconds = time.monotonic() - started
@@ -23,6 +26,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{mark}  {equation.name:8} {seconds:6.2f} s  {equation.sentence}")
             if finding:
                 wrong.append(str(finding))
+        Audit.objects.create(
+            started_at=began, movements=Movement.objects.count(), finding="\n".join(wrong)
+        )
         if wrong:
             raise CommandError("\n".join(wrong), returncode=1)
         self.stdout.write(self.style.SUCCESS("The books are right."))

@@ -1,0 +1,181 @@
+"""The first page of the back office: a few cheap questions, and charts drawn on the server.
+
+Whatever the number of movements: sums of balances are sums over wallets; the days are read off an
+index, and of the curve only the last thirty days are looked at.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Case, Count, F, Q, Sum, When
+from django.db.models.functions import TruncDate
+from django.http import HttpRequest
+from django.utils import timezone
+
+from iocash import money
+from users.models import User
+from wallets.models import Audit, Movement, Wallet
+
+DAYS = 30
+WAITING = 10
+WIDTH, HEIGHT = 600, 150
+LEFT, RIGHT, TOP, BOTTOM = 6, 6, 12, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What came in and what went out of the system on one day, in minor units."""
+
+    day: date
+    came_in: int
+    went_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """The money of all wallets in one currency, and how it came to be what it is."""
+
+    currency: str
+    total: str
+    curve: str
+    area: str
+    bars: Sequence[Bar]
+    base: float
+    first_day: date
+    came_in: str
+    went_out: str
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """What the first page shows to this member of staff."""
+    shown: dict[str, Any] = {"last_audit": Audit.objects.order_by("-id").first()}
+    if request.user.has_perm("wallets.view_movement"):
+        shown["outstanding"] = outstanding(timezone.now())
+        shown["waiting"] = waiting()
+    if request.user.has_perm("users.view_user"):
+        counts = User.objects.values_list("status").annotate(Count("id")).order_by("status")
+        shown["users"] = list(counts)
+    return shown
+
+
+def outstanding(now: datetime) -> list[Outstanding]:
+    """The balances per currency, largest first, each with its last thirty days."""
+    totals = Wallet.objects.values_list("currency").annotate(total=Sum("balance"))
+    crossings = days_of(now)
+    return [
+        describe(currency, int(total), crossings[currency], now.date())
+        for currency, total in totals.order_by("-total")
+    ]
+
+
+def days_of(now: datetime) -> dict[str, dict[date, Day]]:
+    """What crossed the border of the system, by currency and day."""
+    since = now - timedelta(days=DAYS)
+    rows = (
+        Movement.objects.filter(settled_at__gte=since, counterparty=None, status="SUCCESS")
+        .annotate(day=TruncDate("settled_at"))
+        .values_list("currency", "day")
+        .annotate(
+            came_in=Sum(Case(When(amount__gt=0, then=F("amount")), default=0)),
+            went_out=Sum(Case(When(amount__lt=0, then=-F("amount")), default=0)),
+        )
+    )
+    found: dict[str, dict[date, Day]] = defaultdict(dict)
+    for currency, day, came_in, went_out in rows:
+        found[currency][day] = Day(day, int(came_in), int(went_out))
+    return found
+
+
+def describe(currency: str, total: int, days: dict[date, Day], today: date) -> Outstanding:
+    every_day = [today - timedelta(days=DAYS - 1 - index) for index in range(DAYS)]
+    series = [days.get(day, Day(day, 0, 0)) for day in every_day]
+    points = curve_points(balances(total, series))
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    base = HEIGHT - BOTTOM
+    return Outstanding(
+        currency=currency,
+        total=money.to_text(total, currency),
+        curve=line,
+        area=f"{points[0][0]:.1f},{base} {line} {points[-1][0]:.1f},{base}",
+        bars=list(bars(series, currency)),
+        base=base,
+        first_day=every_day[0],
+        came_in=money.to_text(sum(day.came_in for day in series), currency),
+        went_out=money.to_text(sum(day.went_out for day in series), currency),
+    )
+
+
+def balances(total: int, series: Sequence[Day]) -> list[int]:
+    """Go back from today's total, day by day: what stood at the end of each day."""
+    found = [total]
+    for day in reversed(series[1:]):
+        found.append(found[-1] - day.came_in + day.went_out)
+    return found[::-1]
+
+
+def curve_points(values: Sequence[int]) -> list[tuple[float, float]]:
+    highest = max(*values, 1)
+    step = (WIDTH - LEFT - RIGHT) / (len(values) - 1)
+    room = HEIGHT - TOP - BOTTOM
+    return [
+        (LEFT + index * step, TOP + room * (1 - max(value, 0) / highest))
+        for index, value in enumerate(values)
+    ]
+
+
+def bars(series: Sequence[Day], currency: str) -> Iterable[Bar]:
+    """Two bars for a day: what came in and what went out."""
+    highest = max(1, *(max(day.came_in, day.went_out) for day in series))
+    slot = (WIDTH - LEFT - RIGHT) / len(series)
+    room = HEIGHT - TOP - BOTTOM
+    for index, day in enumerate(series):
+        for offset, kind, amount in ((0, "in", day.came_in), (1, "out", day.went_out)):
+            if not amount:
+                continue
+            height = max(1.0, room * amount / highest)
+            yield Bar(
+                x=round(LEFT + slot * (index + 0.1 + 0.4 * offset), 1),
+                y=round(HEIGHT - BOTTOM - height, 1),
+                width=round(slot * 0.38, 1),
+                height=round(height, 1),
+                kind=kind,
+                title=f"{day.day}: {money.to_text(amount, currency)} {currency} {kind}",
+            )
+
+
+def waiting() -> dict[str, Any]:
+    """The cash-outs that somebody must decide about, oldest first."""
+    pending = Movement.objects.filter(status=Movement.Status.PENDING)
+    counts = pending.aggregate(unsent=Count("id", filter=Q(sent_at=None)), all=Count("id"))
+    rows = [
+        (movement, money.to_text(-movement.amount, movement.currency))
+        for movement in pending.order_by("created_at", "id")[:WAITING]
+    ]
+    return {"rows": rows, "unsent": counts["unsent"], "all": counts["all"]}
+
+
+class BackOffice(admin.AdminSite):
+    """Django's admin with our first page."""
+
+    site_header = site_title = "ioCash"
+    index_title = "Back office"
+    index_template = "admin/dashboard.html"
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().index(request, context(request) | (extra_context or {}))
