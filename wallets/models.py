@@ -295,6 +295,11 @@ class Movement(models.Model):
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="movement_page"),
             models.Index(fields=["operation_id"], name="movement_of_operation"),
+            models.Index(
+                fields=["settled_at"],
+                condition=Q(counterparty__isnull=True, status="SUCCESS"),
+                name="movement_crossing",
+            ),
             models.Index(fields=["iban"], condition=Q(iban__isnull=False), name="movement_of_iban"),
             models.Index(
                 fields=["created_at", "id"],
