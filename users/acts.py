@@ -173,9 +173,10 @@ class Line:
     words: str
 
 
-def history(thing: Model) -> Sequence[Line]:
-    """The last events about a thing, newest first, with the names of those who acted."""
-    events = list(Event.objects.about(thing.pk).order_by("-id")[:LAST_EVENTS])
+def history(*things: Model) -> Sequence[Line]:
+    """The last events about things, newest first, with the names of those who acted."""
+    ids = [thing.pk for thing in things]
+    events = list(Event.objects.about(*ids).order_by("-id")[:LAST_EVENTS])
     names = names_of({event.actor for event in events})
     return [Line(event, names.get(event.actor, event.actor), words(event)) for event in events]
 

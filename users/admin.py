@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from users.acts import Act, ActForm, Acting, ReadOnly, address_of, by
+from users.acts import Act, ActForm, Acting, ReadOnly, address_of, by, history
 from users.models import ApiKey, Client, Event, Otp, User, events
 from users.models.clients import SCOPES
 from users.models.events import Fact
@@ -136,7 +136,7 @@ class ClientAdmin(Acting):
 
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         keys = ApiKey.objects.filter(client=thing).order_by("-created_at")
-        return super().page(request, thing) | {"keys": keys}
+        return super().page(request, thing) | {"keys": keys, "events": history(thing, *keys)}
 
 
 def is_working(key: ApiKey) -> bool:

@@ -36,8 +36,8 @@ class Fact:
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    def about(self, subject_id: uuid.UUID) -> EventQuerySet:
-        return self.filter(subject_id=subject_id).order_by("id")
+    def about(self, *subject_ids: uuid.UUID) -> EventQuerySet:
+        return self.filter(subject_id__in=subject_ids).order_by("id")
 
 
 class TransactionId(models.Field):
