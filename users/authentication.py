@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
@@ -89,7 +90,7 @@ class StaffAuthentication(authentication.SessionAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         found = super().authenticate(request)
-        if found is None or not found[0].is_staff:
+        if found is None or not found[0].is_staff or lacks_second_factor(found[0]):
             return None
         return found[0], Caller(f"staff:{found[0].pk}")
 
@@ -98,6 +99,11 @@ class StaffAuthentication(authentication.SessionAuthentication):
             super().enforce_csrf(request)
         except exceptions.PermissionDenied as error:
             raise errors.CsrfFailed() from error
+
+
+def lacks_second_factor(user: Any) -> bool:
+    """Tell whether the settings ask staff for a second factor that this one has not shown."""
+    return settings.REQUIRE_SECOND_FACTOR and not user.is_verified()
 
 
 class HasScope(permissions.BasePermission):

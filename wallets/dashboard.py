@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Case, Count, F, Q, Sum, When
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.utils import timezone
 
 from iocash import money
+from users.backoffice import Site
 from users.models import User
 from wallets.models import Audit, Movement, Wallet
 
@@ -170,11 +170,9 @@ def waiting() -> dict[str, Any]:
     return {"rows": rows, "unsent": counts["unsent"], "all": counts["all"]}
 
 
-class BackOffice(admin.AdminSite):
-    """Django's admin with our first page."""
+class BackOffice(Site):
+    """The back office, with its first page."""
 
-    site_header = site_title = "ioCash"
-    index_title = "Back office"
     index_template = "admin/dashboard.html"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -1,0 +1,128 @@
+"""The door of the back office: a password, and a second factor (TOTP, RFC 6238) where there is one.
+
+`REQUIRE_SECOND_FACTOR` lets nobody in without one; who has none yet is led to where it is set up.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import django_otp
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp.qr import write_qrcode_image
+
+from users.authentication import lacks_second_factor
+
+
+class TokenField(forms.CharField):
+    """The six digits of an authenticator app."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attributes = {"inputmode": "numeric", "autocomplete": "one-time-code"}
+        super().__init__(max_length=6, widget=forms.TextInput(attrs=attributes), **kwargs)
+
+
+class LogInForm(AdminAuthenticationForm):
+    """A password and, from those who have a second factor, its token."""
+
+    token = TokenField(label="Second factor", required=False, help_text="If you have one.")
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if not django_otp.user_has_device(user):
+            return
+        token = self.cleaned_data.get("token") or ""
+        user.otp_device = django_otp.match_token(user, token) if token else None
+        if user.otp_device is None:
+            raise ValidationError("The second factor is missing or wrong.", code="invalid_token")
+
+
+class TokenForm(forms.Form):
+    """The first token of a new second factor: it shows that the app has it."""
+
+    token = TokenField(label="Six digits from the app")
+
+    def __init__(self, data: Any, device: TOTPDevice) -> None:
+        super().__init__(data)
+        self.device = device
+
+    def clean_token(self) -> str:
+        token: str = self.cleaned_data["token"]
+        if not self.device.verify_token(token):
+            raise ValidationError("This is not what the app should show now.")
+        return token
+
+
+class Site(admin.AdminSite):
+    """Django's admin behind our door."""
+
+    site_header = site_title = "ioCash"
+    index_title = "Back office"
+    login_form = LogInForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and not lacks_second_factor(request.user)
+
+    @method_decorator(never_cache)
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if super().has_permission(request) and lacks_second_factor(request.user):
+            return HttpResponseRedirect(reverse("admin:second-factor"))
+        return super().login(request, extra_context)
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        own = path("second-factor/", self.second_factor, name="second-factor")
+        return [own, *super().get_urls()]
+
+    @method_decorator(never_cache)
+    def second_factor(self, request: HttpRequest) -> HttpResponse:
+        """Set up a second factor: once; who has one already must show it to come here."""
+        if not super().has_permission(request):
+            return HttpResponseRedirect(reverse("admin:login"))
+        user: Any = request.user
+        if django_otp.user_has_device(user):
+            if not user.is_verified():
+                raise PermissionDenied
+            return self.page(request, device=None, form=None)
+        device, _ = TOTPDevice.objects.get_or_create(
+            user=user, confirmed=False, defaults={"name": "Authenticator app"}
+        )
+        form = TokenForm(request.POST or None, device)
+        if request.method == "POST" and form.is_valid():
+            device.confirmed = True
+            device.save(update_fields=["confirmed"])
+            django_otp.login(request, device)
+            messages.success(request, "You have a second factor now.")
+            return HttpResponseRedirect(reverse("admin:index"))
+        return self.page(request, device=device, form=form)
+
+    def page(
+        self, request: HttpRequest, *, device: TOTPDevice | None, form: TokenForm | None
+    ) -> HttpResponse:
+        context = {
+            **self.each_context(request),
+            "title": "Second factor",
+            "form": form,
+            "picture": picture(device.config_url) if device else None,
+            "secret": base64.b32encode(device.bin_key).decode() if device else None,
+        }
+        return TemplateResponse(request, "admin/second_factor.html", context)
+
+
+def picture(address: str) -> str:
+    """The QR code of `address`, as the address of an image."""
+    drawn = io.BytesIO()
+    write_qrcode_image(address, drawn)
+    return "data:image/svg+xml;base64," + base64.b64encode(drawn.getvalue()).decode()
