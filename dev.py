@@ -75,23 +75,27 @@ def require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
-            sys.exit(f"dev.py: port {port} can't be used ({error}): choose one with --port.")
+            reason = getattr(error, "strerror", None) or error
+            sys.exit(f"dev.py: port {port} can't be used ({reason}): choose one with --port.")
 
 
 def set_up() -> None:
     """Install what the lock file says in .venv, unless that is done; go on with its Python."""
     import fcntl
 
-    wanted = (
-        f"Python {sys.version_info[:2]} in {VENV}\n" + hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    )
     with LOCK.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another dev.py may be at it
-        if not (Path(PYTHON).exists() and INSTALLED.exists() and INSTALLED.read_text() == wanted):
+        if not (Path(PYTHON).exists() and INSTALLED.exists() and INSTALLED.read_text() == wanted()):
             install()
-            INSTALLED.write_text(wanted)
+            INSTALLED.write_text(wanted())
     if not VENV.samefile(sys.prefix):
         os.execv(PYTHON, [PYTHON, str(ROOT / "dev.py"), *sys.argv[1:]])
+
+
+def wanted() -> str:
+    return (
+        f"Python {sys.version_info[:2]} in {VENV}: {hashlib.sha256(LOCK.read_bytes()).hexdigest()}"
+    )
 
 
 def install() -> None:
@@ -151,6 +155,7 @@ def main() -> None:
     if not sys.argv[1:] or sys.argv[1] not in commands:
         sys.exit(str(__doc__).strip())
     os.environ.setdefault("DEBUG", "1")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         commands[sys.argv[1]](sys.argv[2:])

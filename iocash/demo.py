@@ -14,7 +14,10 @@ from typing import NoReturn
 from iocash.postgres import CHECKOUT, STATE
 from iocash.postgres.cluster import ending_with_parent
 
-GRANIAN = "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 16 --log-level error"
+GRANIAN = (
+    "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 16"
+    " --respawn-failed-workers --log-level error"
+)
 PATIENCE = 10.0  # seconds for requests to end
 WELCOME = """
 API          {url}/api/v1    key {apiKey}

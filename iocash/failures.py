@@ -44,7 +44,7 @@ class TooManyRequests(errors.Unavailable):
 def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
     """Say `refused` in the members of RFC 9457, and `code`."""
     content = {
-        "type": f"{_origin(request)}{DOCUMENTED_AT}#{refused.code}",
+        "type": f"{origin(request)}{DOCUMENTED_AT}#{refused.code}",
         "status": refused.status,
         "code": refused.code,
         "title": HTTPStatus(refused.status).phrase,
@@ -113,11 +113,15 @@ def _crash(exc: Exception, request: Any) -> errors.Refused:
     return errors.InternalError()
 
 
-def _origin(request: Any) -> str:
-    try:
-        return f"{request.scheme}://{request.get_host()}"
-    except core.DisallowedHost:
-        return ""
+def origin(request: Any) -> str:
+    """The scheme and host that the caller used, found once per request; blank for a bad host."""
+    wrapped: Any = getattr(request, "_request", request)
+    if not hasattr(wrapped, "origin"):
+        try:
+            wrapped.origin = f"{request.scheme}://{request.get_host()}"
+        except core.DisallowedHost:
+            wrapped.origin = ""
+    return str(wrapped.origin)
 
 
 # What the frameworks raise

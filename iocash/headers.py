@@ -10,9 +10,8 @@ from time import perf_counter
 from typing import Any
 
 import uuid_utils
-from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.encoding import escape_uri_path
 from django.utils.http import parse_header_parameters
 
@@ -51,6 +50,8 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
+        if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
+            request.path_info = f"/{request.path_info}"
         request.request_id = request_id(request)  # type: ignore[attr-defined]
         if failures.is_api(request.path):
             response = self._api_answer(request)
@@ -63,15 +64,15 @@ class RequestMiddleware:
         return response
 
     def _api_answer(self, request: HttpRequest) -> HttpResponseBase:
-        try:
-            request.get_host()
-        except DisallowedHost as exc:
-            response: HttpResponseBase = failures.answer(failures.refusal(exc, request), request)
-        else:
+        if failures.origin(request):
             response = self.get_response(request)
+        else:
+            response = failures.answer(errors.InvalidHost(), request)
         if _is_foreign(response):
             response = failures.answer(_translated(response.status_code), request)
         response.headers["Cache-Control"] = "no-store"
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
 
     def process_exception(

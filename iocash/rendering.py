@@ -107,8 +107,8 @@ class BrowsableAPI(BrowsableAPIRenderer):
         with override_method(view, request, method) as overridden:
             if not self.show_form_for_method(view, method, overridden, None):
                 return None
-            example = view.body_example(method)
-            return RawForm(JSON, dump(example, indent=True).decode())
+            body = view.body_example(method, data if isinstance(data, dict) else {})
+            return RawForm(JSON, dump(body, indent=True).decode())
 
 
 class Negotiation(BaseContentNegotiation):

@@ -105,6 +105,16 @@ class AutoSchema(Spectacular):
         ]
         return {str(int(status)): shown for status in statuses}
 
+    def _map_serializer(
+        self, serializer: Any, direction: Any, bypass_extensions: bool = False
+    ) -> Json:
+        schema: Json = super()._map_serializer(  # type: ignore[no-untyped-call]
+            serializer, direction, bypass_extensions
+        )
+        if direction == "request":
+            schema["additionalProperties"] = False
+        return schema
+
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}Page"
 

@@ -79,11 +79,11 @@ class Writable(NamedTuple):
 
 
 class Readable(NamedTuple):
-    """A field that an answer shows; by `get`, or by the serializer's own method."""
+    """A field that an answer shows: with `get`, or with `ask` when the context matters."""
 
     name: str
     get: Getter | None
-    method: str
+    ask: Callable[[Serializer, Any], Any] | None
 
 
 class Shape:
@@ -115,9 +115,24 @@ class Shape:
 
 def _readable(name: str, field: Any) -> Readable:
     if isinstance(field, drf.SerializerMethodField):
-        return Readable(name, None, str(field.method_name))
-    get = field.getter() if isinstance(field, Field) else _getter(field)
-    return Readable(name, get, "")
+        method = str(field.method_name)
+        return Readable(name, None, lambda serializer, thing: getattr(serializer, method)(thing))
+    if isinstance(field, drf.BaseSerializer):
+        return Readable(name, None, _nested(field))
+    return Readable(name, field.getter() if isinstance(field, Field) else _getter(field), None)
+
+
+def _nested(field: Any) -> Callable[[Serializer, Any], Any]:
+    many = isinstance(field, drf.ListSerializer)
+    kind, pick = type(field.child if many else field), picker(field.source)
+
+    def ask(serializer: Serializer, thing: Any) -> Any:
+        value = pick(thing)
+        if value is None:
+            return None
+        return kind(value, many=many, context=serializer.context).data
+
+    return ask
 
 
 @cache
@@ -190,8 +205,8 @@ class Serializer(drf.Serializer[Any]):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         return {
-            name: get(instance) if get else getattr(self, method)(instance)
-            for name, get, method in shape_of(type(self)).readable
+            name: get(instance) if get else ask(self, instance)  # type: ignore[misc]
+            for name, get, ask in shape_of(type(self)).readable
         }
 
     def get_initial(self) -> dict[str, Any]:

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import get_urlconf, reverse
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
@@ -61,7 +63,8 @@ class View(GenericAPIView[Any]):
         )
 
     def initial(self, request: AnyRequest, *args: Any, **kwargs: Any) -> None:
-        if request.method not in self.allowed_methods:
+        name = (request.method or "").lower()
+        if name not in self.http_method_names or not hasattr(self, name):
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
         reads = request.method in {"GET", "HEAD"}
@@ -100,12 +103,17 @@ class View(GenericAPIView[Any]):
     def body_class(self, method: str) -> type[Any]:
         return self.body_classes.get(method) or self.get_serializer_class()
 
-    def body_example(self, method: str) -> dict[str, Any]:
-        """What the browsable API's form begins with."""
+    def body_example(self, method: str, shown: dict[str, Any]) -> dict[str, Any]:
+        """What the browsable API's form begins with: what is shown already, or an example."""
         if self.serializer_class is None and method not in self.body_classes:
             return {}
-        example: dict[str, Any] = self.body_class(method)().get_initial()
-        return example
+        body = self.body_class(method)()
+        example: dict[str, Any] = body.get_initial()
+        if method == "POST":
+            return example
+        return {
+            name: shown[name] for name in body.fields if _can_take(body, name, shown)
+        } or example
 
     def show(self, instance: Any) -> dict[str, Any]:
         """Write `instance` as an answer."""
@@ -118,10 +126,31 @@ class View(GenericAPIView[Any]):
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
 
 
-def location(request: Any, name: str, **kwargs: Any) -> str:
+def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool:
+    """Tell whether a body may carry the field as an answer shows it."""
+    field = body.fields[name]
+    if field.read_only or shown.get(name) is None:
+        return False
+    try:
+        field.run_validation(shown[name])
+    except ValidationError:
+        return False
+    return True
+
+
+def location(request: Any, name: str, **ids: UUID) -> str:
     """The absolute URL of the view that is called `name`."""
-    address: str = request.build_absolute_uri(reverse(name, kwargs=kwargs))
-    return address
+    return failures.origin(request) + _path(get_urlconf(), name, tuple(ids)).format(**ids)
+
+
+@cache
+def _path(urlconf: str | None, name: str, names: tuple[str, ...]) -> str:
+    """The path of a view, with names for its ids: a page of 100 rows has 300 links."""
+    stand_ins = {each: UUID(int=number) for number, each in enumerate(names)}
+    path = reverse(name, urlconf, kwargs=stand_ins)
+    for each, stand_in in stand_ins.items():
+        path = path.replace(str(stand_in), f"{{{each}}}")
+    return path
 
 
 class Created(Response):
@@ -169,6 +198,7 @@ class Readyz(Public):
     """The database answers and has every migration: send requests here."""
 
     serializer_class = HealthReport
+    refusals = {"GET": [errors.DatabaseUnavailable]}
 
     def get(self, request: AnyRequest) -> Response:
         applied = MigrationRecorder(connection).applied_migrations()
@@ -188,9 +218,10 @@ def latest_migrations() -> list[tuple[str, str]]:
 
 
 class Root(View):
-    """Where to begin: links to every list. `lists` maps their names to those of their views."""
+    """Where to begin: links to every list."""
 
     lists: ClassVar[dict[str, str]] = {}
+    """The name of each list, and of its view."""
     scope: ClassVar[str | None] = None
     """Any valid credentials will do."""
 

@@ -74,7 +74,7 @@ class Api:
             sent.setdefault("Authorization", f"Bearer {self.secret}")
         if key is not None:
             sent["Idempotency-Key"] = key
-        address = path if path.startswith("/") else f"/api/v1/{path}"
+        address = path if path.startswith(("/", "http://")) else f"/api/v1/{path}"
         data = raw if raw is not None else dump(body)
         response = self.browser.generic(
             method, address, data, content_type=content_type, headers=sent
@@ -136,16 +136,19 @@ def decimal(minor: int, currency: str = "EUR") -> Decimal:
     return Decimal(minor).scaleb(-money.decimals(currency))
 
 
-def cash_in(target: Wallet, amount: int, **details: Any) -> Outcome:
-    """Bring `amount` minor units into the wallet."""
-    order = ledger.CashIn(
+def a_cash_in(target: Wallet, amount: int, **details: Any) -> ledger.CashIn:
+    return ledger.CashIn(
         client_id=target.client_id,
         by=BY,
         target=target.id,
         amount=decimal(amount, target.currency),
         **details,
     )
-    return posting.submit(order)
+
+
+def cash_in(target: Wallet, amount: int, **details: Any) -> Outcome:
+    """Bring `amount` minor units into the wallet."""
+    return posting.submit(a_cash_in(target, amount, **details))
 
 
 def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> ledger.Transfer:
@@ -162,6 +165,19 @@ def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> l
 def transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> Outcome:
     """Move `amount` minor units from one wallet to the other."""
     return posting.submit(a_transfer(source, target, amount, **details))
+
+
+def close(wallet: Wallet) -> Outcome:
+    """Close the wallet for ever; it must be empty."""
+    order = life.ChangeWallet(
+        client_id=wallet.client_id, by=BY, wallet_id=wallet.id, closing=True
+    )
+    return posting.submit(order)
+
+
+def block(thing: Wallet | User) -> None:
+    """Block a wallet, or its owner, as a member of staff would."""
+    type(thing).objects.filter(id=thing.id).update(status="BLOCKED")
 
 
 def balances(*wallets: Wallet) -> list[int]:

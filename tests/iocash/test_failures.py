@@ -51,7 +51,7 @@ urlpatterns = [
 pytestmark = pytest.mark.urls(__name__)
 
 
-def answer_to(exc: Exception, at: str = "/api/raising", **headers: str) -> Any:
+def answer_to(exc: Exception, at: str = "/api/raising", **headers: Any) -> Any:
     global raised  # noqa: PLW0603  # what the view above raises
     raised = exc
     return Client(raise_request_exception=False).get(at, **headers)
@@ -202,11 +202,9 @@ def flat(detail: Any) -> list[tuple[str, str]]:
 
 def test_nested_details_become_paths() -> None:
     bad = drf.ErrorDetail("Bad.", "min_value")
-    assert (
-        flat({"iban": {"accountNumber": [bad, bad]}}) == [("iban.accountNumber", "min_value")] * 2
-    )
+    assert flat({"iban": {"accountNumber": [bad]}}) == [("iban.accountNumber", "min_value")]
     assert flat({"movements": {3: {"amount": [bad]}}}) == [("movements[3].amount", "min_value")]
-    assert flat({"movements": [{}, {"amount": "x"}]}) == [("movements.amount", "invalid")]
+    assert flat({"movements": [{}, {"amount": "x"}]}) == [("movements[1].amount", "invalid")]
     assert flat({"": [bad]}) == [("", "min_value")]
     assert flat({"iban": {"": ["x"]}}) == [("iban", "invalid")]
     assert flat("x") == [("", "invalid")]
@@ -299,14 +297,19 @@ def test_a_crash_is_logged_with_its_traceback_and_signalled(
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
-@pytest.mark.parametrize(
-    "at", ["/api", "/api/", "/api/v1/nothing", "/livez/x", "/readyzz", "//api/v1"]
-)
+@pytest.mark.parametrize("at", ["/api", "/api/", "/api/v1/x", "/livez/x", "/readyzz", "//api/v1"])
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path_is_json(at: str, debug: bool, method: str, settings: Any) -> None:
     settings.DEBUG = debug
     answer = Client(enforce_csrf_checks=True).generic(method, at)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_path_that_is_none_is_json(debug: bool, settings: Any) -> None:
+    settings.DEBUG = debug
+    answer = Client().options("*")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 

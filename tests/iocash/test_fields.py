@@ -333,7 +333,7 @@ class Everything(fields.Serializer):
     bank_account = Iban(required=False)
     old_name = fields.Text(5, source="alias", required=False, allow_null=True)
     kind = fields.Choice(Kind, default=Kind.NATURAL)
-    movements = Item(many=True, required=False, max_length=3)
+    movements = Item(many=True, required=False, max_length=3)  # type: ignore[call-arg]
     created_at = fields.Moment(read_only=True)
     shown_to = serializers.SerializerMethodField()
 
@@ -433,7 +433,7 @@ class Thing:
 
 
 THING = Thing(UUID(ID), "alice", None, None, "NATURAL", [], datetime(2026, 1, 1, tzinfo=UTC))
-SHOWN = {
+SHOWN: dict[str, Any] = {
     "id": ID,
     "userName": "alice",
     "bankAccount": None,
@@ -454,6 +454,17 @@ def test_each_reader_has_a_context_of_their_own() -> None:
     assert shown == ["A", "B"]
     many = Everything([THING, THING], many=True, context={"reader": "C"}).data
     assert [row["shownTo"] for row in many] == ["C", "C"]
+
+
+class Shelf(fields.Serializer):
+    first = Everything(read_only=True)
+    rest = Everything(many=True, read_only=True)
+
+
+def test_what_is_nested_has_the_context_of_the_whole() -> None:
+    shelf = Shelf({"first": THING, "rest": [THING]}, context={"reader": "Bob"}).data
+    assert shelf == {"first": SHOWN, "rest": [SHOWN]}
+    assert Shelf({"first": None, "rest": []}).data == {"first": None, "rest": []}
 
 
 def test_a_dict_is_shown_like_an_object() -> None:

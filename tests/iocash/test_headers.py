@@ -24,7 +24,7 @@ handler500 = "iocash.failures.server_error"
 class Hello(views.Public):
     def get(self, request: Request) -> Response:
         request._request.client_id = "client-1"  # type: ignore[attr-defined]
-        return Response({"requestId": request.request_id})
+        return Response({"requestId": request._request.request_id})  # type: ignore[attr-defined]
 
 
 def redirected(request: HttpRequest) -> HttpResponse:
@@ -52,7 +52,7 @@ urlpatterns = [
 pytestmark = pytest.mark.urls(__name__)
 
 
-def get(at: str = "/api/hello", **headers: str) -> Any:
+def get(at: str = "/api/hello", **headers: Any) -> Any:
     return Client(raise_request_exception=False).get(at, **headers)
 
 
@@ -231,7 +231,7 @@ def test_a_key_is_bare_or_quoted(sent: str, read: str) -> None:
     assert key(sent) == read
 
 
-@pytest.mark.parametrize("sent", ["", " ", "x" * 256, "ñ", "a\x00b", "a\tb"])
+@pytest.mark.parametrize("sent", ["", "x" * 256, "ñ", "a\x00b", "a\tb"])
 @pytest.mark.parametrize("form", ["{}", '"{}"', '"{}', '"{}"b"', '"{}\\n"', '"{}";p=1'])
 def test_any_other_key_is_refused(sent: str, form: str) -> None:
     with pytest.raises(errors.InvalidHeader) as caught:

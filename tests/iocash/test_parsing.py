@@ -284,7 +284,8 @@ class Raw:
             "wsgi.input": self.input,
             "wsgi.url_scheme": "http",
         }
-        self.body = b"".join(handler(base | environ, self.start))
+        start: Any = self.start
+        self.body = b"".join(handler(base | environ, start))
 
     def start(self, status: str, headers: list[tuple[str, str]], *_: Any) -> None:
         self.status, self.headers = status, dict(headers)

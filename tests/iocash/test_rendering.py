@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,13 @@ class ThingView(fields.Serializer):
     balance = fields.Money()
 
 
+class NewName(fields.Serializer):
+    name = fields.Text(20, required=False)
+    status = fields.Choice(("CLOSED",), required=False)
+    alias = fields.Text(20, required=False)
+    id = fields.Id(read_only=True)
+
+
 class ReadOnly(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.method == "POST":
@@ -53,8 +61,19 @@ class Things(views.Public):
         return Response({"sent": sorted(self.body())})
 
 
+class Changeable(views.Public):
+    serializer_class = ThingView
+    body_classes = {"PATCH": NewName}
+
+    def get(self, request: Request) -> Response:
+        return Response({"id": "x", "name": "Ñandú", "status": "OPEN", "alias": None})
+
+    def patch(self, request: Request) -> Response:
+        return Response({})
+
+
 class Readable(Things):
-    permission_classes = (ReadOnly,)
+    permission_classes: Any = (ReadOnly,)
 
 
 class Broken(Things):
@@ -64,6 +83,7 @@ class Broken(Things):
 
 urlpatterns = [
     path("api/things", Things.as_view()),
+    path("api/changeable", Changeable.as_view()),
     path("api/readable", Readable.as_view()),
     path("api/broken", Broken.as_view()),
 ]
@@ -166,7 +186,7 @@ def test_a_browser_prefers_html() -> None:
 
 @pytest.mark.urls(__name__)
 class TestAnswers:
-    def get(self, at: str = "things", **headers: str) -> Any:
+    def get(self, at: str = "things", **headers: Any) -> Any:
         return Client(raise_request_exception=False).get(f"/api/{at}", **headers)
 
     @pytest.mark.parametrize("accept", ["*/*", "application/json; indent=4", "application/*"])
@@ -194,13 +214,18 @@ class TestAnswers:
         assert "&quot;balance&quot;" not in page
         assert page.count("<textarea") == 1
 
+    def test_the_form_of_a_change_begins_with_what_is_there(self) -> None:
+        page = self.get("changeable", HTTP_ACCEPT="text/html").text
+        form = unescape(page[page.index("<textarea") : page.index("</textarea")])
+        assert json.loads(form[form.index("{") :]) == {"name": "Ñandú"}
+
     def test_who_may_not_post_sees_no_form(self) -> None:
         answer = self.get("readable", HTTP_ACCEPT="text/html")
         assert answer.status_code == 200
         assert "<textarea" not in answer.text
 
     def test_a_refusal_has_its_page(self) -> None:
-        browser = {"HTTP_ACCEPT": "text/html", "content_type": JSON}
+        browser: Any = {"HTTP_ACCEPT": "text/html", "content_type": JSON}
         answer = Client().post("/api/things", {"amount": "x"}, **browser)
         assert (answer.status_code, "invalid_fields" in answer.text) == (400, True)
         answer = Client().post("/api/readable", {}, **browser)

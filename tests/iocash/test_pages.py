@@ -1,0 +1,337 @@
+"""Lists: HAL pages with keyset cursors, and strict query parameters."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import path
+from hypothesis import given
+from hypothesis import strategies as some
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors, fields, pages, views
+from iocash.pages import Cursor, check_query
+from tests import cast
+from users.models import Client, User
+
+FIRST = datetime(2026, 1, 1, 12, 0, 0, 123_456, UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Row(fields.Serializer):
+    user_name = fields.Text(100, read_only=True)
+
+
+class RowQuery(pages.PageQuery):
+    status = fields.Choice(User.Status, required=False)
+    user_name = fields.Text(100, required=False)
+    since = fields.Moment(required=False)
+
+
+class Rows(views.Public):
+    serializer_class = Row
+    query_class = RowQuery
+    collection = "rows"
+
+    def get(self, request: Request) -> Response:
+        filters = {name: self.query[name] for name in ("status", "user_name") if name in self.query}
+        return self.page(User.objects.filter(**filters))
+
+
+urlpatterns = [path("api/rows", Rows.as_view())]
+
+pytestmark = pytest.mark.urls(__name__)
+
+
+@pytest.fixture
+def client_of_rows(db: None) -> Client:
+    return cast.a_client("Rows")
+
+
+def make(client: Client, count: int, at: Any = lambda number: FIRST + number * MICROSECOND) -> None:
+    """Users named 0, 1, 2 … in the order of their creation."""
+    User.objects.bulk_create(
+        User(
+            client=client,
+            kind="NATURAL",
+            user_name=str(number),
+            first_name="A",
+            last_name="B",
+            mobile_phone=f"+3460000{number:04d}",
+            created_at=at(number),
+        )
+        for number in range(count)
+    )
+
+
+def get(address: str = "/api/rows", **query: Any) -> Any:
+    asked = f"{address}?{urlencode(query)}" if query else address
+    answer = Browser().get(asked)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def names(page: Any) -> list[int]:
+    return [int(row["userName"]) for row in page["_embedded"]["rows"]]
+
+
+def follow(page: Any, rel: str) -> Any:
+    return get(page["_links"][rel]["href"])
+
+
+def walk(page: Any, rel: str) -> list[list[int]]:
+    walked = [names(page)]
+    while rel in page["_links"]:
+        page = follow(page, rel)
+        walked.append(names(page))
+    return walked
+
+
+# Pages
+
+
+def test_an_empty_list_is_a_page(client_of_rows: Client) -> None:
+    page = get()
+    assert page["_embedded"] == {"rows": []}
+    assert set(page["_links"]) == {"self", "first", "last"}
+
+
+def test_the_newest_come_first_twenty_at_a_time(client_of_rows: Client) -> None:
+    make(client_of_rows, 45)
+    assert walk(get(), "next") == [
+        list(range(44, 24, -1)),
+        list(range(24, 4, -1)),
+        list(range(4, -1, -1)),
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 6, 7])
+@pytest.mark.parametrize("sort", ["createdAt,desc", "createdAt,asc"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_every_row_is_on_one_page_forwards_and_backwards(
+    client_of_rows: Client, count: int, sort: str, tied: bool
+) -> None:
+    at = (lambda number: FIRST) if tied else (lambda number: FIRST + number * MICROSECOND)
+    make(client_of_rows, count, at)
+    forwards = walk(get(size=3, sort=sort), "next")
+    assert [len(page) for page in forwards[:-1]] == [3] * (len(forwards) - 1)
+    seen = [name for page in forwards for name in page]
+    assert seen == sorted(range(count), reverse=sort.endswith("desc"))
+    page = get(size=3, sort=sort)
+    while "next" in page["_links"]:
+        page = follow(page, "next")
+    assert walk(page, "prev") == forwards[::-1]
+
+
+def test_the_last_page_is_at_the_far_end(client_of_rows: Client) -> None:
+    make(client_of_rows, 7)
+    last = follow(get(size=3), "last")
+    assert names(last) == [2, 1, 0]
+    assert "next" not in last["_links"]
+    assert walk(last, "prev") == [[2, 1, 0], [5, 4, 3], [6]]
+    assert names(follow(last, "first")) == [6, 5, 4]
+
+
+def test_the_last_page_of_a_short_list_is_the_first(client_of_rows: Client) -> None:
+    make(client_of_rows, 3)
+    last = follow(get(size=3), "last")
+    assert names(last) == [2, 1, 0]
+    assert set(last["_links"]) == {"self", "first", "last"}
+
+
+def test_there_is_a_way_back_in_both_directions(client_of_rows: Client) -> None:
+    make(client_of_rows, 5)
+    second = follow(get(size=2), "next")
+    assert names(follow(follow(second, "prev"), "next")) == names(second) == [2, 1]
+    assert names(follow(follow(second, "next"), "prev")) == [2, 1]
+
+
+def test_a_page_knows_its_own_address(client_of_rows: Client) -> None:
+    make(client_of_rows, 5)
+    second = follow(get(size=2), "next")
+    assert names(follow(second, "self")) == names(second)
+
+
+def test_new_rows_do_not_shift_the_pages(client_of_rows: Client) -> None:
+    make(client_of_rows, 4)
+    first = get(size=2)
+    User.objects.filter(user_name="3").update(created_at=FIRST + timedelta(days=1))
+    assert names(follow(first, "next")) == [1, 0]
+
+
+def test_filters_sort_and_size_stay_in_every_link(client_of_rows: Client) -> None:
+    make(client_of_rows, 9)
+    User.objects.filter(user_name__in=["1", "4", "6"]).update(status="BLOCKED")
+    asked = {"status": "BLOCKED", "size": "1", "sort": "createdAt,asc"}
+    page = follow(get(**asked), "next")
+    assert names(page) == [4]
+    for link in page["_links"].values():
+        parts = urlsplit(link["href"])
+        assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "http://testserver/api/rows"
+        query = parse_qs(parts.query)
+        assert {name: query[name] for name in asked} == {k: [v] for k, v in asked.items()}
+        assert set(query) <= {*asked, "cursor"}
+    assert walk(get(**asked), "next") == [[1], [4], [6]]
+
+
+@pytest.mark.parametrize("rel", ["first", "next", "last", "prev"])
+def test_a_page_is_one_query_that_counts_and_skips_nothing(
+    client_of_rows: Client, rel: str
+) -> None:
+    make(client_of_rows, 9)
+    page = follow(get(size=2), "next")
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        follow(page, rel)
+    (query,) = [query["sql"] for query in queries]
+    assert "COUNT" not in query
+    assert "OFFSET" not in query
+    assert query.endswith("LIMIT 3")
+
+
+# Cursors
+
+
+def token(page: Any, rel: str = "next") -> str:
+    query = parse_qs(urlsplit(page["_links"][rel]["href"]).query)
+    return str(query["cursor"][0])
+
+
+def refused(query: str) -> list[tuple[str, str]]:
+    answer = Browser().get(f"/api/rows?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameters")
+    return [(error["field"], error["code"]) for error in answer.json()["errors"]]
+
+
+@given(
+    some.sampled_from([pages.NEXT, pages.PREVIOUS, pages.LAST]),
+    some.datetimes(datetime(1, 1, 2), datetime(9999, 1, 1), timezones=some.just(UTC)),  # noqa: DTZ001
+    some.uuids(),
+)
+def test_a_cursor_comes_back_to_the_microsecond(where: str, at: datetime, row_id: Any) -> None:
+    cursor = Cursor.at(User(id=row_id, created_at=at), where, pages.NEWEST_FIRST)
+    again = Cursor.read(cursor.token())
+    assert (again, again.created_at, again.id) == (cursor, at, str(row_id))
+    assert cursor.token().isascii()
+
+
+@pytest.mark.parametrize(
+    "bad", ["x", "-", "=", "AAAA", "ñ", "x" * 400, "eyJhIjogMX0=", "0" * 5000, "a b", "a%00b"]
+)
+def test_garbage_is_no_cursor(bad: str, db: None) -> None:
+    assert [field for field, _ in refused(urlencode({"cursor": bad}))] == ["cursor"]
+
+
+def test_a_tampered_cursor_is_refused(client_of_rows: Client) -> None:
+    make(client_of_rows, 3)
+    good = token(get(size=1))
+    for place in range(len(good)):
+        other = "A" if good[place] != "A" else "B"
+        tampered = good[:place] + other + good[place + 1 :]
+        assert refused(f"size=1&cursor={tampered}") == [("cursor", "invalid")]
+    assert refused(f"cursor={good}=") == [("cursor", "invalid")]
+    plain = base64.urlsafe_b64decode(good + "==")[8:]
+    forged = base64.urlsafe_b64encode(bytes(8) + plain).decode().rstrip("=")
+    assert refused(f"cursor={forged}") == [("cursor", "invalid")]
+
+
+def test_a_cursor_belongs_to_its_order(client_of_rows: Client) -> None:
+    make(client_of_rows, 3)
+    good = token(get(size=1))
+    assert refused(f"cursor={good}&sort=createdAt,asc") == [("cursor", "invalid")]
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("size=0", [("size", "min_value")]),
+        ("size=101", [("size", "max_value")]),
+        ("size=-1", [("size", "min_value")]),
+        ("size=1.0", [("size", "invalid")]),
+        ("size=1e1", [("size", "invalid")]),
+        ("size=%D9%A1", [("size", "invalid")]),
+        ("size=abc", [("size", "invalid")]),
+        ("size=+5", [("size", "invalid")]),
+        ("size=", [("size", "blank")]),
+        ("size", [("size", "blank")]),
+        ("size=%20", [("size", "blank")]),
+        ("size=5&size=5", [("size", "repeated_parameter")]),
+        ("sort=createdAt", [("sort", "invalid_choice")]),
+        ("sort=createdAt,DESC", [("sort", "invalid_choice")]),
+        ("sort=userName,asc", [("sort", "invalid_choice")]),
+        ("status=blocked", [("status", "invalid_choice")]),
+        ("Size=5", [("Size", "unknown_parameter")]),
+        ("user_name=x", [("user_name", "unknown_parameter")]),
+        ("page=2", [("page", "unknown_parameter")]),
+        ("format=json", [("format", "unknown_parameter")]),
+        ("=", [("", "unknown_parameter")]),
+        ("userName=a%00b", [("userName", "invalid")]),
+        ("userName=%ff", [("userName", "invalid")]),
+        ("userName=%0A", [("userName", "blank")]),
+        ("since=2026-01-01", [("since", "invalid")]),
+        (
+            "size=0&x=1&sort=&status=OPEN",
+            [
+                ("x", "unknown_parameter"),
+                ("sort", "blank"),
+                ("size", "min_value"),
+                ("status", "invalid_choice"),
+            ],
+        ),
+    ],
+)
+def test_every_wrong_parameter_is_named(query: str, wrong: list[tuple[str, str]]) -> None:
+    assert refused(query) == wrong
+
+
+def test_too_many_parameters_are_refused() -> None:
+    assert refused("&".join(f"x{n}=1" for n in range(2000))) == [("", "too_many")]
+
+
+def asked(query: str, query_class: Any = RowQuery) -> dict[str, Any]:
+    return check_query(Request(RequestFactory().get(f"/x?{query}")), query_class)
+
+
+def test_without_parameters_there_are_defaults() -> None:
+    assert asked("") == asked("&") == {"size": 20, "sort": "createdAt,desc"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2020-01-01T00:00:00+02:00", "2020-01-01T00:00:00 02:00", "2020-01-01T00:00:00%2B02:00"],
+)
+def test_a_plus_that_became_a_space_is_a_plus(written: str) -> None:
+    assert asked(f"since={written}")["since"] == datetime(2019, 12, 31, 22, tzinfo=UTC)
+
+
+def test_a_space_between_words_stays_one() -> None:
+    assert asked("userName=alice+example")["user_name"] == "alice example"
+
+
+def test_a_view_without_parameters_takes_none() -> None:
+    assert asked("", None) == {}
+    with pytest.raises(errors.InvalidParameters):
+        asked("size=1", None)
+
+
+def test_a_needed_parameter_is_named_once() -> None:
+    class Needed(fields.Serializer):
+        at = fields.Moment()
+
+    for query, code in (("", "required"), ("at=", "blank"), ("at=x&at=y", "repeated_parameter")):
+        with pytest.raises(errors.InvalidParameters) as caught:
+            asked(query, Needed)
+        assert [error.code for error in caught.value.errors] == [code]

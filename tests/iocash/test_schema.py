@@ -1,0 +1,357 @@
+"""The OpenAPI document says what the server does, and all that it can refuse."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+from django.urls import path
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import docs, errors, fields, pages, views
+
+TEN = {"200", "201", "202", "400", "401", "403", "404", "409", "500", "503"}
+
+
+class Iban(fields.Serializer):
+    account_number = fields.Text(34)
+
+
+class NewThing(fields.Serializer):
+    """What a thing is made of."""
+
+    amount = fields.Amount()
+    iban = Iban(required=False)
+    note = fields.Text(140, required=False, allow_null=True)
+
+
+class Thing(fields.Serializer):
+    """A thing."""
+
+    id = fields.Id(read_only=True)
+    balance_after = fields.Money(allow_null=True)
+    created_at = fields.Moment(read_only=True)
+
+
+class ThingQuery(pages.PageQuery):
+    currency = fields.Currency(required=False)
+
+
+class Guarded(views.View):
+    authentication_classes = (BaseAuthentication,)
+    permission_classes: Any = ()
+    serializer_class = Thing
+
+
+class Things(Guarded):
+    """Make a thing, or list them."""
+
+    collection = "things"
+    query_class = ThingQuery
+    body_classes = {"POST": NewThing}
+    refusals = {"POST": [errors.InsufficientFunds]}
+
+    def get(self, request: Request) -> Response:
+        return Response()
+
+    def post(self, request: Request) -> Response:
+        """Make a thing."""
+        return Response()
+
+
+class OneThing(Guarded):
+    """Read or replace a thing."""
+
+    body_classes = {"PUT": NewThing}
+    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
+    refusals = {"PUT": [errors.Immutable]}
+
+    def get(self, request: Request, thing_id: Any) -> Response:
+        return Response()
+
+    def put(self, request: Request, thing_id: Any) -> Response:
+        return Response()
+
+
+class Ask(Guarded):
+    """Ask for something."""
+
+    body_optional = True
+    body_classes = {"POST": fields.Serializer}
+    statuses: ClassVar[Any] = {"POST": [HTTPStatus.ACCEPTED]}
+    keyed = False
+
+    def post(self, request: Request, thing_id: Any) -> Response:
+        return Response()
+
+
+urlpatterns = [
+    path("livez", views.Livez.as_view()),
+    path("readyz", views.Readyz.as_view()),
+    path("api/schema", docs.Schema.as_view(), name="schema"),
+    path("api/docs", docs.Docs.as_view(), name="docs"),
+    path("api/v1/things", Things.as_view()),
+    path("api/v1/things/<uuid:thing_id>", OneThing.as_view()),
+    path("api/v1/things/<uuid:thing_id>/ask", Ask.as_view()),
+]
+
+
+def generate(**source: Any) -> Any:
+    generator: Any = SchemaGenerator
+    return generator(**source).get_schema(request=None, public=True)
+
+
+@pytest.fixture
+def document() -> Any:
+    return generate(patterns=urlpatterns)
+
+
+@pytest.fixture
+def served() -> Any:
+    """The document of the real server."""
+    GENERATOR_STATS.reset()
+    with GENERATOR_STATS.silence():
+        return generate(urlconf="iocash.urls")
+
+
+def operations(document: Any) -> Any:
+    for address, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {address}", operation
+
+
+def codes(operation: Any, status: int) -> set[str]:
+    response = operation["responses"].get(str(status))
+    if response is None:
+        return set()
+    schema = response["content"]["application/json"]["schema"]
+    assert schema["allOf"][0] == {"$ref": "#/components/schemas/Error"}
+    return set(schema["allOf"][1]["properties"]["code"]["enum"])
+
+
+# Operations
+
+
+ALWAYS = {"invalid_host", "invalid_parameters", "not_acceptable"}
+WITH_BODY = ALWAYS | {
+    "invalid_json",
+    "invalid_fields",
+    "unsupported_media_type",
+    "length_required",
+    "body_too_large",
+    "body_interrupted",
+}
+UNKNOWN = {
+    "not_authenticated",
+    "invalid_credentials",
+    "credentials_expired",
+    "credentials_revoked",
+}
+FORBIDDEN = {"client_suspended", "insufficient_scope", "permission_denied"}
+AWAY = {"database_unavailable", "lock_timeout", "statement_timeout"}
+
+
+def test_a_list_can_refuse_this(document: Any) -> None:
+    operation = document["paths"]["/api/v1/things"]["get"]
+    assert {status: codes(operation, status) for status in (400, 401, 403, 404, 409, 500, 503)} == {
+        400: ALWAYS,
+        401: UNKNOWN,
+        403: FORBIDDEN,
+        404: set(),
+        409: set(),
+        500: {"internal_error"},
+        503: AWAY,
+    }
+
+
+def test_a_creation_can_refuse_this(document: Any) -> None:
+    operation = document["paths"]["/api/v1/things"]["post"]
+    assert {status: codes(operation, status) for status in (400, 401, 403, 404, 409, 500, 503)} == {
+        400: WITH_BODY | {"invalid_header"},
+        401: UNKNOWN,
+        403: FORBIDDEN | {"csrf_failed"},
+        404: set(),
+        409: {"insufficient_funds", "idempotency_key_reused"},
+        500: {"internal_error"},
+        503: AWAY | {"outcome_unknown"},
+    }
+
+
+def test_a_path_with_an_id_can_be_missing(document: Any) -> None:
+    operation = document["paths"]["/api/v1/things/{thingId}"]["get"]
+    assert codes(operation, 404) == {"not_found"}
+    assert operation["parameters"][0]["schema"] == {"type": "string", "format": "uuid"}
+
+
+def test_livez_can_hardly_refuse(document: Any) -> None:
+    operation = document["paths"]["/livez"]["get"]
+    assert set(operation["responses"]) == {"200", "400", "500"}
+    assert codes(operation, 400) == ALWAYS
+    assert "security" not in operation
+
+
+def test_readyz_can_be_away(document: Any) -> None:
+    operation = document["paths"]["/readyz"]["get"]
+    assert codes(operation, 503) == {"database_unavailable"}
+
+
+def test_successes_are_those_of_the_view(document: Any) -> None:
+    paths = document["paths"]
+
+    def successes(operation: Any) -> set[str]:
+        return {status for status in operation["responses"] if status < "300"}
+
+    assert successes(paths["/api/v1/things"]["get"]) == {"200"}
+    assert successes(paths["/api/v1/things"]["post"]) == {"201"}
+    assert successes(paths["/api/v1/things/{thingId}"]["put"]) == {"200", "201"}
+    assert successes(paths["/api/v1/things/{thingId}/ask"]["post"]) == {"202"}
+
+
+# Headers and parameters
+
+
+def test_headers_are_where_they_are_sent(document: Any) -> None:
+    responses = document["paths"]["/api/v1/things"]["post"]["responses"]
+    assert set(responses["201"]["headers"]) == {"X-Request-Id", "Location", "Idempotent-Replayed"}
+    assert set(responses["401"]["headers"]) == {"X-Request-Id", "WWW-Authenticate"}
+    assert set(responses["503"]["headers"]) == {"X-Request-Id", "Retry-After"}
+    assert set(responses["400"]["headers"]) == {"X-Request-Id"}
+
+
+def test_a_key_is_taken_by_post_unless_the_view_says_no(document: Any) -> None:
+    def takes(operation: Any) -> bool:
+        return "Idempotency-Key" in {found["name"] for found in operation.get("parameters", [])}
+
+    paths = document["paths"]
+    assert takes(paths["/api/v1/things"]["post"])
+    assert not takes(paths["/api/v1/things/{thingId}/ask"]["post"])
+    assert not takes(paths["/api/v1/things/{thingId}"]["put"])
+    assert not takes(paths["/api/v1/things"]["get"])
+
+
+def test_a_list_has_its_parameters(document: Any) -> None:
+    found = document["paths"]["/api/v1/things"]["get"]["parameters"]
+    named = {parameter["name"]: parameter["schema"] for parameter in found}
+    assert list(named) == ["size", "sort", "cursor", "currency"]
+    assert named["size"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
+    assert named["sort"]["enum"] == ["createdAt,desc", "createdAt,asc"]
+
+
+# Components
+
+
+def test_an_amount_is_a_string_with_a_pattern(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    amount = schemas["NewThing"]["properties"]["amount"]
+    assert (amount["type"], amount["example"]) == ("string", "10.00")
+    assert re.search(amount["pattern"], "10.50")
+    assert not re.search(amount["pattern"], "1e2")
+    assert schemas["Thing"]["properties"]["balanceAfter"]["type"] == ["string", "null"]
+    assert schemas["NewThing"]["properties"]["note"]["type"] == ["string", "null"]
+
+
+def test_a_body_has_no_other_fields(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["NewThing"]["additionalProperties"] is False
+    assert schemas["Iban"]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["Thing"]
+    assert schemas["NewThing"]["required"] == ["amount"]
+
+
+def test_a_page_embeds_its_collection(document: Any) -> None:
+    page = document["components"]["schemas"]["ThingPage"]["properties"]
+    things = {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}}
+    assert page["_embedded"]["properties"] == {"things": things}
+    assert page["_links"]["required"] == ["self", "first", "last"]
+
+
+def test_an_empty_body_is_not_documented(document: Any) -> None:
+    assert "requestBody" not in document["paths"]["/api/v1/things/{thingId}/ask"]["post"]
+
+
+# The document of the real server
+
+
+def test_it_is_a_valid_document_of_openapi_3_1_without_a_warning(served: Any) -> None:
+    assert not GENERATOR_STATS._warn_cache
+    assert not GENERATOR_STATS._error_cache
+    assert served["openapi"].startswith("3.1.")
+    validate: Any = validate_schema
+    validate(served)
+
+
+def test_it_knows_ten_statuses_and_only_codes_of_the_registry(served: Any) -> None:
+    for name, operation in operations(served):
+        assert set(operation["responses"]) <= TEN, name
+        for status in (400, 401, 403, 404, 409, 500, 503):
+            for code in codes(operation, status):
+                assert errors.REGISTRY[code].status == status
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_description(served: Any) -> None:
+    named = [operation["operationId"] for _, operation in operations(served)]
+    assert len(set(named)) == len(named)
+    for name, operation in operations(served):
+        assert operation.get("description"), name
+
+
+def test_every_operation_but_the_public_ones_needs_a_key(served: Any) -> None:
+    public = {name for name, operation in operations(served) if not operation.get("security")}
+    assert public == {"GET /livez", "GET /readyz", "GET /api/schema"}
+    assert served["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_only_four_methods_are_documented(served: Any) -> None:
+    methods = {method for methods in served["paths"].values() for method in methods}
+    assert methods <= {"get", "post", "put", "patch"}
+
+
+# How it is served
+
+
+@pytest.mark.urls(__name__)
+class TestServed:
+    @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,*/*;q=0.8"])
+    def test_it_is_json_for_everybody(self, accept: str) -> None:
+        answer = Client().get("/api/schema", HTTP_ACCEPT=accept)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+        assert answer.json()["openapi"] == "3.1.1"
+
+    def test_a_bad_key_does_not_matter(self) -> None:
+        assert Client().get("/api/schema", HTTP_AUTHORIZATION="Bearer x").status_code == 200
+
+    def test_it_takes_no_parameters(self) -> None:
+        assert Client().get("/api/schema?lang=de").json()["code"] == "invalid_parameters"
+
+    @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json"])
+    def test_swagger_is_a_page_of_our_own_files(self, accept: str) -> None:
+        answer = Client().get("/api/docs", HTTP_ACCEPT=accept)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
+        addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
+        assert all(re.match(r"/(?!/)", address) for address in addresses)
+        static = [address for address in addresses if address.startswith("/static/")]
+        assert len(static) == 5
+        assert all(finders.find(address.removeprefix("/static/")) for address in static)
+        assert not re.search(r"<style|<script>", answer.text)
+
+    def test_its_script_is_a_file_of_its_own(self) -> None:
+        page = Client().get("/api/docs").text
+        (address,) = re.findall(r'src="(/api/docs[^"]*)"', page)
+        answer = Client().get(address)
+        assert answer["Content-Type"] == "application/javascript"
+        assert '"/api/schema"' in answer.text.replace("\\u002D", "-")
+
+    def test_it_is_read_and_nothing_else(self) -> None:
+        answer = Client(enforce_csrf_checks=True).post("/api/docs")
+        assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
+        assert answer.json()["code"] == "method_not_allowed"
+        assert Client().head("/api/docs").status_code == 200

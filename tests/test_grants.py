@@ -1,0 +1,213 @@
+"""What the role that serves requests may do to the database, and what it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
+
+from tests import cast
+from tests.cast import Api
+from users import life as users
+from users.models import Event
+from wallets import life, posting
+from wallets.models import Movement, Wallet
+
+ROLE = settings.DATABASE_ROLE
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(
+        settings.DATABASES["default"]["USER"] == ROLE, reason="one role both owns and serves"
+    ),
+]
+
+# Every table of the schema is here: what the role may do to it, and which columns it may update.
+KEPT = "INSERT, SELECT"
+FREE = "DELETE, INSERT, SELECT, UPDATE"
+READ = "SELECT"
+USER_COLUMNS = (
+    "company_name, dlt_address, dlt_network, email, first_name, last_name, mobile_phone,"
+    " status, unverified_phone, user_name"
+)
+PRIVILEGES: dict[str, tuple[str, str]] = {
+    "wallets_wallet": (
+        KEPT,
+        "alias, balance, dlt_address, dlt_network, head, held, iban, seq, settled_at, status",
+    ),
+    "wallets_movement": (KEPT, "balance_after, digest, seq, settled_at, status"),
+    "users_key": (KEPT, ""),
+    "users_event": (KEPT, ""),
+    "users_client": (KEPT, "name, status"),
+    "users_apikey": (KEPT, "expires_at, label, revoked_at"),
+    "users_otp": (KEPT, "digest, expires_at, sent_at, tries"),
+    "users_user": (KEPT, USER_COLUMNS),
+    "auth_user": (FREE, ""),
+    "auth_group": (FREE, ""),
+    "auth_user_groups": (FREE, ""),
+    "auth_group_permissions": (FREE, ""),
+    "auth_user_user_permissions": (FREE, ""),
+    "auth_permission": (READ, ""),
+    "django_session": (FREE, ""),
+    "django_admin_log": (KEPT, ""),
+    "django_content_type": (READ, ""),
+    "django_migrations": (READ, ""),
+}
+
+TABLE_PRIVILEGES = """
+    SELECT relname, coalesce(string_agg(name, ', ' ORDER BY name), '')
+    FROM pg_class LEFT JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE',
+                                         'REFERENCES', 'TRIGGER']) AS name
+        ON has_table_privilege(%s, pg_class.oid, name)
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+    GROUP BY relname
+"""
+UPDATABLE_COLUMNS = """
+    SELECT relname, string_agg(attname, ', ' ORDER BY attname)
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
+        AND NOT attisdropped
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+      AND has_column_privilege(%s, pg_class.oid, attname, 'UPDATE')
+      AND NOT has_table_privilege(%s, pg_class.oid, 'UPDATE')
+    GROUP BY relname
+"""
+
+
+def test_the_role_may_do_exactly_this_and_a_new_table_needs_a_decision():
+    with connection.cursor() as cursor:
+        cursor.execute(TABLE_PRIVILEGES, [ROLE])
+        tables = dict(cursor.fetchall())
+        cursor.execute(UPDATABLE_COLUMNS, [ROLE, ROLE])
+        columns = dict(cursor.fetchall())
+    assert {name: (may, columns.get(name, "")) for name, may in tables.items()} == PRIVILEGES
+
+
+def test_the_role_owns_nothing_and_is_nobody_special():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
+            " EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid),"
+            " EXISTS (SELECT FROM pg_proc WHERE proowner = pg_roles.oid),"
+            " EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid),"
+            " has_schema_privilege(oid, 'public', 'CREATE')"
+            " FROM pg_roles WHERE rolname = %s",
+            [ROLE],
+        )
+        assert cursor.fetchall() == [(False,) * 9]
+
+
+# --- What it may not -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def serving(db: None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the role to the database of the tests."""
+    connection.ensure_connection()
+    here = connection.connection.info
+    address = conninfo_to_dict(settings.DATABASE_URL) if settings.DATABASE_URL else {}
+    place = {"host": here.host, "port": here.port, "dbname": here.dbname, "user": ROLE}
+    with psycopg.connect(**(address | place)) as conn:
+        yield conn
+
+
+OWNERS_ONLY = [
+    *[
+        f"{statement} {table}"
+        for table in ("wallets_wallet", "wallets_movement", "users_key", "users_event")
+        for statement in ("DELETE FROM", "TRUNCATE", "DROP TABLE", "LOCK TABLE")
+    ],
+    *[
+        f"UPDATE wallets_movement SET {change}"
+        for change in (
+            "amount = amount",
+            "wallet_id = wallet_id",
+            "client_id = client_id",
+            "counterparty_id = NULL",
+            "operation_id = operation_id",
+            "currency = currency",
+            "type = type",
+            "created_at = created_at",
+            "concept = NULL",
+            "metadata = NULL",
+            "salt = NULL",
+            "details_digest = NULL",
+        )
+    ],
+    *[
+        f"UPDATE wallets_wallet SET {change}"
+        for change in (
+            "currency = currency",
+            "user_id = user_id",
+            "client_id = client_id",
+            "created_at = created_at",
+        )
+    ],
+    "UPDATE users_key SET fingerprint = ''",
+    "UPDATE users_event SET actor = ''",
+    "UPDATE users_apikey SET scopes = '{}'",
+    "UPDATE users_user SET kind = kind",
+    "DELETE FROM users_user",
+    "DELETE FROM users_client",
+    "DELETE FROM users_apikey",
+    "ALTER TABLE wallets_movement DISABLE TRIGGER ALL",
+    "ALTER TABLE wallets_movement DISABLE TRIGGER movement_is_written_once",
+    "DROP TRIGGER movement_is_written_once ON wallets_movement",
+    "ALTER TABLE wallets_wallet DROP CONSTRAINT wallet_balance_covers_held",
+    "ALTER TABLE wallets_movement ADD COLUMN extra int",
+    "DROP FUNCTION movement_is_written_once CASCADE",
+    "CREATE TRIGGER mine AFTER INSERT ON users_key EXECUTE FUNCTION movement_is_written_once()",
+    "CREATE TABLE mine (id int)",
+    "SET session_replication_role = 'replica'",
+]
+
+
+@pytest.mark.parametrize("statement", OWNERS_ONLY)
+def test_the_role_may_not(serving, statement):
+    with pytest.raises(pg.InsufficientPrivilege):
+        serving.execute(statement)
+
+
+# --- What it may ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_serving(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let Django connect as the role, as it does when it serves."""
+    address = conninfo_to_dict(settings.DATABASE_URL) if settings.DATABASE_URL else {}
+    connection.close()
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "USER", ROLE)
+        patch.setitem(connection.settings_dict, "PASSWORD", address.get("password") or "")
+        yield
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_role_may_do_all_that_serving_needs(as_serving):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() == (ROLE,)
+    client = cast.a_client()
+    alice, bob = cast.a_user(client, cast.ALICE), cast.a_user(client, cast.BOB)
+    alices, bobs = cast.first_wallet(alice), cast.first_wallet(bob)
+    cast.cash_in(alices, 10_00, concept="Card", key="k")
+    cast.transfer(alices, bobs, 10_00, metadata={"a": "b"})
+    values = {"email": "b@example.com", "mobile_phone": "+34600000009"}
+    users.change(client_id=client.id, user_id=bob.id, values=values, by=cast.BY)
+    put = life.PutWallet(
+        client_id=client.id, by=cast.BY, user_id=alice.id, wallet_id=cast.unknown_id()
+    )
+    assert [posting.submit(put).status for _ in range(2)] == [201, 200]
+    posting.submit(life.Unsubscribe(client_id=client.id, by=cast.BY, user_id=alice.id))
+    api = Api(cast.a_key(client))
+    assert api.get("wallets").status == 200
+    assert api.get(f"wallets/{bobs.id}/movements").status == 200
+    assert cast.balances(alices, bobs) == [0, 10_00]
+    assert (Wallet.objects.count(), Movement.objects.count()) == (3, 3)
+    assert Event.objects.exists()

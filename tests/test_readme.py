@@ -1,0 +1,86 @@
+"""What the README says is done here, word for word, so that it can't rot."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from django.core.management import call_command
+
+import dev
+from wallets.management.commands import seed_demo
+
+README = (dev.ROOT / "README.md").read_text()
+FRAGMENT = re.compile(r'"\w+":"[^"…]*"')
+SERVED_AT = "http://127.0.0.1:8000"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def calls() -> list[tuple[str, str]]:
+    """The curls, each with the answer that is shown below it."""
+    (console,) = blocks("console")
+    pairs = [part.rsplit("\n{", 1) for part in console.split("$ ")[1:]]
+    return [(command, "{" + answer.strip()) for command, answer in pairs]
+
+
+def commands() -> list[list[str]]:
+    """What the README has people type, as words."""
+    lines = "\n".join(blocks("sh")).replace("\\\n", "").splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_three_curls_answer_what_is_shown(live_server):
+    demo = seed_demo.seed()
+    environment = os.environ | {
+        "KEY": demo["apiKey"],
+        "ALICE": demo["aliceWalletId"],
+        "BOB": demo["bobWalletId"],
+    }
+    assert len(calls()) == 3
+    for command, shown in calls():
+        typed = command.replace(SERVED_AT, live_server.url).replace("curl ", "curl -sS ")
+        done = subprocess.run(
+            ["bash", "-c", typed], env=environment, capture_output=True, text=True, check=True
+        )
+        fragments = [part for part in FRAGMENT.findall(shown) if not part.startswith('"id"')]
+        assert len(fragments) >= 3
+        missing = [fragment for fragment in fragments if fragment not in done.stdout]
+        assert not missing, done.stdout
+
+
+def test_every_command_of_dev_is_one_that_it_has():
+    asked = [words[2] for words in commands() if words[:2] == ["python3", "dev.py"]]
+    assert {"run", "test", "manage"} == set(asked)
+    usage = subprocess.run(
+        ["python3", str(dev.ROOT / "dev.py")], capture_output=True, text=True, check=False
+    ).stderr
+    assert all(f"dev.py {name}" in usage for name in asked)
+
+
+@pytest.mark.django_db
+def test_every_management_command_runs_as_shown(capsys):
+    shown = [words[3:] for words in commands() if words[:3] == ["python3", "dev.py", "manage"]]
+    assert {name for name, *_ in shown} == {"issue_key", "audit"}
+    for name, *arguments in shown:
+        call_command(name, *arguments)
+    printed = capsys.readouterr().out
+    assert re.search(r"^iocash_\w{40}$", printed, re.MULTILINE)
+    assert "The books are right." in printed
+
+
+def test_the_lock_files_are_renewed_as_the_project_file_says():
+    (renewing,) = (words for words in commands() if words[0] == "uv")
+    project = (dev.ROOT / "pyproject.toml").read_text()
+    for part in shlex.join(renewing).replace("'&&'", "&&").split(" && "):
+        assert part in " ".join(project.replace("\n#", " ").split())
+
+
+def test_it_fits_two_screens():
+    assert len(README.splitlines()) <= 120

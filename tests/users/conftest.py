@@ -1,0 +1,72 @@
+"""What tests of users share: the codes that were sent, a clock that can be moved, real threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tests import cast
+from users import life, otp
+from users.models import Client, User
+
+
+class Sent(NamedTuple):
+    """A one-time password, as the backend got it."""
+
+    user_id: UUID
+    phone: str
+    code: str
+
+
+@pytest.fixture
+def codes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
+    """Every code that is sent, in order.
+
+    In a test whose transaction is never committed they are sent at once.
+    """
+    box: list[Sent] = []
+
+    def keep(user: User, phone: str, code: str) -> None:
+        box.append(Sent(user.id, phone, code))
+
+    def at_once(call: Callable[[], None], **kwargs: Any) -> None:
+        call()
+
+    monkeypatch.setitem(otp.BACKENDS, "tests", keep)
+    if connection.in_atomic_block:
+        monkeypatch.setattr(otp, "transaction", SimpleNamespace(on_commit=at_once))
+    settings.OTP_BACKEND = "tests"
+    return box
+
+
+class Clock:
+    """The time that one-time passwords see."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return timezone.now() + self.ahead
+
+    def go(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    moved = Clock()
+    monkeypatch.setattr(otp, "timezone", moved)
+    return moved
+
+
+@pytest.fixture
+def newcomer(client_demo: Client) -> User:
+    """Alice, just created: nothing is verified, and she has no wallet."""
+    return life.create(client_id=client_demo.id, values=cast.ALICE, by=cast.BY).user

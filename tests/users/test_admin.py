@@ -1,0 +1,117 @@
+"""The back office of clients, users and what they did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.urls import reverse
+
+from tests import backoffice, cast
+from tests.backoffice import Office
+from tests.cast import Api
+from users import life
+from users.models import ApiKey, Client, Event, Key, Otp, User
+
+pytestmark = pytest.mark.django_db
+
+MODELS = [Client, ApiKey, User, Otp, Event]
+NO_PAGE = {Key}  # Django's admin has none for a composite primary key
+
+
+@pytest.fixture
+def office(staff: Any) -> Office:
+    return Office(staff)
+
+
+@pytest.fixture
+def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
+    """A key, beside two users, their codes and their events."""
+    return cast.a_key(client_demo)
+
+
+@pytest.fixture
+def newcomer_bob(client_demo: Client) -> User:
+    return life.create(client_id=client_demo.id, values=cast.BOB, by=cast.BY).user
+
+
+def test_every_model_has_its_pages():
+    models = {*apps.get_app_config("users").get_models()}
+    assert models - set(admin.site._registry) == NO_PAGE
+
+
+def test_the_front_page_opens(office):
+    assert "ioCash" in office.get(reverse("admin:index"))
+    assert "ioCash" in office.get(reverse("admin:app_list", args=["users"]))
+
+
+def test_the_log_in_opens_for_anybody():
+    assert "ioCash" in Office(None).get(reverse("admin:login"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_searches_filters_and_rows_open(model, office, secret):
+    backoffice.opens(office, model)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_and_rows_are_only_for_staff_who_may_look(model, secret):
+    row = model._default_manager.first()
+    for address in (backoffice.list_of(model), backoffice.page_of(row)):
+        assert Office(None).status("get", address) == 302
+    person = Office(backoffice.worker())
+    for address in (backoffice.list_of(model), backoffice.page_of(row)):
+        assert person.status("get", address) == 403
+
+
+@pytest.mark.parametrize("model", [ApiKey, User, Otp, Event])
+def test_what_is_recorded_is_read_only(model, office, secret):
+    backoffice.assert_read_only(office, model._default_manager.first())
+
+
+def test_a_client_is_made_and_suspended_but_never_deleted(office, client_demo):
+    values = {"name": "Another", "status": "ACTIVE"}
+    assert office.status("post", backoffice.adding(Client), values) == 302
+    page = backoffice.page_of(client_demo)
+    assert office.status("post", page, {"name": "Demo", "status": "SUSPENDED"}) == 302
+    assert office.status("post", backoffice.page_of(client_demo, "delete"), {"post": "yes"}) == 403
+    stored = sorted(Client.objects.values_list("name", "status"))
+    assert stored == [("Another", "ACTIVE"), ("Demo", "SUSPENDED")]
+
+
+def test_a_client_suspended_in_the_back_office_is_let_in_no_more(office, client_demo):
+    api = Api(cast.a_key(client_demo))
+    page = backoffice.page_of(client_demo)
+    office.status("post", page, {"name": "Demo", "status": "SUSPENDED"})
+    assert api.get("users").code == "client_suspended"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_page_shows_a_secret(model, office, secret):
+    digests = [*ApiKey.objects.values_list("digest", flat=True)]
+    digests += [digest for digest in Otp.objects.values_list("digest", flat=True) if digest]
+    pages = [office.get(backoffice.list_of(model))]
+    pages += [office.get(backoffice.page_of(row)) for row in model._default_manager.all()]
+    shown = "".join(pages)
+    assert secret[12:] not in shown
+    assert not any(bytes(digest).hex() in shown for digest in digests)
+    assert "digest" not in shown.lower()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, client_demo):
+    populate(client_demo, 0)
+    few = backoffice.queries(office, model)
+    populate(client_demo, 8)
+    assert backoffice.queries(office, model) == few
+
+
+def populate(client: Client, count: int) -> None:
+    """Make one thing of each, and `count` more."""
+    for number in range(count, 2 * count + 1):
+        names = {"user_name": f"user{number}", "mobile_phone": f"+3460000{number:04d}"}
+        cast.a_user(client, cast.ALICE | names)
+        cast.a_key(client)
+        cast.a_client(f"Another {number}")

@@ -1,0 +1,400 @@
+"""Who calls, and what they may do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client as Browser
+from django.utils import timezone
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+
+from iocash import errors
+from iocash.views import Root, View
+from tests import cast
+from tests.cast import Answer, Api
+from users import authentication
+from users.models import ApiKey, Client, Event, User
+from users.models.clients import SCOPES
+
+pytestmark = pytest.mark.django_db
+
+
+def get(header: str | None) -> Answer:
+    """Ask for the list of users with this Authorization."""
+    headers = {} if header is None else {"Authorization": header}
+    return Api(None).get("users", headers=headers)
+
+
+# --- Keys: 401 ----------------------------------------------------------------------------------
+
+
+def test_a_valid_key_is_let_in(api):
+    assert api.get("users").status == 200
+
+
+def test_no_credentials_are_401(nobody):
+    answer = nobody.get("users")
+    assert (answer.status, answer.code) == (401, "not_authenticated")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearer  ",
+        "Bearer unknown",
+        "Bearer iocash_unknown",
+        "Bearer iocash_\xff\xfe",
+        "bearer",
+        "Basic YWxpY2U6c2VjcmV0",
+        "Token {secret}",
+        "{secret}",
+        "Bearer{secret}",
+        "Bearer  {secret}",
+        "Bearer {secret} ",
+        "Bearer {secret}x",
+        "Bearer {prefix}",
+        "Bearer {upper}",
+        'Bearer "{secret}"',
+        "Bearer {secret}, Bearer {secret}",
+        "Bearer " + "x" * 10_000,
+    ],
+)
+def test_other_credentials_are_401(header, client_demo):
+    secret = cast.a_key(client_demo)
+    answer = get(header.format(secret=secret, prefix=secret[:12], upper=secret.upper()))
+    assert (answer.status, answer.code) == (401, "invalid_credentials")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_written_in_any_case(scheme, client_demo):
+    assert get(f"{scheme} {cast.a_key(client_demo)}").status == 200
+
+
+def test_an_expired_key_is_401(client_demo):
+    secret = cast.a_key(client_demo)
+    ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    answer = get(f"Bearer {secret}")
+    assert (answer.status, answer.code) == (401, "credentials_expired")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_revoked_key_is_401(client_demo):
+    secret = cast.a_key(client_demo)
+    ApiKey.objects.update(revoked_at=timezone.now())
+    answer = get(f"Bearer {secret}")
+    assert (answer.status, answer.code) == (401, "credentials_revoked")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("name", ["expires_at", "revoked_at"])
+def test_a_key_works_until_its_end(name, client_demo):
+    secret = cast.a_key(client_demo)
+    ApiKey.objects.update(**{name: timezone.now() + timedelta(hours=1)})
+    assert get(f"Bearer {secret}").status == 200
+
+
+def test_the_other_keys_of_the_client_go_on_working(client_demo):
+    old, new = cast.a_key(client_demo), cast.a_key(client_demo)
+    ApiKey.objects.matching(old).update(revoked_at=timezone.now())
+    assert (get(f"Bearer {old}").status, get(f"Bearer {new}").status) == (401, 200)
+
+
+def test_a_refusal_tells_nothing_of_the_key(client_demo, caplog):
+    caplog.set_level("DEBUG")
+    secret = cast.a_key(client_demo)
+    ApiKey.objects.update(revoked_at=timezone.now())
+    answer = get(f"Bearer {secret}")
+    assert secret[12:] not in str(answer.json) + caplog.text
+    assert "/api/v1/users" in caplog.text
+
+
+# --- Keys: 403 ----------------------------------------------------------------------------------
+
+
+def test_a_suspended_client_is_403(client_demo):
+    secret = cast.a_key(client_demo)
+    Client.objects.update(status="SUSPENDED")
+    answer = get(f"Bearer {secret}")
+    assert (answer.status, answer.code) == (403, "client_suspended")
+
+
+def test_a_suspended_client_is_let_in_again(client_demo):
+    secret = cast.a_key(client_demo)
+    for status, answer in (("SUSPENDED", 403), ("ACTIVE", 200)):
+        Client.objects.update(status=status)
+        assert get(f"Bearer {secret}").status == answer
+
+
+NEEDED = [
+    ("GET", "users", "users:read"),
+    ("POST", "users", "users:write"),
+    ("GET", "users/{user}", "users:read"),
+    ("PUT", "users/{user}", "users:write"),
+    ("PATCH", "users/{user}", "users:write"),
+    ("POST", "users/{user}/request-otp", "users:write"),
+    ("POST", "users/{user}/validate-otp", "users:write"),
+    ("GET", "wallets", "wallets:read"),
+    ("POST", "wallets", "wallets:write"),
+    ("GET", "wallets/{wallet}", "wallets:read"),
+    ("PUT", "wallets/{wallet}", "wallets:write"),
+    ("PATCH", "wallets/{wallet}", "wallets:write"),
+    ("GET", "wallets/{wallet}/movements", "movements:read"),
+    ("POST", "wallets/{wallet}/movements", "movements:write"),
+    ("GET", "wallets/{wallet}/movements/{movement}", "movements:read"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
+def test_a_key_without_the_scope_is_403_and_told_which(method, path, scope, client_demo, alices):
+    others = [known for known in SCOPES if known != scope]
+    answer = Api(cast.a_key(client_demo, *others)).call(method, filled(path, alices), {})
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert scope in answer.json["detail"]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
+def test_a_key_with_the_one_scope_is_let_in(method, path, scope, client_demo, alices):
+    answer = Api(cast.a_key(client_demo, scope)).call(method, filled(path, alices), {})
+    assert answer.status in {200, 202, 400, 409}
+
+
+def filled(path: str, wallet: Any) -> str:
+    (movement,) = cast.movements(wallet)
+    return path.format(user=wallet.user_id, wallet=wallet.id, movement=movement.id)
+
+
+def test_a_cash_in_needs_a_scope_of_its_own(client_demo, bobs):
+    path, order = f"wallets/{bobs.id}/movements", {"type": "CASH_IN", "amount": "1.00"}
+    answer = Api(cast.a_key(client_demo, "movements:write")).post(path, order)
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert "cash-in:write" in answer.json["detail"]
+    allowed = Api(cast.a_key(client_demo, "movements:write", "cash-in:write"))
+    assert allowed.post(path, order).status == 201
+
+
+def test_the_scope_for_cash_in_alone_moves_nothing(client_demo, bobs):
+    order = {"type": "CASH_IN", "amount": "1.00"}
+    answer = Api(cast.a_key(client_demo, "cash-in:write")).post(
+        f"wallets/{bobs.id}/movements", order
+    )
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+
+
+def test_the_scope_is_asked_for_before_anything_is_looked_up(client_demo):
+    reader = Api(cast.a_key(client_demo, "wallets:read"))
+    assert reader.get(f"users/{cast.unknown_id()}").status == 403
+
+
+# --- Views --------------------------------------------------------------------------------------
+
+
+class Closed(View):
+    """A view that says nothing of scopes."""
+
+    def get(self, request: Any) -> Response:
+        return Response({})
+
+
+class Open(Closed):
+    scope = None
+
+
+def ask(view: type[View], secret: str) -> int:
+    request = APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return int(view.as_view()(request).status_code)
+
+
+def test_a_view_without_a_scope_is_closed(client_demo):
+    assert ask(Closed, cast.a_key(client_demo)) == 403
+
+
+def test_a_view_may_be_open_to_any_key(client_demo):
+    assert ask(Open, cast.a_key(client_demo, "events:read")) == 200
+
+
+def test_any_key_sees_where_to_begin_and_nobody_else(client_demo, nobody):
+    assert Root.scope is None
+    assert Api(cast.a_key(client_demo, "events:read")).get("/api/v1").status == 200
+    assert nobody.get("/api/v1").status == 401
+
+
+def test_a_caller_without_a_client_needs_no_scope():
+    authentication.Caller("staff:1").require("users:read")
+    with pytest.raises(errors.InsufficientScope):
+        authentication.Caller("key:1", cast.unknown_id()).require("users:read")
+
+
+# --- Staff --------------------------------------------------------------------------------------
+
+
+class Staff(Api):
+    """Somebody who is logged in to the back office, in a browser that checks CSRF tokens."""
+
+    def __init__(self, person: Any) -> None:
+        super().__init__(None)
+        self.browser = Browser(enforce_csrf_checks=True)
+        self.browser.force_login(person)
+
+    def change(self, method: str, path: str, body: Any = None) -> Answer:
+        """Send a change with the CSRF token of the session."""
+        token = "a" * 32
+        self.browser.cookies["csrftoken"] = token
+        return self.call(method, path, body, headers={"X-CSRFToken": token})
+
+
+VIEWING = ("users.view_user", "wallets.view_wallet", "wallets.view_movement")
+
+
+def a_person(*permissions: str, **kwargs: Any) -> Any:
+    person = get_user_model().objects.create_user("worker", **{"is_staff": True} | kwargs)
+    for permission in permissions:
+        allow(person, permission)
+    return person
+
+
+def allow(person: Any, permission: str) -> None:
+    app, codename = permission.split(".")
+    found = Permission.objects.get(content_type__app_label=app, codename=codename)
+    person.user_permissions.add(found)
+
+
+def test_staff_read_the_users_of_every_client(staff, alice):
+    cast.a_user(cast.a_client("Another"), cast.ALICE)
+    answer = Staff(staff).get("users")
+    assert answer.status == 200
+    assert len(answer.json["_embedded"]["users"]) == 2
+    assert Staff(staff).get(f"users/{alice.id}").json["id"] == str(alice.id)
+
+
+@pytest.mark.parametrize(
+    ("path", "permission"),
+    [
+        ("users", "users.view_user"),
+        ("users/{user}", "users.view_user"),
+        ("wallets", "wallets.view_wallet"),
+        ("wallets/{wallet}", "wallets.view_wallet"),
+        ("wallets/{wallet}/movements", "wallets.view_movement"),
+    ],
+)
+def test_staff_need_the_permission_to_view(path, permission, alices):
+    address = filled(path, alices)
+    person = a_person("users.view_client", "auth.view_user")
+    answer = Staff(person).get(address)
+    assert (answer.status, answer.code) == (403, "permission_denied")
+    allow(person, permission)
+    assert Staff(person).get(address).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "permission", "body"),
+    [
+        ("PATCH", "users/{user}", "users.change_user", {"firstName": "Alicia"}),
+        (
+            "POST",
+            "wallets/{wallet}/movements",
+            "wallets.add_movement",
+            {"type": "CASH_IN", "amount": 1},
+        ),
+        ("PATCH", "wallets/{wallet}", "wallets.change_wallet", {"alias": "Savings"}),
+    ],
+)
+def test_staff_need_the_permission_to_change(method, path, permission, body, alices):
+    address = filled(path, alices)
+    person = a_person(*VIEWING, "auth.change_user")
+    answer = Staff(person).change(method, address, body)
+    assert (answer.status, answer.code) == (403, "permission_denied")
+    allow(person, permission)
+    assert Staff(person).change(method, address, body).status in {200, 201}
+
+
+@pytest.mark.parametrize("token", [None, "wrong", "b" * 32])
+def test_staff_need_the_csrf_token_to_change(token, staff, alice):
+    person = Staff(staff)
+    person.browser.cookies["csrftoken"] = "a" * 32
+    headers = {"X-CSRFToken": token} if token else {}
+    answer = person.patch(f"users/{alice.id}", {"firstName": "Alicia"}, headers=headers)
+    assert (answer.status, answer.code) == (403, "csrf_failed")
+    assert User.objects.get().first_name == "Alice"
+
+
+def test_a_change_by_staff_is_recorded_as_theirs_for_the_users_client(staff, alice):
+    Staff(staff).change("PATCH", f"users/{alice.id}", {"firstName": "Alicia"})
+    event = Event.objects.about(alice.id).last()
+    assert event
+    assert (event.actor, event.client_id) == (f"staff:{staff.pk}", alice.client_id)
+
+
+def test_a_change_by_a_key_is_recorded_as_the_keys_in_its_request(api, alice):
+    headers = {"X-Request-Id": "r-1"}
+    api.patch(f"users/{alice.id}", {"firstName": "Alicia"}, headers=headers)
+    event = Event.objects.about(alice.id).last()
+    assert event
+    assert (event.actor, event.request_id) == (f"key:{ApiKey.objects.get().id}", "r-1")
+
+
+def test_staff_replace_a_user_for_its_client(staff, alice):
+    body = {
+        "kind": "NATURAL",
+        "userName": "alice",
+        "firstName": "Alicia",
+        "lastName": "Example",
+        "mobilePhone": "+34600000001",
+    }
+    assert Staff(staff).change("PUT", f"users/{alice.id}", body).status == 200
+    assert User.objects.get().client_id == alice.client_id
+
+
+@pytest.mark.parametrize("path", ["users", "wallets"])
+def test_staff_create_nothing_at_the_top(path, staff, alice):
+    answer = Staff(staff).change("POST", path, {})
+    assert (answer.status, answer.code) == (403, "permission_denied")
+
+
+@pytest.mark.parametrize("path", ["users", "wallets"])
+def test_staff_put_nothing_at_an_unknown_id(path, staff, alice):
+    values = {"kind": "NATURAL", "userName": "bob", "firstName": "Bob", "lastName": "Example"}
+    body = {"users": values | {"mobilePhone": "+34600000002"}, "wallets": {"userId": str(alice.id)}}
+    answer = Staff(staff).change("PUT", f"{path}/{cast.unknown_id()}", body[path])
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_staff_see_where_to_begin(staff):
+    assert Staff(staff).get("/api/v1").status == 200
+
+
+@pytest.mark.parametrize("flags", [{"is_staff": False}, {"is_active": False}])
+def test_a_session_of_somebody_else_is_nobody(flags, alice):
+    person = a_person(is_superuser=True, **flags)
+    answer = Staff(person).get("users")
+    assert (answer.status, answer.code) == (401, "not_authenticated")
+
+
+def test_a_key_counts_more_than_a_session(staff, api):
+    cast.a_user(cast.a_client("Another"), cast.ALICE)
+    person = Staff(staff)
+    person.secret = api.secret
+    assert person.get("users").json["_embedded"]["users"] == []
+
+
+def test_a_key_needs_no_csrf_token_beside_a_session(staff, api, alice):
+    person = Staff(staff)
+    person.secret = api.secret
+    assert person.patch(f"users/{alice.id}", {"firstName": "Alicia"}).status == 200
+
+
+def test_a_wrong_key_is_not_helped_by_a_session(staff):
+    person = Staff(staff)
+    person.secret = "unknown"
+    answer = person.get("users")
+    assert (answer.status, answer.code) == (401, "invalid_credentials")

@@ -1,0 +1,230 @@
+"""What is done on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import CommandError, call_command, get_commands
+from django.db import transaction
+from django.utils import timezone
+
+from tests.cast import Api
+from users.management.commands import migrate
+from users.models import ApiKey, Client, User
+from users.models.clients import SCOPES
+from wallets.models import Movement, Wallet
+
+pytestmark = pytest.mark.django_db
+
+
+# --- issue_key ----------------------------------------------------------------------------------
+
+
+def issue_key(*arguments: str) -> tuple[str, str]:
+    """Call the command; return what it writes to stdout, and what to stderr."""
+    out, err = StringIO(), StringIO()
+    call_command("issue_key", *arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def test_a_key_is_shown_once_alone_and_works():
+    out, err = issue_key("Demo")
+    secret = out.removesuffix("\n")
+    assert Api(secret).get("users").status == 200
+    assert "\n" not in secret
+    assert secret[12:] not in err
+    assert "Demo" in err
+
+
+def test_a_new_client_is_made_once():
+    issue_key("Demo")
+    issue_key("Demo")
+    assert Client.objects.get().api_keys.count() == 2
+
+
+def test_a_key_has_every_scope_and_no_end_unless_told():
+    issue_key("Demo")
+    key = ApiKey.objects.get()
+    assert set(key.scopes) == set(SCOPES)
+    assert (key.expires_at, key.revoked_at) == (None, None)
+
+
+def test_scopes_label_and_days_are_as_told():
+    issue_key(
+        "Demo",
+        *("--scope", "users:read", "--scope", "wallets:read"),
+        *("--label", "till 7", "--days", "30"),
+    )
+    key = ApiKey.objects.get()
+    assert (key.scopes, key.label) == (["users:read", "wallets:read"], "till 7")
+    left = key.expires_at - timezone.now() if key.expires_at else timedelta()
+    assert timedelta(days=29, hours=23) < left <= timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["Demo", "--scope", "everything"],
+        ["Demo", "--scope", "users"],
+        ["Demo", "--days", "0"],
+        ["Demo", "--days", "-1"],
+        ["Demo", "--days", "soon"],
+        [],
+    ],
+)
+def test_wrong_arguments_are_refused_and_make_nothing(arguments):
+    with pytest.raises(CommandError):
+        issue_key(*arguments)
+    assert not Client.objects.exists()
+
+
+@pytest.mark.xfail(strict=True, reason="names are not checked before the database refuses them")
+@pytest.mark.parametrize("arguments", [[""], ["x" * 101], ["Demo", "--label", "x" * 101]])
+def test_names_that_do_not_fit_are_refused_in_words(arguments):
+    with pytest.raises(CommandError), transaction.atomic():
+        issue_key(*arguments)
+
+
+# --- migrate ------------------------------------------------------------------------------------
+
+
+def test_migrate_is_ours_and_is_done_as_the_owner():
+    assert get_commands()["migrate"] == "users"
+    parser = migrate.Command().create_parser("manage.py", "migrate")
+    assert parser.parse_args([]).database == "owner"
+    assert parser.parse_args(["--database", "default"]).database == "default"
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_nothing_is_left_to_migrate():
+    out = StringIO()
+    call_command("migrate", plan=True, stdout=out)
+    assert "No planned migration operations." in out.getvalue()
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_the_models_have_all_their_migrations():
+    call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
+
+
+# --- seed_demo ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def state(settings: Any, tmp_path: Path) -> Path:
+    settings.STATE, settings.DEBUG = tmp_path, True
+    return tmp_path
+
+
+def seed() -> str:
+    out = StringIO()
+    call_command("seed_demo", stdout=out)
+    return out.getvalue()
+
+
+def demo(state: Path) -> dict[str, str]:
+    facts: dict[str, str] = json.loads((state / "demo.json").read_text())
+    return facts
+
+
+def everything() -> dict[str, int]:
+    models = (Client, ApiKey, User, Wallet, Movement, get_user_model())
+    return {model.__name__: model._default_manager.count() for model in models}
+
+
+def test_the_demo_is_three_activated_users_with_money(state):
+    seed()
+    assert dict(User.objects.values_list("user_name", "kind")) == {
+        "alice": "NATURAL",
+        "bob": "NATURAL",
+        "example-ltd": "JURIDICAL",
+    }
+    assert set(User.objects.values_list("status", flat=True)) == {"ACTIVATED"}
+    wallets = list(Wallet.objects.values_list("currency", "balance"))
+    assert [currency for currency, _ in wallets] == ["EUR"] * 3
+    assert all(balance >= 100_00 for _, balance in wallets)
+    assert {movement.type for movement in Movement.objects.all()} == {"CASH_IN", "TRANSFER"}
+
+
+def test_the_demos_key_and_ids_work(state):
+    seed()
+    facts = demo(state)
+    api = Api(facts["apiKey"])
+    for name in ("alice", "bob", "company"):
+        wallet = api.get(f"wallets/{facts[f'{name}WalletId']}")
+        assert (wallet.status, wallet.json["userId"]) == (200, facts[f"{name}UserId"])
+    order = {"type": "TRANSFER", "targetWalletId": facts["bobWalletId"], "amount": "1.00"}
+    assert api.post(f"wallets/{facts['aliceWalletId']}/movements", order).status == 201
+    assert set(ApiKey.objects.get().scopes) == set(SCOPES)
+
+
+def test_the_demos_staff_can_log_in(state):
+    seed()
+    facts = demo(state)
+    staff = authenticate(username=facts["staffUser"], password=facts["staffPassword"])
+    assert staff
+    assert staff.is_staff
+    assert staff.is_superuser
+
+
+def test_the_demos_log_in_is_its_owners_alone(state):
+    mask = os.umask(0)
+    try:
+        seed()
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((state / "demo.json").stat().st_mode) == 0o600
+    assert [file.name for file in state.iterdir()] == ["demo.json"]
+
+
+def test_a_second_seeding_changes_nothing(state):
+    seed()
+    before, text = everything(), (state / "demo.json").read_text()
+    assert "already" in seed()
+    assert everything() == before
+    assert (state / "demo.json").read_text() == text
+
+
+def test_a_lost_log_in_is_made_again_for_the_same_demo(state):
+    seed()
+    before, old = everything(), demo(state)
+    (state / "demo.json").unlink()
+    seed()
+    new = demo(state)
+    assert everything() == before | {"ApiKey": 2}
+    assert {name for name in new if new[name] != old[name]} == {"apiKey", "staffPassword"}
+    assert Api(new["apiKey"]).get("users").status == 200
+
+
+def test_the_log_in_of_another_database_is_replaced(state):
+    (state / "demo.json").write_text('{"apiKey": "old"}')
+    seed()
+    assert Api(demo(state)["apiKey"]).get("users").status == 200
+
+
+def test_an_interrupted_seeding_leaves_nothing(state, monkeypatch):
+    from wallets.management.commands import seed_demo
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seed_demo, "write_private", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        seed()
+    assert set(everything().values()) == {0}
+
+
+def test_the_demo_is_refused_in_production(state, settings):
+    settings.DEBUG = False
+    with pytest.raises(CommandError):
+        seed()
+    assert set(everything().values()) == {0}
+    assert not list(state.iterdir())

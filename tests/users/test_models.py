@@ -1,0 +1,366 @@
+"""What the database itself refuses about the parties, and what their rows never hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from tests import cast
+from users import life
+from users.models import ApiKey, Client, Event, Key, Otp, User
+from users.models.clients import SCOPES, fingerprint, new_id
+
+pytestmark = pytest.mark.django_db
+
+INSERT_KEY = """
+    INSERT INTO users_key (client_id, key, fingerprint, made, made_id, status, created_at)
+    VALUES (%s, 'k', '', 'user', %s, %s, now())
+"""
+INSERT_OTP = """
+    INSERT INTO users_otp (id, client_id, user_id, mobile_phone, tries, sent_at, expires_at)
+    VALUES (%s, %s, %s, %s, 0, now(), now())
+"""
+
+
+def refusal_of(statement: str, *values: Any) -> str:
+    """The name of the constraint by which the database refuses the statement."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except IntegrityError as error:
+        return str(getattr(error.__cause__, "diag").constraint_name)  # noqa: B009 (mypy)
+    return "nothing refused it"
+
+
+# --- Every constraint by its name ---------------------------------------------------------------
+
+
+@pytest.fixture
+def stage(client_demo: Client) -> dict[str, User]:
+    """Alice and Bob, just created."""
+    make = [cast.ALICE, cast.BOB]
+    users = [
+        life.create(client_id=client_demo.id, values=values, by=cast.BY).user for values in make
+    ]
+    return {user.user_name: user for user in users}
+
+
+def break_client_status(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_client SET status = 'GONE'")
+
+
+def break_scopes(users: dict[str, User]) -> str:
+    cast.a_key(users["alice"].client)
+    return refusal_of("UPDATE users_apikey SET scopes = '{users:read,everything}'")
+
+
+def break_key_status(users: dict[str, User]) -> str:
+    return refusal_of(INSERT_KEY, users["alice"].client_id, new_id(), 409)
+
+
+def break_user_identity(users: dict[str, User]) -> str:
+    with connection.cursor() as cursor:  # the primary key would be the first to refuse
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE users_user DROP CONSTRAINT users_user_pkey CASCADE")
+    alice, bob = users.values()
+    Otp.objects.all().delete()
+    return refusal_of("UPDATE users_user SET id = %s WHERE id = %s", alice.id, bob.id)
+
+
+def break_user_name(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_user SET user_name = 'alice'")
+
+
+def break_mobile_phone(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_user SET mobile_phone = '+34600000001'")
+
+
+def break_user_status(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_user SET status = 'DELETED'")
+
+
+def break_names(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_user SET company_name = 'Example Ltd'")
+
+
+def break_otp_of_a_number(users: dict[str, User]) -> str:
+    otp = Otp.objects.get(user=users["alice"])
+    return refusal_of(INSERT_OTP, new_id(), otp.client_id, otp.user_id, otp.mobile_phone)
+
+
+def break_tries(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_otp SET tries = 6")
+
+
+BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
+    "client_status_is_known": break_client_status,
+    "api_key_scopes_are_known": break_scopes,
+    "key_status_is_a_success": break_key_status,
+    "user_is_of_one_client": break_user_identity,
+    "user_name_is_taken_once": break_user_name,
+    "user_mobile_phone_is_taken_once": break_mobile_phone,
+    "user_status_is_known": break_user_status,
+    "user_kind_has_its_names": break_names,
+    "otp_of_a_number_is_one": break_otp_of_a_number,
+    "otp_tries_are_few": break_tries,
+}
+
+
+@pytest.mark.parametrize("name", BREAKERS)
+def test_the_database_refuses_what_breaks_a_constraint(name, stage):
+    assert BREAKERS[name](stage) == name
+
+
+def test_every_constraint_of_the_parties_is_broken_here():
+    declared = {
+        constraint.name
+        for model in apps.get_app_config("users").get_models()
+        for constraint in model._meta.constraints
+    }
+    assert declared == set(BREAKERS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "first_name = ''",
+        "last_name = ''",
+        "first_name = '', last_name = '', company_name = 'Example Ltd'",
+        "kind = 'JURIDICAL'",
+        "kind = 'JURIDICAL', company_name = 'Example Ltd'",
+        "kind = 'JURIDICAL', first_name = '', last_name = ''",
+        "kind = 'ROBOT'",
+    ],
+)
+def test_a_user_has_exactly_the_names_of_its_kind(names, stage):
+    refused = refusal_of(f"UPDATE users_user SET {names} WHERE user_name = 'alice'")
+    assert refused == "user_kind_has_its_names"
+
+
+def test_a_one_time_password_is_of_the_client_of_its_user(stage):
+    other = cast.a_client("Another")
+    assert (
+        refusal_of(INSERT_OTP, new_id(), other.id, stage["alice"].id, "+34600000009")
+        == "otp_is_of_the_users_client"
+    )
+
+
+def test_an_idempotency_key_is_used_once_per_client(client_demo):
+    for client in (client_demo, cast.a_client("Another")):
+        life.create(client_id=client.id, values=cast.ALICE, by=cast.BY, key="k")
+    assert refusal_of(INSERT_KEY, client_demo.id, new_id(), 202) == "users_key_pkey"
+
+
+def test_a_key_digest_is_stored_once(client_demo):
+    cast.a_key(client_demo), cast.a_key(client_demo)
+    assert "digest" in refusal_of("UPDATE users_apikey SET digest = 'same'")
+
+
+def test_a_client_name_is_taken_once(client_demo):
+    cast.a_client("Another")
+    assert "name" in refusal_of("UPDATE users_client SET name = 'Demo'")
+
+
+def test_two_clients_may_have_the_same_user(client_demo):
+    other = cast.a_client("Another")
+    for client in (client_demo, other):
+        life.create(client_id=client.id, values=cast.ALICE, by=cast.BY)
+    assert User.objects.filter(user_name="alice").count() == 2
+
+
+def test_no_foreign_key_of_the_parties_cascades():
+    keys = [
+        field
+        for model in apps.get_app_config("users").get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, models.ForeignKey)
+    ]
+    assert {key.remote_field.on_delete for key in keys} == {models.PROTECT}
+
+
+def test_a_client_with_users_is_never_deleted(stage):
+    with pytest.raises(ProtectedError):
+        stage["alice"].client.delete()
+
+
+# --- What the role that serves may do -----------------------------------------------------------
+
+
+def may(table: str, privilege: str, column: str = "") -> bool:
+    asked = [settings.DATABASE_ROLE, table, *([column] if column else []), privilege]
+    function = "has_column_privilege" if column else "has_table_privilege"
+    marks = ", ".join(["%s"] * len(asked))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}({marks})", asked)
+        return bool(cursor.fetchone()[0])
+
+
+TABLES = [model._meta.db_table for model in (ApiKey, Client, Event, Key, Otp, User)]
+one_role = pytest.mark.skipif(
+    settings.DATABASES["owner"]["USER"] == settings.DATABASE_ROLE,
+    reason="the database has one role for everything",
+)
+
+
+@one_role
+@pytest.mark.parametrize("table", TABLES)
+def test_the_serving_role_reads_and_adds_but_never_removes(table):
+    granted = [may(table, verb) for verb in ("SELECT", "INSERT", "DELETE", "TRUNCATE", "TRIGGER")]
+    assert granted == [True, True, False, False, False]
+
+
+@one_role
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("users_event", "data"),
+        ("users_event", "kind"),
+        ("users_key", "fingerprint"),
+        ("users_key", "made_id"),
+        ("users_apikey", "digest"),
+        ("users_apikey", "scopes"),
+        ("users_apikey", "client_id"),
+        ("users_user", "client_id"),
+        ("users_user", "kind"),
+        ("users_otp", "user_id"),
+        ("users_otp", "mobile_phone"),
+    ],
+)
+def test_the_serving_role_never_rewrites(table, column):
+    assert not may(table, "UPDATE", column)
+
+
+@one_role
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("users_apikey", ["revoked_at"]),
+        ("users_otp", ["digest", "tries", "sent_at", "expires_at"]),
+        ("users_user", ["status", "user_name", "mobile_phone", "unverified_phone", "email"]),
+    ],
+)
+def test_the_serving_role_changes_what_it_must(table, columns):
+    assert all(may(table, "UPDATE", column) for column in columns)
+
+
+# --- Keys ---------------------------------------------------------------------------------------
+
+
+def test_an_api_key_is_stored_as_a_digest_only(client_demo):
+    _, secret = ApiKey.issue(client=client_demo, label="tests", scopes=["users:read"])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(users_apikey)::text, digest FROM users_apikey")
+        row, digest = cursor.fetchone()
+    assert bytes(digest) == hashlib.sha256(secret.encode()).digest()
+    assert secret not in row
+    assert secret[12:] not in row
+
+
+def test_an_api_key_is_long_unique_and_recognisable(client_demo):
+    secrets = {cast.a_key(client_demo) for _ in range(50)}
+    assert len(secrets) == 50
+    assert all(secret.startswith("iocash_") and len(secret) == 47 for secret in secrets)
+
+
+def test_an_api_key_shows_its_prefix_and_not_its_secret(client_demo):
+    key, secret = ApiKey.issue(client=client_demo, label="tests", scopes=["users:read"])
+    assert str(key) == f"{secret[:12]}…"
+
+
+def test_scopes_are_kept_once_and_sorted(client_demo):
+    scopes = ["wallets:read", "users:read", "wallets:read"]
+    key, _ = ApiKey.issue(client=client_demo, label="tests", scopes=scopes)
+    assert key.scopes == ["users:read", "wallets:read"]
+
+
+def test_a_secret_finds_its_own_key_only(client_demo):
+    key, secret = ApiKey.issue(client=client_demo, label="tests", scopes=list(SCOPES))
+    cast.a_key(client_demo)
+    assert list(ApiKey.objects.matching(secret)) == [key]
+    assert not ApiKey.objects.matching(key.prefix).exists()
+
+
+@pytest.mark.parametrize("name", ["expires_at", "revoked_at"])
+def test_an_end_counts_from_its_instant_on(name, client_demo):
+    now = timezone.now()
+    asked = "is_expired" if name == "expires_at" else "is_revoked"
+    for moment, ended in ((None, False), (now, True), (now + timedelta(hours=1), False)):
+        assert getattr(ApiKey(**{name: moment}), asked) is ended
+
+
+# --- Fingerprints, and who owns what ------------------------------------------------------------
+
+
+def test_a_fingerprint_knows_the_same_order_in_any_sequence():
+    assert fingerprint("V", {"a": 1, "b": 2}) == fingerprint("V", {"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize(
+    ("verb", "values"),
+    [
+        ("W", {"a": "1", "b": "2"}),
+        ("V", {"a": "1", "b": "3"}),
+        ("V", {"a": "1", "c": "2"}),
+        ("V", {"a": "1"}),
+        ("V", {"a": "1b=2"}),
+    ],
+)
+def test_a_fingerprint_tells_other_orders_apart(verb, values):
+    assert fingerprint(verb, values) != fingerprint("V", {"a": "1", "b": "2"})
+
+
+def test_users_are_owned_by_one_client(stage):
+    alice = stage["alice"]
+    other = cast.a_client("Another")
+    assert set(User.objects.owned_by(alice.client_id)) == set(stage.values())
+    assert not User.objects.owned_by(other.id).exists()
+    assert set(User.objects.owned_by(None)) == set(stage.values())
+
+
+# --- What is written down -----------------------------------------------------------------------
+
+
+def test_events_carry_no_personal_text(client_demo, clock):
+    user = cast.a_user(client_demo, cast.ALICE | {"email": "alice@example.com"})
+    values = {"first_name": "Alicia", "mobile_phone": "+34600000005", "email": ""}
+    life.change(client_id=client_demo.id, user_id=user.id, values=values, by=cast.BY)
+    clock.go(61)
+    life.request_otp(client_id=client_demo.id, user_id=user.id, by=cast.BY)
+    written = json.dumps(list(Event.objects.values()), default=str)
+    assert {event.kind for event in Event.objects.all()} >= {"user.created", "user.changed"}
+    for text in ("alice", "Alice", "Alicia", "Example", "example.com", "+34", "600000"):
+        assert text not in written
+
+
+def test_no_row_prints_personal_text(stage):
+    alice = stage["alice"]
+    otp = Otp.objects.get(user=alice)
+    event = Event.objects.about(alice.id)[0]
+    assert str(alice) == str(alice.id)
+    assert all("+34" not in str(row) and "alice" not in str(row) for row in (alice, otp, event))
+
+
+def test_an_event_knows_its_transaction_and_its_actor(stage):
+    event = Event.objects.about(stage["alice"].id).get()
+    assert (event.kind, event.subject, event.actor) == ("user.created", "user", "system:tests")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text = %s", [str(event.transaction_id)])
+        assert cursor.fetchone()[0] is True
+
+
+def test_the_one_time_password_is_void_without_a_digest_or_after_its_end():
+    now = timezone.now()
+    assert Otp(digest=b"x", expires_at=now + timedelta(seconds=1)).is_open(now)
+    assert not Otp(digest=b"x", expires_at=now).is_open(now)
+    assert not Otp(digest=None, expires_at=now + timedelta(seconds=1)).is_open(now)

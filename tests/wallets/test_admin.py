@@ -1,0 +1,79 @@
+"""The back office of money: to be looked at, for only the ledger moves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+
+from tests import backoffice, cast
+from tests.backoffice import Office
+from wallets.models import Movement, Wallet
+
+pytestmark = pytest.mark.django_db
+
+MODELS = [Wallet, Movement]
+
+
+@pytest.fixture
+def office(staff: Any) -> Office:
+    return Office(staff)
+
+
+def test_every_model_has_its_pages():
+    assert set(apps.get_app_config("wallets").get_models()) <= set(admin.site._registry)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_searches_filters_and_rows_open(model, office, alices, bobs):
+    cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"order": "1"})
+    backoffice.opens(office, model)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_and_rows_are_only_for_staff_who_may_look(model, alices):
+    person = Office(backoffice.worker())
+    for address in (backoffice.list_of(model), backoffice.page_of(model.objects.first())):
+        assert Office(None).status("get", address) == 302
+        assert person.status("get", address) == 403
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_money_is_read_only(model, office, alices):
+    backoffice.assert_read_only(office, model.objects.first())
+
+
+def test_money_is_shown_in_the_decimals_of_its_currency(office, alices):
+    yen = cast.a_wallet(alices.user, "JPY")
+    cast.cash_in(yen, 1_234)
+    assert "100.00" in office.get(backoffice.list_of(Wallet))
+    assert ">1234<" in office.get(backoffice.list_of(Wallet))
+    assert "100.00" in office.get(backoffice.page_of(alices))
+    (movement,) = cast.movements(yen)
+    assert "1234" in office.get(backoffice.page_of(movement))
+
+
+def test_a_wallet_is_found_by_its_id_and_by_its_user(office, alices, bobs):
+    for term in (str(alices.id), str(alices.user_id), "alice"):
+        shown = office.get(backoffice.list_of(Wallet), q=term)
+        assert str(alices.id) in shown
+        assert str(bobs.id) not in shown
+
+
+def test_a_movement_is_found_by_its_operation_and_by_its_wallet(office, alices, bobs):
+    cast.transfer(alices, bobs, 10_00)
+    moved = cast.movements(bobs)[0]
+    for term in (str(moved.id), str(moved.operation_id), str(bobs.id)):
+        assert backoffice.page_of(moved) in office.get(backoffice.list_of(Movement), q=term)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, alices, bobs):
+    few = backoffice.queries(office, model)
+    for currency in ("USD", "GBP", "JPY"):
+        wallets = [cast.a_wallet(wallet.user, currency) for wallet in (alices, bobs)]
+        cast.cash_in(wallets[0], 10_00)
+        cast.transfer(*wallets, 5_00)
+    assert backoffice.queries(office, model) == few

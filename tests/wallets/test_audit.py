@@ -1,0 +1,207 @@
+"""The audit: every kind of wrong row is found, and named."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from tests import cast
+from wallets import audit
+from wallets.models import Movement
+
+pytestmark = pytest.mark.django_db
+
+NEW_ID = "'01980000-0000-7000-8000-000000000000'"
+
+
+@pytest.fixture
+def stage(alices, bobs):
+    """Money in, money over, with words and a key: the rows that the spoilers name."""
+    out = cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, key="k")
+    cast.cash_in(bobs, 5_00)
+    moved = Movement.objects.get(id=out.id)
+    into = Movement.objects.exclude(id=out.id).get(operation_id=moved.operation_id)
+    return {
+        "alices": alices.id,
+        "bobs": bobs.id,
+        "out": moved.id,
+        "into": into.id,
+        "cash_in": cast.movements(bobs)[-1].id,
+        "client": alices.client_id,
+    }
+
+
+def spoil(statement: str, rows: dict[str, Any]) -> None:
+    """Do what only the owner can do, with every guard of the tables taken down."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER movement_is_written_once")
+        cursor.execute(
+            "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)"
+            " FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text LIKE 'wallets_%'"
+        )
+        for (drop,) in cursor.fetchall():
+            cursor.execute(drop)
+        cursor.execute(statement, rows)
+        assert cursor.rowcount == 1
+
+
+def found(name: str) -> dict[str, object]:
+    """The row that the equation names; nothing when the equation is right."""
+    for equation, finding in audit.findings():
+        if equation.name == name:
+            return finding.row if finding else {}
+    raise AssertionError(f"there is no equation {name}")
+
+
+WALLET = "UPDATE wallets_wallet SET {} WHERE id = %({})s"
+MOVEMENT = "UPDATE wallets_movement SET {} WHERE id = %({})s"
+EARLIER = "created_at = created_at - interval '1us'"
+LATER = "settled_at = settled_at + interval '1us'"
+HEX = r"'\x00'"
+
+SPOILED = [
+    ("balance", WALLET.format("balance = balance + 1", "alices"), "wallet", "alices"),
+    ("balance", WALLET.format("seq = seq + 1", "bobs"), "wallet", "bobs"),
+    ("balance", WALLET.format(f"head = {HEX}", "bobs"), "wallet", "bobs"),
+    (
+        "balance",
+        WALLET.format(LATER, "bobs"),
+        "wallet",
+        "bobs",
+    ),
+    ("balance", MOVEMENT.format("amount = 600", "cash_in"), "wallet", "bobs"),
+    ("balance", "DELETE FROM wallets_movement WHERE id = %(cash_in)s", "wallet", "bobs"),
+    ("held", WALLET.format("held = 1", "alices"), "wallet", "alices"),
+    ("held", WALLET.format("held = -1", "bobs"), "wallet", "bobs"),
+    ("legs", MOVEMENT.format("amount = -1001", "out"), "movement", "first"),
+    ("legs", MOVEMENT.format("counterparty_id = %(bobs)s", "into"), "movement", "first"),
+    ("legs", MOVEMENT.format("type = 'CASH_IN'", "into"), "movement", "first"),
+    ("legs", MOVEMENT.format(f"operation_id = {NEW_ID}", "into"), "movement", "first"),
+    ("legs", "DELETE FROM wallets_movement WHERE id = %(into)s", "movement", "out"),
+    ("legs", "DELETE FROM wallets_movement WHERE id = %(out)s", "movement", "into"),
+    ("legs", MOVEMENT.format("counterparty_id = %(alices)s", "cash_in"), "movement", "cash_in"),
+    ("chain", MOVEMENT.format("amount = -1001", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("balance_after = 1", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("seq = 3", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("type = 'CASH_IN'", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format(f"operation_id = {NEW_ID}", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("counterparty_id = NULL", "out"), "movement", "out"),
+    (
+        "chain",
+        MOVEMENT.format(EARLIER, "out"),
+        "movement",
+        "out",
+    ),
+    (
+        "chain",
+        MOVEMENT.format(LATER, "out"),
+        "movement",
+        "out",
+    ),
+    ("chain", MOVEMENT.format(f"digest = {HEX}", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format(f"details_digest = {HEX}", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("details_digest = NULL", "out"), "movement", "out"),
+    ("chain", "DELETE FROM wallets_movement WHERE id = %(into)s", "movement", "cash_in"),
+    ("details", MOVEMENT.format("concept = 'Dinner'", "out"), "movement", "out"),
+    ("details", MOVEMENT.format("concept = NULL", "out"), "movement", "out"),
+    ("details", MOVEMENT.format("iban = 'ES9121000418450200051332'", "out"), "movement", "out"),
+    ("details", MOVEMENT.format("""metadata = '{"a": "2"}'""", "into"), "movement", "into"),
+    ("details", MOVEMENT.format("metadata = NULL", "into"), "movement", "into"),
+    ("details", MOVEMENT.format(f"salt = {HEX}", "out"), "movement", "out"),
+    ("outside", WALLET.format("balance = balance + 1", "bobs"), "client", "client"),
+    ("outside", MOVEMENT.format("amount = 600", "cash_in"), "client", "client"),
+    ("outside", "DELETE FROM wallets_movement WHERE id = %(cash_in)s", "client", "client"),
+    ("keys", f"UPDATE users_key SET made_id = {NEW_ID} WHERE key = 'k'", "client", "client"),
+    ("keys", "UPDATE users_key SET made = 'wallet' WHERE key = 'k'", "client", "client"),
+]
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize(("equation", "statement", "column", "row"), SPOILED)
+def test_a_wrong_row_is_named(stage, equation, statement, column, row):
+    assert found(equation) == {}
+    stage["first"] = min(stage["out"], stage["into"])
+    spoil(statement, stage)
+    assert found(equation)[column] == stage[row]
+
+
+def test_every_equation_is_broken_by_a_test():
+    assert {name for name, *_ in SPOILED} == {equation.name for equation in audit.EQUATIONS}
+
+
+@pytest.mark.spoils_the_books
+def test_a_key_that_names_another_clients_thing_is_found(stage):
+    another = cast.a_user(cast.a_client("Another"), cast.ALICE)
+    spoil(
+        "UPDATE users_key SET made = 'user', made_id = %(other)s WHERE key = 'k'",
+        {"other": another.id},
+    )
+    assert found("keys") == {"client": stage["client"], "made": "user", "id": another.id}
+
+
+@pytest.mark.spoils_the_books
+def test_a_forged_movement_is_found_though_its_sums_are_right(stage):
+    """Somebody brings money from nowhere, and rewrites the wallet, but can't rewrite the past."""
+    spoil(
+        "UPDATE wallets_movement SET amount = amount + 1, balance_after = balance_after + 1"
+        " WHERE id = %(cash_in)s",
+        stage,
+    )
+    spoil(WALLET.format("balance = balance + 1", "bobs"), stage)
+    assert found("outside") == {}
+    assert found("balance") == {}
+    assert found("chain")["movement"] == stage["cash_in"]
+
+
+def test_erased_texts_leave_the_books_right(stage):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE wallets_movement SET concept = NULL, metadata = NULL, iban = NULL, salt = NULL"
+        )
+    assert [finding for _, finding in audit.findings() if finding] == []
+
+
+def test_the_books_of_nobody_are_right(db):
+    assert [finding for _, finding in audit.findings() if finding] == []
+
+
+# --- The command ---------------------------------------------------------------------------------
+
+
+def test_the_command_says_of_each_equation_that_it_is_right(stage):
+    out = StringIO()
+    call_command("audit", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [
+        ["right", equation.name] for equation in audit.EQUATIONS
+    ]
+    assert lines[-1] == "The books are right."
+
+
+@pytest.mark.spoils_the_books
+def test_the_command_fails_and_names_the_wrong_row(stage):
+    spoil(WALLET.format("balance = balance + 1", "alices"), stage)
+    out = StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command("audit", stdout=out)
+    assert failed.value.returncode == 1
+    wrong = str(failed.value).splitlines()
+    assert wrong[0].startswith("balance: not true that a wallet's balance, seq, head and time are")
+    assert f"wallet {stage['alices']}, balance 9001, movements 9000" in wrong[0]
+    assert [line.split(":")[0] for line in wrong] == ["balance", "outside"]
+    assert out.getvalue().count("wrong") == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_audit_only_reads(stage):
+    """As the outermost transaction it is read-only, so it may be run by anybody at any time."""
+    with audit.snapshot(), connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        assert cursor.fetchone() == ("on",)
+        cursor.execute("SHOW transaction_isolation")
+        assert cursor.fetchone() == ("repeatable read",)

@@ -1,0 +1,206 @@
+"""The digests: what Python writes is what the audit computes once more, in SQL."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests import cast
+from users.models.clients import new_id
+from wallets import audit, chain
+from wallets.rows import Leg
+
+SALT = bytes(range(16))
+ODD = [
+    "'; DROP TABLE wallets_movement; --",
+    'quotes " and \\ backslashes \\u0041 %s {}',
+    "señor, Ωmega, 中文, עברית, 🪙, e\u0301 and é",
+    "\u2028\u00a0\ufeff\U0010ffff",
+    " ",
+]
+
+TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=20)
+MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+PAIRS = st.dictionaries(TEXT.filter(len), TEXT, max_size=20)
+
+
+def in_sql(concept: str | None, iban: str | None, metadata: Mapping[str, str] | None) -> bytes:
+    """The audit's digest of the same texts, read from columns as they are stored."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT sha256(%s::bytea || convert_to({audit.DETAILS}, 'UTF8'))"
+            " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb) AS texts (concept, iban, metadata)",
+            [SALT, concept, iban, json.dumps(metadata) if metadata else None],
+        )
+        return bytes(cursor.fetchall()[0][0])
+
+
+@pytest.mark.django_db
+@settings(deadline=None, max_examples=200)
+@given(st.none() | TEXT, st.none() | TEXT, st.none() | PAIRS)
+@example("Lunch", "ES9121000418450200051332", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"})
+@example("a", None, {"b": "c"})
+@example(None, None, {f"key {n}": "" for n in range(20)})
+def test_sql_digests_the_same_details(concept, iban, metadata):
+    assert chain.digest_details(SALT, concept, iban, metadata) == in_sql(concept, iban, metadata)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ODD)
+def test_sql_digests_odd_texts_alike(text):
+    metadata = {text: text, f"{text}b": "", "a": text}
+    expected = chain.digest_details(SALT, text, text, metadata)
+    assert expected == in_sql(text, text, metadata)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ODD)
+def test_the_audit_believes_odd_texts_that_the_ledger_wrote(bobs, text):
+    cast.cash_in(bobs, 1_00, concept=text, metadata={text: text, "empty": "", "Ä": "ß"})
+    (movement,) = cast.movements(bobs)
+    assert movement.concept == text
+    assert movement.metadata == {text: text, "empty": "", "Ä": "ß"}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("ab", None, None),
+        ("a", "b", None),
+        (None, "ab", None),
+        ("a", None, {"b": ""}),
+        (None, None, {"a": "b"}),
+        (None, None, {"ab": ""}),
+        (None, None, {"a": "", "b": ""}),
+    ],
+)
+def test_texts_that_differ_have_other_digests(texts):
+    assert chain.digest_details(SALT, *texts) != chain.digest_details(SALT, "a", None, None)
+    others = {chain.digest_details(SALT, *texts), chain.digest_details(bytes(16), *texts)}
+    assert len(others) == 2
+
+
+def test_details_are_salted_at_random():
+    (salt, digest), (another_salt, another_digest) = (
+        chain.seal("Lunch", None, None) for _ in range(2)
+    )
+    assert salt != another_salt
+    assert digest != another_digest
+    assert salt is not None
+    assert len(salt) == 16
+
+
+@pytest.mark.parametrize("metadata", [None, {}])
+def test_without_texts_there_is_nothing_to_seal(metadata):
+    assert chain.seal(None, None, metadata) == (None, None)
+
+
+def a_leg(**values: Any) -> Leg:
+    moment = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+    leg: dict[str, Any] = {
+        "id": new_id(),
+        "client_id": new_id(),
+        "wallet_id": new_id(),
+        "operation_id": new_id(),
+        "type": "TRANSFER",
+        "status": "SUCCESS",
+        "amount": -10_00,
+        "currency": "EUR",
+        "counterparty_id": new_id(),
+        "created_at": moment,
+        "concept": None,
+        "metadata": None,
+        "salt": SALT,
+        "details_digest": hashlib.sha256(b"details").digest(),
+        "seq": 1,
+        "balance_after": 90_00,
+        "settled_at": moment,
+    }
+    return Leg(**leg | values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": new_id()},
+        {"client_id": new_id()},
+        {"wallet_id": new_id()},
+        {"operation_id": new_id()},
+        {"type": "CASH_IN"},
+        {"amount": 10_00},
+        {"currency": "USD"},
+        {"counterparty_id": None},
+        {"seq": 2},
+        {"balance_after": 90_01},
+        {"created_at": datetime(2026, 1, 31, 12, 0, 0, 123455, tzinfo=UTC)},
+        {"settled_at": datetime(2026, 1, 31, 12, 0, 0, 123457, tzinfo=UTC)},
+        {"details_digest": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_digest_stands_for_every_fact_of_a_movement(change):
+    leg = a_leg()
+    assert chain.digest(b"", leg) != chain.digest(b"", dataclasses.replace(leg, **change))
+
+
+def test_the_digest_stands_for_the_past():
+    leg = a_leg()
+    assert chain.digest(b"", leg) != chain.digest(b"\0" * 32, leg)
+
+
+def test_texts_may_be_erased_and_the_digest_stays():
+    leg = a_leg(concept="Lunch")
+    erased = dataclasses.replace(leg, concept=None, metadata=None, salt=None)
+    assert chain.digest(b"", leg) == chain.digest(b"", erased)
+
+
+@given(MOMENTS)
+def test_times_are_counted_to_the_microsecond(moment):
+    assert chain.EPOCH + timedelta(microseconds=chain.micros(moment)) == moment
+
+
+@pytest.mark.django_db
+@settings(deadline=None, max_examples=100)
+@given(
+    amount=st.integers(-(10**17), 10**17),
+    seq=st.integers(1, 2**62),
+    counterparty_id=st.none() | st.uuids(),
+    created_at=MOMENTS,
+    settled_at=MOMENTS,
+    details_digest=st.none() | st.binary(min_size=32, max_size=32),
+    previous=st.sampled_from([b"", b"\xff" * 32]),
+)
+def test_sql_digests_the_same_movement(previous, **values):
+    leg = a_leg(**values)
+    stored = {
+        item.name: getattr(leg, item.name)
+        for item in dataclasses.fields(leg)
+        if item.name not in {"metadata", "digest", "details_digest"}
+    }
+    columns = ", ".join(f"%s::{SQL_TYPES[type(value)]} AS {name}" for name, value in stored.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT sha256(%s::bytea || convert_to({audit.CANONICAL}, 'UTF8') || %s::bytea)"
+            f" FROM (SELECT {columns}) AS movement",
+            [previous, leg.details_digest or b"", *stored.values()],
+        )
+        assert bytes(cursor.fetchall()[0][0]) == chain.digest(previous, leg)
+
+
+SQL_TYPES = {
+    type(SALT): "bytea",
+    type(new_id()): "uuid",
+    str: "text",
+    int: "bigint",
+    datetime: "timestamptz",
+    type(None): "uuid",
+}

@@ -1,0 +1,79 @@
+"""`manage.py seed_demo`; the command of the audit is tested with the audit."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+
+from tests import cast
+from tests.cast import Api
+from users.models import ApiKey, Client, User
+from wallets.models import Movement, Wallet
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def seed(settings, tmp_path):
+    """Make the demo, with its log-in in a folder of the test; return what that file says."""
+    settings.DEBUG = True
+    settings.STATE = tmp_path
+
+    def run():
+        call_command("seed_demo", stdout=StringIO())
+        return json.loads((tmp_path / "demo.json").read_text())
+
+    return run
+
+
+def test_the_demo_is_three_users_with_money_and_a_past(seed):
+    seed()
+    assert list(User.objects.values_list("status", flat=True)) == ["ACTIVATED"] * 3
+    wallets = Wallet.objects.all()
+    assert len(wallets) == 3
+    for wallet in wallets:
+        assert wallet.currency == "EUR"
+        assert wallet.balance >= 100_00
+        assert len(cast.movements(wallet)) >= 3
+
+
+def test_its_key_calls_the_api_and_its_staff_logs_in(seed):
+    facts = seed()
+    answer = Api(facts["apiKey"]).get(f"wallets/{facts['aliceWalletId']}")
+    assert (answer.status, answer.json["userId"]) == (200, facts["aliceUserId"])
+    staff = get_user_model().objects.get(username=facts["staffUser"])
+    assert staff.is_staff
+    assert staff.check_password(facts["staffPassword"])
+
+
+def test_its_log_in_can_be_read_by_nobody_else(seed, tmp_path):
+    seed()
+    assert [file.name for file in tmp_path.iterdir()] == ["demo.json"]
+    assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_made_once(seed):
+    first = seed()
+    assert seed() == first
+    assert (Client.objects.count(), ApiKey.objects.count()) == (1, 1)
+
+
+def test_what_an_interrupted_seeding_left_is_taken_up(seed, tmp_path):
+    seed()
+    moved = Movement.objects.count()
+    (tmp_path / "demo.json").unlink()
+    facts = seed()
+    assert Api(facts["apiKey"]).get("wallets").status == 200
+    assert (User.objects.count(), Wallet.objects.count()) == (3, 3)
+    assert Movement.objects.count() == moved
+
+
+def test_the_demo_is_for_development(seed, settings):
+    settings.DEBUG = False
+    with pytest.raises(CommandError):
+        seed()
+    assert not Client.objects.exists()

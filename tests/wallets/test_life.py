@@ -1,0 +1,352 @@
+"""What a user's life does to wallets."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+
+from iocash import errors
+from tests import cast
+from users import life as users
+from users.models import Event, Otp, User
+from wallets import life, posting
+from wallets.books import Outcome
+from wallets.models import Wallet
+
+pytestmark = pytest.mark.django_db
+
+PHONE, NEW_PHONE = cast.ALICE["mobile_phone"], "+34600000009"
+
+
+@pytest.fixture
+def newcomer(client_demo):
+    """A user who has not yet verified the phone."""
+    return users.create(client_id=client_demo.id, values=cast.ALICE, by=cast.BY).user
+
+
+def about(user: User, **values: Any) -> dict[str, Any]:
+    return {"client_id": user.client_id, "by": cast.BY, "user_id": user.id, **values}
+
+
+def activate(user: User, phone: str = PHONE) -> Outcome:
+    return posting.submit(life.Activate(**about(user, phone=phone)))
+
+
+def unsubscribe(user: User) -> Outcome:
+    return posting.submit(life.Unsubscribe(**about(user)))
+
+
+def open_wallet(user: User, **values: Any) -> Wallet:
+    made = posting.submit(life.OpenWallet(**about(user, **values)))
+    return Wallet.objects.get(id=made.id)
+
+
+def put_wallet(user: User, wallet_id: UUID, **values: Any) -> Outcome:
+    return posting.submit(life.PutWallet(**about(user, wallet_id=wallet_id, **values)))
+
+
+def change_wallet(wallet: Wallet, **values: Any) -> Outcome:
+    order = life.ChangeWallet(client_id=wallet.client_id, by=cast.BY, wallet_id=wallet.id, **values)
+    return posting.submit(order)
+
+
+def kinds(subject_id: UUID) -> list[str]:
+    return [event.kind for event in Event.objects.about(subject_id)]
+
+
+def read(thing: Any) -> Any:
+    thing.refresh_from_db()
+    return thing
+
+
+# --- Activate ------------------------------------------------------------------------------------
+
+
+def test_a_verified_phone_activates_a_new_user_and_opens_the_first_wallet(newcomer):
+    outcome = activate(newcomer)
+    assert (outcome.made, outcome.id, outcome.status) == ("user", newcomer.id, 200)
+    assert read(newcomer).status == "ACTIVATED"
+    wallet = Wallet.objects.get(user=newcomer)
+    assert (wallet.currency, wallet.status, wallet.balance, wallet.seq) == ("EUR", "READY", 0, 0)
+    assert wallet.client_id == newcomer.client_id
+
+
+def test_the_first_wallet_has_the_dlt_address_of_its_user(client_demo):
+    values = cast.ALICE | {"dlt_address": "0xabc", "dlt_network": "ALASTRIA"}
+    wallet = cast.first_wallet(cast.a_user(client_demo, values))
+    assert (wallet.dlt_address, wallet.dlt_network) == ("0xabc", "ALASTRIA")
+
+
+def test_every_step_of_the_activation_is_told(newcomer):
+    activate(newcomer)
+    assert kinds(newcomer.id) == [
+        "user.created",
+        "user.phone_verified",
+        "user.verified",
+        "user.activated",
+    ]
+    assert kinds(Wallet.objects.get().id) == ["wallet.opened"]
+
+
+def test_an_activation_uses_up_the_password(newcomer):
+    activate(newcomer)
+    assert not Otp.objects.exclude(digest=None).exists()
+
+
+def test_a_phone_is_verified_once(newcomer):
+    activate(newcomer)
+    with pytest.raises(errors.AlreadyVerified) as refused:
+        activate(newcomer)
+    assert refused.value.facts == {"user_id": newcomer.id, "status": "ACTIVATED"}
+    assert Wallet.objects.count() == 1
+
+
+def test_a_phone_that_is_no_longer_the_users_proves_nothing(newcomer):
+    with pytest.raises(errors.OtpExpired):
+        activate(newcomer, NEW_PHONE)
+    assert read(newcomer).status == "CREATED"
+    assert not Wallet.objects.exists()
+
+
+def change_phone(user: User) -> None:
+    users.change(
+        client_id=user.client_id, user_id=user.id, values={"mobile_phone": NEW_PHONE}, by=cast.BY
+    )
+
+
+def test_a_new_phone_takes_the_place_of_the_old_and_opens_no_wallet(alice):
+    change_phone(alice)
+    assert (read(alice).mobile_phone, alice.unverified_phone) == (PHONE, NEW_PHONE)
+    activate(alice, NEW_PHONE)
+    assert (read(alice).mobile_phone, alice.unverified_phone) == (NEW_PHONE, "")
+    assert alice.status == "ACTIVATED"
+    assert Wallet.objects.count() == 1
+
+
+def test_a_blocked_user_who_verifies_a_phone_stays_blocked(alice):
+    change_phone(alice)
+    cast.block(alice)
+    activate(alice, NEW_PHONE)
+    assert read(alice).status == "BLOCKED"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_wait_for_one_phone_the_second_is_told_who_has_it(alice, bob):
+    change_phone(alice)
+    change_phone(bob)
+    activate(bob, NEW_PHONE)
+    with pytest.raises(errors.AlreadyExists) as refused:
+        activate(alice, NEW_PHONE)
+    assert refused.value.facts == {"field": "mobilePhone", "user_id": bob.id}
+    assert read(alice).mobile_phone == PHONE
+
+
+# --- Unsubscribe ---------------------------------------------------------------------------------
+
+
+def test_a_user_who_ends_closes_all_wallets(alice):
+    cast.a_wallet(alice)
+    unsubscribe(alice)
+    assert read(alice).status == "UNSUBSCRIBED"
+    assert set(Wallet.objects.values_list("status", flat=True)) == {"UNSUBSCRIBED"}
+    assert kinds(alice.id)[-1] == "user.unsubscribed"
+    assert kinds(cast.first_wallet(alice).id) == ["wallet.opened", "wallet.unsubscribed"]
+
+
+def test_a_user_with_money_in_any_wallet_does_not_end(alice, alices):
+    cast.a_wallet(alice)
+    with pytest.raises(errors.WalletNotEmpty) as refused:
+        unsubscribe(alice)
+    assert refused.value.facts == {"wallet_id": alices.id, "balance": "100.00", "currency": "EUR"}
+    assert read(alice).status == "ACTIVATED"
+    assert set(Wallet.objects.values_list("status", flat=True)) == {"READY"}
+
+
+def test_to_end_again_changes_nothing(alice):
+    unsubscribe(alice)
+    before = Event.objects.count()
+    unsubscribe(alice)
+    assert Event.objects.count() == before
+
+
+def test_a_user_who_never_verified_a_phone_may_end(newcomer):
+    unsubscribe(newcomer)
+    assert read(newcomer).status == "UNSUBSCRIBED"
+    assert not Otp.objects.exclude(digest=None).exists()
+
+
+def test_a_blocked_user_may_end(alice):
+    cast.block(alice)
+    unsubscribe(alice)
+    assert read(alice).status == "UNSUBSCRIBED"
+
+
+def test_another_users_wallets_stay_open(alice, bobs):
+    unsubscribe(alice)
+    assert read(bobs).status == "READY"
+
+
+# --- Opening wallets -----------------------------------------------------------------------------
+
+
+def test_an_active_user_may_open_a_wallet_in_any_currency(alice):
+    wallet = open_wallet(alice, currency="JPY", alias="Trips")
+    assert (wallet.user_id, wallet.currency, wallet.alias) == (alice.id, "JPY", "Trips")
+    assert (wallet.balance, wallet.held, wallet.seq, wallet.settled_at) == (0, 0, 0, None)
+    assert kinds(wallet.id) == ["wallet.opened"]
+
+
+def test_a_user_has_at_most_five_wallets(alice):
+    limit = settings.MAX_WALLETS_PER_USER
+    assert limit == 5
+    for _ in range(limit - 1):
+        open_wallet(alice)
+    with pytest.raises(errors.LimitExceeded) as refused:
+        open_wallet(alice)
+    facts = {"limit": 5, "used": 5, "requested": 1, "user_id": alice.id}
+    assert refused.value.facts == facts
+    with pytest.raises(errors.LimitExceeded):
+        put_wallet(alice, cast.unknown_id())
+    assert Wallet.objects.count() == limit
+
+
+def test_a_closed_wallet_makes_room_for_another(alice):
+    for _ in range(4):
+        open_wallet(alice)
+    cast.close(cast.first_wallet(alice))
+    open_wallet(alice)
+
+
+def test_another_users_wallets_do_not_count(alice, bob):
+    for _ in range(4):
+        open_wallet(alice)
+    open_wallet(bob)
+
+
+@pytest.mark.parametrize("status", ["CREATED", "VERIFIED", "BLOCKED", "UNSUBSCRIBED"])
+def test_only_an_active_user_opens_wallets(alice, status):
+    User.objects.filter(id=alice.id).update(status=status)
+    for order in (open_wallet, lambda user: put_wallet(user, cast.unknown_id())):
+        with pytest.raises(errors.UserNotActive) as refused:
+            order(alice)
+        assert refused.value.facts == {"user_id": alice.id, "status": status}
+
+
+def test_the_same_key_opens_one_wallet(alice):
+    assert open_wallet(alice, key="k").id == open_wallet(alice, key="k").id
+    with pytest.raises(errors.IdempotencyKeyReused):
+        open_wallet(alice, key="k", currency="USD")
+
+
+# --- Putting wallets -----------------------------------------------------------------------------
+
+
+def test_a_wallet_is_put_under_an_id_that_is_free(alice):
+    outcome = put_wallet(alice, cast.unknown_id(), currency="USD", alias="Trips")
+    assert (outcome.id, outcome.status) == (cast.unknown_id(), 201)
+    wallet = Wallet.objects.get(id=cast.unknown_id())
+    assert (wallet.user_id, wallet.currency, wallet.alias) == (alice.id, "USD", "Trips")
+
+
+def test_to_put_it_again_sets_what_can_be_set(alice):
+    values = {"alias": "Trips", "dlt_address": "0xabc", "dlt_network": "ALASTRIA"}
+    put_wallet(alice, cast.unknown_id(), **values)
+    outcome = put_wallet(alice, cast.unknown_id(), alias="Travel")
+    wallet = Wallet.objects.get(id=cast.unknown_id())
+    assert outcome.status == 200
+    assert (wallet.alias, wallet.dlt_address, wallet.dlt_network) == ("Travel", "", "")
+    assert kinds(wallet.id) == ["wallet.opened", "wallet.changed"]
+
+
+def test_to_put_a_wallet_moves_no_money(alice, alices):
+    put_wallet(alice, alices.id, alias="Trips")
+    assert cast.balances(alices) == [100_00]
+
+
+def test_the_user_and_the_currency_of_a_wallet_never_change(alice, bob, alices):
+    with pytest.raises(errors.Immutable) as refused:
+        put_wallet(bob, alices.id)
+    assert refused.value.facts == {"field": "userId", "wallet_id": alices.id}
+    with pytest.raises(errors.Immutable) as refused:
+        put_wallet(alice, alices.id, currency="USD")
+    assert refused.value.facts == {"field": "currency", "wallet_id": alices.id}
+
+
+def test_a_closed_wallet_is_not_put_again(alice):
+    wallet = cast.first_wallet(alice)
+    cast.close(wallet)
+    with pytest.raises(errors.WalletNotReady):
+        put_wallet(alice, wallet.id)
+
+
+# --- Changing wallets ----------------------------------------------------------------------------
+
+
+def test_an_alias_may_be_set_and_taken_away(alices):
+    change_wallet(alices, alias="Trips")
+    assert read(alices).alias == "Trips"
+    change_wallet(alices)
+    assert read(alices).alias == "Trips"
+    change_wallet(alices, alias="")
+    assert read(alices).alias == ""
+
+
+def test_an_empty_wallet_may_be_closed_and_closed_again(bobs):
+    cast.close(bobs)
+    assert read(bobs).status == "UNSUBSCRIBED"
+    cast.close(bobs)
+    assert kinds(bobs.id) == ["wallet.opened", "wallet.unsubscribed"]
+
+
+def test_an_emptied_wallet_may_be_closed(alices, bobs):
+    cast.transfer(alices, bobs, 100_00)
+    cast.close(alices)
+    assert read(alices).status == "UNSUBSCRIBED"
+
+
+def test_a_blocked_wallet_may_be_closed(bobs):
+    cast.block(bobs)
+    cast.close(bobs)
+    assert read(bobs).status == "UNSUBSCRIBED"
+
+
+def test_a_wallet_with_money_is_not_closed_nor_renamed_on_the_way(alices):
+    with pytest.raises(errors.WalletNotEmpty):
+        change_wallet(alices, alias="Trips", closing=True)
+    assert (read(alices).status, alices.alias) == ("READY", "")
+    assert kinds(alices.id) == ["wallet.opened"]
+
+
+def test_a_wallet_may_be_renamed_and_closed_at_once_but_not_renamed_afterwards(bobs):
+    change_wallet(bobs, alias="Trips", closing=True)
+    assert (read(bobs).status, bobs.alias) == ("UNSUBSCRIBED", "Trips")
+    with pytest.raises(errors.WalletNotReady):
+        change_wallet(bobs, alias="Travel")
+
+
+# --- Other clients -------------------------------------------------------------------------------
+
+
+def test_another_clients_users_and_wallets_are_not_there(newcomer, client_demo):
+    another = cast.a_client("Another")
+    theirs = cast.a_user(another, cast.BOB)
+    their_wallet = cast.first_wallet(theirs)
+    common = {"client_id": client_demo.id, "by": cast.BY}
+    refusals = [
+        (life.Activate(user_id=theirs.id, phone=theirs.mobile_phone, **common), errors.NotFound),
+        (life.Unsubscribe(user_id=theirs.id, **common), errors.NotFound),
+        (life.OpenWallet(user_id=theirs.id, **common), errors.UserNotFound),
+        (
+            life.PutWallet(user_id=theirs.id, wallet_id=cast.unknown_id(), **common),
+            errors.UserNotFound,
+        ),
+        (life.PutWallet(user_id=newcomer.id, wallet_id=their_wallet.id, **common), errors.NotFound),
+        (life.ChangeWallet(wallet_id=their_wallet.id, closing=True, **common), errors.NotFound),
+    ]
+    for order, refusal in refusals:
+        with pytest.raises(refusal):
+            posting.submit(order)
+    assert read(their_wallet).status == "READY"

@@ -1,0 +1,131 @@
+"""What may be required of a wallet's row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from iocash import errors, money
+from users.models.clients import new_id
+from wallets.rows import LockedWallet
+
+TOO_LONG = pytest.mark.xfail(strict=True, reason="the code says max_decimal_places")
+
+
+def a_row(**values: Any) -> LockedWallet:
+    """A wallet with 100.00 EUR, of which 30.00 are set aside."""
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "client_id": new_id(),
+        "user_id": new_id(),
+        "currency": "EUR",
+        "status": "READY",
+        "balance": 100_00,
+        "held": 30_00,
+        "seq": 1,
+        "head": b"head",
+        "settled_at": None,
+        "owner": "ACTIVATED",
+    }
+    return LockedWallet(**row | values)
+
+
+def test_available_is_what_is_not_held():
+    assert a_row().available == 70_00
+
+
+def test_all_that_is_available_may_be_taken():
+    a_row().require_available(70_00)
+
+
+def test_what_is_held_may_not_be_taken():
+    row = a_row()
+    with pytest.raises(errors.InsufficientFunds) as refused:
+        row.require_available(70_01)
+    assert refused.value.facts == {
+        "wallet_id": row.id,
+        "available": "70.00",
+        "required": "70.01",
+        "currency": "EUR",
+    }
+
+
+@pytest.mark.parametrize("status", ["BLOCKED", "UNSUBSCRIBED"])
+def test_only_a_ready_wallet_is_ready(status):
+    row = a_row(status=status)
+    with pytest.raises(errors.WalletNotReady) as refused:
+        row.require_ready()
+    assert refused.value.facts == {"wallet_id": row.id, "status": status}
+
+
+@pytest.mark.parametrize("owner", ["", "CREATED", "VERIFIED", "BLOCKED", "UNSUBSCRIBED"])
+def test_a_wallet_is_ready_only_while_its_owner_is_active(owner):
+    row = a_row(owner=owner)
+    with pytest.raises(errors.UserNotActive) as refused:
+        row.require_ready()
+    assert refused.value.facts == {"user_id": row.user_id, "status": owner}
+
+
+def test_a_ready_wallet_of_an_active_user_is_ready():
+    a_row().require_ready()
+
+
+def test_a_balance_may_reach_its_ceiling_and_not_pass_it():
+    row = a_row(balance=money.MAX_BALANCE - 1)
+    row.require_room(1)
+    with pytest.raises(errors.LimitExceeded) as refused:
+        row.require_room(2)
+    assert refused.value.facts == {
+        "wallet_id": row.id,
+        "limit": "1000000000000000.00",
+        "used": "999999999999999.99",
+        "requested": "0.02",
+        "currency": "EUR",
+    }
+
+
+def test_an_empty_wallet_is_empty():
+    a_row(balance=0, held=0).require_empty()
+
+
+def test_a_wallet_with_a_cent_is_not_empty():
+    row = a_row(balance=1, held=0)
+    with pytest.raises(errors.WalletNotEmpty) as refused:
+        row.require_empty()
+    assert refused.value.facts == {"wallet_id": row.id, "balance": "0.01", "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [
+        ("0.01", "EUR", 1),
+        ("1", "EUR", 1_00),
+        ("1.50", "EUR", 1_50),
+        ("1.5000", "EUR", 1_50),
+        ("9999999999999.99", "EUR", 999_999_999_999_999),
+        ("10", "JPY", 10),
+        ("1.0", "JPY", 1),
+        ("0.001", "KWD", 1),
+    ],
+)
+def test_amounts_are_counted_in_minor_units(amount, currency, minor):
+    assert a_row(currency=currency).minor(Decimal(amount)) == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "code"),
+    [
+        ("0", "EUR", "min_value"),
+        ("-1", "EUR", "min_value"),
+        ("0.001", "EUR", "max_decimal_places"),
+        ("0.5", "JPY", "max_decimal_places"),
+        pytest.param("10000000000000", "EUR", "max_digits", marks=TOO_LONG),
+        pytest.param("1000000000000", "KWD", "max_digits", marks=TOO_LONG),
+    ],
+)
+def test_an_amount_that_the_currency_does_not_have_is_a_wrong_field(amount, currency, code):
+    with pytest.raises(errors.InvalidFields) as refused:
+        a_row(currency=currency).minor(Decimal(amount))
+    assert [(error.field, error.code) for error in refused.value.errors] == [("amount", code)]

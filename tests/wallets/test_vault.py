@@ -1,0 +1,239 @@
+"""How the books are opened, written back and committed."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from iocash import errors
+from tests import cast
+from users.models import Event, Key
+from wallets import vault
+from wallets.books import Books, Order, Outcome
+from wallets.models import Movement, Wallet
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Broken(Order):
+    """An order that the database refuses when it is written back."""
+
+    made = "movement"
+    statement: str = "SELECT 1 / 0"
+
+    def apply(self, books: Books) -> Outcome:
+        books.write(self.statement)
+        return Outcome("movement", cast.unknown_id(), 201)
+
+
+def broken(wallet: Wallet) -> Broken:
+    return Broken(client_id=wallet.client_id, by=cast.BY)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Crashing(Order):
+    """An order with a bug."""
+
+    made = "movement"
+
+    def apply(self, books: Books) -> Outcome:
+        raise ZeroDivisionError
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan(Order):
+    """An order that breaks a foreign key, at which the database looks when it commits."""
+
+    made = "movement"
+
+    def apply(self, books: Books) -> Outcome:
+        books.write(
+            "INSERT INTO users_key (client_id, key, fingerprint, made, made_id, status)"
+            " VALUES (%s, 'k', '', 'movement', %s, 201)",
+            cast.unknown_id(),
+            cast.unknown_id(),
+        )
+        return Outcome("movement", cast.unknown_id(), 201)
+
+
+# --- Batches -------------------------------------------------------------------------------------
+
+
+def test_each_order_of_a_batch_has_its_own_outcome(alices, bobs):
+    paid, refused, back = vault.post(
+        [
+            cast.a_transfer(alices, bobs, 60_00),
+            cast.a_transfer(alices, bobs, 60_00),
+            cast.a_transfer(bobs, alices, 10_00),
+        ]
+    )
+    assert isinstance(paid, Outcome)
+    assert isinstance(refused, errors.InsufficientFunds)
+    assert isinstance(back, Outcome)
+    assert cast.balances(alices, bobs) == [50_00, 50_00]
+
+
+def test_the_orders_of_a_batch_are_judged_in_turn(alices, bobs):
+    orders = [cast.a_transfer(bobs, alices, 1_00), cast.a_transfer(alices, bobs, 1_00)]
+    early, paid, late = vault.post([*orders, orders[0]])
+    assert isinstance(early, errors.InsufficientFunds)
+    assert not isinstance(paid, errors.Refused)
+    assert not isinstance(late, errors.Refused)
+
+
+def test_the_movements_of_a_batch_follow_each_other_in_time(bobs):
+    vault.post([cast.a_cash_in(bobs, 1)] * 5)
+    movements = cast.movements(bobs)
+    assert [movement.seq for movement in movements] == [1, 2, 3, 4, 5]
+    times = [movement.settled_at for movement in movements if movement.settled_at]
+    assert len(times) == 5
+    assert times == sorted(set(times))
+
+
+def test_a_key_that_comes_twice_in_a_batch_moves_money_once(alices, bobs):
+    order = cast.a_transfer(alices, bobs, 1_00, key="k")
+    other = cast.a_transfer(alices, bobs, 2_00, key="k")
+    first, again, reused = vault.post([order, order, other])
+    assert isinstance(first, Outcome)
+    assert isinstance(again, Outcome)
+    assert (again.id, again.replayed) == (first.id, True)
+    assert isinstance(reused, errors.IdempotencyKeyReused)
+    assert cast.balances(bobs) == [1_00]
+
+
+def test_a_batch_of_different_clients_keeps_them_apart(alices, bobs):
+    another = cast.a_client("Another")
+    theirs = dataclasses.replace(cast.a_cash_in(bobs, 1_00), client_id=another.id)
+    refused, made = vault.post([theirs, cast.a_cash_in(bobs, 2_00)])
+    assert isinstance(refused, errors.NotFound)
+    assert isinstance(made, Outcome)
+    assert cast.balances(bobs) == [2_00]
+
+
+def test_no_orders_are_no_work(db):
+    assert vault.post([]) == []
+
+
+# --- What is written -----------------------------------------------------------------------------
+
+
+def test_a_key_is_kept_with_what_it_made(bobs):
+    order = cast.a_cash_in(bobs, 1_00, key="k")
+    made = vault.post([order])[0]
+    assert isinstance(made, Outcome)
+    key = Key.objects.get(client=bobs.client_id, key="k")
+    assert (key.made, key.made_id, key.status) == ("movement", made.id, 201)
+    assert bytes(key.fingerprint) == order.fingerprint()
+
+
+def test_what_was_made_is_what_is_stored(bobs):
+    made = vault.post([cast.a_cash_in(bobs, 1_00, concept="a", metadata={"b": "c"})])[0]
+    assert isinstance(made, Outcome)
+    assert made.thing is not None
+    stored: dict[str, Any] = dict(Movement.objects.filter(id=made.id).values().get())
+    for item in dataclasses.fields(made.thing):
+        value = stored[item.name]
+        value = bytes(value) if isinstance(value, memoryview) else value
+        assert value == getattr(made.thing, item.name), item.name
+
+
+def test_the_wallet_says_what_its_last_movement_says(alices, bobs):
+    cast.transfer(alices, bobs, 1_00)
+    last = cast.movements(alices)[-1]
+    alices.refresh_from_db()
+    assert (alices.balance, alices.seq) == (last.balance_after, last.seq)
+    assert alices.settled_at == last.settled_at
+    assert bytes(alices.head) == bytes(last.digest or b"")
+
+
+def test_an_event_carries_ids_and_no_words(alices, bobs):
+    cast.transfer(alices, bobs, 1_00, concept="Secret", metadata={"secret": "secret"}, key="secret")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM users_event AS e WHERE e::text ILIKE '%secret%'")
+        assert cursor.fetchone() == (0,)
+
+
+def test_a_refused_order_writes_nothing(alices, bobs):
+    before = (Movement.objects.count(), Event.objects.count())
+    refused = vault.post([cast.a_transfer(alices, bobs, 100_01, key="k")])[0]
+    assert isinstance(refused, errors.InsufficientFunds)
+    assert (Movement.objects.count(), Event.objects.count()) == before
+    assert not Key.objects.exists()
+
+
+def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
+    """As after the clock of the server was set back by a day."""
+    monkeypatch.setattr(vault, "READ_CLOCK", f"{vault.READ_CLOCK} + interval '1 day'")
+    cast.cash_in(bobs, 1_00)
+    monkeypatch.undo()
+    cast.transfer(alices, bobs, 1_00)
+    first, second = (movement.settled_at for movement in cast.movements(bobs))
+    assert first is not None
+    assert second == first + timedelta(microseconds=1)
+    assert cast.movements(alices)[-1].settled_at == second
+
+
+# --- Transactions --------------------------------------------------------------------------------
+
+
+def test_inside_a_transaction_orders_are_posted_in_it(alices, bobs):
+    with transaction.atomic():
+        cast.transfer(alices, bobs, 1_00)
+        assert cast.balances(alices, bobs) == [99_00, 1_00]
+        transaction.set_rollback(True)
+    assert cast.balances(alices, bobs) == [100_00, 0]
+
+
+def test_inside_a_transaction_a_broken_order_undoes_itself_alone(alices, bobs):
+    with transaction.atomic():
+        cast.transfer(alices, bobs, 1_00)
+        with pytest.raises(DatabaseError):
+            vault.post([broken(alices)])
+        cast.transfer(alices, bobs, 1_00)
+    assert cast.balances(alices, bobs) == [98_00, 2_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_of_a_transaction_it_is_committed_when_post_returns(alices, bobs):
+    vault.post([cast.a_transfer(alices, bobs, 1_00)])
+    assert connection.get_autocommit()
+    connection.close()
+    assert cast.balances(alices, bobs) == [99_00, 1_00]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT nothing"])
+def test_when_the_database_refuses_one_order_nothing_of_the_batch_is_done(alices, bobs, statement):
+    orders = [
+        cast.a_transfer(alices, bobs, 1_00, key="k"),
+        dataclasses.replace(broken(alices), statement=statement),
+    ]
+    with pytest.raises(DatabaseError):
+        vault.post(orders)
+    assert connection.get_autocommit()
+    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert not Key.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_when_the_code_crashes_nothing_is_done_and_the_connection_goes_on(alices, bobs):
+    crashing = Crashing(client_id=alices.client_id, by=cast.BY)
+    with pytest.raises(ZeroDivisionError):
+        vault.post([cast.a_transfer(alices, bobs, 1_00), crashing])
+    assert connection.get_autocommit()
+    assert cast.balances(alices, bobs) == [100_00, 0]
+    cast.transfer(alices, bobs, 1_00)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_database_refuses_at_commit_was_undone(bobs):
+    orphan = Orphan(client_id=bobs.client_id, by=cast.BY)
+    with pytest.raises(IntegrityError):
+        vault.post([cast.a_cash_in(bobs, 1_00), orphan])
+    assert connection.get_autocommit()
+    assert cast.balances(bobs) == [0]

@@ -1,0 +1,696 @@
+"""The endpoints of movements: the nine questions to each."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests import cast, together
+from tests.cast import Api
+from users.models import Event, Key
+from wallets.models import Movement
+
+pytestmark = pytest.mark.django_db
+
+UNKNOWN = cast.unknown_id()
+HOST = "http://testserver/api/v1"
+
+
+@pytest.fixture
+def path(alices):
+    """The movements of Alice's wallet, which has 100.00 EUR."""
+    return f"wallets/{alices.id}/movements"
+
+
+def to(target: Any, amount: Any = "10.00", **values: Any) -> dict[str, Any]:
+    return {"type": "TRANSFER", "targetWalletId": str(target.id), "amount": amount, **values}
+
+
+def cash(amount: Any = "10.00", **values: Any) -> dict[str, Any]:
+    return {"type": "CASH_IN", "amount": amount, **values}
+
+
+# --- The doors of every endpoint -----------------------------------------------------------------
+
+ENDPOINTS = [
+    ("GET", "wallets/{wallet}/movements", "movements:read"),
+    ("POST", "wallets/{wallet}/movements", "movements:write"),
+    ("GET", "wallets/{wallet}/movements/{movement}", "movements:read"),
+]
+
+
+@pytest.fixture
+def there(alices, bobs):
+    """What the paths name."""
+    return {"wallet": alices.id, "movement": cast.movements(alices)[0].id}
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
+def test_without_a_key_nothing_is_shown(nobody, bobs, there, method, path, scope):
+    answer = nobody.call(method, path.format(**there), to(bobs))
+    assert (answer.status, answer.code) == (401, "not_authenticated")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
+def test_a_key_without_the_scope_is_refused(client_demo, bobs, there, method, path, scope):
+    others = {"movements:read", "movements:write", "wallets:write", "cash-in:write"} - {scope}
+    answer = Api(cast.a_key(client_demo, *others)).call(method, path.format(**there), to(bobs))
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert scope in answer.json["detail"]
+    assert Movement.objects.count() == 1
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
+def test_the_scope_is_enough(client_demo, bobs, there, method, path, scope):
+    answer = Api(cast.a_key(client_demo, scope)).call(method, path.format(**there), to(bobs))
+    assert answer.status in {200, 201}
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
+def test_another_clients_wallet_is_not_found(stranger, bobs, there, method, path, scope):
+    theirs = stranger.call(method, path.format(**there), to(bobs))
+    unknown = stranger.call(method, path.format(wallet=UNKNOWN, movement=UNKNOWN), to(bobs))
+    assert (theirs.status, theirs.code) == (404, "not_found")
+    assert unknown.json["detail"] == theirs.json["detail"]
+    assert Movement.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "wallets/1/movements"),
+        ("POST", "wallets/1/movements"),
+        ("GET", "wallets/1/movements/{movement}"),
+        ("GET", "wallets/{wallet}/movements/1"),
+        ("GET", "wallets/{wallet}/movements/{movement}x"),
+    ],
+)
+def test_a_malformed_id_is_not_found(api, bobs, there, method, path):
+    answer = api.call(method, path.format(**there), to(bobs))
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "wallets/{wallet}/movements", ["GET", "POST", "HEAD", "OPTIONS"]),
+        ("PATCH", "wallets/{wallet}/movements", ["GET", "POST", "HEAD", "OPTIONS"]),
+        ("DELETE", "wallets/{wallet}/movements", ["GET", "POST", "HEAD", "OPTIONS"]),
+        ("POST", "wallets/{wallet}/movements/{movement}", ["GET", "HEAD", "OPTIONS"]),
+        ("PUT", "wallets/{wallet}/movements/{movement}", ["GET", "HEAD", "OPTIONS"]),
+        ("PATCH", "wallets/{wallet}/movements/{movement}", ["GET", "HEAD", "OPTIONS"]),
+        ("DELETE", "wallets/{wallet}/movements/{movement}", ["GET", "HEAD", "OPTIONS"]),
+    ],
+)
+def test_a_wrong_method_is_refused(api, there, method, path, allow):
+    answer = api.call(method, path.format(**there), {})
+    assert (answer.status, answer.code) == (400, "method_not_allowed")
+    assert answer.headers["Allow"].split(", ") == allow
+    assert Movement.objects.count() == 1
+
+
+# --- POST a transfer -----------------------------------------------------------------------------
+
+
+def test_a_transfer_moves_money(api, alices, bobs, path):
+    answer = api.post(path, to(bobs, concept="Lunch", metadata={"order": "1"}))
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"{HOST}/{path}/{answer.json['id']}"
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
+
+
+def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
+    shown = api.post(path, to(bobs, concept="Lunch", metadata={"order": "1"})).json
+    assert shown == api.get(f"{path}/{shown['id']}").json
+    (movement,) = [each for each in cast.movements(alices) if str(each.id) == shown["id"]]
+    times = {shown.pop("createdAt"), shown.pop("settledAt")}
+    assert shown == {
+        "id": str(movement.id),
+        "walletId": str(alices.id),
+        "operationId": str(movement.operation_id),
+        "type": "TRANSFER",
+        "direction": "OUT",
+        "status": "SUCCESS",
+        "amount": "10.00",
+        "currency": "EUR",
+        "concept": "Lunch",
+        "counterpartyWalletId": str(bobs.id),
+        "balanceAfter": "90.00",
+        "metadata": {"order": "1"},
+        "_links": {
+            "self": {"href": f"{HOST}/{path}/{movement.id}"},
+            "wallet": {"href": f"{HOST}/wallets/{alices.id}"},
+            "counterpartyWallet": {"href": f"{HOST}/wallets/{bobs.id}"},
+        },
+    }
+    assert times == {f"{movement.created_at.isoformat(timespec='milliseconds')[:-6]}Z"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"concept": None, "metadata": None},
+        pytest.param(
+            {"metadata": {}},
+            marks=pytest.mark.xfail(strict=True, reason="shown as {} at first, and then as null"),
+        ),
+        {"metadata": {"a": "", "ä🪙": "'\"\\ %s"}},
+        {"concept": "señor 🪙 \u202e %s ' \" \\"},
+    ],
+)
+def test_what_is_answered_is_what_is_read_again(api, bobs, path, values):
+    answer = api.post(path, to(bobs, **values))
+    assert answer.status == 201
+    assert api.get(answer.headers["Location"]).json == answer.json
+
+
+def test_the_receiver_sees_the_same_operation_from_the_other_side(api, alices, bobs, path):
+    paid = api.post(path, to(bobs, concept="Lunch")).json
+    (got,) = api.get(f"wallets/{bobs.id}/movements").json["_embedded"]["movements"]
+    assert got["operationId"] == paid["operationId"]
+    assert (got["direction"], got["amount"], got["balanceAfter"]) == ("IN", "10.00", "10.00")
+    assert (got["counterpartyWalletId"], got["concept"]) == (str(alices.id), "Lunch")
+    assert got["id"] != paid["id"]
+
+
+@pytest.mark.parametrize("amount", ["1", "1.0", "1.00", "1.0000"])
+def test_an_amount_may_have_fewer_decimals_or_be_a_number(api, bobs, path, amount):
+    for literal in (amount, f'"{amount}"'):
+        text = f'{{"type": "TRANSFER", "targetWalletId": "{bobs.id}", "amount": {literal}}}'
+        answer = api.post(path, raw=text.encode())
+        assert (answer.status, answer.json["amount"]) == (201, "1.00")
+
+
+def test_a_number_is_read_exactly(api, alices):
+    text = '{"type": "CASH_IN", "amount": 9007199254740.93}'
+    answer = api.post(f"wallets/{alices.id}/movements", raw=text.encode())
+    assert answer.json["amount"] == "9007199254740.93"
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"type": "TRANSFER"}, {"amount": "required"}),
+        ({"type": "TRANSFER", "amount": "1"}, {"targetWalletId": "required"}),
+        ({"amount": "1"}, {"type": "required"}),
+        ({"type": "REFUND", "amount": None}, {"type": "invalid_choice", "amount": "null"}),
+        (
+            {
+                "type": "TRANSFER",
+                "amount": "1",
+                "targetWalletId": "x",
+                "concept": "a" * 141,
+                "metadata": {"a": 1, "b": "b" * 501},
+                "balanceAfter": "1",
+                "status": "SUCCESS",
+            },
+            {
+                "targetWalletId": "invalid",
+                "concept": "max_length",
+                "metadata.a": "not_a_string",
+                "metadata.b": "max_length",
+                "balanceAfter": "unknown_field",
+                "status": "unknown_field",
+            },
+        ),
+        (
+            {"type": "CASH_IN", "amount": "1", "targetWalletId": str(UNKNOWN)},
+            {"targetWalletId": "unknown_field"},
+        ),
+        ({"type": "CASH_IN", "amount": "1", "metadata": []}, {"metadata": "invalid"}),
+        (
+            {"type": "CASH_IN", "amount": "1", "metadata": {str(n): "" for n in range(21)}},
+            {"metadata": "max_pairs"},
+        ),
+        ({"type": "CASH_IN", "amount": "1", "concept": "  "}, {"concept": "blank"}),
+    ],
+)
+def test_all_wrong_fields_are_named(api, path, values, wrong):
+    answer = api.post(path, values, key="k")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+    assert Movement.objects.count() == 1
+    assert not Key.objects.exists()
+
+
+WRONG_AMOUNTS = [
+    ('"0"', "min_value"),
+    ("0", "min_value"),
+    ('"0.00"', "min_value"),
+    ('"-1"', "invalid"),
+    ("-1", "invalid"),
+    ('"+1"', "invalid"),
+    ('"1e2"', "invalid"),
+    ("1e2", "invalid"),
+    ("1E-2", "invalid"),
+    ('" 1"', "invalid"),
+    ('"1,00"', "invalid"),
+    ('"01"', "invalid"),
+    ('".5"', "invalid"),
+    ('"1."', "invalid"),
+    ('"\u0661"', "invalid"),
+    ('""', "invalid"),
+    ("true", "invalid"),
+    ("[]", "invalid"),
+    ("{}", "invalid"),
+    ('"NaN"', "invalid"),
+    ('"Infinity"', "invalid"),
+    ('"0.001"', "max_decimal_places"),
+    ("0.001", "max_decimal_places"),
+    ("0.1000000000000000055", "max_decimal_places"),
+    ('"1234567890123456"', "max_digits"),
+    pytest.param(
+        '"10000000000000"',
+        "max_digits",
+        marks=pytest.mark.xfail(strict=True, reason="the code says max_decimal_places"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("literal", "code"), WRONG_AMOUNTS)
+@pytest.mark.parametrize("kind", ["TRANSFER", "CASH_IN"])
+def test_an_amount_that_is_none_is_a_wrong_field(api, alices, bobs, path, literal, code, kind):
+    target = f'"targetWalletId": "{bobs.id}",' if kind == "TRANSFER" else ""
+    text = f'{{"type": "{kind}", {target} "amount": {literal}}}'
+    answer = api.post(path, raw=text.encode())
+    assert (answer.status, answer.code) == (400, "invalid_fields")
+    assert answer.wrong == {"amount": code}
+    assert cast.balances(alices, bobs) == [100_00, 0]
+
+
+@pytest.mark.parametrize(("amount", "status"), [("10", 201), ("10.0", 201), ("0.5", 400)])
+def test_yen_have_no_decimals(api, alice, amount, status):
+    yen = cast.a_wallet(alice, "JPY")
+    answer = api.post(f"wallets/{yen.id}/movements", cash(amount))
+    assert answer.status == status
+    assert status == 201 or answer.wrong == {"amount": "max_decimal_places"}
+    assert status == 400 or (answer.json["amount"], answer.json["balanceAfter"]) == ("10", "10")
+
+
+def test_a_transfer_to_its_own_wallet_is_a_wrong_field(api, alices, path):
+    answer = api.post(path, to(alices))
+    assert (answer.status, answer.wrong) == (400, {"targetWalletId": "same_wallet"})
+
+
+def test_more_than_there_is_is_refused_with_what_there_is(api, alices, bobs, path):
+    answer = api.post(path, to(bobs, "100.01"))
+    assert (answer.status, answer.code) == (409, "insufficient_funds")
+    assert answer.json["conflict"] == {
+        "walletId": str(alices.id),
+        "available": "100.00",
+        "required": "100.01",
+        "currency": "EUR",
+    }
+    assert answer.json["detail"] == "100.00 EUR are available and 100.01 EUR are needed."
+    assert cast.balances(alices, bobs) == [100_00, 0]
+
+
+def test_a_target_that_the_client_does_not_have_is_named(api, path):
+    theirs = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.ALICE))
+    for target in (str(theirs.id), str(UNKNOWN)):
+        answer = api.post(path, {"type": "TRANSFER", "targetWalletId": target, "amount": "1"})
+        assert (answer.status, answer.code) == (404, "target_wallet_not_found")
+        assert target in answer.json["detail"]
+
+
+def test_wallets_of_two_currencies_are_refused(api, bob, path):
+    answer = api.post(path, to(cast.a_wallet(bob, "USD")))
+    assert (answer.status, answer.code) == (409, "currency_mismatch")
+    assert answer.json["conflict"] == {"currency": "EUR", "targetCurrency": "USD"}
+
+
+@pytest.mark.parametrize(("source", "target"), [("alices", "bobs"), ("bobs", "alices")])
+def test_a_blocked_wallet_neither_pays_nor_receives(api, request, source, target):
+    wallets = [request.getfixturevalue(name) for name in (source, target)]
+    cast.block(wallets[0])
+    conflict = {"walletId": str(wallets[0].id), "status": "BLOCKED"}
+    for payer, receiver in (wallets, wallets[::-1]):
+        answer = api.post(f"wallets/{payer.id}/movements", to(receiver, "0.01"))
+        assert (answer.status, answer.code) == (409, "wallet_not_ready")
+        assert answer.json["conflict"] == conflict
+    assert api.post(f"wallets/{wallets[0].id}/movements", cash()).code == "wallet_not_ready"
+
+
+def test_a_closed_wallet_receives_nothing(api, bobs, path):
+    cast.close(bobs)
+    answer = api.post(path, to(bobs))
+    assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "UNSUBSCRIBED"}
+
+
+def test_the_wallet_of_a_blocked_user_receives_nothing(api, bob, bobs, path):
+    cast.block(bob)
+    answer = api.post(path, to(bobs))
+    assert (answer.status, answer.code) == (409, "user_not_active")
+    assert answer.json["conflict"] == {"userId": str(bob.id), "status": "BLOCKED"}
+
+
+def test_who_moved_money_is_recorded(api, bobs, path):
+    made = api.post(path, to(bobs), headers={"X-Request-Id": "mine"}).json
+    event = Event.objects.get(subject_id=made["id"])
+    assert (event.kind, event.request_id) == ("movement.settled", "mine")
+    assert event.actor.startswith("key:")
+
+
+# --- POST a cash-in ------------------------------------------------------------------------------
+
+
+def test_a_cash_in_brings_money(api, alices, path):
+    answer = api.post(path, cash(concept="Card"))
+    assert answer.status == 201
+    assert (answer.json["type"], answer.json["direction"]) == ("CASH_IN", "IN")
+    assert (answer.json["amount"], answer.json["balanceAfter"]) == ("10.00", "110.00")
+    assert answer.json["counterpartyWalletId"] is None
+    assert "counterpartyWallet" not in answer.json["_links"]
+    assert cast.balances(alices) == [110_00]
+
+
+def test_a_cash_in_needs_a_scope_of_its_own(client_demo, alices, bobs, path):
+    api = Api(cast.a_key(client_demo, "movements:write"))
+    answer = api.post(path, cash())
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert "cash-in:write" in answer.json["detail"]
+    assert cast.balances(alices) == [100_00]
+    assert api.post(path, to(bobs)).status == 201
+    both = Api(cast.a_key(client_demo, "movements:write", "cash-in:write"))
+    assert both.post(path, cash()).status == 201
+
+
+def test_the_scope_of_cash_in_alone_is_not_enough(client_demo, path):
+    answer = Api(cast.a_key(client_demo, "cash-in:write")).post(path, cash())
+    assert answer.status == 403
+    assert "movements:write" in answer.json["detail"]
+
+
+@pytest.mark.spoils_the_books
+def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
+    type(bobs).objects.filter(id=bobs.id).update(balance=10**17 - 1)
+    answer = api.post(path, to(bobs, "0.02"))
+    assert (answer.status, answer.code) == (409, "limit_exceeded")
+    assert answer.json["conflict"] == {
+        "walletId": str(bobs.id),
+        "limit": "1000000000000000.00",
+        "used": "999999999999999.99",
+        "requested": "0.02",
+        "currency": "EUR",
+    }
+    assert api.post(path, to(bobs, "0.01")).status == 201
+
+
+# --- Idempotency-Key -----------------------------------------------------------------------------
+
+
+def test_the_same_key_moves_once(api, alices, bobs, path):
+    first = api.post(path, to(bobs), key="k")
+    again = api.post(path, to(bobs), key="k")
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (again.status, again.json) == (first.status, first.json)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
+
+
+def test_the_same_order_is_known_however_it_is_written(api, alices, bobs, path):
+    spellings = ["1", "1.0", "1.00", 1]
+    answers = [
+        api.post(path, to(bobs, amount, concept=None, metadata={"a": "1", "b": "2"}), key="k")
+        for amount in spellings
+    ]
+    other_order = {"metadata": {"b": "2", "a": "1"}, **to(bobs, "1.0")}
+    answers.append(api.post(path, other_order, key='"k"'))
+    assert len({answer.json["id"] for answer in answers}) == 1
+    assert {answer.status for answer in answers} == {201}
+    assert cast.balances(bobs) == [1_00]
+
+
+def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, bobs, path):
+    made = api.post(path, to(bobs), key="k").json
+    others = [
+        (path, to(bobs, "10.01")),
+        (path, to(bobs, concept="Lunch")),
+        (path, to(bobs, metadata={"a": "b"})),
+        (path, cash()),
+        (f"wallets/{bobs.id}/movements", to(alices)),
+        ("wallets", {"userId": str(alices.user_id)}),
+        ("users", {**USER, "mobilePhone": "+34600000009"}),
+    ]
+    for where, body in others:
+        answer = api.post(where, body, key="k")
+        assert (answer.status, answer.code) == (409, "idempotency_key_reused"), body
+        assert answer.json["conflict"] == {
+            "idempotencyKey": "k",
+            "resource": "movement",
+            "id": made["id"],
+        }
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
+
+
+USER = {"kind": "NATURAL", "userName": "carol", "firstName": "Carol", "lastName": "Example"}
+
+
+def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, path):
+    api.post(path, to(bobs), key="k")
+    client = Key.objects.get().client
+    another = type(client).objects.exclude(id=client.id).get()
+    theirs = cast.first_wallet(cast.a_user(another, cast.ALICE))
+    answer = stranger.post(f"wallets/{theirs.id}/movements", cash(), key="k")
+    assert answer.status == 201
+    assert "Idempotent-Replayed" not in answer.headers
+    assert stranger.post(path, to(bobs), key="k").status == 404
+
+
+def test_a_refused_order_leaves_its_key_free(api, alices, bobs, path):
+    order = to(bobs, "150.00")
+    assert api.post(path, order, key="k").code == "insufficient_funds"
+    cast.cash_in(alices, 50_00)
+    answer = api.post(path, order, key="k")
+    assert answer.status == 201
+    assert "Idempotent-Replayed" not in answer.headers
+    assert cast.balances(alices, bobs) == [0, 150_00]
+
+
+def test_a_replay_asks_no_rules(api, alices, bobs, path):
+    first = api.post(path, to(bobs, "100.00"), key="k")
+    cast.close(alices)
+    cast.block(bobs)
+    again = api.post(path, to(bobs, "100.00"), key="k")
+    assert (again.status, again.json) == (201, first.json)
+
+
+def test_a_replay_asks_for_the_scope(client_demo, api, path):
+    api.post(path, cash(), key="k")
+    answer = Api(cast.a_key(client_demo, "movements:write")).post(path, cash(), key="k")
+    assert answer.status == 403
+
+
+def test_without_a_key_the_same_order_moves_twice(api, alices, bobs, path):
+    assert api.post(path, to(bobs)).json["id"] != api.post(path, to(bobs)).json["id"]
+    assert cast.balances(alices, bobs) == [80_00, 20_00]
+
+
+@pytest.mark.parametrize("key", ["", " ", '""', "k" * 256, "schlüssel", '"k'])
+def test_a_key_that_is_none_is_refused(api, alices, bobs, path, key):
+    answer = api.post(path, to(bobs), key=key)
+    assert (answer.status, answer.code) == (400, "invalid_header")
+    assert cast.balances(alices) == [100_00]
+
+
+# --- GET one -------------------------------------------------------------------------------------
+
+
+def test_a_movement_of_another_wallet_is_not_found(api, alices, bobs):
+    (movement,) = cast.movements(alices)
+    answer = api.get(f"wallets/{bobs.id}/movements/{movement.id}")
+    assert (answer.status, answer.code) == (404, "not_found")
+    assert api.get(f"wallets/{UNKNOWN}/movements/{movement.id}").status == 404
+    assert api.get(f"wallets/{alices.id}/movements/{UNKNOWN}").status == 404
+
+
+def test_one_movement_takes_no_parameters(api, path, there):
+    answer = api.get(f"{path}/{there['movement']}?type=CASH_IN")
+    assert (answer.status, answer.wrong) == (400, {"type": "unknown_parameter"})
+
+
+# --- GET the list --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def history(alices, bobs):
+    """Alice's movements: 100.00 in, 10.00 out to Bob, 5.00 back from Bob."""
+    cast.transfer(alices, bobs, 10_00, key="lunch")
+    cast.transfer(bobs, alices, 5_00)
+    return cast.movements(alices)
+
+
+@pytest.fixture
+def listed(api, path, history):
+    """Which movements of the history a query finds, by their place in it, oldest first."""
+    places = {str(movement.id): place for place, movement in enumerate(history)}
+
+    def ask(query: str = "") -> list[int]:
+        answer = api.get(f"{path}?sort=createdAt,asc{'&' if query else ''}{query}")
+        assert answer.status == 200, answer.json
+        return [places[found["id"]] for found in answer.json["_embedded"]["movements"]]
+
+    return ask
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_movements_are_listed_newest_first_and_alike(api, path, history):
+    answer = api.get(path)
+    shown = answer.json["_embedded"]["movements"]
+    assert [movement["id"] for movement in shown] == [str(one.id) for one in reversed(history)]
+    assert shown[0] == api.get(f"{path}/{history[-1].id}").json
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", [0, 1, 2]),
+        ("type=CASH_IN", [0]),
+        ("type=TRANSFER", [1, 2]),
+        ("direction=IN", [0, 2]),
+        ("direction=OUT", [1]),
+        ("status=SUCCESS", [0, 1, 2]),
+        ("status=PENDING", []),
+        ("minAmount=10", [0, 1]),
+        ("minAmount=10.01", [0]),
+        ("maxAmount=10.00", [1, 2]),
+        ("maxAmount=4.99", []),
+        ("minAmount=5&maxAmount=5", [2]),
+        ("type=TRANSFER&direction=IN&maxAmount=5.00", [2]),
+        ("idempotencyKey=lunch", [1]),
+        ("idempotencyKey=dinner", []),
+        (f"operationId={UNKNOWN}", []),
+        ("startDate=2020-01-01T00:00:00Z", [0, 1, 2]),
+        ("endDate=2020-01-01T00:00:00Z", []),
+        ("startDate=2999-01-01T00:00:00%2B02:00", []),
+    ],
+)
+def test_movements_are_filtered(listed, query, found):
+    assert listed(query) == found
+
+
+def test_movements_are_filtered_by_their_operation(listed, history):
+    assert listed(f"operationId={history[1].operation_id}") == [1]
+
+
+def test_movements_are_filtered_by_time_as_it_is_shown(listed, history):
+    """Both ends are included, though an answer shows only the milliseconds."""
+    for place, movement in enumerate(history):
+        moment = stamp(movement.created_at)
+        assert place in listed(f"startDate={moment}&endDate={moment}")
+    late = stamp(history[-1].created_at + timedelta(milliseconds=1))
+    early = stamp(history[0].created_at - timedelta(milliseconds=1))
+    assert listed(f"startDate={late}") == []
+    assert listed(f"endDate={early}") == []
+    assert listed(f"startDate={early}&endDate={late}") == [0, 1, 2]
+
+
+def test_a_plus_that_became_a_space_is_understood(listed):
+    assert listed("startDate=2020-01-01T00:00:00+02:00") == [0, 1, 2]
+
+
+def test_the_receiver_finds_the_movement_of_the_payers_key(api, bobs, history):
+    found = api.get(f"wallets/{bobs.id}/movements?idempotencyKey=lunch")
+    (movement,) = found.json["_embedded"]["movements"]
+    assert (movement["direction"], movement["amount"]) == ("IN", "10.00")
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("startDate=2020-01-01", {"startDate": "invalid"}),
+        ("startDate=2020-13-01T00:00:00Z", {"startDate": "invalid"}),
+        ("endDate=2020-01-01T00:00:00", {"endDate": "invalid"}),
+        (
+            "startDate=2020-01-02T00:00:00Z&endDate=2020-01-01T00:00:00Z",
+            {"endDate": "invalid_range"},
+        ),
+        ("minAmount=2&maxAmount=1", {"maxAmount": "invalid_range"}),
+        ("minAmount=-1&maxAmount=1e2", {"minAmount": "invalid", "maxAmount": "invalid"}),
+        ("minAmount=0", {"minAmount": "min_value"}),
+        ("minAmount=0.001", {"minAmount": "max_decimal_places"}),
+        ("maxAmount=0.001", {"maxAmount": "max_decimal_places"}),
+        ("direction=in", {"direction": "invalid_choice"}),
+        ("type=REVERSAL&status=DONE", {"type": "invalid_choice", "status": "invalid_choice"}),
+        ("operationId=x", {"operationId": "invalid"}),
+        ("idempotencyKey=", {"idempotencyKey": "blank"}),
+        ("type=CASH_IN&type=TRANSFER", {"type": "repeated_parameter"}),
+        ("amount=1", {"amount": "unknown_parameter"}),
+        ("amount__gte=1", {"amount__gte": "unknown_parameter"}),
+    ],
+)
+def test_a_wrong_parameter_is_named(api, path, query, wrong):
+    answer = api.get(f"{path}?{query}")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
+
+
+def test_pages_keep_their_filters(api, alices, bobs, path):
+    for amount in range(1, 8):
+        cast.transfer(alices, bobs, amount)
+    page = api.get(f"{path}?direction=OUT&size=3&maxAmount=0.06").json
+    amounts = [movement["amount"] for movement in page["_embedded"]["movements"]]
+    while "next" in page["_links"]:
+        page = api.get(page["_links"]["next"]["href"]).json
+        amounts += [movement["amount"] for movement in page["_embedded"]["movements"]]
+    assert amounts == ["0.06", "0.05", "0.04", "0.03", "0.02", "0.01"]
+
+
+@pytest.mark.xfail(strict=True, raises=OverflowError, reason="nothing is a millisecond later")
+def test_the_last_moment_of_all_is_an_end_like_any_other(api, path, history):
+    answer = api.get(f"{path}?endDate=9999-12-31T23:59:59.999999Z")
+    assert len(answer.json["_embedded"]["movements"]) == 3
+
+
+# --- Staff, and the database ---------------------------------------------------------------------
+
+
+def test_staff_act_for_the_wallets_client_and_are_recorded(staff, alices, bobs, path):
+    desk = Api(None)
+    desk.browser.force_login(staff)
+    assert desk.post(path, cash()).status == 201
+    assert desk.post(path, to(bobs), key="k").status == 201
+    assert Key.objects.get().client_id == alices.client_id
+    actors = set(Event.objects.filter(wallet_id=alices.id).values_list("actor", flat=True))
+    assert f"staff:{staff.pk}" in actors
+    assert desk.post(f"wallets/{UNKNOWN}/movements", cash()).status == 404
+
+
+def test_staff_without_the_permission_move_nothing(alices, path, django_user_model):
+    desk = Api(None)
+    desk.browser.force_login(django_user_model.objects.create_user("clerk", is_staff=True))
+    assert desk.post(path, cash()).code == "permission_denied"
+    assert desk.get(path).code == "permission_denied"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wallet_that_somebody_holds_is_busy(api, alices, bobs, path):
+    def ask():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        return Api(api.secret).post(path, to(bobs))
+
+    with together.holding(cast.a_cash_in(alices, 1_00)):
+        answer = together.Caller(ask).answer
+    assert (answer.status, answer.code) == (503, "lock_timeout")
+    assert answer.headers["Retry-After"] == "1"
+    assert cast.balances(alices, bobs) == [101_00, 0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_many_times_at_once_moves_once(api, alices, bobs, path):
+    ask = partial(Api(api.secret).post, path, to(bobs), key="k")
+    answers = together.at_once(*[ask] * 8)
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.json["id"] for answer in answers}) == 1
+    replayed = [answer.headers.get("Idempotent-Replayed") for answer in answers]
+    assert sorted(replayed, key=str) == [None, *["true"] * 7]
+    assert cast.balances(alices, bobs) == [90_00, 10_00]

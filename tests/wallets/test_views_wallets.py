@@ -1,0 +1,496 @@
+"""The endpoints of wallets: the nine questions to each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from tests import cast
+from tests.cast import Api
+from users.models import Event, Key
+from wallets.models import Wallet
+
+pytestmark = pytest.mark.django_db
+
+UNKNOWN = cast.unknown_id()
+HOST = "http://testserver/api/v1"
+
+
+@pytest.fixture
+def wallet(alices):
+    """Alice's wallet, with 100.00 EUR, by its path."""
+    return f"wallets/{alices.id}"
+
+
+def body(user: Any, **values: Any) -> dict[str, Any]:
+    return {"userId": str(user.id), **values}
+
+
+# --- The doors of every endpoint -----------------------------------------------------------------
+
+ENDPOINTS = [
+    ("GET", "wallets", "wallets:read"),
+    ("POST", "wallets", "wallets:write"),
+    ("GET", "wallets/{id}", "wallets:read"),
+    ("PUT", "wallets/{id}", "wallets:write"),
+    ("PATCH", "wallets/{id}", "wallets:write"),
+]
+
+
+def sent(method: str, user: Any) -> dict[str, Any] | None:
+    bodies: dict[str, dict[str, Any]] = {"POST": body(user), "PUT": body(user), "PATCH": {}}
+    return bodies.get(method)
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
+def test_without_a_key_nothing_is_shown(nobody, alice, alices, method, path, scope):
+    answer = nobody.call(method, path.format(id=alices.id), sent(method, alice))
+    assert (answer.status, answer.code) == (401, "not_authenticated")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
+def test_a_key_without_the_scope_is_refused(client_demo, alice, alices, method, path, scope):
+    others = {"wallets:read", "wallets:write", "users:write", "movements:write"} - {scope}
+    api = Api(cast.a_key(client_demo, *others))
+    answer = api.call(method, path.format(id=alices.id), sent(method, alice))
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert scope in answer.json["detail"]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
+def test_the_scope_is_enough(client_demo, alice, alices, method, path, scope):
+    api = Api(cast.a_key(client_demo, scope))
+    answer = api.call(method, path.format(id=alices.id), sent(method, alice))
+    assert answer.status in {200, 201}
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS[2:])
+def test_another_clients_wallet_is_not_found(stranger, alice, alices, method, path, scope):
+    theirs = stranger.call(method, path.format(id=alices.id), sent(method, alice))
+    unknown = stranger.call(method, path.format(id=UNKNOWN), sent(method, alice))
+    assert (theirs.status, theirs.code) == (404, "not_found")
+    assert unknown.status == 404
+    alices.refresh_from_db()
+    assert alices.status == "READY"
+
+
+@pytest.mark.parametrize("wallet_id", ["1", "x", f"{UNKNOWN}0", str(UNKNOWN).replace("-", "")])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
+def test_a_malformed_id_is_not_found(api, alice, method, wallet_id):
+    answer = api.call(method, f"wallets/{wallet_id}", sent(method, alice))
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "wallets", "GET, POST, HEAD, OPTIONS"),
+        ("PATCH", "wallets", "GET, POST, HEAD, OPTIONS"),
+        ("DELETE", "wallets", "GET, POST, HEAD, OPTIONS"),
+        ("POST", "wallets/{id}", "GET, PUT, PATCH, HEAD, OPTIONS"),
+        ("DELETE", "wallets/{id}", "GET, PUT, PATCH, HEAD, OPTIONS"),
+    ],
+)
+def test_a_wrong_method_is_refused(api, alice, alices, method, path, allow):
+    answer = api.call(method, path.format(id=alices.id), body(alice))
+    assert (answer.status, answer.code) == (400, "method_not_allowed")
+    assert answer.headers["Allow"].split(", ") == allow.split(", ")
+    assert Wallet.objects.count() == 1
+
+
+# --- GET one -------------------------------------------------------------------------------------
+
+
+def test_a_wallet_is_shown(api, alice, alices, wallet):
+    answer = api.get(wallet)
+    assert answer.status == 200
+    created_at = answer.json.pop("createdAt")
+    assert answer.json == {
+        "id": str(alices.id),
+        "clientId": str(alice.client_id),
+        "userId": str(alice.id),
+        "currency": "EUR",
+        "status": "READY",
+        "balance": "100.00",
+        "heldBalance": "0.00",
+        "availableBalance": "100.00",
+        "alias": None,
+        "iban": None,
+        "dltAddress": None,
+        "dltNetwork": None,
+        "_links": {
+            "self": {"href": f"{HOST}/{wallet}"},
+            "user": {"href": f"{HOST}/users/{alice.id}"},
+            "movements": {"href": f"{HOST}/{wallet}/movements"},
+        },
+    }
+    assert created_at.endswith("Z")
+    assert len(created_at) == len("2026-01-31T12:00:00.000Z")
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor", "text", "nothing"),
+    [
+        ("EUR", 5, "0.05", "0.00"),
+        ("USD", 1_00, "1.00", "0.00"),
+        ("JPY", 1234, "1234", "0"),
+        ("KWD", 1, "0.001", "0.000"),
+    ],
+)
+def test_a_balance_has_exactly_its_currencys_decimals(api, alice, currency, minor, text, nothing):
+    wallet = cast.a_wallet(alice, currency)
+    cast.cash_in(wallet, minor)
+    shown = api.get(f"wallets/{wallet.id}").json
+    balances = (shown["balance"], shown["heldBalance"], shown["availableBalance"])
+    assert balances == (text, nothing, text)
+
+
+@pytest.mark.spoils_the_books
+def test_what_is_held_is_not_available(api, alices, wallet):
+    Wallet.objects.filter(id=alices.id).update(held=30_00)
+    shown = api.get(wallet).json
+    balances = (shown["balance"], shown["heldBalance"], shown["availableBalance"])
+    assert balances == ("100.00", "30.00", "70.00")
+
+
+def test_one_wallet_takes_no_parameters(api, wallet):
+    answer = api.get(f"{wallet}?size=1")
+    assert (answer.status, answer.wrong) == (400, {"size": "unknown_parameter"})
+
+
+# --- POST ----------------------------------------------------------------------------------------
+
+
+def test_a_wallet_is_opened(api, alice):
+    answer = api.post("wallets", body(alice, currency="JPY", alias="Trips"))
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"{HOST}/wallets/{answer.json['id']}"
+    assert answer.headers["Location"] == answer.json["_links"]["self"]["href"]
+    shown = {name: answer.json[name] for name in ("userId", "currency", "alias", "balance")}
+    assert shown == {
+        "userId": str(alice.id),
+        "currency": "JPY",
+        "alias": "Trips",
+        "balance": "0",
+    }
+    assert answer.json == api.get(answer.headers["Location"]).json
+
+
+def test_a_wallet_is_in_euros_when_nothing_is_said(api, alice):
+    answer = api.post("wallets", body(alice, alias=None, dltAddress="0xabc", dltNetwork="ALASTRIA"))
+    assert (answer.json["currency"], answer.json["alias"]) == ("EUR", None)
+    assert (answer.json["dltAddress"], answer.json["dltNetwork"]) == ("0xabc", "ALASTRIA")
+
+
+def test_who_opened_a_wallet_is_recorded(api, alice):
+    headers = {"X-Request-Id": "mine"}
+    wallet_id = api.post("wallets", body(alice), headers=headers).json["id"]
+    event = Event.objects.get(subject_id=wallet_id)
+    assert event.kind == "wallet.opened"
+    assert event.actor.startswith("key:")
+    assert event.request_id == "mine"
+
+
+WRONG_BODIES = [
+    ({}, {"userId": "required"}),
+    ({"userId": None}, {"userId": "null"}),
+    ({"userId": "x"}, {"userId": "invalid"}),
+    ({"userId": str(UNKNOWN).upper().replace("0", "A")}, {"userId": "invalid"}),
+    (
+        {"userId": 1, "currency": "eur", "alias": "a" * 101, "dltNetwork": 1, "balance": "1.00"},
+        {
+            "userId": "invalid",
+            "currency": "invalid_choice",
+            "alias": "max_length",
+            "dltNetwork": "invalid",
+            "balance": "unknown_field",
+        },
+    ),
+    (
+        {"userId": str(UNKNOWN), "alias": " ", "dltAddress": "", "currency": "XXX", "id": "x"},
+        {
+            "alias": "blank",
+            "dltAddress": "blank",
+            "currency": "invalid_choice",
+            "id": "unknown_field",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrong_body", "wrong"), WRONG_BODIES)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_all_wrong_fields_are_named(api, method, wrong_body, wrong):
+    path = "wallets" if method == "POST" else f"wallets/{UNKNOWN}"
+    answer = api.call(method, path, wrong_body)
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+
+
+def test_a_user_that_the_client_does_not_have_is_named(api, stranger, alice):
+    for caller, user_id in ((api, UNKNOWN), (stranger, alice.id)):
+        answer = caller.post("wallets", {"userId": str(user_id)})
+        assert (answer.status, answer.code) == (404, "user_not_found")
+        assert str(user_id) in answer.json["detail"]
+    assert Wallet.objects.count() == 1
+
+
+def test_a_user_has_at_most_five_wallets(api, alice):
+    for _ in range(4):
+        assert api.post("wallets", body(alice)).status == 201
+    answer = api.post("wallets", body(alice), key="k")
+    assert (answer.status, answer.code) == (409, "limit_exceeded")
+    assert answer.json["conflict"] == {
+        "limit": 5,
+        "used": 5,
+        "requested": 1,
+        "userId": str(alice.id),
+    }
+    assert not Key.objects.exists()
+
+
+def test_a_user_who_is_not_active_opens_nothing(api, alice):
+    cast.block(alice)
+    answer = api.post("wallets", body(alice))
+    assert (answer.status, answer.code) == (409, "user_not_active")
+    assert answer.json["conflict"] == {"userId": str(alice.id), "status": "BLOCKED"}
+
+
+def test_the_same_key_opens_one_wallet(api, alice):
+    first = api.post("wallets", body(alice, alias="Trips"), key="k")
+    cast.close(Wallet.objects.get(id=first.json["id"]))
+    again = api.post("wallets", body(alice, alias="Trips", currency="EUR"), key="k")
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (again.status, again.headers["Location"]) == (201, first.headers["Location"])
+    assert again.json == first.json | {"status": "UNSUBSCRIBED"}, "as it is now"
+
+
+def test_a_key_is_refused_for_another_order_naming_what_it_made(api, alice):
+    first = api.post("wallets", body(alice), key="k")
+    answer = api.post("wallets", body(alice, currency="USD"), key="k")
+    assert (answer.status, answer.code) == (409, "idempotency_key_reused")
+    assert answer.json["conflict"] == {
+        "idempotencyKey": "k",
+        "resource": "wallet",
+        "id": first.json["id"],
+    }
+    assert Wallet.objects.count() == 2
+
+
+def test_a_refused_order_leaves_its_key_free(api, alice):
+    cast.block(alice)
+    assert api.post("wallets", body(alice), key="k").status == 409
+    type(alice).objects.update(status="ACTIVATED")
+    answer = api.post("wallets", body(alice), key="k")
+    assert answer.status == 201
+    assert "Idempotent-Replayed" not in answer.headers
+
+
+# --- PUT -----------------------------------------------------------------------------------------
+
+
+def test_a_wallet_is_put_under_the_callers_id(api, alice):
+    path = f"wallets/{UNKNOWN}"
+    answer = api.put(path, body(alice, currency="USD", alias="Trips"))
+    assert (answer.status, answer.headers["Location"]) == (201, f"{HOST}/{path}")
+    assert (answer.json["id"], answer.json["currency"]) == (str(UNKNOWN), "USD")
+    assert answer.json == api.get(path).json
+
+
+def test_to_put_it_again_replaces_what_can_be_replaced(api, alice):
+    path = f"wallets/{UNKNOWN}"
+    api.put(path, body(alice, alias="Trips", dltAddress="0xabc"))
+    for _ in range(2):
+        answer = api.put(path, body(alice, dltNetwork="ALASTRIA"))
+        assert answer.status == 200
+        assert "Location" not in answer.headers
+        fields = (answer.json["alias"], answer.json["dltAddress"], answer.json["dltNetwork"])
+        assert fields == (None, None, "ALASTRIA")
+    assert Wallet.objects.count() == 2
+
+
+def test_the_user_and_the_currency_never_change(api, alice, bob, wallet):
+    for changed, field in ((body(bob), "userId"), (body(alice, currency="USD"), "currency")):
+        answer = api.put(wallet, changed)
+        assert (answer.status, answer.code) == (409, "immutable")
+        assert answer.json["conflict"] == {"field": field, "walletId": wallet.split("/")[1]}
+
+
+def test_a_wallet_is_not_put_where_the_rules_say_no(api, alice):
+    cast.block(alice)
+    assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "user_not_active"
+    assert api.put(f"wallets/{UNKNOWN}", {"userId": str(UNKNOWN)}).code == "user_not_found"
+
+
+def test_a_sixth_wallet_is_not_put_either(api, alice):
+    for _ in range(4):
+        cast.a_wallet(alice)
+    assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "limit_exceeded"
+
+
+def test_a_closed_wallet_is_not_put_again(api, alice):
+    wallet = cast.first_wallet(alice)
+    cast.close(wallet)
+    answer = api.put(f"wallets/{wallet.id}", body(alice))
+    assert (answer.status, answer.code) == (409, "wallet_not_ready")
+
+
+# --- PATCH ---------------------------------------------------------------------------------------
+
+
+def test_only_what_a_patch_carries_changes(api, alices, wallet):
+    assert api.patch(wallet, {"alias": "Trips"}).json["alias"] == "Trips"
+    assert api.patch(wallet, {}).json["alias"] == "Trips"
+    answer = api.patch(wallet, {"alias": None})
+    assert (answer.status, answer.json["alias"]) == (200, None)
+    assert answer.json == api.get(wallet).json
+
+
+def test_an_empty_wallet_is_closed_for_ever(api, bobs):
+    path = f"wallets/{bobs.id}"
+    for _ in range(2):
+        answer = api.patch(path, {"status": "UNSUBSCRIBED"})
+        assert (answer.status, answer.json["status"]) == (200, "UNSUBSCRIBED")
+    answer = api.patch(path, {"alias": "Trips"})
+    assert (answer.status, answer.code) == (409, "wallet_not_ready")
+    assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "UNSUBSCRIBED"}
+
+
+def test_a_wallet_with_money_is_not_closed(api, alices, wallet):
+    answer = api.patch(wallet, {"status": "UNSUBSCRIBED", "alias": "Trips"})
+    assert (answer.status, answer.code) == (409, "wallet_not_empty")
+    assert answer.json["conflict"] == {
+        "walletId": str(alices.id),
+        "balance": "100.00",
+        "currency": "EUR",
+    }
+    shown = api.get(wallet).json
+    assert (shown["status"], shown["alias"]) == ("READY", None)
+
+
+@pytest.mark.parametrize(
+    ("wrong_body", "wrong"),
+    [
+        ({"status": "READY"}, {"status": "invalid_choice"}),
+        ({"status": "BLOCKED"}, {"status": "invalid_choice"}),
+        ({"status": None}, {"status": "null"}),
+        ({"alias": "", "status": 1}, {"alias": "blank", "status": "invalid_choice"}),
+        (
+            {"balance": "1.00", "currency": "USD", "userId": str(UNKNOWN), "iban": "ES91"},
+            dict.fromkeys(("balance", "currency", "userId", "iban"), "unknown_field"),
+        ),
+    ],
+)
+def test_all_wrong_fields_of_a_patch_are_named(api, wallet, wrong_body, wrong):
+    answer = api.patch(wallet, wrong_body)
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+
+
+# --- GET the list --------------------------------------------------------------------------------
+
+
+def listed(api: Api, query: str = "") -> list[str]:
+    answer = api.get(f"wallets{query}")
+    assert answer.status == 200, answer.json
+    return [wallet["id"] for wallet in answer.json["_embedded"]["wallets"]]
+
+
+def test_wallets_are_listed_newest_first(api, alice, alices, bobs, wallet):
+    newest = cast.a_wallet(alice)
+    assert listed(api) == [str(newest.id), str(bobs.id), str(alices.id)]
+    assert listed(api, "?sort=createdAt,asc") == [str(alices.id), str(bobs.id), str(newest.id)]
+    assert api.get("wallets").json["_embedded"]["wallets"][-1] == api.get(wallet).json
+
+
+def test_wallets_of_another_client_are_not_listed(stranger, alices):
+    assert listed(stranger) == []
+    assert listed(stranger, f"?userId={alices.user_id}") == []
+
+
+def test_wallets_are_filtered(api, alice, alices, bobs):
+    yen = cast.a_wallet(alice, "JPY")
+    cast.close(bobs)
+    Wallet.objects.filter(id=alices.id).update(iban="ES9121000418450200051332")
+    assert listed(api, f"?userId={alice.id}") == [str(yen.id), str(alices.id)]
+    assert listed(api, f"?userId={UNKNOWN}") == []
+    assert listed(api, "?status=UNSUBSCRIBED") == [str(bobs.id)]
+    assert listed(api, "?status=BLOCKED") == []
+    assert listed(api, "?currency=JPY") == [str(yen.id)]
+    assert listed(api, "?iban=ES9121000418450200051332") == [str(alices.id)]
+    assert listed(api, f"?userId={alice.id}&currency=EUR&status=READY") == [str(alices.id)]
+
+
+def test_pages_are_walked_forth_and_back_with_their_filters(api, alice):
+    wallets = [cast.first_wallet(alice), *(cast.a_wallet(alice) for _ in range(4))]
+    expected = [str(wallet.id) for wallet in reversed(wallets)]
+    page = api.get(f"wallets?userId={alice.id}&size=2").json
+    pages = [page]
+    while "next" in page["_links"]:
+        href = page["_links"]["next"]["href"]
+        assert f"userId={alice.id}" in href
+        page = api.get(href).json
+        pages.append(page)
+    walked = [[wallet["id"] for wallet in page["_embedded"]["wallets"]] for page in pages]
+    assert walked == [expected[:2], expected[2:4], expected[4:]]
+    back = api.get(page["_links"]["prev"]["href"]).json
+    assert [wallet["id"] for wallet in back["_embedded"]["wallets"]] == expected[2:4]
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("userId=x", {"userId": "invalid"}),
+        ("status=OPEN", {"status": "invalid_choice"}),
+        ("currency=eur", {"currency": "invalid_choice"}),
+        ("iban=", {"iban": "blank"}),
+        ("alias=Trips", {"alias": "unknown_parameter"}),
+        ("status=READY&status=BLOCKED", {"status": "repeated_parameter"}),
+        ("size=0&sort=balance", {"size": "min_value", "sort": "invalid_choice"}),
+        ("size=101&cursor=x", {"size": "max_value", "cursor": "invalid"}),
+    ],
+)
+def test_a_wrong_parameter_is_named(api, query, wrong):
+    answer = api.get(f"wallets?{query}")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
+
+
+# --- Staff ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(staff):
+    """A member of staff, logged in to the back office."""
+    desk = Api(None)
+    desk.browser.force_login(staff)
+    return desk
+
+
+def test_staff_see_the_wallets_of_all_clients(desk, alices, client_demo):
+    theirs = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.ALICE))
+    assert set(listed(desk)) == {str(alices.id), str(theirs.id)}
+
+
+def test_staff_act_for_the_wallets_client_and_are_recorded(desk, staff, alices, wallet):
+    assert desk.patch(wallet, {"alias": "Trips"}).status == 200
+    event = Event.objects.get(kind="wallet.changed")
+    assert (event.actor, event.client_id) == (f"staff:{staff.pk}", alices.client_id)
+
+
+def test_staff_open_no_wallets_at_the_top(desk, alice):
+    answer = desk.post("wallets", body(alice))
+    assert (answer.status, answer.code) == (403, "permission_denied")
+    assert desk.put(f"wallets/{UNKNOWN}", body(alice)).status == 404
+
+
+def test_staff_need_the_permission_and_the_token(staff, alices, wallet, django_user_model):
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    desk = Api(None)
+    desk.browser.force_login(clerk)
+    assert desk.get(wallet).code == "permission_denied"
+    desk.browser = Browser(enforce_csrf_checks=True)
+    desk.browser.force_login(staff)
+    assert desk.get(wallet).status == 200
+    assert desk.patch(wallet, {"alias": "Trips"}).code == "csrf_failed"
