@@ -236,7 +236,11 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["iocash.schema.complete"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "displayRequestDuration": True},
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "persistAuthorization": True,
+        "displayRequestDuration": True,
+    },
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
@@ -252,6 +256,8 @@ LOGGING = {
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines" if DEBUG else "json"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "lines" if DEBUG else "json"}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
 }

@@ -10,7 +10,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash import fields, pages
 from iocash.views import location
-from users.serializers import LINKS, Optional, UserChange, detail, without_nulls
+from users.serializers import LINKS, Optional, UserChange, without_nulls
 from wallets.models import Movement, Wallet
 
 UNSUBSCRIBED: Final = ("UNSUBSCRIBED",)
@@ -125,13 +125,18 @@ class MovementOrder(fields.Serializer):
     concept = Optional(140)
     metadata = fields.StringMap(required=False, allow_null=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        is_transfer = attrs["type"] == Movement.Type.TRANSFER
-        if is_transfer and "target_wallet_id" not in attrs:
-            raise ValidationError({"targetWalletId": [detail("required")]})
-        if not is_transfer and "target_wallet_id" in attrs:
-            raise ValidationError({"targetWalletId": [detail("unknown_field")]})
-        return attrs
+    def across(self, values: dict[str, Any]) -> dict[str, str]:
+        is_transfer = values.get("type") == Movement.Type.TRANSFER
+        has_target = "target_wallet_id" in values
+        if is_transfer and not has_target:
+            return {"target_wallet_id": "required"}
+        if has_target and not is_transfer and "type" in values:
+            return {"target_wallet_id": "unknown_field"}
+        return {}
+
+    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:
+        """No pairs are no metadata."""
+        return pairs or None
 
 
 class MovementQuery(pages.PageQuery):

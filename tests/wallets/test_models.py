@@ -322,14 +322,6 @@ def ids(movements: MovementQuerySet) -> list[Any]:
     return [movement.id for movement in movements.order_by("created_at")]
 
 
-@pytest.fixture
-def history(alices, bobs):
-    """Alice's movements: 100.00 in, 10.00 out, 5.00 in."""
-    cast.transfer(alices, bobs, 10_00, key="lunch")
-    cast.transfer(bobs, alices, 5_00)
-    return cast.movements(alices)
-
-
 def test_movements_are_asked_for_by_time_to_the_millisecond(alices, history):
     found = Movement.objects.filter(wallet=alices)
     first, second, third = history

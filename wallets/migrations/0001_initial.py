@@ -302,8 +302,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     models.Q(
                         ("balance_after__gte", 0),
+                        ("balance_after__isnull", False),
                         ("digest__isnull", False),
                         ("seq__gte", 1),
+                        ("seq__isnull", False),
                         ("settled_at__isnull", False),
                         ("status", "SUCCESS"),
                     ),
