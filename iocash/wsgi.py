@@ -4,9 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from iocash import headers
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
 
 application = get_wsgi_application()
-application.request_class = headers.Request
+
+from iocash.headers import Request  # noqa: E402 (it needs the settings, which are ready now)
+
+application.request_class = Request
