@@ -217,7 +217,7 @@ class Books:
             currency=wallet.currency,
             counterparty_id=counterparty.id if counterparty else None,
             created_at=self.moment(wallet, counterparty),
-            concept=order.concept,
+            concept=order.concept or None,
             metadata=order.metadata,
             salt=salt,
             details_digest=details_digest,

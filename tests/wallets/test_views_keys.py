@@ -58,7 +58,7 @@ def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, 
     assert cast.balances(alices, bobs) == [90_00, 10_00]
 
 
-USER = {"kind": "NATURAL", "userName": "carol", "firstName": "Carol", "lastName": "Example"}
+USER = {"kind": "NATURAL", "userName": "alice2", "firstName": "Alice", "lastName": "Example"}
 
 
 def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, path):

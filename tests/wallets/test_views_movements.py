@@ -132,10 +132,7 @@ def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
     [
         {},
         {"concept": None, "metadata": None},
-        pytest.param(
-            {"metadata": {}},
-            marks=pytest.mark.xfail(strict=True, reason="shown as {} at first, and then as null"),
-        ),
+        {"metadata": {}},
         {"metadata": {"a": "", "ä🪙": "'\"\\ %s"}},
         {"concept": "señor 🪙 \u202e %s ' \" \\"},
     ],
@@ -155,7 +152,7 @@ def test_the_receiver_sees_the_same_operation_from_the_other_side(api, alices, b
     assert got["id"] != paid["id"]
 
 
-@pytest.mark.parametrize("amount", ["1", "1.0", "1.00", "1.0000"])
+@pytest.mark.parametrize("amount", ["1", "1.0", "1.00"])
 def test_an_amount_may_have_fewer_decimals_or_be_a_number(api, bobs, path, amount):
     for literal in (amount, f'"{amount}"'):
         text = f'{{"type": "TRANSFER", "targetWalletId": "{bobs.id}", "amount": {literal}}}'
@@ -237,14 +234,11 @@ WRONG_AMOUNTS = [
     ('"NaN"', "invalid"),
     ('"Infinity"', "invalid"),
     ('"0.001"', "max_decimal_places"),
+    ('"1.000"', "max_decimal_places"),
     ("0.001", "max_decimal_places"),
     ("0.1000000000000000055", "max_decimal_places"),
     ('"1234567890123456"', "max_digits"),
-    pytest.param(
-        '"10000000000000"',
-        "max_digits",
-        marks=pytest.mark.xfail(strict=True, reason="the code says max_decimal_places"),
-    ),
+    ('"10000000000000"', "max_digits"),
 ]
 
 
@@ -259,7 +253,7 @@ def test_an_amount_that_is_none_is_a_wrong_field(api, alices, bobs, path, litera
     assert cast.balances(alices, bobs) == [100_00, 0]
 
 
-@pytest.mark.parametrize(("amount", "status"), [("10", 201), ("10.0", 201), ("0.5", 400)])
+@pytest.mark.parametrize(("amount", "status"), [("10", 201), ("10.0", 400), ("0.5", 400)])
 def test_yen_have_no_decimals(api, alice, amount, status):
     yen = cast.a_wallet(alice, "JPY")
     answer = api.post(f"wallets/{yen.id}/movements", cash(amount))
