@@ -287,8 +287,8 @@ def test_the_number_of_a_dead_server_may_be_somebody_elses(state: Path) -> None:
             sleeper = {"user": owner.st_uid} if owner.st_uid != os.geteuid() else {}
             with subprocess.Popen(["sleep", "60"], **sleeper) as other:  # type: ignore[call-overload]
                 file.write_text("\n".join([str(other.pid), *file.read_text().splitlines()[1:], ""]))
-                with User(state) as other:
-                    assert other.ask("SELECT 'x'") == "x"
+                with User(state) as newcomer:
+                    assert newcomer.ask("SELECT 'x'") == "x"
                 other.kill()
 
 
