@@ -30,6 +30,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://app@db.invalid/iocash",
     "DATABASE_OWNER_URL": "postgresql://owner@db.invalid/iocash",
     "ALLOWED_HOSTS": "iocash.example",
+    "OTP_BACKEND": "email",
 }
 
 

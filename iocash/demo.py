@@ -75,9 +75,9 @@ def _somebody() -> dict[str, str]:
     )
     return {
         "kind": "NATURAL",
-        "userName": f"carol{digits}",
-        "firstName": "Carol",
-        "lastName": "Example",
+        "userName": f"newcomer{digits}",
+        "firstName": "New",
+        "lastName": "Comer",
         "mobilePhone": f"+346{digits}",
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -23,7 +24,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.rendering import JSON, camel, dump, prefers_html
+from iocash.rendering import JSON, camel, dump, moment, prefers_html
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +61,12 @@ def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
 
 
 def camelized(facts: Any) -> Any:
-    """Write the names of facts, at any depth, as the API does."""
+    """Write the names and the times of facts, at any depth, as the API does."""
     if isinstance(facts, Mapping):
         return {camel(name): camelized(value) for name, value in facts.items()}
     if isinstance(facts, list | tuple):
         return [camelized(item) for item in facts]
-    return facts
+    return moment(facts) if isinstance(facts, datetime) else facts
 
 
 def headers(refused: errors.Refused) -> dict[str, str]:

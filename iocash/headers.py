@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import uuid_utils
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.encoding import escape_uri_path
@@ -57,6 +58,7 @@ class RequestMiddleware:
             response = self._api_answer(request)
         else:
             response = self.get_response(request)
+        response.headers["Content-Security-Policy"] = settings.CONTENT_SECURITY_POLICY
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         # Django logs every refusal as a warning and every 503 as an error; here they are a line.
         response._has_been_logged = True  # type: ignore[attr-defined]

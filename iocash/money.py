@@ -47,15 +47,26 @@ def to_text(minor: int, currency: str) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
+class WrongAmount(ValueError):
+    """The amount is none of the currency's; `code` is the field error's, the words say why."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
 def to_minor(amount: Decimal, currency: str) -> int:
     """Count `amount` in minor units of `currency`.
 
     Raises:
-        ValueError: it has more decimals than the currency, or more than MAX_DIGITS digits.
+        WrongAmount: it has more decimals than the currency (zeros too), or more than MAX_DIGITS
+            digits in minor units.
     """
-    minor = amount.scaleb(decimals(currency))
-    if minor != minor.to_integral_value():
-        raise ValueError(f"{currency} has {decimals(currency)} decimals")
+    places = decimals(currency)
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int) or -exponent > places:
+        raise WrongAmount("max_decimal_places", f"{currency} has {places} decimals.")
+    minor = amount.scaleb(places)
     if abs(minor) >= 10**MAX_DIGITS:
-        raise ValueError(f"at most {MAX_DIGITS} digits in minor units")
+        raise WrongAmount("max_digits", f"At most {MAX_DIGITS} digits in minor units.")
     return int(minor)

@@ -133,7 +133,7 @@ class Negotiation(BaseContentNegotiation):
 def preferred(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """Choose what an Accept header likes best; None when it excludes all that is offered.
 
-    Of equals the one offered first wins, so that `*/*` means JSON.
+    Of equals the one that is named wins, and then the one offered first: `*/*` means JSON.
     """
     if not accept or accept == "*/*":
         return offered[0]
@@ -148,11 +148,12 @@ def prefers_html(accept: str | None) -> bool:
 @lru_cache(maxsize=512)
 def _preferred(accept: str, offered: tuple[str, ...]) -> str | None:
     ranges = [_media_range(part) for part in accept.split(",") if part.strip()]
-    best, best_quality = None, 0.0
+    named = {media_range for media_range, _ in ranges}
+    best, best_weight = None, (0.0, False)
     for media_type in offered:
-        quality = _quality(media_type, ranges)
-        if quality > best_quality:
-            best, best_quality = media_type, quality
+        weight = _quality(media_type, ranges), media_type in named
+        if weight[0] and weight > best_weight:
+            best, best_weight = media_type, weight
     return best
 
 

@@ -174,9 +174,19 @@ class Serializer(drf.Serializer[Any]):
             except (drf.ValidationError, DjangoValidationError) as exc:
                 wrong[writable.name] = _detail(exc)
         wrong.update(self._unknown(data))
+        for name, code in self.across(values).items():
+            wrong.setdefault(camel(name), [ErrorDetail(str(self.error_messages[code]), code=code)])
         if wrong:
             raise drf.ValidationError(wrong)
         return values
+
+    def across(self, values: dict[str, Any]) -> dict[str, str]:
+        """Say which fields are wrong beside the others: their names in snake_case, and codes.
+
+        Asked whatever else is wrong, so that every wrong field is named at once; `values` holds
+        the fields that are right. A code has its words in `default_error_messages`.
+        """
+        return {}
 
     def _read(self, writable: Writable, data: Mapping[str, Any]) -> Any:
         field = writable.field

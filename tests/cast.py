@@ -126,9 +126,7 @@ def first_wallet(user: User) -> Wallet:
 
 def a_wallet(user: User, currency: str = "EUR") -> Wallet:
     """One more wallet of the user."""
-    order = life.OpenWallet(
-        client_id=user.client_id, by=BY, user_id=user.id, currency=currency
-    )
+    order = life.OpenWallet(client_id=user.client_id, by=BY, user_id=user.id, currency=currency)
     return Wallet.objects.get(id=posting.submit(order).id)
 
 
@@ -167,11 +165,19 @@ def transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> Out
     return posting.submit(a_transfer(source, target, amount, **details))
 
 
+def to(target: Wallet, amount: Any = "10.00", **values: Any) -> dict[str, Any]:
+    """What a request says that pays `target`."""
+    return {"type": "TRANSFER", "targetWalletId": str(target.id), "amount": amount, **values}
+
+
+def cash(amount: Any = "10.00", **values: Any) -> dict[str, Any]:
+    """What a request says that brings money."""
+    return {"type": "CASH_IN", "amount": amount, **values}
+
+
 def close(wallet: Wallet) -> Outcome:
     """Close the wallet for ever; it must be empty."""
-    order = life.ChangeWallet(
-        client_id=wallet.client_id, by=BY, wallet_id=wallet.id, closing=True
-    )
+    order = life.ChangeWallet(client_id=wallet.client_id, by=BY, wallet_id=wallet.id, closing=True)
     return posting.submit(order)
 
 

@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("DEBUG", "1")
 
-from iocash.settings import *  # noqa: E402
-from iocash.settings import DATABASES  # noqa: E402
+from iocash.settings import *  # noqa: F403
+from iocash.settings import DATABASES
 
 DATABASES["default"] = {name: value for name, value in DATABASES["owner"].items() if name != "TEST"}

@@ -172,7 +172,6 @@ def test_the_rules_neither_read_the_clock_nor_ask_the_database(module):
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="seed_demo saves all fields of the member of staff")
 def test_a_row_is_saved_by_its_fields_except_when_it_is_created():
     bare = [
         (found.module, found.line)

@@ -181,7 +181,7 @@ class Run:
 
 
 def processes_of(clone: Path) -> list[str]:
-    ps = subprocess.run(["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True)
+    ps = subprocess.run(["ps", "-wweo", "stat=,args="], capture_output=True, text=True, check=True)
     return [line for line in ps.stdout.splitlines() if str(clone) in line and line[0] != "Z"]
 
 

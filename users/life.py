@@ -165,14 +165,11 @@ def require_own_names(user: User, values: Mapping[str, Any]) -> None:
 
 
 def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
-    """`user` is locked."""
-    if user.status == UNSUBSCRIBED:
+    """`user` is locked. What changes nothing is refused to nobody."""
+    changed = [name for name, value in values.items() if getattr(user, name) != value]
+    if changed and user.status == UNSUBSCRIBED:
         raise errors.UserNotActive(user_id=user.id, status=user.status)
-    changed = [
-        name
-        for name, value in values.items()
-        if name != "mobile_phone" and getattr(user, name) != value
-    ]
+    changed = [name for name in changed if name != "mobile_phone"]
     for name in changed:
         setattr(user, name, values[name])
     changed += set_phone(user, values.get("mobile_phone", user.mobile_phone))
@@ -184,14 +181,25 @@ def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
 
 def set_phone(user: User, phone: str) -> list[str]:
     """Take a new number, at once or after its verification; name the field that changed."""
-    if phone in {user.mobile_phone, user.unverified_phone}:
+    if phone == user.unverified_phone:
         return []
+    if phone == user.mobile_phone:
+        return forget_phone(user)
     if other := User.objects.filter(client=user.client_id, mobile_phone=phone).first():
         raise errors.AlreadyExists(field="mobilePhone", user_id=other.id)
     otp.send(user, phone)
     field = "mobile_phone" if user.status == CREATED else "unverified_phone"
     setattr(user, field, phone)
     return [field]
+
+
+def forget_phone(user: User) -> list[str]:
+    """Give up the number that waits to be verified, if one does."""
+    if not user.unverified_phone:
+        return []
+    otp.void(user)
+    user.unverified_phone = ""
+    return ["unverified_phone"]
 
 
 def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> User:

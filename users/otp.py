@@ -9,6 +9,7 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 from typing import Protocol
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from django.conf import settings
@@ -41,7 +42,7 @@ def send(user: User, phone: str) -> None:
     now = timezone.now()
     require_pause(user, phone, now)
     code = f"{secrets.randbelow(10**6):06d}"
-    Otp.objects.filter(client=user.client_id, user=user).update(digest=None)
+    void(user)
     Otp.objects.update_or_create(
         client_id=user.client_id,
         user=user,
@@ -54,6 +55,11 @@ def send(user: User, phone: str) -> None:
         },
     )
     transaction.on_commit(lambda: deliver(user, phone, code), robust=True)
+
+
+def void(user: User) -> None:
+    """Make all codes of the user worthless."""
+    Otp.objects.filter(client=user.client_id, user=user).update(digest=None)
 
 
 def require_pause(user: User, phone: str, now: datetime) -> None:
@@ -129,8 +135,12 @@ def sms(user: User, phone: str, code: str) -> None:
     request = Request(  # noqa: S310 (the operator names the URL)
         settings.OTP_SMS_URL, body, {"Content-Type": "application/json"}
     )
-    with urlopen(request, timeout=5):  # noqa: S310
-        pass
+    try:
+        with urlopen(request, timeout=5):  # noqa: S310
+            pass
+    except HTTPError as refusal:
+        refusal.close()
+        raise
 
 
 def text(code: str) -> str:

@@ -6,11 +6,9 @@ import re
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
-from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import SerializerMethodField
 
 from iocash import fields, pages
-from iocash.rendering import camel
 from iocash.views import location
 from users.models import User
 
@@ -69,17 +67,20 @@ class UserOrder(fields.Serializer):
     dlt_address = Optional(100)
     dlt_network = Optional(50)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        own = NAMES[attrs["kind"]]
-        missing = {camel(name): "required" for name in own if name not in attrs}
+    def across(self, values: dict[str, Any]) -> dict[str, str]:
+        if "kind" not in values:
+            return {}
+        own = NAMES[values["kind"]]
+        missing = {name: "required" for name in own if name not in values}
         foreign = {
-            camel(name): "unknown_field"
+            name: "unknown_field"
             for names in NAMES.values()
             for name in names
-            if name in attrs and name not in own
+            if name in values and name not in own
         }
-        if wrong := missing | foreign:
-            raise ValidationError({name: [detail(code)] for name, code in wrong.items()})
+        return missing | foreign
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)
 
 
@@ -133,10 +134,6 @@ class UserQuery(pages.PageQuery):
     user_name = fields.Text(100, required=False)
     email = fields.Email(required=False)
     mobile_phone = fields.Phone(required=False)
-
-
-def detail(code: str) -> ErrorDetail:
-    return ErrorDetail(str(fields.Serializer.default_error_messages[code]), code=code)
 
 
 def without_nulls(attrs: dict[str, Any]) -> dict[str, Any]:

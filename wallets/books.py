@@ -269,7 +269,7 @@ class Books:
             currency=wallet.currency,
             counterparty_id=counterparty.id if counterparty else None,
             created_at=self.moment(wallet, counterparty),
-            concept=order.concept,
+            concept=order.concept or None,
             iban=order.account,
             metadata=order.metadata,
             salt=salt,

@@ -7,7 +7,7 @@ constraints, a trigger and the grants of the database refuse what the ledger wou
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -18,6 +18,8 @@ from uuid_utils.compat import uuid7
 from users.models import Client, Key, User
 
 MILLISECOND = timedelta(milliseconds=1)
+LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND
+"""Nothing is created later: an end that is has no effect."""
 
 
 class WalletQuerySet(models.QuerySet["Wallet"]):
@@ -123,7 +125,7 @@ class MovementQuerySet(models.QuerySet["Movement"]):
         found = self
         if start is not None:
             found = found.filter(created_at__gte=start)
-        if end is not None:
+        if end is not None and end < LATEST:
             found = found.filter(created_at__lt=end + MILLISECOND)
         return found
 
@@ -273,7 +275,9 @@ class Movement(models.Model):
                 name="movement_success_is_settled",
                 condition=Q(
                     status="SUCCESS",
+                    seq__isnull=False,
                     seq__gte=1,
+                    balance_after__isnull=False,
                     balance_after__gte=0,
                     settled_at__isnull=False,
                     digest__isnull=False,

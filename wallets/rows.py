@@ -60,9 +60,9 @@ class LockedWallet:
             )
         try:
             return money.to_minor(amount, self.currency)
-        except ValueError as error:
+        except money.WrongAmount as wrong:
             raise errors.InvalidFields(
-                errors.FieldError("amount", "max_decimal_places", f"{error}.")
+                errors.FieldError("amount", wrong.code, str(wrong))
             ) from None
 
     def require_ready(self) -> None:

@@ -9,9 +9,8 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import SerializerMethodField
 
 from iocash import fields, pages
-from iocash.rendering import camel
 from iocash.views import location
-from users.serializers import LINKS, Optional, UserChange, detail, without_nulls
+from users.serializers import LINKS, Optional, UserChange, without_nulls
 from wallets.models import Movement, Wallet
 
 UNSUBSCRIBED: Final = ("UNSUBSCRIBED",)
@@ -144,17 +143,17 @@ class MovementOrder(fields.Serializer):
     concept = Optional(140)
     metadata = fields.StringMap(required=False, allow_null=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        own = OWN_FIELDS[attrs["type"]]
-        wrong = {}
-        if own and own not in attrs:
-            wrong[camel(own)] = [detail("required")]
-        for name in OWN_FIELDS.values():
-            if name and name != own and name in attrs:
-                wrong[camel(name)] = [detail("unknown_field")]
-        if wrong:
-            raise ValidationError(wrong)
-        return attrs
+    def across(self, values: dict[str, Any]) -> dict[str, str]:
+        if "type" not in values:
+            return {}
+        own = OWN_FIELDS[values["type"]]
+        others = {name for name in OWN_FIELDS.values() if name and name != own}
+        wrong = {name: "unknown_field" for name in others if name in values}
+        return wrong | ({own: "required"} if own and own not in values else {})
+
+    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:
+        """No pairs are no metadata."""
+        return pairs or None
 
 
 class MovementChange(fields.Serializer):

@@ -247,10 +247,10 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
         return None
     try:
         return money.to_minor(amount, wallet.currency)
-    except ValueError as error:
+    except money.WrongAmount as wrong:
         public = "minAmount" if name == "min_amount" else "maxAmount"
-        wrong = errors.FieldError(public, "max_decimal_places", f"{error}.")
-        raise errors.InvalidParameters(wrong) from None
+        error = errors.FieldError(public, wrong.code, str(wrong))
+        raise errors.InvalidParameters(error) from None
 
 
 class MovementDetail(MovementView):

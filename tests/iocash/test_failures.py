@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
@@ -94,6 +95,12 @@ def test_facts_are_camel_case_at_any_depth() -> None:
         "items": [{"walletId": "w", "leftOver": [{"aB": 1}]}],
         "retryAt": None,
     }
+
+
+def test_times_among_the_facts_are_written_as_every_time() -> None:
+    at = datetime(2026, 1, 31, 12, 0, 0, 5_000, timezone(timedelta(hours=2)))
+    answer = answer_to(errors.OtpTooSoon(retry_at=at))
+    assert answer.json()["conflict"] == {"retryAt": "2026-01-31T10:00:00.005Z"}
 
 
 def test_a_conflict_without_facts_has_an_empty_one() -> None:

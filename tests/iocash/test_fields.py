@@ -18,6 +18,7 @@ from rest_framework.exceptions import ValidationError
 from iocash import failures, fields, money
 from iocash.parsing import Number
 
+PHONE = "+34600000000"
 ID = "01980000-0000-7000-8000-000000000001"
 OTHER_TYPES: list[Any] = [Number("1"), Number("1.5"), True, False, [], {}, ["a"], {"a": "b"}]
 
@@ -414,6 +415,44 @@ def test_an_object_is_an_object() -> None:
 
 def test_a_serializer_checks_its_own_fields() -> None:
     assert errors_of({"userName": "root"}) == {"userName": "reserved"}
+
+
+class Person(fields.Serializer):
+    kind = fields.Choice(Kind)
+    first_name = fields.Text(5, required=False)
+    company_name = fields.Text(5, required=False)
+    mobile_phone = fields.Phone()
+
+    default_error_messages = {"foreign": "This is not for this kind."}
+
+    def across(self, values: dict[str, Any]) -> dict[str, str]:
+        if values.get("kind") is not Kind.NATURAL:
+            return {}
+        missing = {} if "first_name" in values else {"first_name": "required"}
+        return missing | ({"company_name": "foreign"} if "company_name" in values else {})
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong"),
+    [
+        (
+            {"kind": "NATURAL", "companyName": "x", "mobilePhone": "1"},
+            {"firstName": "required", "companyName": "foreign", "mobilePhone": "invalid"},
+        ),
+        (
+            {"kind": "NATURAL", "firstName": "", "mobilePhone": "+34600000000"},
+            {"firstName": "blank"},
+        ),
+        ({"kind": "x", "companyName": "x"}, {"kind": "invalid_choice", "mobilePhone": "required"}),
+        ({"kind": "NATURAL", "firstName": "A", "mobilePhone": PHONE}, {}),
+    ],
+)
+def test_what_is_wrong_beside_others_is_named_at_once_too(
+    sent: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    person = Person(data=sent)
+    person.is_valid()
+    assert {error.field: error.code for error in failures.flatten(person.errors)} == wrong
 
 
 def test_partial_takes_what_is_there_and_no_defaults() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -146,11 +146,12 @@ def watcher_pid(state: Path) -> int:
     return int(ps.stdout)
 
 
-def watchers(state: Path) -> list[int]:
-    """Return the numbers of the watchers, also while they have no server yet."""
-    ps = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
-    lines = [line for line in ps.stdout.splitlines() if str(state) in line]
-    return [int(line.split()[0]) for line in lines if "iocash.postgres.watcher" in line]
+def processes_of(state: Path) -> list[int]:
+    """Return the numbers of all that has to do with the state: users, watcher, initdb, server."""
+    ps = subprocess.run(["ps", "-wweo", "pid=,args="], capture_output=True, text=True, check=True)
+    signs = [str(folder) for folder in (state, Places(state).home()) if folder]
+    lines = [line for line in ps.stdout.splitlines() if any(sign in line for sign in signs)]
+    return [int(line.split()[0]) for line in lines]
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -286,8 +287,8 @@ def test_the_number_of_a_dead_server_may_be_somebody_elses(state: Path) -> None:
             sleeper = {"user": owner.st_uid} if owner.st_uid != os.geteuid() else {}
             with subprocess.Popen(["sleep", "60"], **sleeper) as other:  # type: ignore[call-overload]
                 file.write_text("\n".join([str(other.pid), *file.read_text().splitlines()[1:], ""]))
-                with User(state) as carol:
-                    assert carol.ask("SELECT 'x'") == "x"
+                with User(state) as newcomer:
+                    assert newcomer.ask("SELECT 'x'") == "x"
                 other.kill()
 
 
@@ -308,11 +309,12 @@ def test_what_was_interrupted_is_not_taken_for_a_database(fresh: Path) -> None:
 @linux
 @pytest.mark.long
 def test_a_first_start_may_be_interrupted_at_any_moment(fresh: Path) -> None:
-    for tenths in range(1, 15):
-        with User(fresh) as alice:
+    for tenths in range(1, 15, 2):
+        with User(fresh):
             time.sleep(tenths / 10)
-            for pid in [*watchers(fresh), alice.process.pid]:
-                os.kill(pid, signal.SIGKILL)
+            for pid in processes_of(fresh):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         with User(fresh) as bob:
             assert bob.ask("SELECT 'x'") == "x"
         eventually(lambda: not is_up(fresh))

@@ -147,7 +147,7 @@ def test_what_has_no_json_form_is_a_crash() -> None:
         ("application/json; charset=utf-8; q=0.1", JSON),
         ("text/html;q=0.9, application/json", JSON),
         ("text/html, application/json", JSON),
-        ("text/html, */*", JSON),
+        ("text/html, */*", HTML),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML),
         ("text/html", HTML),
         ("text/*", HTML),

@@ -49,6 +49,11 @@ class Order(fields.Serializer):
     count = fields.Whole(1, 9, default=1)
 
 
+class Careless(views.Public):
+    def post(self, request: Request) -> Response:
+        return Response({})
+
+
 class Answer(fields.Serializer):
     concept = fields.Text(10, read_only=True)
 
@@ -92,6 +97,7 @@ urlpatterns = [
     path("", views.home),
     path("livez", views.Livez.as_view()),
     path("readyz", views.Readyz.as_view()),
+    path("api/careless", Careless.as_view()),
     path("api/things", Things.as_view(), name="things"),
     path("api/things/<uuid:thing_id>", Thing.as_view(), name="thing"),
     path("api/root", Root.as_view(lists={"things": "things"})),
@@ -143,6 +149,11 @@ def test_then_the_query() -> None:
 def test_then_the_body() -> None:
     assert call("POST", body="nonsense").json()["code"] == "invalid_json"
     assert call("POST", body='{"concept": 1}').json()["code"] == "invalid_fields"
+
+
+def test_a_body_is_refused_even_where_no_handler_reads_it() -> None:
+    assert call("POST", "/api/careless", "{}").status_code == 200
+    assert call("POST", "/api/careless", "nonsense").json()["code"] == "invalid_json"
 
 
 def test_a_refused_browser_sees_why() -> None:

@@ -70,3 +70,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def newcomer(client_demo: Client) -> User:
     """Alice, just created: nothing is verified, and she has no wallet."""
     return life.create(client_id=client_demo.id, values=cast.ALICE, by=cast.BY).user
+
+
+@pytest.fixture
+def newcomer_path(newcomer: User) -> str:
+    return f"users/{newcomer.id}"

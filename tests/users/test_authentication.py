@@ -17,6 +17,7 @@ from iocash import errors
 from iocash.views import Root, View
 from tests import cast
 from tests.cast import Answer, Api
+from tests.users.bodies import ALICE, BOB
 from users import authentication
 from users.models import ApiKey, Client, Event, User
 from users.models.clients import SCOPES
@@ -344,13 +345,7 @@ def test_a_change_by_a_key_is_recorded_as_the_keys_in_its_request(api, alice):
 
 
 def test_staff_replace_a_user_for_its_client(staff, alice):
-    body = {
-        "kind": "NATURAL",
-        "userName": "alice",
-        "firstName": "Alicia",
-        "lastName": "Example",
-        "mobilePhone": "+34600000001",
-    }
+    body = ALICE | {"firstName": "Alicia"}
     assert Staff(staff).change("PUT", f"users/{alice.id}", body).status == 200
     assert User.objects.get().client_id == alice.client_id
 
@@ -363,10 +358,17 @@ def test_staff_create_nothing_at_the_top(path, staff, alice):
 
 @pytest.mark.parametrize("path", ["users", "wallets"])
 def test_staff_put_nothing_at_an_unknown_id(path, staff, alice):
-    values = {"kind": "NATURAL", "userName": "bob", "firstName": "Bob", "lastName": "Example"}
-    body = {"users": values | {"mobilePhone": "+34600000002"}, "wallets": {"userId": str(alice.id)}}
+    body = {"users": BOB, "wallets": {"userId": str(alice.id)}}
     answer = Staff(staff).change("PUT", f"{path}/{cast.unknown_id()}", body[path])
     assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_staff_send_a_code_again_with_the_permission_to_add(newcomer, clock):
+    person, path = a_person("users.change_user"), f"users/{newcomer.id}/request-otp"
+    clock.go(61)
+    assert Staff(person).change("POST", path).status == 403
+    allow(person, "users.add_user")
+    assert Staff(person).change("POST", path).status == 202
 
 
 def test_staff_see_where_to_begin(staff):

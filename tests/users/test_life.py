@@ -405,7 +405,6 @@ def test_a_refused_number_is_sent_nothing(newcomer, bob, codes):
     assert not codes
 
 
-@pytest.mark.xfail(strict=True, reason="the number that waited goes on waiting")
 def test_a_change_back_to_the_verified_number_forgets_the_one_that_waited(alice):
     change(alice, mobile_phone="+34600000009")
     change(alice, mobile_phone="+34600000001")

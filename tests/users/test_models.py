@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
 from tests import cast
 from users import life
-from users.models import ApiKey, Client, Event, Key, Otp, User
+from users.models import ApiKey, Client, Event, Otp, User
 from users.models.clients import SCOPES, fingerprint, new_id
 
 pytestmark = pytest.mark.django_db
@@ -192,66 +191,6 @@ def test_no_foreign_key_of_the_parties_cascades():
 def test_a_client_with_users_is_never_deleted(stage):
     with pytest.raises(ProtectedError):
         stage["alice"].client.delete()
-
-
-# --- What the role that serves may do -----------------------------------------------------------
-
-
-def may(table: str, privilege: str, column: str = "") -> bool:
-    asked = [settings.DATABASE_ROLE, table, *([column] if column else []), privilege]
-    function = "has_column_privilege" if column else "has_table_privilege"
-    marks = ", ".join(["%s"] * len(asked))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}({marks})", asked)
-        return bool(cursor.fetchone()[0])
-
-
-TABLES = [model._meta.db_table for model in (ApiKey, Client, Event, Key, Otp, User)]
-one_role = pytest.mark.skipif(
-    settings.DATABASES["owner"]["USER"] == settings.DATABASE_ROLE,
-    reason="the database has one role for everything",
-)
-
-
-@one_role
-@pytest.mark.parametrize("table", TABLES)
-def test_the_serving_role_reads_and_adds_but_never_removes(table):
-    granted = [may(table, verb) for verb in ("SELECT", "INSERT", "DELETE", "TRUNCATE", "TRIGGER")]
-    assert granted == [True, True, False, False, False]
-
-
-@one_role
-@pytest.mark.parametrize(
-    ("table", "column"),
-    [
-        ("users_event", "data"),
-        ("users_event", "kind"),
-        ("users_key", "fingerprint"),
-        ("users_key", "made_id"),
-        ("users_apikey", "digest"),
-        ("users_apikey", "scopes"),
-        ("users_apikey", "client_id"),
-        ("users_user", "client_id"),
-        ("users_user", "kind"),
-        ("users_otp", "user_id"),
-        ("users_otp", "mobile_phone"),
-    ],
-)
-def test_the_serving_role_never_rewrites(table, column):
-    assert not may(table, "UPDATE", column)
-
-
-@one_role
-@pytest.mark.parametrize(
-    ("table", "columns"),
-    [
-        ("users_apikey", ["revoked_at"]),
-        ("users_otp", ["digest", "tries", "sent_at", "expires_at"]),
-        ("users_user", ["status", "user_name", "mobile_phone", "unverified_phone", "email"]),
-    ],
-)
-def test_the_serving_role_changes_what_it_must(table, columns):
-    assert all(may(table, "UPDATE", column) for column in columns)
 
 
 # --- Keys ---------------------------------------------------------------------------------------

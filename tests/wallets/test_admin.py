@@ -73,7 +73,7 @@ def test_a_movement_is_found_by_its_operation_and_by_its_wallet(office, alices, 
 def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, alices, bobs):
     few = backoffice.queries(office, model)
     for currency in ("USD", "GBP", "JPY"):
-        wallets = [cast.a_wallet(wallet.user, currency) for wallet in (alices, bobs)]
-        cast.cash_in(wallets[0], 10_00)
-        cast.transfer(*wallets, 5_00)
+        source, target = (cast.a_wallet(wallet.user, currency) for wallet in (alices, bobs))
+        cast.cash_in(source, 10_00)
+        cast.transfer(source, target, 5_00)
     assert backoffice.queries(office, model) == few

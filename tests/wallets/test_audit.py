@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from io import StringIO
 from typing import Any
 
@@ -10,8 +11,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests import cast
-from wallets import audit
+from wallets import audit, chain
 from wallets.models import Movement
+from wallets.rows import Leg
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +44,8 @@ def spoil(statement: str, rows: dict[str, Any]) -> None:
         cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER movement_is_written_once")
         cursor.execute(
             "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)"
-            " FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text LIKE 'wallets_%'"
+            " FROM pg_constraint"
+            " WHERE contype IN ('c', 'f') AND conrelid::regclass::text LIKE 'wallets_%'"
         )
         for (drop,) in cursor.fetchall():
             cursor.execute(drop)
@@ -82,11 +85,17 @@ SPOILED = [
     ("legs", MOVEMENT.format("counterparty_id = %(bobs)s", "into"), "movement", "first"),
     ("legs", MOVEMENT.format("type = 'CASH_IN'", "into"), "movement", "first"),
     ("legs", MOVEMENT.format(f"operation_id = {NEW_ID}", "into"), "movement", "first"),
+    ("legs", MOVEMENT.format("status = 'ERROR'", "into"), "movement", "first"),
+    ("legs", MOVEMENT.format("currency = 'USD'", "into"), "movement", "first"),
+    ("legs", MOVEMENT.format(f"client_id = {NEW_ID}", "into"), "movement", "first"),
     ("legs", "DELETE FROM wallets_movement WHERE id = %(into)s", "movement", "out"),
     ("legs", "DELETE FROM wallets_movement WHERE id = %(out)s", "movement", "into"),
     ("legs", MOVEMENT.format("counterparty_id = %(alices)s", "cash_in"), "movement", "cash_in"),
     ("chain", MOVEMENT.format("amount = -1001", "out"), "movement", "out"),
     ("chain", MOVEMENT.format("balance_after = 1", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("currency = 'USD'", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format(f"client_id = {NEW_ID}", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format(f"wallet_id = {NEW_ID}", "out"), "movement", "out"),
     ("chain", MOVEMENT.format("seq = 3", "out"), "movement", "out"),
     ("chain", MOVEMENT.format("type = 'CASH_IN'", "out"), "movement", "out"),
     ("chain", MOVEMENT.format(f"operation_id = {NEW_ID}", "out"), "movement", "out"),
@@ -156,6 +165,44 @@ def test_a_forged_movement_is_found_though_its_sums_are_right(stage):
     assert found("outside") == {}
     assert found("balance") == {}
     assert found("chain")["movement"] == stage["cash_in"]
+
+
+def rewrite_the_end(rows: dict[str, Any]) -> None:
+    """Forge the last digest of Bob's chain as well, and the head of his wallet."""
+    movement = Movement.objects.get(id=rows["cash_in"])
+    values = {item.name: getattr(movement, item.name) for item in dataclasses.fields(Leg)}
+    digest = chain.digest(
+        bytes(cast.movements(rows["bobs_wallet"])[0].digest or b""), Leg(**values)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE wallets_movement SET digest = %s WHERE id = %s", [digest, movement.id]
+        )
+        cursor.execute(
+            "UPDATE wallets_wallet SET head = %s, seq = %s WHERE id = %s",
+            [digest, movement.seq, rows["bobs"]],
+        )
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ("seq = 3", {"chain", "balance"}),
+        ("balance_after = balance_after + 1", {"chain"}),
+        ("created_at = settled_at + interval '1us'", {"chain"}),
+        (
+            "created_at = created_at - interval '1d', settled_at = settled_at - interval '1d'",
+            {"chain", "balance"},
+        ),
+    ],
+)
+def test_who_rewrites_the_digests_too_is_found(stage, bobs, change, wrong):
+    spoil(MOVEMENT.format(change, "cash_in"), stage)
+    rewrite_the_end(stage | {"bobs_wallet": bobs})
+    found_wrong = {finding.equation.name: finding.row for _, finding in audit.findings() if finding}
+    assert set(found_wrong) == wrong
+    assert found_wrong["chain"]["movement"] == stage["cash_in"]
 
 
 def test_erased_texts_leave_the_books_right(stage):

@@ -21,7 +21,7 @@ from wallets.rows import LockedUser, LockedWallet
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 CLIENT, ANOTHER, USER = new_id(), new_id(), new_id()
-ALICES, BOBS, CAROLS = new_id(), new_id(), new_id()
+ALICES, BOBS, ANOTHERS = new_id(), new_id(), new_id()
 
 
 def a_wallet(wallet_id: UUID = ALICES, balance: int = 0, **values: Any) -> LockedWallet:
@@ -194,7 +194,7 @@ def test_a_refusal_leaves_no_trace_of_its_key():
     "other",
     [
         transfer(amount="10.01", key="k"),
-        transfer(target=CAROLS, key="k"),
+        transfer(target=ANOTHERS, key="k"),
         transfer(source=BOBS, target=ALICES, key="k"),
         transfer(concept="Dinner", key="k"),
         transfer(metadata={"a": "1"}, key="k"),
@@ -202,7 +202,7 @@ def test_a_refusal_leaves_no_trace_of_its_key():
     ],
 )
 def test_a_key_is_refused_for_any_other_order_naming_what_it_made(other):
-    books = open_books(a_wallet(ALICES, 100_00), a_wallet(BOBS), a_wallet(CAROLS))
+    books = open_books(a_wallet(ALICES, 100_00), a_wallet(BOBS), a_wallet(ANOTHERS))
     made = books.run(transfer(key="k"))
     with pytest.raises(errors.IdempotencyKeyReused) as refused:
         books.run(other)
@@ -243,11 +243,7 @@ def test_who_asks_is_no_part_of_what_is_asked():
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        pytest.param(
-            cash_in(concept=None),
-            cash_in(concept="None"),
-            marks=pytest.mark.xfail(strict=True, reason="no concept is spelled like the text None"),
-        ),
+        (cash_in(concept=None), cash_in(concept="None")),
         (cash_in(concept="a", metadata=None), cash_in(concept="a", metadata={"b": "c"})),
         (cash_in(metadata={"a": "1', 'b"}), cash_in(metadata={"a": "1", "b": ""})),
     ],
@@ -282,7 +278,7 @@ def test_the_wallets_of_a_user_are_only_its_own():
 
 # --- Whatever happens ----------------------------------------------------------------------------
 
-WALLETS = st.sampled_from([ALICES, BOBS, CAROLS, new_id()])
+WALLETS = st.sampled_from([ALICES, BOBS, ANOTHERS, new_id()])
 AMOUNTS = st.sampled_from(["0.01", "1", "9.99", "250", "0.001"])
 KEYS = st.sampled_from([None, "k", "l"])
 ORDERS = st.one_of(
@@ -294,7 +290,7 @@ ORDERS = st.one_of(
 @given(st.lists(ORDERS, max_size=25))
 @settings(deadline=None)
 def test_money_only_comes_from_the_outside_and_none_is_ever_owed(orders):
-    rows = [a_wallet(ALICES), a_wallet(BOBS), a_wallet(CAROLS, status="BLOCKED")]
+    rows = [a_wallet(ALICES), a_wallet(BOBS), a_wallet(ANOTHERS, status="BLOCKED")]
     books = open_books(*rows)
     for order in orders:
         before = [(row.balance, row.seq, row.head) for row in rows]

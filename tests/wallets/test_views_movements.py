@@ -1,16 +1,12 @@
-"""The endpoints of movements: the nine questions to each."""
+"""The endpoints of movements: the nine questions to each, and what moves money."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
 
 import pytest
 from django.db import connection
 
 from tests import cast, together
-from tests.cast import Api
+from tests.cast import Api, cash, to
 from users.models import Event, Key
 from wallets.models import Movement
 
@@ -20,20 +16,6 @@ UNKNOWN = cast.unknown_id()
 HOST = "http://testserver/api/v1"
 
 
-@pytest.fixture
-def path(alices):
-    """The movements of Alice's wallet, which has 100.00 EUR."""
-    return f"wallets/{alices.id}/movements"
-
-
-def to(target: Any, amount: Any = "10.00", **values: Any) -> dict[str, Any]:
-    return {"type": "TRANSFER", "targetWalletId": str(target.id), "amount": amount, **values}
-
-
-def cash(amount: Any = "10.00", **values: Any) -> dict[str, Any]:
-    return {"type": "CASH_IN", "amount": amount, **values}
-
-
 # --- The doors of every endpoint -----------------------------------------------------------------
 
 ENDPOINTS = [
@@ -41,12 +23,6 @@ ENDPOINTS = [
     ("POST", "wallets/{wallet}/movements", "movements:write"),
     ("GET", "wallets/{wallet}/movements/{movement}", "movements:read"),
 ]
-
-
-@pytest.fixture
-def there(alices, bobs):
-    """What the paths name."""
-    return {"wallet": alices.id, "movement": cast.movements(alices)[0].id}
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
@@ -156,10 +132,7 @@ def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
     [
         {},
         {"concept": None, "metadata": None},
-        pytest.param(
-            {"metadata": {}},
-            marks=pytest.mark.xfail(strict=True, reason="shown as {} at first, and then as null"),
-        ),
+        {"metadata": {}},
         {"metadata": {"a": "", "ä🪙": "'\"\\ %s"}},
         {"concept": "señor 🪙 \u202e %s ' \" \\"},
     ],
@@ -179,7 +152,7 @@ def test_the_receiver_sees_the_same_operation_from_the_other_side(api, alices, b
     assert got["id"] != paid["id"]
 
 
-@pytest.mark.parametrize("amount", ["1", "1.0", "1.00", "1.0000"])
+@pytest.mark.parametrize("amount", ["1", "1.0", "1.00"])
 def test_an_amount_may_have_fewer_decimals_or_be_a_number(api, bobs, path, amount):
     for literal in (amount, f'"{amount}"'):
         text = f'{{"type": "TRANSFER", "targetWalletId": "{bobs.id}", "amount": {literal}}}'
@@ -196,7 +169,7 @@ def test_a_number_is_read_exactly(api, alices):
 @pytest.mark.parametrize(
     ("values", "wrong"),
     [
-        ({"type": "TRANSFER"}, {"amount": "required"}),
+        ({"type": "TRANSFER"}, {"amount": "required", "targetWalletId": "required"}),
         ({"type": "TRANSFER", "amount": "1"}, {"targetWalletId": "required"}),
         ({"amount": "1"}, {"type": "required"}),
         ({"type": "REFUND", "amount": None}, {"type": "invalid_choice", "amount": "null"}),
@@ -261,14 +234,11 @@ WRONG_AMOUNTS = [
     ('"NaN"', "invalid"),
     ('"Infinity"', "invalid"),
     ('"0.001"', "max_decimal_places"),
+    ('"1.000"', "max_decimal_places"),
     ("0.001", "max_decimal_places"),
     ("0.1000000000000000055", "max_decimal_places"),
     ('"1234567890123456"', "max_digits"),
-    pytest.param(
-        '"10000000000000"',
-        "max_digits",
-        marks=pytest.mark.xfail(strict=True, reason="the code says max_decimal_places"),
-    ),
+    ('"10000000000000"', "max_digits"),
 ]
 
 
@@ -283,7 +253,7 @@ def test_an_amount_that_is_none_is_a_wrong_field(api, alices, bobs, path, litera
     assert cast.balances(alices, bobs) == [100_00, 0]
 
 
-@pytest.mark.parametrize(("amount", "status"), [("10", 201), ("10.0", 201), ("0.5", 400)])
+@pytest.mark.parametrize(("amount", "status"), [("10", 201), ("10.0", 400), ("0.5", 400)])
 def test_yen_have_no_decimals(api, alice, amount, status):
     yen = cast.a_wallet(alice, "JPY")
     answer = api.post(f"wallets/{yen.id}/movements", cash(amount))
@@ -401,255 +371,6 @@ def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
     assert api.post(path, to(bobs, "0.01")).status == 201
 
 
-# --- Idempotency-Key -----------------------------------------------------------------------------
-
-
-def test_the_same_key_moves_once(api, alices, bobs, path):
-    first = api.post(path, to(bobs), key="k")
-    again = api.post(path, to(bobs), key="k")
-    assert "Idempotent-Replayed" not in first.headers
-    assert again.headers["Idempotent-Replayed"] == "true"
-    assert (again.status, again.json) == (first.status, first.json)
-    assert again.headers["Location"] == first.headers["Location"]
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
-
-
-def test_the_same_order_is_known_however_it_is_written(api, alices, bobs, path):
-    spellings = ["1", "1.0", "1.00", 1]
-    answers = [
-        api.post(path, to(bobs, amount, concept=None, metadata={"a": "1", "b": "2"}), key="k")
-        for amount in spellings
-    ]
-    other_order = {"metadata": {"b": "2", "a": "1"}, **to(bobs, "1.0")}
-    answers.append(api.post(path, other_order, key='"k"'))
-    assert len({answer.json["id"] for answer in answers}) == 1
-    assert {answer.status for answer in answers} == {201}
-    assert cast.balances(bobs) == [1_00]
-
-
-def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, bobs, path):
-    made = api.post(path, to(bobs), key="k").json
-    others = [
-        (path, to(bobs, "10.01")),
-        (path, to(bobs, concept="Lunch")),
-        (path, to(bobs, metadata={"a": "b"})),
-        (path, cash()),
-        (f"wallets/{bobs.id}/movements", to(alices)),
-        ("wallets", {"userId": str(alices.user_id)}),
-        ("users", {**USER, "mobilePhone": "+34600000009"}),
-    ]
-    for where, body in others:
-        answer = api.post(where, body, key="k")
-        assert (answer.status, answer.code) == (409, "idempotency_key_reused"), body
-        assert answer.json["conflict"] == {
-            "idempotencyKey": "k",
-            "resource": "movement",
-            "id": made["id"],
-        }
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
-
-
-USER = {"kind": "NATURAL", "userName": "carol", "firstName": "Carol", "lastName": "Example"}
-
-
-def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, path):
-    api.post(path, to(bobs), key="k")
-    client = Key.objects.get().client
-    another = type(client).objects.exclude(id=client.id).get()
-    theirs = cast.first_wallet(cast.a_user(another, cast.ALICE))
-    answer = stranger.post(f"wallets/{theirs.id}/movements", cash(), key="k")
-    assert answer.status == 201
-    assert "Idempotent-Replayed" not in answer.headers
-    assert stranger.post(path, to(bobs), key="k").status == 404
-
-
-def test_a_refused_order_leaves_its_key_free(api, alices, bobs, path):
-    order = to(bobs, "150.00")
-    assert api.post(path, order, key="k").code == "insufficient_funds"
-    cast.cash_in(alices, 50_00)
-    answer = api.post(path, order, key="k")
-    assert answer.status == 201
-    assert "Idempotent-Replayed" not in answer.headers
-    assert cast.balances(alices, bobs) == [0, 150_00]
-
-
-def test_a_replay_asks_no_rules(api, alices, bobs, path):
-    first = api.post(path, to(bobs, "100.00"), key="k")
-    cast.close(alices)
-    cast.block(bobs)
-    again = api.post(path, to(bobs, "100.00"), key="k")
-    assert (again.status, again.json) == (201, first.json)
-
-
-def test_a_replay_asks_for_the_scope(client_demo, api, path):
-    api.post(path, cash(), key="k")
-    answer = Api(cast.a_key(client_demo, "movements:write")).post(path, cash(), key="k")
-    assert answer.status == 403
-
-
-def test_without_a_key_the_same_order_moves_twice(api, alices, bobs, path):
-    assert api.post(path, to(bobs)).json["id"] != api.post(path, to(bobs)).json["id"]
-    assert cast.balances(alices, bobs) == [80_00, 20_00]
-
-
-@pytest.mark.parametrize("key", ["", " ", '""', "k" * 256, "schlüssel", '"k'])
-def test_a_key_that_is_none_is_refused(api, alices, bobs, path, key):
-    answer = api.post(path, to(bobs), key=key)
-    assert (answer.status, answer.code) == (400, "invalid_header")
-    assert cast.balances(alices) == [100_00]
-
-
-# --- GET one -------------------------------------------------------------------------------------
-
-
-def test_a_movement_of_another_wallet_is_not_found(api, alices, bobs):
-    (movement,) = cast.movements(alices)
-    answer = api.get(f"wallets/{bobs.id}/movements/{movement.id}")
-    assert (answer.status, answer.code) == (404, "not_found")
-    assert api.get(f"wallets/{UNKNOWN}/movements/{movement.id}").status == 404
-    assert api.get(f"wallets/{alices.id}/movements/{UNKNOWN}").status == 404
-
-
-def test_one_movement_takes_no_parameters(api, path, there):
-    answer = api.get(f"{path}/{there['movement']}?type=CASH_IN")
-    assert (answer.status, answer.wrong) == (400, {"type": "unknown_parameter"})
-
-
-# --- GET the list --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def history(alices, bobs):
-    """Alice's movements: 100.00 in, 10.00 out to Bob, 5.00 back from Bob."""
-    cast.transfer(alices, bobs, 10_00, key="lunch")
-    cast.transfer(bobs, alices, 5_00)
-    return cast.movements(alices)
-
-
-@pytest.fixture
-def listed(api, path, history):
-    """Which movements of the history a query finds, by their place in it, oldest first."""
-    places = {str(movement.id): place for place, movement in enumerate(history)}
-
-    def ask(query: str = "") -> list[int]:
-        answer = api.get(f"{path}?sort=createdAt,asc{'&' if query else ''}{query}")
-        assert answer.status == 200, answer.json
-        return [places[found["id"]] for found in answer.json["_embedded"]["movements"]]
-
-    return ask
-
-
-def stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def test_movements_are_listed_newest_first_and_alike(api, path, history):
-    answer = api.get(path)
-    shown = answer.json["_embedded"]["movements"]
-    assert [movement["id"] for movement in shown] == [str(one.id) for one in reversed(history)]
-    assert shown[0] == api.get(f"{path}/{history[-1].id}").json
-
-
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", [0, 1, 2]),
-        ("type=CASH_IN", [0]),
-        ("type=TRANSFER", [1, 2]),
-        ("direction=IN", [0, 2]),
-        ("direction=OUT", [1]),
-        ("status=SUCCESS", [0, 1, 2]),
-        ("status=PENDING", []),
-        ("minAmount=10", [0, 1]),
-        ("minAmount=10.01", [0]),
-        ("maxAmount=10.00", [1, 2]),
-        ("maxAmount=4.99", []),
-        ("minAmount=5&maxAmount=5", [2]),
-        ("type=TRANSFER&direction=IN&maxAmount=5.00", [2]),
-        ("idempotencyKey=lunch", [1]),
-        ("idempotencyKey=dinner", []),
-        (f"operationId={UNKNOWN}", []),
-        ("startDate=2020-01-01T00:00:00Z", [0, 1, 2]),
-        ("endDate=2020-01-01T00:00:00Z", []),
-        ("startDate=2999-01-01T00:00:00%2B02:00", []),
-    ],
-)
-def test_movements_are_filtered(listed, query, found):
-    assert listed(query) == found
-
-
-def test_movements_are_filtered_by_their_operation(listed, history):
-    assert listed(f"operationId={history[1].operation_id}") == [1]
-
-
-def test_movements_are_filtered_by_time_as_it_is_shown(listed, history):
-    """Both ends are included, though an answer shows only the milliseconds."""
-    for place, movement in enumerate(history):
-        moment = stamp(movement.created_at)
-        assert place in listed(f"startDate={moment}&endDate={moment}")
-    late = stamp(history[-1].created_at + timedelta(milliseconds=1))
-    early = stamp(history[0].created_at - timedelta(milliseconds=1))
-    assert listed(f"startDate={late}") == []
-    assert listed(f"endDate={early}") == []
-    assert listed(f"startDate={early}&endDate={late}") == [0, 1, 2]
-
-
-def test_a_plus_that_became_a_space_is_understood(listed):
-    assert listed("startDate=2020-01-01T00:00:00+02:00") == [0, 1, 2]
-
-
-def test_the_receiver_finds_the_movement_of_the_payers_key(api, bobs, history):
-    found = api.get(f"wallets/{bobs.id}/movements?idempotencyKey=lunch")
-    (movement,) = found.json["_embedded"]["movements"]
-    assert (movement["direction"], movement["amount"]) == ("IN", "10.00")
-
-
-@pytest.mark.parametrize(
-    ("query", "wrong"),
-    [
-        ("startDate=2020-01-01", {"startDate": "invalid"}),
-        ("startDate=2020-13-01T00:00:00Z", {"startDate": "invalid"}),
-        ("endDate=2020-01-01T00:00:00", {"endDate": "invalid"}),
-        (
-            "startDate=2020-01-02T00:00:00Z&endDate=2020-01-01T00:00:00Z",
-            {"endDate": "invalid_range"},
-        ),
-        ("minAmount=2&maxAmount=1", {"maxAmount": "invalid_range"}),
-        ("minAmount=-1&maxAmount=1e2", {"minAmount": "invalid", "maxAmount": "invalid"}),
-        ("minAmount=0", {"minAmount": "min_value"}),
-        ("minAmount=0.001", {"minAmount": "max_decimal_places"}),
-        ("maxAmount=0.001", {"maxAmount": "max_decimal_places"}),
-        ("direction=in", {"direction": "invalid_choice"}),
-        ("type=REVERSAL&status=DONE", {"type": "invalid_choice", "status": "invalid_choice"}),
-        ("operationId=x", {"operationId": "invalid"}),
-        ("idempotencyKey=", {"idempotencyKey": "blank"}),
-        ("type=CASH_IN&type=TRANSFER", {"type": "repeated_parameter"}),
-        ("amount=1", {"amount": "unknown_parameter"}),
-        ("amount__gte=1", {"amount__gte": "unknown_parameter"}),
-    ],
-)
-def test_a_wrong_parameter_is_named(api, path, query, wrong):
-    answer = api.get(f"{path}?{query}")
-    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
-
-
-def test_pages_keep_their_filters(api, alices, bobs, path):
-    for amount in range(1, 8):
-        cast.transfer(alices, bobs, amount)
-    page = api.get(f"{path}?direction=OUT&size=3&maxAmount=0.06").json
-    amounts = [movement["amount"] for movement in page["_embedded"]["movements"]]
-    while "next" in page["_links"]:
-        page = api.get(page["_links"]["next"]["href"]).json
-        amounts += [movement["amount"] for movement in page["_embedded"]["movements"]]
-    assert amounts == ["0.06", "0.05", "0.04", "0.03", "0.02", "0.01"]
-
-
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="nothing is a millisecond later")
-def test_the_last_moment_of_all_is_an_end_like_any_other(api, path, history):
-    answer = api.get(f"{path}?endDate=9999-12-31T23:59:59.999999Z")
-    assert len(answer.json["_embedded"]["movements"]) == 3
-
-
 # --- Staff, and the database ---------------------------------------------------------------------
 
 
@@ -683,14 +404,3 @@ def test_a_wallet_that_somebody_holds_is_busy(api, alices, bobs, path):
     assert (answer.status, answer.code) == (503, "lock_timeout")
     assert answer.headers["Retry-After"] == "1"
     assert cast.balances(alices, bobs) == [101_00, 0]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_one_key_many_times_at_once_moves_once(api, alices, bobs, path):
-    ask = partial(Api(api.secret).post, path, to(bobs), key="k")
-    answers = together.at_once(*[ask] * 8)
-    assert {answer.status for answer in answers} == {201}
-    assert len({answer.json["id"] for answer in answers}) == 1
-    replayed = [answer.headers.get("Idempotent-Replayed") for answer in answers]
-    assert sorted(replayed, key=str) == [None, *["true"] * 7]
-    assert cast.balances(alices, bobs) == [90_00, 10_00]

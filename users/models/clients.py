@@ -149,9 +149,11 @@ class Key(models.Model):
 def fingerprint(verb: str, values: dict[str, object]) -> bytes:
     """Digest what was asked, so that the same order is known however it was written.
 
-    `values` are typed (a UUID, a Decimal, a minor-unit int), never the text of the request.
+    `values` are typed (a UUID, a Decimal, a minor-unit int), never the text of the request; what
+    is None or blank was not asked.
     """
-    order = "\x1f".join([verb, *(f"{name}={values[name]!s}" for name in sorted(values))])
+    asked = sorted((name, value) for name, value in values.items() if value not in (None, ""))
+    order = "\x1f".join([verb, *(f"{name}={value!s}" for name, value in asked)])
     return hashlib.sha256(order.encode()).digest()
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from users.models import ApiKey, Client
 from users.models.clients import SCOPES
+
+
+def check_lengths(name: str, label: str) -> None:
+    try:
+        Client(name=name).clean_fields()
+        ApiKey(label=label).clean_fields(exclude={"client", "digest", "prefix", "scopes"})
+    except ValidationError as error:
+        raise CommandError("; ".join(error.messages)) from error
 
 
 class Command(BaseCommand):
@@ -31,6 +40,7 @@ class Command(BaseCommand):
         days = options["days"]
         if days is not None and days < 1:
             raise CommandError("--days takes a positive number.")
+        check_lengths(options["client"], options["label"])
         client, _ = Client.objects.get_or_create(name=options["client"])
         key, secret = ApiKey.issue(
             client=client,

@@ -85,7 +85,7 @@ def make_staff() -> dict[str, str]:
         username=STAFF, defaults={"is_staff": True, "is_superuser": True}
     )
     staff.set_password(password)
-    staff.save()
+    staff.save(update_fields=["password"])
     return {"staffUser": STAFF, "staffPassword": password}
 
 

@@ -1,0 +1,229 @@
+"""What people do, in a real browser; any CSP violation, console error or foreign request fails."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests import cast
+from tests.wallets.test_cash_outs import a_cash_out
+from wallets.models import Movement, Wallet
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PASSWORD = "correct horse battery"
+FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM, reason="Debian's chromium is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in this thread
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: Any) -> Iterator[Page]:
+    """A page that remembers what no page of ours may do."""
+    context = browser.new_context(base_url=live_server.url)
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    said: list[ConsoleMessage] = []
+    asked: list[str] = []
+    crashed: list[str] = []
+    page.on("console", lambda message: said.append(message))  # noqa: PLW0108 (playwright marks it)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: crashed.append(str(error)))
+    yield page
+    context.close()
+    wrong = [f"{each.text} {each.location}" for each in said if each.type == "error"]
+    foreign = [url for url in asked if not url.startswith((live_server.url, "data:", "blob:"))]
+    assert not wrong + crashed + foreign
+
+
+@pytest.fixture
+def supervisor(db: None) -> Any:
+    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
+
+
+def log_in(page: Page, name: str = "supervisor") -> None:
+    page.goto("/admin/")
+    page.fill("#id_username", name)
+    page.fill("#id_password", PASSWORD)
+    page.click("text=Log in")
+
+
+def open_thing(page: Page, thing: Any) -> None:
+    options = thing._meta
+    page.goto(f"/admin/{options.app_label}/{options.model_name}/{thing.pk}/change/")
+
+
+def act(page: Page, name: str) -> None:
+    page.click(f".object-tools a:has-text('{name}')")
+
+
+def confirm(page: Page) -> None:
+    page.click(".submit-row input[type=submit]")
+
+
+def money_of(wallet: Wallet) -> tuple[int, int]:
+    wallet.refresh_from_db()
+    return wallet.balance, wallet.held
+
+
+def test_a_wrong_password_is_said_and_a_right_one_leads_to_the_first_page(page, supervisor):
+    page.goto("/admin/")
+    page.fill("#id_username", "supervisor")
+    page.fill("#id_password", "wrong")
+    page.click("text=Log in")
+    expect(page.locator(".errornote")).to_contain_text("correct username and password")
+    log_in(page)
+    expect(page.locator("h1")).to_have_text("Back office")
+
+
+def test_a_key_is_issued_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
+    log_in(page)
+    open_thing(page, client_demo)
+    act(page, "Issue a key")
+    page.fill("#id_label", "Shop")
+    confirm(page)
+    secret = page.inner_text("#secret")
+    command = [
+        "curl",
+        "-s",
+        "-H",
+        f"Authorization: Bearer {secret}",
+        f"{live_server.url}/api/v1/wallets",
+    ]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert json.loads(answer)["_embedded"] == {"wallets": []}
+    open_thing(page, client_demo)
+    assert secret not in page.content()
+    expect(page.locator("body")).to_contain_text("api_key.issued")
+
+
+def test_a_cash_in_arrives_and_is_told_on_the_page(page, supervisor, alices):
+    log_in(page)
+    open_thing(page, alices)
+    act(page, "Add movement")
+    page.fill("#id_amount", "12.34")
+    page.fill("#id_concept", "Card top-up")
+    confirm(page)
+    expect(page.locator(".messagelist .success")).to_contain_text("12.34 EUR")
+    assert money_of(alices) == (112_34, 0)
+
+
+def test_a_refusal_is_a_red_message_in_words(page, supervisor, alices):
+    log_in(page)
+    open_thing(page, alices)
+    act(page, "Add movement")
+    page.select_option("#id_kind", "DOWN")
+    page.fill("#id_amount", "100.01")
+    page.fill("#id_concept", "Counted twice")
+    confirm(page)
+    expect(page.locator(".messagelist .error")).to_have_text(
+        "100.00 EUR are available and 100.01 EUR are needed."
+    )
+
+
+def test_a_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, api):
+    log_in(page)
+    open_thing(page, alices.user)
+    act(page, "Block")
+    page.select_option("#id_reason", "SUSPECTED_FRAUD")
+    confirm(page)
+    body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "1.00"}
+    assert api.post(f"wallets/{alices.id}/movements", body).code == "user_not_active"
+    expect(page.locator("body")).to_contain_text("SUSPECTED_FRAUD")
+    act(page, "Unblock")
+    confirm(page)
+    assert api.post(f"wallets/{alices.id}/movements", body).status == 201
+
+
+def test_a_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alices):
+    movement = a_cash_out(alices, 30_00)
+    log_in(page)
+    page.click(".overview tbody a >> nth=0")
+    act(page, "Mark as sent")
+    confirm(page)
+    act(page, "Settle")
+    confirm(page)
+    movement.refresh_from_db()
+    assert (movement.status, money_of(alices)) == ("SUCCESS", (70_00, 0))
+
+
+def test_a_rejected_cash_out_gives_the_money_back_and_says_why(page, supervisor, alices, api):
+    movement = a_cash_out(alices, 30_00)
+    log_in(page)
+    open_thing(page, movement)
+    act(page, "Reject")
+    page.fill("#id_reason", "The account is closed")
+    confirm(page)
+    answer = api.get(f"wallets/{alices.id}/movements/{movement.id}").json
+    assert (answer["status"], answer["reason"]) == ("ERROR", "The account is closed")
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_staff_post_a_transfer_in_the_browsable_api(page, supervisor, alices, bobs):
+    log_in(page)
+    page.goto(f"/api/v1/wallets/{alices.id}")
+    page.click(f"a[href$='/wallets/{alices.id}/movements']")
+    body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "2.00"}
+    page.fill("textarea[name=_content]", json.dumps(body))
+    page.click("button:has-text('POST')")
+    expect(page.locator(".response-info")).to_contain_text("201 Created")
+    assert Movement.objects.filter(wallet=bobs.id, amount=2_00).exists()
+
+
+def test_swagger_tries_it_out(page, supervisor, alices, client_demo):
+    page.goto("/api/docs")
+    page.click("button.authorize")
+    page.fill(".auth-container input", cast.a_key(client_demo))
+    page.click(".auth-btn-wrapper button.authorize")
+    page.click(".auth-btn-wrapper button.btn-done")
+    operation = page.locator(".opblock-get", has_text="/api/v1/wallets").first
+    operation.locator(".opblock-summary").click()
+    operation.locator("button.try-out__btn").click()
+    operation.locator("button.execute").click()
+    answer = operation.locator(".live-responses-table .response-col_status").last
+    expect(answer).to_contain_text("200")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api/docs",
+        "/api/docs/errors",
+        "/admin/",
+        "/api/v1",
+        "/api/v1/users",
+        "/admin/second-factor/",
+    ],
+)
+@pytest.mark.parametrize("width", [400, 1280])
+def test_every_page_keeps_the_policy_and_fits_the_screen(page, supervisor, alices, path, width):
+    log_in(page)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width + 1

@@ -1,0 +1,119 @@
+"""What an Idempotency-Key does at the endpoint that moves money."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from tests import cast, together
+from tests.cast import Api, cash, to
+from users.models import Key
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_same_key_moves_once(api, alices, bobs, path):
+    first = api.post(path, to(bobs), key="k")
+    again = api.post(path, to(bobs), key="k")
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (again.status, again.json) == (first.status, first.json)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
+
+
+def test_the_same_order_is_known_however_it_is_written(api, alices, bobs, path):
+    spellings = ["1", "1.0", "1.00", 1]
+    answers = [
+        api.post(path, to(bobs, amount, concept=None, metadata={"a": "1", "b": "2"}), key="k")
+        for amount in spellings
+    ]
+    other_order = {"metadata": {"b": "2", "a": "1"}, **to(bobs, "1.0")}
+    answers.append(api.post(path, other_order, key='"k"'))
+    assert len({answer.json["id"] for answer in answers}) == 1
+    assert {answer.status for answer in answers} == {201}
+    assert cast.balances(bobs) == [1_00]
+
+
+def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, bobs, path):
+    made = api.post(path, to(bobs), key="k").json
+    others = [
+        (path, to(bobs, "10.01")),
+        (path, to(bobs, concept="Lunch")),
+        (path, to(bobs, metadata={"a": "b"})),
+        (path, cash()),
+        (f"wallets/{bobs.id}/movements", to(alices)),
+        ("wallets", {"userId": str(alices.user_id)}),
+        ("users", {**USER, "mobilePhone": "+34600000009"}),
+    ]
+    for where, body in others:
+        answer = api.post(where, body, key="k")
+        assert (answer.status, answer.code) == (409, "idempotency_key_reused"), body
+        assert answer.json["conflict"] == {
+            "idempotencyKey": "k",
+            "resource": "movement",
+            "id": made["id"],
+        }
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
+
+
+USER = {"kind": "NATURAL", "userName": "alice2", "firstName": "Alice", "lastName": "Example"}
+
+
+def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, path):
+    api.post(path, to(bobs), key="k")
+    client = Key.objects.get().client
+    another = type(client).objects.exclude(id=client.id).get()
+    theirs = cast.first_wallet(cast.a_user(another, cast.ALICE))
+    answer = stranger.post(f"wallets/{theirs.id}/movements", cash(), key="k")
+    assert answer.status == 201
+    assert "Idempotent-Replayed" not in answer.headers
+    assert stranger.post(path, to(bobs), key="k").status == 404
+
+
+def test_a_refused_order_leaves_its_key_free(api, alices, bobs, path):
+    order = to(bobs, "150.00")
+    assert api.post(path, order, key="k").code == "insufficient_funds"
+    cast.cash_in(alices, 50_00)
+    answer = api.post(path, order, key="k")
+    assert answer.status == 201
+    assert "Idempotent-Replayed" not in answer.headers
+    assert cast.balances(alices, bobs) == [0, 150_00]
+
+
+def test_a_replay_asks_no_rules(api, alices, bobs, path):
+    first = api.post(path, to(bobs, "100.00"), key="k")
+    cast.close(alices)
+    cast.block(bobs)
+    again = api.post(path, to(bobs, "100.00"), key="k")
+    assert (again.status, again.json) == (201, first.json)
+
+
+def test_a_replay_asks_for_the_scope(client_demo, api, path):
+    api.post(path, cash(), key="k")
+    answer = Api(cast.a_key(client_demo, "movements:write")).post(path, cash(), key="k")
+    assert answer.status == 403
+
+
+def test_without_a_key_the_same_order_moves_twice(api, alices, bobs, path):
+    assert api.post(path, to(bobs)).json["id"] != api.post(path, to(bobs)).json["id"]
+    assert cast.balances(alices, bobs) == [80_00, 20_00]
+
+
+@pytest.mark.parametrize("key", ["", " ", '""', "k" * 256, "schlüssel", '"k'])
+def test_a_key_that_is_none_is_refused(api, alices, bobs, path, key):
+    answer = api.post(path, to(bobs), key=key)
+    assert (answer.status, answer.code) == (400, "invalid_header")
+    assert cast.balances(alices) == [100_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_many_times_at_once_moves_once(api, alices, bobs, path):
+    ask = partial(Api(api.secret).post, path, to(bobs), key="k")
+    answers = together.at_once(*[ask] * 8)
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.json["id"] for answer in answers}) == 1
+    replayed = [answer.headers.get("Idempotent-Replayed") for answer in answers]
+    assert sorted(replayed, key=str) == [None, *["true"] * 7]
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
