@@ -198,12 +198,12 @@ def test_every_model_is_in_the_back_office_except_keys():
 
 
 @pytest.mark.parametrize("model", [Wallet, Movement])
-def test_the_back_office_shows_money_and_never_changes_it(model, staff):
+def test_the_back_office_changes_money_by_the_ledger_only(model, staff):
     request = RequestFactory().get("/")
     request.user = staff
     page = admin.site.get_model_admin(model)
     assert page.has_view_permission(request)
-    assert not page.has_add_permission(request)
+    assert page.has_add_permission(request) is (model is Movement)  # a form of the ledger's
     assert not page.has_change_permission(request)
     assert not page.has_delete_permission(request)
     assert not page.get_actions(request)

@@ -584,7 +584,7 @@ PLACES = {
     "/api/v1/wallets": {"GET", "POST"},
     "/api/v1/wallets/{wallet}": {"GET", "PUT", "PATCH"},
     "/api/v1/wallets/{wallet}/movements": {"GET", "POST"},
-    "/api/v1/wallets/{wallet}/movements/{movement}": {"GET"},
+    "/api/v1/wallets/{wallet}/movements/{movement}": {"GET", "PATCH"},
     "/livez": {"GET"},
     "/readyz": {"GET"},
     "/api/schema": {"GET"},

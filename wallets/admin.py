@@ -13,11 +13,11 @@ from rest_framework.exceptions import ValidationError
 
 from iocash import fields, money
 from users import admin as users
-from users.acts import Act, ActForm, Acting, address_of, by, done
+from users.acts import Act, ActForm, Acting, ReadOnly, address_of, by, done
 from users.models import User
 from wallets import ledger, life, posting
 from wallets.books import Order
-from wallets.models import Movement, Wallet
+from wallets.models import Audit, Movement, Wallet
 
 LAST_MOVEMENTS = 10
 
@@ -337,3 +337,9 @@ class MovementAdmin(Acting):
 
 
 ADD_MOVEMENT = WalletAdmin.acts[0]
+
+
+@admin.register(Audit)
+class AuditAdmin(ReadOnly):
+    list_display = ("finished_at", "movements", "finding")
+    ordering = ("-id",)

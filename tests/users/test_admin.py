@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -71,11 +72,14 @@ def test_what_is_recorded_is_read_only(model, office, secret):
     backoffice.assert_read_only(office, model._default_manager.first())
 
 
+def suspend(office: Office, client: Client) -> int:
+    return office.status("post", backoffice.page_of(client, "act/suspend"), {"key": str(uuid4())})
+
+
 def test_a_client_is_made_and_suspended_but_never_deleted(office, client_demo):
     values = {"name": "Another", "status": "ACTIVE"}
     assert office.status("post", backoffice.adding(Client), values) == 302
-    page = backoffice.page_of(client_demo)
-    assert office.status("post", page, {"name": "Demo", "status": "SUSPENDED"}) == 302
+    assert suspend(office, client_demo) == 302
     assert office.status("post", backoffice.page_of(client_demo, "delete"), {"post": "yes"}) == 403
     stored = sorted(Client.objects.values_list("name", "status"))
     assert stored == [("Another", "ACTIVE"), ("Demo", "SUSPENDED")]
@@ -83,8 +87,7 @@ def test_a_client_is_made_and_suspended_but_never_deleted(office, client_demo):
 
 def test_a_client_suspended_in_the_back_office_is_let_in_no_more(office, client_demo):
     api = Api(cast.a_key(client_demo))
-    page = backoffice.page_of(client_demo)
-    office.status("post", page, {"name": "Demo", "status": "SUSPENDED"})
+    suspend(office, client_demo)
     assert api.get("users").code == "client_suspended"
 
 

@@ -14,7 +14,7 @@ from iocash import money
 from tests import cast
 from users.models import Otp
 from users.models.clients import new_id
-from wallets.models import Movement, MovementQuerySet, Wallet
+from wallets.models import Audit, Movement, MovementQuerySet, Wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -125,19 +125,21 @@ def test_nothing_that_money_hangs_on_is_removed(stage, constraint, table, name):
 @pytest.mark.parametrize("model", [*apps.get_app_config("wallets").get_models()])
 def test_every_foreign_key_protects(model):
     keys = [field for field in model._meta.fields if isinstance(field, models.ForeignKey)]
-    assert keys
+    assert keys or model is Audit
     assert all(field.remote_field.on_delete is models.PROTECT for field in keys)
 
 
 # --- Movements -----------------------------------------------------------------------------------
 
 UNSETTLED = {"seq": None, "balance_after": None, "settled_at": None, "digest": None}
+AS_CASH_OUT = {"type": "CASH_OUT", "counterparty_id": None, "amount": -1, "iban": "ES91"}
+WAITING = UNSETTLED | AS_CASH_OUT | {"status": "PENDING"}
 WORDLESS = {"concept": None, "metadata": None, "salt": None, "details_digest": None}
 
 BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("movement_amount_is_not_zero", "into", {"amount": 0}),
     ("movement_type_is_known", "into", {"type": "GIFT"}),
-    ("movement_status_is_known", "into", UNSETTLED | {"status": "DONE"}),
+    ("movement_status_is_known", "into", WAITING | {"status": "DONE"}),
     ("movement_counterparty_is_another_wallet", "into", {"counterparty_id": "bobs"}),
     ("movement_transfer_has_a_counterparty", "into", {"counterparty_id": None}),
     ("movement_cash_in_comes_from_outside", "brought", {"counterparty_id": "bobs"}),
@@ -146,11 +148,11 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("movement_success_is_settled", "into", {"seq": 0}),
     ("movement_success_is_settled", "into", {"balance_after": -1}),
     *[
-        ("movement_success_is_settled", "into", {"status": status})
-        for status in ("PENDING", "ERROR", "CANCELLED")
+        ("movement_success_is_settled", "into", AS_CASH_OUT | {"status": status, "reason": reason})
+        for status, reason in (("PENDING", ""), ("ERROR", "Closed"), ("CANCELLED", ""))
     ],
     *[
-        ("movement_success_is_settled", "into", UNSETTLED | {"status": "PENDING", name: value})
+        ("movement_success_is_settled", "into", WAITING | {name: value})
         for name, value in {
             "seq": 99,
             "balance_after": 0,
@@ -158,6 +160,14 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
             "digest": "\\x00",
         }.items()
     ],
+    ("movement_cash_out_goes_outside", "into", WAITING | {"amount": 1}),
+    ("movement_cash_out_has_an_iban_unless_erased", "into", WAITING | {"iban": None}),
+    ("movement_cash_out_settles_after_it_was_sent", "into", AS_CASH_OUT),
+    ("movement_adjustment_has_no_counterparty", "into", {"type": "ADJUSTMENT"}),
+    ("movement_only_a_cash_out_waits", "into", UNSETTLED | {"status": "PENDING"}),
+    ("movement_only_a_cash_out_waits", "into", {"sent_at": "2026-01-31T12:00:00Z"}),
+    ("movement_reason_is_of_an_error", "into", {"reason": "Closed"}),
+    ("movement_reason_is_of_an_error", "into", WAITING | {"status": "ERROR"}),
     ("movement_details_have_a_salt", "into", {"salt": None}),
     ("movement_details_have_a_salt", "into", {"details_digest": None}),
     *[
@@ -194,7 +204,7 @@ def test_a_movement_is_refused_by_name(stage, constraint, name, changes):
     "changes",
     [
         {},
-        UNSETTLED | {"status": "PENDING"},
+        WAITING,
         WORDLESS,
         {"concept": None, "metadata": None, "salt": None},
     ],
@@ -245,7 +255,9 @@ SETTLED_ONCE = {
     "balance_after": "balance_after + 1",
     "settled_at": "settled_at + interval '1us'",
     "digest": "''",
+    "reason": "'Closed'",
 }
+SENT_ONCE = {"sent_at": "now()"}
 ONLY_ERASED = {
     "concept": "'Dinner'",
     "iban": "'ES91'",
@@ -258,6 +270,7 @@ ONLY_ERASED = {
     ("rule", "column", "value"),
     [("movement_is_written_once", *item) for item in WRITTEN_ONCE.items()]
     + [("movement_is_settled_once", *item) for item in SETTLED_ONCE.items()]
+    + [("movement_is_sent_once", *item) for item in SENT_ONCE.items()]
     + [("movement_texts_are_only_erased", *item) for item in ONLY_ERASED.items()],
 )
 def test_no_column_of_a_settled_movement_changes(stage, rule, column, value):
@@ -267,7 +280,7 @@ def test_no_column_of_a_settled_movement_changes(stage, rule, column, value):
 
 def test_every_column_of_a_movement_is_guarded():
     columns = {field.column for field in Movement._meta.fields}
-    assert columns == {*WRITTEN_ONCE, *SETTLED_ONCE, *ONLY_ERASED}
+    assert columns == {*WRITTEN_ONCE, *SETTLED_ONCE, *SENT_ONCE, *ONLY_ERASED}
 
 
 def test_a_settled_movement_does_not_go_back(stage):
@@ -292,8 +305,9 @@ def test_texts_are_erased_together(stage):
 
 
 ENDS = {
-    "SUCCESS": "status = 'SUCCESS', seq = 9, balance_after = 0, settled_at = now(), digest = 'x'",
-    "ERROR": "status = 'ERROR'",
+    "SUCCESS": "status = 'SUCCESS', seq = 9, balance_after = 0, settled_at = now(), digest = 'x',"
+    " sent_at = now()",
+    "ERROR": "status = 'ERROR', reason = 'Closed'",
     "CANCELLED": "status = 'CANCELLED'",
 }
 
@@ -302,7 +316,7 @@ ENDS = {
 @pytest.mark.parametrize("status", ENDS)
 def test_a_pending_movement_ends_once(stage, status):
     pending = new_id()
-    copy = a_copy(stage, "into", id=str(pending), status="PENDING", **UNSETTLED)
+    copy = a_copy(stage, "into", **WAITING | {"id": str(pending)})
     run(*copy)
     run(f"UPDATE wallets_movement SET {ENDS[status]} WHERE id = %s", [pending])
     for end in [ENDS[other] for other in ENDS if other != status]:
