@@ -1,0 +1,124 @@
+"""The door of the back office: passwords, guessing, and the second factor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
+from django_otp.oath import totp
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+PASSWORD = "correct horse battery"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def supervisor() -> Any:
+    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
+
+
+@pytest.fixture
+def device(supervisor) -> TOTPDevice:
+    return TOTPDevice.objects.create(user=supervisor, name="App", confirmed=True)
+
+
+@pytest.fixture
+def required(settings: Any) -> None:
+    settings.REQUIRE_SECOND_FACTOR = True
+
+
+def token_of(device: TOTPDevice) -> str:
+    return f"{totp(device.bin_key):06d}"
+
+
+def log_in(browser: Browser, password: str = PASSWORD, token: str = "", name: str = "supervisor"):
+    form = {"username": name, "password": password, "token": token, "next": "/admin/"}
+    return browser.post("/admin/login/", form)
+
+
+def is_in(browser: Browser) -> bool:
+    return browser.get("/admin/").status_code == 200
+
+
+def test_a_password_opens_the_door(supervisor):
+    browser = Browser()
+    assert log_in(browser).status_code == 302
+    assert is_in(browser)
+
+
+def test_five_wrong_passwords_lock_the_door_also_for_the_right_one(supervisor):
+    browser = Browser()
+    answers = [log_in(browser, "wrong").status_code for _ in range(5)]
+    assert answers == [200, 200, 200, 200, 429]
+    locked = log_in(browser)
+    assert locked.status_code == 429
+    assert "Too many tries" in locked.text
+    assert not is_in(browser)
+
+
+def test_a_lock_is_for_one_name(supervisor):
+    get_user_model().objects.create_superuser("other", password=PASSWORD)
+    browser = Browser()
+    for _ in range(5):
+        log_in(browser, "wrong")
+    assert log_in(browser, name="other").status_code == 302
+
+
+def test_who_has_a_second_factor_needs_it(supervisor, device):
+    for token in ("", "000000", "x"):
+        browser = Browser()
+        assert "second factor is missing or wrong" in log_in(browser, token=token).text
+        assert not is_in(browser)
+        TOTPDevice.objects.update(throttling_failure_count=0)
+    browser = Browser()
+    assert log_in(browser, token=token_of(device)).status_code == 302
+    assert is_in(browser)
+
+
+def test_a_token_works_once(supervisor, device):
+    token = token_of(device)
+    assert log_in(Browser(), token=token).status_code == 302
+    assert "missing or wrong" in log_in(Browser(), token=token).text
+
+
+def test_who_has_none_is_led_to_set_one_up_where_it_is_required(supervisor, required):
+    browser = Browser()
+    log_in(browser)
+    assert not is_in(browser)
+    led = browser.get("/admin/", follow=True)
+    assert led.redirect_chain[-1][0] == "/admin/second-factor/"
+    device = TOTPDevice.objects.get()
+    assert browser.post("/admin/second-factor/", {"token": "000000"}).status_code == 200
+    assert not is_in(browser)
+    TOTPDevice.objects.update(throttling_failure_count=0)
+    browser.post("/admin/second-factor/", {"token": token_of(device)})
+    assert is_in(browser)
+
+
+def test_without_the_required_second_factor_the_api_is_closed_too(supervisor, required, alice):
+    browser = Browser()
+    log_in(browser)
+    assert browser.get("/api/v1/users").status_code == 401
+
+
+def test_a_second_factor_is_not_replaced_by_who_has_only_the_password(supervisor, device):
+    browser = Browser()
+    browser.force_login(supervisor, backend="django.contrib.auth.backends.ModelBackend")
+    assert browser.get("/admin/second-factor/").status_code == 403
+
+
+def test_who_is_not_logged_in_sets_up_nothing():
+    answer = Browser().get("/admin/second-factor/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/login/")
+    assert not TOTPDevice.objects.exists()
+
+
+def test_every_page_carries_the_policy():
+    policy = settings.CONTENT_SECURITY_POLICY
+    assert "unsafe" not in policy
+    for path in ("/", "/admin/login/", "/api/docs", "/nowhere", "/livez"):
+        assert Browser().get(path).headers["Content-Security-Policy"] == policy

@@ -1,0 +1,198 @@
+"""What staff may do from the page of a thing, who may, and that it happens once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from iocash import errors
+from tests import cast
+from tests.together import at_once
+from tests.wallets.test_cash_outs import a_cash_out, end, money_of
+from users.models import ApiKey
+from wallets import ledger
+from wallets.models import Movement
+
+groups = import_module("wallets.migrations.0003_make_groups_of_staff")
+
+pytestmark = pytest.mark.django_db
+
+VIEWER, OPERATOR, SUPERVISOR = "viewer", "operator", "supervisor"
+
+ACTS: dict[str, tuple[str, set[str]]] = {
+    "client/issue-key": ("Issue a key", {SUPERVISOR}),
+    "client/suspend": ("Suspend", {SUPERVISOR}),
+    "apikey/rotate": ("Rotate", {SUPERVISOR}),
+    "apikey/revoke": ("Revoke", {SUPERVISOR}),
+    "user/block": ("Block", {OPERATOR, SUPERVISOR}),
+    "wallet/add-movement": ("Add movement", {OPERATOR, SUPERVISOR}),
+    "wallet/block": ("Block", {OPERATOR, SUPERVISOR}),
+    "movement/send": ("Mark as sent", {OPERATOR, SUPERVISOR}),
+    "movement/reject": ("Reject", {SUPERVISOR}),
+}
+
+
+def somebody(group: str) -> Browser:
+    """A member of staff in a group, logged in."""
+    groups.make_groups(apps, connection.schema_editor())
+    staff = get_user_model().objects.create_user(group, is_staff=True)
+    staff.groups.add(Group.objects.get(name=group))
+    browser = Browser()
+    browser.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    return browser
+
+
+@pytest.fixture
+def things(alices, client_demo, api):
+    return {
+        "client": client_demo,
+        "apikey": ApiKey.objects.get(),
+        "user": alices.user,
+        "wallet": alices,
+        "movement": a_cash_out(alices, 30_00),
+    }
+
+
+def address(thing: Any, name: str = "") -> str:
+    options = thing._meta
+    page = f"admin:{options.app_label}_{options.model_name}"
+    if name:
+        return reverse(f"{page}_act", args=[thing.pk, name])
+    return reverse(f"{page}_change", args=[thing.pk])
+
+
+@pytest.mark.parametrize("group", [VIEWER, OPERATOR, SUPERVISOR])
+@pytest.mark.parametrize("act", ACTS)
+def test_who_may_not_sees_no_button_and_gets_403(things, group, act):
+    kind, name = act.split("/")
+    label, allowed = ACTS[act]
+    browser = somebody(group)
+    page = browser.get(address(things[kind]))
+    assert page.status_code == 200
+    button = f'href="../act/{name}/"'
+    assert (button in page.text) is (group in allowed)
+    assert not label or label in page.text or group not in allowed
+    expected = 200 if group in allowed else 403
+    assert browser.get(address(things[kind], name)).status_code == expected
+    assert browser.post(address(things[kind], name), {}).status_code == expected
+
+
+def test_an_operator_makes_cash_ins_and_no_adjustments(alices):
+    browser = somebody(OPERATOR)
+    values = {"amount": "5", "concept": "Card top-up"}
+    for kind, balance in (("UP", 100_00), ("DOWN", 100_00), ("CASH_IN", 105_00)):
+        form = {"key": str(uuid4()), "kind": kind, **values}
+        browser.post(address(alices, "add-movement"), form)
+        assert money_of(alices) == (balance, 0)
+
+
+def test_a_form_that_is_sent_twice_moves_once(alices):
+    browser = somebody(SUPERVISOR)
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Card top-up"}
+    for _ in range(2):
+        assert browser.post(address(alices, "add-movement"), form).status_code == 302
+    assert money_of(alices) == (105_00, 0)
+
+
+@pytest.mark.parametrize("amount", ["1e2", "-1", "0", "0.001", "", "x"])
+def test_a_wrong_amount_is_said_at_the_field(alices, amount):
+    browser = somebody(SUPERVISOR)
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": amount, "concept": "Top-up"}
+    page = browser.post(address(alices, "add-movement"), form)
+    assert page.status_code == 200
+    assert "errorlist" in page.text
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_a_movement_is_added_by_the_id_of_its_wallet(alices):
+    browser = somebody(SUPERVISOR)
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
+    screen = reverse("admin:wallets_movement_add")
+    assert "errorlist" in browser.post(screen, form | {"wallet": str(uuid4())}).text
+    assert browser.post(screen, form | {"wallet": str(alices.id)}).status_code == 302
+    assert money_of(alices) == (105_00, 0)
+
+
+def test_a_rotated_key_works_beside_the_new_one_and_a_revoked_one_not(api, client_demo):
+    browser = somebody(SUPERVISOR)
+    (key,) = ApiKey.objects.all()
+    page = browser.post(address(key, "rotate"), {"key": str(uuid4())})
+    secret = page.text.split('id="secret">')[1].split("<")[0]
+    assert api.get("users").status == cast.Api(secret).get("users").status == 200
+    browser.post(address(key, "revoke"), {"key": str(uuid4())})
+    assert api.get("users").code == "credentials_revoked"
+    assert cast.Api(secret).get("users").status == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_settle_at_the_same_moment_one_reads_that_it_is_done(alices):
+    movement = end(ledger.MarkSent, a_cash_out(alices, 30_00))
+    browsers = [somebody(SUPERVISOR), Browser()]
+    browsers[1].cookies = browsers[0].cookies
+
+    def settle(browser: Browser) -> str:
+        return browser.post(address(movement, "settle"), {"key": str(uuid4())}, follow=True).text
+
+    pages = at_once(*[lambda browser=browser: settle(browser) for browser in browsers])
+    assert sorted("Settled: the money has left." in page for page in pages) == [False, True]
+    assert any(f"The movement {movement.id} is SUCCESS." in page for page in pages)
+    assert money_of(alices) == (70_00, 0)
+
+
+def test_the_first_page_asks_the_same_few_questions_whatever_there_is(alices, bobs):
+    browser = somebody(SUPERVISOR)
+
+    def questions() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert browser.get("/admin/").status_code == 200
+        return len(asked)
+
+    before = questions()
+    for _ in range(15):
+        a_cash_out(alices, 1_00)
+        cast.transfer(alices, bobs, 1_00)
+    assert questions() == before <= 16
+
+
+def test_the_first_page_tells_what_waits_oldest_first(alices):
+    first, second = a_cash_out(alices, 1_00), a_cash_out(alices, 2_00)
+    page = somebody(SUPERVISOR).get("/admin/").text
+    assert page.index(str(first.id)) < page.index(str(second.id))
+    assert "100.00" in page
+
+
+@pytest.mark.parametrize("words", ["id", "operation", "wallet", "iban", "key"])
+def test_a_movement_is_found_by_what_people_know(alices, bobs, words):
+    cast.transfer(alices, bobs, 1_00, key="lunch-1")
+    movement = a_cash_out(alices, 5_00)
+    paid = Movement.objects.get(wallet=alices.id, type="TRANSFER")
+    asked = {
+        "id": (movement.id, movement),
+        "operation": (movement.operation_id, movement),
+        "wallet": (alices.id, paid),
+        "iban": ("es91 2100 0418 4502 0005 1332", movement),
+        "key": ("lunch-1", paid),
+    }
+    term, found = asked[words]
+    listed = reverse("admin:wallets_movement_changelist")
+    page = somebody(VIEWER).get(listed, {"q": str(term)}).text
+    assert str(found.id) in page
+    assert str(bobs.id) not in page
+
+
+def test_a_closed_wallet_is_refused_in_words(bobs):
+    browser = somebody(SUPERVISOR)
+    cast.close(bobs)
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
+    page = browser.post(address(bobs, "add-movement"), form, follow=True).text
+    assert str(errors.WalletNotReady(wallet_id=bobs.id, status="UNSUBSCRIBED")) in page
