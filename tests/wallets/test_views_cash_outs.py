@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests import cast
@@ -165,7 +167,7 @@ def test_of_two_ends_at_the_same_moment_one_wins(alices, one, other):
             values = {"reason": "Closed"} if verb is ledger.Reject else {}
             return end(verb, Movement.objects.get(id=movement.id), **values)
 
-        ends = at_once(lambda f=finish: f(one), lambda f=finish: f(other))
+        ends = at_once(partial(finish, one), partial(finish, other))
         assert len([each for each in ends if isinstance(each, Movement)]) == 1, ends
         movement.refresh_from_db()
         if movement.status == "PENDING":
