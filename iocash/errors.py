@@ -251,6 +251,13 @@ class TargetWalletNotFound(Missing):
     detail = "The client has no wallet {target_wallet_id}."
 
 
+class ExternalAccountNotFound(Missing):
+    """The body names an external account that the wallet does not have."""
+
+    code = "external_account_not_found"
+    detail = "The wallet has no external account {external_account_id}."
+
+
 # 409: the request is fine, the state is not
 
 
@@ -336,6 +343,55 @@ class CashOutNotSent(Conflict):
 
     code = "cash_out_not_sent"
     detail = "The cash-out {movement_id} has not been sent to the bank."
+
+
+class MovementNotReversible(Conflict):
+    """Only a cash-in and a transfer can be reversed."""
+
+    code = "movement_not_reversible"
+    detail = "The movement {movement_id} is of type {type}."
+
+
+class ReversalExceeded(Conflict):
+    """More would be given back than the movement moved, or all of it was given back before."""
+
+    code = "reversal_exceeded"
+    detail = "{left} {currency} are left to reverse, and {requested} were requested."
+
+
+class HoldNotOpen(Conflict):
+    """The hold was executed or released, or it has expired."""
+
+    code = "hold_not_open"
+    detail = "The hold {hold_id} is {status}."
+
+
+class HoldExceeded(Conflict):
+    """Less is left of the hold than is to be executed."""
+
+    code = "hold_exceeded"
+    detail = "{remaining} {currency} are still held, and {requested} were requested."
+
+
+class ExternalAccountRemoved(Conflict):
+    """The external account was removed."""
+
+    code = "external_account_removed"
+    detail = "The external account {external_account_id} was removed."
+
+
+class BatchRefused(Conflict):
+    """Some items of the batch were refused, so none was done; `conflict.items` names them."""
+
+    code = "batch_refused"
+    detail = "{refused} of {count} movements were refused; none was made."
+
+
+class VersionConflict(Conflict):
+    """The thing has changed since the caller read it: `If-Match` names no current version."""
+
+    code = "version_conflict"
+    detail = "It has changed since it was read; it is {current} now."
 
 
 class InvalidTransition(Conflict):

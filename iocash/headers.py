@@ -23,6 +23,7 @@ access = logging.getLogger("iocash.access")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
+ENTITY_TAG = re.compile(r'(W/)?"[\x21\x23-\x2b\x2d-\x7e]*"')
 QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 
 
@@ -138,3 +139,20 @@ def idempotency_key(request: HttpRequest) -> str | None:
     if not KEY.fullmatch(key):
         raise errors.InvalidHeader(header="Idempotency-Key")
     return key
+
+
+def if_match(request: HttpRequest) -> frozenset[str] | None:
+    """Read the versions that `If-Match` names, without their quotes; None: any will do.
+
+    Weak ones are left out: they never match (RFC 9110, 13.1.1).
+
+    Raises:
+        errors.InvalidHeader: it is neither `*` nor a list of entity-tags.
+    """
+    given: str | None = request.META.get("HTTP_IF_MATCH")
+    if given is None or given.strip() == "*":
+        return None
+    tags = [tag.strip() for tag in given.split(",")]
+    if not all(ENTITY_TAG.fullmatch(tag) for tag in tags):
+        raise errors.InvalidHeader(header="If-Match")
+    return frozenset(tag.strip('"') for tag in tags if tag.startswith('"'))

@@ -11,7 +11,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -43,16 +43,12 @@ class Cursor(NamedTuple):
 
     where: str
     sort: str
-    micros: int = 0
+    place: int = 0
     id: str = ""
-
-    @classmethod
-    def at(cls, row: Any, where: str, sort: str) -> Cursor:
-        return cls(where, sort, (row.created_at - EPOCH) // MICROSECOND, str(row.pk))
 
     @property
     def created_at(self) -> datetime:
-        return EPOCH + self.micros * MICROSECOND
+        return EPOCH + self.place * MICROSECOND
 
     def token(self) -> str:
         """Write the cursor down, sealed: what comes back is what was given."""
@@ -67,8 +63,8 @@ class Cursor(NamedTuple):
             ValueError: it was not made here.
         """
         sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        where, sort, micros, row_id = sealed[SEAL:].decode().split("|")
-        cursor = cls(where, sort, int(micros), row_id)
+        where, sort, place, row_id = sealed[SEAL:].decode().split("|")
+        cursor = cls(where, sort, int(place), row_id)
         if not hmac.compare_digest(cursor.token(), token):
             raise ValueError(token)
         return cursor
@@ -184,21 +180,41 @@ class Pages(BasePagination):
         return list(self.rows)
 
     def _ordered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        descending = (self.sort == NEWEST_FIRST) != self.backward
+        descending = self.sort.endswith(",desc") != self.backward
         if self.cursor and self.cursor.where != LAST:
-            queryset = queryset.filter(_beyond(self.cursor, descending))
+            queryset = queryset.filter(self.beyond(self.cursor, descending))
         sign = "-" if descending else ""
-        return queryset.order_by(f"{sign}created_at", f"{sign}pk")
+        return queryset.order_by(*(f"{sign}{column}" for column in self.columns))
+
+    # What rows are in order of
+
+    columns: ClassVar[tuple[str, ...]] = ("created_at", "pk")
+
+    def place(self, row: Any) -> tuple[int, str]:
+        """Where a row stands, for a cursor: the time, and the id among those of one time."""
+        return (row.created_at - EPOCH) // MICROSECOND, str(row.pk)
+
+    def beyond(self, cursor: Cursor, descending: bool) -> Q:
+        """The rows after the cursor's own: bounded by time first, which an index can use."""
+        side = "lt" if descending else "gt"
+        at, row_id = cursor.created_at, cursor.id
+        return Q((f"created_at__{side}e", at)) & (
+            Q((f"created_at__{side}", at)) | Q((f"pk__{side}", row_id))
+        )
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"_links": self._links(), "_embedded": {self.view.collection: data}})
 
     def _links(self) -> dict[str, dict[str, str]]:
-        parameters = _parameters(self.request)
-        kept = [(name, values[0]) for name, values in parameters if name != "cursor"]
+        given = {name: values[0] for name, values in _parameters(self.request)} | self.settled()
+        kept = [(name, value) for name, value in given.items() if name != "cursor"]
         address = self.request.build_absolute_uri(self.request.path)
         cursors = self._cursors()
         return {rel: {"href": _url(address, kept, cursor)} for rel, cursor in cursors.items()}
+
+    def settled(self) -> dict[str, str]:
+        """Parameters that the caller left open, and that hold for all pages from the first on."""
+        return {}
 
     def _cursors(self) -> dict[str, Cursor | None]:
         cursors: dict[str, Cursor | None] = {
@@ -208,9 +224,9 @@ class Pages(BasePagination):
         }
         came_from = self.cursor.where if self.cursor else None
         if self.rows and (came_from == PREVIOUS or (self.more and not self.backward)):
-            cursors["next"] = Cursor.at(self.rows[-1], NEXT, self.sort)
+            cursors["next"] = Cursor(NEXT, self.sort, *self.place(self.rows[-1]))
         if self.rows and (came_from == NEXT or (self.more and self.backward)):
-            cursors["prev"] = Cursor.at(self.rows[0], PREVIOUS, self.sort)
+            cursors["prev"] = Cursor(PREVIOUS, self.sort, *self.place(self.rows[0]))
         return cursors
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -233,15 +249,6 @@ class Pages(BasePagination):
                 },
             },
         }
-
-
-def _beyond(cursor: Cursor, descending: bool) -> Q:
-    """The rows after the cursor's own: bounded by time first, which an index can use."""
-    side = "lt" if descending else "gt"
-    at, row_id = cursor.created_at, cursor.id
-    return Q((f"created_at__{side}e", at)) & (
-        Q((f"created_at__{side}", at)) | Q((f"pk__{side}", row_id))
-    )
 
 
 def _url(address: str, kept: Sequence[tuple[str, str]], cursor: Cursor | None) -> str:

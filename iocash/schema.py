@@ -36,6 +36,8 @@ def _by_rule(view: Any, method: str, path: str) -> Kinds:
     if takes_key(view, method):
         yield errors.InvalidHeader
         yield errors.IdempotencyKeyReused
+    if takes_if_match(view, method):
+        yield from (errors.InvalidHeader, errors.VersionConflict)
     if "{" in path:
         yield errors.NotFound
     if view.authentication_classes:
@@ -56,6 +58,11 @@ def takes_key(view: Any, method: str) -> bool:
     return method == "POST" and bool(view.keyed)
 
 
+def takes_if_match(view: Any, method: str) -> bool:
+    """Tell whether the operation reads `If-Match`."""
+    return method in {"PATCH", "PUT"} and bool(view.versioned)
+
+
 class AutoSchema(Spectacular):
     """One operation of a `views.View`."""
 
@@ -67,6 +74,8 @@ class AutoSchema(Spectacular):
             return None
         if takes_key(self.view, self.method):
             operation.setdefault("parameters", []).append(KEY_PARAMETER)
+        if takes_if_match(self.view, self.method):
+            operation.setdefault("parameters", []).append(IF_MATCH_PARAMETER)
         for status, response in operation["responses"].items():
             response["headers"] = self._headers(int(status))
         operation["responses"] |= dict(self._refusals())
@@ -76,6 +85,8 @@ class AutoSchema(Spectacular):
         described = {"X-Request-Id": _header("The id of this request, in the log and in errors.")}
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             described["Location"] = _header("Where the thing is.", format="uri")
+        if self.view.versioned:
+            described["ETag"] = _header("The version of what is shown.")
         if status < 300 and takes_key(self.view, self.method):
             described["Idempotent-Replayed"] = _header(
                 "`true` when the key was used before.", enum=["true"]
@@ -147,6 +158,18 @@ KEY_PARAMETER: Json = {
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
     "example": "order-1234",
+}
+
+
+IF_MATCH_PARAMETER: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "description": (
+        "The `ETag` of the thing as the caller last saw it. When it has changed since, nothing is "
+        "done, and the answer is 409 `version_conflict`."
+    ),
+    "schema": {"type": "string"},
+    "example": '"8d3c2f0a"',
 }
 
 

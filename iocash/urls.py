@@ -14,6 +14,8 @@ handler500 = "iocash.failures.server_error"
 
 USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
+MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
+HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 
 api = [
     path("", views.Root.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
@@ -23,11 +25,24 @@ api = [
     path(f"/{USER}/validate-otp", wallets.ValidateOtp.as_view(), name="validate-otp"),
     path("/wallets", wallets.WalletList.as_view(), name="wallets"),
     path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
+    path(f"/{WALLET}/balance", wallets.BalanceAt.as_view(), name="balance"),
+    path(f"/{WALLET}/statement", wallets.StatementView.as_view(), name="statement"),
     path(f"/{WALLET}/movements", wallets.MovementList.as_view(), name="movements"),
+    path(f"/{WALLET}/movements/batch", wallets.MovementBatch.as_view(), name="batch"),
+    path(f"/{MOVEMENT}", wallets.MovementDetail.as_view(), name="movement"),
+    path(f"/{MOVEMENT}/reversal", wallets.Reversals.as_view(), name="reversal"),
+    path(f"/{WALLET}/holds", wallets.HoldList.as_view(), name="holds"),
+    path(f"/{HOLD}", wallets.HoldDetail.as_view(), name="hold"),
+    path(f"/{HOLD}/executions", wallets.Executions.as_view(), name="executions"),
     path(
-        f"/{WALLET}/movements/<uuid:movement_id>",
-        wallets.MovementDetail.as_view(),
-        name="movement",
+        f"/{WALLET}/external-accounts",
+        wallets.ExternalAccountList.as_view(),
+        name="external-accounts",
+    ),
+    path(
+        f"/{WALLET}/external-accounts/<uuid:account_id>",
+        wallets.ExternalAccountDetail.as_view(),
+        name="external-account",
     ),
 ]
 

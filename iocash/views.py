@@ -50,6 +50,8 @@ class View(GenericAPIView[Any]):
 
     keyed = True
     """Whether its POST reads an Idempotency-Key."""
+    versioned = False
+    """Whether it answers one thing with its ETag, and changes it only `If-Match`."""
 
     query: dict[str, Any]
 

@@ -6,10 +6,12 @@ Amounts are in minor units, as in the ledger: `10_00` is ten euros.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
 from django.test import Client as Browser
 
 from iocash import money
@@ -18,8 +20,8 @@ from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES
 from users.models.events import By
 from wallets import ledger, life, posting
-from wallets.books import Outcome
-from wallets.models import Movement, Wallet
+from wallets.models import Hold, Movement, Wallet
+from wallets.orders import HoldOrder, Outcome
 
 BY = By("system:tests", "test")
 ALICE = {
@@ -138,7 +140,7 @@ def a_cash_in(target: Wallet, amount: int, **details: Any) -> ledger.CashIn:
     return ledger.CashIn(
         client_id=target.client_id,
         by=BY,
-        target=target.id,
+        wallet_id=target.id,
         amount=decimal(amount, target.currency),
         **details,
     )
@@ -153,8 +155,8 @@ def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> l
     return ledger.Transfer(
         client_id=source.client_id,
         by=BY,
-        source=source.id,
-        target=target.id,
+        wallet_id=source.id,
+        target_id=target.id,
         amount=decimal(amount, source.currency),
         **details,
     )
@@ -163,6 +165,76 @@ def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> l
 def transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> Outcome:
     """Move `amount` minor units from one wallet to the other."""
     return posting.submit(a_transfer(source, target, amount, **details))
+
+
+def about(wallet: Wallet, **values: Any) -> dict[str, Any]:
+    """What every order about the wallet says."""
+    return {"client_id": wallet.client_id, "by": BY, "wallet_id": wallet.id, **values}
+
+
+def a_hold(source: Wallet, target: Wallet, amount: int, **details: Any) -> ledger.PlaceHold:
+    return ledger.PlaceHold(
+        **about(source), target_id=target.id, amount=decimal(amount, source.currency), **details
+    )
+
+
+def place(source: Wallet, target: Wallet, amount: int, **details: Any) -> Hold:
+    """Promise `amount` minor units of one wallet to the other."""
+    return seen(posting.submit(a_hold(source, target, amount, **details)).id)
+
+
+def seen(hold_id: UUID) -> Hold:
+    """The hold as it is now."""
+    return Hold.objects.seen().get(id=hold_id)
+
+
+def an_execution(hold: Hold, amount: int | None = None, **details: Any) -> ledger.ExecuteHold:
+    return ledger.ExecuteHold(
+        client_id=hold.client_id,
+        by=BY,
+        wallet_id=hold.wallet_id,
+        hold_id=hold.id,
+        target_id=hold.target_id,
+        amount=None if amount is None else decimal(amount, hold.currency),
+        **details,
+    )
+
+
+def execute(hold: Hold, amount: int | None = None, **details: Any) -> Movement:
+    """Pay `amount` minor units of the hold, or all of it."""
+    return Movement.objects.get(id=posting.submit(an_execution(hold, amount, **details)).id)
+
+
+def about_hold(verb: type[HoldOrder], hold: Hold, **values: Any) -> HoldOrder:
+    """An order that releases or renews the hold."""
+    return verb(
+        client_id=hold.client_id, by=BY, wallet_id=hold.wallet_id, hold_id=hold.id, **values
+    )
+
+
+def a_reversal(movement: Movement, amount: int | None = None, **details: Any) -> ledger.Reverse:
+    mirror = movement.mirror
+    return ledger.Reverse(
+        client_id=movement.client_id,
+        by=BY,
+        wallet_id=movement.wallet_id,
+        movement_id=movement.id,
+        counterparty_id=movement.counterparty_id,
+        mirror_id=mirror.id if mirror else None,
+        amount=None if amount is None else decimal(amount, movement.currency),
+        **details,
+    )
+
+
+def reverse(movement: Movement, amount: int | None = None, **details: Any) -> Movement:
+    """Give back `amount` minor units of what the movement moved, or all that is left."""
+    return Movement.objects.get(id=posting.submit(a_reversal(movement, amount, **details)).id)
+
+
+def pass_time(delta: timedelta) -> None:
+    """Let so much time pass for everything that expires: it comes nearer by as much."""
+    Hold.objects.filter(status="OPEN").update(expires_at=F("expires_at") - delta)
+    Wallet.objects.update(next_expiry=F("next_expiry") - delta)
 
 
 def to(target: Wallet, amount: Any = "10.00", **values: Any) -> dict[str, Any]:

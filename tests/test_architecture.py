@@ -17,10 +17,22 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from iocash.settings import BASE_DIR
 from users.models import Key
-from wallets.models import Movement, Wallet
+from wallets.models import Hold, Movement, Wallet
 
-MONEY = frozenset({"Wallet", "Movement"})
-BALANCE = frozenset({"balance", "held", "seq", "head", "balance_after", "digest"})
+MONEY = frozenset({"Wallet", "Movement", "Hold"})
+BALANCE = frozenset(
+    [
+        "balance",
+        "held",
+        "received",
+        "remaining",
+        "seq",
+        "head",
+        "balance_after",
+        "received_after",
+        "digest",
+    ]
+)
 WRITES = frozenset(
     [
         "save",
@@ -91,7 +103,7 @@ def names_in(node: ast.AST) -> set[str]:
 # --- Money ---------------------------------------------------------------------------------------
 
 
-def test_only_the_vault_writes_balances_and_movements():
+def test_only_the_vault_writes_balances_movements_and_holds():
     writers = {
         module
         for module, text in sql()
@@ -102,18 +114,18 @@ def test_only_the_vault_writes_balances_and_movements():
     assert {
         module
         for module, text in sql()
-        if re.search(r"(INSERT INTO|UPDATE) (ONLY )?\"?wallets_movement", text)
+        if re.search(r"(INSERT INTO|UPDATE) (ONLY )?\"?wallets_(movement|hold)\b", text)
     } == {"wallets/vault.py"}
 
 
 def test_a_wallet_is_opened_empty():
     opening = [(module, text) for module, text in sql() if "INSERT INTO wallets_wallet" in text]
     assert [module for module, _ in opening] == ["wallets/life.py"]
-    assert re.search(r"balance, held, seq, head\) .*, 0, 0, 0, ''\)$", opening[0][1])
+    assert re.search(r"balance, held, received, seq, head\) .*, 0, 0, 0, 0, ''\)$", opening[0][1])
 
 
 def test_no_sql_removes_or_empties_anything_of_money():
-    tables = r"(wallets_wallet|wallets_movement|users_key|users_event)"
+    tables = r"(wallets_wallet|wallets_movement|wallets_hold|users_key|users_event)"
     pattern = rf"(DELETE FROM|TRUNCATE|ALTER TABLE|DROP TABLE) .*{tables}"
     assert not [module for module, text in sql() if re.search(pattern, text)]
 
@@ -157,7 +169,10 @@ def test_only_posting_calls_the_vault():
     assert callers == {"wallets/posting.py"}
 
 
-@pytest.mark.parametrize("module", ["wallets/ledger.py", "wallets/books.py", "wallets/life.py"])
+RULES = ("ledger", "batch", "orders", "books", "rows", "life", "accounts")
+
+
+@pytest.mark.parametrize("module", [f"wallets/{name}.py" for name in RULES])
 def test_the_rules_neither_read_the_clock_nor_ask_the_database(module):
     """Except to explain afterwards what the database refused."""
     tree = modules()[module]
@@ -197,7 +212,7 @@ def test_every_model_is_in_the_back_office_except_keys():
     assert missing == [Key]
 
 
-@pytest.mark.parametrize("model", [Wallet, Movement])
+@pytest.mark.parametrize("model", [Wallet, Movement, Hold])
 def test_the_back_office_changes_money_by_the_ledger_only(model, staff):
     request = RequestFactory().get("/")
     request.user = staff

@@ -39,9 +39,17 @@ USER_COLUMNS = (
 PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_wallet": (
         KEPT,
-        "alias, balance, dlt_address, dlt_network, head, held, iban, seq, settled_at, status",
+        (
+            "alias, balance, dlt_address, dlt_network, head, held, iban, metadata, next_expiry,"
+            " received, seq, settled_at, status"
+        ),
     ),
-    "wallets_movement": (KEPT, "balance_after, digest, reason, sent_at, seq, settled_at, status"),
+    "wallets_movement": (
+        KEPT,
+        "balance_after, digest, reason, received_after, sent_at, seq, settled_at, status",
+    ),
+    "wallets_hold": (KEPT, "ended_at, expires_at, remaining, status"),
+    "wallets_externalaccount": (KEPT, "status"),
     "wallets_audit": (KEPT, ""),
     "users_key": (KEPT, ""),
     "users_event": (KEPT, ""),

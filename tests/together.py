@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from wallets import vault
-from wallets.books import Order
+from wallets.orders import Order
 
 PATIENCE = 20.0
 """Seconds after which a test that hangs fails instead."""

@@ -7,105 +7,20 @@ with rows that it read under lock, and writes back what changed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from uuid import UUID
 
 from iocash import errors
-from users.models.clients import fingerprint, new_id
+from users.models.clients import new_id
 from users.models.events import By, Fact
 from wallets import chain
-from wallets.rows import Leg, LockedUser, LockedWallet, UsedKey
+from wallets.orders import Order, Outcome, WordedOrder
+from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
 
-ENVELOPE: Final = frozenset({"client_id", "by", "key"})
-"""What says whose order it is, and not what is ordered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an order that was not refused.
-
-    `thing` is what it just made; None when it was replayed: read it again then, as it is now.
-    """
-
-    made: str
-    id: UUID
-    status: int
-    replayed: bool = False
-    thing: Leg | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a verb wants done: an immutable record that can apply itself to the books."""
-
-    made: ClassVar[str]
-    status: ClassVar[int] = 201
-
-    client_id: UUID
-    by: By
-    key: str | None = None
-
-    def users(self) -> tuple[UUID, ...]:
-        """The users to lock, and all of their wallets with them."""
-        return ()
-
-    def wallets(self) -> tuple[UUID, ...]:
-        """The wallets to lock."""
-        return ()
-
-    def movements(self) -> tuple[UUID, ...]:
-        """The movements to read once their wallets are locked."""
-        return ()
-
-    def check_shape(self, books: Books) -> None:
-        """Refuse what is wrong whatever the state: this comes before any replay."""
-
-    def apply(self, books: Books) -> Outcome:
-        """Require all that the rules ask, or raise a Refused; only then change the books."""
-        raise NotImplementedError
-
-    def explain(self, constraint: str) -> errors.Refused | None:
-        """Say in our words what it means that the database refused `constraint`; None: a bug."""
-        return None
-
-    def fingerprint(self) -> bytes:
-        """Digest what is ordered, so that the same order is known when it comes again."""
-        values = {
-            item.name: canonical(getattr(self, item.name))
-            for item in dataclasses.fields(self)
-            if item.name not in ENVELOPE
-        }
-        return fingerprint(type(self).__name__, values)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyOrder(Order):
-    """An order that makes movements of one amount, with the payer's words."""
-
-    made = "movement"
-    type: ClassVar[str]
-
-    amount: Decimal
-    concept: str | None = None
-    metadata: Mapping[str, str] | None = None
-
-    @property
-    def account(self) -> str | None:
-        """The IBAN on the other side, when the money goes to a bank."""
-        return None
-
-
-def canonical(value: object) -> object:
-    """Spell equal values equally: 1, 1.0 and 1.00 are the same amount."""
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    if isinstance(value, Mapping):
-        return sorted(value.items())
-    return value
+CLOCK: Final = By("system:clock")
+"""Who ends what is overdue."""
 
 
 @dataclass(slots=True)
@@ -117,8 +32,14 @@ class Books:
     wallets: dict[UUID, LockedWallet]
     keys: dict[tuple[UUID, str], UsedKey]
     movements: dict[UUID, Leg] = field(default_factory=dict)
+    reversed: dict[UUID, int] = field(default_factory=dict)
+    holds: dict[UUID, LockedHold] = field(default_factory=dict)
+    accounts: dict[UUID, LockedAccount] = field(default_factory=dict)
+    operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
     changed: list[Leg] = field(default_factory=list)
+    placed: list[LockedHold] = field(default_factory=list)
+    changed_holds: list[LockedHold] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     used: list[UsedKey] = field(default_factory=list)
     statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
@@ -136,8 +57,9 @@ class Books:
             raise
 
     @property
-    def size(self) -> tuple[int, int, int, int]:
-        return len(self.legs), len(self.changed), len(self.facts), len(self.statements)
+    def size(self) -> tuple[int, int, int]:
+        """How much was changed: nothing changes without an event, or something to write."""
+        return len(self.legs), len(self.facts), len(self.statements)
 
     def replay(self, order: Order) -> Outcome | None:
         """Find what the order's key made before; None when the key is new."""
@@ -194,17 +116,61 @@ class Books:
             raise errors.NotFound()
         return leg
 
+    def hold(self, hold_id: UUID, wallet: LockedWallet) -> LockedHold:
+        """The hold that the path names, if it is this wallet's, or NotFound."""
+        hold = self.holds.get(hold_id)
+        if hold is None or hold.wallet_id != wallet.id:
+            raise errors.NotFound()
+        assert not hold.is_overdue(self.now), "the wallet did not know when its next hold expires"
+        return hold
+
+    def account(self, account_id: UUID, wallet: LockedWallet) -> LockedAccount | None:
+        """The external account, if it is this wallet's."""
+        account = self.accounts.get(account_id)
+        return account if account and account.wallet_id == wallet.id else None
+
+    # All or none
+
+    def part(self, order: Order, operation_id: UUID) -> Books:
+        """Copy what the order's wallets are now: to try several orders as one operation."""
+        return Books(
+            now=self.now,
+            users={},
+            wallets={
+                wallet_id: dataclasses.replace(self.wallets[wallet_id])
+                for wallet_id in order.wallets()
+                if wallet_id in self.wallets
+            },
+            keys={},
+            accounts=self.accounts,
+            operation_id=operation_id,
+        )
+
+    def absorb(self, part: Books) -> None:
+        """Take over what was done in a part: all of it."""
+        self.wallets |= part.wallets
+        self.legs += part.legs
+        self.facts += part.facts
+
     # Moving money
 
-    def cross(self, wallet: LockedWallet, amount: int, order: MoneyOrder) -> Leg:
+    def cross(
+        self,
+        wallet: LockedWallet,
+        amount: int,
+        order: WordedOrder,
+        *,
+        reverses: Leg | None = None,
+    ) -> Leg:
         """Settle `amount` crossing to or from the outside: one leg; negative goes out."""
         leg = self.leg(wallet, amount, order)
+        self.gives_back(leg, reverses)
         self.legs.append(leg)
         return self.settle(wallet, leg, order.by)
 
-    def set_aside(self, wallet: LockedWallet, amount: int, order: MoneyOrder) -> Leg:
+    def set_aside(self, wallet: LockedWallet, amount: int, order: WordedOrder, iban: str) -> Leg:
         """Hold `amount` for a movement that goes out when the outside confirms it."""
-        leg = self.leg(wallet, -amount, order)
+        leg = self.leg(wallet, -amount, order, iban=iban)
         wallet.held += amount
         wallet.is_changed = True
         self.legs.append(leg)
@@ -234,10 +200,20 @@ class Books:
         return leg
 
     def pay(
-        self, source: LockedWallet, target: LockedWallet, amount: int, order: MoneyOrder
-    ) -> Leg:
-        """Settle `amount` going from one wallet to another: two legs, of which the payer's."""
-        out = self.leg(source, -amount, order, target)
+        self,
+        source: LockedWallet,
+        target: LockedWallet,
+        amount: int,
+        order: WordedOrder,
+        *,
+        hold_id: UUID | None = None,
+        reverses: tuple[Leg, Leg] | tuple[None, None] = (None, None),
+    ) -> tuple[Leg, Leg]:
+        """Settle `amount` going from one wallet to another: the payer's leg and the payee's.
+
+        `reverses` are the legs that these two give back, in the same two wallets.
+        """
+        out = self.leg(source, -amount, order, counterparty=target, hold_id=hold_id)
         into = dataclasses.replace(
             out,
             id=new_id(),
@@ -245,24 +221,39 @@ class Books:
             counterparty_id=source.id,
             amount=amount,
         )
+        for leg, reversed_leg in zip((out, into), reverses, strict=True):
+            self.gives_back(leg, reversed_leg)
         self.legs += [into, out]
         self.settle(target, into, order.by)
-        return self.settle(source, out, order.by)
+        return self.settle(source, out, order.by), into
+
+    def gives_back(self, leg: Leg, reversed_leg: Leg | None) -> None:
+        """Note that `leg` gives back what another moved, or a part of it."""
+        if reversed_leg is not None:
+            leg.reversal_of_id = reversed_leg.id
+            self.reversed[reversed_leg.id] = self.given_back(reversed_leg) + leg.magnitude
+
+    def given_back(self, leg: Leg) -> int:
+        """How much of what `leg` moved was reversed until now, in minor units."""
+        return self.reversed.get(leg.id, 0)
 
     def leg(
         self,
         wallet: LockedWallet,
         amount: int,
-        order: MoneyOrder,
+        order: WordedOrder,
+        *,
         counterparty: LockedWallet | None = None,
+        iban: str | None = None,
+        hold_id: UUID | None = None,
     ) -> Leg:
-        """Write down one leg of a new operation, not yet settled."""
-        salt, details_digest = chain.seal(order.concept, order.account, order.metadata)
+        """Write down one leg of an operation, not yet settled."""
+        salt, details_digest = chain.seal(order.concept, iban, order.metadata)
         return Leg(
             id=new_id(),
             client_id=wallet.client_id,
             wallet_id=wallet.id,
-            operation_id=new_id(),
+            operation_id=self.operation_id or new_id(),
             type=order.type,
             status="PENDING",
             amount=amount,
@@ -270,10 +261,11 @@ class Books:
             counterparty_id=counterparty.id if counterparty else None,
             created_at=self.moment(wallet, counterparty),
             concept=order.concept or None,
-            iban=order.account,
+            iban=iban,
             metadata=order.metadata,
             salt=salt,
             details_digest=details_digest,
+            hold_id=hold_id,
         )
 
     def moment(self, *wallets: LockedWallet | None) -> datetime:
@@ -284,15 +276,89 @@ class Books:
     def settle(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
         """Let the leg take effect: balance, next `seq`, and the new head of the chain."""
         wallet.balance += leg.amount
+        wallet.received += max(leg.amount, 0)
         wallet.seq += 1
         leg.status = "SUCCESS"
         leg.seq = wallet.seq
         leg.balance_after = wallet.balance
+        leg.received_after = wallet.received
         leg.settled_at = wallet.settled_at = max(leg.created_at, self.moment(wallet))
         leg.digest = wallet.head = chain.digest(wallet.head, leg)
         wallet.is_changed = True
         self.tell("movement", leg.id, "movement.settled", wallet, by)
         return leg
+
+    # Promising money
+
+    def place(
+        self,
+        wallet: LockedWallet,
+        target: LockedWallet,
+        amount: int,
+        order: WordedOrder,
+        expires_at: datetime | None,
+    ) -> LockedHold:
+        """Set `amount` aside for `target`, until `expires_at` or for as long as nobody ends it."""
+        hold = LockedHold(
+            id=new_id(),
+            client_id=wallet.client_id,
+            wallet_id=wallet.id,
+            target_id=target.id,
+            currency=wallet.currency,
+            amount=amount,
+            remaining=amount,
+            status="OPEN",
+            expires_at=expires_at,
+            created_at=self.now,
+            concept=order.concept or None,
+            metadata=order.metadata,
+        )
+        wallet.held += amount
+        wallet.is_changed = True
+        wallet.expect(expires_at)
+        self.holds[hold.id] = hold
+        self.placed.append(hold)
+        self.tell("hold", hold.id, "hold.placed", wallet, order.by)
+        return hold
+
+    def draw(
+        self, wallet: LockedWallet, hold: LockedHold, amount: int, by: By, *, keep_open: bool
+    ) -> None:
+        """Free `amount` of an open hold, to be paid; the rest too, unless it is kept open."""
+        wallet.held -= amount
+        wallet.is_changed = True
+        hold.remaining -= amount
+        if not (keep_open and hold.remaining):
+            self.end(wallet, hold, "EXECUTED", by)
+            return
+        self.changed_holds.append(hold)
+        self.tell("hold", hold.id, "hold.partly_executed", wallet, by)
+
+    def end(self, wallet: LockedWallet, hold: LockedHold, status: str, by: By) -> None:
+        """End an open hold: what it still set aside is available again."""
+        wallet.held -= hold.remaining
+        wallet.is_changed = True
+        hold.remaining = 0
+        hold.status = status
+        hold.ended_at = hold.expires_at if status == "EXPIRED" else self.now
+        self.changed_holds.append(hold)
+        self.tell("hold", hold.id, f"hold.{status.lower()}", wallet, by)
+
+    def renew(
+        self, wallet: LockedWallet, hold: LockedHold, expires_at: datetime | None, by: By
+    ) -> None:
+        """Let an open hold expire at another time, or never."""
+        hold.expires_at = expires_at
+        wallet.expect(expires_at)
+        self.changed_holds.append(hold)
+        self.tell("hold", hold.id, "hold.renewed", wallet, by)
+
+    def expire(self) -> None:
+        """End every hold that is overdue: whoever locks a wallet does this before anything else."""
+        for hold in self.holds.values():
+            wallet = self.wallets.get(hold.wallet_id)
+            if wallet and hold.is_overdue(self.now):
+                self.end(wallet, hold, "EXPIRED", CLOCK)
 
     # Writing other things down
 

@@ -55,7 +55,8 @@ def digest(previous: bytes, leg: Leg) -> bytes:
     assert leg.settled_at is not None
     line = (
         f"{VERSION}|{leg.id}|{leg.client_id}|{leg.wallet_id}|{leg.operation_id}|{leg.type}"
-        f"|{leg.amount}|{leg.currency}|{leg.counterparty_id or ''}|{leg.seq}|{leg.balance_after}"
+        f"|{leg.amount}|{leg.currency}|{leg.counterparty_id or ''}|{leg.hold_id or ''}"
+        f"|{leg.reversal_of_id or ''}|{leg.seq}|{leg.balance_after}|{leg.received_after}"
         f"|{micros(leg.created_at)}|{micros(leg.settled_at)}"
     )
     return hashlib.sha256(previous + line.encode() + (leg.details_digest or b"")).digest()

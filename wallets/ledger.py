@@ -1,94 +1,170 @@
 """The verbs that move money, and the only code that does.
 
 Each order says what it needs, what it refuses, and what it does to the books. Orders are run with
-their wallets locked; amounts are positive decimals of the wallet's currency.
+their wallets locked; amounts are positive decimals of the wallet's currency. Every order about a
+wallet that the client does not have is refused with NotFound, and every amount that is not one of
+the currency with InvalidFields: they are not said again below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from iocash import errors
-from wallets.books import Books, MoneyOrder, Order, Outcome
+from wallets.books import Books
+from wallets.orders import CashOutOrder, HoldOrder, MoneyOrder, Outcome, PartOrder, Payment
 from wallets.rows import Leg, LockedWallet
 
 
 def made(leg: Leg, status: int = 201) -> Outcome:
-    return Outcome("movement", leg.id, status, thing=leg)
+    return Outcome("movement", leg.id, status, legs=(leg,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashIn(MoneyOrder):
-    """Bring `amount` from the outside into the wallet `target`.
+    """Bring `amount` from the outside into the wallet.
 
     Raises:
-        NotFound: the client has no such wallet.
-        InvalidFields: the amount has more decimals than the currency.
         WalletNotReady, UserNotActive: the wallet or its owner may not receive.
         LimitExceeded: the balance would pass its ceiling.
     """
 
     type = "CASH_IN"
 
-    target: UUID
-
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.target,)
-
-    def check_shape(self, books: Books) -> None:
-        books.wallet(self.target, self.client_id).minor(self.amount)
-
     def apply(self, books: Books) -> Outcome:
-        target = books.wallet(self.target, self.client_id)
-        amount = target.minor(self.amount)
-        target.require_ready()
-        target.require_room(amount)
-        return made(books.cross(target, amount, self))
+        wallet, amount = self.wallet(books), self.minor(books)
+        wallet.require_ready()
+        wallet.require_room(amount)
+        return made(books.cross(wallet, amount, self))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer(MoneyOrder):
-    """Move `amount` from the wallet `source` to the wallet `target` of the same client.
+class Transfer(Payment):
+    """Move `amount` to another wallet.
 
     Raises:
-        NotFound: the client has no wallet `source`.
-        TargetWalletNotFound: the client has no wallet `target`.
-        InvalidFields: the amount has more decimals than the currency, or the wallets are one.
+        TargetWalletNotFound: the client has no wallet `target_id`.
+        InvalidFields: the wallets are one.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
         CurrencyMismatch: the wallets are in different currencies.
-        InsufficientFunds: less than `amount` is available in `source`.
-        LimitExceeded: the balance of `target` would pass its ceiling.
+        InsufficientFunds: less than `amount` is available.
+        LimitExceeded: the target's balance would pass its ceiling.
     """
 
     type = "TRANSFER"
 
-    source: UUID
-    target: UUID
+    def apply(self, books: Books) -> Outcome:
+        wallet, target, amount = self.parties(books)
+        target.require_room(amount)
+        return made(books.pay(wallet, target, amount, self)[0])
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.source, self.target)
 
-    def check_shape(self, books: Books) -> None:
-        books.wallet(self.source, self.client_id).minor(self.amount)
-        if self.source == self.target:
-            raise errors.InvalidFields(
-                errors.FieldError("targetWalletId", "same_wallet", "Name another wallet.")
-            )
+# --- Holds: promised to another wallet; executed, released, or expired ---------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceHold(Payment):
+    """Set `amount` aside for another wallet until `expires_at`, or for as long as nobody ends it.
+
+    Raises:
+        InvalidFields: the wallets are one, or `expires_at` has passed.
+        TargetWalletNotFound, WalletNotReady, UserNotActive, CurrencyMismatch, InsufficientFunds:
+            as for a transfer.
+    """
+
+    made = "hold"
+
+    expires_at: datetime | None = None
 
     def apply(self, books: Books) -> Outcome:
-        source = books.wallet(self.source, self.client_id)
-        target = books.find(self.target, self.client_id)
-        if target is None:
-            raise errors.TargetWalletNotFound(target_wallet_id=self.target)
-        amount = source.minor(self.amount)
-        source.require_ready()
+        wallet, target, amount = self.parties(books)
+        require_future(self.expires_at, books)
+        hold = books.place(wallet, target, amount, self, self.expires_at)
+        return Outcome("hold", hold.id, 201)
+
+
+def require_future(expires_at: datetime | None, books: Books) -> None:
+    """Refuse an expiry that has come already (InvalidFields)."""
+    if expires_at is not None and expires_at <= books.now:
+        raise errors.InvalidFields(
+            errors.FieldError("expiration", "not_in_the_future", "This time has passed.")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteHold(PartOrder):
+    """Pay `amount` of an open hold to the wallet for which it was placed, or all that is left.
+
+    What is not paid is available again; with `keep_open` it stays held. `target_id` is the hold's.
+
+    Raises:
+        NotFound: the wallet has no such hold.
+        HoldNotOpen: it was executed or released, or has expired.
+        HoldExceeded: less than `amount` is left of it.
+        WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
+        LimitExceeded: the target's balance would pass its ceiling.
+    """
+
+    type = "TRANSFER"
+
+    hold_id: UUID
+    target_id: UUID
+    keep_open: bool = False
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id, self.target_id)
+
+    def holds(self) -> tuple[UUID, ...]:
+        return (self.hold_id,)
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = self.wallet(books)
+        hold = books.hold(self.hold_id, wallet)
+        target = books.wallet(hold.target_id, self.client_id)
+        hold.require_open()
+        amount = self.part(books) or hold.remaining
+        hold.require_remaining(amount)
+        wallet.require_ready()
         target.require_ready()
-        if source.currency != target.currency:
-            raise errors.CurrencyMismatch(currency=source.currency, target_currency=target.currency)
-        source.require_available(amount)
         target.require_room(amount)
-        return made(books.pay(source, target, amount, self))
+        books.draw(wallet, hold, amount, self.by, keep_open=self.keep_open)
+        return made(books.pay(wallet, target, amount, self, hold_id=hold.id)[0])
+
+
+class ReleaseHold(HoldOrder):
+    """Let go of a hold: what it set aside is available again.
+
+    Raises:
+        NotFound: the wallet has no such hold.
+        VersionConflict: it is not what the caller saw.
+        HoldNotOpen: it was executed or released, or has expired.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, hold = self.open_hold(books)
+        books.end(wallet, hold, "RELEASED", self.by)
+        return Outcome("hold", hold.id, 200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewHold(HoldOrder):
+    """Let a hold expire at another time; with None, never.
+
+    Raises:
+        NotFound: the wallet has no such hold.
+        VersionConflict: it is not what the caller saw.
+        HoldNotOpen: it was executed or released, or has expired.
+        InvalidFields: `expires_at` has passed.
+    """
+
+    expires_at: datetime | None
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, hold = self.open_hold(books)
+        require_future(self.expires_at, books)
+        books.renew(wallet, hold, self.expires_at, self.by)
+        return Outcome("hold", hold.id, 200)
 
 
 # --- Cash-outs: asked for by a client, ended by the bank's answer -------------------------------
@@ -96,11 +172,11 @@ class Transfer(MoneyOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashOut(MoneyOrder):
-    """Set `amount` of the wallet `source` aside, to be paid to the bank account `iban`.
+    """Set `amount` aside, to be paid to a bank account: an `iban`, or an external account.
 
     Raises:
-        NotFound: the client has no wallet `source`.
-        InvalidFields: the amount has more decimals than the currency.
+        ExternalAccountNotFound: the wallet has no external account `account_id`.
+        ExternalAccountRemoved: it was removed.
         WalletNotReady, UserNotActive: the wallet or its owner may not pay.
         InsufficientFunds: less than `amount` is available.
     """
@@ -108,49 +184,27 @@ class CashOut(MoneyOrder):
     type = "CASH_OUT"
     status = 202
 
-    source: UUID
-    iban: str
+    iban: str = ""
+    account_id: UUID | None = None
 
-    @property
-    def account(self) -> str:
-        return self.iban
-
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.source,)
-
-    def check_shape(self, books: Books) -> None:
-        books.wallet(self.source, self.client_id).minor(self.amount)
+    def accounts(self) -> tuple[UUID, ...]:
+        return (self.account_id,) if self.account_id else ()
 
     def apply(self, books: Books) -> Outcome:
-        source = books.wallet(self.source, self.client_id)
-        amount = source.minor(self.amount)
-        source.require_ready()
-        source.require_available(amount)
-        return made(books.set_aside(source, amount, self), 202)
+        wallet, amount = self.wallet(books), self.minor(books)
+        iban = self.destination(books, wallet)
+        wallet.require_ready()
+        wallet.require_available(amount)
+        return made(books.set_aside(wallet, amount, self, iban), 202)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CashOutOrder(Order):
-    """An order about a cash-out that waits. A blocked wallet does not keep it from ending."""
-
-    made = "movement"
-    status = 200
-
-    wallet_id: UUID
-    movement_id: UUID
-
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
-
-    def movements(self) -> tuple[UUID, ...]:
-        return (self.movement_id,)
-
-    def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
-        """The wallet and its cash-out, which must not have ended yet."""
-        wallet = books.wallet(self.wallet_id, self.client_id)
-        leg = books.movement(self.movement_id, wallet)
-        leg.require_pending()
-        return wallet, leg
+    def destination(self, books: Books, wallet: LockedWallet) -> str:
+        if self.account_id is None:
+            return self.iban
+        account = books.account(self.account_id, wallet)
+        if account is None:
+            raise errors.ExternalAccountNotFound(external_account_id=self.account_id)
+        account.require_active()
+        return account.iban
 
 
 class MarkSent(CashOutOrder):
@@ -212,7 +266,7 @@ class Cancel(CashOutOrder):
     """
 
     def apply(self, books: Books) -> Outcome:
-        wallet = books.wallet(self.wallet_id, self.client_id)
+        wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
         if leg.status == "CANCELLED":
             return made(leg, 200)
@@ -221,7 +275,68 @@ class Cancel(CashOutOrder):
         return made(books.give_back(wallet, leg, "CANCELLED", self.by), 200)
 
 
-# --- Staff --------------------------------------------------------------------------------------
+# --- Mending: what was moved is given back, or staff set it right --------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverse(PartOrder):
+    """Give back `amount` of a transfer or a cash-in, or all that is left of it.
+
+    The movement is named by either of its legs, with its mirror in the counterparty's wallet.
+    No limit applies to who gets its money back.
+
+    Raises:
+        NotFound: the wallet has no such movement.
+        MovementNotReversible: it is something else.
+        ReversalExceeded: less than `amount` is left to give back, or nothing.
+        WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
+        InsufficientFunds: the payee has less than `amount` available.
+    """
+
+    type = "REVERSAL"
+
+    movement_id: UUID
+    counterparty_id: UUID | None = None
+    mirror_id: UUID | None = None
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return tuple(filter(None, (self.wallet_id, self.counterparty_id)))
+
+    def movements(self) -> tuple[UUID, ...]:
+        return tuple(filter(None, (self.movement_id, self.mirror_id)))
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = self.wallet(books)
+        leg = books.movement(self.movement_id, wallet)
+        leg.require_reversible()
+        before = books.given_back(leg)
+        amount = self.part(books) or leg.magnitude - before
+        leg.require_left(amount, before)
+        if leg.counterparty_id is None:
+            return self.give_to_outside(books, wallet, leg, amount)
+        return self.give_to_payer(books, (leg, self.mirror(books, leg)), amount)
+
+    def mirror(self, books: Books, leg: Leg) -> Leg:
+        assert self.mirror_id is not None, "a payment has two legs"
+        mirror = books.movements[self.mirror_id]
+        assert leg.mirrors(mirror), "the mirror is another movement's"
+        return mirror
+
+    def give_to_outside(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:
+        wallet.require_ready()
+        wallet.require_available(amount)
+        return made(books.cross(wallet, -amount, self, reverses=leg))
+
+    def give_to_payer(self, books: Books, legs: tuple[Leg, Leg], amount: int) -> Outcome:
+        paid, received = sorted(legs, key=lambda leg: leg.amount)
+        payer = books.wallet(paid.wallet_id, self.client_id)
+        payee = books.wallet(received.wallet_id, self.client_id)
+        payee.require_ready()
+        payer.require_ready()
+        payee.require_available(amount)
+        payer.require_room(amount)
+        given = books.pay(payee, payer, amount, self, reverses=(received, paid))
+        return made(next(leg for leg in given if leg.wallet_id == self.wallet_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +346,6 @@ class Adjust(MoneyOrder):
     A blocked wallet may be adjusted, and no limit of its user applies: money is never trapped.
 
     Raises:
-        NotFound: the client has no such wallet.
-        InvalidFields: the amount has more decimals than the currency.
         WalletNotReady: the wallet is closed.
         InsufficientFunds: less than `amount` is available to take.
         LimitExceeded: the balance would pass its ceiling.
@@ -240,18 +353,10 @@ class Adjust(MoneyOrder):
 
     type = "ADJUSTMENT"
 
-    wallet_id: UUID
     is_debit: bool
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
-
-    def check_shape(self, books: Books) -> None:
-        books.wallet(self.wallet_id, self.client_id).minor(self.amount)
-
     def apply(self, books: Books) -> Outcome:
-        wallet = books.wallet(self.wallet_id, self.client_id)
-        amount = wallet.minor(self.amount)
+        wallet, amount = self.wallet(books), self.minor(books)
         wallet.require_open()
         if self.is_debit:
             wallet.require_available(amount)

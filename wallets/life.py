@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
@@ -12,18 +14,20 @@ from iocash import errors
 from users.life import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from users.models import User
 from users.models.clients import new_id
-from wallets.books import Books, Order, Outcome
+from wallets.books import Books
+from wallets.orders import Order, Outcome, WalletOrder
 from wallets.rows import LockedUser, LockedWallet
 
 INSERT_WALLET: Final = """
     INSERT INTO wallets_wallet
         (id, client_id, user_id, currency, status, alias, dlt_address, dlt_network,
-         balance, held, seq, head)
-    VALUES (%s, %s, %s, %s, 'READY', %s, %s, %s, 0, 0, 0, '')
+         metadata, balance, held, received, seq, head)
+    VALUES (%s, %s, %s, %s, 'READY', %s, %s, %s, %s::jsonb, 0, 0, 0, 0, '')
 """
 UPDATE_LABELS: Final = """
     UPDATE wallets_wallet SET alias = coalesce(%s, alias),
-        dlt_address = coalesce(%s, dlt_address), dlt_network = coalesce(%s, dlt_network)
+        dlt_address = coalesce(%s, dlt_address), dlt_network = coalesce(%s, dlt_network),
+        metadata = nullif(coalesce(%s::jsonb, metadata), '{}')
     WHERE id = %s
 """
 SET_WALLET_STATUS: Final = "UPDATE wallets_wallet SET status = %s WHERE id = %s"
@@ -201,6 +205,7 @@ class OpenWallet(UserOrder):
     alias: str = ""
     dlt_address: str = ""
     dlt_network: str = ""
+    metadata: Mapping[str, str] | None = None
 
     def apply(self, books: Books) -> Outcome:
         user = books.user(self.user_id, self.client_id)
@@ -241,6 +246,7 @@ class OpenWallet(UserOrder):
             self.alias,
             self.dlt_address,
             self.dlt_network,
+            json.dumps(self.metadata) if self.metadata else None,
         )
         books.tell("wallet", wallet.id, "wallet.opened", wallet, self.by)
         return Outcome("wallet", wallet.id, 201)
@@ -279,6 +285,7 @@ class PutWallet(OpenWallet):
             alias=self.alias,
             dlt_address=self.dlt_address,
             dlt_network=self.dlt_network,
+            metadata=self.metadata or {},
         )
         return Outcome("wallet", wallet.id, 200)
 
@@ -287,38 +294,35 @@ class PutWallet(OpenWallet):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeWallet(Order):
-    """Set a wallet's alias, or close it for ever, or both.
+class ChangeWallet(WalletOrder):
+    """Set a wallet's alias and metadata, or close it for ever, or all of that.
 
     Raises:
         NotFound: the client has no such wallet.
-        WalletNotReady: it is closed, and the alias would change.
+        WalletNotReady: it is closed, and would be changed.
         WalletNotEmpty: it holds money and can't be closed.
     """
 
     made = "wallet"
     status = 200
 
-    wallet_id: UUID
     alias: str | None = None
+    metadata: Mapping[str, str] | None = None
     closing: bool = False
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
-
     def apply(self, books: Books) -> Outcome:
-        wallet = books.wallet(self.wallet_id, self.client_id)
+        wallet = self.wallet(books)
         if self.closing:
             wallet.require_empty()
-        if self.alias is not None:
-            label(books, wallet, self, alias=self.alias)
+        if self.alias is not None or self.metadata is not None:
+            label(books, wallet, self, alias=self.alias, metadata=self.metadata)
         if self.closing:
             close(books, wallet, self)
         return Outcome("wallet", wallet.id, 200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockWallet(Order):
+class BlockWallet(WalletOrder):
     """Stop one wallet: it neither pays nor receives until staff unblock it.
 
     Raises:
@@ -330,14 +334,10 @@ class BlockWallet(Order):
     status = 200
     path: ClassVar[tuple[str, str, str]] = ("READY", "BLOCKED", "wallet.blocked")
 
-    wallet_id: UUID
     reason: str
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
-
     def apply(self, books: Books) -> Outcome:
-        wallet = books.wallet(self.wallet_id, self.client_id)
+        wallet = self.wallet(books)
         before, after, kind = self.path
         if wallet.status != before:
             raise errors.InvalidTransition(
@@ -368,11 +368,13 @@ def label(
     alias: str | None,
     dlt_address: str | None = None,
     dlt_network: str | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Set what people call the wallet; None leaves it as it is."""
+    """Set what people say of the wallet; None leaves it as it is."""
     if wallet.status == "UNSUBSCRIBED":
         raise errors.WalletNotReady(wallet_id=wallet.id, status=wallet.status)
-    books.write(UPDATE_LABELS, alias, dlt_address, dlt_network, wallet.id)
+    pairs = None if metadata is None else json.dumps(metadata)
+    books.write(UPDATE_LABELS, alias, dlt_address, dlt_network, pairs, wallet.id)
     books.tell("wallet", wallet.id, "wallet.changed", wallet, order.by)
 
 

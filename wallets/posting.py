@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
 from wallets import vault
-from wallets.books import Order, Outcome
+from wallets.orders import Order, Outcome
 
 RETRIES = 3
 AGAIN = (

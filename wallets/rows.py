@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from iocash import errors, money
+from wallets.models import holds
 
 
 @dataclass(slots=True)
@@ -38,12 +39,20 @@ class LockedWallet:
     seq: int
     head: bytes
     settled_at: datetime | None
+    received: int = 0
+    next_expiry: datetime | None = None
     owner: str = ""
     is_changed: bool = False
 
     @property
     def available(self) -> int:
         return self.balance - self.held
+
+    def expect(self, expires_at: datetime | None) -> None:
+        """Note that a hold of this wallet will expire."""
+        if expires_at and (self.next_expiry is None or expires_at < self.next_expiry):
+            self.next_expiry = expires_at
+            self.is_changed = True
 
     def text(self, minor: int) -> str:
         return money.to_text(minor, self.currency)
@@ -130,10 +139,13 @@ class Leg:
     salt: bytes | None
     details_digest: bytes | None
     iban: str | None = None
+    hold_id: UUID | None = None
+    reversal_of_id: UUID | None = None
     sent_at: datetime | None = None
     reason: str = ""
     seq: int | None = None
     balance_after: int | None = None
+    received_after: int | None = None
     settled_at: datetime | None = None
     digest: bytes | None = None
 
@@ -145,6 +157,34 @@ class Leg:
     def magnitude(self) -> int:
         """The amount without its sign, which `direction` tells."""
         return abs(self.amount)
+
+    def mirrors(self, other: Leg) -> bool:
+        """Tell whether the two are the legs of one payment."""
+        return (
+            self.operation_id == other.operation_id
+            and self.counterparty_id == other.wallet_id
+            and self.wallet_id == other.counterparty_id
+            and self.created_at == other.created_at
+            and self.amount == -other.amount
+        )
+
+    def require_reversible(self) -> None:
+        """Refuse unless it is a cash-in or a transfer (MovementNotReversible)."""
+        if self.type not in {"CASH_IN", "TRANSFER"}:
+            raise errors.MovementNotReversible(movement_id=self.id, type=self.type)
+
+    def require_left(self, amount: int, reversed_before: int) -> None:
+        """Refuse to give back more than moved, or nothing (ReversalExceeded)."""
+        left = self.magnitude - reversed_before
+        if not 0 < amount <= left:
+            raise errors.ReversalExceeded(
+                movement_id=self.id,
+                amount=money.to_text(self.magnitude, self.currency),
+                reversed=money.to_text(reversed_before, self.currency),
+                left=money.to_text(left, self.currency),
+                requested=money.to_text(amount, self.currency),
+                currency=self.currency,
+            )
 
     def require_pending(self) -> None:
         """Refuse when the movement has ended already (MovementNotPending)."""
@@ -160,6 +200,68 @@ class Leg:
         """Refuse while the movement has not gone to the bank (CashOutNotSent)."""
         if self.sent_at is None:
             raise errors.CashOutNotSent(movement_id=self.id)
+
+
+@dataclass(slots=True, kw_only=True)
+class LockedHold:
+    """A hold's row; it is locked with the wallet whose money it sets aside. Minor units."""
+
+    id: UUID
+    client_id: UUID
+    wallet_id: UUID
+    target_id: UUID
+    currency: str
+    amount: int
+    remaining: int
+    status: str
+    expires_at: datetime | None
+    created_at: datetime
+    ended_at: datetime | None = None
+    concept: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+    @property
+    def version(self) -> str:
+        return holds.version(self.id, self.status, self.remaining, self.expires_at)
+
+    def is_overdue(self, now: datetime) -> bool:
+        return self.status == "OPEN" and self.expires_at is not None and self.expires_at <= now
+
+    def require_open(self) -> None:
+        """Refuse when it was executed or released, or has expired (HoldNotOpen)."""
+        if self.status != "OPEN":
+            raise errors.HoldNotOpen(hold_id=self.id, status=self.status)
+
+    def require_version(self, versions: frozenset[str] | None) -> None:
+        """Refuse unless it is as the caller last saw it (VersionConflict); None: whatever it is."""
+        if versions is not None and self.version not in versions:
+            raise errors.VersionConflict(hold_id=self.id, current=f'"{self.version}"')
+
+    def require_remaining(self, amount: int) -> None:
+        """Refuse when less than `amount` minor units are still set aside (HoldExceeded)."""
+        if self.remaining < amount:
+            raise errors.HoldExceeded(
+                hold_id=self.id,
+                remaining=money.to_text(self.remaining, self.currency),
+                requested=money.to_text(amount, self.currency),
+                currency=self.currency,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAccount:
+    """An external account; it is locked with its wallet."""
+
+    id: UUID
+    client_id: UUID
+    wallet_id: UUID
+    iban: str
+    status: str
+
+    def require_active(self) -> None:
+        """Refuse when it was removed (ExternalAccountRemoved)."""
+        if self.status != "ACTIVE":
+            raise errors.ExternalAccountRemoved(external_account_id=self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,7 @@ def refused(query: str) -> list[tuple[str, str]]:
     some.uuids(),
 )
 def test_a_cursor_comes_back_to_the_microsecond(where: str, at: datetime, row_id: Any) -> None:
-    cursor = Cursor.at(User(id=row_id, created_at=at), where, pages.NEWEST_FIRST)
+    cursor = Cursor(where, pages.NEWEST_FIRST, *pages.Pages().place(User(id=row_id, created_at=at)))
     again = Cursor.read(cursor.token())
     assert (again, again.created_at, again.id) == (cursor, at, str(row_id))
     assert cursor.token().isascii()

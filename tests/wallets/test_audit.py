@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -24,15 +26,22 @@ NEW_ID = "'01980000-0000-7000-8000-000000000000'"
 def stage(alices, bobs):
     """Money in, money over, with words and a key: the rows that the spoilers name."""
     out = cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, key="k")
-    cast.cash_in(bobs, 5_00)
     moved = Movement.objects.get(id=out.id)
     into = Movement.objects.exclude(id=out.id).get(operation_id=moved.operation_id)
+    hold = cast.place(alices, bobs, 20_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC))
+    execution = cast.execute(hold, 5_00, keep_open=True)
+    reversal = cast.reverse(moved, 2_00)
+    brought = cast.cash_in(bobs, 5_00)
     return {
+        "hold": hold.id,
+        "execution": execution.id,
+        "reversal": reversal.id,
+        "executed": Movement.objects.get(wallet=bobs.id, hold=hold.id).id,
         "alices": alices.id,
         "bobs": bobs.id,
         "out": moved.id,
         "into": into.id,
-        "cash_in": cast.movements(bobs)[-1].id,
+        "cash_in": brought.id,
         "client": alices.client_id,
     }
 
@@ -42,6 +51,7 @@ def spoil(statement: str, rows: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER movement_is_written_once")
+        cursor.execute("ALTER TABLE wallets_hold DISABLE TRIGGER hold_is_placed_once")
         cursor.execute(
             "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)"
             " FROM pg_constraint"
@@ -61,8 +71,16 @@ def found(name: str) -> dict[str, object]:
     raise AssertionError(f"there is no equation {name}")
 
 
+def first_leg(movement_id: UUID) -> UUID:
+    """The lower id of the two legs of a payment."""
+    movement = Movement.objects.get(id=movement_id)
+    assert movement.mirror
+    return min(movement.id, movement.mirror.id)
+
+
 WALLET = "UPDATE wallets_wallet SET {} WHERE id = %({})s"
 MOVEMENT = "UPDATE wallets_movement SET {} WHERE id = %({})s"
+HOLD = "UPDATE wallets_hold SET {} WHERE id = %(hold)s"
 EARLIER = "created_at = created_at - interval '1us'"
 LATER = "settled_at = settled_at + interval '1us'"
 HEX = r"'\x00'"
@@ -81,6 +99,38 @@ SPOILED = [
     ("balance", "DELETE FROM wallets_movement WHERE id = %(cash_in)s", "wallet", "bobs"),
     ("held", WALLET.format("held = 1", "alices"), "wallet", "alices"),
     ("held", WALLET.format("held = -1", "bobs"), "wallet", "bobs"),
+    ("balance", WALLET.format("received = received + 1", "alices"), "wallet", "alices"),
+    ("held", HOLD.format("remaining = 1"), "wallet", "alices"),
+    ("held", HOLD.format("status = 'RELEASED'"), "wallet", "alices"),
+    ("holds", HOLD.format("remaining = remaining - 1"), "hold", "hold"),
+    ("holds", HOLD.format("amount = 100"), "hold", "hold"),
+    ("holds", MOVEMENT.format("amount = -600", "execution"), "hold", "hold"),
+    ("holds", WALLET.format("next_expiry = NULL", "alices"), "hold", "hold"),
+    ("holds", WALLET.format("next_expiry = 'infinity'", "alices"), "hold", "hold"),
+    ("executions", HOLD.format("target_id = wallet_id"), "movement", "executions"),
+    ("executions", f"UPDATE wallets_hold SET id = {NEW_ID}", "movement", "executions"),
+    ("executions", MOVEMENT.format("counterparty_id = NULL", "execution"), "movement", "execution"),
+    ("reversals", MOVEMENT.format("amount = 1001", "reversal"), "movement", "reversal"),
+    ("reversals", MOVEMENT.format("amount = -amount", "reversal"), "movement", "reversal"),
+    ("reversals", MOVEMENT.format("reversal_of_id = id", "reversal"), "movement", "reversal"),
+    (
+        "reversals",
+        MOVEMENT.format("reversal_of_id = %(into)s", "reversal"),
+        "movement",
+        "reversal",
+    ),
+    (
+        "reversals",
+        MOVEMENT.format(f"reversal_of_id = {NEW_ID}", "reversal"),
+        "movement",
+        "reversal",
+    ),
+    ("reversals", MOVEMENT.format("counterparty_id = NULL", "reversal"), "movement", "reversal"),
+    ("reversals", MOVEMENT.format("type = 'REVERSAL'", "out"), "movement", "reversal"),
+    ("reversals", MOVEMENT.format("status = 'ERROR'", "out"), "movement", "reversal"),
+    ("reversals", MOVEMENT.format("seq = 99", "out"), "movement", "reversal"),
+    ("legs", MOVEMENT.format("hold_id = NULL", "execution"), "movement", "executions"),
+    ("legs", MOVEMENT.format("reversal_of_id = NULL", "reversal"), "movement", "reversals"),
     ("legs", MOVEMENT.format("amount = -1001", "out"), "movement", "first"),
     ("legs", MOVEMENT.format("counterparty_id = %(bobs)s", "into"), "movement", "first"),
     ("legs", MOVEMENT.format("type = 'CASH_IN'", "into"), "movement", "first"),
@@ -93,10 +143,13 @@ SPOILED = [
     ("legs", MOVEMENT.format("counterparty_id = %(alices)s", "cash_in"), "movement", "cash_in"),
     ("chain", MOVEMENT.format("amount = -1001", "out"), "movement", "out"),
     ("chain", MOVEMENT.format("balance_after = 1", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("received_after = 1", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("hold_id = NULL", "execution"), "movement", "execution"),
+    ("chain", MOVEMENT.format("reversal_of_id = NULL", "reversal"), "movement", "reversal"),
     ("chain", MOVEMENT.format("currency = 'USD'", "out"), "movement", "out"),
     ("chain", MOVEMENT.format(f"client_id = {NEW_ID}", "out"), "movement", "out"),
     ("chain", MOVEMENT.format(f"wallet_id = {NEW_ID}", "out"), "movement", "out"),
-    ("chain", MOVEMENT.format("seq = 3", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("seq = 9", "out"), "movement", "execution"),
     ("chain", MOVEMENT.format("type = 'CASH_IN'", "out"), "movement", "out"),
     ("chain", MOVEMENT.format(f"operation_id = {NEW_ID}", "out"), "movement", "out"),
     ("chain", MOVEMENT.format("counterparty_id = NULL", "out"), "movement", "out"),
@@ -115,7 +168,7 @@ SPOILED = [
     ("chain", MOVEMENT.format(f"digest = {HEX}", "out"), "movement", "out"),
     ("chain", MOVEMENT.format(f"details_digest = {HEX}", "out"), "movement", "out"),
     ("chain", MOVEMENT.format("details_digest = NULL", "out"), "movement", "out"),
-    ("chain", "DELETE FROM wallets_movement WHERE id = %(into)s", "movement", "cash_in"),
+    ("chain", "DELETE FROM wallets_movement WHERE id = %(into)s", "movement", "executed"),
     ("details", MOVEMENT.format("concept = 'Dinner'", "out"), "movement", "out"),
     ("details", MOVEMENT.format("concept = NULL", "out"), "movement", "out"),
     ("details", MOVEMENT.format("iban = 'ES9121000418450200051332'", "out"), "movement", "out"),
@@ -135,6 +188,8 @@ SPOILED = [
 def test_a_wrong_row_is_named(stage, equation, statement, column, row):
     assert found(equation) == {}
     stage["first"] = min(stage["out"], stage["into"])
+    stage["executions"] = first_leg(stage["execution"])
+    stage["reversals"] = first_leg(stage["reversal"])
     spoil(statement, stage)
     assert found(equation)[column] == stage[row]
 
@@ -157,11 +212,11 @@ def test_a_key_that_names_another_clients_thing_is_found(stage):
 def test_a_forged_movement_is_found_though_its_sums_are_right(stage):
     """Somebody brings money from nowhere, and rewrites the wallet, but can't rewrite the past."""
     spoil(
-        "UPDATE wallets_movement SET amount = amount + 1, balance_after = balance_after + 1"
-        " WHERE id = %(cash_in)s",
+        "UPDATE wallets_movement SET amount = amount + 1, balance_after = balance_after + 1,"
+        " received_after = received_after + 1 WHERE id = %(cash_in)s",
         stage,
     )
-    spoil(WALLET.format("balance = balance + 1", "bobs"), stage)
+    spoil(WALLET.format("balance = balance + 1, received = received + 1", "bobs"), stage)
     assert found("outside") == {}
     assert found("balance") == {}
     assert found("chain")["movement"] == stage["cash_in"]
@@ -188,7 +243,7 @@ def rewrite_the_end(rows: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ("seq = 3", {"chain", "balance"}),
+        ("seq = 9", {"chain", "balance"}),
         ("balance_after = balance_after + 1", {"chain"}),
         ("created_at = settled_at + interval '1us'", {"chain"}),
         (
@@ -239,7 +294,7 @@ def test_the_command_fails_and_names_the_wrong_row(stage):
     assert failed.value.returncode == 1
     wrong = str(failed.value).splitlines()
     assert wrong[0].startswith("balance: not true that a wallet's balance, seq, head and time are")
-    assert f"wallet {stage['alices']}, balance 9001, movements 9000" in wrong[0]
+    assert f"wallet {stage['alices']}, balance 8701, movements 8700" in wrong[0]
     assert [line.split(":")[0] for line in wrong] == ["balance", "outside"]
     assert out.getvalue().count("wrong") == 2
 

@@ -16,7 +16,8 @@ from iocash import errors
 from tests.cast import BY
 from users.models.clients import new_id
 from wallets import chain, ledger
-from wallets.books import Books, Order, Outcome
+from wallets.books import Books
+from wallets.orders import Order, Outcome
 from wallets.rows import LockedUser, LockedWallet
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -48,14 +49,14 @@ def open_books(*wallets: LockedWallet) -> Books:
 
 def cash_in(target: UUID = ALICES, amount: str = "10.00", **values: Any) -> ledger.CashIn:
     common: dict[str, Any] = {"client_id": CLIENT, "by": BY, "amount": Decimal(amount)}
-    return ledger.CashIn(target=target, **common | values)
+    return ledger.CashIn(wallet_id=target, **common | values)
 
 
 def transfer(
     source: UUID = ALICES, target: UUID = BOBS, amount: str = "10.00", **values: Any
 ) -> ledger.Transfer:
     common: dict[str, Any] = {"client_id": CLIENT, "by": BY, "amount": Decimal(amount)}
-    return ledger.Transfer(source=source, target=target, **common | values)
+    return ledger.Transfer(wallet_id=source, target_id=target, **common | values)
 
 
 # --- Money ---------------------------------------------------------------------------------------
@@ -69,7 +70,7 @@ def test_a_transfer_has_two_legs_that_mirror_each_other():
     assert (into.wallet_id, into.amount, into.counterparty_id) == (BOBS, 10_00, ALICES)
     assert out.operation_id == into.operation_id
     assert out.id != into.id
-    assert outcome.thing is out
+    assert outcome.legs == (out,)
     assert [books.wallets[name].balance for name in (ALICES, BOBS)] == [90_00, 10_00]
 
 

@@ -6,6 +6,7 @@ from iocash import errors
 from tests import cast
 from wallets import ledger, posting
 from wallets.models import Movement, Wallet
+from wallets.orders import CashOutOrder
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +17,7 @@ def a_cash_out(source: Wallet, amount: int) -> Movement:
     order = ledger.CashOut(
         client_id=source.client_id,
         by=cast.BY,
-        source=source.id,
+        wallet_id=source.id,
         amount=cast.decimal(amount),
         iban=IBAN,
         concept="Rent",
@@ -24,7 +25,7 @@ def a_cash_out(source: Wallet, amount: int) -> Movement:
     return Movement.objects.get(id=posting.submit(order).id)
 
 
-def end(verb: type[ledger.CashOutOrder], movement: Movement, **values: str) -> Movement:
+def end(verb: type[CashOutOrder], movement: Movement, **values: str) -> Movement:
     order = verb(
         client_id=movement.client_id,
         by=cast.BY,

@@ -123,6 +123,7 @@ def a_leg(**values: Any) -> Leg:
         "details_digest": hashlib.sha256(b"details").digest(),
         "seq": 1,
         "balance_after": 90_00,
+        "received_after": 100_00,
         "settled_at": moment,
     }
     return Leg(**leg | values)
@@ -141,6 +142,9 @@ def a_leg(**values: Any) -> Leg:
         {"counterparty_id": None},
         {"seq": 2},
         {"balance_after": 90_01},
+        {"received_after": 100_01},
+        {"hold_id": new_id()},
+        {"reversal_of_id": new_id()},
         {"created_at": datetime(2026, 1, 31, 12, 0, 0, 123455, tzinfo=UTC)},
         {"settled_at": datetime(2026, 1, 31, 12, 0, 0, 123457, tzinfo=UTC)},
         {"details_digest": None},
@@ -174,6 +178,9 @@ def test_times_are_counted_to_the_microsecond(moment):
     amount=st.integers(-(10**17), 10**17),
     seq=st.integers(1, 2**62),
     counterparty_id=st.none() | st.uuids(),
+    hold_id=st.none() | st.uuids(),
+    reversal_of_id=st.none() | st.uuids(),
+    received_after=st.integers(0, 2**62),
     created_at=MOMENTS,
     settled_at=MOMENTS,
     details_digest=st.none() | st.binary(min_size=32, max_size=32),

@@ -143,11 +143,11 @@ def test_the_wallet_of_a_blocked_user_neither_pays_nor_receives(alice, bob, alic
 
 
 def test_a_wallet_that_nobody_has_is_not_found(alices):
-    unknown = dataclasses.replace(cast.a_transfer(alices, alices, 1), target=cast.unknown_id())
+    unknown = dataclasses.replace(cast.a_transfer(alices, alices, 1), target_id=cast.unknown_id())
     with pytest.raises(errors.TargetWalletNotFound) as refused:
         posting.submit(unknown)
     assert refused.value.facts == {"target_wallet_id": cast.unknown_id()}
-    unknown = dataclasses.replace(unknown, source=cast.unknown_id(), target=alices.id)
+    unknown = dataclasses.replace(unknown, wallet_id=cast.unknown_id(), target_id=alices.id)
     with pytest.raises(errors.NotFound):
         posting.submit(unknown)
 

@@ -13,8 +13,8 @@ from tests import cast
 from users import life as users
 from users.models import Event, Otp, User
 from wallets import life, posting
-from wallets.books import Outcome
 from wallets.models import Wallet
+from wallets.orders import Outcome
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,8 @@ from iocash import money
 from tests import cast
 from users.models import Otp
 from users.models.clients import new_id
-from wallets.models import Audit, Movement, MovementQuerySet, Wallet
+from wallets import ledger, posting
+from wallets.models import Audit, Hold, Movement, MovementQuerySet, Wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -25,8 +26,10 @@ def stage(alices, bobs):
     cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"})
     brought, out = cast.movements(alices)
     (into,) = cast.movements(bobs)
+    hold = cast.place(alices, bobs, 5_00, concept="Deposit", metadata={"a": "1"})
     theirs = cast.a_user(cast.a_client("Another"), cast.ALICE)
     return {
+        "hold": hold.id,
         "alices": alices.id,
         "bobs": bobs.id,
         "client": alices.client_id,
@@ -75,7 +78,11 @@ BROKEN_WALLETS = [
     ("wallet_held_is_not_negative", "held = -1"),
     ("wallet_balance_covers_held", "held = balance + 1"),
     ("wallet_balance_covers_held", "balance = -1"),
-    ("wallet_balance_has_a_ceiling", f"balance = {money.MAX_BALANCE + 1}"),
+    (
+        "wallet_balance_has_a_ceiling",
+        f"balance = {money.MAX_BALANCE + 1}, received = {money.MAX_BALANCE + 1}",
+    ),
+    ("wallet_received_covers_balance", "received = balance - 1"),
     ("wallet_closed_is_empty", "status = 'UNSUBSCRIBED'"),
     ("wallet_status_is_known", "status = 'CLOSED'"),
     ("wallet_seq_has_a_head", "head = ''"),
@@ -98,7 +105,9 @@ def test_a_wallet_is_refused_by_name(stage, constraint, change):
 
 def test_the_ceiling_of_a_balance_may_be_reached(stage):
     with transaction.atomic():
-        Wallet.objects.filter(id=stage["alices"]).update(balance=money.MAX_BALANCE)
+        Wallet.objects.filter(id=stage["alices"]).update(
+            balance=money.MAX_BALANCE, received=money.MAX_BALANCE
+        )
         transaction.set_rollback(True)
 
 
@@ -113,6 +122,7 @@ REMOVALS = [
     ("movement_has_its_wallets_client_and_currency", "wallets_wallet", "alices"),
     ("wallet_is_of_its_users_client", "users_user", "their_user"),
     ("movement_is_never_removed", "wallets_movement", "out"),
+    ("hold_is_never_removed", "wallets_hold", "hold"),
 ]
 
 
@@ -131,7 +141,13 @@ def test_every_foreign_key_protects(model):
 
 # --- Movements -----------------------------------------------------------------------------------
 
-UNSETTLED = {"seq": None, "balance_after": None, "settled_at": None, "digest": None}
+UNSETTLED = {
+    "seq": None,
+    "balance_after": None,
+    "received_after": None,
+    "settled_at": None,
+    "digest": None,
+}
 AS_CASH_OUT = {"type": "CASH_OUT", "counterparty_id": None, "amount": -1, "iban": "ES91"}
 WAITING = UNSETTLED | AS_CASH_OUT | {"status": "PENDING"}
 WORDLESS = {"concept": None, "metadata": None, "salt": None, "details_digest": None}
@@ -147,6 +163,7 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     *[("movement_success_is_settled", "into", {name: None}) for name in UNSETTLED],
     ("movement_success_is_settled", "into", {"seq": 0}),
     ("movement_success_is_settled", "into", {"balance_after": -1}),
+    ("movement_success_is_settled", "into", {"received_after": 1}),
     *[
         ("movement_success_is_settled", "into", AS_CASH_OUT | {"status": status, "reason": reason})
         for status, reason in (("PENDING", ""), ("ERROR", "Closed"), ("CANCELLED", ""))
@@ -156,6 +173,7 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
         for name, value in {
             "seq": 99,
             "balance_after": 0,
+            "received_after": 0,
             "settled_at": "2026-01-31T12:00:00Z",
             "digest": "\\x00",
         }.items()
@@ -163,6 +181,14 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("movement_cash_out_goes_outside", "into", WAITING | {"amount": 1}),
     ("movement_cash_out_has_an_iban_unless_erased", "into", WAITING | {"iban": None}),
     ("movement_cash_out_settles_after_it_was_sent", "into", AS_CASH_OUT),
+    ("movement_only_a_transfer_executes_a_hold", "brought", {"hold_id": "hold"}),
+    ("movement_reversal_names_what_it_reverses", "into", {"type": "REVERSAL"}),
+    ("movement_reversal_names_what_it_reverses", "into", {"reversal_of_id": "out"}),
+    (
+        "movement_reversal_to_outside_goes_out",
+        "brought",
+        {"type": "REVERSAL", "reversal_of_id": "brought"},
+    ),
     ("movement_adjustment_has_no_counterparty", "into", {"type": "ADJUSTMENT"}),
     ("movement_only_a_cash_out_waits", "into", UNSETTLED | {"status": "PENDING"}),
     ("movement_only_a_cash_out_waits", "into", {"sent_at": "2026-01-31T12:00:00Z"}),
@@ -221,18 +247,137 @@ def test_every_constraint_of_the_tables_is_broken_by_a_test():
         "wallet_is_of_one_client_and_currency",  # the primary key is stricter; a target of others
         "wallets_wallet_client_id_f5027de2_fk_users_client_id",  # the user's is stricter
     }
-    broken = [*BROKEN_WALLETS, *BROKEN_MOVEMENTS, *REMOVALS]
+    tested_by_prefix = ("external_account_", "wallets_externalaccount_", "wallets_movement_")
+    broken = [*BROKEN_WALLETS, *BROKEN_MOVEMENTS, *BROKEN_HOLDS, *REMOVALS]
     tested = {name for name, *_ in broken}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f', 'u')"
             " AND conrelid::regclass::text LIKE 'wallets_%'"
         )
-        there = {name for (name,) in cursor.fetchall()}
-    assert (
-        there
-        == tested - {"movement_is_never_removed"} | {"wallet_iban_is_given_once"} | unbreakable
-    )
+        there = {name for (name,) in cursor.fetchall() if not name.startswith(tested_by_prefix)}
+    triggers = {"movement_is_never_removed", "hold_is_never_removed"}
+    assert there == tested - triggers | {"wallet_iban_is_given_once"} | unbreakable
+
+
+@pytest.mark.parametrize("column", ["hold_id", "reversal_of_id"])
+def test_what_a_movement_names_is_there(stage, column):
+    kind = {"type": "REVERSAL"} if column == "reversal_of_id" else {}
+    changes: dict[str, Any] = {"operation_id": new_id(), column: "nobody"} | kind
+    constraint = refused_by(*a_copy(stage, "into", **changes))
+    assert constraint.startswith(f"wallets_movement_{column}_")
+
+
+# --- Holds and external accounts -----------------------------------------------------------------
+
+BROKEN_HOLDS = [
+    ("hold_status_is_known", "status = 'DONE', remaining = 0, ended_at = now()"),
+    ("hold_amount_is_positive", "amount = 0, remaining = 0"),
+    ("hold_target_is_another_wallet", "target_id = wallet_id"),
+    ("hold_remaining_is_within_amount", "remaining = amount + 1"),
+    ("hold_open_has_something_left", "remaining = 0"),
+    ("hold_open_has_something_left", "ended_at = now()"),
+    ("hold_open_has_something_left", "status = 'RELEASED', ended_at = now()"),
+    ("hold_open_has_something_left", "status = 'RELEASED', remaining = 0"),
+    ("hold_expires_only_when_dated", "status = 'EXPIRED', remaining = 0, ended_at = now()"),
+    ("hold_has_its_wallets_client_and_currency", "wallet_id = %(dollars)s"),
+    ("hold_has_its_wallets_client_and_currency", "client_id = %(another)s"),
+    ("hold_has_its_targets_client_and_currency", "target_id = %(their_wallet)s"),
+    ("hold_has_its_targets_client_and_currency", "target_id = %(nobody)s"),
+]
+
+
+def unguarded(table: str, trigger: str) -> None:
+    """Take the trigger down, so that the constraints behind it are seen."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+
+
+@pytest.mark.parametrize(("constraint", "change"), BROKEN_HOLDS)
+def test_a_hold_is_refused_by_name(stage, constraint, change):
+    unguarded("wallets_hold", "hold_is_placed_once")
+    statement = f"UPDATE wallets_hold SET {change} WHERE id = %(hold)s"
+    assert refused_by(statement, stage) == constraint
+
+
+PLACED_ONCE = {
+    "id": "%(nobody)s",
+    "client_id": "%(another)s",
+    "wallet_id": "%(bobs)s",
+    "target_id": "%(their_wallet)s",
+    "currency": "'USD'",
+    "amount": "amount + 1",
+    "created_at": "created_at - interval '1us'",
+}
+NEVER_GROWS = {"remaining": "remaining + 1"}
+ENDS_ONCE = {
+    "status": "'EXPIRED'",
+    "remaining": "1",
+    "expires_at": "now()",
+    "ended_at": "now() + interval '1s'",
+}
+HOLD_ONLY_ERASED = {"concept": "'Dinner'", "metadata": """'{"a": "2"}'"""}
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "value"),
+    [("hold_is_placed_once", *item) for item in PLACED_ONCE.items()]
+    + [("hold_never_grows", *item) for item in NEVER_GROWS.items()]
+    + [("hold_texts_are_only_erased", *item) for item in HOLD_ONLY_ERASED.items()],
+)
+def test_no_fact_of_a_hold_changes(stage, rule, column, value):
+    statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
+    assert refused_by(statement, stage) == rule
+
+
+@pytest.mark.parametrize(("column", "value"), ENDS_ONCE.items())
+def test_an_ended_hold_does_not_change(stage, column, value):
+    posting.submit(cast.about_hold(ledger.ReleaseHold, cast.seen(stage["hold"])))
+    statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
+    assert refused_by(statement, stage) == "hold_ends_once"
+
+
+def test_every_column_of_a_hold_is_guarded():
+    columns = {field.column for field in Hold._meta.fields}
+    assert columns == {*PLACED_ONCE, *NEVER_GROWS, *ENDS_ONCE, *HOLD_ONLY_ERASED}
+
+
+def test_the_texts_of_a_hold_are_erased_together(stage):
+    for kept in HOLD_ONLY_ERASED:
+        erased = ", ".join(f"{name} = NULL" for name in HOLD_ONLY_ERASED if name != kept)
+        statement = f"UPDATE wallets_hold SET {erased} WHERE id = %(hold)s"
+        assert refused_by(statement, stage) == "hold_texts_are_only_erased"
+    run("UPDATE wallets_hold SET concept = NULL, metadata = NULL WHERE id = %(hold)s", stage)
+
+
+ACCOUNT = """
+    INSERT INTO wallets_externalaccount (id, client_id, wallet_id, alias, iban, status)
+    VALUES (%s, %s, %s, '', 'ES91', %s)
+"""
+
+
+def an_account(stage: dict[str, Any], status: str = "ACTIVE", wallet: str = "alices") -> Any:
+    return ACCOUNT, [new_id(), stage["client"], stage[wallet], status]
+
+
+def test_an_external_account_is_there_once(stage):
+    run(*an_account(stage, "REMOVED"))
+    run(*an_account(stage))
+    run(*an_account(stage, "REMOVED"))
+    run(*an_account(stage, wallet="bobs"))
+    assert refused_by(*an_account(stage)) == "external_account_is_there_once"
+
+
+@pytest.mark.parametrize(
+    ("constraint", "status", "wallet"),
+    [
+        ("external_account_status_is_known", "GONE", "alices"),
+        ("wallets_externalaccount_wallet_id_", "ACTIVE", "nobody"),
+    ],
+)
+def test_an_external_account_is_refused_by_name(stage, constraint, status, wallet):
+    assert refused_by(*an_account(stage, status, wallet)).startswith(constraint)
 
 
 # --- Written once --------------------------------------------------------------------------------
@@ -246,6 +391,8 @@ WRITTEN_ONCE = {
     "amount": "amount + 1",
     "currency": "'USD'",
     "counterparty_id": "%(their_wallet)s",
+    "hold_id": "%(hold)s",
+    "reversal_of_id": "%(out)s",
     "created_at": "created_at - interval '1us'",
     "details_digest": "NULL",
 }
@@ -253,6 +400,7 @@ SETTLED_ONCE = {
     "status": "'ERROR'",
     "seq": "2",
     "balance_after": "balance_after + 1",
+    "received_after": "received_after + 1",
     "settled_at": "settled_at + interval '1us'",
     "digest": "''",
     "reason": "'Closed'",
@@ -305,8 +453,8 @@ def test_texts_are_erased_together(stage):
 
 
 ENDS = {
-    "SUCCESS": "status = 'SUCCESS', seq = 9, balance_after = 0, settled_at = now(), digest = 'x',"
-    " sent_at = now()",
+    "SUCCESS": "status = 'SUCCESS', seq = 9, balance_after = 0, received_after = 0,"
+    " settled_at = now(), digest = 'x', sent_at = now()",
     "ERROR": "status = 'ERROR', reason = 'Closed'",
     "CANCELLED": "status = 'CANCELLED'",
 }
@@ -381,5 +529,6 @@ def test_things_are_called_by_their_ids(alices, history):
     assert str(history[0]) == str(history[0].id)
 
 
-def test_what_is_not_held_is_available():
-    assert Wallet(balance=10_00, held=3_00).available == 7_00
+def test_what_is_not_held_is_available(alices, bobs):
+    cast.place(alices, bobs, 3_00)
+    assert Wallet.objects.seen().get(id=alices.id).available == 97_00

@@ -19,8 +19,8 @@ from tests import cast, together
 from users import life as users
 from users.models import Key, User
 from wallets import life, posting, vault
-from wallets.books import Order, Outcome
 from wallets.models import Movement, Wallet
+from wallets.orders import Order, Outcome
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

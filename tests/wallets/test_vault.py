@@ -13,8 +13,9 @@ from iocash import errors
 from tests import cast
 from users.models import Event, Key
 from wallets import vault
-from wallets.books import Books, Order, Outcome
+from wallets.books import Books
 from wallets.models import Movement, Wallet
+from wallets.orders import Order, Outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -134,12 +135,11 @@ def test_a_key_is_kept_with_what_it_made(bobs):
 def test_what_was_made_is_what_is_stored(bobs):
     made = vault.post([cast.a_cash_in(bobs, 1_00, concept="a", metadata={"b": "c"})])[0]
     assert isinstance(made, Outcome)
-    assert made.thing is not None
     stored: dict[str, Any] = dict(Movement.objects.filter(id=made.id).values().get())
-    for item in dataclasses.fields(made.thing):
+    for item in dataclasses.fields(made.legs[0]):
         value = stored[item.name]
         value = bytes(value) if isinstance(value, memoryview) else value
-        assert value == getattr(made.thing, item.name), item.name
+        assert value == getattr(made.legs[0], item.name), item.name
 
 
 def test_the_wallet_says_what_its_last_movement_says(alices, bobs):

@@ -12,6 +12,7 @@ from tests.wallets.test_cash_outs import IBAN, a_cash_out, end, money_of
 from users.models import Event
 from wallets import ledger
 from wallets.models import Movement
+from wallets.orders import CashOutOrder
 
 pytestmark = pytest.mark.django_db
 
@@ -163,7 +164,7 @@ def test_of_two_ends_at_the_same_moment_one_wins(alices, one, other):
         if ledger.Settle in (one, other):
             end(ledger.MarkSent, movement)
 
-        def finish(verb: type[ledger.CashOutOrder], movement: Movement = movement) -> object:
+        def finish(verb: type[CashOutOrder], movement: Movement = movement) -> object:
             values = {"reason": "Closed"} if verb is ledger.Reject else {}
             return end(verb, Movement.objects.get(id=movement.id), **values)
 

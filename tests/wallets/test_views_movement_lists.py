@@ -126,7 +126,7 @@ def test_the_receiver_finds_the_movement_of_the_payers_key(api, bobs, history):
         ("minAmount=0.001", {"minAmount": "max_decimal_places"}),
         ("maxAmount=0.001", {"maxAmount": "max_decimal_places"}),
         ("direction=in", {"direction": "invalid_choice"}),
-        ("type=REVERSAL&status=DONE", {"type": "invalid_choice", "status": "invalid_choice"}),
+        ("type=GIFT&status=DONE", {"type": "invalid_choice", "status": "invalid_choice"}),
         ("operationId=x", {"operationId": "invalid"}),
         ("idempotencyKey=", {"idempotencyKey": "blank"}),
         ("type=CASH_IN&type=TRANSFER", {"type": "repeated_parameter"}),

@@ -115,6 +115,8 @@ def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
         "currency": "EUR",
         "concept": "Lunch",
         "counterpartyWalletId": str(bobs.id),
+        "holdId": None,
+        "reversalOf": None,
         "balanceAfter": "90.00",
         "iban": None,
         "reason": None,
@@ -360,7 +362,7 @@ def test_the_scope_of_cash_in_alone_is_not_enough(client_demo, path):
 
 @pytest.mark.spoils_the_books
 def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
-    type(bobs).objects.filter(id=bobs.id).update(balance=10**17 - 1)
+    type(bobs).objects.filter(id=bobs.id).update(balance=10**17 - 1, received=10**17 - 1)
     answer = api.post(path, to(bobs, "0.02"))
     assert (answer.status, answer.code) == (409, "limit_exceeded")
     assert answer.json["conflict"] == {

@@ -114,10 +114,15 @@ def test_a_wallet_is_shown(api, alice, alices, wallet):
         "iban": None,
         "dltAddress": None,
         "dltNetwork": None,
+        "metadata": None,
         "_links": {
             "self": {"href": f"{HOST}/{wallet}"},
             "user": {"href": f"{HOST}/users/{alice.id}"},
             "movements": {"href": f"{HOST}/{wallet}/movements"},
+            "holds": {"href": f"{HOST}/{wallet}/holds"},
+            "externalAccounts": {"href": f"{HOST}/{wallet}/external-accounts"},
+            "balance": {"href": f"{HOST}/{wallet}/balance"},
+            "statement": {"href": f"{HOST}/{wallet}/statement"},
         },
     }
     assert created_at.endswith("Z")

@@ -15,9 +15,19 @@ ALTER TABLE wallets_movement
     ADD CONSTRAINT movement_has_its_counterpartys_client_and_currency
         FOREIGN KEY (client_id, counterparty_id, currency)
         REFERENCES wallets_wallet (client_id, id, currency);
+ALTER TABLE wallets_hold
+    ADD CONSTRAINT hold_has_its_wallets_client_and_currency
+        FOREIGN KEY (client_id, wallet_id, currency)
+        REFERENCES wallets_wallet (client_id, id, currency),
+    ADD CONSTRAINT hold_has_its_targets_client_and_currency
+        FOREIGN KEY (client_id, target_id, currency)
+        REFERENCES wallets_wallet (client_id, id, currency);
 """
 
 NO_FOREIGN_KEYS = """
+ALTER TABLE wallets_hold
+    DROP CONSTRAINT hold_has_its_wallets_client_and_currency,
+    DROP CONSTRAINT hold_has_its_targets_client_and_currency;
 ALTER TABLE wallets_movement
     DROP CONSTRAINT movement_has_its_wallets_client_and_currency,
     DROP CONSTRAINT movement_has_its_counterpartys_client_and_currency;
@@ -36,18 +46,22 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_never_removed';
     END IF;
     IF (NEW.id, NEW.client_id, NEW.wallet_id, NEW.operation_id, NEW.type, NEW.amount,
-        NEW.currency, NEW.counterparty_id, NEW.created_at, NEW.details_digest)
+        NEW.currency, NEW.counterparty_id, NEW.hold_id, NEW.reversal_of_id, NEW.created_at,
+        NEW.details_digest)
        IS DISTINCT FROM
        (OLD.id, OLD.client_id, OLD.wallet_id, OLD.operation_id, OLD.type, OLD.amount,
-        OLD.currency, OLD.counterparty_id, OLD.created_at, OLD.details_digest)
+        OLD.currency, OLD.counterparty_id, OLD.hold_id, OLD.reversal_of_id, OLD.created_at,
+        OLD.details_digest)
     THEN
         RAISE EXCEPTION 'a movement is written once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_written_once';
     END IF;
     IF OLD.status <> 'PENDING' AND
-       (NEW.status, NEW.seq, NEW.balance_after, NEW.settled_at, NEW.digest, NEW.reason)
+       (NEW.status, NEW.seq, NEW.balance_after, NEW.received_after, NEW.settled_at, NEW.digest,
+        NEW.reason)
        IS DISTINCT FROM
-       (OLD.status, OLD.seq, OLD.balance_after, OLD.settled_at, OLD.digest, OLD.reason)
+       (OLD.status, OLD.seq, OLD.balance_after, OLD.received_after, OLD.settled_at, OLD.digest,
+        OLD.reason)
     THEN
         RAISE EXCEPTION 'a movement is settled at most once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_settled_once';
@@ -79,6 +93,54 @@ DROP TRIGGER movement_is_written_once ON wallets_movement;
 DROP FUNCTION movement_is_written_once();
 """
 
+HELD_ONCE = """
+CREATE FUNCTION hold_is_placed_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a hold is never removed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_is_never_removed';
+    END IF;
+    IF (NEW.id, NEW.client_id, NEW.wallet_id, NEW.target_id, NEW.currency, NEW.amount,
+        NEW.created_at)
+       IS DISTINCT FROM
+       (OLD.id, OLD.client_id, OLD.wallet_id, OLD.target_id, OLD.currency, OLD.amount,
+        OLD.created_at)
+    THEN
+        RAISE EXCEPTION 'a hold is placed once'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_is_placed_once';
+    END IF;
+    IF OLD.status <> 'OPEN' AND
+       (NEW.status, NEW.remaining, NEW.expires_at, NEW.ended_at)
+       IS DISTINCT FROM
+       (OLD.status, OLD.remaining, OLD.expires_at, OLD.ended_at)
+    THEN
+        RAISE EXCEPTION 'a hold ends once'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_ends_once';
+    END IF;
+    IF NEW.remaining > OLD.remaining THEN
+        RAISE EXCEPTION 'a hold never grows'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_never_grows';
+    END IF;
+    IF (NEW.concept, NEW.metadata) IS DISTINCT FROM (OLD.concept, OLD.metadata)
+       AND num_nonnulls(NEW.concept, NEW.metadata) > 0
+    THEN
+        RAISE EXCEPTION 'the texts of a hold are erased together, and never changed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_texts_are_only_erased';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER hold_is_placed_once
+    BEFORE UPDATE OR DELETE ON wallets_hold
+    FOR EACH ROW EXECUTE FUNCTION hold_is_placed_once();
+"""
+
+NOT_HELD_ONCE = """
+DROP TRIGGER hold_is_placed_once ON wallets_hold;
+DROP FUNCTION hold_is_placed_once();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
@@ -90,14 +152,18 @@ class Migration(migrations.Migration):
         migrations.RunSQL(FOREIGN_KEYS, NO_FOREIGN_KEYS),
         migrations.RunSQL(ROOM, NO_ROOM),
         migrations.RunSQL(WRITTEN_ONCE, NOT_WRITTEN_ONCE),
+        migrations.RunSQL(HELD_ONCE, NOT_HELD_ONCE),
         Grant("SELECT, INSERT", "wallets_audit"),
         Grant(
-            "SELECT, INSERT, UPDATE (status, alias, iban, dlt_address, dlt_network, "
-            "balance, held, seq, head, settled_at)",
+            "SELECT, INSERT, UPDATE (status, alias, iban, dlt_address, dlt_network, metadata, "
+            "balance, held, received, next_expiry, seq, head, settled_at)",
             "wallets_wallet",
         ),
         Grant(
-            "SELECT, INSERT, UPDATE (status, sent_at, reason, seq, balance_after, settled_at, digest)",
+            "SELECT, INSERT, UPDATE (status, sent_at, reason, seq, balance_after, "
+            "received_after, settled_at, digest)",
             "wallets_movement",
         ),
+        Grant("SELECT, INSERT, UPDATE (status, remaining, expires_at, ended_at)", "wallets_hold"),
+        Grant("SELECT, INSERT, UPDATE (status)", "wallets_externalaccount"),
     ]

@@ -10,13 +10,23 @@ VIEWER = (
     "view_event",
     "view_wallet",
     "view_movement",
+    "view_hold",
+    "view_externalaccount",
     "view_audit",
 )
-OPERATOR = (*VIEWER, "add_movement", "send_cash_out", "block_user", "block_wallet")
+OPERATOR = (
+    *VIEWER,
+    "add_movement",
+    "release_hold",
+    "send_cash_out",
+    "block_user",
+    "block_wallet",
+)
 SUPERVISOR = (
     *OPERATOR,
     "settle_cash_out",
     "adjust_balance",
+    "reverse_movement",
     "add_client",
     "change_client",
     "add_apikey",

@@ -2,33 +2,96 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from wallets import audit
+from iocash.rendering import moment
+from wallets import anchors, audit
 from wallets.models import Audit, Movement
+
+BAR = 30
+"""How wide the progress bar is, in characters."""
+
+Result = tuple[audit.Equation, audit.Finding | None]
 
 
 class Command(BaseCommand):
-    help = "Prove that the books are right; exit 1 and name the first wrong row otherwise."
+    help = (
+        "Prove that the books are right. Exit 0: they are; 1: they are not, and the first wrong "
+        "row of each equation is named; 2: the anchor proves nothing."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="report as one JSON object")
+        parser.add_argument("--anchor", metavar="FILE", help="compare with what `anchor` wrote")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wrong = []
         began = timezone.now()
+        results = []
         started = time.monotonic()
-        for equation, finding in audit.findings():
+        for equation, finding in self.results(options["anchor"]):
             seconds = time.monotonic() - started
             started = time.monotonic()
-            mark = "wrong" if finding else "right"
-            self.stdout.write(f"{mark}  {equation.name:8} {seconds:6.2f} s  {equation.sentence}")
-            if finding:
-                wrong.append(str(finding))
-        Audit.objects.create(
+            results.append((equation, finding, seconds))
+            if not options["json"]:
+                mark = "wrong" if finding else "right"
+                self.stdout.write(
+                    f"{mark}  {equation.name:10} {seconds:7.2f} s  {equation.sentence}"
+                )
+        wrong = [str(finding) for _, finding, _ in results if finding]
+        kept = Audit.objects.create(
             started_at=began, movements=Movement.objects.count(), finding="\n".join(wrong)
         )
+        kept.refresh_from_db()
+        if options["json"]:
+            self.stdout.write(json.dumps(report(kept, results), indent=2, default=str))
         if wrong:
             raise CommandError("\n".join(wrong), returncode=1)
-        self.stdout.write(self.style.SUCCESS("The books are right."))
+        if not options["json"]:
+            self.stdout.write(self.style.SUCCESS("The books are right."))
+
+    def results(self, anchor: str | None) -> Iterator[Result]:
+        yield from audit.findings(self.show if sys.stderr.isatty() else audit.silent)
+        if anchor is None:
+            return
+        try:
+            with Path(anchor).open() as lines:
+                yield anchors.EQUATION, anchors.compare(lines)
+        except (OSError, UnicodeDecodeError, anchors.BadAnchor) as error:
+            raise CommandError(f"{anchor}: {error}", returncode=2) from error
+
+    def show(self, name: str, done: int, total: int) -> None:
+        """Draw the progress bar over itself, and wipe it away at the end."""
+        filled = BAR * done // total
+        bar = f"{'#' * filled}{' ' * (BAR - filled)}"
+        self.stderr._out.write(f"\r[{bar}] {100 * done // total:3} %  {name:10}")  # type: ignore[attr-defined]
+        if done == total:
+            self.stderr._out.write("\r\x1b[K")  # type: ignore[attr-defined]
+        self.stderr.flush()
+
+
+def report(kept: Audit, results: list[tuple[audit.Equation, audit.Finding | None, float]]) -> Any:
+    """What `--json` prints."""
+    return {
+        "right": not kept.finding,
+        "startedAt": moment(kept.started_at),
+        "finishedAt": moment(kept.finished_at),
+        "movements": kept.movements,
+        "equations": [
+            {
+                "name": equation.name,
+                "sentence": equation.sentence,
+                "right": finding is None,
+                "seconds": round(seconds, 3),
+                "wrongRow": finding.row if finding else None,
+            }
+            for equation, finding, seconds in results
+        ],
+    }

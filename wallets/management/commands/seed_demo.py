@@ -106,7 +106,7 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
             ledger.CashIn(
                 client_id=client_id,
                 by=BY,
-                target=wallets[target],
+                wallet_id=wallets[target],
                 amount=Decimal(amount),
                 concept=concept,
             )
@@ -117,8 +117,8 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
             ledger.Transfer(
                 client_id=client_id,
                 by=BY,
-                source=wallets[source],
-                target=wallets[target],
+                wallet_id=wallets[source],
+                target_id=wallets[target],
                 amount=Decimal(amount),
                 concept=concept,
             )

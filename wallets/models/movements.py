@@ -1,118 +1,19 @@
-"""Wallets and their movements: the facts, and what must never be false about them.
-
-Amounts are integers of the currency's minor units. Only the ledger changes what is here; the
-constraints, a trigger and the grants of the database refuse what the ledger would never do.
-"""
+"""What happened to wallets' money."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from users.models import Client, Key, User
-
-MILLISECOND = timedelta(milliseconds=1)
-LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND
-"""Nothing is created later: an end that is has no effect."""
-
-
-class WalletQuerySet(models.QuerySet["Wallet"]):
-    def owned_by(self, client_id: uuid.UUID | None) -> Self:
-        """Those of one client; with None, of all clients (a member of staff looks)."""
-        return self.all() if client_id is None else self.filter(client_id=client_id)
-
-    def named(self, words: str) -> Self:
-        """Those that people may mean: an id, a user's id or name, or an IBAN."""
-        if found := as_id(words):
-            return self.filter(Q(id=found) | Q(user=found))
-        return self.filter(Q(iban=compact(words)) | Q(user__user_name=words.strip()))
-
-
-class Wallet(models.Model):
-    """A user's money in one currency."""
-
-    class Status(models.TextChoices):
-        READY = "READY"
-        BLOCKED = "BLOCKED"
-        UNSUBSCRIBED = "UNSUBSCRIBED"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
-    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_constraint=False)
-    currency = models.CharField(max_length=3, default="EUR", help_text="ISO 4217")
-    status = models.CharField(max_length=12, choices=Status, default=Status.READY)
-    alias = models.CharField(max_length=100, blank=True)
-    iban = models.CharField(max_length=34, null=True, editable=False)  # noqa: DJ001 (unique)
-    dlt_address = models.CharField(max_length=100, blank=True)
-    dlt_network = models.CharField(max_length=50, blank=True)
-    balance = models.BigIntegerField(default=0, editable=False, help_text="Settled, minor units.")
-    held = models.BigIntegerField(default=0, editable=False, help_text="Set aside, minor units.")
-    seq = models.BigIntegerField(default=0, editable=False, help_text="Settled movements.")
-    head = models.BinaryField(max_length=32, default=bytes, editable=False)
-    settled_at = models.DateTimeField(null=True, editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    objects = WalletQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(name="wallet_held_is_not_negative", condition=Q(held__gte=0)),
-            models.CheckConstraint(
-                name="wallet_balance_covers_held", condition=Q(balance__gte=F("held"))
-            ),
-            models.CheckConstraint(
-                name="wallet_balance_has_a_ceiling", condition=Q(balance__lte=10**17)
-            ),
-            models.CheckConstraint(
-                name="wallet_closed_is_empty",
-                condition=~Q(status="UNSUBSCRIBED") | Q(balance=0, held=0),
-            ),
-            models.CheckConstraint(
-                name="wallet_status_is_known",
-                condition=Q(status__in=["READY", "BLOCKED", "UNSUBSCRIBED"]),
-            ),
-            models.CheckConstraint(
-                name="wallet_seq_has_a_head",
-                condition=Q(seq=0, head=b"", settled_at=None)
-                | (Q(seq__gt=0, settled_at__isnull=False) & ~Q(head=b"")),
-            ),
-            models.UniqueConstraint(fields=["client", "iban"], name="wallet_iban_is_given_once"),
-            models.UniqueConstraint(
-                fields=["client", "id", "currency"], name="wallet_is_of_one_client_and_currency"
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["client", "created_at", "id"], name="wallet_page"),
-        ]
-        permissions = [("block_wallet", "Can block and unblock wallets")]
-
-    def __str__(self) -> str:
-        return str(self.id)
-
-    @property
-    def available(self) -> int:
-        return self.balance - self.held
-
-
-class Audit(models.Model):
-    """One run of the audit, and the first thing that it found wrong, if anything."""
-
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(db_default=Now())
-    movements = models.BigIntegerField(help_text="How many there were.")
-    finding = models.TextField(blank=True)
-
-    class Meta:
-        verbose_name = "audit"
-
-    def __str__(self) -> str:
-        return self.finding or "The books were right."
+from users.models import Client, Key
+from wallets.models.holds import Hold
+from wallets.models.questions import as_id, compact, within
+from wallets.models.wallets import Wallet
 
 
 class MovementQuerySet(models.QuerySet["Movement"]):
@@ -122,12 +23,7 @@ class MovementQuerySet(models.QuerySet["Movement"]):
 
     def within(self, start: datetime | None, end: datetime | None) -> Self:
         """Those created from `start` to the millisecond of `end`, both included."""
-        found = self
-        if start is not None:
-            found = found.filter(created_at__gte=start)
-        if end is not None and end < LATEST:
-            found = found.filter(created_at__lt=end + MILLISECOND)
-        return found
+        return self.filter(within("created_at", start, end))
 
     def directed(self, direction: str) -> Self:
         return self.filter(amount__lt=0) if direction == "OUT" else self.filter(amount__gt=0)
@@ -140,43 +36,42 @@ class MovementQuerySet(models.QuerySet["Movement"]):
 
     def made_with(self, client_id: uuid.UUID, key: str) -> Self:
         """Those of the operation that an Idempotency-Key made, in whichever wallet."""
-        made = Key.objects.filter(client=client_id, key=key, made="movement").values("made_id")
-        return self.filter(
-            operation_id__in=Movement.objects.filter(id__in=made).values("operation_id")
-        )
+        used = Key.objects.filter(client=client_id, key=key).first()
+        if used is None or used.made not in {"movement", "batch"}:
+            return self.none()
+        if used.made == "batch":
+            return self.filter(operation_id=used.made_id)
+        made = Movement.objects.filter(id=used.made_id)
+        return self.filter(operation_id=made.values("operation_id")[:1])
+
+    def settled(self) -> Self:
+        """Those that have taken effect, in their order."""
+        return self.filter(status="SUCCESS").order_by("seq")
 
     def named(self, words: str) -> Self:
         """Those that people may mean: an id, an operation, a wallet, an IBAN, a key."""
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(operation_id=found) | Q(wallet=found))
-        keys = Key.objects.filter(key=words.strip(), made="movement").values("made_id")
-        return self.filter(Q(iban=compact(words)) | Q(id__in=keys))
-
-
-def as_id(words: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(words.strip())
-    except ValueError:
-        return None
-
-
-def compact(iban: str) -> str:
-    return "".join(iban.split()).upper()
+        clients = list(Client.objects.values_list("id", flat=True))
+        keys = Key.objects.filter(client__in=clients, key=words.strip())
+        made = list(keys.values_list("made_id", flat=True))
+        return self.filter(Q(iban=compact(words)) | Q(id__in=made) | Q(operation_id__in=made))
 
 
 class Movement(models.Model):
     """One change of one wallet's money: written once, settled at most once, never removed.
 
-    `seq`, `balance_after`, `digest` and `settled_at` are given when it settles. `digest` chains
-    it to the wallet's previous movement; `details_digest` stands in for the texts, which may be
-    erased, together with their `salt`, without breaking the chain. The foreign keys to wallets
-    carry client and currency (see the migration): no leg strays to another client or currency.
+    `seq`, `balance_after`, `received_after`, `digest` and `settled_at` are given when it settles.
+    `digest` chains it to the wallet's previous movement; `details_digest` stands in for the texts,
+    which may be erased, together with their `salt`, without breaking the chain. The foreign keys
+    to wallets carry client and currency (see the migration): no leg strays to another of these.
     """
 
     class Type(models.TextChoices):
         CASH_IN = "CASH_IN"
         CASH_OUT = "CASH_OUT"
         TRANSFER = "TRANSFER"
+        REVERSAL = "REVERSAL"
         ADJUSTMENT = "ADJUSTMENT"
 
     class Status(models.TextChoices):
@@ -207,6 +102,25 @@ class Movement(models.Model):
     )
     seq = models.BigIntegerField(null=True)
     balance_after = models.BigIntegerField(null=True)
+    received_after = models.BigIntegerField(
+        null=True, help_text="All that ever came into the wallet, this included."
+    )
+    hold = models.ForeignKey(
+        Hold,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="Which hold this transfer executed.",
+    )
+    reversal_of = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="The movement of this wallet that is given back.",
+    )
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, help_text="When a cash-out went to the bank.")
     settled_at = models.DateTimeField(null=True)
@@ -227,7 +141,7 @@ class Movement(models.Model):
             models.CheckConstraint(name="movement_amount_is_not_zero", condition=~Q(amount=0)),
             models.CheckConstraint(
                 name="movement_type_is_known",
-                condition=Q(type__in=["CASH_IN", "CASH_OUT", "TRANSFER", "ADJUSTMENT"]),
+                condition=Q(type__in=["CASH_IN", "CASH_OUT", "TRANSFER", "REVERSAL", "ADJUSTMENT"]),
             ),
             models.CheckConstraint(
                 name="movement_status_is_known",
@@ -260,6 +174,19 @@ class Movement(models.Model):
                 condition=~Q(type="ADJUSTMENT") | Q(counterparty=None),
             ),
             models.CheckConstraint(
+                name="movement_only_a_transfer_executes_a_hold",
+                condition=Q(hold=None) | Q(type="TRANSFER"),
+            ),
+            models.CheckConstraint(
+                name="movement_reversal_names_what_it_reverses",
+                condition=Q(type="REVERSAL", reversal_of__isnull=False)
+                | (~Q(type="REVERSAL") & Q(reversal_of=None)),
+            ),
+            models.CheckConstraint(
+                name="movement_reversal_to_outside_goes_out",
+                condition=~Q(type="REVERSAL", counterparty=None) | Q(amount__lt=0),
+            ),
+            models.CheckConstraint(
                 name="movement_only_a_cash_out_waits",
                 condition=Q(type="CASH_OUT") | Q(status="SUCCESS", sent_at=None),
             ),
@@ -279,12 +206,20 @@ class Movement(models.Model):
                     seq__gte=1,
                     balance_after__isnull=False,
                     balance_after__gte=0,
+                    received_after__isnull=False,
+                    received_after__gte=F("balance_after"),
                     settled_at__isnull=False,
                     digest__isnull=False,
                 )
                 | (
                     ~Q(status="SUCCESS")
-                    & Q(seq=None, balance_after=None, settled_at=None, digest=None)
+                    & Q(
+                        seq=None,
+                        balance_after=None,
+                        received_after=None,
+                        settled_at=None,
+                        digest=None,
+                    )
                 ),
             ),
             models.CheckConstraint(
@@ -304,6 +239,12 @@ class Movement(models.Model):
                 condition=Q(counterparty__isnull=True, status="SUCCESS"),
                 name="movement_crossing",
             ),
+            models.Index(fields=["hold"], condition=Q(hold__isnull=False), name="movement_of_hold"),
+            models.Index(
+                fields=["reversal_of"],
+                condition=Q(reversal_of__isnull=False),
+                name="movement_reversing",
+            ),
             models.Index(fields=["iban"], condition=Q(iban__isnull=False), name="movement_of_iban"),
             models.Index(
                 fields=["created_at", "id"],
@@ -315,6 +256,7 @@ class Movement(models.Model):
             ("send_cash_out", "Can mark cash-outs as sent to the bank"),
             ("settle_cash_out", "Can settle and reject cash-outs"),
             ("adjust_balance", "Can adjust balances"),
+            ("reverse_movement", "Can reverse movements"),
         ]
 
     def __str__(self) -> str:
@@ -328,3 +270,15 @@ class Movement(models.Model):
     def magnitude(self) -> int:
         """The amount without its sign, which `direction` tells."""
         return abs(self.amount)
+
+    @property
+    def mirror(self) -> Movement | None:
+        """The other leg of a payment, in the counterparty's wallet; None: there is no other."""
+        if self.counterparty_id is None:
+            return None
+        return Movement.objects.filter(
+            operation_id=self.operation_id,
+            wallet=self.counterparty_id,
+            counterparty=self.wallet_id,
+            created_at=self.created_at,
+        ).first()

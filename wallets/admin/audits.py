@@ -1,0 +1,14 @@
+"""The runs of the audit."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from users.acts import ReadOnly
+from wallets.models import Audit
+
+
+@admin.register(Audit)
+class AuditAdmin(ReadOnly):
+    list_display = ("finished_at", "movements", "finding")
+    ordering = ("-id",)

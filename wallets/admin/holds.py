@@ -1,0 +1,77 @@
+"""The pages of holds, and of external accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from iocash import money
+from users.acts import Act, Acting, ReadOnly
+from wallets import ledger
+from wallets.admin.orders import about_hold, submitted
+from wallets.models import ExternalAccount, Hold
+
+
+@admin.register(Hold)
+class HoldAdmin(Acting):
+    list_display = ("id", "wallet_id", "target_id", "shown_left", "currency", "standing")
+    list_filter = ("status", "currency")
+    search_fields = ("id", "wallet__id")
+    search_help_text = "An id, or a wallet."
+    ordering = ("-created_at", "-id")
+    fields = (
+        "id",
+        "client",
+        "wallet",
+        "target",
+        "standing",
+        "shown_amount",
+        "shown_left",
+        "currency",
+        "concept",
+        "metadata",
+        "created_at",
+        "expires_at",
+        "over_at",
+    )
+    acts = (
+        Act(
+            name="release",
+            label="Release",
+            permission="wallets.release_hold",
+            do=submitted(about_hold(ledger.ReleaseHold), "Released: the money is available again."),
+            is_available=lambda hold: hold.standing == Hold.Status.OPEN,
+            warning="The money that was promised becomes available again to its owner.",
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).seen()  # type: ignore[attr-defined]
+
+    @admin.display(description="status")
+    def standing(self, hold: Hold) -> str:
+        return hold.standing
+
+    @admin.display(description="ended at")
+    def over_at(self, hold: Hold) -> Any:
+        return hold.over_at
+
+    @admin.display(description="amount")
+    def shown_amount(self, hold: Hold) -> str:
+        return money.to_text(hold.amount, hold.currency)
+
+    @admin.display(description="still held")
+    def shown_left(self, hold: Hold) -> str:
+        return money.to_text(hold.left, hold.currency)
+
+
+@admin.register(ExternalAccount)
+class ExternalAccountAdmin(ReadOnly):
+    list_display = ("iban", "alias", "wallet_id", "status", "created_at")
+    list_filter = ("status",)
+    search_fields = ("=iban", "=wallet__id")
+    search_help_text = "An IBAN, or a wallet."
+    ordering = ("-created_at", "-id")
+    fields = ("id", "client", "wallet", "alias", "iban", "status", "created_at")

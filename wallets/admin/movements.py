@@ -1,0 +1,122 @@
+"""The pages of movements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from iocash import money
+from users.acts import Act, Acting, address_of, done
+from wallets import ledger
+from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
+from wallets.admin.orders import about_movement, give_back, submitted
+from wallets.admin.wallets import WalletAdmin, shown
+from wallets.models import Movement
+
+ADD_MOVEMENT = WalletAdmin.acts[0]
+REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
+
+
+def waits(movement: Movement) -> bool:
+    return movement.status == Movement.Status.PENDING
+
+
+@admin.register(Movement)
+class MovementAdmin(Acting):
+    list_display = ("created_at", "type", "shown_amount", "currency", "wallet_id", "status")
+    list_filter = ("status", "type", "currency")
+    search_fields = ("id",)
+    search_help_text = "An id, an operation, a wallet, an IBAN, or an idempotency key."
+    ordering = ("-created_at", "-id")
+    fields = (
+        "id",
+        "client",
+        "wallet",
+        "counterparty",
+        "operation_id",
+        "type",
+        "status",
+        "reason",
+        "shown_amount",
+        "currency",
+        "shown_balance_after",
+        "seq",
+        "hold",
+        "reversal_of",
+        "concept",
+        "iban",
+        "metadata",
+        "created_at",
+        "sent_at",
+        "settled_at",
+    )
+    acts = (
+        Act(
+            name="reverse",
+            label="Reverse",
+            permission="wallets.reverse_movement",
+            form=ReverseForm,
+            do=submitted(give_back, "Reversed: the money was given back."),
+            is_available=lambda movement: movement.type in REVERSIBLE,
+            warning="The money goes back to where it came from, if it is still there.",
+        ),
+        Act(
+            name="send",
+            label="Mark as sent",
+            permission="wallets.send_cash_out",
+            do=submitted(about_movement(ledger.MarkSent), "Sent: its client can't cancel it now."),
+            is_available=lambda movement: waits(movement) and movement.sent_at is None,
+            warning="Do this when the transfer is with the bank.",
+        ),
+        Act(
+            name="settle",
+            label="Settle",
+            permission="wallets.settle_cash_out",
+            do=submitted(about_movement(ledger.Settle), "Settled: the money has left."),
+            is_available=lambda movement: waits(movement) and movement.sent_at is not None,
+            warning="Do this when the bank has paid.",
+        ),
+        Act(
+            name="reject",
+            label="Reject",
+            permission="wallets.settle_cash_out",
+            form=RejectForm,
+            do=submitted(about_movement(ledger.Reject), "Rejected: the money is available again."),
+            is_available=waits,
+            warning="The money that was set aside becomes available again.",
+        ),
+    )
+
+    @admin.display(description="amount", ordering="amount")
+    def shown_amount(self, movement: Movement) -> str:
+        return shown(movement)
+
+    @admin.display(description="balance after")
+    def shown_balance_after(self, movement: Movement) -> str:
+        if movement.balance_after is None:
+            return "-"
+        return money.to_text(movement.balance_after, movement.currency)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        return (queryset.named(search_term) if search_term.strip() else queryset), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallets.add_movement")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The cash-in and adjustment screen, for a wallet that is named in the form."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = WalletMovementForm(request.POST or None, user=request.user)
+        if request.method == "POST" and form.is_valid():
+            wallet = form.cleaned_data["wallet"]
+            if done(request, ADD_MOVEMENT, wallet, form):
+                return HttpResponseRedirect(address_of(wallet))
+        return self.act_page(request, ADD_MOVEMENT, None, form)

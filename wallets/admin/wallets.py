@@ -1,0 +1,104 @@
+"""The pages of wallets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from iocash import money
+from users.acts import Act, Acting
+from wallets import life
+from wallets.admin.forms import BlockForm, MovementForm
+from wallets.admin.orders import about_wallet, move, submitted
+from wallets.models import Hold, Movement, Wallet
+
+LAST_ROWS = 10
+
+
+@admin.register(Wallet)
+class WalletAdmin(Acting):
+    list_display = ("id", "user", "currency", "shown_balance", "shown_held", "status", "created_at")
+    list_filter = ("status", "currency", "client")
+    list_select_related = ("user",)
+    search_fields = ("id",)
+    search_help_text = "An id, a user's id or name, or an IBAN."
+    change_form_template = "admin/wallet.html"
+    fields = (
+        "id",
+        "client",
+        "user",
+        "status",
+        "currency",
+        "shown_balance",
+        "shown_held",
+        "shown_available",
+        "alias",
+        "iban",
+        "dlt_address",
+        "dlt_network",
+        "metadata",
+        "created_at",
+    )
+    acts = (
+        Act(
+            name="add-movement",
+            label="Add movement",
+            permission="wallets.add_movement",
+            form=MovementForm,
+            do=move,
+            is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
+        ),
+        Act(
+            name="block",
+            label="Block",
+            permission="wallets.block_wallet",
+            form=BlockForm,
+            do=submitted(about_wallet(life.BlockWallet), "The wallet is blocked."),
+            is_available=lambda wallet: wallet.status == Wallet.Status.READY,
+            warning="The wallet will neither pay nor receive.",
+        ),
+        Act(
+            name="unblock",
+            label="Unblock",
+            permission="wallets.block_wallet",
+            form=BlockForm,
+            do=submitted(about_wallet(life.UnblockWallet), "The wallet may go on."),
+            is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).seen()  # type: ignore[attr-defined]
+
+    @admin.display(description="balance", ordering="balance")
+    def shown_balance(self, wallet: Wallet) -> str:
+        return money.to_text(wallet.balance, wallet.currency)
+
+    @admin.display(description="held", ordering="held")
+    def shown_held(self, wallet: Wallet) -> str:
+        return money.to_text(wallet.set_aside, wallet.currency)
+
+    @admin.display(description="available")
+    def shown_available(self, wallet: Wallet) -> str:
+        return money.to_text(wallet.available, wallet.currency)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        return (queryset.named(search_term) if search_term.strip() else queryset), False
+
+    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
+        last = Movement.objects.filter(wallet=thing).order_by("-created_at", "-id")
+        holds = Hold.objects.filter(wallet=thing).seen().standing("OPEN").order_by("created_at")
+        return super().page(request, thing) | {
+            "movements": [(movement, shown(movement)) for movement in last[:LAST_ROWS]],
+            "holds": [
+                (hold, money.to_text(hold.left, hold.currency)) for hold in holds[:LAST_ROWS]
+            ],
+        }
+
+
+def shown(movement: Movement) -> str:
+    return money.to_text(movement.amount, movement.currency)

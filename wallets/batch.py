@@ -1,0 +1,67 @@
+"""Many orders about one wallet as one operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from iocash import errors
+from users.models.clients import new_id
+from wallets.books import Books
+from wallets.orders import MoneyOrder, Order, Outcome, WalletOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch(WalletOrder):
+    """Do many orders about one wallet as one operation: all of them, in turn, or none.
+
+    Raises:
+        InvalidFields: an amount is not one of the currency, or a target is the wallet itself.
+        BatchRefused: rules refused some; it names each of them with its index.
+    """
+
+    made = "batch"
+
+    items: tuple[MoneyOrder, ...]
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id, *(each for item in self.items for each in item.wallets()))
+
+    def accounts(self) -> tuple[UUID, ...]:
+        return tuple(each for item in self.items for each in item.accounts())
+
+    def check_shape(self, books: Books) -> None:
+        self.wallet(books)
+        wrong: list[errors.FieldError] = []
+        for index, item in enumerate(self.items):
+            try:
+                item.check_shape(books)
+            except errors.InvalidFields as refusal:
+                wrong += [
+                    error._replace(field=f"movements[{index}].{error.field}")
+                    for error in refusal.errors
+                ]
+        if wrong:
+            raise errors.InvalidFields(*wrong)
+
+    def apply(self, books: Books) -> Outcome:
+        part = books.part(self, new_id())
+        outcomes = [attempt(part, item) for item in self.items]
+        refused = [
+            {"index": index, "code": outcome.code, "detail": outcome.words, **outcome.facts}
+            for index, outcome in enumerate(outcomes)
+            if isinstance(outcome, errors.Refused)
+        ]
+        if refused:
+            raise errors.BatchRefused(refused=len(refused), count=len(self.items), items=refused)
+        books.absorb(part)
+        legs = tuple(leg for leg in part.legs if leg.wallet_id == self.wallet_id)
+        assert part.operation_id
+        return Outcome("batch", part.operation_id, 201, legs=legs)
+
+
+def attempt(books: Books, order: Order) -> Outcome | errors.Refused:
+    try:
+        return order.apply(books)
+    except errors.Refused as refusal:
+        return refusal

@@ -1,0 +1,59 @@
+"""The bank accounts that a wallet's owner pays out to again and again."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from users.models import Client
+from wallets.models.wallets import Wallet
+
+
+class ExternalAccountQuerySet(models.QuerySet["ExternalAccount"]):
+    def owned_by(self, client_id: uuid.UUID | None) -> Self:
+        """Those of one client; with None, of all clients (a member of staff looks)."""
+        return self.all() if client_id is None else self.filter(client_id=client_id)
+
+
+class ExternalAccount(models.Model):
+    """A bank account, by its IBAN, under a name that the wallet's owner gave it."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        REMOVED = "REMOVED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(
+        Client, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="+", db_index=False)
+    alias = models.CharField(max_length=100, blank=True)
+    iban = models.CharField(max_length=34)
+    status = models.CharField(max_length=7, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ExternalAccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="external_account_status_is_known",
+                condition=Q(status__in=["ACTIVE", "REMOVED"]),
+            ),
+            models.UniqueConstraint(
+                fields=["client", "wallet", "iban"],
+                condition=Q(status="ACTIVE"),
+                name="external_account_is_there_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["wallet", "created_at", "id"], name="external_account_page"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

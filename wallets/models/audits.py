@@ -1,0 +1,21 @@
+"""The runs of the audit."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Audit(models.Model):
+    """One run of the audit, and the first thing that it found wrong, if anything."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_default=Now())
+    movements = models.BigIntegerField(help_text="How many there were.")
+    finding = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "audit"
+
+    def __str__(self) -> str:
+        return self.finding or "The books were right."

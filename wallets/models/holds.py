@@ -1,0 +1,157 @@
+"""Money promised to another wallet, and when the promise ends."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from users.models import Client, Key
+from users.models.clients import fingerprint
+from wallets.models.questions import within
+from wallets.models.wallets import Wallet
+
+OPEN, EXPIRED = "OPEN", "EXPIRED"
+IS_OVERDUE = Q(status=OPEN, expires_at__lte=Now())
+
+
+class HoldQuerySet(models.QuerySet["Hold"]):
+    """Holds as they are at this instant: `is_overdue` is the database's clock's answer."""
+
+    def owned_by(self, client_id: uuid.UUID | None) -> Self:
+        """Those of one client; with None, of all clients (a member of staff looks)."""
+        return self.all() if client_id is None else self.filter(client_id=client_id)
+
+    def seen(self) -> Self:
+        """Let each say whether it is overdue; without this, ask no hold how it stands."""
+        return self.annotate(
+            is_overdue=models.ExpressionWrapper(
+                Q(status=OPEN) & Q(expires_at__isnull=False) & Q(expires_at__lte=Now()),
+                output_field=models.BooleanField(),
+            )
+        )
+
+    def standing(self, status: str) -> Self:
+        """Those that have the status now; an overdue one has expired, let go of or not."""
+        if status == OPEN:
+            return self.filter(status=OPEN).exclude(IS_OVERDUE)
+        if status == EXPIRED:
+            return self.filter(Q(status=EXPIRED) | IS_OVERDUE)
+        return self.filter(status=status)
+
+    def within(self, start: datetime | None, end: datetime | None) -> Self:
+        """Those placed from `start` to the millisecond of `end`, both included."""
+        return self.filter(within("created_at", start, end))
+
+    def made_with(self, client_id: uuid.UUID, key: str) -> Self:
+        """The one that an Idempotency-Key placed."""
+        made = Key.objects.filter(client=client_id, key=key, made="hold").values("made_id")
+        return self.filter(id__in=made)
+
+
+class Hold(models.Model):
+    """Money of `wallet` set aside for `target`: `remaining` of the `amount` is held while open.
+
+    It is placed once; parts may be executed; it ends once. Each execution is a TRANSFER that
+    names the hold. An open hold whose `expires_at` has come is over, whoever looks: its row says
+    so when somebody next locks the wallet.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "OPEN"
+        EXECUTED = "EXECUTED"
+        RELEASED = "RELEASED"
+        EXPIRED = "EXPIRED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(
+        Client, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    wallet = models.ForeignKey(
+        Wallet, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    target = models.ForeignKey(
+        Wallet, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    currency = models.CharField(max_length=3)
+    amount = models.BigIntegerField(help_text="As placed, minor units.")
+    remaining = models.BigIntegerField(help_text="Still set aside, minor units.")
+    status = models.CharField(max_length=8, choices=Status)
+    expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
+    metadata = models.JSONField(null=True)
+
+    objects = HoldQuerySet.as_manager()
+
+    is_overdue: bool
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="hold_status_is_known",
+                condition=Q(status__in=["OPEN", "EXECUTED", "RELEASED", "EXPIRED"]),
+            ),
+            models.CheckConstraint(name="hold_amount_is_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="hold_target_is_another_wallet", condition=~Q(target=F("wallet"))
+            ),
+            models.CheckConstraint(
+                name="hold_remaining_is_within_amount",
+                condition=Q(remaining__gte=0, remaining__lte=F("amount")),
+            ),
+            models.CheckConstraint(
+                name="hold_open_has_something_left",
+                condition=Q(status="OPEN", remaining__gt=0, ended_at=None)
+                | (~Q(status="OPEN") & Q(remaining=0, ended_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="hold_expires_only_when_dated",
+                condition=~Q(status="EXPIRED") | Q(expires_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["wallet", "created_at", "id"], name="hold_page"),
+            models.Index(
+                fields=["wallet", "expires_at"], condition=Q(status="OPEN"), name="hold_open"
+            ),
+        ]
+        permissions = [("release_hold", "Can release holds")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    # How it stands at the instant when it was `seen`
+
+    @property
+    def standing(self) -> str:
+        return EXPIRED if self.is_overdue else self.status
+
+    @property
+    def left(self) -> int:
+        return 0 if self.is_overdue else self.remaining
+
+    @property
+    def over_at(self) -> datetime | None:
+        return self.expires_at if self.is_overdue else self.ended_at
+
+    @property
+    def version(self) -> str:
+        return version(self.id, self.standing, self.left, self.expires_at)
+
+
+def version(hold_id: uuid.UUID, status: str, remaining: int, expires_at: datetime | None) -> str:
+    """Digest all that can change of a hold: its ETag."""
+    values: dict[str, object] = {
+        "id": hold_id,
+        "status": status,
+        "remaining": remaining,
+        "expires_at": expires_at,
+    }
+    return fingerprint("hold", values).hex()[:32]

@@ -1,0 +1,128 @@
+"""A user's money in one currency."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Now
+from uuid_utils.compat import uuid7
+
+from users.models import Client, User
+from wallets.models.questions import as_id, compact
+
+
+class WalletQuerySet(models.QuerySet["Wallet"]):
+    """Wallets; `seen` before any is shown: holds that are overdue set nothing aside."""
+
+    def owned_by(self, client_id: uuid.UUID | None) -> Self:
+        """Those of one client; with None, of all clients (a member of staff looks)."""
+        return self.all() if client_id is None else self.filter(client_id=client_id)
+
+    def seen(self) -> Self:
+        """Let each say what open holds that are overdue still count as held in its row.
+
+        The row knows when its next hold expires, so this costs nothing while none has.
+        """
+        holds = apps.get_model("wallets", "Hold").objects
+        overdue = holds.filter(wallet=OuterRef("pk"), status="OPEN", expires_at__lte=Now())
+        total = overdue.order_by().values("wallet").values_list(Sum("remaining"))
+        return self.annotate(
+            overdue=Case(
+                When(next_expiry__lte=Now(), then=Coalesce(Subquery(total), 0)),
+                default=0,
+                output_field=models.BigIntegerField(),
+            )
+        )
+
+    def named(self, words: str) -> Self:
+        """Those that people may mean: an id, a user's id or name, or an IBAN."""
+        if found := as_id(words):
+            return self.filter(Q(id=found) | Q(user=found))
+        return self.filter(Q(iban=compact(words)) | Q(user__user_name=words.strip()))
+
+
+class Wallet(models.Model):
+    """A user's money in one currency."""
+
+    class Status(models.TextChoices):
+        READY = "READY"
+        BLOCKED = "BLOCKED"
+        UNSUBSCRIBED = "UNSUBSCRIBED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_constraint=False)
+    currency = models.CharField(max_length=3, default="EUR", help_text="ISO 4217")
+    status = models.CharField(max_length=12, choices=Status, default=Status.READY)
+    alias = models.CharField(max_length=100, blank=True)
+    iban = models.CharField(max_length=34, null=True, editable=False)  # noqa: DJ001 (unique)
+    dlt_address = models.CharField(max_length=100, blank=True)
+    dlt_network = models.CharField(max_length=50, blank=True)
+    balance = models.BigIntegerField(default=0, editable=False, help_text="Settled, minor units.")
+    held = models.BigIntegerField(default=0, editable=False, help_text="Set aside, minor units.")
+    received = models.BigIntegerField(
+        default=0, editable=False, help_text="All that ever came in, minor units."
+    )
+    next_expiry = models.DateTimeField(
+        null=True, editable=False, help_text="No open hold expires before this."
+    )
+    metadata = models.JSONField(null=True, blank=True)
+    seq = models.BigIntegerField(default=0, editable=False, help_text="Settled movements.")
+    head = models.BinaryField(max_length=32, default=bytes, editable=False)
+    settled_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = WalletQuerySet.as_manager()
+
+    overdue: int
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="wallet_held_is_not_negative", condition=Q(held__gte=0)),
+            models.CheckConstraint(
+                name="wallet_balance_covers_held", condition=Q(balance__gte=F("held"))
+            ),
+            models.CheckConstraint(
+                name="wallet_balance_has_a_ceiling", condition=Q(balance__lte=10**17)
+            ),
+            models.CheckConstraint(
+                name="wallet_received_covers_balance", condition=Q(received__gte=F("balance"))
+            ),
+            models.CheckConstraint(
+                name="wallet_closed_is_empty",
+                condition=~Q(status="UNSUBSCRIBED") | Q(balance=0, held=0),
+            ),
+            models.CheckConstraint(
+                name="wallet_status_is_known",
+                condition=Q(status__in=["READY", "BLOCKED", "UNSUBSCRIBED"]),
+            ),
+            models.CheckConstraint(
+                name="wallet_seq_has_a_head",
+                condition=Q(seq=0, head=b"", settled_at=None)
+                | (Q(seq__gt=0, settled_at__isnull=False) & ~Q(head=b"")),
+            ),
+            models.UniqueConstraint(fields=["client", "iban"], name="wallet_iban_is_given_once"),
+            models.UniqueConstraint(
+                fields=["client", "id", "currency"], name="wallet_is_of_one_client_and_currency"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["client", "created_at", "id"], name="wallet_page"),
+        ]
+        permissions = [("block_wallet", "Can block and unblock wallets")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def set_aside(self) -> int:
+        """What is held at the instant when the wallet was `seen`."""
+        return self.held - self.overdue
+
+    @property
+    def available(self) -> int:
+        return self.balance - self.set_aside

@@ -1,0 +1,227 @@
+"""What a verb wants done, before it is posted; and what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar, Final
+from uuid import UUID
+
+from iocash import errors
+from users.models.clients import fingerprint
+from users.models.events import By
+from wallets.rows import Leg, LockedHold, LockedWallet
+
+if TYPE_CHECKING:
+    from wallets.books import Books
+
+ENVELOPE: Final = frozenset({"client_id", "by", "key"})
+"""What says whose order it is, and not what is ordered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an order that was not refused.
+
+    `legs` are what it just made, in the wallet of its path; none when it was replayed, or made
+    something else: read the thing again then, as it is now.
+    """
+
+    made: str
+    id: UUID
+    status: int
+    replayed: bool = False
+    legs: tuple[Leg, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a verb wants done: an immutable record that can apply itself to the books."""
+
+    made: ClassVar[str]
+    status: ClassVar[int] = 201
+
+    client_id: UUID
+    by: By
+    key: str | None = None
+
+    def users(self) -> tuple[UUID, ...]:
+        """The users to lock, and all of their wallets with them."""
+        return ()
+
+    def wallets(self) -> tuple[UUID, ...]:
+        """The wallets to lock."""
+        return ()
+
+    def movements(self) -> tuple[UUID, ...]:
+        """The movements to read once their wallets are locked, with what was reversed of them."""
+        return ()
+
+    def holds(self) -> tuple[UUID, ...]:
+        """The holds to read once their wallets are locked."""
+        return ()
+
+    def accounts(self) -> tuple[UUID, ...]:
+        """The external accounts to read once their wallets are locked."""
+        return ()
+
+    def check_shape(self, books: Books) -> None:
+        """Refuse what is wrong whatever the state: this comes before any replay."""
+
+    def apply(self, books: Books) -> Outcome:
+        """Require all that the rules ask, or raise a Refused; only then change the books."""
+        raise NotImplementedError
+
+    def explain(self, constraint: str) -> errors.Refused | None:
+        """Say in our words what it means that the database refused `constraint`; None: a bug."""
+        return None
+
+    def fingerprint(self) -> bytes:
+        """Digest what is ordered, so that the same order is known when it comes again."""
+        values = {
+            item.name: canonical(getattr(self, item.name))
+            for item in dataclasses.fields(self)
+            if item.name not in ENVELOPE
+        }
+        return fingerprint(type(self).__name__, values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletOrder(Order):
+    """An order about one wallet, or about something of it: the wallet that the path names."""
+
+    wallet_id: UUID
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
+
+    def wallet(self, books: Books) -> LockedWallet:
+        return books.wallet(self.wallet_id, self.client_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordedOrder(WalletOrder):
+    """An order that moves money, or promises it, with the payer's words."""
+
+    made = "movement"
+    type: ClassVar[str] = ""
+
+    concept: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyOrder(WordedOrder):
+    """An order about an amount that it names: a positive decimal of the wallet's currency."""
+
+    amount: Decimal
+
+    def check_shape(self, books: Books) -> None:
+        self.minor(books)
+
+    def minor(self, books: Books) -> int:
+        """The amount in minor units, or InvalidFields."""
+        return self.wallet(books).minor(self.amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOrder(WordedOrder):
+    """An order about a part of something, or, when it names no amount, about all that is left."""
+
+    amount: Decimal | None = None
+
+    def check_shape(self, books: Books) -> None:
+        self.part(books)
+
+    def part(self, books: Books) -> int | None:
+        wallet = self.wallet(books)
+        return None if self.amount is None else wallet.minor(self.amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment(MoneyOrder):
+    """An order that pays, or promises to pay, the wallet `target_id` of the same client."""
+
+    target_id: UUID
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id, self.target_id)
+
+    def check_shape(self, books: Books) -> None:
+        self.minor(books)
+        if self.wallet_id == self.target_id:
+            raise errors.InvalidFields(
+                errors.FieldError("targetWalletId", "same_wallet", "Name another wallet.")
+            )
+
+    def parties(self, books: Books) -> tuple[LockedWallet, LockedWallet, int]:
+        """Payer, payee and minor units, when the one may pay the other now."""
+        wallet, amount = self.wallet(books), self.minor(books)
+        target = books.find(self.target_id, self.client_id)
+        if target is None:
+            raise errors.TargetWalletNotFound(target_wallet_id=self.target_id)
+        wallet.require_ready()
+        target.require_ready()
+        if wallet.currency != target.currency:
+            raise errors.CurrencyMismatch(currency=wallet.currency, target_currency=target.currency)
+        wallet.require_available(amount)
+        return wallet, target, amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOrder(WalletOrder):
+    """An order that ends or renews a hold. A blocked wallet does not keep it from that.
+
+    `if_match` are the versions of the hold that the caller will have changed; None: any.
+    """
+
+    made = "hold"
+    status = 200
+
+    hold_id: UUID
+    if_match: frozenset[str] | None = None
+
+    def holds(self) -> tuple[UUID, ...]:
+        return (self.hold_id,)
+
+    def open_hold(self, books: Books) -> tuple[LockedWallet, LockedHold]:
+        wallet = self.wallet(books)
+        hold = books.hold(self.hold_id, wallet)
+        hold.require_version(self.if_match)
+        hold.require_open()
+        return wallet, hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashOutOrder(WalletOrder):
+    """An order about a cash-out that waits. A blocked wallet does not keep it from ending."""
+
+    made = "movement"
+    status = 200
+
+    movement_id: UUID
+
+    def movements(self) -> tuple[UUID, ...]:
+        return (self.movement_id,)
+
+    def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
+        """The wallet and its cash-out, which must not have ended yet."""
+        wallet = self.wallet(books)
+        leg = books.movement(self.movement_id, wallet)
+        leg.require_pending()
+        return wallet, leg
+
+
+def canonical(value: object) -> object:
+    """Spell equal values equally: 1, 1.0 and 1.00 are the same amount."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, Mapping):
+        return sorted(value.items())
+    if isinstance(value, tuple):
+        return [canonical(each) for each in value]
+    if isinstance(value, Order):
+        return value.fingerprint().hex()
+    return value

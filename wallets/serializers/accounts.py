@@ -1,0 +1,64 @@
+"""The shapes of external accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.serializers import SerializerMethodField
+
+from iocash import fields, pages
+from iocash.views import location
+from users.serializers import LINKS, Optional, without_nulls
+from wallets.models import ExternalAccount
+from wallets.serializers.shared import BankAccount, hrefs
+
+
+class ExternalAccountAnswer(fields.Serializer):
+    """A bank account that the wallet's owner pays out to."""
+
+    id = fields.Id(read_only=True)
+    wallet_id = fields.Id(read_only=True)
+    alias = fields.Text(100, read_only=True, allow_null=True)
+    external_iban = SerializerMethodField(method_name="bank_account")
+    status = fields.Choice(ExternalAccount.Status, read_only=True)
+    created_at = fields.Moment(read_only=True)
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(BankAccount)
+    def bank_account(self, account: ExternalAccount) -> dict[str, str]:
+        return {"accountNumber": account.iban}
+
+    @extend_schema_field(LINKS)
+    def links(self, account: ExternalAccount) -> dict[str, Any]:
+        request = self.context["request"]
+        ids = {"wallet_id": account.wallet_id, "account_id": account.id}
+        return hrefs(
+            {
+                "self": location(request, "external-account", **ids),
+                "wallet": location(request, "wallet", wallet_id=account.wallet_id),
+            }
+        )
+
+
+class ExternalAccountOrder(fields.Serializer):
+    """A bank account to keep for cash-outs to come."""
+
+    alias = Optional(100)
+    external_iban = BankAccount()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return without_nulls(attrs)
+
+
+class ExternalAccountChange(fields.Serializer):
+    """The one thing that may be changed of an external account: it is removed, for ever."""
+
+    status = fields.Choice(("REMOVED",))
+
+
+class ExternalAccountQuery(pages.PageQuery):
+    """Which external accounts of a wallet to list."""
+
+    status = fields.Choice(ExternalAccount.Status, required=False)
+    iban = fields.Iban(required=False)

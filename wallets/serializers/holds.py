@@ -1,0 +1,87 @@
+"""The shapes of holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.serializers import SerializerMethodField
+
+from iocash import fields, pages
+from iocash.views import location
+from users.serializers import LINKS
+from wallets.models import Hold
+from wallets.serializers.shared import Words, hrefs, require_range
+
+
+class HoldAnswer(fields.Serializer):
+    """Money promised to another wallet: `remainingAmount` of `amount` is still set aside."""
+
+    id = fields.Id(read_only=True)
+    wallet_id = fields.Id(read_only=True)
+    target_wallet_id = fields.Id(source="target_id", read_only=True)
+    status = fields.Choice(Hold.Status, source="standing", read_only=True)
+    amount = fields.Money()
+    remaining_amount = fields.Money(source="left")
+    currency = fields.Currency(read_only=True)
+    concept = fields.Text(140, read_only=True, allow_null=True)
+    metadata = fields.StringMap(read_only=True, allow_null=True)
+    expiration = fields.Moment(source="expires_at", read_only=True, allow_null=True)
+    created_at = fields.Moment(read_only=True)
+    ended_at = fields.Moment(source="over_at", read_only=True, allow_null=True)
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, hold: Hold) -> dict[str, Any]:
+        request = self.context["request"]
+        movements = location(request, "movements", wallet_id=hold.wallet_id)
+        return hrefs(
+            {
+                "self": location(request, "hold", wallet_id=hold.wallet_id, hold_id=hold.id),
+                "wallet": location(request, "wallet", wallet_id=hold.wallet_id),
+                "targetWallet": location(request, "wallet", wallet_id=hold.target_id),
+                "movements": f"{movements}?holdId={hold.id}",
+            }
+        )
+
+
+class HoldOrder(Words):
+    """Money to promise to another wallet; without `expiration` the promise never ends by itself."""
+
+    target_wallet_id = fields.Id()
+    amount = fields.Amount()
+    expiration = fields.Moment(required=False, allow_null=True)
+
+
+class ExecutionOrder(Words):
+    """What to pay of a hold: an `amount`, or all; `keepOpen` keeps the rest set aside."""
+
+    amount = fields.Amount(required=False)
+    keep_open = fields.Flag(default=False)
+
+
+class HoldChange(fields.Serializer):
+    """Either release a hold, or let it expire at another time (null: never)."""
+
+    default_error_messages = {"one_only": "Either release it or renew it."}
+
+    status = fields.Choice(("RELEASED",), required=False)
+    expiration = fields.Moment(required=False, allow_null=True)
+
+    def across(self, values: dict[str, Any]) -> dict[str, str]:
+        if not values:
+            return {"status": "required"}
+        return {"expiration": "one_only"} if len(values) > 1 else {}
+
+
+class HoldQuery(pages.PageQuery):
+    """Which holds of a wallet to list."""
+
+    status = fields.Choice(Hold.Status, required=False)
+    start_date = fields.Moment(required=False)
+    end_date = fields.Moment(required=False)
+    idempotency_key = fields.Text(255, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        require_range(attrs, "start_date", "end_date", "The end is before the start.")
+        return super().validate(attrs)

@@ -1,0 +1,133 @@
+"""The shapes of movements."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.serializers import ListSerializer, SerializerMethodField
+
+from iocash import fields, pages
+from iocash.views import location
+from users.serializers import LINKS
+from wallets.models import Movement
+from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
+
+LARGEST_BATCH: Final = 1_000
+
+
+class MovementAnswer(fields.Serializer):
+    """One change of one wallet's money. A transfer makes one in each of its wallets."""
+
+    id = fields.Id(read_only=True)
+    wallet_id = fields.Id(read_only=True)
+    operation_id = fields.Id(read_only=True)
+    type = fields.Choice(Movement.Type, read_only=True)
+    direction = fields.Choice(("IN", "OUT"), read_only=True)
+    status = fields.Choice(Movement.Status, read_only=True)
+    amount = fields.Money(source="magnitude")
+    currency = fields.Currency(read_only=True)
+    concept = fields.Text(140, read_only=True, allow_null=True)
+    counterparty_wallet_id = fields.Id(source="counterparty_id", read_only=True, allow_null=True)
+    hold_id = fields.Id(read_only=True, allow_null=True)
+    reversal_of = fields.Id(source="reversal_of_id", read_only=True, allow_null=True)
+    balance_after = fields.Money(allow_null=True)
+    iban = fields.Iban(read_only=True, allow_null=True)
+    reason = fields.Text(140, read_only=True, allow_null=True)
+    metadata = fields.StringMap(read_only=True, allow_null=True)
+    created_at = fields.Moment(read_only=True)
+    sent_at = fields.Moment(read_only=True, allow_null=True)
+    settled_at = fields.Moment(read_only=True, allow_null=True)
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, movement: Movement) -> dict[str, Any]:
+        request = self.context["request"]
+        wallet_id = movement.wallet_id
+        links = {
+            "self": location(request, "movement", wallet_id=wallet_id, movement_id=movement.id),
+            "wallet": location(request, "wallet", wallet_id=wallet_id),
+        }
+        if movement.counterparty_id:
+            links["counterpartyWallet"] = location(
+                request, "wallet", wallet_id=movement.counterparty_id
+            )
+        if movement.reversal_of_id:
+            links["reversalOf"] = location(
+                request, "movement", wallet_id=wallet_id, movement_id=movement.reversal_of_id
+            )
+        return hrefs(links)
+
+
+OWN_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    Movement.Type.CASH_IN: (),
+    Movement.Type.CASH_OUT: ("iban", "external_account_id"),
+    Movement.Type.TRANSFER: ("target_wallet_id",),
+}
+"""The types of movement that a client may order; each has one of its own fields, if any."""
+
+
+class MovementOrder(Words):
+    """Money to move: from the outside, to a bank account, or to another wallet.
+
+    A CASH_OUT goes to an `iban`, or to one of the wallet's external accounts.
+    """
+
+    default_error_messages = {"one_only": "Name one of the two, not both."}
+
+    type = fields.Choice(list(OWN_FIELDS))
+    target_wallet_id = fields.Id(required=False)
+    iban = BankAccount(required=False)
+    external_account_id = fields.Id(required=False)
+    amount = fields.Amount()
+
+    def across(self, values: dict[str, Any]) -> dict[str, str]:
+        if "type" not in values:
+            return {}
+        own = OWN_FIELDS[values["type"]]
+        others = {name for names in OWN_FIELDS.values() for name in names if name not in own}
+        wrong = {name: "unknown_field" for name in others if name in values}
+        given = [name for name in own if name in values]
+        if own and not given:
+            wrong[own[0]] = "required"
+        return wrong | dict.fromkeys(given[1:], "one_only")
+
+
+class BatchOrder(fields.Serializer):
+    """Up to 1,000 movements of one wallet: one operation, all of it or nothing."""
+
+    movements: ListSerializer[Any] = ListSerializer(
+        child=MovementOrder(), allow_empty=False, max_length=LARGEST_BATCH
+    )
+
+
+class ReversalOrder(Words):
+    """What is to be given back: an `amount`, or all that is left."""
+
+    amount = fields.Amount(required=False)
+
+
+class MovementChange(fields.Serializer):
+    """The one thing that a client may change of a movement: it cancels a cash-out."""
+
+    status = fields.Choice(("CANCELLED",))
+
+
+class MovementQuery(pages.PageQuery):
+    """Which movements of a wallet to list."""
+
+    start_date = fields.Moment(required=False)
+    end_date = fields.Moment(required=False)
+    status = fields.Choice(Movement.Status, required=False)
+    type = fields.Choice(Movement.Type, required=False)
+    direction = fields.Choice(("IN", "OUT"), required=False)
+    min_amount = fields.Amount(required=False)
+    max_amount = fields.Amount(required=False)
+    operation_id = fields.Id(required=False)
+    hold_id = fields.Id(required=False)
+    idempotency_key = fields.Text(255, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        require_range(attrs, "start_date", "end_date", "The end is before the start.")
+        require_range(attrs, "min_amount", "max_amount", "The maximum is below the minimum.")
+        return super().validate(attrs)

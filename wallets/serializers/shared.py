@@ -1,0 +1,38 @@
+"""What the shapes of wallets have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from iocash import fields
+from iocash.rendering import camel
+from users.serializers import Optional
+
+
+def hrefs(links: dict[str, str]) -> dict[str, Any]:
+    return {rel: {"href": address} for rel, address in links.items()}
+
+
+def require_range(attrs: dict[str, Any], low: str, high: str, words: str) -> None:
+    """Refuse a range that ends before it begins."""
+    if low in attrs and high in attrs and attrs[high] < attrs[low]:
+        raise ValidationError({camel(high): [ErrorDetail(words, code="invalid_range")]})
+
+
+class BankAccount(fields.Serializer):
+    """A bank account in the Single Euro Payments Area, or anywhere that has IBANs."""
+
+    account_number = fields.Iban()
+
+
+class Words(fields.Serializer):
+    """The payer's words, and the caller's own pairs."""
+
+    concept = Optional(140)
+    metadata = fields.StringMap(required=False, allow_null=True)
+
+    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:
+        """No pairs are no metadata."""
+        return pairs or None

@@ -1,0 +1,69 @@
+"""The shapes of what a wallet was: its balance at an instant, and over a period."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.serializers import SerializerMethodField
+
+from iocash import fields, pages
+from iocash.rendering import moment
+from iocash.views import location
+from users.serializers import LINKS
+from wallets.serializers.shared import hrefs, require_range
+
+
+class BalanceAnswer(fields.Serializer):
+    """What was settled at an instant; `digest` is the head of the wallet's chain then."""
+
+    wallet_id = fields.Id(read_only=True)
+    at = fields.Moment(read_only=True)
+    balance = fields.Money()
+    currency = fields.Currency(read_only=True)
+    movement_count = fields.Whole(0, 10**18, source="count", read_only=True)
+    digest = fields.Text(64, read_only=True, allow_null=True)
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, balance: Any) -> dict[str, Any]:
+        request = self.context["request"]
+        ids = {"wallet_id": balance["wallet_id"]}
+        address = location(request, "balance", **ids)
+        query = urlencode({"at": moment(balance["at"])})
+        return hrefs({"self": f"{address}?{query}", "wallet": location(request, "wallet", **ids)})
+
+
+class BalanceQuery(fields.Serializer):
+    """The instant to look at: now, when there is none."""
+
+    at = fields.Moment(required=False)
+
+
+class StatementSummary(fields.Serializer):
+    """What a statement says beside its movements: opening + totalIn - totalOut = closing."""
+
+    wallet_id = fields.Id(source="wallet.id", read_only=True)
+    currency = fields.Currency(source="wallet.currency", read_only=True)
+    start_date = fields.Moment(source="start", read_only=True)
+    end_date = fields.Moment(source="end", read_only=True)
+    opening_balance = fields.Money("wallet.currency", source="opening.balance")
+    total_in = fields.Money("wallet.currency")
+    total_out = fields.Money("wallet.currency")
+    closing_balance = fields.Money("wallet.currency", source="closing.balance")
+    movement_count = fields.Whole(0, 10**18, source="count", read_only=True)
+    opening_digest = fields.Text(64, source="opening.hex", read_only=True, allow_null=True)
+    closing_digest = fields.Text(64, source="closing.hex", read_only=True, allow_null=True)
+
+
+class StatementQuery(pages.PageQuery):
+    """The period: from the wallet's opening until now, when it is left open."""
+
+    start_date = fields.Moment(required=False)
+    end_date = fields.Moment(required=False)
+    sort = fields.Choice(("settledAt,asc", "settledAt,desc"), default="settledAt,asc")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        require_range(attrs, "start_date", "end_date", "The end is before the start.")
+        return super().validate(attrs)

@@ -1,0 +1,103 @@
+"""The shapes of wallets, and of what ends their owners."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.serializers import SerializerMethodField
+
+from iocash import fields, pages
+from iocash.views import location
+from users.serializers import LINKS, Optional, UserChange, without_nulls
+from wallets.models import Wallet
+from wallets.serializers.shared import hrefs
+
+UNSUBSCRIBED: Final = ("UNSUBSCRIBED",)
+NEIGHBOURS: Final = {
+    "movements": "movements",
+    "holds": "holds",
+    "externalAccounts": "external-accounts",
+    "balance": "balance",
+    "statement": "statement",
+}
+"""What a wallet leads to, by the names of the views."""
+
+
+class UserChangeOrEnd(UserChange):
+    """The fields of a user that a client may change, and the status that ends the user."""
+
+    status = fields.Choice(UNSUBSCRIBED, required=False)
+
+
+class WalletAnswer(fields.Serializer):
+    """A user's money in one currency: availableBalance = balance - heldBalance."""
+
+    id = fields.Id(read_only=True)
+    client_id = fields.Id(read_only=True)
+    user_id = fields.Id(read_only=True)
+    currency = fields.Currency(read_only=True)
+    status = fields.Choice(Wallet.Status, read_only=True)
+    balance = fields.Money()
+    held_balance = fields.Money(source="set_aside")
+    available_balance = fields.Money(source="available")
+    alias = fields.Text(100, read_only=True, allow_null=True)
+    iban = fields.Text(34, read_only=True, allow_null=True)
+    dlt_address = fields.Text(100, read_only=True, allow_null=True)
+    dlt_network = fields.Text(50, read_only=True, allow_null=True)
+    metadata = fields.StringMap(read_only=True, allow_null=True)
+    created_at = fields.Moment(read_only=True)
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, wallet: Wallet) -> dict[str, Any]:
+        request = self.context["request"]
+        links = {
+            "self": location(request, "wallet", wallet_id=wallet.id),
+            "user": location(request, "user", user_id=wallet.user_id),
+        }
+        for rel, name in NEIGHBOURS.items():
+            links[rel] = location(request, name, wallet_id=wallet.id)
+        return hrefs(links)
+
+
+class WalletOrder(fields.Serializer):
+    """What a wallet is opened with. `userId` and `currency` never change afterwards."""
+
+    user_id = fields.Id()
+    currency = fields.Currency(default="EUR")
+    alias = Optional(100)
+    dlt_address = Optional(100)
+    dlt_network = Optional(50)
+    metadata = fields.StringMap(required=False, allow_null=True)
+
+    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
+        """Null says that there are none."""
+        return pairs or {}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return without_nulls(attrs)
+
+
+class WalletChange(fields.Serializer):
+    """What may be changed of a wallet; UNSUBSCRIBED closes it for ever."""
+
+    alias = Optional(100)
+    metadata = fields.StringMap(required=False, allow_null=True)
+    status = fields.Choice(UNSUBSCRIBED, required=False)
+
+    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
+        """Null says that there are none."""
+        return pairs or {}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return without_nulls(attrs)
+
+
+class WalletQuery(pages.PageQuery):
+    """Which wallets to list."""
+
+    user_id = fields.Id(required=False)
+    status = fields.Choice(Wallet.Status, required=False)
+    currency = fields.Currency(required=False)
+    iban = fields.Text(34, required=False)

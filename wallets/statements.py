@@ -1,0 +1,119 @@
+"""What a wallet's money was at an instant, and over a period: read from the chain itself.
+
+Settled movements follow each other strictly in time, so the movement at an instant is found by
+halving: twenty looks for a million movements, and no index of times.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from wallets.models import Movement, MovementQuerySet, Wallet
+
+WAIT_FOR_ORDERS: Final = "SELECT clock_timestamp() FROM wallets_wallet WHERE id = %s FOR SHARE"
+"""Who is changing the wallet settles before this answers, and whoever comes later, later."""
+
+FIND: Final = """
+    WITH RECURSIVE search (low, high) AS (
+        SELECT 0::bigint, seq + 1 FROM wallets_wallet WHERE id = %(wallet)s
+        UNION ALL
+        SELECT CASE WHEN is_before THEN middle ELSE low END,
+               CASE WHEN is_before THEN high ELSE middle END
+        FROM search
+        CROSS JOIN LATERAL (SELECT (low + high) / 2 AS middle) AS halved
+        CROSS JOIN LATERAL (
+            SELECT settled_at < %(instant)s AS is_before FROM wallets_movement
+            WHERE client_id = %(client)s AND wallet_id = %(wallet)s AND seq = middle
+        ) AS looked
+        WHERE high - low > 1
+    )
+    SELECT seq, balance_after, received_after, digest FROM wallets_movement
+    WHERE client_id = %(client)s AND wallet_id = %(wallet)s
+      AND seq = (SELECT low FROM search WHERE high - low = 1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A wallet between two movements: `seq` of the last one, and what it left. Minor units."""
+
+    seq: int = 0
+    balance: int = 0
+    received: int = 0
+    digest: bytes = b""
+
+    @property
+    def hex(self) -> str:
+        return self.digest.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What happened to a wallet's money in a period: opening + what came in - what went out."""
+
+    wallet: Wallet
+    start: datetime
+    end: datetime
+    opening: Point
+    closing: Point
+
+    @property
+    def total_in(self) -> int:
+        return self.closing.received - self.opening.received
+
+    @property
+    def total_out(self) -> int:
+        return self.opening.balance + self.total_in - self.closing.balance
+
+    @property
+    def count(self) -> int:
+        return self.closing.seq - self.opening.seq
+
+    @property
+    def movements(self) -> MovementQuerySet:
+        return Movement.objects.filter(
+            client=self.wallet.client_id,
+            wallet=self.wallet.id,
+            seq__gt=self.opening.seq,
+            seq__lte=self.closing.seq,
+        )
+
+
+def before(wallet: Wallet, instant: datetime) -> Point:
+    """Where the wallet stood just before an instant that has come."""
+    values: dict[str, Any] = {"wallet": wallet.id, "client": wallet.client_id, "instant": instant}
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, values)
+        row = cursor.fetchone()
+    return Point(row[0], row[1], row[2], bytes(row[3])) if row else Point()
+
+
+def wait_until(wallet: Wallet, instant: datetime) -> None:
+    """Wait until nothing can settle before `instant`, which has come or comes within a moment.
+
+    `wallet` is locked for no longer than the question takes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WAIT_FOR_ORDERS, [wallet.id])
+        now: datetime = cursor.fetchone()[0]
+    time.sleep(max((instant - now).total_seconds(), 0))
+
+
+def balance_at(wallet: Wallet, instant: datetime) -> Point:
+    """What was settled up to the millisecond of `instant`; it must not be in the future."""
+    end = instant + timedelta(milliseconds=1)
+    wait_until(wallet, end)
+    return before(wallet, end)
+
+
+def over(wallet: Wallet, start: datetime, end: datetime) -> Statement:
+    """The statement from `start` to the millisecond of `end`; that must not be in the future."""
+    with transaction.atomic():
+        closing = balance_at(wallet, end)
+        opening = before(wallet, start)
+    return Statement(wallet, start, end, opening, closing)

@@ -1,0 +1,47 @@
+"""The endpoints of wallets and their money. Each finds, asks, answers."""
+
+from wallets.views.accounts import (
+    ExternalAccountDetail,
+    ExternalAccountList,
+)
+from wallets.views.holds import (
+    Executions,
+    HoldDetail,
+    HoldList,
+)
+from wallets.views.movements import (
+    MovementBatch,
+    MovementDetail,
+    MovementList,
+    Reversals,
+)
+from wallets.views.statements import (
+    BalanceAt,
+    StatementView,
+)
+from wallets.views.users import (
+    UserDetailWithEnd,
+    ValidateOtp,
+)
+from wallets.views.wallets import (
+    WalletDetail,
+    WalletList,
+)
+
+__all__ = [
+    "BalanceAt",
+    "Executions",
+    "ExternalAccountDetail",
+    "ExternalAccountList",
+    "HoldDetail",
+    "HoldList",
+    "MovementBatch",
+    "MovementDetail",
+    "MovementList",
+    "Reversals",
+    "StatementView",
+    "UserDetailWithEnd",
+    "ValidateOtp",
+    "WalletDetail",
+    "WalletList",
+]

@@ -1,0 +1,72 @@
+"""The endpoints of external accounts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors
+from iocash.views import Created, location
+from wallets import accounts, posting, serializers
+from wallets.models import ExternalAccount
+from wallets.models.accounts import ExternalAccountQuerySet
+from wallets.views.orders import OrderView
+
+
+class ExternalAccountView(OrderView):
+    scope = "wallets"
+    model = ExternalAccount
+    serializer_class = serializers.ExternalAccountAnswer
+
+    def accounts(self, wallet_id: UUID) -> ExternalAccountQuerySet:
+        return ExternalAccount.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
+
+    def account(self, wallet_id: UUID, account_id: UUID) -> ExternalAccount:
+        account = self.accounts(wallet_id).filter(id=account_id).first()
+        if account is None:
+            raise errors.NotFound()
+        return account
+
+
+class ExternalAccountList(ExternalAccountView):
+    """Keep a bank account for cash-outs to come, or list those that are kept."""
+
+    collection = "externalAccounts"
+    query_class = serializers.ExternalAccountQuery
+    body_classes = {"POST": serializers.ExternalAccountOrder}
+    refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
+
+    def get(self, request: Request, wallet_id: UUID) -> Response:
+        wallet = self.wallet(wallet_id)
+        return self.page(self.accounts(wallet.id).filter(**self.filters()))
+
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        values = self.body()
+        order = accounts.AddExternalAccount(
+            **self.common(wallet_id),
+            key=self.key,
+            iban=values["external_iban"]["account_number"],
+            alias=values.get("alias", ""),
+        )
+        outcome = posting.submit(order)
+        shown = self.show(self.account(wallet_id, outcome.id))
+        ids = {"wallet_id": wallet_id, "account_id": outcome.id}
+        where = location(request, "external-account", **ids)
+        return Created(shown, where, headers=self.replayed(outcome))
+
+
+class ExternalAccountDetail(ExternalAccountView):
+    """Read one external account, or remove it."""
+
+    body_classes = {"PATCH": serializers.ExternalAccountChange}
+
+    def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
+        return Response(self.show(self.account(wallet_id, account_id)))
+
+    def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
+        self.body(partial=False)
+        order = accounts.RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
+        posting.submit(order)
+        return Response(self.show(self.account(wallet_id, account_id)))

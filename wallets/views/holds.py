@@ -1,0 +1,135 @@
+"""The endpoints of holds."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors
+from iocash.headers import if_match
+from iocash.views import Created, location
+from wallets import ledger, posting, serializers
+from wallets.models import Hold, HoldQuerySet
+from wallets.views.movements import MovementView
+from wallets.views.orders import OrderView
+
+
+class HoldsOf(OrderView):
+    """A view that finds holds."""
+
+    scope = "movements"
+
+    def holds(self, wallet_id: UUID) -> HoldQuerySet:
+        return Hold.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id).seen()
+
+    def hold(self, wallet_id: UUID, hold_id: UUID) -> Hold:
+        hold = self.holds(wallet_id).filter(id=hold_id).first()
+        if hold is None:
+            raise errors.NotFound()
+        return hold
+
+
+class HoldView(HoldsOf):
+    model = Hold
+    serializer_class = serializers.HoldAnswer
+
+    def tag(self, hold: Hold) -> dict[str, str]:
+        return {"ETag": f'"{hold.version}"'}
+
+
+class HoldList(HoldView):
+    """Promise money to another wallet, or list the promises."""
+
+    collection = "holds"
+    query_class = serializers.HoldQuery
+    body_classes = {"POST": serializers.HoldOrder}
+    refusals = {
+        "POST": [
+            errors.TargetWalletNotFound,
+            errors.InsufficientFunds,
+            errors.CurrencyMismatch,
+            errors.WalletNotReady,
+            errors.UserNotActive,
+        ]
+    }
+
+    def get(self, request: Request, wallet_id: UUID) -> Response:
+        wallet = self.wallet(wallet_id)
+        filters = self.filters()
+        found = self.holds(wallet.id).within(filters.get("start_date"), filters.get("end_date"))
+        if status := filters.get("status"):
+            found = found.standing(status)
+        if key := filters.get("idempotency_key"):
+            found = found.made_with(wallet.client_id, key)
+        return self.page(found)
+
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        values = self.body()
+        order = ledger.PlaceHold(
+            **self.common(wallet_id),
+            key=self.key,
+            target_id=values.pop("target_wallet_id"),
+            expires_at=values.pop("expiration", None),
+            **values,
+        )
+        outcome = posting.submit(order)
+        hold = self.hold(wallet_id, outcome.id)
+        where = location(request, "hold", wallet_id=wallet_id, hold_id=hold.id)
+        headers = self.tag(hold) | self.replayed(outcome)
+        return Created(self.show(hold), where, headers=headers)
+
+
+class HoldDetail(HoldView):
+    """Read one hold, release it, or let it expire at another time."""
+
+    versioned = True
+    body_classes = {"PATCH": serializers.HoldChange}
+    refusals = {"PATCH": [errors.HoldNotOpen]}
+
+    def get(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        hold = self.hold(wallet_id, hold_id)
+        return Response(self.show(hold), headers=self.tag(hold))
+
+    def patch(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        change = self.body()
+        about: dict[str, Any] = {
+            **self.common(wallet_id),
+            "hold_id": hold_id,
+            "if_match": if_match(request._request),
+        }
+        if "status" in change:
+            posting.submit(ledger.ReleaseHold(**about))
+        else:
+            posting.submit(ledger.RenewHold(**about, expires_at=change["expiration"]))
+        hold = self.hold(wallet_id, hold_id)
+        return Response(self.show(hold), headers=self.tag(hold))
+
+
+class Executions(MovementView, HoldsOf):
+    """Pay a hold, or a part of it, to the wallet for which it was placed."""
+
+    body_classes = {"POST": serializers.ExecutionOrder}
+    body_optional = True
+    refusals = {
+        "POST": [
+            errors.HoldNotOpen,
+            errors.HoldExceeded,
+            errors.LimitExceeded,
+            errors.WalletNotReady,
+            errors.UserNotActive,
+        ]
+    }
+
+    def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        values = self.body()
+        order = ledger.ExecuteHold(
+            **self.common(wallet_id),
+            key=self.key,
+            hold_id=hold_id,
+            target_id=self.hold(wallet_id, hold_id).target_id,
+            **values,
+        )
+        return self.moved(posting.submit(order))

@@ -1,0 +1,184 @@
+"""The endpoints of movements."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors, money
+from iocash.views import Accepted, Created, location
+from wallets import batch, ledger, posting, serializers
+from wallets.models import Movement, MovementQuerySet, Wallet
+from wallets.orders import MoneyOrder, Outcome
+from wallets.views.orders import OrderView
+
+
+class MovementView(OrderView):
+    scope = "movements"
+    model = Movement
+    serializer_class = serializers.MovementAnswer
+
+    def movements(self, wallet_id: UUID) -> MovementQuerySet:
+        return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
+
+    def movement(self, wallet_id: UUID, movement_id: UUID) -> Movement:
+        movement = self.movements(wallet_id).filter(id=movement_id).first()
+        if movement is None:
+            raise errors.NotFound()
+        return movement
+
+    def order(self, wallet_id: UUID, values: dict[str, Any], **more: Any) -> MoneyOrder:
+        """Make the order that a body, or an item of a batch, asks for."""
+        kind = values.pop("type")
+        target_id = values.pop("target_wallet_id", None)
+        bank_account = values.pop("iban", {})
+        account_id = values.pop("external_account_id", None)
+        about: dict[str, Any] = values | self.common(wallet_id) | more
+        if kind == Movement.Type.TRANSFER:
+            return ledger.Transfer(target_id=target_id, **about)
+        if kind == Movement.Type.CASH_OUT:
+            iban = bank_account.get("account_number", "")
+            return ledger.CashOut(iban=iban, account_id=account_id, **about)
+        self.caller.require("cash-in:write")
+        return ledger.CashIn(**about)
+
+    def moved(self, outcome: Outcome) -> Response:
+        movement = outcome.legs[0] if outcome.legs else Movement.objects.get(id=outcome.id)
+        ids = {"wallet_id": movement.wallet_id, "movement_id": movement.id}
+        answer = Accepted if outcome.status == HTTPStatus.ACCEPTED else Created
+        where = location(self.request, "movement", **ids)
+        return answer(self.show(movement), where, headers=self.replayed(outcome))
+
+
+class MovementList(MovementView):
+    """Move money out of or into a wallet, or list what happened to it."""
+
+    collection = "movements"
+    query_class = serializers.MovementQuery
+    body_classes = {"POST": serializers.MovementOrder}
+    statuses = {"POST": [HTTPStatus.CREATED, HTTPStatus.ACCEPTED]}
+    refusals = {
+        "POST": [
+            errors.TargetWalletNotFound,
+            errors.InsufficientFunds,
+            errors.LimitExceeded,
+            errors.CurrencyMismatch,
+            errors.WalletNotReady,
+            errors.UserNotActive,
+            errors.IdempotencyKeyReused,
+            errors.OutcomeUnknown,
+        ]
+    }
+
+    def get(self, request: Request, wallet_id: UUID) -> Response:
+        wallet = self.wallet(wallet_id)
+        return self.page(self.matching(wallet, self.filters()))
+
+    def matching(self, wallet: Wallet, filters: dict[str, Any]) -> MovementQuerySet:
+        found = self.movements(wallet.id).within(
+            filters.pop("start_date", None), filters.pop("end_date", None)
+        )
+        if direction := filters.pop("direction", None):
+            found = found.directed(direction)
+        if key := filters.pop("idempotency_key", None):
+            found = found.made_with(wallet.client_id, key)
+        if (least := minor(filters, "min_amount", wallet)) is not None:
+            found = found.at_least(least)
+        if (most := minor(filters, "max_amount", wallet)) is not None:
+            found = found.at_most(most)
+        return found.filter(**filters)
+
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        order = self.order(wallet_id, self.body(), key=self.key)
+        return self.moved(posting.submit(order))
+
+
+def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
+    """Take an amount out of the filters, in the wallet's minor units."""
+    amount = filters.pop(name, None)
+    if amount is None:
+        return None
+    try:
+        return money.to_minor(amount, wallet.currency)
+    except money.WrongAmount as wrong:
+        public = "minAmount" if name == "min_amount" else "maxAmount"
+        error = errors.FieldError(public, wrong.code, str(wrong))
+        raise errors.InvalidParameters(error) from None
+
+
+class MovementDetail(MovementView):
+    """Read one movement of a wallet, or cancel a cash-out that was not yet sent to the bank."""
+
+    body_classes = {"PATCH": serializers.MovementChange}
+    refusals = {"PATCH": [errors.MovementNotPending, errors.CashOutSent]}
+
+    def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        return Response(self.show(self.movement(wallet_id, movement_id)))
+
+    def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        self.body(partial=False)
+        order = ledger.Cancel(**self.common(wallet_id), movement_id=movement_id)
+        return Response(self.show(posting.submit(order).legs[0]))
+
+
+class MovementBatch(MovementView):
+    """Make up to 1,000 movements of one wallet as one operation: all of them, or none."""
+
+    collection = "movements"
+    max_body_bytes = 8_000_000
+    body_classes = {"POST": serializers.BatchOrder}
+    refusals = {"POST": [errors.BatchRefused]}
+
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        items = self.body()["movements"]
+        order = batch.Batch(
+            **self.common(wallet_id),
+            key=self.key,
+            items=tuple(self.order(wallet_id, values) for values in items),
+        )
+        outcome = posting.submit(order)
+        made = outcome.legs or self.movements(wallet_id).filter(operation_id=outcome.id)
+        address = location(self.request, "movements", wallet_id=wallet_id)
+        where = f"{address}?operationId={outcome.id}"
+        shown = {
+            "_links": {"self": {"href": where}},
+            "operationId": str(outcome.id),
+            "_embedded": {"movements": self.get_serializer(made, many=True).data},
+        }
+        return Created(shown, where, headers=self.replayed(outcome))
+
+
+class Reversals(MovementView):
+    """Give back a transfer, an execution of a hold, or a cash-in: all that is left, or a part."""
+
+    body_classes = {"POST": serializers.ReversalOrder}
+    refusals = {
+        "POST": [
+            errors.MovementNotReversible,
+            errors.ReversalExceeded,
+            errors.InsufficientFunds,
+            errors.LimitExceeded,
+            errors.WalletNotReady,
+            errors.UserNotActive,
+        ]
+    }
+
+    def post(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        values = self.body()
+        movement = self.movement(wallet_id, movement_id)
+        if movement.type == Movement.Type.CASH_IN:
+            self.caller.require("cash-in:write")
+        mirror = movement.mirror
+        order = ledger.Reverse(
+            **self.common(wallet_id),
+            key=self.key,
+            movement_id=movement_id,
+            counterparty_id=movement.counterparty_id,
+            mirror_id=mirror.id if mirror else None,
+            **values,
+        )
+        return self.moved(posting.submit(order))

@@ -1,0 +1,34 @@
+"""What the endpoints below wallets share."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from iocash import errors
+from users.views import REPLAYED, ClientView
+from wallets.models import Wallet
+from wallets.orders import Outcome
+
+
+class OrderView(ClientView):
+    """A view below the wallets: what it is asked for becomes an order of the wallet's client."""
+
+    def wallet(self, wallet_id: UUID) -> Wallet:
+        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
+        wallet = wallets.filter(id=wallet_id).first()
+        if wallet is None:
+            raise errors.NotFound()
+        return wallet
+
+    def client_of(self, wallet_id: UUID) -> UUID:
+        """The client for whom an order acts: the caller's, or for staff the wallet's."""
+        return self.caller.client_id or self.wallet(wallet_id).client_id
+
+    def common(self, wallet_id: UUID) -> dict[str, Any]:
+        """What every order about a wallet says beside what is ordered."""
+        return {"client_id": self.client_of(wallet_id), "by": self.by, "wallet_id": wallet_id}
+
+    def replayed(self, outcome: Outcome) -> dict[str, str]:
+        """The header of an answer to a key that was used before."""
+        return REPLAYED if outcome.replayed else {}

@@ -1,0 +1,63 @@
+"""The endpoints of users where their life touches wallets."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors
+from users import life as users
+from users import otp
+from users.serializers import OtpOrder
+from users.views import UserDetail, UserView
+from wallets import life, posting, serializers
+
+
+class UserDetailWithEnd(UserDetail):
+    """Read, replace, change or end one user."""
+
+    body_classes = UserDetail.body_classes | {"PATCH": serializers.UserChangeOrEnd}
+    refusals = UserDetail.refusals | {
+        "PATCH": [*UserDetail.refusals["PATCH"], errors.WalletNotEmpty, errors.InvalidTransition]
+    }
+
+    def patch(self, request: Request, user_id: UUID) -> Response:
+        values = self.body(partial=True)
+        is_ending = values.pop("status", None) is not None
+        user = self.user(user_id)
+        with transaction.atomic():
+            if values:
+                users.change(client_id=user.client_id, user_id=user_id, values=values, by=self.by)
+            if is_ending:
+                posting.submit(
+                    life.Unsubscribe(client_id=user.client_id, by=self.by, user_id=user_id)
+                )
+        return Response(self.show(self.user(user_id)))
+
+
+class ValidateOtp(UserView):
+    """Verify the phone number; a new user is then activated, and its first wallet opened."""
+
+    body_classes = {"POST": OtpOrder}
+    statuses = {"POST": [HTTPStatus.OK]}
+    refusals = {
+        "POST": [
+            errors.InvalidOtp,
+            errors.AlreadyVerified,
+            errors.OtpExpired,
+            errors.OtpTriedOut,
+            errors.AlreadyExists,
+        ]
+    }
+
+    def post(self, request: Request, user_id: UUID) -> Response:
+        user = self.user(user_id)
+        phone = otp.check(user, self.body()["otp"])
+        posting.submit(
+            life.Activate(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)
+        )
+        return Response(self.show(self.user(user_id)))

@@ -1,0 +1,88 @@
+"""The endpoints of wallets."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors
+from iocash.views import Created, location
+from wallets import life, posting, serializers
+from wallets.models import Wallet
+from wallets.orders import Outcome
+from wallets.views.orders import OrderView
+
+
+class WalletView(OrderView):
+    scope = "wallets"
+    model = Wallet
+    serializer_class = serializers.WalletAnswer
+
+    def answer(self, outcome: Outcome) -> Response:
+        shown = self.show(self.wallet(outcome.id))
+        if outcome.status != HTTPStatus.CREATED:
+            return Response(shown)
+        where = location(self.request, "wallet", wallet_id=outcome.id)
+        return Created(shown, where, headers=self.replayed(outcome))
+
+
+class WalletList(WalletView):
+    """Open a wallet, or list those of the client."""
+
+    collection = "wallets"
+    query_class = serializers.WalletQuery
+    body_classes = {"POST": serializers.WalletOrder}
+    refusals = {
+        "POST": [
+            errors.UserNotFound,
+            errors.UserNotActive,
+            errors.LimitExceeded,
+            errors.IdempotencyKeyReused,
+        ]
+    }
+
+    def get(self, request: Request) -> Response:
+        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
+        wallets = wallets.filter(**self.filters())
+        return self.page(wallets)
+
+    def post(self, request: Request) -> Response:
+        order = life.OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
+        return self.answer(posting.submit(order))
+
+
+class WalletDetail(WalletView):
+    """Read, put, change or close one wallet."""
+
+    body_classes = {"PUT": serializers.WalletOrder, "PATCH": serializers.WalletChange}
+    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
+    refusals = {
+        "PUT": [
+            errors.Immutable,
+            errors.WalletNotReady,
+            errors.UserNotFound,
+            errors.UserNotActive,
+            errors.LimitExceeded,
+        ],
+        "PATCH": [errors.WalletNotReady, errors.WalletNotEmpty],
+    }
+
+    def get(self, request: Request, wallet_id: UUID) -> Response:
+        return Response(self.show(self.wallet(wallet_id)))
+
+    def put(self, request: Request, wallet_id: UUID) -> Response:
+        order = life.PutWallet(**self.common(wallet_id), **self.body())
+        return self.answer(posting.submit(order))
+
+    def patch(self, request: Request, wallet_id: UUID) -> Response:
+        change = self.body(partial=True)
+        order = life.ChangeWallet(
+            **self.common(wallet_id),
+            alias=change.get("alias"),
+            metadata=change.get("metadata"),
+            closing="status" in change,
+        )
+        return self.answer(posting.submit(order))
