@@ -228,3 +228,11 @@ def test_every_page_keeps_the_policy_and_fits_the_screen(page, supervisor, alice
     for path in PAGES:
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, path
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_code_is_never_broken_in_the_middle(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/api/docs/errors")
+    lines = "all => all.map(code => code.getClientRects().length)"
+    assert set(page.locator("tbody code").evaluate_all(lines)) == {1}
