@@ -168,7 +168,7 @@ class UserAdmin(users.UserAdmin):
 
 @admin.register(Wallet)
 class WalletAdmin(Acting):
-    list_display = ("id", "user", "currency", "shown_balance", "shown_held", "status", "created_at")
+    list_display = ("id", "status", "shown_balance", "shown_held", "currency", "user", "created_at")
     list_filter = ("status", "currency", "client")
     list_select_related = ("user",)
     search_fields = ("id",)
@@ -251,7 +251,7 @@ def waits(movement: Movement) -> bool:
 
 @admin.register(Movement)
 class MovementAdmin(Acting):
-    list_display = ("created_at", "type", "shown_amount", "currency", "wallet_id", "status")
+    list_display = ("created_at", "type", "shown_amount", "currency", "status", "wallet_id")
     list_filter = ("status", "type", "currency")
     search_fields = ("id",)
     search_help_text = "An id, an operation, a wallet, an IBAN, or an idempotency key."
