@@ -14,6 +14,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import get_urlconf, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
@@ -261,7 +263,16 @@ def error_codes(request: HttpRequest) -> HttpResponse:
     """Every code that an error can have: what the `type` of an error leads to."""
     registered = errors.REGISTRY.values()
     entries = [
-        {"code": kind.code, "status": kind.status, "sentence": kind.__doc__} for kind in registered
+        {"code": kind.code, "status": kind.status, "sentence": marked(kind.__doc__ or "")}
+        for kind in registered
     ]
     context = {"entries": sorted(entries, key=lambda entry: (entry["status"], entry["code"]))}
     return render(request, "errors.html", context)
+
+
+def marked(text: str) -> SafeString:
+    """Escape `text`; what stands between backticks in it is code."""
+    pieces = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", it) if at % 2 else it,) for at, it in pieces)
+    )

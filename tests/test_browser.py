@@ -228,3 +228,30 @@ def test_every_page_keeps_the_policy_and_fits_the_screen(page, supervisor, alice
     for path in PAGES:
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, path
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_code_is_never_broken_in_the_middle(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/api/docs/errors")
+    lines = "all => all.map(code => code.getClientRects().length)"
+    assert set(page.locator("tbody code").evaluate_all(lines)) == {1}
+
+
+def test_the_documentation_is_as_dark_as_the_reader_wants(page):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="dark")
+    page.goto("/api/docs")
+    assert page.evaluate(paper) == "rgb(28, 32, 34)"
+    page.emulate_media(color_scheme="light")
+    expect(page.locator("html")).not_to_have_class("dark-mode")
+    assert page.evaluate(paper) == "rgb(250, 250, 250)"
+
+
+def test_an_operation_fits_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/api/docs")
+    operation = page.locator(".opblock-post").first
+    operation.locator(".opblock-summary").click()
+    expect(operation.locator(".responses-table")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -134,6 +134,9 @@ class ClientAdmin(Acting):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
 
+    def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
+        return super().get_fields(request, obj) if obj else ("name",)
+
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         keys = ApiKey.objects.filter(client=thing).order_by("-created_at")
         return super().page(request, thing) | {"keys": keys, "events": history(thing, *keys)}

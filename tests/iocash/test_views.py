@@ -260,6 +260,13 @@ def test_every_code_has_its_place_in_the_documentation() -> None:
     assert page.index(">400<") < page.index(">401<") < page.index(">503<")
 
 
+def test_what_stands_between_backticks_is_code_and_everything_is_escaped() -> None:
+    assert "<code>Allow</code> lists those that do." in Client().get("/api/docs/errors").text
+    assert views.marked("a < `<b>` & `c`.") == (
+        "a &lt; <code>&lt;b&gt;</code> &amp; <code>c</code>."
+    )
+
+
 @pytest.mark.parametrize("at", ["/", "/api/docs/errors"])
 def test_a_page_is_read_and_nothing_else(at: str) -> None:
     answer = Client(enforce_csrf_checks=True).post(at)

@@ -52,6 +52,13 @@ def test_the_log_in_opens_for_anybody():
     assert "ioCash" in Office(None).get(reverse("admin:login"))
 
 
+def test_a_new_client_is_asked_for_its_name_only(office):
+    page = office.get(reverse("admin:users_client_add"))
+    assert "id_name" in page
+    assert "object at 0x" not in page
+    assert "Created at" not in page
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_lists_searches_filters_and_rows_open(model, office, secret):
     backoffice.opens(office, model)

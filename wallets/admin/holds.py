@@ -16,7 +16,7 @@ from wallets.models import ExternalAccount, Hold
 
 @admin.register(Hold)
 class HoldAdmin(Acting):
-    list_display = ("id", "wallet_id", "target_id", "shown_left", "currency", "standing")
+    list_display = ("id", "standing", "wallet_id", "target_id", "shown_left", "currency")
     list_filter = ("status", "currency")
     search_fields = ("id", "wallet__id")
     search_help_text = "An id, or a wallet."

@@ -26,7 +26,7 @@ def waits(movement: Movement) -> bool:
 
 @admin.register(Movement)
 class MovementAdmin(Acting):
-    list_display = ("created_at", "type", "shown_amount", "currency", "wallet_id", "status")
+    list_display = ("created_at", "type", "shown_amount", "currency", "status", "wallet_id")
     list_filter = ("status", "type", "currency")
     search_fields = ("id",)
     search_help_text = "An id, an operation, a wallet, an IBAN, or an idempotency key."

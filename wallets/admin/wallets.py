@@ -19,7 +19,7 @@ LAST_ROWS = 10
 
 @admin.register(Wallet)
 class WalletAdmin(Acting):
-    list_display = ("id", "user", "currency", "shown_balance", "shown_held", "status", "created_at")
+    list_display = ("id", "status", "shown_balance", "shown_held", "currency", "user", "created_at")
     list_filter = ("status", "currency", "client")
     list_select_related = ("user",)
     search_fields = ("id",)
