@@ -343,7 +343,7 @@ def steps(walk: Walk) -> Iterator[Step]:
     """Cut all ids into steps; the last goes on to the highest, so that none is left out."""
     first, before = LOWEST, 0
     for last, total in cuts(walk):
-        if last < HIGHEST:
+        if first <= last < HIGHEST:
             yield Step(first, last, total - before)
             first, before = UUID(int=last.int + 1), total
     yield Step(first, HIGHEST, 1)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from tests import cast
-from wallets import audit, chain
+from wallets import audit, chain, life, posting
 from wallets.models import Movement
 from wallets.rows import Leg
 
@@ -307,3 +309,90 @@ def test_the_audit_only_reads(stage):
         assert cursor.fetchone() == ("on",)
         cursor.execute("SHOW transaction_isolation")
         assert cursor.fetchone() == ("repeatable read",)
+
+
+def test_the_command_reports_as_json(stage):
+    out = StringIO()
+    call_command("audit", "--json", stdout=out)
+    report = json.loads(out.getvalue())
+    assert report["right"] is True
+    assert report["movements"] == Movement.objects.count()
+    assert [each["name"] for each in report["equations"]] == [
+        equation.name for equation in audit.EQUATIONS
+    ]
+    assert all(each["right"] and each["wrongRow"] is None for each in report["equations"])
+
+
+@pytest.mark.spoils_the_books
+def test_the_command_names_the_wrong_row_in_json(stage):
+    spoil(WALLET.format("balance = balance + 1", "alices"), stage)
+    out = StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command("audit", "--json", stdout=out)
+    assert failed.value.returncode == 1
+    report = json.loads(out.getvalue())
+    assert report["right"] is False
+    wrong = {each["name"]: each["wrongRow"] for each in report["equations"] if not each["right"]}
+    assert set(wrong) == {"balance", "outside"}
+    assert wrong["balance"]["wallet"] == str(stage["alices"])
+
+
+def test_progress_goes_from_nothing_to_all(stage, monkeypatch):
+    monkeypatch.setattr(audit, "STEP", 2)
+    told: list[tuple[str, int, int]] = []
+    list(audit.findings(lambda *each: told.append(each)))
+    done = [each[1] for each in told]
+    assert done == sorted(done)
+    assert len({total for _, _, total in told}) == 1
+    assert done[-1] == told[-1][2]
+    assert list(dict.fromkeys(each[0] for each in told)) == [
+        equation.name for equation in audit.EQUATIONS
+    ]
+
+
+# --- Step by step --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+def test_steps_leave_no_row_out_and_ask_for_none_twice(stage, monkeypatch, step):
+    monkeypatch.setattr(audit, "STEP", step)
+    for walk in (audit.BY_WALLET, audit.BY_OPERATION):
+        steps = list(audit.steps(walk))
+        assert len(steps) > 1
+        assert (steps[0].first, steps[-1].last) == (audit.LOWEST, audit.HIGHEST)
+        for one, other in pairwise(steps):
+            assert other.first.int == one.last.int + 1
+            assert one.first <= one.last
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize("step", [1, 3, 50_000])
+def test_a_byte_that_is_flipped_or_a_row_that_is_gone_is_found_in_every_step(
+    stage, monkeypatch, step
+):
+    monkeypatch.setattr(audit, "STEP", step)
+    spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(alices)s", stage)
+    flip = "digest = set_byte(digest, 7, get_byte(digest, 7) # 1)"
+    for movement in Movement.objects.filter(status="SUCCESS"):
+        for statement, names in (
+            (f"UPDATE wallets_movement SET {flip} WHERE id = %s", {"chain"}),
+            ("DELETE FROM wallets_movement WHERE id = %s", {"balance"}),
+        ):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(statement, [movement.id])
+                found = {each.equation.name: each.row for _, each in audit.findings() if each}
+                assert names <= set(found)
+                if "chain" in names:
+                    assert found["chain"]["movement"] == movement.id
+                else:
+                    assert found["balance"]["wallet"] == movement.wallet_id
+                transaction.set_rollback(True)
+
+
+def test_a_wallet_with_the_highest_id_ends_the_walk(alices, monkeypatch):
+    monkeypatch.setattr(audit, "STEP", 1)
+    order = life.PutWallet(
+        client_id=alices.client_id, by=cast.BY, user_id=alices.user_id, wallet_id=audit.HIGHEST
+    )
+    posting.submit(order)
+    assert list(audit.steps(audit.BY_WALLET))[-1].last == audit.HIGHEST
