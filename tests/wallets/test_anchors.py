@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def anchor(alices, bobs, tmp_path) -> Path:
     """An anchor of Alice's and Bob's chains; afterwards they went on."""
     cast.transfer(alices, bobs, 10_00, concept="Lunch")
-    file = tmp_path / "anchor"
+    file: Path = tmp_path / "anchor"
     call_command("anchor", str(file))
     cast.transfer(alices, bobs, 5_00)
     return file
@@ -86,7 +86,7 @@ def test_a_past_that_was_rewritten_with_all_its_digests_is_found(anchor, alices,
         cursor.execute(
             "UPDATE wallets_wallet SET balance = 10000, seq = 1, head = %s, settled_at = %s"
             " WHERE id = %s",
-            [first.digest, first.settled_at, alices.id],
+            [bytes(first.digest or b""), first.settled_at, alices.id],
         )
         cursor.execute(
             "UPDATE wallets_wallet SET balance = 0, received = 0, seq = 0, head = '',"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -14,50 +11,24 @@ from hypothesis import strategies as st
 
 from iocash import errors
 from tests.cast import BY
+from tests.wallets.paper import (
+    ALICES,
+    ANOTHER,
+    ANOTHERS,
+    BOBS,
+    CLIENT,
+    NOW,
+    USER,
+    a_wallet,
+    cash_in,
+    open_books,
+    transfer,
+)
 from users.models.clients import new_id
-from wallets import chain, ledger
+from wallets import chain
 from wallets.books import Books
 from wallets.orders import Order, Outcome
-from wallets.rows import LockedUser, LockedWallet
-
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-CLIENT, ANOTHER, USER = new_id(), new_id(), new_id()
-ALICES, BOBS, ANOTHERS = new_id(), new_id(), new_id()
-
-
-def a_wallet(wallet_id: UUID = ALICES, balance: int = 0, **values: Any) -> LockedWallet:
-    row: dict[str, Any] = {
-        "id": wallet_id,
-        "client_id": CLIENT,
-        "user_id": USER,
-        "currency": "EUR",
-        "status": "READY",
-        "balance": balance,
-        "held": 0,
-        "seq": 0,
-        "head": b"",
-        "settled_at": None,
-        "owner": "ACTIVATED",
-    }
-    return LockedWallet(**row | values)
-
-
-def open_books(*wallets: LockedWallet) -> Books:
-    rows = wallets or (a_wallet(ALICES, 100_00), a_wallet(BOBS))
-    return Books(now=NOW, users={}, wallets={row.id: row for row in rows}, keys={})
-
-
-def cash_in(target: UUID = ALICES, amount: str = "10.00", **values: Any) -> ledger.CashIn:
-    common: dict[str, Any] = {"client_id": CLIENT, "by": BY, "amount": Decimal(amount)}
-    return ledger.CashIn(wallet_id=target, **common | values)
-
-
-def transfer(
-    source: UUID = ALICES, target: UUID = BOBS, amount: str = "10.00", **values: Any
-) -> ledger.Transfer:
-    common: dict[str, Any] = {"client_id": CLIENT, "by": BY, "amount": Decimal(amount)}
-    return ledger.Transfer(wallet_id=source, target_id=target, **common | values)
-
+from wallets.rows import LockedUser
 
 # --- Money ---------------------------------------------------------------------------------------
 
