@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from hypothesis import settings
 
 from tests import cast
 from tests.cast import Api
@@ -15,6 +16,9 @@ from wallets import audit
 from wallets.models import Wallet
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequences"})
+
+settings.register_profile("patient", deadline=None)  # others may be using the processor
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
