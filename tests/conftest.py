@@ -21,6 +21,16 @@ settings.register_profile("patient", deadline=None)  # others may be using the p
 settings.load_profile("patient")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes, each with its own database; only ours where somebody watches (-s, --trace).
+
+    Their order stays pytest-django's in each: what empties the tables comes after what only rolls
+    back. That is why they are handed out with `--dist load`, which is xdist's own choice.
+    """
+    return 0 if config.option.capture == "no" or config.option.trace else 2
+
+
 @pytest.fixture(autouse=True)
 def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever a test did through the ledger, the books must be right afterwards.
