@@ -2,7 +2,7 @@
 """Set up, run and test ioCash on a machine that has only Python 3.11 or newer.
 
 python3 dev.py run [--port N]   serve with demo data, on port 8000 unless told otherwise
-python3 dev.py test [ARGS]      every check, then pytest with ARGS
+python3 dev.py test [ARGS]      every check, then pytest with ARGS, in two processes (-n 0: in one)
 python3 dev.py manage [ARGS]    manage.py with the settings of development
 """
 
@@ -62,7 +62,7 @@ def test(words: list) -> None:
     step("deployment", deployable, **PRODUCTION)
     say("pytest")
     os.chdir(ROOT)
-    os.execv(PYTHON, [PYTHON, "-m", "pytest", *words])
+    os.execv(PYTHON, [PYTHON, "-m", "pytest", "-n", "auto", *words])
 
 
 def manage(words: list) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from hypothesis import settings
 
 from tests import cast
 from tests.cast import Api
@@ -15,6 +16,19 @@ from wallets import audit
 from wallets.models import Wallet
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequences"})
+
+settings.register_profile("patient", deadline=None)  # others may be using the processor
+settings.load_profile("patient")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes, each with its own database; only ours where somebody watches (-s, --trace).
+
+    Their order stays pytest-django's in each: what empties the tables comes after what only rolls
+    back. That is why they are handed out with `--dist load`, which is xdist's own choice.
+    """
+    return 0 if config.option.capture == "no" or config.option.trace else 2
 
 
 @pytest.fixture(autouse=True)

@@ -8,3 +8,6 @@ from iocash.settings import *  # noqa: F403
 from iocash.settings import DATABASES
 
 DATABASES["default"] = {name: value for name, value in DATABASES["owner"].items() if name != "TEST"}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and seen by nobody
+WHITENOISE_AUTOREFRESH = True  # else each test's first request reads every static file

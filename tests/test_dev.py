@@ -86,6 +86,16 @@ def test_an_interrupted_step_leaves_nothing() -> None:
         os.kill(pid, 0)
 
 
+def test_tests_run_in_two_processes_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    for name in ("set_up", "start_database", "step"):
+        monkeypatch.setattr(dev, name, lambda *_, **__: None)
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    monkeypatch.setattr(os, "execv", lambda _, command: asked.append(command))
+    dev.test(["-k", "races", "-n", "0"])
+    assert asked == [[dev.PYTHON, "-m", "pytest", "-n", "auto", "-k", "races", "-n", "0"]]
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
     lines = (dev.ROOT / name).read_text().splitlines()

@@ -118,7 +118,6 @@ def test_the_models_have_all_their_migrations():
 @pytest.fixture
 def state(settings: Any, tmp_path: Path) -> Path:
     settings.STATE, settings.DEBUG = tmp_path, True
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # it is fast
     return tmp_path
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iocash import errors
@@ -260,7 +260,6 @@ ORDERS = st.one_of(
 
 
 @given(st.lists(ORDERS, max_size=25))
-@settings(deadline=None)
 def test_money_only_comes_from_the_outside_and_none_is_ever_owed(orders):
     rows = [a_wallet(ALICES), a_wallet(BOBS), a_wallet(ANOTHERS, status="BLOCKED")]
     books = open_books(*rows)

@@ -45,7 +45,7 @@ def in_sql(concept: str | None, iban: str | None, metadata: Mapping[str, str] | 
 
 
 @pytest.mark.django_db
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.none() | TEXT, st.none() | TEXT, st.none() | PAIRS)
 @example("Lunch", "ES9121000418450200051332", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"})
 @example("a", None, {"b": "c"})
@@ -173,7 +173,7 @@ def test_times_are_counted_to_the_microsecond(moment):
 
 
 @pytest.mark.django_db
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     amount=st.integers(-(10**17), 10**17),
     seq=st.integers(1, 2**62),

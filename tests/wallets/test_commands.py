@@ -21,7 +21,6 @@ pytestmark = pytest.mark.django_db
 def seed(settings, tmp_path):
     """Make the demo, with its log-in in a folder of the test; return what that file says."""
     settings.DEBUG = True
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STATE = tmp_path
 
     def run():

@@ -1,0 +1,17 @@
+"""The files of our pages, served as in production: found when the process starts, then kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+
+@pytest.mark.parametrize("path", ["iocash/back-office.png", "admin/css/base.css"])
+def test_a_file_is_served_without_a_second_server(path: str, settings: Any) -> None:
+    settings.WHITENOISE_AUTOREFRESH = False
+    answer = Client().get(f"/static/{path}")
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "max-age=60, public"
+    assert answer.getvalue()
