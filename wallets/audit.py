@@ -74,8 +74,8 @@ LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 class Equation:
     """A sentence that must be true, and the query that finds the first row for which it is not.
 
-    The query's columns are the words that name the row: an id, what stands there, what should.
-    It is about the ids of `walk` between `%(first)s` and `%(last)s`.
+    The query's columns are the words that name the row: ids first, what stands there, what
+    should. It is about the ids of `walk` between `%(first)s` and `%(last)s`.
     """
 
     name: str
@@ -120,7 +120,6 @@ EQUATIONS: Final = (
             OR wallet.seq <> coalesce(number, 0)
             OR wallet.head <> coalesce(movement.digest, '')
             OR wallet.settled_at IS DISTINCT FROM latest)
-        ORDER BY wallet.id LIMIT 1
         """,
     ),
     Equation(
@@ -143,7 +142,6 @@ EQUATIONS: Final = (
         ) AS hold ON hold.wallet_id = wallet.id
         WHERE wallet.id BETWEEN %(first)s AND %(last)s
           AND wallet.held <> coalesce(promised, 0) + coalesce(waiting, 0)
-        ORDER BY wallet.id LIMIT 1
         """,
     ),
     Equation(
@@ -167,7 +165,6 @@ EQUATIONS: Final = (
             OR (hold.status = 'OPEN' AND hold.expires_at IS NOT NULL
                 AND (wallet.next_expiry > hold.expires_at OR wallet.next_expiry IS NULL))
             OR (hold.status = 'EXECUTED' AND executed IS NULL))
-        ORDER BY hold.id LIMIT 1
         """,
     ),
     Equation(
@@ -184,7 +181,6 @@ EQUATIONS: Final = (
                     THEN (movement.wallet_id, movement.counterparty_id)
                     ELSE (movement.counterparty_id, movement.wallet_id) END)
               IS DISTINCT FROM (hold.wallet_id, hold.target_id)
-        ORDER BY movement.id LIMIT 1
         """,
     ),
     Equation(
@@ -208,7 +204,6 @@ EQUATIONS: Final = (
            OR reversed.seq >= movement.seq
            OR sign(reversed.amount) = sign(movement.amount)
            OR abs(movement.given_back) > abs(reversed.amount)
-        ORDER BY movement.id LIMIT 1
         """,
     ),
     Equation(
@@ -216,7 +211,7 @@ EQUATIONS: Final = (
         "seq, balance, time and digest of a movement follow from the one before it",
         BY_WALLET,
         f"""
-        SELECT movement, wallet_id AS wallet, seq, balance_after, expected_balance
+        SELECT wallet_id AS wallet, seq, movement, balance_after, expected_balance
         FROM (
             SELECT id AS movement, wallet_id, seq, balance_after, received_after, settled_at,
                    created_at, digest, row_number() OVER chain AS expected_seq,
@@ -237,7 +232,6 @@ EQUATIONS: Final = (
            OR settled_at <= previous_time
            OR settled_at < created_at
            OR digest <> expected_digest
-        ORDER BY wallet_id, seq LIMIT 1
         """,
     ),
     Equation(
@@ -249,7 +243,6 @@ EQUATIONS: Final = (
         FROM wallets_movement
         WHERE salt IS NOT NULL AND wallet_id BETWEEN %(first)s AND %(last)s
           AND details_digest <> sha256(salt || convert_to({DETAILS}, 'UTF8'))
-        ORDER BY id LIMIT 1
         """,
     ),
     Equation(
@@ -264,6 +257,7 @@ EQUATIONS: Final = (
             AND mirror.wallet_id = movement.counterparty_id
             AND mirror.counterparty_id = movement.wallet_id
             AND mirror.created_at = movement.created_at
+            AND mirror.operation_id BETWEEN %(first)s AND %(last)s
         WHERE movement.operation_id BETWEEN %(first)s AND %(last)s
           AND movement.counterparty_id IS NOT NULL AND (
             mirror.id IS NULL
@@ -274,7 +268,6 @@ EQUATIONS: Final = (
             OR mirror.client_id <> movement.client_id
             OR mirror.hold_id IS DISTINCT FROM movement.hold_id
             OR (mirror.reversal_of_id IS NULL) <> (movement.reversal_of_id IS NULL))
-        ORDER BY movement.id LIMIT 1
         """,
     ),
     Equation(
@@ -293,7 +286,6 @@ EQUATIONS: Final = (
             WHERE {SETTLED} AND counterparty_id IS NULL GROUP BY client_id, currency
         ) AS crossed USING (client_id, currency)
         WHERE balances <> coalesce(outside, 0)
-        ORDER BY client_id, currency LIMIT 1
         """,
     ),
     Equation(
@@ -314,7 +306,6 @@ EQUATIONS: Final = (
         ) AS b ON true
         WHERE coalesce(u.client_id, w.client_id, m.client_id, h.client_id, a.client_id,
                        b.client_id) IS DISTINCT FROM key.client_id
-        LIMIT 1
         """,
     ),
 )
@@ -362,9 +353,14 @@ def cuts(walk: Walk) -> list[tuple[UUID, int]]:
         return list(cursor.fetchall())
 
 
+FIRST_WRONG: Final = "SELECT * FROM ({} OFFSET 0) AS wrong ORDER BY 1, 2 LIMIT 1"
+"""OFFSET 0 keeps the limit out of the query, or it would be asked in the order of all ids."""
+
+
 def ask(equation: Equation, step: Step) -> Finding | None:
     with connection.cursor() as cursor:
-        cursor.execute(equation.query, {"first": step.first, "last": step.last})
+        query = FIRST_WRONG.format(equation.query)
+        cursor.execute(query, {"first": step.first, "last": step.last})
         row = cursor.fetchone()
         names = [column.name for column in cursor.description or ()]
     return Finding(equation, dict(zip(names, row, strict=True))) if row else None

@@ -24,6 +24,7 @@ from wallets.models import Wallet
 
 BY = By("system:seed_demo")
 CLIENT, STAFF = "Demo", "staff"
+IBAN = "ES9121000418450200051332"
 PEOPLE: dict[str, dict[str, str]] = {
     "alice": {
         "kind": "NATURAL",
@@ -101,28 +102,15 @@ def make_user(client_id: UUID, values: dict[str, str]) -> User:
 
 
 def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
-    def bring(target: str, amount: str, concept: str) -> None:
-        posting.submit(
-            ledger.CashIn(
-                client_id=client_id,
-                by=BY,
-                wallet_id=wallets[target],
-                amount=Decimal(amount),
-                concept=concept,
-            )
-        )
+    def order(name: str, amount: str, concept: str) -> dict[str, Any]:
+        about = {"client_id": client_id, "by": BY, "wallet_id": wallets[name]}
+        return about | {"amount": Decimal(amount), "concept": concept}
 
-    def pay(source: str, target: str, amount: str, concept: str) -> None:
-        posting.submit(
-            ledger.Transfer(
-                client_id=client_id,
-                by=BY,
-                wallet_id=wallets[source],
-                target_id=wallets[target],
-                amount=Decimal(amount),
-                concept=concept,
-            )
-        )
+    def bring(name: str, amount: str, concept: str) -> None:
+        posting.submit(ledger.CashIn(**order(name, amount, concept)))
+
+    def pay(name: str, target: str, amount: str, concept: str) -> None:
+        posting.submit(ledger.Transfer(**order(name, amount, concept), target_id=wallets[target]))
 
     bring("alice", "500.00", "Card top-up")
     bring("bob", "250.00", "Card top-up")
@@ -131,6 +119,9 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
     pay("bob", "company", "39.90", "Order 1001")
     pay("alice", "company", "85.00", "Order 1002")
     pay("company", "alice", "20.00", "Voucher")
+    deposit = order("bob", "60.00", "Deposit for order 1003")
+    posting.submit(ledger.PlaceHold(**deposit, target_id=wallets["company"]))
+    posting.submit(ledger.CashOut(**order("company", "300.00", "To the bank"), iban=IBAN))
 
 
 def write_private(path: Path, text: str) -> None:
