@@ -51,6 +51,7 @@ class Text(Field):
         "blank": "This is blank.",
         "max_length": "This has more than {max_length} characters.",
     }
+    example = "Text"
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:
         self.max_length = max_length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -89,6 +90,12 @@ class RawForm(forms.Form):
 
 class BrowsableAPI(BrowsableAPIRenderer):
     """The API in a browser: the same resources, links to click, and a form for a raw JSON body."""
+
+    def get_context(self, data: Any, media_type: Any, renderer_context: Any) -> Any:
+        """Find out who asks before the forms do: they ask as if they were sent, without a token."""
+        with suppress(errors.Refused):
+            renderer_context["request"].user  # noqa: B018
+        return super().get_context(data, media_type, renderer_context)
 
     def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool:
         try:

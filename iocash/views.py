@@ -69,6 +69,7 @@ class View(GenericAPIView[Any]):
     def initial(self, request: AnyRequest, *args: Any, **kwargs: Any) -> None:
         name = (request.method or "").lower()
         if name not in self.http_method_names or not hasattr(self, name):
+            self.format_kwarg = None  # so that a browser gets a page that says so, with its forms
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
         reads = request.method in {"GET", "HEAD"}

@@ -275,3 +275,10 @@ def test_no_view_catches_what_it_should_let_pass(route, view):
     assert not [
         node for handler in handlers for node in ast.walk(handler) if isinstance(node, ast.Try)
     ]
+
+
+@pytest.mark.parametrize(("route", "view"), API, ids=[route for route, _ in API])
+def test_the_example_of_every_form_has_the_right_shape(route, view):
+    for method, kind in view.body_classes.items():
+        form = kind(data=kind().get_initial(), partial=method == "PATCH")
+        assert form.is_valid(), (method, form.errors)

@@ -67,6 +67,10 @@ class UserOrder(fields.Serializer):
     dlt_address = Optional(100)
     dlt_network = Optional(50)
 
+    def get_initial(self) -> dict[str, Any]:
+        """A person; a company has a `companyName` instead of the two names."""
+        return super().get_initial() | {"firstName": "Alice", "lastName": "Example"}
+
     def across(self, values: dict[str, Any]) -> dict[str, str]:
         if "kind" not in values:
             return {}

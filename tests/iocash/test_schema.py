@@ -339,7 +339,7 @@ class TestServed:
         addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
         assert all(re.match(r"/(?!/)", address) for address in addresses)
         static = [address for address in addresses if address.startswith("/static/")]
-        assert len(static) == 5
+        assert len(static) == 6
         assert all(finders.find(address.removeprefix("/static/")) for address in static)
         assert not re.search(r"<style|<script>", answer.text)
 

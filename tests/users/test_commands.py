@@ -148,7 +148,11 @@ def test_the_demo_is_three_activated_users_with_money(state):
     wallets = list(Wallet.objects.values_list("currency", "balance"))
     assert [currency for currency, _ in wallets] == ["EUR"] * 3
     assert all(balance >= 100_00 for _, balance in wallets)
-    assert {movement.type for movement in Movement.objects.all()} == {"CASH_IN", "TRANSFER"}
+    assert {movement.type for movement in Movement.objects.all()} == {
+        "CASH_IN",
+        "CASH_OUT",
+        "TRANSFER",
+    }
 
 
 def test_the_demos_key_and_ids_work(state):

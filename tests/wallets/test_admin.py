@@ -77,3 +77,15 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, al
         cast.cash_in(source, 10_00)
         cast.transfer(source, target, 5_00)
     assert backoffice.queries(office, model) == few
+
+
+def test_what_can_only_be_posted_shows_its_form_in_a_browser(office, alices):
+    """The answer to GET is a refusal, but for people it has the form."""
+    page = office.browser.get(
+        f"/api/v1/wallets/{alices.id}/movements/batch", headers={"Accept": "text/html"}
+    )
+    assert page.status_code == 400
+    text = page.content.decode()
+    assert "method_not_allowed" in text
+    assert "&quot;movements&quot;" in text
+    assert "POST</button>" in text.replace(" ", "").replace("\n", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
 
 from iocash import money
@@ -16,7 +17,7 @@ from wallets.models import ExternalAccount, Hold
 
 @admin.register(Hold)
 class HoldAdmin(Acting):
-    list_display = ("id", "standing", "wallet_id", "target_id", "shown_left", "currency")
+    list_display = ("id", "standing", "shown_left", "currency", "wallet_id", "target_id")
     list_filter = ("status", "currency")
     search_fields = ("id", "wallet__id")
     search_help_text = "An id, or a wallet."
@@ -55,8 +56,8 @@ class HoldAdmin(Acting):
         return hold.standing
 
     @admin.display(description="ended at")
-    def over_at(self, hold: Hold) -> Any:
-        return hold.over_at
+    def over_at(self, hold: Hold) -> str:
+        return display_for_value(hold.over_at, "-")
 
     @admin.display(description="amount")
     def shown_amount(self, hold: Hold) -> str:
@@ -69,7 +70,7 @@ class HoldAdmin(Acting):
 
 @admin.register(ExternalAccount)
 class ExternalAccountAdmin(ReadOnly):
-    list_display = ("iban", "alias", "wallet_id", "status", "created_at")
+    list_display = ("iban", "status", "alias", "created_at", "wallet_id")
     list_filter = ("status",)
     search_fields = ("=iban", "=wallet__id")
     search_help_text = "An IBAN, or a wallet."

@@ -73,6 +73,9 @@ class HoldChange(fields.Serializer):
             return {"status": "required"}
         return {"expiration": "one_only"} if len(values) > 1 else {}
 
+    def get_initial(self) -> dict[str, Any]:
+        return {"status": "RELEASED"}
+
 
 class HoldQuery(pages.PageQuery):
     """Which holds of a wallet to list."""

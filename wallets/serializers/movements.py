@@ -52,6 +52,10 @@ class MovementAnswer(fields.Serializer):
             links["counterpartyWallet"] = location(
                 request, "wallet", wallet_id=movement.counterparty_id
             )
+        if movement.hold_id:
+            payer = wallet_id if movement.amount < 0 else movement.counterparty_id or wallet_id
+            ids = {"wallet_id": payer, "hold_id": movement.hold_id}
+            links["hold"] = location(request, "hold", **ids)
         if movement.reversal_of_id:
             links["reversalOf"] = location(
                 request, "movement", wallet_id=wallet_id, movement_id=movement.reversal_of_id
@@ -99,6 +103,9 @@ class BatchOrder(fields.Serializer):
     movements: ListSerializer[Any] = ListSerializer(
         child=MovementOrder(), allow_empty=False, max_length=LARGEST_BATCH
     )
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"movements": [MovementOrder().get_initial()]}
 
 
 class ReversalOrder(Words):

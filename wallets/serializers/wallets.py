@@ -93,6 +93,10 @@ class WalletChange(fields.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)
 
+    def get_initial(self) -> dict[str, Any]:
+        """Nothing that would close the wallet by a slip."""
+        return {"alias": "Savings"}
+
 
 class WalletQuery(pages.PageQuery):
     """Which wallets to list."""
