@@ -65,14 +65,16 @@ def test_every_command_of_dev_is_one_that_it_has():
 
 
 @pytest.mark.django_db
-def test_every_management_command_runs_as_shown(capsys):
+def test_every_management_command_runs_as_shown(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     shown = [words[3:] for words in commands() if words[:3] == ["python3", "dev.py", "manage"]]
-    assert {name for name, *_ in shown} == {"issue_key", "audit"}
+    assert {name for name, *_ in shown} == {"issue_key", "audit", "anchor"}
     for name, *arguments in shown:
         call_command(name, *arguments)
     printed = capsys.readouterr().out
     assert re.search(r"^iocash_\w{40}$", printed, re.MULTILINE)
     assert "The books are right." in printed
+    assert (tmp_path / "heads.txt").read_text().startswith("iocash-anchor")
 
 
 def test_the_lock_files_are_renewed_as_the_project_file_says():
