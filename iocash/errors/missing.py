@@ -1,0 +1,31 @@
+"""404: not here, or not yours."""
+
+from iocash.errors.registry import Missing
+
+
+class NotFound(Missing):
+    """No such path, no such thing, a malformed id, or a thing of another client."""
+
+    code = "not_found"
+    detail = "There is nothing here."
+
+
+class UserNotFound(Missing):
+    """The body names a user that the client does not have."""
+
+    code = "user_not_found"
+    detail = "The client has no user {user_id}."
+
+
+class TargetWalletNotFound(Missing):
+    """The body names a target wallet that the client does not have."""
+
+    code = "target_wallet_not_found"
+    detail = "The client has no wallet {target_wallet_id}."
+
+
+class ExternalAccountNotFound(Missing):
+    """The body names an external account that the wallet does not have."""
+
+    code = "external_account_not_found"
+    detail = "The wallet has no external account {external_account_id}."

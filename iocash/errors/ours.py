@@ -1,0 +1,43 @@
+"""500 and 503: ours, not yours."""
+
+from iocash.errors.registry import Crash, Unavailable
+
+
+class InternalError(Crash):
+    """A bug; `requestId` finds it in the server's log."""
+
+    code = "internal_error"
+    detail = "Something went wrong here. Quote the requestId when you report it."
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database is away, restarting or read-only; nothing was done."""
+
+    code = "database_unavailable"
+    detail = "The database is away; nothing was done. Try again."
+    retry_after = 2
+
+
+class LockTimeout(Unavailable):
+    """Somebody else holds what this needs; nothing was done."""
+
+    code = "lock_timeout"
+    detail = "The wallet is busy; nothing was done. Try again."
+
+
+class StatementTimeout(Unavailable):
+    """The database took too long; nothing was done."""
+
+    code = "statement_timeout"
+    detail = "The database took too long; nothing was done. Try again."
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke while the change was being committed.
+
+    Repeat the request with its Idempotency-Key to find out; without one, look at the movements.
+    """
+
+    code = "outcome_unknown"
+    detail = "The change may or may not have been made. Repeat it with its Idempotency-Key."
+    retry_after = 2

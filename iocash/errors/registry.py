@@ -1,0 +1,68 @@
+"""What a refusal is, and the registry of all of their codes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+REGISTRY: dict[str, type[Refused]] = {}
+
+
+class FieldError(NamedTuple):
+    """One wrong field: where (`iban.accountNumber`, `movements[3].amount`), a code, words."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Refused(Exception):
+    """A rule said no. Nothing was changed.
+
+    `facts` tell the caller what it needs in order to see the cause and to resolve it; they become
+    the members of `conflict`, in camelCase. Amounts among them are decimal strings already.
+    """
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    detail: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        if code := cls.__dict__.get("code"):
+            assert code not in REGISTRY, f"{code} is taken"
+            REGISTRY[code] = cls
+
+    def __init__(self, detail: str | None = None, **facts: Any) -> None:
+        self.facts = facts
+        self.words = detail or self.detail.format(**facts)
+        super().__init__(self.words)
+
+
+class BadRequest(Refused):
+    status = 400
+
+
+class Unauthorized(Refused):
+    status = 401
+
+
+class Forbidden(Refused):
+    status = 403
+
+
+class Missing(Refused):
+    status = 404
+
+
+class Conflict(Refused):
+    status = 409
+
+
+class Crash(Refused):
+    status = 500
+
+
+class Unavailable(Refused):
+    """`retry_after` is in seconds; nothing is half done."""
+
+    status = 503
+    retry_after: ClassVar[int] = 1
