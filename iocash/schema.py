@@ -110,7 +110,8 @@ class AutoSchema(Spectacular):
         return (kinds.get(self.method) or own or fields.Serializer)()
 
     def get_response_serializers(self) -> Any:
-        shown = self.view.serializer_class or ANY_OBJECT
+        own = self.view.answer_classes.get(self.method)
+        shown = own or self.view.serializer_class or ANY_OBJECT
         statuses = self.view.statuses.get(self.method) or [
             HTTPStatus.CREATED if self.method == "POST" else HTTPStatus.OK
         ]
@@ -130,7 +131,8 @@ class AutoSchema(Spectacular):
         return f"{serializer_name}Page"
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return self.method == "GET" and bool(self.view.collection)
+        is_described = self.method in self.view.answer_classes
+        return self.method == "GET" and bool(self.view.collection) and not is_described
 
     def _get_paginator(self) -> Any:
         paginator = super()._get_paginator()  # type: ignore[no-untyped-call]

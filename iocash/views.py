@@ -41,6 +41,8 @@ class View(GenericAPIView[Any]):
     """The parameters of GET; every other method takes none."""
     body_classes: ClassVar[Bodies] = {}
     """The serializer of each method's body; without one it is `serializer_class`."""
+    answer_classes: ClassVar[Bodies] = {}
+    """The serializer that describes a method's answer, where it is not `serializer_class`."""
     body_optional = False
     max_body_bytes: int | None = None
     collection = ""

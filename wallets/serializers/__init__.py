@@ -14,6 +14,8 @@ from wallets.serializers.holds import (
     HoldQuery,
 )
 from wallets.serializers.movements import (
+    BatchAnswer,
+    BatchMade,
     BatchOrder,
     MovementAnswer,
     MovementChange,
@@ -24,8 +26,8 @@ from wallets.serializers.movements import (
 from wallets.serializers.statements import (
     BalanceAnswer,
     BalanceQuery,
+    StatementAnswer,
     StatementQuery,
-    StatementSummary,
 )
 from wallets.serializers.wallets import (
     UserChangeOrEnd,
@@ -38,6 +40,8 @@ from wallets.serializers.wallets import (
 __all__ = [
     "BalanceAnswer",
     "BalanceQuery",
+    "BatchAnswer",
+    "BatchMade",
     "BatchOrder",
     "ExecutionOrder",
     "ExternalAccountAnswer",
@@ -53,8 +57,8 @@ __all__ = [
     "MovementOrder",
     "MovementQuery",
     "ReversalOrder",
+    "StatementAnswer",
     "StatementQuery",
-    "StatementSummary",
     "UserChangeOrEnd",
     "WalletAnswer",
     "WalletChange",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import ListSerializer, SerializerMethodField
@@ -106,6 +108,37 @@ class BatchOrder(fields.Serializer):
 
     def get_initial(self) -> dict[str, Any]:
         return {"movements": [MovementOrder().get_initial()]}
+
+
+class Movements(fields.Serializer):
+    """Movements that stand in something else."""
+
+    movements: ListSerializer[Any] = ListSerializer(child=MovementAnswer())
+
+
+class BatchMade(NamedTuple):
+    """What a batch made in its wallet, and where it is listed."""
+
+    operation_id: UUID
+    movements: Iterable[Any]
+    where: str
+
+
+class BatchAnswer(fields.Serializer):
+    """What a batch made in its wallet: the movements of one operation, in order of its items."""
+
+    operation_id = fields.Id(read_only=True)
+    _links = SerializerMethodField(method_name="links")
+    _embedded = SerializerMethodField(method_name="embedded")
+
+    @extend_schema_field(LINKS)
+    def links(self, batch: BatchMade) -> dict[str, Any]:
+        return hrefs({"self": batch.where})
+
+    @extend_schema_field(Movements)
+    def embedded(self, batch: BatchMade) -> dict[str, Any]:
+        movements = MovementAnswer(batch.movements, many=True, context=self.context)
+        return {"movements": movements.data}
 
 
 class ReversalOrder(Words):

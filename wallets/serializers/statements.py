@@ -12,6 +12,7 @@ from iocash import fields, pages
 from iocash.rendering import moment
 from iocash.views import location
 from users.serializers import LINKS
+from wallets.serializers.movements import Movements
 from wallets.serializers.shared import hrefs, require_range
 
 
@@ -41,8 +42,11 @@ class BalanceQuery(fields.Serializer):
     at = fields.Moment(required=False)
 
 
-class StatementSummary(fields.Serializer):
-    """What a statement says beside its movements: opening + totalIn - totalOut = closing."""
+class StatementAnswer(fields.Serializer):
+    """A page of a statement: opening + totalIn - totalOut = closing, and the movements.
+
+    The digests are the heads of the wallet's chain before and after the period.
+    """
 
     wallet_id = fields.Id(source="wallet.id", read_only=True)
     currency = fields.Currency(source="wallet.currency", read_only=True)
@@ -55,6 +59,16 @@ class StatementSummary(fields.Serializer):
     movement_count = fields.Whole(0, 10**18, source="count", read_only=True)
     opening_digest = fields.Text(64, source="opening.hex", read_only=True, allow_null=True)
     closing_digest = fields.Text(64, source="closing.hex", read_only=True, allow_null=True)
+    _links = SerializerMethodField(method_name="links")
+    _embedded = SerializerMethodField(method_name="embedded")
+
+    @extend_schema_field(LINKS)
+    def links(self, statement: Any) -> Any:
+        return self.context["page"]["_links"]
+
+    @extend_schema_field(Movements)
+    def embedded(self, statement: Any) -> Any:
+        return self.context["page"]["_embedded"]
 
 
 class StatementQuery(pages.PageQuery):

@@ -128,9 +128,9 @@ class MovementDetail(MovementView):
 class MovementBatch(MovementView):
     """Make up to 1,000 movements of one wallet as one operation: all of them, or none."""
 
-    collection = "movements"
     max_body_bytes = 8_000_000
     body_classes = {"POST": serializers.BatchOrder}
+    answer_classes = {"POST": serializers.BatchAnswer}
     refusals = {"POST": [errors.BatchRefused]}
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
@@ -144,12 +144,10 @@ class MovementBatch(MovementView):
         made = outcome.legs or self.movements(wallet_id).filter(operation_id=outcome.id)
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
-        shown = {
-            "_links": {"self": {"href": where}},
-            "operationId": str(outcome.id),
-            "_embedded": {"movements": self.get_serializer(made, many=True).data},
-        }
-        return Created(shown, where, headers=self.replayed(outcome))
+        shown = serializers.BatchAnswer(
+            serializers.BatchMade(outcome.id, made, where), context={"request": request}
+        )
+        return Created(shown.data, where, headers=self.replayed(outcome))
 
 
 class Reversals(MovementView):

@@ -77,13 +77,8 @@ class StatementPages(pages.Pages):
 
     def get_paginated_response(self, data: Any) -> Response:
         page = super().get_paginated_response(data)
-        page.data = serializers.StatementSummary(self.view.statement).data | page.data
-        return page
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        page = super().get_paginated_response_schema(schema)
-        summary = {"$ref": "#/components/schemas/StatementSummary"}
-        return {"allOf": [summary, page]}
+        context = {"page": page.data}
+        return Response(serializers.StatementAnswer(self.view.statement, context=context).data)
 
 
 class StatementView(MovementView):
@@ -91,6 +86,7 @@ class StatementView(MovementView):
 
     collection = "movements"
     query_class = serializers.StatementQuery
+    answer_classes = {"GET": serializers.StatementAnswer}
     pagination_class = StatementPages
     statement: statements.Statement
 

@@ -1,0 +1,86 @@
+"""Every answer that a test gets is held against the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+Json = Any
+
+
+@cache
+def document() -> Json:
+    """The document, in which an object has no other members than those that are described."""
+    generated = deepcopy(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    close(generated["components"]["schemas"])
+    return generated
+
+
+def close(schema: Json) -> None:
+    if isinstance(schema, list):
+        for each in schema:
+            close(each)
+    if isinstance(schema, dict):
+        for each in schema.values():
+            close(each)
+        if schema.get("type") == "object" and "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+
+
+@cache
+def paths() -> list[tuple[re.Pattern[str], str]]:
+    return [
+        (re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", path)), path)
+        for path in sorted(document()["paths"])
+    ]
+
+
+def operation(method: str, path: str) -> Json:
+    """The operation that the document has at an address; None when it has none."""
+    found = next((named for pattern, named in paths() if pattern.fullmatch(path)), None)
+    return document()["paths"][found].get(method.lower()) if found else None
+
+
+@cache
+def validator(reference: str) -> Draft202012Validator:
+    resource = Resource.from_contents(document(), default_specification=DRAFT202012)
+    registry: Registry[Any] = Registry().with_resource("document", resource)
+    return Draft202012Validator({"$ref": f"document#{reference}"}, registry=registry)
+
+
+def check(method: str, address: str, status: int, headers: Any, content: Json) -> None:
+    """Fail unless the document says that this may be answered: status, code, body and headers."""
+    path = address.removeprefix("http://testserver").partition("?")[0]
+    described = operation(method, path)
+    if described is None:
+        return
+    responses = described["responses"]
+    assert str(status) in responses, f"{method} {path} does not document {status}: {content}"
+    response = responses[str(status)]
+    if status >= 400:
+        codes = response["content"]["application/json"]["schema"]["allOf"][1]
+        assert content["code"] in codes["properties"]["code"]["enum"], (method, path, content)
+        check_shape("/components/schemas/Error", content)
+    else:
+        schema = response["content"]["application/json"]["schema"]
+        for reference in [schema["$ref"]] if "$ref" in schema else []:
+            check_shape(reference.removeprefix("#"), content)
+    for name in set(headers) & {"ETag", "Location", "Idempotent-Replayed"}:
+        assert name in response["headers"], f"{method} {path} {status} does not document {name}"
+    if "Location" in response["headers"]:
+        assert "Location" in headers, f"{method} {path} {status} lacks its Location"
+
+
+def check_shape(reference: str, content: Json) -> None:
+    wrong = [
+        f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
+        for error in validator(reference).iter_errors(content)
+    ]
+    assert not wrong, wrong

@@ -1,0 +1,69 @@
+"""What holds every answer against the OpenAPI document does see what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import contract
+from tests.cast import Answer, Api
+from wallets.models import Wallet
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shown(api: Api, alices: Wallet) -> Answer:
+    return api.get(f"wallets/{alices.id}")
+
+
+def check(answer: Answer, status: int = 200, headers: Any = (), **changes: Any) -> None:
+    body = {name: value for name, value in (answer.json | changes).items() if value != "left out"}
+    contract.check("GET", f"/api/v1/wallets/{body.get('id')}", status, headers, body)
+
+
+def test_what_is_documented_passes(shown):
+    assert contract.operation("GET", f"/api/v1/wallets/{shown.json['id']}")
+    check(shown, headers=shown.headers)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"more": "1"},
+        {"balance": "left out"},
+        {"balance": 1},
+        {"balance": "one"},
+        {"status": "GONE"},
+        {"createdAt": None},
+        {"_links": {"self": {}}},
+        {"metadata": {"a": 1}},
+    ],
+    ids=str,
+)
+def test_a_body_that_is_not_as_described_is_seen(shown, changes):
+    with pytest.raises(AssertionError):
+        check(shown, **changes)
+
+
+@pytest.mark.parametrize(("status", "headers"), [(201, ()), (418, ()), (200, ("Location",))])
+def test_a_status_or_a_header_that_is_not_described_is_seen(shown, status, headers):
+    with pytest.raises(AssertionError):
+        check(shown, status, headers)
+
+
+def test_a_code_that_is_not_described_is_seen(api, alices):
+    path = f"/api/v1/wallets/{alices.id}"
+    refused = api.patch(path, {"status": "UNSUBSCRIBED"}).json
+    contract.check("PATCH", path, 409, (), refused)
+    with pytest.raises(AssertionError):
+        contract.check("PATCH", path, 409, (), refused | {"code": "insufficient_funds"})
+
+
+def test_a_creation_without_its_location_is_seen(api, alices):
+    path = f"/api/v1/wallets/{alices.id}/movements"
+    made = api.post(path, {"type": "CASH_IN", "amount": "1.00"})
+    contract.check("POST", path, 201, made.headers, made.json)
+    with pytest.raises(AssertionError, match="lacks its Location"):
+        contract.check("POST", path, 201, (), made.json)
