@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
@@ -16,10 +18,12 @@ from tests import cast
 from tests.cast import Api
 from users import life as users
 from users.models import Event
-from wallets import life, posting
+from wallets import accounts, life, posting
 from wallets.models import Movement, Wallet
 
 ROLE = settings.DATABASE_ROLE
+IBAN = "ES9121000418450200051332"
+PHONE = {"mobile_phone": "+34600000003"}
 
 pytestmark = [
     pytest.mark.django_db,
@@ -133,7 +137,14 @@ def serving(db: None) -> Iterator[psycopg.Connection[Any]]:
 OWNERS_ONLY = [
     *[
         f"{statement} {table}"
-        for table in ("wallets_wallet", "wallets_movement", "users_key", "users_event")
+        for table in (
+            "wallets_wallet",
+            "wallets_movement",
+            "wallets_hold",
+            "wallets_externalaccount",
+            "users_key",
+            "users_event",
+        )
         for statement in ("DELETE FROM", "TRUNCATE", "DROP TABLE", "LOCK TABLE")
     ],
     *[
@@ -154,6 +165,23 @@ OWNERS_ONLY = [
         )
     ],
     *[
+        f"UPDATE wallets_hold SET {change}"
+        for change in (
+            "amount = amount",
+            "currency = currency",
+            "wallet_id = wallet_id",
+            "target_id = target_id",
+            "client_id = client_id",
+            "created_at = created_at",
+            "concept = NULL",
+            "metadata = NULL",
+        )
+    ],
+    "UPDATE wallets_externalaccount SET iban = iban",
+    "UPDATE wallets_externalaccount SET wallet_id = wallet_id",
+    "UPDATE wallets_movement SET hold_id = NULL",
+    "UPDATE wallets_movement SET reversal_of_id = NULL",
+    *[
         f"UPDATE wallets_wallet SET {change}"
         for change in (
             "currency = currency",
@@ -172,6 +200,8 @@ OWNERS_ONLY = [
     "ALTER TABLE wallets_movement DISABLE TRIGGER ALL",
     "ALTER TABLE wallets_movement DISABLE TRIGGER movement_is_written_once",
     "DROP TRIGGER movement_is_written_once ON wallets_movement",
+    "ALTER TABLE wallets_hold DISABLE TRIGGER hold_is_placed_once",
+    "DROP TRIGGER hold_is_placed_once ON wallets_hold",
     "ALTER TABLE wallets_wallet DROP CONSTRAINT wallet_balance_covers_held",
     "ALTER TABLE wallets_movement ADD COLUMN extra int",
     "DROP FUNCTION movement_is_written_once CASCADE",
@@ -219,9 +249,17 @@ def test_the_role_may_do_all_that_serving_needs(as_serving):
     )
     assert [posting.submit(put).status for _ in range(2)] == [201, 200]
     posting.submit(life.Unsubscribe(client_id=client.id, by=cast.BY, user_id=alice.id))
+    bobs_other = cast.first_wallet(cast.a_user(client, cast.BOB | {"user_name": "bob2"} | PHONE))
+    hold = cast.place(bobs, bobs_other, 5_00, expires_at=timezone.now() + timedelta(days=1))
+    paid = cast.execute(hold, 1_00, keep_open=True)
+    cast.pass_time(timedelta(days=2))
+    cast.reverse(paid)
+    posting.submit(accounts.AddExternalAccount(**cast.about(bobs), iban=IBAN))
     api = Api(cast.a_key(client))
     assert api.get("wallets").status == 200
-    assert api.get(f"wallets/{bobs.id}/movements").status == 200
+    for name in ("movements", "holds", "external-accounts", "balance", "statement"):
+        assert api.get(f"wallets/{bobs.id}/{name}").status == 200
+    assert cast.seen(hold.id).status == "EXPIRED"
     assert cast.balances(alices, bobs) == [0, 10_00]
-    assert (Wallet.objects.count(), Movement.objects.count()) == (3, 3)
+    assert (Wallet.objects.count(), Movement.objects.count()) == (4, 7)
     assert Event.objects.exists()

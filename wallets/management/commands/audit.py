@@ -41,6 +41,7 @@ class Command(BaseCommand):
             started = time.monotonic()
             results.append((equation, finding, seconds))
             if not options["json"]:
+                self.wipe()
                 mark = "wrong" if finding else "right"
                 self.stdout.write(
                     f"{mark}  {equation.name:10} {seconds:7.2f} s  {equation.sentence}"
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             self.stdout.write(self.style.SUCCESS("The books are right."))
 
     def results(self, anchor: str | None) -> Iterator[Result]:
-        yield from audit.findings(self.show if sys.stderr.isatty() else audit.silent)
+        yield from audit.findings(self.draw if sys.stderr.isatty() else audit.silent)
         if anchor is None:
             return
         try:
@@ -67,14 +68,18 @@ class Command(BaseCommand):
         except (OSError, UnicodeDecodeError, anchors.BadAnchor) as error:
             raise CommandError(f"{anchor}: {error}", returncode=2) from error
 
-    def show(self, name: str, done: int, total: int) -> None:
-        """Draw the progress bar over itself, and wipe it away at the end."""
+    def draw(self, name: str, done: int, total: int) -> None:
+        """Draw the progress bar over itself."""
         filled = BAR * done // total
         bar = f"{'#' * filled}{' ' * (BAR - filled)}"
-        self.stderr._out.write(f"\r[{bar}] {100 * done // total:3} %  {name:10}")  # type: ignore[attr-defined]
-        if done == total:
-            self.stderr._out.write("\r\x1b[K")  # type: ignore[attr-defined]
-        self.stderr.flush()
+        sys.stderr.write(f"\r[{bar}] {100 * done // total:3} %  {name:10}")
+        sys.stderr.flush()
+
+    def wipe(self) -> None:
+        """Make room for a line where the bar is."""
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def report(kept: Audit, results: list[tuple[audit.Equation, audit.Finding | None, float]]) -> Any:
