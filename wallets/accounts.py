@@ -40,7 +40,7 @@ class AddExternalAccount(WalletOrder):
         account_id = new_id()
         books.write(INSERT, account_id, wallet.client_id, wallet.id, self.alias, self.iban)
         books.tell("account", account_id, "external_account.added", wallet, self.by)
-        return Outcome("account", account_id, 201)
+        return self.done(account_id)
 
     def explain(self, constraint: str) -> errors.Refused | None:
         if constraint != "external_account_is_there_once":
@@ -77,4 +77,4 @@ class RemoveExternalAccount(WalletOrder):
         if account.status == "ACTIVE":
             books.write(REMOVE, account.id)
             books.tell("account", account.id, "external_account.removed", wallet, self.by)
-        return Outcome("account", account.id, 200)
+        return self.done(account.id)

@@ -57,7 +57,7 @@ class Batch(WalletOrder):
         books.absorb(part)
         legs = tuple(leg for leg in part.legs if leg.wallet_id == self.wallet_id)
         assert part.operation_id
-        return Outcome("batch", part.operation_id, 201, legs=legs)
+        return self.done(part.operation_id, *legs)
 
 
 def attempt(books: Books, order: Order) -> Outcome | errors.Refused:

@@ -18,10 +18,6 @@ from wallets.orders import CashOutOrder, HoldOrder, MoneyOrder, Outcome, PartOrd
 from wallets.rows import Leg, LockedWallet
 
 
-def made(leg: Leg, status: int = 201) -> Outcome:
-    return Outcome("movement", leg.id, status, legs=(leg,))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashIn(MoneyOrder):
     """Bring `amount` from the outside into the wallet.
@@ -37,7 +33,7 @@ class CashIn(MoneyOrder):
         wallet, amount = self.wallet(books), self.minor(books)
         wallet.require_ready()
         wallet.require_room(amount)
-        return made(books.cross(wallet, amount, self))
+        return self.moved(books.cross(wallet, amount, self))
 
 
 class Transfer(Payment):
@@ -57,7 +53,7 @@ class Transfer(Payment):
     def apply(self, books: Books) -> Outcome:
         wallet, target, amount = self.parties(books)
         target.require_room(amount)
-        return made(books.pay(wallet, target, amount, self)[0])
+        return self.moved(books.pay(wallet, target, amount, self)[0])
 
 
 # --- Holds: promised to another wallet; executed, released, or expired ---------------------------
@@ -81,7 +77,7 @@ class PlaceHold(Payment):
         wallet, target, amount = self.parties(books)
         require_future(self.expires_at, books)
         hold = books.place(wallet, target, amount, self, self.expires_at)
-        return Outcome("hold", hold.id, 201)
+        return self.done(hold.id)
 
 
 def require_future(expires_at: datetime | None, books: Books) -> None:
@@ -129,7 +125,7 @@ class ExecuteHold(PartOrder):
         target.require_ready()
         target.require_room(amount)
         books.draw(wallet, hold, amount, self.by, keep_open=self.keep_open)
-        return made(books.pay(wallet, target, amount, self, hold_id=hold.id)[0])
+        return self.moved(books.pay(wallet, target, amount, self, hold_id=hold.id)[0])
 
 
 class ReleaseHold(HoldOrder):
@@ -144,7 +140,7 @@ class ReleaseHold(HoldOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, hold = self.open_hold(books)
         books.end(wallet, hold, "RELEASED", self.by)
-        return Outcome("hold", hold.id, 200)
+        return self.done(hold.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +160,7 @@ class RenewHold(HoldOrder):
         wallet, hold = self.open_hold(books)
         require_future(self.expires_at, books)
         books.renew(wallet, hold, self.expires_at, self.by)
-        return Outcome("hold", hold.id, 200)
+        return self.done(hold.id)
 
 
 # --- Cash-outs: asked for by a client, ended by the bank's answer -------------------------------
@@ -195,7 +191,7 @@ class CashOut(MoneyOrder):
         iban = self.destination(books, wallet)
         wallet.require_ready()
         wallet.require_available(amount)
-        return made(books.set_aside(wallet, amount, self, iban), 202)
+        return self.moved(books.set_aside(wallet, amount, self, iban))
 
     def destination(self, books: Books, wallet: LockedWallet) -> str:
         if self.account_id is None:
@@ -219,7 +215,7 @@ class MarkSent(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_unsent()
-        return made(books.mark_sent(wallet, leg, self.by), 200)
+        return self.moved(books.mark_sent(wallet, leg, self.by))
 
 
 class Settle(CashOutOrder):
@@ -234,7 +230,7 @@ class Settle(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_sent()
-        return made(books.take(wallet, leg, self.by), 200)
+        return self.moved(books.take(wallet, leg, self.by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +247,7 @@ class Reject(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.reason = self.reason
-        return made(books.give_back(wallet, leg, "ERROR", self.by), 200)
+        return self.moved(books.give_back(wallet, leg, "ERROR", self.by))
 
 
 class Cancel(CashOutOrder):
@@ -269,10 +265,10 @@ class Cancel(CashOutOrder):
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
         if leg.status == "CANCELLED":
-            return made(leg, 200)
+            return self.moved(leg)
         leg.require_pending()
         leg.require_unsent()
-        return made(books.give_back(wallet, leg, "CANCELLED", self.by), 200)
+        return self.moved(books.give_back(wallet, leg, "CANCELLED", self.by))
 
 
 # --- Mending: what was moved is given back, or staff set it right --------------------------------
@@ -325,7 +321,7 @@ class Reverse(PartOrder):
     def give_to_outside(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:
         wallet.require_ready()
         wallet.require_available(amount)
-        return made(books.cross(wallet, -amount, self, reverses=leg))
+        return self.moved(books.cross(wallet, -amount, self, reverses=leg))
 
     def give_to_payer(self, books: Books, legs: tuple[Leg, Leg], amount: int) -> Outcome:
         paid, received = sorted(legs, key=lambda leg: leg.amount)
@@ -336,7 +332,7 @@ class Reverse(PartOrder):
         payee.require_available(amount)
         payer.require_room(amount)
         given = books.pay(payee, payer, amount, self, reverses=(received, paid))
-        return made(next(leg for leg in given if leg.wallet_id == self.wallet_id))
+        return self.moved(next(leg for leg in given if leg.wallet_id == self.wallet_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +356,6 @@ class Adjust(MoneyOrder):
         wallet.require_open()
         if self.is_debit:
             wallet.require_available(amount)
-            return made(books.cross(wallet, -amount, self))
+            return self.moved(books.cross(wallet, -amount, self))
         wallet.require_room(amount)
-        return made(books.cross(wallet, amount, self))
+        return self.moved(books.cross(wallet, amount, self))

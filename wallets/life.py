@@ -95,7 +95,7 @@ class Activate(UserOrder):
         if user.status == CREATED:
             self.activate(books, user)
         books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
-        return Outcome("user", user.id, 200)
+        return self.done(user.id)
 
     def explain(self, constraint: str) -> errors.Refused | None:
         if constraint != "user_mobile_phone_is_taken_once":
@@ -131,7 +131,7 @@ class Unsubscribe(UserOrder):
         user = self.user(books)
         if user.status != UNSUBSCRIBED:
             self.end(books, user)
-        return Outcome("user", user.id, 200)
+        return self.done(user.id)
 
     def end(self, books: Books, user: LockedUser) -> None:
         require_transition(user.status, UNSUBSCRIBED, user.id)
@@ -170,7 +170,7 @@ class BlockUser(UserOrder):
         books.write(SET_USER_STATUS, status, user.id)
         books.tell("user", user.id, kind, user, self.by, **data)
         user.status = status
-        return Outcome("user", user.id, 200)
+        return self.done(user.id)
 
 
 class UnblockUser(BlockUser):
@@ -249,7 +249,7 @@ class OpenWallet(UserOrder):
             json.dumps(self.metadata) if self.metadata else None,
         )
         books.tell("wallet", wallet.id, "wallet.opened", wallet, self.by)
-        return Outcome("wallet", wallet.id, 201)
+        return self.done(wallet.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +287,7 @@ class PutWallet(OpenWallet):
             dlt_network=self.dlt_network,
             metadata=self.metadata or {},
         )
-        return Outcome("wallet", wallet.id, 200)
+        return self.done(wallet.id, status=200)
 
     def open(self, books: Books, user: LockedUser, wallet_id: UUID | None = None) -> Outcome:
         return OpenWallet.open(self, books, user, self.wallet_id)
@@ -318,7 +318,7 @@ class ChangeWallet(WalletOrder):
             label(books, wallet, self, alias=self.alias, metadata=self.metadata)
         if self.closing:
             close(books, wallet, self)
-        return Outcome("wallet", wallet.id, 200)
+        return self.done(wallet.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,7 +346,7 @@ class BlockWallet(WalletOrder):
         wallet.status = after
         books.write(SET_WALLET_STATUS, after, wallet.id)
         books.tell("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
-        return Outcome("wallet", wallet.id, 200)
+        return self.done(wallet.id)
 
 
 class UnblockWallet(BlockWallet):

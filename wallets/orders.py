@@ -41,7 +41,9 @@ class Order:
     """What a verb wants done: an immutable record that can apply itself to the books."""
 
     made: ClassVar[str]
+    """What it makes, or changes: `movement`, `wallet`, …"""
     status: ClassVar[int] = 201
+    """The HTTP status of having done it."""
 
     client_id: UUID
     by: By
@@ -73,6 +75,14 @@ class Order:
     def apply(self, books: Books) -> Outcome:
         """Require all that the rules ask, or raise a Refused; only then change the books."""
         raise NotImplementedError
+
+    def done(self, thing_id: UUID, *legs: Leg, status: int | None = None) -> Outcome:
+        """Say what was made or changed."""
+        return Outcome(self.made, thing_id, status or self.status, legs=legs)
+
+    def moved(self, leg: Leg) -> Outcome:
+        """Say which movement was made or changed: the leg in the wallet of the path."""
+        return self.done(leg.id, leg)
 
     def explain(self, constraint: str) -> errors.Refused | None:
         """Say in our words what it means that the database refused `constraint`; None: a bug."""
