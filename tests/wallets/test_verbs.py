@@ -62,7 +62,10 @@ def told(books: Books) -> list[tuple[str, str]]:
 
 
 def test_a_hold_sets_money_aside_for_another_wallet(books):
-    hold = a_hold(books, "30.00", concept="Deposit", metadata={"a": "1"}, expires_at=SOON)
+    order = place("30.00", concept="Deposit", metadata={"a": "1"}, expires_at=SOON)
+    outcome = books.run(order)
+    assert (outcome.made, outcome.status, outcome.legs) == ("hold", 201, ())
+    hold = books.holds[outcome.id]
     assert money_of(books) == (100_00, 30_00)
     assert money_of(books, BOBS) == (0, 0)
     assert hold == LockedHold(
@@ -145,7 +148,10 @@ def test_a_hold_is_refused_like_a_transfer(order, rows, refusal):
 
 def test_an_execution_pays_all_of_the_hold(books):
     hold = a_hold(books, "30.00")
+    books.wallets[ALICES].is_changed = False
     outcome = books.run(execute(hold, concept="Paid"))
+    assert books.wallets[ALICES].is_changed
+    assert (outcome.made, outcome.status) == ("movement", 201)
     assert (money_of(books), money_of(books, BOBS)) == ((70_00, 0), (30_00, 0))
     assert (hold.status, hold.remaining, hold.ended_at) == ("EXECUTED", 0, NOW)
     (out,) = outcome.legs
@@ -248,7 +254,9 @@ def renew(hold: LockedHold, expires_at: Any, **values: Any) -> ledger.RenewHold:
 def test_a_released_hold_is_available_again_also_in_a_blocked_wallet(books):
     hold = a_hold(books, "30.00")
     books.wallets[ALICES].status = "BLOCKED"
+    books.wallets[ALICES].is_changed = False
     outcome = books.run(release(hold))
+    assert books.wallets[ALICES].is_changed
     assert (outcome.made, outcome.id, outcome.status) == ("hold", hold.id, 200)
     assert money_of(books) == (100_00, 0)
     assert (hold.status, hold.remaining, hold.ended_at) == ("RELEASED", 0, NOW)
@@ -348,6 +356,7 @@ def test_a_transfer_is_given_back_by_either_of_its_legs(books, by_payer):
     assert (legs[ALICES].reversal_of_id, legs[BOBS].reversal_of_id) == (out.id, into.id)
     assert {leg.type for leg in legs.values()} == {"REVERSAL"}
     assert (made.wallet_id, made.concept) == (named.wallet_id, "Sorry")
+    assert all(books.wallets[each].is_changed for each in (ALICES, BOBS))
 
 
 def test_parts_are_given_back_and_never_more_than_moved(books):

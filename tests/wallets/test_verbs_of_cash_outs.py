@@ -1,0 +1,179 @@
+"""The verbs of cash-outs and of staff: what each does to the books."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from iocash import errors, money
+from tests.wallets.paper import ALICES, BOBS, NOW, about, cash_in, open_books, transfer
+from users.models.clients import new_id
+from wallets import ledger
+from wallets.books import Books
+from wallets.orders import CashOutOrder, Order
+from wallets.rows import Leg
+
+
+@pytest.fixture
+def books() -> Books:
+    """Alice has 100.00 EUR, Bob has nothing."""
+    return open_books()
+
+
+def refused(books: Books, order: Order) -> errors.Refused:
+    with pytest.raises(errors.Refused) as said:
+        books.run(order)
+    return said.value
+
+
+def a_cash_out(books: Books, amount: str = "30.00", **values: Any) -> Leg:
+    """Set money of Alice's aside; the movement is there to be read, as next time."""
+    order: dict[str, Any] = about(amount=Decimal(amount), iban="ES91")
+    (leg,) = books.run(ledger.CashOut(**order | values)).legs
+    books.movements[leg.id] = leg
+    books.wallets[ALICES].is_changed = False
+    return leg
+
+
+def end(verb: type[CashOutOrder], leg: Leg, **values: Any) -> CashOutOrder:
+    return verb(**about(leg.wallet_id, movement_id=leg.id) | values)
+
+
+def money_of(books: Books) -> tuple[int, int]:
+    wallet = books.wallets[ALICES]
+    return wallet.balance, wallet.held
+
+
+def last_told(books: Books) -> tuple[str, Any]:
+    return books.facts[-1].kind, books.facts[-1].subject_id
+
+
+def test_a_cash_out_is_accepted_and_sets_money_aside(books):
+    order: dict[str, Any] = about(amount=Decimal("30.00"), iban="ES91", concept="Rent")
+    outcome = books.run(ledger.CashOut(**order))
+    (leg,) = outcome.legs
+    assert (outcome.made, outcome.id, outcome.status) == ("movement", leg.id, 202)
+    assert (leg.type, leg.status, leg.amount, leg.iban) == ("CASH_OUT", "PENDING", -30_00, "ES91")
+    assert (leg.seq, leg.settled_at, leg.digest) == (None, None, None)
+    assert leg.details_digest
+    assert money_of(books) == (100_00, 30_00)
+    assert books.wallets[ALICES].is_changed
+    assert books.legs == [leg]
+    assert last_told(books) == ("movement.pending", leg.id)
+
+
+def test_a_cash_out_is_sent_then_settled(books):
+    leg = a_cash_out(books)
+    outcome = books.run(end(ledger.MarkSent, leg))
+    assert (outcome.status, outcome.legs) == (200, (leg,))
+    assert leg.sent_at == NOW
+    assert books.changed == [leg]
+    assert last_told(books) == ("movement.sent", leg.id)
+    assert money_of(books) == (100_00, 30_00)
+    outcome = books.run(end(ledger.Settle, leg))
+    assert (outcome.status, outcome.legs) == (200, (leg,))
+    assert (leg.status, leg.seq, leg.balance_after) == ("SUCCESS", 1, 70_00)
+    assert money_of(books) == (70_00, 0)
+    assert books.wallets[ALICES].is_changed
+    assert books.changed == [leg, leg]
+    assert last_told(books) == ("movement.settled", leg.id)
+
+
+def test_a_rejected_cash_out_is_available_again_with_its_reason(books):
+    leg = a_cash_out(books)
+    outcome = books.run(end(ledger.Reject, leg, reason="Closed"))
+    assert (outcome.status, outcome.legs) == (200, (leg,))
+    assert (leg.status, leg.reason, leg.seq) == ("ERROR", "Closed", None)
+    assert money_of(books) == (100_00, 0)
+    assert books.wallets[ALICES].is_changed
+    assert last_told(books) == ("movement.error", leg.id)
+
+
+def test_a_cancelled_cash_out_is_available_again_once(books):
+    leg = a_cash_out(books)
+    assert books.run(end(ledger.Cancel, leg)).status == 200
+    assert (leg.status, money_of(books)) == ("CANCELLED", (100_00, 0))
+    assert books.wallets[ALICES].is_changed
+    facts = len(books.facts)
+    again = books.run(end(ledger.Cancel, leg))
+    assert (again.status, again.legs, len(books.facts)) == (200, (leg,), facts)
+
+
+ENDS = [(ledger.MarkSent, {}), (ledger.Settle, {}), (ledger.Reject, {"reason": "No"})]
+
+
+@pytest.mark.parametrize("status", ["SUCCESS", "ERROR"])
+@pytest.mark.parametrize(("verb", "values"), [*ENDS, (ledger.Cancel, {})])
+def test_what_has_ended_does_not_end_again(books, verb, values, status):
+    leg = a_cash_out(books)
+    leg.status = status
+    said = refused(books, end(verb, leg, **values))
+    assert isinstance(said, errors.MovementNotPending)
+    assert said.facts == {"movement_id": leg.id, "status": status}
+
+
+def test_what_was_cancelled_is_not_sent_settled_or_rejected(books):
+    leg = a_cash_out(books)
+    books.run(end(ledger.Cancel, leg))
+    for verb, values in ENDS:
+        assert isinstance(refused(books, end(verb, leg, **values)), errors.MovementNotPending)
+
+
+def test_what_was_sent_is_not_sent_again_or_cancelled_and_what_was_not_is_not_settled(books):
+    leg = a_cash_out(books)
+    assert isinstance(refused(books, end(ledger.Settle, leg)), errors.CashOutNotSent)
+    books.run(end(ledger.MarkSent, leg))
+    for verb in (ledger.MarkSent, ledger.Cancel):
+        assert isinstance(refused(books, end(verb, leg)), errors.CashOutSent)
+
+
+@pytest.mark.parametrize(("verb", "values"), [*ENDS, (ledger.Cancel, {})])
+def test_a_cash_out_of_another_wallet_is_not_there(books, verb, values):
+    leg = a_cash_out(books)
+    for change in ({"wallet_id": BOBS}, {"movement_id": new_id()}, {"wallet_id": new_id()}):
+        assert isinstance(refused(books, end(verb, leg, **values | change)), errors.NotFound)
+
+
+def test_a_cash_out_needs_a_ready_wallet_with_funds(books):
+    order: dict[str, Any] = about(amount=Decimal("100.01"), iban="ES91")
+    assert isinstance(refused(books, ledger.CashOut(**order)), errors.InsufficientFunds)
+    books.wallets[ALICES].status = "BLOCKED"
+    assert isinstance(refused(books, ledger.CashOut(**order)), errors.WalletNotReady)
+
+
+# --- Staff ---------------------------------------------------------------------------------------
+
+
+def adjust(amount: str, is_debit: bool) -> ledger.Adjust:
+    return ledger.Adjust(**about(amount=Decimal(amount), is_debit=is_debit, concept="Mistake"))
+
+
+@pytest.mark.parametrize(("is_debit", "amount"), [(False, 10_00), (True, -10_00)])
+def test_an_adjustment_goes_up_or_down_also_in_a_blocked_wallet(books, is_debit, amount):
+    books.wallets[ALICES].status = "BLOCKED"
+    outcome = books.run(adjust("10.00", is_debit))
+    (leg,) = outcome.legs
+    assert (outcome.status, leg.type, leg.amount) == (201, "ADJUSTMENT", amount)
+    assert (leg.counterparty_id, leg.concept) == (None, "Mistake")
+    assert money_of(books) == (100_00 + amount, 0)
+
+
+def test_an_adjustment_takes_no_more_than_is_available_and_respects_the_ceiling(books):
+    assert isinstance(refused(books, adjust("100.01", is_debit=True)), errors.InsufficientFunds)
+    books.wallets[ALICES].balance = money.MAX_BALANCE
+    said = refused(books, adjust("0.01", is_debit=False))
+    assert isinstance(said, errors.LimitExceeded)
+    books.wallets[ALICES].status = "UNSUBSCRIBED"
+    assert isinstance(refused(books, adjust("1.00", is_debit=False)), errors.WalletNotReady)
+
+
+def test_what_ever_came_in_is_counted_and_what_went_out_is_not(books):
+    wallet = books.wallets[ALICES]
+    wallet.received = 100_00
+    (leg,) = books.run(cash_in(amount="0.01")).legs
+    assert (leg.received_after, wallet.received) == (100_01, 100_01)
+    (leg,) = books.run(transfer(amount="0.02")).legs
+    assert (leg.received_after, wallet.received) == (100_01, 100_01)
+    assert books.wallets[BOBS].received == 2
