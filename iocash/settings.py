@@ -36,6 +36,9 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "") or DATABASE_URL
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "on") == "on"  # off behind pgbouncer
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
+IBAN_COUNTRY = os.environ.get("IBAN_COUNTRY", "ES")  # the institution whose IBANs are given
+IBAN_BANK_CODE = os.environ.get("IBAN_BANK_CODE", "9999")
+IBAN_BRANCH_CODE = os.environ.get("IBAN_BRANCH_CODE", "0001")
 OTP_BACKEND = os.environ.get("OTP_BACKEND", "console" if DEBUG else "")  # or email, sms
 OTP_SMS_URL = os.environ.get("OTP_SMS_URL", "")  # the gateway that takes {"to", "text"}
 SMTP = {

@@ -25,6 +25,7 @@ api = [
     path(f"/{USER}/validate-otp", wallets.ValidateOtp.as_view(), name="validate-otp"),
     path("/wallets", wallets.WalletList.as_view(), name="wallets"),
     path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
+    path(f"/{WALLET}/create-iban", wallets.CreateIban.as_view(), name="create-iban"),
     path(f"/{WALLET}/balance", wallets.BalanceAt.as_view(), name="balance"),
     path(f"/{WALLET}/statement", wallets.StatementView.as_view(), name="statement"),
     path(f"/{WALLET}/movements", wallets.MovementList.as_view(), name="movements"),

@@ -35,6 +35,7 @@ class Books:
     reversed: dict[UUID, int] = field(default_factory=dict)
     holds: dict[UUID, LockedHold] = field(default_factory=dict)
     accounts: dict[UUID, LockedAccount] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
     operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
     changed: list[Leg] = field(default_factory=list)

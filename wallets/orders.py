@@ -69,6 +69,10 @@ class Order:
         """The external accounts to read once their wallets are locked."""
         return ()
 
+    def numbers(self) -> int:
+        """How many numbers to draw that nobody else will get."""
+        return 0
+
     def check_shape(self, books: Books) -> None:
         """Refuse what is wrong whatever the state: this comes before any replay."""
 

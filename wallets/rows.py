@@ -41,6 +41,7 @@ class LockedWallet:
     settled_at: datetime | None
     received: int = 0
     next_expiry: datetime | None = None
+    iban: str | None = None
     owner: str = ""
     is_changed: bool = False
 

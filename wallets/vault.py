@@ -39,12 +39,12 @@ LOCK_USERS = """
 """
 LOCK_WALLETS = """
     SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at,
-           received, next_expiry
+           received, next_expiry, iban
     FROM wallets_wallet WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 LOCK_WALLETS_OF_USERS = """
     SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at,
-           received, next_expiry
+           received, next_expiry, iban
     FROM wallets_wallet WHERE id = ANY(%s) OR user_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 READ_OWNERS = """
@@ -74,6 +74,7 @@ READ_NEXT_EXPIRIES = """
 READ_ACCOUNTS = """
     SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount WHERE id = ANY(%s)
 """
+DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
 READ_CLOCK = "SELECT clock_timestamp()"
 UPDATE_WALLETS = """
     UPDATE wallets_wallet AS wallet
@@ -201,6 +202,7 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
     movement_ids = named(order.movements() for order in orders)
     hold_ids = named(order.holds() for order in orders)
     account_ids = named(order.accounts() for order in orders)
+    count = sum(order.numbers() for order in orders)
     keyed = [(order.client_id, order.key) for order in orders if order.key]
     with raw.pipeline():
         users = ask(raw, LOCK_USERS, [user_ids]) if user_ids else None
@@ -215,6 +217,7 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
         reversed_ = ask(raw, READ_REVERSED, [movement_ids]) if movement_ids else None
         holds = ask(raw, READ_HOLDS, [hold_ids]) if hold_ids else None
         accounts = ask(raw, READ_ACCOUNTS, [account_ids]) if account_ids else None
+        numbers = ask(raw, DRAW_NUMBERS, [count]) if count else None
         clock = ask(raw, READ_CLOCK)
     status_of = dict(rows(owners))
     locked = [LockedWallet(*row) for row in rows(wallets)]
@@ -229,6 +232,7 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
         reversed=dict(rows(reversed_)),
         holds={row[0]: read(LockedHold, HOLD, row) for row in rows(holds)},
         accounts={row[0]: LockedAccount(*row) for row in rows(accounts)},
+        numbers=[number for (number,) in rows(numbers)],
     )
     let_go(raw, books, {order.client_id for order in orders})
     return books

@@ -1,5 +1,6 @@
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import migrations
 
 from iocash.grants import Grant
@@ -141,6 +142,14 @@ DROP TRIGGER hold_is_placed_once ON wallets_hold;
 DROP FUNCTION hold_is_placed_once();
 """
 
+# The numbers of IBANs. A number that was drawn and not used is lost, and never comes again.
+NUMBERS = f"""
+CREATE SEQUENCE wallets_iban_number;
+REVOKE ALL ON SEQUENCE wallets_iban_number FROM "{settings.DATABASE_ROLE}";
+GRANT USAGE ON SEQUENCE wallets_iban_number TO "{settings.DATABASE_ROLE}";
+"""
+NO_NUMBERS = "DROP SEQUENCE wallets_iban_number;"
+
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
@@ -153,6 +162,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(ROOM, NO_ROOM),
         migrations.RunSQL(WRITTEN_ONCE, NOT_WRITTEN_ONCE),
         migrations.RunSQL(HELD_ONCE, NOT_HELD_ONCE),
+        migrations.RunSQL(NUMBERS, NO_NUMBERS),
         Grant("SELECT, INSERT", "wallets_audit"),
         Grant(
             "SELECT, INSERT, UPDATE (status, alias, iban, dlt_address, dlt_network, metadata, "

@@ -104,4 +104,4 @@ class WalletQuery(pages.PageQuery):
     user_id = fields.Id(required=False)
     status = fields.Choice(Wallet.Status, required=False)
     currency = fields.Currency(required=False)
-    iban = fields.Text(34, required=False)
+    iban = fields.Iban(required=False)

@@ -24,12 +24,14 @@ from wallets.views.users import (
     ValidateOtp,
 )
 from wallets.views.wallets import (
+    CreateIban,
     WalletDetail,
     WalletList,
 )
 
 __all__ = [
     "BalanceAt",
+    "CreateIban",
     "Executions",
     "ExternalAccountDetail",
     "ExternalAccountList",

@@ -10,7 +10,8 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.views import Created, location
-from wallets import life, posting, serializers
+from users.serializers import Nothing
+from wallets import ibans, life, posting, serializers
 from wallets.models import Wallet
 from wallets.orders import Outcome
 from wallets.views.orders import OrderView
@@ -85,4 +86,17 @@ class WalletDetail(WalletView):
             metadata=change.get("metadata"),
             closing="status" in change,
         )
+        return self.answer(posting.submit(order))
+
+
+class CreateIban(WalletView):
+    """Give a wallet an IBAN of the institution's own range, once."""
+
+    body_classes = {"POST": Nothing}
+    body_optional = True
+    refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
+
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        self.body()
+        order = ibans.CreateIban(**self.common(wallet_id), key=self.key)
         return self.answer(posting.submit(order))

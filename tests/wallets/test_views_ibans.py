@@ -1,0 +1,117 @@
+"""IBANs: valid, of the institution's range, and given once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from schwifty import IBAN
+
+from iocash import errors
+from tests import cast
+from tests.together import at_once
+from wallets import ibans, posting
+from wallets.models import Wallet
+from wallets.orders import Order
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def path(alices: Wallet) -> str:
+    return f"wallets/{alices.id}/create-iban"
+
+
+def an_order(wallet: Wallet, **values: Any) -> Order:
+    return ibans.CreateIban(**cast.about(wallet, **values))
+
+
+def test_a_wallet_gets_a_valid_iban_of_the_institution(api, alices, path, settings):
+    answer = api.post(path)
+    assert answer.status == 201
+    assert answer.headers["Location"].endswith(f"wallets/{alices.id}")
+    assert answer.json == api.get(f"wallets/{alices.id}").json
+    iban = IBAN(answer.json["iban"], validate_bban=True)
+    assert (iban.country_code, iban.bank_code, iban.branch_code) == (
+        settings.IBAN_COUNTRY,
+        settings.IBAN_BANK_CODE,
+        settings.IBAN_BRANCH_CODE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("country", "bank", "branch"),
+    [
+        ("DE", "37040044", ""),
+        ("FR", "30006", "00001"),
+        ("NL", "ABNA", ""),
+        ("GB", "NWBK", "601613"),
+    ],
+)
+def test_the_institution_may_be_in_any_country(settings, country, bank, branch):
+    settings.IBAN_COUNTRY, settings.IBAN_BANK_CODE = country, bank
+    settings.IBAN_BRANCH_CODE = branch
+    made = {ibans.make(number) for number in (1, 2, 31_415_926)}
+    assert len(made) == 3
+    assert all(IBAN(iban).country_code == country for iban in made)
+
+
+def test_a_wallet_has_one_iban_for_ever(api, alices, path):
+    iban = api.post(path).json["iban"]
+    again = api.post(path)
+    assert (again.status, again.code) == (409, "already_exists")
+    assert again.json["conflict"] == {
+        "field": "iban",
+        "walletId": str(alices.id),
+        "iban": iban,
+    }
+    assert api.get(f"wallets/{alices.id}").json["iban"] == iban
+
+
+def test_a_key_replays_the_iban(api, alices, path):
+    first, again = api.post(path, key="k"), api.post(path, key="k")
+    assert (first.status, again.status) == (201, 201)
+    assert again.json["iban"] == first.json["iban"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = api.post(f"wallets/{cast.a_wallet(alices.user).id}/create-iban", key="k")
+    assert other.code == "idempotency_key_reused"
+
+
+def test_a_wallet_is_found_by_its_iban_however_it_is_written(api, alices, bobs, path):
+    iban = api.post(path).json["iban"]
+    api.post(f"wallets/{bobs.id}/create-iban")
+    spaced = " ".join(iban[at : at + 4] for at in range(0, len(iban), 4))
+    for written in (iban, spaced):
+        found = api.get(f"wallets?iban={written}").json["_embedded"]["wallets"]
+        assert [wallet["id"] for wallet in found] == [str(alices.id)]
+    wrong = api.get("wallets?iban=ES00")
+    assert (wrong.status, set(wrong.wrong)) == (400, {"iban"})
+
+
+def test_a_closed_wallet_gets_none(api, bobs):
+    cast.close(bobs)
+    answer = api.post(f"wallets/{bobs.id}/create-iban")
+    assert (answer.status, answer.code) == (409, "wallet_not_ready")
+
+
+def test_nobody_else_gives_a_wallet_its_iban(api, stranger, nobody, client_demo, path):
+    reader = cast.Api(cast.a_key(client_demo, "wallets:read", "movements:write"))
+    assert stranger.post(path).status == 404
+    assert nobody.post(path).status == 401
+    assert reader.post(path).status == 403
+    assert api.get(path).code == "method_not_allowed"
+    assert api.post("wallets/x/create-iban").status == 404
+    assert api.post(path, {"iban": "ES91"}).wrong == {"iban": "unknown_field"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_fifty_at_once_each_gets_its_own(alice):
+    wallets = [cast.first_wallet(alice), *(cast.a_wallet(alice) for _ in range(4))]
+    answers = at_once(
+        *[lambda wallet=wallet: posting.submit(an_order(wallet)) for wallet in wallets * 10]
+    )
+    refused = [answer for answer in answers if isinstance(answer, errors.AlreadyExists)]
+    assert len(refused) == 45
+    given = list(Wallet.objects.values_list("iban", flat=True))
+    assert len(set(given)) == 5
+    assert None not in given

@@ -1,0 +1,56 @@
+"""IBANs of the institution's own range: made from a sequence, so that none is given twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+from schwifty import IBAN
+
+from iocash import errors
+from wallets.books import Books
+from wallets.orders import Outcome, WalletOrder
+
+SET_IBAN: Final = "UPDATE wallets_wallet SET iban = %s WHERE id = %s"
+
+
+def make(number: int) -> str:
+    """The IBAN (ISO 13616) of the account with this number, at the institution of the settings.
+
+    Raises:
+        schwifty.exceptions.SchwiftyException: the range is used up, or the settings are wrong.
+    """
+    iban = IBAN.generate(
+        settings.IBAN_COUNTRY,
+        bank_code=settings.IBAN_BANK_CODE,
+        branch_code=settings.IBAN_BRANCH_CODE,
+        account_code=str(number),
+    )
+    return str(iban)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIban(WalletOrder):
+    """Give the wallet an IBAN, once and for ever.
+
+    Raises:
+        NotFound: the client has no such wallet.
+        WalletNotReady: the wallet is closed.
+        AlreadyExists: it has an IBAN.
+    """
+
+    made = "wallet"
+
+    def numbers(self) -> int:
+        return 1
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = self.wallet(books)
+        wallet.require_open()
+        if wallet.iban:
+            raise errors.AlreadyExists(field="iban", wallet_id=wallet.id, iban=wallet.iban)
+        wallet.iban = make(books.numbers.pop())
+        books.write(SET_IBAN, wallet.iban, wallet.id)
+        books.tell("wallet", wallet.id, "wallet.iban_created", wallet, self.by)
+        return self.done(wallet.id)
