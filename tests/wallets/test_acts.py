@@ -39,6 +39,8 @@ ACTS: dict[str, tuple[str, set[str]]] = {
     "wallet/block": ("Block", {OPERATOR, SUPERVISOR}),
     "movement/send": ("Mark as sent", {OPERATOR, SUPERVISOR}),
     "movement/reject": ("Reject", {SUPERVISOR}),
+    "transfer/reverse": ("Reverse", {SUPERVISOR}),
+    "hold/release": ("Release", {OPERATOR, SUPERVISOR}),
 }
 
 
@@ -53,8 +55,10 @@ def somebody(group: str) -> Browser:
 
 
 @pytest.fixture
-def things(alices, client_demo, api):
+def things(alices, bobs, client_demo, api):
     return {
+        "hold": cast.place(alices, bobs, 1_00),
+        "transfer": Movement.objects.get(id=cast.transfer(alices, bobs, 2_00).id),
         "client": client_demo,
         "apikey": ApiKey.objects.get(),
         "user": alices.user,
@@ -196,3 +200,30 @@ def test_a_closed_wallet_is_refused_in_words(bobs):
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
     page = browser.post(address(bobs, "add-movement"), form, follow=True).text
     assert str(errors.WalletNotReady(wallet_id=bobs.id, status="UNSUBSCRIBED")) in page
+
+
+def test_a_hold_is_released_by_staff(alices, bobs):
+    hold = cast.place(alices, bobs, 30_00)
+    page = somebody(OPERATOR).post(address(hold, "release"), {"key": str(uuid4())}, follow=True)
+    assert "Released: the money is available again." in page.text
+    assert money_of(alices) == (100_00, 0)
+    assert 'href="../act/release/"' not in page.text
+
+
+@pytest.mark.parametrize(("amount", "left"), [("", 100_00), ("1.50", 91_50)])
+def test_a_movement_is_reversed_by_staff_once(alices, bobs, amount, left):
+    paid = Movement.objects.get(id=cast.transfer(alices, bobs, 10_00).id)
+    browser = somebody(SUPERVISOR)
+    form = {"key": str(uuid4()), "amount": amount, "concept": "Mistake"}
+    for _ in range(2):
+        page = browser.post(address(paid, "reverse"), form, follow=True)
+        assert "Reversed: the money was given back." in page.text
+    assert money_of(alices) == (left, 0)
+
+
+def test_a_reversal_of_too_much_is_refused_in_words(alices, bobs):
+    paid = Movement.objects.get(id=cast.transfer(alices, bobs, 10_00).id)
+    form = {"key": str(uuid4()), "amount": "10.01", "concept": ""}
+    page = somebody(SUPERVISOR).post(address(paid, "reverse"), form, follow=True)
+    assert "10.00 EUR are left to reverse, and 10.01 were requested." in page.text
+    assert money_of(alices) == (90_00, 0)

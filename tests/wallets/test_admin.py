@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.utils import timezone
 
 from tests import backoffice, cast
 from tests.backoffice import Office
-from wallets.models import Movement, Wallet
+from wallets import accounts, posting
+from wallets.models import ExternalAccount, Hold, Movement, Wallet
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Wallet, Movement]
+MODELS = [Wallet, Movement, Hold, ExternalAccount]
 
 
 @pytest.fixture
 def office(staff: Any) -> Office:
     return Office(staff)
+
+
+@pytest.fixture
+def alices(alices: Wallet, bobs: Wallet) -> Wallet:
+    """Alice's wallet, with a hold for Bob and an external account."""
+    something(alices, bobs)
+    return alices
+
+
+def something(source: Wallet, target: Wallet) -> None:
+    cast.place(source, target, 1_00, concept="Deposit")
+    posting.submit(
+        accounts.AddExternalAccount(**cast.about(source), iban="ES9121000418450200051332")
+    )
 
 
 def test_every_model_has_its_pages():
@@ -76,6 +93,7 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, al
         source, target = (cast.a_wallet(wallet.user, currency) for wallet in (alices, bobs))
         cast.cash_in(source, 10_00)
         cast.transfer(source, target, 5_00)
+        something(source, target)
     assert backoffice.queries(office, model) == few
 
 
@@ -89,3 +107,16 @@ def test_what_can_only_be_posted_shows_its_form_in_a_browser(office, alices):
     assert "method_not_allowed" in text
     assert "&quot;movements&quot;" in text
     assert "POST</button>" in text.replace(" ", "").replace("\n", "")
+
+
+def test_a_wallets_page_shows_its_open_holds_and_no_others(office, alices, bobs):
+    (hold,) = Hold.objects.all()
+    soon = cast.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=1))
+    page = office.get(backoffice.page_of(alices))
+    assert page.index(str(hold.id)) < page.index(str(soon.id))
+    assert "never" in page
+    cast.pass_time(timedelta(hours=2))
+    page = office.get(backoffice.page_of(alices))
+    assert str(hold.id) in page
+    assert str(soon.id) not in page
+    assert "EXPIRED" in office.get(backoffice.page_of(soon))
