@@ -279,7 +279,7 @@ class Reverse(PartOrder):
     """Give back `amount` of a transfer or a cash-in, or all that is left of it.
 
     The movement is named by either of its legs, with its mirror in the counterparty's wallet.
-    No limit applies to who gets its money back.
+    No limit of its user applies to who gets its money back.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -287,6 +287,7 @@ class Reverse(PartOrder):
         ReversalExceeded: less than `amount` is left to give back, or nothing.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
         InsufficientFunds: the payee has less than `amount` available.
+        LimitExceeded: the payer's balance would pass its ceiling.
     """
 
     type = "REVERSAL"

@@ -1,0 +1,376 @@
+"""What is promised about money, said a second time and as plainly as can be: the model.
+
+Each verb says in turn what would refuse it, and then what it does to the world. It is written from
+what the ledger promises, not from how the ledger keeps it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from tests.wallets.world import DECIMALS, Account, Hold, Made, Movement, No, Said, Wallet, World
+
+LONGEST, CEILING, MOST_WALLETS = 10**15, 10**17, 5
+"""No order has an amount this long; no balance passes this; no user has more wallets open."""
+
+
+class Reference(World):
+    """A world with rules."""
+
+    # What may be
+
+    def play(self, said: Said) -> Made:
+        """Do what is said, unless it was done under its key before, or raise No."""
+        self.shape(said)
+        used = self.keys.get((said.client, said.key)) if said.key else None
+        if used:
+            if used[0] != said:
+                raise No("idempotency_key_reused", resource=used[1].kind)
+            return replace(used[1], replayed=True)
+        made: Made = getattr(self, said.verb)(said)
+        if said.key:
+            self.keys[said.client, said.key] = said, made
+        return made
+
+    def shape(self, said: Said) -> None:
+        """What is wrong with an order about money whatever the state is."""
+        if said.verb == "batch":
+            self.mine(said)
+            wrong: dict[str, str] = {}
+            for index, item in enumerate(said.items):
+                try:
+                    self.shape(item)
+                except No as no:
+                    wrong |= {f"movements[{index}].{name}": no.facts[name] for name in no.facts}
+            if wrong:
+                raise No("invalid_fields", **wrong)
+            return
+        values = dict(said.values)
+        if "amount" not in values:
+            return
+        wallet = self.mine(said)
+        if said.amount is not None:
+            self.minor(wallet, said.amount)
+        if values.get("target") == said.wallet:
+            raise No("invalid_fields", targetWalletId="same_wallet")
+
+    def minor(self, wallet: Wallet, amount: Decimal) -> int:
+        units = amount * 10 ** DECIMALS[wallet.currency]
+        written = format(amount, "f").partition(".")[2]
+        if amount <= 0:
+            raise No("invalid_fields", amount="min_value")
+        if len(written) > DECIMALS[wallet.currency]:
+            raise No("invalid_fields", amount="max_decimal_places")
+        if units >= LONGEST:
+            raise No("invalid_fields", amount="max_digits")
+        return int(units)
+
+    def mine(self, said: Said) -> Wallet:
+        wallet = self.wallets.get(said.wallet)
+        if wallet is None or wallet.client != said.client:
+            raise No("not_found")
+        return wallet
+
+    def ready(self, name: str) -> None:
+        wallet = self.wallets[name]
+        if wallet.status != "READY":
+            raise No("wallet_not_ready", wallet_id=("wallet", name), status=wallet.status)
+        status = self.users[wallet.user][1]
+        if status != "ACTIVATED":
+            raise No("user_not_active", user_id=("user", wallet.user), status=status)
+
+    def enough(self, name: str, amount: int) -> None:
+        available = self.available(name)
+        if available < amount:
+            texts = self.text(name, available), self.text(name, amount)
+            about = ("wallet", name)
+            raise No("insufficient_funds", wallet_id=about, available=texts[0], required=texts[1])
+
+    def room(self, name: str, amount: int) -> None:
+        balance = self.balance(name)
+        if balance + amount > CEILING:
+            texts = self.text(name, balance), self.text(name, amount)
+            about = ("wallet", name)
+            raise No("limit_exceeded", wallet_id=about, used=texts[0], requested=texts[1])
+
+    def parties(self, said: Said) -> int:
+        """The amount, when the wallet may pay the target now."""
+        wallet = self.wallets[said.wallet]
+        amount = self.minor(wallet, said.amount)
+        target = self.wallets.get(said.target)
+        if target is None or target.client != said.client:
+            raise No("target_wallet_not_found", target_wallet_id=("wallet", said.target))
+        self.ready(said.wallet)
+        self.ready(said.target)
+        if wallet.currency != target.currency:
+            currencies = {"currency": wallet.currency, "target_currency": target.currency}
+            raise No("currency_mismatch", **currencies)
+        self.enough(said.wallet, amount)
+        return amount
+
+    # Paying
+
+    def cash_in(self, said: Said) -> Made:
+        amount = self.minor(self.mine(said), said.amount)
+        self.ready(said.wallet)
+        self.room(said.wallet, amount)
+        self.move("CASH_IN", None, said.wallet, amount)
+        return self.moved(said.wallet)
+
+    def transfer(self, said: Said) -> Made:
+        amount = self.parties(said)
+        self.room(said.target, amount)
+        self.move("TRANSFER", said.wallet, said.target, amount)
+        return self.moved(said.wallet)
+
+    def adjust(self, said: Said) -> Made:
+        wallet = self.mine(said)
+        amount = self.minor(wallet, said.amount)
+        if wallet.status == "UNSUBSCRIBED":
+            raise No("wallet_not_ready", wallet_id=("wallet", said.wallet), status=wallet.status)
+        if said.down:
+            self.enough(said.wallet, amount)
+            self.move("ADJUSTMENT", said.wallet, None, amount)
+        else:
+            self.room(said.wallet, amount)
+            self.move("ADJUSTMENT", None, said.wallet, amount)
+        return self.moved(said.wallet)
+
+    def batch(self, said: Said) -> Made:
+        before, refused = len(self.movements), []
+        legs: list[Any] = []
+        for index, item in enumerate(said.items):
+            try:
+                made: Made = getattr(self, item.verb)(item)
+                legs += made.names
+            except No as no:
+                refused.append({"index": index, "code": no.code, **no.facts})
+        if refused:
+            del self.movements[before:]
+            raise No("batch_refused", refused=len(refused), count=len(said.items), items=refused)
+        return Made("batch", tuple(legs), 201)
+
+    def reverse(self, said: Said) -> Made:
+        self.mine(said)
+        movement = self.seen(said)
+        if movement.kind not in {"CASH_IN", "TRANSFER"}:
+            raise No("movement_not_reversible", type=movement.kind)
+        left = self.reversible(said.movement)
+        amount = left if said.amount is None else self.minor(self.mine(said), said.amount)
+        if not 0 < amount <= left:
+            texts = self.text(said.wallet, left), self.text(said.wallet, amount)
+            raise No("reversal_exceeded", left=texts[0], requested=texts[1])
+        payer, payee = movement.payer, movement.payee
+        assert payee, "what is given back came to somebody"
+        self.ready(payee)
+        if payer:
+            self.ready(payer)
+        self.enough(payee, amount)
+        if payer:
+            self.room(payer, amount)
+        self.move("REVERSAL", payee, payer, amount, reverses=said.movement)
+        return self.moved(said.wallet)
+
+    # Holds
+
+    def place(self, said: Said) -> Made:
+        amount = self.parties(said)
+        self.future(said)
+        self.holds.append(Hold(said.wallet, said.target, amount, said.expires_at))
+        return Made("hold", (("hold", len(self.holds) - 1),), 201)
+
+    def future(self, said: Said) -> None:
+        if said.expires_at is not None and said.expires_at <= self.now:
+            raise No("invalid_fields", expiration="not_in_the_future")
+
+    def held_by(self, said: Said) -> Hold:
+        """The hold that the order names, if it is the wallet's."""
+        self.mine(said)
+        number: int = said.hold
+        hold = self.holds[number] if 0 <= number < len(self.holds) else None
+        if hold is None or hold.payer != said.wallet:
+            raise No("not_found")
+        return hold
+
+    def open(self, said: Said) -> None:
+        standing = self.standing(said.hold)
+        if standing != "OPEN":
+            raise No("hold_not_open", hold_id=("hold", said.hold), status=standing)
+
+    def execute(self, said: Said) -> Made:
+        hold = self.held_by(said)
+        self.open(said)
+        left = self.left(said.hold)
+        amount = left if said.amount is None else self.minor(self.mine(said), said.amount)
+        if amount > left:
+            texts = self.text(said.wallet, left), self.text(said.wallet, amount)
+            raise No("hold_exceeded", remaining=texts[0], requested=texts[1])
+        self.ready(hold.payer)
+        self.ready(hold.payee)
+        self.room(hold.payee, amount)
+        self.move("TRANSFER", hold.payer, hold.payee, amount, hold=said.hold)
+        if amount == left or not said.keep_open:
+            hold.ended, hold.ended_at = "EXECUTED", self.now
+        return self.moved(said.wallet)
+
+    def current(self, said: Said) -> Hold:
+        """The hold, open and as the caller saw it."""
+        hold = self.held_by(said)
+        if said.if_match is not None and self.state(said.hold) not in said.if_match:
+            raise No("version_conflict", current=("version", said.hold, self.state(said.hold)))
+        self.open(said)
+        return hold
+
+    def release(self, said: Said) -> Made:
+        hold = self.current(said)
+        hold.ended, hold.ended_at = "RELEASED", self.now
+        return Made("hold", (("hold", said.hold),), 200)
+
+    def renew(self, said: Said) -> Made:
+        hold = self.current(said)
+        self.future(said)
+        hold.expires_at = said.expires_at
+        return Made("hold", (("hold", said.hold),), 200)
+
+    # Cash-outs
+
+    def cash_out(self, said: Said) -> Made:
+        amount = self.minor(self.mine(said), said.amount)
+        if said.account is not None:
+            about = {"external_account_id": ("account", said.account)}
+            account = self.account(said)
+            if account is None:
+                raise No("external_account_not_found", **about)
+            if account.status == "REMOVED":
+                raise No("external_account_removed", **about)
+        self.ready(said.wallet)
+        self.enough(said.wallet, amount)
+        self.move("CASH_OUT", said.wallet, None, amount, status="PENDING")
+        return self.moved(said.wallet, 202)
+
+    def seen(self, said: Said) -> Movement:
+        """The movement that the order names, if it is one of the wallet's."""
+        number: int = said.movement
+        movement = self.movements[number] if 0 <= number < len(self.movements) else None
+        if movement is None or said.wallet not in movement.wallets:
+            raise No("not_found")
+        return movement
+
+    def waiting(self, said: Said) -> Movement:
+        self.mine(said)
+        movement = self.seen(said)
+        if movement.status != "PENDING":
+            raise No("movement_not_pending", status=movement.status)
+        return movement
+
+    def ended(self, said: Said) -> Made:
+        return Made("movement", (("movement", said.movement, said.wallet),), 200)
+
+    def mark_sent(self, said: Said) -> Made:
+        movement = self.waiting(said)
+        if movement.sent_at:
+            raise No("cash_out_sent", sent_at=movement.sent_at)
+        movement.sent_at = self.now
+        return self.ended(said)
+
+    def settle(self, said: Said) -> Made:
+        movement = self.waiting(said)
+        if not movement.sent_at:
+            raise No("cash_out_not_sent")
+        movement.settled_at = max(movement.created_at, self.moment(said.wallet))
+        movement.status = "SUCCESS"
+        return self.ended(said)
+
+    def reject(self, said: Said) -> Made:
+        self.waiting(said).status = "ERROR"
+        return self.ended(said)
+
+    def cancel(self, said: Said) -> Made:
+        self.mine(said)
+        if self.seen(said).status == "CANCELLED":
+            return self.ended(said)
+        movement = self.waiting(said)
+        if movement.sent_at:
+            raise No("cash_out_sent", sent_at=movement.sent_at)
+        movement.status = "CANCELLED"
+        return self.ended(said)
+
+    def account(self, said: Said) -> Account | None:
+        """The external account that the order names, if it is the wallet's."""
+        found = 0 <= said.account < len(self.accounts)
+        account = self.accounts[said.account] if found else None
+        return account if account and account.wallet == said.wallet else None
+
+    def add_account(self, said: Said) -> Made:
+        wallet = self.mine(said)
+        if wallet.status == "UNSUBSCRIBED":
+            raise No("wallet_not_ready", wallet_id=("wallet", said.wallet), status=wallet.status)
+        for number, account in enumerate(self.accounts):
+            if (account.wallet, account.iban, account.status) == (said.wallet, said.iban, "ACTIVE"):
+                raise No("already_exists", external_account_id=("account", number))
+        self.accounts.append(Account(said.wallet, said.iban))
+        return Made("account", (("account", len(self.accounts) - 1),), 201)
+
+    def remove_account(self, said: Said) -> Made:
+        self.mine(said)
+        account = self.account(said)
+        if account is None:
+            raise No("not_found")
+        account.status = "REMOVED"
+        return Made("account", (("account", said.account),), 200)
+
+    # Wallets and users
+
+    def become(self, said: Said, before: str, after: str) -> Made:
+        wallet = self.mine(said)
+        if wallet.status != before:
+            raise No("invalid_transition", status=wallet.status, requested=after)
+        wallet.status = after
+        return Made("wallet", (("wallet", said.wallet),), 200)
+
+    def block_wallet(self, said: Said) -> Made:
+        return self.become(said, "READY", "BLOCKED")
+
+    def unblock_wallet(self, said: Said) -> Made:
+        return self.become(said, "BLOCKED", "READY")
+
+    def close_wallet(self, said: Said) -> Made:
+        wallet = self.mine(said)
+        if balance := self.balance(said.wallet):
+            raise No("wallet_not_empty", balance=self.text(said.wallet, balance))
+        wallet.status = "UNSUBSCRIBED"
+        return Made("wallet", (("wallet", said.wallet),), 200)
+
+    def change_user(self, said: Said, before: str, after: str) -> Made:
+        user = self.users.get(said.user)
+        if user is None or user[0] != said.client:
+            raise No("not_found")
+        if user[1] != before:
+            raise No("invalid_transition", status=user[1], requested=after)
+        user[1] = after
+        return Made("user", (("user", said.user),), 200)
+
+    def block_user(self, said: Said) -> Made:
+        return self.change_user(said, "ACTIVATED", "BLOCKED")
+
+    def unblock_user(self, said: Said) -> Made:
+        return self.change_user(said, "BLOCKED", "ACTIVATED")
+
+    def open_wallet(self, said: Said) -> Made:
+        user = self.users.get(said.user)
+        about = {"user_id": ("user", said.user)}
+        if user is None or user[0] != said.client:
+            raise No("user_not_found", **about)
+        if user[1] != "ACTIVATED":
+            raise No("user_not_active", status=user[1], **about)
+        used = sum(
+            wallet.user == said.user and wallet.status != "UNSUBSCRIBED"
+            for wallet in self.wallets.values()
+        )
+        if used >= MOST_WALLETS:
+            raise No("limit_exceeded", used=used, limit=MOST_WALLETS, **about)
+        name = f"wallet {len(self.wallets)}"
+        self.wallets[name] = Wallet(said.client, said.user, said.currency)
+        return Made("wallet", (("wallet", name),), 201)

@@ -1,0 +1,262 @@
+"""Where the model is played: PostgreSQL with a clock that stands still, and two clients' wallets.
+
+It says in the ledger's words what the model says in names, and reads what anybody can see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from iocash import errors
+from tests import cast
+from tests.wallets.reference import CEILING, Reference
+from tests.wallets.world import Made, No, Said, Wallet
+from users.models import User
+from wallets import accounts, batch, ledger, life, models, vault
+from wallets.orders import Order, Outcome
+
+DAWN: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
+START: Final = DAWN + timedelta(days=1)
+"""The stage is set at dawn, and every game starts a day later."""
+
+STAND_STILL: Final = """
+    CREATE SCHEMA stage;
+    CREATE FUNCTION stage.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+        AS $$SELECT pg_catalog.current_setting('stage.now')::timestamptz$$;
+    CREATE FUNCTION stage.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+        AS $$SELECT pg_catalog.current_setting('stage.now')::timestamptz$$;
+    SET LOCAL search_path = stage, pg_catalog, public;
+"""
+"""The database asks these functions for the time, until the test's transaction is undone."""
+
+ORDERS: Final[dict[str, type[Order]]] = {
+    "cash_in": ledger.CashIn,
+    "transfer": ledger.Transfer,
+    "adjust": ledger.Adjust,
+    "batch": batch.Batch,
+    "reverse": ledger.Reverse,
+    "place": ledger.PlaceHold,
+    "execute": ledger.ExecuteHold,
+    "release": ledger.ReleaseHold,
+    "renew": ledger.RenewHold,
+    "cash_out": ledger.CashOut,
+    "mark_sent": ledger.MarkSent,
+    "settle": ledger.Settle,
+    "reject": ledger.Reject,
+    "cancel": ledger.Cancel,
+    "add_account": accounts.AddExternalAccount,
+    "remove_account": accounts.RemoveExternalAccount,
+    "block_wallet": life.BlockWallet,
+    "unblock_wallet": life.UnblockWallet,
+    "close_wallet": life.ChangeWallet,
+    "block_user": life.BlockUser,
+    "unblock_user": life.UnblockUser,
+    "open_wallet": life.OpenWallet,
+}
+MORE: Final[dict[str, dict[str, Any]]] = {
+    "reject": {"reason": "No such account"},
+    "close_wallet": {"closing": True},
+    "block_wallet": {"reason": "OTHER"},
+    "unblock_wallet": {"reason": "RESOLVED"},
+    "block_user": {"reason": "OTHER"},
+    "unblock_user": {"reason": "RESOLVED"},
+}
+IDS: Final = {"wallet": "wallet", "target": "wallet", "hold": "hold", "account": "account"}
+FIELDS: Final = {"down": "is_debit"}
+PLAYERS: Final = {"alice": "demo", "bob": "demo", "carol": "another"}
+OPENED: Final = (
+    ("alice's", "alice", "EUR", 100_00),
+    ("alice's yen", "alice", "JPY", 50_000),
+    ("bob's", "bob", "EUR", 20_00),
+    ("bob's yen", "bob", "JPY", 0),
+    ("bob's hoard", "bob", "EUR", CEILING - 5_00),
+    ("carol's", "carol", "EUR", 30_00),
+    ("carol's second", "carol", "EUR", 5_00),
+)
+
+
+def set_clock(now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('stage.now', %s, true)", [now.isoformat()])
+
+
+@dataclass
+class Stage:
+    """Ids of everything that has a name, and every version that a hold was seen with."""
+
+    ids: dict[tuple[Any, ...], UUID] = field(default_factory=dict)
+    versions: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    states: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    opened: dict[str, models.Wallet] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls) -> Stage:
+        """Stop the clock and open the wallets, in the transaction of the test."""
+        stage = cls()
+        with connection.cursor() as cursor:
+            cursor.execute(STAND_STILL)
+        set_clock(DAWN)
+        stage.ids["wallet", "nobody's"] = stage.ids["user", "nobody"] = cast.unknown_id()
+        clients = {name: cast.a_client(name.title()) for name in ("demo", "another")}
+        users = {
+            name: cast.a_user(clients[client], (cast.BOB if name == "bob" else cast.ALICE))
+            for name, client in PLAYERS.items()
+        }
+        stage.ids |= {("client", name): client.id for name, client in clients.items()}
+        stage.ids |= {("user", name): user.id for name, user in users.items()}
+        for name, owner, currency, amount in OPENED:
+            first = name in {"alice's", "bob's", "carol's"}
+            user = users[owner]
+            wallet = cast.first_wallet(user) if first else cast.a_wallet(user, currency)
+            fill(wallet, amount)
+            wallet.refresh_from_db()
+            stage.opened[name] = wallet
+            stage.ids["wallet", name] = wallet.id
+        return stage
+
+    @contextmanager
+    def game(self) -> Iterator[tuple[Stage, Reference]]:
+        """A stage of its own, which is as it was afterwards, and what is known of it."""
+        with transaction.atomic():
+            set_clock(START)
+            wallets = {
+                name: Wallet(
+                    *(PLAYERS[owner], owner, currency, "READY"),
+                    *(there.balance, there.received, there.seq, there.settled_at),
+                )
+                for name, owner, currency, _ in OPENED
+                if (there := self.opened[name])
+            }
+            users = {name: [client, "ACTIVATED"] for name, client in PLAYERS.items()}
+            yield Stage(dict(self.ids)), Reference(START, users, wallets)
+            transaction.set_rollback(True)
+
+    # Saying
+
+    def order(self, said: Said) -> Order:
+        """What the model says, in the ledger's words."""
+        values: dict[str, Any] = {"by": cast.BY, "key": said.key} | MORE.get(said.verb, {})
+        values["client_id"] = self.ids["client", said.client]
+        for name, value in said.values:
+            values |= self.translated(said, name, value)
+        if said.verb == "execute":
+            hold = models.Hold.objects.filter(id=values["hold_id"]).first()
+            values["target_id"] = hold.target_id if hold else values["wallet_id"]
+        if said.verb == "reverse":
+            movement = models.Movement.objects.filter(id=values["movement_id"]).first()
+            if movement and (mirror := movement.mirror):
+                values |= {"counterparty_id": movement.counterparty_id, "mirror_id": mirror.id}
+        return ORDERS[said.verb](**values)
+
+    def translated(self, said: Said, name: str, value: Any) -> dict[str, Any]:
+        if name in IDS:
+            kind = IDS[name]
+            missing = None if value is None else cast.unknown_id()
+            return {f"{name}_id": self.ids.get((kind, value), missing)}
+        if name == "movement":
+            legs = [each for kind, *each in self.ids if kind == "movement" and each[0] == value]
+            leg = [value, said.wallet]
+            named = ("movement", *(leg if leg in legs or not legs else legs[0]))
+            return {"movement_id": self.ids.get(named, cast.unknown_id())}
+        if name == "user":
+            return {"user_id": self.ids["user", value]}
+        if name == "items":
+            return {"items": tuple(self.order(item) for item in value)}
+        if name == "if_match" and value is not None:
+            known = (self.versions.get((said.hold, state), "never") for state in value)
+            return {"if_match": frozenset(known)}
+        return {FIELDS.get(name, name): value}
+
+    # Hearing
+
+    def bind(self, name: tuple[Any, ...], found: UUID) -> None:
+        """What was named keeps its id; a new name has a new one."""
+        if name not in self.ids:
+            assert found not in self.ids.values(), f"{name} is something else"
+            self.ids[name] = found
+        assert self.ids[name] == found, f"{name} is another"
+
+    def heard(self, made: Made, outcome: Outcome) -> None:
+        """The outcome is what the model says."""
+        said = made.kind, made.status, made.replayed
+        assert (outcome.made, outcome.status, outcome.replayed) == said
+        legs = [leg.id for leg in outcome.legs]
+        if made.kind == "batch":
+            self.bind(("batch", made.names[0]), outcome.id)
+        else:
+            self.bind(made.names[0], outcome.id)
+            assert legs == ([outcome.id] if made.kind == "movement" and not made.replayed else [])
+        if made.kind == "batch" and not made.replayed:
+            for name, found in zip(made.names, legs, strict=True):
+                self.bind(name, found)
+
+    def refused(self, no: No, refusal: errors.Refused) -> None:
+        """The refusal is what the model says, with the facts that matter."""
+        assert refusal.code == no.code, f"{refusal.words} {refusal.facts} is not {no.code}"
+        if isinstance(refusal, errors.InvalidFields):
+            assert {error.field: error.code for error in refusal.errors} == no.facts
+            return
+        facts = dict(refusal.facts)
+        items = no.facts.get("items", [])
+        for expected, item in zip(items, facts.pop("items", []), strict=True):
+            self.agree(expected, item)
+        self.agree({name: value for name, value in no.facts.items() if name != "items"}, facts)
+
+    def agree(self, expected: dict[str, Any], facts: dict[str, Any]) -> None:
+        for name, value in expected.items():
+            meant = self.meant(value) if isinstance(value, tuple) else value
+            assert facts[name] == meant, f"{name} is {facts[name]}, not {meant}"
+
+    def meant(self, name: tuple[Any, ...]) -> Any:
+        if name[0] == "version":
+            return f'"{self.versions[name[1:]]}"'
+        return self.ids.get(name, cast.unknown_id())
+
+
+def fill(wallet: models.Wallet, amount: int) -> None:
+    """Bring so much, in as many orders as it takes."""
+    longest = 10**15 - 1
+    parts = [longest] * (amount // longest) + [amount % longest]
+    outcomes = vault.post([cast.a_cash_in(wallet, part) for part in parts if part])
+    assert not any(isinstance(outcome, errors.Refused) for outcome in outcomes)
+
+
+def wallets() -> dict[UUID, tuple[Any, ...]]:
+    return {
+        seen.id: (
+            seen.status,
+            seen.balance,
+            seen.set_aside,
+            seen.available,
+            seen.received,
+            seen.seq,
+        )
+        for seen in models.Wallet.objects.seen()
+    }
+
+
+def wallet(wallet_id: UUID) -> models.Wallet:
+    return models.Wallet.objects.get(id=wallet_id)
+
+
+def holds() -> dict[UUID, models.Hold]:
+    return {seen.id: seen for seen in models.Hold.objects.seen()}
+
+
+def movements() -> dict[UUID, models.Movement]:
+    """What happened in the game."""
+    found = models.Movement.objects.filter(created_at__gte=START).defer("metadata", "concept")
+    return {seen.id: seen for seen in found}
+
+
+def others() -> dict[UUID, str]:
+    """The statuses of users and external accounts."""
+    accounts = models.ExternalAccount.objects.values_list("id", "status")
+    return dict(User.objects.values_list("id", "status").union(accounts))

@@ -1,0 +1,157 @@
+"""Where the game is played: orders are spelled, played on both sides, and compared."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+
+from iocash import errors
+from tests.wallets import agreement, stage
+from tests.wallets.choices import MILLISECOND
+from tests.wallets.reference import CEILING
+from tests.wallets.world import DECIMALS, Made, No, Said
+from wallets import audit, posting
+from wallets.orders import Order, Outcome
+
+
+class Table(RuleBasedStateMachine):
+    """Two clients' wallets, as the ledger keeps them and as the model knows them."""
+
+    scene: ClassVar[stage.Stage]
+    steps: ClassVar[int] = 0
+    tally: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.undo = ExitStack()
+        self.stage, self.known = self.undo.enter_context(self.scene.game())
+        self.said: list[Said] = []
+        self.past = 0
+
+    def teardown(self) -> None:
+        """In the end the audit finds nothing, and every wallet's past is as it was."""
+        with self.undo:
+            if sys.exc_info()[0] is not None:
+                return
+            wrong = [str(finding) for _, finding in audit.findings() if finding]
+            assert not wrong, "\n".join(wrong)
+            for wallet in self.known.wallets:
+                self.look(wallet, self.past, 1000)
+
+    # What there is to name
+
+    @property
+    def wallets(self) -> list[str]:
+        """All there are; those where most happens more often."""
+        return ["alice's", "bob's", "bob's", "alice's yen", *self.known.wallets]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Wallets of which one might pay the other."""
+        kind = {name: (each.client, each.currency) for name, each in self.known.wallets.items()}
+        pairs = itertools.permutations(kind, 2)
+        return [(one, other) for one, other in pairs if kind[one] == kind[other]]
+
+    @property
+    def cash_outs(self) -> list[int]:
+        movements = enumerate(self.known.movements)
+        return [number for number, each in movements if each.kind == "CASH_OUT"][-6:]
+
+    @property
+    def payments(self) -> list[int]:
+        kinds = {"CASH_IN", "TRANSFER", "REVERSAL"}
+        return [number for number, each in enumerate(self.known.movements) if each.kind in kinds]
+
+    @property
+    def open_holds(self) -> list[int]:
+        holds = range(len(self.known.holds))
+        return [number for number in holds if self.known.standing(number) == "OPEN"][-6:]
+
+    def owner(self, account: int, other: str) -> str:
+        """Mostly the wallet that has the account."""
+        is_there = 0 <= account < len(self.known.accounts) and len(self.said) % 5
+        return self.known.accounts[account].wallet if is_there else other
+
+    def amount(self, wallet: str, amount: Any, there: int) -> Decimal | None:
+        """Spell an amount: of so many minor units, or a share of what is there."""
+        if amount is None:
+            return None
+        if isinstance(amount, str):
+            return Decimal(amount)
+        if isinstance(amount, tuple):
+            amount = there // 2 if amount[0] == "half" else there + amount[1]
+        known = self.known.wallets.get(wallet)
+        return Decimal(amount).scaleb(-DECIMALS[known.currency if known else "EUR"])
+
+    def of(self, wallet: str, amount: Any, target: str = "") -> Decimal | None:
+        """Spell an amount of what is available in the wallet, and has room in the target."""
+        there = self.known.available(wallet) if wallet in self.known.wallets else 0
+        return self.amount(wallet, amount, min(there, self.room(target)))
+
+    def room(self, wallet: str) -> int:
+        """How much more a wallet takes."""
+        return CEILING - (self.known.balance(wallet) if wallet in self.known.wallets else 0)
+
+    def later(self, expiry: timedelta | None) -> datetime | None:
+        return None if expiry is None else self.known.now + expiry
+
+    # Playing
+
+    def saying(self, verb: str, client: str | None, key: str | None, **values: Any) -> Said:
+        if client is None and "user" in values:
+            client = stage.PLAYERS.get(values["user"], "demo")
+        elif client is None:
+            wallet = self.known.wallets.get(values["wallet"])
+            client = wallet.client if wallet else "demo"
+        if key == "used":
+            keys = [said.key for said in self.said if said.key]
+            key = keys[len(self.said) % len(keys)]
+        elif key:
+            key = f"key {len(self.said)}"
+        return Said(verb, client, tuple(sorted(values.items())), key)
+
+    def say(self, verb: str, client: str | None, key: str | None, **values: Any) -> None:
+        self.play(self.saying(verb, client, key, **values))
+
+    def play(self, said: Said) -> None:
+        """Have the ledger do what is said, and the model too: they answer the same."""
+        self.said.append(said)
+        outcome = self.hear(self.stage.order(said))
+        expected = self.expect(said)
+        if isinstance(expected, No):
+            self.tally[expected.code] += 1
+            assert isinstance(outcome, errors.Refused), f"{said} is not refused with {expected}"
+            self.stage.refused(expected, outcome)
+        else:
+            self.tally["replayed" if expected.replayed else said.verb] += 1
+            assert not isinstance(outcome, errors.Refused), f"{said} is refused with {outcome!r}"
+            self.stage.heard(expected, outcome)
+
+    def hear(self, order: Order) -> Outcome | errors.Refused:
+        try:
+            return posting.submit(order)
+        except errors.Refused as refusal:
+            return refusal
+
+    def expect(self, said: Said) -> Made | No:
+        try:
+            return self.known.play(said)
+        except No as no:
+            return no
+
+    @invariant()
+    def everything_is_as_known(self) -> None:
+        agreement.compare(self.stage, self.known)
+
+    def look(self, wallet: str, start: int, end: int) -> None:
+        """Thousandths of the game; the last instant is a millisecond ago."""
+        past = max(self.known.now - MILLISECOND - stage.START, timedelta(0))
+        instants = [stage.START + past * part / 1000 for part in (start, end)]
+        agreement.compare_past(self.stage, self.known, wallet, instants[0], instants[1])

@@ -1,0 +1,205 @@
+"""A world of wallets in plain Python: the list of all that ever happened, and what follows from it.
+
+Nothing is counted along: a balance, what is held, what is left of a hold or of a payment are worked
+out anew from that list, whenever somebody asks. Things have names here, for ids are the ledger's;
+amounts are in minor units. Nothing here knows the ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+DECIMALS = {"EUR": 2, "JPY": 0}
+TICK = timedelta(microseconds=1)
+
+
+class No(Exception):
+    """A refusal: its code, and the facts that matter."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        super().__init__(code, facts)
+        self.code, self.facts = code, facts
+
+
+@dataclass(frozen=True)
+class Said:
+    """An order: who says what, perhaps under a key. Orders that say the same are equal."""
+
+    verb: str
+    client: str
+    values: tuple[tuple[str, Any], ...]
+    key: str | None = field(default=None, compare=False)
+
+    def __getattr__(self, name: str) -> Any:
+        for key, value in object.__getattribute__(self, "values"):
+            if key == name:
+                return value
+        raise AttributeError(name)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an order made; `names` are the movements of a batch, or the one thing."""
+
+    kind: str
+    names: tuple[Any, ...]
+    status: int
+    replayed: bool = False
+
+
+@dataclass
+class Wallet:
+    """A wallet, and where it stood when the game began."""
+
+    client: str
+    user: str
+    currency: str = "EUR"
+    status: str = "READY"
+    balance: int = 0
+    received: int = 0
+    count: int = 0
+    latest: datetime | None = None
+
+
+@dataclass
+class Movement:
+    """Money from a payer to a payee; the outside has no name."""
+
+    kind: str
+    payer: str | None
+    payee: str | None
+    amount: int
+    created_at: datetime
+    settled_at: datetime | None = None
+    status: str = "SUCCESS"
+    sent_at: datetime | None = None
+    hold: int | None = None
+    reverses: int | None = None
+
+    @property
+    def wallets(self) -> list[str]:
+        return [name for name in (self.payer, self.payee) if name]
+
+    def change(self, wallet: str) -> int:
+        return self.amount if wallet == self.payee else -self.amount
+
+
+@dataclass
+class Hold:
+    payer: str
+    payee: str
+    amount: int
+    expires_at: datetime | None
+    ended: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass
+class Account:
+    wallet: str
+    iban: str
+    status: str = "ACTIVE"
+
+
+@dataclass
+class World:
+    """Everything that is known."""
+
+    now: datetime
+    users: dict[str, list[str]]
+    wallets: dict[str, Wallet]
+    movements: list[Movement] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+    keys: dict[tuple[str, str], tuple[Said, Made]] = field(default_factory=dict)
+
+    # What is
+
+    def history(self, wallet: str) -> list[tuple[datetime, int, int]]:
+        """When what changed the wallet by how much, as it settled."""
+        return sorted(
+            (movement.settled_at, movement.change(wallet), number)
+            for number, movement in enumerate(self.movements)
+            if movement.settled_at and wallet in movement.wallets
+        )
+
+    def at(self, wallet: str, instant: datetime) -> tuple[int, int, int]:
+        """How many movements settled before the instant, what they left, and what came in."""
+        start = self.wallets[wallet]
+        past = [change for moment, change, _ in self.history(wallet) if moment < instant]
+        came = sum(change for change in past if change > 0)
+        return start.count + len(past), start.balance + sum(past), start.received + came
+
+    def balance(self, wallet: str) -> int:
+        moved = sum(
+            movement.change(wallet)
+            for movement in self.movements
+            if movement.settled_at and wallet in movement.wallets
+        )
+        return self.wallets[wallet].balance + moved
+
+    def held(self, wallet: str) -> int:
+        waiting = sum(
+            movement.amount
+            for movement in self.movements
+            if movement.status == "PENDING" and movement.payer == wallet
+        )
+        holds = enumerate(self.holds)
+        return waiting + sum(self.left(number) for number, hold in holds if hold.payer == wallet)
+
+    def available(self, wallet: str) -> int:
+        return self.balance(wallet) - self.held(wallet)
+
+    def standing(self, number: int) -> str:
+        hold = self.holds[number]
+        if hold.ended:
+            return hold.ended
+        over = hold.expires_at is not None and self.now >= hold.expires_at
+        return "EXPIRED" if over else "OPEN"
+
+    def left(self, number: int) -> int:
+        """What an open hold still sets aside."""
+        if self.standing(number) != "OPEN":
+            return 0
+        paid = sum(movement.amount for movement in self.movements if movement.hold == number)
+        return self.holds[number].amount - paid
+
+    def state(self, number: int) -> tuple[str, int, datetime | None]:
+        """All that can change of a hold: what a version stands for."""
+        return self.standing(number), self.left(number), self.holds[number].expires_at
+
+    def reversible(self, number: int) -> int:
+        """What of a movement was not given back yet."""
+        given = sum(each.amount for each in self.movements if each.reverses == number)
+        return self.movements[number].amount - given
+
+    def text(self, wallet: str, minor: int) -> str:
+        places = DECIMALS[self.wallets[wallet].currency]
+        return f"{Decimal(minor).scaleb(-places):.{places}f}"
+
+    # What happens
+
+    def moment(self, *wallets: str | None) -> datetime:
+        """Now, but later than whatever settled in these wallets before."""
+        past = [moment + TICK for name in wallets if name and (moment := self.latest(name))]
+        return max([self.now, *past])
+
+    def latest(self, wallet: str) -> datetime | None:
+        history = self.history(wallet)
+        return history[-1][0] if history else self.wallets[wallet].latest
+
+    def move(
+        self, kind: str, payer: str | None, payee: str | None, amount: int, **more: Any
+    ) -> Movement:
+        moment = self.moment(payer, payee)
+        settled_at = None if more.get("status") == "PENDING" else moment
+        movement = Movement(kind, payer, payee, amount, moment, settled_at, **more)
+        self.movements.append(movement)
+        return movement
+
+    def moved(self, wallet: str, status: int = 201) -> Made:
+        """The newest movement, as it is seen in the wallet."""
+        return Made("movement", (("movement", len(self.movements) - 1, wallet),), status)
