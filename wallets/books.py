@@ -150,8 +150,11 @@ class Books:
     def absorb(self, part: Books) -> None:
         """Take over what was done in a part: all of it."""
         self.wallets |= part.wallets
+        self.holds |= part.holds
         self.legs += part.legs
+        self.placed += part.placed
         self.facts += part.facts
+        assert not (part.changed or part.changed_holds or part.statements), "left behind"
 
     # Moving money
 

@@ -17,8 +17,8 @@ from wallets.rows import Leg, LockedHold, LockedWallet
 if TYPE_CHECKING:
     from wallets.books import Books
 
-ENVELOPE: Final = frozenset({"client_id", "by", "key"})
-"""What says whose order it is, and not what is ordered."""
+ENVELOPE: Final = frozenset({"client_id", "by", "key", "if_match"})
+"""What says whose order it is, and on what condition, but not what is ordered."""
 
 
 @dataclass(frozen=True, slots=True)
