@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class World:
     cash_outs: list[tuple[Wallet, UUID]] = field(default_factory=list)
     paid: list[UUID] = field(default_factory=list)
     keyed: list[Order] = field(default_factory=list)
+    news: threading.Event = field(default_factory=threading.Event)
 
     def submit(self, order: Order) -> None:
         sent_at = time.monotonic()
@@ -60,6 +62,7 @@ class World:
             self.unexpected.append(f"{type(order).__name__}: {error!r}")
         else:
             self.answers.append(Answered(order, outcome, sent_at, time.monotonic()))
+            self.news.set()
             if not outcome.replayed:
                 self.remember(order, outcome)
 

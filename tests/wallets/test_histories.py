@@ -68,11 +68,13 @@ def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def look_on(until: float) -> int:
-    """See again and again that all money is there; return how often."""
+def look_on(world: World, until: float) -> int:
+    """See again and again, whenever there is news, that all money is there; return how often."""
     for reads in itertools.count():
         if time.monotonic() > until:
             return reads
+        world.news.wait(until - time.monotonic())
+        world.news.clear()
         with connection.cursor() as cursor:
             cursor.execute(MONEY)
             ((balances, came, held, why),) = cursor.fetchall()
@@ -90,7 +92,7 @@ def test_what_many_do_is_one_history(world, callers, seconds, capsys):
     gate = threading.Barrier(callers + 1, timeout=together.PATIENCE)
     until = begun + seconds
     lives = [partial(Caller(world, f"{seed} {n}").live, until) for n in range(callers)]
-    calls: list[Callable[[], Any]] = [partial(look_on, until), *lives]
+    calls: list[Callable[[], Any]] = [partial(look_on, world, until), *lives]
     threads = [together.Caller(call, gate.wait) for call in calls]
     for thread in threads:
         thread.join(seconds + together.PATIENCE)
