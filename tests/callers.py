@@ -86,7 +86,7 @@ class World:
 
 
 class Caller:
-    """Somebody who wants something of the hot wallet half of the time, and of others else."""
+    """Somebody who does one thing after the other, most of them with the hot wallet."""
 
     def __init__(self, world: World, seed: str) -> None:
         self.world, self.random = world, random.Random(seed)

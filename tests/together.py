@@ -130,7 +130,7 @@ class Two:
 
     def one_waits(
         self, first: Callable[[], Any], second: Callable[[], Any]
-    ) -> tuple[Any, Any, bool]:
+    ) -> tuple[tuple[Any, Any], bool]:
         """Begin the second call when the first is done, and commit the first when the second waits.
 
         Return what both returned, or raised, and whether the second waited at all.
@@ -151,7 +151,7 @@ class Two:
         while not (waits := bool(blocked(server))) and wait([other], 0.001).not_done:
             pass
         go_on.set()
-        return one.result(PATIENCE), other.result(PATIENCE), waits
+        return (one.result(PATIENCE), other.result(PATIENCE)), waits
 
 
 def caught(call: Callable[[], Any]) -> Any:

@@ -97,7 +97,7 @@ class Row:
         self.failures.append(f"{self.family}: {self.verb} x {race.column}, {race.how}: {words}")
 
     def run(self, two: Two, *, waiting: bool, times: int) -> None:
-        """Set the stages, hold the races, and judge what came of them."""
+        """Set the stages, let the verbs meet on them, and judge what came of it."""
         family = FAMILIES[self.family]
         verbs = list(family.verbs)
         columns = verbs[verbs.index(self.verb) :]
@@ -109,32 +109,31 @@ class Row:
             for how, stage in zip(hows, ready, strict=False):
                 one, other = (Call(verb(stage)) for verb in both)
                 races.append(Race(column, stage, (one, other), how))
-            self.hold(two, races)
+            self.meet(two, races)
             self.races += races
         self.judge()
         self.failures += [
             f"{self.family}: {self.verb}: {each}" for _, each in audit.findings() if each
         ]
 
-    def hold(self, two: Two, races: list[Race]) -> None:
+    def meet(self, two: Two, races: list[Race]) -> None:
+        """Have each race in its way; those at the same moment one after the other."""
         for race in races:
             one, other = race.calls
             if race.how == ROW_FIRST:
                 race.answers = (caught(one), caught(other))
             if race.how == COLUMN_FIRST:
-                late = caught(other)
-                race.answers = (caught(one), late)
+                race.answers = (caught(other), caught(one))[::-1]
             if race.how == COLUMN_WAITS:
-                first, second, waits = two.one_waits(one, other)
-                race.answers = (first, second)
-                self.check_wait(race, first, waits)
+                race.answers, waits = two.one_waits(one, other)
+                self.check_wait(race, race.answers[0], waits)
             if race.how == ROW_WAITS:
-                first, second, waits = two.one_waits(other, one)
-                race.answers = (second, first)
-                self.check_wait(race, first, waits)
+                answers, waits = two.one_waits(other, one)
+                race.answers = answers[::-1]
+                self.check_wait(race, answers[0], waits)
         met = [race for race in races if race.how == AT_ONCE]
-        answers = two.at_once(*zip(*(race.calls for race in met), strict=True))
-        for race, both in zip(met, answers, strict=True):
+        answers_at_once = two.at_once(*zip(*(race.calls for race in met), strict=True))
+        for race, both in zip(met, answers_at_once, strict=True):
             race.answers = both
 
     def check_wait(self, race: Race, first: object, waits: bool) -> None:
@@ -160,7 +159,9 @@ class Row:
             if race.how in {ROW_FIRST, COLUMN_FIRST}:
                 serial[race.column, race.how] = found
                 continue
-            expected = {how: serial[race.column, how] for how in (ROW_FIRST, COLUMN_FIRST)}
+            expected = {
+                how: result for (column, how), result in serial.items() if column == race.column
+            }
             explained = [how for how in expected if expected[how] == found]
             if not explained:
                 self.fail(race, differences(found, expected))
