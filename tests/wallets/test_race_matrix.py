@@ -72,8 +72,15 @@ class Race:
     column: str
     stage: Stage
     calls: tuple[Call, Call]
-    how: str = ""
+    how: str
     answers: tuple[object, object] = (None, None)
+    waited: bool = False
+
+    @property
+    def sequences(self) -> list[str]:
+        """What may explain it: who waited came second."""
+        waits = {COLUMN_WAITS: [ROW_FIRST], ROW_WAITS: [COLUMN_FIRST]} if self.waited else {}
+        return waits.get(self.how, [ROW_FIRST, COLUMN_FIRST])
 
 
 class Result(NamedTuple):
@@ -125,24 +132,24 @@ class Row:
             if race.how == COLUMN_FIRST:
                 race.answers = (caught(other), caught(one))[::-1]
             if race.how == COLUMN_WAITS:
-                race.answers, waits = two.one_waits(one, other)
-                self.check_wait(race, race.answers[0], waits)
+                race.answers, race.waited = two.one_waits(one, other)
+                self.check_wait(race, race.answers[0])
             if race.how == ROW_WAITS:
-                answers, waits = two.one_waits(other, one)
+                answers, race.waited = two.one_waits(other, one)
                 race.answers = answers[::-1]
-                self.check_wait(race, answers[0], waits)
+                self.check_wait(race, answers[0])
         met = [race for race in races if race.how == AT_ONCE]
         answers_at_once = two.at_once(*zip(*(race.calls for race in met), strict=True))
         for race, both in zip(met, answers_at_once, strict=True):
             race.answers = both
 
-    def check_wait(self, race: Race, first: object, waits: bool) -> None:
+    def check_wait(self, race: Race, first: object) -> None:
         """Who shares a lock with the first waits for it, and nobody else does."""
         one, other = race.calls
         shared = one.locks & other.locks
-        if waits and not shared:
+        if race.waited and not shared:
             self.fail(race, "it waits, but shares nothing")
-        if shared and not waits and isinstance(first, Outcome):
+        if shared and not race.waited and isinstance(first, Outcome):
             self.fail(race, "it does not wait, but shares a lock")
 
     def judge(self) -> None:
@@ -160,7 +167,9 @@ class Row:
                 serial[race.column, race.how] = found
                 continue
             expected = {
-                how: result for (column, how), result in serial.items() if column == race.column
+                how: serial[race.column, how]
+                for how in race.sequences
+                if (race.column, how) in serial
             }
             explained = [how for how in expected if expected[how] == found]
             if not explained:
@@ -171,8 +180,8 @@ class Row:
 
 
 def differences(found: Result, expected: dict[str, Result]) -> str:
-    """Tell what neither sequence explains, and how it differs from each."""
-    lines = [f"neither explains {found.answers}"]
+    """Tell what no sequence explains, and how it differs from each."""
+    lines = [f"no sequence explains {found.answers}"]
     for how, result in expected.items():
         lines.append(f"  {how}: {result.answers}")
         lines += [f"    without {line}" for line in result.state if line not in found.state]
@@ -219,8 +228,8 @@ def table(family: str, rows: list[Row]) -> Iterator[str]:
 
 
 def text(cell: Counter[str]) -> str:
+    if not cell:
+        return ""
     if cell[NEITHER]:
         return f"{cell[NEITHER]}!"
-    return (
-        f"{cell[ROW_FIRST]}/{cell[COLUMN_FIRST]}" if cell and not cell[EITHER] else "=" * bool(cell)
-    )
+    return "=" if cell[EITHER] else f"{cell[ROW_FIRST]}/{cell[COLUMN_FIRST]}"
