@@ -20,7 +20,8 @@ from django.db import transaction
 
 from iocash import errors
 from tests import cast, stages
-from tests.stages import FAMILIES, Later, Stage
+from tests.families import FAMILIES, Later
+from tests.stages import Stage
 from tests.together import Two, caught
 from wallets import audit, posting, vault
 from wallets.accounts import AddExternalAccount
@@ -152,6 +153,15 @@ class Row:
         if shared and not race.waited and isinstance(first, Outcome):
             self.fail(race, "it does not wait, but shares a lock")
 
+    def check_second(self, race: Race, answers: tuple[str, str]) -> None:
+        """After the first, the second was told what the rules say."""
+        verbs = (self.verb, race.column)
+        if race.how == COLUMN_FIRST:
+            verbs, answers = verbs[::-1], answers[::-1]
+        rule = FAMILIES[self.family].second.get(verbs)
+        if rule and answers[1].split(" {")[0] != rule:
+            self.fail(race, f"{verbs[1]} was told {answers[1]}, not {rule}")
+
     def judge(self) -> None:
         """Find for each race which of the two sequences gives the same."""
         serial: dict[tuple[str, str], Result] = {}
@@ -165,6 +175,7 @@ class Row:
             found = Result((one, other), state)
             if race.how in {ROW_FIRST, COLUMN_FIRST}:
                 serial[race.column, race.how] = found
+                self.check_second(race, found.answers)
                 continue
             expected = {
                 how: serial[race.column, how]
