@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection, transaction
 
@@ -27,8 +28,7 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET statement_timeout = '{PATIENCE / 2}s'")
+            lose_patience()
             self.begin()
             self.result = self.call()
         except Exception as error:  # noqa: BLE001
@@ -75,12 +75,88 @@ def wait_until_blocked(number: int = 1) -> list[int]:
     """Wait until `number` callers wait for locks; return the process ids of their servers."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                " AND cardinality(pg_blocking_pids(pid)) > 0"
-            )
-            pids = [pid for (pid,) in cursor.fetchall()]
-        if len(pids) >= number:
+        if len(pids := blocked()) >= number:
             return pids
     raise AssertionError(f"{len(pids)} of {number} are blocked")
+
+
+def blocked(by: int | None = None) -> list[int]:
+    """The process ids of the servers whose callers wait for locks; `by` one server's, or any."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND cardinality(pg_blocking_pids(pid)) > 0"
+            " AND coalesce(%s = ANY(pg_blocking_pids(pid)), true)",
+            [by],
+        )
+        return [pid for (pid,) in cursor.fetchall()]
+
+
+def lose_patience() -> None:
+    """Let no statement of this connection take for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET statement_timeout = '{PATIENCE / 2}s'")
+
+
+def disconnect() -> None:
+    connection.close()
+
+
+class Two:
+    """Two callers who meet again and again, each with a connection of their own."""
+
+    def __enter__(self) -> Self:
+        self.pools = [ThreadPoolExecutor(1, initializer=lose_patience) for _ in range(2)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self.pools:
+            pool.submit(disconnect).result()
+            pool.shutdown()
+
+    def at_once(
+        self, calls: Sequence[Callable[[], Any]], others: Sequence[Callable[[], Any]]
+    ) -> list[tuple[Any, Any]]:
+        """Make each call at the same moment as its other; return what both returned, or raised."""
+        gate = threading.Barrier(2, timeout=PATIENCE)
+
+        def make(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+            return [caught(call) for call in calls if gate.wait() >= 0]
+
+        both = [
+            pool.submit(make, each) for pool, each in zip(self.pools, (calls, others), strict=True)
+        ]
+        return list(zip(*(each.result() for each in both), strict=True))
+
+    def one_waits(
+        self, first: Callable[[], Any], second: Callable[[], Any]
+    ) -> tuple[tuple[Any, Any], bool]:
+        """Begin the second call when the first is done, and commit the first when the second waits.
+
+        Return what both returned, or raised, and whether the second waited at all.
+        """
+        done, go_on = threading.Event(), threading.Event()
+        server = self.pools[0].submit(lambda: connection.connection.info.backend_pid).result()
+
+        def call() -> Any:
+            with transaction.atomic():
+                result = caught(first)
+                done.set()
+                assert go_on.wait(PATIENCE)
+            return result
+
+        one = self.pools[0].submit(caught, call)
+        assert done.wait(PATIENCE)
+        other = self.pools[1].submit(caught, second)
+        while not (waits := bool(blocked(server))) and wait([other], 0.001).not_done:
+            pass
+        go_on.set()
+        return (one.result(PATIENCE), other.result(PATIENCE)), waits
+
+
+def caught(call: Callable[[], Any]) -> Any:
+    """What the call returns, or the error that it raises."""
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001
+        return error

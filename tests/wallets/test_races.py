@@ -7,19 +7,22 @@ lock is missing, behind a unique key of the database.
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
+from django.db.models import DateTimeField, Func
+from django.utils import timezone
 
 from iocash import errors
 from tests import cast, together
 from users import life as users
 from users.models import Key, User
 from wallets import life, posting, vault
-from wallets.models import Movement, Wallet
+from wallets.models import Hold, Movement, Wallet
 from wallets.orders import Order, Outcome
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -229,6 +232,20 @@ def test_who_waited_to_end_a_user_sees_the_money_that_came(alices, bob, bobs):
     ending = life.Unsubscribe(client_id=bob.client_id, by=cast.BY, user_id=bob.id)
     refused = waiting(ending, cast.a_transfer(alices, bobs, 10_00))
     assert isinstance(refused, errors.WalletNotEmpty)
+
+
+def test_who_waited_until_a_hold_had_expired_finds_it_over(alices, bobs):
+    """The clock is read when the wallet is locked, not when somebody began to wait for it."""
+    hold = cast.place(alices, bobs, 60_00, expires_at=timezone.now() + timedelta(days=1))
+    this_moment = Func(function="clock_timestamp", output_field=DateTimeField())
+    with transaction.atomic():
+        Wallet.objects.select_for_update(no_key=True).get(id=alices.id)
+        caller = together.Caller(partial(post, cast.an_execution(hold)))
+        together.Caller(together.wait_until_blocked).answer.pop()
+        Hold.objects.filter(id=hold.id).update(expires_at=this_moment)
+        Wallet.objects.filter(id=alices.id).update(next_expiry=this_moment)
+    assert isinstance(caller.answer, errors.HoldNotOpen)
+    assert cast.balances(alices, bobs) == [100_00, 0]
 
 
 def test_a_key_that_somebody_is_using_for_another_wallet_is_refused(alices, bobs):

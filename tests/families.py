@@ -1,0 +1,273 @@
+"""The verbs that can meet on one thing, in families, and what the second of two is told.
+
+All of them are about Alice's wallet and Bob's, on a stage.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from tests import cast
+from tests.stages import Family, Stage, Verb
+from wallets import accounts, ledger, life
+from wallets.batch import Batch
+from wallets.models import Wallet
+from wallets.orders import CashOutOrder, Order
+
+IBAN, OTHER_IBAN = "ES9121000418450200051332", "DE89370400440532013000"
+TOMORROW = timezone.now() + timedelta(days=1)
+NEXT_WEEK = TOMORROW + timedelta(days=7)
+
+
+class Later(ledger.CashIn):
+    """A cash-in that comes two days later than it seems: what was to expire is overdue for it."""
+
+
+def on_hold(verb: Any, *, as_seen: bool = False, **values: Any) -> Verb:
+    def order(stage: Stage) -> Order:
+        seen = {"if_match": frozenset({stage.hold.version})} if as_seen else {}
+        return cast.about_hold(verb, stage.hold, **seen, **values)
+
+    return order
+
+
+def on_cash_out(verb: type[CashOutOrder], **values: Any) -> Verb:
+    return lambda stage: verb(**cast.about(stage.alices), movement_id=stage.made[1], **values)
+
+
+def cash_out(stage: Stage, amount: int = 60_00, **values: Any) -> ledger.CashOut:
+    to = values if "account_id" in values else {"iban": IBAN, **values}
+    return ledger.CashOut(**cast.about(stage.alices), amount=cast.decimal(amount), **to)
+
+
+def adjust(stage: Stage) -> Order:
+    return ledger.Adjust(**cast.about(stage.alices), amount=cast.decimal(60_00), is_debit=True)
+
+
+def batch(stage: Stage, **values: Any) -> Order:
+    items = (cast.a_transfer(stage.alices, stage.bobs, 30_00), cash_out(stage, 30_00))
+    return Batch(**cast.about(stage.alices), items=items, **values)
+
+
+def add(wallet: Wallet, iban: str = IBAN) -> Order:
+    return accounts.AddExternalAccount(**cast.about(wallet), iban=iban)
+
+
+def remove(stage: Stage) -> Order:
+    return accounts.RemoveExternalAccount(**cast.about(stage.alices), account_id=stage.made[1])
+
+
+def close(wallet: Wallet) -> Order:
+    return life.ChangeWallet(**cast.about(wallet), closing=True)
+
+
+def block(wallet: Wallet) -> Order:
+    return life.BlockWallet(**cast.about(wallet), reason="OTHER")
+
+
+def on_user(verb: Any, wallet: Wallet, **values: Any) -> Order:
+    order: Order = verb(client_id=wallet.client_id, by=cast.BY, user_id=wallet.user_id, **values)
+    return order
+
+
+def comes(amount: int) -> Verb:
+    return lambda stage: cast.a_cash_in(stage.alices, amount)
+
+
+def pays(amount: int, **values: Any) -> Verb:
+    return lambda stage: cast.a_transfer(stage.alices, stage.bobs, amount, **values)
+
+
+def holds(amount: int, **values: Any) -> Verb:
+    return lambda stage: cast.a_hold(stage.alices, stage.bobs, amount, **values)
+
+
+HOLD: dict[str, Verb] = {
+    "execute": lambda stage: cast.an_execution(stage.hold),
+    "execute part": lambda stage: cast.an_execution(stage.hold, 40_00, keep_open=True),
+    "release": on_hold(ledger.ReleaseHold),
+    "release as seen": on_hold(ledger.ReleaseHold, as_seen=True),
+    "renew": on_hold(ledger.RenewHold, expires_at=NEXT_WEEK),
+    "close target": lambda stage: close(stage.bobs),
+    "end target": lambda stage: on_user(life.Unsubscribe, stage.bobs),
+    "block wallet": lambda stage: block(stage.alices),
+    "spend": pays(70_00),
+}
+EXPIRE: dict[str, Verb] = {
+    "expire": lambda stage: Later(**cast.about(stage.alices), amount=cast.decimal(1_00))
+}
+CASH_OUT: dict[str, Verb] = {
+    "mark sent": on_cash_out(ledger.MarkSent),
+    "settle": on_cash_out(ledger.Settle),
+    "reject": on_cash_out(ledger.Reject, reason="Closed"),
+    "cancel": on_cash_out(ledger.Cancel),
+    "spend": pays(70_00),
+}
+WALLET: dict[str, Verb] = {
+    "transfer all": pays(100_00),
+    "transfer back": lambda stage: cast.a_transfer(stage.bobs, stage.alices, 60_00),
+    "cash-in": comes(50_00),
+    "cash-out": cash_out,
+    "hold": holds(60_00),
+    "adjust down": adjust,
+    "batch": batch,
+    "reverse all": lambda stage: cast.a_reversal(stage.movement),
+    "reverse part": lambda stage: cast.a_reversal(stage.movement.mirror, 30_00),  # type: ignore[arg-type]
+    "block wallet": lambda stage: block(stage.alices),
+    "close wallet": lambda stage: close(stage.alices),
+    "block user": lambda stage: on_user(life.BlockUser, stage.alices, reason="OTHER"),
+    "unsubscribe": lambda stage: on_user(life.Unsubscribe, stage.alices),
+}
+EMPTY: dict[str, Verb] = {
+    "transfer to it": pays(60_00),
+    "cash-in": lambda stage: cast.a_cash_in(stage.bobs, 50_00),
+    "hold for it": holds(60_00),
+    "execute for it": lambda stage: cast.an_execution(stage.hold),
+    "block wallet": lambda stage: block(stage.bobs),
+    "close wallet": lambda stage: close(stage.bobs),
+    "block user": lambda stage: on_user(life.BlockUser, stage.bobs, reason="OTHER"),
+    "unsubscribe": lambda stage: on_user(life.Unsubscribe, stage.bobs),
+    "add account": lambda stage: add(stage.bobs),
+    "open another": lambda stage: on_user(life.OpenWallet, stage.bobs),
+}
+ACCOUNT: dict[str, Verb] = {
+    "add": lambda stage: add(stage.alices, OTHER_IBAN),
+    "add again": lambda stage: add(stage.alices),
+    "remove": remove,
+    "cash-out to it": lambda stage: cash_out(stage, account_id=stage.made[1]),
+    "close wallet": lambda stage: close(stage.alices),
+}
+KEY: dict[str, Verb] = {
+    "transfer": pays(60_00, key="k"),
+    "other amount": pays(50_00, key="k"),
+    "hold": holds(60_00, key="k"),
+    "batch": lambda stage: batch(stage, key="k"),
+    "cash-in": lambda stage: cast.a_cash_in(stage.alices, 60_00, key="k"),
+    "other wallet": lambda stage: cast.a_cash_in(stage.bobs, 60_00, key="k"),
+    "too much": lambda stage: cast.a_transfer(stage.bobs, stage.alices, 110_00, key="k"),
+}
+KNOWN: Verb = ACCOUNT["add again"]
+HELD = (comes(100_00), holds(60_00, expires_at=TOMORROW))
+PENDING = (comes(100_00), cash_out)
+PAID: tuple[Verb, ...] = (
+    comes(150_00),
+    pays(50_00),
+    lambda stage: cast.a_cash_in(stage.bobs, 50_00),
+)
+FAMILIES: dict[str, Family] = {
+    "hold": Family(
+        HELD,
+        HOLD | EXPIRE,
+        {
+            ("execute", "execute"): "hold_not_open",
+            ("execute", "release"): "hold_not_open",
+            ("execute", "end target"): "wallet_not_empty",
+            ("execute part", "execute part"): "hold_exceeded",
+            ("execute part", "release"): "200 hold",
+            ("release", "execute"): "hold_not_open",
+            ("release", "renew"): "hold_not_open",
+            ("release", "spend"): "201 movement",
+            ("renew", "release as seen"): "version_conflict",
+            ("expire", "execute"): "hold_not_open",
+            ("expire", "release"): "hold_not_open",
+            ("expire", "spend"): "201 movement",
+            ("renew", "spend"): "insufficient_funds",
+            ("close target", "execute"): "wallet_not_ready",
+            ("block wallet", "execute"): "wallet_not_ready",
+            ("block wallet", "release"): "200 hold",
+        },
+    ),
+    "overdue hold": Family(
+        HELD,
+        HOLD,
+        {
+            ("execute", "release"): "hold_not_open",
+            ("renew", "execute part"): "hold_not_open",
+            ("close target", "spend"): "wallet_not_ready",
+            ("release", "spend"): "201 movement",
+        },
+        is_overdue=True,
+    ),
+    "cash-out": Family(
+        PENDING,
+        CASH_OUT,
+        {
+            ("mark sent", "cancel"): "cash_out_sent",
+            ("mark sent", "mark sent"): "cash_out_sent",
+            ("mark sent", "settle"): "200 movement",
+            ("reject", "cancel"): "movement_not_pending",
+            ("cancel", "mark sent"): "movement_not_pending",
+            ("cancel", "cancel"): "200 movement",
+            ("cancel", "spend"): "201 movement",
+        },
+    ),
+    "sent cash-out": Family(
+        (*PENDING, on_cash_out(ledger.MarkSent)),
+        CASH_OUT,
+        {
+            ("settle", "settle"): "movement_not_pending",
+            ("settle", "reject"): "movement_not_pending",
+            ("reject", "settle"): "movement_not_pending",
+            ("settle", "spend"): "insufficient_funds",
+        },
+    ),
+    "wallet": Family(
+        PAID,
+        WALLET,
+        {
+            ("transfer all", "cash-out"): "insufficient_funds",
+            ("transfer all", "close wallet"): "200 wallet",
+            ("transfer all", "unsubscribe"): "200 user",
+            ("transfer back", "reverse all"): "insufficient_funds",
+            ("cash-out", "hold"): "insufficient_funds",
+            ("hold", "adjust down"): "insufficient_funds",
+            ("adjust down", "batch"): "batch_refused",
+            ("batch", "transfer all"): "insufficient_funds",
+            ("reverse all", "reverse all"): "reversal_exceeded",
+            ("reverse part", "reverse part"): "reversal_exceeded",
+            ("block wallet", "transfer back"): "wallet_not_ready",
+            ("block user", "cash-in"): "user_not_active",
+        },
+    ),
+    "empty wallet": Family(
+        (comes(100_00), holds(20_00)),
+        EMPTY,
+        {
+            ("transfer to it", "close wallet"): "wallet_not_empty",
+            ("close wallet", "transfer to it"): "wallet_not_ready",
+            ("close wallet", "add account"): "wallet_not_ready",
+            ("execute for it", "unsubscribe"): "wallet_not_empty",
+            ("block user", "hold for it"): "user_not_active",
+            ("unsubscribe", "execute for it"): "wallet_not_ready",
+            ("unsubscribe", "open another"): "user_not_active",
+            ("add account", "add account"): "already_exists",
+        },
+    ),
+    "external account": Family(
+        (comes(100_00), KNOWN),
+        ACCOUNT,
+        {
+            ("add", "add"): "already_exists",
+            ("remove", "add again"): "201 account",
+            ("remove", "remove"): "200 account",
+            ("remove", "cash-out to it"): "external_account_removed",
+            ("cash-out to it", "remove"): "200 account",
+        },
+    ),
+    "key": Family(
+        PAID,
+        KEY,
+        {
+            ("transfer", "transfer"): "201 movement, replayed",
+            ("transfer", "other amount"): "idempotency_key_reused",
+            ("hold", "hold"): "201 hold, replayed",
+            ("batch", "batch"): "201 batch, replayed",
+            ("cash-in", "batch"): "idempotency_key_reused",
+            ("cash-in", "other wallet"): "idempotency_key_reused",
+            ("too much", "transfer"): "201 movement",
+        },
+    ),
+}
