@@ -154,7 +154,7 @@ class Books:
         self.legs += part.legs
         self.placed += part.placed
         self.facts += part.facts
-        assert not (part.changed or part.changed_holds or part.statements), "left behind"
+        assert not [*part.changed, *part.changed_holds, *part.statements], "left behind"
 
     # Moving money
 
