@@ -64,6 +64,8 @@ class MovementList(MovementView):
     refusals = {
         "POST": [
             errors.TargetWalletNotFound,
+            errors.ExternalAccountNotFound,
+            errors.ExternalAccountRemoved,
             errors.InsufficientFunds,
             errors.LimitExceeded,
             errors.CurrencyMismatch,
