@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests import cast
 from tests.bad_input.refusing import USER, Door, state
 from tests.cast import Api
+from tests.wallets.doors import IBAN, OTHER_IBAN
 from users.models import Client
+from wallets import accounts, posting
 from wallets.models import Wallet
 
 
@@ -24,7 +27,7 @@ def nothing_happens(
     request: pytest.FixtureRequest,
 ) -> Iterator[None]:
     """After every refusal all tables are as they were, and nobody was alarmed."""
-    for name in {"stranger", "reader", "yen"} & set(request.fixturenames):
+    for name in {"stranger", "reader", "there", "yen"} & set(request.fixturenames):
         request.getfixturevalue(name)
     before = state()
     yield
@@ -47,12 +50,37 @@ def order(bobs: Wallet) -> dict[str, Any]:
 
 
 @pytest.fixture
-def doors(path: str, order: dict[str, Any], alices: Wallet) -> list[Door]:
+def there(alices: Wallet, bobs: Wallet) -> dict[str, UUID]:
+    """What the addresses name: Alice, her wallet, its cash-in, a hold, and a bank account."""
+    (movement,) = cast.movements(alices)
+    account = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
+    return {
+        "user": alices.user_id,
+        "wallet": alices.id,
+        "movement": movement.id,
+        "hold": cast.place(alices, bobs, 5_00).id,
+        "account": posting.submit(account).id,
+    }
+
+
+@pytest.fixture
+def doors(there: dict[str, UUID], order: dict[str, Any]) -> list[Door]:
     """Where a body is taken: the methods, the addresses, and bodies that would be taken there."""
+    user, wallet = f"users/{there['user']}", f"wallets/{there['wallet']}"
+    promise = {"targetWalletId": order["targetWalletId"], "amount": "1.00"}
     return [
-        ("POST", path, order),
+        ("POST", f"{wallet}/movements", order),
         ("POST", "users", USER),
-        ("PATCH", f"users/{alices.user_id}", {"firstName": "Alicia"}),
+        ("PATCH", user, {"firstName": "Alicia"}),
+        ("POST", "wallets", {"userId": str(there["user"])}),
+        ("PATCH", wallet, {"alias": "Trips"}),
+        ("POST", f"{wallet}/movements/batch", {"movements": [order]}),
+        ("POST", f"{wallet}/movements/{there['movement']}/reversal", {"amount": "1.00"}),
+        ("POST", f"{wallet}/holds", promise),
+        ("PATCH", f"{wallet}/holds/{there['hold']}", {"expiration": None}),
+        ("POST", f"{wallet}/holds/{there['hold']}/executions", {"amount": "1.00"}),
+        ("POST", f"{wallet}/external-accounts", {"externalIban": {"accountNumber": OTHER_IBAN}}),
+        ("PATCH", f"{wallet}/external-accounts/{there['account']}", {"status": "REMOVED"}),
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast
 from tests.bad_input.refusing import refused
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +20,15 @@ PLACES = {
     "/api/v1/wallets/{wallet}": {"GET", "PUT", "PATCH"},
     "/api/v1/wallets/{wallet}/movements": {"GET", "POST"},
     "/api/v1/wallets/{wallet}/movements/{movement}": {"GET", "PATCH"},
+    "/api/v1/wallets/{wallet}/movements/batch": {"POST"},
+    "/api/v1/wallets/{wallet}/movements/{movement}/reversal": {"POST"},
+    "/api/v1/wallets/{wallet}/holds": {"GET", "POST"},
+    "/api/v1/wallets/{wallet}/holds/{hold}": {"GET", "PATCH"},
+    "/api/v1/wallets/{wallet}/holds/{hold}/executions": {"POST"},
+    "/api/v1/wallets/{wallet}/external-accounts": {"GET", "POST"},
+    "/api/v1/wallets/{wallet}/external-accounts/{account}": {"GET", "PATCH"},
+    "/api/v1/wallets/{wallet}/balance": {"GET"},
+    "/api/v1/wallets/{wallet}/statement": {"GET"},
     "/livez": {"GET"},
     "/readyz": {"GET"},
     "/api/schema": {"GET"},
@@ -31,9 +39,8 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIN
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_wrong_method_is_400_with_allow(place, api, alices):
-    (movement,) = cast.movements(alices)
-    address = place.format(user=alices.user_id, wallet=alices.id, movement=movement.id)
+def test_a_wrong_method_is_400_with_allow(place, api, there):
+    address = place.format(**there)
     for method in METHODS - PLACES[place]:
         answer = refused(api.call(method, address, {}), 400, "method_not_allowed")
         assert set(answer.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == PLACES[place]
@@ -60,6 +67,16 @@ def test_a_wrong_method_is_400_with_allow(place, api, alices):
         "/api/v1/users/{user}/unknown",
         "/api/v1/wallets/{wallet}/movements/",
         "/api/v1/wallets/{wallet}/movement",
+        "/api/v1/wallets/{wallet}/movements/batch/",
+        "/api/v1/wallets/{wallet}/movements/batches",
+        "/api/v1/wallets/{wallet}/movements/{movement}/reversal/",
+        "/api/v1/wallets/{wallet}/movements/{movement}/reversals",
+        "/api/v1/wallets/{wallet}/holds/",
+        "/api/v1/wallets/{wallet}/holds/{hold}/",
+        "/api/v1/wallets/{wallet}/holds/{hold}/execution",
+        "/api/v1/wallets/{wallet}/externalAccounts",
+        "/api/v1/wallets/{wallet}/balances",
+        "/api/v1/wallets/{wallet}/statement.pdf",
         "/api/v1/users/%00",
         "/api/v1/users/%ff",
         "/api/v1/users/%ED%A0%80",
@@ -71,8 +88,8 @@ def test_a_wrong_method_is_400_with_allow(place, api, alices):
         "/wp-login.php",
     ],
 )
-def test_an_unknown_path_is_404(address, api, alices):
-    path = address.format(user=alices.user_id, wallet=alices.id)
+def test_an_unknown_path_is_404(address, api, there):
+    path = address.format(**there)
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         refused(api.call(method, path), 404, "not_found")
 

@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.bad_input.refusing import refused
 
 pytestmark = pytest.mark.django_db
+
+Asking = tuple[str, Callable[[str], dict[str, Any]], str]
+
+
+@pytest.fixture
+def asking(there: dict[str, UUID], order: dict[str, Any]) -> list[Asking]:
+    """Where an amount is asked for: the address, a body with an amount, and what the amount is."""
+    wallet = f"wallets/{there['wallet']}"
+    movements, hold = f"{wallet}/movements", f"{wallet}/holds/{there['hold']}"
+    cash_out = {"type": "CASH_OUT", "externalAccountId": str(there["account"])}
+    promise = {"targetWalletId": order["targetWalletId"]}
+
+    def having(rest: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
+        return lambda amount: rest | {"amount": amount}
+
+    return [
+        (movements, having(order), "amount"),
+        (movements, having({"type": "CASH_IN"}), "amount"),
+        (movements, having(cash_out), "amount"),
+        (f"{movements}/{there['movement']}/reversal", having({}), "amount"),
+        (f"{wallet}/holds", having(promise), "amount"),
+        (f"{hold}/executions", having({}), "amount"),
+        (
+            f"{movements}/batch",
+            lambda amount: {"movements": [order, order | {"amount": amount}]},
+            "movements[1].amount",
+        ),
+    ]
+
 
 AMOUNTS: list[tuple[str, str]] = [
     ("true", "invalid"),
@@ -81,17 +113,18 @@ AMOUNTS: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("amount", "code"), AMOUNTS, ids=[each[0][:30] for each in AMOUNTS])
-def test_a_wrong_amount_is_refused(amount, code, api, path, order):
-    for body in (order, {"type": "CASH_IN"}):
-        raw = json.dumps(body | {"amount": "AMOUNT"}).replace('"AMOUNT"', amount).encode()
-        answer = refused(api.post(path, raw=raw), 400, "invalid_fields")
-        assert answer.wrong == {"amount": code}
+def test_a_wrong_amount_is_refused(amount, code, api, asking):
+    for address, body, name in asking:
+        raw = json.dumps(body("AMOUNT")).replace('"AMOUNT"', amount).encode()
+        answer = refused(api.post(address, raw=raw), 400, "invalid_fields")
+        assert answer.wrong == {name: code}
 
 
 @pytest.mark.parametrize("amount", ["1.000", "10.0000"])
-def test_more_decimals_than_the_currency_has_are_refused_even_as_zeros(amount, api, path, order):
-    answer = refused(api.post(path, order | {"amount": amount}), 400, "invalid_fields")
-    assert answer.wrong == {"amount": "max_decimal_places"}
+def test_more_decimals_than_the_currency_has_are_refused_even_as_zeros(amount, api, asking):
+    for address, body, name in asking:
+        answer = refused(api.post(address, body(amount)), 400, "invalid_fields")
+        assert answer.wrong == {name: "max_decimal_places"}
 
 
 def test_an_amount_is_needed(api, path, order):
@@ -106,9 +139,10 @@ def test_an_amount_of_too_many_minor_units_is_refused(amount, api, path, order):
     assert set(answer.wrong) == {"amount"}
 
 
-def test_an_amount_too_long_in_minor_units_is_said_to_be_too_long(api, path, order):
-    answer = api.post(path, order | {"amount": "99999999999999"})
-    assert answer.wrong == {"amount": "max_digits"}
+def test_an_amount_too_long_in_minor_units_is_said_to_be_too_long(api, asking):
+    for address, body, name in asking:
+        answer = refused(api.post(address, body("99999999999999")), 400, "invalid_fields")
+        assert answer.wrong == {name: "max_digits"}
 
 
 @pytest.mark.parametrize("amount", ["0.1", "1.5", "100.01"])

@@ -66,6 +66,93 @@ pytestmark = pytest.mark.django_db
 def test_a_wrong_field_of_a_movement_is_named(change, errors, api, path, order):
     answer = refused(api.post(path, order | change), 400, "invalid_fields")
     assert answer.wrong == errors
+    items = {"movements": [order, order | change]}
+    answer = refused(api.post(f"{path}/batch", items), 400, "invalid_fields")
+    named = {f".{name}" if name else "": code for name, code in errors.items()}
+    assert answer.wrong == {f"movements[1]{name}": code for name, code in named.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"concept": ""}, {"concept": "blank"}),
+        ({"concept": ["Lunch"]}, {"concept": "invalid"}),
+        ({"concept": "x" * 141}, {"concept": "max_length"}),
+        ({"metadata": ["a"]}, {"metadata": "invalid"}),
+        ({"metadata": {"a": {"b": "c"}}}, {"metadata.a": "not_a_string"}),
+        ({"type": "TRANSFER"}, {"type": "unknown_field"}),
+        ({"target_wallet_id": "x"}, {"target_wallet_id": "unknown_field"}),
+        ({"": "x"}, {"": "unknown_field"}),
+        ({"__proto__": {}}, {"__proto__": "unknown_field"}),
+        (
+            {"status": "SUCCESS", "holdId": "x"},
+            dict.fromkeys(("status", "holdId"), "unknown_field"),
+        ),
+        ({"currency": "EUR", "_links": {}}, dict.fromkeys(("currency", "_links"), "unknown_field")),
+        ({"concept": 1, "color": "red"}, {"concept": "invalid", "color": "unknown_field"}),
+    ],
+)
+def test_a_wrong_field_of_a_hold_or_of_what_becomes_of_money_is_named(change, errors, api, doors):
+    worded = [door for door in doors if door[1].endswith(("/holds", "/executions", "/reversal"))]
+    assert len(worded) == 3
+    for _, address, body in worded:
+        answer = refused(api.post(address, body | change), 400, "invalid_fields")
+        assert answer.wrong == errors
+
+
+@pytest.mark.parametrize("value", [1, "true", None, [], {}, "yes", 0])
+def test_a_flag_is_true_or_false(value, api, there):
+    address = f"wallets/{there['wallet']}/holds/{there['hold']}/executions"
+    answer = refused(api.post(address, {"keepOpen": value}), 400, "invalid_fields")
+    assert answer.wrong == {"keepOpen": "null" if value is None else "invalid"}
+
+
+def test_an_empty_change_says_what_it_needs(api, there):
+    wallet = f"wallets/{there['wallet']}"
+    for address in (
+        f"{wallet}/holds/{there['hold']}",
+        f"{wallet}/external-accounts/{there['account']}",
+        f"{wallet}/movements/{there['movement']}",
+    ):
+        answer = refused(api.patch(address, {}), 400, "invalid_fields")
+        assert answer.wrong == {"status": "required"}
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], "x", 1, {}, [[]], [1], {"0": {}}, [None], ["x", {}, 1.5, True]]
+)
+def test_a_batch_is_a_list_of_objects(body, api, path):
+    answer = refused(api.post(f"{path}/batch", {"movements": body}), 400, "invalid_fields")
+    assert all(name.startswith("movements") for name in answer.wrong)
+
+
+@pytest.mark.parametrize(
+    "iban",
+    [
+        "",
+        " ",
+        "x",
+        "ES",
+        "ES0000000000000000000000",
+        "es9121000418450200051332",
+        "ES91-2100-0418-4502-0005-1332",
+        "ES91\uff12100041845020005133",
+        "\u0395\u03a39121000418450200051332",
+        "ZZ9121000418450200051332",
+        "ES9121000418450200051332" * 2,
+        "9" * 5_000,
+        1,
+        True,
+        ["ES9121000418450200051332"],
+        {},
+    ],
+)
+def test_a_bank_account_that_is_none_is_refused(iban, api, path, there):
+    answer = api.post(path, {"type": "CASH_OUT", "amount": "1", "iban": {"accountNumber": iban}})
+    assert refused(answer, 400, "invalid_fields").wrong == {"iban.accountNumber": "invalid"}
+    kept = {"externalIban": {"accountNumber": iban}}
+    answer = api.post(f"wallets/{there['wallet']}/external-accounts", kept)
+    assert refused(answer, 400, "invalid_fields").wrong == {"externalIban.accountNumber": "invalid"}
 
 
 def test_a_movement_needs_a_type(api, path, order):
@@ -119,10 +206,18 @@ def bad(template: str, known: UUID) -> str:
 
 
 @pytest.mark.parametrize("template", [*BAD_IDS, "", " "])
-def test_a_bad_id_in_a_body_is_400(template, api, path, order, bobs):
-    body = order | {"targetWalletId": bad(template, bobs.id)}
-    answer = refused(api.post(path, body), 400, "invalid_fields")
-    assert answer.wrong == {"targetWalletId": "invalid"}
+def test_a_bad_id_in_a_body_is_400(template, api, alices, path, order, bobs):
+    named = {"targetWalletId": bad(template, bobs.id)}
+    promise = {"amount": "1"} | named
+    for answer in (
+        api.post(path, order | named),
+        api.post(f"wallets/{alices.id}/holds", promise),
+    ):
+        refused(answer, 400, "invalid_fields")
+        assert answer.wrong == {"targetWalletId": "invalid"}
+    cash_out = {"type": "CASH_OUT", "amount": "1", "externalAccountId": bad(template, bobs.id)}
+    answer = refused(api.post(path, cash_out), 400, "invalid_fields")
+    assert answer.wrong == {"externalAccountId": "invalid"}
 
 
 @pytest.mark.parametrize("value", [1, True, ["x"], {}, 1.5])
@@ -143,6 +238,15 @@ def test_a_bad_id_in_a_path_is_404(template, api, alices, order):
         api.get(f"users/{user}"),
     ):
         refused(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("template", BAD_IDS)
+def test_a_bad_id_at_any_place_of_a_path_is_404(template, api, there, doors):
+    for method, address, body in doors:
+        for known in there.values():
+            if f"/{known}" in address:
+                wrong = address.replace(str(known), bad(template, known))
+                refused(api.call(method, wrong, body), 404, "not_found")
 
 
 def test_an_id_that_nobody_has_is_404(api, path, order):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bad_input.refusing import USER, refused, refused_everywhere
+from tests.bad_input.refusing import refused, refused_everywhere
 
 pytestmark = pytest.mark.django_db
 
@@ -41,10 +41,19 @@ def test_an_accept_that_excludes_json_is_refused(accept, api, doors):
 @pytest.mark.parametrize(
     "key", ["", " ", '""', '"', '"open', 'a"b"\x00', "x" * 256, "schl\xfcssel", "a\tb", "a\x7f"]
 )
-def test_a_bad_idempotency_key_is_refused(key, api, path, order):
-    answer = refused(api.post(path, order, key=key), 400, "invalid_header")
-    assert "Idempotency-Key" in answer.json["detail"]
-    refused(api.post("users", USER, key=key), 400, "invalid_header")
+def test_a_bad_idempotency_key_is_refused(key, api, doors):
+    creating = [door for door in doors if door[0] == "POST"]
+    for answer in refused_everywhere(api, creating, None, "invalid_header", key=key):
+        assert "Idempotency-Key" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("versions", ["", " ", "x", '"x', '"a" "b"', '"a",', "*, *", '"\xe9"'])
+def test_a_bad_version_is_refused(versions, api, doors):
+    held = [door for door in doors if door[0] == "PATCH" and "/holds/" in door[1]]
+    (answer,) = refused_everywhere(
+        api, held, None, "invalid_header", headers={"If-Match": versions}
+    )
+    assert "If-Match" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("given", ["", " ", "a b", "x" * 65, "a\x00", "\xe9", "<script>", "a,b"])
@@ -70,10 +79,11 @@ def test_an_unknown_host_is_refused(host, api, doors):
 # --- What comes first ---------------------------------------------------------------------------
 
 
-def test_nobody_learns_the_shape_without_a_key(nobody, path):
-    answer = nobody.post(path, raw=b"[")
-    assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["X-Request-Id"] == answer.json["requestId"]
+def test_nobody_learns_the_shape_without_a_key(nobody, doors):
+    for method, address, _ in doors:
+        answer = nobody.call(method, address, raw=b"[")
+        assert (answer.status, answer.code) == (401, "not_authenticated")
+        assert answer.headers["X-Request-Id"] == answer.json["requestId"]
 
 
 def test_the_shape_is_looked_at_before_the_wallet(stranger, path):

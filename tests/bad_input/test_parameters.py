@@ -40,8 +40,9 @@ pytestmark = pytest.mark.django_db
         ("color=1&size=0", {"color": "unknown_parameter", "size": "min_value"}),
     ],
 )
-def test_a_wrong_parameter_of_a_list_is_refused(query, errors, api, path):
-    for address in ("users", "wallets", path):
+def test_a_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
+    below = ("movements", "holds", "external-accounts", "statement")
+    for address in ("users", "wallets", *(f"wallets/{alices.id}/{name}" for name in below)):
         answer = refused(api.get(f"{address}?{query}"), 400, "invalid_parameters")
         assert answer.wrong == errors
 
@@ -73,6 +74,60 @@ def test_a_wrong_parameter_of_a_list_is_refused(query, errors, api, path):
 )
 def test_a_wrong_filter_of_movements_is_refused(query, errors, api, path):
     answer = refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
+    assert answer.wrong == errors
+
+
+TIMES = [
+    "2026-01-01",
+    "2026-02-30T00:00:00Z",
+    "2026-01-01T00:00:00",
+    "2026-01-01T24:00:01Z",
+    "2026-01-01T00:00:00%2B25:00",
+    "2026-01-01 00:00",
+    "0001-01-01T00:00:00%2B23:59",
+    "9999-12-31T23:59:59-23:59",
+    "1767225600",
+    "now",
+    "null",
+]
+
+
+@pytest.mark.parametrize("text", TIMES)
+def test_what_is_no_time_is_refused(text, api, alices):
+    here = f"wallets/{alices.id}"
+    for name in ("movements", "holds", "statement"):
+        answer = api.get(f"{here}/{name}?startDate={text}&endDate={text}")
+        refused(answer, 400, "invalid_parameters")
+        assert answer.wrong == {"startDate": "invalid", "endDate": "invalid"}
+    answer = refused(api.get(f"{here}/balance?at={text}"), 400, "invalid_parameters")
+    assert answer.wrong == {"at": "invalid"}
+
+
+@pytest.mark.parametrize(
+    ("address", "errors"),
+    [
+        ("holds?status=open", {"status": "invalid_choice"}),
+        (
+            "holds?type=TRANSFER&minAmount=1",
+            dict.fromkeys(("type", "minAmount"), "unknown_parameter"),
+        ),
+        ("holds?idempotencyKey=%20", {"idempotencyKey": "blank"}),
+        ("external-accounts?status=OPEN", {"status": "invalid_choice"}),
+        ("external-accounts?iban=ES00", {"iban": "invalid"}),
+        ("external-accounts?startDate=now", {"startDate": "unknown_parameter"}),
+        (
+            "balance?startDate=now&cursor=x",
+            dict.fromkeys(("startDate", "cursor"), "unknown_parameter"),
+        ),
+        ("balance?at=2999-01-01T00:00:00Z", {"at": "in_the_future"}),
+        ("statement?status=SUCCESS", {"status": "unknown_parameter"}),
+        ("statement?sort=settledAt", {"sort": "invalid_choice"}),
+        ("statement?endDate=2999-01-01T00:00:00Z", {"endDate": "in_the_future"}),
+        ("statement?startDate=2999-01-01T00:00:00Z", {"startDate": "in_the_future"}),
+    ],
+)
+def test_a_wrong_filter_of_other_lists_is_refused(address, errors, api, alices):
+    answer = refused(api.get(f"wallets/{alices.id}/{address}"), 400, "invalid_parameters")
     assert answer.wrong == errors
 
 
