@@ -85,7 +85,7 @@ class AutoSchema(Spectacular):
         described = {"X-Request-Id": _header("The id of this request, in the log and in errors.")}
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             described["Location"] = _header("Where the thing is.", format="uri")
-        if self.view.versioned:
+        if self.view.versioned and not self._is_list_view():
             described["ETag"] = _header("The version of what is shown.")
         if status < 300 and takes_key(self.view, self.method):
             described["Idempotent-Replayed"] = _header(

@@ -7,7 +7,7 @@ serializer for its context.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -166,7 +166,8 @@ class Serializer(drf.Serializer[Any]):
             self.fail("invalid")
         values: dict[str, Any] = {}
         wrong: dict[str, Any] = {}
-        for writable in shape_of(type(self)).writable:
+        shape = shape_of(type(self))
+        for writable in shape.writable:
             try:
                 values[writable.source] = self._read(writable, data)
             except SkipField:
@@ -174,17 +175,19 @@ class Serializer(drf.Serializer[Any]):
             except (drf.ValidationError, DjangoValidationError) as exc:
                 wrong[writable.name] = _detail(exc)
         wrong.update(self._unknown(data))
-        for name, code in self.across(values).items():
+        given = {writable.source for writable in shape.writable if writable.name in data}
+        for name, code in self.across(values, given).items():
             wrong.setdefault(camel(name), [ErrorDetail(str(self.error_messages[code]), code=code)])
         if wrong:
             raise drf.ValidationError(wrong)
         return values
 
-    def across(self, values: dict[str, Any]) -> dict[str, str]:
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         """Say which fields are wrong beside the others: their names in snake_case, and codes.
 
         Asked whatever else is wrong, so that every wrong field is named at once; `values` holds
-        the fields that are right. A code has its words in `default_error_messages`.
+        the fields that are right, `given` the names of all that came. A code has its words in
+        `default_error_messages`.
         """
         return {}
 

@@ -1,27 +1,89 @@
 """A list asks the same number of questions however long it is."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import cast
+from tests.cast import Api
 from tests.wallets.test_cash_outs import a_cash_out
+from wallets import accounts, posting
+from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
+
+IBANS = ("ES9121000418450200051332", "DE89370400440532013000", "GB29NWBK60161331926819")
+
+
+def asked(api: Api, address: str) -> int:
+    """How many questions the database was asked for a page."""
+    with CaptureQueriesContext(connection) as questions:
+        page = api.get(address)
+    assert page.status == 200
+    return len(questions)
 
 
 @pytest.mark.parametrize("path", ["users", "wallets", "wallets/{wallet}/movements"])
 def test_a_list_of_the_api_asks_as_much_for_many_as_for_few(api, client_demo, alices, path):
-    def questions() -> int:
-        with CaptureQueriesContext(connection) as asked:
-            page = api.get(f"{path.format(wallet=alices.id)}?size=100")
-        assert page.status == 200
-        return len(asked)
-
-    few = questions()
+    address = f"{path.format(wallet=alices.id)}?size=100"
+    few = asked(api, address)
     for number in range(4):
         names = {"user_name": f"alice{number}", "mobile_phone": f"+3460000001{number}"}
         cast.a_user(client_demo, cast.ALICE | names)
         cast.a_wallet(alices.user)
         a_cash_out(alices, 1_00)
-    assert questions() == few <= 3
+    assert asked(api, address) == few <= 3
+
+
+def more_holds(alices: Wallet, bobs: Wallet) -> None:
+    for amount in range(1, 5):
+        hold = cast.place(alices, bobs, amount)
+        cast.execute(hold, 1)
+
+
+def more_accounts(alices: Wallet, bobs: Wallet) -> None:
+    for iban in IBANS:
+        posting.submit(accounts.AddExternalAccount(**cast.about(alices), iban=iban))
+
+
+def more_movements(alices: Wallet, bobs: Wallet) -> None:
+    for amount in range(1, 5):
+        cast.transfer(alices, bobs, amount)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "most"),
+    [
+        ("holds", more_holds, 3),
+        ("holds?status=EXPIRED", more_holds, 3),
+        ("movements?type=TRANSFER&idempotencyKey=k", more_movements, 4),
+        ("external-accounts", more_accounts, 3),
+        ("statement", more_movements, 8),
+        ("balance", more_movements, 5),
+    ],
+)
+def test_what_is_below_a_wallet_asks_as_much_for_many_as_for_few(
+    api: Api,
+    alices: Wallet,
+    bobs: Wallet,
+    path: str,
+    more: Callable[[Wallet, Wallet], None],
+    most: int,
+) -> None:
+    address = f"wallets/{alices.id}/{path}"
+    few = asked(api, address)
+    more(alices, bobs)
+    assert asked(api, address) == few <= most
+
+
+def test_a_page_asks_as_much_in_the_middle_as_at_the_beginning(api, alices, bobs):
+    more_movements(alices, bobs)
+    more_holds(alices, bobs)
+    for name in ("movements", "holds", "statement"):
+        address = f"wallets/{alices.id}/{name}?size=1"
+        first = asked(api, address)
+        for _ in range(2):
+            address = api.get(address).json["_links"]["next"]["href"]
+        assert asked(api, address) == first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -71,7 +72,7 @@ class UserOrder(fields.Serializer):
         """A person; a company has a `companyName` instead of the two names."""
         return super().get_initial() | {"firstName": "Alice", "lastName": "Example"}
 
-    def across(self, values: dict[str, Any]) -> dict[str, str]:
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         if "kind" not in values:
             return {}
         own = NAMES[values["kind"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -425,7 +426,7 @@ class Person(fields.Serializer):
 
     default_error_messages = {"foreign": "This is not for this kind."}
 
-    def across(self, values: dict[str, Any]) -> dict[str, str]:
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         if values.get("kind") is not Kind.NATURAL:
             return {}
         missing = {} if "first_name" in values else {"first_name": "required"}

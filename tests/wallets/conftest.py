@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests import cast
+from tests.wallets.doors import IBAN
+from wallets import accounts, posting
+from wallets.models import ExternalAccount
 
 
 @pytest.fixture
@@ -31,3 +34,10 @@ def history(alices, bobs):
     cast.transfer(alices, bobs, 10_00, key="lunch")
     cast.transfer(bobs, alices, 5_00)
     return cast.movements(alices)
+
+
+@pytest.fixture
+def account(alices):
+    """A bank account that Alice pays out to."""
+    order = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
+    return ExternalAccount.objects.get(id=posting.submit(order).id)

@@ -44,6 +44,10 @@ class MovementQuerySet(models.QuerySet["Movement"]):
         made = Movement.objects.filter(id=used.made_id)
         return self.filter(operation_id=made.values("operation_id")[:1])
 
+    def made_by(self, operation_id: uuid.UUID) -> Self:
+        """Those of one operation, in the order in which it made them."""
+        return self.filter(operation_id=operation_id).order_by("created_at", "id")
+
     def settled(self) -> Self:
         """Those that have taken effect, in their order."""
         return self.filter(status="SUCCESS").order_by("seq")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -68,10 +69,10 @@ class HoldChange(fields.Serializer):
     status = fields.Choice(("RELEASED",), required=False)
     expiration = fields.Moment(required=False, allow_null=True)
 
-    def across(self, values: dict[str, Any]) -> dict[str, str]:
-        if not values:
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
+        if not given:
             return {"status": "required"}
-        return {"expiration": "one_only"} if len(values) > 1 else {}
+        return {"expiration": "one_only"} if len(given) > 1 else {}
 
     def get_initial(self) -> dict[str, Any]:
         return {"status": "RELEASED"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -87,16 +87,16 @@ class MovementOrder(Words):
     external_account_id = fields.Id(required=False)
     amount = fields.Amount()
 
-    def across(self, values: dict[str, Any]) -> dict[str, str]:
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         if "type" not in values:
             return {}
         own = OWN_FIELDS[values["type"]]
         others = {name for names in OWN_FIELDS.values() for name in names if name not in own}
-        wrong = {name: "unknown_field" for name in others if name in values}
-        given = [name for name in own if name in values]
-        if own and not given:
+        wrong = {name: "unknown_field" for name in others if name in given}
+        named = [name for name in own if name in given]
+        if own and not named:
             wrong[own[0]] = "required"
-        return wrong | dict.fromkeys(given[1:], "one_only")
+        return wrong | dict.fromkeys(named[1:], "one_only")
 
 
 class BatchOrder(fields.Serializer):

@@ -69,7 +69,7 @@ class WalletOrder(fields.Serializer):
     alias = Optional(100)
     dlt_address = Optional(100)
     dlt_network = Optional(50)
-    metadata = fields.StringMap(required=False, allow_null=True)
+    metadata = fields.StringMap(default=dict, allow_null=True)
 
     def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
         """Null says that there are none."""

@@ -44,6 +44,7 @@ class HoldList(HoldView):
     """Promise money to another wallet, or list the promises."""
 
     collection = "holds"
+    versioned = True
     query_class = serializers.HoldQuery
     body_classes = {"POST": serializers.HoldOrder}
     refusals = {

@@ -31,13 +31,13 @@ class MovementView(OrderView):
             raise errors.NotFound()
         return movement
 
-    def order(self, wallet_id: UUID, values: dict[str, Any], **more: Any) -> MoneyOrder:
+    def order(self, common: dict[str, Any], values: dict[str, Any]) -> MoneyOrder:
         """Make the order that a body, or an item of a batch, asks for."""
         kind = values.pop("type")
         target_id = values.pop("target_wallet_id", None)
         bank_account = values.pop("iban", {})
         account_id = values.pop("external_account_id", None)
-        about: dict[str, Any] = values | self.common(wallet_id) | more
+        about = values | common
         if kind == Movement.Type.TRANSFER:
             return ledger.Transfer(target_id=target_id, **about)
         if kind == Movement.Type.CASH_OUT:
@@ -64,6 +64,8 @@ class MovementList(MovementView):
     refusals = {
         "POST": [
             errors.TargetWalletNotFound,
+            errors.ExternalAccountNotFound,
+            errors.ExternalAccountRemoved,
             errors.InsufficientFunds,
             errors.LimitExceeded,
             errors.CurrencyMismatch,
@@ -93,7 +95,8 @@ class MovementList(MovementView):
         return found.filter(**filters)
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        order = self.order(wallet_id, self.body(), key=self.key)
+        values = self.body()
+        order = self.order({**self.common(wallet_id), "key": self.key}, values)
         return self.moved(posting.submit(order))
 
 
@@ -135,13 +138,10 @@ class MovementBatch(MovementView):
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
         items = self.body()["movements"]
-        order = batch.Batch(
-            **self.common(wallet_id),
-            key=self.key,
-            items=tuple(self.order(wallet_id, values) for values in items),
-        )
-        outcome = posting.submit(order)
-        made = outcome.legs or self.movements(wallet_id).filter(operation_id=outcome.id)
+        common = self.common(wallet_id)
+        orders = tuple(self.order(common, values) for values in items)
+        outcome = posting.submit(batch.Batch(**common, key=self.key, items=orders))
+        made = outcome.legs or self.movements(wallet_id).made_by(outcome.id)
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
         shown = serializers.BatchAnswer(

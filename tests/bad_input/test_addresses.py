@@ -1,0 +1,98 @@
+"""Addresses that are none, and methods that an address does not know."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bad_input.refusing import refused
+
+pytestmark = pytest.mark.django_db
+
+# --- Methods ------------------------------------------------------------------------------------
+
+PLACES = {
+    "/api/v1": {"GET"},
+    "/api/v1/users": {"GET", "POST"},
+    "/api/v1/users/{user}": {"GET", "PUT", "PATCH"},
+    "/api/v1/users/{user}/request-otp": {"POST"},
+    "/api/v1/users/{user}/validate-otp": {"POST"},
+    "/api/v1/wallets": {"GET", "POST"},
+    "/api/v1/wallets/{wallet}": {"GET", "PUT", "PATCH"},
+    "/api/v1/wallets/{wallet}/movements": {"GET", "POST"},
+    "/api/v1/wallets/{wallet}/movements/{movement}": {"GET", "PATCH"},
+    "/api/v1/wallets/{wallet}/movements/batch": {"POST"},
+    "/api/v1/wallets/{wallet}/movements/{movement}/reversal": {"POST"},
+    "/api/v1/wallets/{wallet}/holds": {"GET", "POST"},
+    "/api/v1/wallets/{wallet}/holds/{hold}": {"GET", "PATCH"},
+    "/api/v1/wallets/{wallet}/holds/{hold}/executions": {"POST"},
+    "/api/v1/wallets/{wallet}/external-accounts": {"GET", "POST"},
+    "/api/v1/wallets/{wallet}/external-accounts/{account}": {"GET", "PATCH"},
+    "/api/v1/wallets/{wallet}/balance": {"GET"},
+    "/api/v1/wallets/{wallet}/statement": {"GET"},
+    "/livez": {"GET"},
+    "/readyz": {"GET"},
+    "/api/schema": {"GET"},
+}
+
+
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "LINK"}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_wrong_method_is_400_with_allow(place, api, there):
+    address = place.format(**there)
+    for method in METHODS - PLACES[place]:
+        answer = refused(api.call(method, address, {}), 400, "method_not_allowed")
+        assert set(answer.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == PLACES[place]
+
+
+# --- Paths --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api",
+        "/api/",
+        "/api/v1/",
+        "/api/v1/unknown",
+        "/api/v1/users/",
+        "/api/v1/wallets/",
+        "/api/v1/users.json",
+        "/api/v1//users",
+        "/api/v1/users//",
+        "/api/v1/Users",
+        "/api/v1/users/{user}/",
+        "/api/v1/users/{user}.json",
+        "/api/v1/users/{user}/unknown",
+        "/api/v1/wallets/{wallet}/movements/",
+        "/api/v1/wallets/{wallet}/movement",
+        "/api/v1/wallets/{wallet}/movements/batch/",
+        "/api/v1/wallets/{wallet}/movements/batches",
+        "/api/v1/wallets/{wallet}/movements/{movement}/reversal/",
+        "/api/v1/wallets/{wallet}/movements/{movement}/reversals",
+        "/api/v1/wallets/{wallet}/holds/",
+        "/api/v1/wallets/{wallet}/holds/{hold}/",
+        "/api/v1/wallets/{wallet}/holds/{hold}/execution",
+        "/api/v1/wallets/{wallet}/externalAccounts",
+        "/api/v1/wallets/{wallet}/balances",
+        "/api/v1/wallets/{wallet}/statement.pdf",
+        "/api/v1/users/%00",
+        "/api/v1/users/%ff",
+        "/api/v1/users/%ED%A0%80",
+        "/api/v1/" + "x" * 5_000,
+        "/api/v9/users",
+        "/livez/",
+        "/readyz/",
+        "/unknown",
+        "/wp-login.php",
+    ],
+)
+def test_an_unknown_path_is_404(address, api, there):
+    path = address.format(**there)
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        refused(api.call(method, path), 404, "not_found")
+
+
+def test_an_unknown_path_is_404_without_a_key_too(nobody):
+    refused(nobody.get("/api/v1/unknown"), 404, "not_found")

@@ -1,0 +1,142 @@
+"""Query parameters that are unknown, repeated, blank or wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bad_input.refusing import refused, refused_everywhere
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("color=red", {"color": "unknown_parameter"}),
+        ("format=json", {"format": "unknown_parameter"}),
+        ("page=1", {"page": "unknown_parameter"}),
+        ("limit=1&offset=2", {"limit": "unknown_parameter", "offset": "unknown_parameter"}),
+        ("Size=1", {"Size": "unknown_parameter"}),
+        ("=1", {"": "unknown_parameter"}),
+        ("size", {"size": "blank"}),
+        ("size=", {"size": "blank"}),
+        ("size=%20", {"size": "blank"}),
+        ("size=1&size=1", {"size": "repeated_parameter"}),
+        ("size=1&size=", {"size": "repeated_parameter"}),
+        ("size=1.0", {"size": "invalid"}),
+        ("size=1e1", {"size": "invalid"}),
+        ("size=%EF%BC%91", {"size": "invalid"}),
+        ("size=0", {"size": "min_value"}),
+        ("size=101", {"size": "max_value"}),
+        ("size=" + "9" * 5000, {"size": "invalid"}),
+        ("size=%00", {"size": "invalid"}),
+        ("size=%FF", {"size": "invalid"}),
+        ("sort=createdAt", {"sort": "invalid_choice"}),
+        ("sort=createdAt,DESC", {"sort": "invalid_choice"}),
+        ("sort=balance,asc", {"sort": "invalid_choice"}),
+        ("cursor=x", {"cursor": "invalid"}),
+        ("cursor=%00", {"cursor": "invalid"}),
+        ("cursor=" + "x" * 5000, {"cursor": "max_length"}),
+        ("color=1&size=0", {"color": "unknown_parameter", "size": "min_value"}),
+    ],
+)
+def test_a_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
+    below = ("movements", "holds", "external-accounts", "statement")
+    for address in ("users", "wallets", *(f"wallets/{alices.id}/{name}" for name in below)):
+        answer = refused(api.get(f"{address}?{query}"), 400, "invalid_parameters")
+        assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("type=transfer", {"type": "invalid_choice"}),
+        ("status=DONE", {"status": "invalid_choice"}),
+        ("direction=OUTWARDS", {"direction": "invalid_choice"}),
+        ("startDate=2026-01-01", {"startDate": "invalid"}),
+        ("startDate=yesterday", {"startDate": "invalid"}),
+        ("startDate=2026-02-30T00:00:00Z", {"startDate": "invalid"}),
+        ("startDate=2026-01-01T00:00:00", {"startDate": "invalid"}),
+        ("startDate=0001-01-01T00:00:00%2B23:59", {"startDate": "invalid"}),
+        (
+            "startDate=2026-02-01T00:00:00Z&endDate=2026-01-01T00:00:00Z",
+            {"endDate": "invalid_range"},
+        ),
+        ("minAmount=-1", {"minAmount": "invalid"}),
+        ("minAmount=1e2", {"minAmount": "invalid"}),
+        ("minAmount=0", {"minAmount": "min_value"}),
+        ("maxAmount=0.001", {"maxAmount": "max_decimal_places"}),
+        ("minAmount=2&maxAmount=1", {"maxAmount": "invalid_range"}),
+        ("operationId=1", {"operationId": "invalid"}),
+        ("walletId=1", {"walletId": "unknown_parameter"}),
+        ("idempotencyKey=", {"idempotencyKey": "blank"}),
+    ],
+)
+def test_a_wrong_filter_of_movements_is_refused(query, errors, api, path):
+    answer = refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
+    assert answer.wrong == errors
+
+
+TIMES = [
+    "2026-01-01",
+    "2026-02-30T00:00:00Z",
+    "2026-01-01T00:00:00",
+    "2026-01-01T24:00:01Z",
+    "2026-01-01T00:00:00%2B25:00",
+    "2026-01-01 00:00",
+    "0001-01-01T00:00:00%2B23:59",
+    "9999-12-31T23:59:59-23:59",
+    "1767225600",
+    "now",
+    "null",
+]
+
+
+@pytest.mark.parametrize("text", TIMES)
+def test_what_is_no_time_is_refused(text, api, alices):
+    here = f"wallets/{alices.id}"
+    for name in ("movements", "holds", "statement"):
+        answer = api.get(f"{here}/{name}?startDate={text}&endDate={text}")
+        refused(answer, 400, "invalid_parameters")
+        assert answer.wrong == {"startDate": "invalid", "endDate": "invalid"}
+    answer = refused(api.get(f"{here}/balance?at={text}"), 400, "invalid_parameters")
+    assert answer.wrong == {"at": "invalid"}
+
+
+@pytest.mark.parametrize(
+    ("address", "errors"),
+    [
+        ("holds?status=open", {"status": "invalid_choice"}),
+        (
+            "holds?type=TRANSFER&minAmount=1",
+            dict.fromkeys(("type", "minAmount"), "unknown_parameter"),
+        ),
+        ("holds?idempotencyKey=%20", {"idempotencyKey": "blank"}),
+        ("external-accounts?status=OPEN", {"status": "invalid_choice"}),
+        ("external-accounts?iban=ES00", {"iban": "invalid"}),
+        ("external-accounts?startDate=now", {"startDate": "unknown_parameter"}),
+        (
+            "balance?startDate=now&cursor=x",
+            dict.fromkeys(("startDate", "cursor"), "unknown_parameter"),
+        ),
+        ("balance?at=2999-01-01T00:00:00Z", {"at": "in_the_future"}),
+        ("statement?status=SUCCESS", {"status": "unknown_parameter"}),
+        ("statement?sort=settledAt", {"sort": "invalid_choice"}),
+        ("statement?endDate=2999-01-01T00:00:00Z", {"endDate": "in_the_future"}),
+        ("statement?startDate=2999-01-01T00:00:00Z", {"startDate": "in_the_future"}),
+    ],
+)
+def test_a_wrong_filter_of_other_lists_is_refused(address, errors, api, alices):
+    answer = refused(api.get(f"wallets/{alices.id}/{address}"), 400, "invalid_parameters")
+    assert answer.wrong == errors
+
+
+def test_thousands_of_parameters_are_refused(api, path):
+    query = "&".join(f"p{number}=1" for number in range(5_000))
+    refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
+
+
+@pytest.mark.parametrize("query", ["dryRun=true", "format=json", "amount=1", "size=5", "=", "x="])
+def test_a_change_takes_no_parameters(query, api, doors):
+    asked = [(method, f"{address}?{query}", body) for method, address, body in doors]
+    refused_everywhere(api, asked, None, "invalid_parameters")

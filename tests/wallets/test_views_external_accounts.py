@@ -1,0 +1,281 @@
+"""External accounts over the API: kept once, removed for ever, and paid out to by their ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import cast
+from tests.wallets.doors import IBAN, OTHER_IBAN
+from tests.wallets.test_cash_outs import money_of
+from users.models import Client, Event, Key
+from wallets.models import ExternalAccount, Movement
+
+pytestmark = pytest.mark.django_db
+
+HOST = "http://testserver/api/v1"
+UNKNOWN = cast.unknown_id()
+REMOVED = {"status": "REMOVED"}
+
+
+@pytest.fixture
+def kept(wallet):
+    return f"{wallet}/external-accounts"
+
+
+def bank(iban: Any = IBAN, **values: Any) -> dict[str, Any]:
+    return {"externalIban": {"accountNumber": iban}, **values}
+
+
+def at(account: ExternalAccount) -> str:
+    return f"wallets/{account.wallet_id}/external-accounts/{account.id}"
+
+
+def cash_out(account_id: Any, **values: Any) -> dict[str, Any]:
+    return {"type": "CASH_OUT", "amount": "30.00", "externalAccountId": str(account_id), **values}
+
+
+# --- POST ----------------------------------------------------------------------------------------
+
+
+def test_an_account_is_kept_and_shown(api, alices, wallet, kept):
+    answer = api.post(kept, bank("ES91 2100 0418 4502 0005 1332", alias="Rent"))
+    account = ExternalAccount.objects.get()
+    assert (answer.status, answer.headers["Location"]) == (201, f"{HOST}/{kept}/{account.id}")
+    assert api.get(answer.headers["Location"]).json == answer.json
+    assert answer.json.pop("createdAt").endswith("Z")
+    assert answer.json == {
+        "id": str(account.id),
+        "walletId": str(alices.id),
+        "alias": "Rent",
+        "externalIban": {"accountNumber": IBAN},
+        "status": "ACTIVE",
+        "_links": {
+            "self": {"href": f"{HOST}/{kept}/{account.id}"},
+            "wallet": {"href": f"{HOST}/{wallet}"},
+        },
+    }
+
+
+@pytest.mark.parametrize("given", [{}, {"alias": None}])
+def test_an_alias_may_be_left_out(api, kept, given):
+    answer = api.post(kept, bank(**given))
+    assert (answer.status, answer.json["alias"]) == (201, None)
+
+
+def test_who_kept_it_is_recorded_without_personal_text(api, kept):
+    api.post(kept, bank(alias="Rent"), headers={"X-Request-Id": "mine"})
+    event = Event.objects.get(kind="external_account.added")
+    assert (event.request_id, event.data) == ("mine", {})
+    assert event.actor.startswith("key:")
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({}, {"externalIban": "required"}),
+        (bank(None), {"externalIban.accountNumber": "null"}),
+        ({"externalIban": IBAN}, {"externalIban": "invalid"}),
+        ({"externalIban": {}}, {"externalIban.accountNumber": "required"}),
+        (bank("ES9121000418450200051333"), {"externalIban.accountNumber": "invalid"}),
+        (bank("ES912100041845020005133"), {"externalIban.accountNumber": "invalid"}),
+        (bank("XX9121000418450200051332"), {"externalIban.accountNumber": "invalid"}),
+        (bank(IBAN.lower()), {"externalIban.accountNumber": "invalid"}),
+        (
+            {
+                "externalIban": {"accountNumber": "x", "bic": "x"},
+                "alias": "a" * 101,
+                "iban": IBAN,
+                "status": "ACTIVE",
+                "walletId": "x",
+            },
+            {
+                "externalIban.accountNumber": "invalid",
+                "externalIban.bic": "unknown_field",
+                "alias": "max_length",
+                "iban": "unknown_field",
+                "status": "unknown_field",
+                "walletId": "unknown_field",
+            },
+        ),
+        (bank(alias=" "), {"alias": "blank"}),
+    ],
+)
+def test_all_wrong_fields_are_named(api, kept, body, wrong):
+    answer = api.post(kept, body, key="k")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+    assert not ExternalAccount.objects.exists()
+
+
+def test_an_account_is_kept_once_and_the_other_is_named(api, kept, account):
+    answer = api.post(kept, bank(alias="Other"), key="k")
+    assert (answer.status, answer.code) == (409, "already_exists")
+    assert answer.json["conflict"] == {
+        "field": "externalIban",
+        "externalAccountId": str(account.id),
+    }
+    assert not Key.objects.exists()
+
+
+def test_another_wallet_may_keep_the_same(api, bobs, account):
+    assert api.post(f"wallets/{bobs.id}/external-accounts", bank()).status == 201
+
+
+def test_what_was_removed_may_be_kept_again_as_another(api, kept, account):
+    api.patch(at(account), REMOVED)
+    answer = api.post(kept, bank())
+    assert answer.status == 201
+    assert answer.json["id"] != str(account.id)
+    assert api.post(kept, bank()).json["conflict"]["externalAccountId"] == answer.json["id"]
+
+
+def test_a_closed_wallet_keeps_nothing_more(api, bobs):
+    path = f"wallets/{bobs.id}/external-accounts"
+    cast.block(bobs)
+    assert api.post(path, bank(OTHER_IBAN)).status == 201, "a blocked one does"
+    type(bobs).objects.filter(id=bobs.id).update(status="READY")
+    cast.close(bobs)
+    answer = api.post(path, bank())
+    assert (answer.status, answer.code) == (409, "wallet_not_ready")
+    assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "UNSUBSCRIBED"}
+
+
+def test_the_same_key_keeps_one_and_shows_it_as_it_is_now(api, kept):
+    first = api.post(kept, bank(), key="k")
+    api.patch(first.headers["Location"], REMOVED)
+    again = api.post(kept, bank(alias=None), key="k")
+    assert (again.status, again.json) == (201, first.json | REMOVED)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+# --- GET -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", [OTHER_IBAN, IBAN]),
+        ("sort=createdAt,asc", [IBAN, OTHER_IBAN]),
+        ("size=1", [OTHER_IBAN]),
+        ("status=ACTIVE", [OTHER_IBAN]),
+        ("status=REMOVED", [IBAN]),
+        (f"iban={IBAN}", [IBAN]),
+        ("iban=DE89%203704%200044%200532%200130%2000", [OTHER_IBAN]),
+        (f"iban={IBAN}&status=ACTIVE", []),
+    ],
+)
+def test_accounts_are_listed_and_filtered(api, bobs, kept, account, query, found):
+    api.patch(at(account), REMOVED)
+    api.post(kept, bank(OTHER_IBAN))
+    api.post(f"wallets/{bobs.id}/external-accounts", bank())
+    shown = api.get(f"{kept}?{query}").json["_embedded"]["externalAccounts"]
+    assert [each["externalIban"]["accountNumber"] for each in shown] == found
+    assert all(each == api.get(each["_links"]["self"]["href"]).json for each in shown)
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("status=GONE&iban=x", {"status": "invalid_choice", "iban": "invalid"}),
+        ("alias=Rent", {"alias": "unknown_parameter"}),
+        ("iban=", {"iban": "blank"}),
+    ],
+)
+def test_a_wrong_parameter_is_named(api, kept, query, wrong):
+    answer = api.get(f"{kept}?{query}")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
+
+
+# --- PATCH ---------------------------------------------------------------------------------------
+
+
+def test_an_account_is_removed_and_that_may_be_repeated(api, account):
+    first, again = (api.patch(at(account), REMOVED) for _ in range(2))
+    assert (first.status, first.json["status"]) == (200, "REMOVED")
+    assert (again.status, again.json) == (200, first.json)
+    assert api.get(at(account)).json == first.json
+    assert Event.objects.filter(kind="external_account.removed").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({}, {"status": "required"}),
+        ({"status": "ACTIVE"}, {"status": "invalid_choice"}),
+        ({"status": None, "alias": "x"}, {"status": "null", "alias": "unknown_field"}),
+    ],
+)
+def test_nothing_else_is_changed(api, account, body, wrong):
+    answer = api.patch(at(account), body)
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+    account.refresh_from_db()
+    assert account.status == "ACTIVE"
+
+
+# --- Paid out to ---------------------------------------------------------------------------------
+
+
+def test_a_cash_out_goes_to_a_kept_account(api, alices, path, account):
+    answer = api.post(path, cash_out(account.id))
+    assert (answer.status, answer.json["status"], answer.json["iban"]) == (202, "PENDING", IBAN)
+    assert money_of(alices) == (100_00, 30_00)
+    api.patch(at(account), REMOVED)
+    assert api.get(answer.headers["Location"]).json == answer.json, "it keeps its IBAN"
+
+
+def test_the_same_key_pays_out_once_though_the_account_was_removed(api, alices, path, account):
+    first = api.post(path, cash_out(account.id), key="k")
+    api.patch(at(account), REMOVED)
+    again = api.post(path, cash_out(account.id), key="k")
+    assert (again.status, again.json) == (202, first.json)
+    assert money_of(alices) == (100_00, 30_00)
+
+
+def test_an_account_that_the_wallet_does_not_have_is_named(api, stranger, bobs, path, account):
+    theirs = cast.first_wallet(cast.a_user(Client.objects.get(name="Another"), cast.ALICE))
+    for caller, where, account_id in (
+        (api, path, UNKNOWN),
+        (api, f"wallets/{bobs.id}/movements", account.id),
+        (stranger, f"wallets/{theirs.id}/movements", account.id),
+    ):
+        answer = caller.post(where, cash_out(account_id))
+        assert (answer.status, answer.code) == (404, "external_account_not_found")
+        assert str(account_id) in answer.json["detail"]
+    assert Movement.objects.count() == 1
+
+
+def test_nothing_is_paid_out_to_an_account_that_was_removed(api, alices, path, account):
+    api.patch(at(account), REMOVED)
+    answer = api.post(path, cash_out(account.id))
+    assert (answer.status, answer.code) == (409, "external_account_removed")
+    assert answer.json["conflict"] == {"externalAccountId": str(account.id)}
+    assert money_of(alices) == (100_00, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"iban": {"accountNumber": IBAN}}, {"externalAccountId": "one_only"}),
+        (
+            {"iban": {"accountNumber": "x"}},
+            {"iban.accountNumber": "invalid", "externalAccountId": "one_only"},
+        ),
+        ({"externalAccountId": "x"}, {"externalAccountId": "invalid"}),
+        ({"externalAccountId": None}, {"externalAccountId": "null"}),
+        ({"type": "CASH_IN"}, {"externalAccountId": "unknown_field"}),
+        (
+            {"type": "TRANSFER"},
+            {"externalAccountId": "unknown_field", "targetWalletId": "required"},
+        ),
+    ],
+)
+def test_a_cash_out_names_one_account(api, alices, path, account, change, wrong):
+    answer = api.post(path, cash_out(account.id) | change)
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_a_cash_out_without_an_account_goes_nowhere(api, path):
+    answer = api.post(path, {"type": "CASH_OUT", "amount": "0"})
+    assert answer.wrong == {"iban": "required", "amount": "min_value"}

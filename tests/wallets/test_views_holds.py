@@ -1,0 +1,322 @@
+"""Holds over the API: placed, read, listed, released and renewed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests import cast
+from tests.wallets.test_cash_outs import money_of
+from wallets import ledger, posting
+from wallets.models import Hold
+
+pytestmark = pytest.mark.django_db
+
+HOST = "http://testserver/api/v1"
+UNKNOWN = cast.unknown_id()
+RELEASE = {"status": "RELEASED"}
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def holds(wallet):
+    return f"{wallet}/holds"
+
+
+@pytest.fixture
+def hold(alices, bobs):
+    """Alice has promised Bob 30.00, for ever."""
+    return cast.place(alices, bobs, 30_00)
+
+
+def promise(target: Any, amount: Any = "30.00", **values: Any) -> dict[str, Any]:
+    return {"targetWalletId": str(target.id), "amount": amount, **values}
+
+
+def at(hold: Hold) -> str:
+    return f"wallets/{hold.wallet_id}/holds/{hold.id}"
+
+
+def in_an_hour() -> datetime:
+    return (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=123_000)
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# --- POST ----------------------------------------------------------------------------------------
+
+
+def test_a_hold_sets_money_aside(api, alices, bobs, wallet, holds):
+    answer = api.post(holds, promise(bobs))
+    assert (answer.status, answer.headers["Location"]) == (
+        201,
+        f"{HOST}/{holds}/{answer.json['id']}",
+    )
+    shown = api.get(wallet).json
+    assert (shown["balance"], shown["heldBalance"], shown["availableBalance"]) == (
+        "100.00",
+        "30.00",
+        "70.00",
+    )
+    assert cast.balances(alices, bobs) == [100_00, 0]
+
+
+def test_a_hold_is_shown(api, alices, bobs, wallet, holds):
+    expiration = in_an_hour()
+    order = promise(bobs, concept="Deposit", metadata={"room": "7"}, expiration=stamp(expiration))
+    answer = api.post(holds, order)
+    followed = api.get(answer.headers["Location"])
+    assert followed.json == answer.json
+    assert followed.headers["ETag"] == answer.headers["ETag"]
+    hold = Hold.objects.get()
+    assert answer.json == {
+        "id": str(hold.id),
+        "walletId": str(alices.id),
+        "targetWalletId": str(bobs.id),
+        "status": "OPEN",
+        "amount": "30.00",
+        "remainingAmount": "30.00",
+        "currency": "EUR",
+        "concept": "Deposit",
+        "metadata": {"room": "7"},
+        "expiration": stamp(expiration),
+        "createdAt": stamp(hold.created_at),
+        "endedAt": None,
+        "_links": {
+            "self": {"href": f"{HOST}/{holds}/{hold.id}"},
+            "wallet": {"href": f"{HOST}/{wallet}"},
+            "targetWallet": {"href": f"{HOST}/wallets/{bobs.id}"},
+            "movements": {"href": f"{HOST}/{wallet}/movements?holdId={hold.id}"},
+        },
+    }
+
+
+@pytest.mark.parametrize("given", [{}, {"expiration": None, "concept": None, "metadata": {}}])
+def test_what_is_left_out_is_null(api, bobs, holds, given):
+    shown = api.post(holds, promise(bobs, **given)).json
+    assert (shown["expiration"], shown["concept"], shown["metadata"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({}, {"targetWalletId": "required", "amount": "required"}),
+        (
+            {
+                "targetWalletId": "x",
+                "amount": 0,
+                "concept": "a" * 141,
+                "metadata": {"a": 1},
+                "expiration": "tomorrow",
+                "status": "OPEN",
+                "remainingAmount": "1",
+                "color": "red",
+            },
+            {
+                "targetWalletId": "invalid",
+                "amount": "min_value",
+                "concept": "max_length",
+                "metadata.a": "not_a_string",
+                "expiration": "invalid",
+                "status": "unknown_field",
+                "remainingAmount": "unknown_field",
+                "color": "unknown_field",
+            },
+        ),
+    ],
+)
+def test_all_wrong_fields_are_named(api, alices, holds, values, wrong):
+    answer = api.post(holds, values, key="k")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+    assert money_of(alices) == (100_00, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"amount": "0.001"}, {"amount": "max_decimal_places"}),
+        ({"expiration": LONG_AGO}, {"expiration": "not_in_the_future"}),
+        ({"expiration": "0001-01-01T00:00:00+23:59"}, {"expiration": "invalid"}),
+    ],
+)
+def test_what_the_wallet_or_the_clock_finds_wrong_is_named(api, bobs, holds, change, wrong):
+    answer = api.post(holds, promise(bobs) | change)
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+
+
+def test_nobody_promises_to_itself(api, alices, holds):
+    assert api.post(holds, promise(alices)).wrong == {"targetWalletId": "same_wallet"}
+
+
+def test_more_than_is_available_is_refused_with_facts(api, alices, bobs, holds):
+    api.post(holds, promise(bobs, "80.00"))
+    answer = api.post(holds, promise(bobs, "20.01"))
+    assert (answer.status, answer.code) == (409, "insufficient_funds")
+    assert answer.json["conflict"] == {
+        "walletId": str(alices.id),
+        "available": "20.00",
+        "required": "20.01",
+        "currency": "EUR",
+    }
+
+
+def test_a_target_must_be_the_clients_ready_and_of_the_currency(api, alices, bob, bobs, holds):
+    theirs = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.ALICE))
+    assert api.post(holds, promise(theirs)).code == "target_wallet_not_found"
+    assert api.post(holds, promise(cast.a_wallet(bob, "USD"))).json["conflict"] == {
+        "currency": "EUR",
+        "targetCurrency": "USD",
+    }
+    cast.block(bobs)
+    answer = api.post(holds, promise(bobs))
+    assert (answer.status, answer.code) == (409, "wallet_not_ready")
+    assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "BLOCKED"}
+    cast.block(bob)
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_a_hold_of_a_blocked_user_is_refused(api, alice, bobs, holds):
+    cast.block(alice)
+    answer = api.post(holds, promise(bobs))
+    assert (answer.status, answer.code) == (409, "user_not_active")
+    assert answer.json["conflict"] == {"userId": str(alice.id), "status": "BLOCKED"}
+
+
+def test_a_replay_shows_the_hold_as_it_is_now(api, alices, bobs, holds):
+    soon = promise(bobs, expiration=stamp(in_an_hour()))
+    first = api.post(holds, soon, key="k")
+    cast.pass_time(timedelta(hours=2))
+    again = api.post(holds, soon, key="k")
+    assert (again.status, again.json["status"]) == (201, "EXPIRED")
+    assert again.json["id"] == first.json["id"]
+    assert again.headers["ETag"] == api.get(again.headers["Location"]).headers["ETag"]
+    assert money_of(alices) == (100_00, 0)
+
+
+# --- GET the list --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(alices, bobs):
+    """Holds by how they stand: open for ever, open for a day, executed, released, expired."""
+    made = {name: cast.place(alices, bobs, 1_00, key=name) for name in ("ever", "paid", "freed")}
+    made["day"] = cast.place(alices, bobs, 1_00, expires_at=in_an_hour() + timedelta(days=1))
+    made["late"] = cast.place(alices, bobs, 1_00, expires_at=in_an_hour())
+    cast.execute(made["paid"])
+    posting.submit(cast.about_hold(ledger.ReleaseHold, made["freed"]))
+    cast.pass_time(timedelta(hours=2))
+    return {str(hold.id): name for name, hold in made.items()}
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["late", "day", "freed", "paid", "ever"]),
+        ("sort=createdAt,asc", ["ever", "paid", "freed", "day", "late"]),
+        ("status=OPEN", ["day", "ever"]),
+        ("status=EXPIRED", ["late"]),
+        ("status=EXECUTED", ["paid"]),
+        ("status=RELEASED", ["freed"]),
+        ("idempotencyKey=ever", ["ever"]),
+        ("idempotencyKey=never", []),
+        ("idempotencyKey=ever&status=EXPIRED", []),
+        ("endDate=2020-01-01T00:00:00Z", []),
+        ("startDate=2020-01-01T00:00:00Z&size=2", ["late", "day"]),
+    ],
+)
+def test_holds_are_filtered(api, holds, many, query, names):
+    found = api.get(f"{holds}?{query}").json["_embedded"]["holds"]
+    assert [many[hold["id"]] for hold in found] == names
+
+
+def test_a_hold_in_a_list_is_as_it_is_alone(api, holds, many):
+    for hold in api.get(holds).json["_embedded"]["holds"]:
+        assert hold == api.get(hold["_links"]["self"]["href"]).json
+
+
+def test_the_holds_of_a_payee_are_the_payers(api, bobs, hold):
+    assert api.get(f"wallets/{bobs.id}/holds").json["_embedded"] == {"holds": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("status=DONE&size=0", {"status": "invalid_choice", "size": "min_value"}),
+        (
+            "startDate=2020-01-02T00:00:00Z&endDate=2020-01-01T00:00:00Z",
+            {"endDate": "invalid_range"},
+        ),
+        ("idempotencyKey=&holdId=x", {"idempotencyKey": "blank", "holdId": "unknown_parameter"}),
+    ],
+)
+def test_a_wrong_parameter_is_named(api, holds, query, wrong):
+    answer = api.get(f"{holds}?{query}")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
+
+
+# --- PATCH: release and renew --------------------------------------------------------------------
+
+
+def test_a_released_hold_gives_the_money_back(api, alices, hold):
+    answer = api.patch(at(hold), RELEASE)
+    assert (answer.status, answer.json["status"], answer.json["remainingAmount"]) == (
+        200,
+        "RELEASED",
+        "0.00",
+    )
+    assert answer.json["endedAt"]
+    assert (answer.json, answer.headers["ETag"]) == (
+        api.get(at(hold)).json,
+        api.get(at(hold)).headers["ETag"],
+    )
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_a_hold_is_renewed_and_may_live_for_ever(api, alices, bobs):
+    hold = cast.place(alices, bobs, 30_00, expires_at=in_an_hour())
+    later = stamp(in_an_hour() + timedelta(days=1))
+    assert api.patch(at(hold), {"expiration": later}).json["expiration"] == later
+    assert api.patch(at(hold), {"expiration": None}).json["expiration"] is None
+    cast.pass_time(timedelta(days=9))
+    assert api.get(at(hold)).json["status"] == "OPEN"
+    assert money_of(alices) == (100_00, 30_00)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, {"status": "required"}),
+        ({"status": "EXECUTED"}, {"status": "invalid_choice"}),
+        ({"status": None}, {"status": "null"}),
+        ({"expiration": "soon"}, {"expiration": "invalid"}),
+        ({"expiration": LONG_AGO}, {"expiration": "not_in_the_future"}),
+        ({"status": "RELEASED", "expiration": None}, {"expiration": "one_only"}),
+        (
+            {"status": "OPEN", "expiration": None, "amount": "1"},
+            {"status": "invalid_choice", "expiration": "one_only", "amount": "unknown_field"},
+        ),
+    ],
+)
+def test_all_wrong_fields_of_a_change_are_named(api, hold, change, wrong):
+    answer = api.patch(at(hold), change)
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
+    assert cast.seen(hold.id).status == "OPEN"
+
+
+@pytest.mark.parametrize("change", [RELEASE, {"expiration": None}])
+@pytest.mark.parametrize("status", ["EXECUTED", "RELEASED", "EXPIRED"])
+def test_what_is_over_stays_over(api, alices, bobs, status, change):
+    hold = cast.place(alices, bobs, 30_00, expires_at=in_an_hour())
+    if status == "EXECUTED":
+        cast.execute(hold)
+    elif status == "RELEASED":
+        api.patch(at(hold), RELEASE)
+    else:
+        cast.pass_time(timedelta(hours=2))
+    for answer in (api.patch(at(hold), change), api.post(f"{at(hold)}/executions")):
+        assert (answer.status, answer.code) == (409, "hold_not_open")
+        assert answer.json["conflict"] == {"holdId": str(hold.id), "status": status}

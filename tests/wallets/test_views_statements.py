@@ -1,0 +1,321 @@
+"""Statements and balances over the API: what a wallet's money was, to the millisecond."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests import cast
+from tests.wallets.test_cash_outs import a_cash_out, end
+from tests.wallets.test_views_holds import stamp
+from wallets import ledger
+from wallets.models import Movement
+
+pytestmark = pytest.mark.django_db
+
+HOST = "http://testserver/api/v1"
+MILLISECOND = timedelta(milliseconds=1)
+LONG_AGO = "2020-01-01T00:00:00.000Z"
+
+
+def pause() -> None:
+    """Let the next movement be shown at another time."""
+    time.sleep(0.002)
+
+
+@pytest.fixture
+def history(alices, bobs):
+    """Alice's movements, each in its own millisecond: +100.00, -10.00, +5.00, -20.00, +0.50."""
+    moves = [(alices, bobs, 10_00), (bobs, alices, 5_00), (alices, bobs, 20_00), (bobs, alices, 50)]
+    for move in moves:
+        pause()
+        cast.transfer(*move)
+    pause()
+    return cast.movements(alices)
+
+
+BALANCES = ["0.00", "100.00", "90.00", "95.00", "75.00", "75.50"]
+
+
+@pytest.fixture
+def balance(api, wallet):
+    """What the balance was, as text."""
+    return lambda at: api.get(f"{wallet}/balance?at={at}").json["balance"]
+
+
+@pytest.fixture
+def statement(api, wallet):
+    def ask(query: str = "") -> Any:
+        answer = api.get(f"{wallet}/statement?{query}" if query else f"{wallet}/statement")
+        assert answer.status == 200, answer.json
+        return answer.json
+
+    return ask
+
+
+def settled(movement: Movement) -> datetime:
+    assert movement.settled_at
+    return movement.settled_at.replace(microsecond=movement.settled_at.microsecond // 1000 * 1000)
+
+
+def ids(page: Any) -> list[str]:
+    return [movement["id"] for movement in page["_embedded"]["movements"]]
+
+
+def totals(page: Any) -> list[str]:
+    names = ("openingBalance", "totalIn", "totalOut", "closingBalance")
+    return [page[name] for name in names]
+
+
+# --- A balance at an instant ---------------------------------------------------------------------
+
+
+def test_a_balance_is_shown(api, alices, wallet, history):
+    at = stamp(settled(history[1]))
+    answer = api.get(f"{wallet}/balance?at={at}")
+    digest = history[1].digest
+    assert digest
+    assert (answer.status, answer.json) == (
+        200,
+        {
+            "walletId": str(alices.id),
+            "at": at,
+            "balance": "90.00",
+            "currency": "EUR",
+            "movementCount": 2,
+            "digest": bytes(digest).hex(),
+            "_links": {
+                "self": {"href": f"{HOST}/{wallet}/balance?at={at.replace(':', '%3A')}"},
+                "wallet": {"href": f"{HOST}/{wallet}"},
+            },
+        },
+    )
+    assert api.get(answer.json["_links"]["self"]["href"]).json == answer.json
+
+
+def test_what_shows_its_time_is_in_at_that_time_and_not_before(balance, history):
+    for place, movement in enumerate(history):
+        assert balance(stamp(settled(movement))) == BALANCES[place + 1]
+        assert balance(stamp(settled(movement) - MILLISECOND)) == BALANCES[place]
+
+
+def test_within_a_millisecond_nothing_is_told_apart(balance, history):
+    text = stamp(settled(history[1]))
+    for digits in ("000001Z", "9999Z", "999999Z"):
+        assert balance(text.replace("Z", digits)) == "90.00"
+
+
+def test_an_instant_may_have_any_offset(balance, history):
+    there = settled(history[1]) + timedelta(hours=2)
+    assert balance(stamp(there).replace("Z", "%2B02:00")) == "90.00"
+    assert balance(stamp(there).replace("Z", "+02:00")) == "90.00"
+
+
+def test_without_an_instant_it_is_the_balance_now(api, alices, wallet, history):
+    for amount in ("75.50", "76.50"):
+        before = datetime.now(UTC) - MILLISECOND
+        shown = api.get(f"{wallet}/balance").json
+        assert shown["balance"] == api.get(wallet).json["balance"] == amount
+        assert stamp(before) <= shown["at"] <= stamp(datetime.now(UTC))
+        cast.cash_in(alices, 1_00)
+
+
+@pytest.mark.parametrize("at", [LONG_AGO, "0001-01-01T00:00:00Z"])
+def test_before_the_first_movement_there_is_nothing(api, wallet, history, at):
+    shown = api.get(f"{wallet}/balance?at={at}").json
+    assert (shown["balance"], shown["movementCount"], shown["digest"]) == ("0.00", 0, None)
+
+
+def test_what_is_set_aside_is_still_there(alices, bobs, balance, history):
+    cast.place(alices, bobs, 30_00)
+    a_cash_out(alices, 20_00)
+    pause()
+    assert balance(stamp(datetime.now(UTC))) == "75.50"
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("at=2999-01-01T00:00:00Z", {"at": "in_the_future"}),
+        ("at=9999-12-31T23:59:59.999999Z", {"at": "in_the_future"}),
+        ("at=2026-01-01", {"at": "invalid"}),
+        ("at=", {"at": "blank"}),
+        ("at=now&size=1", {"at": "invalid", "size": "unknown_parameter"}),
+        (f"at={LONG_AGO}&at={LONG_AGO}", {"at": "repeated_parameter"}),
+    ],
+)
+def test_a_wrong_instant_is_named(api, wallet, query, wrong):
+    answer = api.get(f"{wallet}/balance?{query}")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
+
+
+# --- A statement over a period -------------------------------------------------------------------
+
+
+def test_a_statement_is_shown(api, alices, path, statement, history):
+    start, last = stamp(settled(history[1])), stamp(settled(history[3]))
+    page = statement(f"startDate={start}&endDate={last}")
+    links = page.pop("_links")
+    opening, closing = history[0].digest, history[3].digest
+    assert opening
+    assert closing
+    assert page == {
+        "walletId": str(alices.id),
+        "currency": "EUR",
+        "startDate": start,
+        "endDate": last,
+        "openingBalance": "100.00",
+        "totalIn": "5.00",
+        "totalOut": "30.00",
+        "closingBalance": "75.00",
+        "movementCount": 3,
+        "openingDigest": bytes(opening).hex(),
+        "closingDigest": bytes(closing).hex(),
+        "_embedded": {"movements": [api.get(f"{path}/{each.id}").json for each in history[1:4]]},
+    }
+    assert set(links) == {"self", "first", "last"}
+    assert api.get(links["self"]["href"]).json == page | {"_links": links}
+
+
+def test_a_statement_of_everything_ends_at_the_head_of_the_chain(alices, statement, history):
+    page = statement()
+    alices.refresh_from_db()
+    assert totals(page) == ["0.00", "105.50", "30.00", "75.50"]
+    assert (page["openingDigest"], page["closingDigest"]) == (None, bytes(alices.head).hex())
+    assert page["startDate"] == stamp(alices.created_at)
+    assert ids(page) == [str(movement.id) for movement in history]
+
+
+def test_every_period_adds_up_and_meets_the_next(statement, history):
+    times = [settled(movement) for movement in history]
+    for first in range(5):
+        for last in range(first, 5):
+            page = statement(f"startDate={stamp(times[first])}&endDate={stamp(times[last])}")
+            opening, came, went, closing = map(Decimal, totals(page))
+            assert opening + came - went == closing
+            assert [f"{opening}", f"{closing}"] == [BALANCES[first], BALANCES[last + 1]]
+            assert page["movementCount"] == len(ids(page)) == last - first + 1
+    before = statement(f"endDate={stamp(times[2])}")
+    after = statement(f"startDate={stamp(times[2] + MILLISECOND)}")
+    assert before["closingDigest"] == after["openingDigest"]
+    assert before["closingBalance"] == after["openingBalance"]
+    assert ids(before) + ids(after) == [str(movement.id) for movement in history]
+
+
+def test_a_period_without_movements_has_none(statement, history):
+    page = statement(f"endDate={LONG_AGO}")
+    assert totals(page) == ["0.00"] * 4
+    assert (page["startDate"], page["endDate"]) == (LONG_AGO, LONG_AGO)
+    assert (page["movementCount"], ids(page), page["closingDigest"]) == (0, [], None)
+
+
+def test_a_cash_out_is_in_it_when_it_has_settled(alices, statement, history):
+    waiting = a_cash_out(alices, 20_00)
+    end(ledger.Cancel, a_cash_out(alices, 5_00))
+    assert totals(statement()) == ["0.00", "105.50", "30.00", "75.50"]
+    assert str(waiting.id) not in ids(statement())
+    pause()
+    done = end(ledger.Settle, end(ledger.MarkSent, waiting))
+    page = statement(f"startDate={stamp(settled(done))}")
+    assert (ids(page), totals(page)) == ([str(done.id)], ["75.50", "0.00", "20.00", "55.50"])
+
+
+def test_a_closed_wallet_keeps_its_statement(api, bobs, history):
+    cast.transfer(bobs, history[0].wallet, 24_50)
+    cast.close(bobs)
+    page = api.get(f"wallets/{bobs.id}/statement").json
+    assert totals(page) == ["0.00", "30.00", "30.00", "0.00"]
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("endDate=2999-01-01T00:00:00Z", {"endDate": "in_the_future"}),
+        ("startDate=2999-01-01T00:00:00Z", {"startDate": "in_the_future"}),
+        (
+            "startDate=2020-01-02T00:00:00Z&endDate=2020-01-01T00:00:00Z",
+            {"endDate": "invalid_range"},
+        ),
+        ("startDate=x&endDate=", {"startDate": "invalid", "endDate": "blank"}),
+        ("sort=createdAt,desc&size=0", {"sort": "invalid_choice", "size": "min_value"}),
+        ("type=TRANSFER&cursor=x", {"type": "unknown_parameter", "cursor": "invalid"}),
+    ],
+)
+def test_a_wrong_parameter_is_named(api, wallet, query, wrong):
+    answer = api.get(f"{wallet}/statement?{query}")
+    assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
+
+
+# --- Its pages -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def walk(api):
+    """All pages from one on, by the links to the next."""
+
+    def pages(page: Any, rel: str = "next") -> Iterator[Any]:
+        yield page
+        while rel in page["_links"]:
+            page = api.get(page["_links"][rel]["href"]).json
+            yield page
+
+    return pages
+
+
+SUMMARY = ("startDate", "endDate", "openingBalance", "closingBalance", "totalIn", "closingDigest")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("sort", ["settledAt,asc", "settledAt,desc"])
+def test_pages_hold_each_movement_once_and_all_the_same_summary(
+    statement, walk, history, sort, size
+):
+    order = [str(movement.id) for movement in history][:: -1 if "desc" in sort else 1]
+    pages = list(walk(statement(f"sort={sort}&size={size}")))
+    assert [ids(page) for page in pages] == [order[at : at + size] for at in range(0, 5, size)]
+    assert len({tuple(page[name] for name in SUMMARY) for page in pages}) == 1
+    back = [ids(page) for page in walk(pages[-1], "prev")]
+    assert back == [ids(page) for page in pages][::-1]
+
+
+def test_the_last_page_is_the_end(api, statement, history):
+    last = api.get(statement("size=2")["_links"]["last"]["href"]).json
+    assert ids(last) == [str(movement.id) for movement in history[-2:]]
+
+
+def test_links_carry_the_period_that_was_left_open(statement, history):
+    page = statement("size=2&sort=settledAt,desc")
+    for link in page["_links"].values():
+        query = parse_qs(urlsplit(link["href"]).query)
+        query.pop("cursor", None)
+        assert query == {
+            "size": ["2"],
+            "sort": ["settledAt,desc"],
+            "startDate": [page["startDate"]],
+            "endDate": [page["endDate"]],
+        }
+
+
+@pytest.mark.parametrize("sort", ["settledAt,asc", "settledAt,desc"])
+def test_what_happens_later_is_on_no_page(alices, statement, walk, history, sort):
+    pages = walk(statement(f"sort={sort}&size=2"))
+    first = next(pages)
+    cast.cash_in(alices, 7_00)
+    rest = list(pages)
+    found = [each for page in (first, *rest) for each in ids(page)]
+    assert sorted(found) == sorted(str(movement.id) for movement in history)
+    assert {page["closingBalance"] for page in rest} == {"75.50"}
+
+
+def test_a_cursor_of_another_list_or_order_is_refused(api, wallet, path, statement, history):
+    foreign = api.get(f"{path}?size=1").json["_links"]["next"]["href"].rpartition("cursor=")[2]
+    turned = statement("size=1")["_links"]["next"]["href"].rpartition("cursor=")[2]
+    for query in (f"cursor={foreign}", f"sort=settledAt,desc&cursor={turned}"):
+        answer = api.get(f"{wallet}/statement?{query}")
+        assert (answer.status, answer.wrong) == (400, {"cursor": "invalid"})
