@@ -84,6 +84,14 @@ class Statement:
         )
 
 
+def now() -> datetime:
+    """The time by the clock of the database, by which everything settles."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        instant: datetime = cursor.fetchone()[0]
+    return instant
+
+
 def before(wallet: Wallet, instant: datetime) -> Point:
     """Where the wallet stood just before an instant that has come."""
     values: dict[str, Any] = {"wallet": wallet.id, "client": wallet.client_id, "instant": instant}
@@ -100,8 +108,8 @@ def wait_until(wallet: Wallet, instant: datetime) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(WAIT_FOR_ORDERS, [wallet.id])
-        now: datetime = cursor.fetchone()[0]
-    time.sleep(max((instant - now).total_seconds(), 0))
+        begun: datetime = cursor.fetchone()[0]
+    time.sleep(max((instant - begun).total_seconds(), 0))
 
 
 def balance_at(wallet: Wallet, instant: datetime) -> Point:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Q
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,7 +24,7 @@ def come(given: dict[str, Any], name: str, public: str) -> datetime:
     Raises:
         errors.InvalidParameters: it is in the future.
     """
-    now = timezone.now()
+    now = statements.now()
     instant: datetime = given.get(name) or now
     if instant > now:
         words = "This time has not come yet."
