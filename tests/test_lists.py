@@ -60,7 +60,7 @@ def more_movements(alices: Wallet, bobs: Wallet) -> None:
         ("holds?status=EXPIRED", more_holds, 3),
         ("movements?type=TRANSFER&idempotencyKey=k", more_movements, 4),
         ("external-accounts", more_accounts, 3),
-        ("statement", more_movements, 8),
+        ("statement", more_movements, 9),
         ("balance", more_movements, 5),
     ],
 )
