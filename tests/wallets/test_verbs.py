@@ -55,6 +55,8 @@ def refused(books: Books, order: Order) -> errors.Refused:
 
 
 def told(books: Books) -> list[tuple[str, str]]:
+    """What was told, and by whom; each kind begins with what it is about."""
+    assert all(fact.kind.split(".")[0] == fact.subject for fact in books.facts)
     return [(fact.kind, fact.by.actor) for fact in books.facts]
 
 
@@ -175,7 +177,9 @@ def test_the_rest_of_an_execution_is_available_again(books):
 
 def test_the_rest_of_an_execution_stays_held_when_it_is_kept_open(books):
     hold = a_hold(books, "30.00")
+    books.wallets[ALICES].is_changed = False
     books.run(execute(hold, "10.00", keep_open=True))
+    assert books.wallets[ALICES].is_changed
     assert money_of(books) == (90_00, 20_00)
     assert (hold.status, hold.remaining, hold.ended_at) == ("OPEN", 20_00, None)
     assert hold in books.changed_holds
@@ -489,6 +493,42 @@ def test_a_cash_out_does_not_go_to_a_removed_account(books):
     said = refused(books, pay_out(account))
     assert isinstance(said, errors.ExternalAccountRemoved)
     assert said.facts == {"external_account_id": account.id}
+
+
+# --- What is locked and read ---------------------------------------------------------------------
+
+
+def test_every_order_names_what_is_to_be_locked_and_read(books):
+    into, out = written(books, transfer())
+    hold = a_hold(books)
+    for order, wallets, holds, movements in (
+        (place(), {ALICES, BOBS}, set(), set()),
+        (execute(hold), {ALICES, BOBS}, {hold.id}, set()),
+        (release(hold), {ALICES}, {hold.id}, set()),
+        (renew(hold, None), {ALICES}, {hold.id}, set()),
+        (give_back(out, into), {ALICES, BOBS}, set(), {out.id, into.id}),
+        (give_back(out, None, counterparty_id=None), {ALICES}, set(), {out.id}),
+    ):
+        assert set(order.wallets()) == wallets
+        assert set(order.holds()) == holds
+        assert set(order.movements()) == movements
+        assert order.accounts() == order.users() == ()
+        assert order.numbers() == 0
+
+
+@pytest.mark.parametrize("order", [cash_in(BOBS, "0.02"), transfer(amount="0.02")])
+def test_no_balance_passes_its_ceiling(books, order):
+    books.wallets[BOBS].balance = money.MAX_BALANCE - 1
+    assert isinstance(refused(books, order), errors.LimitExceeded)
+    books.wallets[BOBS].balance -= 1
+    books.run(order)
+
+
+def test_a_hold_that_was_not_let_go_in_time_is_a_bug(books):
+    hold = a_hold(books, expires_at=SOON)
+    books.now = SOON
+    with pytest.raises(AssertionError, match="did not know"):
+        books.run(execute(hold))
 
 
 # --- Batches -------------------------------------------------------------------------------------

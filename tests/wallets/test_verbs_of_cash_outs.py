@@ -47,6 +47,7 @@ def money_of(books: Books) -> tuple[int, int]:
 
 
 def last_told(books: Books) -> tuple[str, Any]:
+    assert books.facts[-1].subject == "movement"
     return books.facts[-1].kind, books.facts[-1].subject_id
 
 
@@ -88,6 +89,7 @@ def test_a_rejected_cash_out_is_available_again_with_its_reason(books):
     assert (leg.status, leg.reason, leg.seq) == ("ERROR", "Closed", None)
     assert money_of(books) == (100_00, 0)
     assert books.wallets[ALICES].is_changed
+    assert books.changed == [leg]
     assert last_told(books) == ("movement.error", leg.id)
 
 
