@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
+from iocash.transactions import durable
 from users import otp
 from users.models import Key, User, events
 from users.models.clients import fingerprint, new_id
@@ -61,7 +62,7 @@ def create(
     """
     order = fingerprint("CreateUser", dict(values))
     user = User(id=new_id(), client_id=client_id, **values)
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         if key and (used := claim(client_id, key, order, user.id)):
             return Made(replay(used, order), created=False, replayed=True)
         insert(user, by)
@@ -104,7 +105,7 @@ def replace(*, client_id: uuid.UUID, user_id: uuid.UUID, values: Mapping[str, An
         Immutable: the user is of the other kind.
         AlreadyExists, UserNotActive, OtpTooSoon: as for `change`.
     """
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         user = User(id=user_id, client_id=client_id, **values)
         if insert_unless_there(user, by):
             return Made(user, created=True)
@@ -139,7 +140,7 @@ def change(
         AlreadyExists: the user name or the phone number is taken.
         OtpTooSoon: a one-time password was just sent to that number.
     """
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         user = locked(user_id, client_id)
         require_own_names(user, values)
         set_values(user, values, by)
@@ -210,7 +211,7 @@ def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> U
         AlreadyVerified: no number waits.
         OtpTooSoon: one was sent less than a minute ago.
     """
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         user = locked(user_id, client_id)
         phone = user.phone_to_verify
         if not phone:

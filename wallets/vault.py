@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import connection
 
 from iocash import errors
+from iocash.transactions import durable
 from users.models import events
 from wallets.books import Books
 from wallets.orders import Order, Outcome
@@ -140,7 +140,8 @@ def post(orders: Sequence[Order]) -> list[Outcome | errors.Refused]:
         OutcomeUnknown: the connection broke at commit.
         DatabaseError: nothing was done.
     """
-    with writing() as raw:
+    with durable(), connection.wrap_database_errors:
+        raw = connection.connection
         books = open_books(raw, orders)
         outcomes = [run(books, order) for order in orders]
         write_back(raw, books)
@@ -152,44 +153,6 @@ def run(books: Books, order: Order) -> Outcome | errors.Refused:
         return books.run(order)
     except errors.Refused as refusal:
         return refusal
-
-
-@contextmanager
-def writing() -> Iterator[psycopg.Connection[Any]]:
-    """Own a transaction on Django's connection: all or nothing, committed explicitly."""
-    if connection.in_atomic_block:
-        with transaction.atomic(), connection.wrap_database_errors:
-            yield connection.connection
-        return
-    connection.set_autocommit(False)
-    try:
-        with connection.wrap_database_errors:
-            yield connection.connection
-        commit()
-    except BaseException:
-        undo()
-        raise
-    connection.set_autocommit(True)
-
-
-def commit() -> None:
-    """Commit; an error here is not known to have undone anything, unless the server says so."""
-    try:
-        connection.commit()
-    except (OperationalError, InterfaceError) as error:
-        connection.close()
-        raise errors.OutcomeUnknown() from error
-
-
-def undo() -> None:
-    """Roll back what was begun; a connection on which that fails is of no more use."""
-    if connection.connection is None:
-        return
-    try:
-        connection.rollback()
-        connection.set_autocommit(True)
-    except (DatabaseError, InterfaceError):
-        connection.close()
 
 
 # --- Reading -----------------------------------------------------------------------------------

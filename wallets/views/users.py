@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
+from iocash.transactions import durable
 from users import life as users
 from users import otp
 from users.serializers import OtpOrder
@@ -29,7 +30,7 @@ class UserDetailWithEnd(UserDetail):
         values = self.body(partial=True)
         is_ending = values.pop("status", None) is not None
         user = self.user(user_id)
-        with transaction.atomic():
+        with durable(), transaction.atomic():
             if values:
                 users.change(client_id=user.client_id, user_id=user_id, values=values, by=self.by)
             if is_ending:

@@ -1,0 +1,43 @@
+"""A transaction of one's own: all or nothing, and the connection is as it was."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, transaction
+
+from iocash import errors
+from iocash.transactions import durable
+from users.models import Client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def make_and_fail() -> None:
+    with durable():
+        Client.objects.create(name="Example")
+        raise ZeroDivisionError
+
+
+def test_an_error_before_the_commit_undoes_all_and_leaves_the_connection_as_it_was():
+    with pytest.raises(ZeroDivisionError):
+        make_and_fail()
+    assert connection.get_autocommit()
+    assert not Client.objects.exists()
+    with durable():
+        Client.objects.create(name="Example")
+    assert connection.get_autocommit()
+    assert Client.objects.count() == 1
+
+
+def test_inside_a_transaction_that_one_decides():
+    with transaction.atomic():
+        with durable():
+            Client.objects.create(name="Example")
+        transaction.set_rollback(True)
+    assert not Client.objects.exists()
+
+
+def test_a_refusal_passes_through():
+    with pytest.raises(errors.NotFound), durable():
+        raise errors.NotFound()
+    assert connection.get_autocommit()
