@@ -25,6 +25,8 @@ from users.models import ApiKey, Event
 from users.models.events import By
 
 LAST_EVENTS = 50
+Facts = Sequence[tuple[str, object]]
+"""Names and values."""
 
 
 class ActForm(forms.Form):
@@ -102,6 +104,10 @@ class Acting(ReadOnly):
             "events": history(thing),
         }
 
+    def facts(self, thing: Any) -> Facts:
+        """What somebody must see of a thing who decides about it."""
+        return []
+
     def act(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         act = next((act for act in self.acts if act.name == name), None)
         thing = self.get_object(request, unquote(object_id))
@@ -126,6 +132,7 @@ class Acting(ReadOnly):
             "title": act.label,
             "act": act,
             "thing": thing,
+            "facts": self.facts(thing) if thing else [],
             "form": form,
             "opts": self.opts,
             "media": self.media + form.media,

@@ -227,3 +227,19 @@ def test_a_reversal_of_too_much_is_refused_in_words(alices, bobs):
     page = somebody(SUPERVISOR).post(address(paid, "reverse"), form, follow=True)
     assert "10.00 EUR are left to reverse, and 10.01 were requested." in page.text
     assert money_of(alices) == (90_00, 0)
+
+
+@pytest.mark.parametrize(
+    ("act", "shown"),
+    [
+        ("movement/reject", ["-30.00 EUR", "ES9121000418450200051332", "Rent"]),
+        ("transfer/reverse", ["-2.00 EUR"]),
+        ("hold/release", ["1.00 EUR"]),
+        ("wallet/block", ["alice", "98.00 EUR", "67.00 EUR"]),
+    ],
+)
+def test_who_decides_sees_what_about(things, act, shown):
+    kind, name = act.split("/")
+    page = somebody(SUPERVISOR).get(address(things[kind], name)).text
+    for words in shown:
+        assert f"<dd>{words}</dd>" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -108,9 +109,10 @@ def test_all_wrong_fields_are_named(api, kept, body, wrong):
     assert not ExternalAccount.objects.exists()
 
 
-def test_an_account_is_kept_once_and_the_other_is_named(api, kept, account):
+def test_an_account_is_kept_once_and_the_other_is_named(api, kept, account, caplog):
     answer = api.post(kept, bank(alias="Other"), key="k")
     assert (answer.status, answer.code) == (409, "already_exists")
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert answer.json["conflict"] == {
         "field": "externalIban",
         "externalAccountId": str(account.id),

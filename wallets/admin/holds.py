@@ -9,7 +9,7 @@ from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
 
 from iocash import money
-from users.acts import Act, Acting, ReadOnly
+from users.acts import Act, Acting, Facts, ReadOnly
 from wallets import ledger
 from wallets.admin.orders import about_hold, submitted
 from wallets.models import ExternalAccount, Hold
@@ -50,6 +50,13 @@ class HoldAdmin(Acting):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
+
+    def facts(self, thing: Any) -> Facts:
+        return [
+            ("Still held", f"{self.shown_left(thing)} {thing.currency}"),
+            ("Wallet", thing.wallet_id),
+            ("For", thing.target_id),
+        ]
 
     @admin.display(description="status")
     def standing(self, hold: Hold) -> str:

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from iocash import money
-from users.acts import Act, Acting, address_of, done
+from users.acts import Act, Acting, Facts, address_of, done
 from wallets import ledger
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.orders import about_movement, give_back, submitted
@@ -104,6 +104,16 @@ class MovementAdmin(Acting):
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
         return (queryset.named(search_term) if search_term.strip() else queryset), False
+
+    def facts(self, thing: Any) -> Facts:
+        other = "From or to" if thing.counterparty_id else "To the account"
+        facts = [
+            ("Amount", f"{shown(thing)} {thing.currency}"),
+            ("Wallet", thing.wallet_id),
+            (other, thing.iban or thing.counterparty_id),
+            ("Concept", thing.concept),
+        ]
+        return [(name, value) for name, value in facts if value]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.add_movement")

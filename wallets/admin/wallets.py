@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from iocash import money
-from users.acts import Act, Acting
+from users.acts import Act, Acting, Facts
 from wallets import life
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.orders import about_wallet, move, submitted
@@ -71,6 +71,13 @@ class WalletAdmin(Acting):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
+
+    def facts(self, thing: Any) -> Facts:
+        return [
+            ("Owner", thing.user.user_name),
+            ("Balance", f"{self.shown_balance(thing)} {thing.currency}"),
+            ("Available", f"{self.shown_available(thing)} {thing.currency}"),
+        ]
 
     @admin.display(description="balance", ordering="balance")
     def shown_balance(self, wallet: Wallet) -> str:
