@@ -27,6 +27,7 @@ from tests.wallets.paper import (
     transfer,
 )
 from users.models.clients import new_id
+from users.models.events import By
 from wallets import ledger
 from wallets.batch import Batch
 from wallets.books import Books
@@ -227,6 +228,12 @@ def test_who_may_not_pay_or_receive_does_not_by_a_hold(books, who, values, refus
     for name, value in values.items():
         setattr(books.wallets[who], name, value)
     assert isinstance(refused(books, execute(hold)), refusal)
+
+
+@pytest.mark.parametrize("order", [place(), transfer()])
+def test_who_may_not_pay_neither_promises_nor_pays(order):
+    books = open_books(a_wallet(ALICES, 100_00, status="BLOCKED"), a_wallet(BOBS))
+    assert isinstance(refused(books, order), errors.WalletNotReady)
 
 
 def test_an_execution_respects_the_ceiling_of_the_target(books):
@@ -605,6 +612,14 @@ def test_a_key_replays_a_batch_and_knows_another(books):
     assert isinstance(refused(books, batch(transfer(), transfer(), key="k")), errors.Conflict)
     assert isinstance(refused(books, batch(transfer(amount="1"), key="k")), errors.Conflict)
     assert money_of(books) == (90_00, 0)
+
+
+def test_a_batch_is_the_same_whoever_sends_it_and_in_whichever_request(books):
+    by = By("staff:1", "another request")
+    items = [{"concept": "Lunch"}, {"amount": "2"}]
+    first = books.run(batch(*(transfer(**item) for item in items), key="k"))
+    again = books.run(batch(*(transfer(**item, by=by) for item in items), key="k", by=by))
+    assert (again.id, again.replayed) == (first.id, True)
 
 
 def test_a_batch_names_what_is_to_be_locked(books):
