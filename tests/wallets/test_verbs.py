@@ -616,7 +616,7 @@ def test_a_key_replays_a_batch_and_knows_another(books):
 
 def test_a_batch_is_the_same_whoever_sends_it_and_in_whichever_request(books):
     by = By("staff:1", "another request")
-    items = [{"concept": "Lunch"}, {"amount": "2"}]
+    items: list[dict[str, Any]] = [{"concept": "Lunch"}, {"amount": "2"}]
     first = books.run(batch(*(transfer(**item) for item in items), key="k"))
     again = books.run(batch(*(transfer(**item, by=by) for item in items), key="k", by=by))
     assert (again.id, again.replayed) == (first.id, True)
