@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import pytest
+
+from iocash import errors
 from tests.cast import BY
 from users.models.clients import new_id
 from wallets import ledger
 from wallets.books import Books
-from wallets.rows import LockedHold, LockedWallet
+from wallets.orders import Order
+from wallets.rows import Leg, LockedAccount, LockedHold, LockedWallet
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
 CLIENT, ANOTHER, USER = new_id(), new_id(), new_id()
 ALICES, BOBS, ANOTHERS = new_id(), new_id(), new_id()
 
@@ -74,3 +79,63 @@ def execute(hold: LockedHold, amount: str | None = None, **values: Any) -> ledge
         amount=None if amount is None else Decimal(amount),
     )
     return ledger.ExecuteHold(**order | values)
+
+
+def money_of(books: Books, wallet_id: Any = ALICES) -> tuple[int, int]:
+    wallet = books.wallets[wallet_id]
+    return wallet.balance, wallet.held
+
+
+def refused(books: Books, order: Order) -> errors.Refused:
+    """What the books say to the order: that nothing was done is asserted by them."""
+    with pytest.raises(errors.Refused) as said:
+        books.run(order)
+    return said.value
+
+
+def told(books: Books) -> list[tuple[str, str]]:
+    """What was told, and by whom; each kind begins with what it is about."""
+    assert all(fact.kind.split(".")[0] == fact.subject for fact in books.facts)
+    return [(fact.kind, fact.by.actor) for fact in books.facts]
+
+
+def release(hold: LockedHold, **values: Any) -> ledger.ReleaseHold:
+    return ledger.ReleaseHold(**about(hold.wallet_id, hold_id=hold.id) | values)
+
+
+def renew(hold: LockedHold, expires_at: Any, **values: Any) -> ledger.RenewHold:
+    order = about(hold.wallet_id, hold_id=hold.id, expires_at=expires_at)
+    return ledger.RenewHold(**order | values)
+
+
+def written(books: Books, order: Order) -> list[Leg]:
+    """Run the order; then the legs that it wrote are there to be read, as next time."""
+    before = len(books.legs)
+    books.run(order)
+    legs = books.legs[before:]
+    books.movements |= {leg.id: leg for leg in legs}
+    return legs
+
+
+def give_back(leg: Leg, mirror: Leg | None, amount: str | None = None, **more: Any) -> Any:
+    order = about(
+        leg.wallet_id,
+        movement_id=leg.id,
+        counterparty_id=leg.counterparty_id,
+        mirror_id=mirror.id if mirror else None,
+        amount=None if amount is None else Decimal(amount),
+    )
+    return ledger.Reverse(**order | more)
+
+
+def pay_out(account: LockedAccount, **values: Any) -> ledger.CashOut:
+    order = about(amount=Decimal("10.00"), account_id=account.id)
+    return ledger.CashOut(**order | values)
+
+
+def an_account(books: Books, **values: Any) -> LockedAccount:
+    row: dict[str, Any] = about(id=new_id(), iban="ES91")
+    del row["by"]
+    account = LockedAccount(**row | {"status": "ACTIVE"} | values)
+    books.accounts[account.id] = account
+    return account

@@ -8,11 +8,22 @@ from typing import Any
 import pytest
 
 from iocash import errors, money
-from tests.wallets.paper import ALICES, BOBS, NOW, about, cash_in, open_books, transfer
+from tests.wallets.paper import (
+    ALICES,
+    BOBS,
+    NOW,
+    about,
+    an_account,
+    cash_in,
+    open_books,
+    pay_out,
+    refused,
+    transfer,
+)
 from users.models.clients import new_id
 from wallets import ledger
 from wallets.books import Books
-from wallets.orders import CashOutOrder, Order
+from wallets.orders import CashOutOrder
 from wallets.rows import Leg
 
 
@@ -20,12 +31,6 @@ from wallets.rows import Leg
 def books() -> Books:
     """Alice has 100.00 EUR, Bob has nothing."""
     return open_books()
-
-
-def refused(books: Books, order: Order) -> errors.Refused:
-    with pytest.raises(errors.Refused) as said:
-        books.run(order)
-    return said.value
 
 
 def a_cash_out(books: Books, amount: str = "30.00", **values: Any) -> Leg:
@@ -143,6 +148,29 @@ def test_a_cash_out_needs_a_ready_wallet_with_funds(books):
     assert isinstance(refused(books, ledger.CashOut(**order)), errors.InsufficientFunds)
     books.wallets[ALICES].status = "BLOCKED"
     assert isinstance(refused(books, ledger.CashOut(**order)), errors.WalletNotReady)
+
+
+# --- Cash-outs to external accounts --------------------------------------------------------------
+
+
+def test_a_cash_out_goes_to_an_account_of_its_wallet(books):
+    account = an_account(books)
+    order = pay_out(account)
+    assert order.accounts() == (account.id,)
+    (leg,) = books.run(order).legs
+    assert (leg.iban, leg.status, leg.amount) == ("ES91", "PENDING", -10_00)
+
+
+def test_a_cash_out_does_not_go_to_another_wallets_account(books):
+    said = refused(books, pay_out(an_account(books, wallet_id=BOBS)))
+    assert isinstance(said, errors.ExternalAccountNotFound)
+
+
+def test_a_cash_out_does_not_go_to_a_removed_account(books):
+    account = an_account(books, status="REMOVED")
+    said = refused(books, pay_out(account))
+    assert isinstance(said, errors.ExternalAccountRemoved)
+    assert said.facts == {"external_account_id": account.id}
 
 
 # --- Staff ---------------------------------------------------------------------------------------

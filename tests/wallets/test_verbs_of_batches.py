@@ -1,0 +1,180 @@
+"""Many orders at once, or none; and what every order names."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from iocash import errors, money
+from tests.wallets.paper import (
+    ALICES,
+    ANOTHER,
+    ANOTHERS,
+    BOBS,
+    SOON,
+    a_hold,
+    about,
+    an_account,
+    cash_in,
+    execute,
+    give_back,
+    money_of,
+    open_books,
+    pay_out,
+    place,
+    refused,
+    release,
+    renew,
+    transfer,
+    written,
+)
+from users.models.events import By
+from wallets import ledger
+from wallets.batch import Batch
+from wallets.books import Books
+from wallets.orders import MoneyOrder
+from wallets.rows import LockedWallet
+
+
+@pytest.fixture
+def books() -> Books:
+    """Alice has 100.00 EUR, Bob has nothing."""
+    return open_books()
+
+
+# --- What is locked and read ---------------------------------------------------------------------
+
+
+def test_every_order_names_what_is_to_be_locked_and_read(books):
+    into, out = written(books, transfer())
+    hold = a_hold(books)
+    for order, wallets, holds, movements in (
+        (place(), {ALICES, BOBS}, set(), set()),
+        (execute(hold), {ALICES, BOBS}, {hold.id}, set()),
+        (release(hold), {ALICES}, {hold.id}, set()),
+        (renew(hold, None), {ALICES}, {hold.id}, set()),
+        (give_back(out, into), {ALICES, BOBS}, set(), {out.id, into.id}),
+        (give_back(out, None, counterparty_id=None), {ALICES}, set(), {out.id}),
+    ):
+        assert set(order.wallets()) == wallets
+        assert set(order.holds()) == holds
+        assert set(order.movements()) == movements
+        assert order.accounts() == order.users() == ()
+        assert order.numbers() == 0
+
+
+@pytest.mark.parametrize("order", [cash_in(BOBS, "0.02"), transfer(amount="0.02")])
+def test_no_balance_passes_its_ceiling(books, order):
+    books.wallets[BOBS].balance = money.MAX_BALANCE - 1
+    assert isinstance(refused(books, order), errors.LimitExceeded)
+    books.wallets[BOBS].balance -= 1
+    books.run(order)
+
+
+def test_a_hold_that_was_not_let_go_in_time_is_a_bug(books):
+    hold = a_hold(books, expires_at=SOON)
+    books.now = SOON
+    with pytest.raises(AssertionError, match="did not know"):
+        books.run(execute(hold))
+
+
+# --- Batches -------------------------------------------------------------------------------------
+
+
+def batch(*items: MoneyOrder, **values: Any) -> Batch:
+    return Batch(**about(items=items) | values)
+
+
+def a_cash_out(amount: str) -> ledger.CashOut:
+    return ledger.CashOut(**about(amount=Decimal(amount), iban="ES91"))
+
+
+def rows(books: Books) -> list[LockedWallet]:
+    return [dataclasses.replace(wallet) for wallet in books.wallets.values()]
+
+
+def test_a_batch_is_one_operation_judged_in_turn(books):
+    outcome = books.run(
+        batch(transfer(amount="100.00"), cash_in(amount="5"), a_cash_out("4"), transfer(amount="1"))
+    )
+    assert (outcome.made, outcome.status) == ("batch", 201)
+    assert (money_of(books), money_of(books, BOBS)) == ((4_00, 4_00), (101_00, 0))
+    assert {leg.operation_id for leg in books.legs} == {outcome.id}
+    assert [leg.amount for leg in outcome.legs] == [-100_00, 5_00, -4_00, -1_00]
+    assert {leg.wallet_id for leg in outcome.legs} == {ALICES}
+    assert len(books.legs) == 6
+    assert len(books.facts) == 6
+
+
+def test_a_batch_is_refused_as_a_whole_naming_each_bad_item(books):
+    before = rows(books)
+    said = refused(
+        books,
+        batch(
+            transfer(amount="60"),
+            transfer(amount="60"),
+            transfer(target=ANOTHERS, amount="1"),
+            transfer(amount="40"),
+        ),
+    )
+    assert isinstance(said, errors.BatchRefused)
+    assert (said.facts["refused"], said.facts["count"]) == (2, 4)
+    assert [(item["index"], item["code"]) for item in said.facts["items"]] == [
+        (1, "insufficient_funds"),
+        (2, "target_wallet_not_found"),
+    ]
+    assert said.facts["items"][0]["available"] == "40.00"
+    assert said.facts["items"][0]["detail"]
+    assert rows(books) == before
+    assert (books.legs, books.facts) == ([], [])
+
+
+def test_wrong_shapes_of_a_batch_are_named_before_any_rule(books):
+    said = refused(
+        books, batch(transfer(amount="0.001"), transfer(amount="999"), transfer(target=ALICES))
+    )
+    assert isinstance(said, errors.InvalidFields)
+    assert [error.field for error in said.errors] == [
+        "movements[0].amount",
+        "movements[2].targetWalletId",
+    ]
+
+
+def test_a_batch_of_a_wallet_that_is_not_the_clients_is_not_found(books):
+    order = batch(transfer(), client_id=ANOTHER)
+    assert isinstance(refused(books, order), errors.NotFound)
+
+
+def test_a_key_replays_a_batch_and_knows_another(books):
+    first = books.run(batch(transfer(), key="k"))
+    again = books.run(batch(transfer(), key="k"))
+    assert (again.id, again.replayed, again.legs) == (first.id, True, ())
+    assert isinstance(refused(books, batch(transfer(), transfer(), key="k")), errors.Conflict)
+    assert isinstance(refused(books, batch(transfer(amount="1"), key="k")), errors.Conflict)
+    assert money_of(books) == (90_00, 0)
+
+
+def test_a_batch_is_the_same_whoever_sends_it_and_in_whichever_request(books):
+    by = By("staff:1", "another request")
+    items: list[dict[str, Any]] = [{"concept": "Lunch"}, {"amount": "2"}]
+    first = books.run(batch(*(transfer(**item) for item in items), key="k"))
+    again = books.run(batch(*(transfer(**item, by=by) for item in items), key="k", by=by))
+    assert (again.id, again.replayed) == (first.id, True)
+
+
+def test_a_batch_names_what_is_to_be_locked(books):
+    account = an_account(books)
+    order = batch(transfer(), transfer(target=ANOTHERS), pay_out(account))
+    assert set(order.wallets()) == {ALICES, BOBS, ANOTHERS}
+    assert order.accounts() == (account.id,)
+    assert books.run(batch(pay_out(account))).legs[0].iban == "ES91"
+
+
+def test_who_follows_a_batch_sees_what_it_did(books):
+    books.run(batch(transfer(amount="90")))
+    assert isinstance(refused(books, transfer(amount="10.01")), errors.InsufficientFunds)
+    books.run(transfer(amount="10.00"))
+    assert money_of(books, BOBS) == (100_00, 0)

@@ -1,0 +1,301 @@
+"""The verbs that promise money: what each does to the books."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from iocash import errors, money
+from tests.wallets.paper import (
+    ALICES,
+    ANOTHER,
+    BOBS,
+    CLIENT,
+    LATER,
+    NOW,
+    SOON,
+    a_hold,
+    a_wallet,
+    execute,
+    money_of,
+    open_books,
+    place,
+    refused,
+    release,
+    renew,
+    told,
+    transfer,
+)
+from users.models.clients import new_id
+from wallets.books import Books
+from wallets.rows import LockedHold
+
+
+@pytest.fixture
+def books() -> Books:
+    """Alice has 100.00 EUR, Bob has nothing."""
+    return open_books()
+
+
+# --- Placing -------------------------------------------------------------------------------------
+
+
+def test_a_hold_sets_money_aside_for_another_wallet(books):
+    order = place("30.00", concept="Deposit", metadata={"a": "1"}, expires_at=SOON)
+    outcome = books.run(order)
+    assert (outcome.made, outcome.status, outcome.legs) == ("hold", 201, ())
+    hold = books.holds[outcome.id]
+    assert money_of(books) == (100_00, 30_00)
+    assert money_of(books, BOBS) == (0, 0)
+    assert hold == LockedHold(
+        id=hold.id,
+        client_id=CLIENT,
+        wallet_id=ALICES,
+        target_id=BOBS,
+        currency="EUR",
+        amount=30_00,
+        remaining=30_00,
+        status="OPEN",
+        expires_at=SOON,
+        created_at=NOW,
+        ended_at=None,
+        concept="Deposit",
+        metadata={"a": "1"},
+    )
+    assert books.placed == [hold]
+    assert told(books) == [("hold.placed", "system:tests")]
+    assert books.wallets[ALICES].is_changed
+    assert books.legs == []
+
+
+def test_the_wallet_knows_which_of_its_holds_expires_first(books):
+    wallet = books.wallets[ALICES]
+    a_hold(books)
+    assert wallet.next_expiry is None
+    a_hold(books, expires_at=LATER)
+    assert wallet.next_expiry == LATER
+    a_hold(books, expires_at=SOON)
+    assert wallet.next_expiry == SOON
+    a_hold(books, expires_at=LATER)
+    assert wallet.next_expiry == SOON
+
+
+@pytest.mark.parametrize("moment", [NOW, NOW - timedelta(seconds=1)])
+def test_a_hold_expires_in_the_future(books, moment):
+    said = refused(books, place(expires_at=moment))
+    assert isinstance(said, errors.InvalidFields)
+    assert [(error.field, error.code) for error in said.errors] == [
+        ("expiration", "not_in_the_future")
+    ]
+    assert a_hold(books, expires_at=NOW + timedelta(microseconds=1)).status == "OPEN"
+
+
+def test_what_is_held_cannot_be_promised_or_spent_again(books):
+    a_hold(books, "60.00")
+    for order in (place("40.01"), transfer(amount="40.01")):
+        assert refused(books, order).facts["available"] == "40.00"
+    a_hold(books, "40.00")
+
+
+@pytest.mark.parametrize(
+    ("order", "rows", "refusal"),
+    [
+        (place(target_id=ALICES), {}, errors.InvalidFields),
+        (place("0.001"), {}, errors.InvalidFields),
+        (place(target_id=new_id()), {}, errors.TargetWalletNotFound),
+        (place(wallet_id=new_id()), {}, errors.NotFound),
+        (place(), {"status": "BLOCKED"}, errors.WalletNotReady),
+        (place(), {"owner": "BLOCKED"}, errors.UserNotActive),
+        (place(), {"currency": "USD"}, errors.CurrencyMismatch),
+        (place(), {"client_id": ANOTHER}, errors.TargetWalletNotFound),
+    ],
+)
+def test_a_hold_is_refused_like_a_transfer(order, rows, refusal):
+    books = open_books(a_wallet(ALICES, 100_00), a_wallet(BOBS, **rows))
+    assert isinstance(refused(books, order), refusal)
+    assert isinstance(
+        refused(
+            books,
+            transfer(order.wallet_id, order.target_id, str(order.amount)),
+        ),
+        refusal,
+    )
+
+
+# --- Executing -----------------------------------------------------------------------------------
+
+
+def test_an_execution_pays_all_of_the_hold(books):
+    hold = a_hold(books, "30.00")
+    books.wallets[ALICES].is_changed = False
+    outcome = books.run(execute(hold, concept="Paid"))
+    assert books.wallets[ALICES].is_changed
+    assert (outcome.made, outcome.status) == ("movement", 201)
+    assert (money_of(books), money_of(books, BOBS)) == ((70_00, 0), (30_00, 0))
+    assert (hold.status, hold.remaining, hold.ended_at) == ("EXECUTED", 0, NOW)
+    (out,) = outcome.legs
+    assert (out.type, out.amount, out.hold_id, out.concept) == (
+        "TRANSFER",
+        -30_00,
+        hold.id,
+        "Paid",
+    )
+    assert {leg.hold_id for leg in books.legs} == {hold.id}
+    assert hold in books.changed_holds
+    assert told(books)[1] == ("hold.executed", "system:tests")
+
+
+def test_the_rest_of_an_execution_is_available_again(books):
+    hold = a_hold(books, "30.00")
+    books.run(execute(hold, "10.00"))
+    assert (money_of(books), money_of(books, BOBS)) == ((90_00, 0), (10_00, 0))
+    assert (hold.status, hold.remaining) == ("EXECUTED", 0)
+
+
+def test_the_rest_of_an_execution_stays_held_when_it_is_kept_open(books):
+    hold = a_hold(books, "30.00")
+    books.wallets[ALICES].is_changed = False
+    books.run(execute(hold, "10.00", keep_open=True))
+    assert books.wallets[ALICES].is_changed
+    assert money_of(books) == (90_00, 20_00)
+    assert (hold.status, hold.remaining, hold.ended_at) == ("OPEN", 20_00, None)
+    assert hold in books.changed_holds
+    assert told(books)[1] == ("hold.partly_executed", "system:tests")
+    books.run(execute(hold, keep_open=True))
+    assert money_of(books) == (70_00, 0)
+    assert (hold.status, hold.remaining) == ("EXECUTED", 0)
+
+
+def test_no_more_is_executed_than_is_held(books):
+    hold = a_hold(books, "30.00")
+    books.run(execute(hold, "10.00", keep_open=True))
+    said = refused(books, execute(hold, "20.01"))
+    assert isinstance(said, errors.HoldExceeded)
+    assert said.facts == {
+        "hold_id": hold.id,
+        "remaining": "20.00",
+        "requested": "20.01",
+        "currency": "EUR",
+    }
+    books.run(execute(hold, "20.00"))
+
+
+@pytest.mark.parametrize("ended", ["EXECUTED", "RELEASED", "EXPIRED"])
+def test_what_has_ended_is_not_executed_released_or_renewed(books, ended):
+    hold = a_hold(books, "30.00")
+    hold.status, hold.remaining = ended, 0
+    for order in (execute(hold), release(hold), renew(hold, None)):
+        said = refused(books, order)
+        assert isinstance(said, errors.HoldNotOpen)
+        assert said.facts == {"hold_id": hold.id, "status": ended}
+
+
+@pytest.mark.parametrize("who", [ALICES, BOBS])
+@pytest.mark.parametrize(
+    ("values", "refusal"),
+    [
+        ({"status": "BLOCKED"}, errors.WalletNotReady),
+        ({"status": "UNSUBSCRIBED"}, errors.WalletNotReady),
+        ({"owner": "BLOCKED"}, errors.UserNotActive),
+    ],
+)
+def test_who_may_not_pay_or_receive_does_not_by_a_hold(books, who, values, refusal):
+    hold = a_hold(books)
+    for name, value in values.items():
+        setattr(books.wallets[who], name, value)
+    assert isinstance(refused(books, execute(hold)), refusal)
+
+
+@pytest.mark.parametrize("order", [place(), transfer()])
+def test_who_may_not_pay_neither_promises_nor_pays(order):
+    books = open_books(a_wallet(ALICES, 100_00, status="BLOCKED"), a_wallet(BOBS))
+    assert isinstance(refused(books, order), errors.WalletNotReady)
+
+
+def test_an_execution_respects_the_ceiling_of_the_target(books):
+    hold = a_hold(books)
+    books.wallets[BOBS].balance = money.MAX_BALANCE - 9_99
+    assert isinstance(refused(books, execute(hold)), errors.LimitExceeded)
+
+
+def test_a_hold_of_another_wallet_is_not_there(books):
+    hold = a_hold(books)
+    assert isinstance(refused(books, execute(hold, wallet_id=BOBS)), errors.NotFound)
+    assert isinstance(refused(books, execute(hold, hold_id=new_id())), errors.NotFound)
+    assert isinstance(refused(books, execute(hold, wallet_id=new_id())), errors.NotFound)
+    assert isinstance(refused(books, execute(hold, "0.001")), errors.InvalidFields)
+
+
+# --- Releasing, renewing, expiring ---------------------------------------------------------------
+
+
+def test_a_released_hold_is_available_again_also_in_a_blocked_wallet(books):
+    hold = a_hold(books, "30.00")
+    books.wallets[ALICES].status = "BLOCKED"
+    books.wallets[ALICES].is_changed = False
+    outcome = books.run(release(hold))
+    assert books.wallets[ALICES].is_changed
+    assert (outcome.made, outcome.id, outcome.status) == ("hold", hold.id, 200)
+    assert money_of(books) == (100_00, 0)
+    assert (hold.status, hold.remaining, hold.ended_at) == ("RELEASED", 0, NOW)
+    assert told(books)[1] == ("hold.released", "system:tests")
+
+
+def test_a_renewed_hold_expires_at_another_time(books):
+    hold = a_hold(books, expires_at=LATER)
+    wallet = books.wallets[ALICES]
+    wallet.is_changed = False
+    assert books.run(renew(hold, SOON)).status == 200
+    assert (hold.expires_at, wallet.next_expiry, wallet.is_changed) == (SOON, SOON, True)
+    assert hold in books.changed_holds
+    assert told(books)[1] == ("hold.renewed", "system:tests")
+    books.run(renew(hold, None))
+    assert hold.expires_at is None
+    assert isinstance(refused(books, renew(hold, NOW)), errors.InvalidFields)
+
+
+@pytest.mark.parametrize("order", [release, lambda hold, **values: renew(hold, None, **values)])
+def test_a_hold_is_changed_only_as_the_caller_saw_it(books, order):
+    hold = a_hold(books, "30.00", expires_at=SOON)
+    seen = hold.version
+    books.run(execute(hold, "10.00", keep_open=True))
+    said = refused(books, order(hold, if_match=frozenset({seen})))
+    assert isinstance(said, errors.VersionConflict)
+    assert said.facts == {"hold_id": hold.id, "current": f'"{hold.version}"'}
+    assert isinstance(refused(books, order(hold, if_match=frozenset())), errors.VersionConflict)
+    books.run(order(hold, if_match=frozenset({seen, hold.version})))
+
+
+def test_every_change_of_a_hold_is_another_version(books):
+    hold = a_hold(books, expires_at=SOON)
+    versions = {hold.version}
+    for name, value in (("remaining", 1), ("expires_at", LATER), ("status", "EXPIRED")):
+        setattr(hold, name, value)
+        versions.add(hold.version)
+    versions.add(a_hold(books, expires_at=SOON).version)
+    assert len(versions) == 5
+
+
+def test_an_overdue_hold_is_let_go_and_no_other(books):
+    overdue, due, never = (
+        a_hold(books, "10.00", expires_at=SOON),
+        a_hold(books, "20.00", expires_at=LATER),
+        a_hold(books, "30.00"),
+    )
+    books.now = SOON
+    books.expire()
+    assert [hold.status for hold in (overdue, due, never)] == ["EXPIRED", "OPEN", "OPEN"]
+    assert money_of(books) == (100_00, 50_00)
+    assert (overdue.remaining, overdue.ended_at) == (0, SOON)
+    assert told(books)[-1] == ("hold.expired", "system:clock")
+    books.expire()
+    assert money_of(books) == (100_00, 50_00)
+
+
+def test_a_hold_of_a_wallet_that_is_not_locked_is_left_alone(books):
+    hold = a_hold(books, expires_at=SOON)
+    books.now = SOON
+    del books.wallets[ALICES]
+    books.expire()
+    assert hold.status == "OPEN"
