@@ -127,6 +127,10 @@ class View(GenericAPIView[Any]):
         data: dict[str, Any] = self.get_serializer(instance).data
         return data
 
+    def tag(self, thing: Any) -> dict[str, str]:
+        """The header that says which state of a thing is shown."""
+        return {"ETag": f'"{thing.version}"'}
+
     def page(self, queryset: Any) -> Response:
         """Answer one page of `queryset`."""
         rows = self.paginate_queryset(queryset)

@@ -97,19 +97,27 @@ def insert(user: User, by: By) -> None:
     tell(user, "user.created", by)
 
 
-def replace(*, client_id: uuid.UUID, user_id: uuid.UUID, values: Mapping[str, Any], by: By) -> Made:
+def replace(
+    *,
+    client_id: uuid.UUID,
+    user_id: uuid.UUID,
+    values: Mapping[str, Any],
+    by: By,
+    if_match: frozenset[str] | None = None,
+) -> Made:
     """Create the user under the caller's id, or set all of its fields.
 
     Raises:
-        NotFound: the id is another client's.
+        NotFound: the id is another client's, or nobody's and the caller has seen a version.
+        VersionConflict: the user is not what the caller saw.
         Immutable: the user is of the other kind.
         AlreadyExists, UserNotActive, OtpTooSoon: as for `change`.
     """
     with durable(), transaction.atomic():
         user = User(id=user_id, client_id=client_id, **values)
-        if insert_unless_there(user, by):
+        if if_match is None and insert_unless_there(user, by):
             return Made(user, created=True)
-        found = locked(user_id, client_id)
+        found = locked(user_id, client_id, if_match)
         if found.kind != values["kind"]:
             raise errors.Immutable(field="kind", user_id=user_id)
         blank = dict.fromkeys(("email", "dlt_address", "dlt_network"), "")
@@ -129,28 +137,44 @@ def insert_unless_there(user: User, by: By) -> bool:
 
 
 def change(
-    *, client_id: uuid.UUID | None, user_id: uuid.UUID, values: Mapping[str, Any], by: By
+    *,
+    client_id: uuid.UUID | None,
+    user_id: uuid.UUID,
+    values: Mapping[str, Any],
+    by: By,
+    if_match: frozenset[str] | None = None,
 ) -> User:
     """Set the fields that `values` names. A new phone number waits until it is verified.
 
     Raises:
         NotFound: the client has no such user.
+        VersionConflict: the user is not what the caller saw.
         InvalidFields: a name that only the other kind of user has.
         UserNotActive: the user is unsubscribed.
         AlreadyExists: the user name or the phone number is taken.
         OtpTooSoon: a one-time password was just sent to that number.
     """
     with durable(), transaction.atomic():
-        user = locked(user_id, client_id)
+        user = locked(user_id, client_id, if_match)
         require_own_names(user, values)
         set_values(user, values, by)
     return user
 
 
-def locked(user_id: uuid.UUID, client_id: uuid.UUID | None) -> User:
+def locked(
+    user_id: uuid.UUID, client_id: uuid.UUID | None, if_match: frozenset[str] | None = None
+) -> User:
+    """Lock the user, as the caller last saw it: `if_match` are versions; None: any.
+
+    Raises:
+        NotFound: the client has no such user.
+        VersionConflict: the user is not what the caller saw.
+    """
     user = User.objects.owned_by(client_id).locked().filter(id=user_id).first()
     if user is None:
         raise errors.NotFound()
+    if if_match is not None and user.version not in if_match:
+        raise errors.VersionConflict(user_id=user.id, current=f'"{user.version}"')
     return user
 
 

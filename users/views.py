@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.headers import idempotency_key
+from iocash.headers import idempotency_key, if_match
 from iocash.views import Accepted, View, location
 from users import life, serializers
 from users.authentication import Caller
@@ -43,6 +43,10 @@ class ClientView(View):
         return idempotency_key(self.request._request)
 
     @property
+    def if_match(self) -> frozenset[str] | None:
+        return if_match(self.request._request)
+
+    @property
     def client_id(self) -> UUID:
         """The caller's client; permissions keep staff away from where there is none."""
         assert self.caller.client_id is not None
@@ -60,10 +64,15 @@ class UserView(ClientView):
     scope = "users"
     model = User
     serializer_class = serializers.UserAnswer
+    versioned = True
 
-    def accepted(self, user: User, **kwargs: Any) -> Response:
+    def shown(self, user: User) -> Response:
+        return Response(self.show(user), headers=self.tag(user))
+
+    def accepted(self, user: User, *, replayed: bool = False) -> Response:
         where = location(self.request, "user", user_id=user.id)
-        return Accepted(self.show(user), where, **kwargs)
+        headers = self.tag(user) | (REPLAYED if replayed else {})
+        return Accepted(self.show(user), where, headers=headers)
 
     def user(self, user_id: UUID) -> User:
         user = User.objects.owned_by(self.caller.client_id).filter(id=user_id).first()
@@ -87,7 +96,7 @@ class UserList(UserView):
 
     def post(self, request: Request) -> Response:
         made = life.create(client_id=self.client_id, values=self.body(), by=self.by, key=self.key)
-        return self.accepted(made.user, headers=REPLAYED if made.replayed else {})
+        return self.accepted(made.user, replayed=made.replayed)
 
 
 class UserDetail(UserView):
@@ -101,14 +110,18 @@ class UserDetail(UserView):
     }
 
     def get(self, request: Request, user_id: UUID) -> Response:
-        return Response(self.show(self.user(user_id)))
+        return self.shown(self.user(user_id))
 
     def put(self, request: Request, user_id: UUID) -> Response:
         client_id = self.caller.client_id or self.user(user_id).client_id
-        made = life.replace(client_id=client_id, user_id=user_id, values=self.body(), by=self.by)
-        if made.created:
-            return self.accepted(made.user)
-        return Response(self.show(made.user))
+        made = life.replace(
+            client_id=client_id,
+            user_id=user_id,
+            values=self.body(),
+            by=self.by,
+            if_match=self.if_match,
+        )
+        return self.accepted(made.user) if made.created else self.shown(made.user)
 
     def patch(self, request: Request, user_id: UUID) -> Response:
         user = life.change(
@@ -116,8 +129,9 @@ class UserDetail(UserView):
             user_id=user_id,
             values=self.body(partial=True),
             by=self.by,
+            if_match=self.if_match,
         )
-        return Response(self.show(user))
+        return self.shown(user)
 
 
 class RequestOtp(UserView):

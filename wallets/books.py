@@ -36,6 +36,7 @@ class Books:
     holds: dict[UUID, LockedHold] = field(default_factory=dict)
     accounts: dict[UUID, LockedAccount] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
+    versions: dict[UUID, str] = field(default_factory=dict)
     operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
     changed: list[Leg] = field(default_factory=list)
@@ -106,6 +107,11 @@ class Books:
         if wallet is None:
             raise errors.NotFound()
         return wallet
+
+    def require_version(self, wallet: LockedWallet, if_match: frozenset[str] | None) -> None:
+        """Refuse unless the wallet is as the caller saw it (VersionConflict); None: whatever."""
+        if if_match is not None and (current := self.versions[wallet.id]) not in if_match:
+            raise errors.VersionConflict(wallet_id=wallet.id, current=f'"{current}"')
 
     def wallets_of(self, user_id: UUID) -> list[LockedWallet]:
         return [wallet for wallet in self.wallets.values() if wallet.user_id == user_id]

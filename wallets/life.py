@@ -257,21 +257,27 @@ class PutWallet(OpenWallet):
     """Open a wallet under the caller's id, or set what can be set of the one that is there.
 
     Raises:
-        NotFound: the id is another client's.
+        NotFound: the id is another client's, or nobody's and the caller has seen a version.
+        VersionConflict: the wallet is not what the caller saw.
         Immutable: `userId` or `currency` differ from the wallet's.
         WalletNotReady: the wallet is closed.
         UserNotFound, UserNotActive, LimitExceeded: as for `OpenWallet`, when it is not there yet.
     """
 
     wallet_id: UUID
+    if_match: frozenset[str] | None = None
 
     def wallets(self) -> tuple[UUID, ...]:
         return (self.wallet_id,)
 
+    def versions(self) -> tuple[UUID, ...]:
+        return () if self.if_match is None else (self.wallet_id,)
+
     def apply(self, books: Books) -> Outcome:
-        if self.wallet_id not in books.wallets:
+        if self.wallet_id not in books.wallets and self.if_match is None:
             return OpenWallet.apply(self, books)
         wallet = books.wallet(self.wallet_id, self.client_id)
+        books.require_version(wallet, self.if_match)
         for field, old, new in (
             ("userId", wallet.user_id, self.user_id),
             ("currency", wallet.currency, self.currency),
@@ -299,6 +305,7 @@ class ChangeWallet(WalletOrder):
 
     Raises:
         NotFound: the client has no such wallet.
+        VersionConflict: the wallet is not what the caller saw.
         WalletNotReady: it is closed, and would be changed.
         WalletNotEmpty: it holds money and can't be closed.
     """
@@ -309,9 +316,14 @@ class ChangeWallet(WalletOrder):
     alias: str | None = None
     metadata: Mapping[str, str] | None = None
     closing: bool = False
+    if_match: frozenset[str] | None = None
+
+    def versions(self) -> tuple[UUID, ...]:
+        return () if self.if_match is None else (self.wallet_id,)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
+        books.require_version(wallet, self.if_match)
         if self.closing:
             wallet.require_empty()
         if self.alias is not None or self.metadata is not None:

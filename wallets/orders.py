@@ -65,6 +65,10 @@ class Order:
         """The holds to read once their wallets are locked."""
         return ()
 
+    def versions(self) -> tuple[UUID, ...]:
+        """The wallets whose versions to find out once they are locked."""
+        return ()
+
     def accounts(self) -> tuple[UUID, ...]:
         """The external accounts to read once their wallets are locked."""
         return ()

@@ -28,6 +28,7 @@ from iocash import errors
 from iocash.transactions import durable
 from users.models import events
 from wallets.books import Books
+from wallets.models import Wallet
 from wallets.orders import Order, Outcome
 from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
 
@@ -198,6 +199,9 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
         numbers=[number for (number,) in rows(numbers)],
     )
     let_go(raw, books, {order.client_id for order in orders})
+    if wanted := named(order.versions() for order in orders):
+        shown = Wallet.objects.seen().filter(id__in=wanted)
+        books.versions = {wallet.id: wallet.version for wallet in shown}
     return books
 
 

@@ -157,6 +157,11 @@ def fingerprint(verb: str, values: dict[str, object]) -> bytes:
     return hashlib.sha256(order.encode()).digest()
 
 
+def version(kind: str, values: dict[str, object]) -> str:
+    """Digest what is shown of a thing, so that a caller can say which state of it was seen."""
+    return fingerprint(kind, values).hex()[:32]
+
+
 def new_id() -> uuid.UUID:
     """Make an id that sorts by time (UUID version 7)."""
     return uuid7()

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from users.models.clients import Client
+from users.models.clients import Client, version
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -83,6 +83,13 @@ class User(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def version(self) -> str:
+        """Digest all that is shown: the user's ETag."""
+        shown = ("id", "kind", "status", "user_name", "first_name", "last_name", "company_name")
+        reach = ("email", "mobile_phone", "unverified_phone")
+        return version("user", {name: getattr(self, name) for name in (*shown, *reach)})
 
     @property
     def phone_to_verify(self) -> str:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
-from users.models.clients import fingerprint
+from users.models.clients import version as digest
 from wallets.models.questions import within
 from wallets.models.wallets import Wallet
 
@@ -154,4 +154,4 @@ def version(hold_id: uuid.UUID, status: str, remaining: int, expires_at: datetim
         "remaining": remaining,
         "expires_at": expires_at,
     }
-    return fingerprint("hold", values).hex()[:32]
+    return digest("hold", values)

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from uuid_utils.compat import uuid7
 
 from users.models import Client, User
+from users.models.clients import version
 from wallets.models.questions import as_id, compact
 
 
@@ -122,6 +123,14 @@ class Wallet(models.Model):
     def set_aside(self) -> int:
         """What is held at the instant when the wallet was `seen`."""
         return self.held - self.overdue
+
+    @property
+    def version(self) -> str:
+        """Digest all that is shown at the instant when the wallet was `seen`: its ETag."""
+        shown = ("id", "status", "balance", "set_aside", "alias", "iban")
+        more = ("dlt_address", "dlt_network")
+        values = {name: getattr(self, name) for name in (*shown, *more)}
+        return version("wallet", values | {"metadata": sorted((self.metadata or {}).items())})
 
     @property
     def available(self) -> int:

@@ -9,7 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.headers import if_match
 from iocash.views import Created, location
 from wallets import ledger, posting, serializers
 from wallets.models import Hold, HoldQuerySet
@@ -34,17 +33,14 @@ class HoldsOf(OrderView):
 
 class HoldView(HoldsOf):
     model = Hold
+    versioned = True
     serializer_class = serializers.HoldAnswer
-
-    def tag(self, hold: Hold) -> dict[str, str]:
-        return {"ETag": f'"{hold.version}"'}
 
 
 class HoldList(HoldView):
     """Promise money to another wallet, or list the promises."""
 
     collection = "holds"
-    versioned = True
     query_class = serializers.HoldQuery
     body_classes = {"POST": serializers.HoldOrder}
     refusals = {
@@ -86,7 +82,6 @@ class HoldList(HoldView):
 class HoldDetail(HoldView):
     """Read one hold, release it, or let it expire at another time."""
 
-    versioned = True
     body_classes = {"PATCH": serializers.HoldChange}
     refusals = {"PATCH": [errors.HoldNotOpen]}
 
@@ -99,7 +94,7 @@ class HoldDetail(HoldView):
         about: dict[str, Any] = {
             **self.common(wallet_id),
             "hold_id": hold_id,
-            "if_match": if_match(request._request),
+            "if_match": self.if_match,
         }
         if "status" in change:
             posting.submit(ledger.ReleaseHold(**about))

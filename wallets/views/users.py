@@ -31,13 +31,14 @@ class UserDetailWithEnd(UserDetail):
         is_ending = values.pop("status", None) is not None
         user = self.user(user_id)
         with durable(), transaction.atomic():
+            users.locked(user_id, user.client_id, self.if_match)
             if values:
                 users.change(client_id=user.client_id, user_id=user_id, values=values, by=self.by)
             if is_ending:
                 posting.submit(
                     life.Unsubscribe(client_id=user.client_id, by=self.by, user_id=user_id)
                 )
-        return Response(self.show(self.user(user_id)))
+        return self.shown(self.user(user_id))
 
 
 class ValidateOtp(UserView):
@@ -61,4 +62,4 @@ class ValidateOtp(UserView):
         posting.submit(
             life.Activate(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)
         )
-        return Response(self.show(self.user(user_id)))
+        return self.shown(self.user(user_id))

@@ -21,13 +21,18 @@ class WalletView(OrderView):
     scope = "wallets"
     model = Wallet
     serializer_class = serializers.WalletAnswer
+    versioned = True
 
     def answer(self, outcome: Outcome) -> Response:
-        shown = self.show(self.wallet(outcome.id))
+        wallet = self.wallet(outcome.id)
         if outcome.status != HTTPStatus.CREATED:
-            return Response(shown)
-        where = location(self.request, "wallet", wallet_id=outcome.id)
-        return Created(shown, where, headers=self.replayed(outcome))
+            return self.shown(wallet)
+        where = location(self.request, "wallet", wallet_id=wallet.id)
+        headers = self.tag(wallet) | self.replayed(outcome)
+        return Created(self.show(wallet), where, headers=headers)
+
+    def shown(self, wallet: Wallet) -> Response:
+        return Response(self.show(wallet), headers=self.tag(wallet))
 
 
 class WalletList(WalletView):
@@ -72,10 +77,10 @@ class WalletDetail(WalletView):
     }
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        return Response(self.show(self.wallet(wallet_id)))
+        return self.shown(self.wallet(wallet_id))
 
     def put(self, request: Request, wallet_id: UUID) -> Response:
-        order = life.PutWallet(**self.common(wallet_id), **self.body())
+        order = life.PutWallet(**self.common(wallet_id), **self.body(), if_match=self.if_match)
         return self.answer(posting.submit(order))
 
     def patch(self, request: Request, wallet_id: UUID) -> Response:
@@ -85,6 +90,7 @@ class WalletDetail(WalletView):
             alias=change.get("alias"),
             metadata=change.get("metadata"),
             closing="status" in change,
+            if_match=self.if_match,
         )
         return self.answer(posting.submit(order))
 

@@ -1,0 +1,174 @@
+"""ETags of users and wallets: whoever changes what has changed meanwhile is told so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from tests import cast
+from tests.cast import Answer, Api
+from tests.together import Caller, holding, wait_until_blocked
+from users.models import User
+from wallets import life, posting
+from wallets.models import Wallet
+
+pytestmark = pytest.mark.django_db
+
+USER = {
+    "kind": "NATURAL",
+    "userName": "alice",
+    "firstName": "Alicia",
+    "lastName": "Example",
+    "mobilePhone": "+34600000001",
+}
+
+
+def change(api: Api, method: str, thing: User | Wallet, tag: str) -> Answer:
+    """Send a change that would be made, if the tag is that of what is there."""
+    if isinstance(thing, User):
+        body: dict[str, Any] = USER if method == "PUT" else {"firstName": "Alicia"}
+        path = f"users/{thing.id}"
+    else:
+        owner = {"userId": str(thing.user_id), "alias": "Trips"}
+        body = owner if method == "PUT" else {"alias": "Trips"}
+        path = f"wallets/{thing.id}"
+    return api.call(method, path, body, headers={"If-Match": tag})
+
+
+def path_of(thing: User | Wallet) -> str:
+    return f"{'users' if isinstance(thing, User) else 'wallets'}/{thing.id}"
+
+
+@pytest.fixture(params=["user", "wallet"])
+def thing(request: pytest.FixtureRequest, alice: User, alices: Wallet) -> User | Wallet:
+    return alice if request.param == "user" else alices
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_a_change_of_what_was_seen_is_made_and_shows_its_new_version(api, thing, method):
+    seen = api.get(path_of(thing)).headers["ETag"]
+    assert seen == api.get(path_of(thing)).headers["ETag"]
+    answer = change(api, method, thing, f'"other", {seen}')
+    assert answer.status == 200
+    assert answer.headers["ETag"] == api.get(path_of(thing)).headers["ETag"] != seen
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+@pytest.mark.parametrize("tag", ['"other"', "W/{seen}", '""'])
+def test_a_change_of_something_else_than_was_seen_is_refused_naming_what_is_there(
+    api, thing, method, tag
+):
+    seen = api.get(path_of(thing)).headers["ETag"]
+    before = api.get(path_of(thing)).json
+    answer = change(api, method, thing, tag.format(seen=seen))
+    assert (answer.status, answer.code) == (409, "version_conflict")
+    name = "userId" if isinstance(thing, User) else "walletId"
+    assert answer.json["conflict"] == {name: str(thing.id), "current": seen}
+    assert api.get(path_of(thing)).json == before
+
+
+def test_whatever_is_there_may_be_changed_with_a_star(api, thing):
+    assert change(api, "PATCH", thing, "*").status == 200
+
+
+@pytest.mark.parametrize("tag", ["other", '"a" "b"', ""])
+def test_what_is_no_list_of_tags_is_refused(api, thing, tag):
+    answer = change(api, "PATCH", thing, tag)
+    assert (answer.status, answer.code) == (400, "invalid_header")
+
+
+def test_everything_that_is_shown_of_a_wallet_is_in_its_version(api, alices, bobs):
+    path = f"wallets/{alices.id}"
+    seen = {api.get(path).headers["ETag"]}
+
+    def see() -> None:
+        tag = api.get(path).headers["ETag"]
+        assert tag not in seen
+        seen.add(tag)
+
+    cast.transfer(alices, bobs, 1_00)
+    see()
+    cast.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
+    see()
+    hold = cast.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=3))
+    see()
+    assert hold.status == "OPEN"
+    for body in ({"alias": "Trips"}, {"metadata": {"a": "1"}}, {"metadata": {"a": "2"}}):
+        assert api.patch(path, body).headers["ETag"] not in seen
+        see()
+    api.post(f"{path}/create-iban")
+    see()
+    cast.block(alices)
+    see()
+    cast.pass_time(timedelta(hours=2))
+    tag = api.get(path).headers["ETag"]
+    assert tag not in seen
+    cast.block(alices.user)
+    assert api.get(path).headers["ETag"] == tag
+
+
+def test_an_expiry_makes_what_was_seen_of_a_wallet_stale(api, alices, bobs):
+    cast.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
+    seen = api.get(f"wallets/{alices.id}").headers["ETag"]
+    cast.pass_time(timedelta(hours=2))
+    answer = change(api, "PATCH", alices, seen)
+    assert answer.code == "version_conflict"
+    assert change(api, "PATCH", alices, answer.json["conflict"]["current"]).status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"firstName": "Alicia"},
+        {"userName": "alicia"},
+        {"email": "alice@example.com"},
+        {"mobilePhone": "+34600000077"},
+    ],
+)
+def test_everything_that_is_shown_of_a_user_is_in_its_version(api, alice, body):
+    path = f"users/{alice.id}"
+    seen = api.get(path).headers["ETag"]
+    assert api.patch(path, body).headers["ETag"] == api.get(path).headers["ETag"] != seen
+
+
+def test_a_user_is_ended_only_as_it_was_seen(api, bob):
+    path, body = f"users/{bob.id}", {"status": "UNSUBSCRIBED"}
+    seen = api.get(path).headers["ETag"]
+    api.patch(path, {"firstName": "Robert"})
+    assert api.patch(path, body, headers={"If-Match": seen}).code == "version_conflict"
+    seen = api.get(path).headers["ETag"]
+    assert api.patch(path, body, headers={"If-Match": seen}).json["status"] == "UNSUBSCRIBED"
+
+
+def test_nobody_has_seen_what_is_not_there(api, alice):
+    unknown = cast.unknown_id()
+    put = {"userId": str(alice.id)}
+    for path, body in ((f"wallets/{unknown}", put), (f"users/{unknown}", USER)):
+        answer = api.put(path, body, headers={"If-Match": '"seen"'})
+        assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_who_states_no_version_costs_no_more(alices):
+    order = life.ChangeWallet(**cast.about(alices), alias="Trips")
+    with CaptureQueriesContext(connection) as asked:
+        posting.submit(order)
+    assert not [query for query in asked.captured_queries if "next_expiry" in query["sql"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_saw_the_same_wallet_the_second_is_told(api, alices):
+    seen = frozenset({Wallet.objects.seen().get(id=alices.id).version})
+    orders = [
+        life.ChangeWallet(**cast.about(alices), alias=alias, if_match=seen)
+        for alias in ("First", "Second")
+    ]
+    with holding(orders[0]):
+        second = Caller(lambda: posting.submit(orders[1]))
+        wait_until_blocked()
+    assert second.answer.code == "version_conflict"
+    assert Wallet.objects.get(id=alices.id).alias == "First"
