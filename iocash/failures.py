@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -127,6 +128,9 @@ def origin(request: Any) -> str:
 
 # What the frameworks raise
 
+MOST_ERRORS = 1_000
+"""Of more wrong fields than these, these are named: no answer is larger than what was asked."""
+
 
 @cache
 def _translations() -> dict[type[Exception], type[errors.Refused]]:
@@ -149,7 +153,7 @@ def _translations() -> dict[type[Exception], type[errors.Refused]]:
 def _known(exc: Exception) -> errors.Refused | None:
     match exc:
         case drf.ValidationError():
-            return errors.InvalidFields(*flatten(exc.detail))
+            return errors.InvalidFields(*islice(flatten(exc.detail), MOST_ERRORS))
         case core.ValidationError():
             return errors.InvalidFields(*flatten(serializers.as_serializer_error(exc)))
         case drf.ParseError():

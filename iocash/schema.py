@@ -76,6 +76,8 @@ class AutoSchema(Spectacular):
             operation.setdefault("parameters", []).append(KEY_PARAMETER)
         if takes_if_match(self.view, self.method):
             operation.setdefault("parameters", []).append(IF_MATCH_PARAMETER)
+        if "requestBody" in operation:
+            operation["requestBody"]["required"] = not self.view.body_optional
         for status, response in operation["responses"].items():
             response["headers"] = self._headers(int(status))
         operation["responses"] |= dict(self._refusals())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from functools import cache, cached_property
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from rest_framework.fields import SkipField, empty, get_error_detail
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from iocash.rendering import camel
+
+MOST_ERRORS = 100
+"""Of more unknown fields than these, these are named."""
 
 Getter = Callable[[Any], Any]
 
@@ -206,7 +210,7 @@ class Serializer(drf.Serializer[Any]):
 
     def _unknown(self, data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
         shape = shape_of(type(self))
-        extra = [name for name in data if name not in shape.known]
+        extra = islice((name for name in data if name not in shape.known), MOST_ERRORS)
         return {name: [self._unknown_detail(name in shape.fields)] for name in extra}
 
     def _unknown_detail(self, read_only: bool) -> ErrorDetail:

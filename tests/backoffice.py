@@ -56,6 +56,10 @@ def opens(office: Office, model: type[models.Model]) -> None:
         office.get(address, o=column)
         office.get(address, o=f"-{column}")
     for name in registered.list_filter:
+        if not isinstance(name, str):
+            for value, _ in name.lookups(name, None, registered):  # type: ignore[union-attr]
+                office.get(address, **{name.parameter_name: value})  # type: ignore[union-attr]
+            continue
         for value in model._default_manager.values_list(str(name), flat=True)[:3]:
             office.get(address, **{f"{name}__exact": value})
     for row in model._default_manager.all()[:3]:

@@ -60,8 +60,8 @@ def more_movements(alices: Wallet, bobs: Wallet) -> None:
         ("holds?status=EXPIRED", more_holds, 3),
         ("movements?type=TRANSFER&idempotencyKey=k", more_movements, 4),
         ("external-accounts", more_accounts, 3),
-        ("statement", more_movements, 9),
-        ("balance", more_movements, 5),
+        ("statement", more_movements, 10),
+        ("balance", more_movements, 6),
     ],
 )
 def test_what_is_below_a_wallet_asks_as_much_for_many_as_for_few(

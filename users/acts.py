@@ -73,6 +73,15 @@ class ReadOnly(admin.ModelAdmin):
         return False
 
 
+class Searched:
+    """A search for what people may mean, by the querysets' `named`."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        return (queryset.named(search_term) if search_term.strip() else queryset), False
+
+
 class Acting(ReadOnly):
     """A page with what may be done, and with who did what."""
 

@@ -63,14 +63,14 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
 def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpResponse:
     """Issue another key with the same scopes; the old one works for a day yet."""
     end = timezone.now() + OVERLAP
-    if key.expires_at is None or key.expires_at > end:
-        old_end, key.expires_at = key.expires_at, end
-        key.save(update_fields=["expires_at"])
-    else:
-        old_end = key.expires_at
-    return issued(
-        request, client=key.client, label=key.label, scopes=key.scopes, expires_at=old_end
-    )
+    old_end = key.expires_at
+    with transaction.atomic():
+        if old_end is None or old_end > end:
+            key.expires_at = end
+            key.save(update_fields=["expires_at"])
+        return issued(
+            request, client=key.client, label=key.label, scopes=key.scopes, expires_at=old_end
+        )
 
 
 def revoke(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> str:

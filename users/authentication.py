@@ -136,7 +136,8 @@ class HasScope(permissions.BasePermission):
         if not (is_read or view.kwargs):
             raise errors.PermissionDenied("Creating this needs a client's API key.")
         action = "view" if is_read else self.ACTIONS.get(request.method or "", "delete")
-        permission = f"{model._meta.app_label}.{action}_{model._meta.model_name}"
+        own = getattr(view, "staff_permissions", {}).get(request.method)
+        permission = own or f"{model._meta.app_label}.{action}_{model._meta.model_name}"
         if not request.user.has_perm(permission):
             raise errors.PermissionDenied()
         return True

@@ -27,6 +27,8 @@ class ClientView(View):
     scope: ClassVar[str]
     model: ClassVar[type[Model]]
     """Whose Django permissions staff need."""
+    staff_permissions: ClassVar[dict[str, str]] = {}
+    """By method, where it is another permission than that to add, change or view the model."""
 
     @property
     def caller(self) -> Caller:
@@ -136,6 +138,8 @@ class UserDetail(UserView):
 
 class RequestOtp(UserView):
     """Send another one-time password to the phone number that waits to be verified."""
+
+    keyed = False
 
     serializer_class = serializers.UserAnswer
     body_optional = True

@@ -100,7 +100,9 @@ class Activate(UserOrder):
     def explain(self, constraint: str) -> errors.Refused | None:
         if constraint != "user_mobile_phone_is_taken_once":
             return None
-        other = User.objects.get(client=self.client_id, mobile_phone=self.phone)
+        other = User.objects.filter(client=self.client_id, mobile_phone=self.phone).first()
+        if other is None:  # it has another number by now
+            return None
         return errors.AlreadyExists(field="mobilePhone", user_id=other.id)
 
     def activate(self, books: Books, user: LockedUser) -> None:
@@ -383,8 +385,7 @@ def label(
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Set what people say of the wallet; None leaves it as it is."""
-    if wallet.status == "UNSUBSCRIBED":
-        raise errors.WalletNotReady(wallet_id=wallet.id, status=wallet.status)
+    wallet.require_open()
     pairs = None if metadata is None else json.dumps(metadata)
     books.write(UPDATE_LABELS, alias, dlt_address, dlt_network, pairs, wallet.id)
     books.tell("wallet", wallet.id, "wallet.changed", wallet, order.by)

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from iocash import errors, money
 from wallets.models import holds
+
+MOST_RECEIVED: Final = 2**63 - 1
+"""What a wallet can count of all that ever came in: 92 times the highest balance."""
 
 
 @dataclass(slots=True)
@@ -103,8 +107,11 @@ class LockedWallet:
             raise errors.WalletNotReady(wallet_id=self.id, status=self.status)
 
     def require_room(self, amount: int) -> None:
-        """Refuse when `amount` more would pass the highest balance (LimitExceeded)."""
-        if self.balance + amount > money.MAX_BALANCE:
+        """Refuse when `amount` more would pass the highest balance (LimitExceeded).
+
+        Or when more would ever have come in than can be counted.
+        """
+        if self.balance + amount > money.MAX_BALANCE or self.received + amount > MOST_RECEIVED:
             raise errors.LimitExceeded(
                 wallet_id=self.id,
                 limit=self.text(money.MAX_BALANCE),

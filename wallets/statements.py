@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import connection
 
 from wallets.models import Movement, MovementQuerySet, Wallet
 
-WAIT_FOR_ORDERS: Final = "SELECT clock_timestamp() FROM wallets_wallet WHERE id = %s FOR SHARE"
-"""Who is changing the wallet settles before this answers, and whoever comes later, later."""
+WAIT_FOR_ORDERS: Final = "SELECT FROM wallets_wallet WHERE id = %s FOR NO KEY UPDATE"
+"""Whoever is changing the wallet ends before this answers. Exclusive, so that it waits in line:
+readers who shared the lock would pass by a writer who waits, and hold it up for ever."""
 
 FIND: Final = """
     WITH RECURSIVE search (low, high) AS (
@@ -104,12 +105,12 @@ def before(wallet: Wallet, instant: datetime) -> Point:
 def wait_until(wallet: Wallet, instant: datetime) -> None:
     """Wait until nothing can settle before `instant`, which has come or comes within a moment.
 
-    `wallet` is locked for no longer than the question takes.
+    First until it has come; then for those who began before, and may settle before it. The wallet
+    is locked for no longer than it takes to be asked (in a transaction, until that ends).
     """
+    time.sleep(max((instant - now()).total_seconds(), 0))
     with connection.cursor() as cursor:
         cursor.execute(WAIT_FOR_ORDERS, [wallet.id])
-        begun: datetime = cursor.fetchone()[0]
-    time.sleep(max((instant - begun).total_seconds(), 0))
 
 
 def balance_at(wallet: Wallet, instant: datetime) -> Point:
@@ -121,7 +122,6 @@ def balance_at(wallet: Wallet, instant: datetime) -> Point:
 
 def over(wallet: Wallet, start: datetime, end: datetime) -> Statement:
     """The statement from `start` to the millisecond of `end`; that must not be in the future."""
-    with transaction.atomic():
-        closing = balance_at(wallet, end)
-        opening = before(wallet, start)
+    closing = balance_at(wallet, end)
+    opening = before(wallet, start)
     return Statement(wallet, start, end, opening, closing)

@@ -254,3 +254,15 @@ def test_an_id_that_nobody_has_is_404(api, path, order):
     refused(api.post(path, body), 404, "target_wallet_not_found")
     refused(api.post(f"wallets/{cast.unknown_id()}/movements", order), 404, "not_found")
     refused(api.get(f"users/{cast.unknown_id()}"), 404, "not_found")
+
+
+def test_of_very_many_wrong_fields_only_so_many_are_named(api, path):
+    """Else a small request would be answered by a large one."""
+    unknown = {f"field{number}": 1 for number in range(5_000)}
+    for address, body, most in (
+        (path, unknown, 102),
+        (f"{path}/batch", {"movements": [unknown] * 20}, 1_000),
+        (f"{path}/batch", {"movements": [{}] * 1_000}, 1_000),
+    ):
+        answer = refused(api.post(address, body), 400, "invalid_fields")
+        assert len(answer.json["errors"]) == most

@@ -18,7 +18,7 @@ from django.urls import reverse
 from iocash import errors
 from tests import cast
 from tests.together import at_once
-from tests.wallets.test_cash_outs import a_cash_out, end, money_of
+from tests.wallets.test_cash_outs import IBAN, a_cash_out, end, money_of
 from users.models import ApiKey
 from wallets import ledger
 from wallets.models import Movement
@@ -243,3 +243,51 @@ def test_who_decides_sees_what_about(things, act, shown):
     page = somebody(SUPERVISOR).get(address(things[kind], name)).text
     for words in shown:
         assert f"<dd>{words}</dd>" in page
+
+
+# --- Over the API ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("act", "allowed"),
+    [
+        ("cash-in", {SUPERVISOR}),
+        ("transfer", {SUPERVISOR}),
+        ("cash-out", {SUPERVISOR}),
+        ("batch", {SUPERVISOR}),
+        ("execute", {SUPERVISOR}),
+        ("reverse", {SUPERVISOR}),
+        ("release", {OPERATOR, SUPERVISOR}),
+        ("hold", set()),
+        ("cancel", set()),
+        ("alias", set()),
+    ],
+)
+@pytest.mark.parametrize("group", [VIEWER, OPERATOR, SUPERVISOR])
+def test_the_api_lets_staff_do_no_more_than_the_back_office(things, bobs, group, act, allowed):
+    wallet, hold, paid = things["wallet"], things["hold"], things["transfer"]
+    below = f"/api/v1/wallets/{wallet.id}"
+    pay = cast.to(bobs, "1.00")
+    method, path, body = {
+        "cash-in": ("post", f"{below}/movements", cast.cash("1.00")),
+        "transfer": ("post", f"{below}/movements", pay),
+        "cash-out": (
+            "post",
+            f"{below}/movements",
+            {"type": "CASH_OUT", "amount": "1.00", "iban": {"accountNumber": IBAN}},
+        ),
+        "batch": ("post", f"{below}/movements/batch", {"movements": [pay]}),
+        "execute": ("post", f"{below}/holds/{hold.id}/executions", {}),
+        "reverse": ("post", f"{below}/movements/{paid.id}/reversal", {}),
+        "release": ("patch", f"{below}/holds/{hold.id}", {"status": "RELEASED"}),
+        "hold": ("post", f"{below}/holds", {"targetWalletId": str(bobs.id), "amount": "1.00"}),
+        "cancel": (
+            "patch",
+            f"{below}/movements/{things['movement'].id}",
+            {"status": "CANCELLED"},
+        ),
+        "alias": ("patch", below, {"alias": "Trips"}),
+    }[act]
+    answer = getattr(somebody(group), method)(path, body, content_type="application/json")
+    assert (answer.status_code < 300) is (group in allowed), answer.json()
+    assert answer.status_code < 300 or answer.json()["code"] == "permission_denied"

@@ -120,3 +120,14 @@ def test_a_wallets_page_shows_its_open_holds_and_no_others(office, alices, bobs)
     assert str(hold.id) in page
     assert str(soon.id) not in page
     assert "EXPIRED" in office.get(backoffice.page_of(soon))
+    for status, there in (("OPEN", hold), ("EXPIRED", soon)):
+        listed = office.get(backoffice.list_of(Hold), status=status)
+        assert [str(each.id) in listed for each in (hold, soon)] == [there is hold, there is soon]
+
+
+@pytest.mark.parametrize("model", [Hold, ExternalAccount])
+def test_what_is_below_a_wallet_is_found_by_it(model, office, alices, bobs):
+    (row,) = model.objects.all()
+    for term in {str(row.id), str(alices.id), getattr(row, "iban", str(row.id))}:
+        assert backoffice.page_of(row) in office.get(backoffice.list_of(model), q=term)
+    assert backoffice.page_of(row) not in office.get(backoffice.list_of(model), q=str(bobs.id))

@@ -369,6 +369,13 @@ def test_an_external_account_is_there_once(stage):
     assert refused_by(*an_account(stage)) == "external_account_is_there_once"
 
 
+def test_an_external_account_is_removed_for_ever(stage):
+    run(*an_account(stage, "REMOVED"))
+    for change in ("status = 'ACTIVE'", "wallet_id = %(bobs)s", "client_id = %(another)s"):
+        statement = f"UPDATE wallets_externalaccount SET {change}"
+        assert refused_by(statement, stage) == "external_account_is_removed_for_ever"
+
+
 @pytest.mark.parametrize(
     ("constraint", "status", "wallet"),
     [
@@ -490,6 +497,8 @@ def test_movements_are_asked_for_by_time_to_the_millisecond(alices, history):
     truncated = end.replace(microsecond=end.microsecond // 1000 * 1000)
     assert second.id in ids(found.within(None, truncated))
     assert not ids(found.within(None, truncated - timedelta(days=1)))
+    late = truncated + timedelta(microseconds=999)
+    assert ids(found.within(None, late)) == ids(found.within(None, truncated))
 
 
 def test_movements_are_asked_for_by_direction_and_amount(alices, history):

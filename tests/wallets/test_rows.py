@@ -9,7 +9,7 @@ import pytest
 
 from iocash import errors, money
 from users.models.clients import new_id
-from wallets.rows import LockedWallet
+from wallets.rows import MOST_RECEIVED, LockedWallet
 
 
 def a_row(**values: Any) -> LockedWallet:
@@ -127,3 +127,22 @@ def test_an_amount_that_the_currency_does_not_have_is_a_wrong_field(amount, curr
     with pytest.raises(errors.InvalidFields) as refused:
         a_row(currency=currency).minor(Decimal(amount))
     assert [(error.field, error.code) for error in refused.value.errors] == [("amount", code)]
+
+
+def test_no_more_may_ever_come_in_than_can_be_counted():
+    wallet = LockedWallet(
+        id=new_id(),
+        client_id=new_id(),
+        user_id=new_id(),
+        currency="EUR",
+        status="READY",
+        balance=0,
+        held=0,
+        seq=0,
+        head=b"",
+        settled_at=None,
+        received=MOST_RECEIVED - 5,
+    )
+    wallet.require_room(5)
+    with pytest.raises(errors.LimitExceeded):
+        wallet.require_room(6)

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 
 from tests import cast
 from tests.cast import Api
-from tests.wallets.doors import CHANGING, DOORS, KEYED, READING, at_each
+from tests.wallets.doors import CHANGING, DOORS, HOLD, KEYED, READING, REVERSAL, at_each
 from users.models import Event, Key
 from users.models.clients import SCOPES
 
@@ -193,7 +193,16 @@ class Desk(Api):
         return self.call(method, path, body, headers={"X-CSRFToken": "a" * 32})
 
 
+OWN_PERMISSIONS = {
+    f"PATCH {HOLD}": "release_hold",
+    f"POST {REVERSAL}": "reverse_movement",
+}
+"""As in the back office, where it is another permission than that of the model."""
+
+
 def permission(door: Any) -> str:
+    if own := OWN_PERMISSIONS.get(str(door)):
+        return own
     action = {"GET": "view", "POST": "add", "PATCH": "change"}[door.method]
     return f"{action}_{door.model}"
 

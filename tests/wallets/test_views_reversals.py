@@ -177,8 +177,9 @@ def test_all_wrong_fields_are_named(api, alices, bobs, paid, body, wrong):
     assert cast.balances(alices, bobs) == [80_00, 20_00]
 
 
-def test_a_body_is_needed(api, paid):
-    assert api.post(back(paid)).code == "invalid_json"
+def test_no_body_gives_back_all_that_is_left(api, paid):
+    answer = api.post(back(paid))
+    assert (answer.status, answer.json["amount"]) == (201, api.get(back(paid)[:-9]).json["amount"])
 
 
 # --- What can be reversed ------------------------------------------------------------------------

@@ -9,19 +9,32 @@ from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
 
 from iocash import money
-from users.acts import Act, Acting, Facts, ReadOnly
+from users.acts import Act, Acting, Facts, ReadOnly, Searched
 from wallets import ledger
 from wallets.admin.orders import about_hold, submitted
 from wallets.models import ExternalAccount, Hold
 
 
+class StandingFilter(admin.SimpleListFilter):
+    """By how a hold stands now: an overdue one has expired, whatever its row says."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return Hold.Status.choices
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.standing(self.value()) if self.value() else queryset
+
+
 @admin.register(Hold)
-class HoldAdmin(Acting):
+class HoldAdmin(Searched, Acting):
     list_display = ("id", "standing", "shown_left", "currency", "wallet_id", "target_id")
-    list_filter = ("status", "currency")
-    search_fields = ("id", "wallet__id")
+    list_filter = (StandingFilter,)
+    search_fields = ("id",)
     search_help_text = "An id, or a wallet."
-    ordering = ("-created_at", "-id")
+    ordering = ("-id",)
     fields = (
         "id",
         "client",
@@ -76,10 +89,10 @@ class HoldAdmin(Acting):
 
 
 @admin.register(ExternalAccount)
-class ExternalAccountAdmin(ReadOnly):
+class ExternalAccountAdmin(Searched, ReadOnly):
     list_display = ("iban", "status", "alias", "created_at", "wallet_id")
     list_filter = ("status",)
-    search_fields = ("=iban", "=wallet__id")
-    search_help_text = "An IBAN, or a wallet."
-    ordering = ("-created_at", "-id")
+    search_fields = ("id",)
+    search_help_text = "An id, a wallet, or an IBAN."
+    ordering = ("-id",)
     fields = ("id", "client", "wallet", "alias", "iban", "status", "created_at")

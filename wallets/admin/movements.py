@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from iocash import money
-from users.acts import Act, Acting, Facts, address_of, done
+from users.acts import Act, Acting, Facts, Searched, address_of, done
 from wallets import ledger
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.orders import about_movement, give_back, submitted
@@ -25,12 +25,12 @@ def waits(movement: Movement) -> bool:
 
 
 @admin.register(Movement)
-class MovementAdmin(Acting):
+class MovementAdmin(Searched, Acting):
     list_display = ("created_at", "type", "shown_amount", "currency", "status", "wallet_id")
-    list_filter = ("status", "type", "currency")
+    list_filter = ("status", "type")
     search_fields = ("id",)
     search_help_text = "An id, an operation, a wallet, an IBAN, or an idempotency key."
-    ordering = ("-created_at", "-id")
+    ordering = ("-id",)
     fields = (
         "id",
         "client",
@@ -100,11 +100,6 @@ class MovementAdmin(Acting):
             return "-"
         return money.to_text(movement.balance_after, movement.currency)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
-        return (queryset.named(search_term) if search_term.strip() else queryset), False
-
     def facts(self, thing: Any) -> Facts:
         other = "From or to" if thing.counterparty_id else "To the account"
         facts = [
@@ -116,7 +111,7 @@ class MovementAdmin(Acting):
         return [(name, value) for name, value in facts if value]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("wallets.add_movement")
+        return request.user.has_perm("wallets.add_cash_in")
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None

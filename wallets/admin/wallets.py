@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from iocash import money
-from users.acts import Act, Acting, Facts
+from users.acts import Act, Acting, Facts, Searched
 from wallets import life
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.orders import about_wallet, move, submitted
@@ -18,7 +18,7 @@ LAST_ROWS = 10
 
 
 @admin.register(Wallet)
-class WalletAdmin(Acting):
+class WalletAdmin(Searched, Acting):
     list_display = ("id", "status", "shown_balance", "shown_held", "currency", "user", "created_at")
     list_filter = ("status", "currency", "client")
     list_select_related = ("user",)
@@ -45,7 +45,7 @@ class WalletAdmin(Acting):
         Act(
             name="add-movement",
             label="Add movement",
-            permission="wallets.add_movement",
+            permission="wallets.add_cash_in",
             form=MovementForm,
             do=move,
             is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
@@ -90,11 +90,6 @@ class WalletAdmin(Acting):
     @admin.display(description="available")
     def shown_available(self, wallet: Wallet) -> str:
         return money.to_text(wallet.available, wallet.currency)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
-        return (queryset.named(search_term) if search_term.strip() else queryset), False
 
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         last = Movement.objects.filter(wallet=thing).order_by("-created_at", "-id")

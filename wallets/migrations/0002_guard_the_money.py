@@ -142,6 +142,31 @@ DROP TRIGGER hold_is_placed_once ON wallets_hold;
 DROP FUNCTION hold_is_placed_once();
 """
 
+REMOVED_ONCE = """
+CREATE FUNCTION external_account_is_removed_for_ever() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.status = 'REMOVED' AND NEW.status <> 'REMOVED'
+       OR (NEW.id, NEW.client_id, NEW.wallet_id) IS DISTINCT FROM
+          (OLD.id, OLD.client_id, OLD.wallet_id)
+    THEN
+        RAISE EXCEPTION 'an external account is removed for ever, and stays where it is'
+            USING ERRCODE = 'check_violation',
+                  CONSTRAINT = 'external_account_is_removed_for_ever';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER external_account_is_removed_for_ever
+    BEFORE UPDATE ON wallets_externalaccount
+    FOR EACH ROW EXECUTE FUNCTION external_account_is_removed_for_ever();
+"""
+
+NOT_REMOVED_ONCE = """
+DROP TRIGGER external_account_is_removed_for_ever ON wallets_externalaccount;
+DROP FUNCTION external_account_is_removed_for_ever();
+"""
+
 # The numbers of IBANs. A number that was drawn and not used is lost, and never comes again.
 NUMBERS = f"""
 CREATE SEQUENCE wallets_iban_number;
@@ -162,6 +187,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(ROOM, NO_ROOM),
         migrations.RunSQL(WRITTEN_ONCE, NOT_WRITTEN_ONCE),
         migrations.RunSQL(HELD_ONCE, NOT_HELD_ONCE),
+        migrations.RunSQL(REMOVED_ONCE, NOT_REMOVED_ONCE),
         migrations.RunSQL(NUMBERS, NO_NUMBERS),
         Grant("SELECT, INSERT", "wallets_audit"),
         Grant(

@@ -16,7 +16,7 @@ VIEWER = (
 )
 OPERATOR = (
     *VIEWER,
-    "add_movement",
+    "add_cash_in",
     "release_hold",
     "send_cash_out",
     "block_user",
@@ -25,6 +25,7 @@ OPERATOR = (
 SUPERVISOR = (
     *OPERATOR,
     "settle_cash_out",
+    "add_movement",
     "adjust_balance",
     "reverse_movement",
     "add_client",

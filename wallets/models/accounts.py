@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from users.models import Client
+from wallets.models.questions import as_id, compact
 from wallets.models.wallets import Wallet
 
 
@@ -18,6 +19,12 @@ class ExternalAccountQuerySet(models.QuerySet["ExternalAccount"]):
     def owned_by(self, client_id: uuid.UUID | None) -> Self:
         """Those of one client; with None, of all clients (a member of staff looks)."""
         return self.all() if client_id is None else self.filter(client_id=client_id)
+
+    def named(self, words: str) -> Self:
+        """Those that people may mean: an id, a wallet, or an IBAN."""
+        if found := as_id(words):
+            return self.filter(Q(id=found) | Q(wallet=found))
+        return self.filter(iban=compact(words))
 
 
 class ExternalAccount(models.Model):
@@ -53,6 +60,7 @@ class ExternalAccount(models.Model):
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="external_account_page"),
+            models.Index(fields=["iban"], name="external_account_of_iban"),
         ]
 
     def __str__(self) -> str:

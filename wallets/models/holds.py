@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
 from users.models.clients import version as digest
-from wallets.models.questions import within
+from wallets.models.questions import as_id, within
 from wallets.models.wallets import Wallet
 
 OPEN, EXPIRED = "OPEN", "EXPIRED"
@@ -43,6 +43,11 @@ class HoldQuerySet(models.QuerySet["Hold"]):
         if status == EXPIRED:
             return self.filter(Q(status=EXPIRED) | IS_OVERDUE)
         return self.filter(status=status)
+
+    def named(self, words: str) -> Self:
+        """Those that people may mean: an id, or the wallet that promises."""
+        found = as_id(words)
+        return self.filter(Q(id=found) | Q(wallet=found)) if found else self.none()
 
     def within(self, start: datetime | None, end: datetime | None) -> Self:
         """Those placed from `start` to the millisecond of `end`, both included."""

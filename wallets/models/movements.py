@@ -255,8 +255,14 @@ class Movement(models.Model):
                 condition=Q(status="PENDING"),
                 name="movement_waiting",
             ),
+            models.Index(
+                fields=["wallet", "created_at", "id"],
+                condition=Q(status="PENDING"),
+                name="movement_waiting_of_wallet",
+            ),
         ]
         permissions = [
+            ("add_cash_in", "Can bring cash-ins"),
             ("send_cash_out", "Can mark cash-outs as sent to the bank"),
             ("settle_cash_out", "Can settle and reject cash-outs"),
             ("adjust_balance", "Can adjust balances"),

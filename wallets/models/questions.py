@@ -18,6 +18,7 @@ def within(column: str, start: datetime | None, end: datetime | None) -> Q:
     if start is not None:
         found &= Q((f"{column}__gte", start))
     if end is not None and end < LATEST:
+        end = end.replace(microsecond=end.microsecond // 1000 * 1000)
         found &= Q((f"{column}__lt", end + MILLISECOND))
     return found
 

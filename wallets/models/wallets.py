@@ -43,7 +43,8 @@ class WalletQuerySet(models.QuerySet["Wallet"]):
         """Those that people may mean: an id, a user's id or name, or an IBAN."""
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(user=found))
-        return self.filter(Q(iban=compact(words)) | Q(user__user_name=words.strip()))
+        owners = list(User.objects.filter(user_name=words.strip()).values_list("id", flat=True))
+        return self.filter(Q(iban=compact(words)) | Q(user__in=owners))
 
 
 class Wallet(models.Model):

@@ -82,6 +82,7 @@ class HoldList(HoldView):
 class HoldDetail(HoldView):
     """Read one hold, release it, or let it expire at another time."""
 
+    staff_permissions = {"PATCH": "wallets.release_hold"}
     body_classes = {"PATCH": serializers.HoldChange}
     refusals = {"PATCH": [errors.HoldNotOpen]}
 

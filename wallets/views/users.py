@@ -44,6 +44,7 @@ class UserDetailWithEnd(UserDetail):
 class ValidateOtp(UserView):
     """Verify the phone number; a new user is then activated, and its first wallet opened."""
 
+    keyed = False
     body_classes = {"POST": OtpOrder}
     statuses = {"POST": [HTTPStatus.OK]}
     refusals = {

@@ -112,15 +112,15 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
     def pay(name: str, target: str, amount: str, concept: str) -> None:
         posting.submit(ledger.Transfer(**order(name, amount, concept), target_id=wallets[target]))
 
-    bring("alice", "500.00", "Card top-up")
-    bring("bob", "250.00", "Card top-up")
+    bring("alice", "500.00", "Card")
+    bring("bob", "250.00", "Card")
     bring("company", "1000.00", "Opening balance")
     pay("alice", "bob", "12.50", "Lunch")
     pay("bob", "company", "39.90", "Order 1001")
     pay("alice", "company", "85.00", "Order 1002")
     pay("company", "alice", "20.00", "Voucher")
-    deposit = order("bob", "60.00", "Deposit for order 1003")
-    posting.submit(ledger.PlaceHold(**deposit, target_id=wallets["company"]))
+    guarantee = order("bob", "60.00", "Guarantee for order 1003")
+    posting.submit(ledger.PlaceHold(**guarantee, target_id=wallets["company"]))
     posting.submit(ledger.CashOut(**order("company", "300.00", "To the bank"), iban=IBAN))
 
 
