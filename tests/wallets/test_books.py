@@ -19,8 +19,10 @@ from tests.wallets.paper import (
     CLIENT,
     NOW,
     USER,
+    a_hold,
     a_wallet,
     cash_in,
+    execute,
     open_books,
     transfer,
 )
@@ -187,9 +189,15 @@ def test_a_key_is_refused_for_any_other_order_naming_what_it_made(other):
 
 def test_a_wrong_shape_is_refused_before_any_replay():
     books = open_books()
+    hold = a_hold(books)
     books.run(transfer(key="k"))
-    with pytest.raises(errors.InvalidFields):
-        books.run(transfer(amount="0.001", key="k"))
+    for order in (
+        transfer(amount="0.001", key="k"),
+        cash_in(amount="0.001", key="k"),
+        execute(hold, "0.001", key="k"),
+    ):
+        with pytest.raises(errors.InvalidFields):
+            books.run(order)
 
 
 @pytest.mark.parametrize("amount", ["1", "1.0", "1.00", "1.0000"])
