@@ -46,19 +46,20 @@ def open_books(*wallets: LockedWallet) -> Books:
 
 
 def cash_in(target: UUID = ALICES, amount: str = "10.00", **values: Any) -> ledger.CashIn:
-    common: dict[str, Any] = {"client_id": CLIENT, "by": BY, "amount": Decimal(amount)}
-    return ledger.CashIn(wallet_id=target, **common | values)
+    return ledger.CashIn(**about(target, amount=Decimal(amount)) | values)
 
 
 def transfer(
     source: UUID = ALICES, target: UUID = BOBS, amount: str = "10.00", **values: Any
 ) -> ledger.Transfer:
-    common: dict[str, Any] = {"client_id": CLIENT, "by": BY, "amount": Decimal(amount)}
-    return ledger.Transfer(wallet_id=source, target_id=target, **common | values)
+    order = about(source, target_id=target, amount=Decimal(amount))
+    return ledger.Transfer(**order | values)
 
 
 def about(wallet_id: UUID = ALICES, **values: Any) -> dict[str, Any]:
-    return {"client_id": CLIENT, "by": BY, "wallet_id": wallet_id} | values
+    """What every order says; ids are equal to those of the rows, but never the same objects."""
+    ids = {"client_id": UUID(int=CLIENT.int), "wallet_id": UUID(int=wallet_id.int)}
+    return {"by": BY, **ids, **values}
 
 
 def place(amount: str = "10.00", **values: Any) -> ledger.PlaceHold:
