@@ -216,14 +216,9 @@ def about_hold(verb: type[HoldOrder], hold: Hold, **values: Any) -> HoldOrder:
 
 
 def a_reversal(movement: Movement, amount: int | None = None, **details: Any) -> ledger.Reverse:
-    mirror = movement.mirror
+    about: dict[str, Any] = {"client_id": movement.client_id, "by": BY, **movement.reversible}
     return ledger.Reverse(
-        client_id=movement.client_id,
-        by=BY,
-        wallet_id=movement.wallet_id,
-        movement_id=movement.id,
-        counterparty_id=movement.counterparty_id,
-        mirror_id=mirror.id if mirror else None,
+        **about,
         amount=None if amount is None else decimal(amount, movement.currency),
         **details,
     )

@@ -15,6 +15,7 @@ from users import otp
 from users.models import Key, User, events
 from users.models.clients import fingerprint, new_id
 from users.models.events import By, Fact
+from users.models.versions import require_version
 
 CREATED, VERIFIED, ACTIVATED, BLOCKED, UNSUBSCRIBED = User.Status
 
@@ -173,8 +174,7 @@ def locked(
     user = User.objects.owned_by(client_id).locked().filter(id=user_id).first()
     if user is None:
         raise errors.NotFound()
-    if if_match is not None and user.version not in if_match:
-        raise errors.VersionConflict(user_id=user.id, current=f'"{user.version}"')
+    require_version(user.version, if_match, user_id=user.id)
     return user
 
 

@@ -108,11 +108,6 @@ class Books:
             raise errors.NotFound()
         return wallet
 
-    def require_version(self, wallet: LockedWallet, if_match: frozenset[str] | None) -> None:
-        """Refuse unless the wallet is as the caller saw it (VersionConflict); None: whatever."""
-        if if_match is not None and (current := self.versions[wallet.id]) not in if_match:
-            raise errors.VersionConflict(wallet_id=wallet.id, current=f'"{current}"')
-
     def wallets_of(self, user_id: UUID) -> list[LockedWallet]:
         return [wallet for wallet in self.wallets.values() if wallet.user_id == user_id]
 

@@ -14,6 +14,7 @@ from iocash import errors
 from users.life import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from users.models import User
 from users.models.clients import new_id
+from users.models.versions import require_version
 from wallets.books import Books
 from wallets.orders import Order, Outcome, WalletOrder
 from wallets.rows import LockedUser, LockedWallet
@@ -267,19 +268,15 @@ class PutWallet(OpenWallet):
     """
 
     wallet_id: UUID
-    if_match: frozenset[str] | None = None
 
     def wallets(self) -> tuple[UUID, ...]:
         return (self.wallet_id,)
-
-    def versions(self) -> tuple[UUID, ...]:
-        return () if self.if_match is None else (self.wallet_id,)
 
     def apply(self, books: Books) -> Outcome:
         if self.wallet_id not in books.wallets and self.if_match is None:
             return OpenWallet.apply(self, books)
         wallet = books.wallet(self.wallet_id, self.client_id)
-        books.require_version(wallet, self.if_match)
+        require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
         for field, old, new in (
             ("userId", wallet.user_id, self.user_id),
             ("currency", wallet.currency, self.currency),
@@ -318,14 +315,10 @@ class ChangeWallet(WalletOrder):
     alias: str | None = None
     metadata: Mapping[str, str] | None = None
     closing: bool = False
-    if_match: frozenset[str] | None = None
-
-    def versions(self) -> tuple[UUID, ...]:
-        return () if self.if_match is None else (self.wallet_id,)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
-        books.require_version(wallet, self.if_match)
+        require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
         if self.closing:
             wallet.require_empty()
         if self.alias is not None or self.metadata is not None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from iocash import errors
 from users.models.clients import fingerprint
 from users.models.events import By
+from users.models.versions import require_version
 from wallets.rows import Leg, LockedHold, LockedWallet
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Order:
     client_id: UUID
     by: By
     key: str | None = None
+    if_match: frozenset[str] | None = None
+    """The versions of what it changes that the caller will have changed; None: any."""
 
     def users(self) -> tuple[UUID, ...]:
         """The users to lock, and all of their wallets with them."""
@@ -66,8 +69,8 @@ class Order:
         return ()
 
     def versions(self) -> tuple[UUID, ...]:
-        """The wallets whose versions to find out once they are locked."""
-        return ()
+        """The wallets whose versions to find out once they are locked: seldom any."""
+        return self.wallets() if self.if_match is not None and self.made == "wallet" else ()
 
     def accounts(self) -> tuple[UUID, ...]:
         """The external accounts to read once their wallets are locked."""
@@ -190,16 +193,12 @@ class Payment(MoneyOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOrder(WalletOrder):
-    """An order that ends or renews a hold. A blocked wallet does not keep it from that.
-
-    `if_match` are the versions of the hold that the caller will have changed; None: any.
-    """
+    """An order that ends or renews a hold. A blocked wallet does not keep it from that."""
 
     made = "hold"
     status = 200
 
     hold_id: UUID
-    if_match: frozenset[str] | None = None
 
     def holds(self) -> tuple[UUID, ...]:
         return (self.hold_id,)
@@ -207,7 +206,7 @@ class HoldOrder(WalletOrder):
     def open_hold(self, books: Books) -> tuple[LockedWallet, LockedHold]:
         wallet = self.wallet(books)
         hold = books.hold(self.hold_id, wallet)
-        hold.require_version(self.if_match)
+        require_version(hold.version, self.if_match, hold_id=hold.id)
         hold.require_open()
         return wallet, hold
 

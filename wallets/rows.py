@@ -10,7 +10,8 @@ from typing import Final
 from uuid import UUID
 
 from iocash import errors, money
-from wallets.models import holds
+from wallets.models.holds import version_of
+from wallets.models.questions import Signed
 
 MOST_RECEIVED: Final = 2**63 - 1
 """What a wallet can count of all that ever came in: 92 times the highest balance."""
@@ -129,7 +130,7 @@ class LockedWallet:
 
 
 @dataclass(slots=True, kw_only=True)
-class Leg:
+class Leg(Signed):
     """A movement in memory: what one operation does to one wallet. Minor units, signed."""
 
     id: UUID
@@ -156,15 +157,6 @@ class Leg:
     received_after: int | None = None
     settled_at: datetime | None = None
     digest: bytes | None = None
-
-    @property
-    def direction(self) -> str:
-        return "OUT" if self.amount < 0 else "IN"
-
-    @property
-    def magnitude(self) -> int:
-        """The amount without its sign, which `direction` tells."""
-        return abs(self.amount)
 
     def mirrors(self, other: Leg) -> bool:
         """Tell whether the two are the legs of one payment."""
@@ -230,7 +222,7 @@ class LockedHold:
 
     @property
     def version(self) -> str:
-        return holds.version(self.id, self.status, self.remaining, self.expires_at)
+        return version_of(self.id, self.status, self.remaining, self.expires_at)
 
     def is_overdue(self, now: datetime) -> bool:
         return self.status == "OPEN" and self.expires_at is not None and self.expires_at <= now
@@ -239,11 +231,6 @@ class LockedHold:
         """Refuse when it was executed or released, or has expired (HoldNotOpen)."""
         if self.status != "OPEN":
             raise errors.HoldNotOpen(hold_id=self.id, status=self.status)
-
-    def require_version(self, versions: frozenset[str] | None) -> None:
-        """Refuse unless it is as the caller last saw it (VersionConflict); None: whatever it is."""
-        if versions is not None and self.version not in versions:
-            raise errors.VersionConflict(hold_id=self.id, current=f'"{self.version}"')
 
     def require_remaining(self, amount: int) -> None:
         """Refuse when less than `amount` minor units are still set aside (HoldExceeded)."""

@@ -1,5 +1,7 @@
 """The life of a cash-out: set aside at once, ended exactly once."""
 
+from typing import Any
+
 import pytest
 
 from iocash import errors
@@ -25,7 +27,7 @@ def a_cash_out(source: Wallet, amount: int) -> Movement:
     return Movement.objects.get(id=posting.submit(order).id)
 
 
-def end(verb: type[CashOutOrder], movement: Movement, **values: str) -> Movement:
+def end(verb: type[CashOutOrder], movement: Movement, **values: Any) -> Movement:
     order = verb(
         client_id=movement.client_id,
         by=cast.BY,

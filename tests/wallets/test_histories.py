@@ -167,7 +167,7 @@ def check_order(world: World) -> None:
     legs: dict[UUID, list[Movement]] = defaultdict(list)
     for wallet in world.wallets:
         last, latest = None, 0.0
-        for leg in Movement.objects.filter(wallet=wallet.id).settled():
+        for leg in Movement.objects.filter(wallet=wallet.id, status="SUCCESS").order_by("seq"):
             this = settlement(leg)
             legs[this].append(leg)
             if last not in {None, this}:

@@ -229,7 +229,7 @@ def test_an_expiry_changes_the_tag(api, hold):
     cast.pass_time(timedelta(hours=2))
     over = tag(api, hold)
     hold.refresh_from_db()
-    open_tag = f'"{holds.version(hold.id, "OPEN", hold.remaining, hold.expires_at)}"'
+    open_tag = f'"{holds.version_of(hold.id, "OPEN", hold.remaining, hold.expires_at)}"'
     assert over != open_tag, "though nothing else has changed"
     answer = release_if(api, hold, open_tag)
     assert (answer.status, answer.code) == (409, "version_conflict")

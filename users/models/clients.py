@@ -7,7 +7,7 @@ import secrets
 import string
 import uuid
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -51,6 +51,17 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
+
+
+class OwnedQuerySet(models.QuerySet[Row_co]):
+    """Rows that each belong to one client."""
+
+    def owned_by(self, client_id: uuid.UUID | None) -> Self:
+        """Those of one client; with None, of all clients (a member of staff looks)."""
+        return self.all() if client_id is None else self.filter(client_id=client_id)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -155,11 +166,6 @@ def fingerprint(verb: str, values: dict[str, object]) -> bytes:
     asked = sorted((name, value) for name, value in values.items() if value not in (None, ""))
     order = "\x1f".join([verb, *(f"{name}={value!s}" for name, value in asked)])
     return hashlib.sha256(order.encode()).digest()
-
-
-def version(kind: str, values: dict[str, object]) -> str:
-    """Digest what is shown of a thing, so that a caller can say which state of it was seen."""
-    return fingerprint(kind, values).hex()[:32]
 
 
 def new_id() -> uuid.UUID:

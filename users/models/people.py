@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 from typing import Self
 
@@ -11,14 +10,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from users.models.clients import Client, version
+from users.models.clients import Client, OwnedQuerySet
+from users.models.versions import version
 
 
-class UserQuerySet(models.QuerySet["User"]):
-    def owned_by(self, client_id: uuid.UUID | None) -> Self:
-        """Those of one client; with None, of all clients (a member of staff looks)."""
-        return self.all() if client_id is None else self.filter(client_id=client_id)
-
+class UserQuerySet(OwnedQuerySet["User"]):
     def locked(self) -> Self:
         """Lock the users, always in order of id and always before any wallet."""
         return self.order_by("id").select_for_update(no_key=True)

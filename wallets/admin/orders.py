@@ -46,15 +46,7 @@ def move(request: HttpRequest, wallet: Wallet, values: dict[str, Any]) -> str:
 
 
 def give_back(movement: Movement, **values: Any) -> Order:
-    """The reversal of the back office; the form's key makes it happen once."""
-    mirror = movement.mirror
-    return ledger.Reverse(
-        wallet_id=movement.wallet_id,
-        movement_id=movement.id,
-        counterparty_id=movement.counterparty_id,
-        mirror_id=mirror.id if mirror else None,
-        **values,
-    )
+    return ledger.Reverse(**movement.reversible, **values)
 
 
 def about_hold(order: type[HoldOrder]) -> Callable[..., Order]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Self
 
 from django.db import models
@@ -11,15 +10,12 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from users.models import Client
+from users.models.clients import OwnedQuerySet
 from wallets.models.questions import as_id, compact
 from wallets.models.wallets import Wallet
 
 
-class ExternalAccountQuerySet(models.QuerySet["ExternalAccount"]):
-    def owned_by(self, client_id: uuid.UUID | None) -> Self:
-        """Those of one client; with None, of all clients (a member of staff looks)."""
-        return self.all() if client_id is None else self.filter(client_id=client_id)
-
+class ExternalAccountQuerySet(OwnedQuerySet["ExternalAccount"]):
     def named(self, words: str) -> Self:
         """Those that people may mean: an id, a wallet, or an IBAN."""
         if found := as_id(words):

@@ -12,28 +12,21 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
-from users.models.clients import version as digest
-from wallets.models.questions import as_id, within
+from users.models.versions import version
+from wallets.models.questions import DatedQuerySet, as_id
 from wallets.models.wallets import Wallet
 
 OPEN, EXPIRED = "OPEN", "EXPIRED"
 IS_OVERDUE = Q(status=OPEN, expires_at__lte=Now())
 
 
-class HoldQuerySet(models.QuerySet["Hold"]):
+class HoldQuerySet(DatedQuerySet["Hold"]):
     """Holds as they are at this instant: `is_overdue` is the database's clock's answer."""
-
-    def owned_by(self, client_id: uuid.UUID | None) -> Self:
-        """Those of one client; with None, of all clients (a member of staff looks)."""
-        return self.all() if client_id is None else self.filter(client_id=client_id)
 
     def seen(self) -> Self:
         """Let each say whether it is overdue; without this, ask no hold how it stands."""
         return self.annotate(
-            is_overdue=models.ExpressionWrapper(
-                Q(status=OPEN) & Q(expires_at__isnull=False) & Q(expires_at__lte=Now()),
-                output_field=models.BooleanField(),
-            )
+            is_overdue=models.Case(models.When(IS_OVERDUE, then=True), default=False)
         )
 
     def standing(self, status: str) -> Self:
@@ -48,10 +41,6 @@ class HoldQuerySet(models.QuerySet["Hold"]):
         """Those that people may mean: an id, or the wallet that promises."""
         found = as_id(words)
         return self.filter(Q(id=found) | Q(wallet=found)) if found else self.none()
-
-    def within(self, start: datetime | None, end: datetime | None) -> Self:
-        """Those placed from `start` to the millisecond of `end`, both included."""
-        return self.filter(within("created_at", start, end))
 
     def made_with(self, client_id: uuid.UUID, key: str) -> Self:
         """The one that an Idempotency-Key placed."""
@@ -148,15 +137,15 @@ class Hold(models.Model):
 
     @property
     def version(self) -> str:
-        return version(self.id, self.standing, self.left, self.expires_at)
+        return version_of(self.id, self.standing, self.left, self.expires_at)
 
 
-def version(hold_id: uuid.UUID, status: str, remaining: int, expires_at: datetime | None) -> str:
+def version_of(hold_id: uuid.UUID, status: str, remaining: int, expires_at: datetime | None) -> str:
     """Digest all that can change of a hold: its ETag."""
-    values: dict[str, object] = {
+    shown: dict[str, object] = {
         "id": hold_id,
         "status": status,
         "remaining": remaining,
         "expires_at": expires_at,
     }
-    return digest("hold", values)
+    return version("hold", shown)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -12,19 +11,11 @@ from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
 from wallets.models.holds import Hold
-from wallets.models.questions import as_id, compact, within
+from wallets.models.questions import DatedQuerySet, Signed, as_id, compact
 from wallets.models.wallets import Wallet
 
 
-class MovementQuerySet(models.QuerySet["Movement"]):
-    def owned_by(self, client_id: uuid.UUID | None) -> Self:
-        """Those of one client; with None, of all clients (a member of staff looks)."""
-        return self.all() if client_id is None else self.filter(client_id=client_id)
-
-    def within(self, start: datetime | None, end: datetime | None) -> Self:
-        """Those created from `start` to the millisecond of `end`, both included."""
-        return self.filter(within("created_at", start, end))
-
+class MovementQuerySet(DatedQuerySet["Movement"]):
     def directed(self, direction: str) -> Self:
         return self.filter(amount__lt=0) if direction == "OUT" else self.filter(amount__gt=0)
 
@@ -48,10 +39,6 @@ class MovementQuerySet(models.QuerySet["Movement"]):
         """Those of one operation, in the order in which it made them."""
         return self.filter(operation_id=operation_id).order_by("created_at", "id")
 
-    def settled(self) -> Self:
-        """Those that have taken effect, in their order."""
-        return self.filter(status="SUCCESS").order_by("seq")
-
     def named(self, words: str) -> Self:
         """Those that people may mean: an id, an operation, a wallet, an IBAN, a key."""
         if found := as_id(words):
@@ -62,7 +49,7 @@ class MovementQuerySet(models.QuerySet["Movement"]):
         return self.filter(Q(iban=compact(words)) | Q(id__in=made) | Q(operation_id__in=made))
 
 
-class Movement(models.Model):
+class Movement(Signed, models.Model):
     """One change of one wallet's money: written once, settled at most once, never removed.
 
     `seq`, `balance_after`, `received_after`, `digest` and `settled_at` are given when it settles.
@@ -273,15 +260,6 @@ class Movement(models.Model):
         return str(self.id)
 
     @property
-    def direction(self) -> str:
-        return "OUT" if self.amount < 0 else "IN"
-
-    @property
-    def magnitude(self) -> int:
-        """The amount without its sign, which `direction` tells."""
-        return abs(self.amount)
-
-    @property
     def mirror(self) -> Movement | None:
         """The other leg of a payment, in the counterparty's wallet; None: there is no other."""
         if self.counterparty_id is None:
@@ -292,3 +270,14 @@ class Movement(models.Model):
             counterparty=self.wallet_id,
             created_at=self.created_at,
         ).first()
+
+    @property
+    def reversible(self) -> dict[str, Any]:
+        """What an order to reverse it names: it, and its mirror in the counterparty's wallet."""
+        mirror = self.mirror
+        return {
+            "wallet_id": self.wallet_id,
+            "movement_id": self.id,
+            "counterparty_id": self.counterparty_id,
+            "mirror_id": mirror.id if mirror else None,
+        }

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 
-from django.db.models import Q
+from users.models.clients import OwnedQuerySet, Row_co
 
 MILLISECOND = timedelta(milliseconds=1)
 LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND
 """Nothing is created later: an end that is has no effect."""
 
 
-def within(column: str, start: datetime | None, end: datetime | None) -> Q:
-    """Those whose `column` is from `start` to the millisecond of `end`, both included."""
-    found = Q()
-    if start is not None:
-        found &= Q((f"{column}__gte", start))
-    if end is not None and end < LATEST:
-        end = end.replace(microsecond=end.microsecond // 1000 * 1000)
-        found &= Q((f"{column}__lt", end + MILLISECOND))
-    return found
+class DatedQuerySet(OwnedQuerySet[Row_co]):
+    """Rows that were created at some time."""
+
+    def within(self, start: datetime | None, end: datetime | None) -> Self:
+        """Those created from `start` to the millisecond of `end`, both included."""
+        found = self.all() if start is None else self.filter(created_at__gte=start)
+        if end is None or end >= LATEST:
+            return found
+        return found.filter(created_at__lt=to_millisecond(end) + MILLISECOND)
+
+
+def to_millisecond(instant: datetime) -> datetime:
+    """The instant as the API shows it."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+class Signed:
+    """What has an amount that is negative when it leaves the wallet."""
+
+    __slots__ = ()
+    amount: Any
+
+    @property
+    def direction(self) -> str:
+        return "OUT" if self.amount < 0 else "IN"
+
+    @property
+    def magnitude(self) -> int:
+        """The amount without its sign, which `direction` tells."""
+        return abs(int(self.amount))
 
 
 def as_id(words: str) -> uuid.UUID | None:

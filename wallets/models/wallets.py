@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Self
 
 from django.apps import apps
@@ -12,16 +11,13 @@ from django.db.models.functions import Coalesce, Now
 from uuid_utils.compat import uuid7
 
 from users.models import Client, User
-from users.models.clients import version
+from users.models.clients import OwnedQuerySet
+from users.models.versions import version
 from wallets.models.questions import as_id, compact
 
 
-class WalletQuerySet(models.QuerySet["Wallet"]):
+class WalletQuerySet(OwnedQuerySet["Wallet"]):
     """Wallets; `seen` before any is shown: holds that are overdue set nothing aside."""
-
-    def owned_by(self, client_id: uuid.UUID | None) -> Self:
-        """Those of one client; with None, of all clients (a member of staff looks)."""
-        return self.all() if client_id is None else self.filter(client_id=client_id)
 
     def seen(self) -> Self:
         """Let each say what open holds that are overdue still count as held in its row.

@@ -172,13 +172,6 @@ class Reversals(MovementView):
         movement = self.movement(wallet_id, movement_id)
         if movement.type == Movement.Type.CASH_IN:
             self.caller.require("cash-in:write")
-        mirror = movement.mirror
-        order = ledger.Reverse(
-            **self.common(wallet_id),
-            key=self.key,
-            movement_id=movement_id,
-            counterparty_id=movement.counterparty_id,
-            mirror_id=mirror.id if mirror else None,
-            **values,
-        )
+        about = self.common(wallet_id) | movement.reversible
+        order = ledger.Reverse(**about, key=self.key, **values)
         return self.moved(posting.submit(order))
