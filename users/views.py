@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Model
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -77,10 +78,7 @@ class UserView(ClientView):
         return Accepted(self.show(user), where, headers=headers)
 
     def user(self, user_id: UUID) -> User:
-        user = User.objects.owned_by(self.caller.client_id).filter(id=user_id).first()
-        if user is None:
-            raise errors.NotFound()
-        return user
+        return get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
 
 
 class UserList(UserView):

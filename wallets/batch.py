@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from iocash import errors
 from users.models.clients import new_id
 from wallets.books import Books
-from wallets.orders import MoneyOrder, Order, Outcome, WalletOrder
+from wallets.orders import MoneyOrder, Outcome, WalletOrder, attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,9 @@ class Batch(WalletOrder):
             raise errors.InvalidFields(*wrong)
 
     def apply(self, books: Books) -> Outcome:
-        part = books.part(self, new_id())
-        outcomes = [attempt(part, item) for item in self.items]
+        operation_id = new_id()
+        part = books.part(self, operation_id)
+        outcomes = [attempt(partial(item.apply, part)) for item in self.items]
         refused = [
             {"index": index, "code": outcome.code, "detail": outcome.words, **outcome.facts}
             for index, outcome in enumerate(outcomes)
@@ -56,12 +58,4 @@ class Batch(WalletOrder):
             raise errors.BatchRefused(refused=len(refused), count=len(self.items), items=refused)
         books.absorb(part)
         legs = tuple(leg for leg in part.legs if leg.wallet_id == self.wallet_id)
-        assert part.operation_id
-        return self.done(part.operation_id, *legs)
-
-
-def attempt(books: Books, order: Order) -> Outcome | errors.Refused:
-    try:
-        return order.apply(books)
-    except errors.Refused as refusal:
-        return refusal
+        return self.done(operation_id, *legs)

@@ -169,7 +169,8 @@ class Books:
     ) -> Leg:
         """Settle `amount` crossing to or from the outside: one leg; negative goes out."""
         leg = self.leg(wallet, amount, order)
-        self.gives_back(leg, reverses)
+        if reverses:
+            self.note_reversal(leg, reverses)
         self.legs.append(leg)
         return self.settle(wallet, leg, order.by)
 
@@ -212,7 +213,7 @@ class Books:
         order: WordedOrder,
         *,
         hold_id: UUID | None = None,
-        reverses: tuple[Leg, Leg] | tuple[None, None] = (None, None),
+        reverses: tuple[Leg, Leg] | None = None,
     ) -> tuple[Leg, Leg]:
         """Settle `amount` going from one wallet to another: the payer's leg and the payee's.
 
@@ -226,17 +227,17 @@ class Books:
             counterparty_id=source.id,
             amount=amount,
         )
-        for leg, reversed_leg in zip((out, into), reverses, strict=True):
-            self.gives_back(leg, reversed_leg)
+        if reverses:
+            self.note_reversal(out, reverses[0])
+            self.note_reversal(into, reverses[1])
         self.legs += [into, out]
         self.settle(target, into, order.by)
         return self.settle(source, out, order.by), into
 
-    def gives_back(self, leg: Leg, reversed_leg: Leg | None) -> None:
+    def note_reversal(self, leg: Leg, reversed_leg: Leg) -> None:
         """Note that `leg` gives back what another moved, or a part of it."""
-        if reversed_leg is not None:
-            leg.reversal_of_id = reversed_leg.id
-            self.reversed[reversed_leg.id] = self.given_back(reversed_leg) + leg.magnitude
+        leg.reversal_of_id = reversed_leg.id
+        self.reversed[reversed_leg.id] = self.given_back(reversed_leg) + leg.magnitude
 
     def given_back(self, leg: Leg) -> int:
         """How much of what `leg` moved was reversed until now, in minor units."""

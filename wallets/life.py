@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -17,7 +16,7 @@ from users.models.clients import new_id
 from users.models.versions import require_version
 from wallets.books import Books
 from wallets.orders import Order, Outcome, WalletOrder
-from wallets.rows import LockedUser, LockedWallet
+from wallets.rows import LockedUser, LockedWallet, as_json
 
 INSERT_WALLET: Final = """
     INSERT INTO wallets_wallet
@@ -249,7 +248,7 @@ class OpenWallet(UserOrder):
             self.alias,
             self.dlt_address,
             self.dlt_network,
-            json.dumps(self.metadata) if self.metadata else None,
+            as_json(self.metadata),
         )
         books.tell("wallet", wallet.id, "wallet.opened", wallet, self.by)
         return self.done(wallet.id)
@@ -379,7 +378,7 @@ def label(
 ) -> None:
     """Set what people say of the wallet; None leaves it as it is."""
     wallet.require_open()
-    pairs = None if metadata is None else json.dumps(metadata)
+    pairs = None if metadata is None else as_json(metadata) or "{}"
     books.write(UPDATE_LABELS, alias, dlt_address, dlt_network, pairs, wallet.id)
     books.tell("wallet", wallet.id, "wallet.changed", wallet, order.by)
 

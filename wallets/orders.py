@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -35,6 +35,14 @@ class Outcome:
     status: int
     replayed: bool = False
     legs: tuple[Leg, ...] = ()
+
+
+def attempt(do: Callable[[], Outcome]) -> Outcome | errors.Refused:
+    """Take a refusal as an answer, for those who have more to do."""
+    try:
+        return do()
+    except errors.Refused as refusal:
+        return refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

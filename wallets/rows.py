@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,11 @@ from wallets.models.questions import Signed
 
 MOST_RECEIVED: Final = 2**63 - 1
 """What a wallet can count of all that ever came in: 92 times the highest balance."""
+
+
+def as_json(metadata: Mapping[str, str] | None) -> str | None:
+    """Write metadata as its column takes it; no pairs are none."""
+    return json.dumps(metadata, ensure_ascii=False) if metadata else None
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from django.db import connection
 
 from wallets.models import Movement, MovementQuerySet, Wallet
 
-WAIT_FOR_ORDERS: Final = "SELECT FROM wallets_wallet WHERE id = %s FOR NO KEY UPDATE"
+LOCK: Final = "SELECT FROM wallets_wallet WHERE id = %s FOR NO KEY UPDATE"
 """Whoever is changing the wallet ends before this answers. Exclusive, so that it waits in line:
 readers who shared the lock would pass by a writer who waits, and hold it up for ever."""
 
@@ -105,12 +105,12 @@ def before(wallet: Wallet, instant: datetime) -> Point:
 def wait_until(wallet: Wallet, instant: datetime) -> None:
     """Wait until nothing can settle before `instant`, which has come or comes within a moment.
 
-    First until it has come; then for those who began before, and may settle before it. The wallet
-    is locked for no longer than it takes to be asked (in a transaction, until that ends).
+    The wallet is locked for no longer than it takes to be asked (in a transaction, until that
+    ends): who began before has ended then, and who comes later settles later.
     """
     time.sleep(max((instant - now()).total_seconds(), 0))
     with connection.cursor() as cursor:
-        cursor.execute(WAIT_FOR_ORDERS, [wallet.id])
+        cursor.execute(LOCK, [wallet.id])
 
 
 def balance_at(wallet: Wallet, instant: datetime) -> Point:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,8 +30,8 @@ from iocash.transactions import durable
 from users.models import events
 from wallets.books import Books
 from wallets.models import Wallet
-from wallets.orders import Order, Outcome
-from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.orders import Order, Outcome, attempt
+from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey, as_json
 
 Row = TypeVar("Row", Leg, LockedHold)
 
@@ -144,16 +145,9 @@ def post(orders: Sequence[Order]) -> list[Outcome | errors.Refused]:
     with durable(), connection.wrap_database_errors:
         raw = connection.connection
         books = open_books(raw, orders)
-        outcomes = [run(books, order) for order in orders]
+        outcomes = [attempt(partial(books.run, order)) for order in orders]
         write_back(raw, books)
     return outcomes
-
-
-def run(books: Books, order: Order) -> Outcome | errors.Refused:
-    try:
-        return books.run(order)
-    except errors.Refused as refusal:
-        return refusal
 
 
 # --- Reading -----------------------------------------------------------------------------------
@@ -342,10 +336,6 @@ def hold_row(hold: LockedHold) -> tuple[Any, ...]:
 
 def changed_hold_row(hold: LockedHold) -> tuple[Any, ...]:
     return (hold.id, hold.status, hold.remaining, hold.expires_at, hold.ended_at)
-
-
-def as_json(metadata: Mapping[str, str] | None) -> str | None:
-    return json.dumps(metadata, ensure_ascii=False) if metadata else None
 
 
 def wallet_row(wallet: LockedWallet) -> tuple[Any, ...]:

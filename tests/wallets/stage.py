@@ -233,7 +233,7 @@ def wallets() -> dict[UUID, tuple[Any, ...]]:
         seen.id: (
             seen.status,
             seen.balance,
-            seen.set_aside,
+            seen.held_now,
             seen.available,
             seen.received,
             seen.seq,

@@ -14,35 +14,29 @@ from wallets.models import Movement, Wallet
 from wallets.orders import CashOutOrder, HoldOrder, Order
 
 
-def common(request: HttpRequest, thing: Any) -> dict[str, Any]:
-    return {"client_id": thing.client_id, "by": by(request)}
-
-
 def submitted(make: Callable[..., Order], words: str) -> Any:
-    """An act that submits the order that `make` makes of the thing and the form, once."""
+    """An act that submits the order that `make` makes of the thing and the form, once.
+
+    `words` say that it is done; they may name the `thing` and the form's values.
+    """
 
     def do(request: HttpRequest, thing: Any, values: dict[str, Any]) -> str:
-        order = values | common(request, thing) | {"key": f"staff-{values['key']}"}
-        posting.submit(make(thing, **order))
-        return words
+        envelope = {
+            "client_id": thing.client_id,
+            "by": by(request),
+            "key": f"staff-{values['key']}",
+        }
+        posting.submit(make(thing, **values | envelope))
+        return words.format(thing=thing, **values)
 
     return do
 
 
-def move(request: HttpRequest, wallet: Wallet, values: dict[str, Any]) -> str:
-    """The cash-in and the adjustment of the back office. The form's key makes it happen once."""
-    order: dict[str, Any] = {
-        **common(request, wallet),
-        "key": f"staff-{values['key']}",
-        "amount": values["amount"],
-        "concept": values["concept"],
-    }
-    if values["kind"] == MovementForm.CASH_IN:
-        posting.submit(ledger.CashIn(wallet_id=wallet.id, **order))
-    else:
-        is_debit = values["kind"] == MovementForm.DOWN
-        posting.submit(ledger.Adjust(wallet_id=wallet.id, is_debit=is_debit, **order))
-    return f"{values['amount']} {wallet.currency}: done."
+def add_movement(thing: Wallet, *, kind: str, wallet: Any = None, **values: Any) -> Order:
+    """The cash-in and the adjustment of the back office; a form may name the wallet once more."""
+    if kind == MovementForm.CASH_IN:
+        return ledger.CashIn(wallet_id=thing.id, **values)
+    return ledger.Adjust(wallet_id=thing.id, is_debit=kind == MovementForm.DOWN, **values)
 
 
 def give_back(movement: Movement, **values: Any) -> Order:

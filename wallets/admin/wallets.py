@@ -11,7 +11,7 @@ from iocash import money
 from users.acts import Act, Acting, Facts, Searched
 from wallets import life
 from wallets.admin.forms import BlockForm, MovementForm
-from wallets.admin.orders import about_wallet, move, submitted
+from wallets.admin.orders import about_wallet, add_movement, submitted
 from wallets.models import Hold, Movement, Wallet
 
 LAST_ROWS = 10
@@ -47,7 +47,7 @@ class WalletAdmin(Searched, Acting):
             label="Add movement",
             permission="wallets.add_cash_in",
             form=MovementForm,
-            do=move,
+            do=submitted(add_movement, "{amount} {thing.currency}: done."),
             is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
         ),
         Act(
@@ -85,7 +85,7 @@ class WalletAdmin(Searched, Acting):
 
     @admin.display(description="held", ordering="held")
     def shown_held(self, wallet: Wallet) -> str:
-        return money.to_text(wallet.set_aside, wallet.currency)
+        return money.to_text(wallet.held_now, wallet.currency)
 
     @admin.display(description="available")
     def shown_available(self, wallet: Wallet) -> str:

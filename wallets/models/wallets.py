@@ -117,18 +117,18 @@ class Wallet(models.Model):
         return str(self.id)
 
     @property
-    def set_aside(self) -> int:
+    def held_now(self) -> int:
         """What is held at the instant when the wallet was `seen`."""
         return self.held - self.overdue
 
     @property
     def version(self) -> str:
         """Digest all that is shown at the instant when the wallet was `seen`: its ETag."""
-        shown = ("id", "status", "balance", "set_aside", "alias", "iban")
+        shown = ("id", "status", "balance", "held_now", "alias", "iban")
         more = ("dlt_address", "dlt_network")
         values = {name: getattr(self, name) for name in (*shown, *more)}
         return version("wallet", values | {"metadata": sorted((self.metadata or {}).items())})
 
     @property
     def available(self) -> int:
-        return self.balance - self.set_aside
+        return self.balance - self.held_now

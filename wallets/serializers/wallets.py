@@ -39,7 +39,7 @@ class WalletAnswer(fields.Serializer):
     currency = fields.Currency(read_only=True)
     status = fields.Choice(Wallet.Status, read_only=True)
     balance = fields.Money()
-    held_balance = fields.Money(source="set_aside")
+    held_balance = fields.Money(source="held_now")
     available_balance = fields.Money(source="available")
     alias = fields.Text(100, read_only=True, allow_null=True)
     iban = fields.Text(34, read_only=True, allow_null=True)
@@ -61,37 +61,33 @@ class WalletAnswer(fields.Serializer):
         return hrefs(links)
 
 
-class WalletOrder(fields.Serializer):
+class Labels(fields.Serializer):
+    """What people say of a wallet; null says nothing."""
+
+    alias = Optional(100)
+    metadata = fields.StringMap(required=False, allow_null=True)
+
+    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
+        return pairs or {}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return without_nulls(attrs)
+
+
+class WalletOrder(Labels):
     """What a wallet is opened with. `userId` and `currency` never change afterwards."""
 
     user_id = fields.Id()
     currency = fields.Currency(default="EUR")
-    alias = Optional(100)
     dlt_address = Optional(100)
     dlt_network = Optional(50)
     metadata = fields.StringMap(default=dict, allow_null=True)
 
-    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
-        """Null says that there are none."""
-        return pairs or {}
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return without_nulls(attrs)
-
-
-class WalletChange(fields.Serializer):
+class WalletChange(Labels):
     """What may be changed of a wallet; UNSUBSCRIBED closes it for ever."""
 
-    alias = Optional(100)
-    metadata = fields.StringMap(required=False, allow_null=True)
     status = fields.Choice(UNSUBSCRIBED, required=False)
-
-    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
-        """Null says that there are none."""
-        return pairs or {}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return without_nulls(attrs)
 
     def get_initial(self) -> dict[str, Any]:
         """Nothing that would close the wallet by a slip."""

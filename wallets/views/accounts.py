@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,10 +25,7 @@ class ExternalAccountView(OrderView):
         return ExternalAccount.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
 
     def account(self, wallet_id: UUID, account_id: UUID) -> ExternalAccount:
-        account = self.accounts(wallet_id).filter(id=account_id).first()
-        if account is None:
-            raise errors.NotFound()
-        return account
+        return get_object_or_404(self.accounts(wallet_id), id=account_id)
 
 
 class ExternalAccountList(ExternalAccountView):

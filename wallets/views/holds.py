@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,10 +26,7 @@ class HoldsOf(OrderView):
         return Hold.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id).seen()
 
     def hold(self, wallet_id: UUID, hold_id: UUID) -> Hold:
-        hold = self.holds(wallet_id).filter(id=hold_id).first()
-        if hold is None:
-            raise errors.NotFound()
-        return hold
+        return get_object_or_404(self.holds(wallet_id), id=hold_id)
 
 
 class HoldView(HoldsOf):

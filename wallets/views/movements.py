@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,10 +27,7 @@ class MovementView(OrderView):
         return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
 
     def movement(self, wallet_id: UUID, movement_id: UUID) -> Movement:
-        movement = self.movements(wallet_id).filter(id=movement_id).first()
-        if movement is None:
-            raise errors.NotFound()
-        return movement
+        return get_object_or_404(self.movements(wallet_id), id=movement_id)
 
     def order(self, common: dict[str, Any], values: dict[str, Any]) -> MoneyOrder:
         """Make the order that a body, or an item of a batch, asks for."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from iocash import errors
+from django.shortcuts import get_object_or_404
+
 from users.views import REPLAYED, ClientView
 from wallets.models import Wallet
 from wallets.orders import Outcome
@@ -16,10 +17,7 @@ class OrderView(ClientView):
 
     def wallet(self, wallet_id: UUID) -> Wallet:
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
-        wallet = wallets.filter(id=wallet_id).first()
-        if wallet is None:
-            raise errors.NotFound()
-        return wallet
+        return get_object_or_404(wallets, id=wallet_id)
 
     def client_of(self, wallet_id: UUID) -> UUID:
         """The client for whom an order acts: the caller's, or for staff the wallet's."""

@@ -14,26 +14,21 @@ from iocash import errors, pages
 from iocash.rendering import moment
 from wallets import serializers, statements
 from wallets.models import Wallet
+from wallets.models.questions import to_millisecond
 from wallets.views.movements import MovementView
 from wallets.views.orders import OrderView
 
 
-def come(given: dict[str, Any], name: str, public: str) -> datetime:
-    """The instant that a parameter names, or now; to the millisecond, as it is shown.
+def come(instant: datetime, now: datetime, public: str) -> datetime:
+    """The instant of a parameter, to the millisecond, as it is shown.
 
     Raises:
         errors.InvalidParameters: it is in the future.
     """
-    now = statements.now()
-    instant: datetime = given.get(name) or now
     if instant > now:
         words = "This time has not come yet."
         raise errors.InvalidParameters(errors.FieldError(public, "in_the_future", words))
     return to_millisecond(instant)
-
-
-def to_millisecond(instant: datetime) -> datetime:
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 class BalanceAt(OrderView):
@@ -46,7 +41,8 @@ class BalanceAt(OrderView):
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
-        instant = come(self.query, "at", "at")
+        now = statements.now()
+        instant = come(self.query.get("at", now), now, "at")
         point = statements.balance_at(wallet, instant)
         balance = {
             "wallet_id": wallet.id,
@@ -91,10 +87,9 @@ class StatementView(MovementView):
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
-        end = come(self.query, "end_date", "endDate")
-        start = to_millisecond(self.query.get("start_date", min(wallet.created_at, end)))
-        if start > end:
-            words = "This time has not come yet."
-            raise errors.InvalidParameters(errors.FieldError("startDate", "in_the_future", words))
+        now = statements.now()
+        end = come(self.query.get("end_date", now), now, "endDate")
+        opened = min(wallet.created_at, end)
+        start = come(self.query.get("start_date", opened), now, "startDate")
         self.statement = statements.over(wallet, start, end)
         return self.page(self.statement.movements)

@@ -31,9 +31,13 @@ class UserDetailWithEnd(UserDetail):
         is_ending = values.pop("status", None) is not None
         user = self.user(user_id)
         with durable(), transaction.atomic():
-            users.locked(user_id, user.client_id, self.if_match)
-            if values:
-                users.change(client_id=user.client_id, user_id=user_id, values=values, by=self.by)
+            users.change(
+                client_id=user.client_id,
+                user_id=user_id,
+                values=values,
+                by=self.by,
+                if_match=self.if_match,
+            )
             if is_ending:
                 posting.submit(
                     life.Unsubscribe(client_id=user.client_id, by=self.by, user_id=user_id)
