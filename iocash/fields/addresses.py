@@ -1,0 +1,79 @@
+"""Where somebody, or their money, is reached: phones, bank accounts, e-mail."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import phonenumbers
+import schwifty
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import validate_email
+
+from iocash.fields.texts import Text
+from iocash.shapes import Field
+
+
+class Phone(Field):
+    """A phone number in the international form, which begins with `+`; kept as E.164."""
+
+    default_error_messages = {
+        "invalid": "This is not a phone number in the international form: +34600000000.",
+    }
+    example = "+34600000000"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^\+[0-9 ().-]{6,30}$", "example": self.example}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or not re.fullmatch(r"\+[0-9 ().-]{6,30}", data):
+            self.fail("invalid")
+        try:
+            number = phonenumbers.parse(data)
+        except phonenumbers.NumberParseException:
+            self.fail("invalid")
+        if not phonenumbers.is_valid_number(number):
+            self.fail("invalid")
+        return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+    def to_representation(self, value: str) -> str | None:
+        return value or None
+
+
+class Iban(Field):
+    """A bank account: an IBAN whose length, form and check digits are right; kept compact."""
+
+    default_error_messages = {"invalid": "This is not an IBAN."}
+    example = "ES9121000418450200051332"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}$"}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}", data):
+            self.fail("invalid")
+        try:
+            return schwifty.IBAN(data).compact
+        except schwifty.exceptions.SchwiftyException:
+            self.fail("invalid")
+
+
+class Email(Text):
+    """An e-mail address."""
+
+    default_error_messages = {"invalid": "This is not an e-mail address."}
+    example = "alice@example.com"
+
+    def __init__(self, max_length: int = 254, **kwargs: Any) -> None:
+        super().__init__(max_length, **kwargs)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "email", "maxLength": self.max_length}
+
+    def to_internal_value(self, data: Any) -> str:
+        address: str = super().to_internal_value(data)
+        try:
+            validate_email(address)
+        except DjangoValidationError:
+            self.fail("invalid")
+        return address

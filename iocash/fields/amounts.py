@@ -1,0 +1,86 @@
+"""Amounts in, money out, and the currencies of both."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from iocash import money
+from iocash.parsing import Number
+from iocash.shapes import Field, Getter, picker
+
+
+class Amount(Field):
+    """An amount of an order, as a string or a JSON number; read exactly, into a Decimal.
+
+    How many decimals the currency has is for the ledger to check: it knows the wallet.
+    """
+
+    default_error_messages = {
+        "invalid": "This is not an amount: digits, with a point if you like, and nothing else.",
+        "min_value": "An amount is greater than zero.",
+        "max_digits": "An amount has at most {max_digits} digits.",
+        "max_decimal_places": "An amount has at most {max_decimal_places} decimals.",
+    }
+    MOST_DECIMALS = 4
+    PATTERN = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?")
+    example = "10.00"
+
+    def schema(self) -> dict[str, Any]:
+        pattern = r"^(0|[1-9][0-9]*)(\.[0-9]{1,4})?$"
+        return {"type": "string", "pattern": pattern, "example": self.example}
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        literal = data.literal if isinstance(data, Number) else data
+        found = self.PATTERN.fullmatch(literal) if isinstance(literal, str) else None
+        if not found:
+            self.fail("invalid")
+        whole, decimals = found[1], found[2] or ""
+        if len(decimals) > self.MOST_DECIMALS:
+            self.fail("max_decimal_places", max_decimal_places=self.MOST_DECIMALS)
+        if len(whole) + len(decimals) > money.MAX_DIGITS:
+            self.fail("max_digits", max_digits=money.MAX_DIGITS)
+        amount = Decimal(literal)
+        if not amount:
+            self.fail("min_value")
+        return amount
+
+
+class Money(Field):
+    """Minor units in an answer, as a decimal string with exactly the currency's decimals."""
+
+    example = "10.50"
+
+    def __init__(self, currency: str = "currency", **kwargs: Any) -> None:
+        self.currency = currency
+        kwargs["read_only"] = True
+        super().__init__(**kwargs)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "example": self.example}
+
+    def getter(self) -> Getter:
+        pick, pick_currency = picker(self.source or ""), picker(self.currency)
+
+        def get(thing: Any) -> str | None:
+            minor = pick(thing)
+            return None if minor is None else money.to_text(minor, pick_currency(thing))
+
+        return get
+
+
+class Currency(Field):
+    """A currency of ISO 4217 that money can be held in."""
+
+    default_error_messages = {"invalid_choice": "This is no currency of ISO 4217."}
+    example = "EUR"
+
+    def schema(self) -> dict[str, Any]:
+        # 160 codes would drown the document.
+        return {"type": "string", "pattern": "^[A-Z]{3}$", "example": self.example}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or data not in money.currencies():
+            self.fail("invalid_choice")
+        return data

@@ -1,0 +1,104 @@
+"""Ids, words of a few, flags and whole numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Choices
+
+from iocash.parsing import Number
+from iocash.shapes import Field
+
+
+class Id(Field):
+    """A lower-case UUID."""
+
+    default_error_messages = {"invalid": "This is not a lower-case UUID."}
+    PATTERN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+    example = "01980000-0000-7000-8000-000000000001"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "uuid", "example": self.example}
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or not self.PATTERN.fullmatch(data):
+            self.fail("invalid")
+        return UUID(data)
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+class Choice(Field):
+    """One of a few words, spelled exactly; becomes the member when `choices` is an enum."""
+
+    default_error_messages = {"invalid_choice": "This is none of {choices}."}
+
+    def __init__(self, choices: type[Choices] | Iterable[str], **kwargs: Any) -> None:
+        self.members = {str(getattr(item, "value", item)): item for item in choices}
+        super().__init__(**kwargs)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.members)}
+
+    def get_initial(self) -> str:
+        return next(iter(self.members))
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.members:
+            self.fail("invalid_choice", choices=", ".join(self.members))
+        return self.members[data]
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+class Flag(Field):
+    """`true` or `false`."""
+
+    default_error_messages = {"invalid": "This is neither true nor false."}
+    example = False
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Whole(Field):
+    """A whole number in a range, without a point or an exponent."""
+
+    default_error_messages = {
+        "invalid": "This is not a whole number.",
+        "min_value": "This is less than {min_value}.",
+        "max_value": "This is more than {max_value}.",
+    }
+
+    def __init__(self, min_value: int, max_value: int, **kwargs: Any) -> None:
+        self.min_value, self.max_value = min_value, max_value
+        super().__init__(**kwargs)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.min_value, "maximum": self.max_value}
+
+    def get_initial(self) -> int:
+        return self.min_value
+
+    def literal(self, data: Any) -> str:
+        return data.literal if isinstance(data, Number) else ""
+
+    def to_internal_value(self, data: Any) -> int:
+        literal = self.literal(data)
+        if not re.fullmatch(r"-?[0-9]{1,18}", literal):
+            self.fail("invalid")
+        if int(literal) < self.min_value:
+            self.fail("min_value", min_value=self.min_value)
+        if int(literal) > self.max_value:
+            self.fail("max_value", max_value=self.max_value)
+        return int(literal)

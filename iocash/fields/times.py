@@ -1,0 +1,68 @@
+"""Instants and days."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+
+from iocash.rendering import moment
+from iocash.shapes import Field
+
+
+class Moment(Field):
+    """An instant: RFC 3339 with any offset in, UTC with milliseconds out."""
+
+    default_error_messages = {
+        "invalid": "This is not an instant of RFC 3339 with an offset: 2026-01-31T12:00:00Z.",
+    }
+    PATTERN = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+        r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    )
+    example = "2026-01-31T12:00:00.000Z"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time", "example": self.example}
+
+    def read(self, text: str) -> datetime:
+        """Read an instant. Subclasses read other spellings first.
+
+        Raises:
+            ValueError, OverflowError: there is no such instant.
+        """
+        if not self.PATTERN.fullmatch(text):
+            raise ValueError(text)
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            return self.read(data)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+
+    def to_representation(self, value: datetime) -> str:
+        return moment(value)
+
+
+class Day(Field):
+    """A date without a time: `2026-01-31`."""
+
+    default_error_messages = {"invalid": "This is not a date: 2026-01-31."}
+    example = "2026-01-31"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date", "example": self.example}
+
+    def to_internal_value(self, data: Any) -> date:
+        if not isinstance(data, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", data):
+            self.fail("invalid")
+        try:
+            return date.fromisoformat(data)
+        except ValueError:
+            self.fail("invalid")
+
+    def to_representation(self, value: date) -> str:
+        return value.isoformat()

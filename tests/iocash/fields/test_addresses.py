@@ -1,0 +1,41 @@
+"""A phone number and an e-mail address are real ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iocash import fields
+from tests.iocash.fields.reading import OTHER_TYPES, read, wrong
+
+
+@pytest.mark.parametrize("text", ["+34600000000", "+34 600 00 00 00", "+34 (600) 000-000"])
+def test_a_phone_number_is_kept_as_e_164(text: str) -> None:
+    assert read(fields.Phone(), text) == "+34600000000"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *OTHER_TYPES,
+        "",
+        "600000000",
+        "0034600000000",
+        "+34 6000",
+        "+999 600000000",
+        "+34600000000 ext. 5",
+        "+34600FLOWERS",
+        "+\u0663\u0664600000000",
+        "+" + "6" * 400,
+    ],
+)
+def test_what_is_no_phone_number_is_refused(value: Any) -> None:
+    assert wrong(fields.Phone(), value) == "invalid"
+
+
+def test_an_e_mail_address_is_one() -> None:
+    assert read(fields.Email(), "alice@example.com") == "alice@example.com"
+    for value in (*OTHER_TYPES, "alice", "alice@", "a b@example.com", "alice@example.com\n"):
+        assert wrong(fields.Email(), value) == "invalid"
+    assert wrong(fields.Email(), "a" * 250 + "@example.com") == "max_length"

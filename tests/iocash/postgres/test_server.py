@@ -1,0 +1,102 @@
+"""The embedded PostgreSQL: there for whoever comes, gone after the last."""
+
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from django.db.utils import OperationalError
+
+from iocash.postgres import base
+from iocash.postgres.places import Places, Unavailable
+from iocash.postgres.server import Server
+from tests.iocash.postgres.processes import (
+    PATIENCE,
+    User,
+    eventually,
+    is_alive,
+    is_up,
+    server_pid,
+)
+
+
+def test_a_server_is_there_for_a_user_and_gone_after_the_last(state: Path) -> None:
+    with User(state) as alice:
+        with User(state) as bob:
+            assert bob.ask("SELECT 'x'") == "x"
+        assert alice.ask("SELECT 'x'") == "x"
+        assert is_up(state)
+    eventually(lambda: not is_up(state))
+
+
+def test_the_data_is_durable_and_kept(state: Path) -> None:
+    with User(state) as alice:
+        alice.tell("CREATE TABLE kept ()")
+        assert alice.ask("SHOW fsync") == alice.ask("SHOW synchronous_commit") == "on"
+    eventually(lambda: not is_up(state))
+    with User(state) as alice:
+        assert alice.ask("SELECT count(*) FROM kept", role="iocash_owner") == "0"
+
+
+def test_it_speaks_utf8_and_utc(alice: User) -> None:
+    assert alice.ask("SHOW server_encoding") == "UTF8"
+    assert alice.ask("SELECT upper('ñ')") == "Ñ"
+    assert alice.ask("SHOW timezone") == "UTC"
+
+
+@pytest.mark.long
+def test_a_removed_state_folder_means_a_new_database(fresh: Path) -> None:
+    with User(fresh) as alice:
+        alice.tell("CREATE TABLE gone ()")
+        home, pid = Places(fresh).home(), server_pid(fresh)
+        shutil.rmtree(fresh)
+        with User(fresh) as bob:
+            assert bob.ask("SELECT to_regclass('gone')", role="iocash_owner") == "None"
+    eventually(lambda: not is_alive(pid))
+    if home and home != Places(fresh).private:
+        shutil.rmtree(home)
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(24, marks=pytest.mark.long)])
+def test_any_number_may_come_at_once(state: Path, count: int) -> None:
+    with ExitStack() as stack:
+        users = [stack.enter_context(User(state)) for _ in range(count)]
+        assert len({user.ask("SELECT pg_postmaster_start_time()") for user in users}) == 1
+    eventually(lambda: not is_up(state))
+
+
+@pytest.mark.long
+def test_nobody_meets_a_server_that_is_going_away(state: Path) -> None:
+    for count in range(60):
+        with User(state) as alice:
+            assert alice.ask("SELECT 'x'") == "x"
+        time.sleep(count % 20 * 0.01)
+
+
+def test_a_server_that_does_not_start_shows_the_end_of_its_log(state: Path) -> None:
+    with User(state) as alice:
+        alice.ask("SELECT 1")
+    eventually(lambda: not is_up(state))
+    home = Places(state).home()
+    assert home
+    version = home / "data" / "PG_VERSION"
+    right = version.read_text()
+    version.write_text("9.6\n")
+    with User(state) as alice:
+        text, _ = alice.process.communicate(timeout=PATIENCE)
+    version.write_text(right)
+    assert "PostgreSQL did not start: it ended at once." in text
+    assert "9.6, which is not compatible" in text
+
+
+def test_the_engine_says_it_as_an_operational_error(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Server) -> Path:
+        raise Unavailable("PostgreSQL did not start.")
+
+    monkeypatch.setattr(Server, "sockets", fail)
+    monkeypatch.setattr(base, "SERVER", Server(state))
+    with pytest.raises(OperationalError, match="did not start"):
+        base.DatabaseWrapper({"NAME": "iocash", "USER": "iocash_app"}).get_new_connection({})
