@@ -49,3 +49,8 @@ def due(phone: str) -> datetime:
     """A minute after the last code to this number, to the millisecond."""
     at = Otp.objects.get(mobile_phone=phone).sent_at + timedelta(seconds=60)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def tells(code: str, text: str) -> bool:
+    """Whether the code is in the text; as part of a longer number or an id it is not."""
+    return bool(re.search(rf"(?<![0-9a-f.]){code}(?![0-9a-f])", text))
