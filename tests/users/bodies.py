@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from tests import cast
 from tests.cast import Answer
 from users.models import Otp, User
+from wallets.models import Wallet
 
 ALICE = {
     "kind": "NATURAL",
@@ -32,6 +34,12 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 def path_of(user: User, rest: str = "") -> str:
     return f"users/{user.id}{rest}"
+
+
+def filled(path: str, wallet: Wallet) -> str:
+    """The path of what is Alice's, who has one movement."""
+    (movement,) = cast.movements(wallet)
+    return path.format(user=wallet.user_id, wallet=wallet.id, movement=movement.id)
 
 
 def wrong(code: str) -> str:
