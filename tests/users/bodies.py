@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from tests import cast
 from tests.cast import Answer
 from users.models import Otp, User
+from wallets.models import Wallet
 
 ALICE = {
     "kind": "NATURAL",
@@ -34,6 +36,12 @@ def path_of(user: User, rest: str = "") -> str:
     return f"users/{user.id}{rest}"
 
 
+def filled(path: str, wallet: Wallet) -> str:
+    """The path of what is Alice's, who has one movement."""
+    (movement,) = cast.movements(wallet)
+    return path.format(user=wallet.user_id, wallet=wallet.id, movement=movement.id)
+
+
 def wrong(code: str) -> str:
     """Another code."""
     return f"{(int(code) + 1) % 10**6:06d}"
@@ -49,3 +57,8 @@ def due(phone: str) -> datetime:
     """A minute after the last code to this number, to the millisecond."""
     at = Otp.objects.get(mobile_phone=phone).sent_at + timedelta(seconds=60)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def tells(code: str, text: str) -> bool:
+    """Whether the code is in the text; as part of a longer number or an id it is not."""
+    return bool(re.search(rf"(?<![0-9a-f.]){code}(?![0-9a-f])", text))

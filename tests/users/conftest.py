@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from tests import cast
-from users import life, otp
+from tests.users.verbs import a_newcomer
+from users import otp
 from users.models import Client, User
 
 
@@ -69,9 +69,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def newcomer(client_demo: Client) -> User:
     """Alice, just created: nothing is verified, and she has no wallet."""
-    return life.create(client_id=client_demo.id, values=cast.ALICE, by=cast.BY).user
+    return a_newcomer(client_demo)
 
 
 @pytest.fixture
 def newcomer_path(newcomer: User) -> str:
     return f"users/{newcomer.id}"
+
+
+@pytest.fixture
+def alice_created(client_demo: Client, codes: list[Sent]) -> User:
+    """Alice, just created; her code is in `codes`."""
+    return a_newcomer(client_demo)

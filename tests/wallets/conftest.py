@@ -1,4 +1,4 @@
-"""What the tests of the endpoints share."""
+"""What the tests of rows and of endpoints share."""
 
 from __future__ import annotations
 
@@ -41,3 +41,27 @@ def account(alices):
     """A bank account that Alice pays out to."""
     order = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
     return ExternalAccount.objects.get(id=posting.submit(order).id)
+
+
+@pytest.fixture
+def stage(alices, bobs):
+    """Rows that the ledger wrote, by name; and ids of things of another client."""
+    cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"})
+    brought, out = cast.movements(alices)
+    (into,) = cast.movements(bobs)
+    hold = cast.place(alices, bobs, 5_00, concept="Deposit", metadata={"a": "1"})
+    theirs = cast.a_user(cast.a_client("Another"), cast.ALICE)
+    return {
+        "hold": hold.id,
+        "alices": alices.id,
+        "bobs": bobs.id,
+        "client": alices.client_id,
+        "brought": brought.id,
+        "out": out.id,
+        "into": into.id,
+        "another": theirs.client_id,
+        "their_user": theirs.id,
+        "their_wallet": cast.first_wallet(theirs).id,
+        "dollars": cast.a_wallet(cast.first_wallet(theirs).user, "USD").id,
+        "nobody": cast.unknown_id(),
+    }

@@ -8,26 +8,14 @@ from typing import Any
 import pytest
 
 from iocash import errors, money
-from users.models.clients import new_id
+from tests.wallets.paper import a_wallet
 from wallets.rows import MOST_RECEIVED, LockedWallet
 
 
 def a_row(**values: Any) -> LockedWallet:
     """A wallet with 100.00 EUR, of which 30.00 are set aside."""
-    row: dict[str, Any] = {
-        "id": new_id(),
-        "client_id": new_id(),
-        "user_id": new_id(),
-        "currency": "EUR",
-        "status": "READY",
-        "balance": 100_00,
-        "held": 30_00,
-        "seq": 1,
-        "head": b"head",
-        "settled_at": None,
-        "owner": "ACTIVATED",
-    }
-    return LockedWallet(**row | values)
+    row: dict[str, Any] = {"balance": 100_00, "held": 30_00, "seq": 1, "head": b"head"}
+    return a_wallet(**row | values)
 
 
 def test_available_is_what_is_not_held():
@@ -130,19 +118,7 @@ def test_an_amount_that_the_currency_does_not_have_is_a_wrong_field(amount, curr
 
 
 def test_no_more_may_ever_come_in_than_can_be_counted():
-    wallet = LockedWallet(
-        id=new_id(),
-        client_id=new_id(),
-        user_id=new_id(),
-        currency="EUR",
-        status="READY",
-        balance=0,
-        held=0,
-        seq=0,
-        head=b"",
-        settled_at=None,
-        received=MOST_RECEIVED - 5,
-    )
+    wallet = a_wallet(received=MOST_RECEIVED - 5)
     wallet.require_room(5)
     with pytest.raises(errors.LimitExceeded):
         wallet.require_room(6)

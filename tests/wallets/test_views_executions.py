@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from tests import cast
+from tests.wallets.shown import HOST, shown_transfer
 from tests.wallets.test_cash_outs import money_of
-from tests.wallets.test_views_holds import HOST, RELEASE, at, in_an_hour
+from tests.wallets.test_views_holds import RELEASE, at, in_an_hour
 from users.models import Event
 from wallets.models import Hold, Movement, holds
 
@@ -44,32 +45,17 @@ def test_an_execution_is_the_payers_movement(api, alices, bobs, hold, executions
     assert answer.json == api.get(answer.headers["Location"]).json
     movement = Movement.objects.get(hold=hold, wallet=alices)
     times = {answer.json.pop("createdAt"), answer.json.pop("settledAt")}
-    here = f"{HOST}/wallets/{alices.id}"
-    assert answer.json == {
-        "id": str(movement.id),
-        "walletId": str(alices.id),
-        "operationId": str(movement.operation_id),
-        "type": "TRANSFER",
-        "direction": "OUT",
-        "status": "SUCCESS",
-        "amount": "10.00",
-        "currency": "EUR",
-        "concept": "Stay",
-        "counterpartyWalletId": str(bobs.id),
-        "holdId": str(hold.id),
-        "reversalOf": None,
-        "balanceAfter": "90.00",
-        "iban": None,
-        "reason": None,
-        "sentAt": None,
-        "metadata": {"room": "7"},
-        "_links": {
-            "self": {"href": f"{here}/movements/{movement.id}"},
-            "wallet": {"href": here},
-            "counterpartyWallet": {"href": f"{HOST}/wallets/{bobs.id}"},
-            "hold": {"href": f"{HOST}/{at(hold)}"},
-        },
-    }
+    assert answer.json == shown_transfer(
+        movement,
+        alices,
+        bobs,
+        amount="10.00",
+        concept="Stay",
+        holdId=str(hold.id),
+        balanceAfter="90.00",
+        metadata={"room": "7"},
+        links={"hold": {"href": f"{HOST}/{at(hold)}"}},
+    )
     assert len(times) == 1
 
 

@@ -1,95 +1,18 @@
-"""The endpoints of movements: the nine questions to each, and what moves money."""
+"""Transfers over the API, and the amounts and words of whatever moves money."""
 
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
-from tests import cast, together
-from tests.cast import Api, cash, to
+from tests import cast
+from tests.cast import cash, to
+from tests.wallets.shown import HOST, shown_transfer
 from users.models import Event, Key
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
 
 UNKNOWN = cast.unknown_id()
-HOST = "http://testserver/api/v1"
-
-
-# --- The doors of every endpoint -----------------------------------------------------------------
-
-ENDPOINTS = [
-    ("GET", "wallets/{wallet}/movements", "movements:read"),
-    ("POST", "wallets/{wallet}/movements", "movements:write"),
-    ("GET", "wallets/{wallet}/movements/{movement}", "movements:read"),
-]
-
-
-@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_without_a_key_nothing_is_shown(nobody, bobs, there, method, path, scope):
-    answer = nobody.call(method, path.format(**there), to(bobs))
-    assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
-
-
-@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_a_key_without_the_scope_is_refused(client_demo, bobs, there, method, path, scope):
-    others = {"movements:read", "movements:write", "wallets:write", "cash-in:write"} - {scope}
-    answer = Api(cast.a_key(client_demo, *others)).call(method, path.format(**there), to(bobs))
-    assert (answer.status, answer.code) == (403, "insufficient_scope")
-    assert scope in answer.json["detail"]
-    assert Movement.objects.count() == 1
-
-
-@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_the_scope_is_enough(client_demo, bobs, there, method, path, scope):
-    answer = Api(cast.a_key(client_demo, scope)).call(method, path.format(**there), to(bobs))
-    assert answer.status in {200, 201}
-
-
-@pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_another_clients_wallet_is_not_found(stranger, bobs, there, method, path, scope):
-    theirs = stranger.call(method, path.format(**there), to(bobs))
-    unknown = stranger.call(method, path.format(wallet=UNKNOWN, movement=UNKNOWN), to(bobs))
-    assert (theirs.status, theirs.code) == (404, "not_found")
-    assert unknown.json["detail"] == theirs.json["detail"]
-    assert Movement.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "wallets/1/movements"),
-        ("POST", "wallets/1/movements"),
-        ("GET", "wallets/1/movements/{movement}"),
-        ("GET", "wallets/{wallet}/movements/1"),
-        ("GET", "wallets/{wallet}/movements/{movement}x"),
-    ],
-)
-def test_a_malformed_id_is_not_found(api, bobs, there, method, path):
-    answer = api.call(method, path.format(**there), to(bobs))
-    assert (answer.status, answer.code) == (404, "not_found")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "allow"),
-    [
-        ("PUT", "wallets/{wallet}/movements", ["GET", "POST", "HEAD", "OPTIONS"]),
-        ("PATCH", "wallets/{wallet}/movements", ["GET", "POST", "HEAD", "OPTIONS"]),
-        ("DELETE", "wallets/{wallet}/movements", ["GET", "POST", "HEAD", "OPTIONS"]),
-        ("POST", "wallets/{wallet}/movements/{movement}", ["GET", "PATCH", "HEAD", "OPTIONS"]),
-        ("PUT", "wallets/{wallet}/movements/{movement}", ["GET", "PATCH", "HEAD", "OPTIONS"]),
-        ("DELETE", "wallets/{wallet}/movements/{movement}", ["GET", "PATCH", "HEAD", "OPTIONS"]),
-    ],
-)
-def test_a_wrong_method_is_refused(api, there, method, path, allow):
-    answer = api.call(method, path.format(**there), {})
-    assert (answer.status, answer.code) == (400, "method_not_allowed")
-    assert answer.headers["Allow"].split(", ") == allow
-    assert Movement.objects.count() == 1
-
-
-# --- POST a transfer -----------------------------------------------------------------------------
 
 
 def test_a_transfer_moves_money(api, alices, bobs, path):
@@ -104,30 +27,15 @@ def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
     assert shown == api.get(f"{path}/{shown['id']}").json
     (movement,) = [each for each in cast.movements(alices) if str(each.id) == shown["id"]]
     times = {shown.pop("createdAt"), shown.pop("settledAt")}
-    assert shown == {
-        "id": str(movement.id),
-        "walletId": str(alices.id),
-        "operationId": str(movement.operation_id),
-        "type": "TRANSFER",
-        "direction": "OUT",
-        "status": "SUCCESS",
-        "amount": "10.00",
-        "currency": "EUR",
-        "concept": "Lunch",
-        "counterpartyWalletId": str(bobs.id),
-        "holdId": None,
-        "reversalOf": None,
-        "balanceAfter": "90.00",
-        "iban": None,
-        "reason": None,
-        "sentAt": None,
-        "metadata": {"order": "1"},
-        "_links": {
-            "self": {"href": f"{HOST}/{path}/{movement.id}"},
-            "wallet": {"href": f"{HOST}/wallets/{alices.id}"},
-            "counterpartyWallet": {"href": f"{HOST}/wallets/{bobs.id}"},
-        },
-    }
+    assert shown == shown_transfer(
+        movement,
+        alices,
+        bobs,
+        amount="10.00",
+        concept="Lunch",
+        balanceAfter="90.00",
+        metadata={"order": "1"},
+    )
     assert times == {f"{movement.created_at.isoformat(timespec='milliseconds')[:-6]}Z"}
 
 
@@ -330,36 +238,6 @@ def test_who_moved_money_is_recorded(api, bobs, path):
     assert event.actor.startswith("key:")
 
 
-# --- POST a cash-in ------------------------------------------------------------------------------
-
-
-def test_a_cash_in_brings_money(api, alices, path):
-    answer = api.post(path, cash(concept="Card"))
-    assert answer.status == 201
-    assert (answer.json["type"], answer.json["direction"]) == ("CASH_IN", "IN")
-    assert (answer.json["amount"], answer.json["balanceAfter"]) == ("10.00", "110.00")
-    assert answer.json["counterpartyWalletId"] is None
-    assert "counterpartyWallet" not in answer.json["_links"]
-    assert cast.balances(alices) == [110_00]
-
-
-def test_a_cash_in_needs_a_scope_of_its_own(client_demo, alices, bobs, path):
-    api = Api(cast.a_key(client_demo, "movements:write"))
-    answer = api.post(path, cash())
-    assert (answer.status, answer.code) == (403, "insufficient_scope")
-    assert "cash-in:write" in answer.json["detail"]
-    assert cast.balances(alices) == [100_00]
-    assert api.post(path, to(bobs)).status == 201
-    both = Api(cast.a_key(client_demo, "movements:write", "cash-in:write"))
-    assert both.post(path, cash()).status == 201
-
-
-def test_the_scope_of_cash_in_alone_is_not_enough(client_demo, path):
-    answer = Api(cast.a_key(client_demo, "cash-in:write")).post(path, cash())
-    assert answer.status == 403
-    assert "movements:write" in answer.json["detail"]
-
-
 @pytest.mark.spoils_the_books
 def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
     type(bobs).objects.filter(id=bobs.id).update(balance=10**17 - 1, received=10**17 - 1)
@@ -373,38 +251,3 @@ def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
         "currency": "EUR",
     }
     assert api.post(path, to(bobs, "0.01")).status == 201
-
-
-# --- Staff, and the database ---------------------------------------------------------------------
-
-
-def test_staff_act_for_the_wallets_client_and_are_recorded(staff, alices, bobs, path):
-    desk = Api(None)
-    desk.browser.force_login(staff)
-    assert desk.post(path, cash()).status == 201
-    assert desk.post(path, to(bobs), key="k").status == 201
-    assert Key.objects.get().client_id == alices.client_id
-    actors = set(Event.objects.filter(wallet_id=alices.id).values_list("actor", flat=True))
-    assert f"staff:{staff.pk}" in actors
-    assert desk.post(f"wallets/{UNKNOWN}/movements", cash()).status == 404
-
-
-def test_staff_without_the_permission_move_nothing(alices, path, django_user_model):
-    desk = Api(None)
-    desk.browser.force_login(django_user_model.objects.create_user("clerk", is_staff=True))
-    assert desk.post(path, cash()).code == "permission_denied"
-    assert desk.get(path).code == "permission_denied"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_wallet_that_somebody_holds_is_busy(api, alices, bobs, path):
-    def ask():
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '50ms'")
-        return Api(api.secret).post(path, to(bobs))
-
-    with together.holding(cast.a_cash_in(alices, 1_00)):
-        answer = together.Caller(ask).answer
-    assert (answer.status, answer.code) == (503, "lock_timeout")
-    assert answer.headers["Retry-After"] == "1"
-    assert cast.balances(alices, bobs) == [101_00, 0]

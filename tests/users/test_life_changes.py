@@ -1,0 +1,200 @@
+"""A user's life: replaced, changed, and reached at another number."""
+
+from __future__ import annotations
+
+import pytest
+
+from iocash import errors
+from tests import cast
+from tests.users.verbs import COMPANY, change, create, kinds, replace, request_otp
+from users import life
+from users.models import Event, User
+from users.models.clients import new_id
+from wallets import posting
+from wallets.life import Unsubscribe
+
+pytestmark = pytest.mark.django_db
+
+
+# --- Replacing ----------------------------------------------------------------------------------
+
+
+def test_a_put_creates_under_the_callers_id(client_demo, codes):
+    user_id = new_id()
+    made = replace(client_demo, user_id, cast.ALICE)
+    assert made.created
+    assert User.objects.get().id == user_id
+    assert len(codes) == 1
+
+
+def test_a_put_sets_every_field_and_blanks_what_it_leaves_out(newcomer):
+    change(newcomer, email="alice@example.com")
+    User.objects.update(dlt_address="0x1", dlt_network="main")
+    made = replace(newcomer.client, newcomer.id, cast.ALICE | {"first_name": "Alicia"})
+    stored = User.objects.get()
+    assert not made.created
+    assert (stored.first_name, stored.email, stored.dlt_address) == ("Alicia", "", "")
+    assert stored.dlt_network == ""
+
+
+def test_a_put_of_what_is_there_already_changes_nothing(newcomer, codes):
+    before = kinds(newcomer)
+    made = replace(newcomer.client, newcomer.id, cast.ALICE)
+    assert not made.created
+    assert kinds(newcomer) == before
+    assert not codes
+
+
+def test_a_put_at_another_clients_id_finds_nothing(newcomer):
+    with pytest.raises(errors.NotFound):
+        replace(cast.a_client("Another"), newcomer.id, cast.BOB)
+    assert User.objects.get().user_name == "alice"
+
+
+def test_the_kind_never_changes(newcomer):
+    with pytest.raises(errors.Immutable) as refused:
+        replace(newcomer.client, newcomer.id, COMPANY)
+    assert refused.value.facts == {"field": "kind", "user_id": newcomer.id}
+
+
+def test_a_put_under_a_new_id_is_refused_for_a_duplicate(newcomer):
+    with pytest.raises(errors.AlreadyExists) as refused:
+        replace(newcomer.client, new_id(), cast.ALICE)
+    assert refused.value.facts == {"field": "userName", "user_id": newcomer.id}
+
+
+# --- Changing -----------------------------------------------------------------------------------
+
+
+def test_a_change_sets_what_it_names_and_nothing_else(newcomer):
+    change(newcomer, first_name="Alicia", email="alice@example.com")
+    stored = User.objects.get()
+    assert (stored.first_name, stored.last_name) == ("Alicia", "Example")
+    assert stored.email == "alice@example.com"
+
+
+def test_a_change_is_recorded_by_the_names_of_its_fields(newcomer):
+    change(newcomer, first_name="Alicia", email="alice@example.com", last_name="Example")
+    event = Event.objects.about(newcomer.id).last()
+    assert event
+    assert (event.kind, event.data) == (
+        "user.changed",
+        {"fields": "first_name,email"},
+    )
+
+
+def test_a_change_to_the_same_changes_nothing(newcomer):
+    change(newcomer, **{name: cast.ALICE[name] for name in ("user_name", "mobile_phone")})
+    assert kinds(newcomer) == ["user.created"]
+
+
+def test_a_change_keeps_what_somebody_else_changed_meanwhile(newcomer):
+    User.objects.update(email="alice@example.com")
+    change(newcomer, first_name="Alicia")
+    assert User.objects.get().email == "alice@example.com"
+
+
+@pytest.mark.parametrize("name", ["user_name", "mobile_phone"])
+def test_a_change_to_what_another_user_has_is_refused(name, newcomer, bob):
+    with pytest.raises(errors.AlreadyExists) as refused:
+        change(newcomer, **{name: cast.BOB[name]})
+    assert refused.value.facts["user_id"] == bob.id
+    assert getattr(User.objects.get(id=newcomer.id), name) == cast.ALICE[name]
+
+
+def test_a_user_of_another_client_is_not_found(newcomer):
+    newcomer.client_id = cast.a_client("Another").id
+    with pytest.raises(errors.NotFound):
+        change(newcomer, first_name="Alicia")
+
+
+def test_staff_change_the_user_of_any_client(newcomer):
+    values = {"first_name": "Alicia"}
+    life.change(client_id=None, user_id=newcomer.id, values=values, by=cast.BY)
+    assert User.objects.get().first_name == "Alicia"
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "wrong"),
+    [
+        (cast.ALICE, {"company_name": "Example Ltd"}, ["companyName"]),
+        (COMPANY, {"first_name": "Alice", "last_name": "X"}, ["firstName", "lastName"]),
+    ],
+)
+def test_the_names_of_the_other_kind_are_unknown(values, names, wrong, client_demo):
+    user = create(client_demo, values).user
+    with pytest.raises(errors.InvalidFields) as refused:
+        change(user, **names)
+    assert [(each.field, each.code) for each in refused.value.errors] == [
+        (name, "unknown_field") for name in wrong
+    ]
+
+
+def test_an_ended_user_never_changes(alice):
+    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    with pytest.raises(errors.UserNotActive) as refused:
+        change(alice, first_name="Alicia")
+    assert refused.value.facts == {"user_id": alice.id, "status": "UNSUBSCRIBED"}
+
+
+# --- Phone numbers ------------------------------------------------------------------------------
+
+
+def test_a_new_number_of_a_user_without_a_verified_one_takes_its_place(newcomer, codes):
+    user = change(newcomer, mobile_phone="+34600000009")
+    assert (user.mobile_phone, user.unverified_phone) == ("+34600000009", "")
+    assert [sent.phone for sent in codes] == ["+34600000009"]
+
+
+def test_a_verified_number_holds_until_the_new_one_is_verified(alice, codes):
+    user = change(alice, mobile_phone="+34600000009")
+    assert (user.mobile_phone, user.unverified_phone) == ("+34600000001", "+34600000009")
+    assert [sent.phone for sent in codes] == ["+34600000009"]
+
+
+def test_the_number_that_waits_is_sent_nothing_twice(alice, codes):
+    change(alice, mobile_phone="+34600000009")
+    change(alice, mobile_phone="+34600000009")
+    assert len(codes) == 1
+
+
+def test_a_refused_number_is_sent_nothing(newcomer, bob, codes):
+    with pytest.raises(errors.AlreadyExists):
+        change(newcomer, mobile_phone=cast.BOB["mobile_phone"])
+    assert not codes
+
+
+def test_a_change_back_to_the_verified_number_forgets_the_one_that_waited(alice):
+    change(alice, mobile_phone="+34600000009")
+    change(alice, mobile_phone="+34600000001")
+    assert User.objects.get().unverified_phone == ""
+
+
+# --- Asking for another code --------------------------------------------------------------------
+
+
+def test_another_code_goes_to_the_number_that_waits(newcomer, codes, clock):
+    clock.go(61)
+    request_otp(newcomer)
+    assert [sent.phone for sent in codes] == ["+34600000001"]
+    assert kinds(newcomer)[-1] == "user.otp_sent"
+
+
+def test_the_number_that_waits_is_the_new_one(alice, codes, clock):
+    change(alice, mobile_phone="+34600000009")
+    clock.go(61)
+    request_otp(alice)
+    assert [sent.phone for sent in codes] == ["+34600000009"] * 2
+
+
+def test_nothing_is_sent_to_a_verified_user(alice, codes):
+    with pytest.raises(errors.AlreadyVerified) as refused:
+        request_otp(alice)
+    assert refused.value.facts == {"user_id": alice.id, "status": "ACTIVATED"}
+    assert not codes
+
+
+def test_a_code_for_another_clients_user_is_not_found(newcomer):
+    newcomer.client_id = cast.a_client("Another").id
+    with pytest.raises(errors.NotFound):
+        request_otp(newcomer)

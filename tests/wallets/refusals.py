@@ -1,0 +1,50 @@
+"""What the database is asked to do wrong, and by which name it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from users.models.clients import new_id
+
+UNSETTLED = {
+    "seq": None,
+    "balance_after": None,
+    "received_after": None,
+    "settled_at": None,
+    "digest": None,
+}
+AS_CASH_OUT = {"type": "CASH_OUT", "counterparty_id": None, "amount": -1, "iban": "ES91"}
+WAITING = UNSETTLED | AS_CASH_OUT | {"status": "PENDING"}
+WORDLESS = {"concept": None, "metadata": None, "salt": None, "details_digest": None}
+
+
+def run(statement: str, values: Any = None) -> None:
+    """Run a statement in a transaction of its own, with nothing put off until the commit."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(statement, values)
+        assert cursor.rowcount == 1
+
+
+def refused_by(statement: str, values: Any = None) -> str:
+    """Name the constraint that refuses the statement."""
+    with transaction.atomic(), pytest.raises(IntegrityError) as refused:
+        run(statement, values)
+    return str(refused.value.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+
+
+COPY = """
+    INSERT INTO wallets_movement SELECT (jsonb_populate_record(movement, %s::jsonb)).*
+    FROM wallets_movement AS movement WHERE id = %s
+"""
+
+
+def a_copy(stage: dict[str, Any], name: str, **changes: Any) -> tuple[str, list[Any]]:
+    """Insert a movement like that one, with the next `seq`, and with changes."""
+    changes = {"id": new_id(), "seq": 99} | changes
+    values = {column: stage.get(str(value), value) for column, value in changes.items()}
+    return COPY, [json.dumps(values, default=str), stage[name]]

@@ -1,0 +1,210 @@
+"""What the database refuses of wallets and movements, each by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection, models, transaction
+
+from iocash import money
+from tests.wallets.refusals import (
+    AS_CASH_OUT,
+    UNSETTLED,
+    WAITING,
+    WORDLESS,
+    a_copy,
+    refused_by,
+    run,
+)
+from tests.wallets.test_constraints_of_holds import BROKEN_HOLDS
+from users.models import Otp
+from users.models.clients import new_id
+from wallets.models import Audit, Wallet
+
+pytestmark = pytest.mark.django_db
+
+# --- Wallets -------------------------------------------------------------------------------------
+
+BROKEN_WALLETS = [
+    ("wallet_held_is_not_negative", "held = -1"),
+    ("wallet_balance_covers_held", "held = balance + 1"),
+    ("wallet_balance_covers_held", "balance = -1"),
+    (
+        "wallet_balance_has_a_ceiling",
+        f"balance = {money.MAX_BALANCE + 1}, received = {money.MAX_BALANCE + 1}",
+    ),
+    ("wallet_received_covers_balance", "received = balance - 1"),
+    ("wallet_closed_is_empty", "status = 'UNSUBSCRIBED'"),
+    ("wallet_status_is_known", "status = 'CLOSED'"),
+    ("wallet_seq_has_a_head", "head = ''"),
+    ("wallet_seq_has_a_head", "seq = 0"),
+    ("wallet_seq_has_a_head", "settled_at = NULL"),
+    ("wallet_seq_has_a_head", "seq = 0, head = ''"),
+    ("wallet_is_of_its_users_client", "user_id = %(their_user)s"),
+    ("wallet_is_of_its_users_client", "user_id = %(nobody)s"),
+    ("movement_has_its_wallets_client_and_currency", "client_id = %(another)s"),
+    ("movement_has_its_wallets_client_and_currency", "currency = 'USD'"),
+    ("movement_has_its_wallets_client_and_currency", "id = %(nobody)s"),
+]
+
+
+@pytest.mark.parametrize(("constraint", "change"), BROKEN_WALLETS)
+def test_a_wallet_is_refused_by_name(stage, constraint, change):
+    statement = f"UPDATE wallets_wallet SET {change} WHERE id = %(alices)s"
+    assert refused_by(statement, stage) == constraint
+
+
+def test_the_ceiling_of_a_balance_may_be_reached(stage):
+    with transaction.atomic():
+        Wallet.objects.filter(id=stage["alices"]).update(
+            balance=money.MAX_BALANCE, received=money.MAX_BALANCE
+        )
+        transaction.set_rollback(True)
+
+
+def test_an_iban_is_given_once_to_a_client(stage):
+    for name in ("alices", "their_wallet"):
+        run("UPDATE wallets_wallet SET iban = 'ES91' WHERE id = %s", [stage[name]])
+    statement = "UPDATE wallets_wallet SET iban = 'ES91' WHERE id = %s"
+    assert refused_by(statement, [stage["bobs"]]) == "wallet_iban_is_given_once"
+
+
+REMOVALS = [
+    ("movement_has_its_wallets_client_and_currency", "wallets_wallet", "alices"),
+    ("wallet_is_of_its_users_client", "users_user", "their_user"),
+    ("movement_is_never_removed", "wallets_movement", "out"),
+    ("hold_is_never_removed", "wallets_hold", "hold"),
+]
+
+
+@pytest.mark.parametrize(("constraint", "table", "name"), REMOVALS)
+def test_nothing_that_money_hangs_on_is_removed(stage, constraint, table, name):
+    Otp.objects.all().delete()
+    assert refused_by(f"DELETE FROM {table} WHERE id = %s", [stage[name]]) == constraint
+
+
+@pytest.mark.parametrize("model", [*apps.get_app_config("wallets").get_models()])
+def test_every_foreign_key_protects(model):
+    keys = [field for field in model._meta.fields if isinstance(field, models.ForeignKey)]
+    assert keys or model is Audit
+    assert all(field.remote_field.on_delete is models.PROTECT for field in keys)
+
+
+# --- Movements -----------------------------------------------------------------------------------
+
+BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("movement_amount_is_not_zero", "into", {"amount": 0}),
+    ("movement_type_is_known", "into", {"type": "GIFT"}),
+    ("movement_status_is_known", "into", WAITING | {"status": "DONE"}),
+    ("movement_counterparty_is_another_wallet", "into", {"counterparty_id": "bobs"}),
+    ("movement_transfer_has_a_counterparty", "into", {"counterparty_id": None}),
+    ("movement_cash_in_comes_from_outside", "brought", {"counterparty_id": "bobs"}),
+    ("movement_cash_in_comes_from_outside", "brought", {"amount": -1}),
+    *[("movement_success_is_settled", "into", {name: None}) for name in UNSETTLED],
+    ("movement_success_is_settled", "into", {"seq": 0}),
+    ("movement_success_is_settled", "into", {"balance_after": -1}),
+    ("movement_success_is_settled", "into", {"received_after": 1}),
+    *[
+        ("movement_success_is_settled", "into", AS_CASH_OUT | {"status": status, "reason": reason})
+        for status, reason in (("PENDING", ""), ("ERROR", "Closed"), ("CANCELLED", ""))
+    ],
+    *[
+        ("movement_success_is_settled", "into", WAITING | {name: value})
+        for name, value in {
+            "seq": 99,
+            "balance_after": 0,
+            "received_after": 0,
+            "settled_at": "2026-01-31T12:00:00Z",
+            "digest": "\\x00",
+        }.items()
+    ],
+    ("movement_cash_out_goes_outside", "into", WAITING | {"amount": 1}),
+    ("movement_cash_out_has_an_iban_unless_erased", "into", WAITING | {"iban": None}),
+    ("movement_cash_out_settles_after_it_was_sent", "into", AS_CASH_OUT),
+    ("movement_only_a_transfer_executes_a_hold", "brought", {"hold_id": "hold"}),
+    ("movement_reversal_names_what_it_reverses", "into", {"type": "REVERSAL"}),
+    ("movement_reversal_names_what_it_reverses", "into", {"reversal_of_id": "out"}),
+    (
+        "movement_reversal_to_outside_goes_out",
+        "brought",
+        {"type": "REVERSAL", "reversal_of_id": "brought"},
+    ),
+    ("movement_adjustment_has_no_counterparty", "into", {"type": "ADJUSTMENT"}),
+    ("movement_only_a_cash_out_waits", "into", UNSETTLED | {"status": "PENDING"}),
+    ("movement_only_a_cash_out_waits", "into", {"sent_at": "2026-01-31T12:00:00Z"}),
+    ("movement_reason_is_of_an_error", "into", {"reason": "Closed"}),
+    ("movement_reason_is_of_an_error", "into", WAITING | {"status": "ERROR"}),
+    ("movement_details_have_a_salt", "into", {"salt": None}),
+    ("movement_details_have_a_salt", "into", {"details_digest": None}),
+    *[
+        ("movement_details_have_a_salt", "into", WORDLESS | {name: value})
+        for name, value in {
+            "concept": "Lunch",
+            "iban": "ES91",
+            "metadata": {"a": "1"},
+            "salt": "\\x00",
+        }.items()
+    ],
+    ("movement_seq_is_given_once_per_wallet", "into", {"seq": 1}),
+    ("movement_has_its_wallets_client_and_currency", "brought", {"client_id": "another"}),
+    ("movement_has_its_wallets_client_and_currency", "brought", {"wallet_id": "their_wallet"}),
+    ("movement_has_its_wallets_client_and_currency", "brought", {"currency": "USD"}),
+    (
+        "movement_has_its_counterpartys_client_and_currency",
+        "into",
+        {"counterparty_id": "their_wallet"},
+    ),
+    ("movement_has_its_counterpartys_client_and_currency", "into", {"counterparty_id": "dollars"}),
+    ("movement_has_its_counterpartys_client_and_currency", "into", {"counterparty_id": "nobody"}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "name", "changes"), BROKEN_MOVEMENTS)
+def test_a_movement_is_refused_by_name(stage, constraint, name, changes):
+    assert refused_by(*a_copy(stage, name, **changes)) == constraint
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize("name", ["brought", "out", "into"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        WAITING,
+        WORDLESS,
+        {"concept": None, "metadata": None, "salt": None},
+    ],
+)
+def test_the_same_movement_is_taken_when_nothing_is_wrong(stage, name, changes):
+    """So that what refuses the others is what their names say."""
+    if name == "brought" and "details_digest" not in changes:
+        changes = {"salt": "\\x00", "details_digest": "\\x00"} | changes
+    run(*a_copy(stage, name, **changes))
+
+
+def test_every_constraint_of_the_tables_is_broken_by_a_test():
+    unbreakable = {
+        "wallet_is_of_one_client_and_currency",  # the primary key is stricter; a target of others
+        "wallets_wallet_client_id_f5027de2_fk_users_client_id",  # the user's is stricter
+    }
+    tested_by_prefix = ("external_account_", "wallets_externalaccount_", "wallets_movement_")
+    broken = [*BROKEN_WALLETS, *BROKEN_MOVEMENTS, *BROKEN_HOLDS, *REMOVALS]
+    tested = {name for name, *_ in broken}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f', 'u')"
+            " AND conrelid::regclass::text LIKE 'wallets_%'"
+        )
+        there = {name for (name,) in cursor.fetchall() if not name.startswith(tested_by_prefix)}
+    triggers = {"movement_is_never_removed", "hold_is_never_removed"}
+    assert there == tested - triggers | {"wallet_iban_is_given_once"} | unbreakable
+
+
+@pytest.mark.parametrize("column", ["hold_id", "reversal_of_id"])
+def test_what_a_movement_names_is_there(stage, column):
+    kind = {"type": "REVERSAL"} if column == "reversal_of_id" else {}
+    changes: dict[str, Any] = {"operation_id": new_id(), column: "nobody"} | kind
+    constraint = refused_by(*a_copy(stage, "into", **changes))
+    assert constraint.startswith(f"wallets_movement_{column}_")

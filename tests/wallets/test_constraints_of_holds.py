@@ -1,0 +1,132 @@
+"""What the database refuses of holds and of external accounts, each by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests import cast
+from tests.wallets.refusals import refused_by, run
+from users.models.clients import new_id
+from wallets import ledger, posting
+from wallets.models import Hold
+
+pytestmark = pytest.mark.django_db
+
+BROKEN_HOLDS = [
+    ("hold_status_is_known", "status = 'DONE', remaining = 0, ended_at = now()"),
+    ("hold_amount_is_positive", "amount = 0, remaining = 0"),
+    ("hold_target_is_another_wallet", "target_id = wallet_id"),
+    ("hold_remaining_is_within_amount", "remaining = amount + 1"),
+    ("hold_open_has_something_left", "remaining = 0"),
+    ("hold_open_has_something_left", "ended_at = now()"),
+    ("hold_open_has_something_left", "status = 'RELEASED', ended_at = now()"),
+    ("hold_open_has_something_left", "status = 'RELEASED', remaining = 0"),
+    ("hold_expires_only_when_dated", "status = 'EXPIRED', remaining = 0, ended_at = now()"),
+    ("hold_has_its_wallets_client_and_currency", "wallet_id = %(dollars)s"),
+    ("hold_has_its_wallets_client_and_currency", "client_id = %(another)s"),
+    ("hold_has_its_targets_client_and_currency", "target_id = %(their_wallet)s"),
+    ("hold_has_its_targets_client_and_currency", "target_id = %(nobody)s"),
+]
+
+
+def unguarded(table: str, trigger: str) -> None:
+    """Take the trigger down, so that the constraints behind it are seen."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+
+
+@pytest.mark.parametrize(("constraint", "change"), BROKEN_HOLDS)
+def test_a_hold_is_refused_by_name(stage, constraint, change):
+    unguarded("wallets_hold", "hold_is_placed_once")
+    statement = f"UPDATE wallets_hold SET {change} WHERE id = %(hold)s"
+    assert refused_by(statement, stage) == constraint
+
+
+PLACED_ONCE = {
+    "id": "%(nobody)s",
+    "client_id": "%(another)s",
+    "wallet_id": "%(bobs)s",
+    "target_id": "%(their_wallet)s",
+    "currency": "'USD'",
+    "amount": "amount + 1",
+    "created_at": "created_at - interval '1us'",
+}
+NEVER_GROWS = {"remaining": "remaining + 1"}
+ENDS_ONCE = {
+    "status": "'EXPIRED'",
+    "remaining": "1",
+    "expires_at": "now()",
+    "ended_at": "now() + interval '1s'",
+}
+HOLD_ONLY_ERASED = {"concept": "'Dinner'", "metadata": """'{"a": "2"}'"""}
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "value"),
+    [("hold_is_placed_once", *item) for item in PLACED_ONCE.items()]
+    + [("hold_never_grows", *item) for item in NEVER_GROWS.items()]
+    + [("hold_texts_are_only_erased", *item) for item in HOLD_ONLY_ERASED.items()],
+)
+def test_no_fact_of_a_hold_changes(stage, rule, column, value):
+    statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
+    assert refused_by(statement, stage) == rule
+
+
+@pytest.mark.parametrize(("column", "value"), ENDS_ONCE.items())
+def test_an_ended_hold_does_not_change(stage, column, value):
+    posting.submit(cast.about_hold(ledger.ReleaseHold, cast.seen(stage["hold"])))
+    statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
+    assert refused_by(statement, stage) == "hold_ends_once"
+
+
+def test_every_column_of_a_hold_is_guarded():
+    columns = {field.column for field in Hold._meta.fields}
+    assert columns == {*PLACED_ONCE, *NEVER_GROWS, *ENDS_ONCE, *HOLD_ONLY_ERASED}
+
+
+def test_the_texts_of_a_hold_are_erased_together(stage):
+    for kept in HOLD_ONLY_ERASED:
+        erased = ", ".join(f"{name} = NULL" for name in HOLD_ONLY_ERASED if name != kept)
+        statement = f"UPDATE wallets_hold SET {erased} WHERE id = %(hold)s"
+        assert refused_by(statement, stage) == "hold_texts_are_only_erased"
+    run("UPDATE wallets_hold SET concept = NULL, metadata = NULL WHERE id = %(hold)s", stage)
+
+
+ACCOUNT = """
+    INSERT INTO wallets_externalaccount (id, client_id, wallet_id, alias, iban, status)
+    VALUES (%s, %s, %s, '', 'ES91', %s)
+"""
+
+
+def an_account(stage: dict[str, Any], status: str = "ACTIVE", wallet: str = "alices") -> Any:
+    return ACCOUNT, [new_id(), stage["client"], stage[wallet], status]
+
+
+def test_an_external_account_is_there_once(stage):
+    run(*an_account(stage, "REMOVED"))
+    run(*an_account(stage))
+    run(*an_account(stage, "REMOVED"))
+    run(*an_account(stage, wallet="bobs"))
+    assert refused_by(*an_account(stage)) == "external_account_is_there_once"
+
+
+def test_an_external_account_is_removed_for_ever(stage):
+    run(*an_account(stage, "REMOVED"))
+    for change in ("status = 'ACTIVE'", "wallet_id = %(bobs)s", "client_id = %(another)s"):
+        statement = f"UPDATE wallets_externalaccount SET {change}"
+        assert refused_by(statement, stage) == "external_account_is_removed_for_ever"
+
+
+@pytest.mark.parametrize(
+    ("constraint", "status", "wallet"),
+    [
+        ("external_account_status_is_known", "GONE", "alices"),
+        ("wallets_externalaccount_wallet_id_", "ACTIVE", "nobody"),
+    ],
+)
+def test_an_external_account_is_refused_by_name(stage, constraint, status, wallet):
+    assert refused_by(*an_account(stage, status, wallet)).startswith(constraint)

@@ -1,0 +1,75 @@
+"""The questions that querysets ask, and what a row tells of itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests import cast
+from users.models.clients import new_id
+from wallets.models import Movement, MovementQuerySet, Wallet
+
+pytestmark = pytest.mark.django_db
+
+
+def ids(movements: MovementQuerySet) -> list[Any]:
+    return [movement.id for movement in movements.order_by("created_at")]
+
+
+def test_movements_are_asked_for_by_time_to_the_millisecond(alices, history):
+    found = Movement.objects.filter(wallet=alices)
+    first, second, third = history
+    start, end = second.created_at, second.created_at
+    assert ids(found.within(None, None)) == [first.id, second.id, third.id]
+    assert ids(found.within(start, None)) == [second.id, third.id]
+    assert first.id in ids(found.within(None, end))
+    assert second.id in ids(found.within(start, end))
+    truncated = end.replace(microsecond=end.microsecond // 1000 * 1000)
+    assert second.id in ids(found.within(None, truncated))
+    assert not ids(found.within(None, truncated - timedelta(days=1)))
+    late = truncated + timedelta(microseconds=999)
+    assert ids(found.within(None, late)) == ids(found.within(None, truncated))
+
+
+def test_movements_are_asked_for_by_direction_and_amount(alices, history):
+    found = Movement.objects.filter(wallet=alices)
+    first, second, third = (movement.id for movement in history)
+    assert ids(found.directed("IN")) == [first, third]
+    assert ids(found.directed("OUT")) == [second]
+    assert ids(found.at_least(10_00)) == [first, second]
+    assert ids(found.at_most(10_00)) == [second, third]
+    assert ids(found.at_least(10_01).at_most(99_99)) == []
+
+
+def test_movements_are_asked_for_by_the_key_that_made_them(alices, bobs, history):
+    found = Movement.objects.made_with(alices.client_id, "lunch")
+    assert {movement.wallet_id for movement in found} == {alices.id, bobs.id}
+    assert not Movement.objects.made_with(alices.client_id, "dinner").exists()
+    assert not Movement.objects.made_with(new_id(), "lunch").exists()
+
+
+def test_one_client_owns_its_own_and_nobody_in_particular_sees_all(alices, history):
+    for manager in (Movement.objects, Wallet.objects):
+        assert manager.owned_by(alices.client_id).count() == manager.count()
+        assert manager.owned_by(None).count() == manager.count()
+        assert not manager.owned_by(new_id()).exists()
+
+
+def test_a_movement_has_a_direction_and_a_magnitude(history):
+    assert [(movement.direction, movement.magnitude) for movement in history] == [
+        ("IN", 100_00),
+        ("OUT", 10_00),
+        ("IN", 5_00),
+    ]
+
+
+def test_things_are_called_by_their_ids(alices, history):
+    assert str(alices) == str(alices.id)
+    assert str(history[0]) == str(history[0].id)
+
+
+def test_what_is_not_held_is_available(alices, bobs):
+    cast.place(alices, bobs, 3_00)
+    assert Wallet.objects.seen().get(id=alices.id).available == 97_00
