@@ -31,6 +31,7 @@ PRODUCTION = {
     "DATABASE_OWNER_URL": "postgresql://owner@db.invalid/iocash",
     "ALLOWED_HOSTS": "iocash.example",
     "OTP_BACKEND": "email",
+    "DOCUMENTS_DIR": "/var/lib/iocash/documents",
 }
 
 

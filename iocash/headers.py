@@ -59,7 +59,8 @@ class RequestMiddleware:
             response = self._api_answer(request)
         else:
             response = self.get_response(request)
-        response.headers["Content-Security-Policy"] = settings.CONTENT_SECURITY_POLICY
+        policy = settings.CONTENT_SECURITY_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         # Django logs every refusal as a warning and every 503 as an error; here they are a line.
         response._has_been_logged = True  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from contextlib import suppress
@@ -50,6 +51,14 @@ SMTP = {
     "timeout": 5,
 }
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "iocash@localhost")
+DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
+RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
+KYC_LIMITS: dict[str, Any] = json.loads(os.environ.get("KYC_LIMITS", "null")) or {
+    "EUR": {  # and so on for other currencies: where none are set, only level 2 may have money
+        "0": {"balance": "150", "cashIn": "150", "cashOut": "150"},
+        "1": {"balance": "2500", "cashIn": "2500", "cashOut": "1000"},
+    }
+}
 HTTPS = not DEBUG and not flag("INSECURE_HTTP")
 
 
@@ -171,6 +180,19 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "documents": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": DOCUMENTS_DIR,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+}
+
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "iocash" / "static"]
 WHITENOISE_USE_FINDERS = True  # nothing to collect before serving
@@ -228,6 +250,7 @@ CONTENT_SECURITY_POLICY = (
 
 API_PREFIXES = ("/api/", "/livez", "/readyz")
 MAX_BODY_BYTES = 1_000_000
+MAX_DOCUMENT_BODY_BYTES = 8_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 MAX_WALLETS_PER_USER = 5
 

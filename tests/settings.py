@@ -1,13 +1,22 @@
 """The project's settings, with tests connecting as the owner: they make and empty tables."""
 
 import os
+import tempfile
 
 os.environ.setdefault("DEBUG", "1")
 
+from iocash import money
 from iocash.settings import *  # noqa: F403
-from iocash.settings import DATABASES
+from iocash.settings import DATABASES, STORAGES
 
 DATABASES["default"] = {name: value for name, value in DATABASES["owner"].items() if name != "TEST"}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and seen by nobody
 WHITENOISE_AUTOREFRESH = True  # else each test's first request reads every static file
+
+DOCUMENTS = tempfile.TemporaryDirectory(prefix="iocash-documents-")  # it goes with the process
+STORAGES["documents"]["OPTIONS"] |= {"location": DOCUMENTS.name}
+
+ANYTHING = {"balance": None, "cashIn": None, "cashOut": None}
+KYC_LIMITS = {currency: {"0": ANYTHING, "1": ANYTHING} for currency in money.currencies()}
+"""Alice and Bob have more money than strangers may; the tests of limits set real ones."""

@@ -34,11 +34,12 @@ pytestmark = [
 
 # Every table of the schema is here: what the role may do to it, and which columns it may update.
 KEPT = "INSERT, SELECT"
+ERASED = "DELETE, INSERT, SELECT"
 FREE = "DELETE, INSERT, SELECT, UPDATE"
 READ = "SELECT"
 USER_COLUMNS = (
-    "company_name, dlt_address, dlt_network, email, first_name, last_name, mobile_phone,"
-    " status, unverified_phone, user_name"
+    "company_name, dlt_address, dlt_network, email, erased_at, first_name, kyc_level, kyc_until,"
+    " last_name, mobile_phone, status, unsubscribed_at, unverified_phone, user_name"
 )
 PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_wallet": (
@@ -59,7 +60,9 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_event": (KEPT, ""),
     "users_client": (KEPT, "name, status"),
     "users_apikey": (KEPT, "expires_at, label, revoked_at"),
-    "users_otp": (KEPT, "digest, expires_at, sent_at, tries"),
+    "users_otp": (ERASED, "digest, expires_at, sent_at, tries"),
+    "users_evidence": (ERASED, "reason, reviewed_at, reviewed_by, status"),
+    "users_access": (KEPT, ""),
     "users_user": (KEPT, USER_COLUMNS),
     "auth_user": (FREE, ""),
     "auth_group": (FREE, ""),

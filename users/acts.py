@@ -34,9 +34,13 @@ class ActForm(forms.Form):
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
 
-    def __init__(self, data: Any = None, *, user: Any) -> None:
+    def __init__(self, data: Any = None, *, user: Any, thing: Any = None) -> None:
         super().__init__(data)
         self.allow(user)
+        self.about(thing)
+
+    def about(self, thing: Any) -> None:
+        """Offer what can be chosen of this thing."""
 
     def allow(self, user: Any) -> None:
         """Leave out what this member of staff may not choose."""
@@ -124,7 +128,7 @@ class Acting(ReadOnly):
             raise Http404
         if not request.user.has_perm(act.permission):
             raise PermissionDenied
-        form = act.form(request.POST or None, user=request.user)
+        form = act.form(request.POST or None, user=request.user, thing=thing)
         if request.method == "POST" and form.is_valid():
             answer = done(request, act, thing, form)
             if isinstance(answer, HttpResponse):

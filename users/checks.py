@@ -18,7 +18,7 @@ def roles_are_two(**kwargs: Any) -> list[CheckMessage]:
     return [
         checks.Warning(
             "DATABASE_URL and DATABASE_OWNER_URL connect as the same role.",
-            hint="Serve with a role that owns nothing; only migrate and erase_user need the owner.",
+            hint="Serve with a role that owns nothing; only migrate needs the owner.",
             id="iocash.W001",
         )
     ]
@@ -38,3 +38,12 @@ def codes_can_be_delivered(**kwargs: Any) -> list[CheckMessage]:
     if backend == "sms" and not settings.OTP_SMS_URL:
         return [Error("OTP_BACKEND=sms needs OTP_SMS_URL.", id="iocash.E003")]
     return []
+
+
+@register
+def documents_have_a_place(**kwargs: Any) -> list[CheckMessage]:
+    """Documents are kept apart from the code, where every process that serves finds them."""
+    if settings.DOCUMENTS_DIR:
+        return []
+    words = "DOCUMENTS_DIR is not set: where are users' documents to be kept?"
+    return [Error(words, id="iocash.E004")]

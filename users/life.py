@@ -52,6 +52,12 @@ def require_transition(status: str, requested: str, user_id: uuid.UUID) -> None:
         raise errors.InvalidTransition(user_id=user_id, status=status, requested=requested)
 
 
+def require_not_ended(user: User) -> None:
+    """Refuse to change what is over (UserNotActive)."""
+    if user.status == UNSUBSCRIBED:
+        raise errors.UserNotActive(user_id=user.id, status=user.status)
+
+
 def create(
     *, client_id: uuid.UUID, values: Mapping[str, Any], by: By, key: str | None = None
 ) -> Made:
@@ -64,31 +70,34 @@ def create(
     order = fingerprint("CreateUser", dict(values))
     user = User(id=new_id(), client_id=client_id, **values)
     with durable(), transaction.atomic():
-        if key and (used := claim(client_id, key, order, user.id)):
-            return Made(replay(used, order), created=False, replayed=True)
+        if key and (used := claim(client_id, key, order, made="user", made_id=user.id, status=202)):
+            return Made(User.objects.get(id=used), created=False, replayed=True)
         insert(user, by)
     return Made(user, created=True)
 
 
-def claim(client_id: uuid.UUID, key: str, order: bytes, user_id: uuid.UUID) -> Key | None:
-    """Take the key for this order; where it is taken already, return what took it.
+def claim(
+    client_id: uuid.UUID, key: str, order: bytes, *, made: str, made_id: uuid.UUID, status: int
+) -> uuid.UUID | None:
+    """Take the key for this order; where the order had taken it already, tell what it made.
 
     A second request with the key waits here until the first one is committed or undone.
+
+    Raises:
+        IdempotencyKeyReused: another order has taken it.
     """
     used, is_new = Key.objects.get_or_create(
         client_id=client_id,
         key=key,
-        defaults={"fingerprint": order, "made": "user", "made_id": user_id, "status": 202},
+        defaults={"fingerprint": order, "made": made, "made_id": made_id, "status": status},
     )
-    return None if is_new else used
-
-
-def replay(used: Key, order: bytes) -> User:
+    if is_new:
+        return None
     if bytes(used.fingerprint) != order:
         raise errors.IdempotencyKeyReused(
             idempotency_key=used.key, resource=used.made, id=used.made_id
         )
-    return User.objects.get(id=used.made_id)
+    return used.made_id
 
 
 def insert(user: User, by: By) -> None:
@@ -192,8 +201,8 @@ def require_own_names(user: User, values: Mapping[str, Any]) -> None:
 def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
     """`user` is locked. What changes nothing is refused to nobody."""
     changed = [name for name, value in values.items() if getattr(user, name) != value]
-    if changed and user.status == UNSUBSCRIBED:
-        raise errors.UserNotActive(user_id=user.id, status=user.status)
+    if changed:
+        require_not_ended(user)
     changed = [name for name in changed if name != "mobile_phone"]
     for name in changed:
         setattr(user, name, values[name])

@@ -28,6 +28,9 @@ class Batch(WalletOrder):
     def wallets(self) -> tuple[UUID, ...]:
         return (self.wallet_id, *(each for item in self.items for each in item.wallets()))
 
+    def limited(self) -> tuple[UUID, ...]:
+        return tuple(each for item in self.items for each in item.limited())
+
     def accounts(self) -> tuple[UUID, ...]:
         return tuple(each for item in self.items for each in item.accounts())
 

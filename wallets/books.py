@@ -16,6 +16,7 @@ from iocash import errors
 from users.models.clients import new_id
 from users.models.events import By, Fact
 from wallets import chain
+from wallets.limits import Allowance, Used
 from wallets.orders import Order, Outcome, WordedOrder
 from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
 
@@ -37,6 +38,7 @@ class Books:
     accounts: dict[UUID, LockedAccount] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     versions: dict[UUID, str] = field(default_factory=dict)
+    allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
     operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
     changed: list[Leg] = field(default_factory=list)
@@ -131,6 +133,10 @@ class Books:
         account = self.accounts.get(account_id)
         return account if account and account.wallet_id == wallet.id else None
 
+    def allowance(self, wallet: LockedWallet) -> Allowance | None:
+        """What the wallet's owner may still do in its currency; None: anything."""
+        return self.allowances.get((wallet.user_id, wallet.currency))
+
     # All or none
 
     def part(self, order: Order, operation_id: UUID) -> Books:
@@ -145,12 +151,14 @@ class Books:
             },
             keys={},
             accounts=self.accounts,
+            allowances={name: each.copy() for name, each in self.allowances.items()},
             operation_id=operation_id,
         )
 
     def absorb(self, part: Books) -> None:
         """Take over what was done in a part: all of it."""
         self.wallets |= part.wallets
+        self.allowances |= part.allowances
         self.holds |= part.holds
         self.legs += part.legs
         self.placed += part.placed
@@ -171,17 +179,25 @@ class Books:
         leg = self.leg(wallet, amount, order)
         if reverses:
             self.note_reversal(leg, reverses)
+        if leg.type == "CASH_IN":
+            self.count(wallet, leg)
         self.legs.append(leg)
         return self.settle(wallet, leg, order.by)
 
     def set_aside(self, wallet: LockedWallet, amount: int, order: WordedOrder, iban: str) -> Leg:
         """Hold `amount` for a movement that goes out when the outside confirms it."""
         leg = self.leg(wallet, -amount, order, iban=iban)
+        self.count(wallet, leg)
         wallet.held += amount
         wallet.is_changed = True
         self.legs.append(leg)
         self.tell("movement", leg.id, "movement.pending", wallet, order.by)
         return leg
+
+    def count(self, wallet: LockedWallet, leg: Leg) -> None:
+        """Count a cash-in or a cash-out towards the limits of the wallet's owner."""
+        if allowance := self.allowance(wallet):
+            allowance.count(leg.type, Used(leg.created_at, leg.magnitude))
 
     def take(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
         """Let what was set aside go out."""
@@ -281,6 +297,8 @@ class Books:
 
     def settle(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
         """Let the leg take effect: balance, next `seq`, and the new head of the chain."""
+        if allowance := self.allowance(wallet):
+            allowance.balance += leg.amount
         wallet.balance += leg.amount
         wallet.received += max(leg.amount, 0)
         wallet.seq += 1

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, Sum, When
+from django.db.models import Case, Count, F, Min, Q, Sum, When
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.utils import timezone
 
 from iocash import money
 from users.backoffice import Site
-from users.models import User
+from users.models import Evidence, User
 from wallets.models import Audit, Movement, Wallet
 
 DAYS = 30
@@ -68,6 +68,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if request.user.has_perm("wallets.view_movement"):
         shown["outstanding"] = outstanding(timezone.now())
         shown["waiting"] = waiting()
+    if request.user.has_perm("users.view_review"):
+        shown["reviews"] = reviews()
     if request.user.has_perm("users.view_user"):
         counts = User.objects.values_list("status").annotate(Count("id")).order_by("status")
         shown["users"] = list(counts)
@@ -157,6 +159,12 @@ def bars(series: Sequence[Day], currency: str) -> Iterable[Bar]:
                 kind=kind,
                 title=f"{day.day}: {money.to_text(amount, currency)} {currency} {kind}",
             )
+
+
+def reviews() -> dict[str, Any]:
+    """How many users wait for staff to look at their evidence, and since when."""
+    pending = Evidence.objects.waiting().exclude(user__status=User.Status.UNSUBSCRIBED)
+    return pending.aggregate(count=Count("user", distinct=True), since=Min("created_at"))
 
 
 def waiting() -> dict[str, Any]:

@@ -24,15 +24,21 @@ class CashIn(MoneyOrder):
 
     Raises:
         WalletNotReady, UserNotActive: the wallet or its owner may not receive.
-        LimitExceeded: the balance would pass its ceiling.
+        LimitExceeded: the balance would pass its ceiling, or the owner's limits be passed.
     """
 
     type = "CASH_IN"
+
+    def limited(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
         wallet.require_ready()
         wallet.require_room(amount)
+        if allowance := books.allowance(wallet):
+            allowance.require_cash_in(amount)
+            allowance.require_balance(amount)
         return self.moved(books.cross(wallet, amount, self))
 
 
@@ -45,15 +51,26 @@ class Transfer(Payment):
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
         CurrencyMismatch: the wallets are in different currencies.
         InsufficientFunds: less than `amount` is available.
-        LimitExceeded: the target's balance would pass its ceiling.
+        LimitExceeded: the target's balance would pass its ceiling, or its owner's limit.
     """
 
     type = "TRANSFER"
 
     def apply(self, books: Books) -> Outcome:
         wallet, target, amount = self.parties(books)
-        target.require_room(amount)
+        require_place(books, wallet, target, amount)
         return self.moved(books.pay(wallet, target, amount, self)[0])
+
+
+def require_place(books: Books, wallet: LockedWallet, target: LockedWallet, amount: int) -> None:
+    """Refuse when the target, or its owner, may not have so much more (LimitExceeded).
+
+    Between wallets of one owner nobody has more than before.
+    """
+    target.require_room(amount)
+    allowance = books.allowance(target)
+    if allowance and target.user_id != wallet.user_id:
+        allowance.require_balance(amount)
 
 
 # --- Holds: promised to another wallet; executed, released, or expired ---------------------------
@@ -72,6 +89,10 @@ class PlaceHold(Payment):
     made = "hold"
 
     expires_at: datetime | None = None
+
+    def limited(self) -> tuple[UUID, ...]:
+        """Nobody has more by a promise: what is paid is limited when it is executed."""
+        return ()
 
     def apply(self, books: Books) -> Outcome:
         wallet, target, amount = self.parties(books)
@@ -99,7 +120,7 @@ class ExecuteHold(PartOrder):
         HoldNotOpen: it was executed or released, or has expired.
         HoldExceeded: less than `amount` is left of it.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
-        LimitExceeded: the target's balance would pass its ceiling.
+        LimitExceeded: the target's balance would pass its ceiling, or its owner's limit.
     """
 
     type = "TRANSFER"
@@ -110,6 +131,9 @@ class ExecuteHold(PartOrder):
 
     def wallets(self) -> tuple[UUID, ...]:
         return (self.wallet_id, self.target_id)
+
+    def limited(self) -> tuple[UUID, ...]:
+        return (self.target_id,)
 
     def holds(self) -> tuple[UUID, ...]:
         return (self.hold_id,)
@@ -123,7 +147,7 @@ class ExecuteHold(PartOrder):
         hold.require_remaining(amount)
         wallet.require_ready()
         target.require_ready()
-        target.require_room(amount)
+        require_place(books, wallet, target, amount)
         books.draw(wallet, hold, amount, self.by, keep_open=self.keep_open)
         return self.moved(books.pay(wallet, target, amount, self, hold_id=hold.id)[0])
 
@@ -175,6 +199,7 @@ class CashOut(MoneyOrder):
         ExternalAccountRemoved: it was removed.
         WalletNotReady, UserNotActive: the wallet or its owner may not pay.
         InsufficientFunds: less than `amount` is available.
+        LimitExceeded: more would go out in 30 days than the owner's level allows.
     """
 
     type = "CASH_OUT"
@@ -182,6 +207,9 @@ class CashOut(MoneyOrder):
 
     iban: str = ""
     account_id: UUID | None = None
+
+    def limited(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
 
     def accounts(self) -> tuple[UUID, ...]:
         return (self.account_id,) if self.account_id else ()
@@ -191,6 +219,8 @@ class CashOut(MoneyOrder):
         iban = self.destination(books, wallet)
         wallet.require_ready()
         wallet.require_available(amount)
+        if allowance := books.allowance(wallet):
+            allowance.require_cash_out(amount)
         return self.moved(books.set_aside(wallet, amount, self, iban))
 
     def destination(self, books: Books, wallet: LockedWallet) -> str:

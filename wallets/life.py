@@ -34,6 +34,10 @@ SET_WALLET_STATUS: Final = "UPDATE wallets_wallet SET status = %s WHERE id = %s"
 SET_STATUS: Final = """
     UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = '' WHERE id = %s
 """
+END_USER: Final = """
+    UPDATE users_user SET status = 'UNSUBSCRIBED', unverified_phone = '', unsubscribed_at = %s
+    WHERE id = %s
+"""
 SET_USER_STATUS: Final = "UPDATE users_user SET status = %s WHERE id = %s"
 BLOCK_REASONS: Final = (
     "CLIENT_REQUEST",
@@ -143,7 +147,7 @@ class Unsubscribe(UserOrder):
         for wallet in wallets:
             close(books, wallet, self)
         user.status = UNSUBSCRIBED
-        books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
+        books.write(END_USER, books.now, user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
         books.tell("user", user.id, "user.unsubscribed", user, self.by)
 

@@ -68,6 +68,10 @@ class Order:
         """The wallets to lock."""
         return ()
 
+    def limited(self) -> tuple[UUID, ...]:
+        """The wallets whose owners' limits apply: all wallets of those owners are locked."""
+        return ()
+
     def movements(self) -> tuple[UUID, ...]:
         """The movements to read once their wallets are locked, with what was reversed of them."""
         return ()
@@ -184,6 +188,9 @@ class Payment(MoneyOrder):
             raise errors.InvalidFields(
                 errors.FieldError("targetWalletId", "same_wallet", "Name another wallet.")
             )
+
+    def limited(self) -> tuple[UUID, ...]:
+        return (self.target_id,)
 
     def parties(self, books: Books) -> tuple[LockedWallet, LockedWallet, int]:
         """Payer, payee and minor units, when the one may pay the other now."""

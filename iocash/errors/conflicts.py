@@ -32,7 +32,7 @@ class InsufficientFunds(Conflict):
 
 
 class LimitExceeded(Conflict):
-    """The order would pass a limit."""
+    """The order would pass a limit; `conflict` has it, what is used, and when there is room."""
 
     code = "limit_exceeded"
     detail = "The limit is {limit}, {used} are used and {requested} were requested."
@@ -141,6 +141,13 @@ class InvalidTransition(Conflict):
 
     code = "invalid_transition"
     detail = "From {status} there is no way to {requested}."
+
+
+class RetentionNotOver(Conflict):
+    """What is personal of an ended user must be kept for a while yet, unless there is a reason."""
+
+    code = "retention_not_over"
+    detail = "It is kept until {kept_until}."
 
 
 class AlreadyVerified(Conflict):

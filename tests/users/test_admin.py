@@ -13,13 +13,13 @@ from django.urls import reverse
 from tests import backoffice, cast
 from tests.backoffice import Office
 from tests.cast import Api
-from users import life
-from users.models import ApiKey, Client, Event, Key, Otp, User
+from users import kyc, life, specimens
+from users.models import Access, ApiKey, Client, Event, Evidence, Key, Otp, Review, User
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Client, ApiKey, User, Otp, Event]
-NO_PAGE = {Key}  # Django's admin has none for a composite primary key
+MODELS = [Client, ApiKey, User, Otp, Event, Access, Review]
+NO_PAGE = {Key, Evidence}  # a composite primary key has none; evidence is in reviews
 
 
 @pytest.fixture
@@ -29,7 +29,10 @@ def office(staff: Any) -> Office:
 
 @pytest.fixture
 def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
-    """A key, beside two users, their codes and their events."""
+    """A key, beside two users, their codes, their evidence and their events."""
+    for user in (alice, newcomer_bob):
+        specimens.send(user, kyc.NEEDED["NATURAL"][1], cast.BY)
+        kyc.record_access(user, Access.What.REVIEW, cast.BY)
     return cast.a_key(client_demo)
 
 
@@ -123,6 +126,8 @@ def populate(client: Client, count: int) -> None:
     """Make one thing of each, and `count` more."""
     for number in range(count, 2 * count + 1):
         names = {"user_name": f"user{number}", "mobile_phone": f"+3460000{number:04d}"}
-        cast.a_user(client, cast.ALICE | names)
+        user = cast.a_user(client, cast.ALICE | names)
+        specimens.send(user, frozenset({kyc.Kind.OCCUPATION}), cast.BY)
+        kyc.record_access(user, Access.What.REVIEW, cast.BY)
         cast.a_key(client)
         cast.a_client(f"Another {number}")

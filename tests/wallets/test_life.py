@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from iocash import errors
 from tests import cast
@@ -228,7 +229,8 @@ def test_another_users_wallets_do_not_count(alice, bob):
 
 @pytest.mark.parametrize("status", ["CREATED", "VERIFIED", "BLOCKED", "UNSUBSCRIBED"])
 def test_only_an_active_user_opens_wallets(alice, status):
-    User.objects.filter(id=alice.id).update(status=status)
+    ended = timezone.now() if status == "UNSUBSCRIBED" else None
+    User.objects.filter(id=alice.id).update(status=status, unsubscribed_at=ended)
     for order in (open_wallet, lambda user: put_wallet(user, cast.unknown_id())):
         with pytest.raises(errors.UserNotActive) as refused:
             order(alice)

@@ -17,7 +17,7 @@ from django.db import (
 from iocash import errors
 from tests import cast, together
 from users.models import Key
-from wallets import posting, vault
+from wallets import posting, vault, writing
 from wallets.models import Movement
 
 KILL = "SELECT pg_terminate_backend(%s, 10000)"
@@ -76,7 +76,7 @@ def test_a_connection_lost_while_idle_is_tried_again(alices, bobs):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch):
-    write_back = vault.write_back
+    write_back = writing.write_back
     lost: list[object] = []
 
     def lose_and_write(raw, books):

@@ -263,13 +263,13 @@ def test_who_waited_to_open_a_wallet_sees_that_the_user_ended(alice):
     assert isinstance(waiting(opening, ending), errors.UserNotActive)
 
 
-def test_wallets_are_locked_in_the_order_of_their_ids(alice):
+def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob):
     """Also where the table has them the other way round, and is read from its beginning to end."""
     high = UUID("ffffffff-0000-7000-8000-000000000002")
     low = UUID("00000000-0000-7000-8000-000000000001")
-    for wallet_id in (high, low):
+    for wallet_id, owner in ((high, bob), (low, alice)):
         put = life.PutWallet(
-            client_id=alice.client_id, by=cast.BY, user_id=alice.id, wallet_id=wallet_id
+            client_id=owner.client_id, by=cast.BY, user_id=owner.id, wallet_id=wallet_id
         )
         posting.submit(put)
     first, second = (Wallet.objects.get(id=wallet_id) for wallet_id in (low, high))

@@ -12,7 +12,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from iocash import errors
 from tests import cast
 from users.models import Event, Key
-from wallets import vault
+from wallets import reading, vault
 from wallets.books import Books
 from wallets.models import Movement, Wallet
 from wallets.orders import Order, Outcome
@@ -168,7 +168,7 @@ def test_a_refused_order_writes_nothing(alices, bobs):
 
 def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
     """As after the clock of the server was set back by a day."""
-    monkeypatch.setattr(vault, "READ_CLOCK", f"{vault.READ_CLOCK} + interval '1 day'")
+    monkeypatch.setattr(reading, "READ_CLOCK", f"{reading.READ_CLOCK} + interval '1 day'")
     cast.cash_in(bobs, 1_00)
     monkeypatch.undo()
     cast.transfer(alices, bobs, 1_00)

@@ -13,7 +13,7 @@ from tests.cast import Api, cash, to
 from tests.wallets.doors import OTHER_IBAN
 from tests.wallets.test_cash_outs import money_of
 from users.models import Key
-from wallets import vault
+from wallets import reading
 from wallets.models import ExternalAccount, Movement
 
 pytestmark = pytest.mark.django_db
@@ -294,14 +294,14 @@ def questions(monkeypatch):
 
     def count(call: Any) -> int:
         asked: list[str] = []
-        real = vault.ask
+        real = reading.ask
 
         def ask(raw: Any, statement: str, values: Any = ()) -> Any:
             asked.append(statement)
             return real(raw, statement, values)
 
         with monkeypatch.context() as patch, CaptureQueriesContext(connection) as others:
-            patch.setattr(vault, "ask", ask)
+            patch.setattr(reading, "ask", ask)
             assert call().status == 201
         return len(asked) + len(others)
 

@@ -19,8 +19,16 @@ class Migration(migrations.Migration):
             """
             ALTER TABLE users_otp ADD CONSTRAINT otp_is_of_the_users_client
                 FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
+            ALTER TABLE users_evidence ADD CONSTRAINT evidence_is_of_the_users_client
+                FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
+            ALTER TABLE users_access ADD CONSTRAINT access_is_of_the_users_client
+                FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
             """,
-            "ALTER TABLE users_otp DROP CONSTRAINT otp_is_of_the_users_client;",
+            """
+            ALTER TABLE users_otp DROP CONSTRAINT otp_is_of_the_users_client;
+            ALTER TABLE users_evidence DROP CONSTRAINT evidence_is_of_the_users_client;
+            ALTER TABLE users_access DROP CONSTRAINT access_is_of_the_users_client;
+            """,
         ),
         Grant(
             "SELECT, INSERT, UPDATE, DELETE",
@@ -31,17 +39,22 @@ class Migration(migrations.Migration):
             "auth_user_user_permissions",
             "django_session",
         ),
-        Grant("SELECT, INSERT", "django_admin_log", "users_key", "users_event"),
+        Grant("SELECT, INSERT", "django_admin_log", "users_key", "users_event", "users_access"),
         Grant("SELECT", "auth_permission", "django_content_type", "django_migrations"),
         Grant("SELECT, INSERT, UPDATE (name, status)", "users_client"),
         Grant("SELECT, INSERT, UPDATE (label, expires_at, revoked_at)", "users_apikey"),
         Grant(
-            "SELECT, INSERT, UPDATE (digest, tries, sent_at, expires_at)",
+            "SELECT, INSERT, DELETE, UPDATE (digest, tries, sent_at, expires_at)",
             "users_otp",
         ),
         Grant(
+            "SELECT, INSERT, DELETE, UPDATE (status, reviewed_at, reviewed_by, reason)",
+            "users_evidence",
+        ),
+        Grant(
             "SELECT, INSERT, UPDATE (status, user_name, first_name, last_name, company_name, "
-            "email, mobile_phone, unverified_phone, dlt_address, dlt_network)",
+            "email, mobile_phone, unverified_phone, dlt_address, dlt_network, kyc_level, "
+            "kyc_until, unsubscribed_at, erased_at)",
             "users_user",
         ),
     ]

@@ -2,6 +2,7 @@
 
 from users.models.clients import ApiKey, Client, Key
 from users.models.events import Event
+from users.models.evidence import Access, Evidence, Review
 from users.models.people import Otp, User
 
-__all__ = ["ApiKey", "Client", "Event", "Key", "Otp", "User"]
+__all__ = ["Access", "ApiKey", "Client", "Event", "Evidence", "Key", "Otp", "Review", "User"]

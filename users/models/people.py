@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 
 from django.db import models
@@ -49,16 +49,30 @@ class User(models.Model):
     )
     dlt_address = models.CharField(max_length=100, blank=True, help_text="For the first wallet.")
     dlt_network = models.CharField(max_length=50, blank=True, help_text="For the first wallet.")
+    kyc_level = models.PositiveSmallIntegerField(
+        "KYC level", default=0, help_text="What staff have approved; see kyc_until."
+    )
+    kyc_until = models.DateField(
+        "KYC until", null=True, help_text="The last day of the level; it is 0 afterwards."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    unsubscribed_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True, help_text="When all that is personal went.")
 
     objects = UserQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["client", "id"], name="user_is_of_one_client"),
-            models.UniqueConstraint(fields=["client", "user_name"], name="user_name_is_taken_once"),
             models.UniqueConstraint(
-                fields=["client", "mobile_phone"], name="user_mobile_phone_is_taken_once"
+                fields=["client", "user_name"],
+                condition=~Q(user_name=""),
+                name="user_name_is_taken_once",
+            ),
+            models.UniqueConstraint(
+                fields=["client", "mobile_phone"],
+                condition=~Q(mobile_phone=""),
+                name="user_mobile_phone_is_taken_once",
             ),
             models.CheckConstraint(
                 name="user_status_is_known",
@@ -71,11 +85,43 @@ class User(models.Model):
                 condition=(
                     Q(kind="NATURAL", company_name="") & ~Q(first_name="") & ~Q(last_name="")
                 )
-                | (Q(kind="JURIDICAL", first_name="", last_name="") & ~Q(company_name="")),
+                | (Q(kind="JURIDICAL", first_name="", last_name="") & ~Q(company_name=""))
+                | Q(erased_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="user_can_be_reached_until_erased",
+                condition=(Q(erased_at=None) & ~Q(user_name="") & ~Q(mobile_phone=""))
+                | Q(
+                    erased_at__isnull=False,
+                    user_name="",
+                    first_name="",
+                    last_name="",
+                    company_name="",
+                    email="",
+                    mobile_phone="",
+                    unverified_phone="",
+                    dlt_address="",
+                    dlt_network="",
+                ),
+            ),
+            models.CheckConstraint(
+                name="user_end_has_a_time",
+                condition=Q(status="UNSUBSCRIBED", unsubscribed_at__isnull=False)
+                | (~Q(status="UNSUBSCRIBED") & Q(unsubscribed_at=None)),
+            ),
+            models.CheckConstraint(
+                name="user_is_erased_after_its_end",
+                condition=Q(erased_at=None) | Q(status="UNSUBSCRIBED"),
+            ),
+            models.CheckConstraint(
+                name="user_kyc_level_is_known", condition=Q(kyc_level__in=[0, 1, 2])
             ),
         ]
         indexes = [models.Index(fields=["client", "created_at", "id"], name="user_page")]
-        permissions = [("block_user", "Can block and unblock users")]
+        permissions = [
+            ("block_user", "Can block and unblock users"),
+            ("erase_user", "Can erase users' personal data"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -87,12 +133,21 @@ class User(models.Model):
         reach = ("email", "mobile_phone", "unverified_phone")
         return version("user", {name: getattr(self, name) for name in (*shown, *reach)})
 
+    def level_on(self, day: date) -> int:
+        """The KYC level on a day: it lapses when the identity document does."""
+        return kyc_level_on(self.kyc_level, self.kyc_until, day)
+
     @property
     def phone_to_verify(self) -> str:
         """The number that waits for a one-time password; empty when none does."""
         if self.unverified_phone:
             return self.unverified_phone
         return self.mobile_phone if self.status == self.Status.CREATED else ""
+
+
+def kyc_level_on(level: int, until: date | None, day: date) -> int:
+    """What is left of a level that holds `until` a day, itself included."""
+    return level if until is None or day <= until else 0
 
 
 class Otp(models.Model):

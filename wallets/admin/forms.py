@@ -9,7 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from iocash import fields
 from users.acts import ActForm
-from wallets import life
+from wallets import erasure, life
 from wallets.models import Wallet
 
 
@@ -74,4 +74,11 @@ class RejectForm(ActForm):
 class BlockForm(ActForm):
     reason = forms.ChoiceField(
         choices=[(name, name.replace("_", " ").capitalize()) for name in life.BLOCK_REASONS]
+    )
+
+
+class EraseForm(ActForm):
+    reason = forms.ChoiceField(
+        choices=[(name, name.replace("_", " ").capitalize()) for name in erasure.REASONS],
+        help_text="Before the retention is over it needs a reason of its own.",
     )

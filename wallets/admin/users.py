@@ -7,19 +7,24 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from users import admin as users
-from users.acts import Act
-from users.models import User
-from wallets import life
-from wallets.admin.forms import BlockForm
+from users.acts import Act, by
+from users.admin import people
+from users.models import Evidence, User
+from wallets import erasure, life
+from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.orders import about_user, submitted
 from wallets.models import Wallet
 
 admin.site.unregister(User)
 
 
+def erase(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
+    erasure.erase(user_id=user.id, by=by(request), reason=values["reason"])
+    return "Erased: what is left are ids, amounts and times."
+
+
 @admin.register(User)
-class UserAdmin(users.UserAdmin):
+class UserAdmin(people.UserAdmin):
     """The user's page, with what touches its wallets."""
 
     change_form_template = "admin/user.html"
@@ -41,8 +46,22 @@ class UserAdmin(users.UserAdmin):
             do=submitted(about_user(life.UnblockUser), "The user may go on."),
             is_available=lambda user: user.status == User.Status.BLOCKED,
         ),
+        Act(
+            name="erase",
+            label="Erase",
+            permission="users.erase_user",
+            form=EraseForm,
+            do=erase,
+            is_available=lambda user: (
+                user.status == User.Status.UNSUBSCRIBED and user.erased_at is None
+            ),
+            warning="Names, phone, evidence and texts go, and can't be had again. The money stays.",
+        ),
     )
 
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         wallets = Wallet.objects.filter(user=thing).order_by("created_at")
-        return super().page(request, thing) | {"wallets": wallets}
+        return super().page(request, thing) | {
+            "wallets": wallets,
+            "has_evidence": Evidence.objects.of(thing).exists(),
+        }

@@ -58,11 +58,11 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_written_once';
     END IF;
     IF OLD.status <> 'PENDING' AND
-       (NEW.status, NEW.seq, NEW.balance_after, NEW.received_after, NEW.settled_at, NEW.digest,
-        NEW.reason)
-       IS DISTINCT FROM
-       (OLD.status, OLD.seq, OLD.balance_after, OLD.received_after, OLD.settled_at, OLD.digest,
-        OLD.reason)
+       ((NEW.status, NEW.seq, NEW.balance_after, NEW.received_after, NEW.settled_at, NEW.digest)
+        IS DISTINCT FROM
+        (OLD.status, OLD.seq, OLD.balance_after, OLD.received_after, OLD.settled_at, OLD.digest)
+        OR NEW.reason <> OLD.reason
+           AND (NEW.reason <> '' OR OLD.salt IS NULL OR NEW.salt IS NOT NULL))
     THEN
         RAISE EXCEPTION 'a movement is settled at most once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_settled_once';
@@ -167,6 +167,53 @@ DROP TRIGGER external_account_is_removed_for_ever ON wallets_externalaccount;
 DROP FUNCTION external_account_is_removed_for_ever();
 """
 
+# The texts of who has ended go, at most so many movements at a time; the ledger stays whole. The
+# other leg of a payment says the same, so it is erased too. Runs as the owner: what serves may
+# erase nothing else, and nobody else.
+ERASURE = """
+CREATE FUNCTION wallets_erase_texts(erased uuid, since timestamptz, most integer)
+RETURNS timestamptz LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    reached timestamptz;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM wallets_wallet AS wallet JOIN users_user AS owner ON owner.id = wallet.user_id
+        WHERE wallet.id = erased AND owner.status = 'UNSUBSCRIBED'
+    ) THEN
+        RAISE EXCEPTION 'only who has ended is erased'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'user_is_erased_after_its_end';
+    END IF;
+    UPDATE wallets_wallet SET alias = '', dlt_address = '', dlt_network = '', metadata = NULL
+    WHERE id = erased;
+    UPDATE wallets_externalaccount SET status = 'REMOVED', alias = '', iban = ''
+    WHERE wallet_id = erased;
+    UPDATE wallets_hold SET concept = NULL, metadata = NULL
+    WHERE (wallet_id = erased OR target_id = erased)
+      AND (concept IS NOT NULL OR metadata IS NOT NULL);
+    WITH own AS (
+        SELECT id, operation_id, wallet_id, counterparty_id, created_at FROM wallets_movement
+        WHERE wallet_id = erased AND created_at >= since AND salt IS NOT NULL
+        ORDER BY created_at LIMIT most
+    ), gone AS (
+        UPDATE wallets_movement
+        SET concept = NULL, iban = NULL, metadata = NULL, salt = NULL, reason = ''
+        WHERE id IN (
+            SELECT id FROM own
+            UNION ALL
+            SELECT mirror.id FROM own JOIN wallets_movement AS mirror USING (operation_id)
+            WHERE mirror.wallet_id = own.counterparty_id AND mirror.counterparty_id = own.wallet_id
+              AND mirror.created_at = own.created_at
+        )
+    )
+    SELECT max(created_at) INTO reached FROM own;
+    RETURN reached;
+END
+$$;
+REVOKE ALL ON FUNCTION wallets_erase_texts FROM PUBLIC;
+"""
+SERVED = f'GRANT EXECUTE ON FUNCTION wallets_erase_texts TO "{settings.DATABASE_ROLE}";'
+NO_ERASURE = "DROP FUNCTION wallets_erase_texts;"
+
 # The numbers of IBANs. A number that was drawn and not used is lost, and never comes again.
 NUMBERS = f"""
 CREATE SEQUENCE wallets_iban_number;
@@ -189,6 +236,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(HELD_ONCE, NOT_HELD_ONCE),
         migrations.RunSQL(REMOVED_ONCE, NOT_REMOVED_ONCE),
         migrations.RunSQL(NUMBERS, NO_NUMBERS),
+        migrations.RunSQL(ERASURE, NO_ERASURE),
+        migrations.RunSQL(SERVED, migrations.RunSQL.noop),
         Grant("SELECT, INSERT", "wallets_audit"),
         Grant(
             "SELECT, INSERT, UPDATE (status, alias, iban, dlt_address, dlt_network, metadata, "

@@ -21,6 +21,9 @@ OPERATOR = (
     "send_cash_out",
     "block_user",
     "block_wallet",
+    "view_review",
+    "view_evidence",
+    "change_review",
 )
 SUPERVISOR = (
     *OPERATOR,
@@ -32,6 +35,8 @@ SUPERVISOR = (
     "change_client",
     "add_apikey",
     "change_apikey",
+    "view_access",
+    "erase_user",
 )
 GROUPS = {"viewer": VIEWER, "operator": OPERATOR, "supervisor": SUPERVISOR}
 

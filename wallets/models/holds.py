@@ -112,6 +112,7 @@ class Hold(models.Model):
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="hold_page"),
+            models.Index(fields=["target"], name="hold_of_target"),
             models.Index(
                 fields=["wallet", "expires_at"], condition=Q(status="OPEN"), name="hold_open"
             ),

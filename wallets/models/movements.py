@@ -187,7 +187,8 @@ class Movement(Signed, models.Model):
             ),
             models.CheckConstraint(
                 name="movement_reason_is_of_an_error",
-                condition=(Q(status="ERROR") & ~Q(reason="")) | (~Q(status="ERROR") & Q(reason="")),
+                condition=(Q(status="ERROR") & (~Q(reason="") | Q(salt=None)))
+                | (~Q(status="ERROR") & Q(reason="")),
             ),
             models.CheckConstraint(
                 name="movement_success_is_settled",
@@ -229,6 +230,11 @@ class Movement(Signed, models.Model):
                 fields=["settled_at"],
                 condition=Q(counterparty__isnull=True, status="SUCCESS"),
                 name="movement_crossing",
+            ),
+            models.Index(
+                fields=["wallet", "created_at"],
+                condition=Q(type__in=["CASH_IN", "CASH_OUT"]),
+                name="movement_crossing_of_wallet",
             ),
             models.Index(fields=["hold"], condition=Q(hold__isnull=False), name="movement_of_hold"),
             models.Index(

@@ -6,6 +6,7 @@ from wallets.serializers.accounts import (
     ExternalAccountOrder,
     ExternalAccountQuery,
 )
+from wallets.serializers.compliance import ComplianceAnswer
 from wallets.serializers.holds import (
     ExecutionOrder,
     HoldAnswer,
@@ -43,6 +44,7 @@ __all__ = [
     "BatchAnswer",
     "BatchMade",
     "BatchOrder",
+    "ComplianceAnswer",
     "ExecutionOrder",
     "ExternalAccountAnswer",
     "ExternalAccountChange",

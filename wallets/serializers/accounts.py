@@ -9,7 +9,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash import fields, pages
 from iocash.views import location
-from users.serializers import LINKS, Optional, without_nulls
+from users.serializers.people import LINKS, Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import BankAccount, hrefs
 

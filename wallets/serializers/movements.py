@@ -11,7 +11,7 @@ from rest_framework.serializers import ListSerializer, SerializerMethodField
 
 from iocash import fields, pages
 from iocash.views import location
-from users.serializers import LINKS
+from users.serializers.people import LINKS
 from wallets.models import Movement
 from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
 

@@ -8,7 +8,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from iocash import fields
 from iocash.rendering import camel
-from users.serializers import Optional
+from users.serializers.people import Optional
 
 
 def hrefs(links: dict[str, str]) -> dict[str, Any]:

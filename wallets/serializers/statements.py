@@ -11,7 +11,7 @@ from rest_framework.serializers import SerializerMethodField
 from iocash import fields, pages
 from iocash.rendering import moment
 from iocash.views import location
-from users.serializers import LINKS
+from users.serializers.people import LINKS
 from wallets.serializers.movements import Movements
 from wallets.serializers.shared import hrefs, require_range
 

@@ -4,6 +4,7 @@ from wallets.views.accounts import (
     ExternalAccountDetail,
     ExternalAccountList,
 )
+from wallets.views.compliance import ComplianceView
 from wallets.views.holds import (
     Executions,
     HoldDetail,
@@ -31,6 +32,7 @@ from wallets.views.wallets import (
 
 __all__ = [
     "BalanceAt",
+    "ComplianceView",
     "CreateIban",
     "Executions",
     "ExternalAccountDetail",

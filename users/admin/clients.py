@@ -1,4 +1,4 @@
-"""The back office of clients, their keys, users, and what was done."""
+"""The pages of clients, and of their keys."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from users.acts import Act, ActForm, Acting, ReadOnly, address_of, by, history
-from users.models import ApiKey, Client, Event, Otp, User, events
+from users.acts import Act, ActForm, Acting, address_of, by, history
+from users.models import ApiKey, Client, events
 from users.models.clients import SCOPES
 from users.models.events import Fact
 
@@ -171,39 +171,3 @@ class ApiKeyAdmin(Acting):
             warning="The key stops working at once, and for ever.",
         ),
     )
-
-
-@admin.register(User)
-class UserAdmin(Acting):
-    list_display = ("user_name", "kind", "status", "client", "created_at")
-    list_filter = ("status", "kind", "client")
-    list_select_related = ("client",)
-    search_fields = ("id", "user_name", "mobile_phone", "email")
-    exclude = ("client",)
-
-
-@admin.register(Otp)
-class OtpAdmin(ReadOnly):
-    list_display = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
-    list_select_related = ("user",)
-    search_fields = ("user__id", "mobile_phone")
-    fields = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnly):
-    list_display = ("created_at", "kind", "subject_id", "actor", "request_id")
-    list_filter = ("subject",)
-    search_fields = ("subject_id", "wallet_id", "actor", "request_id")
-    fields = (
-        "client",
-        "kind",
-        "subject",
-        "subject_id",
-        "wallet_id",
-        "actor",
-        "request_id",
-        "created_at",
-        "data",
-    )
-    ordering = ("-id",)

@@ -1,4 +1,4 @@
-"""The endpoints of users that touch no wallet. Each finds, asks, answers."""
+"""What endpoints of clients share, and those of the users themselves."""
 
 from __future__ import annotations
 

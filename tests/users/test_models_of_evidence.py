@@ -1,0 +1,118 @@
+"""What the database itself refuses about evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests import cast
+from tests.users.test_models import refusal_of
+from users import kyc, specimens
+from users.kyc import Kind
+from users.models import Access, Evidence, User
+
+pytestmark = pytest.mark.django_db
+
+AGAIN = """
+    INSERT INTO users_evidence
+        (id, client_id, user_id, kind, status, facts, file, media_type, size, sha256, expires_on,
+         reviewed_at, reviewed_by, reason)
+    SELECT gen_random_uuid(), client_id, user_id, kind, status, facts, file, media_type, size,
+           sha256, expires_on, reviewed_at, reviewed_by, reason
+    FROM users_evidence
+"""
+DECIDED = "reviewed_at = now(), reviewed_by = 'staff:1'"
+
+
+@pytest.fixture
+def evidence(alice: User) -> Evidence:
+    """Where Alice lives; it waits for staff."""
+    return sent(alice, Kind.HOME_ADDRESS)
+
+
+def sent(user: User, kind: Kind) -> Evidence:
+    return Evidence.objects.get(id=specimens.send(user, frozenset({kind}), cast.BY)[0])
+
+
+def setting(changes: str, kind: Kind = Kind.HOME_ADDRESS) -> Callable[[User], str]:
+    def breaker(user: User) -> str:
+        sent(user, kind)
+        return refusal_of(f"UPDATE users_evidence SET {changes}")
+
+    return breaker
+
+
+def wait_twice(user: User) -> str:
+    sent(user, Kind.OCCUPATION)
+    return refusal_of(AGAIN)
+
+
+def hold_twice(user: User) -> str:
+    kyc.review(
+        client_id=user.client_id,
+        user_id=user.id,
+        evidence_ids=[sent(user, Kind.OCCUPATION).id],
+        by=cast.BY,
+    )
+    return refusal_of(AGAIN)
+
+
+BREAKERS: dict[str, list[Callable[[User], str]]] = {
+    "evidence_kind_is_known": [setting("kind = 'HOROSCOPE'")],
+    "evidence_is_facts_or_a_document": [
+        setting("facts = NULL"),
+        setting("file = 'a'"),
+        setting("media_type = 'image/png'"),
+        setting("size = 1"),
+        setting("sha256 = 'a'"),
+        setting("facts = '{}'", Kind.DOCUMENT_INCOME_TAX),
+        setting("file = ''", Kind.DOCUMENT_INCOME_TAX),
+        setting("media_type = ''", Kind.DOCUMENT_INCOME_TAX),
+        setting("size = NULL", Kind.DOCUMENT_INCOME_TAX),
+        setting("size = 0", Kind.DOCUMENT_INCOME_TAX),
+        setting("sha256 = NULL", Kind.DOCUMENT_INCOME_TAX),
+        setting("kind = 'DOCUMENT_INCOME_TAX'"),
+    ],
+    "evidence_identity_expires": [
+        setting("expires_on = NULL", Kind.IDENTITY),
+        setting("expires_on = '2030-01-01'"),
+    ],
+    "evidence_decision_has_somebody_who_took_it": [
+        setting("status = 'LOST'"),
+        setting("status = 'APPROVED'"),
+        setting("status = 'APPROVED', reviewed_at = now()"),
+        setting("status = 'APPROVED', reviewed_by = 'staff:1'"),
+        setting("status = 'REJECTED', reason = 'Blurred'"),
+        setting(DECIDED),
+    ],
+    "evidence_rejection_has_a_reason": [setting(f"status = 'REJECTED', {DECIDED}")],
+    "evidence_waits_once": [wait_twice],
+    "evidence_holds_once": [hold_twice],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "breaker"),
+    [(name, breaker) for name, breakers in BREAKERS.items() for breaker in breakers],
+)
+def test_the_database_refuses_what_breaks_a_constraint(name, breaker, alice):
+    assert breaker(alice) == name
+
+
+def test_every_constraint_of_evidence_is_broken_here():
+    assert {constraint.name for constraint in Evidence._meta.constraints} == set(BREAKERS)
+
+
+@pytest.mark.parametrize("table", ["users_evidence", "users_access"])
+def test_evidence_and_who_looked_are_of_the_client_of_the_user(table, evidence, alice):
+    kyc.record_access(alice, Access.What.REVIEW, cast.BY)
+    another = cast.a_client("Another").id
+    name = table.removeprefix("users_") + "_is_of_the_users_client"
+    assert refusal_of(f"UPDATE {table} SET client_id = %s", another) == name
+
+
+def test_nothing_personal_is_in_how_evidence_is_shown_in_logs(evidence, alice):
+    kyc.record_access(alice, Access.What.REVIEW, cast.BY)
+    assert str(evidence) == str(evidence.id)
+    assert [str(access) for access in Access.objects.all()] == [f"REVIEW {alice.id}"]

@@ -1,0 +1,228 @@
+"""The queue of users who wait for a decision, and the page on which staff look and decide."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, F, Min, OuterRef, Q, Subquery
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from users import kyc
+from users.acts import Act, ActForm, Acting, Facts, by, names_of
+from users.documents import PDF
+from users.models import Access, Evidence, Review, User
+
+FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+"""A document runs nothing and asks for nothing; only our own pages show it."""
+
+LABELS = {"external_iban": "IBAN"}
+
+
+class EvidenceForm(ActForm):
+    """Which of what waits is decided about: all of it, when nothing was unticked."""
+
+    evidence = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+
+    def about(self, thing: Any) -> None:
+        waiting = Evidence.objects.of(thing).waiting().order_by("id")
+        choices = [(str(each.id), each.get_kind_display()) for each in waiting]
+        field = self.fields["evidence"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = choices
+        field.initial = [value for value, _ in choices]
+        field.error_messages["invalid_choice"] = (
+            "Something was replaced, or decided about, since this page was shown. Look again."
+        )
+
+
+class RejectionForm(EvidenceForm):
+    reason = forms.CharField(max_length=200, help_text="The client reads it.")
+
+
+def decide(words: str) -> Any:
+    """An act that approves or, with a reason, rejects."""
+
+    def do(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
+        kyc.review(
+            client_id=user.client_id,
+            user_id=user.id,
+            evidence_ids=[UUID(each) for each in values["evidence"]],
+            by=by(request),
+            reason=values.get("reason", ""),
+        )
+        return words
+
+    return do
+
+
+def waits(user: User) -> bool:
+    return Evidence.objects.of(user).waiting().exists()
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Those who wait, unless all are asked for."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("all", "All with evidence")]
+
+    def choices(self, changelist: Any) -> Any:
+        waiting, *others = super().choices(changelist)
+        return [{**waiting, "display": "Waiting"}, *others]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset if self.value() else queryset.filter(waiting__gt=0)
+
+
+@admin.register(Review)
+class ReviewAdmin(Acting):
+    """What users have shown of who they are. Whoever opens a page is recorded."""
+
+    list_display = ("user_name", "kind", "waiting_since", "waiting", "kyc_level", "client")
+    list_filter = (StateFilter, "client")
+    list_select_related = ("client",)
+    search_fields = ("id", "user_name")
+    search_help_text = "A user's id, or name."
+    change_form_template = "admin/review.html"
+    fields = (
+        "user_name",
+        "kind",
+        "first_name",
+        "last_name",
+        "company_name",
+        "status",
+        "level_now",
+        "kyc_until",
+    )
+    acts = (
+        Act(
+            name="approve",
+            label="Approve",
+            permission="users.change_review",
+            form=EvidenceForm,
+            do=decide("Approved."),
+            is_available=waits,
+            warning="The user's level follows from all that is approved.",
+        ),
+        Act(
+            name="reject",
+            label="Reject",
+            permission="users.change_review",
+            form=RejectionForm,
+            do=decide("Rejected: the client reads why."),
+            is_available=waits,
+            warning="What was approved before holds on.",
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        pending = Evidence.objects.filter(user=OuterRef("pk"), status=Evidence.Status.PENDING)
+        grouped = pending.order_by().values("user")
+        shown = Evidence.objects.filter(user=OuterRef("pk")).order_by().values("user")
+        return (
+            super()
+            .get_queryset(request)
+            .filter(id__in=Evidence.objects.values("user"))
+            .exclude(status=User.Status.UNSUBSCRIBED)
+            .annotate(
+                waiting_since=Subquery(grouped.annotate(first=Min("created_at")).values("first")),
+                waiting=Subquery(
+                    shown.annotate(
+                        waiting=Count("id", filter=Q(status=Evidence.Status.PENDING))
+                    ).values("waiting")
+                ),
+            )
+            .order_by(F("waiting_since").asc(nulls_last=True), "id")
+        )
+
+    @admin.display(description="waiting since", ordering="waiting_since")
+    def waiting_since(self, user: Any) -> Any:
+        return user.waiting_since
+
+    @admin.display(description="waiting", ordering="waiting")
+    def waiting(self, user: Any) -> int:
+        return int(user.waiting)
+
+    @admin.display(description="KYC level")
+    def level_now(self, user: User) -> int:
+        return user.level_on(timezone.now().date())
+
+    def facts(self, thing: Any) -> Facts:
+        return [("User", thing.user_name), ("Level now", self.level_now(thing))]
+
+    # The page
+
+    def get_urls(self) -> list[URLPattern]:
+        document = path(
+            "<uuid:user_id>/document/<uuid:evidence_id>/",
+            self.admin_site.admin_view(self.document),
+            name="users_review_document",
+        )
+        return [document, *super().get_urls()]
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().change_view(request, *args, **kwargs)
+        response.headers["Content-Security-Policy"] = (
+            settings.CONTENT_SECURITY_POLICY + "; frame-src 'self'"
+        )
+        return response
+
+    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
+        if not self.has_view_permission(request, thing):
+            raise PermissionDenied
+        kyc.record_access(thing, Access.What.REVIEW, by(request))
+        context = super().page(request, thing)
+        return context | {
+            "evidence": [(each, said(each)) for each in kyc.current(thing).values()],
+            "accesses": self.accesses(request, thing),
+            "form": EvidenceForm(user=request.user, thing=thing),
+        }
+
+    def accesses(self, request: HttpRequest, user: User) -> Any:
+        """Who looked at this, for those who may know."""
+        if not request.user.has_perm("users.view_access"):
+            return None
+        last = list(Access.objects.filter(user=user.id).order_by("-id")[:20])
+        names = names_of({access.actor for access in last})
+        return [(access, names.get(access.actor, access.actor)) for access in last]
+
+    def document(self, request: HttpRequest, user_id: UUID, evidence_id: UUID) -> HttpResponseBase:
+        """A document as it was sent, to be shown in the page of review and nowhere else."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        user = User.objects.filter(id=user_id).first()
+        evidence = (
+            user and Evidence.objects.of(user).filter(id=evidence_id).exclude(file="").first()
+        )
+        if not user or not evidence:
+            raise Http404
+        kyc.record_access(user, Access.What.DOCUMENT, by(request), evidence.kind)
+        response = FileResponse(evidence.file.open(), content_type=evidence.media_type)
+        ending = evidence.media_type.rpartition("/")[2]
+        response.headers["Content-Disposition"] = f'inline; filename="{evidence.id}.{ending}"'
+        response.headers["Content-Security-Policy"] = (
+            FRAMED if evidence.media_type == PDF else f"{FRAMED}; sandbox"
+        )
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def said(evidence: Evidence) -> Facts:
+    """A block's facts as people read them; a document's size and digest."""
+    if evidence.is_document:
+        digest = bytes(evidence.sha256 or b"").hex()
+        return [("Type", evidence.media_type), ("Bytes", evidence.size), ("SHA-256", digest)]
+    return [
+        (LABELS.get(name, name.replace("_", " ").capitalize()), value)
+        for name, value in evidence.values.items()
+    ]

@@ -1,0 +1,274 @@
+"""Know your customer: what users show of who they are, what staff decide, and the level it gives.
+
+Level 0: the phone is verified. Level 1: staff have approved the identity. Level 2: they have
+approved everything. What is approved holds until staff approve what was sent after it, or until
+the identity document expires. What a level allows is for `wallets.limits` to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+
+from iocash import errors
+from iocash.transactions import durable
+from users.life import claim, locked, require_not_ended, tell
+from users.models import Access, Evidence, User
+from users.models.clients import fingerprint, new_id
+from users.models.events import By
+
+Kind = Evidence.Kind
+Kinds = frozenset[Kind]
+
+IDENTITY: Kinds = frozenset(
+    {Kind.IDENTITY, Kind.DOCUMENT_IDENTITY_FRONT, Kind.DOCUMENT_IDENTITY_BACK}
+)
+NEEDED: Mapping[str, Mapping[int, Kinds]] = {
+    User.Kind.NATURAL: {
+        1: IDENTITY,
+        2: IDENTITY
+        | {
+            Kind.HOME_ADDRESS,
+            Kind.EXTERNAL_IBAN,
+            Kind.FINANCIAL_INFORMATION,
+            Kind.OCCUPATION,
+            Kind.DOCUMENT_EXTERNAL_IBAN,
+            Kind.DOCUMENT_INCOME_TAX,
+        },
+    },
+    User.Kind.JURIDICAL: {
+        2: frozenset({Kind.HOME_ADDRESS, Kind.EXTERNAL_IBAN, Kind.DOCUMENT_COMPANY_DEED}),
+    },
+}
+"""What staff must have approved for each level. A passport has no back."""
+
+
+class Level(NamedTuple):
+    """A KYC level, and the last day on which it holds; None: it holds for ever."""
+
+    level: int
+    until: date | None = None
+
+
+class File(NamedTuple):
+    """A document as it was sent; its type is what its bytes say."""
+
+    content: bytes
+    media_type: str
+
+
+class Sent(NamedTuple):
+    """Evidence, and whether it is new."""
+
+    evidence: Evidence
+    created: bool
+    replayed: bool = False
+
+
+# --- Levels ------------------------------------------------------------------------------------
+
+
+def needed(user_kind: str, level: int, identity: Evidence | None) -> Kinds:
+    """What a user of this kind must have approved for a level."""
+    kinds = NEEDED[user_kind][level]
+    if identity and identity.facts and identity.facts["identity_type"] == "PASSPORT":
+        return kinds - {Kind.DOCUMENT_IDENTITY_BACK}
+    return kinds
+
+
+def level_of(user_kind: str, approved: Iterable[Evidence]) -> Level:
+    """The highest level for which everything is approved."""
+    kinds = {Kind(each.kind): each for each in approved}
+    identity = kinds.get(Kind.IDENTITY)
+    for level in sorted(NEEDED[user_kind], reverse=True):
+        if needed(user_kind, level, identity) <= kinds.keys():
+            until = identity.expires_on if identity and user_kind == User.Kind.NATURAL else None
+            return Level(level, until)
+    return Level(0)
+
+
+def next_level(user: User, day: date) -> int | None:
+    """The level that comes after the user's own; None when there is no higher one."""
+    higher = [level for level in NEEDED[user.kind] if level > user.level_on(day)]
+    return min(higher, default=None)
+
+
+# --- Sending -----------------------------------------------------------------------------------
+
+
+def current(user: User) -> dict[Kind, Evidence]:
+    """The last that was sent of each kind, by kind."""
+    found = Evidence.objects.of(user).current()
+    return {Kind(each.kind): each for each in reversed(found)}
+
+
+def send(
+    *,
+    client_id: uuid.UUID,
+    user_id: uuid.UUID,
+    kind: Kind,
+    shown: Mapping[str, Any] | File,
+    by: By,
+    key: str | None = None,
+    replacing: bool = False,
+) -> Sent:
+    """Take evidence for staff to review; `replacing` what there is, or the first of its kind.
+
+    The same that waits or is approved already changes nothing.
+
+    Raises:
+        NotFound: the client has no such user.
+        UserNotActive: the user is unsubscribed.
+        IdempotencyKeyReused: the key made something else before.
+        AlreadyExists: there is one of this kind, and it was not to be replaced.
+    """
+    evidence = written(client_id, user_id, kind, shown)
+    with durable(), transaction.atomic():
+        if key and (used := claim(client_id, key, order_of(evidence), **made(evidence))):
+            return Sent(Evidence.objects.get(id=used), created=False, replayed=True)
+        user = locked(user_id, client_id)
+        last = current(user).get(kind)
+        if last and not replacing:
+            words = f"There is one already; replace it by PUT: {kind.path}."
+            raise errors.AlreadyExists(words, field=kind.path, user_id=user.id)
+        if last and stands(last) and is_same(last, evidence):
+            return Sent(last, created=False)
+        require_not_ended(user)
+        keep(user, evidence, by)
+    return Sent(evidence, created=last is None)
+
+
+def written(
+    client_id: uuid.UUID, user_id: uuid.UUID, kind: Kind, shown: Mapping[str, Any] | File
+) -> Evidence:
+    """Write evidence down; nothing is stored yet."""
+    evidence = Evidence(id=new_id(), client_id=client_id, user_id=user_id, kind=kind)
+    if isinstance(shown, File):
+        evidence.file = ContentFile(shown.content, name=str(evidence.id))
+        evidence.media_type, evidence.size = shown.media_type, len(shown.content)
+        evidence.sha256 = hashlib.sha256(shown.content).digest()
+        return evidence
+    evidence.facts = {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in shown.items()
+    }
+    evidence.expires_on = shown.get("expiry_date")
+    return evidence
+
+
+def made(evidence: Evidence) -> dict[str, Any]:
+    """What its key is remembered to have made."""
+    return {"made": "evidence", "made_id": evidence.id, "status": 201}
+
+
+def order_of(evidence: Evidence) -> bytes:
+    digest = evidence.sha256.hex() if evidence.sha256 else None
+    facts = sorted((evidence.facts or {}).items())
+    order = {"user_id": evidence.user_id, "kind": evidence.kind, "sha256": digest, "facts": facts}
+    return fingerprint("SendEvidence", order)
+
+
+def stands(evidence: Evidence) -> bool:
+    return evidence.status in {Evidence.Status.PENDING, Evidence.Status.APPROVED}
+
+
+def is_same(one: Evidence, other: Evidence) -> bool:
+    return order_of(one) == order_of(other)
+
+
+def keep(user: User, evidence: Evidence, by: By) -> None:
+    """Store it in the place of what waits or was rejected; what is approved holds on."""
+    before = Evidence.objects.of(user).filter(kind=evidence.kind)
+    before.filter(status__in=["PENDING", "REJECTED"]).update(status="REPLACED")
+    try:
+        evidence.save(force_insert=True)
+        tell(user, "user.evidence_sent", by, evidence=evidence.kind, id=str(evidence.id))
+    except BaseException:
+        if evidence.is_document and evidence.file.name:
+            evidence.file.delete(save=False)
+        raise
+
+
+# --- Deciding ----------------------------------------------------------------------------------
+
+
+def review(
+    *,
+    client_id: uuid.UUID,
+    user_id: uuid.UUID,
+    evidence_ids: Collection[uuid.UUID],
+    by: By,
+    reason: str = "",
+) -> User:
+    """Approve evidence or, with a reason that the client reads, reject it; the level follows.
+
+    Raises:
+        NotFound: the client has no such user, or the user has not sent some of it.
+        InvalidTransition: some of it does not wait: it was replaced, or somebody decided.
+    """
+    status = Evidence.Status.REJECTED if reason else Evidence.Status.APPROVED
+    with durable(), transaction.atomic():
+        user = locked(user_id, client_id)
+        found = list(Evidence.objects.of(user).filter(id__in=evidence_ids))
+        if len(found) < len(set(evidence_ids)):
+            raise errors.NotFound()
+        require_waiting(found, status)
+        if status == Evidence.Status.APPROVED:
+            kinds = [each.kind for each in found]
+            Evidence.objects.of(user).approved().filter(kind__in=kinds).update(status="REPLACED")
+        for evidence in found:
+            decide(user, evidence, status, reason, by)
+        set_level(user, by)
+    return user
+
+
+def require_waiting(found: Iterable[Evidence], requested: str) -> None:
+    for evidence in found:
+        if evidence.status != Evidence.Status.PENDING:
+            raise errors.InvalidTransition(
+                "It was replaced, or decided about, since this page was shown. Look again.",
+                evidence_id=evidence.id,
+                status=evidence.status,
+                requested=requested,
+            )
+
+
+def decide(user: User, evidence: Evidence, status: str, reason: str, by: By) -> None:
+    evidence.status, evidence.reason = status, reason
+    evidence.reviewed_at, evidence.reviewed_by = timezone.now(), by.actor
+    evidence.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
+    kind = f"user.evidence_{status.lower()}"
+    tell(user, kind, by, evidence=evidence.kind, id=str(evidence.id))
+
+
+def set_level(user: User, by: By) -> None:
+    """Give the level that follows from what is approved. `user` is locked."""
+    before = Level(user.kyc_level, user.kyc_until)
+    level = level_of(user.kind, Evidence.objects.of(user).approved())
+    if level == before:
+        return
+    user.kyc_level, user.kyc_until = level
+    user.save(update_fields=["kyc_level", "kyc_until"])
+    tell(user, "user.level_changed", by, level=str(level.level))
+
+
+# --- Looking -----------------------------------------------------------------------------------
+
+
+def record_access(evidence_of: User, what: str, by: By, kind: str = "") -> None:
+    """Record that a member of staff looks at what the user has shown."""
+    Access.objects.create(
+        client_id=evidence_of.client_id,
+        user_id=evidence_of.id,
+        what=what,
+        kind=kind,
+        actor=by.actor,
+        request_id=by.request_id,
+    )

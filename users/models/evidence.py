@@ -1,0 +1,226 @@
+"""What users have shown of who they are, and which members of staff looked at it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Self
+
+from django.core.files.storage import Storage, storages
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from users.models.clients import Client, OwnedQuerySet
+from users.models.people import User
+
+DOCUMENT = "DOCUMENT_"
+
+
+def documents() -> Storage:
+    """Where documents are kept: outside of everything that is served."""
+    return storages["documents"]
+
+
+def place_of(evidence: Evidence, name: str) -> str:
+    """All of a user's documents are in one folder, each under a name that says nothing."""
+    return f"{evidence.user_id}/{evidence.id}"
+
+
+class EvidenceQuerySet(OwnedQuerySet["Evidence"]):
+    def of(self, user: User) -> Self:
+        return self.filter(client=user.client_id, user=user.id)
+
+    def current(self) -> Self:
+        """What was not replaced, newest first: of each kind the last one sent, and what holds."""
+        return self.exclude(status=Evidence.Status.REPLACED).order_by("-id")
+
+    def waiting(self) -> Self:
+        return self.filter(status=Evidence.Status.PENDING)
+
+    def approved(self) -> Self:
+        return self.filter(status=Evidence.Status.APPROVED)
+
+
+class Evidence(models.Model):
+    """A block of facts, or a document, by which a user shows who they are.
+
+    A row is written once and reviewed at most once; what comes after it is another row. Of each
+    kind at most one waits, and at most one is approved: that one holds until another is.
+    """
+
+    class Kind(models.TextChoices):
+        IDENTITY = "IDENTITY"
+        HOME_ADDRESS = "HOME_ADDRESS"
+        EXTERNAL_IBAN = "EXTERNAL_IBAN"
+        FINANCIAL_INFORMATION = "FINANCIAL_INFORMATION"
+        OCCUPATION = "OCCUPATION"
+        DOCUMENT_IDENTITY_FRONT = "DOCUMENT_IDENTITY_FRONT"
+        DOCUMENT_IDENTITY_BACK = "DOCUMENT_IDENTITY_BACK"
+        DOCUMENT_EXTERNAL_IBAN = "DOCUMENT_EXTERNAL_IBAN"
+        DOCUMENT_INCOME_TAX = "DOCUMENT_INCOME_TAX"
+        DOCUMENT_COMPANY_DEED = "DOCUMENT_COMPANY_DEED"
+
+        @property
+        def path(self) -> str:
+            """Where it is, below its user: `home-address`, `documents/identity-front`."""
+            folder = "documents/" if self.value.startswith(DOCUMENT) else ""
+            return folder + self.value.removeprefix(DOCUMENT).lower().replace("_", "-")
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        APPROVED = "APPROVED"
+        REJECTED = "REJECTED"
+        REPLACED = "REPLACED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=30, choices=Kind)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    facts = models.JSONField(null=True, encoder=DjangoJSONEncoder, help_text="Of a block.")
+    file = models.FileField(storage=documents, upload_to=place_of, blank=True, max_length=200)
+    media_type = models.CharField(max_length=20, blank=True)
+    size = models.PositiveIntegerField(null=True, help_text="Bytes.")
+    sha256 = models.BinaryField(max_length=32, null=True)
+    expires_on = models.DateField(null=True, help_text="The last day on which it is valid.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    reviewed_at = models.DateTimeField(null=True)
+    reviewed_by = models.CharField(max_length=60, blank=True)
+    reason = models.CharField(
+        max_length=200, blank=True, help_text="Why it was rejected; its client reads it."
+    )
+
+    objects = EvidenceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "evidence"
+        constraints = [
+            models.CheckConstraint(
+                name="evidence_kind_is_known",
+                condition=Q(
+                    kind__in=[
+                        "IDENTITY",
+                        "HOME_ADDRESS",
+                        "EXTERNAL_IBAN",
+                        "FINANCIAL_INFORMATION",
+                        "OCCUPATION",
+                        "DOCUMENT_IDENTITY_FRONT",
+                        "DOCUMENT_IDENTITY_BACK",
+                        "DOCUMENT_EXTERNAL_IBAN",
+                        "DOCUMENT_INCOME_TAX",
+                        "DOCUMENT_COMPANY_DEED",
+                    ]
+                ),
+            ),
+            models.CheckConstraint(
+                name="evidence_is_facts_or_a_document",
+                condition=Q(
+                    kind__startswith=DOCUMENT,
+                    facts__isnull=True,
+                    sha256__isnull=False,
+                    size__isnull=False,
+                    size__gte=1,
+                )
+                & ~Q(file="")
+                & ~Q(media_type="")
+                | ~Q(kind__startswith=DOCUMENT)
+                & Q(facts__isnull=False, sha256=None, size=None, file="", media_type=""),
+            ),
+            models.CheckConstraint(
+                name="evidence_identity_expires",
+                condition=Q(kind="IDENTITY", expires_on__isnull=False)
+                | (~Q(kind="IDENTITY") & Q(expires_on=None)),
+            ),
+            models.CheckConstraint(
+                name="evidence_decision_has_somebody_who_took_it",
+                condition=(
+                    Q(status__in=["APPROVED", "REJECTED"], reviewed_at__isnull=False)
+                    & ~Q(reviewed_by="")
+                )
+                | Q(status="PENDING", reviewed_at=None, reviewed_by="")
+                | Q(status="REPLACED"),
+            ),
+            models.CheckConstraint(
+                name="evidence_rejection_has_a_reason",
+                condition=~Q(status="REJECTED") | ~Q(reason=""),
+            ),
+            models.UniqueConstraint(
+                fields=["client", "user", "kind"],
+                condition=Q(status="PENDING"),
+                name="evidence_waits_once",
+            ),
+            models.UniqueConstraint(
+                fields=["client", "user", "kind"],
+                condition=Q(status="APPROVED"),
+                name="evidence_holds_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "id"], name="evidence_of_user"),
+            models.Index(
+                fields=["created_at", "user"],
+                condition=Q(status="PENDING"),
+                name="evidence_waiting",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def path(self) -> str:
+        return self.Kind(self.kind).path
+
+    @property
+    def is_document(self) -> bool:
+        return self.kind.startswith(DOCUMENT)
+
+    def is_over(self, day: date) -> bool:
+        """Tell whether it is valid no more."""
+        return self.expires_on is not None and self.expires_on < day
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The facts, with their dates as dates."""
+        facts: dict[str, Any] = self.facts or {}
+        return {
+            name: date.fromisoformat(value) if name.endswith("_date") else value
+            for name, value in facts.items()
+        }
+
+
+class Access(models.Model):
+    """A member of staff looked at what a user has shown of who they are."""
+
+    class What(models.TextChoices):
+        REVIEW = "REVIEW", "the page of review"
+        BLOCK = "BLOCK", "a block"
+        DOCUMENT = "DOCUMENT", "a document"
+
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    what = models.CharField(max_length=8, choices=What)
+    kind = models.CharField(max_length=30, blank=True)
+    actor = models.CharField(max_length=60)
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "accesses"
+        indexes = [models.Index(fields=["user", "id"], name="access_to_user")]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.user_id}"
+
+
+class Review(User):
+    """A user whose evidence staff look at and decide about; may be seen only with `view_review`."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "review"
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,303 @@
+"""The shapes of what users show of who they are: five blocks, and documents."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Set
+from datetime import date
+from typing import Any
+
+import pycountry
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.serializers import SerializerMethodField
+from stdnum.es import dni, nie
+
+from iocash import fields
+from iocash.shapes import Field
+from iocash.views import location
+from users import documents
+from users.kyc import File
+from users.models import Evidence
+from users.serializers.people import LINKS
+
+ADULT = 18
+"""Years."""
+
+PASSPORT = re.compile(r"[A-Z0-9]{5,9}")
+"""The number of a passport, as its machine-readable zone has room for it (ICAO 9303)."""
+
+NUMBERS: dict[str, Callable[[str], bool]] = {
+    "DNI": lambda number: bool(re.fullmatch(r"[0-9]{8}[A-Z]", number)) and dni.is_valid(number),
+    "NIE": lambda number: (
+        bool(re.fullmatch(r"[XYZ][0-9]{7}[A-Z]", number)) and nie.is_valid(number)
+    ),
+    "PASSPORT": lambda number: bool(PASSPORT.fullmatch(number)),
+}
+"""Which numbers each type of identity document has; a DNI and an NIE end in a letter of control."""
+
+
+class Country(Field):
+    """A country of ISO 3166, by its two letters."""
+
+    default_error_messages = {"invalid_choice": "This is no country of ISO 3166-1: two letters."}
+    example = "ES"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[A-Z]{2}$", "example": self.example}
+
+    def to_internal_value(self, data: Any) -> str:
+        known = isinstance(data, str) and re.fullmatch(r"[A-Z]{2}", data)
+        if not known or pycountry.countries.get(alpha_2=data) is None:
+            self.fail("invalid_choice")
+        return str(data)
+
+
+class Pattern(fields.Text):
+    """Text of exactly one form, which has no example but itself."""
+
+    default_error_messages = {"invalid": "This has another form: {form}."}
+
+    def __init__(self, form: str, example: str, **kwargs: Any) -> None:
+        self.form, self.example = form, example
+        super().__init__(len(example), **kwargs)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.form}$", "example": self.example}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or not re.fullmatch(self.form, data):
+            self.fail("invalid", form=self.form)
+        return data
+
+
+class Sample(fields.Text):
+    """Text with an example of its own."""
+
+    def __init__(self, max_length: int, example: str, **kwargs: Any) -> None:
+        self.example = example
+        super().__init__(max_length, **kwargs)
+
+
+class Birthday(fields.Day):
+    example = "1990-05-17"
+
+
+class Issued(fields.Day):
+    example = "2024-03-01"
+
+
+class Expires(fields.Day):
+    example = "2034-03-01"
+
+
+# --- Blocks ------------------------------------------------------------------------------------
+
+
+class IdentityOrder(fields.Serializer):
+    """Who somebody is, by an identity document that is valid today."""
+
+    default_error_messages = {
+        "invalid_number": "This is no number of such a document.",
+        "not_a_national": "A DNI is for nationals: of ES.",
+        "in_the_future": "This day has not come yet.",
+        "expired": "The document has expired.",
+        "not_after": "The document expires before it is issued.",
+        "before_birth": "The document was issued before the birth.",
+        "too_young": "Users are 18 or older.",
+    }
+    identity_type = fields.Choice(("DNI", "NIE", "PASSPORT"))
+    identity_number = Sample(20, "12345678Z")
+    nationality = Country()
+    issue_date = Issued()
+    expiry_date = Expires()
+    birth_date = Birthday()
+
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
+        return dates_wrong(values, timezone.now().date()) | number_wrong(values)
+
+
+def number_wrong(values: dict[str, Any]) -> dict[str, str]:
+    kind, number = values.get("identity_type"), values.get("identity_number")
+    if not kind:
+        return {}
+    wrong = {}
+    if number and not NUMBERS[kind](number):
+        wrong["identity_number"] = "invalid_number"
+    if kind == "DNI" and values.get("nationality", "ES") != "ES":
+        wrong["nationality"] = "not_a_national"
+    return wrong
+
+
+def dates_wrong(values: dict[str, Any], today: date) -> dict[str, str]:
+    """Born, then issued, then expiring; `today` somewhere between the last two."""
+    born, issued, expires = (
+        values.get(name) for name in ("birth_date", "issue_date", "expiry_date")
+    )
+    wrong = {}
+    if born and years(born, today) < ADULT:
+        wrong["birth_date"] = "too_young" if born <= today else "in_the_future"
+    if issued and issued > today:
+        wrong["issue_date"] = "in_the_future"
+    elif issued and born and issued < born:
+        wrong["issue_date"] = "before_birth"
+    if expires and expires < today:
+        wrong["expiry_date"] = "expired"
+    elif expires and issued and expires <= issued:
+        wrong["expiry_date"] = "not_after"
+    return wrong
+
+
+def years(born: date, today: date) -> int:
+    """Whole years: who was born on 29 February is a year older on 1 March."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+class HomeAddressOrder(fields.Serializer):
+    """Where somebody lives, or where a company has its seat."""
+
+    address = Sample(200, "Calle Mayor 1, 2.º A")
+    city = Sample(100, "Madrid")
+    country_code = Country()
+    postal_code = Sample(20, "28013")
+    province = Sample(100, "Madrid")
+
+
+class ExternalIbanOrder(fields.Serializer):
+    """A bank account elsewhere that is the user's own."""
+
+    external_iban = fields.Iban()
+
+
+class FinancialInformationOrder(fields.Serializer):
+    """The bracket of the user's income: one letter, whose meaning is the client's."""
+
+    income_level = Pattern("[A-Z]", "A")
+
+
+class OccupationOrder(fields.Serializer):
+    """What somebody does for a living: four digits, as ISCO-08 and CNO-11 have them."""
+
+    occupation_code = Pattern("[0-9]{4}", "2511")
+
+
+class Reviewed(fields.Serializer):
+    """What is shown of evidence beside what it says."""
+
+    status = fields.Choice(("PENDING", "APPROVED", "REJECTED"), read_only=True)
+    reason = fields.Text(200, read_only=True, allow_null=True)
+    created_at = fields.Moment(read_only=True)
+    reviewed_at = fields.Moment(read_only=True, allow_null=True)
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, evidence: dict[str, Any]) -> dict[str, Any]:
+        user = location(self.context["request"], "user", user_id=evidence["user_id"])
+        return {
+            "self": {"href": f"{user}/{evidence['path']}"},
+            "user": {"href": user},
+            "compliance": {"href": f"{user}/compliance"},
+        }
+
+
+def shown(evidence: Evidence) -> dict[str, Any]:
+    """Everything that answers show of evidence, by name."""
+    about = ("user_id", "path", "status", "reason", "created_at", "reviewed_at")
+    values = {name: getattr(evidence, name) for name in about} | evidence.values
+    if evidence.is_document:
+        values |= {
+            "kind": evidence.path.removeprefix("documents/"),
+            "media_type": evidence.media_type,
+            "size": evidence.size,
+            "sha256": bytes(evidence.sha256 or b"").hex(),
+        }
+    return values
+
+
+class IdentityAnswer(IdentityOrder, Reviewed):
+    """An identity, and what staff decided about it."""
+
+
+class HomeAddressAnswer(HomeAddressOrder, Reviewed):
+    """A home address, and what staff decided about it."""
+
+
+class ExternalIbanAnswer(ExternalIbanOrder, Reviewed):
+    """A bank account elsewhere, and what staff decided about it."""
+
+
+class FinancialInformationAnswer(FinancialInformationOrder, Reviewed):
+    """An income bracket, and what staff decided about it."""
+
+
+class OccupationAnswer(OccupationOrder, Reviewed):
+    """An occupation, and what staff decided about it."""
+
+
+# --- Documents ---------------------------------------------------------------------------------
+
+
+class Content(Field):
+    """A PDF, a PNG or a JPEG of at most 5 MB, as base64 (RFC 4648, section 4)."""
+
+    default_error_messages = {"invalid": "This is not base64."}
+    LONGEST = -(-documents.MOST_BYTES // 3) * 4
+    example = (  # a picture of one white pixel
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAA"
+        "AABJRU5ErkJggg=="
+    )
+
+    def schema(self) -> dict[str, Any]:
+        return {
+            "type": "string",
+            "contentEncoding": "base64",
+            "minLength": 4,
+            "maxLength": self.LONGEST,
+        }
+
+    def to_internal_value(self, data: Any) -> File:
+        if not isinstance(data, str) or not data:
+            self.fail("invalid")
+        try:
+            content = base64.b64decode(data, validate=True)
+        except (ValueError, binascii.Error):
+            self.fail("invalid")
+        if base64.b64encode(content).decode() != data:  # bits that no byte has
+            self.fail("invalid")
+        try:
+            return File(content, documents.media_type_of(content))
+        except documents.WrongDocument as wrong:
+            raise ValidationError([ErrorDetail(str(wrong), code=wrong.code)]) from None
+
+
+MEDIA_TYPES = ("application/pdf", "image/png", "image/jpeg")
+
+
+class DocumentOrder(fields.Serializer):
+    """A document. Its type is what its bytes say; who also names it must name the same."""
+
+    default_error_messages = {"other_type": "The content is something else."}
+    content = Content()
+    media_type = fields.Choice(MEDIA_TYPES, required=False)
+
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
+        file, named = values.get("content"), values.get("media_type")
+        return {"media_type": "other_type"} if file and named not in {None, file.media_type} else {}
+
+
+class DocumentAnswer(Reviewed):
+    """What is known of a document, and what staff decided about it."""
+
+    kind = fields.Text(30, read_only=True)
+    media_type = fields.Choice(MEDIA_TYPES, read_only=True)
+    size = fields.Whole(1, documents.MOST_BYTES, read_only=True)
+    sha256 = Pattern("[0-9a-f]{64}", "e3b0c442" * 8, read_only=True)
+
+
+class DocumentContent(DocumentAnswer):
+    """A document: its content too, as base64."""
+
+    content = Content(read_only=True)

@@ -1,0 +1,33 @@
+"""The endpoints of users that touch no wallet. Each finds, asks, answers."""
+
+from users.views.kyc import (
+    Documents,
+    ExternalIban,
+    FinancialInformation,
+    HomeAddress,
+    Identity,
+    Occupation,
+)
+from users.views.people import (
+    REPLAYED,
+    ClientView,
+    RequestOtp,
+    UserDetail,
+    UserList,
+    UserView,
+)
+
+__all__ = [
+    "REPLAYED",
+    "ClientView",
+    "Documents",
+    "ExternalIban",
+    "FinancialInformation",
+    "HomeAddress",
+    "Identity",
+    "Occupation",
+    "RequestOtp",
+    "UserDetail",
+    "UserList",
+    "UserView",
+]

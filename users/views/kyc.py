@@ -1,0 +1,166 @@
+"""What users show of who they are: five blocks and five documents, each sent, read and replaced."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors
+from iocash.views import Created, location
+from users import kyc, serializers
+from users.kyc import File, Kind
+from users.models import Access, Evidence, User
+from users.serializers.kyc import shown
+from users.views.people import REPLAYED, ClientView
+
+
+class EvidenceView(ClientView):
+    """Evidence of one kind: the last that the user has sent."""
+
+    scope = "users"
+    model = Evidence
+    what: ClassVar[str] = Access.What.BLOCK
+    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
+    refusals = {
+        "POST": [errors.AlreadyExists, errors.UserNotActive],
+        "PUT": [errors.UserNotActive],
+    }
+
+    def user(self, user_id: UUID) -> User:
+        return get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
+
+    def found(self, user_id: UUID, kind: Kind) -> Evidence:
+        """What there is, or NotFound; that a member of staff looks at it is recorded."""
+        user = self.user(user_id)
+        evidence = kyc.current(user).get(kind)
+        if evidence is None:
+            raise errors.NotFound()
+        if self.caller.client_id is None:
+            kyc.record_access(user, self.what, self.by, kind)
+        return evidence
+
+    def sent(
+        self, user_id: UUID, kind: Kind, says: Mapping[str, Any] | File, **how: Any
+    ) -> Response:
+        client_id = self.caller.client_id or self.user(user_id).client_id
+        sent = kyc.send(
+            client_id=client_id, user_id=user_id, kind=kind, shown=says, by=self.by, **how
+        )
+        return self.answer(sent)
+
+    def answer(self, sent: kyc.Sent) -> Response:
+        data = self.show(shown(sent.evidence))
+        if not (sent.created or sent.replayed):
+            return Response(data)
+        user = location(self.request, "user", user_id=sent.evidence.user_id)
+        headers = REPLAYED if sent.replayed else {}
+        return Created(data, f"{user}/{sent.evidence.path}", headers=headers)
+
+
+class BlockView(EvidenceView):
+    """A block of facts."""
+
+    kind: ClassVar[Kind]
+
+    def get(self, request: Request, user_id: UUID) -> Response:
+        return Response(self.show(shown(self.found(user_id, self.kind))))
+
+    def post(self, request: Request, user_id: UUID) -> Response:
+        return self.sent(user_id, self.kind, self.body(), key=self.key)
+
+    def put(self, request: Request, user_id: UUID) -> Response:
+        return self.sent(user_id, self.kind, self.body(), replacing=True)
+
+
+def bodies(kind: Any) -> dict[str, Any]:
+    return {"POST": kind, "PUT": kind}
+
+
+class Identity(BlockView):
+    """Who the user is, by an identity document."""
+
+    kind = Kind.IDENTITY
+    serializer_class = serializers.IdentityAnswer
+    body_classes = bodies(serializers.IdentityOrder)
+
+
+class HomeAddress(BlockView):
+    """Where the user lives, or has its seat."""
+
+    kind = Kind.HOME_ADDRESS
+    serializer_class = serializers.HomeAddressAnswer
+    body_classes = bodies(serializers.HomeAddressOrder)
+
+
+class ExternalIban(BlockView):
+    """The user's own bank account elsewhere."""
+
+    kind = Kind.EXTERNAL_IBAN
+    serializer_class = serializers.ExternalIbanAnswer
+    body_classes = bodies(serializers.ExternalIbanOrder)
+
+
+class FinancialInformation(BlockView):
+    """The bracket of the user's income."""
+
+    kind = Kind.FINANCIAL_INFORMATION
+    serializer_class = serializers.FinancialInformationAnswer
+    body_classes = bodies(serializers.FinancialInformationOrder)
+
+
+class Occupation(BlockView):
+    """What the user does for a living."""
+
+    kind = Kind.OCCUPATION
+    serializer_class = serializers.OccupationAnswer
+    body_classes = bodies(serializers.OccupationOrder)
+
+
+DOCUMENTS = {
+    kind.path.removeprefix("documents/"): kind for kind in Kind if kind.path.startswith("documents")
+}
+"""Every kind of document, by its name in the path."""
+
+KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(DOCUMENTS))
+
+
+class Documents(EvidenceView):
+    """A document of the user: a PDF, a PNG or a JPEG, as base64."""
+
+    what = Access.What.DOCUMENT
+    serializer_class = serializers.DocumentAnswer
+    answer_classes = {"GET": serializers.DocumentContent}
+    body_classes = bodies(serializers.DocumentOrder)
+    max_body_bytes = settings.MAX_DOCUMENT_BODY_BYTES
+
+    def kind(self, name: str) -> Kind:
+        if name not in DOCUMENTS:
+            raise errors.NotFound()
+        return DOCUMENTS[name]
+
+    @extend_schema(parameters=[KIND])
+    def get(self, request: Request, user_id: UUID, kind: str) -> Response:
+        evidence = self.found(user_id, self.kind(kind))
+        with evidence.file.open() as file:
+            content = base64.b64encode(file.read()).decode()
+        answer = serializers.DocumentContent(
+            shown(evidence) | {"content": content}, context=self.get_serializer_context()
+        )
+        return Response(answer.data)
+
+    @extend_schema(parameters=[KIND])
+    def post(self, request: Request, user_id: UUID, kind: str) -> Response:
+        return self.sent(user_id, self.kind(kind), self.body()["content"], key=self.key)
+
+    @extend_schema(parameters=[KIND])
+    def put(self, request: Request, user_id: UUID, kind: str) -> Response:
+        return self.sent(user_id, self.kind(kind), self.body()["content"], replacing=True)

@@ -1,0 +1,114 @@
+"""What a user may do, how much of it is used, and what is missing for more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from users import kyc
+from users.kyc import Kind
+from users.models import Evidence, User
+from wallets import reading
+from wallets.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
+from wallets.models import Wallet
+from wallets.reading import ask, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a user of this kind can show, and how far it has come."""
+
+    path: str
+    level: int
+    """The level for which it is needed."""
+    status: str
+    """That of the last one sent: PENDING, APPROVED or REJECTED; EXPIRED; or MISSING."""
+    reason: str
+    reviewed_at: datetime | None
+    is_met: bool
+    """Whether one is approved and has not expired: perhaps the one before the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compliance:
+    """Where a user stands."""
+
+    user_id: UUID
+    kyc_level: int
+    level_until: date | None
+    next_level: int | None
+    requirements: list[Requirement]
+    allowances: list[Allowance]
+
+    @property
+    def missing(self) -> list[str]:
+        """What must be approved yet for the next level."""
+        return [
+            each.path
+            for each in self.requirements
+            if self.next_level and each.level <= self.next_level and not each.is_met
+        ]
+
+
+def of(user: User) -> Compliance:
+    """Read where the user stands now."""
+    with connection.wrap_database_errors:
+        connection.ensure_connection()
+        ((now,),) = rows(ask(connection.connection, reading.READ_CLOCK))
+    today = now.date()
+    level = user.level_on(today)
+    return Compliance(
+        user_id=user.id,
+        kyc_level=level,
+        level_until=user.kyc_until if level else None,
+        next_level=kyc.next_level(user, today),
+        requirements=list(requirements(user, today)),
+        allowances=list(allowances(user, level, now)),
+    )
+
+
+def requirements(user: User, today: date) -> Iterator[Requirement]:
+    """Everything that a user of this kind can show, by the level for which it is needed."""
+    last = kyc.current(user)
+    approved = {Kind(each.kind): each for each in Evidence.objects.of(user).approved()}
+    identity = approved.get(Kind.IDENTITY) or last.get(Kind.IDENTITY)
+    before: kyc.Kinds = frozenset()
+    for level in sorted(kyc.NEEDED[user.kind]):
+        kinds = kyc.needed(user.kind, level, identity)
+        for kind in filter((kinds - before).__contains__, Kind):
+            yield requirement(kind, level, last.get(kind), approved.get(kind), today)
+        before = kinds
+
+
+def requirement(
+    kind: Kind, level: int, last: Evidence | None, approved: Evidence | None, today: date
+) -> Requirement:
+    is_met = approved is not None and not approved.is_over(today)
+    if last is None:
+        return Requirement(kind.path, level, "MISSING", "", None, is_met)
+    status = "EXPIRED" if last.is_over(today) else last.status
+    return Requirement(kind.path, level, status, last.reason, last.reviewed_at, is_met)
+
+
+def allowances(user: User, level: int, now: datetime) -> Iterator[Allowance]:
+    """Limits and what is used of them: in every currency that has limits or a wallet."""
+    ids = list(Wallet.objects.filter(user=user).values_list("id", flat=True))
+    raw: Any = connection.connection
+    with connection.wrap_database_errors, raw.pipeline():
+        balances = ask(raw, reading.READ_BALANCES, [ids, TOP + 1])
+        flows = ask(raw, reading.READ_FLOWS, [ids, TOP + 1])
+    used = {currency: balance for _, currency, balance in rows(balances)}
+    limited = {each: 0 for each in settings.KYC_LIMITS if limits_of(level, each) != NO_LIMITS}
+    found = {
+        currency: Allowance(user.id, currency, limits_of(level, currency), now, balance)
+        for currency, balance in sorted((limited | used).items())
+    }
+    for _, currency, type_, at, amount in rows(flows):
+        found[currency].count(type_, Used(at, amount))
+    yield from found.values()

@@ -1,0 +1,117 @@
+"""Erasing what is personal of a user who has ended; the ledger stays whole, and passes its audit.
+
+What goes: names, phones, e-mail, evidence and its files, aliases, external accounts, and the texts
+of movements and holds, in both wallets of a payment. What stays: ids, amounts, times, digests.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from iocash import errors
+from iocash.transactions import durable
+from users.life import UNSUBSCRIBED, locked, tell
+from users.models import Evidence, Otp, User
+from users.models.events import By
+from users.models.evidence import documents
+from wallets.models import Wallet
+
+RETENTION_OVER: Final = "RETENTION_OVER"
+REASONS: Final = (RETENTION_OVER, "AUTHORITY_ORDER", "USER_REQUEST", "OTHER")
+"""Words from a list, for events carry no personal text."""
+
+MOST: Final = 5_000
+"""Movements that are erased in one transaction."""
+
+ERASE_TEXTS: Final = "SELECT wallets_erase_texts(%s, %s, %s)"
+BEGINNING: Final = datetime.min.replace(year=1970, tzinfo=UTC)
+PERSONAL: Final = (
+    "user_name",
+    "first_name",
+    "last_name",
+    "company_name",
+    "email",
+    "mobile_phone",
+    "unverified_phone",
+    "dlt_address",
+    "dlt_network",
+)
+
+
+def due(now: datetime) -> list[User]:
+    """Who ended so long ago that nothing personal need be kept any more."""
+    ended = User.objects.filter(status=UNSUBSCRIBED, erased_at=None)
+    return [user for user in ended.order_by("unsubscribed_at") if kept_until(user) <= now]
+
+
+def kept_until(user: User) -> datetime:
+    """When the retention of an ended user's data is over."""
+    assert user.unsubscribed_at is not None, "the user has not ended"
+    return user.unsubscribed_at + timedelta(days=365.25 * settings.RETENTION_YEARS)
+
+
+def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
+    """Erase all that is personal of a user who has ended. Repeated, it erases what is left.
+
+    It is done in several transactions: what an interruption left is erased by the next call.
+
+    Raises:
+        NotFound: there is no such user.
+        InvalidTransition: the user has not ended.
+        RetentionNotOver: it is too early, and the reason is no other.
+    """
+    user = User.objects.filter(id=user_id).first()
+    if user is None:
+        raise errors.NotFound()
+    require_over(user, reason)
+    for wallet_id in Wallet.objects.filter(user=user).values_list("id", flat=True):
+        erase_texts(wallet_id)
+    with durable(), transaction.atomic():
+        user = locked(user_id, None)
+        if user.erased_at is None:
+            blank(user)
+            tell(user, "user.erased", by, reason=reason)
+    erase_files(user)
+    return user
+
+
+def require_over(user: User, reason: str) -> None:
+    if user.status != UNSUBSCRIBED:
+        raise errors.InvalidTransition(user_id=user.id, status=user.status, requested="ERASED")
+    if reason == RETENTION_OVER and kept_until(user) > timezone.now():
+        raise errors.RetentionNotOver(user_id=user.id, kept_until=kept_until(user))
+
+
+def erase_texts(wallet_id: uuid.UUID) -> None:
+    """Erase the texts of a wallet, of its movements and of those on the other side of them."""
+    since: datetime | None = BEGINNING
+    while since:
+        with connection.cursor() as cursor:
+            cursor.execute(ERASE_TEXTS, [wallet_id, since, MOST])
+            (since,) = cursor.fetchone()
+
+
+def blank(user: User) -> None:
+    """Leave nothing of the user but what the ledger names. `user` is locked."""
+    Otp.objects.filter(client=user.client_id, user=user).delete()
+    Evidence.objects.of(user).delete()
+    for name in PERSONAL:
+        setattr(user, name, "")
+    user.erased_at = timezone.now()
+    user.save(update_fields=[*PERSONAL, "erased_at"])
+
+
+def erase_files(user: User) -> None:
+    """Remove the user's folder, with all that was ever stored in it."""
+    storage, folder = documents(), str(user.id)
+    with suppress(FileNotFoundError):
+        for name in storage.listdir(folder)[1]:
+            storage.delete(f"{folder}/{name}")
+        storage.delete(folder)

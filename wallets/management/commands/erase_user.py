@@ -1,0 +1,41 @@
+"""`manage.py erase_user`: erase what is personal of users who have ended."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from iocash import errors
+from users.models.events import By
+from wallets import erasure
+
+BY = By("system:erase_user")
+
+
+class Command(BaseCommand):
+    help = "Erase the personal data of an unsubscribed user; with --due, of all whose time is over."
+
+    def add_arguments(self, parser: Any) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("user", nargs="?", type=uuid.UUID, help="The user's id.")
+        which.add_argument("--due", action="store_true", help="All whose retention is over.")
+        parser.add_argument(
+            "--reason",
+            choices=erasure.REASONS,
+            default=erasure.RETENTION_OVER,
+            help="Why: another than RETENTION_OVER erases before the retention is over.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        users = [options["user"]]
+        if options["due"]:
+            users = [user.id for user in erasure.due(timezone.now())]
+        for user_id in users:
+            try:
+                erasure.erase(user_id=user_id, by=BY, reason=options["reason"])
+            except errors.Refused as refused:
+                raise CommandError(refused.words) from None
+            self.stdout.write(f"Erased: {user_id}")

@@ -1,0 +1,142 @@
+"""What the vault reads: locks first, and in other statements what the locks protect."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+
+from wallets import limits
+from wallets.books import Books
+from wallets.rows import Leg, LockedHold
+
+Row = TypeVar("Row", Leg, LockedHold)
+Rows = list[tuple[Any, ...]]
+
+EFFECTIVE_LEVEL = """
+    CASE WHEN kyc_until < (clock_timestamp() AT TIME ZONE 'UTC')::date THEN 0 ELSE kyc_level END
+"""
+LOCK_USERS = """
+    SELECT id, client_id, status, mobile_phone, unverified_phone, dlt_address, dlt_network
+    FROM users_user WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_WALLETS = """
+    SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at,
+           received, next_expiry, iban
+    FROM wallets_wallet WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_WALLETS_OF_USERS = """
+    SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at,
+           received, next_expiry, iban
+    FROM wallets_wallet
+    WHERE id IN (
+        SELECT unnest(%s::uuid[])
+        UNION SELECT id FROM wallets_wallet WHERE user_id = ANY(%s)
+        UNION SELECT other.id FROM wallets_wallet AS limited
+              JOIN wallets_wallet AS other USING (user_id) WHERE limited.id = ANY(%s)
+    )
+    ORDER BY id FOR NO KEY UPDATE
+"""
+READ_OWNERS = f"""
+    SELECT id, status, {EFFECTIVE_LEVEL} FROM users_user
+    WHERE id IN (SELECT user_id FROM wallets_wallet WHERE id = ANY(%s))
+"""  # noqa: S608
+READ_BALANCES = f"""
+    SELECT user_id, wallet.currency, sum(balance)::bigint
+    FROM users_user AS owner JOIN wallets_wallet AS wallet ON wallet.user_id = owner.id
+    WHERE user_id IN (SELECT user_id FROM wallets_wallet WHERE id = ANY(%s))
+      AND {EFFECTIVE_LEVEL} < %s
+    GROUP BY user_id, wallet.currency
+"""  # noqa: S608
+READ_FLOWS = f"""
+    SELECT user_id, movement.currency, movement.type, max(movement.created_at),
+           sum(abs(movement.amount) - coalesce(given_back, 0))::bigint
+    FROM users_user AS owner
+    JOIN wallets_wallet AS wallet ON wallet.user_id = owner.id
+    JOIN wallets_movement AS movement ON movement.wallet_id = wallet.id
+    CROSS JOIN LATERAL (
+        SELECT sum(abs(amount)) AS given_back FROM wallets_movement
+        WHERE reversal_of_id = movement.id
+    ) AS reversal
+    WHERE user_id IN (SELECT user_id FROM wallets_wallet WHERE id = ANY(%s))
+      AND {EFFECTIVE_LEVEL} < %s
+      AND movement.type IN ('CASH_IN', 'CASH_OUT') AND movement.status IN ('PENDING', 'SUCCESS')
+      AND movement.created_at > clock_timestamp() - interval '{limits.WINDOW.days} days'
+    GROUP BY user_id, movement.currency, movement.type, date_trunc('hour', movement.created_at)
+"""  # noqa: S608
+"""By the hour, so that it is never much to read. What was reversed never came in."""
+READ_KEYS = """
+    SELECT client_id, key, fingerprint, made, made_id, status FROM users_key
+    WHERE (client_id, key) IN (SELECT * FROM unnest(%s::uuid[], %s::text[]))
+"""
+MOVEMENT = tuple(field.name for field in dataclasses.fields(Leg))
+READ_MOVEMENTS = f"SELECT {', '.join(MOVEMENT)} FROM wallets_movement WHERE id = ANY(%s)"  # noqa: S608
+READ_REVERSED = """
+    SELECT reversal_of_id, sum(abs(amount))::bigint FROM wallets_movement
+    WHERE reversal_of_id = ANY(%s) GROUP BY reversal_of_id
+"""
+HOLD = tuple(field.name for field in dataclasses.fields(LockedHold))
+READ_HOLDS = f"SELECT {', '.join(HOLD)} FROM wallets_hold WHERE id = ANY(%s)"  # noqa: S608
+READ_OVERDUE = f"""
+    SELECT {", ".join(HOLD)} FROM wallets_hold
+    WHERE wallet_id = ANY(%s) AND status = 'OPEN' AND expires_at <= %s
+"""  # noqa: S608
+READ_NEXT_EXPIRIES = """
+    SELECT wallet_id, min(expires_at) FROM wallets_hold
+    WHERE wallet_id = ANY(%s) AND status = 'OPEN' AND expires_at > %s GROUP BY wallet_id
+"""
+READ_ACCOUNTS = """
+    SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount WHERE id = ANY(%s)
+"""
+DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
+READ_CLOCK = "SELECT clock_timestamp()"
+
+
+def allowances(
+    books: Books,
+    limited_ids: list[UUID],
+    levels: dict[UUID, int],
+    balances: Rows,
+    flows: Rows,
+) -> dict[tuple[UUID, str], limits.Allowance]:
+    """What the owners of these wallets may still do; who may do anything is left out."""
+    found = {}
+    balance = {(user_id, currency): amount for user_id, currency, amount in balances}
+    for wallet_id in limited_ids:
+        if wallet := books.wallets.get(wallet_id):
+            own = limits.limits_of(levels[wallet.user_id], wallet.currency)
+            if own != limits.NO_LIMITS:
+                name = wallet.user_id, wallet.currency
+                found[name] = limits.Allowance(*name, own, books.now, balance.get(name, 0))
+    for user_id, currency, type_, at, amount in flows:
+        if allowance := found.get((user_id, currency)):
+            allowance.count(type_, limits.Used(at, amount))
+    return found
+
+
+def named(ids: Iterable[tuple[UUID, ...]]) -> list[UUID]:
+    """All the ids, each once, in order."""
+    return sorted({each for some in ids for each in some})
+
+
+def read(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
+    """Make a row of what was selected; Django has psycopg leave JSON as text."""
+    values = dict(zip(names, row, strict=True))
+    if isinstance(values["metadata"], str):
+        values["metadata"] = json.loads(values["metadata"])
+    return kind(**values)
+
+
+def ask(
+    raw: psycopg.Connection[Any], statement: str, values: Sequence[Any] = ()
+) -> psycopg.Cursor[Any]:
+    """Send one statement with its values apart, so that it can be prepared."""
+    return psycopg.Cursor(raw).execute(statement, values)
+
+
+def rows(cursor: psycopg.Cursor[Any] | None) -> Rows:
+    return cursor.fetchall() if cursor else []
