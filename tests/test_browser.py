@@ -13,9 +13,13 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests import cast
 from tests.wallets.test_cash_outs import a_cash_out
+from users import kyc, specimens
+from users.models import Client, User
 from wallets.models import Movement, Wallet
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+BROWSERS_OWN = ("data:", "blob:", "chrome:", "chrome-extension:")
+"""What a browser has in itself; that which shows a PDF too."""
 PASSWORD = "correct horse battery"
 FLAGS = (
     "--disable-background-networking",
@@ -57,7 +61,7 @@ def page(browser: Browser, live_server: Any) -> Iterator[Page]:
     yield page
     context.close()
     wrong = [f"{each.text} {each.location}" for each in said if each.type == "error"]
-    foreign = [url for url in asked if not url.startswith((live_server.url, "data:", "blob:"))]
+    foreign = [url for url in asked if not url.startswith((live_server.url, *BROWSERS_OWN))]
     assert not wrong + crashed + foreign
 
 
@@ -255,3 +259,53 @@ def test_an_operation_fits_a_phone(page):
     operation.locator(".opblock-summary").click()
     expect(operation.locator(".responses-table")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.fixture
+def newcomer(client_demo: Client) -> User:
+    """Alice, of whom all that level 1 needs waits for staff, and a PDF."""
+    user = cast.a_user(client_demo, cast.ALICE)
+    kinds = kyc.NEEDED["NATURAL"][1] | {kyc.Kind.DOCUMENT_INCOME_TAX}
+    specimens.send(user, kinds, cast.BY)
+    return user
+
+
+def drawn(page: Page, title: str) -> bool:
+    """Tell whether the picture of a document is there, and not only its frame."""
+    found: bool = page.get_by_alt_text(title).evaluate("each => each.naturalWidth > 0")
+    return found
+
+
+def test_staff_look_at_the_documents_and_approve_and_the_client_sees_it(
+    page, supervisor, newcomer, api
+):
+    compliance = f"users/{newcomer.id}/compliance"
+    assert api.get(compliance).json["kycLevel"] == 0
+    log_in(page)
+    page.click("text=1 user")
+    page.click("#result_list >> text=alice")
+    assert drawn(page, "Identity document, front")
+    assert drawn(page, "Identity document, back")
+    expect(page.locator(".evidence")).to_contain_text("12345678Z")
+    expect(page.locator("iframe.document")).to_have_attribute("title", "Income tax return")
+    page.uncheck(".piece:has-text('Income tax return') input[name=evidence]")
+    page.click("button:has-text('Approve')")
+    expect(page.locator(".messagelist")).to_contain_text("Approved")
+    answer = api.get(compliance).json
+    assert answer["kycLevel"] == 1
+    waiting = [each["evidence"] for each in answer["requirements"] if each["status"] == "PENDING"]
+    assert waiting == ["documents/income-tax"]
+
+
+def test_staff_reject_with_a_reason_that_the_client_reads(page, supervisor, newcomer, api):
+    log_in(page)
+    page.goto(f"/admin/users/review/{newcomer.pk}/change/")
+    for title in ("Identity document, front", "Identity document, back", "Income tax return"):
+        page.uncheck(f".piece:has-text('{title}') input[name=evidence]")
+    page.click("button:has-text('Reject')")
+    expect(page.locator(".errorlist")).to_contain_text("required")
+    page.fill("#id_reason", "The number can't be read.")
+    confirm(page)
+    expect(page.locator(".piece.rejected")).to_contain_text("The number can't be read.")
+    answer = api.get(f"users/{newcomer.id}/identity").json
+    assert (answer["status"], answer["reason"]) == ("REJECTED", "The number can't be read.")

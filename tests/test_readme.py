@@ -68,7 +68,7 @@ def test_every_command_of_dev_is_one_that_it_has():
 def test_every_management_command_runs_as_shown(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = [words[3:] for words in commands() if words[:3] == ["python3", "dev.py", "manage"]]
-    assert {name for name, *_ in shown} == {"issue_key", "audit", "anchor"}
+    assert {name for name, *_ in shown} == {"issue_key", "audit", "anchor", "erase_user"}
     for name, *arguments in shown:
         call_command(name, *arguments)
     printed = capsys.readouterr().out

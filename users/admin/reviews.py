@@ -18,6 +18,7 @@ from users import kyc
 from users.acts import Act, ActForm, Acting, Facts, by, names_of
 from users.documents import PDF
 from users.models import Access, Evidence, Review, User
+from users.serializers.kyc import BLOCKS
 
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 """A document runs nothing and asks for nothing; only our own pages show it."""
@@ -222,7 +223,8 @@ def said(evidence: Evidence) -> Facts:
     if evidence.is_document:
         digest = bytes(evidence.sha256 or b"").hex()
         return [("Type", evidence.media_type), ("Bytes", evidence.size), ("SHA-256", digest)]
+    values = evidence.values
     return [
-        (LABELS.get(name, name.replace("_", " ").capitalize()), value)
-        for name, value in evidence.values.items()
+        (LABELS.get(name, name.replace("_", " ").capitalize()), values[name])
+        for name in BLOCKS[evidence.kind]._declared_fields
     ]

@@ -51,16 +51,16 @@ class Evidence(models.Model):
     """
 
     class Kind(models.TextChoices):
-        IDENTITY = "IDENTITY"
-        HOME_ADDRESS = "HOME_ADDRESS"
-        EXTERNAL_IBAN = "EXTERNAL_IBAN"
-        FINANCIAL_INFORMATION = "FINANCIAL_INFORMATION"
-        OCCUPATION = "OCCUPATION"
-        DOCUMENT_IDENTITY_FRONT = "DOCUMENT_IDENTITY_FRONT"
-        DOCUMENT_IDENTITY_BACK = "DOCUMENT_IDENTITY_BACK"
-        DOCUMENT_EXTERNAL_IBAN = "DOCUMENT_EXTERNAL_IBAN"
-        DOCUMENT_INCOME_TAX = "DOCUMENT_INCOME_TAX"
-        DOCUMENT_COMPANY_DEED = "DOCUMENT_COMPANY_DEED"
+        IDENTITY = "IDENTITY", "Identity"
+        HOME_ADDRESS = "HOME_ADDRESS", "Home address"
+        EXTERNAL_IBAN = "EXTERNAL_IBAN", "External IBAN"
+        FINANCIAL_INFORMATION = "FINANCIAL_INFORMATION", "Financial information"
+        OCCUPATION = "OCCUPATION", "Occupation"
+        DOCUMENT_IDENTITY_FRONT = "DOCUMENT_IDENTITY_FRONT", "Identity document, front"
+        DOCUMENT_IDENTITY_BACK = "DOCUMENT_IDENTITY_BACK", "Identity document, back"
+        DOCUMENT_EXTERNAL_IBAN = "DOCUMENT_EXTERNAL_IBAN", "Proof of the external IBAN"
+        DOCUMENT_INCOME_TAX = "DOCUMENT_INCOME_TAX", "Income tax return"
+        DOCUMENT_COMPANY_DEED = "DOCUMENT_COMPANY_DEED", "Company deed"
 
         @property
         def path(self) -> str:

@@ -184,6 +184,15 @@ class OccupationOrder(fields.Serializer):
     occupation_code = Pattern("[0-9]{4}", "2511")
 
 
+BLOCKS: dict[str, type[fields.Serializer]] = {
+    Evidence.Kind.IDENTITY: IdentityOrder,
+    Evidence.Kind.HOME_ADDRESS: HomeAddressOrder,
+    Evidence.Kind.EXTERNAL_IBAN: ExternalIbanOrder,
+    Evidence.Kind.FINANCIAL_INFORMATION: FinancialInformationOrder,
+    Evidence.Kind.OCCUPATION: OccupationOrder,
+}
+
+
 class Reviewed(fields.Serializer):
     """What is shown of evidence beside what it says."""
 

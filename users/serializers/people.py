@@ -41,10 +41,11 @@ class UserAnswer(fields.Serializer):
     @extend_schema_field(LINKS)
     def links(self, user: User) -> dict[str, Any]:
         request = self.context["request"]
-        wallets = location(request, "wallets")
+        here, wallets = location(request, "user", user_id=user.id), location(request, "wallets")
         return {
-            "self": {"href": location(request, "user", user_id=user.id)},
+            "self": {"href": here},
             "wallets": {"href": f"{wallets}?userId={user.id}"},
+            "compliance": {"href": f"{here}/compliance"},
         }
 
 
