@@ -15,7 +15,7 @@ from drf_spectacular.openapi import AutoSchema as Spectacular
 
 from iocash import errors, fields
 from iocash.parsing import BODIES
-from iocash.rendering import JSON
+from iocash.rendering import JSON, camel
 
 Json = dict[str, Any]
 Kinds = Iterator[type[errors.Refused]]
@@ -182,7 +182,7 @@ def _header(description: str, **schema: Any) -> Json:
 
 
 def _refusal(status: int, kinds: list[type[errors.Refused]]) -> Json:
-    lines = [f"- `{kind.code}`: {_sentence(kind)}" for kind in kinds]
+    lines = [f"- `{kind.code}`: {_sentence(kind)}{_carried(kind)}" for kind in kinds]
     described = {"X-Request-Id": _header("The id of this request.")}
     described |= {name: _header(words) for name, words in STATUS_HEADERS.get(status, {}).items()}
     codes = {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}
@@ -192,6 +192,12 @@ def _refusal(status: int, kinds: list[type[errors.Refused]]) -> Json:
         "headers": described,
         "content": {JSON: {"schema": schema}},
     }
+
+
+def _carried(kind: type[errors.Refused]) -> str:
+    """Name what a 409 lets its caller see."""
+    names = ", ".join(f"`{camel(name)}`" for name in kind.carries)
+    return f" `conflict`: {names}." if kind.status == HTTPStatus.CONFLICT else ""
 
 
 def _sentence(kind: type[errors.Refused]) -> str:

@@ -24,6 +24,7 @@ from rest_framework.request import Request as AnyRequest
 from rest_framework.response import Response
 
 from iocash import errors, failures, fields, pages, parsing
+from iocash.rendering import camel
 
 Bodies = dict[str, type[fields.Serializer]]
 Refusals = dict[str, list[type[errors.Refused]]]
@@ -270,7 +271,12 @@ def error_codes(request: HttpRequest) -> HttpResponse:
     """Every code that an error can have: what the `type` of an error leads to."""
     registered = errors.REGISTRY.values()
     entries = [
-        {"code": kind.code, "status": kind.status, "sentence": marked(kind.__doc__ or "")}
+        {
+            "code": kind.code,
+            "status": kind.status,
+            "sentence": marked(kind.__doc__ or ""),
+            "carries": [camel(name) for name in kind.carries] if kind.status == 409 else [],
+        }
         for kind in registered
     ]
     context = {"entries": sorted(entries, key=lambda entry: (entry["status"], entry["code"]))}

@@ -36,6 +36,7 @@ class InsufficientScope(Forbidden):
 
     code = "insufficient_scope"
     detail = "This needs the scope {scope}."
+    carries = ("scope",)
 
 
 class ClientSuspended(Forbidden):

@@ -8,6 +8,7 @@ class AlreadyExists(Conflict):
 
     code = "already_exists"
     detail = "{field} is taken already."
+    carries = ("field", "user_id", "wallet_id", "external_account_id", "iban")
 
 
 class IdempotencyKeyReused(Conflict):
@@ -15,6 +16,7 @@ class IdempotencyKeyReused(Conflict):
 
     code = "idempotency_key_reused"
     detail = "The Idempotency-Key was used for another order."
+    carries = ("idempotency_key", "resource", "id")
 
 
 class Immutable(Conflict):
@@ -22,6 +24,7 @@ class Immutable(Conflict):
 
     code = "immutable"
     detail = "{field} never changes."
+    carries = ("field", "user_id", "wallet_id")
 
 
 class InsufficientFunds(Conflict):
@@ -29,6 +32,7 @@ class InsufficientFunds(Conflict):
 
     code = "insufficient_funds"
     detail = "{available} {currency} are available and {required} {currency} are needed."
+    carries = ("wallet_id", "available", "required", "currency")
 
 
 class LimitExceeded(Conflict):
@@ -36,6 +40,16 @@ class LimitExceeded(Conflict):
 
     code = "limit_exceeded"
     detail = "The limit is {limit}, {used} are used and {requested} were requested."
+    carries = (
+        "user_id",
+        "wallet_id",
+        "limit_type",
+        "limit",
+        "used",
+        "requested",
+        "currency",
+        "resets_at",
+    )
 
 
 class CurrencyMismatch(Conflict):
@@ -43,6 +57,7 @@ class CurrencyMismatch(Conflict):
 
     code = "currency_mismatch"
     detail = "The wallets are in {currency} and {target_currency}."
+    carries = ("currency", "target_currency")
 
 
 class WalletNotReady(Conflict):
@@ -50,6 +65,7 @@ class WalletNotReady(Conflict):
 
     code = "wallet_not_ready"
     detail = "The wallet {wallet_id} is {status}."
+    carries = ("wallet_id", "status")
 
 
 class UserNotActive(Conflict):
@@ -57,6 +73,7 @@ class UserNotActive(Conflict):
 
     code = "user_not_active"
     detail = "The user {user_id} is {status}."
+    carries = ("user_id", "status")
 
 
 class WalletNotEmpty(Conflict):
@@ -64,6 +81,7 @@ class WalletNotEmpty(Conflict):
 
     code = "wallet_not_empty"
     detail = "The wallet {wallet_id} still holds {balance} {currency}."
+    carries = ("wallet_id", "balance", "currency")
 
 
 class MovementNotPending(Conflict):
@@ -71,6 +89,7 @@ class MovementNotPending(Conflict):
 
     code = "movement_not_pending"
     detail = "The movement {movement_id} is {status}."
+    carries = ("movement_id", "status")
 
 
 class CashOutSent(Conflict):
@@ -78,6 +97,7 @@ class CashOutSent(Conflict):
 
     code = "cash_out_sent"
     detail = "The cash-out {movement_id} was sent to the bank at {sent_at}."
+    carries = ("movement_id", "sent_at")
 
 
 class CashOutNotSent(Conflict):
@@ -85,6 +105,7 @@ class CashOutNotSent(Conflict):
 
     code = "cash_out_not_sent"
     detail = "The cash-out {movement_id} has not been sent to the bank."
+    carries = ("movement_id",)
 
 
 class MovementNotReversible(Conflict):
@@ -92,6 +113,7 @@ class MovementNotReversible(Conflict):
 
     code = "movement_not_reversible"
     detail = "The movement {movement_id} is of type {type}."
+    carries = ("movement_id", "type")
 
 
 class ReversalExceeded(Conflict):
@@ -99,6 +121,7 @@ class ReversalExceeded(Conflict):
 
     code = "reversal_exceeded"
     detail = "{left} {currency} are left to reverse, and {requested} were requested."
+    carries = ("movement_id", "amount", "reversed", "left", "requested", "currency")
 
 
 class HoldNotOpen(Conflict):
@@ -106,6 +129,7 @@ class HoldNotOpen(Conflict):
 
     code = "hold_not_open"
     detail = "The hold {hold_id} is {status}."
+    carries = ("hold_id", "status")
 
 
 class HoldExceeded(Conflict):
@@ -113,6 +137,7 @@ class HoldExceeded(Conflict):
 
     code = "hold_exceeded"
     detail = "{remaining} {currency} are still held, and {requested} were requested."
+    carries = ("hold_id", "remaining", "requested", "currency")
 
 
 class ExternalAccountRemoved(Conflict):
@@ -120,6 +145,7 @@ class ExternalAccountRemoved(Conflict):
 
     code = "external_account_removed"
     detail = "The external account {external_account_id} was removed."
+    carries = ("external_account_id",)
 
 
 class BatchRefused(Conflict):
@@ -127,6 +153,7 @@ class BatchRefused(Conflict):
 
     code = "batch_refused"
     detail = "{refused} of {count} movements were refused; none was made."
+    carries = ("refused", "count", "items")
 
 
 class VersionConflict(Conflict):
@@ -134,6 +161,7 @@ class VersionConflict(Conflict):
 
     code = "version_conflict"
     detail = "It has changed since it was read; it is {current} now."
+    carries = ("user_id", "wallet_id", "hold_id", "current")
 
 
 class InvalidTransition(Conflict):
@@ -141,6 +169,7 @@ class InvalidTransition(Conflict):
 
     code = "invalid_transition"
     detail = "From {status} there is no way to {requested}."
+    carries = ("user_id", "wallet_id", "evidence_id", "status", "requested")
 
 
 class RetentionNotOver(Conflict):
@@ -148,6 +177,7 @@ class RetentionNotOver(Conflict):
 
     code = "retention_not_over"
     detail = "It is kept until {kept_until}."
+    carries = ("user_id", "kept_until")
 
 
 class AlreadyVerified(Conflict):
@@ -155,6 +185,7 @@ class AlreadyVerified(Conflict):
 
     code = "already_verified"
     detail = "The phone number is verified already."
+    carries = ("user_id", "status")
 
 
 class OtpTooSoon(Conflict):
@@ -162,6 +193,7 @@ class OtpTooSoon(Conflict):
 
     code = "otp_too_soon"
     detail = "A one-time password was just sent; ask again at {retry_at}."
+    carries = ("retry_at",)
 
 
 class OtpExpired(Conflict):
@@ -169,6 +201,7 @@ class OtpExpired(Conflict):
 
     code = "otp_expired"
     detail = "The one-time password has expired; request another."
+    carries = ("user_id",)
 
 
 class OtpTriedOut(Conflict):
@@ -176,3 +209,4 @@ class OtpTriedOut(Conflict):
 
     code = "otp_tried_out"
     detail = "Too many wrong tries; request another one-time password."
+    carries = ("user_id",)

@@ -15,6 +15,7 @@ class UserNotFound(Missing):
 
     code = "user_not_found"
     detail = "The client has no user {user_id}."
+    carries = ("user_id",)
 
 
 class TargetWalletNotFound(Missing):
@@ -22,6 +23,7 @@ class TargetWalletNotFound(Missing):
 
     code = "target_wallet_not_found"
     detail = "The client has no wallet {target_wallet_id}."
+    carries = ("target_wallet_id",)
 
 
 class ExternalAccountNotFound(Missing):
@@ -29,3 +31,4 @@ class ExternalAccountNotFound(Missing):
 
     code = "external_account_not_found"
     detail = "The wallet has no external account {external_account_id}."
+    carries = ("external_account_id",)

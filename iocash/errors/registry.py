@@ -18,13 +18,15 @@ class FieldError(NamedTuple):
 class Refused(Exception):
     """A rule said no. Nothing was changed.
 
-    `facts` tell the caller what it needs in order to see the cause and to resolve it; they become
-    the members of `conflict`, in camelCase. Amounts among them are decimal strings already.
+    `facts` tell the caller what it needs in order to see the cause and to resolve it; those of a
+    409 become the members of `conflict`, in camelCase. Amounts are decimal strings already.
     """
 
     code: ClassVar[str]
     status: ClassVar[int]
     detail: ClassVar[str]
+    carries: ClassVar[tuple[str, ...]] = ()
+    """The facts that it may have, and no others."""
 
     def __init_subclass__(cls) -> None:
         if code := cls.__dict__.get("code"):
@@ -32,6 +34,7 @@ class Refused(Exception):
             REGISTRY[code] = cls
 
     def __init__(self, detail: str | None = None, **facts: Any) -> None:
+        assert facts.keys() <= {*self.carries}, f"{self.code} carries no {facts}"
         self.facts = facts
         self.words = detail or self.detail.format(**facts)
         super().__init__(self.words)
@@ -65,4 +68,5 @@ class Unavailable(Refused):
     """`retry_after` is in seconds; nothing is half done."""
 
     status = 503
+    carries = ("retry_after",)
     retry_after: ClassVar[int] = 1

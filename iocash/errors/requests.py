@@ -33,6 +33,7 @@ class InvalidHeader(BadRequest):
 
     code = "invalid_header"
     detail = "The header {header} can't be understood."
+    carries = ("header",)
 
 
 class InvalidHost(BadRequest):
@@ -47,6 +48,7 @@ class MethodNotAllowed(BadRequest):
 
     code = "method_not_allowed"
     detail = "{method} is not allowed here."
+    carries = ("method", "allow")
 
 
 class UnsupportedMediaType(BadRequest):
@@ -75,6 +77,7 @@ class BodyTooLarge(BadRequest):
 
     code = "body_too_large"
     detail = "The body is larger than {limit} bytes."
+    carries = ("limit",)
 
 
 class BodyInterrupted(BadRequest):
@@ -89,3 +92,4 @@ class InvalidOtp(BadRequest):
 
     code = "invalid_otp"
     detail = "The one-time password is wrong; {tries_left} tries are left."
+    carries = ("tries_left",)

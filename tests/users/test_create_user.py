@@ -33,6 +33,7 @@ def test_a_person_is_accepted(api, codes):
         "_links": {
             "self": {"href": f"{ROOT}/users/{user.id}"},
             "wallets": {"href": f"{ROOT}/wallets?userId={user.id}"},
+            "compliance": {"href": f"{ROOT}/users/{user.id}/compliance"},
         },
     }
     assert [sent.phone for sent in codes] == ["+34600000001"]
