@@ -253,7 +253,10 @@ COMPONENTS: Json = {
         "bearer": {
             "type": "http",
             "scheme": "bearer",
-            "description": "A client's API key: `Authorization: Bearer <key>`.",
+            "description": (
+                "`Authorization: Bearer <key>`: a client's API key, or a token that the client has"
+                " signed itself: a JWT, RS256, whose `kid` names a registered public key."
+            ),
         }
     },
 }

@@ -60,6 +60,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_event": (KEPT, ""),
     "users_client": (KEPT, "name, status"),
     "users_apikey": (KEPT, "expires_at, label, revoked_at"),
+    "users_signingkey": (KEPT, "expires_at, label, revoked_at"),
     "users_otp": (ERASED, "digest, expires_at, sent_at, tries"),
     "users_evidence": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),

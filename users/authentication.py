@@ -12,7 +12,8 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from iocash import errors
-from users.models import ApiKey, Client
+from users import tokens
+from users.models import ApiKey, Client, SigningKey
 
 if TYPE_CHECKING:  # at run time it would import this module while it is being imported
     from rest_framework.views import APIView
@@ -54,7 +55,7 @@ class ClientUser(AnonymousUser):
 
 
 class BearerAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer <API key>`."""
+    """`Authorization: Bearer <API key>`, or a token that the client has signed."""
 
     def authenticate(self, request: Request) -> tuple[ClientUser, Caller] | None:
         header = request.META.get("HTTP_AUTHORIZATION")
@@ -63,19 +64,29 @@ class BearerAuthentication(authentication.BaseAuthentication):
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise errors.InvalidCredentials()
-        key = ApiKey.objects.matching(secret).first()
-        if key is None:
-            raise errors.InvalidCredentials()
-        require_valid(key)
-        request._request.client_id = key.client_id  # type: ignore[attr-defined]
-        caller = Caller(f"key:{key.id}", key.client_id, frozenset(key.scopes))
-        return ClientUser(key.client.name), caller
+        credential, scopes = tokens.verify(secret) if tokens.looks_signed(secret) else known(secret)
+        require_valid(credential)
+        request._request.client_id = credential.client_id  # type: ignore[attr-defined]
+        caller = Caller(f"key:{credential.id}", credential.client_id, scopes)
+        return ClientUser(credential.client.name), caller
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
-def require_valid(key: ApiKey) -> None:
+def known(secret: str) -> tuple[ApiKey, frozenset[str]]:
+    """The API key, and its scopes.
+
+    Raises:
+        InvalidCredentials: there is none.
+    """
+    key = ApiKey.objects.matching(secret).first()
+    if key is None:
+        raise errors.InvalidCredentials()
+    return key, frozenset(key.scopes)
+
+
+def require_valid(key: ApiKey | SigningKey) -> None:
     """Refuse a revoked or expired key, and any key of a suspended client."""
     if key.is_revoked:
         raise errors.CredentialsRevoked()

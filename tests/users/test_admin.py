@@ -13,12 +13,13 @@ from django.urls import reverse
 from tests import backoffice, cast
 from tests.backoffice import Office
 from tests.cast import Api
+from tests.users.test_tokens import PRIVATE, pem, signed
 from users import kyc, life, specimens
-from users.models import Access, ApiKey, Client, Event, Evidence, Key, Otp, Review, User
+from users.models import Access, ApiKey, Client, Event, Evidence, Key, Otp, Review, SigningKey, User
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Client, ApiKey, User, Otp, Event, Access, Review]
+MODELS = [Client, ApiKey, SigningKey, User, Otp, Event, Access, Review]
 NO_PAGE = {Key, Evidence}  # a composite primary key has none; evidence is in reviews
 
 
@@ -33,6 +34,7 @@ def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
     for user in (alice, newcomer_bob):
         specimens.send(user, kyc.NEEDED["NATURAL"][1], cast.BY)
         kyc.record_access(user, Access.What.REVIEW, cast.BY)
+    SigningKey.objects.create(client=client_demo, label="Shop", kid="demo-1", scopes=["users:read"])
     return cast.a_key(client_demo)
 
 
@@ -130,4 +132,47 @@ def populate(client: Client, count: int) -> None:
         specimens.send(user, frozenset({kyc.Kind.OCCUPATION}), cast.BY)
         kyc.record_access(user, Access.What.REVIEW, cast.BY)
         cast.a_key(client)
+        SigningKey.objects.create(client=client, kid=f"key{number}", scopes=[])
         cast.a_client(f"Another {number}")
+
+
+# --- Public keys ---------------------------------------------------------------------------------
+
+
+def register(office: Office, client: Client, **values: Any) -> int:
+    address = reverse("admin:users_client_act", args=[client.pk, "register-key"])
+    given = {"key": str(uuid4()), "label": "Shop", "scopes": ["users:read"], **values}
+    return office.status("post", address, given)
+
+
+def test_a_public_key_is_registered_lets_in_and_is_revoked(office, client_demo):
+    assert register(office, client_demo, kid="shop-1", public_key=pem(PRIVATE)) == 302
+    api = Api(signed(header={"kid": "shop-1"}))
+    assert api.get("users").status == 200
+    key = SigningKey.objects.get()
+    revoking = reverse("admin:users_signingkey_act", args=[key.pk, "revoke"])
+    assert office.status("post", revoking, {"key": str(uuid4())}) == 302
+    assert api.get("users").code == "credentials_revoked"
+    kinds = Event.objects.about(key.id).values_list("kind", flat=True)
+    assert [*kinds] == ["public_key.registered", "public_key.revoked"]
+
+
+def test_a_key_id_is_made_where_none_is_given(office, client_demo):
+    assert register(office, client_demo, public_key=pem(PRIVATE)) == 302
+    assert len(SigningKey.objects.get().kid) >= 12
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"public_key": "Alice"},
+        {"public_key": PRIVATE.as_pem(private=True).decode()},
+        {"public_key": pem(PRIVATE), "kid": "with spaces"},
+        {"public_key": pem(PRIVATE), "kid": "taken"},
+    ],
+    ids=["no key", "a private key", "no name", "a name that is taken"],
+)
+def test_what_is_no_new_public_key_is_not_registered(office, client_demo, values):
+    SigningKey.objects.create(client=client_demo, kid="taken", scopes=[])
+    assert register(office, client_demo, **values) == 200
+    assert SigningKey.objects.count() == 1

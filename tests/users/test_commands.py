@@ -47,7 +47,7 @@ def test_a_key_is_shown_once_alone_and_works():
 def test_a_new_client_is_made_once():
     issue_key("Demo")
     issue_key("Demo")
-    assert Client.objects.get().api_keys.count() == 2
+    assert ApiKey.objects.filter(client=Client.objects.get()).count() == 2
 
 
 def test_a_key_has_every_scope_and_no_end_unless_told():

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests import cast
 from users import life
-from users.models import ApiKey, Client, Event, Evidence, Otp, User
+from users.models import ApiKey, Client, Event, Evidence, Otp, SigningKey, User
 from users.models.clients import SCOPES, fingerprint, new_id
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +62,11 @@ def break_client_status(users: dict[str, User]) -> str:
 def break_scopes(users: dict[str, User]) -> str:
     cast.a_key(users["alice"].client)
     return refusal_of("UPDATE users_apikey SET scopes = '{users:read,everything}'")
+
+
+def break_signing_scopes(users: dict[str, User]) -> str:
+    SigningKey.objects.create(client=users["alice"].client, kid="demo-1", scopes=[])
+    return refusal_of("UPDATE users_signingkey SET scopes = '{everything}'")
 
 
 def break_key_status(users: dict[str, User]) -> str:
@@ -125,6 +130,7 @@ def break_tries(users: dict[str, User]) -> str:
 BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "client_status_is_known": break_client_status,
     "api_key_scopes_are_known": break_scopes,
+    "signing_key_scopes_are_known": break_signing_scopes,
     "key_status_is_a_success": break_key_status,
     "user_is_of_one_client": break_user_identity,
     "user_name_is_taken_once": break_user_name,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import secrets
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -12,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from users import tokens
 from users.acts import Act, ActForm, Acting, address_of, by, history
-from users.models import ApiKey, Client, events
+from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import Fact
 
@@ -21,7 +23,7 @@ OVERLAP = timedelta(hours=24)
 """How long a rotated key goes on working beside the new one."""
 
 
-class KeyForm(ActForm):
+class CredentialForm(ActForm):
     label = forms.CharField(max_length=100, help_text="What the client calls this key.")
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
@@ -34,14 +36,59 @@ class KeyForm(ActForm):
     )
 
 
+class PublicKeyForm(CredentialForm):
+    kid = forms.CharField(
+        label="Key id", max_length=64, required=False, help_text="Blank: one is made."
+    )
+    public_key = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 9, "cols": 66, "spellcheck": "false"}),
+        help_text="PEM; an RSA key of 2048 bits or more. The private key stays with the client.",
+    )
+
+    def clean_kid(self) -> str:
+        kid = self.cleaned_data["kid"] or secrets.token_urlsafe(12)
+        if not tokens.KID.fullmatch(kid):
+            raise forms.ValidationError("Letters, digits, dots, lines and underscores only.")
+        if SigningKey.objects.filter(kid=kid).exists():
+            raise forms.ValidationError("There is a key of this name.")
+        return str(kid)
+
+    def clean_public_key(self) -> str:
+        pem: str = self.cleaned_data["public_key"].strip() + "\n"
+        try:
+            tokens.public_key(pem)
+        except ValueError as error:
+            raise forms.ValidationError(
+                "This is no RSA public key of 2048 bits or more."
+            ) from error
+        return pem
+
+
+def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
+    with transaction.atomic():
+        key = SigningKey.objects.create(
+            client=client,
+            label=values["label"],
+            kid=values["kid"],
+            public_key=values["public_key"],
+            scopes=sorted(values["scopes"]),
+            expires_at=end_of(values["days"]),
+        )
+        tell(request, key, "public_key.registered")
+    return f"Registered; its tokens name it: kid {key.kid}."
+
+
+def end_of(days: int | None) -> datetime | None:
+    return timezone.now() + timedelta(days=days) if days else None
+
+
 def issue(request: HttpRequest, client: Client, values: dict[str, Any]) -> HttpResponse:
-    days = values["days"]
     return issued(
         request,
         client=client,
         label=values["label"],
         scopes=values["scopes"],
-        expires_at=timezone.now() + timedelta(days=days) if days else None,
+        expires_at=end_of(values["days"]),
     )
 
 
@@ -73,15 +120,18 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
         )
 
 
-def revoke(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> str:
-    with transaction.atomic():
-        key.revoked_at = timezone.now()
-        key.save(update_fields=["revoked_at"])
-        tell(request, key, "api_key.revoked")
-    return f"The key {key} is revoked."
+def revoke(kind: str) -> Any:
+    def act(request: HttpRequest, key: ApiKey | SigningKey, values: dict[str, Any]) -> str:
+        with transaction.atomic():
+            key.revoked_at = timezone.now()
+            key.save(update_fields=["revoked_at"])
+            tell(request, key, f"{kind}.revoked")
+        return f"The key {key} is revoked."
+
+    return act
 
 
-def tell(request: HttpRequest, thing: ApiKey | Client, kind: str) -> None:
+def tell(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: str) -> None:
     client_id = thing.id if isinstance(thing, Client) else thing.client_id
     subject = kind.partition(".")[0]
     events.record(Fact(client_id, subject, thing.id, kind, by(request)))
@@ -111,8 +161,16 @@ class ClientAdmin(Acting):
             name="issue-key",
             label="Issue a key",
             permission="users.add_apikey",
-            form=KeyForm,
+            form=CredentialForm,
             do=issue,
+        ),
+        Act(
+            name="register-key",
+            label="Register a public key",
+            permission="users.add_signingkey",
+            form=PublicKeyForm,
+            do=register,
+            warning="Whoever has the private key may then sign tokens in the client's name.",
         ),
         Act(
             name="suspend",
@@ -139,7 +197,12 @@ class ClientAdmin(Acting):
 
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         keys = ApiKey.objects.filter(client=thing).order_by("-created_at")
-        return super().page(request, thing) | {"keys": keys, "events": history(thing, *keys)}
+        signing = SigningKey.objects.filter(client=thing).order_by("-created_at")
+        return super().page(request, thing) | {
+            "keys": keys,
+            "signing_keys": signing,
+            "events": history(thing, *keys, *signing),
+        }
 
 
 def is_working(key: ApiKey) -> bool:
@@ -166,8 +229,36 @@ class ApiKeyAdmin(Acting):
             name="revoke",
             label="Revoke",
             permission="users.change_apikey",
-            do=revoke,
+            do=revoke("api_key"),
             is_available=lambda key: not key.is_revoked,
             warning="The key stops working at once, and for ever.",
+        ),
+    )
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(Acting):
+    list_display = ("kid", "client", "label", "created_at", "expires_at", "revoked_at")
+    list_filter = ("client",)
+    list_select_related = ("client",)
+    search_fields = ("kid", "label")
+    fields = (
+        "client",
+        "label",
+        "kid",
+        "public_key",
+        "scopes",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    )
+    acts = (
+        Act(
+            name="revoke",
+            label="Revoke",
+            permission="users.change_signingkey",
+            do=revoke("public_key"),
+            is_available=lambda key: not key.is_revoked,
+            warning="Tokens that it signed stop working at once, and for ever.",
         ),
     )

@@ -42,7 +42,11 @@ class Migration(migrations.Migration):
         Grant("SELECT, INSERT", "django_admin_log", "users_key", "users_event", "users_access"),
         Grant("SELECT", "auth_permission", "django_content_type", "django_migrations"),
         Grant("SELECT, INSERT, UPDATE (name, status)", "users_client"),
-        Grant("SELECT, INSERT, UPDATE (label, expires_at, revoked_at)", "users_apikey"),
+        Grant(
+            "SELECT, INSERT, UPDATE (label, expires_at, revoked_at)",
+            "users_apikey",
+            "users_signingkey",
+        ),
         Grant(
             "SELECT, INSERT, DELETE, UPDATE (digest, tries, sent_at, expires_at)",
             "users_otp",

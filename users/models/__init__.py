@@ -4,5 +4,17 @@ from users.models.clients import ApiKey, Client, Key
 from users.models.events import Event
 from users.models.evidence import Access, Evidence, Review
 from users.models.people import Otp, User
+from users.models.signing import SigningKey
 
-__all__ = ["Access", "ApiKey", "Client", "Event", "Evidence", "Key", "Otp", "Review", "User"]
+__all__ = [
+    "Access",
+    "ApiKey",
+    "Client",
+    "Event",
+    "Evidence",
+    "Key",
+    "Otp",
+    "Review",
+    "SigningKey",
+    "User",
+]

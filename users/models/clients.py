@@ -64,23 +64,39 @@ class OwnedQuerySet(models.QuerySet[Row_co]):
         return self.all() if client_id is None else self.filter(client_id=client_id)
 
 
+class Credential(models.Model):
+    """What a client shows to be let in, and for what; it ends by itself, or is revoked."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+")
+    label = models.CharField(max_length=100, help_text="What the client calls this key.")
+    scopes = ArrayField(models.CharField(max_length=20), help_text=", ".join(SCOPES))
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_at is not None and self.revoked_at <= timezone.now()
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def matching(self, secret: str) -> Self:
         return self.filter(digest=ApiKey.digest_of(secret)).select_related("client")
 
 
-class ApiKey(models.Model):
+class ApiKey(Credential):
     """What a client authenticates with. Only its SHA-256 digest is stored; `prefix` names it."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    client = models.ForeignKey(Client, models.PROTECT, related_name="api_keys")
-    label = models.CharField(max_length=100, help_text="What the client calls this key.")
     prefix = models.CharField(max_length=16, editable=False)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
-    scopes = ArrayField(models.CharField(max_length=20), help_text=", ".join(SCOPES))
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -120,14 +136,6 @@ class ApiKey(models.Model):
             expires_at=expires_at,
         )
         return key, secret
-
-    @property
-    def is_expired(self) -> bool:
-        return self.expires_at is not None and self.expires_at <= timezone.now()
-
-    @property
-    def is_revoked(self) -> bool:
-        return self.revoked_at is not None and self.revoked_at <= timezone.now()
 
 
 class Key(models.Model):

@@ -6,6 +6,7 @@ from django.db import migrations
 VIEWER = (
     "view_client",
     "view_apikey",
+    "view_signingkey",
     "view_user",
     "view_event",
     "view_wallet",
@@ -35,6 +36,8 @@ SUPERVISOR = (
     "change_client",
     "add_apikey",
     "change_apikey",
+    "add_signingkey",
+    "change_signingkey",
     "view_access",
     "erase_user",
 )
