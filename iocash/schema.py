@@ -105,7 +105,7 @@ class AutoSchema(Spectacular):
 
     def get_override_parameters(self) -> list[Any]:
         query_class = self.view.query_class
-        return [query_class] if query_class and self.method == "GET" else []
+        return [query_class] if query_class and self.method in self.view.queried else []
 
     def get_request_serializer(self) -> Any:
         kinds, own = self.view.body_classes, self.view.serializer_class
@@ -260,6 +260,11 @@ COMPONENTS: Json = {
         }
     },
 }
+
+
+def without_twins(endpoints: list[Any], **kwargs: Any) -> list[Any]:
+    """Leave out what is said already: `/api/v2/public` is `/api/v1/public`; a hook too."""
+    return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/api/v2/")]
 
 
 def complete(result: Json, **kwargs: Any) -> Json:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from iocash import docs, failures, views
+from iocash import docs, failures, published, views
 from users import views as users
 from wallets import views as wallets
 
@@ -63,6 +63,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("livez", views.Livez.as_view(), name="livez"),
     path("readyz", views.Readyz.as_view(), name="readyz"),
+    path("api/v1/public/", include(published.patterns)),
+    path("api/v2/public/", include(published.patterns)),
     path("api/v1", include(api)),
     path("api/schema", docs.Schema.as_view(), name="schema"),
     path("api/docs", docs.Docs.as_view(), name="docs"),

@@ -39,7 +39,8 @@ class View(GenericAPIView[Any]):
 
     http_method_names = ["get", "post", "put", "patch", "head", "options"]
     query_class: ClassVar[type[fields.Serializer] | None] = None
-    """The parameters of GET; every other method takes none."""
+    """The parameters of the methods that are `queried`; the others take none."""
+    queried: ClassVar[frozenset[str]] = frozenset({"GET", "HEAD"})
     body_classes: ClassVar[Bodies] = {}
     """The serializer of each method's body; without one it is `serializer_class`."""
     answer_classes: ClassVar[Bodies] = {}
@@ -75,8 +76,8 @@ class View(GenericAPIView[Any]):
             self.format_kwarg = None  # so that a browser gets a page that says so, with its forms
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
-        reads = request.method in {"GET", "HEAD"}
-        self.query = pages.check_query(request, self.query_class if reads else None)
+        takes_query = request.method in self.queried
+        self.query = pages.check_query(request, self.query_class if takes_query else None)
         if request.method in parsing.BODIES:
             request.data  # noqa: B018  # the body is read, or refused, here
 

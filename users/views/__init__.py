@@ -14,6 +14,7 @@ from users.views.people import (
     RequestOtp,
     UserDetail,
     UserList,
+    UsersView,
     UserView,
 )
 
@@ -30,4 +31,5 @@ __all__ = [
     "UserDetail",
     "UserList",
     "UserView",
+    "UsersView",
 ]

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,15 +17,14 @@ from iocash import errors
 from iocash.views import Created, location
 from users import kyc, serializers
 from users.kyc import File, Kind
-from users.models import Access, Evidence, User
+from users.models import Access, Evidence
 from users.serializers.kyc import shown
-from users.views.people import REPLAYED, ClientView
+from users.views.people import REPLAYED, UsersView
 
 
-class EvidenceView(ClientView):
+class EvidenceView(UsersView):
     """Evidence of one kind: the last that the user has sent."""
 
-    scope = "users"
     model = Evidence
     what: ClassVar[str] = Access.What.BLOCK
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
@@ -34,9 +32,6 @@ class EvidenceView(ClientView):
         "POST": [errors.AlreadyExists, errors.UserNotActive],
         "PUT": [errors.UserNotActive],
     }
-
-    def user(self, user_id: UUID) -> User:
-        return get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
 
     def found(self, user_id: UUID, kind: Kind) -> Evidence:
         """What there is, or NotFound; that a member of staff looks at it is recorded."""
@@ -51,7 +46,7 @@ class EvidenceView(ClientView):
     def sent(
         self, user_id: UUID, kind: Kind, says: Mapping[str, Any] | File, **how: Any
     ) -> Response:
-        client_id = self.caller.client_id or self.user(user_id).client_id
+        client_id = self.user(user_id).client_id
         sent = kyc.send(
             client_id=client_id, user_id=user_id, kind=kind, shown=says, by=self.by, **how
         )

@@ -18,6 +18,7 @@ from users import life, serializers
 from users.authentication import Caller
 from users.models import User
 from users.models.events import By
+from users.models.people import UserQuerySet
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -63,8 +64,22 @@ class ClientView(View):
 PAGING = frozenset({"size", "sort", "cursor"})
 
 
-class UserView(ClientView):
+class UsersView(ClientView):
+    """A view of users, or of what is theirs."""
+
     scope = "users"
+    of_kind: ClassVar[str | None] = None
+    """Users of this kind only; the others are not there."""
+
+    def users(self) -> UserQuerySet:
+        users = User.objects.owned_by(self.caller.client_id)
+        return users.filter(kind=self.of_kind) if self.of_kind else users
+
+    def user(self, user_id: UUID) -> User:
+        return get_object_or_404(self.users(), id=user_id)
+
+
+class UserView(UsersView):
     model = User
     serializer_class = serializers.UserAnswer
     versioned = True
@@ -77,9 +92,6 @@ class UserView(ClientView):
         headers = self.tag(user) | (REPLAYED if replayed else {})
         return Accepted(self.show(user), where, headers=headers)
 
-    def user(self, user_id: UUID) -> User:
-        return get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
-
 
 class UserList(UserView):
     """Create a user, or list those of the client."""
@@ -91,8 +103,7 @@ class UserList(UserView):
     refusals = {"POST": [errors.AlreadyExists, errors.IdempotencyKeyReused]}
 
     def get(self, request: Request) -> Response:
-        users = User.objects.owned_by(self.caller.client_id).filter(**self.filters())
-        return self.page(users)
+        return self.page(self.users().filter(**self.filters()))
 
     def post(self, request: Request) -> Response:
         made = life.create(client_id=self.client_id, values=self.body(), by=self.by, key=self.key)
@@ -147,5 +158,6 @@ class RequestOtp(UserView):
 
     def post(self, request: Request, user_id: UUID) -> Response:
         self.body()
-        user = life.request_otp(client_id=self.caller.client_id, user_id=user_id, by=self.by)
+        client_id = self.user(user_id).client_id
+        user = life.request_otp(client_id=client_id, user_id=user_id, by=self.by)
         return self.accepted(user)

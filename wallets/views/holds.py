@@ -95,10 +95,10 @@ class HoldDetail(HoldView):
             "hold_id": hold_id,
             "if_match": self.if_match,
         }
-        if "status" in change:
-            posting.submit(ledger.ReleaseHold(**about))
-        else:
+        if "expiration" in change:
             posting.submit(ledger.RenewHold(**about, expires_at=change["expiration"]))
+        else:
+            posting.submit(ledger.ReleaseHold(**about))
         hold = self.hold(wallet_id, hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
@@ -125,6 +125,6 @@ class Executions(MovementView, HoldsOf):
             key=self.key,
             hold_id=hold_id,
             target_id=self.hold(wallet_id, hold_id).target_id,
-            **values,
+            **values | self.fixed,
         )
         return self.moved(posting.submit(order))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -22,6 +22,10 @@ class MovementView(OrderView):
     scope = "movements"
     model = Movement
     serializer_class = serializers.MovementAnswer
+    fixed: ClassVar[dict[str, Any]] = {}
+    """What the path says of an order, and not its body."""
+    made: ClassVar[HTTPStatus | None] = None
+    """The status of what was made, where it is another than the order's."""
 
     def movements(self, wallet_id: UUID) -> MovementQuerySet:
         return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
@@ -47,7 +51,8 @@ class MovementView(OrderView):
     def moved(self, outcome: Outcome) -> Response:
         movement = outcome.legs[0] if outcome.legs else Movement.objects.get(id=outcome.id)
         ids = {"wallet_id": movement.wallet_id, "movement_id": movement.id}
-        answer = Accepted if outcome.status == HTTPStatus.ACCEPTED else Created
+        status = self.made or outcome.status
+        answer = Accepted if status == HTTPStatus.ACCEPTED else Created
         where = location(self.request, "movement", **ids)
         return answer(self.show(movement), where, headers=self.replayed(outcome))
 
@@ -93,7 +98,7 @@ class MovementList(MovementView):
         return found.filter(**filters)
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        values = self.body()
+        values = self.body() | self.fixed
         order = self.order({**self.common(wallet_id), "key": self.key}, values)
         return self.moved(posting.submit(order))
 

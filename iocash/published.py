@@ -1,0 +1,86 @@
+"""The addresses that ioCash published for the same things: aliases, which carry no logic.
+
+They are served under `/api/v1/public` and `/api/v2/public`. An alias may say the kind of user,
+rename a field, or answer 202 where ioCash did; the view, and its rules, are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from users import views as users
+from users.models import User
+from users.serializers.published import JuridicalOrder, NaturalOrder
+from users.views.published import File, IdentityFile
+from wallets import views as wallets
+from wallets.views import published
+
+USER = "users/<uuid:user_id>"
+WALLET = "wallets/<uuid:wallet_id>"
+HOLD = f"{WALLET}/holds/<uuid:hold_id>"
+ACCOUNTS = f"{WALLET}/favourite-external-accounts"
+
+READ = ["get", "head", "options"]
+READ_AND_PATCH = ["patch", *READ]
+
+
+def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
+    """What is below one user; `kind` when the path says it."""
+    return [
+        path(f"{prefix}/mobile-phone", published.MobilePhone.as_view(**kind)),
+        path(f"{prefix}/request-otp", users.RequestOtp.as_view(**kind)),
+        path(f"{prefix}/validate-otp", wallets.ValidateOtp.as_view(**kind)),
+        path(f"{prefix}/compliance", wallets.ComplianceView.as_view(**kind)),
+        path(f"{prefix}/identity", users.Identity.as_view(**kind)),
+        path(f"{prefix}/home-address", users.HomeAddress.as_view(**kind)),
+        path(f"{prefix}/external-iban", users.ExternalIban.as_view(**kind)),
+        path(f"{prefix}/financial-information", users.FinancialInformation.as_view(**kind)),
+        path(f"{prefix}/occupation", users.Occupation.as_view(**kind)),
+        path(f"{prefix}/identity-file", IdentityFile.as_view(**kind)),
+        path(f"{prefix}/external-iban-file", File.as_view(name="external-iban", **kind)),
+        path(f"{prefix}/income-tax-file", File.as_view(name="income-tax", **kind)),
+    ]
+
+
+def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
+    """The users of one kind."""
+    created = {"POST": order}
+    detail = wallets.UserDetailWithEnd.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
+    return [
+        path(f"users/{name}", users.UserList.as_view(of_kind=kind, body_classes=created)),
+        path(f"users/{name}/<uuid:user_id>", detail),
+        *of_user(f"users/{name}/<uuid:user_id>", of_kind=kind),
+    ]
+
+
+patterns = [
+    path("users", users.UserList.as_view(http_method_names=READ)),
+    path(USER, wallets.UserDetailWithEnd.as_view(http_method_names=READ)),
+    *of_kind("natural", User.Kind.NATURAL, NaturalOrder),
+    *of_kind("juridical", User.Kind.JURIDICAL, JuridicalOrder),
+    *of_user(USER),
+    path("wallets", wallets.WalletList.as_view()),
+    path(WALLET, wallets.WalletDetail.as_view(http_method_names=READ)),
+    path(f"{WALLET}/create-iban", wallets.CreateIban.as_view()),
+    path(ACCOUNTS, wallets.ExternalAccountList.as_view()),
+    path(
+        f"{ACCOUNTS}/<uuid:account_id>",
+        wallets.ExternalAccountDetail.as_view(http_method_names=READ),
+    ),
+    path(f"{WALLET}/transfer", published.Transfer.as_view()),
+    path(f"{WALLET}/cashOuts", published.CashOut.as_view()),
+    path(f"{WALLET}/cashout-to-favourite-external-account", published.FavouriteCashOut.as_view()),
+    path(f"{WALLET}/movements", published.Movements.as_view()),
+    path(
+        f"{WALLET}/movements/<uuid:movement_id>",
+        wallets.MovementDetail.as_view(http_method_names=READ),
+    ),
+    path(f"{WALLET}/holds", published.Holds.as_view()),
+    path(HOLD, wallets.HoldDetail.as_view(http_method_names=READ)),
+    path(f"{HOLD}/executeHold", published.ExecuteHold.as_view()),
+    path(f"{HOLD}/executeHoldAndKeepOpen", published.ExecuteHoldAndKeepOpen.as_view()),
+    path(f"{HOLD}/releaseHold", published.ReleaseHold.as_view()),
+    path(f"{HOLD}/renewHold", published.RenewHold.as_view()),
+]

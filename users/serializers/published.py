@@ -1,0 +1,47 @@
+"""The bodies of ioCash's published calls about users, where they differ from ours."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+from iocash import fields
+from users.models import User
+from users.serializers.people import UserOrder
+
+
+class OfKind(UserOrder):
+    """What a user of one kind is created with: the path says the kind."""
+
+    kind: Any = None
+    of: User.Kind
+
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
+        return {}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return super().validate(attrs) | {"kind": self.of}
+
+
+class NaturalOrder(OfKind):
+    """A person to create."""
+
+    of = User.Kind.NATURAL
+    company_name: Any = None
+    first_name = fields.Text(100)
+    last_name = fields.Text(100)
+
+
+class JuridicalOrder(OfKind):
+    """A company to create."""
+
+    of = User.Kind.JURIDICAL
+    first_name: Any = None
+    last_name: Any = None
+    company_name = fields.Text(200)
+
+
+class PhoneChange(fields.Serializer):
+    """Another phone number, which must be verified."""
+
+    mobile_phone = fields.Phone()

@@ -1,0 +1,49 @@
+"""ioCash's published calls about documents: each file had an address of its own."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import fields
+from users.views.kyc import Documents
+
+
+class SideQuery(fields.Serializer):
+    """Which side of the identity document."""
+
+    side = fields.Choice(("front", "back"))
+
+
+class File(Documents):
+    """A document, by the address that it had: the content comes as base64, like all of ours."""
+
+    name: ClassVar[str] = ""
+    """What we call it."""
+
+    def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
+        return super().get(request, user_id, self.document)
+
+    def post(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
+        return super().post(request, user_id, self.document)
+
+    def put(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
+        return super().put(request, user_id, self.document)
+
+    @property
+    def document(self) -> str:
+        return self.name
+
+
+class IdentityFile(File):
+    """One side of the identity document."""
+
+    query_class = SideQuery
+    queried = frozenset({"GET", "HEAD", "POST", "PUT"})
+
+    @property
+    def document(self) -> str:
+        return f"identity-{self.query['side']}"

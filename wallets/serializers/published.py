@@ -1,0 +1,98 @@
+"""The bodies and parameters of ioCash's published calls, where they differ from ours."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from iocash import fields
+from users.serializers.people import Optional
+from wallets.serializers.holds import HoldQuery
+from wallets.serializers.movements import MovementQuery
+from wallets.serializers.shared import BankAccount
+
+
+class PublishedMoment(fields.Moment):
+    """An instant as ioCash wrote it too: `2020-02-28 7:00:00`, in UTC; offsets of hours alone."""
+
+    SPELLINGS = re.compile(
+        r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<hour>[0-9]{1,2})(?P<rest>:[0-9]{2}:[0-9]{2})"
+        r"(?P<offset>[+-][0-9]{2})?"
+    )
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "example": "2020-02-28 12:00:00"}
+
+    def read(self, text: str) -> datetime:
+        found = self.SPELLINGS.fullmatch(text)
+        if found is None:
+            return super().read(text)
+        offset = f"{found['offset']}:00" if found["offset"] else "Z"
+        spelled = f"{found['day']}T{found['hour']:0>2}{found['rest']}{offset}"
+        return datetime.fromisoformat(spelled).astimezone(UTC)
+
+
+class PublishedMovementQuery(MovementQuery):
+    """Which movements of a wallet to list; days and times as ioCash wrote them too."""
+
+    start_date = PublishedMoment(required=False)
+    end_date = PublishedMoment(required=False)
+
+
+class PublishedHoldQuery(HoldQuery):
+    """Which holds of a wallet to list; days and times as ioCash wrote them too."""
+
+    start_date = PublishedMoment(required=False)
+    end_date = PublishedMoment(required=False)
+
+
+class Paid(fields.Serializer):
+    """What every published payment says."""
+
+    amount = fields.Amount()
+    concept = Optional(140)
+
+
+class TransferOrder(Paid):
+    """Money to another wallet."""
+
+    target_wallet_id = fields.Id()
+
+
+class CashOutOrder(Paid):
+    """Money to a bank account."""
+
+    iban = BankAccount()
+
+
+class FavouriteCashOutOrder(Paid):
+    """Money to one of the wallet's external accounts."""
+
+    favourite_external_account_id = fields.Id(source="external_account_id")
+
+
+class TargetedHoldOrder(Paid):
+    """Money to promise to another wallet."""
+
+    target_wallet = fields.Id(source="target_wallet_id")
+    expiration = PublishedMoment(required=False, allow_null=True)
+
+
+class ExecuteOrder(fields.Serializer):
+    """What to pay of a hold: an amount, or all of it."""
+
+    amount = fields.Amount(required=False)
+    concept = Optional(140)
+
+
+class ReleaseOrder(fields.Serializer):
+    """Nothing is needed; a concept is taken, and kept nowhere."""
+
+    concept = Optional(140)
+
+
+class RenewalOrder(fields.Serializer):
+    """Until when the hold is to last; null: for ever."""
+
+    expiration = PublishedMoment(allow_null=True)

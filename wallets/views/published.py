@@ -1,0 +1,118 @@
+"""ioCash's published calls that our own views do not answer as they are.
+
+Each renames, fixes or accepts what was published, and adds no rule of its own.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from iocash import errors
+from users.serializers.published import PhoneChange
+from wallets.models import Movement
+from wallets.serializers import published
+from wallets.views.holds import Executions, HoldDetail, HoldList
+from wallets.views.movements import MovementList
+from wallets.views.users import UserDetailWithEnd
+
+ANSWERS = ["options", "head"]
+POSTED = ["post", *ANSWERS]
+READ = ["get", *ANSWERS]
+
+
+class Payment(MovementList):
+    """Money out of a wallet. It is answered 202, as it was, also when it is done already."""
+
+    collection = ""
+    http_method_names = POSTED
+    made = HTTPStatus.ACCEPTED
+    statuses = {"POST": [HTTPStatus.ACCEPTED]}
+
+
+class Transfer(Payment):
+    """Move money to another wallet."""
+
+    fixed = {"type": Movement.Type.TRANSFER}
+    body_classes = {"POST": published.TransferOrder}
+
+
+class CashOut(Payment):
+    """Move money to a bank account."""
+
+    fixed = {"type": Movement.Type.CASH_OUT}
+    body_classes = {"POST": published.CashOutOrder}
+
+
+class FavouriteCashOut(Payment):
+    """Move money to one of the wallet's external accounts."""
+
+    fixed = {"type": Movement.Type.CASH_OUT}
+    body_classes = {"POST": published.FavouriteCashOutOrder}
+
+
+class Movements(MovementList):
+    """What happened to a wallet."""
+
+    http_method_names = READ
+    query_class = published.PublishedMovementQuery
+
+
+class Holds(HoldList):
+    """Promise money to another wallet, or list the promises."""
+
+    query_class = published.PublishedHoldQuery
+    body_classes = {"POST": published.TargetedHoldOrder}
+
+
+class ExecuteHold(Executions):
+    """Pay a hold, or a part of it; the rest is available again."""
+
+    body_classes = {"POST": published.ExecuteOrder}
+
+
+class ExecuteHoldAndKeepOpen(ExecuteHold):
+    """Pay a part of a hold, and keep the rest set aside."""
+
+    fixed = {"keep_open": True}
+
+
+class ChangeHold(HoldDetail):
+    """What was posted to a hold, and is a change of it here: so it takes no key."""
+
+    http_method_names = POSTED
+    keyed = False
+    versioned = False
+    staff_permissions = {"POST": "wallets.release_hold"}
+    statuses = {"POST": [HTTPStatus.OK]}
+    refusals = {"POST": [errors.HoldNotOpen]}
+
+    def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        return self.patch(request, wallet_id, hold_id)
+
+    def tag(self, thing: Any) -> dict[str, str]:
+        return {}
+
+
+class ReleaseHold(ChangeHold):
+    """Let go of a hold."""
+
+    body_optional = True
+    body_classes = {"POST": published.ReleaseOrder}
+
+
+class RenewHold(ChangeHold):
+    """Let a hold expire at another time."""
+
+    body_classes = {"POST": published.RenewalOrder}
+
+
+class MobilePhone(UserDetailWithEnd):
+    """Change the phone number; until it is verified the old one holds."""
+
+    http_method_names = ["patch", *ANSWERS]
+    body_classes = {"PATCH": PhoneChange}
