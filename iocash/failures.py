@@ -35,14 +35,6 @@ WEB_PATHS = ("/admin", "/static")
 """Below these, and at `/`, a caller is a browser and gets pages."""
 
 
-class TooManyRequests(errors.Unavailable):
-    """The caller asks faster than it is served."""
-
-    code = "too_many_requests"
-    detail = "Too many requests; nothing was done. Try again later."
-    retry_after = 5
-
-
 def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
     """Say `refused` in the members of RFC 9457, and `code`."""
     content = {
@@ -145,7 +137,7 @@ def _translations() -> dict[type[Exception], type[errors.Refused]]:
         drf.AuthenticationFailed: errors.InvalidCredentials,
         drf.NotAcceptable: errors.NotAcceptable,
         drf.UnsupportedMediaType: errors.UnsupportedMediaType,
-        drf.Throttled: TooManyRequests,
+        drf.Throttled: errors.RateLimited,
         UnreadablePostError: errors.BodyInterrupted,
     }
 

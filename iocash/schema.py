@@ -49,6 +49,7 @@ def _of_callers(method: str) -> Kinds:
     yield from (errors.CredentialsExpired, errors.CredentialsRevoked)
     yield from (errors.ClientSuspended, errors.InsufficientScope, errors.PermissionDenied)
     yield from (errors.DatabaseUnavailable, errors.LockTimeout, errors.StatementTimeout)
+    yield errors.RateLimited
     if method in BODIES:
         yield from (errors.CsrfFailed, errors.OutcomeUnknown)
 
@@ -89,6 +90,8 @@ class AutoSchema(Spectacular):
             described["Location"] = _header("Where the thing is.", format="uri")
         if self.view.versioned and not self._is_list_view():
             described["ETag"] = _header("The version of what is shown.")
+        if self.view.authentication_classes:
+            described |= {name: _header(words) for name, words in RATE_HEADERS.items()}
         if status < 300 and takes_key(self.view, self.method):
             described["Idempotent-Replayed"] = _header(
                 "`true` when the key was used before.", enum=["true"]
@@ -203,6 +206,12 @@ def _carried(kind: type[errors.Refused]) -> str:
 def _sentence(kind: type[errors.Refused]) -> str:
     return " ".join((kind.__doc__ or "").split())
 
+
+RATE_HEADERS = {
+    "RateLimit-Limit": "How many requests a second are served; absent when any are.",
+    "RateLimit-Remaining": "How many more would be served now.",
+    "RateLimit-Reset": "In how many seconds all of them would be.",
+}
 
 STATUS_HEADERS = {
     401: {"WWW-Authenticate": "`Bearer`."},

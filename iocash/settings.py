@@ -51,6 +51,7 @@ SMTP = {
     "timeout": 5,
 }
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "iocash@localhost")
+RATE_LIMIT = int(os.environ.get("RATE_LIMIT", "1000"))  # requests a second, client and process
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
 KYC_LIMITS: dict[str, Any] = json.loads(os.environ.get("KYC_LIMITS", "null")) or {
@@ -262,6 +263,7 @@ REST_FRAMEWORK = {
         "users.authentication.StaffAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["users.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["users.throttling.ClientThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "iocash.rendering.Negotiation",
     "DEFAULT_PAGINATION_CLASS": "iocash.pages.Pages",
     "DEFAULT_SCHEMA_CLASS": "iocash.schema.AutoSchema",

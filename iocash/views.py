@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache, wraps
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 from uuid import UUID
 
 from django.db import connection
@@ -92,6 +93,16 @@ class View(GenericAPIView[Any]):
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {"Vary": "Accept"}
+
+    def throttled(self, request: Any, wait: float | None) -> Never:
+        raise errors.RateLimited(retry_after=math.ceil(wait or 1))
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        wrapped = getattr(request, "_request", request)
+        for name, value in getattr(wrapped, "rate_headers", {}).items():
+            response.headers[name] = value
+        return response
 
     # What handlers ask and answer
 

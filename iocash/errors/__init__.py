@@ -54,6 +54,7 @@ from iocash.errors.ours import (
     InternalError,
     LockTimeout,
     OutcomeUnknown,
+    RateLimited,
     StatementTimeout,
 )
 from iocash.errors.registry import (
@@ -135,6 +136,7 @@ __all__ = [
     "OtpTriedOut",
     "OutcomeUnknown",
     "PermissionDenied",
+    "RateLimited",
     "Refused",
     "RetentionNotOver",
     "ReversalExceeded",

@@ -32,6 +32,13 @@ class StatementTimeout(Unavailable):
     detail = "The database took too long; nothing was done. Try again."
 
 
+class RateLimited(Unavailable):
+    """The client asks faster than it is served; nothing was done."""
+
+    code = "rate_limited"
+    detail = "Too many requests a second; nothing was done. Try again later."
+
+
 class OutcomeUnknown(Unavailable):
     """The connection broke while the change was being committed.
 

@@ -7,7 +7,7 @@ from string import Formatter
 
 import pytest
 
-from iocash import errors, failures
+from iocash import errors
 
 KINDS = sorted(errors.REGISTRY.values(), key=lambda kind: kind.code)
 STATUSES = {400, 401, 403, 404, 409, 500, 503}
@@ -37,7 +37,7 @@ def test_a_detail_may_be_said_in_other_words() -> None:
 
 def test_every_503_says_when_to_try_again() -> None:
     away = [kind for kind in KINDS if kind.status == 503]
-    assert failures.TooManyRequests in away
+    assert errors.RateLimited in away
     assert all(issubclass(kind, errors.Unavailable) and kind.retry_after > 0 for kind in away)
 
 

@@ -184,7 +184,7 @@ def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
         (Http404(), 404, "not_found"),
         (drf.NotFound(), 404, "not_found"),
         (core.ObjectDoesNotExist(), 404, "not_found"),
-        (drf.Throttled(), 503, "too_many_requests"),
+        (drf.Throttled(), 503, "rate_limited"),
         (ZeroDivisionError("secret"), 500, "internal_error"),
         (drf.APIException("secret"), 500, "internal_error"),
         (KeyError("secret"), 500, "internal_error"),

@@ -157,7 +157,7 @@ UNKNOWN = {
     "credentials_revoked",
 }
 FORBIDDEN = {"client_suspended", "insufficient_scope", "permission_denied"}
-AWAY = {"database_unavailable", "lock_timeout", "statement_timeout"}
+AWAY = {"database_unavailable", "lock_timeout", "rate_limited", "statement_timeout"}
 
 
 def test_a_list_can_refuse_this(document: Any) -> None:
@@ -221,7 +221,9 @@ def test_successes_are_those_of_the_view(document: Any) -> None:
 
 def test_headers_are_where_they_are_sent(document: Any) -> None:
     responses = document["paths"]["/api/v1/things"]["post"]["responses"]
-    assert set(responses["201"]["headers"]) == {"X-Request-Id", "Location", "Idempotent-Replayed"}
+    pace = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+    made = {"X-Request-Id", "Location", "Idempotent-Replayed"}
+    assert set(responses["201"]["headers"]) == made | pace
     assert set(responses["401"]["headers"]) == {"X-Request-Id", "WWW-Authenticate"}
     assert set(responses["503"]["headers"]) == {"X-Request-Id", "Retry-After"}
     assert set(responses["400"]["headers"]) == {"X-Request-Id"}
