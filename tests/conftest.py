@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from hypothesis import settings
 
-from tests import cast
+from tests import cast, guard
 from tests.cast import Api
 from users.models import Client, User
 from wallets import audit
@@ -48,6 +48,14 @@ def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("spoils_the_books") is None:
         wrong = [str(finding) for _, finding in audit.findings() if finding]
         assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(autouse=True)
+def answers_keep_the_contract() -> Iterator[None]:
+    """Whatever a test asks of the API, by whatever way."""
+    guard.findings.clear()
+    yield
+    assert not guard.findings
 
 
 @pytest.fixture

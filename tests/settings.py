@@ -7,12 +7,14 @@ os.environ.setdefault("DEBUG", "1")
 
 from iocash import money
 from iocash.settings import *  # noqa: F403
-from iocash.settings import DATABASES, STORAGES
+from iocash.settings import DATABASES, MIDDLEWARE, STORAGES
 
 DATABASES["default"] = {name: value for name, value in DATABASES["owner"].items() if name != "TEST"}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and seen by nobody
 WHITENOISE_AUTOREFRESH = True  # else each test's first request reads every static file
+
+MIDDLEWARE.insert(0, "tests.guard.Guard")
 
 DOCUMENTS = tempfile.TemporaryDirectory(prefix="iocash-documents-")  # it goes with the process
 STORAGES["documents"]["OPTIONS"] |= {"location": DOCUMENTS.name}

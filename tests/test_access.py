@@ -1,0 +1,207 @@
+"""Who may call what: every operation of the URL map with every kind of caller."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import URLResolver, get_resolver
+from django.utils import timezone
+
+from tests import cast
+from tests.cast import Api, dump
+from users import specimens
+from users.kyc import Kind
+from users.models import ApiKey, Client
+from users.models.clients import SCOPES
+from wallets import accounts, posting
+from wallets.models import ExternalAccount
+
+pytestmark = pytest.mark.django_db
+
+IBAN = "ES9121000418450200051332"
+METHODS = ("get", "post", "put", "patch")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method at an address."""
+
+    method: str
+    route: str
+    view: Any
+
+    def __str__(self) -> str:
+        return f"{self.method.upper()} /{self.route}"
+
+    @property
+    def scope(self) -> str | None:
+        scope: str | None = self.view.view_class.scope
+        return scope and f"{scope}:{'read' if self.method == 'get' else 'write'}"
+
+    @property
+    def seen(self) -> int:
+        """What reading Alice's things answers: she is no company."""
+        return 404 if "juridical/<" in self.route else 200
+
+    def body(self) -> bytes:
+        kind = self.view.view_initkwargs.get("body_classes", self.view.view_class.body_classes).get(
+            self.method.upper()
+        )
+        return dump(kind().get_initial() if kind else {})
+
+
+def addresses(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for entry in patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from addresses(entry.url_patterns, route)
+        elif "api/v" in route:
+            yield route, entry.callback
+
+
+def operations() -> Iterator[Operation]:
+    for route, callback in API:
+        methods = callback.view_initkwargs.get(
+            "http_method_names", callback.view_class.http_method_names
+        )
+        for method in METHODS:
+            if method in methods and hasattr(callback.view_class, method):
+                yield Operation(method, route, callback)
+
+
+API = list(addresses(get_resolver().url_patterns))
+ALL = list(operations())
+BELOW = [operation for operation in ALL if "<" in operation.route]
+
+
+@pytest.fixture
+def things(alices, bobs) -> dict[str, Any]:
+    """Something of Alice's for every id that a path may have."""
+    movement = cast.transfer(alices, bobs, 10_00)
+    order = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
+    account = ExternalAccount.objects.get(id=posting.submit(order).id)
+    specimens.send(alices.user, frozenset(Kind), cast.BY)
+    return {
+        "<uuid:user_id>": alices.user_id,
+        "<uuid:wallet_id>": alices.id,
+        "<uuid:movement_id>": movement.id,
+        "<uuid:hold_id>": cast.place(alices, bobs, 5_00).id,
+        "<uuid:account_id>": account.id,
+        "<slug:kind>": "identity-front",
+    }
+
+
+def ask(operation: Operation, things: dict[str, Any], secret: str | None) -> cast.Answer:
+    path = operation.route
+    for name, value in things.items():
+        path = path.replace(name, str(value))
+    query = "?side=front" if path.endswith("identity-file") else ""
+    raw = b"" if operation.method == "get" else operation.body()
+    return Api(secret).call(operation.method.upper(), f"/{path}{query}", raw=raw)
+
+
+def a_key(client: Client, **values: Any) -> str:
+    scopes = values.pop("scopes", list(SCOPES))
+    key, secret = ApiKey.issue(client=client, label="tests", scopes=scopes)
+    ApiKey.objects.filter(id=key.id).update(**values)
+    return secret
+
+
+def expired(client: Client) -> str:
+    return a_key(client, expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def revoked(client: Client) -> str:
+    return a_key(client, revoked_at=timezone.now())
+
+
+def of_nobody(client: Client) -> None:
+    return None
+
+
+def garbage(client: Client) -> str:
+    return "iocash_" + "a" * 40
+
+
+def suspended(client: Client) -> str:
+    Client.objects.filter(id=client.id).update(status="SUSPENDED")
+    return a_key(client)
+
+
+CALLERS: dict[str, tuple[Callable[[Client], str | None], int, str]] = {
+    "no key": (of_nobody, 401, "not_authenticated"),
+    "a garbage key": (garbage, 401, "invalid_credentials"),
+    "an expired key": (expired, 401, "credentials_expired"),
+    "a revoked key": (revoked, 401, "credentials_revoked"),
+    "a suspended client": (suspended, 403, "client_suspended"),
+}
+
+
+def test_every_address_has_operations(capsys):
+    assert {operation.route for operation in ALL} == {route for route, _ in API}
+    cases = len(ALL) * (len(CALLERS) + 3) + len(BELOW)
+    with capsys.disabled():
+        sys.stdout.write(f" {len(ALL)} operations, {cases} cases ")
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_who_is_let_in_nowhere(caller, client_demo, things):
+    make, status, code = CALLERS[caller]
+    secret = make(client_demo)
+    for operation in ALL:
+        answer = ask(operation, things, secret)
+        assert (answer.status, answer.code) == (status, code), str(operation)
+
+
+def test_a_key_without_the_scope_is_told_which_it_lacks(client_demo, things):
+    for operation in ALL:
+        others = [scope for scope in SCOPES if scope != operation.scope]
+        answer = ask(operation, things, a_key(client_demo, scopes=others))
+        if operation.scope is None:
+            assert answer.status == 200, str(operation)
+        else:
+            assert (answer.status, answer.code) == (403, "insufficient_scope"), str(operation)
+            assert operation.scope in answer.json["detail"]
+
+
+def test_another_clients_key_finds_nothing_at_these_addresses(things):
+    secret = a_key(cast.a_client("Another"))
+    for operation in BELOW:
+        assert ask(operation, things, secret).code == "not_found", str(operation)
+
+
+def test_the_right_key_with_that_scope_alone_is_let_in_everywhere(client_demo, things):
+    for operation in ALL:
+        scopes = [operation.scope, "cash-in:write"] if operation.scope else []
+        answer = ask(operation, things, a_key(client_demo, scopes=scopes))
+        assert answer.status not in {401, 403, 500, 503}, (str(operation), answer.json)
+        if operation.method == "get":
+            assert answer.status == operation.seen, (str(operation), answer.json)
+
+
+def test_staff_read_everything_and_change_what_has_a_client(staff, things):
+    """Without a CSRF token nothing at all."""
+    reader, careless = Browser(), Browser(enforce_csrf_checks=True)
+    for browser in (reader, careless):
+        browser.force_login(staff)
+    for operation in ALL:
+        path = operation.route
+        for name, value in things.items():
+            path = path.replace(name, str(value))
+        query = "?side=front" if path.endswith("identity-file") else ""
+        address, method = f"/{path}{query}", operation.method.upper()
+        raw = b"" if method == "GET" else operation.body()
+        sent: dict[str, Any] = {"data": raw, "content_type": "application/json"}
+        answer = reader.generic(method, address, **sent)
+        if method == "GET":
+            assert answer.status_code == operation.seen, str(operation)
+            continue
+        at_the_top = operation not in BELOW
+        assert (answer.status_code == 403) is at_the_top, (str(operation), answer.content)
+        assert careless.generic(method, address, **sent).json()["code"] == "csrf_failed"
