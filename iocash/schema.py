@@ -6,7 +6,8 @@ follows from rules, here. Tests hold the document and the server together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any
@@ -85,18 +86,17 @@ class AutoSchema(Spectacular):
         return operation
 
     def _headers(self, status: int) -> Json:
-        described = {"X-Request-Id": _header("The id of this request, in the log and in errors.")}
+        """Name the headers of an answer; what they are is said once for all operations."""
+        names = ["X-Request-Id"]
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
-            described["Location"] = _header("Where the thing is.", format="uri")
+            names.append("Location")
         if self.view.versioned and not self._is_list_view():
-            described["ETag"] = _header("The version of what is shown.")
+            names.append("ETag")
         if self.view.authentication_classes:
-            described |= {name: _header(words) for name, words in RATE_HEADERS.items()}
+            names += RATE_HEADERS
         if status < 300 and takes_key(self.view, self.method):
-            described["Idempotent-Replayed"] = _header(
-                "`true` when the key was used before.", enum=["true"]
-            )
-        return described
+            names.append("Idempotent-Replayed")
+        return _named(names)
 
     def _refusals(self) -> Iterator[tuple[str, Json]]:
         kinds = refusals(self.view, self.method, self.path)
@@ -104,7 +104,11 @@ class AutoSchema(Spectacular):
             yield str(status), _refusal(status, list(group))
 
     def get_auth(self) -> list[Json]:
-        return [{"bearer": []}] if self.view.authentication_classes else []
+        if not self.view.authentication_classes:
+            return []
+        scope = getattr(self.view, "scope", None)
+        kind = "read" if self.method == "GET" else "write"
+        return [{"bearer": [f"{scope}:{kind}"] if scope else []}]
 
     def get_override_parameters(self) -> list[Any]:
         query_class = self.view.query_class
@@ -184,15 +188,17 @@ def _header(description: str, **schema: Any) -> Json:
     return {"description": description, "schema": {"type": "string", **schema}}
 
 
+def _named(names: Iterable[str]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
 def _refusal(status: int, kinds: list[type[errors.Refused]]) -> Json:
     lines = [f"- `{kind.code}`: {_sentence(kind)}{_carried(kind)}" for kind in kinds]
-    described = {"X-Request-Id": _header("The id of this request.")}
-    described |= {name: _header(words) for name, words in STATUS_HEADERS.get(status, {}).items()}
     codes = {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}
     schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, codes]}
     return {
         "description": f"{HTTPStatus(status).phrase}\n\n" + "\n".join(lines),
-        "headers": described,
+        "headers": _named(["X-Request-Id", *STATUS_HEADERS.get(status, ())]),
         "content": {JSON: {"schema": schema}},
     }
 
@@ -207,15 +213,18 @@ def _sentence(kind: type[errors.Refused]) -> str:
     return " ".join((kind.__doc__ or "").split())
 
 
-RATE_HEADERS = {
-    "RateLimit-Limit": "How many requests a second are served; absent when any are.",
-    "RateLimit-Remaining": "How many more would be served now.",
-    "RateLimit-Reset": "In how many seconds all of them would be.",
-}
-
-STATUS_HEADERS = {
-    401: {"WWW-Authenticate": "`Bearer`."},
-    503: {"Retry-After": "Seconds after which to try again."},
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+STATUS_HEADERS = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
+HEADERS: Json = {
+    "ETag": _header("The version of what is shown."),
+    "Idempotent-Replayed": _header("`true` when the key was used before.", enum=["true"]),
+    "Location": _header("Where the thing is.", format="uri"),
+    "RateLimit-Limit": _header("How many requests a second are served; absent when any are."),
+    "RateLimit-Remaining": _header("How many more would be served now."),
+    "RateLimit-Reset": _header("In how many seconds all of them would be."),
+    "Retry-After": _header("Seconds after which to try again."),
+    "WWW-Authenticate": _header("`Bearer`."),
+    "X-Request-Id": _header("The id of this request, in the log and in errors."),
 }
 
 FIELD_ERROR: Json = {
@@ -250,6 +259,7 @@ ERROR: Json = {
 }
 
 COMPONENTS: Json = {
+    "headers": HEADERS,
     "schemas": {
         "Error": ERROR,
         "Link": {
@@ -281,4 +291,19 @@ def complete(result: Json, **kwargs: Any) -> Json:
     components = result.setdefault("components", {})
     for kind, named in COMPONENTS.items():
         components[kind] = dict(sorted((components.get(kind, {}) | named).items()))
+    for path, operations in result["paths"].items():
+        lead(result["paths"], path, operations.get("post", {}))
     return result
+
+
+def lead(paths: Json, path: str, post: Json) -> None:
+    """Link what a POST makes to how it is read: at the same address with its id behind it."""
+    below = next((each for each in paths if re.fullmatch(re.escape(path) + r"/\{\w+\}", each)), "")
+    reading = paths.get(below, {}).get("get")
+    if not reading:
+        return
+    *above, own = re.findall(r"\{(\w+)\}", below)
+    parameters = {name: f"$request.path.{name}" for name in above} | {own: "$response.body#/id"}
+    link = {"operationId": reading["operationId"], "parameters": parameters}
+    for status in post.get("responses", {}).keys() & {"201", "202"}:
+        post["responses"][status]["links"] = {"read": link}
