@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -67,3 +69,26 @@ def test_a_creation_without_its_location_is_seen(api, alices):
     contract.check("POST", path, 201, made.headers, made.json)
     with pytest.raises(AssertionError, match="lacks its Location"):
         contract.check("POST", path, 201, (), made.json)
+
+
+def test_what_is_made_leads_to_where_it_is_read() -> None:
+    paths = contract.document()["paths"]
+    made = paths["/api/v1/wallets/{walletId}/holds"]["post"]["responses"]["201"]
+    assert made["links"]["read"] == {
+        "operationId": paths["/api/v1/wallets/{walletId}/holds/{holdId}"]["get"]["operationId"],
+        "parameters": {"walletId": "$request.path.walletId", "holdId": "$response.body#/id"},
+    }
+
+
+def test_an_operation_names_its_scope() -> None:
+    paths = contract.document()["paths"]
+    movements = paths["/api/v1/wallets/{walletId}/movements"]
+    assert movements["get"]["security"] == [{"bearer": ["movements:read"]}]
+    assert movements["post"]["security"] == [{"bearer": ["movements:write"]}]
+    assert "security" not in paths["/livez"]["get"] or paths["/livez"]["get"]["security"] == []
+
+
+def test_every_header_that_is_named_is_described() -> None:
+    document = contract.document()
+    named = set(re.findall(r"#/components/headers/([\w-]+)", json.dumps(document["paths"])))
+    assert named == set(document["components"]["headers"])

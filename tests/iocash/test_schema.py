@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -358,26 +357,3 @@ class TestServed:
         assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
         assert answer.json()["code"] == "method_not_allowed"
         assert Client().head("/api/docs").status_code == 200
-
-
-def test_what_is_made_leads_to_where_it_is_read() -> None:
-    paths = json.loads(docs.document())["paths"]
-    made = paths["/api/v1/wallets/{walletId}/holds"]["post"]["responses"]["201"]
-    assert made["links"]["read"] == {
-        "operationId": paths["/api/v1/wallets/{walletId}/holds/{holdId}"]["get"]["operationId"],
-        "parameters": {"walletId": "$request.path.walletId", "holdId": "$response.body#/id"},
-    }
-
-
-def test_an_operation_names_its_scope() -> None:
-    paths = json.loads(docs.document())["paths"]
-    movements = paths["/api/v1/wallets/{walletId}/movements"]
-    assert movements["get"]["security"] == [{"bearer": ["movements:read"]}]
-    assert movements["post"]["security"] == [{"bearer": ["movements:write"]}]
-    assert "security" not in paths["/livez"]["get"] or paths["/livez"]["get"]["security"] == []
-
-
-def test_every_header_that_is_named_is_described() -> None:
-    document = json.loads(docs.document())
-    named = set(re.findall(r"#/components/headers/([\w-]+)", json.dumps(document["paths"])))
-    assert named == set(document["components"]["headers"])
