@@ -15,7 +15,7 @@ from tests.wallets.levels import LEVELS, a_cash_out, adjust, limit
 from tests.wallets.test_cash_outs import end
 from users import specimens
 from users.models import User
-from wallets import ledger, posting
+from wallets import ledger, posting, reading
 from wallets.limits import WINDOW
 from wallets.models import Movement, Wallet
 
@@ -186,6 +186,15 @@ def test_a_balance_counts_however_old_it_is(clock, first):
     cast.cash_in(first, 150_00)
     clock(stage.START + WINDOW)
     assert limit(cast.a_cash_in(first, 1)) == ("balance", "150.00", "150.00", "0.01")
+
+
+def test_what_is_older_is_not_even_looked_at(db):
+    """The index ends at the instant; else all that a user ever did would be read every time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {reading.READ_FLOWS}", [[cast.unknown_id()], 2])
+        plan = [line for (line,) in cursor.fetchall()]
+    assert any("Index Cond" in line and "created_at >" in line for line in plan), plan
 
 
 # --- What was given back -------------------------------------------------------------------------
