@@ -16,12 +16,12 @@ from tests.wallets.test_cash_outs import end
 from users import specimens
 from users.models import User
 from wallets import ledger, posting, reading
-from wallets.limits import WINDOW
 from wallets.models import Movement, Wallet
 
 pytestmark = pytest.mark.django_db
 
-MONTH_AGO, TICK = stage.START - WINDOW, timedelta(microseconds=1)
+MONTH, TICK = timedelta(days=30), timedelta(microseconds=1)
+MONTH_AGO = stage.START - MONTH
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +184,7 @@ def test_there_is_room_when_it_was_said_to_be(bob, clock, first):
 
 def test_a_balance_counts_however_old_it_is(clock, first):
     cast.cash_in(first, 150_00)
-    clock(stage.START + WINDOW)
+    clock(stage.START + MONTH)
     assert limit(cast.a_cash_in(first, 1)) == ("balance", "150.00", "150.00", "0.01")
 
 

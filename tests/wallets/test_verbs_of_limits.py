@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.wallets.paper import (
     ALICES,
     BOBS,
     NOW,
+    SOON,
     USER,
     a_hold,
     a_wallet,
@@ -28,7 +30,7 @@ from tests.wallets.paper import (
     written,
 )
 from users.models.clients import new_id
-from wallets import ledger
+from wallets import chain, ledger
 from wallets.batch import Batch
 from wallets.books import Books
 from wallets.limits import Allowance, Limits
@@ -216,6 +218,21 @@ def test_orders_name_the_wallets_whose_owners_they_are_limited_by(books):
     ):
         assert order.limited() == limited, type(order).__name__
         assert {*limited} <= {*order.wallets()}
+
+
+def test_what_happened_later_than_now_counts_from_then(books):
+    """A wallet's past may be ahead of the clock, and each movement comes after it."""
+    books.wallets[ALICES].settled_at = SOON
+    books.allowances[USER, "EUR"].balance = 0
+    books.run(cash_in(amount="60.00"))
+    resets_at = refused(books, cash_in(amount="0.01")).facts["resets_at"]
+    assert resets_at == SOON + chain.TICK + timedelta(days=30)
+
+
+def test_a_limit_is_of_one_currency(books):
+    books.wallets[SAVINGS].currency = "USD"
+    books.run(cash_in(SAVINGS, "1000.00"))
+    assert used(books) == (100_00, 0, 0)
 
 
 # --- What is exempt ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from tests.cast import Answer, Api, cash, to
 from tests.wallets.doors import IBAN
 from tests.wallets.levels import LEVELS, adjust
 from users.models import Key, User
-from wallets.limits import WINDOW
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,7 @@ def conflict(answer: Answer) -> Any:
 
 def resets(movement: Movement) -> str:
     """When the movement counts no more, as it is told."""
-    return moment(movement.created_at + WINDOW)
+    return moment(movement.created_at + timedelta(days=30))
 
 
 def test_a_cash_in_above_the_limit_is_refused(api, alice, alices, path):
