@@ -176,6 +176,9 @@ def test_there_is_room_when_it_was_said_to_be(bob, clock, first):
     with pytest.raises(errors.LimitExceeded) as refused:
         cast.cash_in(first, 95_00)
     assert refused.value.facts["resets_at"] == stage.START + timedelta(minutes=200)
+    with pytest.raises(errors.LimitExceeded) as refused:
+        cast.cash_in(first, 60_00)
+    assert refused.value.facts["resets_at"] == stage.START
     clock(stage.START + timedelta(minutes=179))
     assert limit(cast.a_cash_in(first, 95_00))[0] == "cashIn"
     clock(stage.START + timedelta(minutes=200))
@@ -285,12 +288,15 @@ def test_a_level_lapses_the_day_after_the_identity_expires(alice, clock, first):
     assert limit(cast.a_cash_in(first, 1)) == ("cashIn", "200.00", "1000.00", "0.01")
 
 
-def test_the_second_level_lapses_too(alice, clock, first):
+def test_the_second_level_lapses_too(alice, bob, clock, first):
     last = approve(alice, 2)
     clock(at(last, time.max))
     cast.cash_in(first, 5000_00)
     clock(at(last + timedelta(days=1)))
     assert limit(cast.a_cash_in(first, 1)) == ("cashIn", "200.00", "5000.00", "0.01")
+    bobs = cast.first_wallet(bob)
+    cast.cash_in(bobs, 1_00)
+    assert limit(cast.a_transfer(bobs, first, 1)) == ("balance", "150.00", "5000.00", "0.01")
 
 
 def test_the_second_level_has_no_limits(alice, bob, first):
