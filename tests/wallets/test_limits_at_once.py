@@ -16,7 +16,7 @@ from tests import cast, together
 from tests.wallets.levels import LEVELS, a_cash_out, adjust, put
 from tests.wallets.test_races import kinds, post, waiting
 from users.models import User
-from wallets import ledger, posting
+from wallets import compliance, ledger, posting, reading
 from wallets.batch import Batch
 from wallets.models import Movement, Wallet
 from wallets.orders import Order, Outcome
@@ -218,3 +218,25 @@ def test_users_who_pay_each_other_crosswise_never_deadlock(alice, bob):
     answers = [answer for each in together.at_once(*calls) for answer in each]
     assert kinds(answers) == {"Outcome": 6 * 6 * 4}
     assert sum(cast.balances(*alices, *bobs)) == 120_00 + 6 * 4 * 10
+
+
+def test_who_looks_while_a_wallet_is_opened_and_filled_is_answered(alice, settings, monkeypatch):
+    """Between two statements somebody else brings money in a currency that was not there."""
+    settings.KYC_LIMITS = {"EUR": {"0": {}}}
+    Wallet.objects.filter(user=alice).update(currency="USD")
+    asked: list[Any] = []
+
+    def ask(raw: Any, *order: Any) -> Any:
+        asked.append(reading.ask(raw, *order))
+        if len(asked) == 2:
+            with raw.pipeline():
+                pass  # at its end, all that was asked has been answered
+            assert together.Caller(open_and_fill).answer is None
+        return asked[-1]
+
+    def open_and_fill() -> None:
+        posting.submit(put(LOW, alice))
+        cast.cash_in(Wallet.objects.get(id=LOW), 1_00)
+
+    monkeypatch.setattr(compliance, "ask", ask)
+    assert {each.currency for each in compliance.of(alice).allowances} == {"EUR", "USD"}
