@@ -97,12 +97,15 @@ def requirement(
 
 
 def allowances(user: User, level: int, now: datetime) -> Iterator[Allowance]:
-    """Limits and what is used of them: in every currency that has limits or a wallet."""
+    """Limits and what is used of them: in every currency that has limits or a wallet.
+
+    Nothing is locked: what moved is read first, so that its wallet is among those read after it.
+    """
     ids = list(Wallet.objects.filter(user=user).values_list("id", flat=True))
     raw: Any = connection.connection
     with connection.wrap_database_errors, raw.pipeline():
-        balances = ask(raw, reading.READ_BALANCES, [ids, TOP + 1])
         flows = ask(raw, reading.READ_FLOWS, [ids, TOP + 1])
+        balances = ask(raw, reading.READ_BALANCES, [ids, TOP + 1])
     used = {currency: balance for _, currency, balance in rows(balances)}
     limited = {each: 0 for each in settings.KYC_LIMITS if limits_of(level, each) != NO_LIMITS}
     found = {

@@ -36,7 +36,7 @@ from tests.wallets.choices import (
     some,
 )
 from tests.wallets.table import Table
-from tests.wallets.world import Said
+from tests.wallets.world import MONTH, Said
 
 Turn = TypeVar("Turn", bound=Callable[..., None])
 
@@ -289,7 +289,12 @@ class Game(Table):
             values |= {"down": True} if verb == "adjust" else {}
         self.play(Said(verb, client, tuple(sorted(values.items())), said.key))
 
-    @turn(3, period=st.sampled_from(PERIODS), nudge=st.sampled_from(NUDGES), until=st.booleans())
+    @turn(
+        3,
+        period=seldom(st.sampled_from(PERIODS), st.just(MONTH / 2), 8),
+        nudge=st.sampled_from(NUDGES),
+        until=st.booleans(),
+    )
     def pass_time(self, period: timedelta, nudge: timedelta, until: bool) -> None:
         """Time passes: a while, or until a hold expires, to the microsecond."""
         ends = [hold.expires_at for hold in self.known.holds if hold.expires_at and not hold.ended]

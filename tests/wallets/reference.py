@@ -10,7 +10,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from tests.wallets.world import DECIMALS, Account, Hold, Made, Movement, No, Said, Wallet, World
+from tests.wallets.world import (
+    DECIMALS,
+    LIMITS,
+    Account,
+    Hold,
+    Made,
+    Movement,
+    No,
+    Said,
+    Wallet,
+    World,
+)
 
 LONGEST, CEILING, MOST_WALLETS = 10**15, 10**17, 5
 """No order has an amount this long; no balance passes this; no user has more wallets open."""
@@ -95,6 +106,16 @@ class Reference(World):
             about = ("wallet", name)
             raise No("limit_exceeded", wallet_id=about, used=texts[0], requested=texts[1])
 
+    def allowed(self, name: str, amount: int, *limits: str, payer: str = "") -> None:
+        """Whether the wallet's user may; what its own wallets pay each other is no more to it."""
+        if not self.is_limited(name) or self.is_limited(payer):
+            return
+        for limit in limits:
+            if (used := self.used(limit)) + amount > LIMITS[limit]:
+                texts = {"used": self.text(name, used), "requested": self.text(name, amount)}
+                about = ("user", self.wallets[name].user)
+                raise No("limit_exceeded", user_id=about, limit_type=limit, **texts)
+
     def parties(self, said: Said) -> int:
         """The amount, when the wallet may pay the target now."""
         wallet = self.wallets[said.wallet]
@@ -116,12 +137,14 @@ class Reference(World):
         amount = self.minor(self.mine(said), said.amount)
         self.ready(said.wallet)
         self.room(said.wallet, amount)
+        self.allowed(said.wallet, amount, "cashIn", "balance")
         self.move("CASH_IN", None, said.wallet, amount)
         return self.moved(said.wallet)
 
     def transfer(self, said: Said) -> Made:
         amount = self.parties(said)
         self.room(said.target, amount)
+        self.allowed(said.target, amount, "balance", payer=said.wallet)
         self.move("TRANSFER", said.wallet, said.target, amount)
         return self.moved(said.wallet)
 
@@ -210,6 +233,7 @@ class Reference(World):
         self.ready(hold.payer)
         self.ready(hold.payee)
         self.room(hold.payee, amount)
+        self.allowed(hold.payee, amount, "balance", payer=hold.payer)
         self.move("TRANSFER", hold.payer, hold.payee, amount, hold=said.hold)
         if amount == left or not said.keep_open:
             hold.ended, hold.ended_at = "EXECUTED", self.now
@@ -247,6 +271,7 @@ class Reference(World):
                 raise No("external_account_removed", **about)
         self.ready(said.wallet)
         self.enough(said.wallet, amount)
+        self.allowed(said.wallet, amount, "cashOut")
         self.move("CASH_OUT", said.wallet, None, amount, status="PENDING")
         return self.moved(said.wallet, 202)
 

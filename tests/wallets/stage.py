@@ -17,7 +17,8 @@ from django.db import connection, transaction
 from iocash import errors
 from tests import cast
 from tests.wallets.reference import CEILING, Reference
-from tests.wallets.world import Made, No, Said, Wallet
+from tests.wallets.world import LIMITED, Made, No, Said, Wallet
+from users import specimens
 from users.models import User
 from wallets import accounts, batch, ledger, life, models, vault
 from wallets.orders import Order, Outcome
@@ -25,6 +26,9 @@ from wallets.orders import Order, Outcome
 DAWN: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 START: Final = DAWN + timedelta(days=1)
 """The stage is set at dawn, and every game starts a day later."""
+
+LIMITED_LEVEL: Final = 1
+"""The KYC level that has limits in these games: one user is approved for it."""
 
 STAND_STILL: Final = """
     CREATE SCHEMA stage;
@@ -119,6 +123,7 @@ class Stage:
             wallet.refresh_from_db()
             stage.opened[name] = wallet
             stage.ids["wallet", name] = wallet.id
+        specimens.approve(users[LIMITED[0]], LIMITED_LEVEL, cast.BY)
         return stage
 
     @contextmanager

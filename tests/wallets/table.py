@@ -16,7 +16,7 @@ from iocash import errors
 from tests.wallets import agreement, stage
 from tests.wallets.choices import MILLISECOND
 from tests.wallets.reference import CEILING
-from tests.wallets.world import DECIMALS, Made, No, Said
+from tests.wallets.world import DECIMALS, LIMITS, Made, No, Said
 from wallets import audit, posting
 from wallets.orders import Order, Outcome
 
@@ -97,7 +97,10 @@ class Table(RuleBasedStateMachine):
 
     def room(self, wallet: str) -> int:
         """How much more a wallet takes."""
-        return CEILING - (self.known.balance(wallet) if wallet in self.known.wallets else 0)
+        ceiling = CEILING - (self.known.balance(wallet) if wallet in self.known.wallets else 0)
+        if not self.known.is_limited(wallet):
+            return ceiling
+        return min(ceiling, LIMITS["balance"] - self.known.used("balance"))
 
     def later(self, expiry: timedelta | None) -> datetime | None:
         return None if expiry is None else self.known.now + expiry

@@ -11,8 +11,10 @@ import hypothesis
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests import cast
 from tests.wallets import stage
 from tests.wallets.game import Game
+from tests.wallets.world import LIMITED, LIMITS
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +26,14 @@ REFUSALS = """
     hold_exceeded version_conflict batch_refused invalid_transition
 """
 """Every way in which the ledger says no."""
+
+
+@pytest.fixture(autouse=True)
+def levels(settings):
+    """One level has limits in one currency."""
+    amounts = {name: str(cast.decimal(limit)) for name, limit in LIMITS.items()}
+    own = settings.KYC_LIMITS[LIMITED[1]] | {str(stage.LIMITED_LEVEL): amounts}
+    settings.KYC_LIMITS = settings.KYC_LIMITS | {LIMITED[1]: own}
 
 
 def play(examples: int, length: int, **how: Any) -> None:

@@ -263,8 +263,12 @@ def test_who_waited_to_open_a_wallet_sees_that_the_user_ended(alice):
     assert isinstance(waiting(opening, ending), errors.UserNotActive)
 
 
-def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob):
-    """Also where the table has them the other way round, and is read from its beginning to end."""
+@pytest.mark.parametrize("is_limited", [True, False])
+def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob, is_limited):
+    """Also where the table has them the other way round, and is read from its beginning to end.
+
+    Limits of the payee lock all of its wallets, by another statement; a reversal has none.
+    """
     high = UUID("ffffffff-0000-7000-8000-000000000002")
     low = UUID("00000000-0000-7000-8000-000000000001")
     for wallet_id, owner in ((high, bob), (low, alice)):
@@ -273,8 +277,11 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob):
         )
         posting.submit(put)
     first, second = (Wallet.objects.get(id=wallet_id) for wallet_id in (low, high))
-    cast.cash_in(first, 1_00)
-    order = cast.a_transfer(first, second, 1_00)
+    cast.cash_in(first, 2_00)
+    order: Order = cast.a_transfer(first, second, 1_00)
+    if not is_limited:
+        order = cast.a_reversal(Movement.objects.get(id=posting.submit(order).id))
+    assert bool(order.limited()) == is_limited
 
     def read_in_physical_order() -> object:
         with connection.cursor() as cursor:

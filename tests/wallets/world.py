@@ -14,6 +14,10 @@ from typing import Any
 
 DECIMALS = {"EUR": 2, "JPY": 0}
 TICK = timedelta(microseconds=1)
+MONTH = timedelta(days=30)
+LIMITED = "alice", "EUR"
+LIMITS = {"balance": 110_00, "cashIn": 112_00, "cashOut": 15_00}
+"""What one user may have, bring in and take out in one currency; the others may do anything."""
 
 
 class No(Exception):
@@ -175,6 +179,25 @@ class World:
         """What of a movement was not given back yet."""
         given = sum(each.amount for each in self.movements if each.reverses == number)
         return self.movements[number].amount - given
+
+    def used(self, limit: str) -> int:
+        """What counts towards a limit of the user who has some."""
+        own = {name for name, each in self.wallets.items() if (each.user, each.currency) == LIMITED}
+        if limit == "balance":
+            return sum(map(self.balance, own))
+        since = self.now - MONTH
+        late = [(n, each) for n, each in enumerate(self.movements) if each.created_at > since]
+        if limit == "cashOut":
+            gone = [each for _, each in late if each.kind == "CASH_OUT" and each.payer in own]
+            return sum(each.amount for each in gone if each.status in {"PENDING", "SUCCESS"})
+        start = [self.wallets[name] for name in own]
+        brought = sum(each.received for each in start if each.latest and each.latest > since)
+        came = [n for n, each in late if each.kind == "CASH_IN" and each.payee in own]
+        return brought + sum(map(self.reversible, came))
+
+    def is_limited(self, wallet: str) -> bool:
+        there = self.wallets.get(wallet)
+        return there is not None and (there.user, there.currency) == LIMITED
 
     def text(self, wallet: str, minor: int) -> str:
         places = DECIMALS[self.wallets[wallet].currency]

@@ -1,0 +1,50 @@
+"""Limits for the tests of them: every cap is another amount."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from iocash import errors
+from tests import cast
+from tests.wallets.doors import IBAN
+from users.models import User
+from wallets import ledger, life, posting
+from wallets.models import Wallet
+from wallets.orders import Order
+
+LEVELS = {
+    "EUR": {
+        "0": {"balance": "150", "cashIn": "200", "cashOut": "90"},
+        "1": {"balance": "2500", "cashIn": "2600", "cashOut": "1000"},
+    },
+    "JPY": {"0": {"balance": "15000", "cashIn": "20000", "cashOut": "9000"}},
+}
+
+
+def a_cash_out(source: Wallet, amount: int, **details: Any) -> ledger.CashOut:
+    amounts = {"amount": cast.decimal(amount, source.currency), "iban": IBAN}
+    return ledger.CashOut(**cast.about(source) | amounts | details)
+
+
+def adjust(wallet: Wallet, amount: int) -> None:
+    """Have staff give the wallet so much, whatever its user may have."""
+    given = {"amount": cast.decimal(amount, wallet.currency), "is_debit": False}
+    posting.submit(ledger.Adjust(**cast.about(wallet) | given))
+
+
+def limit(order: Order) -> tuple[str, str, str, str]:
+    """Which limit refuses the order, and by which amounts."""
+    with pytest.raises(errors.LimitExceeded) as refused:
+        posting.submit(order)
+    facts: dict[str, Any] = dict(refused.value.facts)
+    return facts["limit_type"], facts["limit"], facts["used"], facts["requested"]
+
+
+def put(wallet_id: UUID, user: User) -> life.PutWallet:
+    """An order that opens a wallet of the user at an id."""
+    return life.PutWallet(
+        client_id=user.client_id, by=cast.BY, user_id=user.id, wallet_id=wallet_id
+    )

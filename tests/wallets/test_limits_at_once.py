@@ -1,0 +1,242 @@
+"""Several at once, in all wallets of a user: together they pass no limit.
+
+Orders are posted without `submit`: its retries would hide a deadlock.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from iocash import errors
+from tests import cast, together
+from tests.wallets.levels import LEVELS, a_cash_out, adjust, put
+from tests.wallets.test_races import kinds, post, waiting
+from users.models import User
+from wallets import compliance, ledger, posting, reading
+from wallets.batch import Batch
+from wallets.models import Movement, Wallet
+from wallets.orders import Order, Outcome
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LOW, HIGH = UUID(int=1), UUID("ffffffff-0000-7000-8000-000000000002")
+
+
+@pytest.fixture(autouse=True)
+def levels(settings):
+    settings.KYC_LIMITS = LEVELS
+
+
+def wallets_of(user: User, number: int) -> list[Wallet]:
+    """The user's first wallet, and so many as are missing."""
+    return [cast.first_wallet(user), *(cast.a_wallet(user) for _ in range(number - 1))]
+
+
+def limit(answer: object) -> tuple[str, str]:
+    """Which limit was passed, and what was used of it."""
+    assert isinstance(answer, errors.LimitExceeded), answer
+    return answer.facts["limit_type"], answer.facts["used"]
+
+
+def post_all(*orders: Order) -> list[object]:
+    """Post one after the other, each in its own transaction."""
+    return [post(order) for order in orders]
+
+
+# --- One waits for the other ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_cash_in_waits_for_one_into_another_wallet(alice, turned):
+    wallets = wallets_of(alice, 2)
+    one, other = wallets[::-1] if turned else wallets
+    answer = waiting(cast.a_cash_in(other, 60_00), cast.a_cash_in(one, 100_00))
+    assert limit(answer) == ("balance", "100.00")
+    assert cast.balances(one, other) == [100_00, 0]
+
+
+def test_what_came_in_and_went_on_counts_for_who_waited(alice, bob):
+    one, other = wallets_of(alice, 2)
+    bobs = cast.first_wallet(bob)
+    cast.cash_in(one, 100_00)
+    moved = [cast.a_cash_in(one, 40_00), cast.a_transfer(one, bobs, 140_00)]
+    assert limit(waiting(cast.a_cash_in(other, 60_01), *moved)) == ("cashIn", "140.00")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_cash_out_waits_for_one_from_another_wallet(alice, turned):
+    wallets = wallets_of(alice, 2)
+    for wallet in wallets:
+        cast.cash_in(wallet, 70_00)
+    one, other = wallets[::-1] if turned else wallets
+    answer = waiting(a_cash_out(other, 40_00), a_cash_out(one, 60_00))
+    assert limit(answer) == ("cashOut", "60.00")
+
+
+def test_a_payment_waits_for_one_into_another_wallet_of_its_payee(alices, bob):
+    one, other = wallets_of(bob, 2)
+    answer = waiting(cast.a_transfer(alices, other, 60_00), cast.a_cash_in(one, 100_00))
+    assert limit(answer) == ("balance", "100.00")
+
+
+def test_an_execution_waits_for_what_comes_into_another_wallet_of_its_payee(alices, bob):
+    one, other = wallets_of(bob, 2)
+    hold = cast.place(alices, other, 60_00)
+    answer = waiting(cast.an_execution(hold), cast.a_cash_in(one, 100_00))
+    assert limit(answer) == ("balance", "100.00")
+
+
+def test_a_batch_waits_for_what_comes_into_another_wallet_of_a_payee(alices, bob):
+    one, other = wallets_of(bob, 2)
+    items = (cast.a_transfer(alices, other, 30_00), cast.a_transfer(alices, other, 30_00))
+    answer = waiting(Batch(**cast.about(alices), items=items), cast.a_cash_in(one, 100_00))
+    assert isinstance(answer, errors.BatchRefused)
+    assert [(item["index"], item["used"]) for item in answer.facts["items"]] == [(1, "130.00")]
+
+
+def test_who_waited_sees_that_there_is_room_again(alice):
+    one, other = wallets_of(alice, 2)
+    movement = Movement.objects.get(id=cast.cash_in(one, 150_00).id)
+    answer = waiting(cast.a_cash_in(other, 150_00), cast.a_reversal(movement))
+    assert isinstance(answer, Outcome)
+
+
+def test_who_waited_sees_that_a_cash_out_came_to_nothing(alice):
+    one, other = wallets_of(alice, 2)
+    cast.cash_in(one, 50_00)
+    cast.cash_in(other, 100_00)
+    movement = posting.submit(a_cash_out(one, 50_00))
+    cancel = ledger.Cancel(**cast.about(one), movement_id=movement.id)
+    assert limit(post(a_cash_out(other, 90_00))) == ("cashOut", "50.00")
+    assert isinstance(waiting(a_cash_out(other, 90_00), cancel), Outcome)
+
+
+@pytest.mark.parametrize("wallet_id", [LOW, HIGH])
+def test_who_waited_while_a_wallet_was_opened_sees_what_came_into_it(alice, wallet_id):
+    """It is not among the wallets that were there to be locked when the order came."""
+    opening = put(wallet_id, alice)
+    new = Wallet(id=wallet_id, client_id=alice.client_id)
+    order = cast.a_cash_in(cast.first_wallet(alice), 100_00)
+    answer = waiting(order, opening, also=partial(cast.cash_in, new, 100_00))
+    assert limit(answer) == ("balance", "100.00")
+
+
+@pytest.mark.parametrize("wallet_id", [LOW, HIGH])
+def test_who_pays_into_a_new_wallet_waits_for_who_had_not_seen_it(alice, wallet_id):
+    """The wallets that were there before are locked by both."""
+    first = cast.first_wallet(alice)
+    posting.submit(put(wallet_id, alice))
+    new = Wallet.objects.get(id=wallet_id)
+    assert limit(waiting(cast.a_cash_in(new, 60_00), cast.a_cash_in(first, 100_00)))
+
+
+# --- At the same moment --------------------------------------------------------------------------
+
+
+def test_two_cash_ins_at_once_do_not_pass_the_limit_together(alice):
+    wallets = wallets_of(alice, 2)
+    for _ in range(5):
+        answers = together.at_once(
+            *[partial(post, cast.a_cash_in(each, 76_00)) for each in wallets]
+        )
+        assert kinds(answers) == {"Outcome": 1, "LimitExceeded": 1}
+        (made,) = [answer for answer in answers if isinstance(answer, Outcome)]
+        cast.reverse(Movement.objects.get(id=made.id))
+
+
+def test_of_sixteen_cash_ins_into_five_wallets_exactly_the_limit_comes_in(alice):
+    wallets = wallets_of(alice, 5)
+    orders = [cast.a_cash_in(wallets[n % 5], 10_00) for n in range(16)]
+    calls = [partial(post_all, order, order) for order in orders]
+    answers = [answer for both in together.at_once(*calls) for answer in both]
+    assert kinds(answers) == {"Outcome": 15, "LimitExceeded": 17}
+    assert sum(cast.balances(*wallets)) == 150_00
+
+
+def test_many_who_pay_one_user_fill_its_wallets_to_the_limit(client_demo, bob):
+    """The limit has to do with the payee: its payers are many, and know nothing of each other."""
+    payers = [a_payer(client_demo, number) for number in range(8)]
+    targets = wallets_of(bob, 2)
+    orders = [
+        cast.a_transfer(payer, targets[n % 2], 12_00)
+        for n, payer in enumerate(payer for payer in payers for _ in range(2))
+    ]
+    answers = together.at_once(*[partial(post, order) for order in orders])
+    assert kinds(answers) == {"Outcome": 12, "LimitExceeded": 4}
+    assert sum(cast.balances(*targets)) == 144_00
+    assert sum(cast.balances(*payers)) == 8 * 30_00 - 144_00
+
+
+def a_payer(client: Any, number: int) -> Wallet:
+    names = {"user_name": f"alice {number}", "mobile_phone": f"+3460000010{number}"}
+    wallet = cast.first_wallet(cast.a_user(client, cast.ALICE | names))
+    cast.cash_in(wallet, 30_00)
+    return wallet
+
+
+def test_cash_outs_at_once_from_two_wallets_do_not_pass_the_limit_together(alice):
+    wallets = wallets_of(alice, 2)
+    for wallet in wallets:
+        cast.cash_in(wallet, 75_00)
+    orders = [a_cash_out(wallets[n % 2], 15_00) for n in range(10)]
+    answers = together.at_once(*[partial(post, order) for order in orders])
+    assert kinds(answers) == {"Outcome": 6, "LimitExceeded": 4}
+    assert sum(Wallet.objects.values_list("held", flat=True)) == 90_00
+
+
+def test_a_wallet_that_is_opened_meanwhile_makes_no_room(alice):
+    """Whoever opens a wallet and fills it is one of those who fill the others."""
+    wallets = wallets_of(alice, 2)
+
+    new = [Wallet(id=wallet_id, client_id=alice.client_id) for wallet_id in (LOW, HIGH)]
+    fill = {wallet.id: [cast.a_cash_in(wallet, 10_00)] * 8 for wallet in wallets + new}
+    calls = [partial(post_all, put(each.id, alice), *fill[each.id]) for each in new]
+    calls += [partial(post_all, *fill[each.id]) for each in wallets]
+    answers = [answer for each in together.at_once(*calls) for answer in each]
+    assert kinds(answers) == {"Outcome": 2 + 15, "LimitExceeded": 17}
+    assert sum(Wallet.objects.values_list("balance", flat=True)) == 150_00
+
+
+def test_users_who_pay_each_other_crosswise_never_deadlock(alice, bob):
+    """Each payment locks all wallets of its payee besides the payer's own one."""
+    alices, bobs = wallets_of(alice, 3), wallets_of(bob, 3)
+    for wallet in alices + bobs:
+        adjust(wallet, 20_00)
+
+    def orders(ones: list[Wallet], others: list[Wallet], turn: int) -> list[Order]:
+        one, next_one = ones[turn % 3], ones[(turn + 1) % 3]
+        payments = [cast.a_transfer(one, other, 50) for other in others]
+        batch = Batch(**cast.about(next_one), items=(cast.a_transfer(next_one, others[turn], 50),))
+        return [*payments, batch, cast.a_transfer(one, next_one, 10), cast.a_cash_in(ones[2], 10)]
+
+    sides = [(alices, bobs), (bobs, alices)]
+    calls = [partial(post_all, *orders(*side, n) * 4) for n in range(3) for side in sides]
+    answers = [answer for each in together.at_once(*calls) for answer in each]
+    assert kinds(answers) == {"Outcome": 6 * 6 * 4}
+    assert sum(cast.balances(*alices, *bobs)) == 120_00 + 6 * 4 * 10
+
+
+def test_who_looks_while_a_wallet_is_opened_and_filled_is_answered(alice, settings, monkeypatch):
+    """Between two statements somebody else brings money in a currency that was not there."""
+    settings.KYC_LIMITS = {"EUR": {"0": {}}}
+    Wallet.objects.filter(user=alice).update(currency="USD")
+    asked: list[Any] = []
+
+    def ask(raw: Any, *order: Any) -> Any:
+        asked.append(reading.ask(raw, *order))
+        if len(asked) == 2:
+            with raw.pipeline():
+                pass  # at its end, all that was asked has been answered
+            assert together.Caller(open_and_fill).answer is None
+        return asked[-1]
+
+    def open_and_fill() -> None:
+        posting.submit(put(LOW, alice))
+        cast.cash_in(Wallet.objects.get(id=LOW), 1_00)
+
+    monkeypatch.setattr(compliance, "ask", ask)
+    assert {each.currency for each in compliance.of(alice).allowances} == {"EUR", "USD"}

@@ -1,0 +1,317 @@
+"""Which verbs count towards the limits of a user, which are refused by them, and which are not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from iocash import errors
+from tests.wallets.paper import (
+    ALICES,
+    BOBS,
+    NOW,
+    SOON,
+    USER,
+    a_hold,
+    a_wallet,
+    about,
+    cash_in,
+    execute,
+    give_back,
+    open_books,
+    place,
+    refused,
+    release,
+    renew,
+    transfer,
+    written,
+)
+from users.models.clients import new_id
+from wallets import chain, ledger
+from wallets.batch import Batch
+from wallets.books import Books
+from wallets.limits import Allowance, Limits
+from wallets.orders import Order
+from wallets.rows import Leg
+
+BOB, SAVINGS = new_id(), new_id()
+
+
+@pytest.fixture
+def books() -> Books:
+    """Alice has 100.00 EUR and may have 150.00; Bob has nothing and may have 20.00.
+
+    Alice may bring 60.00 and take out 40.00, Bob 10.00.
+    """
+    books = open_books(
+        a_wallet(ALICES, 100_00),
+        a_wallet(BOBS, user_id=BOB),
+        a_wallet(SAVINGS),
+    )
+    for user_id, caps, balance in (
+        (USER, (150_00, 60_00, 40_00), 100_00),
+        (BOB, (20_00, 10_00, 10_00), 0),
+    ):
+        books.allowances[user_id, "EUR"] = Allowance(user_id, "EUR", Limits(*caps), NOW, balance)
+    return books
+
+
+def cash_out(amount: str, **values: Any) -> ledger.CashOut:
+    order = about(amount=Decimal(amount), iban="ES91")
+    return ledger.CashOut(**order | values)
+
+
+def adjust(amount: str, *, is_debit: bool = False) -> ledger.Adjust:
+    return ledger.Adjust(**about(amount=Decimal(amount), is_debit=is_debit))
+
+
+def batch(*items: Any) -> Batch:
+    return Batch(**about(items=items))
+
+
+def limit(books: Books, order: Order) -> tuple[str, ...]:
+    """Which limit refuses the order, and by which amounts."""
+    said = refused(books, order)
+    assert isinstance(said, errors.LimitExceeded)
+    assert said.facts["currency"] == "EUR"
+    return tuple(said.facts[name] for name in ("limit_type", "limit", "used", "requested"))
+
+
+def used(books: Books, user_id: Any = USER) -> tuple[int, int, int]:
+    """What the user has, brought in and took out."""
+    allowance = books.allowances[user_id, "EUR"]
+    return allowance.balance, allowance.cash_in, allowance.cash_out
+
+
+# --- What counts, and is refused -----------------------------------------------------------------
+
+
+def test_a_cash_in_counts_towards_what_comes_in_and_what_there_is(books):
+    books.run(cash_in(amount="50.00"))
+    assert used(books) == (150_00, 50_00, 0)
+
+
+def test_a_cash_in_is_refused_by_what_may_come_in(books):
+    books.allowances[USER, "EUR"].balance = 0
+    books.run(cash_in(amount="60.00"))
+    assert limit(books, cash_in(amount="0.01")) == ("cashIn", "60.00", "60.00", "0.01")
+
+
+def test_a_cash_in_is_refused_by_what_there_may_be(books):
+    assert limit(books, cash_in(amount="50.01")) == ("balance", "150.00", "100.00", "50.01")
+    books.run(cash_in(amount="50.00"))
+    assert limit(books, cash_in(amount="0.01")) == ("balance", "150.00", "150.00", "0.01")
+
+
+def test_cash_ins_into_any_wallet_of_the_user_count_together(books):
+    books.run(cash_in(SAVINGS, "50.00"))
+    assert limit(books, cash_in(ALICES, "0.01"))[0] == "balance"
+
+
+def test_a_payment_is_refused_by_what_the_payee_may_have(books):
+    assert limit(books, transfer(amount="20.01")) == ("balance", "20.00", "0.00", "20.01")
+    books.run(transfer(amount="20.00"))
+    assert limit(books, transfer(amount="0.01")) == ("balance", "20.00", "20.00", "0.01")
+
+
+def test_a_payment_counts_for_both_and_is_no_cash_in(books):
+    books.run(transfer(amount="20.00"))
+    assert used(books) == (80_00, 0, 0)
+    assert used(books, BOB) == (20_00, 0, 0)
+
+
+def test_who_pays_may_be_paid_as_much(books):
+    books.run(transfer(amount="20.00"))
+    books.run(transfer(BOBS, ALICES, "20.00"))
+    books.run(transfer(amount="20.00"))
+    assert used(books, BOB) == (20_00, 0, 0)
+
+
+def test_an_execution_is_refused_by_what_the_payee_may_have(books):
+    hold = a_hold(books, "30.00")
+    assert limit(books, execute(hold)) == ("balance", "20.00", "0.00", "30.00")
+    assert limit(books, execute(hold, "20.01", keep_open=True))[3] == "20.01"
+    books.run(execute(hold, "20.00", keep_open=True))
+    assert limit(books, execute(hold, "0.01")) == ("balance", "20.00", "20.00", "0.01")
+
+
+def test_a_refused_execution_leaves_the_hold_open(books):
+    hold = a_hold(books, "30.00")
+    refused(books, execute(hold))
+    assert (hold.status, hold.remaining) == ("OPEN", 30_00)
+
+
+def test_a_cash_out_counts_from_when_it_is_set_aside(books):
+    books.run(cash_out("40.00"))
+    assert used(books) == (100_00, 0, 40_00)
+    assert limit(books, cash_out("0.01")) == ("cashOut", "40.00", "40.00", "0.01")
+
+
+def test_a_cash_out_counts_once_when_it_is_settled(books):
+    (leg,) = written(books, cash_out("40.00"))
+    for verb in (ledger.MarkSent, ledger.Settle):
+        books.run(verb(**about(movement_id=leg.id)))
+    assert used(books) == (60_00, 0, 40_00)
+
+
+def test_a_cash_out_of_more_than_there_is_is_refused_for_that(books):
+    assert isinstance(refused(books, cash_out("100.01")), errors.InsufficientFunds)
+
+
+def test_what_went_out_makes_room_for_what_comes_in(books):
+    (leg,) = written(books, cash_out("40.00"))
+    assert limit(books, cash_in(amount="60.00"))[0] == "balance"
+    for verb in (ledger.MarkSent, ledger.Settle):
+        books.run(verb(**about(movement_id=leg.id)))
+    books.run(cash_in(amount="60.00"))
+    assert used(books) == (120_00, 60_00, 40_00)
+
+
+def test_items_of_a_batch_count_in_turn(books):
+    order = batch(cash_in(amount="40"), cash_in(amount="10"), cash_in(amount="0.01"))
+    said = refused(books, order)
+    assert isinstance(said, errors.BatchRefused)
+    (item,) = said.facts["items"]
+    assert (item["index"], item["code"], item["limit_type"]) == (2, "limit_exceeded", "balance")
+    assert (item["used"], item["requested"]) == ("150.00", "0.01")
+    assert used(books) == (100_00, 0, 0)
+
+
+def test_an_item_that_pays_makes_room_for_the_next(books):
+    books.run(batch(transfer(amount="20"), cash_in(amount="60"), cash_out("40")))
+    assert used(books) == (140_00, 60_00, 40_00)
+    assert used(books, BOB) == (20_00, 0, 0)
+
+
+def test_items_are_refused_by_the_limits_of_whom_they_pay(books):
+    order = batch(transfer(amount="15"), transfer(amount="5.01"), cash_out("40.01"))
+    said = refused(books, order)
+    assert isinstance(said, errors.BatchRefused)
+    assert [(item["index"], item["limit_type"]) for item in said.facts["items"]] == [
+        (1, "balance"),
+        (2, "cashOut"),
+    ]
+
+
+def test_a_refusal_of_the_wallet_comes_before_one_of_the_limits(books):
+    books.wallets[ALICES].status = "BLOCKED"
+    assert isinstance(refused(books, cash_in(amount="999")), errors.WalletNotReady)
+
+
+def test_orders_name_the_wallets_whose_owners_they_are_limited_by(books):
+    hold = a_hold(books)
+    into, out = written(books, transfer())
+    for order, limited in (
+        (cash_in(), (ALICES,)),
+        (cash_out("1"), (ALICES,)),
+        (transfer(), (BOBS,)),
+        (execute(hold), (BOBS,)),
+        (batch(cash_in(SAVINGS), transfer(), cash_out("1")), (SAVINGS, BOBS, ALICES)),
+        (place(), ()),
+        (release(hold), ()),
+        (renew(hold, None), ()),
+        (give_back(out, into), ()),
+        (adjust("1"), ()),
+    ):
+        assert order.limited() == limited, type(order).__name__
+        assert {*limited} <= {*order.wallets()}
+
+
+def test_what_happened_later_than_now_counts_from_then(books):
+    """A wallet's past may be ahead of the clock, and each movement comes after it."""
+    books.wallets[ALICES].settled_at = SOON
+    books.allowances[USER, "EUR"].balance = 0
+    books.run(cash_in(amount="60.00"))
+    resets_at = refused(books, cash_in(amount="0.01")).facts["resets_at"]
+    assert resets_at == SOON + chain.TICK + timedelta(days=30)
+
+
+def test_a_limit_is_of_one_currency(books):
+    books.wallets[SAVINGS].currency = "USD"
+    books.run(cash_in(SAVINGS, "1000.00"))
+    assert used(books) == (100_00, 0, 0)
+
+
+# --- What is exempt ------------------------------------------------------------------------------
+
+
+def overfill(books: Books) -> None:
+    """Let both users have, and have moved, as much as they may, and more."""
+    for allowance in books.allowances.values():
+        allowance.limits = Limits(0, 0, 0)
+
+
+def two_legs(books: Books, order: Order) -> tuple[Leg, Leg]:
+    """The legs of Alice and of Bob."""
+    into, out = written(books, order)
+    return out, into
+
+
+def test_promising_is_not_limited(books):
+    overfill(books)
+    books.run(place("90.00"))
+    assert used(books, BOB) == (0, 0, 0)
+
+
+def test_a_payment_is_given_back_whatever_the_payer_has(books):
+    out, into = two_legs(books, transfer(amount="20.00"))
+    overfill(books)
+    books.run(give_back(into, out))
+    assert used(books) == (100_00, 0, 0)
+
+
+def test_a_cash_in_is_given_back_whatever_went_out(books):
+    (leg,) = written(books, cash_in(amount="20.00"))
+    overfill(books)
+    books.run(give_back(leg, None))
+    assert used(books)[0] == 100_00
+    assert used(books)[2] == 0
+
+
+@pytest.mark.parametrize(("verb", "more"), [(ledger.Cancel, {}), (ledger.Reject, {"reason": "No"})])
+def test_a_cash_out_ends_whatever_there_is(books, verb, more):
+    (leg,) = written(books, cash_out("40.00"))
+    overfill(books)
+    books.run(verb(**about(movement_id=leg.id, **more)))
+    assert books.wallets[ALICES].available == 100_00
+
+
+def test_a_cash_out_settles_whatever_went_out(books):
+    (leg,) = written(books, cash_out("40.00"))
+    overfill(books)
+    for verb in (ledger.MarkSent, ledger.Settle):
+        books.run(verb(**about(movement_id=leg.id)))
+    assert books.wallets[ALICES].balance == 60_00
+
+
+@pytest.mark.parametrize(("is_debit", "balance"), [(False, 1100_00), (True, 0)])
+def test_staff_are_not_limited_and_what_they_mend_is_no_cash_in(books, is_debit, balance):
+    overfill(books)
+    books.run(adjust("100" if is_debit else "1000", is_debit=is_debit))
+    assert used(books) == (balance, 0, 0)
+
+
+def test_between_wallets_of_one_user_nobody_has_more(books):
+    overfill(books)
+    books.run(transfer(ALICES, SAVINGS, "90.00"))
+    assert used(books) == (100_00, 0, 0)
+    hold = a_hold(books, "10.00", target_id=SAVINGS)
+    books.run(execute(hold))
+    assert books.wallets[SAVINGS].balance == 100_00
+
+
+def test_who_has_more_than_is_allowed_may_still_pay(books):
+    overfill(books)
+    books.allowances[BOB, "EUR"].limits = Limits()
+    books.run(transfer(amount="100.00"))
+    assert books.wallets[BOBS].balance == 100_00
+
+
+def test_who_has_no_limits_is_refused_nothing(books):
+    books.allowances.clear()
+    for order in (cash_in(amount="9999"), transfer(amount="5000"), cash_out("5000")):
+        books.run(order)
+    assert books.wallets[ALICES].balance == 5099_00
