@@ -18,11 +18,13 @@ from uuid import UUID
 from django.conf import settings
 
 from iocash import errors, money
+from wallets.models.questions import to_millisecond
 
 TOP: Final = 2
 """The level without limits."""
 
 WINDOW: Final = timedelta(days=30)
+ALMOST_A_MILLISECOND: Final = timedelta(microseconds=999)
 
 
 class Limits(NamedTuple):
@@ -139,10 +141,13 @@ class Allowance:
 
 
 def fits_at(flow: Sequence[Used], room: int) -> datetime | None:
-    """When no more than `room` will be left of what was used; None: never."""
+    """When no more than `room` will be left of what was used; None: never.
+
+    To the millisecond that callers are shown, and never before it.
+    """
     left = sum(each.amount for each in flow)
     for each in sorted(flow):
         left -= each.amount
         if left <= room:
-            return each.at + WINDOW
+            return to_millisecond(each.at + WINDOW + ALMOST_A_MILLISECOND)
     return None

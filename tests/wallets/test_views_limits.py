@@ -48,7 +48,7 @@ def conflict(answer: Answer) -> Any:
 
 def resets(movement: Movement) -> str:
     """When the movement counts no more, as it is told."""
-    return moment(movement.created_at + timedelta(days=30))
+    return moment(movement.created_at + timedelta(days=30, microseconds=999))
 
 
 def test_a_cash_in_above_the_limit_is_refused(api, alice, alices, path):
