@@ -185,9 +185,9 @@ class OccupationOrder(fields.Serializer):
 
 
 class Reviewed(fields.Serializer):
-    """What is shown of evidence beside what it says."""
+    """What is shown of evidence beside what it says; only a replay shows what was replaced."""
 
-    status = fields.Choice(("PENDING", "APPROVED", "REJECTED"), read_only=True)
+    status = fields.Choice(Evidence.Status.values, read_only=True)
     reason = fields.Text(200, read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
     reviewed_at = fields.Moment(read_only=True, allow_null=True)
