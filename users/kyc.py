@@ -126,6 +126,7 @@ def send(
     Raises:
         NotFound: the client has no such user.
         UserNotActive: the user is unsubscribed.
+        InvalidFields: the identity document has expired.
         IdempotencyKeyReused: the key made something else before.
         AlreadyExists: there is one of this kind, and it was not to be replaced.
     """
@@ -141,6 +142,7 @@ def send(
         if last and stands(last) and is_same(last, evidence):
             return Sent(last, created=False)
         require_not_ended(user)
+        require_valid(evidence)
         keep(user, evidence, by)
     return Sent(evidence, created=last is None)
 
@@ -181,6 +183,14 @@ def stands(evidence: Evidence) -> bool:
 
 def is_same(one: Evidence, other: Evidence) -> bool:
     return order_of(one) == order_of(other)
+
+
+def require_valid(evidence: Evidence) -> None:
+    """Refuse a document that is over (InvalidFields)."""
+    if evidence.is_over(timezone.now().date()):
+        raise errors.InvalidFields(
+            errors.FieldError("expiryDate", "expired", "The document has expired.")
+        )
 
 
 def keep(user: User, evidence: Evidence, by: By) -> None:
