@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import struct
+import zlib
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
@@ -53,6 +55,15 @@ PAGE = specimens.page("A page")
 def other(path: str) -> dict[str, Any]:
     """The block with another value in one field."""
     return BLOCKS[path] | CHANGES[path]
+
+
+def padded(size: int) -> bytes:
+    """A picture of exactly so many bytes: a comment fills it up."""
+    content = CARD.content
+    comment = b"tEXtComment\x00" + b"a" * (size - len(content) - 20)
+    end = len(content) - 12
+    chunk = struct.pack(">I", len(comment) - 4) + comment + struct.pack(">I", zlib.crc32(comment))
+    return content[:end] + chunk + content[end:]
 
 
 def document(file: File | bytes = CARD, **values: Any) -> dict[str, Any]:
