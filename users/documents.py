@@ -84,7 +84,7 @@ def whole(image: Image.Image, content: bytes) -> str:
         raise too_many_pixels()
     try:
         image.verify()
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, IndexError):  # the last: it draws nothing
         raise WrongDocument("damaged", "This picture is damaged.") from None
     media_type, end = ENDS[str(image.format)]
     if not content.endswith(end) or (image.format == "PNG" and len(content) > end_of_png(content)):

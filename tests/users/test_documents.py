@@ -157,6 +157,12 @@ def test_a_picture_with_a_wrong_sum_is_damaged(at):
     assert code_of(changed(PNG, at)) in {"unknown_type", "damaged", "trailing_data"}
 
 
+def test_a_picture_that_draws_nothing_is_damaged():
+    header, end = PNG[:33], PNG[-12:]
+    assert code_of(header + end) == "damaged"
+    assert code_of(header + chunk(b"tEXt", b"a\x00b") + end) == "damaged"
+
+
 def test_a_picture_without_its_middle_is_damaged():
     assert code_of(PNG[:100] + PNG[-12:]) == "damaged"
 
