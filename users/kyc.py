@@ -23,6 +23,7 @@ from users.life import claim, locked, require_not_ended, tell
 from users.models import Access, Evidence, User
 from users.models.clients import fingerprint, new_id
 from users.models.events import By
+from users.models.evidence import documents, place_of
 
 Kind = Evidence.Kind
 Kinds = frozenset[Kind]
@@ -201,8 +202,8 @@ def keep(user: User, evidence: Evidence, by: By) -> None:
         evidence.save(force_insert=True)
         tell(user, "user.evidence_sent", by, evidence=evidence.kind, id=str(evidence.id))
     except BaseException:
-        if evidence.is_document and evidence.file.name:
-            evidence.file.delete(save=False)
+        if evidence.is_document:  # a part of it may be there, under a name that it has not got yet
+            documents().delete(place_of(evidence, ""))
         raise
 
 
