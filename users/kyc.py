@@ -105,9 +105,13 @@ def next_level(user: User, day: date) -> int | None:
 
 
 def current(user: User) -> dict[Kind, Evidence]:
-    """The last that was sent of each kind, by kind."""
-    found = Evidence.objects.of(user).current()
-    return {Kind(each.kind): each for each in reversed(found)}
+    """The last that was sent of each kind, by kind.
+
+    What is approved was sent before what is not; ids can be older than what they waited behind.
+    """
+    found = sorted(Evidence.objects.of(user).current(), key=lambda each: not holds(each))
+    last = {Kind(each.kind): each for each in found}
+    return dict(sorted(last.items(), key=lambda item: item[1].id))
 
 
 def send(
@@ -176,6 +180,10 @@ def order_of(evidence: Evidence) -> bytes:
     facts = sorted((evidence.facts or {}).items())
     order = {"user_id": evidence.user_id, "kind": evidence.kind, "sha256": digest, "facts": facts}
     return fingerprint("SendEvidence", order)
+
+
+def holds(evidence: Evidence) -> bool:
+    return evidence.status == Evidence.Status.APPROVED
 
 
 def stands(evidence: Evidence) -> bool:
