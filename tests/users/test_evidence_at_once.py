@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.users.verbs import kinds
 from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, Key, User
+from users.models.clients import new_id
 from users.models.evidence import documents
 from wallets import posting
 from wallets.life import Unsubscribe
@@ -38,7 +40,7 @@ def user(caller: Api) -> User:
     return User.objects.get()
 
 
-def all_at_once(api: Api, calls: list[tuple[str, str, Any, str | None]]) -> list[Answer]:
+def all_at_once(api: Api, calls: Sequence[tuple[str, str, Any, str | None]]) -> list[Answer]:
     """Make all calls from threads of their own; what is no answer fails."""
 
     def make(method: str, path: str, body: Any, key: str | None) -> Answer:
@@ -172,7 +174,7 @@ def test_who_ends_meanwhile_shows_nothing_more(user):
 
 def test_what_waited_behind_an_approval_is_what_was_sent_last(user, monkeypatch):
     """Its id is older than that of what was approved meanwhile: it was made before it waited."""
-    early, late = sorted(kyc.new_id() for _ in range(2))
+    early, late = sorted(new_id() for _ in range(2))
     monkeypatch.setattr(kyc, "new_id", lambda: late)
     review(user, send_one(user, Kind.OCCUPATION))
     monkeypatch.setattr(kyc, "new_id", lambda: early)
