@@ -73,17 +73,19 @@ def document(file: File | bytes = CARD, **values: Any) -> dict[str, Any]:
 
 
 def send(user: User, *kinds: Kind, **facts: Any) -> list[Evidence]:
-    """Send specimens of these kinds, with some facts of their own, in this order."""
+    """Send specimens of these kinds, in this order; with these facts, where a kind has them."""
     return [send_one(user, kind, **facts) for kind in kinds]
 
 
 def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:
     shown = specimens.shown(kind)
+    if not isinstance(shown, File):
+        shown |= {name: value for name, value in facts.items() if name in shown}
     return kyc.send(
         client_id=user.client_id,
         user_id=user.id,
         kind=kind,
-        shown=shown if isinstance(shown, File) else shown | facts,
+        shown=shown,
         by=cast.BY,
         replacing=True,
     ).evidence
