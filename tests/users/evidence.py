@@ -80,7 +80,7 @@ def send(user: User, *kinds: Kind, **facts: Any) -> list[Evidence]:
 def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:
     shown = specimens.shown(kind)
     if not isinstance(shown, File):
-        shown |= {name: value for name, value in facts.items() if name in shown}
+        shown = shown | {name: value for name, value in facts.items() if name in shown}
     return kyc.send(
         client_id=user.client_id,
         user_id=user.id,
