@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -15,6 +16,7 @@ from tests import cast
 from users import kyc, specimens
 from users.kyc import File, Kind
 from users.models import Evidence, User
+from users.models.evidence import documents
 
 IDENTITY = {
     "identityType": "DNI",
@@ -114,6 +116,12 @@ def stored(user: User) -> list[tuple[str, str]]:
 
 def today() -> date:
     return timezone.now().date()
+
+
+def files(user: User) -> list[Path]:
+    """All that is kept of the user's."""
+    folder = Path(documents().path(str(user.id)))
+    return sorted(each for each in folder.rglob("*") if each.is_file())
 
 
 def in_days(days: int) -> date:
