@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from django.http import HttpResponse
@@ -15,10 +16,18 @@ from iocash import errors, failures
 from iocash.rendering import JSON, JSONRenderer, dump
 from iocash.views import Public
 
+ALONE = Lock()
+"""The generator is not made for several threads at once."""
 
-@cache
+
 def document() -> bytes:
     """The document, made once in each process."""
+    with ALONE:
+        return made()
+
+
+@cache
+def made() -> bytes:
     generator: Any = SchemaGenerator
     return dump(generator().get_schema(request=None, public=True))
 

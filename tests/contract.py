@@ -36,10 +36,13 @@ def close(schema: Json) -> None:
 
 @cache
 def paths() -> list[tuple[re.Pattern[str], str]]:
-    return [
-        (re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", path)), path)
-        for path in sorted(document()["paths"])
-    ]
+    return [(pattern(path), path) for path in sorted(document()["paths"])]
+
+
+def pattern(path: str) -> re.Pattern[str]:
+    """What addresses of the path look like: ids are UUIDs, other names are words."""
+    words = re.sub(r"\{\w+(?<!Id)\}", "[a-z-]+", path)
+    return re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", words))
 
 
 def operation(method: str, path: str) -> Json:

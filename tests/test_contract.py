@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests import contract
+from tests import cast, contract
 from tests.cast import Answer, Api
+from tests.users.evidence import document
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
+
+UNKNOWN = str(cast.unknown_id())
 
 
 @pytest.fixture
@@ -92,3 +95,19 @@ def test_every_header_that_is_named_is_described() -> None:
     document = contract.document()
     named = set(re.findall(r"#/components/headers/([\w-]+)", json.dumps(document["paths"])))
     assert named == set(document["components"]["headers"])
+
+
+def test_every_path_of_the_document_is_found_by_an_address():
+    words = {"kind": "identity-front"}
+    for path, methods in contract.document()["paths"].items():
+        address = re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], UNKNOWN), path)
+        for method in methods:
+            assert contract.operation(method, address) == methods[method], address
+
+
+def test_a_document_that_is_not_as_described_is_seen(api, alice):
+    path = f"/api/v1/users/{alice.id}/documents/identity-front"
+    made = api.put(path, document())
+    contract.check("PUT", path, 201, made.headers, made.json)
+    with pytest.raises(AssertionError):
+        contract.check("PUT", path, 201, made.headers, made.json | {"content": "AAAA"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
+import struct
 import zipfile
 from typing import Final
 
@@ -23,6 +23,9 @@ ENDS: Final = {
     "JPEG": ("image/jpeg", b"\xff\xd9"),
 }
 """What each kind of picture is called, and how it ends: what follows is no part of it."""
+
+PNG_BEGINS: Final = 8
+"""Bytes before the first chunk."""
 
 PDF_BEGINS: Final = re.compile(rb"%PDF-[12]\.[0-9][\r\n]")
 PDF_ENDS: Final = re.compile(rb"startxref\s+[0-9]{1,10}\s+%%EOF\s{0,16}\Z")
@@ -60,26 +63,39 @@ def pdf(content: bytes) -> str:
 
 def picture(content: bytes) -> str:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            image = Image.open(io.BytesIO(content), formats=list(ENDS))
+        image = Image.open(io.BytesIO(content), formats=list(ENDS))
     except UnidentifiedImageError:
         raise WrongDocument("unknown_type", "This is no PDF, PNG or JPEG.") from None
-    except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise too_many_pixels() from None
+    except (OSError, SyntaxError, ValueError):
         raise WrongDocument("damaged", "This picture can't be read.") from None
     return whole(image, content)
+
+
+def too_many_pixels() -> WrongDocument:
+    return WrongDocument("too_many_pixels", f"This has more than {MOST_PIXELS} pixels.")
 
 
 def whole(image: Image.Image, content: bytes) -> str:
     """Refuse a picture that is too large when it is drawn, broken, or followed by other things."""
     width, height = image.size
     if width * height > MOST_PIXELS:
-        raise WrongDocument("too_many_pixels", f"This has more than {MOST_PIXELS} pixels.")
+        raise too_many_pixels()
     try:
         image.verify()
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, IndexError):  # the last: it draws nothing
         raise WrongDocument("damaged", "This picture is damaged.") from None
     media_type, end = ENDS[str(image.format)]
-    if not content.endswith(end):
+    if not content.endswith(end) or (image.format == "PNG" and len(content) > end_of_png(content)):
         raise WrongDocument("trailing_data", "Something follows the picture's end.")
     return media_type
+
+
+def end_of_png(content: bytes) -> int:
+    """Where the first IEND ends. The picture is whole: each chunk says how long it is."""
+    at, name = PNG_BEGINS, b""
+    while name != b"IEND":
+        size, name = struct.unpack_from(">I4s", content, at)
+        at += 12 + size
+    return at

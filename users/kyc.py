@@ -23,6 +23,7 @@ from users.life import claim, locked, require_not_ended, tell
 from users.models import Access, Evidence, User
 from users.models.clients import fingerprint, new_id
 from users.models.events import By
+from users.models.evidence import documents, place_of
 
 Kind = Evidence.Kind
 Kinds = frozenset[Kind]
@@ -104,9 +105,13 @@ def next_level(user: User, day: date) -> int | None:
 
 
 def current(user: User) -> dict[Kind, Evidence]:
-    """The last that was sent of each kind, by kind."""
-    found = Evidence.objects.of(user).current()
-    return {Kind(each.kind): each for each in reversed(found)}
+    """The last that was sent of each kind, by kind.
+
+    What is approved was sent before what is not; ids can be older than what they waited behind.
+    """
+    found = sorted(Evidence.objects.of(user).current(), key=lambda each: not holds(each))
+    last = {Kind(each.kind): each for each in found}
+    return dict(sorted(last.items(), key=lambda item: item[1].id))
 
 
 def send(
@@ -126,6 +131,7 @@ def send(
     Raises:
         NotFound: the client has no such user.
         UserNotActive: the user is unsubscribed.
+        InvalidFields: the identity document has expired.
         IdempotencyKeyReused: the key made something else before.
         AlreadyExists: there is one of this kind, and it was not to be replaced.
     """
@@ -141,6 +147,7 @@ def send(
         if last and stands(last) and is_same(last, evidence):
             return Sent(last, created=False)
         require_not_ended(user)
+        require_valid(evidence)
         keep(user, evidence, by)
     return Sent(evidence, created=last is None)
 
@@ -175,12 +182,24 @@ def order_of(evidence: Evidence) -> bytes:
     return fingerprint("SendEvidence", order)
 
 
+def holds(evidence: Evidence) -> bool:
+    return evidence.status == Evidence.Status.APPROVED
+
+
 def stands(evidence: Evidence) -> bool:
     return evidence.status in {Evidence.Status.PENDING, Evidence.Status.APPROVED}
 
 
 def is_same(one: Evidence, other: Evidence) -> bool:
     return order_of(one) == order_of(other)
+
+
+def require_valid(evidence: Evidence) -> None:
+    """Refuse a document that is over (InvalidFields)."""
+    if evidence.is_over(timezone.now().date()):
+        raise errors.InvalidFields(
+            errors.FieldError("expiryDate", "expired", "The document has expired.")
+        )
 
 
 def keep(user: User, evidence: Evidence, by: By) -> None:
@@ -191,8 +210,8 @@ def keep(user: User, evidence: Evidence, by: By) -> None:
         evidence.save(force_insert=True)
         tell(user, "user.evidence_sent", by, evidence=evidence.kind, id=str(evidence.id))
     except BaseException:
-        if evidence.is_document and evidence.file.name:
-            evidence.file.delete(save=False)
+        if evidence.is_document:  # a part of it may be there, under a name that it has not got yet
+            documents().delete(place_of(evidence, ""))
         raise
 
 

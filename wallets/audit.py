@@ -290,7 +290,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "keys",
-        "what an idempotency key made is there",
+        "what an idempotency key made is there, or was erased with its user",
         AT_ONCE,
         """
         SELECT key.client_id AS client, key.made, key.made_id AS id
@@ -300,12 +300,18 @@ EQUATIONS: Final = (
         LEFT JOIN wallets_movement AS m ON key.made = 'movement' AND m.id = key.made_id
         LEFT JOIN wallets_hold AS h ON key.made = 'hold' AND h.id = key.made_id
         LEFT JOIN wallets_externalaccount AS a ON key.made = 'account' AND a.id = key.made_id
+        LEFT JOIN users_evidence AS e ON key.made = 'evidence' AND e.id = key.made_id
+        LEFT JOIN (
+            SELECT event.client_id, event.data ->> 'id' AS id
+            FROM users_user JOIN users_event AS event ON event.subject_id = users_user.id
+            WHERE erased_at IS NOT NULL AND event.kind = 'user.evidence_sent'
+        ) AS erased ON key.made = 'evidence' AND erased.id = key.made_id::text
         LEFT JOIN LATERAL (
             SELECT client_id FROM wallets_movement
             WHERE key.made = 'batch' AND operation_id = key.made_id LIMIT 1
         ) AS b ON true
         WHERE coalesce(u.client_id, w.client_id, m.client_id, h.client_id, a.client_id,
-                       b.client_id) IS DISTINCT FROM key.client_id
+                       b.client_id, e.client_id, erased.client_id) IS DISTINCT FROM key.client_id
         """,
     ),
 )

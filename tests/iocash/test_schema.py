@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -357,3 +358,19 @@ class TestServed:
         assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
         assert answer.json()["code"] == "method_not_allowed"
         assert Client().head("/api/docs").status_code == 200
+
+
+def test_the_document_is_made_once_by_whoever_comes_first(monkeypatch):
+    """The generator keeps what it has found out in its classes: two at once trip each other."""
+    made = []
+
+    class Counted(SchemaGenerator):
+        def get_schema(self, *args: Any, **kwargs: Any) -> Any:
+            made.append(self)
+            return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(docs, "SchemaGenerator", Counted)
+    docs.made.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(docs.document) for _ in range(4)]
+    assert (len({each.result() for each in asked}), len(made)) == (1, 1)

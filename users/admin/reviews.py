@@ -27,17 +27,18 @@ LABELS = {"external_iban": "IBAN"}
 
 
 class EvidenceForm(ActForm):
-    """Which of what waits is decided about: all of it, when nothing was unticked."""
+    """Which of what waits is decided about: only what was ticked where it was shown."""
 
     evidence = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
 
     def about(self, thing: Any) -> None:
-        waiting = Evidence.objects.of(thing).waiting().order_by("id")
-        choices = [(str(each.id), each.get_kind_display()) for each in waiting]
         field = self.fields["evidence"]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = choices
-        field.initial = [value for value, _ in choices]
+        ticked = field.widget.value_from_datadict(self.data, self.files, "evidence") or []
+        waiting = Evidence.objects.of(thing).waiting().order_by("id")
+        field.choices = [
+            (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
+        ]
         field.error_messages["invalid_choice"] = (
             "Something was replaced, or decided about, since this page was shown. Look again."
         )

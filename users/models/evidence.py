@@ -33,8 +33,8 @@ class EvidenceQuerySet(OwnedQuerySet["Evidence"]):
         return self.filter(client=user.client_id, user=user.id)
 
     def current(self) -> Self:
-        """What was not replaced, newest first: of each kind the last one sent, and what holds."""
-        return self.exclude(status=Evidence.Status.REPLACED).order_by("-id")
+        """What was not replaced: of each kind the last one sent, and what holds."""
+        return self.exclude(status=Evidence.Status.REPLACED)
 
     def waiting(self) -> Self:
         return self.filter(status=Evidence.Status.PENDING)

@@ -98,13 +98,12 @@ class Expires(fields.Day):
 
 
 class IdentityOrder(fields.Serializer):
-    """Who somebody is, by an identity document that is valid today."""
+    """Who somebody is, by an identity document."""
 
     default_error_messages = {
         "invalid_number": "This is no number of such a document.",
         "not_a_national": "A DNI is for nationals: of ES.",
         "in_the_future": "This day has not come yet.",
-        "expired": "The document has expired.",
         "not_after": "The document expires before it is issued.",
         "before_birth": "The document was issued before the birth.",
         "too_young": "Users are 18 or older.",
@@ -133,7 +132,10 @@ def number_wrong(values: dict[str, Any]) -> dict[str, str]:
 
 
 def dates_wrong(values: dict[str, Any], today: date) -> dict[str, str]:
-    """Born, then issued, then expiring; `today` somewhere between the last two."""
+    """Born, then issued, then expiring; issued by now, to somebody of age.
+
+    What was right once stays right: only expiry comes with time, so that is no matter of shape.
+    """
     born, issued, expires = (
         values.get(name) for name in ("birth_date", "issue_date", "expiry_date")
     )
@@ -144,9 +146,7 @@ def dates_wrong(values: dict[str, Any], today: date) -> dict[str, str]:
         wrong["issue_date"] = "in_the_future"
     elif issued and born and issued < born:
         wrong["issue_date"] = "before_birth"
-    if expires and expires < today:
-        wrong["expiry_date"] = "expired"
-    elif expires and issued and expires <= issued:
+    if expires and issued and expires <= issued:
         wrong["expiry_date"] = "not_after"
     return wrong
 
@@ -194,9 +194,9 @@ BLOCKS: dict[str, type[fields.Serializer]] = {
 
 
 class Reviewed(fields.Serializer):
-    """What is shown of evidence beside what it says."""
+    """What is shown of evidence beside what it says; only a replay shows what was replaced."""
 
-    status = fields.Choice(("PENDING", "APPROVED", "REJECTED"), read_only=True)
+    status = fields.Choice(Evidence.Status.values, read_only=True)
     reason = fields.Text(200, read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
     reviewed_at = fields.Moment(read_only=True, allow_null=True)

@@ -1,0 +1,184 @@
+"""What is sent and decided by several callers at the same instant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iocash import errors
+from tests import cast, contract, together
+from tests.cast import Answer, Api
+from tests.users.evidence import BLOCKS, document, review, send_one, stored
+from tests.users.verbs import kinds
+from users import kyc
+from users.kyc import Kind
+from users.models import Evidence, Key, User
+from users.models.clients import new_id
+from users.models.evidence import documents
+from wallets import posting
+from wallets.life import Unsubscribe
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def caller(transactional_db: None) -> Api:
+    """A client that has a user, Alice. What its answers are held against is made by one thread."""
+    contract.document()
+    client = cast.a_client()
+    cast.a_user(client, cast.ALICE)
+    return Api(cast.a_key(client))
+
+
+@pytest.fixture
+def user(caller: Api) -> User:
+    return User.objects.get()
+
+
+def all_at_once(api: Api, calls: Sequence[tuple[str, str, Any, str | None]]) -> list[Answer]:
+    """Make all calls from threads of their own; what is no answer fails."""
+
+    def make(method: str, path: str, body: Any, key: str | None) -> Answer:
+        return Api(api.secret).call(method, path, body, key=key)
+
+    answers = together.at_once(*[lambda call=call: make(*call) for call in calls])
+    assert all(isinstance(answer, Answer) for answer in answers), answers
+    return answers
+
+
+def counted(answers: list[Answer]) -> Counter[tuple[int, str]]:
+    return Counter((each.status, each.json.get("code", "")) for each in answers)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_of_twenty_posts_of_a_block_one_is_made(caller, user, name):
+    call = ("POST", f"users/{user.id}/{name}", BLOCKS[name], None)
+    answers = all_at_once(caller, [call] * 20)
+    assert counted(answers) == {(201, ""): 1, (409, "already_exists"): 19}
+    assert len(stored(user)) == 1
+    assert kinds(user).count("user.evidence_sent") == 1
+
+
+def test_of_twenty_posts_of_a_document_one_is_made_and_one_file_kept(caller, user):
+    call = ("POST", f"users/{user.id}/documents/income-tax", document(), None)
+    answers = all_at_once(caller, [call] * 20)
+    assert counted(answers) == {(201, ""): 1, (409, "already_exists"): 19}
+    assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
+
+
+def test_one_key_twenty_times_sends_once(caller, user):
+    call = ("POST", f"users/{user.id}/documents/income-tax", document(), "k")
+    answers = all_at_once(caller, [call] * 20)
+    assert counted(answers) == {(201, ""): 20}
+    assert len({str(answer.json) for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 19
+    assert (len(stored(user)), Key.objects.count()) == (1, 1)
+    assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
+
+
+def test_one_key_with_many_bodies_sends_one_of_them(caller, user):
+    path = f"users/{user.id}/occupation"
+    calls = [("POST", path, {"occupationCode": f"25{number}"}, "k") for number in range(10, 20)]
+    answers = all_at_once(caller, calls)
+    assert counted(answers) == {(201, ""): 1, (409, "idempotency_key_reused"): 9}
+    assert len(stored(user)) == 1
+
+
+def test_of_puts_at_once_all_are_taken_and_one_waits(caller, user):
+    path = f"users/{user.id}/occupation"
+    calls = [("PUT", path, {"occupationCode": f"25{number}"}, None) for number in range(10, 20)]
+    answers = all_at_once(caller, calls)
+    assert counted(answers) == {(201, ""): 1, (200, ""): 9}
+    states = Counter(status for _, status in stored(user))
+    assert states == {"REPLACED": 9, "PENDING": 1}
+    shown = caller.get(path).json["occupationCode"]
+    assert Evidence.objects.get(status="PENDING").facts == {"occupation_code": shown}
+
+
+def test_the_same_put_at_once_is_taken_once(caller, user):
+    call = ("PUT", f"users/{user.id}/occupation", BLOCKS["occupation"], None)
+    answers = all_at_once(caller, [call] * 10)
+    assert counted(answers) == {(201, ""): 1, (200, ""): 9}
+    assert stored(user) == [("OCCUPATION", "PENDING")]
+
+
+def test_all_blocks_at_once_are_taken(caller, user):
+    calls = [("POST", f"users/{user.id}/{name}", body, name) for name, body in BLOCKS.items()]
+    assert counted(all_at_once(caller, calls)) == {(201, ""): 5}
+    assert [status for _, status in stored(user)] == ["PENDING"] * 5
+
+
+# --- Sending and deciding -------------------------------------------------------------------------
+
+
+def another(user: User) -> Evidence:
+    return send_one(user, Kind.OCCUPATION, occupation_code="9999")
+
+
+def test_who_decides_first_decides_about_what_was_seen(user):
+    seen = send_one(user, Kind.OCCUPATION)
+    with together.Two() as two:
+        (approved, sent), waited = two.one_waits(lambda: review(user, seen), lambda: another(user))
+    assert waited
+    assert (isinstance(approved, User), sent.facts["occupation_code"]) == (True, "9999")
+    assert stored(user) == [("OCCUPATION", "APPROVED"), ("OCCUPATION", "PENDING")]
+
+
+def test_what_was_replaced_meanwhile_is_not_approved_in_its_place(user):
+    seen = send_one(user, Kind.OCCUPATION)
+    with together.Two() as two:
+        (sent, refused), waited = two.one_waits(lambda: another(user), lambda: review(user, seen))
+    assert waited
+    assert (refused.code, refused.facts["status"]) == ("invalid_transition", "REPLACED")
+    assert stored(user) == [("OCCUPATION", "REPLACED"), ("OCCUPATION", "PENDING")]
+    assert (sent.status, User.objects.get().kyc_level) == ("PENDING", 0)
+
+
+def test_nobody_approves_what_they_did_not_see(user):
+    """Again and again: whatever comes first, what was seen is all that can be approved."""
+    with together.Two() as two:
+        for number in range(20):
+            seen = send_one(user, Kind.OCCUPATION, occupation_code=f"1{number:03d}")
+            decide, replace = partial(review, user, seen), partial(another, user)
+            [(decided, sent)] = two.at_once([decide], [replace])
+            assert isinstance(decided, User | errors.InvalidTransition)
+            assert Evidence.objects.get(id=sent.id).status == "PENDING"
+            seen.refresh_from_db()
+            assert seen.status == ("APPROVED" if isinstance(decided, User) else "REPLACED")
+
+
+def test_of_two_decisions_at_once_one_is_taken(user):
+    seen = send_one(user, Kind.OCCUPATION)
+    calls = [lambda: review(user, seen), lambda: review(user, seen, reason="Blurred")]
+    answers = together.at_once(*calls * 4)
+    assert Counter(type(each) for each in answers) == {User: 1, errors.InvalidTransition: 7}
+    decided = [kind for kind in kinds(user) if kind.startswith("user.evidence_")]
+    assert len(decided) == 2
+
+
+def test_who_ends_meanwhile_shows_nothing_more(user):
+    end = Unsubscribe(client_id=user.client_id, by=cast.BY, user_id=user.id)
+    with together.Two() as two:
+        (_, refused), waited = two.one_waits(
+            lambda: posting.submit(end), lambda: send_one(user, Kind.DOCUMENT_INCOME_TAX)
+        )
+    assert waited
+    assert isinstance(refused, errors.UserNotActive)
+    assert stored(user) == []
+
+
+def test_what_waited_behind_an_approval_is_what_was_sent_last(user, monkeypatch):
+    """Its id is older than that of what was approved meanwhile: it was made before it waited."""
+    early, late = sorted(new_id() for _ in range(2))
+    monkeypatch.setattr(kyc, "new_id", lambda: late)
+    review(user, send_one(user, Kind.OCCUPATION))
+    monkeypatch.setattr(kyc, "new_id", lambda: early)
+    sent = another(user)
+    assert kyc.current(user) == {Kind.OCCUPATION: sent}
+    review(user, sent, reason="Blurred")
+    assert kyc.current(user)[Kind.OCCUPATION].status == "REJECTED"

@@ -1,0 +1,265 @@
+"""What staff have approved gives a level; what was sent after it changes nothing yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from iocash import errors
+from tests import cast
+from tests.users.bodies import path_of
+from tests.users.evidence import approve, in_days, review, send, send_one, stored, today
+from tests.users.verbs import COMPANY, create, kinds
+from users import kyc, specimens
+from users.kyc import Kind
+from users.models import Client, Event, Evidence, User
+
+pytestmark = pytest.mark.django_db
+
+FRONT, BACK = Kind.DOCUMENT_IDENTITY_FRONT, Kind.DOCUMENT_IDENTITY_BACK
+LEVEL_1 = frozenset({Kind.IDENTITY, FRONT, BACK})
+LEVEL_2 = frozenset(Kind) - {Kind.DOCUMENT_COMPANY_DEED}
+COMPANYS = frozenset({Kind.HOME_ADDRESS, Kind.EXTERNAL_IBAN, Kind.DOCUMENT_COMPANY_DEED})
+PASSPORT = {"identity_type": "PASSPORT", "identity_number": "AAA123456", "nationality": "FR"}
+
+
+@pytest.fixture
+def company(client_demo: Client) -> User:
+    return create(client_demo, COMPANY).user
+
+
+def level(user: User) -> int:
+    return User.objects.get(id=user.id).level_on(today())
+
+
+# --- Levels ---------------------------------------------------------------------------------------
+
+
+def test_who_has_shown_nothing_is_at_level_0(alice):
+    assert (alice.kyc_level, alice.kyc_until, level(alice)) == (0, None, 0)
+
+
+def test_sending_gives_no_level(alice):
+    send(alice, *Kind)
+    assert level(alice) == 0
+
+
+def test_the_identity_and_its_document_give_level_1(alice):
+    assert approve(alice, LEVEL_1).kyc_level == 1
+
+
+@pytest.mark.parametrize("missing", sorted(LEVEL_1))
+def test_level_1_needs_all_of_it(alice, missing):
+    assert approve(alice, LEVEL_1 - {missing}).kyc_level == 0
+    assert approve(alice, {missing}).kyc_level == 1
+
+
+def test_everything_gives_level_2(alice):
+    assert approve(alice, LEVEL_2).kyc_level == 2
+
+
+@pytest.mark.parametrize("missing", sorted(LEVEL_2))
+def test_level_2_needs_all_of_it(alice, missing):
+    below = 0 if missing in LEVEL_1 else 1
+    assert approve(alice, LEVEL_2 - {missing}).kyc_level == below
+    assert approve(alice, {missing}).kyc_level == 2
+
+
+@pytest.mark.parametrize(("kinds_", "given"), [(LEVEL_1, 1), (LEVEL_2, 2)])
+def test_a_passport_has_no_back(alice, kinds_, given):
+    assert approve(alice, kinds_ - {BACK}, **PASSPORT).kyc_level == given
+
+
+def test_an_nie_has_a_back(alice):
+    nie = {"identity_type": "NIE", "identity_number": "X1234567L", "nationality": "FR"}
+    assert approve(alice, LEVEL_1 - {BACK}, **nie).kyc_level == 0
+    assert approve(alice, {BACK}).kyc_level == 1
+
+
+def test_a_passport_that_only_waits_lets_no_back_go(alice):
+    approve(alice, LEVEL_1 - {BACK})
+    send_one(alice, Kind.IDENTITY, **PASSPORT)
+    assert approve(alice, {Kind.OCCUPATION}).kyc_level == 0
+
+
+def test_a_company_shows_its_seat_its_account_and_its_deed(company):
+    assert approve(company, COMPANYS).kyc_level == 2
+    assert User.objects.get(id=company.id).kyc_until is None
+
+
+@pytest.mark.parametrize("missing", sorted(COMPANYS))
+def test_a_company_has_no_level_before_all_of_it(company, missing):
+    assert approve(company, COMPANYS - {missing}).kyc_level == 0
+    assert approve(company, {missing}).kyc_level == 2
+
+
+def test_a_companys_deed_is_nothing_to_a_person(alice):
+    assert approve(alice, COMPANYS).kyc_level == 0
+
+
+def test_a_person_who_signs_for_a_company_gives_it_no_level(company):
+    assert approve(company, LEVEL_1).kyc_level == 0
+
+
+# --- What holds, and for how long -----------------------------------------------------------------
+
+
+def test_what_is_approved_holds_until_its_successor_is(alice):
+    approve(alice, LEVEL_1)
+    sent = send_one(alice, Kind.IDENTITY, identity_number="87654321X")
+    assert level(alice) == 1
+    assert (Kind.IDENTITY, "APPROVED") in stored(alice)
+    review(alice, sent)
+    assert (level(alice), stored(alice).count((Kind.IDENTITY, "REPLACED"))) == (1, 1)
+
+
+def test_a_rejection_leaves_what_was_approved_before(alice):
+    approve(alice, LEVEL_1)
+    review(alice, send_one(alice, Kind.IDENTITY, identity_number="87654321X"), reason="Blurred")
+    assert level(alice) == 1
+    approved = Evidence.objects.of(alice).approved().get(kind=Kind.IDENTITY)
+    assert approved.values["identity_number"] == "12345678Z"
+
+
+def test_a_dni_after_a_passport_needs_its_back(alice):
+    approve(alice, LEVEL_1 - {BACK}, **PASSPORT)
+    sent = send_one(alice, Kind.IDENTITY)
+    assert level(alice) == 1
+    assert review(alice, sent).kyc_level == 0
+
+
+@pytest.mark.parametrize(("days", "left"), [(0, 1), (1, 1), (-1, 0), (-400, 0)])
+def test_a_level_lapses_with_the_identity_document(alice, days, left):
+    approve(alice, LEVEL_1)
+    User.objects.filter(id=alice.id).update(kyc_until=in_days(days))
+    assert level(alice) == left
+
+
+def test_a_level_holds_through_the_last_day_of_the_document(alice):
+    assert approve(alice, LEVEL_1, expiry_date=today()).kyc_until == today()
+    assert (alice.level_on(today()), level(alice)) == (0, 1)
+
+
+def test_a_document_that_expired_while_it_waited_gives_nothing(alice):
+    sent = send(alice, *LEVEL_1)
+    Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
+    review(alice, *sent)
+    assert level(alice) == 0
+
+
+def test_another_document_makes_the_level_last_longer(alice):
+    approve(alice, LEVEL_1, expiry_date=today())
+    user = review(alice, send_one(alice, Kind.IDENTITY, expiry_date=in_days(400)))
+    assert (user.kyc_level, user.kyc_until) == (1, in_days(400))
+
+
+# --- Decisions ------------------------------------------------------------------------------------
+
+
+def test_a_decision_says_when_and_by_whom(alice):
+    sent = send_one(alice, Kind.OCCUPATION)
+    review(alice, sent, reason="No such occupation")
+    sent.refresh_from_db()
+    assert (sent.status, sent.reason) == ("REJECTED", "No such occupation")
+    assert sent.reviewed_by == cast.BY.actor
+    assert sent.reviewed_at is not None
+
+
+def test_a_reason_reaches_the_block_and_compliance(api, alice):
+    review(alice, send_one(alice, Kind.OCCUPATION), reason="No such occupation")
+    block = api.get(path_of(alice, "/occupation")).json
+    shown = api.get(path_of(alice, "/compliance")).json["requirements"]
+    (requirement,) = [each for each in shown if each["evidence"] == "occupation"]
+    for each in (block, requirement):
+        assert (each["status"], each["reason"]) == ("REJECTED", "No such occupation")
+        assert each["reviewedAt"] == block["reviewedAt"]
+
+
+@pytest.mark.parametrize("reason", ["", "Blurred"], ids=["approve", "reject"])
+@pytest.mark.parametrize("before", ["", "Blurred"], ids=["approved", "rejected"])
+def test_what_was_decided_is_not_decided_again(alice, before, reason):
+    sent = send_one(alice, Kind.OCCUPATION)
+    review(alice, sent, reason=before)
+    with pytest.raises(errors.InvalidTransition) as refused:
+        review(alice, sent, reason=reason)
+    status = "REJECTED" if before else "APPROVED"
+    assert refused.value.facts["status"] == status
+    assert stored(alice) == [(Kind.OCCUPATION, status)]
+
+
+def test_what_was_replaced_is_not_decided_about(alice):
+    old = send_one(alice, Kind.OCCUPATION)
+    send_one(alice, Kind.OCCUPATION, occupation_code="9999")
+    with pytest.raises(errors.InvalidTransition) as refused:
+        review(alice, old)
+    assert refused.value.facts == {
+        "evidence_id": old.id,
+        "status": "REPLACED",
+        "requested": "APPROVED",
+    }
+
+
+def test_of_a_decision_about_many_nothing_is_done_when_one_does_not_wait(alice):
+    one, two = send(alice, Kind.OCCUPATION, Kind.HOME_ADDRESS)
+    review(alice, one, reason="Blurred")
+    with pytest.raises(errors.InvalidTransition):
+        review(alice, two, one)
+    assert (Kind.HOME_ADDRESS, "PENDING") in stored(alice)
+
+
+def test_another_users_evidence_is_not_there(alice, bob):
+    own, others = send_one(alice, Kind.OCCUPATION), send_one(bob, Kind.OCCUPATION)
+    with pytest.raises(errors.NotFound):
+        review(alice, own, others)
+    assert stored(alice) == stored(bob) == [(Kind.OCCUPATION, "PENDING")]
+
+
+def test_another_clients_user_is_not_there(alice):
+    sent = send_one(alice, Kind.OCCUPATION)
+    with pytest.raises(errors.NotFound):
+        kyc.review(
+            client_id=cast.a_client("Another").id,
+            user_id=alice.id,
+            evidence_ids=[sent.id],
+            by=cast.BY,
+        )
+    assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
+
+
+def test_a_decision_about_nothing_changes_nothing(alice):
+    before = kinds(alice)
+    review(alice)
+    assert (kinds(alice), level(alice)) == (before, 0)
+
+
+# --- Events ---------------------------------------------------------------------------------------
+
+
+def test_everything_is_told_in_order(alice):
+    before = len(kinds(alice))
+    approve(alice, LEVEL_1)
+    review(alice, send_one(alice, Kind.OCCUPATION), reason="Blurred")
+    assert kinds(alice)[before:] == [
+        *["user.evidence_sent"] * 3,
+        *["user.evidence_approved"] * 3,
+        "user.level_changed",
+        "user.evidence_sent",
+        "user.evidence_rejected",
+    ]
+    assert Event.objects.get(kind="user.level_changed").data == {"level": "1"}
+
+
+def test_a_level_that_stays_is_not_told(alice):
+    approve(alice, LEVEL_1)
+    approve(alice, {Kind.OCCUPATION})
+    assert kinds(alice).count("user.level_changed") == 1
+
+
+def test_events_carry_nothing_personal(alice):
+    approve(alice, LEVEL_2)
+    review(alice, send_one(alice, Kind.HOME_ADDRESS, city="Toledo"), reason="Not in Alice's name")
+    told = str(list(Event.objects.filter(subject="user").values_list("kind", "data")))
+    said = [value for facts in specimens.FACTS.values() for value in facts.values()]
+    personal = [str(value) for value in said if len(str(value)) > 3]
+    personal += ["Toledo", "Alice", "alice", "Example", "+34600000001", "name"]
+    assert [word for word in personal if word in told] == []
+    assert "DOCUMENT_INCOME_TAX" in told

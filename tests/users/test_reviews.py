@@ -1,0 +1,356 @@
+"""The back office of reviews: the queue, the page, the documents, the decisions, who looked."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests import cast
+from tests.backoffice import list_of
+from tests.together import at_once
+from tests.users.evidence import CARD, PAGE, approve, review, send_one, stored
+from tests.wallets.test_acts import OPERATOR, SUPERVISOR, VIEWER, somebody
+from users import kyc
+from users.kyc import File, Kind
+from users.models import Access, Event, Evidence, Review, User
+from wallets import posting
+from wallets.life import Unsubscribe
+
+pytestmark = pytest.mark.django_db
+
+QUEUE = list_of(Review)
+BACK = Kind.DOCUMENT_IDENTITY_BACK
+
+
+@pytest.fixture
+def operator(db: None) -> Browser:
+    return somebody(OPERATOR)
+
+
+@pytest.fixture
+def sent(alice: User) -> Evidence:
+    """What Alice does for a living; it waits."""
+    return send_one(alice, Kind.OCCUPATION)
+
+
+def page_of(user: User) -> str:
+    return reverse("admin:users_review_change", args=[user.pk])
+
+
+def address_of(user: User, evidence: Evidence) -> str:
+    return reverse("admin:users_review_document", args=[user.pk, evidence.pk])
+
+
+def act(browser: Browser, user: User, name: str, *evidence: Evidence, **values: str) -> Any:
+    address = reverse("admin:users_review_act", args=[user.pk, name])
+    ids = [str(each.id) for each in evidence]
+    return browser.post(address, {"key": str(uuid4()), "evidence": ids, **values})
+
+
+def said(answer: Any) -> list[str]:
+    """What the page after a decision says."""
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def queue(browser: Browser, **query: str) -> list[str]:
+    """The names in the queue, in its order."""
+    answer = browser.get(QUEUE, query)
+    return [user.user_name for user in answer.context["cl"].result_list]
+
+
+def looks() -> list[tuple[str, str, str]]:
+    rows = Access.objects.order_by("id")
+    return [(each.what, each.kind, each.actor) for each in rows]
+
+
+def who(browser: Browser) -> str:
+    return f"staff:{browser.session['_auth_user_id']}"
+
+
+def a_page(user: User) -> Evidence:
+    return kyc.send(
+        client_id=user.client_id,
+        user_id=user.id,
+        kind=Kind.DOCUMENT_INCOME_TAX,
+        shown=PAGE,
+        by=cast.BY,
+    ).evidence
+
+
+# --- The queue ------------------------------------------------------------------------------------
+
+
+def test_who_waits_longest_comes_first(operator, alice, bob):
+    send_one(bob, Kind.OCCUPATION)
+    send_one(alice, Kind.OCCUPATION)
+    send_one(bob, Kind.HOME_ADDRESS)
+    order = [
+        ("alice", "2026-01-02T00:00:00Z", Kind.OCCUPATION),
+        ("bob", "2026-01-03T00:00:00Z", Kind.OCCUPATION),
+        ("bob", "2026-01-01T00:00:00Z", Kind.HOME_ADDRESS),
+    ]
+    for name, at, kind in order:
+        Evidence.objects.filter(user__user_name=name, kind=kind).update(created_at=at)
+    assert queue(operator) == ["bob", "alice"]
+    review(bob, Evidence.objects.get(kind=Kind.HOME_ADDRESS))
+    assert queue(operator) == ["alice", "bob"]
+
+
+def test_only_who_waits_is_in_the_queue_unless_all_are_asked_for(operator, alice, bob, sent):
+    approve(bob, {Kind.OCCUPATION})
+    assert queue(operator) == ["alice"]
+    assert queue(operator, state="all") == ["alice", "bob"]
+
+
+def test_who_has_shown_nothing_is_not_there(operator, alice):
+    assert queue(operator, state="all") == []
+    assert operator.get(page_of(alice)).status_code == 302
+
+
+def test_who_has_ended_waits_for_nothing(operator, alice, sent):
+    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    assert queue(operator, state="all") == []
+    assert act(operator, alice, "approve", sent).status_code == 404
+
+
+# --- Who may --------------------------------------------------------------------------------------
+
+
+def test_a_viewer_sees_no_reviews(alice, sent):
+    viewer = somebody(VIEWER)
+    document = send_one(alice, BACK)
+    for address in (QUEUE, page_of(alice), address_of(alice, document)):
+        assert viewer.get(address).status_code == 403
+    for name in ("approve", "reject"):
+        assert act(viewer, alice, name, sent, reason="x").status_code == 403
+    assert (looks(), stored(alice)[0]) == ([], (Kind.OCCUPATION, "PENDING"))
+
+
+def test_a_viewer_reads_no_blocks_over_the_api_either(alice, sent):
+    viewer = somebody(VIEWER)
+    path = f"/api/v1/users/{alice.id}"
+    assert viewer.get(f"{path}/occupation").status_code == 403
+    assert viewer.get(f"{path}/documents/identity-back").status_code == 403
+    assert looks() == []
+
+
+def test_who_is_not_logged_in_is_led_to_the_log_in(alice, sent):
+    document = send_one(alice, BACK)
+    for address in (QUEUE, page_of(alice), address_of(alice, document)):
+        assert Browser().get(address).status_code == 302
+    assert act(Browser(), alice, "approve", sent).status_code == 302
+    assert (looks(), sent.status) == ([], "PENDING")
+
+
+def test_an_operator_opens_and_decides_but_does_not_see_who_looked(operator, alice, sent):
+    page = operator.get(page_of(alice)).content.decode()
+    assert "2511" in page
+    assert "Who looked" not in page
+    assert act(operator, alice, "approve", sent).status_code == 302
+    assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
+
+
+def test_a_supervisor_sees_who_looked(operator, alice, sent):
+    operator.get(page_of(alice))
+    page = somebody(SUPERVISOR).get(page_of(alice)).content.decode()
+    assert "Who looked" in page
+    assert f"<td>{OPERATOR}</td>" in page
+
+
+# --- Who looked -----------------------------------------------------------------------------------
+
+
+def test_whoever_opens_the_page_is_recorded(operator, alice, sent):
+    operator.get(page_of(alice))
+    assert looks() == [("REVIEW", "", who(operator))]
+
+
+def test_the_queue_shows_nothing_and_records_nobody(operator, sent):
+    assert "2511" not in operator.get(QUEUE).content.decode()
+    assert looks() == []
+
+
+def test_whoever_opens_a_document_is_recorded(operator, alice):
+    document = send_one(alice, BACK)
+    assert b"".join(operator.get(address_of(alice, document)).streaming_content)
+    assert looks() == [("DOCUMENT", BACK, who(operator))]
+
+
+def test_staff_who_read_over_the_api_are_recorded(operator, alice, sent):
+    send_one(alice, BACK)
+    path = f"/api/v1/users/{alice.id}"
+    assert operator.get(f"{path}/occupation").status_code == 200
+    assert operator.get(f"{path}/documents/identity-back").status_code == 200
+    assert operator.get(f"{path}/occupation", headers={"Accept": "text/html"}).status_code == 200
+    me = who(operator)
+    block = "BLOCK", "OCCUPATION", me
+    assert looks() == [block, ("DOCUMENT", BACK, me), block]
+
+
+def test_clients_read_what_they_sent_themselves(api, alice, sent):
+    assert api.get(f"users/{alice.id}/occupation").status == 200
+    assert looks() == []
+
+
+# --- The page and the documents -------------------------------------------------------------------
+
+
+def test_the_page_shows_what_was_sent_last(operator, alice, sent):
+    approve(alice, {Kind.HOME_ADDRESS})
+    send_one(alice, Kind.HOME_ADDRESS, city="Toledo")
+    page = operator.get(page_of(alice)).content.decode()
+    assert "Toledo" in page
+    assert "Madrid" in page  # its province
+    assert page.count("decide about this") == 2
+
+
+def test_what_was_sent_is_no_markup(operator, alice):
+    send_one(alice, Kind.HOME_ADDRESS, address="<script>alert(1)</script>")
+    page = operator.get(page_of(alice)).content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("file", [CARD, PAGE], ids=["png", "pdf"])
+def test_a_document_is_served_as_what_it_is_and_can_do_nothing(operator, alice, file: File):
+    document = send_one(alice, BACK) if file == CARD else a_page(alice)
+    answer = operator.get(address_of(alice, document))
+    content = b"".join(answer.streaming_content)
+    assert (answer.status_code, len(content)) == (200, document.size)
+    headers = answer.headers
+    assert headers["Content-Type"] == file.media_type
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"].startswith("no-store")
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "script-src" not in policy
+    assert policy.endswith("; sandbox") == (file == CARD)
+    ending = file.media_type.split("/")[1]
+    assert headers["Content-Disposition"] == f'inline; filename="{document.id}.{ending}"'
+
+
+def test_another_users_document_is_not_under_this_user(operator, alice, bob):
+    document = send_one(bob, BACK)
+    assert operator.get(address_of(alice, document)).status_code == 404
+    assert looks() == []
+
+
+def test_a_block_is_no_document(operator, alice, sent):
+    assert operator.get(address_of(alice, sent)).status_code == 404
+
+
+def test_the_page_takes_as_many_queries_for_much_as_for_little(operator, alice, sent):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert operator.get(page_of(alice)).status_code == 200
+        return len(captured)
+
+    queries()
+    before = queries()
+    approve(alice, set(Kind) - {Kind.OCCUPATION})
+    send_one(alice, Kind.IDENTITY, identity_number="87654321X")
+    assert queries() == before
+
+
+# --- Decisions ------------------------------------------------------------------------------------
+
+
+def test_what_is_approved_gives_the_level_and_names_who_did_it(operator, alice):
+    sent = [send_one(alice, kind) for kind in sorted(kyc.IDENTITY)]
+    answer = act(operator, alice, "approve", *sent)
+    assert said(answer) == ["Approved."]
+    assert User.objects.get(id=alice.id).kyc_level == 1
+    assert {each.reviewed_by for each in Evidence.objects.all()} == {who(operator)}
+    assert Event.objects.get(kind="user.level_changed").actor == who(operator)
+
+
+def test_a_rejection_has_a_reason_that_the_client_reads(operator, api, alice, sent):
+    assert act(operator, alice, "reject", sent, reason="Unknown code").status_code == 302
+    shown = api.get(f"users/{alice.id}/occupation").json
+    assert (shown["status"], shown["reason"]) == ("REJECTED", "Unknown code")
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\t", "x" * 201])
+def test_without_a_reason_nothing_is_rejected(operator, alice, sent, reason):
+    answer = act(operator, alice, "reject", sent, reason=reason)
+    assert (answer.status_code, "reason" in answer.context["form"].errors) == (200, True)
+    assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
+
+
+def test_a_reason_rejects_nothing_that_is_approved(operator, alice, sent):
+    act(operator, alice, "approve", sent, reason="Typed, and thought better of")
+    assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
+
+
+def test_what_was_unticked_waits_on(operator, alice, sent):
+    other = send_one(alice, Kind.HOME_ADDRESS)
+    act(operator, alice, "approve", other)
+    assert stored(alice) == [(Kind.OCCUPATION, "PENDING"), (Kind.HOME_ADDRESS, "APPROVED")]
+
+
+@pytest.mark.parametrize("name", ["approve", "reject"])
+def test_nothing_is_decided_about_nothing(operator, alice, sent, name):
+    answer = act(operator, alice, name, reason="x")
+    assert "evidence" in answer.context["form"].errors
+    assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
+
+
+@pytest.mark.parametrize("name", ["approve", "reject"])
+def test_from_a_stale_page_nothing_is_decided(operator, alice, sent, name):
+    operator.get(page_of(alice))
+    send_one(alice, Kind.OCCUPATION, occupation_code="9999")
+    answer = act(operator, alice, name, sent, reason="x")
+    assert "Look again." in answer.content.decode()
+    assert stored(alice) == [(Kind.OCCUPATION, "REPLACED"), (Kind.OCCUPATION, "PENDING")]
+
+
+def test_nothing_is_offered_where_it_is_not_shown(operator, alice, sent):
+    """Neither to whoever comes by the address, nor in the place of what was replaced."""
+    address = reverse("admin:users_review_act", args=[alice.pk, "approve"])
+    assert str(sent.id) not in operator.get(address).content.decode()
+    new = send_one(alice, Kind.OCCUPATION, occupation_code="9999")
+    answer = act(operator, alice, "approve", sent)
+    assert str(new.id) not in answer.content.decode()
+
+
+def test_what_was_ticked_is_kept_when_the_reason_is_missing(operator, alice, sent):
+    other = send_one(alice, Kind.HOME_ADDRESS)
+    page = act(operator, alice, "reject", sent).content.decode()
+    assert (str(sent.id) in page, str(other.id) in page) == (True, False)
+
+
+def test_another_users_evidence_is_not_decided_about(operator, alice, bob, sent):
+    others = send_one(bob, Kind.OCCUPATION)
+    answer = act(operator, alice, "approve", sent, others)
+    assert "Look again." in answer.content.decode()
+    assert stored(alice) == stored(bob) == [(Kind.OCCUPATION, "PENDING")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_decide_at_once_one_is_told_to_look_again():
+    alice = cast.a_user(cast.a_client(), cast.ALICE)
+    sent = send_one(alice, Kind.OCCUPATION)
+    one, two = somebody(OPERATOR), somebody(SUPERVISOR)
+    at_once(
+        lambda: act(one, alice, "approve", sent),
+        lambda: act(two, alice, "reject", sent, reason="Unknown code"),
+    )
+    sent.refresh_from_db()
+    assert sent.status in {"APPROVED", "REJECTED"}
+    decided = Event.objects.filter(kind__startswith="user.evidence_").exclude(actor=cast.BY.actor)
+    assert [each.actor for each in decided] == [sent.reviewed_by]
+
+
+def test_a_request_from_another_site_decides_nothing(operator, alice, sent):
+    browser = Browser(enforce_csrf_checks=True)
+    browser.cookies = operator.cookies
+    assert act(browser, alice, "approve", sent).status_code == 403
+    assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]

@@ -1,0 +1,318 @@
+"""The five blocks over the API: sent, read and replaced, and by whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import cast
+from tests.cast import Api
+from tests.users.bodies import MOMENT, ROOT
+from tests.users.evidence import BLOCKS, CHANGES, other, review, stored
+from users.models import Event, Evidence, Key, User
+from users.models.clients import SCOPES
+from wallets import erasure, posting
+from wallets.life import Unsubscribe
+
+pytestmark = pytest.mark.django_db
+
+UNKNOWN = cast.unknown_id()
+CAPITALS = "0198ABCD-0000-7000-8000-000000000000"
+MALFORMED = ["1", "x", f"{UNKNOWN}0", f"{UNKNOWN}".replace("-", ""), CAPITALS]
+READ_ONLY = ("status", "reason", "createdAt", "reviewedAt", "userId", "_links", "id")
+
+each_block = pytest.mark.parametrize("name", BLOCKS)
+each_writing = pytest.mark.parametrize("method", ["POST", "PUT"])
+each_method = pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+
+
+@pytest.fixture
+def path(alice: User, name: str) -> str:
+    """The block of Alice's, by its path."""
+    return f"users/{alice.id}/{name}"
+
+
+@pytest.fixture
+def body(name: str) -> dict[str, Any]:
+    return BLOCKS[name]
+
+
+def end(user: User) -> None:
+    posting.submit(Unsubscribe(client_id=user.client_id, by=cast.BY, user_id=user.id))
+
+
+# --- It works, and answers the resource ----------------------------------------------------------
+
+
+@each_block
+@each_writing
+def test_a_block_is_made_and_waits_for_staff(api, alice, path, name, body, method):
+    answer = api.call(method, path, body)
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"{ROOT}/{path}"
+    assert MOMENT.fullmatch(answer.json.pop("createdAt"))
+    user = f"{ROOT}/users/{alice.id}"
+    assert answer.json == body | {
+        "status": "PENDING",
+        "reason": None,
+        "reviewedAt": None,
+        "_links": {
+            "self": {"href": f"{user}/{name}"},
+            "user": {"href": user},
+            "compliance": {"href": f"{user}/compliance"},
+        },
+    }
+
+
+@each_block
+def test_what_was_sent_is_read_at_its_location(api, path, body):
+    made = api.post(path, body)
+    read = api.get(made.headers["Location"])
+    assert (read.status, read.json) == (200, made.json)
+
+
+@each_block
+def test_a_put_replaces_what_there_is(api, alice, path, name):
+    api.post(path, BLOCKS[name])
+    answer = api.put(path, other(name))
+    assert (answer.status, "Location" in answer.headers) == (200, False)
+    assert answer.json == api.get(path).json
+    assert answer.json.items() >= other(name).items()
+    assert [status for _, status in stored(alice)] == ["REPLACED", "PENDING"]
+
+
+@each_block
+def test_the_same_put_twice_changes_nothing(api, path, body):
+    first = api.put(path, body)
+    events = Event.objects.count()
+    again = api.put(path, body)
+    assert (again.status, again.json) == (200, first.json)
+    assert (Evidence.objects.count(), Event.objects.count()) == (1, events)
+
+
+@each_block
+def test_a_put_of_what_is_approved_leaves_it_approved(api, alice, path, body):
+    api.put(path, body)
+    review(alice, Evidence.objects.get())
+    answer = api.put(path, body)
+    assert (answer.status, answer.json["status"]) == (200, "APPROVED")
+    assert Evidence.objects.count() == 1
+
+
+@each_block
+def test_what_was_rejected_is_sent_again_by_put(api, alice, path, body):
+    api.put(path, body)
+    review(alice, Evidence.objects.get(), reason="Blurred")
+    assert api.get(path).json["reason"] == "Blurred"
+    answer = api.put(path, body)
+    assert (answer.status, answer.json["status"], answer.json["reason"]) == (200, "PENDING", None)
+
+
+@each_block
+def test_before_it_is_sent_there_is_nothing(api, path):
+    answer = api.get(path)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@each_block
+def test_who_is_blocked_may_still_show_who_they_are(api, alice, path, body):
+    cast.block(alice)
+    assert api.post(path, body).status == 201
+
+
+# --- Refusals -------------------------------------------------------------------------------------
+
+
+@each_block
+def test_a_block_is_posted_once(api, alice, path, name):
+    api.post(path, BLOCKS[name])
+    answer = api.post(path, other(name), key="k")
+    assert (answer.status, answer.code) == (409, "already_exists")
+    assert answer.json["conflict"] == {"field": name, "userId": str(alice.id)}
+    assert api.get(path).json.items() >= BLOCKS[name].items()
+    assert not Key.objects.exists()
+
+
+@each_block
+@each_writing
+def test_who_has_ended_shows_nothing_more(api, alice, path, body, method):
+    end(alice)
+    answer = api.call(method, path, body)
+    assert (answer.status, answer.code) == (409, "user_not_active")
+    assert answer.json["conflict"] == {"userId": str(alice.id), "status": "UNSUBSCRIBED"}
+    assert not Evidence.objects.exists()
+
+
+@each_block
+@each_writing
+def test_all_wrong_fields_are_named_at_once(api, path, body, method):
+    values = dict.fromkeys(body, 1) | {"color": "red"}
+    answer = api.call(method, path, values)
+    assert (answer.status, answer.code) == (400, "invalid_fields")
+    assert set(answer.wrong) == {*body, "color"}
+    assert not Evidence.objects.exists()
+
+
+@each_block
+@each_writing
+def test_every_field_is_needed(api, path, body, method):
+    assert api.call(method, path, {}).wrong == dict.fromkeys(body, "required")
+
+
+@each_block
+def test_null_is_no_value(api, path, body):
+    assert api.put(path, dict.fromkeys(body)).wrong == dict.fromkeys(body, "null")
+
+
+@each_block
+@pytest.mark.parametrize("value", ["", " ", "\u2003", 1, 1.5, True, [], {}], ids=repr)
+def test_nothing_and_what_is_no_text_is_refused(api, path, body, value):
+    answer = api.put(path, dict.fromkeys(body, value))
+    assert set(answer.wrong) == set(body)
+
+
+@each_block
+def test_what_only_answers_show_is_unknown_in_a_request(api, path, body):
+    answer = api.put(path, body | dict.fromkeys(READ_ONLY, "APPROVED"))
+    assert answer.wrong == dict.fromkeys(READ_ONLY, "unknown_field")
+
+
+@each_block
+def test_a_control_character_is_no_json_here(api, path, body):
+    name = next(iter(body))
+    answer = api.put(path, body | {name: f"{body[name]}\u0000"})
+    assert (answer.status, answer.code) == (400, "invalid_json")
+
+
+# --- Who may --------------------------------------------------------------------------------------
+
+
+@each_block
+@each_method
+def test_another_clients_user_is_not_there(stranger, api, path, body, method):
+    api.put(path, body)
+    answer = stranger.call(method, path, body, key="k" if method == "POST" else None)
+    assert (answer.status, answer.code) == (404, "not_found")
+    assert (Evidence.objects.count(), Key.objects.count()) == (1, 0)
+
+
+@each_block
+@each_method
+def test_nobodys_block_is_not_there(api, alice, name, body, method):
+    answer = api.call(method, f"users/{UNKNOWN}/{name}", body)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@each_block
+@each_method
+@pytest.mark.parametrize("malformed", MALFORMED)
+def test_a_malformed_id_is_not_found(api, name, body, method, malformed):
+    answer = api.call(method, f"users/{malformed}/{name}", body)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@each_block
+@each_method
+def test_without_a_key_nothing_is_shown(nobody, path, body, method):
+    answer = nobody.call(method, path, body)
+    assert (answer.status, answer.code) == (401, "not_authenticated")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert not Evidence.objects.exists()
+
+
+@each_block
+@each_method
+def test_a_key_without_the_scope_is_refused(client_demo, path, body, method):
+    scope = "users:read" if method == "GET" else "users:write"
+    api = Api(cast.a_key(client_demo, *set(SCOPES) - {scope}))
+    answer = api.call(method, path, body)
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert not Evidence.objects.exists()
+
+
+@each_block
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_wrong_method_is_refused(api, path, body, method):
+    api.put(path, body)
+    answer = api.call(method, path, {})
+    assert (answer.status, answer.code) == (400, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET, POST, PUT, HEAD, OPTIONS"
+
+
+@each_block
+@each_method
+def test_a_parameter_that_is_not_there_is_refused(api, path, body, method):
+    answer = api.call(method, f"{path}?color=red", body)
+    assert (answer.status, answer.code) == (400, "invalid_parameters")
+
+
+# --- The same key ---------------------------------------------------------------------------------
+
+
+@each_block
+def test_the_same_key_sends_once(api, path, body):
+    first = api.post(path, body, key="k")
+    again = api.post(path, body, key="k")
+    assert (again.status, again.json) == (201, first.json)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first.headers
+    assert Evidence.objects.count() == 1
+
+
+@each_block
+def test_the_same_key_for_another_body_is_refused(api, path, name):
+    api.post(path, BLOCKS[name], key="k")
+    answer = api.post(path, other(name), key="k")
+    made = Evidence.objects.get()
+    assert (answer.status, answer.code) == (409, "idempotency_key_reused")
+    assert answer.json["conflict"] == {
+        "idempotencyKey": "k",
+        "resource": "evidence",
+        "id": str(made.id),
+    }
+
+
+@each_block
+def test_the_same_key_for_another_user_is_refused(api, bob, path, name, body):
+    api.post(path, body, key="k")
+    assert api.post(f"users/{bob.id}/{name}", body, key="k").code == "idempotency_key_reused"
+    assert Evidence.objects.count() == 1
+
+
+@each_block
+def test_a_replay_shows_what_was_decided_since(api, alice, path, body):
+    api.post(path, body, key="k")
+    review(alice, Evidence.objects.get(), reason="Blurred")
+    again = api.post(path, body, key="k")
+    assert (again.status, again.json["status"]) == (201, "REJECTED")
+    assert again.json["reason"] == "Blurred"
+
+
+@each_block
+def test_a_replay_shows_what_the_key_made_also_when_it_was_replaced(api, path, name):
+    api.post(path, BLOCKS[name], key="k")
+    api.put(path, other(name))
+    again = api.post(path, BLOCKS[name], key="k")
+    assert (again.status, again.json["status"]) == (201, "REPLACED")
+    assert again.json.items() >= BLOCKS[name].items()
+    assert api.get(path).json.items() >= CHANGES[name].items()
+
+
+@each_block
+def test_a_replay_of_what_was_erased_is_not_found(api, alice, path, body):
+    api.post(path, body, key="k")
+    end(alice)
+    erasure.erase(user_id=alice.id, by=cast.BY, reason="USER_REQUEST")
+    answer = api.post(path, body, key="k")
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_an_iban_is_the_same_order_with_and_without_spaces(api, alice):
+    path = f"users/{alice.id}/external-iban"
+    first = api.post(path, {"externalIban": "ES91 2100 0418 4502 0005 1332"}, key="k")
+    again = api.post(path, {"externalIban": "ES9121000418450200051332"}, key="k")
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json == first.json
+    assert first.json["externalIban"] == "ES9121000418450200051332"

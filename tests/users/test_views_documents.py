@@ -1,0 +1,332 @@
+"""Documents over the API: sent as base64, kept aside, given back as they came."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests import cast
+from tests.cast import Api
+from tests.users.bodies import MOMENT, ROOT
+from tests.users.evidence import CARD, DOCUMENTS, PAGE, document, files, padded, review, stored
+from users import specimens
+from users.documents import MOST_BYTES
+from users.models import Event, Evidence, Key, User
+from users.models.clients import SCOPES
+from wallets import posting
+from wallets.life import Unsubscribe
+
+pytestmark = pytest.mark.django_db
+
+PHOTO = specimens.picture("A card", kind="JPEG")
+OTHER = specimens.picture("Another card")
+UNKNOWN = cast.unknown_id()
+
+each_kind = pytest.mark.parametrize("kind", DOCUMENTS)
+each_method = pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+each_writing = pytest.mark.parametrize("method", ["POST", "PUT"])
+
+
+@pytest.fixture
+def path(alice: User) -> str:
+    """The front of Alice's identity document."""
+    return f"users/{alice.id}/documents/identity-front"
+
+
+# --- It works, and answers the resource ----------------------------------------------------------
+
+
+@each_kind
+@each_writing
+def test_a_document_is_made_and_waits_for_staff(api, alice, kind, method):
+    path = f"users/{alice.id}/documents/{kind}"
+    answer = api.call(method, path, document())
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"{ROOT}/{path}"
+    assert MOMENT.fullmatch(answer.json.pop("createdAt"))
+    user = f"{ROOT}/users/{alice.id}"
+    assert answer.json == {
+        "kind": kind,
+        "mediaType": "image/png",
+        "size": len(CARD.content),
+        "sha256": hashlib.sha256(CARD.content).hexdigest(),
+        "status": "PENDING",
+        "reason": None,
+        "reviewedAt": None,
+        "_links": {
+            "self": {"href": f"{ROOT}/{path}"},
+            "user": {"href": user},
+            "compliance": {"href": f"{user}/compliance"},
+        },
+    }
+
+
+@pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])
+@pytest.mark.parametrize("named", [True, False])
+def test_the_same_bytes_come_back(api, path, file, named):
+    names = {"mediaType": file.media_type} if named else {}
+    made = api.put(path, document(file, **names))
+    read = api.get(made.headers["Location"])
+    content = base64.b64decode(read.json.pop("content"))
+    assert (made.status, read.status, content) == (201, 200, file.content)
+    assert read.json == made.json
+    assert read.json["mediaType"] == file.media_type
+
+
+def test_a_document_of_five_million_bytes_is_taken_and_given_back(api, path):
+    large = padded(MOST_BYTES)
+    assert api.post(path, document(large)).json["size"] == 5_000_000
+    assert base64.b64decode(api.get(path).json["content"]) == large
+
+
+def test_a_document_of_one_byte_more_is_refused(api, path):
+    answer = api.post(path, document(padded(MOST_BYTES + 1)))
+    assert (answer.status, answer.wrong) == (400, {"content": "too_large"})
+
+
+def test_a_put_replaces_what_there_is(api, alice, path):
+    api.post(path, document(CARD))
+    answer = api.put(path, document(PAGE))
+    assert (answer.status, "Location" in answer.headers) == (200, False)
+    assert base64.b64decode(api.get(path).json["content"]) == PAGE.content
+    assert [status for _, status in stored(alice)] == ["REPLACED", "PENDING"]
+
+
+def test_what_was_replaced_is_kept_for_who_must_know(api, alice, path):
+    api.post(path, document(CARD))
+    api.put(path, document(PAGE))
+    kept = {file.read_bytes() for file in files(alice)}
+    assert kept == {CARD.content, PAGE.content}
+
+
+def test_the_same_put_twice_changes_nothing(api, alice, path):
+    first = api.put(path, document())
+    events = Event.objects.count()
+    again = api.put(path, document())
+    assert (again.status, again.json) == (200, first.json)
+    assert (len(files(alice)), Evidence.objects.count(), Event.objects.count()) == (1, 1, events)
+
+
+def test_a_rejection_is_read_where_the_document_is(api, alice, path):
+    api.put(path, document())
+    review(alice, Evidence.objects.get(), reason="Blurred")
+    shown = api.get(path).json
+    assert (shown["status"], shown["reason"]) == ("REJECTED", "Blurred")
+    assert MOMENT.fullmatch(shown["reviewedAt"])
+
+
+def test_the_document_and_the_block_of_an_iban_are_two_things(api, alice):
+    api.put(f"users/{alice.id}/documents/external-iban", document())
+    assert api.get(f"users/{alice.id}/external-iban").status == 404
+
+
+# --- What is refused ------------------------------------------------------------------------------
+
+
+CONTENT = document()["content"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f" {CONTENT}",
+        f"{CONTENT} ",
+        f"{CONTENT[:76]} {CONTENT[76:]}",
+        CONTENT.replace("/", "_").replace("+", "-"),
+        f"{CONTENT}=",
+        f"{CONTENT}AAAA====",
+        CONTENT[:-1],
+        f"data:image/png;base64,{CONTENT}",
+        "%",
+        "=",
+        "====",
+        "A",
+        "iVBORw0KGgo",
+        "iVBORw0KGgp=",
+        "ｉＶＢＯ",  # noqa: RUF001
+        "",
+    ],
+    ids=lambda content: content[:10] + content[-10:],
+)
+def test_what_is_no_base64_is_refused(api, path, content):
+    assert api.put(path, {"content": content}).wrong == {"content": "invalid"}
+
+
+@pytest.mark.parametrize("content", [1, 1.5, True, [], {}, [CONTENT], {"a": CONTENT}], ids=repr)
+def test_what_is_no_string_is_refused(api, path, content):
+    assert api.put(path, {"content": content}).wrong == {"content": "invalid"}
+
+
+@pytest.mark.parametrize("broken", [CONTENT[:-4] + "\n" + CONTENT[-4:], f"{CONTENT}\r\n"])
+def test_lines_are_no_base64_here(api, path, broken):
+    answer = api.put(path, {"content": broken})
+    assert (answer.status, answer.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("body", [{}, {"mediaType": "image/png"}, {"file": CONTENT}])
+def test_a_document_has_content(api, path, body):
+    assert api.put(path, body).wrong["content"] == "required"
+
+
+def test_null_is_no_document(api, path):
+    answer = api.put(path, {"content": None, "mediaType": None})
+    assert answer.wrong == {"content": "null", "mediaType": "null"}
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"<script>alert(1)</script>", "unknown_type"),
+        (b"GIF89a", "unknown_type"),
+        (CARD.content + b"<?php ?>", "trailing_data"),
+        (CARD.content[:-20], "damaged"),
+        (b"%PDF-1.4\n<html>", "damaged"),
+    ],
+)
+def test_what_is_no_document_is_refused_and_not_kept(api, alice, path, content, code):
+    answer = api.put(path, document(content))
+    assert (answer.status, answer.wrong) == (400, {"content": code})
+    assert (files(alice), stored(alice)) == ([], [])
+
+
+@pytest.mark.parametrize("named", ["image/jpeg", "application/pdf"])
+def test_who_names_another_type_is_refused(api, path, named):
+    assert api.put(path, document(CARD, mediaType=named)).wrong == {"mediaType": "other_type"}
+
+
+@pytest.mark.parametrize("named", ["", "image/PNG", "text/html", "image/png; x=y", 1])
+def test_who_names_no_type_is_refused(api, path, named):
+    assert api.put(path, document(CARD, mediaType=named)).wrong == {"mediaType": "invalid_choice"}
+
+
+def test_all_wrong_fields_are_named_at_once(api, path):
+    body = {"content": "%", "mediaType": "x", "sha256": "a", "status": "APPROVED", "kind": "x"}
+    assert api.put(path, body).wrong == {
+        "content": "invalid",
+        "mediaType": "invalid_choice",
+        "sha256": "unknown_field",
+        "status": "unknown_field",
+        "kind": "unknown_field",
+    }
+
+
+def test_a_document_is_posted_once(api, alice, path):
+    api.post(path, document(CARD))
+    answer = api.post(path, document(PAGE), key="k")
+    assert (answer.status, answer.code) == (409, "already_exists")
+    conflict = {"field": "documents/identity-front", "userId": str(alice.id)}
+    assert answer.json["conflict"] == conflict
+    assert (len(files(alice)), Key.objects.count()) == (1, 0)
+
+
+@each_writing
+def test_who_has_ended_shows_nothing_more(api, alice, path, method):
+    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    answer = api.call(method, path, document())
+    assert (answer.status, answer.code) == (409, "user_not_active")
+    assert files(alice) == []
+
+
+class Unread:
+    """A body that nobody may read."""
+
+    def read(self, *_: Any) -> bytes:
+        raise AssertionError("it is read")
+
+    def readline(self, *_: Any) -> bytes:
+        raise AssertionError("it is read")
+
+
+@pytest.mark.parametrize("size", [settings.MAX_DOCUMENT_BODY_BYTES + 1, 50_000_000])
+def test_a_large_body_is_refused_unread(api, path, size):
+    answer = api.browser.generic(
+        "POST",
+        f"/api/v1/{path}",
+        headers={"Authorization": f"Bearer {api.secret}"},
+        CONTENT_TYPE="application/json",
+        CONTENT_LENGTH=str(size),
+        **{"wsgi.input": Unread()},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "body_too_large")
+
+
+# --- Who may --------------------------------------------------------------------------------------
+
+
+@each_method
+def test_another_clients_document_is_not_there(stranger, api, alice, path, method):
+    api.put(path, document())
+    answer = stranger.call(method, path, document(), key="k" if method == "POST" else None)
+    assert (answer.status, answer.code) == (404, "not_found")
+    assert (len(files(alice)), Key.objects.count()) == (1, 0)
+
+
+@each_method
+@pytest.mark.parametrize(
+    "address",
+    [
+        "users/{user}/documents/selfie",
+        "users/{user}/documents/identity",
+        "users/{user}/documents/IDENTITY-FRONT",
+        "users/{user}/documents/identity_front",
+        "users/{user}/documents/identity-front/x",
+        "users/{user}/documents/..%2Fidentity",
+        "users/{user}/documents",
+        f"users/{UNKNOWN}/documents/identity-front",
+        "users/1/documents/identity-front",
+    ],
+)
+def test_what_is_no_document_is_not_found(api, alice, method, address):
+    answer = api.call(method, address.format(user=alice.id), document())
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@each_method
+def test_without_a_key_nothing_is_shown(nobody, path, method):
+    answer = nobody.call(method, path, document())
+    assert (answer.status, answer.code) == (401, "not_authenticated")
+
+
+@each_method
+def test_a_key_without_the_scope_is_refused(client_demo, alice, path, method):
+    scope = "users:read" if method == "GET" else "users:write"
+    api = Api(cast.a_key(client_demo, *set(SCOPES) - {scope}))
+    answer = api.call(method, path, document())
+    assert (answer.status, answer.code) == (403, "insufficient_scope")
+    assert files(alice) == []
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_wrong_method_is_refused(api, path, method):
+    answer = api.call(method, path, {})
+    assert (answer.status, answer.code) == (400, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET, POST, PUT, HEAD, OPTIONS"
+
+
+# --- The same key ---------------------------------------------------------------------------------
+
+
+def test_the_same_key_sends_once(api, alice, path):
+    first = api.post(path, document(), key="k")
+    again = api.post(path, document(mediaType="image/png"), key="k")
+    assert (again.status, again.json) == (201, first.json)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(files(alice)) == 1
+
+
+def test_the_same_key_for_another_document_is_refused(api, alice, path):
+    api.post(path, document(CARD), key="k")
+    answer = api.post(path, document(OTHER), key="k")
+    assert (answer.status, answer.code) == (409, "idempotency_key_reused")
+    assert answer.json["conflict"]["id"] == str(Evidence.objects.get().id)
+    assert len(files(alice)) == 1
+
+
+def test_the_same_key_for_another_kind_is_refused(api, alice, path):
+    api.post(path, document(), key="k")
+    other = path.replace("front", "back")
+    assert api.post(other, document(), key="k").code == "idempotency_key_reused"

@@ -1,0 +1,57 @@
+"""The audit knows what keys made of evidence; and that erasing takes it away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import cast
+from users import kyc, specimens
+from users.kyc import Kind
+from users.models import Evidence, User
+from wallets import audit, erasure, posting
+from wallets.life import Unsubscribe
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sent(alice: User) -> Evidence:
+    """What Alice sent with a key."""
+    return kyc.send(
+        client_id=alice.client_id,
+        user_id=alice.id,
+        kind=Kind.OCCUPATION,
+        shown=specimens.shown(Kind.OCCUPATION),
+        by=cast.BY,
+        key="k",
+    ).evidence
+
+
+def wrong() -> list[dict[str, Any]]:
+    return [finding.row for _, finding in audit.findings() if finding]
+
+
+def test_what_a_key_sent_is_there(sent):
+    assert wrong() == []
+
+
+@pytest.mark.spoils_the_books
+def test_what_a_key_sent_and_is_lost_is_named(sent):
+    Evidence.objects.all().delete()
+    assert wrong() == [{"client": sent.client_id, "made": "evidence", "id": sent.id}]
+
+
+@pytest.mark.spoils_the_books
+def test_a_key_that_names_another_clients_evidence_is_found(sent):
+    theirs = cast.a_user(cast.a_client("Another"), cast.ALICE)
+    Evidence.objects.update(client=theirs.client, user=theirs)
+    assert wrong() == [{"client": sent.client_id, "made": "evidence", "id": sent.id}]
+
+
+def test_what_was_erased_with_its_user_is_not_missed(alice, sent):
+    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    erasure.erase(user_id=alice.id, by=cast.BY, reason="USER_REQUEST")
+    assert not Evidence.objects.exists()
+    assert wrong() == []

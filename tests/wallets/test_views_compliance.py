@@ -1,0 +1,326 @@
+"""Where a user stands: the level, what it allows, how much of it is used, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests import cast
+from tests.cast import Api
+from tests.users.bodies import ROOT
+from tests.users.evidence import approve, in_days, review, send, send_one, today
+from tests.users.verbs import COMPANY, create
+from tests.wallets.doors import IBAN
+from users import kyc
+from users.kyc import Kind
+from users.models import Evidence, User
+from users.models.clients import SCOPES
+
+pytestmark = pytest.mark.django_db
+
+LIMITS = {
+    "EUR": {
+        "0": {"balance": "150", "cashIn": "150", "cashOut": "150"},
+        "1": {"balance": "2500", "cashIn": "2500", "cashOut": "1000"},
+    },
+    "JPY": {"1": {"balance": "300000", "cashIn": None, "cashOut": "100000"}},
+}
+LEVEL_1, LEVEL_2 = (kyc.NEEDED[User.Kind.NATURAL][level] for level in (1, 2))
+FIRST = ["identity", "documents/identity-front", "documents/identity-back"]
+REST = [
+    "home-address",
+    "external-iban",
+    "financial-information",
+    "occupation",
+    "documents/external-iban",
+    "documents/income-tax",
+]
+
+
+@pytest.fixture(autouse=True)
+def limits(settings: Any) -> None:
+    settings.KYC_LIMITS = LIMITS
+
+
+@pytest.fixture
+def path(alice: User) -> str:
+    return f"users/{alice.id}/compliance"
+
+
+def limit(limit: str | None, used: str) -> dict[str, str | None]:
+    return {"limit": limit, "used": used}
+
+
+def states(answer: Any) -> dict[str, str]:
+    return {each["evidence"]: each["status"] for each in answer.json["requirements"]}
+
+
+def of(answer: Any, currency: str) -> dict[str, Any]:
+    (found,) = [each for each in answer.json["limits"] if each["currency"] == currency]
+    return dict(found)
+
+
+# --- By level -------------------------------------------------------------------------------------
+
+
+def test_who_has_shown_nothing_reads_what_is_missing(api, alice, path):
+    answer = api.get(path)
+    assert answer.status == 200
+    user = f"{ROOT}/users/{alice.id}"
+    evidence = {name: {"href": f"{user}/{name}"} for name in [*FIRST, *REST]}
+    empty = {"status": "MISSING", "reason": None, "reviewedAt": None}
+    assert answer.json == {
+        "userId": str(alice.id),
+        "kycLevel": 0,
+        "levelUntil": None,
+        "nextLevel": 1,
+        "missing": FIRST,
+        "requirements": [
+            {"evidence": name, "level": 1 if name in FIRST else 2, **empty}
+            for name in [*FIRST, *REST]
+        ],
+        "limits": [
+            {
+                "currency": "EUR",
+                "balance": limit("150.00", "0.00"),
+                "cashIn": limit("150.00", "0.00"),
+                "cashOut": limit("150.00", "0.00"),
+            },
+            {
+                "currency": "JPY",
+                "balance": limit("0", "0"),
+                "cashIn": limit("0", "0"),
+                "cashOut": limit("0", "0"),
+            },
+        ],
+        "_links": {
+            "self": {"href": f"{user}/compliance"},
+            "user": {"href": user},
+            **evidence,
+        },
+    }
+
+
+def test_at_level_1_there_is_more_room_and_the_rest_is_missing(api, alice, path):
+    approve(alice, LEVEL_1)
+    answer = api.get(path)
+    assert (answer.json["kycLevel"], answer.json["nextLevel"]) == (1, 2)
+    assert answer.json["missing"] == REST
+    assert answer.json["levelUntil"] == str(User.objects.get().kyc_until)
+    euros, yen = of(answer, "EUR"), of(answer, "JPY")
+    assert [euros[name]["limit"] for name in ("balance", "cashIn", "cashOut")] == [
+        "2500.00",
+        "2500.00",
+        "1000.00",
+    ]
+    assert [yen[name]["limit"] for name in ("balance", "cashIn", "cashOut")] == [
+        "300000",
+        None,
+        "100000",
+    ]
+
+
+def test_at_level_2_nothing_is_missing_and_nothing_limited(api, alice, path):
+    approve(alice, LEVEL_2)
+    answer = api.get(path)
+    assert (answer.json["kycLevel"], answer.json["nextLevel"]) == (2, None)
+    assert (answer.json["missing"], set(states(answer).values())) == ([], {"APPROVED"})
+    assert answer.json["limits"] == [
+        {
+            "currency": "EUR",
+            "balance": limit(None, "0.00"),
+            "cashIn": limit(None, "0.00"),
+            "cashOut": limit(None, "0.00"),
+        }
+    ]
+
+
+def test_a_company_goes_from_level_0_to_2(api, client_demo):
+    company = create(client_demo, COMPANY).user
+    path = f"users/{company.id}/compliance"
+    answer = api.get(path)
+    wanted = ["home-address", "external-iban", "documents/company-deed"]
+    assert (answer.json["nextLevel"], answer.json["missing"]) == (2, wanted)
+    assert {each["level"] for each in answer.json["requirements"]} == {2}
+    approve(company, kyc.NEEDED[User.Kind.JURIDICAL][2])
+    answer = api.get(path)
+    assert (answer.json["kycLevel"], answer.json["levelUntil"]) == (2, None)
+    assert (answer.json["nextLevel"], answer.json["missing"]) == (None, [])
+
+
+def test_with_a_passport_no_back_is_asked_for(api, alice, path):
+    send_one(alice, Kind.IDENTITY, identity_type="PASSPORT", identity_number="AAA123456")
+    assert "documents/identity-back" not in states(api.get(path))
+
+
+# --- What was sent --------------------------------------------------------------------------------
+
+
+def test_each_says_how_far_it_has_come(api, alice, path):
+    send_one(alice, Kind.IDENTITY)
+    approve(alice, {Kind.DOCUMENT_IDENTITY_FRONT})
+    review(alice, send_one(alice, Kind.DOCUMENT_IDENTITY_BACK), reason="Blurred")
+    answer = api.get(path)
+    assert [states(answer)[name] for name in FIRST] == ["PENDING", "APPROVED", "REJECTED"]
+    assert answer.json["missing"] == ["identity", "documents/identity-back"]
+    reasons = {each["reason"] for each in answer.json["requirements"]}
+    assert reasons == {None, "Blurred"}
+
+
+def test_what_holds_is_not_missing_while_its_successor_waits(api, alice, path):
+    approve(alice, LEVEL_1)
+    send_one(alice, Kind.IDENTITY, identity_number="87654321X")
+    answer = api.get(path)
+    assert states(answer)["identity"] == "PENDING"
+    assert "identity" not in answer.json["missing"]
+
+
+def test_what_has_expired_says_so_and_is_missing_again(api, alice, path):
+    approve(alice, LEVEL_2, expiry_date=today())
+    assert api.get(path).json["kycLevel"] == 2
+    Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
+    User.objects.filter(id=alice.id).update(kyc_until=in_days(-1))
+    answer = api.get(path)
+    assert (answer.json["kycLevel"], answer.json["levelUntil"]) == (0, None)
+    assert (answer.json["nextLevel"], answer.json["missing"]) == (1, ["identity"])
+    assert states(answer)["identity"] == "EXPIRED"
+    assert of(answer, "EUR")["balance"] == limit("150.00", "0.00")
+
+
+def test_the_level_is_shown_on_its_last_day(api, alice, path):
+    approve(alice, LEVEL_1, expiry_date=today())
+    answer = api.get(path)
+    assert (answer.json["kycLevel"], answer.json["levelUntil"]) == (1, str(today()))
+
+
+# --- What is used ---------------------------------------------------------------------------------
+
+
+def test_what_came_in_and_went_out_is_used(api, alice, path):
+    wallet = cast.first_wallet(alice)
+    cast.cash_in(wallet, 100_00)
+    order = {"type": "CASH_OUT", "amount": "30.00", "iban": {"accountNumber": IBAN}}
+    assert api.post(f"wallets/{wallet.id}/movements", order).status == 202
+    assert of(api.get(path), "EUR") == {
+        "currency": "EUR",
+        "balance": limit("150.00", "100.00"),
+        "cashIn": limit("150.00", "100.00"),
+        "cashOut": limit("150.00", "30.00"),
+    }
+
+
+def test_all_wallets_of_a_currency_are_counted_together(api, alice, path):
+    approve(alice, LEVEL_1)
+    first, second, yen = (
+        cast.first_wallet(alice),
+        cast.a_wallet(alice),
+        cast.a_wallet(alice, "JPY"),
+    )
+    for wallet, amount in ((first, 10_00), (second, 5_00), (yen, 700)):
+        cast.cash_in(wallet, amount)
+    cast.transfer(first, second, 2_00)
+    answer = api.get(path)
+    assert of(answer, "EUR")["balance"] == limit("2500.00", "15.00")
+    assert of(answer, "EUR")["cashIn"] == limit("2500.00", "15.00")
+    assert of(answer, "JPY")["balance"] == limit("300000", "700")
+    assert of(answer, "JPY")["cashIn"] == limit(None, "700")
+
+
+def test_a_currency_of_which_the_user_has_a_wallet_is_shown_without_limits_too(api, alice, path):
+    cast.a_wallet(alice, "USD")
+    assert of(api.get(path), "USD")["balance"] == limit("0.00", "0.00")
+    approve(alice, LEVEL_2)
+    assert [each["currency"] for each in api.get(path).json["limits"]] == ["EUR", "USD"]
+
+
+def test_what_came_from_others_is_in_the_balance_only(api, alice, bob, path):
+    wallet = cast.first_wallet(bob)
+    cast.cash_in(wallet, 20_00)
+    cast.transfer(wallet, cast.first_wallet(alice), 20_00)
+    euros = of(api.get(path), "EUR")
+    assert euros["balance"] == limit("150.00", "20.00")
+    assert euros["cashIn"] == limit("150.00", "0.00")
+
+
+def test_what_was_given_back_is_not_used(api, alice, path):
+    wallet = cast.first_wallet(alice)
+    cast.cash_in(wallet, 100_00)
+    cast.reverse(cast.movements(wallet)[0], 40_00)
+    euros = of(api.get(path), "EUR")
+    assert (euros["balance"], euros["cashIn"]) == (
+        limit("150.00", "60.00"),
+        limit("150.00", "60.00"),
+    )
+
+
+def test_what_is_shown_is_what_refuses(api, alice, path):
+    wallet = cast.first_wallet(alice)
+    cast.cash_in(wallet, 100_00)
+    refused = api.post(f"wallets/{wallet.id}/movements", cast.cash("50.01"))
+    assert refused.code == "limit_exceeded"
+    euros = of(api.get(path), "EUR")
+    conflict = refused.json["conflict"]
+    assert (conflict["limit"], conflict["used"]) == tuple(euros["balance"].values())
+    assert api.post(f"wallets/{wallet.id}/movements", cast.cash("50.00")).status == 201
+
+
+# --- The nine questions ---------------------------------------------------------------------------
+
+
+def test_who_has_no_wallet_yet_reads_it_too(api, client_demo):
+    newcomer = create(client_demo, cast.ALICE).user
+    answer = api.get(f"users/{newcomer.id}/compliance")
+    assert (answer.status, answer.json["kycLevel"]) == (200, 0)
+    assert of(answer, "EUR")["balance"] == limit("150.00", "0.00")
+
+
+def test_another_clients_user_is_not_there(stranger, path):
+    answer = stranger.get(path)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_without_a_key_nothing_is_shown(nobody, path):
+    assert (nobody.get(path).status, nobody.get(path).code) == (401, "not_authenticated")
+
+
+def test_a_key_without_the_scope_is_refused(client_demo, path):
+    api = Api(cast.a_key(client_demo, *set(SCOPES) - {"users:read"}))
+    assert (api.get(path).status, api.get(path).code) == (403, "insufficient_scope")
+    assert Api(cast.a_key(client_demo, "users:read")).get(path).status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_it_is_only_read(api, path, method):
+    answer = api.call(method, path, {})
+    assert (answer.status, answer.code) == (400, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("user", ["1", "x", f"{cast.unknown_id()}0", cast.unknown_id()])
+def test_nobodys_compliance_is_not_found(api, user):
+    assert api.get(f"users/{user}/compliance").code == "not_found"
+
+
+def test_a_parameter_is_refused(api, path):
+    assert api.get(f"{path}?level=2").wrong == {"level": "unknown_parameter"}
+
+
+def queries(api: Api, path: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert api.get(path).status == 200
+    return len(captured)
+
+
+def test_it_takes_as_many_queries_for_much_as_for_nothing(api, alice, path):
+    api.get(path)
+    before = queries(api, path)
+    approve(alice, LEVEL_2)
+    send(alice, *LEVEL_1, identity_number="87654321X")
+    for currency in ("EUR", "JPY", "USD"):
+        wallet = cast.a_wallet(alice, currency)
+        for _ in range(3):
+            cast.cash_in(wallet, 1_00)
+    assert queries(api, path) == before
