@@ -308,13 +308,18 @@ LOGGING = {
         },
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "lines" if DEBUG else "json"}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines" if DEBUG else "json",
+            "filters": ["unquoted"],
+        }
     },
     "filters": {
+        "unquoted": {"()": "iocash.logs.Unquoted"},
         "first_error": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: "error ignored terminating" not in record.msg,
-        }
+        },
     },
     # An error in a pipeline is raised; that the pipeline's end fails after it is no news.
     "loggers": {"psycopg": {"filters": ["first_error"]}},
