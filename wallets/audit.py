@@ -300,12 +300,18 @@ EQUATIONS: Final = (
         LEFT JOIN wallets_movement AS m ON key.made = 'movement' AND m.id = key.made_id
         LEFT JOIN wallets_hold AS h ON key.made = 'hold' AND h.id = key.made_id
         LEFT JOIN wallets_externalaccount AS a ON key.made = 'account' AND a.id = key.made_id
+        LEFT JOIN users_evidence AS e ON key.made = 'evidence' AND e.id = key.made_id
+        LEFT JOIN (
+            SELECT erased.client_id, (sent.data ->> 'id')::uuid AS id
+            FROM users_user AS erased JOIN users_event AS sent ON sent.subject_id = erased.id
+            WHERE erased.erased_at IS NOT NULL AND sent.kind = 'user.evidence_sent'
+        ) AS was ON key.made = 'evidence' AND was.id = key.made_id
         LEFT JOIN LATERAL (
             SELECT client_id FROM wallets_movement
             WHERE key.made = 'batch' AND operation_id = key.made_id LIMIT 1
         ) AS b ON true
         WHERE coalesce(u.client_id, w.client_id, m.client_id, h.client_id, a.client_id,
-                       b.client_id) IS DISTINCT FROM key.client_id
+                       b.client_id, e.client_id, was.client_id) IS DISTINCT FROM key.client_id
         """,
     ),
 )
