@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests import cast
+from tests.wallets import marked
 from tests.wallets.doors import IBAN
 from wallets import accounts, posting
 from wallets.models import ExternalAccount
+
+
+@pytest.fixture
+def scene(api, client_demo, bob, staff, settings, tmp_path):
+    """Alice has ended; all that was ever said of her is marked, and kept apart from other files."""
+    kept = settings.STORAGES["documents"]
+    kept |= {"OPTIONS": kept["OPTIONS"] | {"location": tmp_path}}
+    settings.STORAGES = settings.STORAGES | {"documents": kept}
+    return marked.scene(api, cast.a_user(client_demo, marked.ALICE), bob, staff)
 
 
 @pytest.fixture
