@@ -145,7 +145,9 @@ def pays(scene: Scene, office: Office) -> None:
     paid = cast.movements(alices)[1]
     assert scene.api.post(f"{own}/movements/{paid.id}/reversal", TEXT).status == 201
     scene.api.post(f"{own}/movements/batch", {"movements": [cast.to(bobs, "5.00", **TEXT)] * 2})
-    scene.api.post(f"{other}/movements/batch", {"movements": [cast.to(alices, "5.00", **TEXT)] * 2})
+    own_too = cast.cash("1.00", concept="Bob's own, in a batch")
+    items = [cast.to(alices, "5.00", **TEXT), own_too, cast.to(alices, "5.00", **TEXT)]
+    assert scene.api.post(f"{other}/movements/batch", {"movements": items}).status == 201
     by, for_ = cast.place(alices, bobs, 5_00, **TEXT), cast.place(bobs, alices, 5_00, **TEXT)
     scene.holds = [by, for_, cast.place(bobs, alices, 1_00, **TEXT)]
     cast.execute(by, **TEXT)
