@@ -226,7 +226,7 @@ class Machine(Lives):
 
     # --- Being stopped, and ended -----------------------------------------------------------------
 
-    @turn(3, name=NAMES, unblocking=st.booleans(), turn=TURN)
+    @turn(5, name=NAMES, unblocking=st.booleans(), turn=TURN)
     def block(self, name: str, unblocking: bool, turn: int) -> None:
         """Staff do it, by an order or in the back office; who is blocked is mostly unblocked."""
         person = self.people[name]
