@@ -210,6 +210,8 @@ class Lives(RuleBasedStateMachine):
         }
         rows = models.Wallet.objects.values_list("id", "status", "balance", "held")
         assert set(rows) == wallets
+        approved = {(person.id, path) for person in known for path in person.approved}
+        assert {(each.user_id, each.path) for each in Evidence.objects.approved()} == approved
 
     @invariant()
     def every_change_is_told_once_and_by_whom(self) -> None:
