@@ -103,6 +103,13 @@ class AutoSchema(Spectacular):
         for status, group in groupby(kinds, key=lambda kind: kind.status):
             yield str(status), _refusal(status, list(group))
 
+    def get_tags(self) -> list[str]:
+        """By what it is about: the chapters of the reference."""
+        if "/public/" in self.path:
+            return ["published paths"]
+        model = getattr(self.view, "model", None)
+        return [str(model._meta.verbose_name_plural)] if model else ["server"]
+
     def get_auth(self) -> list[Json]:
         if not self.view.authentication_classes:
             return []

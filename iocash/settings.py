@@ -282,6 +282,16 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "TAGS": [
+        {"name": "users"},
+        {"name": "evidence", "description": "What users show of who they are."},
+        {"name": "wallets"},
+        {"name": "movements"},
+        {"name": "holds"},
+        {"name": "external accounts"},
+        {"name": "published paths", "description": "ioCash's own; under `/api/v2/public` too."},
+        {"name": "server"},
+    ],
     "CAMELIZE_NAMES": True,
     "SORT_OPERATION_PARAMETERS": False,
     "COMPONENT_SPLIT_PATCH": False,
@@ -311,13 +321,18 @@ LOGGING = {
         },
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "lines" if DEBUG else "json"}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines" if DEBUG else "json",
+            "filters": ["unquoted"],
+        }
     },
     "filters": {
+        "unquoted": {"()": "iocash.logs.Unquoted"},
         "first_error": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: "error ignored terminating" not in record.msg,
-        }
+        },
     },
     # An error in a pipeline is raised; that the pipeline's end fails after it is no news.
     "loggers": {"psycopg": {"filters": ["first_error"]}},

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings as configured
 from django.contrib.auth import get_user_model
+from django.db import connection
 from hypothesis import settings
+from psycopg.conninfo import conninfo_to_dict
 
 from tests import cast, guard
 from tests.cast import Api
@@ -110,3 +113,15 @@ def bobs(bob: User) -> Wallet:
 def staff(db: None) -> Any:
     """A member of staff who may do everything, without a usable password."""
     return get_user_model().objects.create_superuser("staff", password=None)
+
+
+@pytest.fixture
+def as_serving(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let Django connect as the role that owns nothing, as it does when it serves."""
+    address = conninfo_to_dict(configured.DATABASE_URL) if configured.DATABASE_URL else {}
+    connection.close()
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "USER", configured.DATABASE_ROLE)
+        patch.setitem(connection.settings_dict, "PASSWORD", address.get("password") or "")
+        yield
+        connection.close()

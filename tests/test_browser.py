@@ -205,7 +205,7 @@ def test_swagger_tries_it_out(page, supervisor, alices, client_demo):
     page.fill(".auth-container input", cast.a_key(client_demo))
     page.click(".auth-btn-wrapper button.authorize")
     page.click(".auth-btn-wrapper button.btn-done")
-    operation = page.locator(".opblock-get", has_text="/api/v1/wallets").first
+    operation = page.locator(".opblock-get", has_text="/api/v1/users").first
     operation.locator(".opblock-summary").click()
     operation.locator("button.try-out__btn").click()
     operation.locator("button.execute").click()

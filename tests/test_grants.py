@@ -224,18 +224,6 @@ def test_the_role_may_not(serving, statement):
 # --- What it may ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def as_serving(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let Django connect as the role, as it does when it serves."""
-    address = conninfo_to_dict(settings.DATABASE_URL) if settings.DATABASE_URL else {}
-    connection.close()
-    with monkeypatch.context() as patch:
-        patch.setitem(connection.settings_dict, "USER", ROLE)
-        patch.setitem(connection.settings_dict, "PASSWORD", address.get("password") or "")
-        yield
-        connection.close()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_the_role_may_do_all_that_serving_needs(as_serving):
     with connection.cursor() as cursor:

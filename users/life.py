@@ -206,7 +206,8 @@ def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
     changed = [name for name in changed if name != "mobile_phone"]
     for name in changed:
         setattr(user, name, values[name])
-    changed += set_phone(user, values.get("mobile_phone", user.mobile_phone))
+    if "mobile_phone" in values:
+        changed += set_phone(user, values["mobile_phone"])
     if changed:
         with refusing_duplicates(user):
             user.save(update_fields=changed)

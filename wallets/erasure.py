@@ -60,7 +60,8 @@ def kept_until(user: User) -> datetime:
 def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
     """Erase all that is personal of a user who has ended. Repeated, it erases what is left.
 
-    It is done in several transactions: what an interruption left is erased by the next call.
+    It is done in several transactions, and the user is marked as erased in the last one, after
+    the files went: what an interruption left is due again, and erased by the next call.
 
     Raises:
         NotFound: there is no such user.
@@ -73,12 +74,12 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
     require_over(user, reason)
     for wallet_id in Wallet.objects.filter(user=user).values_list("id", flat=True):
         erase_texts(wallet_id)
+    erase_files(user)
     with durable(), transaction.atomic():
         user = locked(user_id, None)
         if user.erased_at is None:
             blank(user)
             tell(user, "user.erased", by, reason=reason)
-    erase_files(user)
     return user
 
 

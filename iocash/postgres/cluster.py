@@ -30,6 +30,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
+    # What people are called, and their numbers, are in statements and in details of errors.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
 }
 INITDB = (
     "--no-instructions",

@@ -8,12 +8,18 @@ import pytest
 
 from iocash import errors
 from tests import cast, together
+from tests.cast import Answer, Api
+from tests.users.bodies import ALICE, BOB, NEW
 from tests.users.verbs import a_newcomer, change, create, kinds, replace, request_otp
 from users import life
-from users.models import Otp, User
+from users.models import Client, Otp, User
 from users.models.clients import new_id
 
 pytestmark = pytest.mark.django_db
+
+
+def a_caller(client: Client) -> Api:
+    return Api(cast.a_key(client))
 
 
 def outcomes(results: list[Any]) -> tuple[list[life.Made], list[errors.Refused]]:
@@ -105,3 +111,42 @@ def test_of_requests_at_once_one_code_is_sent(codes, clock):
     names = sorted(type(result).__name__ for result in results)
     assert names == ["OtpTooSoon"] * 5 + ["User"]
     assert (len(codes), Otp.objects.count()) == (2, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("field", ["userName", "mobilePhone"])
+@pytest.mark.parametrize("put", [False, True])
+def test_of_two_requests_with_one_name_or_number_one_is_accepted(field, put, codes):
+    api = a_caller(cast.a_client())
+
+    def one(values: dict[str, str]) -> Answer:
+        body = values | {field: ALICE[field]}
+        return api.put(f"users/{new_id()}", body) if put else api.post("users", body)
+
+    answers = together.at_once(lambda: one(ALICE), lambda: one(BOB))
+    made, refused = sorted(answers, key=lambda answer: answer.status)
+    assert (made.status, refused.status, refused.code) == (202, 409, "already_exists")
+    assert refused.json["conflict"] == {"field": field, "userId": made.json["id"]}
+    assert len(codes) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_users_who_prove_one_number_at_once_one_has_it(codes):
+    client = cast.a_client()
+    api, users = (
+        Api(cast.a_key(client)),
+        [cast.a_user(client, each) for each in (cast.ALICE, cast.BOB)],
+    )
+    for user in users:
+        change(user, mobile_phone=NEW)
+    sent = {each.user_id: each.code for each in codes if each.phone == NEW}
+    answers = together.at_once(
+        *[
+            lambda u=user: api.post(f"users/{u.id}/validate-otp", {"otp": sent[u.id]})
+            for user in users
+        ]
+    )
+    proved, refused = sorted(answers, key=lambda answer: answer.status)
+    assert (proved.status, refused.status, refused.code) == (200, 409, "already_exists")
+    assert refused.json["conflict"] == {"field": "mobilePhone", "userId": proved.json["id"]}
+    assert User.objects.filter(mobile_phone=NEW).count() == 1

@@ -6,7 +6,8 @@ import pytest
 
 from iocash import errors
 from tests import cast
-from tests.users.verbs import COMPANY, change, create, kinds, replace, request_otp
+from tests.users.bodies import NEW
+from tests.users.verbs import COMPANY, change, create, kinds, replace, request_otp, validate
 from users import life
 from users.models import Event, User
 from users.models.clients import new_id
@@ -162,6 +163,12 @@ def test_a_refused_number_is_sent_nothing(newcomer, bob, codes):
     with pytest.raises(errors.AlreadyExists):
         change(newcomer, mobile_phone=cast.BOB["mobile_phone"])
     assert not codes
+
+
+def test_a_change_of_something_else_leaves_the_number_that_waits(alice, codes):
+    change(alice, mobile_phone=NEW)
+    assert change(alice, email="alice@example.com").unverified_phone == NEW
+    assert validate(alice, codes[-1].code).mobile_phone == NEW
 
 
 def test_a_change_back_to_the_verified_number_forgets_the_one_that_waited(alice):

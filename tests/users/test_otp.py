@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import random
 import re
 import secrets
+from collections import Counter
 from unittest.mock import Mock
 
 import pytest
@@ -176,6 +178,18 @@ def test_a_try_is_counted_before_the_code_is_compared(alice_created, codes, monk
     with pytest.raises(SystemExit):
         otp.check(alice_created, codes[0].code)
     assert Otp.objects.get().tries == 1
+
+
+@pytest.mark.long
+def test_ten_thousand_guesses_never_succeed(alice_created, codes):
+    """The right code is among them, after the five tries."""
+    right = codes[0].code
+    others = [f"{number:06d}" for number in random.Random(1).sample(range(10**6), 10_000)]
+    guesses = [code for code in others if code != right]
+    guesses[5_000] = right
+    names = Counter(type(guess(alice_created, code)).__name__ for code in guesses)
+    assert names == {"InvalidOtp": 5, "OtpTriedOut": len(guesses) - 5}
+    assert Otp.objects.get().tries == 5
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests import cast
+from tests.wallets import marked
 from tests.wallets.doors import IBAN
 from wallets import accounts, posting
 from wallets.models import ExternalAccount
+
+
+@pytest.fixture
+def scene(api, client_demo, bob, staff):
+    """Alice has ended; all that was ever said of her is marked. No other test left documents."""
+    for file in marked.files():
+        file.unlink()
+    return marked.scene(api, cast.a_user(client_demo, marked.ALICE), bob, staff)
 
 
 @pytest.fixture

@@ -22,18 +22,18 @@ NAMES = {
 
 
 class UserAnswer(fields.Serializer):
-    """A person (NATURAL) or a company (JURIDICAL) that owns wallets."""
+    """A person (NATURAL) or a company (JURIDICAL) that owns wallets; erased, it has no names."""
 
     id = fields.Id(read_only=True)
     client_id = fields.Id(read_only=True)
     kind = fields.Choice(User.Kind, read_only=True)
     status = fields.Choice(User.Status, read_only=True)
-    user_name = fields.Text(100, read_only=True)
+    user_name = fields.Text(100, read_only=True, allow_null=True)
     first_name = fields.Text(100, read_only=True, allow_null=True)
     last_name = fields.Text(100, read_only=True, allow_null=True)
     company_name = fields.Text(200, read_only=True, allow_null=True)
     email = fields.Email(read_only=True, allow_null=True)
-    mobile_phone = fields.Phone(read_only=True)
+    mobile_phone = fields.Phone(read_only=True, allow_null=True)
     unverified_phone = fields.Phone(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
     _links = SerializerMethodField(method_name="links")

@@ -25,9 +25,10 @@ class ExternalAccountAnswer(fields.Serializer):
     created_at = fields.Moment(read_only=True)
     _links = SerializerMethodField(method_name="links")
 
-    @extend_schema_field(BankAccount)
-    def bank_account(self, account: ExternalAccount) -> dict[str, str]:
-        return {"accountNumber": account.iban}
+    @extend_schema_field(BankAccount(allow_null=True))
+    def bank_account(self, account: ExternalAccount) -> dict[str, str] | None:
+        """None is left of who was erased."""
+        return {"accountNumber": account.iban} if account.iban else None
 
     @extend_schema_field(LINKS)
     def links(self, account: ExternalAccount) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""What the log tells of a crash: where it was, and nothing of whose data it was about."""
+
+from __future__ import annotations
+
+import io
+import logging
+import smtplib
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection, transaction
+from pythonjsonlogger.json import JsonFormatter
+
+from tests import cast
+from users.models import User
+
+PHONE = "+34600000001"
+
+
+@pytest.fixture(params=[logging.Formatter(), JsonFormatter()], ids=["lines", "json"])
+def console(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
+    """What the console shows, by the filters of the settings."""
+    (handler,) = (each for each in logging.getLogger().handlers if each.name == "console")
+    assert isinstance(handler, logging.StreamHandler)
+    shown, formatter = io.StringIO(), handler.formatter
+    before = handler.setStream(shown)
+    handler.setFormatter(request.param)
+    yield shown
+    handler.setStream(before)
+    handler.setFormatter(formatter)
+
+
+def crash(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception as error:
+        logging.getLogger("tests").exception("It crashed: %s", error)
+
+
+def again(user: User) -> None:
+    with transaction.atomic():
+        User.objects.create(**cast.ALICE | {"client": user.client, "user_name": "other"})
+
+
+@pytest.mark.django_db
+def test_a_duplicate_that_nobody_foresaw_is_logged_without_the_number(alice, console):
+    crash(lambda: again(alice))
+    shown = console.getvalue()
+    assert PHONE not in shown
+    assert "in again" in shown
+    assert shown.count("user_mobile_phone_is_taken_once") == 3
+
+
+@pytest.mark.django_db
+def test_a_row_that_breaks_a_rule_is_logged_without_the_row(alice, console):
+    with connection.cursor() as cursor, transaction.atomic():
+        crash(lambda: cursor.execute("UPDATE users_user SET status = 'X'"))
+        transaction.set_rollback(True)
+    shown = console.getvalue()
+    assert PHONE not in shown
+    assert "Failing row" not in shown
+    assert "user_status_is_known" in shown
+
+
+def test_a_mail_server_that_refuses_is_logged_without_the_address(console):
+    address = "alice@example.com"
+
+    def refused() -> None:
+        raise smtplib.SMTPRecipientsRefused({address: (550, address.encode())})
+
+    crash(refused)
+    shown = console.getvalue()
+    assert address not in shown
+    assert "SMTPRecipientsRefused" in shown
+
+
+def test_what_led_to_an_exception_is_logged_without_its_values_too(alice, console):
+    def call() -> None:
+        try:
+            again(alice)
+        except Exception as error:
+            raise RuntimeError("No") from error
+
+    crash(call)
+    shown = console.getvalue()
+    assert PHONE not in shown
+    assert "RuntimeError: No" in shown
+
+
+def test_any_other_exception_is_logged_as_it_is(console):
+    crash(lambda: int("7 euros"))
+    assert "7 euros" in console.getvalue()

@@ -1,0 +1,304 @@
+"""Lives at random: what clients and staff do to three users, held against what is known of them."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from functools import cache
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from django.db import connection, transaction
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from iocash import errors
+from tests.backoffice import Office, page_of
+from tests.cast import Answer, Api
+from tests.users.known import CashOut, Code, Hold, Person, Shown, Wallet, today
+from users import kyc, specimens
+from users.life import TRANSITIONS
+from users.models import Event, Evidence, User
+from users.models.clients import new_id
+from users.models.events import By
+from wallets import audit, models, posting
+from wallets.orders import Order
+
+PEOPLE = {
+    "alice": ("demo", "NATURAL", {"firstName": "Alice", "lastName": "Example"}),
+    "bob": ("demo", "NATURAL", {"firstName": "Bob", "lastName": "Example"}),
+    "company": ("another", "JURIDICAL", {"companyName": "Example Ltd"}),
+}
+BLOCKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "identity": (
+        {
+            "identityType": "DNI",
+            "identityNumber": "12345678Z",
+            "nationality": "ES",
+            "issueDate": "2024-03-01",
+            "birthDate": "1990-05-17",
+            "expiryDate": (today() + timedelta(days=400)).isoformat(),
+        },
+        {"expiryDate": (today() + timedelta(days=800)).isoformat()},
+    ),
+    "home-address": (
+        {
+            "address": "Calle Mayor 1",
+            "city": "Madrid",
+            "countryCode": "ES",
+            "postalCode": "28013",
+            "province": "Madrid",
+        },
+        {"address": "Calle Mayor 2"},
+    ),
+    "external-iban": (
+        {"externalIban": "ES9121000418450200051332"},
+        {"externalIban": "DE89370400440532013000"},
+    ),
+    "financial-information": ({"incomeLevel": "A"}, {"incomeLevel": "B"}),
+    "occupation": ({"occupationCode": "2511"}, {"occupationCode": "2512"}),
+}
+BECOMES = {
+    "user.created": "CREATED",
+    "user.verified": "VERIFIED",
+    "user.activated": "ACTIVATED",
+    "user.blocked": "BLOCKED",
+    "user.unblocked": "ACTIVATED",
+    "user.unsubscribed": "UNSUBSCRIBED",
+}
+Turn = TypeVar("Turn", bound=Callable[..., None])
+DECK: list[str] = []
+TURNS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
+
+
+def turn(times: int, /, **values: Any) -> Callable[[Turn], Turn]:
+    """A turn that is in the deck so many times, and what it is taken with."""
+
+    def put(method: Turn) -> Turn:
+        DECK.extend([method.__name__] * times)
+        TURNS[method.__name__] = st.fixed_dictionaries(values)
+        return method
+
+    return put
+
+
+@cache
+def body_of(path: str, variant: int) -> dict[str, Any]:
+    """What is sent as evidence of this kind, in two variants."""
+    if path in BLOCKS:
+        first, other = BLOCKS[path]
+        return first | other if variant else first
+    content = specimens.page(f"{path} {variant}").content
+    return {"content": base64.b64encode(content).decode()}
+
+
+class Lives(RuleBasedStateMachine):
+    """Two clients, their users, and staff: each step is predicted, done and compared."""
+
+    apis: ClassVar[dict[str, Api]]
+    clients: ClassVar[dict[str, UUID]]
+    staff: ClassVar[Any]
+    codes: ClassVar[list[Any]]
+    clock: ClassVar[Any]
+    steps: ClassVar[int] = 0
+    tally: ClassVar[Counter[tuple[str, str]]] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.undo = ExitStack()
+        self.undo.enter_context(undone())
+        self.office = Office(self.staff)
+        self.people = {name: Person(name, *PEOPLE[name][:2]) for name in PEOPLE}
+        self.gone: list[Person] = []
+        self.holds: list[Hold] = []
+        self.cash_outs: list[CashOut] = []
+        self.statuses: dict[UUID, str] = {}
+        self.clock.ahead, self.minutes = timedelta(), 0
+        self.last_event = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        self.told: Counter[str] = Counter()
+        self.actor = ""
+
+    def teardown(self) -> None:
+        with self.undo:
+            self.look_into_the_books()
+
+    @rule(data=st.data())
+    def take_turn(self, data: st.DataObject) -> None:
+        """Turns are drawn from a deck, so that each game has all of them."""
+        name = data.draw(st.sampled_from(DECK))
+        getattr(self, name)(**data.draw(TURNS[name], label=name))
+
+    # --- Doing ------------------------------------------------------------------------------------
+
+    def do(
+        self,
+        call: Callable[[], Answer],
+        refusal: str,
+        status: int,
+        told: list[str],
+        *,
+        name: str,
+    ) -> Answer | None:
+        """Call; the answer is as predicted, and None when it is a refusal."""
+        type(self).steps += 1
+        answer = call()
+        said = answer.code if answer.status >= 400 else ""
+        assert said == refusal, f"{name}: {answer.json}, not {refusal or status}"
+        self.tally[name, said or "done"] += 1
+        if refusal:
+            return None
+        assert answer.status == status, f"{name}: {answer.status}, not {status}"
+        self.told.update(told)
+        return answer
+
+    def api(self, client: str, is_stranger: bool = False) -> Api:
+        self.actor = "key:"
+        other = {"demo": "another", "another": "demo"}
+        return self.apis[other[client] if is_stranger else client]
+
+    @property
+    def by(self) -> By:
+        self.actor = "staff:"
+        return By(f"staff:{self.staff.pk}", "test")
+
+    def act(self, thing: Any, name: str, **values: Any) -> Answer:
+        """Staff do it in the back office."""
+        self.actor = "staff:"
+        address = page_of(thing).replace("change/", f"act/{name}/")
+        status = self.office.status("post", address, {"key": new_id()} | values)
+        return Answer(200 if status == 302 else 500, {}, {"code": "no_redirect"})
+
+    # --- Codes ------------------------------------------------------------------------------------
+
+    def pause(self, person: Person, phone: str) -> bool:
+        """Whether a code was just sent to this number."""
+        code = person.codes.get(phone)
+        return code is not None and code.sent_at == self.minutes
+
+    def sent(self, person: Person, phone: str) -> None:
+        self.void(person)
+        assert self.codes[-1][:2] == (person.id, phone), "no code was sent"
+        person.codes[phone] = Code(self.minutes, self.codes[-1].code)
+
+    def void(self, person: Person) -> None:
+        person.old_codes += [code.text for code in person.codes.values() if code.text]
+        for code in person.codes.values():
+            code.text = None
+
+    def is_taken(self, person: Person, field: str, value: str) -> bool:
+        return any(
+            other.status and not other.is_erased and other.values[field] == value
+            for other in self.people.values()
+            if other is not person and other.client == person.client
+        )
+
+    # --- Comparing --------------------------------------------------------------------------------
+
+    @invariant()
+    def what_is_stored_is_what_is_known(self) -> None:
+        known = [each for each in (*self.people.values(), *self.gone) if each.status]
+        fields = "id", "status", "user_name", "mobile_phone", "unverified_phone"
+        stored = User.objects.values_list(*fields, "kyc_level", "kyc_until")
+        assert set(stored) == {person.row for person in known}
+        wallets = {
+            (each.id, each.status, each.balance, each.held)
+            for person in known
+            for each in person.wallets
+        }
+        rows = models.Wallet.objects.values_list("id", "status", "balance", "held")
+        assert set(rows) == wallets
+        approved = {(person.id, path) for person in known for path in person.approved}
+        assert {(each.user_id, each.path) for each in Evidence.objects.approved()} == approved
+
+    @invariant()
+    def every_change_is_told_once_and_by_whom(self) -> None:
+        events = list(Event.objects.filter(id__gt=self.last_event).order_by("id"))
+        for event in events:
+            self.last_event = event.id
+            assert event.actor.startswith(self.actor), (event, event.actor)
+            if event.kind in BECOMES:
+                self.become(event.subject_id, BECOMES[event.kind])
+        found = Counter(each.kind for each in events if each.subject in {"user", "wallet"})
+        assert found == self.told, f"told {dict(found)}, not {dict(self.told)}"
+        self.told.clear()
+        stored = dict(User.objects.values_list("id", "status"))
+        assert stored == self.statuses, "a status was reached that nobody was told of"
+
+    def become(self, user_id: UUID, status: str) -> None:
+        before = self.statuses.get(user_id)
+        assert before is None if status == "CREATED" else status in TRANSITIONS[str(before)]
+        self.statuses[user_id] = status
+
+    def look_into_the_books(self) -> None:
+        wrong = [str(finding) for _, finding in audit.findings() if finding]
+        assert not wrong, "\n".join(wrong)
+
+    # --- What more than one act does --------------------------------------------------------------
+
+    def find_wallets(self, person: Person) -> None:
+        """A wallet was opened: learn its id."""
+        known = {wallet.id for wallet in person.wallets}
+        ids = models.Wallet.objects.filter(user=person.id).values_list("id", flat=True)
+        person.wallets += [Wallet(person, each) for each in ids if each not in known]
+
+    def waiting(self, person: Person) -> dict[str, UUID]:
+        """The ids of the evidence that waits, by kind."""
+        assert person.id
+        found = Evidence.objects.filter(user=person.id).waiting()
+        ids = {each.path: each.id for each in found}
+        known = {path for path, each in person.shown.items() if each.status == "PENDING"}
+        assert ids.keys() == known
+        return ids
+
+    def decided(self, person: Person, paths: list[str], status: str) -> list[str]:
+        """Learn what staff have decided; return what is told of it."""
+        for path in paths:
+            shown = person.shown[path] = Shown(person.shown[path].variant, status)
+            if status == "APPROVED":
+                person.approved[path] = shown.variant
+        if status == "APPROVED" and "identity" in paths:
+            person.expires_on = today() + timedelta(days=[400, 800][person.approved["identity"]])
+        told = [f"user.evidence_{status.lower()}"] * len(paths)
+        before = person.level, person.until
+        person.level, person.until = person.worth()
+        return told + ["user.level_changed"] * ((person.level, person.until) != before)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A transaction in the test's, which is undone."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def submitted(order: Order) -> Answer:
+    return heard(lambda: posting.submit(order))
+
+
+def heard(call: Callable[[], Any]) -> Answer:
+    """An answer, as the API would give one."""
+    try:
+        call()
+    except errors.Refused as refused:
+        return Answer(int(refused.status), {}, {"code": refused.code})
+    return Answer(200, {}, {})
+
+
+def run(statement: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def review(person: Person, ids: list[UUID], by: By, reason: str) -> Answer:
+    assert person.id
+    user = User.objects.get(id=person.id)
+    about: dict[str, Any] = {"client_id": user.client_id, "user_id": user.id, "by": by}
+    return heard(lambda: kyc.review(**about, evidence_ids=ids, reason=reason))
+
+
+AMOUNTS = st.sampled_from([5_00, 20_00, 20_00, 45_00, 45_00, 60_00, 100_00])
+NAMES = st.sampled_from(["alice", "alice", "bob", "bob", "company"])

@@ -1,0 +1,384 @@
+"""The rules of the machine: what is done to users and their wallets, and what should come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize
+
+from tests.cast import Answer
+from tests.users.known import KINDS, LEVELS, LIMITS, Person, Shown, today
+from tests.users.lives import (
+    NAMES,
+    PEOPLE,
+    Lives,
+    body_of,
+    heard,
+    review,
+    run,
+    submitted,
+    turn,
+)
+from users.models import Review, User
+from users.models.clients import new_id
+from users.models.events import By
+from wallets import erasure, life
+
+PHONES = {"alice": "+3460000001", "bob": "+3460000002", "company": "+3460000003"}
+SELDOM = st.sampled_from([False] * 9 + [True])
+TURN = st.sampled_from(range(1000))
+ONE_OF = st.sampled_from([0, 1, 2, 2])
+
+
+def values_of(name: str, user_name: int, phone: int) -> dict[str, str]:
+    """One of the names and numbers that a user may have; the last ones all would like to have."""
+    return {
+        "userName": "shared" if user_name == 2 else f"{name}{user_name}",
+        "mobilePhone": "+34600000099" if phone == 2 else f"{PHONES[name]}{phone}",
+    }
+
+
+BEGINS = ["", "new", "active", "active", "active", "1", "1", "2", "ended"]
+
+
+class Machine(Lives):
+    """All that may happen to a user, in any order."""
+
+    @initialize(begins=st.tuples(*[st.sampled_from(BEGINS)] * 3))
+    def begin(self, begins: tuple[str, ...]) -> None:
+        """Each user begins somewhere: not yet created, or even approved."""
+        for name, begin in zip(PEOPLE, begins, strict=True):
+            if begin:
+                self.step(Machine.create, name=name, phone=0, put=False)
+            if begin in {"active", "1", "2", "ended"}:
+                self.step(Machine.validate_otp, name=name, which="right")
+            if begin in {"1", "2"}:
+                self.step(Machine.show_all, name=name, level=int(begin), turn=1)
+            if begin == "ended":
+                self.step(Machine.unsubscribe, name=name)
+        self.bring_money()
+
+    def bring_money(self) -> None:
+        """Those who may have money have some to begin with."""
+
+    def step(self, what: Callable[..., None], **values: Any) -> None:
+        what(self, **values)
+        self.every_change_is_told_once_and_by_whom()
+
+    # --- Being created, and changed ---------------------------------------------------------------
+
+    @turn(1, name=NAMES, phone=ONE_OF, put=st.booleans())
+    def create(self, name: str, phone: int, put: bool) -> None:
+        """A new user; or the same once more, which is a duplicate."""
+        person = self.people[name]
+        values = values_of(name, 0, phone)
+        if there := bool(person.status and not person.is_erased):
+            values = dict(person.values)
+        new, client = new_id(), PEOPLE[name][0]
+        body = {"kind": person.kind} | values | PEOPLE[name][2]
+        fresh = Person(name, client, person.kind, new, "CREATED", values)
+        taken = there or any(self.is_taken(fresh, field, values[field]) for field in values)
+        api = self.api(client)
+        call = partial(api.put, f"users/{new}", body) if put else partial(api.post, "users", body)
+        told = ["user.created"]
+        refusal = "already_exists" if taken else ""
+        answer = self.do(call, refusal, 202, told, name="create")
+        if answer:
+            fresh.id = UUID(answer.json["id"])
+            self.gone += [person] * person.is_erased
+            self.people[name] = fresh
+            self.sent(fresh, fresh.phone)
+
+    @turn(
+        3,
+        name=NAMES,
+        fields=st.sampled_from(["userName", "mobilePhone", "both", "put"]),
+        user_name=ONE_OF,
+        phone=ONE_OF,
+        stranger=SELDOM,
+    )
+    def change(self, name: str, fields: str, user_name: int, phone: int, stranger: bool) -> None:
+        """Another name or number, or both, or all of the user."""
+        person = self.people[name]
+        if not person.status:
+            return
+        values = values_of(name, user_name, phone)
+        body = dict(values) if fields in {"both", "put"} else {fields: values[fields]}
+        api = self.api(person.client, stranger)
+        if fields == "put":
+            body |= {"kind": person.kind} | PEOPLE[name][2]
+        changed = {} if person.is_erased else self.changed(person, body)
+        refusal = self.refusal_of_change(person, body, changed)
+        method = api.put if fields == "put" else api.patch
+        told = ["user.changed"] * (changed != {})
+        refusal = "not_found" if stranger else refusal
+        call = partial(method, person.path, body)
+        if not self.do(call, refusal, 200, told, name="change"):
+            return
+        person.values["userName"] = changed.get("userName", person.values["userName"])
+        if "mobilePhone" in changed:
+            self.take_number(person, changed["mobilePhone"])
+
+    def changed(self, person: Person, body: dict[str, str]) -> dict[str, str]:
+        """Of the fields in the body those that change something."""
+        phone = body.get("mobilePhone", person.unverified or person.phone)
+        waits = person.unverified or person.phone
+        changed = {} if phone == waits else {"mobilePhone": phone}
+        name = body.get("userName", person.values["userName"])
+        return changed | ({"userName": name} if name != person.values["userName"] else {})
+
+    def refusal_of_change(
+        self, person: Person, body: dict[str, str], changed: dict[str, str]
+    ) -> str:
+        differs = any(
+            person.values[field] != body[field] for field in person.values if field in body
+        )
+        if person.status == "UNSUBSCRIBED" and (differs or person.is_erased):
+            return "user_not_active"
+        phone = changed.get("mobilePhone", person.phone)
+        if phone != person.phone and self.is_taken(person, "mobilePhone", phone):
+            return "already_exists"
+        if phone != person.phone and self.pause(person, phone):
+            return "otp_too_soon"
+        user_name = changed.get("userName", person.values["userName"])
+        return "already_exists" if self.is_taken(person, "userName", user_name) else ""
+
+    def take_number(self, person: Person, phone: str) -> None:
+        if phone == person.phone:
+            self.void(person)
+            person.unverified = ""
+            return
+        self.sent(person, phone)
+        if person.status == "CREATED":
+            person.values["mobilePhone"] = phone
+        else:
+            person.unverified = phone
+
+    # --- Being verified ---------------------------------------------------------------------------
+
+    @turn(2, name=NAMES)
+    def request_otp(self, name: str) -> None:
+        person = self.people[name]
+        if not person.status:
+            return
+        phone, api = person.to_verify, self.api(person.client)
+        refusal = "" if phone else "already_verified"
+        if phone and self.pause(person, phone):
+            refusal = "otp_too_soon"
+        call = partial(api.post, f"{person.path}/request-otp")
+        if self.do(call, refusal, 202, ["user.otp_sent"], name="request_otp"):
+            self.sent(person, phone)
+
+    @turn(3, name=NAMES, which=st.sampled_from(["right", "right", "right", "wrong", "old"]))
+    def validate_otp(self, name: str, which: str) -> None:
+        person = self.people[name]
+        if not person.status:
+            return
+        code, api = person.codes.get(person.to_verify), self.api(person.client)
+        right = (code and code.text) or "000000"
+        guess = right
+        if which == "wrong":
+            guess = f"{(int(right) + 1) % 10**6:06d}"
+        if which == "old" and person.old_codes:
+            guess = person.old_codes[-1]
+        refusal, is_new = self.refusal_of_code(person, guess), person.status == "CREATED"
+        told = ["user.phone_verified"]
+        told += ["user.verified", "user.activated", "wallet.opened"] * is_new
+        call = partial(api.post, f"{person.path}/validate-otp", {"otp": guess})
+        if self.do(call, refusal, 200, told, name="validate_otp"):
+            person.values["mobilePhone"] = person.to_verify
+            person.unverified = ""
+            self.void(person)
+            if is_new:
+                person.status = "ACTIVATED"
+                self.find_wallets(person)
+
+    @turn(1, name=NAMES)
+    def guess(self, name: str) -> None:
+        """Six wrong codes: there are five tries."""
+        for _ in range(6 if self.people[name].to_verify else 0):
+            self.validate_otp(name, "wrong")
+
+    def refusal_of_code(self, person: Person, guess: str) -> str:
+        """Why the code does not verify the number; a try is counted when there is one."""
+        if not person.to_verify:
+            return "already_verified"
+        code = person.codes.get(person.to_verify)
+        if not code or not code.text or self.minutes - code.sent_at >= 10:
+            return "otp_expired"
+        if code.tries == 5:
+            return "otp_tried_out"
+        code.tries += 1
+        if guess != code.text:
+            return "invalid_otp"
+        taken = self.is_taken(person, "mobilePhone", person.to_verify)
+        return "already_exists" if taken else ""
+
+    @turn(2, minutes=st.sampled_from([1, 1, 1, 10]))
+    def wait(self, minutes: int) -> None:
+        self.minutes += minutes
+        self.clock.go(61 * minutes)
+
+    # --- Being stopped, and ended -----------------------------------------------------------------
+
+    @turn(5, name=NAMES, unblocking=st.booleans(), turn=TURN)
+    def block(self, name: str, unblocking: bool, turn: int) -> None:
+        """Staff do it, by an order or in the back office; who is blocked is mostly unblocked."""
+        person = self.people[name]
+        blocked = [each for each in self.people.values() if each.status == "BLOCKED"]
+        if blocked and unblocking and turn % 5:
+            person = blocked[turn % len(blocked)]
+        if not person.status:
+            return
+        before, after = ("BLOCKED", "ACTIVATED") if unblocking else ("ACTIVATED", "BLOCKED")
+        refusal = "" if person.status == before else "invalid_transition"
+        verb = "unblock" if unblocking else "block"
+        call = partial(self.blocked, person, verb, turn % 4 == 0 and not refusal)
+        if self.do(call, refusal, 200, [f"user.{verb}ed"], name=verb):
+            person.status = after
+
+    def blocked(self, person: Person, verb: str, in_office: bool) -> Answer:
+        assert person.id
+        if in_office:
+            return self.act(User.objects.get(id=person.id), verb, reason="OTHER")
+        order = life.UnblockUser if verb == "unblock" else life.BlockUser
+        about: dict[str, Any] = {"client_id": self.clients[person.client], "by": self.by}
+        return submitted(order(**about, user_id=person.id, reason="OTHER"))
+
+    @turn(1, name=NAMES)
+    def unsubscribe(self, name: str) -> None:
+        person = self.people[name]
+        if not person.status:
+            return
+        refusal = "wallet_not_empty" if person.balance else ""
+        is_new, api = person.status != "UNSUBSCRIBED", self.api(person.client)
+        open_ = [wallet for wallet in person.wallets if wallet.status != "UNSUBSCRIBED"]
+        told = ["wallet.unsubscribed"] * len(open_) + ["user.unsubscribed"] * is_new
+        call = partial(api.patch, person.path, {"status": "UNSUBSCRIBED"})
+        if self.do(call, refusal, 200, told, name="unsubscribe") and is_new:
+            person.status, person.unverified = "UNSUBSCRIBED", ""
+            self.void(person)
+            for wallet in open_:
+                wallet.status = "UNSUBSCRIBED"
+
+    @turn(2, name=NAMES)
+    def erase(self, name: str) -> None:
+        person = self.people[name]
+        if not person.status:
+            return
+        user_id, by = person.id, self.by
+        assert user_id
+        refusal = "" if person.status == "UNSUBSCRIBED" else "invalid_transition"
+        told = ["user.erased"] * (not person.is_erased)
+        call = partial(heard, partial(erasure.erase, user_id=user_id, by=by, reason="OTHER"))
+        if self.do(call, refusal, 200, told, name="erase"):
+            person.is_erased = True
+            person.shown, person.approved, person.expires_on = {}, {}, None
+            person.codes = {}
+
+    # --- Showing who they are, and being looked at ------------------------------------------------
+
+    @turn(3, name=NAMES, path=st.sampled_from(KINDS), variant=st.integers(0, 1), put=st.booleans())
+    def send(self, name: str, path: str, variant: int, put: bool) -> None:
+        person = self.people[name]
+        if person.status:
+            self.send_one(person, path, variant, put)
+
+    def send_one(self, person: Person, path: str, variant: int, put: bool) -> None:
+        last, api = person.shown.get(path), self.api(person.client)
+        stands = last and last.status in {"PENDING", "APPROVED"} and last.variant == variant
+        refusal = "user_not_active" if person.status == "UNSUBSCRIBED" else ""
+        if last and not put:
+            refusal = "already_exists"
+        elif stands:
+            refusal = ""
+        told = [] if stands else ["user.evidence_sent"]
+        method, body = (api.put if put else api.post), body_of(path, variant)
+        status = 200 if last else 201
+        call = partial(method, f"{person.path}/{path}", body)
+        if self.do(call, refusal, status, told, name="send") and not stands:
+            person.shown[path] = Shown(variant, "PENDING")
+
+    @turn(2, name=NAMES, level=st.sampled_from([1, 1, 2]), turn=TURN)
+    def show_all(self, name: str, level: int, turn: int) -> None:
+        """All that a level needs is sent, and approved."""
+        person = self.people[name]
+        if person.status in {"", "UNSUBSCRIBED"}:
+            return
+        kinds = LEVELS[person.kind].get(level, LEVELS[person.kind][2])
+        for path in sorted(kinds - person.approved.keys()):
+            self.send_one(person, path, 0, True)
+            self.every_change_is_told_once_and_by_whom()
+        self.review_all(person, turn, rejecting=False)
+
+    @turn(3, name=NAMES, rejecting=st.booleans(), turn=TURN)
+    def review(self, name: str, rejecting: bool, turn: int) -> None:
+        """Staff decide about all that waits, or a part."""
+        if self.people[name].status:
+            self.review_all(self.people[name], turn, rejecting=rejecting)
+
+    def review_all(self, person: Person, turn: int, *, rejecting: bool) -> None:
+        waiting = self.waiting(person)
+        chosen = sorted(waiting)[turn % 3 and turn % (len(waiting) + 1) :]
+        if not chosen:
+            return
+        status, verb = ("REJECTED", "reject") if rejecting else ("APPROVED", "approve")
+        ids, by, reason = [waiting[path] for path in chosen], self.by, "Blurred" * rejecting
+        told: list[str] = []
+        in_office = turn % 4 == 0 and person.status != "UNSUBSCRIBED"
+        self.do(lambda: self.reviewed(person, ids, by, reason, in_office), "", 200, told, name=verb)
+        self.told.update(self.decided(person, chosen, status))
+        self.do(lambda: review(person, ids, by, reason), "invalid_transition", 409, [], name=verb)
+
+    def reviewed(
+        self, person: Person, ids: list[UUID], by: By, reason: str, in_office: bool
+    ) -> Answer:
+        if not in_office:
+            return review(person, ids, by, reason)
+        assert person.id
+        thing, values = Review.objects.get(id=person.id), {"evidence": ids}
+        return self.act(thing, "reject" if reason else "approve", **values, reason=reason)
+
+    @turn(1, name=NAMES)
+    def expire(self, name: str) -> None:
+        """The day after the last one of the approved identity comes."""
+        person = self.people[name]
+        if "identity" not in person.approved:
+            return
+        person.expires_on = yesterday = today() - timedelta(days=1)
+        about = "user_id = %s AND kind = 'IDENTITY' AND status = 'APPROVED'"
+        run(f"UPDATE users_evidence SET expires_on = %s WHERE {about}", yesterday, person.id)
+        if person.until:
+            person.until = yesterday
+            run("UPDATE users_user SET kyc_until = %s WHERE id = %s", yesterday, person.id)
+        self.tally["expire", f"level {person.level}"] += 1
+
+    @turn(2, name=NAMES, stranger=SELDOM)
+    def look(self, name: str, stranger: bool) -> None:
+        """What the user may do is what follows from what was approved."""
+        person = self.people[name]
+        if not person.status:
+            return
+        api = self.api(person.client, stranger)
+        refusal = "not_found" if stranger else ""
+        call = partial(api.get, f"{person.path}/compliance")
+        if answer := self.do(call, refusal, 200, [], name="look"):
+            said = answer.json
+            assert said["kycLevel"] == person.level_now
+            assert set(said["missing"]) == person.missing
+            until = said["levelUntil"] and date.fromisoformat(said["levelUntil"])
+            assert until == (person.until if person.level_now else None)
+            for each in said["limits"]:
+                self.look_at_limits(person, each)
+
+    def look_at_limits(self, person: Person, said: dict[str, Any]) -> None:
+        used = person.balance, *person.flows[1:]
+        for index, name in enumerate(("balance", "cashIn", "cashOut")):
+            most = LIMITS[person.level_now][index]
+            limit = None if most is None else f"{most / 100:.2f}"
+            assert said[name] == {"limit": limit, "used": f"{used[index] / 100:.2f}"}

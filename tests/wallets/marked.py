@@ -1,0 +1,204 @@
+"""Alice with every kind of personal text, each of which can be told wherever it is."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+
+from tests import cast
+from tests.backoffice import Office, page_of
+from tests.cast import Api
+from users import life as users
+from users import specimens
+from users.kyc import NEEDED
+from users.models import Evidence, Review, User
+from wallets import life, posting
+from wallets.models import Movement, Wallet
+
+MARK = "qxz"
+"""In every text about Alice that she, Bob, their client or staff write."""
+TEXT: dict[str, Any] = {"concept": "Qxz for lunch", "metadata": {"qxz-note": "Qxz"}}
+NUMBERS = ("611000001", "611000002", "600000011")
+IBANS = ("ES7921000813610123456789", "DE89370400440532013000", "FR1420041010050500013M02606")
+IDENTITY = "12345678Z"
+MARKS = (MARK, *NUMBERS, *IBANS, IDENTITY)
+
+ALICE = cast.ALICE | {
+    "user_name": "qxz-alice",
+    "first_name": "Qxz",
+    "last_name": "Qxzample",
+    "email": "qxz@example.com",
+    "mobile_phone": f"+34{NUMBERS[0]}",
+    "dlt_address": "0xQXZ1",
+    "dlt_network": "qxznet",
+}
+BLOCKS: dict[str, dict[str, Any]] = {
+    "identity": {
+        "identityType": "DNI",
+        "identityNumber": IDENTITY,
+        "nationality": "ES",
+        "issueDate": "2024-03-01",
+        "expiryDate": (date.today() + timedelta(days=400)).isoformat(),  # noqa: DTZ011
+        "birthDate": "1990-05-17",
+    },
+    "home-address": {
+        "address": "Qxz Street 1",
+        "city": "Qxzcity",
+        "countryCode": "ES",
+        "postalCode": "QXZ28",
+        "province": "Qxzland",
+    },
+    "external-iban": {"externalIban": IBANS[0]},
+    "financial-information": {"incomeLevel": "B"},
+    "occupation": {"occupationCode": "2511"},
+}
+DUMP = "SELECT coalesce(string_agg(row_to_json(t)::text, E'\\n'), '') FROM public.{} AS t"
+
+
+@dataclass
+class Scene:
+    """Alice, whose every text is marked, and Bob; she has ended, and is about to be erased."""
+
+    api: Api
+    alice: User
+    alices: Wallet
+    bobs: Wallet
+    holds: list[Any]
+
+    def path(self, rest: str = "") -> str:
+        return f"users/{self.alice.id}{rest}"
+
+
+def scene(api: Api, alice: User, bob: User, staff: Any) -> Scene:
+    """Live all of Alice's life: she shows who she is, pays, is paid, and ends."""
+    alices, bobs = cast.first_wallet(alice), cast.first_wallet(bob)
+    shown = Scene(api, alice, alices, bobs, [])
+    office = Office(staff)
+    shows(shown, office)
+    changes(shown)
+    pays(shown, office)
+    for name in ("", "/compliance"):
+        api.get(shown.path(name))
+    api.get("users?userName=qxz-alice")
+    api.get(f"users?mobilePhone=%2B34{NUMBERS[1]}")
+    for thing in (alice, alices, cast.movements(alices)[0]):
+        office.get(page_of(thing))
+    assert api.patch(shown.path(), {"status": "UNSUBSCRIBED"}).status == 200
+    office.get(page_of(alice))
+    return shown
+
+
+def shows(scene: Scene, office: Office) -> None:
+    """Every block and document, one replaced, and staff decide about them."""
+    api, alice = scene.api, scene.alice
+    for name, facts in BLOCKS.items():
+        assert api.put(scene.path(f"/{name}"), facts).status == 201
+    content = base64.b64encode(specimens.page("Qxz").content).decode()
+    for kind in NEEDED["NATURAL"][2]:
+        if kind.startswith("DOCUMENT_"):
+            assert api.put(scene.path(f"/{kind.path}"), {"content": content}).status == 201
+    again = BLOCKS["home-address"] | {"address": "Qxz Street 2"}
+    api.put(scene.path("/home-address"), again)
+    review = Review.objects.get(id=alice.id)
+    waiting = {each.kind: str(each.id) for each in Evidence.objects.of(alice).waiting()}
+    office.get(page_of(review))
+    decide(office, review, "reject", [waiting["OCCUPATION"]], reason="Qxz does not work there")
+    decide(office, review, "approve", [waiting["IDENTITY"], waiting["HOME_ADDRESS"]])
+
+
+def decide(office: Office, review: Review, act: str, ids: list[str], **values: str) -> None:
+    body = {"evidence": ids, "key": cast.unknown_id()} | values
+    address = page_of(review).replace("change/", f"act/{act}/")
+    assert office.status("post", address, body) == 302
+
+
+def changes(scene: Scene) -> None:
+    """Another number is verified, and one more waits; a duplicate is refused."""
+    alice = scene.alice
+    about: dict[str, Any] = {"client_id": scene.alice.client_id, "by": cast.BY}
+    second, third = (f"+34{number}" for number in NUMBERS[1:])
+    users.change(**about, user_id=alice.id, values={"mobile_phone": second})
+    posting.submit(life.Activate(**about, user_id=alice.id, phone=second))
+    assert scene.api.patch(scene.path(), {"mobilePhone": third}).status == 200
+    clash = {"kind": "NATURAL", "firstName": "Qxz", "lastName": "Qxz", "mobilePhone": second}
+    for name in ("qxz-alice", "qxz-other"):
+        assert scene.api.post("users", clash | {"userName": name}).status == 409
+    labels = {"alias": "Qxz's purse", "metadata": {"qxz": "Qxz"}}
+    assert scene.api.patch(f"wallets/{scene.alices.id}", labels).status == 200
+
+
+def pays(scene: Scene, office: Office) -> None:
+    """Money in and out in every way; in the end nothing is left."""
+    alices, bobs = scene.alices, scene.bobs
+    cast.cash_in(alices, 100_00, **TEXT)
+    cast.cash_in(bobs, 50_00, concept="Bob's own")
+    cast.transfer(alices, bobs, 10_00, **TEXT)
+    cast.transfer(bobs, alices, 10_00, **TEXT)
+    own, other = f"wallets/{alices.id}", f"wallets/{bobs.id}"
+    paid = cast.movements(alices)[1]
+    assert scene.api.post(f"{own}/movements/{paid.id}/reversal", TEXT).status == 201
+    scene.api.post(f"{own}/movements/batch", {"movements": [cast.to(bobs, "5.00", **TEXT)] * 2})
+    own_too = cast.cash("1.00", concept="Bob's own, in a batch")
+    items = [cast.to(alices, "5.00", **TEXT), own_too, cast.to(alices, "5.00", **TEXT)]
+    assert scene.api.post(f"{other}/movements/batch", {"movements": items}).status == 201
+    by, for_ = cast.place(alices, bobs, 5_00, **TEXT), cast.place(bobs, alices, 5_00, **TEXT)
+    scene.holds = [by, for_, cast.place(bobs, alices, 1_00, **TEXT)]
+    cast.execute(by, **TEXT)
+    cast.execute(for_, **TEXT)
+    account = {"alias": "Qxz's bank", "externalIban": {"accountNumber": IBANS[1]}}
+    account_id = scene.api.post(f"{own}/external-accounts", account).json["id"]
+    cash_out(scene, office, {"externalAccountId": account_id}, "reject")
+    there = cast.balances(alices)[0]
+    all_of_it = {"amount": f"{there / 100:.2f}", "iban": {"accountNumber": IBANS[2]}}
+    cash_out(scene, office, all_of_it, "settle")
+
+
+def cash_out(scene: Scene, office: Office, body: dict[str, Any], end: str) -> None:
+    """Staff send it, and say how it ended."""
+    said = {"type": "CASH_OUT", "amount": "5.00"} | TEXT | body
+    answer = scene.api.post(f"wallets/{scene.alices.id}/movements", said)
+    assert answer.status == 202, answer.json
+    movement = Movement.objects.get(id=answer.json["id"])
+    for number, act in enumerate(("send", end)):
+        values = {"key": f"{movement.id}"[:-1] + str(number), "reason": "Qxz has no such account"}
+        address = page_of(movement).replace("change/", f"act/{act}/")
+        assert office.status("post", address, values) == 302
+    movement.refresh_from_db()
+    assert movement.status == {"reject": "ERROR", "settle": "SUCCESS"}[end]
+
+
+# --- What is left --------------------------------------------------------------------------------
+
+
+def left() -> dict[str, str]:
+    """Every row of every table and every stored file, by where it is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = [name for (name,) in cursor.fetchall()]
+        found = {}
+        for name in names:
+            cursor.execute(DUMP.format(connection.ops.quote_name(name)))
+            found[name] = cursor.fetchone()[0]
+    found["sessions"] = str([session.get_decoded() for session in Session.objects.all()])
+    return found | {str(path): path.read_bytes().decode("latin-1") for path in files()}
+
+
+def files() -> list[Path]:
+    folder = Path(settings.STORAGES["documents"]["OPTIONS"]["location"])
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def marks_in(found: dict[str, str]) -> dict[str, set[str]]:
+    """Where marks are, and which."""
+    wanted = [mark.lower() for mark in MARKS]
+    marks = {
+        name: {mark for mark in wanted if mark in text.lower()} for name, text in found.items()
+    }
+    return {name: some for name, some in marks.items() if some}

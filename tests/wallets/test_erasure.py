@@ -1,0 +1,162 @@
+"""Who has ended is erased: nothing personal is left anywhere, and the ledger stays whole."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from iocash.postgres.base import SERVER
+from tests import cast
+from tests.wallets import marked
+from tests.wallets.marked import Scene, left, marks_in
+from users.models import Event, Evidence, Otp, User
+from wallets import audit, erasure
+from wallets.models import Movement
+
+pytestmark = pytest.mark.django_db
+
+TABLES = {
+    "users_user",
+    "users_otp",
+    "users_evidence",
+    "wallets_wallet",
+    "wallets_movement",
+    "wallets_hold",
+    "wallets_externalaccount",
+}
+"""Where personal texts are, until they are erased."""
+
+BOBS = {"Bob's own", "Bob's own, in a batch"}
+
+
+def erase(scene: Scene, reason: str = "AUTHORITY_ORDER") -> User:
+    return erasure.erase(user_id=scene.alice.id, by=cast.BY, reason=reason)
+
+
+def servers_log() -> int:
+    """How long the log of the embedded PostgreSQL is."""
+    log = SERVER.places.log
+    return log.stat().st_size if log.exists() else 0
+
+
+# --- What goes, and what stays -------------------------------------------------------------------
+
+
+def test_nothing_personal_is_left_anywhere(request, caplog):
+    caplog.set_level(logging.DEBUG)
+    caplog.handler.setLevel(logging.DEBUG)
+    begun = servers_log()
+    scene = request.getfixturevalue("scene")
+    before = marks_in(left())
+    assert before.keys() >= TABLES
+    assert before.keys() - TABLES == {str(path) for path in marked.files()} != set()
+    assert set.union(*before.values()) == {mark.lower() for mark in marked.MARKS}
+    erase(scene)
+    assert marks_in(left()) == {}
+    assert (Evidence.objects.count(), Otp.objects.filter(user=scene.alice).count()) == (0, 0)
+    assert marked.files() == []
+    log = SERVER.places.log.read_bytes()[begun:].decode() if begun else ""
+    assert ("user_name_is_taken_once" in log) == bool(begun)
+    assert marks_in({"the log": caplog.text, "the server's log": log}) == {}
+
+
+def test_the_ledger_stays_whole(scene):
+    money = "id", "amount", "created_at", "status", "balance_after", "digest", "details_digest"
+    before = list(Movement.objects.order_by("id").values_list(*money))
+    balances = cast.balances(scene.alices, scene.bobs)
+    erase(scene)
+    assert list(Movement.objects.order_by("id").values_list(*money)) == before
+    assert cast.balances(scene.alices, scene.bobs) == balances
+    assert [finding for _, finding in audit.findings() if finding] == []
+
+
+def test_what_bob_says_of_others_stays(scene):
+    erase(scene)
+    concepts = [movement.concept for movement in cast.movements(scene.bobs)]
+    assert set(concepts) == {*BOBS, None}
+    assert User.objects.get(id=scene.bobs.user_id).first_name == "Bob"
+
+
+def test_the_erasure_is_told_with_its_reason_and_who_did_it(scene):
+    erase(scene)
+    (event,) = Event.objects.filter(kind="user.erased")
+    assert event.subject_id == scene.alice.id
+    assert (event.actor, event.data) == (cast.BY.actor, {"reason": "AUTHORITY_ORDER"})
+
+
+def test_name_and_number_are_free_for_somebody_new(scene, client_demo):
+    erase(scene)
+    body = {"kind": "NATURAL", "userName": "qxz-alice", "firstName": "New", "lastName": "Comer"}
+    answer = scene.api.post("users", body | {"mobilePhone": f"+34{marked.NUMBERS[1]}"})
+    assert answer.status == 202
+
+
+def test_two_may_be_erased(scene, client_demo):
+    other = cast.a_user(client_demo, cast.ALICE)
+    scene.api.patch(f"users/{other.id}", {"status": "UNSUBSCRIBED"})
+    erase(scene)
+    erasure.erase(user_id=other.id, by=cast.BY, reason="OTHER")
+    assert User.objects.filter(erased_at__isnull=False).count() == 2
+
+
+# --- What the API answers afterwards -------------------------------------------------------------
+
+
+def test_an_erased_user_has_no_names_and_no_number(scene):
+    erase(scene)
+    shown = scene.api.get(scene.path()).json
+    names = "userName", "firstName", "lastName", "companyName", "email"
+    assert {shown[name] for name in (*names, "mobilePhone", "unverifiedPhone")} == {None}
+    everybody = scene.api.get("users").json["_embedded"]["users"]
+    assert shown in everybody
+
+
+def test_an_erased_users_wallet_has_its_money_and_no_texts(scene):
+    erase(scene)
+    own = f"wallets/{scene.alices.id}"
+    wallet = scene.api.get(own).json
+    labels = "alias", "dltAddress", "dltNetwork", "metadata"
+    assert {name: wallet[name] for name in labels} == dict.fromkeys(labels)
+    for name in ("movements", "holds"):
+        rows = [
+            row
+            for wallet in (scene.alices, scene.bobs)
+            for row in scene.api.get(f"wallets/{wallet.id}/{name}?size=100").json["_embedded"][name]
+        ]
+        assert {row["metadata"] and "x" for row in rows} == {None}
+        assert {row["concept"] for row in rows} <= {None, *BOBS}
+    assert scene.api.get(f"{own}/statement").status == 200
+    assert scene.api.get(f"{own}/balance").json["balance"] == "0.00"
+
+
+def test_an_erased_users_external_account_is_removed_and_has_no_iban(scene):
+    erase(scene)
+    own = f"wallets/{scene.alices.id}/external-accounts"
+    (account,) = scene.api.get(own).json["_embedded"]["externalAccounts"]
+    assert (account["status"], account["alias"], account["externalIban"]) == ("REMOVED", None, None)
+    assert scene.api.get(f"{own}/{account['id']}").json == account
+
+
+def test_an_erased_user_has_shown_nothing(scene):
+    erase(scene)
+    for name in (*marked.BLOCKS, "documents/identity-front"):
+        assert scene.api.get(scene.path(f"/{name}")).status == 404
+    missing = scene.api.get(scene.path("/compliance")).json["requirements"]
+    assert {each["status"] for each in missing} == {"MISSING"}
+    assert {each["reason"] for each in missing} == {None}
+
+
+def test_an_erased_user_is_never_changed(scene):
+    erase(scene)
+    assert scene.api.patch(scene.path(), {"userName": "alice"}).code == "user_not_active"
+    put = scene.api.put(scene.path("/occupation"), {"occupationCode": "2511"})
+    assert put.code == "user_not_active"
+
+
+def test_the_key_of_erased_evidence_finds_nothing(alice, api):
+    said = f"users/{alice.id}/occupation", {"occupationCode": "2511"}
+    assert api.post(*said, key="k").status == 201
+    api.patch(f"users/{alice.id}", {"status": "UNSUBSCRIBED"})
+    erasure.erase(user_id=alice.id, by=cast.BY, reason="OTHER")
+    assert api.post(*said, key="k").status == 404
