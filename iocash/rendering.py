@@ -95,7 +95,10 @@ class BrowsableAPI(BrowsableAPIRenderer):
         """Find out who asks before the forms do: they ask as if they were sent, without a token."""
         with suppress(errors.Refused):
             renderer_context["request"].user  # noqa: B018
-        return super().get_context(data, media_type, renderer_context)
+        context = super().get_context(data, media_type, renderer_context)
+        view, request = renderer_context["view"], renderer_context["request"]
+        beside = view.beside(data) if hasattr(view, "beside") and isinstance(data, dict) else {}
+        return {**context, "filters": filters(view, request), **beside}
 
     def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool:
         try:
@@ -116,6 +119,19 @@ class BrowsableAPI(BrowsableAPIRenderer):
                 return None
             body = view.body_example(method, data if isinstance(data, dict) else {})
             return RawForm(JSON, dump(body, indent=True).decode())
+
+
+def filters(view: Any, request: Request) -> list[dict[str, Any]]:
+    """The parameters of a view, for a form: a cursor is a link's to give."""
+    kind = getattr(view, "query_class", None)
+    if kind is None or request.method != "GET":
+        return []
+    given = request.query_params
+    return [
+        {"name": name, "value": given.get(name, ""), "choices": list(getattr(field, "members", ()))}
+        for name, field in kind().fields.items()
+        if name != "cursor"
+    ]
 
 
 class Negotiation(BaseContentNegotiation):

@@ -140,6 +140,10 @@ class View(GenericAPIView[Any]):
         data: dict[str, Any] = self.get_serializer(instance).data
         return data
 
+    def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """What a page for people shows beside the answer: names that its template knows."""
+        return {}
+
     def tag(self, thing: Any) -> dict[str, str]:
         """The header that says which state of a thing is shown."""
         return {"ETag": f'"{thing.version}"'}

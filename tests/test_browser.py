@@ -309,3 +309,14 @@ def test_staff_reject_with_a_reason_that_the_client_reads(page, supervisor, newc
     expect(page.locator(".piece.rejected")).to_contain_text("The number can't be read.")
     answer = api.get(f"users/{newcomer.id}/identity").json
     assert (answer["status"], answer["reason"]) == ("REJECTED", "The number can't be read.")
+
+
+def test_a_list_is_filtered_by_what_was_filled_in_only(page, supervisor, alices, bobs):
+    cast.transfer(alices, bobs, 10_00)
+    log_in(page)
+    page.goto(f"/api/v1/wallets/{alices.id}/movements")
+    page.select_option("form.filters [name=type]", "TRANSFER")
+    page.click("form.filters button")
+    expect(page.locator(".response-info")).to_contain_text("HTTP 200")
+    assert page.url.endswith("/movements?type=TRANSFER")
+    expect(page.locator(".response-info")).not_to_contain_text("CASH_IN")

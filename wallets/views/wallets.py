@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -12,9 +13,12 @@ from iocash import errors
 from iocash.views import Created, location
 from users.serializers import Nothing
 from wallets import ibans, life, posting, serializers
-from wallets.models import Wallet
+from wallets.models import Movement, Wallet
 from wallets.orders import Outcome
 from wallets.views.orders import OrderView
+
+LAST = 10
+"""How many movements a wallet's page shows."""
 
 
 class WalletView(OrderView):
@@ -78,6 +82,21 @@ class WalletDetail(WalletView):
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
         return self.shown(self.wallet(wallet_id))
+
+    def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """Its balances, and its last movements for who may see them."""
+        if self.request.method != "GET" or "balance" not in shown:
+            return {}
+        return {"wallet": shown, "movements": self.last_movements(shown["id"])}
+
+    def last_movements(self, wallet_id: str) -> list[Any]:
+        staff_may = self.request.user.has_perm("wallets.view_movement")
+        if not (staff_may or "movements:read" in self.caller.scopes):
+            return []
+        last = Movement.objects.filter(wallet=UUID(wallet_id)).order_by("-created_at", "-id")
+        context = self.get_serializer_context()
+        shown = serializers.MovementAnswer(last[:LAST], many=True, context=context).data
+        return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     def put(self, request: Request, wallet_id: UUID) -> Response:
         order = life.PutWallet(**self.common(wallet_id), **self.body(), if_match=self.if_match)

@@ -1,0 +1,81 @@
+"""The API in a browser: what people see beside the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client as Browser
+
+from tests import backoffice, cast
+from tests.cast import Api
+
+pytestmark = pytest.mark.django_db
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def browser(staff: Any) -> Browser:
+    browser = Browser(headers=HTML)
+    browser.force_login(staff)
+    return browser
+
+
+def page(browser: Browser, path: str) -> str:
+    answer = browser.get(f"/api/v1/{path}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_wallets_page_shows_its_balances_and_last_movements(browser, alices, bobs):
+    for _ in range(12):
+        cast.transfer(alices, bobs, 1_00)
+    cast.place(alices, bobs, 5_00)
+    shown = page(browser, f"wallets/{alices.id}")
+    for words in ("88.00 EUR", "5.00 EUR", "83.00 EUR"):
+        assert f"<dd>{words}</dd>" in shown
+    assert shown.count("<td>TRANSFER</td>") == 10
+    assert "\N{MINUS SIGN}1.00" in shown
+
+
+def test_who_may_not_see_movements_sees_none_there(alices):
+    viewer = Browser(headers=HTML)
+    person = backoffice.worker()
+    person.user_permissions.add(Permission.objects.get(codename="view_wallet"))
+    viewer.force_login(person)
+    shown = page(viewer, f"wallets/{alices.id}")
+    assert "<dd>100.00 EUR</dd>" in shown
+    assert "Last movements" not in shown
+
+
+@pytest.mark.parametrize(("scope", "seen"), [("movements:read", True), ("users:read", False)])
+def test_a_key_sees_movements_there_with_their_scope_only(client_demo, alices, scope, seen):
+    api = Api(cast.a_key(client_demo, "wallets:read", scope))
+    answer = api.browser.get(
+        f"/api/v1/wallets/{alices.id}", headers=HTML | {"Authorization": f"Bearer {api.secret}"}
+    )
+    assert ("Last movements" in answer.content.decode()) is seen
+
+
+def test_a_lists_page_has_a_form_of_its_filters(browser, alices):
+    shown = page(browser, f"wallets/{alices.id}/movements?type=CASH_IN&size=5")
+    assert '<form class="filters" method="get"' in shown
+    assert "<option selected>CASH_IN</option>" in shown
+    assert 'name="size" value="5"' in shown
+    assert 'name="cursor"' not in shown
+
+
+def test_what_is_wrong_in_a_filter_stays_in_its_form(browser, alices):
+    answer = browser.get(f"/api/v1/wallets/{alices.id}/movements?holdId=<b>")
+    assert answer.status_code == 400
+    assert 'name="holdId" value="&lt;b&gt;"' in answer.content.decode()
+
+
+def test_what_takes_no_parameters_has_no_form_of_them(browser, alices):
+    assert 'class="filters"' not in page(browser, f"wallets/{alices.id}")
+
+
+def test_a_program_gets_none_of_it(api, alices):
+    assert "movements" not in api.get(f"wallets/{alices.id}").json
