@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
@@ -32,6 +33,13 @@ def close(schema: Json) -> None:
             close(each)
         if schema.get("type") == "object" and "properties" in schema:
             schema.setdefault("additionalProperties", False)
+
+
+def resolved(described: Json) -> Json:
+    """What is meant, where the document refers to it."""
+    while "$ref" in described:
+        described = reduce(getitem, described["$ref"].split("/")[1:], document())
+    return described
 
 
 @cache
@@ -63,7 +71,7 @@ def check(method: str, address: str, status: int, headers: Any, content: Json) -
         return
     responses = described["responses"]
     assert str(status) in responses, f"{method} {path} does not document {status}: {content}"
-    response = responses[str(status)]
+    response = resolved(responses[str(status)])
     if status >= 400:
         codes = response["content"]["application/json"]["schema"]["allOf"][1]
         assert content["code"] in codes["properties"]["code"]["enum"], (method, path, content)
