@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -15,12 +17,26 @@ from iocash import errors, failures
 from iocash.rendering import JSON, JSONRenderer, dump
 from iocash.views import Public
 
+FILE = settings.BASE_DIR / "iocash" / "openapi.json"
+"""The document as it is kept under version control, written by `manage.py write_docs`."""
+
+
+def described() -> dict[str, Any]:
+    """What the code says of itself."""
+    generator: Any = SchemaGenerator
+    document: dict[str, Any] = generator().get_schema(request=None, public=True)
+    return document
+
 
 @cache
 def document() -> bytes:
     """The document, made once in each process."""
-    generator: Any = SchemaGenerator
-    return dump(generator().get_schema(request=None, public=True))
+    return dump(described())
+
+
+def written() -> str:
+    """The document as a file: a line for each fact, so that a change shows what it changes."""
+    return json.dumps(json.loads(document()), indent=1, ensure_ascii=False) + "\n"
 
 
 class Schema(Public):
