@@ -14,6 +14,8 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 Json = Any
+KIND = "[a-z][a-z-]*"
+"""The one parameter of a path that is no id."""
 
 
 @cache
@@ -45,15 +47,20 @@ def resolved(described: Json) -> Json:
 @cache
 def paths() -> list[tuple[re.Pattern[str], str]]:
     return [
-        (re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", path)), path)
+        (re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", path.replace("{kind}", KIND))), path)
         for path in sorted(document()["paths"])
     ]
 
 
-def operation(method: str, path: str) -> Json:
+def path_of(address: str) -> str | None:
+    """The path that the document has for an address."""
+    return next((path for pattern, path in paths() if pattern.fullmatch(address)), None)
+
+
+def operation(method: str, address: str) -> Json:
     """The operation that the document has at an address; None when it has none."""
-    found = next((named for pattern, named in paths() if pattern.fullmatch(path)), None)
-    return document()["paths"][found].get(method.lower()) if found else None
+    path = path_of(address)
+    return document()["paths"][path].get(method.lower()) if path else None
 
 
 @cache
