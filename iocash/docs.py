@@ -36,7 +36,7 @@ def document() -> bytes:
 
 def written() -> str:
     """The document as a file: a line for each fact, so that a change shows what it changes."""
-    return json.dumps(json.loads(document()), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(json.loads(dump(described())), indent=1, ensure_ascii=False) + "\n"
 
 
 class Schema(Public):

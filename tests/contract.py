@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
-from copy import deepcopy
 from functools import cache, reduce
 from operator import getitem
 from typing import Any
 
-from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+
+from iocash import docs
 
 Json = Any
 KIND = "[a-z][a-z-]*"
@@ -19,11 +20,17 @@ KIND = "[a-z][a-z-]*"
 
 
 @cache
+def written() -> str:
+    """The document of the real server, as it is written down."""
+    return docs.written()
+
+
+@cache
 def document() -> Json:
     """The document, in which an object has no other members than those that are described."""
-    generated = deepcopy(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
-    close(generated["components"]["schemas"])
-    return generated
+    described = json.loads(written())
+    close(described["components"]["schemas"])
+    return described
 
 
 def close(schema: Json) -> None:

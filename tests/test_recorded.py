@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from iocash import docs, examples
+from iocash import examples
 from tests import cast, contract, recorded
 from tests.recorded import Recorder
 from users.models import Client
@@ -39,7 +39,7 @@ def test_the_examples_are_what_the_server_answers(told):
 
 def operations() -> list[tuple[str, Any]]:
     """Every operation that is no alias."""
-    paths = json.loads(docs.document())["paths"]
+    paths = json.loads(contract.written())["paths"]
     return [
         (f"{method.upper()} {path}", operation)
         for path, methods in paths.items()
@@ -91,7 +91,7 @@ COMMON = {
 
 def test_a_refusal_shows_an_example_of_each_code_that_it_can_have():
     assert set(examples.recorded()["refusals"]) >= COMMON
-    document = json.loads(docs.document())
+    document = json.loads(contract.written())
     for response in document["components"]["responses"].values():
         content = response["content"]["application/json"]
         codes = set(content["schema"]["allOf"][1]["properties"]["code"]["enum"])
