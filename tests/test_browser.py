@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from iocash.guides import GUIDES
 from tests import cast
 from tests.wallets.test_cash_outs import a_cash_out
 from users import kyc, specimens
@@ -205,7 +206,7 @@ def test_swagger_tries_it_out(page, supervisor, alices, client_demo):
     page.fill(".auth-container input", cast.a_key(client_demo))
     page.click(".auth-btn-wrapper button.authorize")
     page.click(".auth-btn-wrapper button.btn-done")
-    operation = page.locator(".opblock-get", has_text="/api/v1/wallets").first
+    operation = page.locator(".opblock-get", has_text="/api/v1/users").first  # on the first screen
     operation.locator(".opblock-summary").click()
     operation.locator("button.try-out__btn").click()
     operation.locator("button.execute").click()
@@ -217,6 +218,7 @@ PAGES = (
     "/",
     "/api/docs",
     "/api/docs/errors",
+    *(f"/api/docs/{each.slug}" for each in GUIDES),
     "/admin/",
     "/admin/second-factor/",
     "/admin/wallets/movement/add/",

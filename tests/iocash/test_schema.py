@@ -345,6 +345,14 @@ def test_every_operation_but_the_public_ones_needs_a_key(served: Any) -> None:
     assert served["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
+def test_our_own_addresses_come_before_the_aliases(served: Any) -> None:
+    tags = [tag["name"] for tag in served["tags"]]
+    assert tags[:2] == ["users", "wallets"]
+    assert tags[-1] == "public"
+    used = [operation.get("tags", ["default"]) for _, operation in operations(served)]
+    assert {tag for each in used for tag in each} == set(tags)
+
+
 def test_only_four_methods_are_documented(served: Any) -> None:
     methods = {method for methods in served["paths"].values() for method in methods}
     assert methods <= {"get", "post", "put", "patch"}
@@ -374,7 +382,7 @@ class TestServed:
         addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
         assert all(re.match(r"/(?!/)", address) for address in addresses)
         static = [address for address in addresses if address.startswith("/static/")]
-        assert len(static) == 6
+        assert len(static) == 7
         assert all(finders.find(address.removeprefix("/static/")) for address in static)
         assert not re.search(r"<style|<script>", answer.text)
 
