@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from threading import Lock
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -19,6 +21,16 @@ from iocash.views import Public
 ALONE = Lock()
 """The generator is not made for several threads at once."""
 
+FILE = settings.BASE_DIR / "iocash" / "openapi.json"
+"""The document as it is kept under version control, written by `manage.py write_docs`."""
+
+
+def described() -> dict[str, Any]:
+    """What the code says of itself."""
+    generator: Any = SchemaGenerator
+    document: dict[str, Any] = generator().get_schema(request=None, public=True)
+    return document
+
 
 def document() -> bytes:
     """The document, made once in each process."""
@@ -28,8 +40,12 @@ def document() -> bytes:
 
 @cache
 def made() -> bytes:
-    generator: Any = SchemaGenerator
-    return dump(generator().get_schema(request=None, public=True))
+    return dump(described())
+
+
+def written() -> str:
+    """The document as a file: a line for each fact, so that a change shows what it changes."""
+    return json.dumps(json.loads(dump(described())), indent=1, ensure_ascii=False) + "\n"
 
 
 class Schema(Public):

@@ -25,7 +25,8 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.rendering import JSON, camel, dump, moment, prefers_html
+from iocash.rendering import JSON, camel, dump, prefers_html
+from iocash.times import moment
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,10 @@
-"""JSON out: the renderers, what a caller may ask for, and how names and times are written."""
+"""JSON out: the renderers, what a caller may ask for, and how names are written."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
@@ -34,11 +33,6 @@ def camel(name: str) -> str:
     ('retryAt', '_links')
     """
     return re.sub(r"(?<=[a-z0-9])_([a-z0-9])", lambda found: found[1].upper(), name)
-
-
-def moment(at: datetime) -> str:
-    """Write an aware datetime as RFC 3339 in UTC with milliseconds and `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _other(value: Any) -> Any:

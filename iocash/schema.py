@@ -6,6 +6,7 @@ follows from rules, here. Tests hold the document and the server together.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
@@ -300,7 +301,33 @@ def complete(result: Json, **kwargs: Any) -> Json:
         components[kind] = dict(sorted((components.get(kind, {}) | named).items()))
     for path, operations in result["paths"].items():
         lead(result["paths"], path, operations.get("post", {}))
+    components["responses"] = shared_refusals(result["paths"])
     return result
+
+
+def shared_refusals(paths: Json) -> Json:
+    """Say each refusal once: operations refer to it. Return all of them, by name."""
+    said: Json = {}
+    for operation in (each for methods in paths.values() for each in methods.values()):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                name = refusal_name(int(status), codes_of(response))
+                said[name] = response
+                operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+    return dict(sorted(said.items()))
+
+
+def codes_of(response: Json) -> list[str]:
+    """The codes that a refusal can have."""
+    codes: list[str] = response["content"][JSON]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+    return codes
+
+
+def refusal_name(status: int, codes: list[str]) -> str:
+    """Name a refusal by what it says: the same codes have the same name for ever."""
+    if len(codes) == 1:
+        return f"{status}-{codes[0]}"
+    return f"{status}-{hashlib.sha256(' '.join(codes).encode()).hexdigest()[:8]}"
 
 
 def lead(paths: Json, path: str, post: Json) -> None:

@@ -172,6 +172,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "iocash.guides.navigation",
             ],
         },
     },
@@ -297,7 +298,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "COMPONENT_SPLIT_REQUEST": False,
     "PREPROCESSING_HOOKS": ["iocash.schema.without_twins"],
-    "POSTPROCESSING_HOOKS": ["iocash.schema.complete"],
+    "POSTPROCESSING_HOOKS": ["iocash.schema.complete", "iocash.examples.illustrate"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
-from copy import deepcopy
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from typing import Any
 
-from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+
+from iocash import docs
 
 Json = Any
 
 
 @cache
+def written() -> str:
+    """The document of the real server, as it is written down."""
+    return docs.written()
+
+
+@cache
 def document() -> Json:
     """The document, in which an object has no other members than those that are described."""
-    generated = deepcopy(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
-    close(generated["components"]["schemas"])
-    return generated
+    described = json.loads(written())
+    close(described["components"]["schemas"])
+    return described
 
 
 def close(schema: Json) -> None:
@@ -34,6 +42,13 @@ def close(schema: Json) -> None:
             schema.setdefault("additionalProperties", False)
 
 
+def resolved(described: Json) -> Json:
+    """What is meant, where the document refers to it."""
+    while "$ref" in described:
+        described = reduce(getitem, described["$ref"].split("/")[1:], document())
+    return described
+
+
 @cache
 def paths() -> list[tuple[re.Pattern[str], str]]:
     return [(pattern(path), path) for path in sorted(document()["paths"])]
@@ -45,10 +60,15 @@ def pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]{36}", words))
 
 
-def operation(method: str, path: str) -> Json:
+def path_of(address: str) -> str | None:
+    """The path that the document has for an address."""
+    return next((path for pattern, path in paths() if pattern.fullmatch(address)), None)
+
+
+def operation(method: str, address: str) -> Json:
     """The operation that the document has at an address; None when it has none."""
-    found = next((named for pattern, named in paths() if pattern.fullmatch(path)), None)
-    return document()["paths"][found].get(method.lower()) if found else None
+    path = path_of(address)
+    return document()["paths"][path].get(method.lower()) if path else None
 
 
 @cache
@@ -66,7 +86,7 @@ def check(method: str, address: str, status: int, headers: Any, content: Json) -
         return
     responses = described["responses"]
     assert str(status) in responses, f"{method} {path} does not document {status}: {content}"
-    response = responses[str(status)]
+    response = resolved(responses[str(status)])
     if status >= 400:
         codes = response["content"]["application/json"]["schema"]["allOf"][1]
         assert content["code"] in codes["properties"]["code"]["enum"], (method, path, content)

@@ -93,7 +93,7 @@ def test_an_operation_names_its_scope() -> None:
 
 def test_every_header_that_is_named_is_described() -> None:
     document = contract.document()
-    named = set(re.findall(r"#/components/headers/([\w-]+)", json.dumps(document["paths"])))
+    named = set(re.findall(r"#/components/headers/([\w-]+)", json.dumps(document)))
     assert named == set(document["components"]["headers"])
 
 
@@ -111,3 +111,11 @@ def test_a_document_that_is_not_as_described_is_seen(api, alice):
     contract.check("PUT", path, 201, made.headers, made.json)
     with pytest.raises(AssertionError):
         contract.check("PUT", path, 201, made.headers, made.json | {"content": "AAAA"})
+
+
+def test_a_refusal_that_is_not_described_is_seen_where_others_are_shared(api, alices):
+    path = f"/api/v1/wallets/{alices.id}"
+    refused = api.get(path, headers={"Authorization": "Bearer x"})
+    assert refused.status == 401
+    with pytest.raises(AssertionError, match="does not document 409"):
+        contract.check("GET", path, 409, (), refused.json)

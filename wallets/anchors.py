@@ -16,7 +16,7 @@ from typing import Final
 
 from django.db import connection
 
-from iocash.rendering import moment
+from iocash.times import moment
 from wallets.audit import AT_ONCE, Equation, Finding
 from wallets.models import Wallet
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
+
+from iocash.times import moment
 
 REGISTRY: dict[str, type[Refused]] = {}
 
@@ -36,8 +39,13 @@ class Refused(Exception):
     def __init__(self, detail: str | None = None, **facts: Any) -> None:
         assert facts.keys() <= {*self.carries}, f"{self.code} carries no {facts}"
         self.facts = facts
-        self.words = detail or self.detail.format(**facts)
+        self.words = detail or self.detail.format(**{name: said(facts[name]) for name in facts})
         super().__init__(self.words)
+
+
+def said(fact: Any) -> Any:
+    """How a fact stands in words: instants as they are everywhere else."""
+    return moment(fact) if isinstance(fact, datetime) else fact
 
 
 class BadRequest(Refused):

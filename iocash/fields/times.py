@@ -6,8 +6,8 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 
-from iocash.rendering import moment
 from iocash.shapes import Field
+from iocash.times import moment
 
 
 class Moment(Field):

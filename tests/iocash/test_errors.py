@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from string import Formatter
 
 import pytest
@@ -29,6 +30,11 @@ def test_a_detail_is_filled_in_from_facts(kind: type[errors.Refused]) -> None:
     refused = kind(**{name: f"<{name}>" for name in names})
     assert all(f"<{name}>" in refused.words for name in names)
     assert str(refused) == refused.words
+
+
+def test_a_detail_says_an_instant_as_answers_do() -> None:
+    refused = errors.OtpTooSoon(retry_at=datetime(2026, 1, 31, 12, 0, 0, 706_727, tzinfo=UTC))
+    assert refused.words.endswith("; ask again at 2026-01-31T12:00:00.706Z.")
 
 
 def test_a_detail_may_be_said_in_other_words() -> None:

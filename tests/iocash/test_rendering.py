@@ -21,7 +21,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors, fields, rendering, views
-from iocash.rendering import HTML, JSON, camel, dump, moment, preferred, prefers_html
+from iocash.rendering import HTML, JSON, camel, dump, preferred, prefers_html
+from iocash.times import moment
 
 
 class NewThing(fields.Serializer):

@@ -18,7 +18,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import docs, errors, fields, pages, views
+from iocash import docs, errors, fields, pages, schema, views
 
 TEN = {"200", "201", "202", "400", "401", "403", "404", "409", "500", "503"}
 
@@ -130,8 +130,16 @@ def operations(document: Any) -> Any:
             yield f"{method.upper()} {address}", operation
 
 
-def codes(operation: Any, status: int) -> set[str]:
-    response = operation["responses"].get(str(status))
+def refusal(document: Any, operation: Any, status: int) -> Any:
+    """What the operation refers to; None when it has no such refusal."""
+    if str(status) not in operation["responses"]:
+        return None
+    name = operation["responses"][str(status)]["$ref"].removeprefix("#/components/responses/")
+    return document["components"]["responses"][name]
+
+
+def codes(document: Any, operation: Any, status: int) -> set[str]:
+    response = refusal(document, operation, status)
     if response is None:
         return set()
     schema = response["content"]["application/json"]["schema"]
@@ -163,7 +171,9 @@ AWAY = {"database_unavailable", "lock_timeout", "rate_limited", "statement_timeo
 
 def test_a_list_can_refuse_this(document: Any) -> None:
     operation = document["paths"]["/api/v1/things"]["get"]
-    assert {status: codes(operation, status) for status in (400, 401, 403, 404, 409, 500, 503)} == {
+    assert {
+        status: codes(document, operation, status) for status in (400, 401, 403, 404, 409, 500, 503)
+    } == {
         400: ALWAYS,
         401: UNKNOWN,
         403: FORBIDDEN,
@@ -176,7 +186,9 @@ def test_a_list_can_refuse_this(document: Any) -> None:
 
 def test_a_creation_can_refuse_this(document: Any) -> None:
     operation = document["paths"]["/api/v1/things"]["post"]
-    assert {status: codes(operation, status) for status in (400, 401, 403, 404, 409, 500, 503)} == {
+    assert {
+        status: codes(document, operation, status) for status in (400, 401, 403, 404, 409, 500, 503)
+    } == {
         400: WITH_BODY | {"invalid_header"},
         401: UNKNOWN,
         403: FORBIDDEN | {"csrf_failed"},
@@ -189,20 +201,20 @@ def test_a_creation_can_refuse_this(document: Any) -> None:
 
 def test_a_path_with_an_id_can_be_missing(document: Any) -> None:
     operation = document["paths"]["/api/v1/things/{thingId}"]["get"]
-    assert codes(operation, 404) == {"not_found"}
+    assert codes(document, operation, 404) == {"not_found"}
     assert operation["parameters"][0]["schema"] == {"type": "string", "format": "uuid"}
 
 
 def test_livez_can_hardly_refuse(document: Any) -> None:
     operation = document["paths"]["/livez"]["get"]
     assert set(operation["responses"]) == {"200", "400", "500"}
-    assert codes(operation, 400) == ALWAYS
+    assert codes(document, operation, 400) == ALWAYS
     assert "security" not in operation
 
 
 def test_readyz_can_be_away(document: Any) -> None:
     operation = document["paths"]["/readyz"]["get"]
-    assert codes(operation, 503) == {"database_unavailable"}
+    assert codes(document, operation, 503) == {"database_unavailable"}
 
 
 def test_successes_are_those_of_the_view(document: Any) -> None:
@@ -221,13 +233,34 @@ def test_successes_are_those_of_the_view(document: Any) -> None:
 
 
 def test_headers_are_where_they_are_sent(document: Any) -> None:
-    responses = document["paths"]["/api/v1/things"]["post"]["responses"]
+    operation = document["paths"]["/api/v1/things"]["post"]
+    responses = operation["responses"]
     pace = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
     made = {"X-Request-Id", "Location", "Idempotent-Replayed"}
     assert set(responses["201"]["headers"]) == made | pace
-    assert set(responses["401"]["headers"]) == {"X-Request-Id", "WWW-Authenticate"}
-    assert set(responses["503"]["headers"]) == {"X-Request-Id", "Retry-After"}
-    assert set(responses["400"]["headers"]) == {"X-Request-Id"}
+    refused = {
+        status: refusal(document, operation, status)["headers"] for status in (400, 401, 503)
+    }
+    assert set(refused[401]) == {"X-Request-Id", "WWW-Authenticate"}
+    assert set(refused[503]) == {"X-Request-Id", "Retry-After"}
+    assert set(refused[400]) == {"X-Request-Id"}
+
+
+def test_the_same_refusal_is_said_once(document: Any) -> None:
+    said = {
+        operation["responses"]["401"]["$ref"]
+        for name, operation in operations(document)
+        if " /api/v1" in name
+    }
+    assert len(said) == 1
+    names = document["components"]["responses"]
+    assert len(names) == len({repr(sorted(each.items())) for each in names.values()})
+
+
+def test_a_refusal_is_named_by_its_codes_alone() -> None:
+    assert schema.refusal_name(404, ["not_found"]) == "404-not_found"
+    both = schema.refusal_name(409, ["already_exists", "immutable"])
+    assert both == "409-f26ee3ef" != schema.refusal_name(409, ["already_exists", "otp_too_soon"])
 
 
 def test_a_key_is_taken_by_post_unless_the_view_says_no(document: Any) -> None:
@@ -296,7 +329,7 @@ def test_it_knows_ten_statuses_and_only_codes_of_the_registry(served: Any) -> No
     for name, operation in operations(served):
         assert set(operation["responses"]) <= TEN, name
         for status in (400, 401, 403, 404, 409, 500, 503):
-            for code in codes(operation, status):
+            for code in codes(served, operation, status):
                 assert errors.REGISTRY[code].status == status
 
 
@@ -311,6 +344,14 @@ def test_every_operation_but_the_public_ones_needs_a_key(served: Any) -> None:
     public = {name for name, operation in operations(served) if not operation.get("security")}
     assert public == {"GET /livez", "GET /readyz", "GET /api/schema"}
     assert served["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_our_own_addresses_come_before_the_aliases(served: Any) -> None:
+    tags = [tag["name"] for tag in served["tags"]]
+    assert tags[0] == "users"
+    assert tags.index("published paths") > tags.index("external accounts")
+    used = [operation.get("tags", ["default"]) for _, operation in operations(served)]
+    assert {tag for each in used for tag in each} == set(tags)
 
 
 def test_only_four_methods_are_documented(served: Any) -> None:
@@ -342,7 +383,7 @@ class TestServed:
         addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
         assert all(re.match(r"/(?!/)", address) for address in addresses)
         static = [address for address in addresses if address.startswith("/static/")]
-        assert len(static) == 6
+        assert len(static) == 7
         assert all(finders.find(address.removeprefix("/static/")) for address in static)
         assert not re.search(r"<style|<script>", answer.text)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iocash.rendering import moment
+from iocash.times import moment
 from tests import cast
 from tests.cast import Answer, Api, cash, to
 from tests.wallets.doors import IBAN

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash import fields, pages
-from iocash.rendering import moment
+from iocash.times import moment
 from iocash.views import location
 from users.serializers.people import LINKS
 from wallets.serializers.movements import Movements

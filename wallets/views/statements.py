@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors, pages
-from iocash.rendering import moment
+from iocash.times import moment
 from wallets import serializers, statements
 from wallets.models import Wallet
 from wallets.models.questions import to_millisecond

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from iocash.rendering import moment
+from iocash.times import moment
 from wallets import anchors, audit
 from wallets.models import Audit, Movement
 

@@ -1,0 +1,53 @@
+"""The examples of the OpenAPI document: what a test once sent, and what it was answered."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from iocash.rendering import JSON
+
+Json = Any
+
+FILE = Path(__file__).with_name("examples.json")
+
+
+@cache
+def recorded() -> Json:
+    """What was kept of the test's story, by operation; its refusals by code."""
+    return json.loads(FILE.read_text())
+
+
+def illustrate(result: Json, **kwargs: Any) -> Json:
+    """Show operations and refusals by what was recorded; a hook of drf-spectacular."""
+    for path, methods in result["paths"].items():
+        for method, operation in methods.items():
+            kept = recorded()["operations"].get(f"{method.upper()} {path}")
+            if kept:
+                illustrate_operation(operation, kept)
+    components = result["components"]
+    for response in components["responses"].values():
+        illustrate_refusal(response["content"][JSON])
+    components["examples"] = named(dict(sorted(recorded()["refusals"].items())))
+    return result
+
+
+def illustrate_operation(operation: Json, kept: Json) -> None:
+    if "requestBody" in operation:
+        operation["requestBody"]["content"][JSON]["examples"] = named(kept["requests"])
+    for status, answers in kept["answers"].items():
+        operation["responses"][status]["content"][JSON]["examples"] = named(answers)
+
+
+def illustrate_refusal(content: Json) -> None:
+    """Refer to an example of each code that the refusal can have, where there is one."""
+    codes = content["schema"]["allOf"][1]["properties"]["code"]["enum"]
+    known = [code for code in codes if code in recorded()["refusals"]]
+    if known:
+        content["examples"] = {code: {"$ref": f"#/components/examples/{code}"} for code in known}
+
+
+def named(values: dict[str, Json]) -> Json:
+    return {name: {"value": value} for name, value in values.items()}

@@ -1,0 +1,205 @@
+"""What callers of one OpenAPI document could not do, or not understand, under another.
+
+Every change is one line of words, which are the same each time: CHANGELOG.md repeats them where a
+change is meant. More to ask with, more to answer and more ways to refuse break nobody, and are
+not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem, gt, lt
+from typing import Any, NamedTuple
+
+Json = Any
+Words = Iterator[str]
+
+METHODS = ("get", "post", "put", "patch", "delete")
+AT_MOST = ("maxLength", "maximum", "maxItems", "maxProperties")
+AT_LEAST = ("minLength", "minimum", "minItems", "minProperties")
+FORMS = ("pattern", "format")
+
+
+class Pair(NamedTuple):
+    """The same part of both documents, and the documents."""
+
+    old: Json
+    new: Json
+    before: Json
+    after: Json
+
+    def at(self, old: Json, new: Json) -> Pair:
+        """Parts of these; what they refer to."""
+        return self._replace(old=resolved(old, self.before), new=resolved(new, self.after))
+
+
+def resolved(part: Json, document: Json) -> Json:
+    while isinstance(part, dict) and "$ref" in part:
+        part = reduce(getitem, part["$ref"].split("/")[1:], document)
+    return part
+
+
+def incompatible(before: Json, after: Json) -> list[str]:
+    """Name all that breaks a caller of `before`, in the order of its paths."""
+    return list(dict.fromkeys(of_paths(before, after)))
+
+
+def of_paths(before: Json, after: Json) -> Words:
+    for path, methods in before["paths"].items():
+        if path not in after["paths"]:
+            yield f"{path} is gone"
+            continue
+        for method in filter(methods.__contains__, METHODS):
+            name = f"{method.upper()} {path}"
+            if method not in after["paths"][path]:
+                yield f"{name} is gone"
+                continue
+            pair = Pair(methods[method], after["paths"][path][method], before, after)
+            yield from (f"{name}: {words}" for words in of_operation(pair))
+
+
+def of_operation(pair: Pair) -> Words:
+    if pair.old.get("security", []) != pair.new.get("security", []):
+        yield "other credentials or scopes are needed"
+    yield from of_parameters(pair)
+    yield from of_body(pair)
+    for status, old in pair.old["responses"].items():
+        if status not in pair.new["responses"]:
+            yield f"{status} is not answered any more"
+            continue
+        yield from of_response(pair.at(old, pair.new["responses"][status]), status)
+
+
+def of_parameters(pair: Pair) -> Words:
+    old, new = (
+        {(each["in"], each["name"]): each for each in operation.get("parameters", [])}
+        for operation in (pair.old, pair.new)
+    )
+    for where, name in sorted(old.keys() - new.keys()):
+        yield f"the {where} parameter {name} is not taken any more"
+    for where, name in sorted(new):
+        one, other = old.get((where, name)), new[where, name]
+        if other.get("required") and not (one and one.get("required")):
+            yield f"the {where} parameter {name} is required"
+        if one:
+            schemas = pair.at(one["schema"], other["schema"])
+            yield from of_request(schemas, f"the {where} parameter {name}")
+
+
+def of_body(pair: Pair) -> Words:
+    old, new = pair.old.get("requestBody"), pair.new.get("requestBody")
+    if old and not new:
+        yield "no body is taken any more"
+    if new and new.get("required") and not (old and old.get("required")):
+        yield "a body is required"
+    if old and new:
+        yield from of_request(pair.at(schema_of(old), schema_of(new)), "the body")
+
+
+def schema_of(described: Json) -> Json:
+    return described.get("content", {}).get("application/json", {}).get("schema", {})
+
+
+# --- What is sent --------------------------------------------------------------------------------
+
+
+def of_request(pair: Pair, place: str) -> Words:
+    """What was taken once and is not any more."""
+    for name in lost(types(pair.old), types(pair.new)):
+        yield f"{place} may not be {name} any more"
+    for value in lost_values(pair):
+        yield f"{place} may not be {value!r} any more"
+    if "enum" in pair.new and "enum" not in pair.old:
+        yield f"{place} may only be one of {pair.new['enum']}"
+    yield from tighter(pair, place)
+    old, new = (part.get("properties", {}) for part in (pair.old, pair.new))
+    for name in sorted(new.keys() & set(pair.new.get("required", ()))):
+        if name not in pair.old.get("required", ()):
+            yield f"{inside(place, name)} is required"
+    for name in old:
+        if name not in new:
+            yield f"{inside(place, name)} is not taken any more"
+            continue
+        yield from of_request(pair.at(old[name], new[name]), inside(place, name))
+    if "items" in pair.old and "items" in pair.new:
+        yield from of_request(pair.at(pair.old["items"], pair.new["items"]), f"{place}[]")
+
+
+def tighter(pair: Pair, place: str) -> Words:
+    """What must be shorter, longer, fewer, more, or of another form."""
+    for names, is_tighter in ((AT_MOST, lt), (AT_LEAST, gt)):
+        for name in filter(pair.new.__contains__, names):
+            value, was = pair.new[name], pair.old.get(name)
+            if was is None or is_tighter(value, was):
+                yield f"{place} has a {name} of {value}"
+    for name in filter(pair.new.__contains__, FORMS):
+        if pair.new[name] != pair.old.get(name):
+            yield f"{place} has the {name} {pair.new[name]}"
+
+
+# --- What is answered ----------------------------------------------------------------------------
+
+
+def of_response(pair: Pair, status: str) -> Words:
+    for name in lost(pair.old.get("headers", {}), pair.new.get("headers", {})):
+        yield f"{status} has no header {name} any more"
+    schemas = pair.at(schema_of(pair.old), schema_of(pair.new))
+    yield from of_answer(schemas, status)
+
+
+def of_answer(pair: Pair, place: str) -> Words:
+    """What was there once and is not any more, or is something else."""
+    old, new = (merged(part, document) for part, document in zip(pair[:2], pair[2:], strict=True))
+    pair = pair._replace(old=old, new=new)
+    if types(old) != types(new) and types(old):
+        yield f"{place} is {' or '.join(types(new)) or 'anything'}"
+    for value in lost_values(pair):
+        yield f"{place} is never {value!r} any more"
+    for name in old.get("properties", {}):
+        if name not in new.get("properties", {}):
+            yield f"{inside(place, name)} is gone"
+            continue
+        if name in old.get("required", ()) and name not in new.get("required", ()):
+            yield f"{inside(place, name)} may be absent"
+        parts = pair.at(old["properties"][name], new["properties"][name])
+        yield from of_answer(parts, inside(place, name))
+    if "items" in old and "items" in new:
+        yield from of_answer(pair.at(old["items"], new["items"]), f"{place}[]")
+
+
+# --- Schemas -------------------------------------------------------------------------------------
+
+
+def merged(schema: Json, document: Json) -> Json:
+    """A schema with what its `allOf` adds."""
+    whole: Json = {name: value for name, value in schema.items() if name != "allOf"}
+    for part in schema.get("allOf", []):
+        other = merged(resolved(part, document), document)
+        properties = dict(whole.get("properties", {}))
+        for name, value in other.get("properties", {}).items():
+            properties[name] = {**properties.get(name, {}), **value}
+        required = [*whole.get("required", ()), *other.get("required", ())]
+        whole = {**whole, **other, "properties": properties, "required": required}
+    return whole
+
+
+def types(schema: Json) -> list[str]:
+    """The types that a value may have; none named: any."""
+    named = schema.get("type", [])
+    return sorted([named] if isinstance(named, str) else named)
+
+
+def lost(old: Any, new: Any) -> list[str]:
+    """The names that are missing; where there are none at all, anything goes."""
+    return sorted(set(old) - set(new)) if new or isinstance(new, dict) else []
+
+
+def lost_values(pair: Pair) -> list[Any]:
+    """The values of an enumeration that are gone; without one, any value goes."""
+    old, new = pair.old.get("enum", []), pair.new.get("enum")
+    return [value for value in old if new is not None and value not in new]
+
+
+def inside(place: str, name: str) -> str:
+    return f"{place}.{name}"

@@ -1,0 +1,250 @@
+"""A story of Alice and Bob through the whole API, and what is kept of it as examples.
+
+It is the same each time: what differs between two tellings (ids, times, digests) is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from iocash.times import moment
+from tests import contract
+from tests.cast import Answer, Api, unknown_id
+from tests.users.bodies import ALICE, BOB
+from users import otp
+from users.models import Otp, User
+from users.serializers.kyc import BLOCKS, Content
+from wallets import ibans
+
+Json = Any
+
+BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
+"""When the story began, for its readers."""
+
+HOST, READERS_HOST = "http://testserver", "https://iocash.example"
+CODE = "123456"
+IDS = {
+    "alice": "0198f000-0000-7000-8000-0000000a11ce",
+    "bob": "0198f000-0000-7000-8000-0000000000b0",
+}
+WALLET = "0198f000-0000-7000-8000-00000000e0e0"
+BANK = {"accountNumber": "ES9121000418450200051332"}
+ALICIA = ALICE | {"firstName": "Alicia"}
+DOCUMENT = {"content": Content.example}
+NOW_AND_THEN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)(:|%3A)\d\d(:|%3A)\d\d\.\d{3}Z")
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+DIGEST = re.compile(r"\b[0-9a-f]{32,64}\b")
+CURSOR = re.compile(r"cursor=[\w-]+")
+
+
+class Recorder(Api):
+    """A caller whose orders and answers are kept: the first of each kind."""
+
+    def __init__(self, secret: str | None, kept: Json | None = None) -> None:
+        super().__init__(secret)
+        self.kept = {"operations": {}, "refusals": {}} if kept is None else kept
+
+    def call(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Answer:
+        answer = super().call(method, path, body, **kwargs)
+        address = path if path.startswith("/") else f"/api/v1/{path}"
+        if answer.status >= 400:
+            self.kept["refusals"].setdefault(answer.code, answer.json)
+            return answer
+        name = f"{method} {contract.path_of(address.partition('?')[0])}"
+        operation = self.kept["operations"].setdefault(name, {"requests": {}, "answers": {}})
+        kind = body.get("type", "example") if isinstance(body, dict) else "example"
+        if body is not None:
+            operation["requests"].setdefault(kind, body)
+        operation["answers"].setdefault(str(answer.status), {}).setdefault(kind, answer.json)
+        return answer
+
+
+def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
+    """Tell the story; `reader` may only look at wallets. Return what is kept of it."""
+    begin = timezone.now()
+    of_the_server(api)
+    users_come(api)
+    wallets = wallets_are_opened(api)
+    users_show_who_they_are(api)
+    money_moves(api, *wallets)
+    holds_are_placed(api, *wallets)
+    wallets_are_looked_at(api, wallets[0], begin)
+    nothing_is_had_by_others(wallets[0], stranger, reader)
+    return settled(api.kept, begin)
+
+
+def of_the_server(api: Recorder) -> None:
+    for path in ("/livez", "/readyz", "/api/v1"):
+        api.get(path)
+
+
+def users_come(api: Recorder) -> None:
+    alice = f"users/{IDS['alice']}"
+    api.post("users", ALICE, key="alice-1")
+    api.post("users", ALICE)
+    api.post("users", ALICE | {"mobilePhone": "600"})
+    api.post("users", raw=b"{")
+    api.post("users", BOB, key="alice-1")
+    User.objects.all().update(user_name="before", mobile_phone="+34600000009")
+    api.put(alice, ALICE)
+    api.put(f"users/{IDS['bob']}", BOB)
+    api.put(alice, ALICE | {"kind": "JURIDICAL", "companyName": "Example Ltd"})
+    api.post(f"{alice}/request-otp", {})
+    Otp.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    api.post(f"{alice}/request-otp", {})
+    verified(api, "bob")
+    api.post(f"{alice}/validate-otp", {"otp": "654321"})
+    verified(api, "alice")
+    api.post(f"{alice}/request-otp", {})
+    stale = api.get(alice).headers["ETag"]
+    api.put(alice, ALICIA)
+    api.patch(alice, {"email": "alice@example.com"}, headers={"If-Match": stale})
+    api.patch(alice, {"email": "alice@example.com"})
+    api.get("users?userName=alice")
+    api.get("users?size=0")
+
+
+def verified(api: Recorder, name: str) -> None:
+    """The code that came to the phone is one that the story knows."""
+    user = User.objects.get(id=IDS[name])
+    digest = otp.digest(user.id, user.phone_to_verify or "", CODE)
+    Otp.objects.filter(user=user).update(digest=digest)
+    assert api.post(f"users/{user.id}/validate-otp", {"otp": CODE}).status == 200
+
+
+def wallets_are_opened(api: Recorder) -> tuple[str, str]:
+    alices, bobs = (
+        api.get(f"wallets?userId={IDS[name]}").json["_embedded"]["wallets"][0]["id"]
+        for name in ("alice", "bob")
+    )
+    order = {"userId": IDS["alice"], "currency": "USD", "alias": "Dollars"}
+    dollars = api.post("wallets", order, key="dollars-1").json["id"]
+    api.put(f"wallets/{WALLET}", {"userId": IDS["bob"], "alias": "Savings"})
+    api.put(f"wallets/{WALLET}", {"userId": IDS["bob"], "alias": "Holidays"})
+    api.post("wallets", order | {"userId": str(unknown_id())})
+    api.patch(f"wallets/{dollars}", {"alias": "Travel"})
+    api.patch(f"wallets/{dollars}", {"status": "UNSUBSCRIBED"})
+    api.post(f"wallets/{alices}/movements", transfer(dollars, "1.00"))
+    api.post(f"wallets/{alices}/create-iban", {})
+    api.post(f"wallets/{alices}/create-iban", {})
+    return alices, bobs
+
+
+def users_show_who_they_are(api: Recorder) -> None:
+    alice, bob = (f"users/{user_id}" for user_id in IDS.values())
+    blocks = {
+        kind.lower().replace("_", "-"): block().get_initial() for kind, block in BLOCKS.items()
+    }
+    shown = blocks | {"documents/identity-front": DOCUMENT}
+    for name, body in shown.items():
+        api.post(f"{alice}/{name}", body)
+        api.put(f"{bob}/{name}", body)
+        api.put(f"{alice}/{name}", body)
+        api.get(f"{alice}/{name}")
+    api.get(f"{alice}/compliance")
+
+
+def transfer(target: str, amount: str, **more: Any) -> Json:
+    return {"type": "TRANSFER", "targetWalletId": target, "amount": amount, **more}
+
+
+def cash_out(amount: str, **more: Any) -> Json:
+    return {"type": "CASH_OUT", "amount": amount, "iban": BANK, **more}
+
+
+def money_moves(api: Recorder, alices: str, bobs: str) -> None:
+    movements = f"wallets/{alices}/movements"
+    cash_in = {"type": "CASH_IN", "amount": "100.00", "concept": "Card"}
+    api.post(movements, cash_in, key="card-1")
+    api.post(movements, cash_in)
+    lunch = transfer(bobs, "12.50", concept="Lunch", metadata={"order": "1001"})
+    paid = api.post(movements, lunch, key="lunch-1").json["id"]
+    api.post(movements, lunch | {"amount": "13.00"}, key="lunch-1")
+    api.post(movements, transfer(bobs, "500.00"))
+    api.post(movements, transfer(str(unknown_id()), "1.00"))
+    taken = api.post(movements, cash_out("20.00", concept="To the bank"), key="bank-1").json["id"]
+    api.get(f"{movements}/{taken}")
+    api.patch(f"{movements}/{taken}", {"status": "CANCELLED"})
+    api.patch(f"{movements}/{taken}", {"status": "CANCELLED"})
+    api.post(f"{movements}/{taken}/reversal", {})
+    api.post(f"{movements}/{paid}/reversal", {"amount": "2.50", "concept": "Tip"}, key="tip-1")
+    api.post(f"{movements}/{paid}/reversal", {"amount": "12.50"})
+    batch = {"movements": [transfer(bobs, "1.00", concept=each) for each in ("Tea", "Coffee")]}
+    api.post(f"{movements}/batch", batch, key="batch-1")
+    api.post(
+        f"{movements}/batch", {"movements": [transfer(bobs, "1.00"), transfer(bobs, "999.00")]}
+    )
+    api.get(f"{movements}?type=TRANSFER&direction=OUT&size=1")
+    api.patch(f"wallets/{alices}", {"status": "UNSUBSCRIBED"})
+    accounts = f"wallets/{alices}/external-accounts"
+    kept = api.post(accounts, {"alias": "My bank", "externalIban": BANK}, key="account-1").json[
+        "id"
+    ]
+    api.get(accounts)
+    api.get(f"{accounts}/{kept}")
+    api.patch(f"{accounts}/{kept}", {"status": "REMOVED"})
+    removed = {"type": "CASH_OUT", "amount": "1.00", "externalAccountId": kept}
+    api.post(movements, removed)
+
+
+def holds_are_placed(api: Recorder, alices: str, bobs: str) -> None:
+    holds = f"wallets/{alices}/holds"
+    until = moment(timezone.now() + timedelta(days=7))
+    order = {"targetWalletId": bobs, "amount": "30.00", "concept": "Deposit", "expiration": until}
+    hold = api.post(holds, order, key="deposit-1").json["id"]
+    api.get(f"{holds}/{hold}")
+    part = {"amount": "10.00", "keepOpen": True}
+    api.post(f"{holds}/{hold}/executions", part, key="deposit-1-a")
+    api.post(f"{holds}/{hold}/executions", {"amount": "30.00"})
+    api.get(f"{holds}?status=OPEN")
+    api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
+    api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
+
+
+def wallets_are_looked_at(api: Recorder, alices: str, begin: datetime) -> None:
+    wallet = f"wallets/{alices}"
+    api.get(wallet)
+    api.get(f"{wallet}/balance")
+    start = moment(begin - timedelta(days=1))
+    api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=2")
+
+
+def nothing_is_had_by_others(alices: str, stranger: Recorder, reader: Recorder) -> None:
+    path = f"wallets/{alices}"
+    stranger.get(path)
+    Recorder(None, stranger.kept).get(path)
+    Recorder("iocash_unknown", stranger.kept).get(path)
+    reader.patch(path, {"alias": "Mine"})
+
+
+# --- The same each time --------------------------------------------------------------------------
+
+
+def settled(kept: Json, begin: datetime) -> Json:
+    """What was kept, without what differs between two tellings."""
+    text = json.dumps(kept, ensure_ascii=False).replace(HOST, READERS_HOST)
+    text = NOW_AND_THEN.sub(lambda found: told(found, begin), text)
+    text = ID.sub(numbered(lambda number: f"01980000-0000-7000-8000-{number:012}"), text)
+    text = re.sub(r"ES\d{2}99990001\d{12}", numbered(ibans.make), text)
+    text = DIGEST.sub(lambda found: ("8d3c2f0a" * 8)[: len(found[0])], text)
+    return json.loads(CURSOR.sub("cursor=b3BhcXVl", text))
+
+
+def told(found: re.Match[str], begin: datetime) -> str:
+    """The time for readers: as far from the beginning, to the hour."""
+    colon = found[2]
+    at = datetime.fromisoformat(found[0].replace("%3A", ":"))
+    shown = BEGIN + timedelta(hours=round((at - begin) / timedelta(hours=1)))
+    return moment(shown).replace(":", colon)
+
+
+def numbered(make: Callable[[int], str]) -> Callable[[re.Match[str]], str]:
+    """Give each text that is found a number, in order: the same text has the same."""
+    numbers: dict[str, int] = {}
+    return lambda found: make(numbers.setdefault(found[0], len(numbers) + 1))

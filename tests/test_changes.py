@@ -1,0 +1,202 @@
+"""A change of the OpenAPI document that breaks a caller is told, and any other is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tests.changes import incompatible
+
+ORDER = {
+    "type": "object",
+    "required": ["amount"],
+    "properties": {
+        "amount": {"type": "string", "pattern": "^[0-9]+$"},
+        "note": {"type": ["string", "null"], "maxLength": 140},
+        "kind": {"type": "string", "enum": ["TRANSFER", "CASH_IN"]},
+        "tags": {"type": "array", "items": {"type": "string", "minLength": 1}},
+    },
+}
+THING = {
+    "type": "object",
+    "required": ["id", "status"],
+    "properties": {
+        "id": {"type": "string"},
+        "status": {"type": "string", "enum": ["OPEN", "OVER"]},
+        "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Part"}},
+    },
+}
+ERROR = {"type": "object", "properties": {"code": {"type": "string"}}}
+CODES = {"properties": {"code": {"enum": ["not_open", "too_late"]}}}
+
+
+def answering(schema: Any, **headers: Any) -> Any:
+    return {"headers": headers, "content": {"application/json": {"schema": schema}}}
+
+
+def a_document() -> Any:
+    refused = answering({"allOf": [{"$ref": "#/components/schemas/Error"}, CODES]})
+    post = {
+        "security": [{"bearer": ["things:write"]}],
+        "parameters": [
+            {"in": "query", "name": "size", "schema": {"type": "integer", "maximum": 100}},
+            {"in": "header", "name": "If-Match", "schema": {"type": "string"}},
+        ],
+        "requestBody": answering({"$ref": "#/components/schemas/Order"}) | {"required": False},
+        "responses": {
+            "201": answering({"$ref": "#/components/schemas/Thing"}, Location={}),
+            "409": {"$ref": "#/components/responses/409-refused"},
+        },
+    }
+    part = {"type": "object", "properties": {"name": {"type": "string"}}}
+    return deepcopy(
+        {
+            "paths": {"/things": {"post": post, "get": {"responses": {}}}, "/health": {}},
+            "components": {
+                "schemas": {"Order": ORDER, "Thing": THING, "Part": part, "Error": ERROR},
+                "responses": {"409-refused": refused},
+            },
+        }
+    )
+
+
+def changed(change: Callable[[Any], Any]) -> list[str]:
+    after = a_document()
+    change(after)
+    return incompatible(a_document(), after)
+
+
+def post(document: Any) -> Any:
+    return document["paths"]["/things"]["post"]
+
+
+def schema(document: Any, name: str) -> Any:
+    return document["components"]["schemas"][name]
+
+
+def field(document: Any, name: str, of: str = "Order") -> Any:
+    return schema(document, of)["properties"][name]
+
+
+def refused(document: Any) -> Any:
+    response = document["components"]["responses"]["409-refused"]
+    return response["content"]["application/json"]["schema"]["allOf"][1]["properties"]["code"]
+
+
+def a_parameter(required: bool) -> Any:
+    return {"in": "query", "name": "day", "required": required, "schema": {}}
+
+
+def test_the_same_is_compatible():
+    assert incompatible(a_document(), a_document()) == []
+
+
+BREAKING: dict[str, Callable[[Any], Any]] = {
+    "/health is gone": lambda it: it["paths"].pop("/health"),
+    "GET /things is gone": lambda it: it["paths"]["/things"].pop("get"),
+    "POST /things: 201 is not answered any more": lambda it: post(it)["responses"].pop("201"),
+    "POST /things: 201 has no header Location any more": lambda it: post(it)["responses"]["201"][
+        "headers"
+    ].clear(),
+    "POST /things: 409.code is never 'too_late' any more": lambda it: refused(it)["enum"].remove(
+        "too_late"
+    ),
+    "POST /things: 201.id is gone": lambda it: schema(it, "Thing")["properties"].pop("id"),
+    "POST /things: 201.id may be absent": lambda it: schema(it, "Thing")["required"].remove("id"),
+    "POST /things: 201.parts[].name is gone": lambda it: schema(it, "Part")["properties"].clear(),
+    "POST /things: 201.id is null or string": lambda it: field(it, "id", "Thing").update(
+        type=["string", "null"]
+    ),
+    "POST /things: 201.id is integer": lambda it: field(it, "id", "Thing").update(type="integer"),
+    "POST /things: 201.status is never 'OVER' any more": lambda it: field(it, "status", "Thing")[
+        "enum"
+    ].remove("OVER"),
+    "POST /things: other credentials or scopes are needed": lambda it: post(it).pop("security"),
+    "POST /things: a body is required": lambda it: post(it)["requestBody"].update(required=True),
+    "POST /things: no body is taken any more": lambda it: post(it).pop("requestBody"),
+    "POST /things: the body.note is required": lambda it: schema(it, "Order")["required"].append(
+        "note"
+    ),
+    "POST /things: the body.note is not taken any more": lambda it: schema(it, "Order")[
+        "properties"
+    ].pop("note"),
+    "POST /things: the body.note may not be null any more": lambda it: field(it, "note").update(
+        type="string"
+    ),
+    "POST /things: the body.note has a maxLength of 100": lambda it: field(it, "note").update(
+        maxLength=100
+    ),
+    "POST /things: the body.tags[] has a minLength of 2": lambda it: field(it, "tags")[
+        "items"
+    ].update(minLength=2),
+    "POST /things: the body.tags has a maxItems of 5": lambda it: field(it, "tags").update(
+        maxItems=5
+    ),
+    "POST /things: the body.amount has the pattern ^[1-9]$": lambda it: field(it, "amount").update(
+        pattern="^[1-9]$"
+    ),
+    "POST /things: the body.kind may not be 'CASH_IN' any more": lambda it: field(it, "kind")[
+        "enum"
+    ].remove("CASH_IN"),
+    "POST /things: the body.amount may only be one of ['1']": lambda it: field(it, "amount").update(
+        enum=["1"]
+    ),
+    "POST /things: the query parameter size is not taken any more": lambda it: post(it)[
+        "parameters"
+    ].pop(0),
+    "POST /things: the header parameter If-Match is required": lambda it: post(it)["parameters"][
+        1
+    ].update(required=True),
+    "POST /things: the query parameter day is required": lambda it: post(it)["parameters"].append(
+        a_parameter(required=True)
+    ),
+    "POST /things: the query parameter size has a maximum of 50": lambda it: post(it)["parameters"][
+        0
+    ]["schema"].update(maximum=50),
+}
+
+
+@pytest.mark.parametrize("words", BREAKING)
+def test_what_breaks_a_caller_is_told(words):
+    assert changed(BREAKING[words]) == [words]
+
+
+def test_a_new_required_field_is_told():
+    def change(document: Any) -> None:
+        schema(document, "Order")["properties"]["day"] = {"type": "string"}
+        schema(document, "Order")["required"].append("day")
+
+    assert changed(change) == ["POST /things: the body.day is required"]
+
+
+HARMLESS: dict[str, Callable[[Any], Any]] = {
+    "a new path": lambda it: it["paths"].update({"/more": {}}),
+    "a new method": lambda it: it["paths"]["/things"].update(put={"responses": {}}),
+    "a new status": lambda it: post(it)["responses"].update({"202": {}}),
+    "a new code": lambda it: refused(it)["enum"].append("too_early"),
+    "a new field to send": lambda it: schema(it, "Order")["properties"].update(more={}),
+    "a new field to read": lambda it: schema(it, "Thing")["properties"].update(more={}),
+    "a new parameter": lambda it: post(it)["parameters"].append(a_parameter(required=False)),
+    "a longer text": lambda it: field(it, "note").update(maxLength=200),
+    "a field left out": lambda it: schema(it, "Order")["required"].clear(),
+    "another form no more": lambda it: field(it, "amount").pop("pattern"),
+    "one more value": lambda it: field(it, "kind")["enum"].append("CASH_OUT"),
+    "one more type": lambda it: field(it, "amount").update(type=["string", "number"]),
+    "other words": lambda it: post(it).update(description="Otherwise."),
+}
+
+
+@pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
+def test_what_breaks_nobody_is_not_told(change):
+    assert changed(change) == []
+
+
+def test_a_reference_is_what_it_refers_to():
+    def change(document: Any) -> None:
+        document["components"]["schemas"]["Renamed"] = schema(document, "Order")
+        post(document)["requestBody"] = answering({"$ref": "#/components/schemas/Renamed"})
+
+    assert changed(change) == []

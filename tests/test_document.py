@@ -1,0 +1,60 @@
+"""What is written down of the API is what the code says, and what callers were promised."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import dev
+from iocash import docs
+from tests import contract
+from tests.changes import incompatible
+from wallets.management.commands import write_docs
+
+README = dev.ROOT / "README.md"
+PUBLISHED = dev.ROOT / "tests" / "published.json"
+"""The document of the last release: a copy of iocash/openapi.json, renewed with each release."""
+
+MEANT = "- Breaking: "
+
+
+def test_the_file_is_what_the_code_says():
+    stale = "iocash/openapi.json is stale: python3 dev.py manage write_docs"
+    assert docs.FILE.read_text() == contract.written(), stale
+
+
+def test_the_readme_has_every_code():
+    text = README.read_text()
+    assert text.count(write_docs.BEGIN) == text.count(write_docs.END) == 1
+    assert write_docs.with_codes(text) == text, "python3 dev.py manage write_docs"
+
+
+def test_the_command_writes_both(monkeypatch, tmp_path):
+    readme, document = tmp_path / "README.md", tmp_path / "openapi.json"
+    readme.write_text(f"Before\n{write_docs.BEGIN}stale\n{write_docs.END}After\n")
+    monkeypatch.setattr(write_docs, "README", readme)
+    monkeypatch.setattr(docs, "FILE", document)
+    write_docs.Command().handle()
+    assert document.read_text() == contract.written()
+    assert readme.read_text().startswith(f"Before\n{write_docs.BEGIN}<details>")
+    assert "| `insufficient_funds` | 409 | " in readme.read_text()
+    assert readme.read_text().endswith(f"</details>\n{write_docs.END}After\n")
+
+
+def test_nothing_that_was_published_breaks_unless_the_changelog_says_so():
+    changes = incompatible(json.loads(PUBLISHED.read_text()), json.loads(contract.written()))
+    said = (dev.ROOT / "CHANGELOG.md").read_text().splitlines()
+    silent = [words for words in changes if MEANT + words not in said]
+    assert not silent, "\n".join(["CHANGELOG.md lacks these lines:", *map(MEANT.__add__, silent)])
+
+
+@pytest.mark.parametrize("words", ["GET /livez is gone", "/api/v1/wallets is gone"])
+def test_a_break_of_the_real_document_is_seen(words):
+    after = json.loads(contract.written())
+    name = words.removesuffix(" is gone")
+    if name.startswith("GET "):
+        del after["paths"][name.removeprefix("GET ")]["get"]
+    else:
+        del after["paths"][name]
+    assert words in incompatible(json.loads(PUBLISHED.read_text()), after)

@@ -1,0 +1,174 @@
+"""Every example in the guides is run against a server, and answers what is shown."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from iocash.guides import GUIDES
+from tests import cast, manual
+from tests.manual import Block, Reader
+from users import otp
+from users.models import Client, SigningKey
+from users.models.clients import SCOPES
+
+SLUGS = [each.slug for each in GUIDES]
+LEVEL_0 = {"EUR": {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}}
+MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name)]
+
+
+@pytest.fixture
+def values(live_server: Any, client_demo: Client) -> dict[str, str]:
+    """What a reader has before the first example."""
+    scopes = [scope for scope in SCOPES if not scope.startswith("events")]
+    return {"API": f"{live_server.url}/api/v1", "KEY": cast.a_key(client_demo, *scopes)}
+
+
+@pytest.fixture
+def reader(
+    values: dict[str, str], tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Reader]:
+    """Somebody with a shell; the server's console is where their one-time passwords come."""
+    monkeypatch.setitem(otp.BACKENDS, "console", lambda user, phone, code: values.update(OTP=code))
+    settings.OTP_BACKEND = "console"
+    settings.KYC_LIMITS = LEVEL_0
+    found = Reader(tmp_path, values)
+    yield found
+    found.close()
+
+
+def page(slug: str, host: str = "testserver") -> list[Block]:
+    answer = Browser().get(f"/api/docs/{slug}", headers={"host": host})
+    return manual.blocks(answer.text)
+
+
+def register(client: Client, folder: Path) -> None:
+    """What staff do when there is a public key to register."""
+    file = folder / "public.pem"
+    if file.exists() and not SigningKey.objects.exists():
+        SigningKey.objects.create(
+            client=client,
+            label="Shop",
+            kid="shop-1",
+            public_key=file.read_text(),
+            scopes=list(SCOPES),
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_example_answers_what_is_shown(slug, reader, client_demo, live_server, request):
+    host = live_server.url.removeprefix("http://")
+    (client,) = (block for block in page("quick-start", host) if block.file)
+    reader.do(client)
+    found = page(slug, host)
+    if any("ALICE=" in block.text for block in found):
+        reader.values["ALICE"] = str(request.getfixturevalue("alices").id)
+        reader.values["BOB"] = str(request.getfixturevalue("bobs").id)
+    for block in found:
+        if block.kind == "answer":
+            assert manual.differences(block.text, reader.said) == []
+            continue
+        register(client_demo, reader.folder)
+        reader.do(block)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_guide_shows_answers_in_the_shell_and_in_python(slug):
+    kinds = [block.kind for block in page(slug)]
+    assert set(kinds) == {"sh", "python", "answer"}
+    assert all(kinds[at - 1] != "answer" for at, kind in enumerate(kinds) if kind == "answer")
+
+
+# --- What holds a page against what happens sees what is wrong -----------------------------------
+
+SAID = '{"id":"01a2","amount":"1.00","open":true,"items":[{"code":"a"}]}'
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        '{"id": "0198…", "amount": "1.00", "open": true, "items": [{"code": "a"}]}',
+        '{"amount": "1.00", …}',
+        '{"items": [{…}], …}',
+        '{"id": "…", …}',
+    ],
+)
+def test_what_is_true_is_taken(shown):
+    assert manual.differences(shown, SAID) == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        '{"amount": "1.00"}',
+        '{"amount": "2.00", …}',
+        '{"open": 1, …}',
+        '{"gone": "…", …}',
+        '{"items": [], …}',
+        '{"items": [{"code": "b"}], …}',
+        '{"amount": "1.00", …} {"amount": "1.00", …}',
+        "1.00",
+    ],
+)
+def test_what_is_not_true_is_seen(shown):
+    assert manual.differences(shown, SAID)
+
+
+def test_a_status_and_its_headers_are_held_too():
+    said = f'HTTP/1.1 201 Created\r\netag: "a"\r\nDate: today\r\n\r\n{SAID}'
+    assert manual.differences('HTTP/1.1 201 Created\nETag: "…"\n\n{…}', said) == []
+    assert manual.differences("HTTP/1.1 200 OK\n\n{…}", said) == ["HTTP/1.1 200 OK"]
+    assert manual.differences("HTTP/1.1 201 Created\nAge: 1\n\n{…}", said) == ["Age: 1"]
+
+
+# --- The pages -----------------------------------------------------------------------------------
+
+
+def test_every_page_of_the_documentation_leads_to_all_of_it():
+    for address in ("/api/docs", "/api/docs/errors", *(f"/api/docs/{slug}" for slug in SLUGS)):
+        text = Browser().get(address).text
+        (bar,) = re.findall(r'<nav class="guides".*?</nav>', text, re.DOTALL)
+        links = re.findall(r'href="([^"]*)"', bar)
+        guides = [f"/api/docs/{slug}" for slug in SLUGS]
+        assert links == [*guides, "/api/docs", "/api/docs/errors", "/api/schema"]
+        (here,) = re.findall(r'href="([^"]*)" aria-current="page"', bar)
+        assert here == address
+
+
+def test_the_front_page_and_the_browsable_api_lead_to_the_guides(staff):
+    browser = Browser()
+    assert 'href="/api/docs/quick-start"' in browser.get("/").text
+    browser.force_login(staff)
+    assert 'href="/api/docs/quick-start"' in browser.get("/api/v1", HTTP_ACCEPT="text/html").text
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_guide_is_read_and_nothing_else(slug):
+    answer = Browser(enforce_csrf_checks=True).post(f"/api/docs/{slug}")
+    assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD")
+    assert Browser().head(f"/api/docs/{slug}").status_code == 200
+
+
+def test_a_guide_that_is_not_there_is_not_found():
+    assert Browser().get("/api/docs/quick-star").status_code == 404
+
+
+def test_the_guides_show_the_limits_of_this_server(settings):
+    settings.KYC_LIMITS = {"JPY": {"0": {"balance": "7", "cashIn": None, "cashOut": "9"}}}
+    text = Browser().get("/api/docs/kyc").text
+    assert '<th scope="row">JPY</th><td>0</td><td>7</td><td>any</td><td>9</td>' in text
+
+
+def test_every_link_in_the_guides_leads_somewhere():
+    for slug in SLUGS:
+        text = Browser().get(f"/api/docs/{slug}").text
+        for address in set(re.findall(r'href="(/(?!static)[^"]*)"', text)):
+            assert Browser().get(address).status_code in (200, 302), (slug, address)

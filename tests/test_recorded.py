@@ -1,0 +1,99 @@
+"""The examples in the OpenAPI document are what the server answered.
+
+`RECORD=1 python -m pytest tests/test_recorded.py` records them anew, in iocash/examples.json; then
+`manage.py write_docs` writes the document.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from iocash import examples
+from tests import cast, contract, recorded
+from tests.recorded import Recorder
+from users.models import Client
+
+LIMITS = {"EUR": {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}}
+
+
+@pytest.fixture
+def told(client_demo: Client, settings: Any) -> Any:
+    settings.KYC_LIMITS = LIMITS | {"USD": LIMITS["EUR"]}
+    api = Recorder(cast.a_key(client_demo))
+    stranger = Recorder(cast.a_key(cast.a_client("Another")), api.kept)
+    reader = Recorder(cast.a_key(client_demo, "wallets:read"), api.kept)
+    return recorded.tell(api, stranger, reader)
+
+
+def test_the_examples_are_what_the_server_answers(told):
+    if os.environ.get("RECORD"):
+        text = json.dumps(told, indent=1, ensure_ascii=False)
+        examples.FILE.write_text(text + "\n")
+        examples.recorded.cache_clear()
+    assert examples.recorded() == told, "RECORD=1 python -m pytest tests/test_recorded.py"
+
+
+def operations() -> list[tuple[str, Any]]:
+    """Every operation that is no alias."""
+    paths = json.loads(contract.written())["paths"]
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if "/public" not in path and path != "/api/schema"
+    ]
+
+
+@pytest.mark.parametrize(("name", "operation"), operations(), ids=lambda each: str(each)[:60])
+def test_every_operation_shows_what_is_sent_and_each_success(name, operation):
+    body = operation.get("requestBody")
+    assert body is None or body["content"]["application/json"]["examples"], name
+    for status, response in operation["responses"].items():
+        if status < "300":
+            assert response["content"]["application/json"]["examples"], (name, status)
+
+
+def test_every_example_has_the_shape_that_is_described():
+    for _, operation in operations():
+        for status, response in operation["responses"].items():
+            if status < "300":
+                content = response["content"]["application/json"]
+                for example in content["examples"].values():
+                    if "$ref" in content["schema"]:
+                        reference = content["schema"]["$ref"].removeprefix("#")
+                        contract.check_shape(reference, example["value"])
+    for example in contract.document()["components"]["examples"].values():
+        contract.check_shape("/components/schemas/Error", example["value"])
+
+
+COMMON = {
+    "not_authenticated",
+    "invalid_credentials",
+    "insufficient_scope",
+    "invalid_json",
+    "invalid_fields",
+    "invalid_parameters",
+    "not_found",
+    "target_wallet_not_found",
+    "insufficient_funds",
+    "limit_exceeded",
+    "already_exists",
+    "idempotency_key_reused",
+    "version_conflict",
+    "hold_not_open",
+    "batch_refused",
+}
+
+
+def test_a_refusal_shows_an_example_of_each_code_that_it_can_have():
+    assert set(examples.recorded()["refusals"]) >= COMMON
+    document = json.loads(contract.written())
+    for response in document["components"]["responses"].values():
+        content = response["content"]["application/json"]
+        codes = set(content["schema"]["allOf"][1]["properties"]["code"]["enum"])
+        known = codes & set(examples.recorded()["refusals"])
+        assert set(content.get("examples", {})) == known

@@ -1,0 +1,41 @@
+"""`manage.py write_docs`: write what follows from the code and is kept under version control."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from iocash import docs, errors
+
+README: Final[Path] = settings.BASE_DIR / "README.md"
+BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
+
+
+class Command(BaseCommand):
+    help = "Write iocash/openapi.json, and the table of codes in README.md."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        docs.FILE.write_text(docs.written())
+        README.write_text(with_codes(README.read_text()))
+
+
+def with_codes(text: str) -> str:
+    """Put the table of codes between its two markers, in the place of what is there."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + codes() + END + after
+
+
+def codes() -> str:
+    """Every code of the API, its status and its sentence, folded until somebody looks."""
+    kinds = sorted(errors.REGISTRY.values(), key=lambda kind: (kind.status, kind.code))
+    rows = [f"| `{kind.code}` | {kind.status} | {sentence(kind)} |\n" for kind in kinds]
+    head = f"<details><summary>All {len(kinds)} codes</summary>\n\n| code | status | meaning |\n"
+    return f"{head}|---|---|---|\n{''.join(rows)}\n</details>\n"
+
+
+def sentence(kind: type[errors.Refused]) -> str:
+    return " ".join((kind.__doc__ or "").split()).replace("|", "\\|")
