@@ -8,7 +8,7 @@ import pytest
 
 from tests import contract
 from tests.bad_input.refusing import USER
-from tests.cast import Api
+from tests.cast import Answer, Api
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ IBAN = {"accountNumber": "ES9121000418450200051332"}
 COMPANY = {"kind": "JURIDICAL", "userName": "example", "mobilePhone": "+34600000009"}
 
 
-def agreed(schema: str, body: Any, answer: Any) -> bool:
+def agreed(schema: str, body: Any, answer: Answer) -> bool:
     """Whether a body is taken, which the document and the server say alike."""
     fits = bool(contract.validator(f"/components/schemas/{schema}").is_valid(body))
     assert fits is (answer.status != 400), answer.json
