@@ -142,6 +142,7 @@ class AutoSchema(Spectacular):
         )
         if direction == "request":
             schema["additionalProperties"] = False
+            schema |= getattr(serializer, "together", {})
         return schema
 
     def get_paginated_name(self, serializer_name: str) -> str:
@@ -175,7 +176,15 @@ KEY_PARAMETER: Json = {
         "answer is the thing that it made, with `Idempotent-Replayed: true`. 1 to 255 printable "
         "ASCII characters, bare or quoted."
     ),
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "schema": {
+        "type": "string",
+        "pattern": (
+            r"^([!#-~]([ -~]{0,253}[!-~])?"
+            r'|"([ !#-\[\]-~]|\\["\\]){1,255}")$'
+        ),
+        "minLength": 1,
+        "maxLength": 512,
+    },
     "example": "order-1234",
 }
 
@@ -187,7 +196,10 @@ IF_MATCH_PARAMETER: Json = {
         "The `ETag` of the thing as the caller last saw it. When it has changed since, nothing is "
         "done, and the answer is 409 `version_conflict`."
     ),
-    "schema": {"type": "string"},
+    "schema": {
+        "type": "string",
+        "pattern": r'^(\*|(W/)?"[!#-+.-~-]*"( ?, ?(W/)?"[!#-+.-~-]*")*)$',
+    },
     "example": '"8d3c2f0a"',
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Set
 from functools import cache, cached_property
 from itertools import islice
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.drainage import set_override
@@ -151,6 +151,9 @@ class Serializer(drf.Serializer[Any]):
     Methods of `SerializerMethodField` and `validate_<name>` are called on the serializer of the
     request, with its context.
     """
+
+    together: ClassVar[dict[str, Any]] = {}
+    """What JSON Schema can say of the fields beside each other, for the OpenAPI document."""
 
     default_error_messages = {
         "required": "This field is needed.",

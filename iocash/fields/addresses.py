@@ -47,7 +47,8 @@ class Iban(Field):
     example = "ES9121000418450200051332"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": "^[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}$"}
+        pattern = "^[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}$"
+        return {"type": "string", "pattern": pattern, "example": self.example}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}", data):

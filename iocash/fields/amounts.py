@@ -25,11 +25,21 @@ class Amount(Field):
     }
     MOST_DECIMALS = 4
     PATTERN = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?")
+    WRITTEN = (
+        r"^([1-9][0-9]{0,10}(\.[0-9]{1,4})?|[1-9][0-9]{11,14}"
+        r"|0\.([1-9][0-9]{0,3}|0[1-9][0-9]{0,2}|00[1-9][0-9]?|000[1-9]))$"
+    )
+    """More than nothing, in at most 15 digits, of which at most 4 behind the point."""
     example = "10.00"
 
     def schema(self) -> dict[str, Any]:
-        pattern = r"^(0|[1-9][0-9]*)(\.[0-9]{1,4})?$"
-        return {"type": "string", "pattern": pattern, "example": self.example}
+        return {
+            "type": ["string", "number"],
+            "pattern": self.WRITTEN,
+            "exclusiveMinimum": 0,
+            "maximum": 10**money.MAX_DIGITS - 1,
+            "example": self.example,
+        }
 
     def to_internal_value(self, data: Any) -> Decimal:
         literal = data.literal if isinstance(data, Number) else data

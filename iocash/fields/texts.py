@@ -8,6 +8,13 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from iocash.shapes import Field
 
+CONTROLS = r"\x00-\x1f\x7f-\x9f"
+SEEN = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
+"""Text without control characters, in which something can be seen."""
+
+PLAIN = rf"^[^{CONTROLS}]*$"
+"""Text without control characters; `parsing` refuses them anywhere."""
+
 
 class Text(Field):
     """Text, kept as it is, in which something can be seen."""
@@ -24,7 +31,7 @@ class Text(Field):
         super().__init__(**kwargs)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1, "maxLength": self.max_length}
+        return {"type": "string", "pattern": SEEN, "minLength": 1, "maxLength": self.max_length}
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
@@ -57,8 +64,12 @@ class StringMap(Field):
         return {
             "type": "object",
             "maxProperties": self.MOST_PAIRS,
-            "propertyNames": {"minLength": 1, "maxLength": self.LONGEST_KEY},
-            "additionalProperties": {"type": "string", "maxLength": self.LONGEST_VALUE},
+            "propertyNames": {"pattern": PLAIN, "minLength": 1, "maxLength": self.LONGEST_KEY},
+            "additionalProperties": {
+                "type": "string",
+                "pattern": PLAIN,
+                "maxLength": self.LONGEST_VALUE,
+            },
             "example": {"orderNumber": "1234"},
         }
 

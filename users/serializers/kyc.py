@@ -254,6 +254,10 @@ class Content(Field):
 
     default_error_messages = {"invalid": "This is not base64."}
     LONGEST = -(-documents.MOST_BYTES // 3) * 4
+    WRITTEN = (
+        "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}"
+        "|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)$"
+    )
     example = (  # a picture of one white pixel
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAA"
         "AABJRU5ErkJggg=="
@@ -263,7 +267,7 @@ class Content(Field):
         return {
             "type": "string",
             "contentEncoding": "base64",
-            "minLength": 4,
+            "pattern": self.WRITTEN,
             "maxLength": self.LONGEST,
         }
 

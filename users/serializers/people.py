@@ -59,6 +59,22 @@ class Optional(fields.Text):
 class UserOrder(fields.Serializer):
     """What a user is created or replaced with. A person has two names, a company one."""
 
+    together = {
+        "oneOf": [
+            {
+                "properties": {"kind": {"const": "NATURAL"}, "companyName": False},
+                "required": ["firstName", "lastName"],
+            },
+            {
+                "properties": {
+                    "kind": {"const": "JURIDICAL"},
+                    "firstName": False,
+                    "lastName": False,
+                },
+                "required": ["companyName"],
+            },
+        ]
+    }
     kind = fields.Choice(User.Kind)
     user_name = fields.Text(100)
     first_name = fields.Text(100, required=False)

@@ -13,6 +13,7 @@ from users.serializers.people import UserOrder
 class OfKind(UserOrder):
     """What a user of one kind is created with: the path says the kind."""
 
+    together = {}
     kind: Any = None
     of: User.Kind
 

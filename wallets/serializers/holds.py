@@ -64,6 +64,7 @@ class ExecutionOrder(Words):
 class HoldChange(fields.Serializer):
     """Either release a hold, or let it expire at another time (null: never)."""
 
+    together = {"minProperties": 1, "maxProperties": 1}
     default_error_messages = {"one_only": "Either release it or renew it."}
 
     status = fields.Choice(("RELEASED",), required=False)

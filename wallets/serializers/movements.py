@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import ListSerializer, SerializerMethodField
 
 from iocash import fields, pages
+from iocash.rendering import camel
 from iocash.views import location
 from users.serializers.people import LINKS
 from wallets.models import Movement
@@ -73,12 +74,27 @@ OWN_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """The types of movement that a client may order; each has one of its own fields, if any."""
 
 
+def _alone(kind: str, *needed: str) -> dict[str, Any]:
+    """A movement of one type: what it needs to say where the money goes, and nothing else."""
+    names = {camel(name) for own in OWN_FIELDS.values() for name in own}
+    foreign: dict[str, Any] = dict.fromkeys(sorted(names - {*needed}), False)
+    return {"properties": {"type": {"const": kind}} | foreign, "required": ["type", *needed]}
+
+
 class MovementOrder(Words):
     """Money to move: from the outside, to a bank account, or to another wallet.
 
     A CASH_OUT goes to an `iban`, or to one of the wallet's external accounts.
     """
 
+    together = {
+        "oneOf": [
+            _alone("CASH_IN"),
+            _alone("CASH_OUT", "iban"),
+            _alone("CASH_OUT", "externalAccountId"),
+            _alone("TRANSFER", "targetWalletId"),
+        ]
+    }
     default_error_messages = {"one_only": "Name one of the two, not both."}
 
     type = fields.Choice(list(OWN_FIELDS))
@@ -102,6 +118,9 @@ class MovementOrder(Words):
 class BatchOrder(fields.Serializer):
     """Up to 1,000 movements of one wallet: one operation, all of it or nothing."""
 
+    together = {
+        "allOf": [{"properties": {"movements": {"minItems": 1, "maxItems": LARGEST_BATCH}}}],
+    }
     movements: ListSerializer[Any] = ListSerializer(
         child=MovementOrder(), allow_empty=False, max_length=LARGEST_BATCH
     )

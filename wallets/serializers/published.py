@@ -22,7 +22,12 @@ class PublishedMoment(fields.Moment):
     )
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "example": "2020-02-28 12:00:00"}
+        pattern = (
+            r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]"
+            r"([01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+            r"([+-](0[0-9]|1[0-4])|(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$"
+        )
+        return {"type": "string", "pattern": pattern, "example": "2020-02-28 12:00:00"}
 
     def read(self, text: str) -> datetime:
         found = self.SPELLINGS.fullmatch(text)

@@ -1,0 +1,105 @@
+"""Callers that nobody would think of: schemathesis asks every operation of the document.
+
+What is well-formed reaches real users, wallets and holds, and the ledger behind them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iocash.postgres import CHECKOUT
+from tests import cast
+from tests.serving import Served, database_of_tests
+from users.serializers.kyc import Content
+from wallets import accounts, posting
+from wallets.models import Wallet
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        importlib.util.find_spec("schemathesis") is None, reason="schemathesis is not installed"
+    ),
+]
+
+IBANS = ["ES9121000418450200051332", "DE89370400440532013000"]
+PHONES = [f"+346000001{number:02}" for number in range(100)]
+
+
+@pytest.fixture
+def server(transactional_db: None, tmp_path: Path) -> Iterator[Served]:
+    with Served(database_of_tests(), tmp_path / "server.log") as served:
+        yield served
+
+
+@pytest.fixture
+def real(alices: Wallet, bobs: Wallet) -> dict[str, list[str]]:
+    """Alice's and Bob's money, holds and bank accounts, by the names that the API gives them."""
+    cast.cash_in(alices, 1_000_000_00)
+    paid = cast.transfer(alices, bobs, 500_000_00)
+    holds = [cast.place(alices, bobs, 100_00) for _ in range(20)]
+    account = posting.submit(accounts.AddExternalAccount(**cast.about(alices), iban=IBANS[0]))
+    wallets = [str(alices.id), str(bobs.id)]
+    return {
+        "userId": [str(alices.user_id), str(bobs.user_id)],
+        "walletId": [wallets[0], wallets[0], wallets[1]],
+        "targetWalletId": wallets[::-1],
+        "targetWallet": wallets[::-1],
+        "movementId": [str(paid.id), str(cast.movements(alices)[0].id)],
+        "holdId": [str(hold.id) for hold in holds],
+        "accountId": [str(account.id)],
+        "externalAccountId": [str(account.id)],
+        "iban": IBANS,
+        "accountNumber": IBANS,
+        "externalIban": IBANS,
+        "mobilePhone": PHONES,
+        "content": [Content.example],
+    }
+
+
+def fuzz(server: Served, secret: str, real: dict[str, Any], *options: str) -> int:
+    """Let schemathesis loose on the server; return how many requests it made."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/api/schema"),
+            *("--header", f"Authorization: Bearer {secret}", "--checks", "all"),
+            *("--continue-on-failure", "--generation-database", "none", "--no-color", *options),
+        ],
+        cwd=server.log.parent,
+        env=os.environ
+        | {
+            "SCHEMATHESIS_HOOKS": "tests.fuzzing.hooks",
+            "PYTHONPATH": str(CHECKOUT),
+            "IOCASH_REAL": json.dumps(real),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"(\d+) generated", done.stdout)
+    assert found, done.stdout
+    return int(found[1])
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_a_few_hundred_strange_calls_break_nothing(server, client_demo, real, seed):
+    options = ("--phases", "fuzzing,stateful", "--exclude-path-regex", "/public/")
+    secret = cast.a_key(client_demo)
+    assert fuzz(server, secret, real, *options, "--seed", str(seed), "-n", "2") >= 200
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_thousands_of_strange_calls_break_nothing(server, client_demo, real, seed):
+    secret = cast.a_key(client_demo)
+    assert fuzz(server, secret, real, "--seed", str(seed), "-n", "5") >= 5_000

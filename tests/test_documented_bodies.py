@@ -1,0 +1,110 @@
+"""What a body may carry beside what: the document says it, and the server does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import contract
+from tests.bad_input.refusing import USER
+from tests.cast import Answer, Api
+from wallets.models import Wallet
+
+pytestmark = pytest.mark.django_db
+
+ID = "01980000-0000-7000-8000-000000000001"
+IBAN = {"accountNumber": "ES9121000418450200051332"}
+COMPANY = {"kind": "JURIDICAL", "userName": "example", "mobilePhone": "+34600000009"}
+
+
+def agreed(schema: str, body: Any, answer: Answer) -> bool:
+    """Whether a body is taken, which the document and the server say alike."""
+    fits = bool(contract.validator(f"/components/schemas/{schema}").is_valid(body))
+    assert fits is (answer.status != 400), answer.json
+    return fits
+
+
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        ({"type": "CASH_IN", "amount": "1.00"}, True),
+        ({"type": "CASH_IN", "amount": "1.00", "targetWalletId": ID}, False),
+        ({"type": "TRANSFER", "amount": "1.00", "targetWalletId": ID}, True),
+        ({"type": "TRANSFER", "amount": "1.00"}, False),
+        ({"type": "TRANSFER", "amount": "1.00", "targetWalletId": ID, "iban": IBAN}, False),
+        ({"type": "CASH_OUT", "amount": "1.00", "iban": IBAN}, True),
+        ({"type": "CASH_OUT", "amount": "1.00", "externalAccountId": ID}, True),
+        ({"type": "CASH_OUT", "amount": "1.00", "externalAccountId": ID, "iban": IBAN}, False),
+        ({"type": "CASH_OUT", "amount": "1.00"}, False),
+    ],
+    ids=str,
+)
+def test_each_type_of_movement_has_its_own_fields(api: Api, alices: Wallet, body, taken):
+    movements = f"wallets/{alices.id}/movements"
+    assert agreed("MovementOrder", body, api.post(movements, body)) is taken
+    batch = {"movements": [body]}
+    assert agreed("BatchOrder", batch, api.post(f"{movements}/batch", batch)) is taken
+
+
+@pytest.mark.parametrize("count", [0, 1_001])
+def test_a_batch_has_one_to_a_thousand_movements(api: Api, alices: Wallet, count):
+    body = {"movements": [{"type": "CASH_IN", "amount": "0.01"}] * count}
+    assert not agreed("BatchOrder", body, api.post(f"wallets/{alices.id}/movements/batch", body))
+
+
+@pytest.mark.parametrize(
+    ("amount", "taken"),
+    [
+        ("0.01", True),
+        ("10", True),
+        (10.5, True),
+        ("0", False),
+        ("0.00", False),
+        (0, False),
+        (-1, False),
+        ("01.00", False),
+        ("1.", False),
+        ("1e2", False),
+        (" 1", False),
+        ("1234567890123456", False),
+    ],
+)
+def test_an_amount_is_more_than_nothing(api: Api, alices: Wallet, amount, taken):
+    body = {"type": "CASH_IN", "amount": amount}
+    assert agreed("MovementOrder", body, api.post(f"wallets/{alices.id}/movements", body)) is taken
+
+
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        (USER, True),
+        (USER | {"companyName": "Example Ltd"}, False),
+        ({name: USER[name] for name in USER if name != "lastName"}, False),
+        (COMPANY | {"companyName": "Example Ltd"}, True),
+        (COMPANY, False),
+        (COMPANY | {"companyName": "Example Ltd", "firstName": "Bob"}, False),
+        (USER | {"firstName": " "}, False),
+        (USER | {"firstName": "Al\u0085ice"}, False),
+        (USER | {"firstName": "Al\tice"}, False),
+        (USER | {"firstName": "Al ice"}, True),
+    ],
+)
+def test_a_person_has_two_names_and_a_company_one(api: Api, body, taken):
+    assert agreed("UserOrder", body, api.post("users", body)) is taken
+
+
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        ({"status": "RELEASED"}, True),
+        ({"expiration": None}, True),
+        ({"status": "RELEASED", "expiration": None}, False),
+        ({}, False),
+    ],
+)
+def test_a_hold_is_released_or_renewed(api: Api, alices: Wallet, bobs: Wallet, body, taken):
+    promise = {"targetWalletId": str(bobs.id), "amount": "1.00"}
+    hold = api.post(f"wallets/{alices.id}/holds", promise).json["id"]
+    answer = api.patch(f"wallets/{alices.id}/holds/{hold}", body)
+    assert agreed("HoldChange", body, answer) is taken

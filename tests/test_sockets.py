@@ -1,0 +1,362 @@
+"""What comes over the wire, however broken: the server answers as the contract says, and stays up.
+
+What HTTP parsing refuses is a bare status and a closed connection; all else is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests import cast
+from tests.iocash.postgres.processes import eventually
+from tests.serving import PATIENCE, Served, database_of_tests
+from users.models import Client
+from wallets.models import Movement, Wallet
+
+HOST = b"Host: 127.0.0.1\r\n"
+CLOSE = b"Connection: close\r\n"
+LIVEZ = b"GET /livez HTTP/1.1\r\n" + HOST + CLOSE
+BODY = json.dumps(cast.cash("1.00")).encode()
+LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CHUNK = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One answer, as it came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> tuple[int, str]:
+        assert self.json["requestId"] == self.headers["x-request-id"]
+        return self.status, self.json["code"]
+
+
+class Wire:
+    """A connection that says exactly what it is told."""
+
+    def __init__(self, server: Served) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+
+    def say(self, *pieces: bytes) -> Wire:
+        for piece in pieces:
+            self.socket.sendall(piece)
+        return self
+
+    def finish(self) -> Wire:
+        """Say that nothing more will be said, and go on listening."""
+        self.socket.shutdown(socket.SHUT_WR)
+        return self
+
+    def vanish(self) -> None:
+        """Break the connection without a farewell (RST)."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def hear(self) -> list[Heard]:
+        """All answers, until the server closes the connection."""
+        text = b""
+        try:
+            while piece := self.socket.recv(65_536):
+                text += piece
+        except ConnectionResetError:  # it had not read all that was said
+            pass
+        finally:
+            self.socket.close()
+        return list(answers(text))
+
+
+def answers(text: bytes) -> Iterator[Heard]:
+    while text:
+        head, _, text = text.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {
+            name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
+        }
+        length = int(headers.get("content-length", 0))
+        yield Heard(int(first.split()[1]), headers, text[:length])
+        text = text[length:]
+
+
+@pytest.fixture(scope="module")
+def server(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    with django_db_blocker.unblock():
+        database = database_of_tests()
+    with Served(database, tmp_path_factory.mktemp("sockets") / "server.log") as served:
+        yield served
+        assert not re.findall(r"Traceback|panicked|crashed", served.log.read_text())
+
+
+@pytest.fixture
+def head(transactional_db: None, client_demo: Client, alices: Wallet) -> bytes:
+    """The beginning of a request that brings a euro to Alice, up to its length."""
+    line = f"POST /api/v1/wallets/{alices.id}/movements HTTP/1.1\r\n"
+    bearer = f"Authorization: Bearer {cast.a_key(client_demo)}\r\n"
+    return (line + bearer + "Content-Type: application/json\r\n").encode() + HOST
+
+
+@pytest.fixture
+def nothing_moves(server: Served, head: bytes, alices: Wallet) -> Iterator[None]:
+    """Whatever was said, Alice has what she had, and the next caller is served."""
+    yield
+    assert cast.balances(alices) == [100_00]
+    assert server.call("GET", "/readyz")[0] == 200
+
+
+def talk(server: Served, *pieces: bytes) -> list[Heard]:
+    return Wire(server).say(*pieces).hear()
+
+
+def bare(heard: list[Heard]) -> int:
+    """The status of the one answer, which is nothing but a status."""
+    (answer,) = heard
+    assert answer.body == b""
+    assert answer.headers["connection"] == "close"
+    return answer.status
+
+
+# --- What HTTP parsing refuses ------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("nothing_moves")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: -5\r\n",
+        b"Content-Length: many\r\n",
+        b"Content-Length: +31\r\n",
+        b"Content-Length: 99999999999999999999999\r\n",
+        b"Content-Length: 31, 31\r\n",
+        LENGTH + b"Content-Length: 5\r\n",
+        LENGTH + b"Transfer-Encoding: identity\r\n",
+        b"Transfer-Encoding: gzip\r\n",
+    ],
+)
+def test_a_broken_length_is_a_bare_400(server, head, headers):
+    assert bare(talk(server, head + headers + b"\r\n" + BODY)) == 400
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET /livez\r\n\r\n",
+        b"GET /livez HTTP/3.0\r\n" + HOST + b"\r\n",
+        b"G{T /livez HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /api/v1/\xff\xfe HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /api/v1/\x00 HTTP/1.1\r\n" + HOST + b"\r\n",
+        LIVEZ + b"X-Note: a\x00b\r\n\r\n",
+        LIVEZ + b"X-\xff: a\r\n\r\n",
+        LIVEZ + b"X-Note : a\r\n\r\n",
+        LIVEZ + b"X-Note: a\r\n b\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_bare_400(server, said):
+    assert bare(talk(server, said)) == 400
+
+
+def test_an_uri_of_80_kb_is_a_bare_414(server):
+    for target in (b"/" + b"a" * 80_000, b"/livez?" + b"a" * 80_000):
+        assert bare(talk(server, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")) == 414
+
+
+def test_too_many_headers_are_a_bare_431(server):
+    many = b"".join(b"X-Note-%d: a\r\n" % number for number in range(200))
+    assert bare(talk(server, LIVEZ + many + b"\r\n")) == 431
+
+
+def test_a_header_of_a_megabyte_is_a_bare_431(server):
+    assert bare(talk(server, LIVEZ + b"X-Note: " + b"a" * 1_000_000 + b"\r\n\r\n")) == 431
+
+
+# --- What the application refuses ---------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("nothing_moves")
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [(CHUNKED, CHUNK), (CHUNKED, b"zz\r\n" + BODY), (LENGTH + CHUNKED, CHUNK)],
+    ids=["chunked", "broken", "chunked_with_a_length"],
+)
+def test_a_chunked_body_is_asked_for_its_length(server, head, headers, body):
+    first, *_ = talk(server, head + CLOSE + headers + b"\r\n" + body)
+    assert first.code == (400, "length_required")
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_a_body_longer_than_announced_is_cut_and_its_rest_is_no_request(server, head):
+    first, second = talk(server, head + b"Content-Length: 10\r\n\r\n" + BODY)
+    assert first.code == (400, "invalid_json")
+    assert bare([second]) == 400
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_a_body_shorter_than_announced_is_interrupted(server, head):
+    wire = Wire(server).say(head + CLOSE + b"Content-Length: 100\r\n\r\n" + BODY).finish()
+    assert [heard.code for heard in wire.hear()] == [(400, "body_interrupted")]
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_50_mb_are_refused_as_they_are_announced(server, head):
+    (heard,) = talk(server, head + CLOSE + b"Content-Length: 50000000\r\n\r\n" + BODY)
+    assert heard.code == (400, "body_too_large")
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_no_body_and_no_length_is_no_object(server, head):
+    (heard,) = talk(server, head + CLOSE + b"\r\n")
+    assert heard.code == (400, "invalid_json")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [b"", b"Host: \r\n", b"Host: \xff\r\n", HOST + b"Host: evil.example\r\n"],
+    ids=["none", "empty", "no_text", "two"],
+)
+def test_a_missing_or_ambiguous_host_is_refused(server, lines):
+    (heard,) = talk(server, b"GET /livez HTTP/1.1\r\n" + lines + CLOSE + b"\r\n")
+    assert heard.code == (400, "invalid_host")
+
+
+def test_http_1_0_is_served_with_a_host_and_only_then(server):
+    (served,) = talk(server, b"GET /livez HTTP/1.0\r\n" + HOST + b"\r\n")
+    assert (served.status, served.json) == (200, {"status": "ok"})
+    (refused,) = talk(server, b"GET /livez HTTP/1.0\r\n\r\n")
+    assert refused.code == (400, "invalid_host")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/api/v1/%ff%fe", b"/api/v1/%00", "/api/v1/é".encode(), b"/api/" + b"a" * 60_000, b"*"],
+)
+def test_a_strange_path_is_404(server, path):
+    (heard,) = talk(server, b"OPTIONS " + path + b" HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n")
+    assert heard.code == (404, "not_found")
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_a_key_that_is_no_text_is_refused(server, head):
+    key = b"Idempotency-Key: \xff\xfe\r\n"
+    (heard,) = talk(server, head + CLOSE + key + LENGTH + b"\r\n" + BODY)
+    assert heard.code == (400, "invalid_header")
+
+
+def test_credentials_that_are_no_text_are_unknown(server):
+    line = b"GET /api/v1/users HTTP/1.1\r\nAuthorization: Bearer \xff\r\n"
+    (heard,) = talk(server, line + HOST + CLOSE + b"\r\n")
+    assert heard.code == (401, "invalid_credentials")
+
+
+def test_100_kb_of_headers_are_read(server):
+    notes = b"".join(b"X-Note-%d: %s\r\n" % (number, b"a" * 1_100) for number in range(90))
+    (heard,) = talk(server, LIVEZ + notes + b"\r\n")
+    assert heard.status == 200
+
+
+# --- Several on one connection ------------------------------------------------------------------
+
+
+def named(head: bytes, *names: str) -> bytes:
+    return b"".join(
+        head + f"X-Request-Id: {name}\r\n".encode() + LENGTH + b"\r\n" + BODY for name in names
+    )
+
+
+def test_requests_in_a_pipeline_are_each_done_once_and_answered_in_order(server, head, alices):
+    heard = talk(server, named(head, "one", "two", "three"), LIVEZ + b"\r\n")
+    assert [answer.status for answer in heard] == [201, 201, 201, 200]
+    assert [answer.headers["x-request-id"] for answer in heard[:3]] == ["one", "two", "three"]
+    assert cast.balances(alices) == [103_00]
+
+
+def test_one_that_is_refused_in_a_pipeline_does_not_spoil_the_next(server, head, alices):
+    wrong = head + b"Content-Length: 2\r\n\r\n[]"
+    heard = talk(server, wrong, named(head, "next"), LIVEZ + b"\r\n")
+    assert [answer.status for answer in heard] == [400, 201, 200]
+    assert cast.balances(alices) == [101_00]
+
+
+def test_who_asks_before_sending_is_told_to_go_on(server, head, alices):
+    expecting = head + CLOSE + b"Expect: 100-continue\r\n" + LENGTH + b"\r\n"
+    assert [answer.status for answer in talk(server, expecting, BODY)] == [100, 201]
+    assert cast.balances(alices) == [101_00]
+
+
+# --- Slow ones ----------------------------------------------------------------------------------
+
+
+def test_headers_that_come_byte_by_byte_are_answered(server):
+    pieces = [bytes([byte]) for byte in LIVEZ + b"\r\n"]
+    assert [answer.status for answer in talk(server, *pieces)] == [200]
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_who_hangs_in_the_headers_or_in_the_body_keeps_nobody_waiting(server, head):
+    with ExitStack() as stack:
+        for beginning in (LIVEZ + b"X-No", head + LENGTH + b"\r\n" + BODY[:-1]) * 4:
+            stack.callback(Wire(server).say(beginning).vanish)
+        begun = time.monotonic()
+        assert [server.call("GET", "/readyz")[0] for _ in range(20)] == [200] * 20
+        assert time.monotonic() - begun < 5
+
+
+@pytest.mark.long
+def test_who_never_ends_the_headers_is_hung_up_on(server):
+    wire = Wire(server).say(LIVEZ + b"X-No")
+    wire.socket.settimeout(2 * PATIENCE)
+    assert wire.hear() == []
+
+
+# --- Those who leave ----------------------------------------------------------------------------
+
+
+def keyed(head: bytes) -> bytes:
+    return head + CLOSE + b"Idempotency-Key: once\r\n" + LENGTH + b"\r\n" + BODY
+
+
+@pytest.mark.parametrize("leave", [Wire.vanish, lambda wire: wire.socket.close()])
+def test_who_leaves_before_the_answer_finds_it_with_the_key(server, head, alices, leave):
+    wire = Wire(server).say(keyed(head))
+    eventually(lambda: cast.balances(alices) == [101_00])
+    leave(wire)
+    (heard,) = talk(server, keyed(head))
+    assert (heard.status, heard.headers["idempotent-replayed"]) == (201, "true")
+    assert heard.json["id"] == str(cast.movements(alices)[-1].id)
+    assert cast.balances(alices) == [101_00]
+
+
+def test_who_leaves_at_once_moves_once_or_never_and_the_key_decides(server, head, alices):
+    for _ in range(10):
+        Wire(server).say(keyed(head)).vanish()
+    (heard,) = talk(server, keyed(head))
+    assert heard.status == 201
+    assert cast.balances(alices) == [101_00]
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_who_leaves_in_the_middle_of_the_body_does_nothing(server, head):
+    for cut in (0, 1, len(BODY) - 1):
+        Wire(server).say(head + LENGTH + b"\r\n" + BODY[:cut]).vanish()
+    assert server.call("GET", "/readyz")[0] == 200
+    assert Movement.objects.count() == 1
