@@ -95,7 +95,7 @@ def refusal(exc: Exception, request: Any) -> errors.Refused:
     """Translate an exception. What nobody foresaw is logged, and becomes InternalError."""
     if isinstance(exc, errors.Refused):
         return exc
-    known = _database_trouble(exc) or _known(exc)
+    known = database_trouble(exc) or _known(exc)
     return known or _crash(exc, request)
 
 
@@ -207,7 +207,8 @@ LOST = ("08", "25006", "57P0")
 BUSY = ("40001", "40P01", "53")
 
 
-def _database_trouble(exc: Exception) -> errors.Refused | None:
+def database_trouble(exc: Exception) -> errors.Refused | None:
+    """Say which 503 an error of the database is; None, when it is another error."""
     if not isinstance(exc, DatabaseError | psycopg.Error):
         return None
     state = _sqlstate(exc)

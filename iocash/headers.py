@@ -82,9 +82,13 @@ class RequestMiddleware:
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
-        """Answer crashes outside of DRF's handler: in a renderer, or in a plain view."""
+        """Answer crashes outside of DRF's handler: in a renderer, or in a plain view.
+
+        On a page only trouble with the database is answered; Django shows the rest as its own.
+        """
         if not failures.is_api(request.path):
-            return None
+            trouble = failures.database_trouble(exception)
+            return failures.say(trouble, request) if trouble else None
         return failures.answer(failures.refusal(exception, request), request)
 
 

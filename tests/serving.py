@@ -25,6 +25,13 @@ from iocash.postgres.cluster import ending_with_parent
 PATIENCE = 30.0
 """Seconds after which what hangs fails instead."""
 
+AT_REST = """
+    SELECT NOT EXISTS (
+        SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+    )
+"""
+
 OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "DJANGO_SETTINGS_MODULE")
 
 
@@ -39,6 +46,13 @@ def database_of_tests() -> str:
         password=info.password or None,
         user=settings.DATABASE_ROLE,
     )
+
+
+def at_rest() -> bool:
+    """Tell whether nobody else is at work in the tests' own database."""
+    with connection.cursor() as cursor:
+        cursor.execute(AT_REST)
+        return bool(cursor.fetchone()[0])
 
 
 class Served:
@@ -93,6 +107,15 @@ class Served:
         with suppress(OSError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def settle(self) -> None:
+        """Wait until what callers left behind is done: the tables are emptied after a test."""
+        for _ in range(20):
+            assert self.call("GET", "/livez")[0] == http.client.OK
+        deadline = time.monotonic() + PATIENCE
+        while not at_rest():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     @property
     def url(self) -> str:

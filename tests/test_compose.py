@@ -201,9 +201,10 @@ def proxy(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def bearer(transactional_db: None, client_demo: Client) -> dict[str, str]:
+def bearer(server: Served, transactional_db: None, client_demo: Client) -> Iterator[dict[str, str]]:
     key = cast.a_key(client_demo)
-    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    yield {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    server.settle()
 
 
 @needs_nginx

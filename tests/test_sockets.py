@@ -109,11 +109,14 @@ def server(
 
 
 @pytest.fixture
-def head(transactional_db: None, client_demo: Client, alices: Wallet) -> bytes:
+def head(
+    server: Served, transactional_db: None, client_demo: Client, alices: Wallet
+) -> Iterator[bytes]:
     """The beginning of a request that brings a euro to Alice, up to its length."""
     line = f"POST /api/v1/wallets/{alices.id}/movements HTTP/1.1\r\n"
     bearer = f"Authorization: Bearer {cast.a_key(client_demo)}\r\n"
-    return (line + bearer + "Content-Type: application/json\r\n").encode() + HOST
+    yield (line + bearer + "Content-Type: application/json\r\n").encode() + HOST
+    server.settle()
 
 
 @pytest.fixture

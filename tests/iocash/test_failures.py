@@ -362,3 +362,10 @@ def test_a_forged_form_is_a_page_or_json() -> None:
     request = RequestFactory().post("/api/x")
     answer = failures.csrf_failure(request, "x")
     assert (answer.status_code, b"csrf_failed" in answer.content) == (403, True)
+
+
+def test_a_page_without_the_database_is_503_and_says_when_to_come_back() -> None:
+    answer = answer_to(OperationalError("gone"), at="/admin/page", HTTP_ACCEPT="text/html")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert answer["Content-Type"].startswith("text/html")
+    assert b"database_unavailable" in answer.content
