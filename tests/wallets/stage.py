@@ -74,15 +74,15 @@ MORE: Final[dict[str, dict[str, Any]]] = {
 }
 IDS: Final = {"wallet": "wallet", "target": "wallet", "hold": "hold", "account": "account"}
 FIELDS: Final = {"down": "is_debit"}
-PLAYERS: Final = {"alice": "demo", "bob": "demo", "carol": "another"}
+PLAYERS: Final = {"alice": "demo", "bob": "demo", "company": "another"}
 OPENED: Final = (
     ("alice's", "alice", "EUR", 100_00),
     ("alice's yen", "alice", "JPY", 50_000),
     ("bob's", "bob", "EUR", 20_00),
     ("bob's yen", "bob", "JPY", 0),
     ("bob's hoard", "bob", "EUR", CEILING - 5_00),
-    ("carol's", "carol", "EUR", 30_00),
-    ("carol's second", "carol", "EUR", 5_00),
+    ("company's", "company", "EUR", 30_00),
+    ("company's second", "company", "EUR", 5_00),
 )
 
 
@@ -116,7 +116,7 @@ class Stage:
         stage.ids |= {("client", name): client.id for name, client in clients.items()}
         stage.ids |= {("user", name): user.id for name, user in users.items()}
         for name, owner, currency, amount in OPENED:
-            first = name in {"alice's", "bob's", "carol's"}
+            first = name in {"alice's", "bob's", "company's"}
             user = users[owner]
             wallet = cast.first_wallet(user) if first else cast.a_wallet(user, currency)
             fill(wallet, amount)

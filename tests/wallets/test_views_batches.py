@@ -28,9 +28,9 @@ def batch(path):
 
 
 @pytest.fixture
-def carol(client_demo):
+def company(client_demo):
     """Another wallet that is paid."""
-    names = {"user_name": "carol", "mobile_phone": "+34600000003"}
+    names = {"user_name": "company", "mobile_phone": "+34600000003"}
     return cast.first_wallet(cast.a_user(client_demo, cast.BOB | names))
 
 
@@ -56,13 +56,13 @@ def made(answer: cast.Answer) -> list[dict[str, Any]]:
 # --- All of them ---------------------------------------------------------------------------------
 
 
-def test_many_are_paid_as_one_operation(api, alices, bobs, carol, path, batch):
-    order = of(to(bobs, "10.00", concept="Pay"), to(carol, "20.00", metadata={"n": "2"}))
+def test_many_are_paid_as_one_operation(api, alices, bobs, company, path, batch):
+    order = of(to(bobs, "10.00", concept="Pay"), to(company, "20.00", metadata={"n": "2"}))
     answer = api.post(batch, order)
     operation_id = answer.json["operationId"]
     where = f"{HOST}/{path}?operationId={operation_id}"
     assert (answer.status, answer.headers["Location"]) == (201, where)
-    assert cast.balances(alices, bobs, carol) == [70_00, 10_00, 20_00]
+    assert cast.balances(alices, bobs, company) == [70_00, 10_00, 20_00]
     first, second = made(answer)
     assert answer.json == {
         "_links": {"self": {"href": where}},
@@ -75,16 +75,16 @@ def test_many_are_paid_as_one_operation(api, alices, bobs, carol, path, batch):
     ]
 
 
-def test_the_location_lists_exactly_its_movements(api, alices, bobs, carol, batch):
+def test_the_location_lists_exactly_its_movements(api, alices, bobs, company, batch):
     cast.transfer(alices, bobs, 1_00)
-    answer = api.post(batch, of(*[to(each, "1.00") for each in (bobs, carol, bobs)]))
+    answer = api.post(batch, of(*[to(each, "1.00") for each in (bobs, company, bobs)]))
     listed = api.get(f"{answer.headers['Location']}&sort=createdAt,asc").json
     assert listed["_embedded"]["movements"] == made(answer)
     assert {each["operationId"] for each in made(answer)} == {answer.json["operationId"]}
 
 
-def test_a_payee_finds_what_it_got_by_the_operation_and_by_the_key(api, bobs, carol, batch):
-    answer = api.post(batch, of(to(bobs, "1"), to(carol, "2"), to(bobs, "3")), key="pay")
+def test_a_payee_finds_what_it_got_by_the_operation_and_by_the_key(api, bobs, company, batch):
+    answer = api.post(batch, of(to(bobs, "1"), to(company, "2"), to(bobs, "3")), key="pay")
     for query in (f"operationId={answer.json['operationId']}", "idempotencyKey=pay"):
         address = f"wallets/{bobs.id}/movements?{query}&sort=createdAt,asc"
         found = api.get(address).json["_embedded"]["movements"]
@@ -129,14 +129,16 @@ def test_a_cash_in_among_them_needs_its_own_scope(client_demo, alices, bobs, bat
 # --- Or none -------------------------------------------------------------------------------------
 
 
-def test_every_refusal_is_named_and_nothing_is_done(api, alices, bob, bobs, carol, batch, account):
+def test_every_refusal_is_named_and_nothing_is_done(
+    api, alices, bob, bobs, company, batch, account
+):
     dollars = cast.a_wallet(bob, "USD")
-    cast.block(carol)
+    cast.block(company)
     ExternalAccount.objects.update(status="REMOVED")
     items = [
         to(bobs, "60.00"),
         to(bobs, "40.01"),
-        to(carol, "1.00"),
+        to(company, "1.00"),
         to(dollars, "1.00"),
         {"type": "TRANSFER", "targetWalletId": str(UNKNOWN), "amount": "1"},
         out("1", externalAccountId=str(account.id)),
@@ -154,7 +156,7 @@ def test_every_refusal_is_named_and_nothing_is_done(api, alices, bob, bobs, caro
     )
     refused = conflict["items"]
     assert all(each.pop("detail") for each in refused)
-    wallet, account_id = str(carol.id), str(account.id)
+    wallet, account_id = str(company.id), str(account.id)
     facts = {"available": "40.00", "required": "40.01", "currency": "EUR"}
     assert refused == [
         {"index": 1, "code": "insufficient_funds", "walletId": str(alices.id), **facts},
@@ -248,8 +250,8 @@ def test_what_only_the_wallet_knows_is_named_by_its_item_too(api, alices, bobs, 
 # --- One key for all -----------------------------------------------------------------------------
 
 
-def test_one_key_replays_all_in_the_order_of_the_items(api, alices, bobs, carol, batch):
-    order = of(out("1"), to(bobs, "2"), out("3"), to(carol, "4"), out("5"), cash("6"))
+def test_one_key_replays_all_in_the_order_of_the_items(api, alices, bobs, company, batch):
+    order = of(out("1"), to(bobs, "2"), out("3"), to(company, "4"), out("5"), cash("6"))
     first, again = (api.post(batch, order, key="k") for _ in range(2))
     assert [each["amount"] for each in made(first)] == [f"{n}.00" for n in range(1, 7)]
     assert (again.status, again.json) == (201, first.json)
