@@ -18,6 +18,7 @@ from users.models import Client, User
 from wallets import audit
 from wallets.models import Wallet
 
+LONGEST_ID = 80
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequences"})
 
 settings.register_profile("patient", deadline=None)  # others may be using the processor
@@ -32,6 +33,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     back. That is why they are handed out with `--dist load`, which is xdist's own choice.
     """
     return 0 if config.option.capture == "no" or config.option.trace else 2
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long values by their place: what is made anew, as an archive, has its time in it.
+
+    Two processes that collect must give every test the same name.
+    """
+    return argname if isinstance(val, bytes | str) and len(val) > LONGEST_ID else None
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,6 @@ def test_pictures_and_pages_are_told_by_their_bytes(content, media_type):
         b"\n" + PDF,
         b"\xef\xbb\xbf" + PDF,
     ],
-    ids=str,
 )
 def test_what_is_none_of_the_three_is_refused(content):
     assert code_of(content) == "unknown_type"
