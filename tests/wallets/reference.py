@@ -10,18 +10,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from tests.wallets.world import (
-    DECIMALS,
-    LIMITS,
-    Account,
-    Hold,
-    Made,
-    Movement,
-    No,
-    Said,
-    Wallet,
-    World,
-)
+from tests.wallets import world
+from tests.wallets.world import Account, Hold, Made, Movement, No, Said, Wallet, World
 
 LONGEST, CEILING, MOST_WALLETS = 10**15, 10**17, 5
 """No order has an amount this long; no balance passes this; no user has more wallets open."""
@@ -68,11 +58,11 @@ class Reference(World):
             raise No("invalid_fields", targetWalletId="same_wallet")
 
     def minor(self, wallet: Wallet, amount: Decimal) -> int:
-        units = amount * 10 ** DECIMALS[wallet.currency]
+        units = amount * 10 ** world.DECIMALS[wallet.currency]
         written = format(amount, "f").partition(".")[2]
         if amount <= 0:
             raise No("invalid_fields", amount="min_value")
-        if len(written) > DECIMALS[wallet.currency]:
+        if len(written) > world.DECIMALS[wallet.currency]:
             raise No("invalid_fields", amount="max_decimal_places")
         if units >= LONGEST:
             raise No("invalid_fields", amount="max_digits")
@@ -111,10 +101,14 @@ class Reference(World):
         if not self.is_limited(name) or self.is_limited(payer):
             return
         for limit in limits:
-            if (used := self.used(limit)) + amount > LIMITS[limit]:
+            if (used := self.used(limit)) + amount > world.LIMITS[limit]:
                 texts = {"used": self.text(name, used), "requested": self.text(name, amount)}
                 about = ("user", self.wallets[name].user)
                 raise No("limit_exceeded", user_id=about, limit_type=limit, **texts)
+
+    def receives(self, name: str, amount: int, *, payer: str) -> None:
+        self.room(name, amount)
+        self.allowed(name, amount, "balance", payer=payer)
 
     def parties(self, said: Said) -> int:
         """The amount, when the wallet may pay the target now."""
@@ -143,8 +137,7 @@ class Reference(World):
 
     def transfer(self, said: Said) -> Made:
         amount = self.parties(said)
-        self.room(said.target, amount)
-        self.allowed(said.target, amount, "balance", payer=said.wallet)
+        self.receives(said.target, amount, payer=said.wallet)
         self.move("TRANSFER", said.wallet, said.target, amount)
         return self.moved(said.wallet)
 
@@ -232,8 +225,7 @@ class Reference(World):
             raise No("hold_exceeded", remaining=texts[0], requested=texts[1])
         self.ready(hold.payer)
         self.ready(hold.payee)
-        self.room(hold.payee, amount)
-        self.allowed(hold.payee, amount, "balance", payer=hold.payer)
+        self.receives(hold.payee, amount, payer=hold.payer)
         self.move("TRANSFER", hold.payer, hold.payee, amount, hold=said.hold)
         if amount == left or not said.keep_open:
             hold.ended, hold.ended_at = "EXECUTED", self.now

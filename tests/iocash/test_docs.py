@@ -1,0 +1,72 @@
+"""How the documentation is served: the document to programs, its reference to people."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+
+from iocash import docs
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,*/*;q=0.8"])
+def test_it_is_json_for_everybody(accept: str) -> None:
+    answer = Client().get("/api/schema", HTTP_ACCEPT=accept)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+    assert answer.json()["openapi"] == "3.1.1"
+
+
+def test_a_bad_key_does_not_matter() -> None:
+    assert Client().get("/api/schema", HTTP_AUTHORIZATION="Bearer x").status_code == 200
+
+
+def test_it_takes_no_parameters() -> None:
+    assert Client().get("/api/schema?lang=de").json()["code"] == "invalid_parameters"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json"])
+def test_swagger_is_a_page_of_our_own_files(accept: str) -> None:
+    answer = Client().get("/api/docs", HTTP_ACCEPT=accept)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
+    assert all(re.match(r"/(?!/)", address) for address in addresses)
+    static = [address for address in addresses if address.startswith("/static/")]
+    assert len(static) == 7
+    assert all(finders.find(address.removeprefix("/static/")) for address in static)
+    assert not re.search(r"<style|<script>", answer.text)
+
+
+def test_its_script_is_a_file_of_its_own() -> None:
+    page = Client().get("/api/docs").text
+    (address,) = re.findall(r'src="(/api/docs[^"]*)"', page)
+    answer = Client().get(address)
+    assert answer["Content-Type"] == "application/javascript"
+    assert '"/api/schema"' in answer.text.replace("\\u002D", "-")
+
+
+def test_it_is_read_and_nothing_else() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/api/docs")
+    assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
+    assert answer.json()["code"] == "method_not_allowed"
+    assert Client().head("/api/docs").status_code == 200
+
+
+def test_the_document_is_made_once_by_whoever_comes_first(monkeypatch):
+    """The generator keeps what it has found out in its classes: two at once trip each other."""
+    made = []
+
+    class Counted(SchemaGenerator):
+        def get_schema(self, *args: Any, **kwargs: Any) -> Any:
+            made.append(self)
+            return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(docs, "SchemaGenerator", Counted)
+    docs.made.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(docs.document) for _ in range(4)]
+    assert (len({each.result() for each in asked}), len(made)) == (1, 1)
