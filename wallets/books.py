@@ -179,25 +179,17 @@ class Books:
         leg = self.leg(wallet, amount, order)
         if reverses:
             self.note_reversal(leg, reverses)
-        if leg.type == "CASH_IN":
-            self.count(wallet, leg)
         self.legs.append(leg)
         return self.settle(wallet, leg, order.by)
 
     def set_aside(self, wallet: LockedWallet, amount: int, order: WordedOrder, iban: str) -> Leg:
         """Hold `amount` for a movement that goes out when the outside confirms it."""
         leg = self.leg(wallet, -amount, order, iban=iban)
-        self.count(wallet, leg)
         wallet.held += amount
         wallet.is_changed = True
         self.legs.append(leg)
         self.tell("movement", leg.id, "movement.pending", wallet, order.by)
         return leg
-
-    def count(self, wallet: LockedWallet, leg: Leg) -> None:
-        """Count a cash-in or a cash-out towards the limits of the wallet's owner."""
-        if allowance := self.allowance(wallet):
-            allowance.count(leg.type, Used(leg.created_at, leg.magnitude))
 
     def take(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
         """Let what was set aside go out."""
@@ -269,9 +261,9 @@ class Books:
         iban: str | None = None,
         hold_id: UUID | None = None,
     ) -> Leg:
-        """Write down one leg of an operation, not yet settled."""
+        """Write down one leg of an operation, not yet settled; it counts towards limits."""
         salt, details_digest = chain.seal(order.concept, iban, order.metadata)
-        return Leg(
+        leg = Leg(
             id=new_id(),
             client_id=wallet.client_id,
             wallet_id=wallet.id,
@@ -289,6 +281,9 @@ class Books:
             details_digest=details_digest,
             hold_id=hold_id,
         )
+        if allowance := self.allowance(wallet):
+            allowance.count(leg.type, Used(leg.created_at, leg.magnitude))
+        return leg
 
     def moment(self, *wallets: LockedWallet | None) -> datetime:
         """Tell the time of a change: later than every change of these wallets before it."""

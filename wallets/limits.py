@@ -116,9 +116,10 @@ class Allowance:
         self._require("cash_out", limit, self.cash_out, amount, self.cash_outs)
 
     def count(self, type_: str, used: Used) -> None:
-        """Count a cash-in, or a cash-out from when it is set aside."""
-        flow = self.cash_ins if type_ == "CASH_IN" else self.cash_outs
-        flow.append(used)
+        """Count a cash-in, or a cash-out from when it is set aside; nothing else is a flow."""
+        flows = {"CASH_IN": self.cash_ins, "CASH_OUT": self.cash_outs}
+        if (flow := flows.get(type_)) is not None:
+            flow.append(used)
 
     def _require(
         self,
