@@ -14,7 +14,7 @@ from django.db import connection
 from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, User
-from wallets import reading
+from wallets import reading, statements
 from wallets.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.models import Wallet
 from wallets.reading import ask, rows
@@ -58,10 +58,7 @@ class Compliance:
 
 def of(user: User) -> Compliance:
     """Read where the user stands now."""
-    with connection.wrap_database_errors:
-        connection.ensure_connection()
-        ((now,),) = rows(ask(connection.connection, reading.READ_CLOCK))
-    today = now.date()
+    today = statements.now().date()
     level = user.level_on(today)
     return Compliance(
         user_id=user.id,
@@ -69,7 +66,7 @@ def of(user: User) -> Compliance:
         level_until=user.kyc_until if level else None,
         next_level=kyc.next_level(user, today),
         requirements=list(requirements(user, today)),
-        allowances=list(allowances(user, level, now)),
+        allowances=list(allowances(user, level)),
     )
 
 
@@ -96,7 +93,7 @@ def requirement(
     return Requirement(kind.path, level, status, last.reason, last.reviewed_at, is_met)
 
 
-def allowances(user: User, level: int, now: datetime) -> Iterator[Allowance]:
+def allowances(user: User, level: int) -> Iterator[Allowance]:
     """Limits and what is used of them: in every currency that has limits or a wallet.
 
     Nothing is locked: what moved is read first, so that its wallet is among those read after it.
@@ -109,7 +106,7 @@ def allowances(user: User, level: int, now: datetime) -> Iterator[Allowance]:
     used = {currency: balance for _, currency, balance in rows(balances)}
     limited = {each: 0 for each in settings.KYC_LIMITS if limits_of(level, each) != NO_LIMITS}
     found = {
-        currency: Allowance(user.id, currency, limits_of(level, currency), now, balance)
+        currency: Allowance(user.id, currency, limits_of(level, currency), balance)
         for currency, balance in sorted((limited | used).items())
     }
     for _, currency, type_, at, amount in rows(flows):

@@ -81,7 +81,6 @@ class Allowance:
     user_id: UUID
     currency: str
     limits: Limits
-    now: datetime
     balance: int = 0
     cash_ins: list[Used] = field(default_factory=list)
     cash_outs: list[Used] = field(default_factory=list)

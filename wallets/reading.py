@@ -111,7 +111,7 @@ def allowances(
             own = limits.limits_of(levels[wallet.user_id], wallet.currency)
             if own != limits.NO_LIMITS:
                 name = wallet.user_id, wallet.currency
-                found[name] = limits.Allowance(*name, own, books.now, balance.get(name, 0))
+                found[name] = limits.Allowance(*name, own, balance.get(name, 0))
     for user_id, currency, type_, at, amount in flows:
         if allowance := found.get((user_id, currency)):
             allowance.count(type_, limits.Used(at, amount))

@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 
 def an_allowance(*caps: int | None, **values: Any) -> Allowance:
     """What Alice may still do; the caps are 150, 120 and 90 euros when none are given."""
-    return Allowance(USER, "EUR", Limits(*caps or (150_00, 120_00, 90_00)), NOW, **values)
+    return Allowance(USER, "EUR", Limits(*caps or (150_00, 120_00, 90_00)), **values)
 
 
 def said(require: Any, amount: int) -> errors.LimitExceeded:
@@ -139,7 +139,7 @@ def test_a_refusal_says_whose_limit_is_passed_by_what():
 
 
 def test_amounts_are_told_in_decimals_of_the_currency():
-    allowance = Allowance(USER, "JPY", Limits(15_000), NOW, balance=14_999)
+    allowance = Allowance(USER, "JPY", Limits(15_000), balance=14_999)
     facts = said(allowance.require_balance, 2).facts
     assert (facts["limit"], facts["used"], facts["requested"]) == ("15000", "14999", "2")
 

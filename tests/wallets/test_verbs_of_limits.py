@@ -12,7 +12,6 @@ from iocash import errors
 from tests.wallets.paper import (
     ALICES,
     BOBS,
-    NOW,
     SOON,
     USER,
     a_hold,
@@ -55,7 +54,7 @@ def books() -> Books:
         (USER, (150_00, 60_00, 40_00), 100_00),
         (BOB, (20_00, 10_00, 10_00), 0),
     ):
-        books.allowances[user_id, "EUR"] = Allowance(user_id, "EUR", Limits(*caps), NOW, balance)
+        books.allowances[user_id, "EUR"] = Allowance(user_id, "EUR", Limits(*caps), balance)
     return books
 
 
