@@ -31,6 +31,9 @@ class Batch(WalletOrder):
     def limited(self) -> tuple[UUID, ...]:
         return tuple(each for item in self.items for each in item.limited())
 
+    def crossing(self) -> tuple[UUID, ...]:
+        return tuple(each for item in self.items for each in item.crossing())
+
     def accounts(self) -> tuple[UUID, ...]:
         return tuple(each for item in self.items for each in item.accounts())
 

@@ -29,7 +29,7 @@ class CashIn(MoneyOrder):
 
     type = "CASH_IN"
 
-    def limited(self) -> tuple[UUID, ...]:
+    def crossing(self) -> tuple[UUID, ...]:
         return (self.wallet_id,)
 
     def apply(self, books: Books) -> Outcome:
@@ -208,7 +208,7 @@ class CashOut(MoneyOrder):
     iban: str = ""
     account_id: UUID | None = None
 
-    def limited(self) -> tuple[UUID, ...]:
+    def crossing(self) -> tuple[UUID, ...]:
         return (self.wallet_id,)
 
     def accounts(self) -> tuple[UUID, ...]:

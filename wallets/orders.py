@@ -70,6 +70,10 @@ class Order:
 
     def limited(self) -> tuple[UUID, ...]:
         """The wallets whose owners' limits apply: all wallets of those owners are locked."""
+        return self.crossing()
+
+    def crossing(self) -> tuple[UUID, ...]:
+        """Those of them whose owners' cash-ins and cash-outs of the last 30 days count."""
         return ()
 
     def movements(self) -> tuple[UUID, ...]:

@@ -57,6 +57,7 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
     user_ids = named(order.users() for order in orders)
     wallet_ids = named(order.wallets() for order in orders)
     limited_ids = named(order.limited() for order in orders)
+    crossing_ids = named(order.crossing() for order in orders)
     movement_ids = named(order.movements() for order in orders)
     hold_ids = named(order.holds() for order in orders)
     account_ids = named(order.accounts() for order in orders)
@@ -70,9 +71,13 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
             else reading.ask(raw, reading.LOCK_WALLETS, [wallet_ids])
         )
         owners = reading.ask(raw, reading.READ_OWNERS, [wallet_ids])
-        used = [limited_ids, limits.TOP]
-        balances = reading.ask(raw, reading.READ_BALANCES, used) if limited_ids else None
-        flows = reading.ask(raw, reading.READ_FLOWS, used) if limited_ids else None
+        balances, flows = (
+            reading.ask(raw, statement, [ids, limits.TOP]) if ids else None
+            for statement, ids in (
+                (reading.READ_BALANCES, limited_ids),
+                (reading.READ_FLOWS, crossing_ids),
+            )
+        )
         keys = reading.ask(raw, reading.READ_KEYS, columns(keyed)) if keyed else None
         movements = (
             reading.ask(raw, reading.READ_MOVEMENTS, [movement_ids]) if movement_ids else None

@@ -228,7 +228,7 @@ def test_who_looks_while_a_wallet_is_opened_and_filled_is_answered(alice, settin
 
     def ask(raw: Any, *order: Any) -> Any:
         asked.append(reading.ask(raw, *order))
-        if len(asked) == 2:
+        if len(asked) == 1:
             with raw.pipeline():
                 pass  # at its end, all that was asked has been answered
             assert together.Caller(open_and_fill).answer is None

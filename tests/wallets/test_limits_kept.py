@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -198,6 +199,21 @@ def test_what_is_older_is_not_even_looked_at(db):
         cursor.execute(f"EXPLAIN {reading.READ_FLOWS}", [[cast.unknown_id()], 2])
         plan = [line for (line,) in cursor.fetchall()]
     assert any("Index Cond" in line and "created_at >" in line for line in plan), plan
+
+
+def test_a_transfer_reads_nothing_of_what_came_in_and_went_out(first, bob, monkeypatch):
+    asked: list[str] = []
+    ask = reading.ask
+
+    def noted(raw: Any, statement: Any, *values: Any) -> Any:
+        asked.append(statement)
+        return ask(raw, statement, *values)
+
+    cast.cash_in(first, 10_00)
+    monkeypatch.setattr(reading, "ask", noted)
+    cast.transfer(first, cast.first_wallet(bob), 1_00)
+    assert reading.READ_BALANCES in asked
+    assert reading.READ_FLOWS not in asked
 
 
 # --- What was given back -------------------------------------------------------------------------

@@ -203,20 +203,25 @@ def test_a_refusal_of_the_wallet_comes_before_one_of_the_limits(books):
 def test_orders_name_the_wallets_whose_owners_they_are_limited_by(books):
     hold = a_hold(books)
     into, out = written(books, transfer())
-    for order, limited in (
-        (cash_in(), (ALICES,)),
-        (cash_out("1"), (ALICES,)),
-        (transfer(), (BOBS,)),
-        (execute(hold), (BOBS,)),
-        (batch(cash_in(SAVINGS), transfer(), cash_out("1")), (SAVINGS, BOBS, ALICES)),
-        (place(), ()),
-        (release(hold), ()),
-        (renew(hold, None), ()),
-        (give_back(out, into), ()),
-        (adjust("1"), ()),
+    for order, limited, crossing in (
+        (cash_in(), (ALICES,), (ALICES,)),
+        (cash_out("1"), (ALICES,), (ALICES,)),
+        (transfer(), (BOBS,), ()),
+        (execute(hold), (BOBS,), ()),
+        (
+            batch(cash_in(SAVINGS), transfer(), cash_out("1")),
+            (SAVINGS, BOBS, ALICES),
+            (SAVINGS, ALICES),
+        ),
+        (place(), (), ()),
+        (release(hold), (), ()),
+        (renew(hold, None), (), ()),
+        (give_back(out, into), (), ()),
+        (adjust("1"), (), ()),
     ):
         assert order.limited() == limited, type(order).__name__
-        assert {*limited} <= {*order.wallets()}
+        assert order.crossing() == crossing, type(order).__name__
+        assert {*crossing} <= {*limited} <= {*order.wallets()}
 
 
 def test_what_happened_later_than_now_counts_from_then(books):
