@@ -44,6 +44,8 @@ def _by_rule(view: Any, method: str, path: str) -> Kinds:
         yield errors.NotFound
     if view.authentication_classes:
         yield from _of_callers(method)
+    if view.is_queued and method in BODIES:
+        yield errors.Overloaded
 
 
 def _of_callers(method: str) -> Kinds:

@@ -52,6 +52,7 @@ SMTP = {
 }
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "iocash@localhost")
 RATE_LIMIT = int(os.environ.get("RATE_LIMIT", "1000"))  # requests a second, client and process
+GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # orders that meet commit together
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
 KYC_LIMITS: dict[str, Any] = json.loads(os.environ.get("KYC_LIMITS", "null")) or {
@@ -91,7 +92,7 @@ def database(url: str) -> dict[str, Any]:
     """Read any PostgreSQL URL, also one with several hosts, the way libpq itself does."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "iocash.database",
         "NAME": parts.pop("dbname", "iocash"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),

@@ -1,10 +1,15 @@
-"""A transaction whose COMMIT is issued explicitly: an error there is told apart from all others."""
+"""A transaction whose COMMIT is issued explicitly: an error there is told apart from all others.
+
+And a statement that is prepared, for what every request asks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from iocash import errors
@@ -51,3 +56,11 @@ def undo() -> None:
         connection.set_autocommit(True)
     except (DatabaseError, InterfaceError):
         connection.close()
+
+
+def fetch(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Ask one question, its values apart, so that the server prepares it once."""
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return psycopg.Cursor(connection.connection).execute(statement, values).fetchall()

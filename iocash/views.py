@@ -59,6 +59,8 @@ class View(GenericAPIView[Any]):
     """Whether its POST reads an Idempotency-Key."""
     versioned = False
     """Whether it answers one thing with its ETag, and changes it only `If-Match`."""
+    is_queued = False
+    """Whether what it is sent waits in a queue that may be full."""
 
     query: dict[str, Any]
 

@@ -28,13 +28,17 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         try:
-            lose_patience()
-            self.begin()
+            self.do(lose_patience)
+        finally:
+            connection.close()
+
+    def do(self, *first: Callable[[], Any]) -> None:
+        try:
+            for prepare in (*first, self.begin):
+                prepare()
             self.result = self.call()
         except Exception as error:  # noqa: BLE001
             self.result = error
-        finally:
-            connection.close()
 
     @property
     def answer(self) -> Any:
@@ -43,10 +47,17 @@ class Caller(threading.Thread):
         return self.result
 
 
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
+class Stranger(Caller):
+    """A caller who has nothing to do with the database."""
+
+    def run(self) -> None:
+        self.do()
+
+
+def at_once(*calls: Callable[[], Any], kind: type[Caller] = Caller) -> list[Any]:
     """Make all calls at the same moment; return what each returned, or raised."""
     gate = threading.Barrier(len(calls), timeout=PATIENCE)
-    callers = [Caller(call, gate.wait) for call in calls]
+    callers = [kind(call, gate.wait) for call in calls]
     return [caller.answer for caller in callers]
 
 

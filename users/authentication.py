@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from iocash import errors
 from users import tokens
-from users.models import ApiKey, Client, SigningKey
+from users.credentials import Credentials
 
 if TYPE_CHECKING:  # at run time it would import this module while it is being imported
     from rest_framework.views import APIView
@@ -64,36 +64,21 @@ class BearerAuthentication(authentication.BaseAuthentication):
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise errors.InvalidCredentials()
-        credential, scopes = tokens.verify(secret) if tokens.looks_signed(secret) else known(secret)
-        require_valid(credential)
-        request._request.client_id = credential.client_id  # type: ignore[attr-defined]
-        caller = Caller(f"key:{credential.id}", credential.client_id, scopes)
-        return ClientUser(credential.client.name), caller
+        shown = shown_by(secret)
+        shown.require_valid()
+        request._request.client_id = shown.client_id  # type: ignore[attr-defined]
+        caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes)
+        return ClientUser(shown.client_name), caller
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
-def known(secret: str) -> tuple[ApiKey, frozenset[str]]:
-    """The API key, and its scopes.
-
-    Raises:
-        InvalidCredentials: there is none.
-    """
-    key = ApiKey.objects.matching(secret).first()
-    if key is None:
-        raise errors.InvalidCredentials()
-    return key, frozenset(key.scopes)
-
-
-def require_valid(key: ApiKey | SigningKey) -> None:
-    """Refuse a revoked or expired key, and any key of a suspended client."""
-    if key.is_revoked:
-        raise errors.CredentialsRevoked()
-    if key.is_expired:
-        raise errors.CredentialsExpired()
-    if key.client.status == Client.Status.SUSPENDED:
-        raise errors.ClientSuspended()
+def shown_by(secret: str) -> Credentials:
+    """What stands behind an API key, or behind a token that its client has signed."""
+    if tokens.looks_signed(secret):
+        return Credentials.of(*tokens.verify(secret))
+    return Credentials.of_secret(secret)
 
 
 class StaffAuthentication(authentication.SessionAuthentication):

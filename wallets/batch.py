@@ -25,6 +25,10 @@ class Batch(WalletOrder):
 
     items: tuple[MoneyOrder, ...]
 
+    @property
+    def weight(self) -> int:
+        return len(self.items)
+
     def wallets(self) -> tuple[UUID, ...]:
         return (self.wallet_id, *(each for item in self.items for each in item.wallets()))
 

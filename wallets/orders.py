@@ -60,6 +60,19 @@ class Order:
     if_match: frozenset[str] | None = None
     """The versions of what it changes that the caller will have changed; None: any."""
 
+    @property
+    def weight(self) -> int:
+        """How many orders it is."""
+        return 1
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it may be posted in one transaction with the orders of others.
+
+        Not who locks users, or looks at the row of a wallet before it is locked.
+        """
+        return not self.users() and not self.versions()
+
     def users(self) -> tuple[UUID, ...]:
         """The users to lock, and all of their wallets with them."""
         return ()

@@ -1,19 +1,22 @@
 """The way in: what a request calls to have an order done.
 
-`submit` answers when the order is durable, or was refused. It is the seam behind which orders that
-arrive together can be posted together.
+`submit` answers when the order is durable, or was refused. Orders that arrive together are posted
+together (see the combiner); those that lock users, or that stand in an open transaction, are not.
 """
 
 from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 
 import psycopg
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
 from wallets import vault
+from wallets.combiner import Answer, Combiner
 from wallets.orders import Order, Outcome
 
 RETRIES = 3
@@ -33,16 +36,23 @@ def submit(order: Order) -> Outcome:
 
     Raises:
         Refused: a rule said no, and nothing was done.
+        Overloaded: too many wait already, and nothing was done.
         OutcomeUnknown: the connection broke at commit; repeat the order with its key.
         DatabaseError: nothing was done (the dialect answers 503).
     """
-    outcome = post_with_retries(order)
-    if isinstance(outcome, errors.Refused):
-        raise outcome
-    return outcome
+    shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
+    answer = COMBINER.submit(order) if shared else post_with_retries(order)
+    if isinstance(answer, errors.Refused):
+        raise answer
+    return answer
 
 
-def post_with_retries(order: Order) -> Outcome | errors.Refused:
+def post_group(orders: Sequence[Order]) -> Sequence[Answer]:
+    """Post the orders of many; a wallet that somebody else keeps locked is not waited for."""
+    return vault.post(orders, is_brief=True)
+
+
+def post_with_retries(order: Order) -> Answer:
     for pause in pauses():
         try:
             return vault.post([order])[0]
@@ -53,6 +63,10 @@ def post_with_retries(order: Order) -> Outcome | errors.Refused:
                 raise
         time.sleep(pause)
     return vault.post([order])[0]
+
+
+COMBINER = Combiner(post_group, post_with_retries, room=1_000, patience=5.0, most=200)
+"""The queue of this process."""
 
 
 def pauses() -> list[float]:

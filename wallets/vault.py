@@ -35,10 +35,11 @@ from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWalle
 from wallets.writing import columns, write_back
 
 
-def post(orders: Sequence[Order]) -> list[Outcome | errors.Refused]:
+def post(orders: Sequence[Order], *, is_brief: bool = False) -> list[Outcome | errors.Refused]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 
-    Inside an open transaction they are posted in it, behind a savepoint.
+    Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` nobody is
+    waited for longer than a moment: then LockNotAvailable is raised.
 
     Raises:
         OutcomeUnknown: the connection broke at commit.
@@ -46,13 +47,15 @@ def post(orders: Sequence[Order]) -> list[Outcome | errors.Refused]:
     """
     with durable(), connection.wrap_database_errors:
         raw = connection.connection
-        books = open_books(raw, orders)
+        books = open_books(raw, orders, is_brief=is_brief)
         outcomes = [attempt(partial(books.run, order)) for order in orders]
         write_back(raw, books)
     return outcomes
 
 
-def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
+def open_books(
+    raw: psycopg.Connection[Any], orders: Sequence[Order], *, is_brief: bool = False
+) -> Books:
     """Lock what the orders name, then read what the locks protect; let overdue holds go."""
     user_ids = named(order.users() for order in orders)
     wallet_ids = named(order.wallets() for order in orders)
@@ -64,6 +67,8 @@ def open_books(raw: psycopg.Connection[Any], orders: Sequence[Order]) -> Books:
     count = sum(order.numbers() for order in orders)
     keyed = [(order.client_id, order.key) for order in orders if order.key]
     with raw.pipeline():
+        if is_brief:
+            reading.ask(raw, reading.BE_BRIEF)
         users = reading.ask(raw, reading.LOCK_USERS, [user_ids]) if user_ids else None
         wallets = (
             reading.ask(raw, reading.LOCK_WALLETS_OF_USERS, [wallet_ids, user_ids, limited_ids])

@@ -54,6 +54,7 @@ from iocash.errors.ours import (
     InternalError,
     LockTimeout,
     OutcomeUnknown,
+    Overloaded,
     RateLimited,
     StatementTimeout,
 )
@@ -135,6 +136,7 @@ __all__ = [
     "OtpTooSoon",
     "OtpTriedOut",
     "OutcomeUnknown",
+    "Overloaded",
     "PermissionDenied",
     "RateLimited",
     "Refused",

@@ -39,6 +39,13 @@ class RateLimited(Unavailable):
     detail = "Too many requests a second; nothing was done. Try again later."
 
 
+class Overloaded(Unavailable):
+    """More orders wait than can be served soon; nothing was done."""
+
+    code = "overloaded"
+    detail = "Too many orders wait; nothing was done. Try again later."
+
+
 class OutcomeUnknown(Unavailable):
     """The connection broke while the change was being committed.
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql import base, client
+from django.db.backends.postgresql import client
 from django.db.utils import OperationalError
 
 if sys.platform == "win32":
     raise ImproperlyConfigured("On Windows, set DATABASE_URL to a PostgreSQL 15 or newer.")
 
+from iocash.database import base
 from iocash.postgres import STATE, binaries
 from iocash.postgres.places import PORT, Unavailable
 from iocash.postgres.server import Server

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
 import psycopg
 import pytest
 from django.db import (
@@ -16,9 +24,11 @@ from django.db import (
 
 from iocash import errors
 from tests import cast, together
-from users.models import Key
-from wallets import posting, vault, writing
+from users.models import Client, Event, Key
+from wallets import ledger, posting, vault, writing
+from wallets.combiner import Answer
 from wallets.models import Movement
+from wallets.orders import Order, Outcome
 
 KILL = "SELECT pg_terminate_backend(%s, 10000)"
 
@@ -148,8 +158,12 @@ def wrapped(cause: Exception, error: type[DatabaseError] = OperationalError) -> 
 
 
 @pytest.fixture
-def failing(monkeypatch):
-    """Let the next posts fail, each with the next error; return the list of what was posted."""
+def failing(settings, monkeypatch):
+    """Let the next posts fail, each with the next error; return the list of what was posted.
+
+    Each order is posted by itself.
+    """
+    settings.GROUP_COMMIT = False
 
     def fail(*errors):
         coming, posts, post = list(errors), [], vault.post
@@ -235,3 +249,143 @@ def test_nothing_is_kept_of_an_order_that_was_raised(bobs, failing):
     with pytest.raises(OperationalError):
         cast.cash_in(bobs, 10_00, key="k")
     assert not Key.objects.exists()
+
+
+# --- Orders that meet ----------------------------------------------------------------------------
+
+
+class Gate:
+    """Keeps a group from being posted until enough others queue behind it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        self.number = number
+        self.groups: list[Sequence[Order]] = []
+        self.queued, self.full = 0, threading.Event()
+        combiner, enter = posting.COMBINER, posting.COMBINER.enter
+
+        def counted(entry: Any) -> bool:
+            leads = enter(entry)
+            self.queued += 1
+            if self.queued == self.number:
+                self.full.set()
+            return leads
+
+        monkeypatch.setattr(combiner, "enter", counted)
+        monkeypatch.setattr(combiner, "post", self.post)
+
+    def post(self, orders: Sequence[Order]) -> Sequence[Answer]:
+        assert self.full.wait(together.PATIENCE)
+        self.groups.append(orders)
+        return posting.post_group(orders)
+
+
+def meeting(monkeypatch: pytest.MonkeyPatch, *orders: Order, first: Order) -> list[Any]:
+    """Post `first`, and when it is done the orders, which came meanwhile, in one group."""
+    gate = Gate(monkeypatch, 1 + len(orders))
+    leader = together.Caller(lambda: posting.submit(first))
+    while not gate.queued:
+        assert leader.is_alive(), leader.answer
+    answers = together.at_once(*[partial(posting.submit, order) for order in orders])
+    assert isinstance(leader.answer, Outcome)
+    assert [len(group) for group in gate.groups] == [1, len(orders)]
+    return answers
+
+
+@pytest.mark.django_db(transaction=True)
+def test_orders_that_meet_are_committed_together(alices, bobs, monkeypatch):
+    orders = [cast.a_transfer(alices, bobs, amount) for amount in (1, 2, 3)]
+    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 5))
+    (legs,) = {len(answer.legs) for answer in answers}
+    assert legs == 1
+    facts = Event.objects.filter(subject_id__in=[answer.id for answer in answers])
+    assert facts.values("transaction_id").distinct().count() == 1
+    assert cast.balances(alices, bobs) == [99_94, 11]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clients_that_meet_get_their_own_answers(alices, bobs, monkeypatch):
+    """Neither sees a wallet of the other, and both have used the same key."""
+    other = Client.objects.create(name="Other")
+    theirs = cast.first_wallet(cast.a_user(other, cast.BOB))
+    stolen = dataclasses.replace(cast.a_transfer(alices, bobs, 1_00), client_id=other.id)
+    orders = [
+        cast.a_cash_in(theirs, 7_00, key="k"),
+        stolen,
+        cast.a_transfer(alices, bobs, 2_00, key="k"),
+    ]
+    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 1))
+    assert [type(answer) for answer in answers] == [Outcome, errors.NotFound, Outcome]
+    assert [answers[0].replayed, answers[2].replayed] == [False, False]
+    assert cast.balances(alices, bobs, theirs) == [98_00, 2_01, 7_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_meets_itself_is_used_once(alices, bobs, monkeypatch):
+    order = cast.a_transfer(alices, bobs, 10_00, key="k")
+    answers = meeting(monkeypatch, *[order] * 4, first=cast.a_cash_in(bobs, 1))
+    assert sorted(answer.replayed for answer in answers) == [False, True, True, True]
+    assert len({answer.id for answer in answers}) == 1
+    assert cast.balances(alices, bobs) == [90_00, 10_01]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_money_that_meets_is_spent_once(alices, bobs, monkeypatch):
+    orders = [cast.a_transfer(alices, bobs, 60_00) for _ in range(4)]
+    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 1))
+    assert Counter(type(answer) for answer in answers) == {Outcome: 1, errors.InsufficientFunds: 3}
+    assert cast.balances(alices, bobs) == [40_00, 60_01]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wallet_that_somebody_locks_delays_its_own_orders_only(alices, bobs):
+    with together.holding(cast.a_cash_in(alices, 1)):
+        waiting = together.Caller(partial(cast.cash_in, alices, 10_00))
+        together.wait_until_blocked()
+        (answer,) = together.at_once(partial(cast.cash_in, bobs, 5_00))
+        assert isinstance(answer, Outcome)
+        assert waiting.is_alive()
+        assert cast.balances(alices, bobs) == [100_00, 5_00]
+    assert isinstance(waiting.answer, Outcome)
+    assert cast.balances(alices, bobs) == [110_01, 5_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_group_that_breaks_at_commit_is_unknown_to_all(bobs, dies_at_commit, monkeypatch):
+    orders = [cast.a_cash_in(bobs, amount, key=str(amount)) for amount in (1, 2, 3)]
+    gate = Gate(monkeypatch, 1)
+    answers = together.at_once(*[partial(posting.submit, order) for order in orders])
+    assert {type(answer) for answer in answers} == {errors.OutcomeUnknown}
+    assert sum(len(group) for group in gate.groups) == 3
+    assert cast.balances(bobs) == [0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bug_in_one_order_is_raised_to_its_own_caller(alices, bobs, monkeypatch):
+    class Broken(ledger.CashIn):
+        def apply(self, books):
+            raise ZeroDivisionError
+
+    orders = [cast.a_cash_in(alices, 1), cast.a_cash_in(bobs, 2)]
+    broken = Broken(**cast.about(alices), amount=Decimal(1))
+    answers = meeting(monkeypatch, orders[0], broken, orders[1], first=cast.a_cash_in(bobs, 1))
+    assert [type(answer) for answer in answers] == [Outcome, ZeroDivisionError, Outcome]
+    assert cast.balances(alices, bobs) == [100_01, 3]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["users", "versions"])
+def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, monkeypatch):
+    monkeypatch.setattr(posting, "COMBINER", None)
+    order = cast.a_cash_in(alices, 1)
+    monkeypatch.setattr(type(order), name, lambda self: (alices.id,))
+    monkeypatch.setattr(vault, "post", lambda orders: [Outcome("movement", alices.id, 201)])
+    assert posting.submit(order)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inside_a_transaction_an_order_is_posted_in_it(alices, monkeypatch):
+    monkeypatch.setattr(posting, "COMBINER", None)
+    with transaction.atomic():
+        cast.cash_in(alices, 10_00)
+        transaction.set_rollback(True)
+    assert cast.balances(alices) == [100_00]

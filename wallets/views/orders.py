@@ -15,6 +15,8 @@ from wallets.orders import Outcome
 class OrderView(ClientView):
     """A view below the wallets: what it is asked for becomes an order of the wallet's client."""
 
+    is_queued = True
+
     def wallet(self, wallet_id: UUID) -> Wallet:
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
         return get_object_or_404(wallets, id=wallet_id)

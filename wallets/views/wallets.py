@@ -43,6 +43,7 @@ class WalletList(WalletView):
     """Open a wallet, or list those of the client."""
 
     collection = "wallets"
+    is_queued = False
     query_class = serializers.WalletQuery
     body_classes = {"POST": serializers.WalletOrder}
     refusals = {

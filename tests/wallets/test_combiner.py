@@ -1,0 +1,431 @@
+"""The combiner by itself: who leads, what is posted together, and what becomes of every order."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from threading import Event, Lock, Semaphore
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from iocash import errors
+from tests.together import PATIENCE, Stranger, at_once
+from wallets.combiner import Combiner
+from wallets.orders import Outcome
+
+NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """What the combiner sees of an order."""
+
+    number: int
+    weight: int = 1
+
+
+def outcome(slip: Slip) -> Outcome:
+    return Outcome("slip", UUID(int=slip.number), 201)
+
+
+class Desk:
+    """Stands for the database: notes what it is given, and does what a test wants first."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.groups: list[list[int]] = []
+        self.apart: list[int] = []
+        self.lock = Lock()
+        self.entered = Semaphore(0)
+        self.before: Callable[[Sequence[Any]], Any] = len
+        limits = {"room": 100, "patience": PATIENCE, "most": 100} | kwargs
+        self.combiner = Noticing(self.post, self.post_apart, **limits)
+        self.combiner.entered = self.entered
+
+    def post(self, slips: Sequence[Any]) -> list[Any]:
+        self.before(slips)
+        with self.lock:
+            self.groups.append([slip.number for slip in slips])
+        return [outcome(slip) for slip in slips]
+
+    def post_apart(self, slip: Any) -> Any:
+        with self.lock:
+            self.apart.append(slip.number)
+        return outcome(slip)
+
+    def submit(self, number: int, weight: int = 1) -> Any:
+        slip: Any = Slip(number, weight)
+        return self.combiner.submit(slip)
+
+    def bring(self, *numbers: int, weight: int = 1) -> list[Stranger]:
+        """Have others bring slips, one after the other, and wait until all of them queue."""
+        callers = []
+        for number in numbers:
+            callers.append(Stranger(partial(self.submit, number, weight)))
+            assert self.entered.acquire(timeout=PATIENCE)
+        return callers
+
+    @contextmanager
+    def busy(self, then: Callable[[], Any] = int) -> Iterator[Stranger]:
+        """Have somebody else post slip 0 meanwhile: when the block ends, after doing `then`."""
+        reached, go_on = Event(), Event()
+
+        def wait(slips: Sequence[Any]) -> None:
+            if slips[0].number == 0:
+                reached.set()
+                assert go_on.wait(PATIENCE)
+                then()
+
+        self.before = wait
+        (leader,) = self.bring(0)
+        assert reached.wait(PATIENCE)
+        yield leader
+        go_on.set()
+
+
+class Noticing(Combiner):
+    """Tells when an order has entered."""
+
+    entered: Semaphore
+
+    def enter(self, entry: Any) -> bool:
+        leads = super().enter(entry)
+        self.entered.release()
+        return leads
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def numbers(callers: Sequence[Stranger]) -> list[int]:
+    return [caller.answer.id.int for caller in callers]
+
+
+def test_who_is_alone_is_posted_at_once(desk):
+    assert desk.submit(1) == outcome(Slip(1))
+    assert desk.submit(2) == outcome(Slip(2))
+    assert desk.groups == [[1], [2]]
+
+
+def test_those_who_come_meanwhile_are_posted_together_in_their_turn(desk):
+    with desk.busy():
+        callers = desk.bring(1, 2, 3)
+        assert desk.groups == []
+    assert numbers(callers) == [1, 2, 3]
+    assert desk.groups == [[0], [1, 2, 3]]
+
+
+def test_each_gets_its_own_answer(desk):
+    callers = at_once(*[partial(desk.submit, number) for number in range(64)], kind=Stranger)
+    assert [answer.id.int for answer in callers] == [*range(64)]
+    assert sorted(chain.from_iterable(desk.groups)) == [*range(64)]
+
+
+def test_a_refusal_is_the_answer_of_one(desk):
+    refusal = errors.NotFound()
+    desk.combiner.post = lambda slips: [
+        refusal if slip.number == 2 else outcome(slip) for slip in slips
+    ]
+    answers = at_once(*[partial(desk.submit, number) for number in range(1, 5)], kind=Stranger)
+    assert answers == [outcome(Slip(1)), refusal, outcome(Slip(3)), outcome(Slip(4))]
+
+
+# --- When a group fails --------------------------------------------------------------------------
+
+
+def failing(error: BaseException, *, first: int) -> Callable[[Sequence[Any]], None]:
+    """Fail the group that begins with this slip."""
+
+    def fail(slips: Sequence[Any]) -> None:
+        if slips[0].number == first:
+            raise error
+
+    return fail
+
+
+def test_a_group_that_was_undone_is_posted_one_by_one(desk):
+    with desk.busy():
+        callers = desk.bring(1, 2, 3)
+        wait = desk.before
+        desk.before = lambda slips: (wait(slips), failing(ValueError(), first=1)(slips))
+    assert numbers(callers) == [1, 2, 3]
+    assert sorted(desk.apart) == [1, 2, 3]
+    assert desk.groups == [[0]]
+
+
+def test_whoever_is_posted_apart_holds_nobody_up(desk):
+    """A thread whose order has to wait for a lock no longer leads."""
+    reached, go_on = Event(), Event()
+
+    def apart(slip: Any) -> Any:
+        reached.set()
+        assert go_on.wait(PATIENCE)
+        return outcome(slip)
+
+    desk.combiner.apart = apart
+    desk.before = failing(ValueError(), first=1)
+    (slow,) = desk.bring(1)
+    assert reached.wait(PATIENCE)
+    assert desk.submit(2) == outcome(Slip(2))
+    go_on.set()
+    assert slow.answer == outcome(Slip(1))
+
+
+def test_what_is_raised_apart_is_raised_to_one(desk):
+    error = ValueError("its own")
+
+    def apart(slip: Any) -> Any:
+        if slip.number == 2:
+            raise error
+        return outcome(slip)
+
+    desk.combiner.apart = apart
+    with desk.busy():
+        callers = desk.bring(1, 2, 3)
+        wait = desk.before
+        desk.before = lambda slips: (wait(slips), failing(ValueError(), first=1)(slips))
+    assert [caller.answer for caller in callers] == [outcome(Slip(1)), error, outcome(Slip(3))]
+
+
+def test_an_unknown_outcome_is_that_of_all_and_nothing_is_tried_again(desk):
+    with desk.busy():
+        callers = desk.bring(1, 2, 3)
+        wait = desk.before
+        unknown = failing(errors.OutcomeUnknown(), first=1)
+        desk.before = lambda slips: (wait(slips), unknown(slips))
+    answers = [caller.answer for caller in callers]
+    assert {type(answer) for answer in answers} == {errors.OutcomeUnknown}
+    assert len({id(answer) for answer in answers}) == 3
+    assert desk.apart == []
+
+
+class Death(BaseException):
+    """What ends a thread in the middle of anything."""
+
+
+def test_of_a_leader_that_dies_the_group_is_told_and_the_next_leads(desk):
+    died: list[Death] = []
+
+    def lead() -> None:
+        try:
+            desk.submit(1)
+        except Death as death:
+            died.append(death)
+
+    with desk.busy():
+        leader = Stranger(lead)
+        assert desk.entered.acquire(timeout=PATIENCE)
+        (follower,) = desk.bring(2)
+        wait = desk.before
+        desk.before = lambda slips: (wait(slips), failing(Death(), first=1)(slips))
+    assert leader.answer is None
+    assert len(died) == 1
+    assert isinstance(follower.answer, errors.OutcomeUnknown)
+    assert desk.submit(3) == outcome(Slip(3))
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError(), errors.OutcomeUnknown()], ids=["undone", "unknown"]
+)
+def test_who_queues_while_a_group_fails_is_posted(desk, error):
+    with desk.busy(then=partial(failing(error, first=0), [Slip(0)])):
+        callers = desk.bring(1, 2)
+    assert numbers(callers) == [1, 2]
+    assert desk.groups == [[1, 2]]
+
+
+def test_an_answer_too_few_is_unknown(desk):
+    """A poster that loses count may have done what it does not tell of."""
+    desk.combiner.post = lambda slips: []
+    assert isinstance(desk.submit(1), errors.OutcomeUnknown)
+
+
+# --- Limits --------------------------------------------------------------------------------------
+
+
+def test_who_finds_no_room_is_refused(desk):
+    desk.combiner.room = 2
+    with desk.busy():
+        callers = desk.bring(1, 2)
+        with pytest.raises(errors.Overloaded):
+            desk.submit(3)
+    assert numbers(callers) == [1, 2]
+    assert desk.groups == [[0], [1, 2]]
+
+
+def test_who_waits_too_long_withdraws_and_is_never_posted(desk):
+    with desk.busy() as leader:
+        desk.combiner.patience = 0.001
+        with pytest.raises(errors.Overloaded):
+            desk.submit(1)
+        desk.combiner.patience = PATIENCE
+        callers = desk.bring(2)
+    assert numbers([leader, *callers]) == [0, 2]
+    assert desk.groups == [[0], [2]]
+
+
+def test_who_was_taken_waits_for_the_answer_however_long_it_takes(desk):
+    """Its order may be done by now: to say that nothing was done would be a lie."""
+    out_of_patience = Event()
+
+    class Impatient(Noticing):
+        def wait(self, entry: Any) -> None:
+            reached.wait(PATIENCE)
+            self.patience = 0
+            out_of_patience.set()
+            super().wait(entry)
+
+    reached, go_on = Event(), Event()
+
+    with desk.busy():
+        callers = desk.bring(1)
+        desk.combiner.__class__ = Impatient
+        callers += desk.bring(2)
+        wait = desk.before
+
+        def slow(slips: Sequence[Any]) -> None:
+            wait(slips)
+            if slips[0].number == 1:
+                reached.set()
+                assert go_on.wait(PATIENCE)
+
+        desk.before = slow
+    assert out_of_patience.wait(PATIENCE)
+    go_on.set()
+    assert numbers(callers) == [1, 2]
+    assert desk.groups == [[0], [1, 2]]
+
+
+def test_who_is_to_lead_does_not_withdraw(desk):
+    """Else nobody would lead those behind it."""
+
+    class Late(Noticing):
+        def wait(self, entry: Any) -> None:
+            chosen.wait(PATIENCE)
+            real, entry.turn = entry.turn, Slow(entry.turn)
+            super().wait(entry)
+            entry.turn = real
+
+        def hand_over(self) -> None:
+            super().hand_over()
+            chosen.set()
+
+    class Slow:
+        """A lock whose first acquire is too late by a moment."""
+
+        def __init__(self, lock: Any) -> None:
+            self.lock, self.tries = lock, 0
+
+        def acquire(self, timeout: float = -1) -> bool:
+            self.tries += 1
+            return self.tries > 1 and self.lock.acquire()
+
+        def release(self) -> None:
+            self.lock.release()
+
+    chosen = Event()
+    with desk.busy():
+        desk.combiner.__class__ = Late
+        callers = desk.bring(1)
+    assert numbers(callers) == [1]
+    assert desk.groups == [[0], [1]]
+
+
+def test_who_is_handed_the_lead_before_it_waits_leads_once(desk):
+    """Between queueing and waiting there is a moment, in which the leader may be done."""
+    go_on = Event()
+
+    class Slow(Noticing):
+        def enter(self, entry: Any) -> bool:
+            leads = super().enter(entry)
+            if entry.order.number == 1:
+                assert go_on.wait(PATIENCE)
+            return leads
+
+        def hand_over(self) -> None:
+            super().hand_over()
+            go_on.set()
+
+    desk.combiner.__class__ = Slow
+    with desk.busy():
+        callers = desk.bring(1, 2)
+    assert numbers(callers) == [1, 2]
+    assert desk.groups == [[0], [1, 2]]
+
+
+def test_a_group_weighs_at_most_so_much(desk):
+    desk.combiner.most = 10
+    with desk.busy():
+        callers = desk.bring(1, 2, 3, weight=4)
+    assert numbers(callers) == [1, 2, 3]
+    assert desk.groups == [[0], [1, 2], [3]]
+
+
+def test_what_weighs_more_is_posted_by_itself(desk):
+    desk.combiner.most = 10
+    with desk.busy():
+        callers = [*desk.bring(1), *desk.bring(2, weight=1000), *desk.bring(3)]
+    assert numbers(callers) == [1, 2, 3]
+    assert desk.groups == [[0], [1], [2], [3]]
+
+
+# --- All of it at once ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_everybody_is_answered_once_and_nothing_is_done_twice(hurried, seed):
+    desk = Desk(room=12, patience=0.002, most=5)
+    chance = random.Random(seed)
+
+    def disturb(slips: Sequence[Any]) -> None:
+        match chance.randrange(10):
+            case 0:
+                raise ValueError
+            case 1:
+                raise errors.OutcomeUnknown
+            case 2:
+                raise Death
+            case 3:
+                Event().wait(0.003)
+
+    desk.before = disturb
+
+    def bring(caller: int) -> list[tuple[int, Any]]:
+        found = []
+        for number in range(caller * 1000, caller * 1000 + 150):
+            try:
+                found.append((number, desk.submit(number)))
+            except (errors.Overloaded, Death) as error:
+                found.append((number, error))
+        return found
+
+    found = at_once(*[partial(bring, n) for n in range(24)], kind=Stranger)
+    answers = dict(pair for each in found for pair in each)
+    done = Counter([number for group in desk.groups for number in group] + desk.apart)
+    assert len(answers) == 24 * 150
+    assert set(done.values()) == {1}
+    told = {number for number, answer in answers.items() if isinstance(answer, Outcome)}
+    assert all(answers[number].id.int == number for number in told)
+    assert told == set(done)
+    kinds = {type(answer) for answer in answers.values()}
+    assert kinds == {Outcome, errors.Overloaded, errors.OutcomeUnknown, Death}
+    assert not desk.combiner.queue
+    assert not desk.combiner.is_led

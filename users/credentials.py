@@ -1,0 +1,74 @@
+"""What a caller shows to be let in: an API key, or the key that signed a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from iocash import errors
+from iocash.transactions import fetch
+from users.models import ApiKey, Client
+from users.models.clients import Credential
+
+READ = """
+    SELECT key.id, key.client_id, client.name, key.scopes,
+           coalesce(key.revoked_at <= clock_timestamp(), false),
+           coalesce(key.expires_at <= clock_timestamp(), false),
+           client.status
+    FROM users_apikey AS key JOIN users_client AS client ON client.id = key.client_id
+"""
+READ_BY_DIGEST = f"{READ} WHERE key.digest = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Whose they are, what they allow, and whether they still do."""
+
+    id: UUID
+    client_id: UUID
+    client_name: str
+    scopes: frozenset[str]
+    is_revoked: bool
+    is_expired: bool
+    client_status: str
+
+    @classmethod
+    def of_secret(cls, secret: str) -> Self:
+        """Those of an API key, as they are now.
+
+        Raises:
+            InvalidCredentials: there is no such key.
+        """
+        found = fetch(READ_BY_DIGEST, [ApiKey.digest_of(secret)])
+        if not found:
+            raise errors.InvalidCredentials()
+        return cls.of_row(found[0])
+
+    @classmethod
+    def of_row(cls, row: tuple[Any, ...]) -> Self:
+        """Read a row of READ."""
+        key_id, client_id, name, scopes, is_revoked, is_expired, status = row
+        return cls(key_id, client_id, name, frozenset(scopes), is_revoked, is_expired, status)
+
+    @classmethod
+    def of(cls, key: Credential, scopes: frozenset[str]) -> Self:
+        """Those of a key that was read, as far as it allows `scopes`."""
+        return cls(
+            id=key.id,
+            client_id=key.client_id,
+            client_name=key.client.name,
+            scopes=scopes,
+            is_revoked=key.is_revoked,
+            is_expired=key.is_expired,
+            client_status=key.client.status,
+        )
+
+    def require_valid(self) -> None:
+        """Refuse what was revoked or has expired, and whatever a suspended client shows."""
+        if self.is_revoked:
+            raise errors.CredentialsRevoked()
+        if self.is_expired:
+            raise errors.CredentialsExpired()
+        if self.client_status == Client.Status.SUSPENDED:
+            raise errors.ClientSuspended()

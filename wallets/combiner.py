@@ -1,0 +1,160 @@
+"""Group commit: orders that arrive together are posted together, in one transaction.
+
+There is no thread of its own, and no timer. Orders queue; one of the threads that brought them
+leads: it takes what waits, its own order first, posts it all at once on its own connection, and
+hands the lead to the thread of the next order in the queue. While it works others queue: so groups
+grow with the load, and who is alone is posted at once.
+
+Why it is safe:
+
+- **An order is QUEUED, then TAKEN or WITHDRAWN**, and the queue changes only under `self.lock`. Who
+  has waited too long withdraws, if nobody has taken the order; once taken, its outcome is waited
+  for: the timeouts of the database bound how long a leader takes.
+- **A leader serves one group and hands over in `finally`.** Whatever it died of, every order that
+  it took is answered, and the next thread leads.
+- **Nobody pays for another's order.** A refusal is the outcome of its own order. Anything else that
+  goes wrong before COMMIT has undone the whole group, so each thread posts its own order again, by
+  itself. At COMMIT it is the outcome that is unknown, for all of them, and nothing is tried again.
+- **Nothing is answered before it is durable**: `post` returns after COMMIT.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from itertools import zip_longest
+from threading import Lock
+from typing import Final
+
+from iocash import errors
+from wallets.orders import Order, Outcome
+
+log = logging.getLogger(__name__)
+
+Answer = Outcome | errors.Refused
+
+
+class Apart(Enum):
+    """What a thread does whose group was undone: it posts its order by itself."""
+
+    APART = auto()
+
+
+APART: Final = Apart.APART
+
+
+class Entry:
+    """One order in the queue, and the thread that waits with it until it is its turn.
+
+    When it is, there is an answer; or there is none, and the thread leads.
+    """
+
+    __slots__ = ("answer", "leads", "order", "turn")
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.answer: Answer | Apart | None = None
+        self.leads = False
+        self.turn = Lock()
+        self.turn.acquire()
+
+
+class Combiner:
+    """Posts the orders of many threads in groups.
+
+    `post` posts a group in one transaction and answers each order; `apart` posts one by itself.
+    At most `room` orders wait, none longer than `patience` seconds; a group weighs at most `most`
+    orders, where a batch weighs what it holds, unless its first alone weighs more.
+    """
+
+    def __init__(
+        self,
+        post: Callable[[Sequence[Order]], Sequence[Answer]],
+        apart: Callable[[Order], Answer],
+        *,
+        room: int,
+        patience: float,
+        most: int,
+    ) -> None:
+        self.post, self.apart = post, apart
+        self.room, self.patience, self.most = room, patience, most
+        self.lock = Lock()
+        self.queue: deque[Entry] = deque()
+        self.is_led = False
+
+    def submit(self, order: Order) -> Answer:
+        """Post `order` with whatever else waits, and wait until that is durable.
+
+        Raises:
+            Overloaded: too many wait, or it has waited too long; nothing was done.
+            OutcomeUnknown: COMMIT failed; the group may or may not have been posted.
+            DatabaseError: as `apart` raises it.
+        """
+        entry = Entry(order)
+        if not self.enter(entry):
+            self.wait(entry)
+        if entry.answer is None:
+            self.lead()
+        answer = entry.answer
+        assert answer is not None, "a leader is in its own group"
+        return self.apart(order) if isinstance(answer, Apart) else answer
+
+    def enter(self, entry: Entry) -> bool:
+        """Queue the order, and tell whether its thread leads, as it does when nobody else does.
+
+        Who is told no waits: even if the lead is handed to it at once, `turn` says so.
+        """
+        with self.lock:
+            if len(self.queue) >= self.room:
+                raise errors.Overloaded()
+            self.queue.append(entry)
+            if self.is_led:
+                return False
+            self.is_led = entry.leads = True
+        return True
+
+    def wait(self, entry: Entry) -> None:
+        """Wait for an answer, or for the lead."""
+        if entry.turn.acquire(timeout=self.patience):
+            return
+        with self.lock:
+            if entry in self.queue and not entry.leads:
+                self.queue.remove(entry)
+                raise errors.Overloaded()
+        entry.turn.acquire()
+
+    def lead(self) -> None:
+        """Post one group, whose first is the leader's own order, and let the next thread lead."""
+        group = self.take()
+        answers: Sequence[Answer | Apart] = ()
+        try:
+            answers = self.post([entry.order for entry in group])
+        except errors.OutcomeUnknown:
+            log.warning("the outcome of %d orders is unknown", len(group))
+        except Exception as error:  # noqa: BLE001  # whatever it is, who caused it meets it again
+            log.info("%d orders are posted apart after %s", len(group), type(error).__name__)
+            answers = [APART] * len(group)
+        finally:
+            self.hand_over()
+            for entry, answer in zip_longest(group, answers):
+                entry.answer = answer or errors.OutcomeUnknown()
+                entry.turn.release()
+
+    def take(self) -> list[Entry]:
+        with self.lock:
+            group = [self.queue.popleft()]
+            weight = group[0].order.weight
+            while self.queue and (weight := weight + self.queue[0].order.weight) <= self.most:
+                group.append(self.queue.popleft())
+        return group
+
+    def hand_over(self) -> None:
+        with self.lock:
+            if not self.queue:
+                self.is_led = False
+                return
+            heir = self.queue[0]
+            heir.leads = True
+            heir.turn.release()
