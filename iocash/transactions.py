@@ -1,14 +1,15 @@
 """A transaction whose COMMIT is issued explicitly: an error there is told apart from all others.
 
-And a statement that is prepared, for what every request asks.
+And what statements have in common that are sent often: they are prepared, and take rows as JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
@@ -64,3 +65,22 @@ def fetch(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         return psycopg.Cursor(connection.connection).execute(statement, values).fetchall()
+
+
+def as_rows(things: Iterable[Any]) -> str:
+    """Write dataclasses or dicts as the JSON that `json_to_recordset` reads.
+
+    One text costs far less than an array for each column, on both sides.
+    """
+    return orjson.dumps([*things], _bytea).decode()
+
+
+def _bytea(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(f"{type(value).__name__} is no column")
+
+
+def as_array(ids: Iterable[Any]) -> str:
+    """Write ids or numbers as the array that PostgreSQL reads."""
+    return f"{{{','.join(map(str, ids))}}}"

@@ -134,12 +134,29 @@ def suspended(client: Client) -> str:
     return a_key(client)
 
 
+def used(make: Callable[[Client], str]) -> Callable[[Client], str]:
+    """A key that was used when it was still good: what stood behind it is remembered."""
+
+    def call(client: Client) -> str:
+        secret = a_key(client)
+        assert Api(secret).get("wallets").status == 200
+        bad = make(client)
+        changed = ApiKey.objects.matching(bad).values("revoked_at", "expires_at")
+        ApiKey.objects.matching(secret).update(**changed.get())
+        return secret
+
+    return call
+
+
 CALLERS: dict[str, tuple[Callable[[Client], str | None], int, str]] = {
     "no key": (of_nobody, 401, "not_authenticated"),
     "a garbage key": (garbage, 401, "invalid_credentials"),
     "an expired key": (expired, 401, "credentials_expired"),
     "a revoked key": (revoked, 401, "credentials_revoked"),
     "a suspended client": (suspended, 403, "client_suspended"),
+    "a key that expired since it was used": (used(expired), 401, "credentials_expired"),
+    "a key that was revoked since it was used": (used(revoked), 401, "credentials_revoked"),
+    "a client suspended since it called": (used(suspended), 403, "client_suspended"),
 }
 
 

@@ -12,7 +12,7 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from iocash import errors
-from users import tokens
+from users import credentials, tokens
 from users.credentials import Credentials
 
 if TYPE_CHECKING:  # at run time it would import this module while it is being imported
@@ -29,6 +29,8 @@ class Caller:
     actor: str
     client_id: uuid.UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
+    assumed: Credentials | None = None
+    """What was only remembered of the key, and is yet to be checked."""
 
     def require(self, scope: str) -> None:
         """Refuse a key without the scope (InsufficientScope); staff have permissions instead."""
@@ -64,14 +66,21 @@ class BearerAuthentication(authentication.BaseAuthentication):
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise errors.InvalidCredentials()
-        shown = shown_by(secret)
+        known = credentials.remembered(secret) if may_assume(request) else None
+        shown = known or shown_by(secret)
         shown.require_valid()
         request._request.client_id = shown.client_id  # type: ignore[attr-defined]
-        caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes)
+        caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, known)
         return ClientUser(shown.client_name), caller
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def may_assume(request: Request) -> bool:
+    """Tell whether the view will have the credentials checked when it does what it is asked for."""
+    view = request.parser_context["view"]
+    return request.method in getattr(view, "assuming", ())
 
 
 def shown_by(secret: str) -> Credentials:

@@ -1,4 +1,8 @@
-"""What a caller shows to be let in: an API key, or the key that signed a token."""
+"""What a caller shows to be let in: an API key, or the key that signed a token.
+
+What stood behind an API key is remembered. Who relies on that has it checked before anything is
+done or answered: an order carries it into its transaction, where it is read again.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,15 @@ READ = """
     FROM users_apikey AS key JOIN users_client AS client ON client.id = key.client_id
 """
 READ_BY_DIGEST = f"{READ} WHERE key.digest = %s"
+READ_BY_IDS = f"{READ} WHERE key.id = ANY(%s)"
+
+MOST_REMEMBERED = 10_000
+
+
+class Changed(errors.Unauthorized):
+    """What was remembered of an API key is no longer so; nothing was done. Look it up again."""
+
+    detail = "The API key has changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +53,14 @@ class Credentials:
         Raises:
             InvalidCredentials: there is no such key.
         """
-        found = fetch(READ_BY_DIGEST, [ApiKey.digest_of(secret)])
+        digest = ApiKey.digest_of(secret)
+        found = fetch(READ_BY_DIGEST, [digest])
         if not found:
             raise errors.InvalidCredentials()
-        return cls.of_row(found[0])
+        if len(MEMORY) >= MOST_REMEMBERED:
+            MEMORY.clear()
+        MEMORY[digest] = shown = cls.of_row(found[0])
+        return shown
 
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> Self:
@@ -72,3 +89,12 @@ class Credentials:
             raise errors.CredentialsExpired()
         if self.client_status == Client.Status.SUSPENDED:
             raise errors.ClientSuspended()
+
+
+MEMORY: dict[bytes, Credentials] = {}
+"""What stood behind API keys when they were last looked up, by the digests of the keys."""
+
+
+def remembered(secret: str) -> Credentials | None:
+    """What stood behind an API key, if that is known: it must be checked yet."""
+    return MEMORY.get(ApiKey.digest_of(secret))

@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from iocash import errors
+from users.credentials import Credentials
 from users.models.clients import new_id
 from users.models.events import By, Fact
 from wallets import chain
@@ -39,6 +40,7 @@ class Books:
     numbers: list[int] = field(default_factory=list)
     versions: dict[UUID, str] = field(default_factory=dict)
     allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
+    credentials: dict[UUID, Credentials] = field(default_factory=dict)
     operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
     changed: list[Leg] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Books:
         """Replay or apply one order; a refusal leaves the books as they were."""
         before = self.size
         try:
+            order.check_credentials(self)
             order.check_shape(self)
             return self.replay(order) or self.apply(order)
         except errors.Refused:
@@ -79,14 +82,8 @@ class Books:
     def apply(self, order: Order) -> Outcome:
         outcome = order.apply(self)
         if order.key:
-            used = UsedKey(
-                order.client_id,
-                order.key,
-                order.fingerprint(),
-                outcome.made,
-                outcome.id,
-                outcome.status,
-            )
+            made = outcome.made, outcome.id, outcome.status
+            used = UsedKey(order.client_id, order.key, order.fingerprint(), *made)
             self.keys[used.client_id, used.key] = used
             self.used.append(used)
         return outcome
@@ -276,7 +273,7 @@ class Books:
             created_at=self.moment(wallet, counterparty),
             concept=order.concept or None,
             iban=iban,
-            metadata=order.metadata,
+            metadata=order.metadata or None,
             salt=salt,
             details_digest=details_digest,
             hold_id=hold_id,
@@ -330,7 +327,7 @@ class Books:
             expires_at=expires_at,
             created_at=self.now,
             concept=order.concept or None,
-            metadata=order.metadata,
+            metadata=order.metadata or None,
         )
         wallet.held += amount
         wallet.is_changed = True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
+from users.credentials import Changed, Credentials
 from users.models.clients import fingerprint
 from users.models.events import By
 from users.models.versions import require_version
@@ -18,7 +19,7 @@ from wallets.rows import Leg, LockedHold, LockedWallet
 if TYPE_CHECKING:
     from wallets.books import Books
 
-ENVELOPE: Final = frozenset({"client_id", "by", "key", "if_match"})
+ENVELOPE: Final = frozenset({"client_id", "by", "key", "credentials", "if_match"})
 """What says whose order it is, and on what condition, but not what is ordered."""
 
 
@@ -57,6 +58,8 @@ class Order:
     client_id: UUID
     by: By
     key: str | None = None
+    credentials: Credentials | None = None
+    """What was only remembered of the caller's key; nothing is done if that has changed."""
     if_match: frozenset[str] | None = None
     """The versions of what it changes that the caller will have changed; None: any."""
 
@@ -108,6 +111,11 @@ class Order:
     def numbers(self) -> int:
         """How many numbers to draw that nobody else will get."""
         return 0
+
+    def check_credentials(self, books: Books) -> None:
+        """Refuse to go by what is no longer so (Changed): this comes before anything else."""
+        if self.credentials and books.credentials.get(self.credentials.id) != self.credentials:
+            raise Changed()
 
     def check_shape(self, books: Books) -> None:
         """Refuse what is wrong whatever the state: this comes before any replay."""

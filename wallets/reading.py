@@ -72,7 +72,9 @@ The clock is read once, in a query of its own: an index finds what came after on
 """
 READ_KEYS = """
     SELECT client_id, key, fingerprint, made, made_id, status FROM users_key
-    WHERE (client_id, key) IN (SELECT * FROM unnest(%s::uuid[], %s::text[]))
+    WHERE (client_id, key) IN (
+        SELECT client_id, key FROM json_to_recordset(%s) AS used (client_id uuid, key text)
+    )
 """
 MOVEMENT = tuple(field.name for field in dataclasses.fields(Leg))
 READ_MOVEMENTS = f"SELECT {', '.join(MOVEMENT)} FROM wallets_movement WHERE id = ANY(%s)"  # noqa: S608

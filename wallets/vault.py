@@ -25,14 +25,15 @@ import psycopg
 from django.db import connection
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.transactions import as_array, as_rows, durable
+from users.credentials import READ_BY_IDS, Credentials
 from wallets import limits, reading
 from wallets.books import Books
 from wallets.models import Wallet
 from wallets.orders import Order, Outcome, attempt
 from wallets.reading import HOLD, MOVEMENT, named, read, rows
 from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
-from wallets.writing import columns, write_back
+from wallets.writing import write_back
 
 
 def post(orders: Sequence[Order], *, is_brief: bool = False) -> list[Outcome | errors.Refused]:
@@ -57,65 +58,64 @@ def open_books(
     raw: psycopg.Connection[Any], orders: Sequence[Order], *, is_brief: bool = False
 ) -> Books:
     """Lock what the orders name, then read what the locks protect; let overdue holds go."""
-    user_ids = named(order.users() for order in orders)
-    wallet_ids = named(order.wallets() for order in orders)
-    limited_ids = named(order.limited() for order in orders)
-    crossing_ids = named(order.crossing() for order in orders)
-    movement_ids = named(order.movements() for order in orders)
-    hold_ids = named(order.holds() for order in orders)
-    account_ids = named(order.accounts() for order in orders)
-    count = sum(order.numbers() for order in orders)
-    keyed = [(order.client_id, order.key) for order in orders if order.key]
+    users = named(order.users() for order in orders)
+    wallets = named(order.wallets() for order in orders)
+    limited = named(order.limited() for order in orders)
+    crossing = named(order.crossing() for order in orders)
+    movements = named(order.movements() for order in orders)
+    holds = named(order.holds() for order in orders)
+    accounts = named(order.accounts() for order in orders)
+    keys = [{"client_id": order.client_id, "key": order.key} for order in orders if order.key]
+    numbers = sum(order.numbers() for order in orders)
+    shown = [*{order.credentials.id for order in orders if order.credentials}]
+
+    def ask(statement: str, *values: Any, when: Any = True) -> psycopg.Cursor[Any] | None:
+        if not when:
+            return None
+        arrays = [as_array(each) if isinstance(each, list) else each for each in values]
+        return reading.ask(raw, statement, arrays)
+
     with raw.pipeline():
-        if is_brief:
-            reading.ask(raw, reading.BE_BRIEF)
-        users = reading.ask(raw, reading.LOCK_USERS, [user_ids]) if user_ids else None
-        wallets = (
-            reading.ask(raw, reading.LOCK_WALLETS_OF_USERS, [wallet_ids, user_ids, limited_ids])
-            if user_ids or limited_ids
-            else reading.ask(raw, reading.LOCK_WALLETS, [wallet_ids])
-        )
-        owners = reading.ask(raw, reading.READ_OWNERS, [wallet_ids])
-        balances, flows = (
-            reading.ask(raw, statement, [ids, limits.TOP]) if ids else None
-            for statement, ids in (
-                (reading.READ_BALANCES, limited_ids),
-                (reading.READ_FLOWS, crossing_ids),
-            )
-        )
-        keys = reading.ask(raw, reading.READ_KEYS, columns(keyed)) if keyed else None
-        movements = (
-            reading.ask(raw, reading.READ_MOVEMENTS, [movement_ids]) if movement_ids else None
-        )
-        reversed_ = (
-            reading.ask(raw, reading.READ_REVERSED, [movement_ids]) if movement_ids else None
-        )
-        holds = reading.ask(raw, reading.READ_HOLDS, [hold_ids]) if hold_ids else None
-        accounts = reading.ask(raw, reading.READ_ACCOUNTS, [account_ids]) if account_ids else None
-        numbers = reading.ask(raw, reading.DRAW_NUMBERS, [count]) if count else None
-        clock = reading.ask(raw, reading.READ_CLOCK)
+        ask(reading.BE_BRIEF, when=is_brief)
+        locked_users = ask(reading.LOCK_USERS, users, when=users)
+        if users or limited:
+            locked = ask(reading.LOCK_WALLETS_OF_USERS, wallets, users, limited)
+        else:
+            locked = ask(reading.LOCK_WALLETS, wallets)
+        owners = ask(reading.READ_OWNERS, wallets)
+        balances = ask(reading.READ_BALANCES, limited, limits.TOP, when=limited)
+        flows = ask(reading.READ_FLOWS, crossing, limits.TOP, when=crossing)
+        used = ask(reading.READ_KEYS, as_rows(keys), when=keys)
+        legs = ask(reading.READ_MOVEMENTS, movements, when=movements)
+        reversed_ = ask(reading.READ_REVERSED, movements, when=movements)
+        promised = ask(reading.READ_HOLDS, holds, when=holds)
+        banks = ask(reading.READ_ACCOUNTS, accounts, when=accounts)
+        drawn = ask(reading.DRAW_NUMBERS, numbers, when=numbers)
+        valid = ask(READ_BY_IDS, shown, when=shown)
+        clock = ask(reading.READ_CLOCK)
     owned = rows(owners)
     status_of = {user_id: status for user_id, status, _ in owned}
-    locked = [LockedWallet(*row) for row in rows(wallets)]
-    for wallet in locked:
+    found = [LockedWallet(*row) for row in rows(locked)]
+    for wallet in found:
         wallet.owner = status_of.get(wallet.user_id, "")
     books = Books(
         now=rows(clock)[0][0],
-        users={row[0]: LockedUser(*row) for row in rows(users)},
-        wallets={wallet.id: wallet for wallet in locked},
-        keys={(row[0], row[1]): UsedKey(*row) for row in rows(keys)},
-        movements={row[0]: read(Leg, MOVEMENT, row) for row in rows(movements)},
+        users={row[0]: LockedUser(*row) for row in rows(locked_users)},
+        wallets={wallet.id: wallet for wallet in found},
+        keys={(row[0], row[1]): UsedKey(*row) for row in rows(used)},
+        movements={row[0]: read(Leg, MOVEMENT, row) for row in rows(legs)},
         reversed=dict(rows(reversed_)),
-        holds={row[0]: read(LockedHold, HOLD, row) for row in rows(holds)},
-        accounts={row[0]: LockedAccount(*row) for row in rows(accounts)},
-        numbers=[number for (number,) in rows(numbers)],
+        holds={row[0]: read(LockedHold, HOLD, row) for row in rows(promised)},
+        accounts={row[0]: LockedAccount(*row) for row in rows(banks)},
+        numbers=[number for (number,) in rows(drawn)],
+        credentials={row[0]: Credentials.of_row(row) for row in rows(valid)},
     )
     levels = {user_id: level for user_id, _, level in owned}
-    books.allowances = reading.allowances(books, limited_ids, levels, rows(balances), rows(flows))
+    books.allowances = reading.allowances(books, limited, levels, rows(balances), rows(flows))
     let_go(raw, books, {order.client_id for order in orders})
-    if wanted := named(order.versions() for order in orders):
-        shown = Wallet.objects.seen().filter(id__in=wanted)
-        books.versions = {wallet.id: wallet.version for wallet in shown}
+    if wanted := [each for order in orders for each in order.versions()]:
+        seen = Wallet.objects.seen().filter(id__in=wanted)
+        books.versions = {wallet.id: wallet.version for wallet in seen}
     return books
 
 
@@ -128,7 +128,7 @@ def let_go(raw: psycopg.Connection[Any], books: Books, clients: set[UUID]) -> No
     ]
     if not overdue:
         return
-    values = [[wallet.id for wallet in overdue], books.now]
+    values = [as_array(wallet.id for wallet in overdue), books.now]
     with raw.pipeline():
         holds = reading.ask(raw, reading.READ_OVERDUE, values)
         expiries = reading.ask(raw, reading.READ_NEXT_EXPIRIES, values)

@@ -316,6 +316,7 @@ def test_a_thousand_ask_as_much_as_one(api, staff, alices, bobs, batch, question
     if who == "staff":
         caller = Api(None)
         caller.browser.force_login(staff)
+    caller.get("wallets")  # so that its key is known
     few = questions(lambda: caller.post(batch, of(to(bobs, "0.01"))))
     many = questions(lambda: caller.post(batch, of(*[to(bobs, "0.01")] * 1000)))
     assert few == many <= 30

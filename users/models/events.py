@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, models
 from django.db.models.functions import Now
 
+from iocash.transactions import as_rows
 from users.models.clients import Client
 
 
@@ -78,27 +77,15 @@ class Event(models.Model):
 INSERT = """
     INSERT INTO users_event
         (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT * FROM unnest(
-        %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
-        %s::jsonb[])
+    SELECT client_id, subject, subject_id, wallet_id, kind,
+           "by" ->> 'actor', "by" ->> 'request_id', data
+    FROM json_to_recordset(%s) AS new
+        (client_id uuid, subject text, subject_id uuid, wallet_id uuid, kind text,
+         "by" json, data jsonb)
 """
-
-
-def columns(facts: Sequence[Fact]) -> tuple[list[Any], ...]:
-    """Turn facts into the arrays that INSERT takes."""
-    return (
-        [fact.client_id for fact in facts],
-        [fact.subject for fact in facts],
-        [fact.subject_id for fact in facts],
-        [fact.wallet_id for fact in facts],
-        [fact.kind for fact in facts],
-        [fact.by.actor for fact in facts],
-        [fact.by.request_id for fact in facts],
-        [json.dumps(fact.data) for fact in facts],
-    )
 
 
 def record(*facts: Fact) -> None:
     """Write events, in the transaction of the change that they tell of."""
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, columns(facts))
+        cursor.execute(INSERT, [as_rows(facts)])

@@ -40,6 +40,7 @@ class HoldList(HoldView):
 
     collection = "holds"
     query_class = serializers.HoldQuery
+    assuming = frozenset({"POST"})
     body_classes = {"POST": serializers.HoldOrder}
     refusals = {
         "POST": [

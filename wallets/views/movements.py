@@ -62,6 +62,7 @@ class MovementList(MovementView):
 
     collection = "movements"
     query_class = serializers.MovementQuery
+    assuming = frozenset({"POST"})
     body_classes = {"POST": serializers.MovementOrder}
     statuses = {"POST": [HTTPStatus.CREATED, HTTPStatus.ACCEPTED]}
     refusals = {
@@ -135,6 +136,7 @@ class MovementBatch(MovementView):
     """Make up to 1,000 movements of one wallet as one operation: all of them, or none."""
 
     max_body_bytes = 8_000_000
+    assuming = frozenset({"POST"})
     body_classes = {"POST": serializers.BatchOrder}
     answer_classes = {"POST": serializers.BatchAnswer}
     refusals = {"POST": [errors.BatchRefused]}

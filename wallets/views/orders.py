@@ -27,7 +27,12 @@ class OrderView(ClientView):
 
     def common(self, wallet_id: UUID) -> dict[str, Any]:
         """What every order about a wallet says beside what is ordered."""
-        return {"client_id": self.client_of(wallet_id), "by": self.by, "wallet_id": wallet_id}
+        return {
+            "client_id": self.client_of(wallet_id),
+            "by": self.by,
+            "credentials": self.caller.assumed,
+            "wallet_id": wallet_id,
+        }
 
     def replayed(self, outcome: Outcome) -> dict[str, str]:
         """The header of an answer to a key that was used before."""

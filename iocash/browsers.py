@@ -1,0 +1,46 @@
+"""Middleware for people in browsers. A caller of the API with credentials of its own passes by.
+
+Such a caller has no session and no messages. Its cookies, if it has any, mean
+nothing: who it is stands in `Authorization`, or nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest
+from django.utils.deprecation import MiddlewareMixin
+from django_otp.middleware import OTPMiddleware
+
+from iocash import failures
+
+if TYPE_CHECKING:
+    Base = MiddlewareMixin
+else:
+    Base = object
+
+
+def passes_by(request: HttpRequest) -> bool:
+    return "HTTP_AUTHORIZATION" in request.META and failures.is_api(request.path)
+
+
+class ForBrowsers(Base):
+    """Mixed into middleware that others need not pass through."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request) if passes_by(request) else super().__call__(request)
+
+
+class Sessions(ForBrowsers, SessionMiddleware): ...
+
+
+class Authentication(ForBrowsers, AuthenticationMiddleware): ...
+
+
+class SecondFactor(ForBrowsers, OTPMiddleware): ...  # type: ignore[misc]
+
+
+class Messages(ForBrowsers, MessageMiddleware): ...
