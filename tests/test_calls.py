@@ -190,7 +190,11 @@ def test_every_example_answers_each_status_that_is_shown(
     if way is InPython:
         monkeypatch.setitem(sys.modules, "client", reader.client)
     told = recorded.tell(reader, Recorder(None), Recorder(None))
-    assert same_host(told, live_server.url) == examples.recorded()["operations"]
+    assert same_host(told, live_server.url) == {
+        name: operation
+        for name, operation in examples.recorded()["operations"].items()
+        if "/public/" not in name
+    }
     reader.get("/api/schema")
     assert reader.done == {
         (name, status.partition(" ")[0])
