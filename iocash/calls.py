@@ -51,13 +51,14 @@ class Example(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One operation: where and what it is, who may ask, and what else can be sent along."""
+    """One operation: where and what it is, who may ask, and what else can be said."""
 
     id: str
     method: str
     path: str
     sentence: str
     scope: str
+    others: list[str]
     also: list[str]
     examples: list[Example]
 
@@ -98,15 +99,18 @@ def chapters() -> list[Chapter]:
 def call(method: str, path: str, operation: Json) -> Call:
     (scope,) = [each for way in operation.get("security", []) for each in way["bearer"]] or [""]
     kept = examples.recorded()["operations"].get(f"{method} {path}", {})
-    for name, word in kept.get("words", {}).items():
-        path = path.replace(f"{{{name}}}", word)
+    words, others = kept.get("words", {}), []
+    for parameter in operation.get("parameters", []):
+        if word := words.get(parameter["name"]):
+            path = path.replace(f"{{{parameter['name']}}}", word)
+            others += [each for each in parameter["schema"]["enum"] if each != word]
     shown = [example(method, path, operation, kind, kept) for kind in kinds(operation)]
     also = {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
     also -= kept.get("query", {}).keys()
     if method == "PUT" and takes(operation, "If-Match"):
         also.add("If-Match")
     sentence, id_ = operation["description"], operation["operationId"]
-    return Call(id_, method, path, sentence, scope, sorted(also), shown)
+    return Call(id_, method, path, sentence, scope, others, sorted(also), shown)
 
 
 def kinds(operation: Json) -> list[str]:

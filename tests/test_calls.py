@@ -265,6 +265,13 @@ def test_the_page_says_the_scope_and_what_else_is_taken():
     assert "<code>direction</code>" not in section
 
 
+def test_the_page_names_the_other_documents():
+    (section,) = re.findall(r'id="usersDocumentsCreate">.*?</section>', page(), re.DOTALL)
+    assert "/documents/identity-front" in section
+    assert section.count("<code>company-deed</code>") == 1
+    assert "<code>identity-front</code>" not in section
+
+
 def test_the_page_is_made_once():
     assert calls.rendered() is calls.rendered()
 
