@@ -24,6 +24,9 @@ def illustrate(result: Json, **kwargs: Any) -> Json:
     """Show operations and refusals by what was recorded; a hook of drf-spectacular."""
     for path, methods in result["paths"].items():
         for method, operation in methods.items():
+            if "/public/" not in path:
+                address = f"/api/docs/calls#{operation['operationId']}"
+                operation["externalDocs"] = {"description": "curl and Python", "url": address}
             kept = recorded()["operations"].get(f"{method.upper()} {path}")
             if kept:
                 illustrate_operation(operation, kept)

@@ -39,8 +39,11 @@ GUIDES = (
     Guide("testing", "Testing", "Try everything on your own machine."),
 )
 
+CALLS = Guide("calls", "Every call", "In curl and in Python, each with what is answered.")
+"""What `iocash.calls` makes of the OpenAPI document."""
 
-def navigation(request: HttpRequest) -> dict[str, Any]:
+
+def navigation(request: HttpRequest | None = None) -> dict[str, Any]:
     """What every page of the documentation leads to; a context processor."""
     return {"guides": GUIDES}
 

@@ -36,6 +36,7 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "") or DATABASE_URL
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "on") == "on"  # off behind pgbouncer
+TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))  # in front; each adds whom it serves
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
 IBAN_COUNTRY = os.environ.get("IBAN_COUNTRY", "ES")  # the institution whose IBANs are given
 IBAN_BANK_CODE = os.environ.get("IBAN_BANK_CODE", "9999")
@@ -226,6 +227,7 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "users.backoffice.address_of"
 AXES_LOCKOUT_TEMPLATE = "locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from iocash import docs, failures, guides, published, views
+from iocash import calls, docs, failures, guides, published, views
 from users import views as users
 from wallets import views as wallets
 
@@ -69,6 +69,7 @@ urlpatterns = [
     path("api/schema", docs.Schema.as_view(), name="schema"),
     path("api/docs", docs.Docs.as_view(), name="docs"),
     path("api/docs/errors", views.error_codes, name="errors"),
+    path("api/docs/calls", calls.every_call, name="calls"),
     path("api/docs/", include([*guides.patterns()])),
     re_path("", failures.unknown_path),
 ]

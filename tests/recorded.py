@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.utils import timezone
 
@@ -29,6 +30,8 @@ BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 HOST, READERS_HOST = "http://testserver", "https://iocash.example"
 CODE = "123456"
+FAR = "2099-12-31T12:00:00.000Z"
+"""When Alice's promise ends: after any reader's day."""
 IDS = {
     "alice": "0198f000-0000-7000-8000-0000000a11ce",
     "bob": "0198f000-0000-7000-8000-0000000000b0",
@@ -51,18 +54,52 @@ class Recorder(Api):
         self.kept = {"operations": {}, "refusals": {}} if kept is None else kept
 
     def call(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Answer:
-        answer = super().call(method, path, body, **kwargs)
-        address = path if path.startswith("/") else f"/api/v1/{path}"
+        answer = self.ask(method, path, body, **kwargs)
         if answer.status >= 400:
             self.kept["refusals"].setdefault(answer.code, answer.json)
             return answer
-        name = f"{method} {contract.path_of(address.partition('?')[0])}"
-        operation = self.kept["operations"].setdefault(name, {"requests": {}, "answers": {}})
-        kind = body.get("type", "example") if isinstance(body, dict) else "example"
+        operation = self.kept["operations"].setdefault(
+            operation_of(method, path), {"requests": {}, "answers": {}}
+        )
+        kind = kind_of(body)
+        if words := words_of(path):
+            operation.setdefault("words", words)
+        if path.partition("?")[2]:
+            operation.setdefault("query", query_of(path))
+        if kwargs.get("key"):
+            operation.setdefault("keys", {}).setdefault(kind, kwargs["key"])
         if body is not None:
             operation["requests"].setdefault(kind, body)
         operation["answers"].setdefault(str(answer.status), {}).setdefault(kind, answer.json)
         return answer
+
+    def ask(self, method: str, path: str, body: Any, **kwargs: Any) -> Answer:
+        """Send an order; others may send it by another way."""
+        return super().call(method, path, body, **kwargs)
+
+
+def address_of(path: str) -> str:
+    return path if path.startswith("/") else f"/api/v1/{path}"
+
+
+def operation_of(method: str, path: str) -> str:
+    """How the document calls it: the method, and the path with names for its ids."""
+    return f"{method} {contract.path_of(address_of(path).partition('?')[0])}"
+
+
+def words_of(path: str) -> dict[str, str]:
+    """What stands in the path for names that are no ids."""
+    address = address_of(path).partition("?")[0]
+    named = zip((contract.path_of(address) or "").split("/"), address.split("/"), strict=True)
+    return {name[1:-1]: word for name, word in named if re.fullmatch(r"\{\w+(?<!Id)\}", name)}
+
+
+def kind_of(body: Any) -> str:
+    return str(body.get("type", "example")) if isinstance(body, dict) else "example"
+
+
+def query_of(path: str) -> dict[str, str]:
+    return dict(parse_qsl(path.partition("?")[2]))
 
 
 def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
@@ -92,6 +129,7 @@ def users_come(api: Recorder) -> None:
     api.post("users", raw=b"{")
     api.post("users", BOB, key="alice-1")
     User.objects.all().update(user_name="before", mobile_phone="+34600000009")
+    api.put(alice, ALICE)
     api.put(alice, ALICE)
     api.put(f"users/{IDS['bob']}", BOB)
     api.put(alice, ALICE | {"kind": "JURIDICAL", "companyName": "Example Ltd"})
@@ -125,13 +163,13 @@ def wallets_are_opened(api: Recorder) -> tuple[str, str]:
     )
     order = {"userId": IDS["alice"], "currency": "USD", "alias": "Dollars"}
     dollars = api.post("wallets", order, key="dollars-1").json["id"]
-    api.put(f"wallets/{WALLET}", {"userId": IDS["bob"], "alias": "Savings"})
-    api.put(f"wallets/{WALLET}", {"userId": IDS["bob"], "alias": "Holidays"})
+    for _ in ("opened", "as it was"):
+        api.put(f"wallets/{WALLET}", {"userId": IDS["bob"], "alias": "Savings"})
     api.post("wallets", order | {"userId": str(unknown_id())})
     api.patch(f"wallets/{dollars}", {"alias": "Travel"})
     api.patch(f"wallets/{dollars}", {"status": "UNSUBSCRIBED"})
     api.post(f"wallets/{alices}/movements", transfer(dollars, "1.00"))
-    api.post(f"wallets/{alices}/create-iban", {})
+    api.post(f"wallets/{alices}/create-iban", {}, key="iban-1")
     api.post(f"wallets/{alices}/create-iban", {})
     return alices, bobs
 
@@ -143,7 +181,7 @@ def users_show_who_they_are(api: Recorder) -> None:
     }
     shown = blocks | {"documents/identity-front": DOCUMENT}
     for name, body in shown.items():
-        api.post(f"{alice}/{name}", body)
+        api.post(f"{alice}/{name}", body, key=f"{name.removeprefix('documents/')}-1")
         api.put(f"{bob}/{name}", body)
         api.put(f"{alice}/{name}", body)
         api.get(f"{alice}/{name}")
@@ -195,8 +233,7 @@ def money_moves(api: Recorder, alices: str, bobs: str) -> None:
 
 def holds_are_placed(api: Recorder, alices: str, bobs: str) -> None:
     holds = f"wallets/{alices}/holds"
-    until = moment(timezone.now() + timedelta(days=7))
-    order = {"targetWalletId": bobs, "amount": "30.00", "concept": "Deposit", "expiration": until}
+    order = {"targetWalletId": bobs, "amount": "30.00", "concept": "Deposit", "expiration": FAR}
     hold = api.post(holds, order, key="deposit-1").json["id"]
     api.get(f"{holds}/{hold}")
     part = {"amount": "10.00", "keepOpen": True}
@@ -237,9 +274,11 @@ def settled(kept: Json, begin: datetime) -> Json:
 
 
 def told(found: re.Match[str], begin: datetime) -> str:
-    """The time for readers: as far from the beginning, to the hour."""
+    """The time for readers: as far from the beginning, to the hour; what is far stays."""
     colon = found[2]
     at = datetime.fromisoformat(found[0].replace("%3A", ":"))
+    if at - begin > timedelta(days=365):
+        return found[0]
     shown = BEGIN + timedelta(hours=round((at - begin) / timedelta(hours=1)))
     return moment(shown).replace(":", colon)
 

@@ -218,6 +218,7 @@ PAGES = (
     "/",
     "/api/docs",
     "/api/docs/errors",
+    "/api/docs/calls",
     *(f"/api/docs/{each.slug}" for each in GUIDES),
     "/admin/",
     "/admin/second-factor/",

@@ -14,9 +14,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 import yaml
+from axes.models import AccessAttempt
 from django.conf import settings
 
 import dev
@@ -81,6 +84,11 @@ def test_every_variable_is_one_that_the_settings_read():
     for service in ("migrate", "app"):
         for name in SERVICES[service]["environment"]:
             assert f'"{name}"' in read, name
+
+
+def test_the_server_trusts_the_one_proxy_that_is_here():
+    assert SERVICES["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
+    assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in PROXY
 
 
 def test_each_waits_for_what_it_needs_and_says_how_it_is():
@@ -188,7 +196,8 @@ def server(
 ) -> Iterator[Served]:
     with django_db_blocker.unblock():
         database = database_of_tests()
-    with Served(database, tmp_path_factory.mktemp("behind") / "server.log") as served:
+    log = tmp_path_factory.mktemp("behind") / "server.log"
+    with Served(database, log, TRUSTED_PROXIES="1") as served:
         yield served
 
 
@@ -223,6 +232,20 @@ def test_what_the_server_refuses_passes_as_it_is(proxy, bearer):
     status, got, content = proxy.call("GET", "/api/v1//users", headers=bearer)
     assert (status, content["code"]) == (404, "not_found")
     assert len(got["x-request-id"]) == 32
+
+
+@needs_nginx
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X_Forwarded_For"])
+def test_a_wrong_password_counts_for_where_it_came_from(proxy, bearer, name):
+    """Granian takes underscores for hyphens, so it is the proxy that must not pass them on."""
+    invented = {name: "192.0.2.9"}
+    door = f"http://127.0.0.1:{proxy.port}/admin/login/"
+    browser = build_opener(HTTPCookieProcessor())
+    page = browser.open(Request(door, headers=invented), timeout=PATIENCE).read().decode()
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    form = {"username": "nobody", "password": "wrong", "csrfmiddlewaretoken": token}
+    browser.open(Request(door, urlencode(form).encode(), invented), timeout=PATIENCE).close()
+    assert AccessAttempt.objects.get().ip_address == "127.0.0.1"
 
 
 @needs_nginx

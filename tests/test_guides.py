@@ -18,6 +18,7 @@ from users import otp
 from users.models import Client, SigningKey
 from users.models.clients import SCOPES
 
+CALLS = "/api/docs/calls"
 SLUGS = [each.slug for each in GUIDES]
 LEVEL_0 = {"EUR": {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}}
 MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name)]
@@ -133,12 +134,17 @@ def test_a_status_and_its_headers_are_held_too():
 
 
 def test_every_page_of_the_documentation_leads_to_all_of_it():
-    for address in ("/api/docs", "/api/docs/errors", *(f"/api/docs/{slug}" for slug in SLUGS)):
+    for address in (
+        "/api/docs",
+        "/api/docs/errors",
+        CALLS,
+        *(f"/api/docs/{slug}" for slug in SLUGS),
+    ):
         text = Browser().get(address).text
         (bar,) = re.findall(r'<nav class="guides".*?</nav>', text, re.DOTALL)
         links = re.findall(r'href="([^"]*)"', bar)
         guides = [f"/api/docs/{slug}" for slug in SLUGS]
-        assert links == [*guides, "/api/docs", "/api/docs/errors", "/api/schema"]
+        assert links == [*guides, CALLS, "/api/docs", "/api/docs/errors", "/api/schema"]
         (here,) = re.findall(r'href="([^"]*)" aria-current="page"', bar)
         assert here == address
 

@@ -302,6 +302,32 @@ def test_a_hold_is_placed_and_listed(api, wallet, bobs):
     assert len(api.get(f"{wallet}/holds").json["_embedded"]["holds"]) == 1
 
 
+def test_a_hold_for_its_own_wallet_is_refused_by_the_name_that_was_sent(api, wallet, alices):
+    body = {"amount": "1", "targetWallet": str(alices.id)}
+    assert api.post(f"{wallet}/holds", body).wrong == {"targetWallet": "same_wallet"}
+    ours = {"amount": "1", "targetWalletId": str(alices.id)}
+    assert api.post(f"wallets/{alices.id}/holds", ours).wrong == {"targetWalletId": "same_wallet"}
+
+
+def test_every_wrong_field_of_a_hold_has_the_name_that_was_sent(api, wallet, bobs):
+    sent = {"amount": "0", "targetWallet": "x", "expiration": "7", "targetWalletId": str(bobs.id)}
+    assert api.post(f"{wallet}/holds", sent).wrong == {
+        "amount": "min_value",
+        "targetWallet": "invalid",
+        "expiration": "invalid",
+        "targetWalletId": "unknown_field",
+    }
+    past = {"amount": "1", "targetWallet": str(bobs.id), "expiration": "2020-02-28 12:00:00"}
+    assert api.post(f"{wallet}/holds", past).wrong == {"expiration": "not_in_the_future"}
+
+
+def test_a_hold_for_a_wallet_that_is_not_there_is_not_found(api, wallet):
+    body = {"amount": "1", "targetWallet": str(cast.unknown_id())}
+    answer = api.post(f"{wallet}/holds", body)
+    assert (answer.status, answer.code) == (404, "target_wallet_not_found")
+    assert str(cast.unknown_id()) in answer.json["detail"]
+
+
 def test_a_hold_is_executed_in_part_and_the_rest_is_free(api, wallet, hold, bobs):
     answer = api.post(f"{wallet}/holds/{hold.id}/executeHold", {"amount": "4", "concept": "Part"})
     assert (answer.status, answer.json["holdId"]) == (201, str(hold.id))

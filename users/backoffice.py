@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import io
+from ipaddress import ip_address
 from typing import Any
 
 import django_otp
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -23,6 +25,23 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.qr import write_qrcode_image
 
 from users.authentication import lacks_second_factor
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address of who asks, as the outermost of our own proxies saw it.
+
+    Each proxy adds to the right of `X-Forwarded-For`; what stands further left than ours have
+    written is the caller's to invent, and is not read.
+    """
+    peer: str = request.META.get("REMOTE_ADDR", "")
+    passed = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    count = settings.TRUSTED_PROXIES
+    if not 0 < count <= len(passed):
+        return peer
+    try:
+        return str(ip_address(passed[-count].strip().partition("%")[0]))
+    except ValueError:
+        return peer
 
 
 class TokenField(forms.CharField):

@@ -281,6 +281,23 @@ def set_level(user: User, by: By) -> None:
 # --- Looking -----------------------------------------------------------------------------------
 
 
+def opened(document: Evidence) -> Any:
+    """Open the file of a document.
+
+    A file that is not there is a loss, and fails; but an erasure removes the files of who has
+    ended before it removes what is known of them.
+
+    Raises:
+        NotFound: it is being erased.
+    """
+    try:
+        return document.file.open()
+    except FileNotFoundError:
+        if document.user.status != User.Status.UNSUBSCRIBED:
+            raise
+        raise errors.NotFound() from None
+
+
 def record_access(evidence_of: User, what: str, by: By, kind: str = "") -> None:
     """Record that a member of staff looks at what the user has shown."""
     Access.objects.create(

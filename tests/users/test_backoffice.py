@@ -11,6 +11,8 @@ from django.test import Client as Browser
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from users.backoffice import address_of
+
 PASSWORD = "correct horse battery"
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +68,59 @@ def test_a_lock_is_for_one_name(supervisor):
     for _ in range(5):
         log_in(browser, "wrong")
     assert log_in(browser, name="other").status_code == 302
+
+
+# --- Where somebody is ---------------------------------------------------------------------------
+
+
+def at(address: str) -> Browser:
+    """Somebody whose requests have passed proxies, with this `X-Forwarded-For`."""
+    return Browser(headers={"X-Forwarded-For": address})
+
+
+@pytest.mark.parametrize(
+    ("proxies", "passed", "found"),
+    [
+        (0, None, "127.0.0.1"),
+        (0, "192.0.2.1", "127.0.0.1"),
+        (1, "192.0.2.1", "192.0.2.1"),
+        (1, "203.0.113.9, 192.0.2.1", "192.0.2.1"),
+        (2, "203.0.113.9, 192.0.2.1,198.51.100.7", "192.0.2.1"),
+        (2, "192.0.2.1", "127.0.0.1"),
+        (1, None, "127.0.0.1"),
+        (1, "2001:DB8::1", "2001:db8::1"),
+        (1, "fe80::1%eth0", "fe80::1"),
+        (1, "192.0.2.1, unknown", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+    ],
+)
+def test_an_address_is_what_the_outermost_proxy_of_ours_saw(settings, rf, proxies, passed, found):
+    settings.TRUSTED_PROXIES = proxies
+    headers = {} if passed is None else {"X-Forwarded-For": passed}
+    assert address_of(rf.get("/admin/login/", headers=headers)) == found
+
+
+def test_a_lock_is_for_one_address(supervisor, settings):
+    settings.TRUSTED_PROXIES = 1
+    for _ in range(5):
+        log_in(at("192.0.2.1"), "wrong")
+    assert log_in(at("192.0.2.1")).status_code == 429
+    assert log_in(at("192.0.2.2")).status_code == 302
+
+
+def test_an_invented_address_opens_no_lock(supervisor, settings):
+    settings.TRUSTED_PROXIES = 1
+    answers = [
+        log_in(at(f"203.0.113.{number}, 192.0.2.1"), "wrong").status_code for number in range(5)
+    ]
+    assert answers[-1] == 429
+    assert log_in(at("203.0.113.9, 192.0.2.1")).status_code == 429
+
+
+def test_without_proxies_nobody_says_where_they_are(supervisor):
+    for number in range(5):
+        log_in(at(f"192.0.2.{number}"), "wrong")
+    assert log_in(at("192.0.2.9")).status_code == 429
 
 
 def test_who_has_a_second_factor_needs_it(supervisor, device):

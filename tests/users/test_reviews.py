@@ -20,7 +20,7 @@ from tests.wallets.test_acts import OPERATOR, SUPERVISOR, VIEWER, somebody
 from users import kyc
 from users.kyc import File, Kind
 from users.models import Access, Event, Evidence, Review, User
-from wallets import posting
+from wallets import erasure, posting
 from wallets.life import Unsubscribe
 
 pytestmark = pytest.mark.django_db
@@ -235,6 +235,14 @@ def test_a_document_is_served_as_what_it_is_and_can_do_nothing(operator, alice, 
     assert policy.endswith("; sandbox") == (file == CARD)
     ending = file.media_type.split("/")[1]
     assert headers["Content-Disposition"] == f'inline; filename="{document.id}.{ending}"'
+
+
+def test_a_document_whose_erasure_has_begun_is_not_there(operator, alice):
+    document = send_one(alice, BACK)
+    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    erasure.erase_files(alice)
+    assert operator.get(address_of(alice, document)).status_code == 404
+    erasure.erase(user_id=alice.id, by=cast.BY, reason="AUTHORITY_ORDER")
 
 
 def test_another_users_document_is_not_under_this_user(operator, alice, bob):

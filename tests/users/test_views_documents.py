@@ -17,7 +17,7 @@ from users import specimens
 from users.documents import MOST_BYTES
 from users.models import Event, Evidence, Key, User
 from users.models.clients import SCOPES
-from wallets import posting
+from wallets import erasure, posting
 from wallets.life import Unsubscribe
 
 pytestmark = pytest.mark.django_db
@@ -229,6 +229,38 @@ def test_who_has_ended_shows_nothing_more(api, alice, path, method):
     answer = api.call(method, path, document())
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert files(alice) == []
+
+
+# --- While it is erased ------------------------------------------------------------------------
+
+
+def test_a_document_whose_erasure_has_begun_is_not_there(api, alice, path, monkeypatch):
+    """The files go first: here whoever erases is interrupted then."""
+    api.post(path, document())
+    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "blank", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            erasure.erase(user_id=alice.id, by=cast.BY, reason="AUTHORITY_ORDER")
+    assert (len(stored(alice)), files(alice)) == (1, [])
+    answer = api.get(path)
+    assert (answer.status, answer.code) == (404, "not_found")
+    erasure.erase(user_id=alice.id, by=cast.BY, reason="AUTHORITY_ORDER")
+    assert api.get(path).code == "not_found"
+
+
+def interrupted(user: User) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_document_that_was_lost_is_no_absence(api, alice, path):
+    """Nobody is told that Alice sent nothing: that is for whoever runs the server to see."""
+    api.post(path, document())
+    (kept,) = files(alice)
+    lost = kept.rename(kept.with_suffix(".lost"))
+    with pytest.raises(FileNotFoundError):
+        api.get(path)
+    lost.rename(kept)
 
 
 class Unread:

@@ -14,6 +14,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from iocash import errors
 from users import kyc
 from users.acts import Act, ActForm, Acting, Facts, by, names_of
 from users.documents import PDF
@@ -208,15 +209,24 @@ class ReviewAdmin(Acting):
         if not user or not evidence:
             raise Http404
         kyc.record_access(user, Access.What.DOCUMENT, by(request), evidence.kind)
-        response = FileResponse(evidence.file.open(), content_type=evidence.media_type)
-        ending = evidence.media_type.rpartition("/")[2]
-        response.headers["Content-Disposition"] = f'inline; filename="{evidence.id}.{ending}"'
-        response.headers["Content-Security-Policy"] = (
-            FRAMED if evidence.media_type == PDF else f"{FRAMED}; sandbox"
-        )
-        response.headers["X-Frame-Options"] = "SAMEORIGIN"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        try:
+            file = kyc.opened(evidence)
+        except errors.NotFound:
+            raise Http404 from None
+        return served(evidence, file)
+
+
+def served(document: Evidence, file: Any) -> HttpResponseBase:
+    """A document, which runs nothing and is kept by no browser."""
+    response = FileResponse(file, content_type=document.media_type)
+    ending = document.media_type.rpartition("/")[2]
+    response.headers["Content-Disposition"] = f'inline; filename="{document.id}.{ending}"'
+    response.headers["Content-Security-Policy"] = (
+        FRAMED if document.media_type == PDF else f"{FRAMED}; sandbox"
+    )
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def said(evidence: Evidence) -> Facts:

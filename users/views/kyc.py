@@ -145,7 +145,7 @@ class Documents(EvidenceView):
     @extend_schema(parameters=[KIND])
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         evidence = self.found(user_id, self.kind(kind))
-        with evidence.file.open() as file:
+        with kyc.opened(evidence) as file:
             content = base64.b64encode(file.read()).decode()
         answer = serializers.DocumentContent(
             shown(evidence) | {"content": content}, context=self.get_serializer_context()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iocash import fields
+from iocash.errors import FieldError
 from users.serializers.people import Optional
 from wallets.serializers.holds import HoldQuery
 from wallets.serializers.movements import MovementQuery
@@ -82,6 +83,11 @@ class TargetedHoldOrder(Paid):
 
     target_wallet = fields.Id(source="target_wallet_id")
     expiration = PublishedMoment(required=False, allow_null=True)
+
+    @staticmethod
+    def as_sent(error: FieldError) -> FieldError:
+        """What a rule says of the target, which it knows by our name."""
+        return error._replace(field="targetWallet") if error.field == "targetWalletId" else error
 
 
 class ExecuteOrder(fields.Serializer):

@@ -68,6 +68,12 @@ class Holds(HoldList):
     query_class = published.PublishedHoldQuery
     body_classes = {"POST": published.TargetedHoldOrder}
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """Refuse what was sent by the name that it was sent by."""
+        if isinstance(exc, errors.InvalidFields):
+            exc.errors = tuple(map(published.TargetedHoldOrder.as_sent, exc.errors))
+        return super().handle_exception(exc)
+
 
 class ExecuteHold(Executions):
     """Pay a hold, or a part of it; the rest is available again."""

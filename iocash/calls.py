@@ -1,0 +1,268 @@
+"""Every call of the API in curl and in Python, at /api/docs/calls.
+
+It is made of the OpenAPI document and of what was recorded beside it. A test runs every example:
+what stands on the page is what happens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from html import escape
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from iocash import docs, examples, failures, guides
+from iocash.rendering import JSON
+from iocash.views import page
+
+Json = Any
+
+RECORDED_AT = "https://iocash.example"
+"""The server in recorded answers; a page names the one that it comes from."""
+
+API = "/api/v1"
+WIDTH = 88
+ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class Blank(str):
+    """The name of an id that is a reader's own: `wallet_id`."""
+
+    __slots__ = ()
+
+
+class Example(NamedTuple):
+    """An order as it is sent, and what was answered, by status."""
+
+    kind: str
+    order: Order
+    curl: str
+    python: str
+    answers: dict[str, str]
+
+
+class Call(NamedTuple):
+    """One operation: where and what it is, who may ask, and what else can be said."""
+
+    id: str
+    method: str
+    path: str
+    sentence: str
+    scope: str
+    others: list[str]
+    also: list[str]
+    examples: list[Example]
+
+
+class Chapter(NamedTuple):
+    """The calls about one thing."""
+
+    tag: str
+    calls: list[Call]
+
+
+@page
+def every_call(request: HttpRequest) -> HttpResponse:
+    """The page, for readers of the server that they have come to."""
+    return HttpResponse(rendered().replace(RECORDED_AT, escape(failures.origin(request))))
+
+
+@cache
+def rendered() -> str:
+    """The page, made once in each process."""
+    context = {"guide": guides.CALLS, "chapters": chapters(), "origin": RECORDED_AT}
+    return render_to_string("docs/calls.html", context | guides.navigation())
+
+
+@cache
+def chapters() -> list[Chapter]:
+    """Every operation of the document that is no alias, by what it is about."""
+    tags: Any = settings.SPECTACULAR_SETTINGS["TAGS"]
+    calls: dict[str, list[Call]] = {tag["name"]: [] for tag in tags}
+    paths = json.loads(docs.document())["paths"]
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            if "/public/" not in path:
+                calls[operation["tags"][0]].append(call(method.upper(), path, operation))
+    return [Chapter(tag, several) for tag, several in calls.items() if several]
+
+
+def call(method: str, path: str, operation: Json) -> Call:
+    (scope,) = [each for way in operation.get("security", []) for each in way["bearer"]] or [""]
+    kept = examples.recorded()["operations"].get(f"{method} {path}", {})
+    words, others = kept.get("words", {}), []
+    for parameter in operation.get("parameters", []):
+        if word := words.get(parameter["name"]):
+            path = path.replace(f"{{{parameter['name']}}}", word)
+            others += [each for each in parameter["schema"]["enum"] if each != word]
+    shown = [example(method, path, operation, kind, kept) for kind in kinds(operation)]
+    also = {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
+    also -= kept.get("query", {}).keys()
+    if method == "PUT" and takes(operation, "If-Match"):
+        also.add("If-Match")
+    sentence, id_ = operation["description"], operation["operationId"]
+    return Call(id_, method, path, sentence, scope, others, sorted(also), shown)
+
+
+def kinds(operation: Json) -> list[str]:
+    """What different things can be sent; one kind where there is nothing to send."""
+    return list(sent(operation) or {"example": None})
+
+
+def sent(operation: Json) -> Json:
+    body = operation.get("requestBody", {"content": {}})
+    return body["content"].get(JSON, {}).get("examples", {})
+
+
+def takes(operation: Json, header: str) -> bool:
+    return any(each["name"] == header for each in operation.get("parameters", []))
+
+
+def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> Example:
+    body = blanked(sent(operation).get(kind, {}).get("value"))
+    query, key = blanked(kept.get("query", {})), kept.get("keys", {}).get(kind)
+    has_etag = method == "PATCH" and takes(operation, "If-Match")
+    order = Order(method, path, query, body, key, has_etag, "security" in operation)
+    return Example(kind, order, order.curl(), order.python(), answers(operation, kind))
+
+
+def answers(operation: Json, kind: str) -> dict[str, str]:
+    """What was answered to one kind of order, by status; blank where it is not shown here."""
+    found = {}
+    for status in [each for each in operation["responses"] if each < "300"]:
+        shown = operation["responses"][status]["content"][JSON].get("examples")
+        title = f"{status} {HTTPStatus(int(status)).phrase}"
+        if shown is None:
+            found[title] = ""
+        elif kind in shown:
+            found[title] = json.dumps(shown[kind]["value"], indent=2, ensure_ascii=False)
+    return found
+
+
+# --- Ids are the reader's own --------------------------------------------------------------------
+
+
+def blanked(value: Json, name: str = "") -> Json:
+    """Put a name where an id stands: that of its field."""
+    if isinstance(value, dict):
+        return {each: blanked(inner, each) for each, inner in value.items()}
+    if isinstance(value, list):
+        return [blanked(each, name) for each in value]
+    return Blank(snake(name)) if isinstance(value, str) and ID.fullmatch(value) else value
+
+
+def blanks(value: Json) -> Iterator[Blank]:
+    """The names that stand in a value for ids."""
+    if isinstance(value, Blank):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from blanks(each)
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?=[A-Z])", "_", name).lower()
+
+
+# --- In a shell, and in Python -------------------------------------------------------------------
+
+
+class Order(NamedTuple):
+    """What is to be said in both."""
+
+    method: str
+    path: str
+    query: Json
+    body: Json
+    key: str | None
+    has_etag: bool
+    has_secret: bool
+
+    def names(self) -> list[str]:
+        """What readers fill in, each once, in order."""
+        in_path = [snake(name) for name in PARAMETER.findall(self.path)]
+        return list(dict.fromkeys([*in_path, *blanks(self.query), *blanks(self.body)]))
+
+    def url(self, api: str, name: Callable[[str], str]) -> str:
+        """The address, written with `name` for ids and `api` for where the API is."""
+        path = PARAMETER.sub(lambda found: name(snake(found[1])), self.path)
+        marked = {
+            each: f"\0{value}\0" if isinstance(value, Blank) else value
+            for each, value in self.query.items()
+        }
+        query = urlencode(marked, safe=":\0")
+        query = re.sub("\0(\\w+)\0", lambda found: name(found[1]), query)
+        here = api + path.removeprefix(API) if path.startswith(API) else RECORDED_AT + path
+        return f"{here}?{query}" if query else here
+
+    def curl(self) -> str:
+        begin = [f"{name.upper()}=0198…" for name in self.names()]
+        method = f"-X {self.method} " if self.method in {"PUT", "PATCH"} else ""
+        parts = [f'curl {method}"{self.url("$API", lambda name: f"${name.upper()}")}"']
+        if self.has_secret:
+            parts.append('-H "Authorization: Bearer $KEY"')
+        if self.key:
+            parts.append(f"-H 'Idempotency-Key: {self.key}'")
+        if self.has_etag:
+            begin.append("ETAG='\"…\"'")
+            parts.append('-H "If-Match: $ETAG"')
+        if self.body is not None:
+            parts.append("-H 'Content-Type: application/json'")
+            parts.append(f"-d '{written(self.body, in_shell)}'")
+        return "\n".join([*begin, " \\\n  ".join(parts)])
+
+    def python(self) -> str:
+        begin = [f'{name} = "0198…"' for name in self.names()]
+        url = self.url("", lambda name: f"{{{name}}}")
+        parts = [f'"{self.method}"', f'{"f" if "{" in url else ""}"{url}"']
+        if self.body is not None:
+            begin.append(f"order = {written(self.body, in_python)}")
+            parts.append("order")
+        if self.key:
+            parts.append(f'key="{self.key}"')
+        if self.has_etag:
+            begin.append("etag = '\"…\"'")
+            parts.append("etag=etag")
+        said = f"status, answer = call({', '.join(parts)})"
+        if len(said) > WIDTH:
+            said = f"status, answer = call(\n  {', '.join(parts)}\n)"
+        return "\n".join(["from client import call\n", *begin, said, "print(status, answer)"])
+
+
+def written(value: Json, word: Callable[[Json], str], indent: str = "") -> str:
+    """A value in the lines that JSON and Python share; `word` writes what is in them."""
+    if not isinstance(value, dict | list):
+        return word(value)
+    inner = f"{indent}  "
+    if isinstance(value, dict):
+        parts = [f'"{name}": {written(each, word, inner)}' for name, each in value.items()]
+    else:
+        parts = [written(each, word, inner) for each in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    line = f"{opening}{', '.join(parts)}{closing}"
+    if len(indent + line) < WIDTH and "\n" not in line:
+        return line
+    lines = ",\n".join(inner + part for part in parts)
+    return f"{opening}\n{lines}\n{indent}{closing}"
+
+
+def in_shell(word: Json) -> str:
+    """JSON between single quotes; an id steps out of them."""
+    if isinstance(word, Blank):
+        return f"\"'${word.upper()}'\""
+    return json.dumps(word, ensure_ascii=False).replace("'", "'\\''")
+
+
+def in_python(word: Json) -> str:
+    if isinstance(word, Blank):
+        return str(word)
+    return json.dumps(word, ensure_ascii=False) if isinstance(word, str) else repr(word)

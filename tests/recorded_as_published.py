@@ -1,0 +1,122 @@
+"""The story of Alice, Bob and a company once more, over the addresses that ioCash published."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from tests import cast
+from tests.recorded import BANK, CODE, DOCUMENT, Recorder, settled
+from users import otp
+from users.models import Otp, User
+from users.serializers.kyc import BLOCKS
+
+Json = Any
+
+BASE = "/api/v1/public"
+ALICE = {"userName": "alice", "firstName": "Alice", "lastName": "Example"}
+BOB = {"userName": "bob", "firstName": "Bob", "lastName": "Example"}
+COMPANY = {"userName": "example", "companyName": "Example Ltd"}
+OTHER = {"userName": "sample", "companyName": "Sample Ltd"}
+DAYS = "startDate=2020-02-28 12:00:00&endDate=2099-04-05 7:00:00"
+FAR, FARTHER = "2099-08-05T15:10:23+02", "2099-12-05T15:10:23+01"
+FILES = ("identity-file?side=front", "external-iban-file", "income-tax-file")
+
+
+def tell(api: Recorder) -> Json:
+    """Tell the story; return what is kept of it."""
+    begin = timezone.now()
+    alice, bob = users_come(api, "users/natural", "users/natural", ALICE, BOB)
+    users_come(api, "users/juridical", "users/juridical", COMPANY, OTHER)
+    again = {"userName": "alice-2"}, {"userName": "bob-2"}
+    users_come(api, "users/natural", "users", ALICE | again[0], BOB | again[1])
+    alices, bobs = wallets_are_opened(api, alice, bob)
+    money_moves(api, alices, bobs)
+    holds_are_placed(api, alices, bobs)
+    return settled(api.kept, begin)
+
+
+def users_come(api: Recorder, kind: str, place: str, *orders: Json) -> list[str]:
+    """Two come, and show who they are: one says it first, of the other it is put in place."""
+    ids = [comes(api, kind, place, order) for order in orders]
+    first, second = (f"{BASE}/{place}/{user_id}" for user_id in ids)
+    for name, body in shown().items():
+        api.post(f"{first}/{name}", body)
+        api.get(f"{first}/{name}")
+        api.put(f"{second}/{name}", body)
+        api.put(f"{second}/{name}", body)
+    api.get(first)
+    api.get(f"{first}/compliance")
+    if kind == place:
+        api.patch(first, {"email": f"{orders[0]['userName']}@example.com"})
+    api.patch(f"{first}/mobile-phone", {"mobilePhone": phone()})
+    api.get(f"{BASE}/{place}?userName={orders[0]['userName']}")
+    return ids
+
+
+def comes(api: Recorder, kind: str, place: str, order: Json) -> str:
+    """Somebody is created, and proves to have the phone."""
+    made = api.post(f"{BASE}/{kind}", order | {"mobilePhone": phone()})
+    user = User.objects.get(id=made.json["id"])
+    path = f"{BASE}/{place}/{user.id}"
+    sent = Otp.objects.filter(user=user)
+    sent.update(sent_at=timezone.now() - timedelta(minutes=2))
+    api.post(f"{path}/request-otp", {})
+    sent.update(digest=otp.digest(user.id, user.phone_to_verify or "", CODE))
+    assert api.post(f"{path}/validate-otp", {"otp": CODE}).status == 200
+    return str(user.id)
+
+
+def phone() -> str:
+    """A number that nobody has yet."""
+    return f"+346000001{Otp.objects.count():02}"
+
+
+def shown() -> Json:
+    blocks = {
+        kind.lower().replace("_", "-"): block().get_initial() for kind, block in BLOCKS.items()
+    }
+    return blocks | dict.fromkeys(FILES, DOCUMENT)
+
+
+def wallets_are_opened(api: Recorder, alice: str, bob: str) -> tuple[str, str]:
+    wallets = f"{BASE}/wallets"
+    alices, bobs = (
+        api.get(f"{wallets}?userId={user_id}").json["_embedded"]["wallets"][0]["id"]
+        for user_id in (alice, bob)
+    )
+    api.post(wallets, {"userId": alice, "dltAddress": "0x1", "dltNetwork": "IOB"})
+    api.post(f"{wallets}/{alices}/create-iban", {})
+    api.get(f"{wallets}/{alices}")
+    return alices, bobs
+
+
+def money_moves(api: Recorder, alices: str, bobs: str) -> None:
+    cash_in = {"type": "CASH_IN", "amount": "100.00"}
+    cast.Api(api.secret).post(f"wallets/{alices}/movements", cash_in)
+    wallet = f"{BASE}/wallets/{alices}"
+    lunch = {"amount": "12.50", "targetWalletId": bobs, "concept": "Lunch"}
+    paid = api.post(f"{wallet}/transfer", lunch).json["id"]
+    api.post(f"{wallet}/cashOuts", {"amount": "20.00", "iban": BANK, "concept": "To the bank"})
+    accounts = f"{wallet}/favourite-external-accounts"
+    kept = api.post(accounts, {"alias": "My bank", "externalIban": BANK}).json["id"]
+    api.get(accounts)
+    api.get(f"{accounts}/{kept}")
+    taken = {"amount": "5.00", "favouriteExternalAccountId": kept}
+    api.post(f"{wallet}/cashout-to-favourite-external-account", taken)
+    api.get(f"{wallet}/movements?{DAYS}&status=SUCCESS")
+    api.get(f"{wallet}/movements/{paid}")
+
+
+def holds_are_placed(api: Recorder, alices: str, bobs: str) -> None:
+    holds = f"{BASE}/wallets/{alices}/holds"
+    order = {"targetWallet": bobs, "amount": "30.00", "concept": "Deposit", "expiration": FAR}
+    hold, other = (api.post(holds, order).json["id"] for _ in ("executed", "released"))
+    api.get(f"{holds}/{hold}")
+    api.get(f"{holds}?status=OPEN")
+    api.post(f"{holds}/{hold}/renewHold", {"expiration": FARTHER})
+    api.post(f"{holds}/{hold}/executeHoldAndKeepOpen", {"amount": "10.00"})
+    api.post(f"{holds}/{hold}/executeHold", {"amount": "5.00", "concept": "Damage"})
+    api.post(f"{holds}/{other}/releaseHold", {})

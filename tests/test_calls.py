@@ -1,0 +1,298 @@
+"""Every example on the page of calls is run against a server, and answers what is shown.
+
+The story that was recorded is told again, twice: once what it orders is typed into a shell, and
+once it is run as Python, each time as the page has it, with the ids that a reader fills in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from email import message_from_string
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from iocash import calls, examples, urls
+from iocash.calls import Example, blanked, snake
+from tests import cast, contract, manual, recorded
+from tests.cast import Answer, Api
+from tests.recorded import Recorder, kind_of, operation_of, query_of, words_of
+from tests.test_recorded import LIMITS
+from users.models import Client
+
+Name = tuple[str, str]
+
+
+def shown() -> dict[Name, Example]:
+    """Every example, by its operation and kind."""
+    return {
+        (f"{call.method} {call.path}", example.kind): example
+        for chapter in calls.chapters()
+        for call in chapter.calls
+        for example in call.examples
+    }
+
+
+class Reader(Recorder):
+    """Somebody who takes each order of the story from the page, when it is there."""
+
+    def __init__(self, secret: str, server: str, folder: Path) -> None:
+        super().__init__(secret)
+        self.server, self.folder = server, folder
+        self.done: set[tuple[Name, str]] = set()
+        page = Browser().get("/api/docs/calls", headers={"host": server.removeprefix("http://")})
+        self.blocks = manual.blocks(page.text)
+        self.texts = {block.text for block in self.blocks}
+
+    def ask(self, method: str, path: str, body: Any, **kwargs: Any) -> Answer:
+        name = operation_of(method, path), kind_of(body)
+        for word in words_of(path).items():
+            name = name[0].replace(f"{{{word[0]}}}", word[1]), name[1]
+        example = shown().get(name)
+        if example is None or not is_like(example.order, path, body, **kwargs):
+            return super().ask(method, path, body, **kwargs)
+        self.days = {
+            f"{each}={day}": f"{each}={query_of(path)[each]}"
+            for each, day in example.order.query.items()
+            if each.endswith("Date")
+        }
+        values = self.values(example.order, path, body)
+        if example.order.has_etag:
+            assert self.run(example, values | {"etag": '"stale"'}).code == "version_conflict"
+        answer = self.run(example, values)
+        if example.order.key:
+            again = self.run(example, values)
+            assert (again.status, again.headers["Idempotent-Replayed"]) == (answer.status, "true")
+        if answer.status < 300:
+            self.done.add((name, str(answer.status)))
+            contract.check(method, recorded.address_of(path), *vars(answer).values())
+        return answer
+
+    def values(self, order: calls.Order, path: str, body: Any) -> dict[str, str]:
+        """What a reader fills in: the ids of this telling, and the version that they know."""
+        pattern = calls.PARAMETER.sub(r"(?P<\1>[0-9a-f-]{36})", order.path)
+        address = recorded.address_of(path).partition("?")[0]
+        (place,) = (re.fullmatch(pattern, address),)
+        assert place
+        values = {snake(name): value for name, value in place.groupdict().items()}
+        values |= ids({**query_of(path), "": body})
+        if order.has_etag:
+            values["etag"] = Api(self.secret).get(path).headers["ETag"]
+        return values
+
+    def run(self, example: Example, values: dict[str, str]) -> Answer:
+        raise NotImplementedError
+
+    def text(self, text: str) -> str:
+        text = text.replace(calls.RECORDED_AT, self.server)
+        assert text in self.texts, "the page shows something else"
+        for shown, told in self.days.items():
+            text = text.replace(shown, told)
+        return text
+
+
+def ids(value: Any, name: str = "") -> dict[str, str]:
+    """Every id in an order, by the name that the page has for it."""
+    if isinstance(value, dict):
+        return {k: v for each, inner in value.items() for k, v in ids(inner, each).items()}
+    if isinstance(value, list):
+        return {k: v for each in value for k, v in ids(each, name).items()}
+    return {snake(name): value} if isinstance(value, str) and calls.ID.fullmatch(value) else {}
+
+
+def is_like(order: calls.Order, path: str, body: Any, **about: Any) -> bool:
+    """Whether a call of the story is the one on the page, but for ids and days."""
+    if about.keys() - {"key"} or about.get("key") != order.key:
+        return False
+    return bool(blanked(body) == order.body) and query_of(path).keys() == order.query.keys()
+
+
+class InShell(Reader):
+    """They type what is in the box `curl`."""
+
+    def run(self, example: Example, values: dict[str, str]) -> Answer:
+        text = self.text(example.curl)
+        for name, value in values.items():
+            text = re.sub(
+                rf"^{name.upper()}=\S*…\S*", f"{name.upper()}='{value}'", text, flags=re.M
+            )
+        assert "…" not in text
+        (self.folder / ".curlrc").write_text('silent\nshow-error\ndump-header = "headers"\n')
+        done = subprocess.run(
+            ["bash", "--norc", "-c", text],
+            cwd=self.folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "API": f"{self.server}/api/v1",
+                "KEY": self.secret or "",
+                "LC_ALL": "C.UTF-8",
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        first, _, rest = (self.folder / "headers").read_text().partition("\n")
+        headers = {key.title(): value for key, value in message_from_string(rest).items()}
+        headers |= {"ETag": headers.pop("Etag")} if "Etag" in headers else {}
+        return Answer(int(first.split()[1]), headers, json.loads(done.stdout))
+
+
+class InPython(Reader):
+    """They run what is in the box `Python`, beside the page's client.py."""
+
+    def __init__(self, secret: str, server: str, folder: Path) -> None:
+        super().__init__(secret, server, folder)
+        (client,) = [block for block in self.blocks if block.file == "client.py"]
+        self.client = ModuleType("client")
+        exec(client.text, self.client.__dict__)
+        self.headers: Any = {}
+        self.urlopen, self.client.urlopen = self.client.urlopen, self.opened  # type: ignore[attr-defined]
+
+    def opened(self, request: Any, **kwargs: Any) -> Any:
+        answer = self.urlopen(request, **kwargs)
+        self.headers = answer.headers
+        return answer
+
+    def run(self, example: Example, values: dict[str, str]) -> Answer:
+        text = self.text(example.python)
+        for name, value in values.items():
+            text = re.sub(rf"^{name} = .*….*", f"{name} = {value!r}", text, flags=re.MULTILINE)
+        assert "…" not in text
+        said: dict[str, Any] = {}
+        exec(text, said)
+        return Answer(said["status"], self.headers, said["answer"])
+
+
+def same_host(told: Any, server: str) -> Any:
+    text = json.dumps(told["operations"]).replace(server, recorded.READERS_HOST)
+    return json.loads(text)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("way", [InShell, InPython])
+def test_every_example_answers_each_status_that_is_shown(
+    way, client_demo: Client, live_server, tmp_path, settings, monkeypatch
+):
+    settings.KYC_LIMITS = LIMITS | {"USD": LIMITS["EUR"]}
+    reader = way(cast.a_key(client_demo), live_server.url, tmp_path)
+    monkeypatch.setenv("API", f"{live_server.url}/api/v1")
+    monkeypatch.setenv("KEY", reader.secret)
+    if way is InPython:
+        monkeypatch.setitem(sys.modules, "client", reader.client)
+    told = recorded.tell(reader, Recorder(None), Recorder(None))
+    assert same_host(told, live_server.url) == {
+        name: operation
+        for name, operation in examples.recorded()["operations"].items()
+        if "/public/" not in name
+    }
+    reader.get("/api/schema")
+    assert reader.done == {
+        (name, status.partition(" ")[0])
+        for name, example in shown().items()
+        for status in example.answers
+    }
+
+
+# --- The page ------------------------------------------------------------------------------------
+
+METHODS = ("get", "post", "put", "patch")
+SERVER = {"GET /livez", "GET /readyz", "GET /api/schema"}
+
+
+def served() -> set[str]:
+    """Every method of every address of our own, as the document writes them."""
+    return SERVER | {
+        f"{method.upper()} {written(str(route.pattern))}"
+        for route in urls.api
+        for method in METHODS
+        if hasattr(vars(route.callback)["view_class"], method)
+    }
+
+
+def written(route: str) -> str:
+    named = re.sub(r"<uuid:(\w+)_id>", r"{\1Id}", route)
+    return f"/api/v1{named.replace('<slug:kind>', 'identity-front')}"
+
+
+def test_every_operation_of_our_own_is_on_the_page():
+    found = [f"{call.method} {call.path}" for chapter in calls.chapters() for call in chapter.calls]
+    assert set(found) == served()
+    assert len(found) == len(served())
+
+
+def page() -> str:
+    return Browser().get("/api/docs/calls").text
+
+
+def test_an_operation_has_an_anchor_to_which_the_page_and_the_reference_lead():
+    anchors = set(re.findall(r'<section class="call" id="(\w+)"', page()))
+    assert len(anchors) == len(served())
+    assert set(re.findall(r'href="#(\w+)"', page())) == anchors
+    paths = json.loads(contract.written())["paths"]
+    led = {
+        operation["externalDocs"]["url"].removeprefix("/api/docs/calls#")
+        for methods in paths.values()
+        for operation in methods.values()
+        if "externalDocs" in operation
+    }
+    assert led == anchors
+
+
+def test_an_order_that_takes_a_key_shows_one_and_a_change_its_version():
+    paths = json.loads(contract.written())["paths"]
+    for (name, _), example in shown().items():
+        method, path = name.split()
+        operation = paths[path.replace("identity-front", "{kind}")][method.lower()]
+        assert bool(example.order.key) == calls.takes(operation, "Idempotency-Key"), name
+        changes = method == "PATCH" and calls.takes(operation, "If-Match")
+        assert example.order.has_etag == ("If-Match" in example.curl) == changes, name
+
+
+def test_the_page_says_the_scope_and_what_else_is_taken():
+    (section,) = re.findall(r'id="walletsMovementsList">.*?</section>', page(), re.DOTALL)
+    assert "Scope: <code>movements:read</code>" in section
+    assert "<code>minAmount</code>" in section
+    assert "<code>direction</code>" not in section
+
+
+def test_the_page_names_the_other_documents():
+    (section,) = re.findall(r'id="usersDocumentsCreate">.*?</section>', page(), re.DOTALL)
+    assert "/documents/identity-front" in section
+    assert section.count("<code>company-deed</code>") == 1
+    assert "<code>identity-front</code>" not in section
+
+
+def test_the_page_is_made_once():
+    assert calls.rendered() is calls.rendered()
+
+
+def test_the_page_names_the_server_it_comes_from(settings):
+    settings.ALLOWED_HOSTS = ["wallets.example"]
+    text = Browser().get("/api/docs/calls", headers={"host": "wallets.example"}).text
+    assert "export API=http://wallets.example/api/v1" in text
+    assert calls.RECORDED_AT not in text
+
+
+def test_the_page_is_read_and_nothing_else():
+    assert Browser().post("/api/docs/calls").status_code == 400
+
+
+def test_the_page_has_no_script_and_no_style_of_its_own():
+    assert not re.search(r"<script|<style|style=|https?://(?!testserver)", page())
+
+
+def test_a_quote_in_an_order_does_not_end_it():
+    order = calls.Order("POST", "/api/v1/users", {}, {"firstName": "O'Hara"}, None, False, True)
+    said = order.curl().replace("curl", "printf '%s\\n'")
+    printed = subprocess.run(["bash", "-c", said], capture_output=True, text=True, check=True)
+    assert '{"firstName": "O\'Hara"}' in printed.stdout.splitlines()
