@@ -1,0 +1,111 @@
+"""Measure ioCash beside pgbench and beside the usual way, in one run, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "iocash.settings"
+os.environ.setdefault("DEBUG", "1")
+
+from tests.bench import database, load, machine, measure, pgbench, report, works
+from tests.bench.measure import Sample, Stage
+from tests.bench.works import Measurement
+
+SMALL_CLIENTS = 10
+
+
+def options(words: Sequence[str] | None = None) -> argparse.Namespace:
+    names = [each.name for each in works.MEASUREMENTS]
+    parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--seconds", type=positive, default=4, help="of each measurement: 4")
+    parser.add_argument("--connections", type=positive, default=measure.CONNECTIONS)
+    parser.add_argument("--quick", action="store_true", help="one round of one second each")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="every figure of every round")
+    parser.add_argument("--markdown", action="store_true", help="the tables as Markdown")
+    found = parser.parse_args(words)
+    if found.quick:
+        found.rounds, found.seconds = 1, 1
+    return found
+
+
+def positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def chosen(only: Sequence[str] | None) -> list[Measurement]:
+    return [each for each in works.MEASUREMENTS if not only or each.name in only]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    told = options(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    facts = machine.facts() | {"load generator": load.generator()}
+    with tempfile.TemporaryDirectory(prefix="iocash-bench-") as name:
+        folder = Path(name)
+        say("Making a database")
+        with database.prepared(folder) as made:
+            facts |= {f"postgres {name}": value for name, value in made.settings().items()}
+            samples = run(told, made, folder)
+    facts["load at the end"] = machine.facts()["load"]
+    show(told, facts, samples)
+    return (
+        1 if any(sample.errors or sample.found < sample.acknowledged for sample in samples) else 0
+    )
+
+
+def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list[Sample]:
+    measurements = chosen(told.only)
+    pgbench.install(made)
+    say("Seeding")
+    with Stage(made, seeded(made), folder) as stage:
+        return list(
+            measure.rounds(
+                stage,
+                measurements,
+                count=told.rounds,
+                seconds=told.seconds,
+                connections=told.connections,
+                tell=say,
+            )
+        )
+
+
+def seeded(made: database.Database) -> list[dict[str, Any]]:
+    wanted = {"history": 0, "long": 0, "clients": SMALL_CLIENTS}
+    clients = json.loads(made.python("-m", "tests.bench.stage", json.dumps(wanted), shown=True))
+    return list(clients)
+
+
+def show(told: argparse.Namespace, facts: dict[str, str], samples: list[Sample]) -> None:
+    out = sys.stdout.write
+    for name, value in facts.items():
+        out(f"{name}: {value}\n")
+    for table in (report.targets(works.ROWS, samples), report.figures(samples)):
+        out(f"\n{report.written(table, markdown=told.markdown)}\n")
+    if told.json:
+        found = report.as_json(facts, works.ROWS, samples)
+        told.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,0 +1,216 @@
+"""Measures: shuffled rounds, in which everything takes its turn on the same machine."""
+
+from __future__ import annotations
+
+import random
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.bench import load, pgbench, processes
+from tests.bench.database import Database
+from tests.bench.server import Contender, Server
+from tests.bench.works import Asked, Measurement, Stated
+
+CONNECTIONS = 32
+WARM_UP = 1.0
+"""Seconds before each measurement that are not counted; what they made is looked for as well."""
+
+MADE = {
+    "transfer": "SELECT count(*) FROM wallets_movement WHERE id = ANY(%s::uuid[])",
+    "batch": """
+        SELECT count(*) FROM unnest(%s::uuid[]) AS made
+        WHERE (SELECT count(*) FROM wallets_movement WHERE operation_id = made) = {legs}
+    """,
+    "key": "SELECT count(*) FROM users_key WHERE client_id = %s AND key BETWEEN %s AND %s || '~'",
+}
+
+
+@dataclass
+class Sample:
+    """One measurement in one round. Latencies are in milliseconds, a rate counts transfers."""
+
+    name: str
+    number: int
+    rate: float
+    requests: int
+    seconds: float
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    mean: float
+    errors: int
+    acknowledged: int
+    found: int
+    wrong: tuple[str, ...] = ()
+    cpu: dict[str, float] = field(default_factory=dict)
+    memory: int | None = None
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Stage:
+    """The database, who is in it, and the servers that were asked for until now."""
+
+    def __init__(self, database: Database, clients: list[dict[str, Any]], folder: Path) -> None:
+        self.database = database
+        self.clients = clients
+        self.folder = folder
+        self.servers: dict[str, Server] = {}
+        self.stack = ExitStack()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def server(self, contender: Contender) -> Server:
+        if contender.name not in self.servers:
+            server = Server(contender, self.database, self.folder)
+            self.servers[contender.name] = self.stack.enter_context(server)
+        return self.servers[contender.name]
+
+    def measure(
+        self, measurement: Measurement, *, number: int, seconds: float, connections: int
+    ) -> Sample:
+        """Warm up, then measure for so long; look for all that was acknowledged."""
+        if isinstance(measurement, Stated):
+            return self.state(measurement, number, seconds)
+        connections = measurement.connections or connections
+        return self.ask(measurement, number, seconds * measurement.times, connections)
+
+    def ask(self, asked: Asked, number: int, seconds: float, connections: int) -> Sample:
+        server = self.server(asked.contender)
+        clients = self.clients[1:11] if asked.clients == "ten" else self.clients[:1]
+
+        def drive(seconds: float, part: str) -> load.Answers:
+            return load.drive(
+                asked.work,
+                port=server.port,
+                clients=clients,
+                connections=connections,
+                seconds=seconds,
+                run=f"{asked.name}-{number}{part}-",
+                seed=random.randrange(1_000_000),
+            )
+
+        warm = drive(WARM_UP, "w")
+        with self.counting(server.process.pid) as cpu:
+            answers = drive(seconds, "")
+        made = [*warm.made, *answers.made]
+        return Sample(
+            name=asked.name,
+            number=number,
+            rate=(answers.requests - len(answers.wrong)) * asked.work.items / answers.seconds,
+            requests=answers.requests,
+            seconds=answers.seconds,
+            p50=answers.p50,
+            p95=answers.p95,
+            p99=answers.p99,
+            mean=1000 * connections * answers.seconds / max(1, answers.requests),
+            errors=warm.errors + answers.errors,
+            acknowledged=len(made),
+            found=self.found(asked.work, made),
+            wrong=warm.wrong + answers.wrong,
+            cpu=cpu,
+            memory=processes.resident(server.process.pid),
+        )
+
+    def found(self, work: load.Work, made: Sequence[str]) -> int:
+        """How many of the ids that were acknowledged, each counted once, are in the books."""
+        if work.kind == "read":
+            return 0
+        question = MADE[work.kind].format(legs=2 * work.items)
+        return int(self.database.ask(question, [list(set(made))]))
+
+    def state(self, stated: Stated, number: int, seconds: float) -> Sample:
+        client = self.clients[0]
+
+        def drive(seconds: float, run: str) -> tuple[int, float, float]:
+            return pgbench.drive(
+                stated.script,
+                self.database,
+                client=client,
+                hot=stated.hot,
+                seconds=seconds,
+                run=run,
+                seed=random.randrange(1_000_000),
+            )
+
+        run = f"{stated.name}-{number}-"
+        warm = drive(WARM_UP, run)
+        with self.counting(None) as cpu:
+            done, lasted, latency = drive(seconds, run)
+        return Sample(
+            name=stated.name,
+            number=number,
+            rate=done / lasted,
+            requests=done,
+            seconds=lasted,
+            p50=None,
+            p95=None,
+            p99=None,
+            mean=latency,
+            errors=0,
+            acknowledged=warm[0] + done,
+            found=int(self.database.ask(MADE["key"], [client["id"], run, run])),
+            cpu=cpu,
+        )
+
+    @contextmanager
+    def counting(self, server: int | None) -> Iterator[dict[str, float]]:
+        """Count the seconds of processor time that each part uses within the block."""
+
+        def now() -> dict[str, float]:
+            used = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return {
+                "server": processes.cpu_seconds(server),
+                "database": processes.cpu_seconds(self.database.pid),
+                "load": used.ru_utime + used.ru_stime,
+            }
+
+        cpu: dict[str, float] = {}
+        before = now()
+        yield cpu
+        cpu |= {name: round(seconds - before[name], 2) for name, seconds in now().items()}
+
+
+def rounds(
+    stage: Stage,
+    measurements: Sequence[Measurement],
+    *,
+    count: int,
+    seconds: float,
+    connections: int,
+    tell: Callable[[str], None],
+) -> Iterator[Sample]:
+    """Measure everything in each of `count` rounds, each in an order of its own.
+
+    After every round the product's audit proves the books, which all but readers have written.
+    """
+    for number in range(1, count + 1):
+        for each in random.sample(measurements, len(measurements)):
+            sample = stage.measure(each, number=number, seconds=seconds, connections=connections)
+            tell(progress(sample, count))
+            yield sample
+        begun = time.monotonic()
+        report = stage.database.audit()
+        tell(f"audit: right, {report['movements']:,} movements, {time.monotonic() - begun:.1f} s")
+
+
+def progress(sample: Sample, count: int) -> str:
+    errors = f"  {sample.errors} ERRORS {sample.wrong}" if sample.errors else ""
+    lost = sample.acknowledged - sample.found if sample.found else 0
+    missing = f"  {lost} NOT IN THE BOOKS" if lost else ""
+    middle = f"p50 {sample.p50:.1f} ms" if sample.p50 else f"mean {sample.mean:.1f} ms"
+    cpu = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sample.cpu.items())
+    return (
+        f"round {sample.number}/{count}  {sample.name:14} {sample.rate:9,.0f}/s  {middle}"
+        f"  cpu s: {cpu}{errors}{missing}"
+    )

@@ -1,0 +1,57 @@
+"""The contenders over HTTP: each is served by granian as the documentation says, on the loopback.
+
+All of them stay up for the run: who is not asked costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from tests.bench.database import Database
+from tests.serving import Served
+
+RATE = "1000000"
+"""Requests a second for each client and process: never reached, but counted."""
+
+LAST = 20
+"""How many lines of its log are shown when a server does not start."""
+
+PEERS = "tests.bench.peers"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What is served: an application, and its settings."""
+
+    name: str
+    application: str = "iocash.wsgi:application"
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+OURS = Contender("ours", environment={"GROUP_COMMIT": "on"})
+UNGROUPED = Contender("ungrouped", environment={"GROUP_COMMIT": "off"})
+USUAL = Contender(
+    "usual",
+    f"{PEERS}.usual.wsgi:application",
+    {"DJANGO_SETTINGS_MODULE": f"{PEERS}.usual.settings"},
+)
+
+
+class Server(Served):
+    """A contender that answers."""
+
+    def __init__(self, contender: Contender, database: Database, folder: Path) -> None:
+        environment = database.environment(RATE_LIMIT=RATE, **contender.environment)
+        super().__init__(database.app, folder / f"{contender.name}.log", **environment)
+        del self.environment["KYC_LIMITS"]
+        self.application = contender.application
+
+    def __enter__(self) -> Self:
+        try:
+            return super().__enter__()
+        except BaseException as error:
+            self.__exit__()
+            last = "\n".join(self.log.read_text().splitlines()[-LAST:])
+            raise SystemExit(f"bench: {self.log.stem} does not answer.\n{last}") from error
