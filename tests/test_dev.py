@@ -30,7 +30,7 @@ def words(*command: str) -> subprocess.CompletedProcess[str]:
 def test_without_a_command_it_tells_its_commands() -> None:
     answer = words()
     assert answer.returncode == 1
-    for command in ("run", "test", "manage"):
+    for command in ("run", "test", "bench", "manage"):
         assert f"dev.py {command} " in answer.stderr
 
 
@@ -94,6 +94,15 @@ def test_tests_run_in_two_processes_unless_told_otherwise(monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "execv", lambda _, command: asked.append(command))
     dev.test(["-k", "races", "-n", "0"])
     assert asked == [[dev.PYTHON, "-m", "pytest", "-n", "auto", "-k", "races", "-n", "0"]]
+
+
+def test_what_is_said_to_bench_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    monkeypatch.setattr(os, "execv", lambda _, command: asked.append(command))
+    dev.bench(["--only", "L1"])
+    assert asked == [[dev.PYTHON, "-m", "tests.bench", "--only", "L1"]]
 
 
 @pytest.mark.parametrize("name", LOCKS)
