@@ -17,9 +17,11 @@ os.environ.setdefault("DEBUG", "1")
 
 from tests.bench import database, load, machine, measure, pgbench, report, works
 from tests.bench.measure import Sample, Stage
-from tests.bench.works import Measurement
+from tests.bench.works import Asked, Measurement
 
-SMALL_CLIENTS = 10
+WALLETS, FEW = 5_000, 500
+LONG, SHORT = 250_000, 2_000
+"""How many movements the long wallet has; less when it is quick."""
 
 
 def options(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -74,7 +76,7 @@ def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list
     measurements = chosen(told.only)
     pgbench.install(made)
     say("Seeding")
-    with Stage(made, seeded(made), folder) as stage:
+    with Stage(made, seeded(told, made), folder) as stage:
         return list(
             measure.rounds(
                 stage,
@@ -87,10 +89,17 @@ def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list
         )
 
 
-def seeded(made: database.Database) -> list[dict[str, Any]]:
-    wanted = {"history": 0, "long": 0, "clients": SMALL_CLIENTS}
-    clients = json.loads(made.python("-m", "tests.bench.stage", json.dumps(wanted), shown=True))
-    return list(clients)
+def seeded(told: argparse.Namespace, made: database.Database) -> dict[str, list[dict[str, Any]]]:
+    """Make who is needed for what is measured."""
+    asked = {each.who for each in chosen(told.only) if isinstance(each, Asked)}
+    wanted = {
+        "wallets": FEW if told.quick else WALLETS,
+        "ten": "ten" in asked,
+        "long": (SHORT if told.quick else LONG) if "long" in asked else 0,
+    }
+    words = json.dumps(wanted)
+    clients: dict[str, Any] = json.loads(made.python("-m", "tests.bench.stage", words, shown=True))
+    return clients
 
 
 def show(told: argparse.Namespace, facts: dict[str, str], samples: list[Sample]) -> None:

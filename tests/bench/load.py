@@ -29,7 +29,7 @@ class Work:
     """What is asked: a `transfer`, a `batch` of transfers, or something to `read` at `path`.
 
     `hot` is how many percent of the transfers go to one wallet. A `fixed` path has no wallet to
-    be filled in.
+    be filled in; `first` and `last` are pages of a wallet's movements.
     """
 
     kind: str

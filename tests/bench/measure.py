@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import resource
 import time
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.bench import load, pgbench, processes
 from tests.bench.database import Database
@@ -35,6 +37,7 @@ class Sample:
     """One measurement in one round. Latencies are in milliseconds, a rate counts transfers."""
 
     name: str
+    served: str
     number: int
     rate: float
     requests: int
@@ -46,6 +49,7 @@ class Sample:
     errors: int
     acknowledged: int
     found: int
+    moved: int = 0
     wrong: tuple[str, ...] = ()
     cpu: dict[str, float] = field(default_factory=dict)
     memory: int | None = None
@@ -55,9 +59,14 @@ class Sample:
 
 
 class Stage:
-    """The database, who is in it, and the servers that were asked for until now."""
+    """The database, who is in it, and the servers that were asked for until now.
 
-    def __init__(self, database: Database, clients: list[dict[str, Any]], folder: Path) -> None:
+    `clients` are those that `stage.py` has made, by what they are for.
+    """
+
+    def __init__(
+        self, database: Database, clients: dict[str, list[dict[str, Any]]], folder: Path
+    ) -> None:
         self.database = database
         self.clients = clients
         self.folder = folder
@@ -87,13 +96,13 @@ class Stage:
 
     def ask(self, asked: Asked, number: int, seconds: float, connections: int) -> Sample:
         server = self.server(asked.contender)
-        clients = self.clients[1:11] if asked.clients == "ten" else self.clients[:1]
+        work = dataclasses.replace(asked.work, path=self.path(asked))
 
         def drive(seconds: float, part: str) -> load.Answers:
             return load.drive(
-                asked.work,
+                work,
                 port=server.port,
-                clients=clients,
+                clients=self.clients[asked.who],
                 connections=connections,
                 seconds=seconds,
                 run=f"{asked.name}-{number}{part}-",
@@ -104,10 +113,12 @@ class Stage:
         with self.counting(server.process.pid) as cpu:
             answers = drive(seconds, "")
         made = [*warm.made, *answers.made]
+        good = answers.requests - len(answers.wrong)
         return Sample(
             name=asked.name,
+            served=asked.contender.name,
             number=number,
-            rate=(answers.requests - len(answers.wrong)) * asked.work.items / answers.seconds,
+            rate=good * work.items / answers.seconds,
             requests=answers.requests,
             seconds=answers.seconds,
             p50=answers.p50,
@@ -116,11 +127,23 @@ class Stage:
             mean=1000 * connections * answers.seconds / max(1, answers.requests),
             errors=warm.errors + answers.errors,
             acknowledged=len(made),
-            found=self.found(asked.work, made),
+            moved=len(made) * work.items,
+            found=self.found(work, made),
             wrong=warm.wrong + answers.wrong,
             cpu=cpu,
             memory=processes.resident(server.process.pid),
         )
+
+    def path(self, asked: Asked) -> str:
+        """The address; of a page, as the API links it."""
+        if asked.work.path not in {"first", "last"}:
+            return asked.work.path
+        client = self.clients[asked.who][0]
+        path = load.TRANSFER % (client["prefix"], 0)
+        status, _, page = self.server(asked.contender).call("GET", path, secret=client["secret"])
+        assert status == 200, page
+        link = urlsplit(page["_links"][asked.work.path]["href"])
+        return f"{link.path}?{link.query}"
 
     def found(self, work: load.Work, made: Sequence[str]) -> int:
         """How many of the ids that were acknowledged, each counted once, are in the books."""
@@ -130,7 +153,7 @@ class Stage:
         return int(self.database.ask(question, [list(set(made))]))
 
     def state(self, stated: Stated, number: int, seconds: float) -> Sample:
-        client = self.clients[0]
+        client = self.clients["large"][0]
 
         def drive(seconds: float, run: str) -> tuple[int, float, float]:
             return pgbench.drive(
@@ -149,6 +172,7 @@ class Stage:
             done, lasted, latency = drive(seconds, run)
         return Sample(
             name=stated.name,
+            served="",
             number=number,
             rate=done / lasted,
             requests=done,

@@ -37,6 +37,7 @@ USUAL = Contender(
     f"{PEERS}.usual.wsgi:application",
     {"DJANGO_SETTINGS_MODULE": f"{PEERS}.usual.settings"},
 )
+READING = Contender("reading", environment={"DJANGO_SETTINGS_MODULE": f"{PEERS}.reading.settings"})
 
 
 class Server(Served):

@@ -16,10 +16,8 @@ from uuid import UUID
 
 import django
 
-WALLETS = 5_000
-SMALL_CLIENTS = 10
-SMALL_WALLETS = 500
-LONG_WALLETS = 200
+LONG, LONG_WALLETS = 11, 200
+"""The number of the client with a long wallet, and how many others it has."""
 FIRST_MONEY = Decimal("100000.00")
 AT_ONCE = 1_000
 
@@ -133,19 +131,21 @@ def back_and_forth(count: int, wallets: int) -> Iterator[tuple[int, int]]:
         yield (0, other) if each % 2 else (other, 0)
 
 
-def make(history: int, long: int, clients: int) -> list[dict[str, Any]]:
-    """Make the clients: the first with `history` transfers among its wallets, then small ones.
-
-    With `long`, the last is one whose wallet 0 has that many movements.
+def make(
+    wallets: int, history: int = 0, ten: bool = False, long: int = 0
+) -> dict[str, list[dict[str, Any]]]:
+    """Make who is asked for: a large client, with `history` transfers among its wallets; `ten`
+    smaller ones, with as many wallets together; one whose wallet 0 has `long` movements.
     """
-    made = [make_client(0, WALLETS)]
+    large = make_client(0, wallets)
     if history:
-        post(transfers(made[0], 0, spread(history, WALLETS)), history)
-    made += [make_client(number, SMALL_WALLETS) for number in range(1, clients + 1)]
+        post(transfers(large, 0, spread(history, wallets)), history)
+    made = {"large": [large]}
+    if ten:
+        made["ten"] = [make_client(number, max(2, wallets // 10)) for number in range(1, 11)]
     if long:
-        number = len(made)
-        made.append(make_client(number, LONG_WALLETS))
-        post(transfers(made[-1], number, back_and_forth(long - 1, LONG_WALLETS)), long - 1)
+        made["long"] = [make_client(LONG, LONG_WALLETS)]
+        post(transfers(made["long"][0], LONG, back_and_forth(long - 1, LONG_WALLETS)), long - 1)
     return made
 
 

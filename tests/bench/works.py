@@ -7,7 +7,7 @@ from typing import Literal
 
 from tests.bench import load
 from tests.bench.load import Work
-from tests.bench.server import OURS, UNGROUPED, USUAL, Contender
+from tests.bench.server import OURS, READING, UNGROUPED, USUAL, Contender
 
 HALF = 50
 """How many percent of the hot mix go to one wallet."""
@@ -15,13 +15,15 @@ HALF = 50
 
 @dataclass(frozen=True)
 class Asked:
-    """Something asked over HTTP; as `one` client, or `ten` of them in turn."""
+    """Something asked over HTTP: of the `large` client, of `ten` others in turn, or of the one
+    with a `long` history.
+    """
 
     name: str
     contender: Contender
     work: Work
     connections: int | None = None
-    clients: Literal["one", "ten"] = "one"
+    who: Literal["large", "ten", "long"] = "large"
     times: int = 1
     """How many times as long it is measured: what takes long must be seen a few times."""
 
@@ -69,11 +71,15 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Stated("L2-hot", "l2", HALF),
     Asked("four-grouped", OURS, TRANSFER, 4),
     Asked("four-alone", UNGROUPED, TRANSFER, 4),
-    Asked("ten-clients", OURS, TRANSFER, clients="ten"),
+    Asked("ten-clients", OURS, TRANSFER, who="ten"),
     Asked("batch-100", OURS, Work("batch", load.BATCH, items=100), 4),
     Asked("batch-1000", OURS, Work("batch", load.BATCH, items=1000), 2, times=3),
     Asked("alone", OURS, TRANSFER, 1),
     Asked("usual-alone", USUAL, TRANSFER, 1),
+    Asked("first-page", READING, Work("read", "first", fixed=True), who="long"),
+    Asked("last-page", READING, Work("read", "last", fixed=True), who="long"),
+    Asked("wallet", READING, Work("read", load.WALLET)),
+    Asked("constant", READING, Work("read", "/api/v1/constant", fixed=True)),
 )
 
 ROWS: tuple[Row, ...] = (
@@ -89,5 +95,7 @@ ROWS: tuple[Row, ...] = (
     Row("in batches of 100 ÷ L1", "batch-100", "L1", 1.5, 3.0),
     Row("in batches of 1,000 ÷ L1", "batch-1000", "L1", 2.5, 5.0),
     Row("one connection: p50 ÷ the usual way's", "alone", "usual-alone", 0.35, 0.25, "p50"),
+    Row("last page of a long wallet ÷ first", "last-page", "first-page", 0.8, 0.95),
+    Row("GET wallet ÷ a constant view", "wallet", "constant", 0.5, 0.7),
 )
 """A target of zero: no target, but good to know."""
