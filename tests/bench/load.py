@@ -53,9 +53,17 @@ class Answers:
     made: tuple[str, ...]
 
 
+WITHOUT_WRK = "BENCH_WITHOUT_WRK"
+"""Set in the environment, it has Python make the load."""
+
+
+def wrk_here() -> str | None:
+    return None if os.environ.get(WITHOUT_WRK) else shutil.which("wrk")
+
+
 def generator() -> str:
     """Say what makes the load."""
-    wrk = shutil.which("wrk")
+    wrk = wrk_here()
     if not wrk:
         return f"Python {sys.version.split()[0]} in two processes, over raw sockets"
     words = subprocess.run([wrk, "--version"], capture_output=True, text=True, check=False).stdout
@@ -89,7 +97,7 @@ def drive(
             "seed": seed,
             "folder": name,
         }
-        if shutil.which("wrk"):
+        if wrk_here():
             with_wrk(spec, folder)
         else:
             with_python(spec, folder)
