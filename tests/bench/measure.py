@@ -54,6 +54,10 @@ class Sample:
     cpu: dict[str, float] = field(default_factory=dict)
     memory: int | None = None
 
+    @property
+    def is_good(self) -> bool:
+        return not self.errors and self.found == self.acknowledged
+
     def facts(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -230,7 +234,7 @@ def rounds(
 
 def progress(sample: Sample, count: int) -> str:
     errors = f"  {sample.errors} ERRORS {sample.wrong}" if sample.errors else ""
-    lost = sample.acknowledged - sample.found if sample.found else 0
+    lost = sample.acknowledged - sample.found
     missing = f"  {lost} NOT IN THE BOOKS" if lost else ""
     middle = f"p50 {sample.p50:.1f} ms" if sample.p50 else f"mean {sample.mean:.1f} ms"
     cpu = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sample.cpu.items())

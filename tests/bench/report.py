@@ -9,7 +9,8 @@ from typing import Any
 from tests.bench.measure import Sample
 from tests.bench.works import Row
 
-Table = list[tuple[str, ...]]
+Line = tuple[str, ...]
+Table = list[Line]
 
 
 def by_name(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
@@ -86,7 +87,7 @@ def share(samples: Sequence[Sample], part: str) -> float:
     return statistics.median(sample.cpu.get(part, 0.0) / sample.seconds for sample in samples)
 
 
-def written(table: Table, *, markdown: bool) -> str:
+def written(table: Sequence[Line], *, markdown: bool) -> str:
     """Align a table, its first column to the left; as Markdown, with its bars."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
