@@ -171,6 +171,11 @@ def test_what_was_not_measured_has_no_row() -> None:
     assert len(report.targets([ROW], [a_sample("ours", 1)])) == 1
 
 
+def test_what_is_not_installed_says_so() -> None:
+    table = report.targets([ROW], [a_sample("ours", 1)], missing=["theirs"])
+    assert table[1][-1] == "not installed"
+
+
 def test_progress_says_what_is_not_in_the_books() -> None:
     assert "2 NOT IN THE BOOKS" in progress(a_sample("ours", 1, found=8), 5)
     assert "10 NOT IN THE BOOKS" in progress(a_sample("ours", 1, found=0), 5)
@@ -277,5 +282,5 @@ def test_all_of_it_measures(without_wrk: str, tmp_path: Path) -> None:
     found = measured(tmp_path, **{load.WITHOUT_WRK: without_wrk})
     require_good(found)
     names = {sample["name"] for sample in found["samples"]}
-    assert names == {each.name for each in works.MEASUREMENTS}
+    assert names == {each.name for each in works.MEASUREMENTS if works.is_installed(each)}
     assert found["facts"]["postgres fsync"] == "on"

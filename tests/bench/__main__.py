@@ -52,6 +52,10 @@ def say(text: str) -> None:
 
 
 def chosen(only: Sequence[str] | None) -> list[Measurement]:
+    return [each for each in wanted(only) if works.is_installed(each)]
+
+
+def wanted(only: Sequence[str] | None) -> list[Measurement]:
     return [each for each in works.MEASUREMENTS if not only or each.name in only]
 
 
@@ -92,12 +96,12 @@ def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list
 def seeded(told: argparse.Namespace, made: database.Database) -> dict[str, list[dict[str, Any]]]:
     """Make who is needed for what is measured."""
     asked = {each.who for each in chosen(told.only) if isinstance(each, Asked)}
-    wanted = {
+    needed = {
         "wallets": FEW if told.quick else WALLETS,
         "ten": "ten" in asked,
         "long": (SHORT if told.quick else LONG) if "long" in asked else 0,
     }
-    words = json.dumps(wanted)
+    words = json.dumps(needed)
     clients: dict[str, Any] = json.loads(made.python("-m", "tests.bench.stage", words, shown=True))
     return clients
 
@@ -106,7 +110,8 @@ def show(told: argparse.Namespace, facts: dict[str, str], samples: list[Sample])
     out = sys.stdout.write
     for name, value in facts.items():
         out(f"{name}: {value}\n")
-    for table in (report.targets(works.ROWS, samples), report.figures(samples)):
+    missing = [each.name for each in wanted(told.only) if not works.is_installed(each)]
+    for table in (report.targets(works.ROWS, samples, missing), report.figures(samples)):
         out(f"\n{report.written(table, markdown=told.markdown)}\n")
     if told.json:
         found = report.as_json(facts, works.ROWS, samples)

@@ -10,7 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +58,14 @@ class Database:
             **more,
         }
 
-    def python(self, *words: str, shown: bool = False) -> str:
+    def python(
+        self, *words: str, shown: bool = False, environment: Mapping[str, str] | None = None
+    ) -> str:
         """Run a program of ours; return what it prints. With `shown`, its progress is seen."""
         done = subprocess.run(
             [sys.executable, *words],
             cwd=CHECKOUT,
-            env=self.environment(),
+            env=self.environment(**environment or {}),
             stdout=subprocess.PIPE,
             stderr=None if shown else subprocess.PIPE,
             text=True,
@@ -73,8 +75,8 @@ class Database:
             raise SystemExit(f"bench: {' '.join(words)} failed.\n{done.stdout}{done.stderr or ''}")
         return done.stdout
 
-    def migrate(self) -> None:
-        self.python("manage.py", "migrate", "--verbosity", "0")
+    def migrate(self, **environment: str) -> None:
+        self.python("manage.py", "migrate", "--verbosity", "0", environment=environment)
 
     def audit(self) -> Any:
         """Ask the product whether the books are right; it ends the bench when they are not."""
@@ -91,7 +93,8 @@ class Database:
             connection.execute(statements.encode())
 
     def beside(self, name: str) -> Database:
-        """Make another database on the same server."""
+        """Make another database on the same server, called as this one and `name`."""
+        name = f"{conninfo_to_dict(self.owner)['dbname']}_{name}"
         with psycopg.connect(self.owner, autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return Database(
@@ -139,7 +142,7 @@ def private(folder: Path) -> Iterator[Database]:
 @contextmanager
 def on_given(app: str, owner: str) -> Iterator[Database]:
     """Use a server that is there: it is left as it was."""
-    made = Database(app, owner, None).beside(f"iocash_bench_{secrets.token_hex(4)}")
+    made = Database(app, owner, None).beside(f"bench_{secrets.token_hex(4)}")
     try:
         yield made
     finally:

@@ -28,6 +28,7 @@ MADE = {
         SELECT count(*) FROM unnest(%s::uuid[]) AS made
         WHERE (SELECT count(*) FROM wallets_movement WHERE operation_id = made) = {legs}
     """,
+    "hordak": "SELECT count(*) FROM hordak_transaction WHERE uuid = ANY(%s::uuid[])",
     "key": "SELECT count(*) FROM users_key WHERE client_id = %s AND key BETWEEN %s AND %s || '~'",
 }
 
@@ -75,6 +76,7 @@ class Stage:
         self.clients = clients
         self.folder = folder
         self.servers: dict[str, Server] = {}
+        self.apart: dict[str, Database] = {}
         self.stack = ExitStack()
 
     def __enter__(self) -> Stage:
@@ -85,9 +87,25 @@ class Stage:
 
     def server(self, contender: Contender) -> Server:
         if contender.name not in self.servers:
-            server = Server(contender, self.database, self.folder)
+            word = self.clients["large"][0]["secret"]
+            database = self.database_of(contender)
+            server = Server(contender, database, self.folder, BENCH_WORD=word)
             self.servers[contender.name] = self.stack.enter_context(server)
         return self.servers[contender.name]
+
+    def database_of(self, contender: Contender) -> Database:
+        """The product's, or the contender's own, made when it is first asked for."""
+        if not contender.is_apart:
+            return self.database
+        if contender.name not in self.apart:
+            made = self.database.beside(contender.name)
+            self.stack.callback(made.drop)
+            own = dataclasses.replace(made, app=made.owner)
+            own.migrate(**contender.environment)
+            seed = Path(__file__).parent / "peers" / contender.name / "stage.sql"
+            own.tell(seed.read_text().format(wallets=self.clients["large"][0]["wallets"]))
+            self.apart[contender.name] = own
+        return self.apart[contender.name]
 
     def measure(
         self, measurement: Measurement, *, number: int, seconds: float, connections: int
@@ -132,7 +150,7 @@ class Stage:
             errors=warm.errors + answers.errors,
             acknowledged=len(made),
             moved=len(made) * work.items,
-            found=self.found(work, made),
+            found=self.found(asked, made),
             wrong=warm.wrong + answers.wrong,
             cpu=cpu,
             memory=processes.resident(server.process.pid),
@@ -149,12 +167,13 @@ class Stage:
         link = urlsplit(page["_links"][asked.work.path]["href"])
         return f"{link.path}?{link.query}"
 
-    def found(self, work: load.Work, made: Sequence[str]) -> int:
+    def found(self, asked: Asked, made: Sequence[str]) -> int:
         """How many of the ids that were acknowledged, each counted once, are in the books."""
-        if work.kind == "read":
+        if asked.work.kind == "read":
             return 0
-        question = MADE[work.kind].format(legs=2 * work.items)
-        return int(self.database.ask(question, [list(set(made))]))
+        kind = asked.contender.name if asked.contender.is_apart else asked.work.kind
+        question = MADE[kind].format(legs=2 * asked.work.items)
+        return int(self.database_of(asked.contender).ask(question, [list(set(made))]))
 
     def state(self, stated: Stated, number: int, seconds: float) -> Sample:
         client = self.clients["large"][0]

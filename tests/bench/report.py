@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tests.bench.measure import Sample
@@ -31,22 +31,24 @@ def ratio(row: Row, found: dict[str, list[Sample]]) -> float | None:
     return float(over / under)
 
 
-def targets(rows: Iterable[Row], samples: Iterable[Sample]) -> Table:
-    """Each ratio, what it was to reach, and whether it has."""
+def targets(rows: Iterable[Row], samples: Iterable[Sample], missing: Collection[str] = ()) -> Table:
+    """Each ratio, what it was to reach, and whether it has; `missing` are not installed."""
     found = by_name(samples)
     table: Table = [("work", "ratio", "to reach", "stretch", "")]
     for row in rows:
+        sign = "≥" if row.figure == "rate" else "≤"
+        bounds = f"{sign} {row.target:g}", f"{sign} {row.stretch:g}"
+        if row.under in missing:
+            table.append((row.title, "", *bounds, "not installed"))
         value = ratio(row, found)
         if value is None:
             continue
-        sign = "≥" if row.figure == "rate" else "≤"
         if not row.target:
             table.append((row.title, f"{value:.2f}", "", "", ""))
             continue
         verdict = "reached" if row.reached(value, row.target) else "NOT reached"
         if row.reached(value, row.stretch):
             verdict = "stretch"
-        bounds = f"{sign} {row.target:g}", f"{sign} {row.stretch:g}"
         table.append((row.title, f"{value:.2f}", *bounds, verdict))
     return table
 

@@ -6,6 +6,7 @@ All of them stay up for the run: who is not asked costs nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +29,14 @@ class Contender:
     name: str
     application: str = "iocash.wsgi:application"
     environment: dict[str, str] = field(default_factory=dict)
+    needs: str = ""
+    """The package without which it can't be measured."""
+    is_apart: bool = False
+    """It has tables of its own, in a database of its own."""
+
+    @property
+    def is_installed(self) -> bool:
+        return not self.needs or find_spec(self.needs) is not None
 
 
 OURS = Contender("ours", environment={"GROUP_COMMIT": "on"})
@@ -38,13 +47,20 @@ USUAL = Contender(
     {"DJANGO_SETTINGS_MODULE": f"{PEERS}.usual.settings"},
 )
 READING = Contender("reading", environment={"DJANGO_SETTINGS_MODULE": f"{PEERS}.reading.settings"})
+HORDAK = Contender(
+    "hordak",
+    f"{PEERS}.hordak.wsgi:application",
+    {"DJANGO_SETTINGS_MODULE": f"{PEERS}.hordak.settings"},
+    needs="hordak",
+    is_apart=True,
+)
 
 
 class Server(Served):
     """A contender that answers."""
 
-    def __init__(self, contender: Contender, database: Database, folder: Path) -> None:
-        environment = database.environment(RATE_LIMIT=RATE, **contender.environment)
+    def __init__(self, contender: Contender, database: Database, folder: Path, **more: str) -> None:
+        environment = database.environment(RATE_LIMIT=RATE, **contender.environment, **more)
         super().__init__(database.app, folder / f"{contender.name}.log", **environment)
         del self.environment["KYC_LIMITS"]
         self.application = contender.application

@@ -7,7 +7,7 @@ from typing import Literal
 
 from tests.bench import load
 from tests.bench.load import Work
-from tests.bench.server import OURS, READING, UNGROUPED, USUAL, Contender
+from tests.bench.server import HORDAK, OURS, READING, UNGROUPED, USUAL, Contender
 
 HALF = 50
 """How many percent of the hot mix go to one wallet."""
@@ -38,6 +38,10 @@ class Stated:
 
 
 Measurement = Asked | Stated
+
+
+def is_installed(measurement: Measurement) -> bool:
+    return not isinstance(measurement, Asked) or measurement.contender.is_installed
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Asked("batch-1000", OURS, Work("batch", load.BATCH, items=1000), 2, times=3),
     Asked("alone", OURS, TRANSFER, 1),
     Asked("usual-alone", USUAL, TRANSFER, 1),
+    Asked("hordak", HORDAK, TRANSFER),
     Asked("first-page", READING, Work("read", "first", fixed=True), who="long"),
     Asked("last-page", READING, Work("read", "last", fixed=True), who="long"),
     Asked("wallet", READING, Work("read", load.WALLET)),
@@ -87,6 +92,7 @@ ROWS: tuple[Row, ...] = (
     Row("the same ÷ L2", "transfer", "L2", 0.80, 1.0),
     Row("the usual way ÷ L1", "usual", "L1", 0.0, 0.0),
     Row("transfer ÷ the usual way", "transfer", "usual", 0.0, 0.0),
+    Row("transfer ÷ hordak with a lock and a check", "transfer", "hordak", 6.0, 10.0),
     Row("half of all into one hot wallet ÷ uniform", "hot", "transfer", 0.80, 0.95),
     Row("the same ÷ L2 on the same mix", "hot", "L2-hot", 1.2, 1.7),
     Row("the same ÷ L1 on the same mix", "hot", "L1-hot", 0.0, 0.0),
