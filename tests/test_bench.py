@@ -195,7 +195,7 @@ def test_progress_shows_errors() -> None:
 
 
 def test_each_row_is_of_what_is_measured() -> None:
-    names = [each.name for each in works.MEASUREMENTS]
+    names = [each.name for each in (*works.MEASUREMENTS, *works.LARGE)]
     assert len(names) == len(set(names))
     assert {name for row in works.ROWS for name in (row.over, row.under)} <= set(names)
 
@@ -279,8 +279,9 @@ def test_it_measures_in_a_database_of_its_own_and_drops_it(
 @pytest.mark.long
 @pytest.mark.parametrize("without_wrk", ["", "1"])
 def test_all_of_it_measures(without_wrk: str, tmp_path: Path) -> None:
-    found = measured(tmp_path, **{load.WITHOUT_WRK: without_wrk})
+    found = measured(tmp_path, "--large", **{load.WITHOUT_WRK: without_wrk})
     require_good(found)
     names = {sample["name"] for sample in found["samples"]}
-    assert names == {each.name for each in works.MEASUREMENTS if works.is_installed(each)}
+    known = (*works.MEASUREMENTS, *works.LARGE, works.MEMORY)
+    assert names == {each.name for each in known if works.is_installed(each)}
     assert found["facts"]["postgres fsync"] == "on"

@@ -70,6 +70,7 @@ class Database:
             stderr=None if shown else subprocess.PIPE,
             text=True,
             check=False,
+            start_new_session=True,  # Ctrl-C is for us alone
         )
         if done.returncode:
             raise SystemExit(f"bench: {' '.join(words)} failed.\n{done.stdout}{done.stderr or ''}")

@@ -121,6 +121,7 @@ def with_wrk(spec: dict[str, Any], folder: Path) -> None:
         env={**os.environ, "BENCH_SPEC": str(script)},
         stdout=subprocess.DEVNULL,
         check=True,
+        start_new_session=True,  # Ctrl-C is for us alone, who end it
     )
 
 
@@ -128,7 +129,7 @@ def with_python(spec: dict[str, Any], folder: Path) -> None:
     file = folder / "spec.json"
     file.write_text(json.dumps(spec))
     program = [sys.executable, "-m", "tests.bench.sockets", str(file)]
-    subprocess.run(program, cwd=CHECKOUT, check=True)
+    subprocess.run(program, cwd=CHECKOUT, check=True, start_new_session=True)
 
 
 def lua(value: Any) -> str:

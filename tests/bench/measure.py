@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import resource
 import time
@@ -10,17 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.bench import load, pgbench, processes
 from tests.bench.database import Database
-from tests.bench.server import Contender, Server
-from tests.bench.works import Asked, Measurement, Stated
+from tests.bench.server import HORDAK, Contender, Server
+from tests.bench.works import MEMORY, Asked, Measurement, Stated
 
 CONNECTIONS = 32
 WARM_UP = 1.0
 """Seconds before each measurement that are not counted; what they made is looked for as well."""
+
+MILLION = 1_000_000
 
 MADE = {
     "transfer": "SELECT count(*) FROM wallets_movement WHERE id = ANY(%s::uuid[])",
@@ -63,20 +66,32 @@ class Sample:
         return asdict(self)
 
 
+Clients = dict[str, list[dict[str, Any]]]
+"""Those that `stage.py` has made, by what they are for."""
+
+
+class Place(NamedTuple):
+    """A database, and who is in it."""
+
+    database: Database
+    clients: Clients
+
+
 class Stage:
     """The database, who is in it, and the servers that were asked for until now.
 
-    `clients` are those that `stage.py` has made, by what they are for.
+    What is large is divided by `divisor`: only a run that is not quick is about it.
     """
 
     def __init__(
-        self, database: Database, clients: dict[str, list[dict[str, Any]]], folder: Path
+        self, database: Database, clients: Clients, folder: Path, divisor: int = 1
     ) -> None:
         self.database = database
         self.clients = clients
         self.folder = folder
+        self.divisor = divisor
         self.servers: dict[str, Server] = {}
-        self.apart: dict[str, Database] = {}
+        self.places: dict[str, Place] = {}
         self.stack = ExitStack()
 
     def __enter__(self) -> Stage:
@@ -87,25 +102,43 @@ class Stage:
 
     def server(self, contender: Contender) -> Server:
         if contender.name not in self.servers:
-            word = self.clients["large"][0]["secret"]
-            database = self.database_of(contender)
+            database, clients = self.place(contender)
+            word = clients["large"][0]["secret"]
             server = Server(contender, database, self.folder, BENCH_WORD=word)
             self.servers[contender.name] = self.stack.enter_context(server)
         return self.servers[contender.name]
 
-    def database_of(self, contender: Contender) -> Database:
-        """The product's, or the contender's own, made when it is first asked for."""
-        if not contender.is_apart:
-            return self.database
-        if contender.name not in self.apart:
+    def place(self, contender: Contender) -> Place:
+        """Where it works: a database of its own is made when it is first asked for."""
+        if not (contender.seed or contender.movements):
+            return Place(self.database, self.clients)
+        if contender.name not in self.places:
             made = self.database.beside(contender.name)
             self.stack.callback(made.drop)
-            own = dataclasses.replace(made, app=made.owner)
-            own.migrate(**contender.environment)
-            seed = Path(__file__).parent / "peers" / contender.name / "stage.sql"
-            own.tell(seed.read_text().format(wallets=self.clients["large"][0]["wallets"]))
-            self.apart[contender.name] = own
-        return self.apart[contender.name]
+            prepare = self.foreign if contender.seed else self.grown
+            self.places[contender.name] = prepare(contender, made)
+        return self.places[contender.name]
+
+    def foreign(self, contender: Contender, made: Database) -> Place:
+        """Tables that are not the product's, owned by who uses them."""
+        own = dataclasses.replace(made, app=made.owner)
+        own.migrate(**contender.environment)
+        seed = Path(__file__).parent / "peers" / contender.seed
+        own.tell(seed.read_text().format(wallets=self.clients["large"][0]["wallets"]))
+        return Place(own, self.clients)
+
+    def grown(self, contender: Contender, made: Database) -> Place:
+        """The product's tables, with a history."""
+        made.migrate()
+        wallets = self.clients["large"][0]["wallets"]
+        movements = contender.movements // self.divisor
+        return Place(made, fill(made, wallets=wallets, movements=movements))
+
+    def audit(self) -> Iterator[tuple[str, int]]:
+        """Have the product prove all books: whose, and how many movements."""
+        for name, place in {"": Place(self.database, self.clients), **self.places}.items():
+            if place.database.app != place.database.owner:
+                yield name, int(place.database.audit()["movements"])
 
     def measure(
         self, measurement: Measurement, *, number: int, seconds: float, connections: int
@@ -118,13 +151,14 @@ class Stage:
 
     def ask(self, asked: Asked, number: int, seconds: float, connections: int) -> Sample:
         server = self.server(asked.contender)
+        clients = self.place(asked.contender).clients
         work = dataclasses.replace(asked.work, path=self.path(asked))
 
         def drive(seconds: float, part: str) -> load.Answers:
             return load.drive(
                 work,
                 port=server.port,
-                clients=self.clients[asked.who],
+                clients=clients[asked.who],
                 connections=connections,
                 seconds=seconds,
                 run=f"{asked.name}-{number}{part}-",
@@ -160,7 +194,7 @@ class Stage:
         """The address; of a page, as the API links it."""
         if asked.work.path not in {"first", "last"}:
             return asked.work.path
-        client = self.clients[asked.who][0]
+        client = self.place(asked.contender).clients[asked.who][0]
         path = load.TRANSFER % (client["prefix"], 0)
         status, _, page = self.server(asked.contender).call("GET", path, secret=client["secret"])
         assert status == 200, page
@@ -171,9 +205,9 @@ class Stage:
         """How many of the ids that were acknowledged, each counted once, are in the books."""
         if asked.work.kind == "read":
             return 0
-        kind = asked.contender.name if asked.contender.is_apart else asked.work.kind
+        kind = "hordak" if asked.contender == HORDAK else asked.work.kind
         question = MADE[kind].format(legs=2 * asked.work.items)
-        return int(self.database_of(asked.contender).ask(question, [list(set(made))]))
+        return int(self.place(asked.contender).database.ask(question, [list(set(made))]))
 
     def state(self, stated: Stated, number: int, seconds: float) -> Sample:
         client = self.clients["large"][0]
@@ -246,9 +280,23 @@ def rounds(
             sample = stage.measure(each, number=number, seconds=seconds, connections=connections)
             tell(progress(sample, count))
             yield sample
+        prove(stage, tell)
+
+
+def prove(stage: Stage, tell: Callable[[str], None]) -> None:
+    """Raises: SystemExit, when a book is wrong."""
+    begun = time.monotonic()
+    for name, movements in stage.audit():
+        seconds = time.monotonic() - begun
+        tell(f"audit: right, {movements:,} movements{name and f' {name}'}, {seconds:.1f} s")
         begun = time.monotonic()
-        report = stage.database.audit()
-        tell(f"audit: right, {report['movements']:,} movements, {time.monotonic() - begun:.1f} s")
+
+
+def fill(database: Database, **wanted: Any) -> Clients:
+    """Make who is wanted, and what they have done before."""
+    words = json.dumps(wanted)
+    clients: Clients = json.loads(database.python("-m", "tests.bench.stage", words, shown=True))
+    return clients
 
 
 def progress(sample: Sample, count: int) -> str:
@@ -261,3 +309,18 @@ def progress(sample: Sample, count: int) -> str:
         f"round {sample.number}/{count}  {sample.name:14} {sample.rate:9,.0f}/s  {middle}"
         f"  cpu s: {cpu}{errors}{missing}"
     )
+
+
+def fill_memory(
+    stage: Stage, samples: Sequence[Sample], tell: Callable[[str], None]
+) -> Iterator[Sample]:
+    """Go on until one server has made a million transfers, then prove the books once more."""
+    made = sum(sample.moved for sample in samples if sample.served == MEMORY.contender.name)
+    number, enough = 0, MILLION // stage.divisor
+    while made < enough:
+        number += 1
+        sample = stage.measure(MEMORY, number=number, seconds=10, connections=4)
+        made += sample.moved
+        tell(f"{made:,} of {enough:,} transfers, {(sample.memory or 0) / 2**20:.0f} MiB")
+        yield sample
+    prove(stage, tell)

@@ -58,6 +58,7 @@ def drive(
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,
         )
     if told.returncode or number(r"failed transactions: (\d+)", told.stdout):
         raise RuntimeError(f"pgbench {script}: {told.stderr}{told.stdout}")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tests.bench.measure import Sample
+from tests.bench.server import OURS
 from tests.bench.works import Row
 
 Line = tuple[str, ...]
@@ -87,6 +88,18 @@ def middle(samples: Sequence[Sample], field: str) -> str:
 def share(samples: Sequence[Sample], part: str) -> float:
     """How much of one processor a part used."""
     return statistics.median(sample.cpu.get(part, 0.0) / sample.seconds for sample in samples)
+
+
+def memory(samples: Iterable[Sample]) -> str:
+    """What all processes of the product's server had, at first and in the end."""
+    ours = [sample for sample in samples if sample.served == OURS.name and sample.memory]
+    if not ours:
+        return "not measured"
+    (first, few), (last, all_) = (
+        ((some[-1].memory or 0) / 2**20, sum(sample.moved for sample in some))
+        for some in (ours[:1], ours)
+    )
+    return f"{first:.0f} MiB after {few:,} transfers, {last:.0f} MiB after {all_:,}"
 
 
 def written(table: Sequence[Line], *, markdown: bool) -> str:

@@ -31,8 +31,10 @@ class Contender:
     environment: dict[str, str] = field(default_factory=dict)
     needs: str = ""
     """The package without which it can't be measured."""
-    is_apart: bool = False
-    """It has tables of its own, in a database of its own."""
+    seed: str = ""
+    """What makes tables of its own ready, in a database of its own: a file of SQL."""
+    movements: int = 0
+    """With how many it begins, in a database of its own."""
 
     @property
     def is_installed(self) -> bool:
@@ -52,8 +54,10 @@ HORDAK = Contender(
     f"{PEERS}.hordak.wsgi:application",
     {"DJANGO_SETTINGS_MODULE": f"{PEERS}.hordak.settings"},
     needs="hordak",
-    is_apart=True,
+    seed="hordak/stage.sql",
 )
+AT_100_THOUSAND = Contender("at-100-thousand", movements=100_000)
+AT_5_MILLION = Contender("at-5-million", movements=5_000_000)
 
 
 class Server(Served):

@@ -12,12 +12,15 @@ import multiprocessing
 import random
 import re
 import selectors
+import signal
 import socket
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from iocash.postgres.cluster import ending_with_parent
 
 PROCESSES = 2
 PATIENCE = 15.0
@@ -199,7 +202,8 @@ def main(file: str) -> None:
     spec = json.loads(Path(file).read_text())
     shares = [len(range(number, spec["connections"], PROCESSES)) for number in range(PROCESSES)]
     shares = [share for share in shares if share]
-    with multiprocessing.get_context("fork").Pool(len(shares)) as pool:
+    dying = ending_with_parent(signal.SIGKILL)
+    with multiprocessing.get_context("fork").Pool(len(shares), dying) as pool:
         found = pool.starmap(run, [(spec, number, share) for number, share in enumerate(shares)])
     latencies = sorted(latency for ran in found for latency in ran.latencies)
     summary: Summary = {

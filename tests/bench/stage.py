@@ -132,14 +132,14 @@ def back_and_forth(count: int, wallets: int) -> Iterator[tuple[int, int]]:
 
 
 def make(
-    wallets: int, history: int = 0, ten: bool = False, long: int = 0
+    wallets: int, movements: int = 0, ten: bool = False, long: int = 0
 ) -> dict[str, list[dict[str, Any]]]:
-    """Make who is asked for: a large client, with `history` transfers among its wallets; `ten`
+    """Make who is asked for: a large client, whose wallets have `movements` together; `ten`
     smaller ones, with as many wallets together; one whose wallet 0 has `long` movements.
     """
     large = make_client(0, wallets)
-    if history:
-        post(transfers(large, 0, spread(history, wallets)), history)
+    if count := max(0, movements - wallets) // 2:
+        post(transfers(large, 0, spread(count, wallets)), count)
     made = {"large": [large]}
     if ten:
         made["ten"] = [make_client(number, max(2, wallets // 10)) for number in range(1, 11)]

@@ -7,7 +7,16 @@ from typing import Literal
 
 from tests.bench import load
 from tests.bench.load import Work
-from tests.bench.server import HORDAK, OURS, READING, UNGROUPED, USUAL, Contender
+from tests.bench.server import (
+    AT_5_MILLION,
+    AT_100_THOUSAND,
+    HORDAK,
+    OURS,
+    READING,
+    UNGROUPED,
+    USUAL,
+    Contender,
+)
 
 HALF = 50
 """How many percent of the hot mix go to one wallet."""
@@ -87,9 +96,18 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Asked("constant", READING, Work("read", "/api/v1/constant", fixed=True)),
 )
 
+LARGE: tuple[Measurement, ...] = (
+    Asked("at-100-thousand", AT_100_THOUSAND, TRANSFER),
+    Asked("at-5-million", AT_5_MILLION, TRANSFER),
+)
+"""What takes long to prepare."""
+
+MEMORY = Asked("memory", OURS, Work("batch", load.BATCH, items=100), 4, times=3)
+"""What fills the server's memory, if anything does."""
+
 ROWS: tuple[Row, ...] = (
-    Row("transfer, 32 connections, 5,000 wallets ÷ L1", "transfer", "L1", 0.35, 0.45),
-    Row("the same ÷ L2", "transfer", "L2", 0.80, 1.0),
+    Row("transfer ÷ L1 (one function in SQL)", "transfer", "L1", 0.35, 0.45),
+    Row("transfer ÷ L2 (statement by statement)", "transfer", "L2", 0.80, 1.0),
     Row("the usual way ÷ L1", "usual", "L1", 0.0, 0.0),
     Row("transfer ÷ the usual way", "transfer", "usual", 0.0, 0.0),
     Row("transfer ÷ hordak with a lock and a check", "transfer", "hordak", 6.0, 10.0),
@@ -98,10 +116,13 @@ ROWS: tuple[Row, ...] = (
     Row("the same ÷ L1 on the same mix", "hot", "L1-hot", 0.0, 0.0),
     Row("four connections, group commit on ÷ off", "four-grouped", "four-alone", 0.95, 1.1),
     Row("ten clients at once ÷ one", "ten-clients", "transfer", 0.85, 0.95),
-    Row("in batches of 100 ÷ L1", "batch-100", "L1", 1.5, 3.0),
-    Row("in batches of 1,000 ÷ L1", "batch-1000", "L1", 2.5, 5.0),
+    Row("transfers in batches of 100 ÷ L1", "batch-100", "L1", 1.5, 3.0),
+    Row("transfers in batches of 1,000 ÷ L1", "batch-1000", "L1", 2.5, 5.0),
     Row("one connection: p50 ÷ the usual way's", "alone", "usual-alone", 0.35, 0.25, "p50"),
     Row("last page of a long wallet ÷ first", "last-page", "first-page", 0.8, 0.95),
+    Row(
+        "posting at 5 million movements ÷ at 100,000", "at-5-million", "at-100-thousand", 0.9, 0.95
+    ),
     Row("GET wallet ÷ a constant view", "wallet", "constant", 0.5, 0.7),
 )
 """A target of zero: no target, but good to know."""
