@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -161,6 +162,12 @@ def test_a_table_says_whether_the_target_is_reached(rate: int, verdict: str) -> 
     assert table[1][-1] == verdict
 
 
+def test_processor_time_is_told_for_each_transfer() -> None:
+    sample = a_sample("ours", 1, requests=10, items=100, cpu={"server": 0.5})
+    assert sample.each("server") == 500
+    assert report.processor([sample], "server") == "500"
+
+
 def test_of_times_less_is_more() -> None:
     row = Row("p50", "ours", "theirs", 0.35, 0.25, "p50")
     samples = [a_sample("ours", 1, p50=1.0), a_sample("theirs", 1, p50=3.0)]
@@ -212,6 +219,19 @@ def test_the_time_of_children_is_counted_after_their_end() -> None:
     busy = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", busy], check=True)
     assert processes.cpu_seconds(os.getpid()) - before >= 0.28
+
+
+def test_what_is_begun_is_kept_though_somebody_says_to_end() -> None:
+    begun = []
+
+    def begin() -> None:
+        with processes.undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            begun.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+    assert begun
 
 
 def test_lua_reads_what_python_says() -> None:

@@ -66,6 +66,7 @@ def wanted(told: argparse.Namespace, some: Sequence[Measurement]) -> list[Measur
 
 def main(words: Sequence[str] | None = None) -> int:
     told = options(words)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     facts = machine.facts() | {"load generator": load.generator()}
     with tempfile.TemporaryDirectory(prefix="iocash-bench-") as name:
@@ -147,4 +148,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
+        say("bench: stopped.")
         sys.exit(128 + signal.SIGINT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from iocash.postgres import CHECKOUT
+from iocash.postgres.places import Places
+from tests.bench import processes
 from tests.scratch import Scratch
 
 TUNED = {
@@ -130,14 +133,27 @@ def prepared(folder: Path) -> Iterator[Database]:
 
 @contextmanager
 def private(folder: Path) -> Iterator[Database]:
-    scratch = Scratch(folder)
+    with processes.undisturbed():
+        scratch = begun(folder)
     try:
-        scratch.tell(*(f"ALTER SYSTEM SET {name} = '{value}'" for name, value in TUNED.items()))
-        scratch.stop()
-        scratch.start()
         yield Database(scratch.address(), scratch.address("iocash_owner"), scratch.process.pid)
     finally:
         scratch.remove()
+
+
+def begun(folder: Path) -> Scratch:
+    """Start the private server as we will have it, or leave nothing behind."""
+    try:
+        scratch = Scratch(folder)
+        scratch.tell(*(f"ALTER SYSTEM SET {name} = '{value}'" for name, value in TUNED.items()))
+        scratch.stop()
+        scratch.start()
+    except BaseException:
+        where = Places(folder / ".iocash")
+        for each in {where.home(), where.sockets()} - {None}:
+            shutil.rmtree(str(each), ignore_errors=True)
+        raise
+    return scratch
 
 
 @contextmanager

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Ctrl-C, and who tells us to end, wait for the end of the block."""
+    waiting: list[int] = []
+    before = {
+        sign: signal.signal(sign, lambda number, _: waiting.append(number))
+        for sign in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+        for number in waiting:
+            signal.raise_signal(number)
 
 
 def tree(root: int) -> list[int]:

@@ -59,7 +59,8 @@ def figures(samples: Iterable[Sample]) -> Table:
     table: Table = [
         (
             *("measured", "per second", "least", "most", "p50 ms", "p95", "p99"),
-            *("cpu server", "database", "load", "errors", "acknowledged", "in the books"),
+            *("µs of CPU each: server", "database", "load"),
+            *("errors", "acknowledged", "in the books"),
         )
     ]
     for name, some in by_name(samples).items():
@@ -71,7 +72,7 @@ def figures(samples: Iterable[Sample]) -> Table:
                 f"{min(rates):,.0f}",
                 f"{max(rates):,.0f}",
                 *(middle(some, field) for field in ("p50", "p95", "p99")),
-                *(f"{share(some, part):.0%}" for part in ("server", "database", "load")),
+                *(processor(some, part) for part in ("server", "database", "load")),
                 f"{sum(sample.errors for sample in some):,}",
                 f"{sum(sample.acknowledged for sample in some):,}",
                 f"{sum(sample.found for sample in some):,}",
@@ -85,9 +86,9 @@ def middle(samples: Sequence[Sample], field: str) -> str:
     return "" if None in values else f"{statistics.median(values):.1f}"
 
 
-def share(samples: Sequence[Sample], part: str) -> float:
-    """How much of one processor a part used."""
-    return statistics.median(sample.cpu.get(part, 0.0) / sample.seconds for sample in samples)
+def processor(samples: Sequence[Sample], part: str) -> str:
+    """What each transfer cost a part: this changes less than rates when others are at work."""
+    return f"{statistics.median(sample.each(part) for sample in samples):,.0f}"
 
 
 def memory(samples: Iterable[Sample]) -> str:

@@ -5,11 +5,13 @@ All of them stay up for the run: who is not asked costs nothing.
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
+from tests.bench import processes
 from tests.bench.database import Database
 from tests.serving import Served
 
@@ -69,10 +71,19 @@ class Server(Served):
         del self.environment["KYC_LIMITS"]
         self.application = contender.application
 
+    def _popen(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        with processes.undisturbed():
+            self.process = super()._popen(log)
+        return self.process
+
     def __enter__(self) -> Self:
         try:
             return super().__enter__()
-        except BaseException as error:
+        except AssertionError as error:
             self.__exit__()
             last = "\n".join(self.log.read_text().splitlines()[-LAST:])
             raise SystemExit(f"bench: {self.log.stem} does not answer.\n{last}") from error
+        except BaseException:
+            if hasattr(self, "process"):
+                self.__exit__()
+            raise
