@@ -235,6 +235,18 @@ def test_what_is_begun_is_kept_though_somebody_says_to_end() -> None:
     assert begun
 
 
+def test_what_was_refused_is_counted_and_a_few_of_it_shown(tmp_path: Path) -> None:
+    counts = {"requests": 10, "seconds": 1, "p50": 1, "p95": 1, "p99": 1}
+    broken = {"connect": 0, "read": 1, "write": 0, "timeout": 1}
+    (tmp_path / "summary").write_text(json.dumps(counts | broken))
+    (tmp_path / "wrong-1").write_text("503 overloaded\n" * 7)
+    (tmp_path / "made-1").write_text("one\ntwo\n")
+    answers = load.collected(tmp_path)
+    assert (answers.refused, answers.broken, answers.errors) == (7, 2, 9)
+    assert answers.made == ("one", "two")
+    assert answers.wrong == ("503 overloaded",) * 5
+
+
 def test_lua_reads_what_python_says() -> None:
     said = {"items": 2, "fixed": False, "clients": [{"secret": 'a"b'}]}
     assert load.lua(said) == '{items = 2, fixed = false, clients = {{secret = "a\\"b"}}}'

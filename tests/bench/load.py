@@ -18,6 +18,7 @@ from typing import Any
 
 from iocash.postgres import CHECKOUT
 
+SHOWN = 5
 LUA = Path(__file__).with_name("load.lua")
 TRANSFER = "/api/v1/wallets/%s%012d/movements"
 BATCH = "/api/v1/wallets/%s%012d/movements/batch"
@@ -41,16 +42,24 @@ class Work:
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of it. Latencies are in milliseconds; `made` are the ids that were acknowledged."""
+    """What came of it. Latencies are in milliseconds; `made` are the ids that were acknowledged.
+
+    `refused` are answers that are no success; of them `wrong` shows a few.
+    """
 
     requests: int
     seconds: float
     p50: float
     p95: float
     p99: float
-    errors: int
+    refused: int
+    broken: int
     wrong: tuple[str, ...]
     made: tuple[str, ...]
+
+    @property
+    def errors(self) -> int:
+        return self.refused + self.broken
 
 
 WITHOUT_WRK = "BENCH_WITHOUT_WRK"
@@ -146,7 +155,11 @@ def collected(folder: Path) -> Answers:
     wrong = tuple(lines(folder, "wrong-*"))
     broken = sum(summary.pop(name) for name in ("connect", "read", "write", "timeout"))
     return Answers(
-        **summary, errors=len(wrong) + broken, wrong=wrong[:5], made=tuple(lines(folder, "made-*"))
+        **summary,
+        refused=len(wrong),
+        broken=broken,
+        wrong=wrong[:SHOWN],
+        made=tuple(lines(folder, "made-*")),
     )
 
 

@@ -174,7 +174,7 @@ class Stage:
         with self.counting(server.process.pid) as cpu:
             answers = drive(seconds, "")
         made = [*warm.made, *answers.made]
-        good = answers.requests - len(answers.wrong)
+        good = answers.requests - answers.refused
         return Sample(
             name=asked.name,
             served=asked.contender.name,
