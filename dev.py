@@ -3,6 +3,7 @@
 
 python3 dev.py run [--port N]   serve with demo data, on port 8000 unless told otherwise
 python3 dev.py test [ARGS]      every check, then pytest with ARGS, in two processes (-n 0: in one)
+python3 dev.py bench [ARGS]     measure it beside pgbench and the usual way (--help)
 python3 dev.py manage [ARGS]    manage.py with the settings of development
 """
 
@@ -64,6 +65,12 @@ def test(words: list) -> None:
     say("pytest")
     os.chdir(ROOT)
     os.execv(PYTHON, [PYTHON, "-m", "pytest", "-n", "auto", *words])
+
+
+def bench(words: list) -> None:
+    set_up()
+    os.chdir(ROOT)
+    os.execv(PYTHON, [PYTHON, "-m", "tests.bench", *words])
 
 
 def manage(words: list) -> None:
@@ -149,7 +156,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    commands = {"run": run, "test": test, "manage": manage}
+    commands = {"run": run, "test": test, "bench": bench, "manage": manage}
     if sys.version_info < (3, 11):
         sys.exit("dev.py: ioCash needs Python 3.11 or newer; this is " + sys.version.split()[0])
     if os.name == "nt":

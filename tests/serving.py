@@ -58,6 +58,8 @@ def at_rest() -> bool:
 class Served:
     """A server that answers on `port` until the block ends; what it writes goes to `log`."""
 
+    application = "iocash.wsgi:application"
+
     def __init__(self, database: str, log: Path, **environment: str) -> None:
         self.log = log
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -85,7 +87,7 @@ class Served:
     def _popen(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         options = [*demo.GRANIAN.split(), "--port", str(self.port)]
         return subprocess.Popen(
-            [sys.executable, "-m", "granian", *options, "iocash.wsgi:application"],
+            [sys.executable, "-m", "granian", *options, self.application],
             cwd=CHECKOUT,
             env=self.environment,
             stdout=log,

