@@ -1,15 +1,18 @@
 """What the vault writes: everything that changed, set-based.
 
 Rows go in as JSON; the columns that a statement takes from it have the names that the books have.
+What is changed is named by an array of ids too: how many rows JSON has, no planner can know, and
+it would rather read a whole table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
-from iocash.transactions import as_rows
+from iocash.transactions import as_array, as_rows
 from users.models import events
 from wallets import reading
 from wallets.books import Books
@@ -55,7 +58,7 @@ UPDATE_MOVEMENTS = """
     FROM json_to_recordset(%s) AS new
         (id uuid, status text, sent_at timestamptz, reason text, seq bigint, balance_after bigint,
          received_after bigint, settled_at timestamptz, digest bytea)
-    WHERE movement.id = new.id
+    WHERE movement.id = new.id AND movement.id = ANY(%s)
 """
 UPDATE_WALLETS = """
     UPDATE wallets_wallet AS wallet
@@ -64,7 +67,7 @@ UPDATE_WALLETS = """
     FROM json_to_recordset(%s) AS new
         (id uuid, balance bigint, held bigint, seq bigint, head bytea, settled_at timestamptz,
          received bigint, next_expiry timestamptz)
-    WHERE wallet.id = new.id
+    WHERE wallet.id = new.id AND wallet.id = ANY(%s)
 """
 INSERT_HOLDS = "INSERT INTO wallets_hold " + given(
     id="uuid",
@@ -87,7 +90,7 @@ UPDATE_HOLDS = """
         ended_at = new.ended_at
     FROM json_to_recordset(%s) AS new
         (id uuid, status text, remaining bigint, expires_at timestamptz, ended_at timestamptz)
-    WHERE hold.id = new.id
+    WHERE hold.id = new.id AND hold.id = ANY(%s)
 """
 INSERT_KEYS = "INSERT INTO users_key " + given(
     client_id="uuid",
@@ -101,18 +104,23 @@ INSERT_KEYS = "INSERT INTO users_key " + given(
 
 def write_back(raw: psycopg.Connection[Any], books: Books) -> None:
     """Write everything, in an order that foreign keys allow."""
-    wallets = [wallet for wallet in books.wallets.values() if wallet.is_changed]
     with raw.pipeline():
         for statement, values in books.statements:
             reading.ask(raw, statement, values)
-        for statement, things in (
-            (INSERT_HOLDS, books.placed),
-            (UPDATE_HOLDS, books.changed_holds),
-            (INSERT_MOVEMENTS, books.legs),
-            (UPDATE_MOVEMENTS, books.changed),
-            (UPDATE_WALLETS, wallets),
-            (INSERT_KEYS, books.used),
-            (events.INSERT, books.facts),
-        ):
-            if things:
-                reading.ask(raw, statement, [as_rows(things)])
+        add(raw, INSERT_HOLDS, books.placed)
+        change(raw, UPDATE_HOLDS, books.changed_holds)
+        add(raw, INSERT_MOVEMENTS, books.legs)
+        change(raw, UPDATE_MOVEMENTS, books.changed)
+        change(raw, UPDATE_WALLETS, [each for each in books.wallets.values() if each.is_changed])
+        add(raw, INSERT_KEYS, books.used)
+        add(raw, events.INSERT, books.facts)
+
+
+def add(raw: psycopg.Connection[Any], statement: str, things: Sequence[Any]) -> None:
+    if things:
+        reading.ask(raw, statement, [as_rows(things)])
+
+
+def change(raw: psycopg.Connection[Any], statement: str, things: Sequence[Any]) -> None:
+    if things:
+        reading.ask(raw, statement, [as_rows(things), as_array(each.id for each in things)])
