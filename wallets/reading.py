@@ -23,7 +23,11 @@ EFFECTIVE_LEVEL = """
 OWNERS = "ARRAY(SELECT user_id FROM wallets_wallet WHERE id = ANY(%s))"
 """Whose the wallets are; an array, for what is one of it is looked for by an index."""
 
-BE_BRIEF = "SET LOCAL lock_timeout = '200ms'"
+BE_BRIEF = """
+    SELECT set_config('lock_timeout', '200ms', true),
+           set_config('plan_cache_mode', 'force_generic_plan', true)
+"""
+"""For a transaction of many: whatever is named is looked up by an index, so any plan will do."""
 LOCK_USERS = """
     SELECT id, client_id, status, mobile_phone, unverified_phone, dlt_address, dlt_network
     FROM users_user WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
