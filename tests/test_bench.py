@@ -14,6 +14,7 @@ import pytest
 from django.db import DatabaseError, connection
 from psycopg.conninfo import make_conninfo
 from rest_framework import exceptions
+from uuid_utils.compat import uuid7
 
 from iocash.postgres import CHECKOUT
 from tests import cast
@@ -138,6 +139,15 @@ def test_a_peer_finds_no_wallet_of_another_client(
     User.objects.update(kyc_level=2)
     with pytest.raises(REFUSALS, match=r"not_found|Not found"):
         peer(alices, other, 1_00, "lunch")
+
+
+@pytest.mark.parametrize("maker", ["new_id", "put_together"])
+def test_the_ids_of_peers_are_made_as_ours_are(maker: str, function: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT bench.{maker}()")
+        made = cursor.fetchone()[0]
+    assert made.version == 7
+    assert abs(made.int - uuid7().int) >> 80 < 10_000, "ten seconds are a long time"
 
 
 def a_sample(name: str, rate: float, **values: Any) -> Sample:
