@@ -19,9 +19,9 @@ from uuid_utils.compat import uuid7
 from iocash.postgres import CHECKOUT
 from tests import cast
 from tests.bench import __main__ as program
-from tests.bench import load, pgbench, processes, report, works
+from tests.bench import database, load, pgbench, processes, report, works
 from tests.bench.database import Database
-from tests.bench.measure import Sample, progress
+from tests.bench.measure import Place, Sample, Stage, progress
 from tests.bench.works import Row
 from tests.serving import database_of_tests
 from users.models import Event, Key, User
@@ -242,6 +242,28 @@ def test_a_server_that_forgets_is_not_measured(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Database, "ask", lambda _, question: said.get(question, "on"))
     with pytest.raises(SystemExit, match="fsync must be on"):
         Database("", "", None).settings()
+
+
+@pytest.mark.parametrize("owner", ["", "postgresql://app@db.invalid/iocash"])
+def test_one_role_for_both_is_not_measured(
+    owner: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://app@db.invalid/iocash")
+    monkeypatch.setenv("DATABASE_OWNER_URL", owner)
+    with pytest.raises(SystemExit, match="another role"), database.prepared(tmp_path):
+        pass
+
+
+def test_large_books_are_proved_at_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Database, "audit", lambda _: {"movements": 1})
+    empty = Database("", "", None)
+    with Stage(empty, {}, tmp_path) as stage:
+        stage.places = {
+            "large": Place(empty, {}, "at last"),
+            "hordak": Place(empty, {}, "never"),
+        }
+        assert [name for name, _ in stage.audit(last=False)] == [""]
+        assert [name for name, _ in stage.audit(last=True)] == ["", "large"]
 
 
 def test_the_time_of_children_is_counted_after_their_end() -> None:

@@ -126,9 +126,15 @@ class Database:
 def prepared(folder: Path) -> Iterator[Database]:
     """Make the database with the product's tables; it goes with the block."""
     given, owner = os.environ.get("DATABASE_URL"), os.environ.get("DATABASE_OWNER_URL")
+    if given and (not owner or role(given) == role(owner)):
+        raise SystemExit("bench: DATABASE_OWNER_URL must name another role than DATABASE_URL.")
     with on_given(given, owner) if given and owner else private(folder) as database:
         database.migrate()
         yield database
+
+
+def role(address: str) -> str:
+    return str(conninfo_to_dict(address).get("user", ""))
 
 
 @contextmanager
