@@ -244,6 +244,13 @@ def test_a_server_that_forgets_is_not_measured(monkeypatch: pytest.MonkeyPatch) 
         Database("", "", None).settings()
 
 
+def test_a_server_without_room_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Database, "ask", lambda _, question: "100")
+    Database("", "", None).require_room(works.room(works.MEASUREMENTS[:3]))
+    with pytest.raises(SystemExit, match="max_connections must be at least"):
+        Database("", "", None).require_room(works.room(works.MEASUREMENTS))
+
+
 @pytest.mark.parametrize("owner", ["", "postgresql://app@db.invalid/iocash"])
 def test_one_role_for_both_is_not_measured(
     owner: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

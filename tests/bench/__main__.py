@@ -86,6 +86,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list[Sample]:
     """Measure what is chosen, then what is large: its servers take the place of the others."""
     some, large = chosen(told, works.MEASUREMENTS), chosen(told, works.LARGE)
+    for each in (some, large):
+        made.require_room(works.room(each))
     pgbench.install(made)
     say("Seeding")
     clients = seeded(told, made, some)
