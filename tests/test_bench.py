@@ -14,12 +14,14 @@ import pytest
 from django.db import DatabaseError, connection
 from psycopg.conninfo import make_conninfo
 from rest_framework import exceptions
+from uuid_utils.compat import uuid7
 
 from iocash.postgres import CHECKOUT
 from tests import cast
-from tests.bench import load, pgbench, processes, report, works
+from tests.bench import __main__ as program
+from tests.bench import database, load, pgbench, processes, report, works
 from tests.bench.database import Database
-from tests.bench.measure import Sample, progress
+from tests.bench.measure import Place, Sample, Stage, progress
 from tests.bench.works import Row
 from tests.serving import database_of_tests
 from users.models import Event, Key, User
@@ -140,6 +142,15 @@ def test_a_peer_finds_no_wallet_of_another_client(
         peer(alices, other, 1_00, "lunch")
 
 
+@pytest.mark.parametrize("maker", ["new_id", "put_together"])
+def test_the_ids_of_peers_are_made_as_ours_are(maker: str, function: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT bench.{maker}()")
+        made = cursor.fetchone()[0]
+    assert made.version == 7
+    assert abs(made.int - uuid7().int) >> 80 < 10_000, "ten seconds are a long time"
+
+
 def a_sample(name: str, rate: float, **values: Any) -> Sample:
     facts = {"p50": 1.0, "p95": 2.0, "p99": 3.0, "mean": 1.0, "requests": 10, "seconds": 1.0}
     counts = {"errors": 0, "acknowledged": 10, "found": 10}
@@ -202,6 +213,24 @@ def test_progress_shows_errors() -> None:
     assert "503 overloaded" in words
 
 
+@pytest.mark.parametrize(
+    ("words", "rounds", "seconds"),
+    [([], 5, 4), (["--quick"], 1, 1), (["--quick", "--rounds", "3"], 3, 1)],
+)
+def test_what_is_said_goes_before_what_is_quick(
+    words: list[str], rounds: int, seconds: int
+) -> None:
+    told = program.options(words)
+    assert (told.rounds, told.seconds) == (rounds, seconds)
+
+
+def test_what_is_large_is_measured_when_asked_for() -> None:
+    large = [each.name for each in works.LARGE]
+    for words, expected in (([], []), (["--large"], large), (["--only", large[0]], large[:1])):
+        chosen = program.chosen(program.options(words), works.LARGE)
+        assert [each.name for each in chosen] == expected
+
+
 def test_each_row_is_of_what_is_measured() -> None:
     names = [each.name for each in (*works.MEASUREMENTS, *works.LARGE)]
     assert len(names) == len(set(names))
@@ -213,6 +242,35 @@ def test_a_server_that_forgets_is_not_measured(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Database, "ask", lambda _, question: said.get(question, "on"))
     with pytest.raises(SystemExit, match="fsync must be on"):
         Database("", "", None).settings()
+
+
+def test_a_server_without_room_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Database, "ask", lambda _, question: "100")
+    Database("", "", None).require_room(works.room(works.MEASUREMENTS[:3]))
+    with pytest.raises(SystemExit, match="max_connections must be at least"):
+        Database("", "", None).require_room(works.room(works.MEASUREMENTS))
+
+
+@pytest.mark.parametrize("owner", ["", "postgresql://app@db.invalid/iocash"])
+def test_one_role_for_both_is_not_measured(
+    owner: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://app@db.invalid/iocash")
+    monkeypatch.setenv("DATABASE_OWNER_URL", owner)
+    with pytest.raises(SystemExit, match="another role"), database.prepared(tmp_path):
+        pass
+
+
+def test_large_books_are_proved_at_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Database, "audit", lambda _: {"movements": 1})
+    empty = Database("", "", None)
+    with Stage(empty, {}, tmp_path) as stage:
+        stage.places = {
+            "large": Place(empty, {}, "at last"),
+            "hordak": Place(empty, {}, "never"),
+        }
+        assert [name for name, _ in stage.audit(last=False)] == [""]
+        assert [name for name, _ in stage.audit(last=True)] == ["", "large"]
 
 
 def test_the_time_of_children_is_counted_after_their_end() -> None:
@@ -315,6 +373,6 @@ def test_all_of_it_measures(without_wrk: str, tmp_path: Path) -> None:
     found = measured(tmp_path, "--large", **{load.WITHOUT_WRK: without_wrk})
     require_good(found)
     names = {sample["name"] for sample in found["samples"]}
-    known = (*works.MEASUREMENTS, *works.LARGE, works.MEMORY)
-    assert names == {each.name for each in known if works.is_installed(each)}
+    known = {each.name for each in (*works.MEASUREMENTS, *works.LARGE) if works.is_installed(each)}
+    assert names - {works.MEMORY.name} == known
     assert found["facts"]["postgres fsync"] == "on"

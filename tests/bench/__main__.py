@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "iocash.settings"
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
 os.environ.setdefault("DEBUG", "1")
 
 from tests.bench import database, load, machine, measure, pgbench, report, works
@@ -27,18 +27,18 @@ def options(words: Sequence[str] | None = None) -> argparse.Namespace:
     names = [each.name for each in (*works.MEASUREMENTS, *works.LARGE)]
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--rounds", type=positive, default=5)
-    parser.add_argument("--seconds", type=positive, default=4, help="of each measurement: 4")
+    parser.add_argument("--rounds", type=positive, help="5 unless told otherwise")
+    parser.add_argument("--seconds", type=positive, help="of each measurement: 4")
     parser.add_argument("--connections", type=positive, default=measure.CONNECTIONS)
-    parser.add_argument("--quick", action="store_true", help="one round of one second each")
+    parser.add_argument("--quick", action="store_true", help="one round of one second, of little")
     parser.add_argument(
         "--large", action="store_true", help="with 5 million movements, and a million transfers"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="every figure of every round")
     parser.add_argument("--markdown", action="store_true", help="the tables as Markdown")
     found = parser.parse_args(words)
-    if found.quick:
-        found.rounds, found.seconds = 1, 1
+    found.rounds = found.rounds or (1 if found.quick else 5)
+    found.seconds = found.seconds or (1 if found.quick else 4)
     return found
 
 
@@ -86,6 +86,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list[Sample]:
     """Measure what is chosen, then what is large: its servers take the place of the others."""
     some, large = chosen(told, works.MEASUREMENTS), chosen(told, works.LARGE)
+    for each in (some, large):
+        made.require_room(works.room(each))
     pgbench.install(made)
     say("Seeding")
     clients = seeded(told, made, some)

@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from iocash.postgres import CHECKOUT
+from iocash.postgres import CHECKOUT, cluster
 from iocash.postgres.places import Places
 from tests.bench import processes
 from tests.scratch import Scratch
@@ -30,11 +31,12 @@ TUNED = {
     "shared_buffers": "512MB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",
+    "max_connections": "400",
 }
 """What the private server is given beside its defaults, for all contenders alike."""
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
-STATED = (*DURABLE, *TUNED, "max_connections", "wal_level", "autovacuum", "server_version")
+STATED = (*DURABLE, *TUNED, "wal_level", "autovacuum", "server_version")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Database:
         with psycopg.connect(self.owner) as connection:
             connection.execute(statements.encode())
 
+    def require_room(self, connections: int) -> None:
+        """Raises: SystemExit, when the server does not let so many in."""
+        if int(self.ask("SHOW max_connections")) < connections:
+            raise SystemExit(f"bench: max_connections must be at least {connections}.")
+
     def beside(self, name: str) -> Database:
         """Make another database on the same server, called as this one and `name`."""
         name = f"{conninfo_to_dict(self.owner)['dbname']}_{name}"
@@ -126,9 +133,15 @@ class Database:
 def prepared(folder: Path) -> Iterator[Database]:
     """Make the database with the product's tables; it goes with the block."""
     given, owner = os.environ.get("DATABASE_URL"), os.environ.get("DATABASE_OWNER_URL")
+    if given and (not owner or role(given) == role(owner)):
+        raise SystemExit("bench: DATABASE_OWNER_URL must name another role than DATABASE_URL.")
     with on_given(given, owner) if given and owner else private(folder) as database:
         database.migrate()
         yield database
+
+
+def role(address: str) -> str:
+    return str(conninfo_to_dict(address).get("user", ""))
 
 
 @contextmanager
@@ -144,16 +157,13 @@ def private(folder: Path) -> Iterator[Database]:
 def begun(folder: Path) -> Scratch:
     """Start the private server as we will have it, or leave nothing behind."""
     try:
-        scratch = Scratch(folder)
-        scratch.tell(*(f"ALTER SYSTEM SET {name} = '{value}'" for name, value in TUNED.items()))
-        scratch.stop()
-        scratch.start()
+        with patch.dict(cluster.SETTINGS, TUNED):
+            return Scratch(folder)
     except BaseException:
         where = Places(folder / ".iocash")
         for each in {where.home(), where.sockets()} - {None}:
             shutil.rmtree(str(each), ignore_errors=True)
         raise
-    return scratch
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,7 @@ from tests.bench.server import (
     Contender,
 )
 
+THREADS, SPARE = 32, 16
 HALF = 50
 """How many percent of the hot mix go to one wallet."""
 
@@ -51,6 +53,15 @@ Measurement = Asked | Stated
 
 def is_installed(measurement: Measurement) -> bool:
     return not isinstance(measurement, Asked) or measurement.contender.is_installed
+
+
+def room(measurements: Iterable[Measurement]) -> int:
+    """How many connections the database must let in: each thread of each server keeps one.
+
+    A thread that has ended may keep its own for a while.
+    """
+    served = {each.contender.name for each in measurements if isinstance(each, Asked)}
+    return len(served) * (THREADS + SPARE) + SPARE
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,23 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (extract(epoch FROM moment) * 1000000)::bigint
 $$;
 
+-- UUIDs of version 7 are PostgreSQL's own from 18 on; before, they are put together.
+CREATE FUNCTION bench.put_together() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT encode(set_bit(set_bit(overlay(
+        uuid_send(gen_random_uuid()) PLACING substring(int8send(
+            floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6
+    ), 52, 1), 53, 1), 'hex')::uuid
+$$;
+DO $$
+BEGIN
+    EXECUTE format(
+        'CREATE FUNCTION bench.new_id() RETURNS uuid LANGUAGE sql VOLATILE AS %L',
+        CASE WHEN current_setting('server_version_num')::int >= 180000
+             THEN 'SELECT uuidv7()' ELSE 'SELECT bench.put_together()' END
+    );
+END
+$$;
+
 CREATE FUNCTION bench.transfer(
     client uuid, actor text, payer uuid, payee uuid, minor bigint, order_key text
 ) RETURNS uuid LANGUAGE plpgsql AS $$
@@ -73,10 +90,10 @@ BEGIN
 
     moment := greatest(clock_timestamp(), source.settled_at + interval '1 microsecond',
                        target.settled_at + interval '1 microsecond');
-    into_id := uuidv7();
-    out_id := uuidv7();
-    operation := uuidv7();
-    request := uuidv7()::text;
+    into_id := bench.new_id();
+    out_id := bench.new_id();
+    operation := bench.new_id();
+    request := bench.new_id()::text;
     into_digest := bench.digest(target.head, concat_ws('|', 1, into_id, client, payee, operation,
         'TRANSFER', minor, target.currency, payer, '', '', target.seq + 1, target.balance + minor,
         target.received + minor, bench.micros(moment), bench.micros(moment)));
