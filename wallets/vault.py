@@ -37,7 +37,7 @@ from wallets.writing import write_back
 
 
 def post(
-    orders: Sequence[Order], *, is_brief: bool = False, when_written: Callable[[], None] = int
+    orders: Sequence[Order], *, is_brief: bool = False, when_written: Callable[[], Any] = int
 ) -> list[Outcome | errors.Refused]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 

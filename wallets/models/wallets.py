@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Self
+from uuid import UUID
 
 from django.apps import apps
 from django.db import models
@@ -10,6 +11,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Now
 from uuid_utils.compat import uuid7
 
+from iocash.compiled import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet
 from users.models.versions import version
@@ -132,3 +134,11 @@ class Wallet(models.Model):
     @property
     def available(self) -> int:
         return self.balance - self.held_now
+
+
+def seen_by(client_id: UUID, wallet_id: UUID) -> models.QuerySet[Wallet]:
+    return Wallet.objects.owned_by(client_id).seen().filter(id=wallet_id)
+
+
+SEEN: Question[Wallet] = Question(seen_by, 2)
+"""A client's wallet, as it is shown."""

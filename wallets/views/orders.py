@@ -7,8 +7,10 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 
+from iocash import errors
 from users.views import REPLAYED, ClientView
 from wallets.models import Wallet
+from wallets.models.wallets import SEEN
 from wallets.orders import Outcome
 
 
@@ -18,8 +20,12 @@ class OrderView(ClientView):
     is_queued = True
 
     def wallet(self, wallet_id: UUID) -> Wallet:
-        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
-        return get_object_or_404(wallets, id=wallet_id)
+        if self.caller.client_id is None:
+            return get_object_or_404(Wallet.objects.seen(), id=wallet_id)
+        wallet = SEEN.first(self.caller.client_id, wallet_id)
+        if wallet is None:
+            raise errors.NotFound()
+        return wallet
 
     def client_of(self, wallet_id: UUID) -> UUID:
         """The client for whom an order acts: the caller's, or for staff the wallet's."""

@@ -1,0 +1,61 @@
+"""A compiled question finds what its queryset finds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from iocash.compiled import Question
+from tests import cast
+from wallets.models import Wallet
+from wallets.models.wallets import SEEN, seen_by
+
+pytestmark = pytest.mark.django_db
+
+
+def everything(wallet):
+    return {name: value for name, value in vars(wallet).items() if name != "_state"}
+
+
+@pytest.mark.parametrize("overdue", [False, True])
+@pytest.mark.parametrize("metadata", [None, {"order": "1"}])
+def test_it_reads_what_the_queryset_reads(alices, bobs, overdue, metadata):
+    cast.place(alices, bobs, 10_00, expires_at=timezone.now() + timedelta(hours=1))
+    if overdue:
+        cast.pass_time(timedelta(hours=2))
+    Wallet.objects.update(metadata=metadata)
+    ids = alices.client_id, alices.id
+    found, expected = SEEN.first(*ids), seen_by(*ids).get()
+    assert found is not None
+    assert everything(found) == everything(expected)
+    assert (found.version, found.held_now) == (expected.version, 0 if overdue else 10_00)
+    assert type(found.overdue) is int
+    assert found._state.db == "default"
+    assert not found._state.adding
+
+
+def test_what_is_not_there_is_none(alices):
+    assert SEEN.first(alices.client_id, uuid4()) is None
+    assert SEEN.first(uuid4(), alices.id) is None
+
+
+def test_it_is_compiled_once(alices):
+    asked = []
+
+    def ask(wallet_id):
+        asked.append(wallet_id)
+        return Wallet.objects.filter(id=wallet_id)
+
+    question = Question(ask, 1)
+    assert {question.first(alices.id), question.first(alices.id)} == {alices}
+    assert len(asked) == 1
+
+
+def test_an_id_that_stands_nowhere_is_a_bug(alices):
+    question = Question(lambda wallet_id: Wallet.objects.filter(seq=F("seq")), 1)
+    with pytest.raises(AssertionError, match="another way"):
+        question.first(alices.id)
