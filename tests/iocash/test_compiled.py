@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,7 +18,7 @@ from wallets.models.wallets import SEEN, seen_by
 pytestmark = pytest.mark.django_db
 
 
-def everything(wallet):
+def everything(wallet: Wallet) -> dict[str, Any]:
     return {name: value for name, value in vars(wallet).items() if name != "_state"}
 
 
