@@ -1,9 +1,8 @@
 """Group commit: orders that arrive together are posted together, in one transaction.
 
 There is no thread of its own, and no timer. Orders queue; one of the threads that brought them
-leads: it takes what waits, its own order first, and posts it all at once on its own connection.
-When nothing is left but to commit, it hands the lead to the thread of the next order in the queue:
-so one group is written while another is made durable. While a leader works others queue: groups
+leads: it takes what waits, its own order first, posts it all at once on its own connection, and
+hands the lead to the thread of the next order in the queue. While it works others queue: so groups
 grow with the load, and who is alone is posted at once.
 
 Why it is safe:
@@ -11,8 +10,8 @@ Why it is safe:
 - **An order is QUEUED, then TAKEN or WITHDRAWN**, and the queue changes only under `self.lock`. Who
   has waited too long withdraws, if nobody has taken the order; once taken, its outcome is waited
   for: the timeouts of the database bound how long a leader takes.
-- **A leader serves one group and hands over once**, in `finally` at the latest. Whatever it died
-  of, every order that it took is answered, and the next thread leads.
+- **A leader serves one group and hands over in `finally`.** Whatever it died of, every order that
+  it took is answered, and the next thread leads.
 - **Nobody pays for another's order.** A refusal is the outcome of its own order. Anything else that
   goes wrong before COMMIT has undone the whole group, so each thread posts its own order again, by
   itself. At COMMIT it is the outcome that is unknown, for all of them, and nothing is tried again.
@@ -65,15 +64,14 @@ class Entry:
 class Combiner:
     """Posts the orders of many threads in groups.
 
-    `post` posts a group in one transaction, calls back before COMMIT, and answers each order;
-    `apart` posts one by itself.
+    `post` posts a group in one transaction and answers each order; `apart` posts one by itself.
     At most `room` orders wait, none longer than `patience` seconds; a group weighs at most `most`
     orders, where a batch weighs what it holds, unless its first alone weighs more.
     """
 
     def __init__(
         self,
-        post: Callable[[Sequence[Order], Callable[[], None]], Sequence[Answer]],
+        post: Callable[[Sequence[Order]], Sequence[Answer]],
         apart: Callable[[Order], Answer],
         *,
         room: int,
@@ -130,17 +128,16 @@ class Combiner:
     def lead(self) -> None:
         """Post one group, whose first is the leader's own order, and let the next thread lead."""
         group = self.take()
-        hand_over = once(self.hand_over)
         answers: Sequence[Answer | Apart] = ()
         try:
-            answers = self.post([entry.order for entry in group], hand_over)
+            answers = self.post([entry.order for entry in group])
         except errors.OutcomeUnknown:
             log.warning("the outcome of %d orders is unknown", len(group))
         except Exception as error:  # noqa: BLE001  # whatever it is, who caused it meets it again
             log.info("%d orders are posted apart after %s", len(group), type(error).__name__)
             answers = [APART] * len(group)
         finally:
-            hand_over()
+            self.hand_over()
             for entry, answer in zip_longest(group, answers):
                 entry.answer = answer or errors.OutcomeUnknown()
                 entry.turn.release()
@@ -161,9 +158,3 @@ class Combiner:
             heir = self.queue[0]
             heir.leads = True
             heir.turn.release()
-
-
-def once(call: Callable[[], None]) -> Callable[[], None]:
-    """What does nothing when it is called again."""
-    calls = [call]
-    return lambda: calls.pop()() if calls else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import psycopg
 from django.conf import settings
@@ -47,9 +47,9 @@ def submit(order: Order) -> Outcome:
     return answer
 
 
-def post_group(orders: Sequence[Order], when_written: Callable[[], None]) -> Sequence[Answer]:
+def post_group(orders: Sequence[Order]) -> Sequence[Answer]:
     """Post the orders of many; a wallet that somebody else keeps locked is not waited for."""
-    return vault.post(orders, is_brief=True, when_written=when_written)
+    return vault.post(orders, is_brief=True)
 
 
 def post_with_retries(order: Order) -> Answer:

@@ -15,7 +15,7 @@ The statements of a step are pipelined: a step costs one round trip.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -36,14 +36,11 @@ from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWalle
 from wallets.writing import write_back
 
 
-def post(
-    orders: Sequence[Order], *, is_brief: bool = False, when_written: Callable[[], Any] = int
-) -> list[Outcome | errors.Refused]:
+def post(orders: Sequence[Order], *, is_brief: bool = False) -> list[Outcome | errors.Refused]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 
     Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` nobody is
-    waited for longer than a moment: then LockNotAvailable is raised. `when_written` is called when
-    only COMMIT is left to do.
+    waited for longer than a moment: then LockNotAvailable is raised.
 
     Raises:
         OutcomeUnknown: the connection broke at commit.
@@ -54,7 +51,6 @@ def post(
         books = open_books(raw, orders, is_brief=is_brief)
         outcomes = [attempt(partial(books.run, order)) for order in orders]
         write_back(raw, books)
-        when_written()
     return outcomes
 
 

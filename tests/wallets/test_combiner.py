@@ -45,17 +45,14 @@ class Desk:
         self.lock = Lock()
         self.entered = Semaphore(0)
         self.before: Callable[[Sequence[Any]], Any] = len
-        self.committing: Callable[[Sequence[Any]], Any] = len
         limits = {"room": 100, "patience": PATIENCE, "most": 100} | kwargs
         self.combiner = Noticing(self.post, self.post_apart, **limits)
         self.combiner.entered = self.entered
 
-    def post(self, slips: Sequence[Any], when_written: Callable[[], None]) -> list[Any]:
+    def post(self, slips: Sequence[Any]) -> list[Any]:
         self.before(slips)
         with self.lock:
             self.groups.append([slip.number for slip in slips])
-        when_written()
-        self.committing(slips)
         return [outcome(slip) for slip in slips]
 
     def post_apart(self, slip: Any) -> Any:
@@ -135,40 +132,11 @@ def test_each_gets_its_own_answer(desk):
 
 def test_a_refusal_is_the_answer_of_one(desk):
     refusal = errors.NotFound()
-    desk.combiner.post = lambda slips, when_written: [
+    desk.combiner.post = lambda slips: [
         refusal if slip.number == 2 else outcome(slip) for slip in slips
     ]
     answers = at_once(*[partial(desk.submit, number) for number in range(1, 5)], kind=Stranger)
     assert answers == [outcome(Slip(1)), refusal, outcome(Slip(3)), outcome(Slip(4))]
-
-
-def test_one_group_is_written_while_another_is_committed(desk):
-    reached, go_on = Event(), Event()
-
-    def slow(slips: Sequence[Any]) -> None:
-        if slips[0].number == 1:
-            reached.set()
-            assert go_on.wait(PATIENCE)
-
-    desk.committing = slow
-    (committed,) = desk.bring(1)
-    assert reached.wait(PATIENCE)
-    assert desk.submit(2) == outcome(Slip(2))
-    assert committed.is_alive()
-    go_on.set()
-    assert committed.answer == outcome(Slip(1))
-
-
-@pytest.mark.parametrize("error", [ValueError(), errors.OutcomeUnknown()], ids=str)
-def test_who_handed_the_lead_over_and_fails_hands_it_over_once(desk, error):
-    """Else two would lead, and one of them without an order."""
-    with desk.busy():
-        callers = desk.bring(1, 2)
-        desk.committing = failing(error, first=0)
-    assert numbers(callers) == [1, 2]
-    assert desk.submit(3) == outcome(Slip(3))
-    assert desk.groups == [[0], [1, 2], [3]]
-    assert not desk.combiner.is_led
 
 
 # --- When a group fails --------------------------------------------------------------------------
@@ -277,7 +245,7 @@ def test_who_queues_while_a_group_fails_is_posted(desk, error):
 
 def test_an_answer_too_few_is_unknown(desk):
     """A poster that loses count may have done what it does not tell of."""
-    desk.combiner.post = lambda slips, when_written: []
+    desk.combiner.post = lambda slips: []
     assert isinstance(desk.submit(1), errors.OutcomeUnknown)
 
 
@@ -439,7 +407,6 @@ def test_whatever_happens_everybody_is_answered_once_and_nothing_is_done_twice(h
                 Event().wait(0.003)
 
     desk.before = disturb
-    desk.committing = lambda slips: Event().wait(0.002) if slips[0].number % 7 == 0 else None
 
     def bring(caller: int) -> list[tuple[int, Any]]:
         found = []

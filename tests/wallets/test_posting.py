@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -273,10 +273,10 @@ class Gate:
         monkeypatch.setattr(combiner, "enter", counted)
         monkeypatch.setattr(combiner, "post", self.post)
 
-    def post(self, orders: Sequence[Order], when_written: Callable[[], None]) -> Sequence[Answer]:
+    def post(self, orders: Sequence[Order]) -> Sequence[Answer]:
         assert self.full.wait(together.PATIENCE)
         self.groups.append(orders)
-        return posting.post_group(orders, when_written)
+        return posting.post_group(orders)
 
 
 def meeting(monkeypatch: pytest.MonkeyPatch, *orders: Order, first: Order) -> list[Any]:
