@@ -143,7 +143,7 @@ class Books:
             users={},
             wallets={
                 wallet_id: dataclasses.replace(self.wallets[wallet_id])
-                for wallet_id in order.wallets()
+                for wallet_id in {*order.wallets()}
                 if wallet_id in self.wallets
             },
             keys={},
