@@ -81,6 +81,11 @@ class Credentials:
             client_status=key.client.status,
         )
 
+    @property
+    def is_valid(self) -> bool:
+        is_over = self.is_revoked or self.is_expired
+        return not is_over and self.client_status != Client.Status.SUSPENDED
+
     def require_valid(self) -> None:
         """Refuse what was revoked or has expired, and whatever a suspended client shows."""
         if self.is_revoked:
@@ -96,5 +101,6 @@ MEMORY: dict[bytes, Credentials] = {}
 
 
 def remembered(secret: str) -> Credentials | None:
-    """What stood behind an API key, if that is known: it must be checked yet."""
-    return MEMORY.get(ApiKey.digest_of(secret))
+    """What stood behind an API key, if that is known, and was good: it must be checked yet."""
+    known = MEMORY.get(ApiKey.digest_of(secret))
+    return known if known and known.is_valid else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -103,3 +105,20 @@ def test_only_so_many_are_remembered(client_demo, monkeypatch):
     for _ in range(5):
         assert Api(cast.a_key(client_demo)).get("wallets").status == 200
         assert len(credentials.MEMORY) <= 3
+
+
+# --- Who was not let in, and is again ------------------------------------------------------------
+
+
+def test_a_client_that_is_active_again_is_let_in(known, path, bobs):
+    Client.objects.update(status=Client.Status.SUSPENDED)
+    assert known.post(path, cast.to(bobs)).code == "client_suspended"
+    Client.objects.update(status=Client.Status.ACTIVE)
+    assert known.post(path, cast.to(bobs)).status == 201
+
+
+def test_a_key_that_lasts_longer_than_it_did_is_let_in(known, path, bobs):
+    ApiKey.objects.update(expires_at=timezone.now())
+    assert known.post(path, cast.to(bobs)).code == "credentials_expired"
+    ApiKey.objects.update(expires_at=timezone.now() + timedelta(days=1))
+    assert known.post(path, cast.to(bobs)).status == 201
