@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from iocash import errors
 from tests import cast
 from tests.cast import Api
 from users import credentials
 from users.models import ApiKey, Client
-from wallets import reading
+from wallets import reading, vault
 from wallets.models import Movement
+from wallets.views import movements
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +126,114 @@ def test_a_key_that_lasts_longer_than_it_did_is_let_in(known, path, bobs):
     assert known.post(path, cast.to(bobs)).code == "credentials_expired"
     ApiKey.objects.update(expires_at=timezone.now() + timedelta(days=1))
     assert known.post(path, cast.to(bobs)).status == 201
+
+
+# --- Whose key allows something else than it did -------------------------------------------------
+
+
+@pytest.fixture
+def narrowed(known):
+    """The caller, whose remembered key lost a scope that nothing here needs."""
+    ApiKey.objects.update(scopes=["movements:write", "movements:read", "cash-in:write"])
+    return known
+
+
+@pytest.fixture
+def widened(client_demo):
+    """A caller whose key was remembered without any scope that is needed here."""
+    caller = Api(cast.a_key(client_demo, "wallets:read"))
+    assert caller.get("wallets").status == 200
+    ApiKey.objects.update(scopes=["movements:write", "movements:read", "cash-in:write"])
+    return caller
+
+
+@pytest.fixture(params=["narrowed", "widened"])
+def changed(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_a_parameter_that_is_none_is_refused_whatever_the_key_was(changed, path, bobs):
+    answer = changed.post(f"{path}?surprise=1", cast.to(bobs))
+    assert (answer.status, answer.code) == (400, "invalid_parameters")
+    assert not Movement.objects.filter(counterparty=bobs).exists()
+
+
+def test_a_body_that_is_none_is_refused_whatever_the_key_was(changed, path):
+    assert changed.post(path, raw=b"{").code == "invalid_json"
+
+
+def test_who_asks_too_fast_is_refused_whatever_the_key_was(changed, path, bobs, settings):
+    settings.RATE_LIMIT = 1
+    assert changed.get(path).status == 200
+    ApiKey.objects.update(scopes=["movements:write", "movements:read"])
+    assert changed.post(path, cast.to(bobs)).code == "rate_limited"
+
+
+def test_the_rate_is_told_whatever_the_key_was(changed, path, bobs, settings):
+    settings.RATE_LIMIT = 10
+    answer = changed.post(path, cast.to(bobs))
+    assert (answer.status, answer.headers["RateLimit-Remaining"]) == (201, "9")
+
+
+@pytest.mark.parametrize(
+    "change", [{"revoked_at": timezone.now()}, {"scopes": ["movements:read"]}], ids=str
+)
+def test_who_is_not_let_in_is_told_no_rate(known, path, bobs, settings, change):
+    settings.RATE_LIMIT = 10
+    ApiKey.objects.update(**change)
+    answer = known.post(path, cast.to(bobs))
+    assert answer.status in {401, 403}
+    assert not [name for name in answer.headers if name.startswith("RateLimit")]
+
+
+def test_a_revoked_key_is_answered_with_its_challenge(known, path, bobs):
+    ApiKey.objects.update(revoked_at=timezone.now())
+    assert known.post(path, cast.to(bobs)).headers["WWW-Authenticate"] == "Bearer"
+
+
+# --- What was done, or may have been -------------------------------------------------------------
+
+
+@pytest.fixture
+def breaks_at_commit(monkeypatch):
+    """What is committed is committed, but nobody hears of it; `then` is done before they know."""
+    posted: list[Any] = []
+
+    def breaks(then: Callable[[], Any]) -> list[Any]:
+        post = vault.post
+
+        def post_and_break(*args, **kwargs):
+            posted.append(post(*args, **kwargs))
+            then()
+            raise errors.OutcomeUnknown()
+
+        monkeypatch.setattr(vault, "post", post_and_break)
+        return posted
+
+    return breaks
+
+
+def test_what_may_have_been_done_is_not_done_again(known, path, bobs, breaks_at_commit):
+    def narrow() -> None:
+        ApiKey.objects.update(scopes=["movements:write", "cash-in:write"])
+
+    posted = breaks_at_commit(narrow)
+    assert known.post(path, cast.to(bobs)).code == "outcome_unknown"
+    assert len(posted) == 1
+
+
+def test_what_may_have_been_done_is_not_called_undone(known, path, bobs, breaks_at_commit):
+    """Nor is the key looked up once more: the database may well be away."""
+    breaks_at_commit(ApiKey.objects.all().delete)
+    assert known.post(path, cast.to(bobs)).code == "outcome_unknown"
+
+
+def test_what_was_done_is_not_done_again_when_its_answer_fails(known, path, bobs, monkeypatch):
+    def fail(*args, **kwargs):
+        ApiKey.objects.update(scopes=["movements:write", "cash-in:write"])
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(movements.MovementList, "moved", fail)
+    known.browser.raise_request_exception = False
+    assert known.post(path, cast.to(bobs)).status == 500
+    assert Movement.objects.filter(counterparty=bobs).count() == 1

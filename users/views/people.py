@@ -36,21 +36,44 @@ class ClientView(View):
     assuming: frozenset[str] = frozenset()
     """The methods whose order carries the caller's credentials, to be checked when it is posted."""
 
+    def check_permissions(self, request: Request) -> None:
+        try:
+            super().check_permissions(request)
+        except errors.InsufficientScope:
+            if not self.is_assumed:
+                raise
+            self.look_up()
+
     def handle_exception(self, exc: Exception) -> Response:
-        """Refuse nothing because of what was only remembered of the caller: look it up, first."""
-        caller = getattr(self.request, "_auth", None)  # `auth` would look for one now
-        if not isinstance(caller, Caller) or caller.assumed is None:
+        """Refuse nothing because of what was only remembered of the caller: look it up, first.
+
+        What was refused because of that is tried again, and nothing else: it may have been done.
+        """
+        if isinstance(exc, errors.OutcomeUnknown) or not self.is_assumed:
             return super().handle_exception(exc)
         try:
-            self.assuming = frozenset()
-            self.request._authenticate()  # type: ignore[attr-defined]
-            if self.caller.scopes == caller.scopes and not isinstance(exc, Changed):
-                raise exc
-            self.check_permissions(self.request)
-            handler = getattr(self, str(self.request.method).lower())
-            return handler(self.request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
+            self.look_up()
+            if isinstance(exc, Changed | errors.InsufficientScope):
+                handler = getattr(self, str(self.request.method).lower())
+                return handler(self.request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
         except Exception as found:  # noqa: BLE001  # as DRF's own dispatch does
-            return super().handle_exception(found)
+            exc = found
+        return super().handle_exception(exc)
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether it is yet to be checked what was remembered of the caller's key."""
+        caller = getattr(self.request, "_auth", None)  # `auth` would look for one now
+        return isinstance(caller, Caller) and caller.assumed is not None
+
+    def look_up(self) -> None:
+        """Let the caller in, or refuse it, by what its key is now; who is refused has no rate."""
+        self.assuming = frozenset()
+        wrapped: Any = self.request._request
+        rate, wrapped.rate_headers = getattr(wrapped, "rate_headers", {}), {}
+        self.request._authenticate()  # type: ignore[attr-defined]
+        super().check_permissions(self.request)
+        wrapped.rate_headers = rate
 
     @property
     def caller(self) -> Caller:
