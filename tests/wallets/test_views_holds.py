@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from tests import cast
 from tests.wallets.test_cash_outs import money_of
-from wallets import ledger, posting
+from wallets import ledger, posting, vault
 from wallets.models import Hold
+from wallets.views.holds import HoldList
 
 pytestmark = pytest.mark.django_db
 
@@ -320,3 +322,22 @@ def test_what_is_over_stays_over(api, alices, bobs, status, change):
     for answer in (api.patch(at(hold), change), api.post(f"{at(hold)}/executions")):
         assert (answer.status, answer.code) == (409, "hold_not_open")
         assert answer.json["conflict"] == {"holdId": str(hold.id), "status": status}
+
+
+def test_a_hold_that_was_placed_is_not_called_undone(api, bobs, holds, monkeypatch):
+    """The connection may break after COMMIT, before what was made is read again."""
+
+    def breaks(*args: Any) -> None:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(HoldList, "hold", breaks)
+    assert api.post(holds, promise(bobs)).code == "outcome_unknown"
+    assert Hold.objects.count() == 1
+
+
+def test_a_hold_that_was_not_placed_is_called_undone(api, bobs, holds, monkeypatch):
+    def breaks(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(vault, "post", breaks)
+    assert api.post(holds, promise(bobs)).code == "database_unavailable"

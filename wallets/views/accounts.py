@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.views import Created, location
-from wallets import accounts, posting, serializers
+from wallets import accounts, serializers
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
 from wallets.views.orders import OrderView
@@ -48,7 +48,7 @@ class ExternalAccountList(ExternalAccountView):
             iban=values["external_iban"]["account_number"],
             alias=values.get("alias", ""),
         )
-        outcome = posting.submit(order)
+        outcome = self.submit(order)
         shown = self.show(self.account(wallet_id, outcome.id))
         ids = {"wallet_id": wallet_id, "account_id": outcome.id}
         where = location(request, "external-account", **ids)
@@ -66,5 +66,5 @@ class ExternalAccountDetail(ExternalAccountView):
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         self.body(partial=False)
         order = accounts.RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
-        posting.submit(order)
+        self.submit(order)
         return Response(self.show(self.account(wallet_id, account_id)))

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.views import Created, location
-from wallets import ledger, posting, serializers
+from wallets import ledger, serializers
 from wallets.models import Hold, HoldQuerySet
 from wallets.views.movements import MovementView
 from wallets.views.orders import OrderView
@@ -71,7 +71,7 @@ class HoldList(HoldView):
             expires_at=values.pop("expiration", None),
             **values,
         )
-        outcome = posting.submit(order)
+        outcome = self.submit(order)
         hold = self.hold(wallet_id, outcome.id)
         where = location(request, "hold", wallet_id=wallet_id, hold_id=hold.id)
         headers = self.tag(hold) | self.replayed(outcome)
@@ -97,9 +97,9 @@ class HoldDetail(HoldView):
             "if_match": self.if_match,
         }
         if "expiration" in change:
-            posting.submit(ledger.RenewHold(**about, expires_at=change["expiration"]))
+            self.submit(ledger.RenewHold(**about, expires_at=change["expiration"]))
         else:
-            posting.submit(ledger.ReleaseHold(**about))
+            self.submit(ledger.ReleaseHold(**about))
         hold = self.hold(wallet_id, hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
@@ -128,4 +128,4 @@ class Executions(MovementView, HoldsOf):
             target_id=self.hold(wallet_id, hold_id).target_id,
             **values | self.fixed,
         )
-        return self.moved(posting.submit(order))
+        return self.moved(self.submit(order))

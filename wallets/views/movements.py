@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from iocash import errors, money
 from iocash.views import Accepted, Created, location
-from wallets import batch, ledger, posting, serializers
+from wallets import batch, ledger, serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
 from wallets.orders import MoneyOrder, Outcome
 from wallets.views.orders import OrderView
@@ -101,7 +101,7 @@ class MovementList(MovementView):
     def post(self, request: Request, wallet_id: UUID) -> Response:
         values = self.body() | self.fixed
         order = self.order({**self.common(wallet_id), "key": self.key}, values)
-        return self.moved(posting.submit(order))
+        return self.moved(self.submit(order))
 
 
 def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
@@ -129,7 +129,7 @@ class MovementDetail(MovementView):
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         self.body(partial=False)
         order = ledger.Cancel(**self.common(wallet_id), movement_id=movement_id)
-        return Response(self.show(posting.submit(order).legs[0]))
+        return Response(self.show(self.submit(order).legs[0]))
 
 
 class MovementBatch(MovementView):
@@ -145,7 +145,7 @@ class MovementBatch(MovementView):
         items = self.body()["movements"]
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
-        outcome = posting.submit(batch.Batch(**common, key=self.key, items=orders))
+        outcome = self.submit(batch.Batch(**common, key=self.key, items=orders))
         made = outcome.legs or self.movements(wallet_id).made_by(outcome.id)
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
@@ -179,4 +179,4 @@ class Reversals(MovementView):
             self.caller.require("cash-in:write")
         about = self.common(wallet_id) | movement.reversible
         order = ledger.Reverse(**about, key=self.key, **values)
-        return self.moved(posting.submit(order))
+        return self.moved(self.submit(order))

@@ -6,18 +6,34 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from rest_framework.response import Response
 
-from iocash import errors
+from iocash import errors, failures
 from users.views import REPLAYED, ClientView
+from wallets import posting
 from wallets.models import Wallet
 from wallets.models.wallets import SEEN
-from wallets.orders import Outcome
+from wallets.orders import Order, Outcome
 
 
 class OrderView(ClientView):
     """A view below the wallets: what it is asked for becomes an order of the wallet's client."""
 
     is_queued = True
+    is_done = False
+    """Whether an order was done: trouble after that says nothing of it."""
+
+    def submit(self, order: Order) -> Outcome:
+        """Have the order done, as `posting.submit` does."""
+        outcome = posting.submit(order)
+        self.is_done = True
+        return outcome
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Never say that nothing was done when it is only not known any more what was made."""
+        if self.is_done and failures.database_trouble(exc):
+            exc = errors.OutcomeUnknown()
+        return super().handle_exception(exc)
 
     def wallet(self, wallet_id: UUID) -> Wallet:
         if self.caller.client_id is None:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.views import Created, location
 from users.serializers import Nothing
-from wallets import ibans, life, posting, serializers
+from wallets import ibans, life, serializers
 from wallets.models import Movement, Wallet
 from wallets.orders import Outcome
 from wallets.views.orders import OrderView
@@ -62,7 +62,7 @@ class WalletList(WalletView):
 
     def post(self, request: Request) -> Response:
         order = life.OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
-        return self.answer(posting.submit(order))
+        return self.answer(self.submit(order))
 
 
 class WalletDetail(WalletView):
@@ -101,7 +101,7 @@ class WalletDetail(WalletView):
 
     def put(self, request: Request, wallet_id: UUID) -> Response:
         order = life.PutWallet(**self.common(wallet_id), **self.body(), if_match=self.if_match)
-        return self.answer(posting.submit(order))
+        return self.answer(self.submit(order))
 
     def patch(self, request: Request, wallet_id: UUID) -> Response:
         change = self.body(partial=True)
@@ -112,7 +112,7 @@ class WalletDetail(WalletView):
             closing="status" in change,
             if_match=self.if_match,
         )
-        return self.answer(posting.submit(order))
+        return self.answer(self.submit(order))
 
 
 class CreateIban(WalletView):
@@ -125,4 +125,4 @@ class CreateIban(WalletView):
     def post(self, request: Request, wallet_id: UUID) -> Response:
         self.body()
         order = ibans.CreateIban(**self.common(wallet_id), key=self.key)
-        return self.answer(posting.submit(order))
+        return self.answer(self.submit(order))
