@@ -27,11 +27,12 @@ import pytest
 from tests.iocash.postgres.processes import eventually, linux
 from tests.scratch import Scratch
 from tests.serving import Served
+from tests.wires import Wire
 
 pytestmark = [pytest.mark.long, linux]
 
 CALLERS, WORKERS = 12, 2
-KILLS, HANG_UPS = 6, 150
+KILLS, HANG_UPS, LOST = 6, 100, 50
 LONGEST = 15.0
 """Seconds that one call may take, whatever happens."""
 
@@ -270,3 +271,21 @@ def test_connections_that_are_ended_anywhere_cost_nothing_but_time(postgres, ser
     told(capsys, met)
     assert met[BROKEN] == 0
     assert met["outcome_unknown"] > 0
+
+
+def test_an_answer_to_commit_that_is_lost_costs_nothing_but_time(postgres, demo, tmp_path, capsys):
+    """All of it was done, and nobody heard of it: what is done again now is done twice."""
+
+    def attack(callers: list[Caller]) -> int:
+        wire.risk = 0.1
+        while wire.cuts < LOST:
+            some_more(callers, 10)
+        wire.risk = 0.0
+        return wire.cuts
+
+    with Wire(postgres.address()) as wire, Served(wire.address, tmp_path / "log") as server:
+        met = survive(postgres, server, demo, attack)
+    told(capsys, met)
+    assert met.keys() & (UNDONE | UNSURE) == {"outcome_unknown"}
+    assert met["done"] == met["doubted"] > 0
+    assert met["replayed"] > 0
