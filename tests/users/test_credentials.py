@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from iocash import errors
-from tests import cast
+from tests import cast, together
 from tests.cast import Api
 from users import credentials
 from users.models import ApiKey, Client
@@ -53,6 +54,16 @@ def test_a_revocation_acts_at_once_and_nothing_is_done(known, path, bobs):
     answer = known.post(path, cast.to(bobs))
     assert (answer.status, answer.code) == (401, "credentials_revoked")
     assert Movement.objects.count() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_revocation_acts_on_who_waits_for_a_lock(known, path, alices, bobs):
+    with together.holding(cast.a_cash_in(alices, 1)):
+        waiting = together.Caller(partial(known.post, path, cast.to(bobs)))
+        together.wait_until_blocked()
+        ApiKey.objects.update(revoked_at=timezone.now())
+    assert waiting.answer.code == "credentials_revoked"
+    assert cast.balances(bobs) == [0]
 
 
 def test_a_key_that_is_gone_is_unknown(known, path, bobs):
