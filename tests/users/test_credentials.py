@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from iocash import errors
@@ -187,7 +188,9 @@ def test_the_rate_is_told_whatever_the_key_was(changed, path, bobs, settings):
 
 
 @pytest.mark.parametrize(
-    "change", [{"revoked_at": timezone.now()}, {"scopes": ["movements:read"]}], ids=str
+    "change",
+    [{"revoked_at": timezone.now()}, {"scopes": ["movements:read"]}],
+    ids=["revoked", "narrowed"],
 )
 def test_who_is_not_let_in_is_told_no_rate(known, path, bobs, settings, change):
     settings.RATE_LIMIT = 10
@@ -239,12 +242,36 @@ def test_what_may_have_been_done_is_not_called_undone(known, path, bobs, breaks_
     assert known.post(path, cast.to(bobs)).code == "outcome_unknown"
 
 
-def test_what_was_done_is_not_done_again_when_its_answer_fails(known, path, bobs, monkeypatch):
+@pytest.mark.parametrize(
+    "change",
+    [{"revoked_at": timezone.now()}, {"scopes": ["movements:write"]}],
+    ids=["revoked", "narrowed"],
+)
+def test_what_was_done_is_neither_done_again_nor_refused(known, path, bobs, monkeypatch, change):
+    """Its answer fails, and by then the key is another."""
+
     def fail(*args, **kwargs):
-        ApiKey.objects.update(scopes=["movements:write", "cash-in:write"])
+        ApiKey.objects.update(**change)
         raise ValueError("a bug")
 
     monkeypatch.setattr(movements.MovementList, "moved", fail)
     known.browser.raise_request_exception = False
-    assert known.post(path, cast.to(bobs)).status == 500
+    assert known.post(path, cast.to(bobs)).code == "internal_error"
     assert Movement.objects.filter(counterparty=bobs).count() == 1
+
+
+def test_what_was_done_at_the_second_try_is_not_called_undone(narrowed, path, bobs, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(movements.MovementList, "moved", fail)
+    assert narrowed.post(path, cast.to(bobs)).code == "outcome_unknown"
+    assert Movement.objects.filter(counterparty=bobs).count() == 1
+
+
+def test_a_database_that_is_away_is_told_whoever_calls(known, path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(credentials, "fetch", fail)
+    assert known.post(path, {}).code == "database_unavailable"

@@ -57,12 +57,14 @@ class ClientView(View):
                 handler = getattr(self, str(self.request.method).lower())
                 return handler(self.request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
         except Exception as found:  # noqa: BLE001  # as DRF's own dispatch does
-            exc = found
+            return self.handle_exception(found)
         return super().handle_exception(exc)
 
     @property
     def is_assumed(self) -> bool:
         """Whether it is yet to be checked what was remembered of the caller's key."""
+        if not self.assuming:
+            return False
         caller = getattr(self.request, "_auth", None)  # `auth` would look for one now
         return isinstance(caller, Caller) and caller.assumed is not None
 

@@ -27,6 +27,7 @@ class OrderView(ClientView):
         """Have the order done, as `posting.submit` does."""
         outcome = posting.submit(order)
         self.is_done = True
+        self.assuming = frozenset()  # what was assumed was so
         return outcome
 
     def handle_exception(self, exc: Exception) -> Response:
