@@ -111,11 +111,21 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": database(DATABASE_URL) if DATABASE_URL else embedded("iocash_app"),
     "owner": database(DATABASE_OWNER_URL) if DATABASE_URL else embedded("iocash_owner"),
 }
+TCP_LIMITS = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""A server that has gone silent is given up within half a minute: callers wait behind it."""
 for alias in DATABASES.values():
     alias["CONN_MAX_AGE"] = None
     alias["CONN_HEALTH_CHECKS"] = True
     alias["DISABLE_SERVER_SIDE_CURSORS"] = not PREPARED_STATEMENTS
     alias["OPTIONS"].setdefault("application_name", "iocash")
+    for name, limit in TCP_LIMITS.items():
+        alias["OPTIONS"].setdefault(name, limit)
     alias["OPTIONS"].setdefault("prepare_threshold", 5 if PREPARED_STATEMENTS else None)
 DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
 DATABASE_ROLE = DATABASES["default"]["USER"]

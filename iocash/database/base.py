@@ -1,10 +1,29 @@
-"""A connection that was idle is known to be well by its silence."""
+"""A connection that was idle is known to be well by its silence; it ends with its thread."""
 
 from __future__ import annotations
 
 import select
+from threading import local
+from typing import Any
 
 from django.db.backends.postgresql import base
+
+KEPT = local()
+"""What each thread keeps until it ends: its connections."""
+
+
+class Kept:
+    """Closes a connection when its thread ends.
+
+    Servers end threads that were idle, and Django keeps connections where only the garbage
+    collector finds them, some day: until then PostgreSQL would run out of room.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -14,6 +33,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     connection has said so: then there is something to read on a connection where nothing was
     asked.
     """
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        vars(KEPT)[self.alias] = Kept(connection)
+        return connection
 
     def is_usable(self) -> bool:
         return self.is_silent() or super().is_usable()
