@@ -25,6 +25,7 @@ class Statement(NamedTuple):
     sql: str
     values: list[Any]
     model: type[models.Model]
+    names: list[str]
     fields: list[models.Field[Any, Any]]
     annotations: dict[str, Any]
 
@@ -43,15 +44,16 @@ class Question(Generic[Row]):
         assert {*self.stand_ins} <= {*values}, "an id was written in another way"
         fields = [*queryset.model._meta.concrete_fields]
         annotations = {**queryset.query.annotation_select}
-        return Statement(sql, [*values], queryset.model, fields, annotations)
+        names = [each.attname for each in fields]
+        return Statement(sql, [*values], queryset.model, names, fields, annotations)
 
     def first(self, *ids: UUID) -> Row | None:
         """The row with these ids, which stand where the stand-ins stood."""
-        sql, values, model, fields, annotations = self.statement
+        sql, values, model, names, fields, annotations = self.statement
         given = dict(zip(self.stand_ins, ids, strict=True))
         for found in fetch(sql, [given.get(value, value) for value in values]):
             read = [shown(field, value) for field, value in zip(fields, found, strict=False)]
-            row = cast(Row, model.from_db("default", [each.attname for each in fields], read))
+            row = cast(Row, model.from_db("default", names, read))
             for (name, asked), value in zip(annotations.items(), found[len(fields) :], strict=True):
                 setattr(row, name, asked.convert_value(value, asked, connection))
             return row

@@ -82,18 +82,20 @@ class Credentials:
         )
 
     @property
-    def is_valid(self) -> bool:
-        is_over = self.is_revoked or self.is_expired
-        return not is_over and self.client_status != Client.Status.SUSPENDED
+    def refusal(self) -> errors.Refused | None:
+        """Why they no longer let anybody in; None: they do."""
+        if self.is_revoked:
+            return errors.CredentialsRevoked()
+        if self.is_expired:
+            return errors.CredentialsExpired()
+        if self.client_status == Client.Status.SUSPENDED:
+            return errors.ClientSuspended()
+        return None
 
     def require_valid(self) -> None:
         """Refuse what was revoked or has expired, and whatever a suspended client shows."""
-        if self.is_revoked:
-            raise errors.CredentialsRevoked()
-        if self.is_expired:
-            raise errors.CredentialsExpired()
-        if self.client_status == Client.Status.SUSPENDED:
-            raise errors.ClientSuspended()
+        if refusal := self.refusal:
+            raise refusal
 
 
 MEMORY: dict[bytes, Credentials] = {}
@@ -103,4 +105,4 @@ MEMORY: dict[bytes, Credentials] = {}
 def remembered(secret: str) -> Credentials | None:
     """What stood behind an API key, if that is known, and was good: it must be checked yet."""
     known = MEMORY.get(ApiKey.digest_of(secret))
-    return known if known and known.is_valid else None
+    return known if known and known.refusal is None else None
