@@ -8,12 +8,19 @@ import shutil
 import socket
 import socketserver
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self, cast
 
+import psycopg
+import pytest
+from django.db import connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+AT_COMMIT = 0.2
+"""How many connections a bad wire cuts, of those that commit."""
 
 
 class Wire(socketserver.ThreadingUnixStreamServer):
@@ -66,7 +73,7 @@ class Passing(socketserver.BaseRequestHandler):
                     said = side.recv(65536)
                     if not said:
                         return
-                    if side is here and said.endswith(b"COMMIT\0") and wire.fails(0.2):
+                    if side is here and b"COMMIT\0" in said and wire.fails(AT_COMMIT):
                         is_deaf = wire.fails(0.5)
                         if not is_deaf:
                             wire.cuts += 1
@@ -75,3 +82,30 @@ class Passing(socketserver.BaseRequestHandler):
                         wire.cuts += 1
                         return
                     (there if side is here else here).sendall(said)
+
+
+class Cutting(Wire):
+    """Cuts every connection at COMMIT: when it is done, or before it has come through."""
+
+    is_late = False
+
+    def fails(self, risk: float) -> bool:
+        return self.is_bad and (risk == AT_COMMIT or self.is_late)
+
+
+@contextmanager
+def cut_at_commit(*, is_done: bool) -> Iterator[None]:
+    """Let this thread's connection be lost at its next COMMIT, done or not."""
+    connection.ensure_connection()
+    info = connection.connection.info
+    if not info.host.startswith("/"):
+        pytest.skip("the wire is between Unix sockets")
+    with Cutting(make_conninfo(info.dsn, port=info.port)) as wire:
+        connection.close()
+        with pytest.MonkeyPatch.context() as patch:
+            connect, host = psycopg.connect, str(wire.folder)
+            patch.setattr(psycopg, "connect", lambda **given: connect(**{**given, "host": host}))
+            connection.ensure_connection()
+        wire.is_bad, wire.is_late = True, is_done
+        yield
+        assert wire.cuts, "nothing was committed"

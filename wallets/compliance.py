@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
+from iocash.transactions import as_array, fetch_each
 from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, User
 from wallets import reading, statements
 from wallets.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.models import Wallet
-from wallets.reading import ask, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +97,14 @@ def allowances(user: User, level: int) -> Iterator[Allowance]:
     Nothing is locked: what moved is read first, so that its wallet is among those read after it.
     """
     ids = list(Wallet.objects.filter(user=user).values_list("id", flat=True))
-    raw: Any = connection.connection
-    with connection.wrap_database_errors, raw.pipeline():
-        flows = ask(raw, reading.READ_FLOWS, [ids, TOP + 1])
-        balances = ask(raw, reading.READ_BALANCES, [ids, TOP + 1])
-    used = {currency: balance for _, currency, balance in rows(balances)}
+    found_by = [as_array(ids), TOP + 1]
+    flows, balances = fetch_each((reading.READ_FLOWS, found_by), (reading.READ_BALANCES, found_by))
+    used = {currency: balance for _, currency, balance in balances}
     limited = {each: 0 for each in settings.KYC_LIMITS if limits_of(level, each) != NO_LIMITS}
     found = {
         currency: Allowance(user.id, currency, limits_of(level, currency), balance)
         for currency, balance in sorted((limited | used).items())
     }
-    for _, currency, type_, at, amount in rows(flows):
+    for _, currency, type_, at, amount in flows:
         found[currency].count(type_, Used(at, amount))
     yield from found.values()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
-import psycopg
-
+from iocash.pipeline import Answer
 from wallets import limits
 from wallets.books import Books
 from wallets.rows import Leg, LockedHold
@@ -131,19 +130,12 @@ def named(ids: Iterable[tuple[UUID, ...]]) -> list[UUID]:
 
 
 def read(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
-    """Make a row of what was selected; Django has psycopg leave JSON as text."""
+    """Make a row of what was selected; JSON comes as text."""
     values = dict(zip(names, row, strict=True))
     if isinstance(values["metadata"], str):
         values["metadata"] = json.loads(values["metadata"])
     return kind(**values)
 
 
-def ask(
-    raw: psycopg.Connection[Any], statement: str, values: Sequence[Any] = ()
-) -> psycopg.Cursor[Any]:
-    """Send one statement with its values apart, so that it can be prepared."""
-    return psycopg.Cursor(raw).execute(statement, values)
-
-
-def rows(cursor: psycopg.Cursor[Any] | None) -> Rows:
-    return cursor.fetchall() if cursor else []
+def rows(answer: Answer | None) -> Rows:
+    return answer.rows if answer else []

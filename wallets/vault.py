@@ -10,7 +10,7 @@
 3. Each order is replayed, applied or refused, in turn, in memory.
 4. What changed is written set-based, and committed once.
 
-The statements of a step are pipelined: a step costs one round trip.
+Locks and reads are sent together, and so are writes and COMMIT: two trips to the database.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import connection
-
 from iocash import errors
+from iocash.pipeline import Answer, Pipeline
 from iocash.transactions import as_array, as_rows, durable
 from users.credentials import READ_BY_IDS, Credentials
 from wallets import limits, reading
@@ -46,17 +44,14 @@ def post(orders: Sequence[Order], *, is_brief: bool = False) -> list[Outcome | e
         OutcomeUnknown: the connection broke at commit.
         DatabaseError: nothing was done.
     """
-    with durable(), connection.wrap_database_errors:
-        raw = connection.connection
-        books = open_books(raw, orders, is_brief=is_brief)
+    with durable() as pipeline:
+        books = open_books(pipeline, orders, is_brief=is_brief)
         outcomes = [attempt(partial(books.run, order)) for order in orders]
-        write_back(raw, books)
+        write_back(pipeline, books)
     return outcomes
 
 
-def open_books(
-    raw: psycopg.Connection[Any], orders: Sequence[Order], *, is_brief: bool = False
-) -> Books:
+def open_books(pipeline: Pipeline, orders: Sequence[Order], *, is_brief: bool = False) -> Books:
     """Lock what the orders name, then read what the locks protect; let overdue holds go."""
     users = named(order.users() for order in orders)
     wallets = named(order.wallets() for order in orders)
@@ -69,30 +64,30 @@ def open_books(
     numbers = sum(order.numbers() for order in orders)
     shown = [*{order.credentials.id for order in orders if order.credentials}]
 
-    def ask(statement: str, *values: Any, when: Any = True) -> psycopg.Cursor[Any] | None:
+    def ask(statement: str, *values: Any, when: Any = True) -> Answer | None:
         if not when:
             return None
         arrays = [as_array(each) if isinstance(each, list) else each for each in values]
-        return reading.ask(raw, statement, arrays)
+        return pipeline.ask(statement, arrays)
 
-    with raw.pipeline():
-        ask(reading.BE_BRIEF, when=is_brief)
-        locked_users = ask(reading.LOCK_USERS, users, when=users)
-        if users or limited:
-            locked = ask(reading.LOCK_WALLETS_OF_USERS, wallets, users, limited)
-        else:
-            locked = ask(reading.LOCK_WALLETS, wallets)
-        owners = ask(reading.READ_OWNERS, wallets)
-        balances = ask(reading.READ_BALANCES, limited, limits.TOP, when=limited)
-        flows = ask(reading.READ_FLOWS, crossing, limits.TOP, when=crossing)
-        used = ask(reading.READ_KEYS, as_rows(keys), when=keys)
-        legs = ask(reading.READ_MOVEMENTS, movements, when=movements)
-        reversed_ = ask(reading.READ_REVERSED, movements, when=movements)
-        promised = ask(reading.READ_HOLDS, holds, when=holds)
-        banks = ask(reading.READ_ACCOUNTS, accounts, when=accounts)
-        drawn = ask(reading.DRAW_NUMBERS, numbers, when=numbers)
-        valid = ask(READ_BY_IDS, shown, when=shown)
-        clock = ask(reading.READ_CLOCK)
+    ask(reading.BE_BRIEF, when=is_brief)
+    locked_users = ask(reading.LOCK_USERS, users, when=users)
+    if users or limited:
+        locked = ask(reading.LOCK_WALLETS_OF_USERS, wallets, users, limited)
+    else:
+        locked = ask(reading.LOCK_WALLETS, wallets)
+    owners = ask(reading.READ_OWNERS, wallets)
+    balances = ask(reading.READ_BALANCES, limited, limits.TOP, when=limited)
+    flows = ask(reading.READ_FLOWS, crossing, limits.TOP, when=crossing)
+    used = ask(reading.READ_KEYS, as_rows(keys), when=keys)
+    legs = ask(reading.READ_MOVEMENTS, movements, when=movements)
+    reversed_ = ask(reading.READ_REVERSED, movements, when=movements)
+    promised = ask(reading.READ_HOLDS, holds, when=holds)
+    banks = ask(reading.READ_ACCOUNTS, accounts, when=accounts)
+    drawn = ask(reading.DRAW_NUMBERS, numbers, when=numbers)
+    valid = ask(READ_BY_IDS, shown, when=shown)
+    clock = ask(reading.READ_CLOCK)
+    pipeline.send()
     owned = rows(owners)
     status_of = {user_id: status for user_id, status, _ in owned}
     found = [LockedWallet(*row) for row in rows(locked)]
@@ -112,14 +107,14 @@ def open_books(
     )
     levels = {user_id: level for user_id, _, level in owned}
     books.allowances = reading.allowances(books, limited, levels, rows(balances), rows(flows))
-    let_go(raw, books, {order.client_id for order in orders})
+    let_go(pipeline, books, {order.client_id for order in orders})
     if wanted := [each for order in orders for each in order.versions()]:
         seen = Wallet.objects.seen().filter(id__in=wanted)
         books.versions = {wallet.id: wallet.version for wallet in seen}
     return books
 
 
-def let_go(raw: psycopg.Connection[Any], books: Books, clients: set[UUID]) -> None:
+def let_go(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None:
     """End the holds that are overdue in the clients' locked wallets; most often there are none."""
     overdue = [
         wallet
@@ -129,9 +124,9 @@ def let_go(raw: psycopg.Connection[Any], books: Books, clients: set[UUID]) -> No
     if not overdue:
         return
     values = [as_array(wallet.id for wallet in overdue), books.now]
-    with raw.pipeline():
-        holds = reading.ask(raw, reading.READ_OVERDUE, values)
-        expiries = reading.ask(raw, reading.READ_NEXT_EXPIRIES, values)
+    holds = pipeline.ask(reading.READ_OVERDUE, values)
+    expiries = pipeline.ask(reading.READ_NEXT_EXPIRIES, values)
+    pipeline.send()
     next_expiry: dict[UUID, datetime] = dict(rows(expiries))
     for wallet in overdue:
         wallet.next_expiry = next_expiry.get(wallet.id)

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg
-
+from iocash.pipeline import Pipeline
 from iocash.transactions import as_array, as_rows
 from users.models import events
-from wallets import reading
 from wallets.books import Books
 
 
@@ -102,25 +100,24 @@ INSERT_KEYS = "INSERT INTO users_key " + given(
 )
 
 
-def write_back(raw: psycopg.Connection[Any], books: Books) -> None:
-    """Write everything, in an order that foreign keys allow."""
-    with raw.pipeline():
-        for statement, values in books.statements:
-            reading.ask(raw, statement, values)
-        add(raw, INSERT_HOLDS, books.placed)
-        change(raw, UPDATE_HOLDS, books.changed_holds)
-        add(raw, INSERT_MOVEMENTS, books.legs)
-        change(raw, UPDATE_MOVEMENTS, books.changed)
-        change(raw, UPDATE_WALLETS, [each for each in books.wallets.values() if each.is_changed])
-        add(raw, INSERT_KEYS, books.used)
-        add(raw, events.INSERT, books.facts)
+def write_back(pipeline: Pipeline, books: Books) -> None:
+    """Have everything written, in an order that foreign keys allow."""
+    for statement, values in books.statements:
+        pipeline.ask(statement, values)
+    add(pipeline, INSERT_HOLDS, books.placed)
+    change(pipeline, UPDATE_HOLDS, books.changed_holds)
+    add(pipeline, INSERT_MOVEMENTS, books.legs)
+    change(pipeline, UPDATE_MOVEMENTS, books.changed)
+    change(pipeline, UPDATE_WALLETS, [each for each in books.wallets.values() if each.is_changed])
+    add(pipeline, INSERT_KEYS, books.used)
+    add(pipeline, events.INSERT, books.facts)
 
 
-def add(raw: psycopg.Connection[Any], statement: str, things: Sequence[Any]) -> None:
+def add(pipeline: Pipeline, statement: str, things: Sequence[Any]) -> None:
     if things:
-        reading.ask(raw, statement, [as_rows(things)])
+        pipeline.ask(statement, [as_rows(things)])
 
 
-def change(raw: psycopg.Connection[Any], statement: str, things: Sequence[Any]) -> None:
+def change(pipeline: Pipeline, statement: str, things: Sequence[Any]) -> None:
     if things:
-        reading.ask(raw, statement, [as_rows(things), as_array(each.id for each in things)])
+        pipeline.ask(statement, [as_rows(things), as_array(each.id for each in things)])

@@ -12,11 +12,12 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from iocash import errors
+from iocash.pipeline import Pipeline
 from tests import cast, together
 from tests.cast import Api
 from users import credentials
 from users.models import ApiKey, Client
-from wallets import reading, vault
+from wallets import vault
 from wallets.models import Movement
 from wallets.views import movements
 
@@ -38,13 +39,13 @@ def known(api):
 def test_a_known_key_is_looked_up_with_the_locks(known, path, bobs, monkeypatch):
     monkeypatch.setattr(credentials, "fetch", None)
     asked: list[str] = []
-    ask = reading.ask
+    ask = Pipeline.ask
 
-    def noted(raw, statement, values=()):
+    def noted(pipeline, statement, values=()):
         asked.append(statement)
-        return ask(raw, statement, values)
+        return ask(pipeline, statement, values)
 
-    monkeypatch.setattr(reading, "ask", noted)
+    monkeypatch.setattr(Pipeline, "ask", noted)
     assert known.post(path, cast.to(bobs)).status == 201
     assert asked.count(credentials.READ_BY_IDS) == 1
 

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 from tests.users.bodies import ALICE
+from tests.wires import cut_at_commit
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@contextmanager
-def breaking(*, after: bool) -> Iterator[None]:
-    """Let the connection break at COMMIT: before it was done, or after."""
-    here = connections[DEFAULT_DB_ALIAS]
-    commit = here.commit
-
-    def broken() -> None:
-        if after:
-            commit()
-        here.connection.close()
-        raise OperationalError("the connection is lost")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(here, "commit", broken)
-        yield
-
-
 @pytest.mark.parametrize("after", [False, True])
 def test_the_outcome_of_a_creation_is_unknown_and_its_key_finds_it_out(api, codes, after):
-    with breaking(after=after):
+    with cut_at_commit(is_done=after):
         answer = api.post("users", ALICE, key="k")
         assert (answer.status, answer.code) == (503, "outcome_unknown")
         assert answer.headers["Retry-After"] == "2"
@@ -47,6 +27,6 @@ def test_the_outcome_of_a_creation_is_unknown_and_its_key_finds_it_out(api, code
 
 def test_a_change_whose_outcome_is_unknown_can_be_repeated(api, alice):
     path = f"users/{alice.id}"
-    with breaking(after=True):
+    with cut_at_commit(is_done=True):
         assert api.patch(path, {"firstName": "Alicia"}).code == "outcome_unknown"
     assert api.patch(path, {"firstName": "Alicia"}).json["firstName"] == "Alicia"

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from iocash import errors
+from iocash.pipeline import Pipeline
 from tests import cast
 from tests.users.verbs import COMPANY
 from tests.wallets import stage
@@ -203,14 +204,14 @@ def test_what_is_older_is_not_even_looked_at(db):
 
 def test_a_transfer_reads_nothing_of_what_came_in_and_went_out(first, bob, monkeypatch):
     asked: list[str] = []
-    ask = reading.ask
+    ask = Pipeline.ask
 
-    def noted(raw: Any, statement: Any, *values: Any) -> Any:
+    def noted(pipeline: Pipeline, statement: Any, *values: Any) -> Any:
         asked.append(statement)
-        return ask(raw, statement, *values)
+        return ask(pipeline, statement, *values)
 
     cast.cash_in(first, 10_00)
-    monkeypatch.setattr(reading, "ask", noted)
+    monkeypatch.setattr(Pipeline, "ask", noted)
     cast.transfer(first, cast.first_wallet(bob), 1_00)
     assert reading.READ_BALANCES in asked
     assert reading.READ_FLOWS not in asked

@@ -13,17 +13,16 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import (
-    DEFAULT_DB_ALIAS,
     DatabaseError,
     IntegrityError,
     OperationalError,
     connection,
-    connections,
     transaction,
 )
 
 from iocash import errors
 from tests import cast, together
+from tests.wires import cut_at_commit
 from users.models import Client, Event, Key
 from wallets import ledger, posting, vault, writing
 from wallets.combiner import Answer
@@ -129,18 +128,10 @@ def test_a_connection_that_breaks_at_commit_leaves_the_outcome_unknown(bobs, die
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_committed_before_the_connection_broke_is_found_with_the_key(bobs, monkeypatch):
+def test_what_was_committed_before_the_connection_broke_is_found_with_the_key(bobs):
     order = cast.a_cash_in(bobs, 10_00, key="k")
-    commit = connection.commit
-
-    def commit_and_break():
-        commit()
-        raise OperationalError("the connection is lost")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(connections[DEFAULT_DB_ALIAS], "commit", commit_and_break)
-        with pytest.raises(errors.OutcomeUnknown):
-            posting.submit(order)
+    with cut_at_commit(is_done=True), pytest.raises(errors.OutcomeUnknown):
+        posting.submit(order)
     again = posting.submit(order)
     assert again.replayed
     assert cast.balances(bobs) == [10_00]

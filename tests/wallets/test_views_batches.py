@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from iocash.pipeline import Pipeline
 from tests import cast
 from tests.cast import Api, cash, to
 from tests.wallets.doors import OTHER_IBAN
 from tests.wallets.test_cash_outs import money_of
 from users.models import Key
-from wallets import reading
 from wallets.models import ExternalAccount, Movement
 
 pytestmark = pytest.mark.django_db
@@ -296,14 +296,14 @@ def questions(monkeypatch):
 
     def count(call: Any) -> int:
         asked: list[str] = []
-        real = reading.ask
+        real = Pipeline.ask
 
-        def ask(raw: Any, statement: str, values: Any = ()) -> Any:
+        def ask(pipeline: Pipeline, statement: str, values: Any = ()) -> Any:
             asked.append(statement)
-            return real(raw, statement, values)
+            return real(pipeline, statement, values)
 
         with monkeypatch.context() as patch, CaptureQueriesContext(connection) as others:
-            patch.setattr(reading, "ask", ask)
+            patch.setattr(Pipeline, "ask", ask)
             assert call().status == 201
         return len(asked) + len(others)
 

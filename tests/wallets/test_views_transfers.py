@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from iocash.pipeline import Pipeline
 from tests import cast
 from tests.cast import cash, to
 from tests.wallets.shown import HOST, shown_transfer
 from users import credentials
 from users.models import Event, Key
+from wallets import reading, writing
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
@@ -260,24 +259,23 @@ def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_transfer_takes_three_trips_to_the_database(api, alices, bobs, monkeypatch):
-    """Locks and reads; what changed; COMMIT. The caller's key is among what is read."""
+def test_a_transfer_takes_two_trips_to_the_database(api, alices, bobs, monkeypatch):
+    """Locks and reads, the caller's key among them; then what changed, and COMMIT."""
     assert api.get("wallets").status == 200  # its key is known from now on
-    trips: list[str] = []
-    pipeline, commit = psycopg.Connection.pipeline, psycopg.Connection.commit
+    trips: list[tuple[str, str]] = []
+    send = Pipeline.send
 
-    def noted(raw: Any) -> Any:
-        trips.append("pipeline")
-        return pipeline(raw)
+    def noted(pipeline: Pipeline) -> None:
+        said = [answer.statement for answer in pipeline.asked]
+        trips.append((said[0], said[-1]))
+        send(pipeline)
 
-    def noted_commit(raw: Any) -> Any:
-        trips.append("commit")
-        return commit(raw)
-
-    monkeypatch.setattr(psycopg.Connection, "pipeline", noted)
-    monkeypatch.setattr(psycopg.Connection, "commit", noted_commit)
+    monkeypatch.setattr(Pipeline, "send", noted)
     monkeypatch.setattr(credentials, "fetch", None)
     with CaptureQueriesContext(connection) as others:
         assert api.post(f"wallets/{alices.id}/movements", cast.to(bobs), key="k").status == 201
-    assert trips == ["pipeline", "pipeline", "commit"]
+    assert trips == [
+        (reading.BE_BRIEF, reading.READ_CLOCK),
+        (writing.INSERT_MOVEMENTS, "COMMIT"),
+    ]
     assert [each["sql"] for each in others if each["sql"] not in {"BEGIN", "COMMIT"}] == []
