@@ -52,12 +52,13 @@ class WalletAnswer(fields.Serializer):
     @extend_schema_field(LINKS)
     def links(self, wallet: Wallet) -> dict[str, Any]:
         request = self.context["request"]
+        wallet_id = str(wallet.id)  # written once
         links = {
-            "self": location(request, "wallet", wallet_id=wallet.id),
+            "self": location(request, "wallet", wallet_id=wallet_id),
             "user": location(request, "user", user_id=wallet.user_id),
         }
         for rel, name in NEIGHBOURS.items():
-            links[rel] = location(request, name, wallet_id=wallet.id)
+            links[rel] = location(request, name, wallet_id=wallet_id)
         return hrefs(links)
 
 
