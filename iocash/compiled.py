@@ -26,8 +26,9 @@ class Statement(NamedTuple):
     values: list[Any]
     model: type[models.Model]
     names: list[str]
-    fields: list[models.Field[Any, Any]]
-    annotations: dict[str, Any]
+    readers: list[tuple[int, Callable[..., Any]]]
+    """Where a column is read in another way than as it comes, and how."""
+    annotations: list[tuple[str, Any]]
 
 
 class Question(Generic[Row]):
@@ -43,24 +44,30 @@ class Question(Generic[Row]):
         sql, values = queryset.query.sql_with_params()
         assert {*self.stand_ins} <= {*values}, "an id was written in another way"
         fields = [*queryset.model._meta.concrete_fields]
-        annotations = {**queryset.query.annotation_select}
         names = [each.attname for each in fields]
-        return Statement(sql, [*values], queryset.model, names, fields, annotations)
+        found = [getattr(each, "from_db_value", None) for each in fields]
+        readers = [(at, read) for at, read in enumerate(found) if read]
+        annotations = [*queryset.query.annotation_select.items()]
+        return Statement(sql, [*values], queryset.model, names, readers, annotations)
 
     def first(self, *ids: UUID) -> Row | None:
         """The row with these ids, which stand where the stand-ins stood."""
-        sql, values, model, names, fields, annotations = self.statement
+        return self.read(fetch(*self.about(*ids)))
+
+    def about(self, *ids: UUID) -> tuple[str, list[Any]]:
+        """The statement that finds the row with these ids, and its values."""
         given = dict(zip(self.stand_ins, ids, strict=True))
-        for found in fetch(sql, [given.get(value, value) for value in values]):
-            read = [shown(field, value) for field, value in zip(fields, found, strict=False)]
-            row = cast(Row, model.from_db("default", names, read))
-            for (name, asked), value in zip(annotations.items(), found[len(fields) :], strict=True):
-                setattr(row, name, asked.convert_value(value, asked, connection))
-            return row
-        return None
+        return self.statement.sql, [given.get(value, value) for value in self.statement.values]
 
-
-def shown(field: models.Field[Any, Any], value: Any) -> Any:
-    """Read a column as Django does."""
-    read = getattr(field, "from_db_value", None)
-    return read(value, None, connection) if read else value
+    def read(self, found: list[tuple[Any, ...]]) -> Row | None:
+        """Make a row of the first that was found, as Django does."""
+        if not found:
+            return None
+        _, _, model, names, readers, annotations = self.statement
+        values = [*found[0][: len(names)]]
+        for at, reader in readers:
+            values[at] = reader(values[at], None, connection)
+        row = cast(Row, model.from_db("default", names, values))
+        for (name, asked), value in zip(annotations, found[0][len(names) :], strict=True):
+            setattr(row, name, asked.convert_value(value, asked, connection))
+        return row

@@ -1,7 +1,8 @@
 """What a caller shows to be let in: an API key, or the key that signed a token.
 
 What stood behind an API key is remembered. Who relies on that has it checked before anything is
-done or answered: an order carries it into its transaction, where it is read again.
+done or answered: an order carries it into its transaction, where it is read again, and a question
+is asked together with the key's own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from iocash import errors
-from iocash.transactions import fetch
+from iocash.compiled import Question, Row
+from iocash.transactions import fetch, fetch_each
 from users.models import ApiKey, Client
 from users.models.clients import Credential
 
@@ -23,6 +25,7 @@ READ = """
     FROM users_apikey AS key JOIN users_client AS client ON client.id = key.client_id
 """
 READ_BY_DIGEST = f"{READ} WHERE key.digest = %s"
+READ_BY_ID = f"{READ} WHERE key.id = %s"
 READ_BY_IDS = f"{READ} WHERE key.id = ANY(%s)"
 
 MOST_REMEMBERED = 10_000
@@ -80,6 +83,17 @@ class Credentials:
             is_expired=key.is_expired,
             client_status=key.client.status,
         )
+
+    def first(self, question: Question[Row], *ids: UUID) -> Row | None:
+        """Find a row with these ids, and then, in the same trip, whether all this is still so.
+
+        Raises:
+            Changed: it is not.
+        """
+        found, now = fetch_each(question.about(*ids), (READ_BY_ID, [self.id]))
+        if [Credentials.of_row(each) for each in now] != [self]:
+            raise Changed()
+        return question.read(found)
 
     @property
     def refusal(self) -> errors.Refused | None:

@@ -12,11 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
+from iocash.compiled import Question, Row
 from iocash.headers import idempotency_key, if_match
 from iocash.views import Accepted, View, location
 from users import life, serializers
 from users.authentication import Caller
-from users.credentials import Changed
+from users.credentials import Changed, Credentials
 from users.models import User
 from users.models.events import By
 from users.models.people import UserQuerySet
@@ -34,13 +35,16 @@ class ClientView(View):
     """By method, where it is another permission than that to add, change or view the model."""
 
     assuming: frozenset[str] = frozenset()
-    """The methods whose order carries the caller's credentials, to be checked when it is posted."""
+    """The methods that may rely on what is remembered of the caller's key until it is checked.
+
+    An order carries it, to be checked when it is posted; what is only read is asked with `first`.
+    """
 
     def check_permissions(self, request: Request) -> None:
         try:
             super().check_permissions(request)
         except errors.InsufficientScope:
-            if not self.is_assumed:
+            if self.assumed is None:
                 raise
             self.look_up()
 
@@ -49,7 +53,7 @@ class ClientView(View):
 
         What was refused because of that is tried again, and nothing else: it may have been done.
         """
-        if isinstance(exc, errors.OutcomeUnknown) or not self.is_assumed:
+        if isinstance(exc, errors.OutcomeUnknown) or self.assumed is None:
             return super().handle_exception(exc)
         try:
             self.look_up()
@@ -60,13 +64,26 @@ class ClientView(View):
             return self.handle_exception(found)
         return super().handle_exception(exc)
 
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer nobody of whose key it is only remembered what it was; a refusal tells nothing."""
+        assert self.assumed is None or response.exception, "the key was never checked"
+        return super().finalize_response(request, response, *args, **kwargs)
+
     @property
-    def is_assumed(self) -> bool:
-        """Whether it is yet to be checked what was remembered of the caller's key."""
+    def assumed(self) -> Credentials | None:
+        """What was remembered of the caller's key, as long as it is yet to be checked."""
         if not self.assuming:
-            return False
+            return None
         caller = getattr(self.request, "_auth", None)  # `auth` would look for one now
-        return isinstance(caller, Caller) and caller.assumed is not None
+        return caller.assumed if isinstance(caller, Caller) else None
+
+    def first(self, question: Question[Row], *ids: UUID) -> Row | None:
+        """Find a row, and check in the same trip what was only remembered of the caller's key."""
+        if self.assumed is None:
+            return question.first(*ids)
+        found = self.assumed.first(question, *ids)
+        self.assuming = frozenset()  # what was assumed is so
+        return found
 
     def look_up(self) -> None:
         """Let the caller in, or refuse it, by what its key is now; who is refused has no rate."""

@@ -33,6 +33,7 @@ class ExternalAccountList(ExternalAccountView):
 
     collection = "externalAccounts"
     query_class = serializers.ExternalAccountQuery
+    assuming = frozenset({"GET"})
     body_classes = {"POST": serializers.ExternalAccountOrder}
     refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
 

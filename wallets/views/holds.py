@@ -40,7 +40,7 @@ class HoldList(HoldView):
 
     collection = "holds"
     query_class = serializers.HoldQuery
-    assuming = frozenset({"POST"})
+    assuming = frozenset({"GET", "POST"})
     body_classes = {"POST": serializers.HoldOrder}
     refusals = {
         "POST": [

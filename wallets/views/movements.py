@@ -62,7 +62,7 @@ class MovementList(MovementView):
 
     collection = "movements"
     query_class = serializers.MovementQuery
-    assuming = frozenset({"POST"})
+    assuming = frozenset({"GET", "POST"})
     body_classes = {"POST": serializers.MovementOrder}
     statuses = {"POST": [HTTPStatus.CREATED, HTTPStatus.ACCEPTED]}
     refusals = {

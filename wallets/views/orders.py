@@ -39,7 +39,7 @@ class OrderView(ClientView):
     def wallet(self, wallet_id: UUID) -> Wallet:
         if self.caller.client_id is None:
             return get_object_or_404(Wallet.objects.seen(), id=wallet_id)
-        wallet = SEEN.first(self.caller.client_id, wallet_id)
+        wallet = self.first(SEEN, self.caller.client_id, wallet_id)
         if wallet is None:
             raise errors.NotFound()
         return wallet

@@ -68,6 +68,7 @@ class WalletList(WalletView):
 class WalletDetail(WalletView):
     """Read, put, change or close one wallet."""
 
+    assuming = frozenset({"GET"})
     body_classes = {"PUT": serializers.WalletOrder, "PATCH": serializers.WalletChange}
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
     refusals = {

@@ -1,0 +1,233 @@
+"""Who reads with a key that is remembered is checked in the same trip, before anything is shown."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import OperationalError
+from django.urls import URLResolver, get_resolver
+from django.utils import timezone
+
+from iocash import compiled
+from iocash.pipeline import Pipeline
+from tests import cast
+from tests.cast import Api
+from users import credentials
+from users.models import ApiKey, Client
+from wallets.models import Wallet
+from wallets.views import wallets
+
+pytestmark = pytest.mark.django_db
+
+BELOW = ["", "/movements", "/holds", "/external-accounts", "/balance", "/statement"]
+"""What is read of a wallet by callers who are only remembered."""
+
+PAST, FUTURE = timezone.now() - timedelta(days=1), timezone.now() + timedelta(days=1)
+CHANGES: dict[str, dict[str, Any]] = {
+    "credentials_revoked": {"revoked_at": PAST},
+    "credentials_expired": {"expires_at": PAST},
+    "insufficient_scope": {"scopes": ["users:read"]},
+}
+
+
+@pytest.fixture(params=BELOW)
+def address(request, wallet):
+    return f"{wallet}{request.param}"
+
+
+@pytest.fixture
+def known(api, wallet):
+    """The caller, whose key is remembered."""
+    assert api.get(wallet).status == 200
+    return api
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """How often the database is waited for."""
+    made: list[str] = []
+
+    def count(kind: type[Any], name: str) -> None:
+        call = getattr(kind, name)
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            made.append(name)
+            return call(*args, **kwargs)
+
+        monkeypatch.setattr(kind, name, noted)
+
+    count(Pipeline, "send")
+    count(psycopg.Connection, "wait")
+    return made
+
+
+def views(patterns: list[Any]) -> list[Any]:
+    """Every view of the URL map."""
+    found: list[Any] = []
+    for each in patterns:
+        inner = isinstance(each, URLResolver)
+        found += views(each.url_patterns) if inner else [getattr(each.callback, "view_class", None)]
+    return found
+
+
+# --- How often the database is asked -------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wallet_takes_one_trip_to_the_database(known, wallet, trips):
+    assert known.get(wallet).status == 200
+    assert len(trips) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_of_movements_takes_two_trips_to_the_database(known, path, trips):
+    assert known.get(path).status == 200
+    assert len(trips) == 2
+
+
+def test_what_is_read_by_a_known_caller_is_read_as_by_any(client_demo, known, address):
+    stranger = Api(cast.a_key(client_demo))
+    first, second = known.get(address), stranger.get(address)
+    assert first.status == second.status == 200
+    assert first.headers.get("ETag") == second.headers.get("ETag")
+    assert {*first.json} == {*second.json}
+
+
+# --- Who is no longer let in ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", CHANGES)
+def test_a_key_that_has_changed_is_refused_at_once(known, address, code):
+    ApiKey.objects.update(**CHANGES[code])
+    answer = known.get(address)
+    assert (answer.status, answer.code) == (403 if "scope" in code else 401, code)
+    assert answer.headers.get("WWW-Authenticate") == (None if "scope" in code else "Bearer")
+
+
+def test_a_suspended_client_is_refused_at_once(known, address):
+    Client.objects.update(status=Client.Status.SUSPENDED)
+    assert known.get(address).code == "client_suspended"
+
+
+def test_a_key_that_is_gone_is_unknown_at_once(known, address):
+    ApiKey.objects.all().delete()
+    assert known.get(address).code == "invalid_credentials"
+
+
+@pytest.mark.parametrize("asked", ["{}?surprise=1", f"wallets/{cast.unknown_id()}"])
+def test_who_is_no_longer_let_in_is_told_nothing_else(known, wallet, asked):
+    ApiKey.objects.update(revoked_at=PAST)
+    assert known.get(asked.format(wallet)).code == "credentials_revoked"
+
+
+def test_who_is_no_longer_let_in_is_told_no_rate(known, wallet, settings):
+    settings.RATE_LIMIT = 10
+    ApiKey.objects.update(revoked_at=PAST)
+    answer = known.get(wallet)
+    assert not [name for name in answer.headers if name.startswith(("RateLimit", "ETag"))]
+
+
+# --- Who is let in again, or for something else --------------------------------------------------
+
+
+def test_a_client_that_is_active_again_reads_at_once(known, address):
+    Client.objects.update(status=Client.Status.SUSPENDED)
+    assert known.get(address).status == 403
+    Client.objects.update(status=Client.Status.ACTIVE)
+    assert known.get(address).status == 200
+
+
+def test_a_key_that_lasts_longer_than_it_did_reads_at_once(known, address):
+    ApiKey.objects.update(expires_at=PAST)
+    assert known.get(address).status == 401
+    ApiKey.objects.update(expires_at=FUTURE)
+    assert known.get(address).status == 200
+
+
+def test_a_scope_that_was_given_counts_at_once(client_demo, wallet):
+    caller = Api(cast.a_key(client_demo, "users:read"))
+    assert caller.get("users").status == 200
+    assert caller.get(wallet).code == "insufficient_scope"
+    ApiKey.objects.update(scopes=["wallets:read"])
+    assert caller.get(wallet).status == 200
+
+
+def test_a_key_that_changed_otherwise_still_reads(known, address):
+    ApiKey.objects.update(scopes=["wallets:read", "movements:read"])
+    assert known.get(address).status == 200
+
+
+def test_a_key_that_has_changed_is_known_again_after_one_look(known, wallet, trips):
+    ApiKey.objects.update(scopes=["wallets:read"])
+    assert known.get(wallet).status == 200
+    trips.clear()
+    assert known.get(wallet).status == 200
+    assert len(trips) == 1
+
+
+def test_what_a_key_that_has_changed_asks_counts_once(known, wallet, settings):
+    settings.RATE_LIMIT = 10
+    ApiKey.objects.update(scopes=["wallets:read"])
+    answer = known.get(wallet)
+    assert (answer.status, answer.headers["RateLimit-Remaining"]) == (200, "9")
+
+
+# --- Whose things are shown ----------------------------------------------------------------------
+
+
+def test_a_known_caller_of_another_client_finds_nothing(stranger, address):
+    assert stranger.get("wallets").status == 200
+    assert (stranger.get(address).status, stranger.get(address).code) == (404, "not_found")
+
+
+def test_what_is_not_there_is_not_found_in_one_trip(known, trips):
+    assert known.get(f"wallets/{cast.unknown_id()}").code == "not_found"
+    assert len(trips) == 1
+
+
+def test_what_was_found_for_a_key_that_has_changed_is_not_shown(known, alices):
+    """Not even to the view that asked."""
+    shown = credentials.remembered(known.secret)
+    assert shown
+    ApiKey.objects.update(revoked_at=PAST)
+    with pytest.raises(credentials.Changed):
+        shown.first(wallets_of(alices), alices.id)
+
+
+def wallets_of(wallet: Wallet) -> compiled.Question[Wallet]:
+    return compiled.Question(lambda wallet_id: Wallet.objects.filter(id=wallet_id), 1)
+
+
+# --- What holds for every view -------------------------------------------------------------------
+
+
+def test_a_view_that_forgets_to_check_a_known_key_answers_nothing(known, wallet, monkeypatch):
+    def forgetful(self, wallet_id):
+        return Wallet.objects.seen().get(id=wallet_id)
+
+    monkeypatch.setattr(wallets.WalletDetail, "wallet", forgetful)
+    known.browser.raise_request_exception = False
+    answer = known.get(wallet)
+    assert (answer.status, answer.code) == (500, "internal_error")
+
+
+def test_every_view_that_reads_for_known_callers_is_tried_here():
+    relying = {
+        view
+        for view in views(get_resolver().url_patterns)
+        if "GET" in getattr(view, "assuming", ()) and hasattr(view, "get")
+    }
+    tried = {view for view in relying if view.__module__ != "wallets.views.published"}
+    assert len(tried) == len(BELOW)
+
+
+def test_a_database_that_is_away_is_told_whoever_reads(known, wallet, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(credentials, "fetch_each", fail)
+    monkeypatch.setattr(credentials, "fetch", fail)
+    assert known.get(wallet).code == "database_unavailable"
