@@ -104,6 +104,8 @@ class View(GenericAPIView[Any]):
         wrapped = getattr(request, "_request", request)
         for name, value in getattr(wrapped, "rate_headers", {}).items():
             response.headers[name] = value
+        if isinstance(response, Response):
+            response.add_post_render_callback(let_go)
         return response
 
     # What handlers ask and answer
@@ -154,6 +156,17 @@ class View(GenericAPIView[Any]):
         """Answer one page of `queryset`."""
         rows = self.paginate_queryset(queryset)
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+
+
+def let_go(response: Any) -> None:
+    """Undo the circles of view, request and response, now that the answer is written.
+
+    DRF has them name each other and themselves, so that only the garbage collector would free
+    them: all threads wait for it, and longer than it takes without circles.
+    """
+    context = response.renderer_context
+    for names in vars(context["view"]), context["request"].parser_context, context:
+        names.clear()
 
 
 def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool:
