@@ -218,7 +218,7 @@ def test_nothing_is_left_for_the_collector(
 ) -> None:
     server, said = WSGIHandler(), ""
 
-    def start(status: str, headers: Any) -> None:
+    def start(status: str, headers: Any, exc_info: Any = None) -> Any:
         nonlocal said
         said = status
 
