@@ -9,7 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
 
 application = get_wsgi_application()
 
-from django.core.signals import request_finished, request_started  # noqa: E402 (needs settings)
+from django.core.cache import close_caches  # noqa: E402 (what follows needs the settings)
+from django.core.signals import request_finished, request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
@@ -18,7 +19,9 @@ from iocash.headers import Request  # noqa: E402
 
 application.request_class = Request
 
+# Both ends of a request look at open connections; the one cache, in memory, has none.
 request_started.disconnect(reset_queries)
+request_finished.disconnect(close_caches)
 for end in request_started, request_finished:
     end.disconnect(close_old_connections)
     end.connect(renew)
