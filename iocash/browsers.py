@@ -12,6 +12,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
+from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django_otp.middleware import OTPMiddleware
 
@@ -35,6 +36,10 @@ class ForBrowsers(Base):
 
 
 class Sessions(ForBrowsers, SessionMiddleware): ...
+
+
+class Common(ForBrowsers, CommonMiddleware):
+    """Redirects, and the length of answers: those of the API are measured by `headers`."""
 
 
 class Authentication(ForBrowsers, AuthenticationMiddleware): ...
