@@ -9,12 +9,13 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Never
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import get_urlconf, reverse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
@@ -183,11 +184,12 @@ def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool
 
 def location(request: Any, name: str, **ids: UUID) -> str:
     """The absolute URL of the view that is called `name`."""
-    return failures.origin(request) + _path(get_urlconf(), name, tuple(ids)).format(**ids)
+    path = _path(settings.ROOT_URLCONF, name, tuple(ids))
+    return failures.origin(request) + path.format(**ids)
 
 
 @cache
-def _path(urlconf: str | None, name: str, names: tuple[str, ...]) -> str:
+def _path(urlconf: str, name: str, names: tuple[str, ...]) -> str:
     """The path of a view, with names for its ids: a page of 100 rows has 300 links."""
     stand_ins = {each: UUID(int=number) for number, each in enumerate(names)}
     path = reverse(name, urlconf, kwargs=stand_ins)
