@@ -120,9 +120,7 @@ class View(GenericAPIView[Any]):
         method = self.request.method or ""
         kind = self.body_class(method)
         kwargs = {"partial": method == "PATCH", "context": self.get_serializer_context(), **kwargs}
-        serializer = kind(data=self.request.data, **kwargs)
-        serializer.is_valid(raise_exception=True)
-        validated: dict[str, Any] = serializer.validated_data
+        validated: dict[str, Any] = kind(**kwargs).run_validation(self.request.data)
         return validated
 
     def body_class(self, method: str) -> type[Any]:
@@ -142,7 +140,7 @@ class View(GenericAPIView[Any]):
 
     def show(self, instance: Any) -> dict[str, Any]:
         """Write `instance` as an answer."""
-        data: dict[str, Any] = self.get_serializer(instance).data
+        data: dict[str, Any] = self.get_serializer().to_representation(instance)
         return data
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
