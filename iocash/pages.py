@@ -19,11 +19,11 @@ from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors, failures, fields
 from iocash.errors import FieldError
 from iocash.parsing import UNPRINTABLE
+from iocash.rendering import Response
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"

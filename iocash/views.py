@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from functools import cache, wraps
 from http import HTTPStatus
-from typing import Any, ClassVar, Never
+from typing import Any, ClassVar, Never, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -19,14 +19,14 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework import response as drf
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
-from rest_framework.response import Response
 
 from iocash import errors, failures, fields, pages, parsing
-from iocash.rendering import camel
+from iocash.rendering import Response, camel
 
 Bodies = dict[str, type[fields.Serializer]]
 Refusals = dict[str, list[type[errors.Refused]]]
@@ -95,7 +95,7 @@ class View(GenericAPIView[Any]):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        return {"Vary": "Accept"}
+        return {}
 
     def throttled(self, request: Any, wait: float | None) -> Never:
         raise errors.RateLimited(retry_after=math.ceil(wait or 1))
@@ -103,9 +103,9 @@ class View(GenericAPIView[Any]):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         wrapped = getattr(request, "_request", request)
-        for name, value in getattr(wrapped, "rate_headers", {}).items():
+        for name, value in {"Vary": "Accept", **getattr(wrapped, "rate_headers", {})}.items():
             response.headers[name] = value
-        if isinstance(response, Response):
+        if isinstance(response, drf.Response):
             response.add_post_render_callback(let_go)
         return response
 
@@ -154,7 +154,8 @@ class View(GenericAPIView[Any]):
     def page(self, queryset: Any) -> Response:
         """Answer one page of `queryset`."""
         rows = self.paginate_queryset(queryset)
-        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+        data = self.get_serializer(rows, many=True).data
+        return cast(Response, self.get_paginated_response(data))
 
 
 def let_go(response: Any) -> None:

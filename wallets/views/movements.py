@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors, money
+from iocash.rendering import Response
 from iocash.views import Accepted, Created, location
 from wallets import batch, ledger, serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
