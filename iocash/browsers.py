@@ -16,23 +16,18 @@ from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django_otp.middleware import OTPMiddleware
 
-from iocash import failures
-
 if TYPE_CHECKING:
     Base = MiddlewareMixin
 else:
     Base = object
 
 
-def passes_by(request: HttpRequest) -> bool:
-    return "HTTP_AUTHORIZATION" in request.META and failures.is_api(request.path)
-
-
 class ForBrowsers(Base):
     """Mixed into middleware that others need not pass through."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        return self.get_response(request) if passes_by(request) else super().__call__(request)
+        passes = request.passes_by  # type: ignore[attr-defined]  # set by `headers`
+        return self.get_response(request) if passes else super().__call__(request)
 
 
 class Sessions(ForBrowsers, SessionMiddleware): ...

@@ -55,7 +55,9 @@ class RequestMiddleware:
         if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
             request.path_info = f"/{request.path_info}"
         request.request_id = request_id(request)  # type: ignore[attr-defined]
-        if failures.is_api(request.path):
+        is_api = failures.is_api(request.path)
+        request.passes_by = is_api and "HTTP_AUTHORIZATION" in request.META  # type: ignore[attr-defined]
+        if is_api:
             response = self._api_answer(request)
         else:
             response = self.get_response(request)
