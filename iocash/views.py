@@ -66,13 +66,16 @@ class View(GenericAPIView[Any]):
     query: dict[str, Any]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> AnyRequest:
-        return parsing.Request(
+        wrapping = parsing.Request(
             request,
             parsers=self.get_parsers(),
             authenticators=self.get_authenticators(),
             negotiator=self.get_content_negotiator(),
             parser_context=self.get_parser_context(request),
         )
+        # What is asked for often need not be looked for in two places each time.
+        wrapping.method, wrapping.META = request.method, request.META
+        return wrapping
 
     def initial(self, request: AnyRequest, *args: Any, **kwargs: Any) -> None:
         name = (request.method or "").lower()
