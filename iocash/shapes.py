@@ -63,13 +63,15 @@ class Field(drf.Field[Any, Any, Any, Any]):
 
 
 def _getter(field: Any) -> Getter:
-    pick, show = picker(field.source), field.to_representation
+    if type(field).to_representation is Field.to_representation:
+        return picker(field.source)
+    source, get, show = field.source, attrgetter(field.source), field.to_representation
 
-    def get(thing: Any) -> Any:
-        value = pick(thing)
+    def read(thing: Any) -> Any:
+        value = thing[source] if isinstance(thing, dict) else get(thing)
         return None if value is None else show(value)
 
-    return get
+    return read
 
 
 class Writable(NamedTuple):
