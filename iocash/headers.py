@@ -57,10 +57,7 @@ class RequestMiddleware:
         request.request_id = request_id(request)  # type: ignore[attr-defined]
         is_api = failures.is_api(request.path)
         request.passes_by = is_api and "HTTP_AUTHORIZATION" in request.META  # type: ignore[attr-defined]
-        if is_api:
-            response = self._api_answer(request)
-        else:
-            response = self.get_response(request)
+        response = self._api_answer(request) if is_api else self.get_response(request)
         policy = settings.CONTENT_SECURITY_POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]

@@ -240,3 +240,9 @@ class Serializer(drf.Serializer[Any]):
 
 def _detail(exc: drf.ValidationError | DjangoValidationError) -> Any:
     return exc.detail if isinstance(exc, drf.ValidationError) else get_error_detail(exc)
+
+
+@cache
+def reader(kind: type[Serializer], is_partial: bool = False) -> Serializer:
+    """The serializer that reads what is sent to all: it has no context and keeps nothing."""
+    return kind(partial=is_partial)

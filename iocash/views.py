@@ -25,7 +25,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
 
-from iocash import errors, failures, fields, pages, parsing
+from iocash import errors, failures, fields, pages, parsing, shapes
 from iocash.rendering import Response, camel
 
 Bodies = dict[str, type[fields.Serializer]]
@@ -114,16 +114,17 @@ class View(GenericAPIView[Any]):
 
     # What handlers ask and answer
 
-    def body(self, **kwargs: Any) -> dict[str, Any]:
+    def body(self, *, partial: bool | None = None) -> dict[str, Any]:
         """What was sent, validated, with snake_case keys; of a PATCH only what it carries.
 
         Raises:
             ValidationError: it names every wrong field.
         """
         method = self.request.method or ""
-        kind = self.body_class(method)
-        kwargs = {"partial": method == "PATCH", "context": self.get_serializer_context(), **kwargs}
-        validated: dict[str, Any] = kind(**kwargs).run_validation(self.request.data)
+        is_partial = method == "PATCH" if partial is None else partial
+        kind: type[fields.Serializer] = self.body_class(method)
+        reader = shapes.reader(kind, is_partial)
+        validated: dict[str, Any] = reader.run_validation(self.request.data)
         return validated
 
     def body_class(self, method: str) -> type[Any]:
