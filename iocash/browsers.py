@@ -12,10 +12,9 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
+from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django_otp.middleware import OTPMiddleware
-
-from iocash import failures
 
 if TYPE_CHECKING:
     Base = MiddlewareMixin
@@ -23,18 +22,19 @@ else:
     Base = object
 
 
-def passes_by(request: HttpRequest) -> bool:
-    return "HTTP_AUTHORIZATION" in request.META and failures.is_api(request.path)
-
-
 class ForBrowsers(Base):
     """Mixed into middleware that others need not pass through."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        return self.get_response(request) if passes_by(request) else super().__call__(request)
+        passes = request.passes_by  # type: ignore[attr-defined]  # set by `headers`
+        return self.get_response(request) if passes else super().__call__(request)
 
 
 class Sessions(ForBrowsers, SessionMiddleware): ...
+
+
+class Common(ForBrowsers, CommonMiddleware):
+    """Redirects, and the length of answers: those of the API are measured by `headers`."""
 
 
 class Authentication(ForBrowsers, AuthenticationMiddleware): ...

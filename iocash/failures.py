@@ -22,10 +22,9 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework import serializers
-from rest_framework.response import Response
 
 from iocash import errors
-from iocash.rendering import JSON, camel, dump, prefers_html
+from iocash.rendering import JSON, Response, camel, dump, prefers_html
 from iocash.times import moment
 
 logger = logging.getLogger(__name__)

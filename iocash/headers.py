@@ -55,10 +55,9 @@ class RequestMiddleware:
         if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
             request.path_info = f"/{request.path_info}"
         request.request_id = request_id(request)  # type: ignore[attr-defined]
-        if failures.is_api(request.path):
-            response = self._api_answer(request)
-        else:
-            response = self.get_response(request)
+        is_api = failures.is_api(request.path)
+        request.passes_by = is_api and "HTTP_AUTHORIZATION" in request.META  # type: ignore[attr-defined]
+        response = self._api_answer(request) if is_api else self.get_response(request)
         policy = settings.CONTENT_SECURITY_POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]

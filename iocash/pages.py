@@ -19,11 +19,12 @@ from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors, failures, fields
 from iocash.errors import FieldError
 from iocash.parsing import UNPRINTABLE
+from iocash.rendering import Response
+from iocash.shapes import reader
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
@@ -133,7 +134,7 @@ def _parameters(request: Request) -> list[tuple[str, list[str]]]:
 def _misshapen(
     request: Request, query_class: type[fields.Serializer] | None
 ) -> Iterator[FieldError]:
-    known = query_class().fields if query_class else {}
+    known = reader(query_class).fields if query_class else {}
     for name, values in _parameters(request):
         if name not in known:
             yield FieldError(name, "unknown_parameter", "There is no such parameter here.")
@@ -151,7 +152,7 @@ def _validated(
     values: dict[str, Any] = {}
     if query_class:
         try:
-            values = query_class().run_validation(given)
+            values = reader(query_class).run_validation(given)
         except ValidationError as exc:
             named = {error.field for error in wrong}
             found = failures.flatten(exc.detail)

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from django import forms
 from django.utils.functional import Promise
+from rest_framework import response as drf
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
@@ -44,6 +45,12 @@ def _other(value: Any) -> Any:
 def dump(data: Any, *, indent: bool = False) -> bytes:
     """Write `data` as JSON in UTF-8."""
     return orjson.dumps(data, _other, orjson.OPT_INDENT_2 if indent else 0)
+
+
+class Response(drf.Response):
+    """An answer of the API. Its text is UTF-8, so nobody looks for that in its headers."""
+
+    charset = "utf-8"
 
 
 class JSONRenderer(BaseRenderer):

@@ -159,7 +159,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "iocash.headers.RequestMiddleware",
     "iocash.browsers.Sessions",
-    "django.middleware.common.CommonMiddleware",
+    "iocash.browsers.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
     "iocash.browsers.Authentication",
     "iocash.browsers.SecondFactor",

@@ -63,13 +63,15 @@ class Field(drf.Field[Any, Any, Any, Any]):
 
 
 def _getter(field: Any) -> Getter:
-    pick, show = picker(field.source), field.to_representation
+    if type(field).to_representation is Field.to_representation:
+        return picker(field.source)
+    source, get, show = field.source, attrgetter(field.source), field.to_representation
 
-    def get(thing: Any) -> Any:
-        value = pick(thing)
+    def read(thing: Any) -> Any:
+        value = thing[source] if isinstance(thing, dict) else get(thing)
         return None if value is None else show(value)
 
-    return get
+    return read
 
 
 class Writable(NamedTuple):
@@ -238,3 +240,9 @@ class Serializer(drf.Serializer[Any]):
 
 def _detail(exc: drf.ValidationError | DjangoValidationError) -> Any:
     return exc.detail if isinstance(exc, drf.ValidationError) else get_error_detail(exc)
+
+
+@cache
+def reader(kind: type[Serializer], is_partial: bool = False) -> Serializer:
+    """The serializer that reads what is sent to all: it has no context and keeps nothing."""
+    return kind(partial=is_partial)

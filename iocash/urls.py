@@ -17,14 +17,14 @@ WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 
-api = [
+api = [  # what is asked for most is found first
+    path(f"/{WALLET}/movements", wallets.MovementList.as_view(), name="movements"),
+    path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
     path("", views.Root.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
     path("/wallets", wallets.WalletList.as_view(), name="wallets"),
-    path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
     path(f"/{WALLET}/create-iban", wallets.CreateIban.as_view(), name="create-iban"),
     path(f"/{WALLET}/balance", wallets.BalanceAt.as_view(), name="balance"),
     path(f"/{WALLET}/statement", wallets.StatementView.as_view(), name="statement"),
-    path(f"/{WALLET}/movements", wallets.MovementList.as_view(), name="movements"),
     path(f"/{WALLET}/movements/batch", wallets.MovementBatch.as_view(), name="batch"),
     path(f"/{MOVEMENT}", wallets.MovementDetail.as_view(), name="movement"),
     path(f"/{MOVEMENT}/reversal", wallets.Reversals.as_view(), name="reversal"),

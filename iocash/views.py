@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from functools import cache, wraps
 from http import HTTPStatus
-from typing import Any, ClassVar, Never
+from typing import Any, ClassVar, Never, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -19,14 +19,14 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework import response as drf
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
-from rest_framework.response import Response
 
-from iocash import errors, failures, fields, pages, parsing
-from iocash.rendering import camel
+from iocash import errors, failures, fields, pages, parsing, shapes
+from iocash.rendering import Response, camel
 
 Bodies = dict[str, type[fields.Serializer]]
 Refusals = dict[str, list[type[errors.Refused]]]
@@ -66,13 +66,16 @@ class View(GenericAPIView[Any]):
     query: dict[str, Any]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> AnyRequest:
-        return parsing.Request(
+        wrapping = parsing.Request(
             request,
             parsers=self.get_parsers(),
             authenticators=self.get_authenticators(),
             negotiator=self.get_content_negotiator(),
             parser_context=self.get_parser_context(request),
         )
+        # What is asked for often need not be looked for in two places each time.
+        wrapping.method, wrapping.META = request.method, request.META
+        return wrapping
 
     def initial(self, request: AnyRequest, *args: Any, **kwargs: Any) -> None:
         name = (request.method or "").lower()
@@ -95,7 +98,7 @@ class View(GenericAPIView[Any]):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        return {"Vary": "Accept"}
+        return {}
 
     def throttled(self, request: Any, wait: float | None) -> Never:
         raise errors.RateLimited(retry_after=math.ceil(wait or 1))
@@ -103,24 +106,25 @@ class View(GenericAPIView[Any]):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         wrapped = getattr(request, "_request", request)
-        for name, value in getattr(wrapped, "rate_headers", {}).items():
+        for name, value in {"Vary": "Accept", **getattr(wrapped, "rate_headers", {})}.items():
             response.headers[name] = value
+        if isinstance(response, drf.Response):
+            response.add_post_render_callback(let_go)
         return response
 
     # What handlers ask and answer
 
-    def body(self, **kwargs: Any) -> dict[str, Any]:
+    def body(self, *, partial: bool | None = None) -> dict[str, Any]:
         """What was sent, validated, with snake_case keys; of a PATCH only what it carries.
 
         Raises:
             ValidationError: it names every wrong field.
         """
         method = self.request.method or ""
-        kind = self.body_class(method)
-        kwargs = {"partial": method == "PATCH", "context": self.get_serializer_context(), **kwargs}
-        serializer = kind(data=self.request.data, **kwargs)
-        serializer.is_valid(raise_exception=True)
-        validated: dict[str, Any] = serializer.validated_data
+        is_partial = method == "PATCH" if partial is None else partial
+        kind: type[fields.Serializer] = self.body_class(method)
+        reader = shapes.reader(kind, is_partial)
+        validated: dict[str, Any] = reader.run_validation(self.request.data)
         return validated
 
     def body_class(self, method: str) -> type[Any]:
@@ -140,7 +144,7 @@ class View(GenericAPIView[Any]):
 
     def show(self, instance: Any) -> dict[str, Any]:
         """Write `instance` as an answer."""
-        data: dict[str, Any] = self.get_serializer(instance).data
+        data: dict[str, Any] = self.get_serializer().to_representation(instance)
         return data
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +158,19 @@ class View(GenericAPIView[Any]):
     def page(self, queryset: Any) -> Response:
         """Answer one page of `queryset`."""
         rows = self.paginate_queryset(queryset)
-        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+        data = self.get_serializer(rows, many=True).data
+        return cast(Response, self.get_paginated_response(data))
+
+
+def let_go(response: Any) -> None:
+    """Undo the circles of view, request and response, now that the answer is written.
+
+    DRF has them name each other and themselves, so that only the garbage collector would free
+    them: all threads wait for it, and longer than it takes without circles.
+    """
+    context = response.renderer_context
+    for names in vars(context["view"]), context["request"].parser_context, context:
+        names.clear()
 
 
 def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool:
@@ -171,7 +187,8 @@ def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool
 
 def location(request: Any, name: str, **ids: UUID | str) -> str:
     """The absolute URL of the view that is called `name`."""
-    return failures.origin(request) + _path(settings.ROOT_URLCONF, name, tuple(ids)).format(**ids)
+    path = _path(settings.ROOT_URLCONF, name, tuple(ids))
+    return failures.origin(request) + path.format(**ids)
 
 
 @cache

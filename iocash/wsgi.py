@@ -9,11 +9,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
 
 application = get_wsgi_application()
 
-from django.urls import get_resolver  # noqa: E402 (what follows needs the settings, ready now)
+from django.core.cache import close_caches  # noqa: E402 (what follows needs the settings)
+from django.core.signals import request_finished, request_started  # noqa: E402
+from django.db import close_old_connections, reset_queries  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 
+from iocash.database.base import renew  # noqa: E402
 from iocash.headers import Request  # noqa: E402
 
 application.request_class = Request
+
+# Both ends of a request look at open connections; the one cache, in memory, has none.
+request_started.disconnect(reset_queries)
+request_finished.disconnect(close_caches)
+for end in request_started, request_finished:
+    end.disconnect(close_old_connections)
+    end.connect(renew)
 
 # What is loaded stays: the collector need not look through it again and again.
 get_resolver().url_patterns  # noqa: B018 (loads the views)

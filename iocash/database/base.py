@@ -19,7 +19,8 @@ class Kept:
     collector finds them, some day: until then PostgreSQL would run out of room.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, wrapper: DatabaseWrapper, connection: Any) -> None:
+        self.wrapper = wrapper
         self.connection = connection
 
     def __del__(self) -> None:
@@ -36,7 +37,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        vars(KEPT)[self.alias] = Kept(connection)
+        vars(KEPT)[self.alias] = Kept(self, connection)
         return connection
 
     def is_usable(self) -> bool:
@@ -49,3 +50,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         waiting = select.poll()
         waiting.register(self.connection.fileno(), select.POLLIN)
         return not waiting.poll(0)
+
+
+def renew(**kwargs: Any) -> None:
+    """At both ends of a request, close those of the thread's connections that broke.
+
+    Django's `close_old_connections` and `reset_queries`, for connections that are open: theirs
+    look for each that there may be, where every thread and task has its own.
+    """
+    for kept in vars(KEPT).values():
+        kept.wrapper.queries_log.clear()
+        kept.wrapper.close_if_unusable_or_obsolete()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.middleware.common import CommonMiddleware
 from django.test import Client as Browser
 
 from tests.cast import Api
@@ -14,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def no_sessions(monkeypatch):
-    """Whoever needs a session fails."""
-    for kind in (SessionMiddleware, MessageMiddleware):
+    """Whoever needs a session, or what else is for people, fails."""
+    for kind in (SessionMiddleware, MessageMiddleware, CommonMiddleware):
         monkeypatch.setattr(kind, "process_request", None)
 
 

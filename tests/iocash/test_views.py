@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import OperationalError
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, RequestFactory
@@ -194,6 +197,39 @@ def test_a_link_has_the_caller_s_own_host() -> None:
         request = RequestFactory().get("/x", headers={"host": host})
         assert views.location(request, "thing", thing_id=ID) == f"http://{host}/api/things/{ID}"
         assert views.location(request, "things") == f"http://{host}/api/things"
+
+
+# What is left of a request
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "status"),
+    [("GET", "", "200"), ("POST", '{"concept": "x"}', "201"), ("POST", '{"concept": 1}', "400")],
+)
+def test_nothing_is_left_for_the_collector(
+    no_collector: None, method: str, body: str, status: str
+) -> None:
+    server, said = WSGIHandler(), ""
+
+    def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+        nonlocal said
+        said = status
+
+    for left in (None, 0):  # the first request has what it loads cached
+        request = RequestFactory().generic(method, "/api/things", body, JSON)
+        request.META["HTTP_AUTHORIZATION"] = "Bearer good"
+        server(request.environ, start).close()
+        del request
+        found = gc.collect()
+        assert left is None or found == left
+    assert said.startswith(status)
 
 
 # Health

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors
+from iocash.rendering import Response
 from iocash.views import Created, location
 from users import kyc, serializers
 from users.kyc import File, Kind

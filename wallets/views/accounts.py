@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors
+from iocash.rendering import Response
 from iocash.views import Created, location
 from wallets import accounts, serializers
 from wallets.models import ExternalAccount

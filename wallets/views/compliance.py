@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
+from iocash.rendering import Response
 from users.models import User
 from users.views import UsersView
 from wallets import compliance, serializers

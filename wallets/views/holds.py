@@ -7,10 +7,10 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors
-from iocash.views import Created, location
+from iocash.rendering import Response
+from iocash.views import Created
 from wallets import ledger, serializers
 from wallets.models import Hold, HoldQuerySet
 from wallets.views.movements import MovementView
@@ -73,9 +73,9 @@ class HoldList(HoldView):
         )
         outcome = self.submit(order)
         hold = self.hold(wallet_id, outcome.id)
-        where = location(request, "hold", wallet_id=wallet_id, hold_id=hold.id)
+        shown = self.show(hold)
         headers = self.tag(hold) | self.replayed(outcome)
-        return Created(self.show(hold), where, headers=headers)
+        return Created(shown, shown["_links"]["self"]["href"], headers=headers)
 
 
 class HoldDetail(HoldView):

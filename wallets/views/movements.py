@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors, money
+from iocash.rendering import Response
 from iocash.views import Accepted, Created, location
 from wallets import batch, ledger, serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
@@ -50,11 +50,10 @@ class MovementView(OrderView):
 
     def moved(self, outcome: Outcome) -> Response:
         movement = outcome.legs[0] if outcome.legs else Movement.objects.get(id=outcome.id)
-        ids = {"wallet_id": movement.wallet_id, "movement_id": movement.id}
         status = self.made or outcome.status
         answer = Accepted if status == HTTPStatus.ACCEPTED else Created
-        where = location(self.request, "movement", **ids)
-        return answer(self.show(movement), where, headers=self.replayed(outcome))
+        shown = self.show(movement)
+        return answer(shown, shown["_links"]["self"]["href"], headers=self.replayed(outcome))
 
 
 class MovementList(MovementView):

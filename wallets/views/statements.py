@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db.models import Q
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors, pages
+from iocash.rendering import Response
 from iocash.times import moment
 from wallets import serializers, statements
 from wallets.models import Wallet

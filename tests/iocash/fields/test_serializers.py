@@ -14,6 +14,7 @@ from rest_framework.exceptions import ValidationError
 
 from iocash import failures, fields
 from iocash.parsing import Number
+from iocash.shapes import reader
 from tests.iocash.fields.reading import ID, Kind
 
 PHONE = "+34600000000"
@@ -213,3 +214,19 @@ def test_a_dict_is_shown_like_an_object() -> None:
 def test_the_example_of_a_body_is_valid() -> None:
     item = Item(data=Item().get_initial())
     assert item.is_valid()
+
+
+def test_one_reader_reads_for_all_and_keeps_nothing() -> None:
+    first = reader(Everything).run_validation({"userName": "alice", "oldName": "al"})
+    with pytest.raises(ValidationError):
+        reader(Everything).run_validation({"userName": 1})
+    assert reader(Everything).run_validation({"userName": "bob"})["user_name"] == "bob"
+    assert (first["user_name"], first["alias"]) == ("alice", "al")
+
+
+def test_who_reads_a_part_is_another_reader() -> None:
+    assert reader(Everything, is_partial=True).run_validation({"kind": "JURIDICAL"}) == {
+        "kind": Kind.JURIDICAL
+    }
+    with pytest.raises(ValidationError):
+        reader(Everything).run_validation({"kind": "JURIDICAL"})
