@@ -104,7 +104,19 @@ class View(GenericAPIView[Any]):
         wrapped = getattr(request, "_request", request)
         for name, value in getattr(wrapped, "rate_headers", {}).items():
             response.headers[name] = value
+        if isinstance(response, Response):
+            response.add_post_render_callback(self.let_go)
         return response
+
+    def let_go(self, response: Any) -> None:
+        """Break the circle of request, view and answer, when the answer is written.
+
+        Then all that a request made goes with it: what the garbage collector would find much
+        later is the most that a server's memory holds.
+        """
+        request, response.renderer_context = self.request, None
+        vars(self).clear()
+        vars(request).pop("parser_context", None)
 
     # What handlers ask and answer
 
@@ -152,8 +164,9 @@ class View(GenericAPIView[Any]):
 
     def page(self, queryset: Any) -> Response:
         """Answer one page of `queryset`."""
-        rows = self.paginate_queryset(queryset)
-        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+        serializer = self.get_serializer()
+        rows = [serializer.to_representation(row) for row in self.paginate_queryset(queryset) or ()]
+        return self.get_paginated_response(rows)
 
 
 def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool:

@@ -39,11 +39,14 @@ class Outcome:
 
 
 def attempt(do: Callable[[], Outcome]) -> Outcome | errors.Refused:
-    """Take a refusal as an answer, for those who have more to do."""
+    """Take a refusal as an answer, for those who have more to do.
+
+    Where it was raised is forgotten: that would keep all that was in hand there, in a circle.
+    """
     try:
         return do()
     except errors.Refused as refusal:
-        return refusal
+        return refusal.with_traceback(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
