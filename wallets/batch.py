@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
@@ -24,22 +25,37 @@ class Batch(WalletOrder):
     made = "batch"
 
     items: tuple[MoneyOrder, ...]
+    asked: bytes = field(init=False, repr=False, compare=False)
+    touched: tuple[UUID, ...] = field(init=False, repr=False, compare=False)
+    """Fingerprint and wallets are worked out before anybody waits for these."""
+
+    def __post_init__(self) -> None:
+        wallets = (self.wallet_id, *self.named(lambda item: item.wallets()))
+        object.__setattr__(self, "touched", tuple(dict.fromkeys(wallets)))
+        object.__setattr__(self, "asked", WalletOrder.fingerprint(self))
+
+    def named(self, ask: Callable[[MoneyOrder], Iterable[UUID]]) -> tuple[UUID, ...]:
+        """All that its items name, each once."""
+        return tuple(dict.fromkeys(each for item in self.items for each in ask(item)))
 
     @property
     def weight(self) -> int:
         return len(self.items)
 
     def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id, *(each for item in self.items for each in item.wallets()))
+        return self.touched
 
     def limited(self) -> tuple[UUID, ...]:
-        return tuple(each for item in self.items for each in item.limited())
+        return self.named(lambda item: item.limited())
 
     def crossing(self) -> tuple[UUID, ...]:
-        return tuple(each for item in self.items for each in item.crossing())
+        return self.named(lambda item: item.crossing())
 
     def accounts(self) -> tuple[UUID, ...]:
-        return tuple(each for item in self.items for each in item.accounts())
+        return self.named(lambda item: item.accounts())
+
+    def fingerprint(self) -> bytes:
+        return self.asked
 
     def check_shape(self, books: Books) -> None:
         self.wallet(books)

@@ -144,7 +144,7 @@ class Order:
         values = {
             item.name: canonical(getattr(self, item.name))
             for item in dataclasses.fields(self)
-            if item.name not in ENVELOPE
+            if item.init and item.name not in ENVELOPE
         }
         return fingerprint(type(self).__name__, values)
 
@@ -222,7 +222,8 @@ class Payment(MoneyOrder):
 
     def parties(self, books: Books) -> tuple[LockedWallet, LockedWallet, int]:
         """Payer, payee and minor units, when the one may pay the other now."""
-        wallet, amount = self.wallet(books), self.minor(books)
+        wallet = self.wallet(books)
+        amount = wallet.minor(self.amount)
         target = books.find(self.target_id, self.client_id)
         if target is None:
             raise errors.TargetWalletNotFound(target_wallet_id=self.target_id)

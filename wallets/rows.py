@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -59,6 +61,9 @@ class LockedWallet:
     @property
     def available(self) -> int:
         return self.balance - self.held
+
+    def copy(self) -> LockedWallet:
+        return LockedWallet(*WALLET(self))
 
     def expect(self, expires_at: datetime | None) -> None:
         """Note that a hold of this wallet will expire."""
@@ -133,6 +138,10 @@ class LockedWallet:
             raise errors.WalletNotEmpty(
                 wallet_id=self.id, balance=self.text(self.balance), currency=self.currency
             )
+
+
+WALLET: Final = attrgetter(*(each.name for each in dataclasses.fields(LockedWallet)))
+"""All that is known of one: `dataclasses.replace` takes four times as long."""
 
 
 @dataclass(slots=True, kw_only=True)
