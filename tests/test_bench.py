@@ -167,14 +167,14 @@ def test_a_ratio_is_of_medians() -> None:
 
 
 def memories(*sizes: int) -> list[Sample]:
-    return [a_sample("memory", 1, moved=1_000, memory=size * 2**20) for size in sizes]
+    return [a_sample("memory", 1, moved=100_000, memory=size * 2**20) for size in sizes]
 
 
 def test_memory_that_reaches_its_height_early_is_flat() -> None:
     series = memories(100, 200, 250, 240, 250, 230, 255, 250)
     assert report.is_flat(series)
-    words = "100 MiB after 1,000 transfers, at most 255 MiB after 7,000 transfers,"
-    assert report.memory(series) == f"{words} in the end 250 MiB after 8,000 transfers; flat"
+    words = "100 MiB after 100,000 transfers, at most 255 MiB after 700,000 transfers,"
+    assert report.memory(series) == f"{words} in the end 250 MiB after 800,000 transfers; flat"
 
 
 def test_memory_that_goes_on_growing_is_not_flat() -> None:
@@ -183,7 +183,7 @@ def test_memory_that_goes_on_growing_is_not_flat() -> None:
     assert report.memory(series).endswith("GROWING")
 
 
-def test_of_few_samples_nothing_is_said() -> None:
+def test_of_few_transfers_nothing_is_said() -> None:
     assert report.is_flat(memories(100, 200, 300)) is None
 
 

@@ -94,8 +94,8 @@ def processor(samples: Sequence[Sample], part: str) -> str:
 
 GROWTH = 1.05
 """By how much the most memory of the later half may pass that of the earlier one: it is flat."""
-FEWEST = 8
-"""How many samples it takes to say so."""
+ENOUGH = 500_000
+"""After how many transfers that can be said: at first there is always more and more."""
 
 
 def memory(samples: Sequence[Sample]) -> str:
@@ -123,7 +123,7 @@ def series(samples: Iterable[Sample]) -> list[tuple[int, int]]:
 def is_flat(samples: Sequence[Sample]) -> bool | None:
     """Tell whether memory has stopped to grow by the time that half was done; None: too few."""
     found = series(samples)
-    if len(found) < FEWEST:
+    if not found or found[-1][0] < ENOUGH:
         return None
     half = found[-1][0] / 2
     earlier = max((size for moved, size in found if moved <= half), default=0)

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.django_db
 IBAN = "ES9121000418450200051332"
 BY_CHANCE = {"id", "operation_id", "salt", "details_digest", "digest", "created_at", "settled_at"}
 RUNNING = {"seq", "balance_after", "received_after"}
-WORDS = {"concept": 'A \\ and a \\n, "quoted" 1\u20ac', "metadata": {"n": "2 \\ 3", "€": ""}}
+WORDS: dict[str, Any] = {
+    "concept": 'A \\ and a \\n, "quoted" 1\u20ac',
+    "metadata": {"n": "2 \\ 3", "€": ""},
+}
 
 
 @pytest.fixture
@@ -93,9 +96,13 @@ def test_a_constraint_refuses_what_is_copied(alices, bobs, copying):
 
 
 def test_a_batch_of_so_many_is_copied(alices, bobs, monkeypatch):
-    copied = []
-    copy = writing.copy
-    monkeypatch.setattr(writing, "copy", lambda *args: [copied.append(args[1]), copy(*args)])
+    copied, copy = [], writing.copy
+
+    def seen(raw: Any, table: str, *rest: Any) -> None:
+        copied.append(table)
+        copy(raw, table, *rest)
+
+    monkeypatch.setattr(writing, "copy", seen)
     items = tuple(cast.a_transfer(alices, bobs, 1) for _ in range(writing.MANY // 2))
     post(Batch(**cast.about(alices), items=items[1:]))
     assert not copied
