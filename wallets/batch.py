@@ -83,5 +83,5 @@ class Batch(WalletOrder):
         if refused:
             raise errors.BatchRefused(refused=len(refused), count=len(self.items), items=refused)
         books.absorb(part)
-        legs = tuple(leg for leg in part.legs if leg.wallet_id == self.wallet_id)
-        return self.done(operation_id, *legs)
+        done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+        return self.done(operation_id, *(leg for outcome in done for leg in outcome.legs))

@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
 
+import orjson
 import psycopg
 from psycopg import sql
+from psycopg.types.json import set_json_dumps
 
 from iocash.transactions import as_array, as_rows
 from users.models import events
 from wallets import reading
 from wallets.books import Books
 
-MANY: Final = 150
+MANY: Final = 300
 """Of so many new movements on they are copied."""
 
 
@@ -158,6 +160,7 @@ def copy(
     names = sql.SQL(", ").join(sql.Identifier(name.split(".")[-1]) for name in columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)")
     cursor, values = psycopg.Cursor(raw), attrgetter(*columns)
+    set_json_dumps(orjson.dumps, cursor)
     with cursor.copy(statement.format(sql.Identifier(table), names)) as rows:
         rows.set_types([*columns.values()])
         for thing in things:
