@@ -27,12 +27,12 @@ class Batch(WalletOrder):
     items: tuple[MoneyOrder, ...]
     asked: bytes = field(init=False, repr=False, compare=False)
     touched: tuple[UUID, ...] = field(init=False, repr=False, compare=False)
-    """Fingerprint and wallets are worked out before anybody waits for these."""
+    """Wallets, and what a key is kept with, are worked out before anybody waits for wallets."""
 
     def __post_init__(self) -> None:
         wallets = (self.wallet_id, *self.named(lambda item: item.wallets()))
         object.__setattr__(self, "touched", tuple(dict.fromkeys(wallets)))
-        object.__setattr__(self, "asked", WalletOrder.fingerprint(self))
+        object.__setattr__(self, "asked", WalletOrder.fingerprint(self) if self.key else b"")
 
     def named(self, ask: Callable[[MoneyOrder], Iterable[UUID]]) -> tuple[UUID, ...]:
         """All that its items name, each once."""
@@ -55,7 +55,7 @@ class Batch(WalletOrder):
         return self.named(lambda item: item.accounts())
 
     def fingerprint(self) -> bytes:
-        return self.asked
+        return self.asked or WalletOrder.fingerprint(self)
 
     def check_shape(self, books: Books) -> None:
         self.wallet(books)

@@ -11,12 +11,12 @@ from iocash.postgres import CHECKOUT
 MIB = 2**20
 
 SERVED = """
-import sys
+import os
 from threading import Thread
 import iocash.wsgi
 
 def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4096
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 def batches():
     for _ in range(3):
