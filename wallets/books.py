@@ -226,23 +226,7 @@ class Books:
         `reverses` are the legs that these two give back, in the same two wallets.
         """
         out = self.leg(source, -amount, order, counterparty=target, hold_id=hold_id)
-        into = Leg(
-            id=new_id(),
-            client_id=out.client_id,
-            wallet_id=target.id,
-            operation_id=out.operation_id,
-            type=out.type,
-            status=out.status,
-            amount=amount,
-            currency=out.currency,
-            counterparty_id=source.id,
-            created_at=out.created_at,
-            concept=out.concept,
-            metadata=out.metadata,
-            salt=out.salt,
-            details_digest=out.details_digest,
-            hold_id=hold_id,
-        )
+        into = out.mirrored(new_id())
         if reverses:
             self.note_reversal(out, reverses[0])
             self.note_reversal(into, reverses[1])

@@ -173,6 +173,27 @@ class Leg(Signed):
     settled_at: datetime | None = None
     digest: bytes | None = None
 
+    def mirrored(self, leg_id: UUID) -> Leg:
+        """Write down the other leg of a payment, not yet settled; the two have the same words."""
+        assert self.counterparty_id is not None, "a payment has two wallets"
+        return Leg(
+            id=leg_id,
+            client_id=self.client_id,
+            wallet_id=self.counterparty_id,
+            operation_id=self.operation_id,
+            type=self.type,
+            status=self.status,
+            amount=-self.amount,
+            currency=self.currency,
+            counterparty_id=self.wallet_id,
+            created_at=self.created_at,
+            concept=self.concept,
+            metadata=self.metadata,
+            salt=self.salt,
+            details_digest=self.details_digest,
+            hold_id=self.hold_id,
+        )
+
     def mirrors(self, other: Leg) -> bool:
         """Tell whether the two are the legs of one payment."""
         return (
