@@ -400,7 +400,7 @@ def test_it_measures_in_a_database_of_its_own_and_drops_it(
     require_good(found)
     assert {sample["name"] for sample in found["samples"]} == {"transfer", "L2"}
     assert found["ratios"][0]["ratio"] > 0
-    assert databases() == before
+    assert not databases() - before, "others, of other tests, may have gone meanwhile"
 
 
 @pytest.mark.long
