@@ -157,9 +157,9 @@ class View(GenericAPIView[Any]):
 
     def page(self, queryset: Any) -> Response:
         """Answer one page of `queryset`."""
-        rows = self.paginate_queryset(queryset)
-        data = self.get_serializer(rows, many=True).data
-        return cast(Response, self.get_paginated_response(data))
+        serializer = self.get_serializer()
+        rows = [serializer.to_representation(row) for row in self.paginate_queryset(queryset) or ()]
+        return cast(Response, self.get_paginated_response(rows))
 
 
 def let_go(response: Any) -> None:

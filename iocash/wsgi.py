@@ -1,5 +1,6 @@
 """The WSGI application that the web server imports."""
 
+import ctypes
 import gc
 import os
 
@@ -30,4 +31,10 @@ for end in request_started, request_finished:
 get_resolver().url_patterns  # noqa: B018 (loads the views)
 gc.collect()
 gc.freeze()
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(20_000, 10, 10)
+
+# A large block goes back to the system when it is free. glibc would keep it, for each thread, once
+# it has seen one: the largest batch that each thread ever had.
+M_MMAP_THRESHOLD, LARGE = -3, 128 * 1024
+if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # others than glibc have none
+    mallopt(M_MMAP_THRESHOLD, LARGE)

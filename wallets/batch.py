@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
@@ -24,22 +25,37 @@ class Batch(WalletOrder):
     made = "batch"
 
     items: tuple[MoneyOrder, ...]
+    asked: bytes = field(init=False, repr=False, compare=False)
+    touched: tuple[UUID, ...] = field(init=False, repr=False, compare=False)
+    """Wallets, and what a key is kept with, are worked out before anybody waits for wallets."""
+
+    def __post_init__(self) -> None:
+        wallets = (self.wallet_id, *self.named(lambda item: item.wallets()))
+        object.__setattr__(self, "touched", tuple(dict.fromkeys(wallets)))
+        object.__setattr__(self, "asked", WalletOrder.fingerprint(self) if self.key else b"")
+
+    def named(self, ask: Callable[[MoneyOrder], Iterable[UUID]]) -> tuple[UUID, ...]:
+        """All that its items name, each once."""
+        return tuple(dict.fromkeys(each for item in self.items for each in ask(item)))
 
     @property
     def weight(self) -> int:
         return len(self.items)
 
     def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id, *(each for item in self.items for each in item.wallets()))
+        return self.touched
 
     def limited(self) -> tuple[UUID, ...]:
-        return tuple(each for item in self.items for each in item.limited())
+        return self.named(lambda item: item.limited())
 
     def crossing(self) -> tuple[UUID, ...]:
-        return tuple(each for item in self.items for each in item.crossing())
+        return self.named(lambda item: item.crossing())
 
     def accounts(self) -> tuple[UUID, ...]:
-        return tuple(each for item in self.items for each in item.accounts())
+        return self.named(lambda item: item.accounts())
+
+    def fingerprint(self) -> bytes:
+        return self.asked or WalletOrder.fingerprint(self)
 
     def check_shape(self, books: Books) -> None:
         self.wallet(books)
@@ -67,5 +83,5 @@ class Batch(WalletOrder):
         if refused:
             raise errors.BatchRefused(refused=len(refused), count=len(self.items), items=refused)
         books.absorb(part)
-        legs = tuple(leg for leg in part.legs if leg.wallet_id == self.wallet_id)
-        return self.done(operation_id, *legs)
+        done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+        return self.done(operation_id, *(leg for outcome in done for leg in outcome.legs))

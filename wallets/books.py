@@ -6,7 +6,6 @@ with rows that it read under lock, and writes back what changed.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -132,6 +131,8 @@ class Books:
 
     def allowance(self, wallet: LockedWallet) -> Allowance | None:
         """What the wallet's owner may still do in its currency; None: anything."""
+        if not self.allowances:
+            return None
         return self.allowances.get((wallet.user_id, wallet.currency))
 
     # All or none
@@ -142,7 +143,7 @@ class Books:
             now=self.now,
             users={},
             wallets={
-                wallet_id: dataclasses.replace(self.wallets[wallet_id])
+                wallet_id: self.wallets[wallet_id].copy()
                 for wallet_id in {*order.wallets()}
                 if wallet_id in self.wallets
             },
@@ -225,13 +226,7 @@ class Books:
         `reverses` are the legs that these two give back, in the same two wallets.
         """
         out = self.leg(source, -amount, order, counterparty=target, hold_id=hold_id)
-        into = dataclasses.replace(
-            out,
-            id=new_id(),
-            wallet_id=target.id,
-            counterparty_id=source.id,
-            amount=amount,
-        )
+        into = out.mirrored(new_id())
         if reverses:
             self.note_reversal(out, reverses[0])
             self.note_reversal(into, reverses[1])
@@ -284,8 +279,11 @@ class Books:
 
     def moment(self, *wallets: LockedWallet | None) -> datetime:
         """Tell the time of a change: later than every change of these wallets before it."""
-        past = [wallet.settled_at for wallet in wallets if wallet and wallet.settled_at]
-        return max([self.now, *(moment + chain.TICK for moment in past)])
+        moment = self.now
+        for wallet in wallets:
+            if wallet and wallet.settled_at and wallet.settled_at >= moment:
+                moment = wallet.settled_at + chain.TICK
+        return moment
 
     def settle(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
         """Let the leg take effect: balance, next `seq`, and the new head of the chain."""

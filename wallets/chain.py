@@ -13,6 +13,9 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
+
+import orjson
 
 from wallets.rows import Leg
 
@@ -47,16 +50,30 @@ def digest_details(
     return hashlib.sha256(salt + details.encode()).digest()
 
 
+def texts(*ids: UUID | None) -> list[str]:
+    """Write ids as text, and None as nothing: `str` takes five times as long."""
+    return orjson.dumps(ids).decode()[1:-1].replace('"', "").replace("null", "").split(",")
+
+
 def digest(previous: bytes, leg: Leg) -> bytes:
     """Tie a settled leg to `previous`, the head of its wallet's chain so far.
 
     The audit writes this canonical form once more, in SQL.
     """
     assert leg.settled_at is not None
+    own, client, wallet, operation, counterparty, hold, reversed_ = texts(
+        leg.id,
+        leg.client_id,
+        leg.wallet_id,
+        leg.operation_id,
+        leg.counterparty_id,
+        leg.hold_id,
+        leg.reversal_of_id,
+    )
     line = (
-        f"{VERSION}|{leg.id}|{leg.client_id}|{leg.wallet_id}|{leg.operation_id}|{leg.type}"
-        f"|{leg.amount}|{leg.currency}|{leg.counterparty_id or ''}|{leg.hold_id or ''}"
-        f"|{leg.reversal_of_id or ''}|{leg.seq}|{leg.balance_after}|{leg.received_after}"
+        f"{VERSION}|{own}|{client}|{wallet}|{operation}|{leg.type}"
+        f"|{leg.amount}|{leg.currency}|{counterparty}|{hold}"
+        f"|{reversed_}|{leg.seq}|{leg.balance_after}|{leg.received_after}"
         f"|{micros(leg.created_at)}|{micros(leg.settled_at)}"
     )
     return hashlib.sha256(previous + line.encode() + (leg.details_digest or b"")).digest()

@@ -39,11 +39,14 @@ class Outcome:
 
 
 def attempt(do: Callable[[], Outcome]) -> Outcome | errors.Refused:
-    """Take a refusal as an answer, for those who have more to do."""
+    """Take a refusal as an answer, for those who have more to do.
+
+    Where it was raised is forgotten: that would keep all that was in hand there, in a circle.
+    """
     try:
         return do()
     except errors.Refused as refusal:
-        return refusal
+        return refusal.with_traceback(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,7 @@ class Order:
         values = {
             item.name: canonical(getattr(self, item.name))
             for item in dataclasses.fields(self)
-            if item.name not in ENVELOPE
+            if item.init and item.name not in ENVELOPE
         }
         return fingerprint(type(self).__name__, values)
 
@@ -219,7 +222,8 @@ class Payment(MoneyOrder):
 
     def parties(self, books: Books) -> tuple[LockedWallet, LockedWallet, int]:
         """Payer, payee and minor units, when the one may pay the other now."""
-        wallet, amount = self.wallet(books), self.minor(books)
+        wallet = self.wallet(books)
+        amount = wallet.minor(self.amount)
         target = books.find(self.target_id, self.client_id)
         if target is None:
             raise errors.TargetWalletNotFound(target_wallet_id=self.target_id)

@@ -42,9 +42,12 @@ def submit(order: Order) -> Outcome:
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
     answer = COMBINER.submit(order) if shared else post_with_retries(order)
-    if isinstance(answer, errors.Refused):
+    if not isinstance(answer, errors.Refused):
+        return answer
+    try:
         raise answer
-    return answer
+    finally:
+        del answer  # or it and this frame would keep one another
 
 
 def post_group(orders: Sequence[Order]) -> Sequence[Answer]:

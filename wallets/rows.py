@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -59,6 +61,9 @@ class LockedWallet:
     @property
     def available(self) -> int:
         return self.balance - self.held
+
+    def copy(self) -> LockedWallet:
+        return LockedWallet(*WALLET(self))
 
     def expect(self, expires_at: datetime | None) -> None:
         """Note that a hold of this wallet will expire."""
@@ -135,6 +140,10 @@ class LockedWallet:
             )
 
 
+WALLET: Final = attrgetter(*(each.name for each in dataclasses.fields(LockedWallet)))
+"""All that is known of one: `dataclasses.replace` takes four times as long."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Leg(Signed):
     """A movement in memory: what one operation does to one wallet. Minor units, signed."""
@@ -163,6 +172,27 @@ class Leg(Signed):
     received_after: int | None = None
     settled_at: datetime | None = None
     digest: bytes | None = None
+
+    def mirrored(self, leg_id: UUID) -> Leg:
+        """Write down the other leg of a payment, not yet settled; the two have the same words."""
+        assert self.counterparty_id is not None, "a payment has two wallets"
+        return Leg(
+            id=leg_id,
+            client_id=self.client_id,
+            wallet_id=self.counterparty_id,
+            operation_id=self.operation_id,
+            type=self.type,
+            status=self.status,
+            amount=-self.amount,
+            currency=self.currency,
+            counterparty_id=self.wallet_id,
+            created_at=self.created_at,
+            concept=self.concept,
+            metadata=self.metadata,
+            salt=self.salt,
+            details_digest=self.details_digest,
+            hold_id=self.hold_id,
+        )
 
     def mirrors(self, other: Leg) -> bool:
         """Tell whether the two are the legs of one payment."""

@@ -80,7 +80,8 @@ def main(words: Sequence[str] | None = None) -> int:
     facts["memory of the server"] = report.memory(samples)
     facts["load at the end"] = machine.facts()["load"]
     show(told, facts, samples)
-    return int(not all(sample.is_good for sample in samples))
+    is_growing = told.large and report.is_flat(samples) is False
+    return int(is_growing or not all(sample.is_good for sample in samples))
 
 
 def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list[Sample]:
@@ -97,7 +98,8 @@ def run(told: argparse.Namespace, made: database.Database, folder: Path) -> list
         with Stage(made, clients, folder, divisor) as stage:
             samples = measured(told, stage, some)
             if told.large:
-                samples += measure.fill_memory(stage, samples, say)
+                filled = measure.fill_memory(stage, samples, seconds=told.seconds, tell=say)
+                samples += filled
     if large:
         with Stage(made, clients, folder, divisor) as stage:
             samples += measured(told, stage, large)

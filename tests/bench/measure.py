@@ -320,15 +320,17 @@ def progress(sample: Sample, count: int) -> str:
 
 
 def fill_memory(
-    stage: Stage, samples: Sequence[Sample], tell: Callable[[str], None]
+    stage: Stage, samples: Sequence[Sample], *, seconds: float, tell: Callable[[str], None]
 ) -> Iterator[Sample]:
     """Go on until one server has made a million transfers, then prove the books once more."""
-    made = sum(sample.moved for sample in samples if sample.served == MEMORY.contender.name)
+    made = sum(sample.moved for sample in samples if sample.served == MEMORY[0].contender.name)
     number, enough = 0, MILLION // stage.divisor
     while made < enough:
         number += 1
-        sample = stage.measure(MEMORY, number=number, seconds=10, connections=4)
-        made += sample.moved
-        tell(f"{made:,} of {enough:,} transfers, {(sample.memory or 0) / 2**20:.0f} MiB")
-        yield sample
+        for each in MEMORY:
+            sample = stage.measure(each, number=number, seconds=seconds, connections=CONNECTIONS)
+            made += sample.moved
+            memory = (sample.memory or 0) / 2**20
+            tell(f"{made:,} of {enough:,} transfers, {each.name}, {memory:.0f} MiB")
+            yield sample
     prove(stage, tell, last=True)

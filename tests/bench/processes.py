@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
@@ -49,8 +49,18 @@ def cpu_seconds(root: int | None) -> float:
 
 
 def resident(root: int) -> int:
-    """How many bytes of memory the tree has."""
-    return sum(int(fields[21]) for pid in tree(root) if (fields := _fields(pid))) * PAGE
+    """How many bytes of memory the tree has: pages that its processes share count once."""
+    return sum(map(_proportional, tree(root)))
+
+
+def _proportional(pid: int) -> int:
+    """The process's part of the memory: of what it shares with n others, 1/(n+1)."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^Pss: +(\d+) kB$", rollup, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def _ticks(pid: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from tests.bench.measure import Sample
@@ -91,16 +92,42 @@ def processor(samples: Sequence[Sample], part: str) -> str:
     return f"{statistics.median(sample.each(part) for sample in samples):,.0f}"
 
 
-def memory(samples: Iterable[Sample]) -> str:
-    """What all processes of the product's server had, at first and in the end."""
-    ours = [sample for sample in samples if sample.served == OURS.name and sample.memory]
-    if not ours:
+GROWTH = 1.05
+"""By how much the most memory of the later half may pass that of the earlier one: it is flat."""
+ENOUGH = 500_000
+"""After how many transfers that can be said: at first there is always more and more."""
+
+
+def memory(samples: Sequence[Sample]) -> str:
+    """What all processes of the product's server had: at first, at most, and whether it grew."""
+    found = series(samples)
+    if not found:
         return "not measured"
-    (first, few), (last, all_) = (
-        ((some[-1].memory or 0) / 2**20, sum(sample.moved for sample in some))
-        for some in (ours[:1], ours)
+    most = max(found, key=lambda each: each[1])
+    parts = {"": found[0], " at most": most, " in the end": found[-1]}
+    words = ",".join(
+        f"{title} {size / 2**20:.0f} MiB after {moved:,} transfers"
+        for title, (moved, size) in parts.items()
     )
-    return f"{first:.0f} MiB after {few:,} transfers, {last:.0f} MiB after {all_:,}"
+    verdict = {None: "too few to tell", True: "flat", False: "GROWING"}[is_flat(samples)]
+    return f"{words.strip()}; {verdict}"
+
+
+def series(samples: Iterable[Sample]) -> list[tuple[int, int]]:
+    """After how many transfers the product's own server had how many bytes."""
+    ours = [sample for sample in samples if sample.served == OURS.name and sample.memory]
+    moved = accumulate(sample.moved for sample in ours)
+    return [(count, sample.memory or 0) for count, sample in zip(moved, ours, strict=True)]
+
+
+def is_flat(samples: Sequence[Sample]) -> bool | None:
+    """Tell whether memory has stopped to grow by the time that half was done; None: too few."""
+    found = series(samples)
+    if not found or found[-1][0] < ENOUGH:
+        return None
+    half = found[-1][0] / 2
+    earlier = max((size for moved, size in found if moved <= half), default=0)
+    return max(size for moved, size in found if moved > half) <= GROWTH * earlier
 
 
 def written(table: Sequence[Line], *, markdown: bool) -> str:

@@ -113,8 +113,12 @@ LARGE: tuple[Measurement, ...] = (
 )
 """What takes long to prepare."""
 
-MEMORY = Asked("memory", OURS, Work("batch", load.BATCH, items=100), 4, times=3)
-"""What fills the server's memory, if anything does."""
+MEMORY: tuple[Asked, ...] = (
+    Asked("memory-1", OURS, TRANSFER),
+    Asked("memory-100", OURS, Work("batch", load.BATCH, items=100), 4, times=3),
+    Asked("memory-1000", OURS, Work("batch", load.BATCH, items=1000), 2, times=3),
+)
+"""What fills the server's memory, if anything does: in turn, again and again."""
 
 ROWS: tuple[Row, ...] = (
     Row("transfer ÷ L1 (one function in SQL)", "transfer", "L1", 0.35, 0.45),

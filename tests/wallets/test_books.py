@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -27,7 +30,8 @@ from tests.wallets.paper import (
     transfer,
 )
 from users.models.clients import new_id
-from wallets import chain
+from wallets import chain, ledger
+from wallets.batch import Batch
 from wallets.books import Books
 from wallets.orders import Order, Outcome
 from wallets.rows import LockedUser
@@ -218,6 +222,17 @@ def test_who_asks_is_no_part_of_what_is_asked():
     one = cash_in(key="k")
     other = cash_in(key="l", client_id=ANOTHER, by=dataclasses.replace(BY, actor="staff:1"))
     assert one.fingerprint() == other.fingerprint()
+
+
+@pytest.mark.parametrize("key", ["k", None])
+def test_a_batch_has_the_fingerprint_that_it_always_had(key):
+    alices, bobs, client = (UUID(int=number) for number in (1, 2, 3))
+    about: dict[str, Any] = {"client_id": client, "by": BY, "wallet_id": alices}
+    pay = ledger.Transfer(target_id=bobs, amount=Decimal("1.50"), concept="Pay", **about)
+    bring = ledger.CashIn(amount=Decimal(2), **about)
+    batch = Batch(key=key, items=(pay, bring), **about)
+    always = "89b29f49de8f1b8fd0f569f8500bef74e8df57bd5259404cc3527e8d412f6a08"
+    assert batch.fingerprint().hex() == always
 
 
 @pytest.mark.parametrize(

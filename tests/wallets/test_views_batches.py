@@ -319,7 +319,7 @@ def test_a_thousand_ask_as_much_as_one(api, staff, alices, bobs, batch, question
     caller.get("wallets")  # so that its key is known
     few = questions(lambda: caller.post(batch, of(to(bobs, "0.01"))))
     many = questions(lambda: caller.post(batch, of(*[to(bobs, "0.01")] * 1000)))
-    assert few == many <= 30
+    assert many <= few <= 30
     assert cast.balances(alices, bobs) == [89_99, 10_01]
 
 

@@ -156,8 +156,8 @@ class BatchAnswer(fields.Serializer):
 
     @extend_schema_field(Movements)
     def embedded(self, batch: BatchMade) -> dict[str, Any]:
-        movements = MovementAnswer(batch.movements, many=True, context=self.context)
-        return {"movements": movements.data}
+        answer = MovementAnswer(context=self.context)
+        return {"movements": [answer.to_representation(each) for each in batch.movements]}
 
 
 class ReversalOrder(Words):

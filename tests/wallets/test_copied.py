@@ -1,0 +1,110 @@
+"""Many new movements are copied: what is written is the same, and so is what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection
+from uuid_utils.compat import uuid7
+
+from tests import cast
+from users.models import Event
+from wallets import ledger, vault, writing
+from wallets.batch import Batch
+from wallets.models import Movement, Wallet
+from wallets.orders import Order, Outcome
+
+pytestmark = pytest.mark.django_db
+
+IBAN = "ES9121000418450200051332"
+BY_CHANCE = {"id", "operation_id", "salt", "details_digest", "digest", "created_at", "settled_at"}
+RUNNING = {"seq", "balance_after", "received_after"}
+WORDS: dict[str, Any] = {
+    "concept": 'A \\ and a \\n, "quoted" 1\u20ac',
+    "metadata": {"n": "2 \\ 3", "€": ""},
+}
+
+
+@pytest.fixture
+def copying(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Copy few rows as if they were many."""
+    return lambda: monkeypatch.setattr(writing, "MANY", 1)
+
+
+def a_batch(alices: Wallet, bobs: Wallet) -> Batch:
+    about = cast.about(alices)
+    items: list[Any] = [
+        cast.a_transfer(alices, bobs, 10_00, **WORDS),
+        cast.a_transfer(alices, bobs, 5_00),
+        ledger.CashOut(iban=IBAN, amount=cast.decimal(1_00), **WORDS, **about),
+    ]
+    return Batch(**about, items=tuple(items))
+
+
+def post(*orders: Order) -> list[Outcome]:
+    outcomes = vault.post(orders)
+    assert all(isinstance(each, Outcome) for each in outcomes), outcomes
+    return [each for each in outcomes if isinstance(each, Outcome)]
+
+
+def written(batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the batch leaves in both tables, but what chance and the clock decide."""
+    last = Event.objects.order_by("id").last()
+    (outcome,) = post(batch)
+    movements = Movement.objects.filter(operation_id=outcome.id).order_by("id").values()
+    events = Event.objects.filter(id__gt=last.id if last else 0).order_by("id").values()
+    ids = [each["id"] for each in movements]
+    return (
+        [{k: v for k, v in each.items() if k not in BY_CHANCE | RUNNING} for each in movements],
+        [
+            {k: v for k, v in each.items() if k not in {"id", "transaction_id", "created_at"}}
+            | {"subject_id": ids.index(each["subject_id"])}
+            for each in events
+        ],
+    )
+
+
+def test_what_is_copied_is_what_would_be_inserted(alices, bobs, copying):
+    inserted = written(a_batch(alices, bobs))
+    copying()
+    assert written(a_batch(alices, bobs)) == inserted
+    assert len(inserted[0]) == len(inserted[1]) == 5
+    assert inserted[0][0]["concept"] == WORDS["concept"]
+    assert inserted[0][0]["metadata"] == WORDS["metadata"]
+
+
+def test_an_execution_is_copied_with_its_hold(alices, bobs, copying):
+    copying()
+    hold = cast.place(alices, bobs, 10_00)
+    post(cast.a_hold(alices, bobs, 5_00), cast.an_execution(hold))
+    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert Movement.objects.filter(hold=hold).count() == 2
+
+
+def test_a_constraint_refuses_what_is_copied(alices, bobs, copying):
+    (outcome,) = post(a_batch(alices, bobs))
+    (leg, *_) = outcome.legs
+    leg.id, leg.amount = uuid7(), 0
+    connection.ensure_connection()
+    with (
+        pytest.raises(IntegrityError, match="movement_amount_is_not_zero"),
+        connection.wrap_database_errors,
+    ):
+        writing.copy(connection.connection, "wallets_movement", writing.MOVEMENTS, [leg])
+    connection.connection.rollback()
+
+
+def test_a_batch_of_so_many_is_copied(alices, bobs, monkeypatch):
+    copied, copy = [], writing.copy
+
+    def seen(raw: Any, table: str, *rest: Any) -> None:
+        copied.append(table)
+        copy(raw, table, *rest)
+
+    monkeypatch.setattr(writing, "copy", seen)
+    items = tuple(cast.a_transfer(alices, bobs, 1) for _ in range(writing.MANY // 2))
+    post(Batch(**cast.about(alices), items=items[1:]))
+    assert not copied
+    post(Batch(**cast.about(alices), items=items))
+    assert copied == ["wallets_movement", "users_event"]

@@ -1,0 +1,86 @@
+"""What a request made goes with its answer: nothing of it is left to the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.handlers.base import BaseHandler
+from django.test import RequestFactory
+
+from iocash import parsing
+from tests import cast
+from tests.cast import to
+from wallets.models import Movement
+from wallets.rows import Leg
+
+pytestmark = pytest.mark.django_db
+
+Left = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def left(client_demo: Any) -> Iterator[Left]:
+    """What of ours is left in circles by a call; the tests' own client would leave some too."""
+    handler, secret = BaseHandler(), cast.a_key(client_demo)
+    handler.load_middleware()
+
+    def call(path: str, body: Any = None) -> None:
+        request = RequestFactory().generic(
+            "POST" if body else "GET",
+            f"/api/v1/{path}",
+            json.dumps(body) if body else "",
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        handler.get_response(request)
+
+    def after(path: str, body: Any = None) -> list[Any]:
+        call(path, body)
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        call(path, body)
+        gc.collect()
+        ours = parsing.Request | Leg | Movement
+        return [each for each in gc.garbage if isinstance(each, ours)]
+
+    yield after
+    gc.set_debug(0)
+    gc.garbage.clear()
+    gc.enable()
+
+
+def test_a_transfer_leaves_nothing(bobs, path, left):
+    assert not left(path, to(bobs, "1.00"))
+    assert Movement.objects.filter(wallet=bobs).count() == 2
+
+
+def test_a_batch_leaves_nothing(bobs, path, left):
+    assert not left(f"{path}/batch", {"movements": [to(bobs, "1.00"), to(bobs, "2.00")]})
+    assert Movement.objects.filter(wallet=bobs).count() == 4
+
+
+def test_a_transfer_that_is_refused_leaves_nothing(bobs, path, left):
+    assert not left(path, to(bobs, "1000.00"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transfer_that_is_refused_in_a_group_leaves_nothing(bobs, path, left):
+    assert not left(path, to(bobs, "1000.00"))
+
+
+def test_a_batch_that_is_refused_leaves_nothing(bobs, path, left):
+    assert not left(f"{path}/batch", {"movements": [to(bobs, "1000.00")]})
+
+
+def test_wrong_fields_leave_nothing(path, left):
+    assert not left(path, {"type": "TRANSFER"})
+
+
+def test_a_page_leaves_nothing(alices, bobs, path, left):
+    cast.transfer(alices, bobs, 1_00)
+    assert not left(path)
