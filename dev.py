@@ -112,6 +112,8 @@ def install() -> None:
         sys.exit(
             "dev.py: this Python has no venv or ensurepip: apt install python3-venv, or the like."
         )
+    if VENV.is_symlink():
+        VENV.unlink()  # what it leads to is somebody else's
     base = getattr(sys, "_base_executable", sys.executable)  # .venv's own can't replace itself
     step("Making .venv", [base, "-m", "venv", "--clear", str(VENV)])
     pip = [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]

@@ -68,6 +68,21 @@ def test_a_python_without_ensurepip_is_told_so(monkeypatch: pytest.MonkeyPatch) 
         dev.install()
 
 
+def test_what_a_link_leads_to_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    theirs, link = tmp_path / "theirs", tmp_path / ".venv"
+    (theirs / "bin").mkdir(parents=True)
+    link.symlink_to(theirs)
+    monkeypatch.setattr(dev, "VENV", link)
+    monkeypatch.setattr(dev, "PYTHON", sys.executable)
+    monkeypatch.setattr(dev, "LOCK", Path(os.devnull))
+    dev.install()
+    assert (theirs / "bin").exists()
+    assert (link / "bin").exists()
+    assert not link.is_symlink()
+
+
 def test_a_failing_step_ends_it_with_the_steps_exit_code() -> None:
     with pytest.raises(SystemExit, match=r"^3$"):
         dev.step("Failing", [sys.executable, "-c", "raise SystemExit(3)"])
