@@ -97,7 +97,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Asked("four-alone", UNGROUPED, TRANSFER, 4),
     Asked("ten-clients", OURS, TRANSFER, who="ten"),
     Asked("batch-100", OURS, Work("batch", load.BATCH, items=100), 4),
-    Asked("batch-1000", OURS, Work("batch", load.BATCH, items=1000), 2, times=3),
+    Asked("batch-1000", OURS, Work("batch", load.BATCH, items=1000), 4, times=3),
     Asked("alone", OURS, TRANSFER, 1),
     Asked("usual-alone", USUAL, TRANSFER, 1),
     Asked("hordak", HORDAK, TRANSFER),
