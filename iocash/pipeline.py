@@ -2,13 +2,18 @@
 
 psycopg has a pipeline as well, but it goes to the socket once for each statement, and PostgreSQL
 is woken for each: that takes four times as long. Here libpq is given all statements and sends them
-at once. Those after one that fails are skipped.
+at once. PostgreSQL skips those after one that fails.
+
+Only two answers prove anything about a statement: its own tag, that it was done; and an ERROR, when
+the ReadyForQuery of a failed transaction follows, that the rest was skipped. A FATAL proves
+nothing: a connection pooler says it of its own, while PostgreSQL goes on to COMMIT.
 """
 
 from __future__ import annotations
 
 import re
 import select
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
@@ -17,6 +22,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import psycopg
+from django.conf import settings
 from psycopg import abc
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.errors import error_from_result
@@ -44,23 +50,21 @@ LOADING = Loading(AdaptersMap(psycopg.adapters))
 LOADING.adapters.register_loader("jsonb", TextLoader)
 
 
+class Silent(psycopg.OperationalError):
+    """The database has said nothing for as long as it is waited for; the connection is closed."""
+
+
 class Answer:
-    """A statement; and once it was sent, what PostgreSQL said to it.
+    """A statement; and once PostgreSQL has done it, its `tag` and what it returned."""
 
-    `is_known` tells whether anybody knows what became of it: it was done, refused or skipped. When
-    the connection is lost before the server has said so, it may have been done or not.
-    """
-
-    __slots__ = ("is_known", "rows", "statement", "tag", "values")
+    __slots__ = ("rows", "statement", "tag", "values")
 
     def __init__(self, statement: str, values: Sequence[bytes | None] = ()) -> None:
         self.statement, self.values = statement, values
         self.rows: list[Row] = []
         self.tag = ""
-        self.is_known = False
 
     def take(self, result: PGresult, loader: abc.Transformer) -> None:
-        self.is_known = True
         self.tag = (result.command_status or b"").decode()
         if result.ntuples:
             loader.set_pgresult(result)
@@ -68,11 +72,21 @@ class Answer:
 
 
 class Pipeline:
-    """The statements that go to a connection in one trip."""
+    """The statements that go to a connection in one trip.
 
-    def __init__(self, connection: Connection) -> None:
+    `until` is the instant of the monotonic clock at which no answer is waited for any more; without
+    it each trip may take DATABASE_PATIENCE seconds.
+    """
+
+    def __init__(self, connection: Connection, *, until: float | None = None) -> None:
         self.connection = connection
+        self.until = until
         self.asked: list[Answer] = []
+        self.is_undone = False
+        """Whether the last trip is proved to have done nothing that lasts.
+
+        Nothing was sent, or the server said ERROR, and then that its transaction has failed.
+        """
 
     def ask(self, statement: str, values: Sequence[Any] = ()) -> Answer:
         """Add a statement, with %s where its values go.
@@ -92,6 +106,7 @@ class Pipeline:
         Raises:
             psycopg.Error: what the first statement that failed has met, or that the connection is
                 lost; then it is closed.
+            Silent: the database did not answer in time; the connection is closed.
         """
         asked, self.asked = self.asked, []
         if not asked:
@@ -99,14 +114,18 @@ class Pipeline:
         pgconn = self.connection.pgconn
         if not self.connection.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
             asked.insert(0, Answer(BEGIN))
+        self.is_undone = True
         try:
             pgconn.enter_pipeline_mode()
+            self.is_undone = False  # from here on libpq may send
             awaited = [*give(self.connection, asked)]
             pgconn.pipeline_sync()
-            error = self.read(awaited, results(pgconn))
+            until = self.until or time.monotonic() + settings.DATABASE_PATIENCE
+            error = self.read(awaited, results(pgconn, until))
         except BaseException:
             self.connection.close()
             raise
+        self.is_undone = bool(error) and pgconn.transaction_status == TransactionStatus.INERROR
         try:
             pgconn.exit_pipeline_mode()
         except psycopg.OperationalError:  # the server ends; but it has answered everything
@@ -120,21 +139,15 @@ class Pipeline:
         """Read all results; after the first that is an error, the others have nothing to say.
 
         Raises:
-            psycopg.Error: the connection is lost. If these were the server's last words, it did
-                nothing afterwards; whether it had done what it spoke about, they do not say.
+            psycopg.Error: the connection is lost. What was not answered may be done, or yet be.
         """
         loader = Transformer(LOADING)
-        for number, (answer, name) in enumerate(awaited, 1):
+        for answer, name in awaited:
             result = next(found)
             if result.status == ExecStatus.FATAL_ERROR:
                 error = error_from_result(result)
-                if not error.sqlstate:
-                    raise error
-                for skipped, _ in awaited[number:]:
-                    skipped.is_known = True
                 if error.diag.severity_nonlocalized != "ERROR":
                     raise error
-                answer.is_known = True
                 while next(found).status != ExecStatus.PIPELINE_SYNC:
                     pass
                 return error
@@ -163,20 +176,24 @@ def give(connection: Connection, asked: Sequence[Answer]) -> Iterator[tuple[Answ
         yield answer, b""
 
 
-def results(pgconn: PGconn) -> Iterator[PGresult]:
+def results(pgconn: PGconn, until: float) -> Iterator[PGresult]:
     """Send what libpq was given, and find each result when it has come.
 
     While it waits it lets other threads run; libpq itself would not.
+
+    Raises:
+        Silent: a result has not come when the monotonic clock says `until`.
+        psycopg.OperationalError: the connection is lost.
     """
     waiting = select.poll()
     waiting.register(pgconn.socket, select.POLLIN | select.POLLOUT)
     while pgconn.flush():
-        if waiting.poll()[0][1] & select.POLLIN:
+        if wait(waiting, until) & select.POLLIN:
             pgconn.consume_input()
     waiting.modify(pgconn.socket, select.POLLIN)
     while True:
         while pgconn.is_busy():
-            waiting.poll()
+            wait(waiting, until)
             pgconn.consume_input()
         result = pgconn.get_result()
         if result is None:
@@ -184,6 +201,18 @@ def results(pgconn: PGconn) -> Iterator[PGresult]:
         yield result
         if result.status != ExecStatus.PIPELINE_SYNC:
             pgconn.get_result()  # the end of what this statement has to say: there at once
+
+
+def wait(waiting: select.poll, until: float) -> int:
+    """Wait until the socket is ready, and tell for what.
+
+    Raises:
+        Silent: it is not when the monotonic clock says `until`.
+    """
+    ready = waiting.poll(max(0.0, until - time.monotonic()) * 1000)
+    if not ready:
+        raise Silent("the database does not answer")
+    return ready[0][1]
 
 
 @cache

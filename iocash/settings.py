@@ -53,6 +53,7 @@ SMTP = {
 }
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "iocash@localhost")
 RATE_LIMIT = int(os.environ.get("RATE_LIMIT", "1000"))  # requests a second, client and process
+DATABASE_PATIENCE = float(os.environ.get("DATABASE_PATIENCE", "12"))  # seconds for any answer
 GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # orders that meet commit together
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data

@@ -1,31 +1,106 @@
-"""A transaction whose COMMIT is issued explicitly: an error there is told apart from all others.
+"""A transaction whose COMMIT is issued explicitly, and whose outcome is told truthfully.
 
 And what statements have in common that are sent often: they take rows as JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import psycopg
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
-from iocash import errors
-from iocash.pipeline import COMMIT, Pipeline, Row
+from iocash import errors, outcome
+from iocash.outcome import Fate, Mark, Witness
+from iocash.pipeline import COMMIT, Connection, Pipeline, Row
+
+Found = TypeVar("Found")
+
+
+class Transaction:
+    """A transaction of one's own, and what is known of its outcome.
+
+    `before_asking` is called, once, before an outcome is asked for: that can take ten seconds.
+    """
+
+    def __init__(self, before_asking: Callable[[], object] = int) -> None:
+        self.before_asking = before_asking
+        self.mark: Mark | None = None
+        self.witness: Witness | None = None
+        self.is_idle = False
+        """Whether nothing was written: then there is nothing that COMMIT could have done."""
+        self.is_undone = True
+        """Whether nothing was done, provably: until COMMIT is sent, that is so."""
+
+    def commit(self, pipeline: Pipeline) -> None:
+        """Commit, and send what is left before.
+
+        Once COMMIT was answered, whatever breaks afterwards undoes nothing. What was not answered
+        is asked for, unless the server has said that the transaction failed before.
+
+        Raises:
+            OutcomeUnknown: it may have been done, and nobody can tell.
+            Exception: nothing was done.
+        """
+        if not (self.mark or self.is_idle):
+            asked = pipeline.ask(outcome.READ_MARK)
+            pipeline.send()
+            self.mark = Mark.of_row(*asked.rows[0], pipeline=pipeline)
+        done = pipeline.ask(COMMIT)
+        self.is_undone = False
+        try:
+            pipeline.send()
+        except Exception as error:
+            if done.tag != COMMIT and not self.is_done(pipeline, error):
+                raise
+        else:
+            self.is_undone = done.tag != COMMIT
+            if self.is_undone:
+                raise psycopg.InternalError("an error was passed over; all was undone")
+
+    def is_done(self, pipeline: Pipeline, error: Exception) -> bool:
+        """Tell whether a COMMIT without an answer was done.
+
+        Raises:
+            OutcomeUnknown: nobody can tell.
+        """
+        if pipeline.is_undone or self.is_idle:
+            self.is_undone = True
+            return False
+        try:
+            self.before_asking()
+            fate = outcome.find_out(self.mark, self.witness, connect) if self.mark else Fate.UNKNOWN
+        except Exception as other:
+            raise errors.OutcomeUnknown() from other
+        if fate is Fate.UNKNOWN:
+            raise errors.OutcomeUnknown() from error
+        self.is_undone = fate is Fate.UNDONE
+        return not self.is_undone
+
+
+def connect() -> Connection:
+    """Open another connection to the database of this thread's; it commits by itself."""
+    other = connection.copy("outcome")
+    given = {**other.get_connection_params(), "connect_timeout": 2}
+    opened: Connection = other.get_new_connection(given)
+    opened.autocommit = True
+    return opened
 
 
 @contextmanager
-def durable() -> Iterator[Pipeline]:
+def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
     """Own a transaction: all of it, committed when the block ends, or nothing.
 
     Inside an open transaction it is a savepoint of that one, which decides. What the block leaves
     in the pipeline is sent with COMMIT, in one trip.
 
     Raises:
-        OutcomeUnknown: the connection broke at COMMIT; it may have been done.
+        OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
+        Exception: any other; nothing was done.
     """
     if connection.in_atomic_block:
         with transaction.atomic(), connection.wrap_database_errors:
@@ -33,35 +108,27 @@ def durable() -> Iterator[Pipeline]:
             yield pipeline
             pipeline.send()
         return
-    connection.set_autocommit(False)
+    own = own or Transaction()
+    connection.durable = own  # type: ignore[attr-defined]
     try:
+        connection.set_autocommit(False)
         with connection.wrap_database_errors:
             pipeline = Pipeline(connection.connection)
             yield pipeline
-            commit(pipeline)
+            own.commit(pipeline)
     except BaseException:
         undo()
         raise
+    finally:
+        connection.durable = None  # type: ignore[attr-defined]
     go_on()
 
 
-def commit(pipeline: Pipeline) -> None:
-    """Commit, and send what is left before; only a server that says so has not done it.
-
-    Raises:
-        OutcomeUnknown: the connection is lost, and nobody knows.
-        psycopg.Error: nothing was done.
-    """
-    done = pipeline.ask(COMMIT)
-    try:
-        pipeline.send()
-    except psycopg.Error as error:
-        if done.is_known:
-            raise
-        connection.close()
-        raise errors.OutcomeUnknown() from error
-    if done.tag != COMMIT:
-        raise psycopg.InternalError("an error before COMMIT was passed over: all was undone")
+def testify(witness: Witness) -> None:
+    """Note a row of this thread's transaction by which it is found, should its COMMIT be lost."""
+    own: Transaction | None = getattr(connection, "durable", None)
+    if own:
+        own.witness = witness
 
 
 def go_on() -> None:
@@ -70,8 +137,10 @@ def go_on() -> None:
         connection.commit()
         connection.set_autocommit(True)
     except (DatabaseError, InterfaceError):
-        connection.run_and_clear_commit_hooks()
+        hooks = connection.run_on_commit
         connection.close()
+        connection.run_on_commit = hooks
+        connection.run_and_clear_commit_hooks()
 
 
 def undo() -> None:
@@ -83,6 +152,23 @@ def undo() -> None:
         connection.set_autocommit(True)
     except (DatabaseError, InterfaceError):
         connection.close()
+
+
+def read_back(read: Callable[[], Found]) -> Found:
+    """Read what was just committed. Where the connection breaks meanwhile, it is tried again.
+
+    Raises:
+        OutcomeUnknown: it can't be read for as long as an outcome is asked for.
+    """
+    until, pauses = time.monotonic() + outcome.LONGEST, outcome.pauses()
+    while True:
+        try:
+            return read()
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            if time.monotonic() > until:
+                raise errors.OutcomeUnknown() from error
+            time.sleep(next(pauses))
 
 
 def fetch(statement: str, values: Sequence[Any]) -> list[Row]:

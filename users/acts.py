@@ -196,7 +196,7 @@ class Line:
 def history(*things: Model) -> Sequence[Line]:
     """The last events about things, newest first, with the names of those who acted."""
     ids = [thing.pk for thing in things]
-    events = list(Event.objects.about(*ids).order_by("-id")[:LAST_EVENTS])
+    events = list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS])
     names = names_of({event.actor for event in events})
     return [Line(event, names.get(event.actor, event.actor), words(event)) for event in events]
 

@@ -67,6 +67,11 @@ class Books:
         """How much was changed: nothing changes without an event, or something to write."""
         return len(self.legs), len(self.facts), len(self.statements)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (any(self.size) or any(each.is_changed for each in self.wallets.values()))
+
     def replay(self, order: Order) -> Outcome | None:
         """Find what the order's key made before; None when the key is new."""
         used = self.keys.get((order.client_id, order.key)) if order.key else None

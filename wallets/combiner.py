@@ -11,19 +11,22 @@ Why it is safe:
   has waited too long withdraws, if nobody has taken the order; once taken, its outcome is waited
   for: the timeouts of the database bound how long a leader takes.
 - **A leader serves one group and hands over in `finally`.** Whatever it died of, every order that
-  it took is answered, and the next thread leads.
-- **Nobody pays for another's order.** A refusal is the outcome of its own order. Anything else that
-  goes wrong before COMMIT has undone the whole group, so each thread posts its own order again, by
-  itself. At COMMIT it is the outcome that is unknown, for all of them, and nothing is tried again.
+  it took is answered, and the next thread leads. When the outcome of a COMMIT has to be asked for,
+  which can take seconds, the lead is handed over before.
+- **Nobody pays for another's order, and nothing is posted twice.** A refusal is the outcome of its
+  own order. Only when a group is proved to be Undone does each thread post its own order again, by
+  itself. After anything else the outcome is unknown, for all of them, and nothing is tried again.
 - **Nothing is answered before it is durable**: `post` returns after COMMIT.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from functools import partial
 from itertools import zip_longest
 from threading import Lock
 from typing import Final
@@ -34,6 +37,24 @@ from wallets.orders import Order, Outcome
 log = logging.getLogger(__name__)
 
 Answer = Outcome | errors.Refused
+
+
+class Undone(Exception):
+    """A group was not posted: it was rolled back, provably. The cause says why.
+
+    With an `answer` there is no use in posting the orders apart: each gets that.
+    """
+
+    def __init__(self, answer: type[errors.Refused] | None = None) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+Post = Callable[[Sequence[Order], Callable[[], None]], Sequence[Answer]]
+"""Posts a group. What it is given it calls before it asks for the outcome of a COMMIT.
+
+Raises Undone, or OutcomeUnknown; anything else is taken for the latter.
+"""
 
 
 class Apart(Enum):
@@ -65,13 +86,14 @@ class Combiner:
     """Posts the orders of many threads in groups.
 
     `post` posts a group in one transaction and answers each order; `apart` posts one by itself.
-    At most `room` orders wait, none longer than `patience` seconds; a group weighs at most `most`
-    orders, where a batch weighs what it holds, unless its first alone weighs more.
+    At most `room` orders wait, and none is begun, or begun again, after `patience` seconds; a group
+    weighs at most `most` orders, where a batch weighs what it holds, unless its first alone weighs
+    more.
     """
 
     def __init__(
         self,
-        post: Callable[[Sequence[Order]], Sequence[Answer]],
+        post: Post,
         apart: Callable[[Order], Answer],
         *,
         room: int,
@@ -89,9 +111,10 @@ class Combiner:
 
         Raises:
             Overloaded: too many wait, or it has waited too long; nothing was done.
-            OutcomeUnknown: COMMIT failed; the group may or may not have been posted.
+            OutcomeUnknown: the group may or may not have been posted.
             DatabaseError: as `apart` raises it.
         """
+        begun = time.monotonic()
         entry = Entry(order)
         if not self.enter(entry):
             self.wait(entry)
@@ -99,7 +122,11 @@ class Combiner:
             self.lead()
         answer = entry.answer
         assert answer is not None, "a leader is in its own group"
-        return self.apart(order) if isinstance(answer, Apart) else answer
+        if not isinstance(answer, Apart):
+            return answer
+        if time.monotonic() - begun > self.patience:
+            raise errors.DatabaseUnavailable()
+        return self.apart(order)
 
     def enter(self, entry: Entry) -> bool:
         """Queue the order, and tell whether its thread leads, as it does when nobody else does.
@@ -128,16 +155,19 @@ class Combiner:
     def lead(self) -> None:
         """Post one group, whose first is the leader's own order, and let the next thread lead."""
         group = self.take()
+        leader = group[0]
         answers: Sequence[Answer | Apart] = ()
         try:
-            answers = self.post([entry.order for entry in group])
+            answers = self.post([each.order for each in group], partial(self.hand_over, leader))
+        except Undone as undone:
+            log.info("%d orders were rolled back: %r", len(group), undone.__cause__)
+            answers = [undone.answer() if undone.answer else APART for _ in group]
         except errors.OutcomeUnknown:
             log.warning("the outcome of %d orders is unknown", len(group))
-        except Exception as error:  # noqa: BLE001  # whatever it is, who caused it meets it again
-            log.info("%d orders are posted apart after %s", len(group), type(error).__name__)
-            answers = [APART] * len(group)
+        except Exception:
+            log.exception("the outcome of %d orders is unknown", len(group))
         finally:
-            self.hand_over()
+            self.hand_over(leader)
             for entry, answer in zip_longest(group, answers):
                 entry.answer = answer or errors.OutcomeUnknown()
                 entry.turn.release()
@@ -150,8 +180,12 @@ class Combiner:
                 group.append(self.queue.popleft())
         return group
 
-    def hand_over(self) -> None:
+    def hand_over(self, leader: Entry) -> None:
+        """Let the thread of the next order lead, unless `leader` has handed over before."""
         with self.lock:
+            if not leader.leads:
+                return
+            leader.leads = False
             if not self.queue:
                 self.is_led = False
                 return

@@ -15,6 +15,7 @@ from users.models import User
 from users.models.clients import new_id
 from users.models.versions import require_version
 from wallets.books import Books
+from wallets.models import Wallet
 from wallets.orders import Order, Outcome, WalletOrder
 from wallets.rows import LockedUser, LockedWallet, as_json
 
@@ -299,6 +300,13 @@ class PutWallet(OpenWallet):
 
     def open(self, books: Books, user: LockedUser, wallet_id: UUID | None = None) -> Outcome:
         return OpenWallet.open(self, books, user, self.wallet_id)
+
+    def explain(self, constraint: str) -> errors.Refused | None:
+        if constraint != "wallets_wallet_pkey":
+            return None
+        if Wallet.objects.filter(id=self.wallet_id, client=self.client_id).exists():
+            return None  # the client has opened it meanwhile: another try finds it
+        return errors.NotFound()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
+from iocash.pipeline import Silent
+from iocash.transactions import Transaction
 from wallets import vault
-from wallets.combiner import Answer, Combiner
+from wallets.combiner import Answer, Combiner, Undone
 from wallets.orders import Order, Outcome
 
 RETRIES = 3
+LONGEST = 3.0
+"""Seconds after which an order is not tried again: callers, and proxies, wait no longer than 30."""
+
 AGAIN = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
@@ -27,8 +32,9 @@ AGAIN = (
 )
 """After these everything was undone, and a second look at the books will decide."""
 
-LOST = ("08", "57P0")
-"""SQLSTATEs of a connection that broke, or that the server ended."""
+LOST = ("08", "57P0", "25P03", "25P04")
+"""SQLSTATEs of a connection that broke, or that the server ended: 25P03 for being idle in a
+transaction, 25P04 for a transaction that took too long."""
 
 
 def submit(order: Order) -> Outcome:
@@ -37,7 +43,8 @@ def submit(order: Order) -> Outcome:
     Raises:
         Refused: a rule said no, and nothing was done.
         Overloaded: too many wait already, and nothing was done.
-        OutcomeUnknown: the connection broke at commit; repeat the order with its key.
+        OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of the
+            order; repeat it with its key.
         DatabaseError: nothing was done (the dialect answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
@@ -50,25 +57,46 @@ def submit(order: Order) -> Outcome:
         del answer  # or it and this frame would keep one another
 
 
-def post_group(orders: Sequence[Order]) -> Sequence[Answer]:
-    """Post the orders of many; a wallet that somebody else keeps locked is not waited for."""
-    return vault.post(orders, is_brief=True)
+def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Answer]:
+    """Post the orders of many; a wallet that somebody else keeps locked is not waited for.
+
+    Raises:
+        Undone: nothing was done, provably.
+        OutcomeUnknown: as `submit`.
+    """
+    own = Transaction(before_asking)
+    try:
+        return vault.post(orders, own, is_brief=True)
+    except Exception as error:
+        if not own.is_undone:
+            raise
+        is_silent = isinstance(error.__cause__, Silent)
+        raise Undone(errors.DatabaseUnavailable if is_silent else None) from error
 
 
 def post_with_retries(order: Order) -> Answer:
-    for pause in pauses():
+    """Post one order; what was undone, and may go better now, is tried again.
+
+    Raises:
+        OutcomeUnknown: as `submit`; it is not tried again.
+        DatabaseError: nothing was done.
+    """
+    begun = time.monotonic()
+    for pause in [*pauses(), None]:  # after the last try there is no pause
         try:
             return vault.post([order])[0]
         except (DatabaseError, InterfaceError) as error:
             if refusal := explained(order, error):
                 return refusal
-            if connection.in_atomic_block or not is_worth_a_retry(error):
+            if pause is None or connection.in_atomic_block or not is_worth_a_retry(error):
+                raise
+            if time.monotonic() - begun > LONGEST:
                 raise
         time.sleep(pause)
-    return vault.post([order])[0]
+    raise AssertionError("the last try returns or raises")
 
 
-COMBINER = Combiner(post_group, post_with_retries, room=1_000, patience=5.0, most=200)
+COMBINER = Combiner(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
 """The queue of this process."""
 
 
@@ -89,5 +117,7 @@ def is_worth_a_retry(error: Exception) -> bool:
     if isinstance(cause, AGAIN):
         return True
     if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    if isinstance(cause, Silent):
         return False
     return cause.sqlstate is None or cause.sqlstate.startswith(LOST)

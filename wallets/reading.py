@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self, TypeVar
 from uuid import UUID
 
+from iocash.outcome import MARK
 from iocash.pipeline import Answer
 from wallets import limits
 from wallets.books import Books
+from wallets.orders import Order
 from wallets.rows import Leg, LockedHold
 
 Row = TypeVar("Row", Leg, LockedHold)
@@ -21,30 +23,76 @@ EFFECTIVE_LEVEL = """
 """
 OWNERS = "ARRAY(SELECT user_id FROM wallets_wallet WHERE id = ANY(%s))"
 """Whose the wallets are; an array, for what is one of it is looked for by an index."""
-
 BE_BRIEF = """
     SELECT set_config('lock_timeout', '200ms', true),
            set_config('plan_cache_mode', 'force_generic_plan', true)
 """
 """For a transaction of many: whatever is named is looked up by an index, so any plan will do."""
-LOCK_USERS = """
-    SELECT id, client_id, status, mobile_phone, unverified_phone, dlt_address, dlt_network
-    FROM users_user WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
-"""
-LOCK_WALLETS = """
-    SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at,
-           received, next_expiry, iban
-    FROM wallets_wallet WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
-"""
-LOCK_WALLETS_OF_USERS = f"""
-    SELECT id, client_id, user_id, currency, status, balance, held, seq, head, settled_at,
-           received, next_expiry, iban
-    FROM wallets_wallet
-    WHERE id = ANY(%s::uuid[] || ARRAY(
-        SELECT id FROM wallets_wallet WHERE user_id = ANY(%s::uuid[] || {OWNERS})
-    ))
-    ORDER BY id FOR NO KEY UPDATE
-"""  # noqa: S608
+OF_ONE = "client_id = %s"
+OF_SEVERAL = "uuid_send(client_id) || uuid_send(id) = ANY(%s)"
+"""Which rows an order may lock: those of its own client, whatever ids it names. The ids of several
+clients are each named together with the client, as one value that can be hashed."""
+
+
+class Locks(NamedTuple):
+    """The statements that lock what orders name, by id: everybody locks in this sequence.
+
+    What another client has is not locked, nor waited for: it is not there. Each list of ids is
+    followed by whose they are.
+    """
+
+    users: str
+    wallets: str
+    wallets_of_users: str
+
+    @classmethod
+    def of(cls, owned: str) -> Self:
+        columns = ", ".join(WALLET)
+        return cls(
+            users=f"""
+                SELECT id, client_id, status, mobile_phone, unverified_phone, dlt_address,
+                       dlt_network
+                FROM users_user WHERE id = ANY(%s) AND {owned} ORDER BY id FOR NO KEY UPDATE
+            """,  # noqa: S608
+            wallets=f"""
+                SELECT {columns} FROM wallets_wallet WHERE id = ANY(%s) AND {owned}
+                ORDER BY id FOR NO KEY UPDATE
+            """,  # noqa: S608
+            wallets_of_users=f"""
+                SELECT {columns} FROM wallets_wallet WHERE id = ANY(ARRAY(
+                    SELECT id FROM wallets_wallet WHERE id = ANY(%s) AND {owned}
+                    UNION ALL
+                    SELECT id FROM wallets_wallet WHERE user_id = ANY(ARRAY(
+                        SELECT id FROM users_user WHERE id = ANY(%s) AND {owned}
+                        UNION ALL
+                        SELECT user_id FROM wallets_wallet WHERE id = ANY(%s) AND {owned}
+                    ))
+                ))
+                ORDER BY id FOR NO KEY UPDATE
+            """,  # noqa: S608
+        )
+
+
+WALLET = (
+    *("id", "client_id", "user_id", "currency", "status", "balance", "held", "seq", "head"),
+    *("settled_at", "received", "next_expiry", "iban"),
+)
+LOCKS_OF_ONE, LOCKS_OF_SEVERAL = Locks.of(OF_ONE), Locks.of(OF_SEVERAL)
+
+
+def locks(orders: Sequence[Order]) -> tuple[Locks, UUID | str]:
+    """The locks that these orders need, and whose is what they name."""
+    clients = {order.client_id for order in orders}
+    if len(clients) == 1:
+        return LOCKS_OF_ONE, clients.pop()
+    pairs = {
+        f'"\\\\x{order.client_id.hex}{each.hex}"'
+        for order in orders
+        for each in (*order.users(), *order.wallets(), *order.limited())
+    }
+    return LOCKS_OF_SEVERAL, f"{{{','.join(pairs)}}}"
+
+
 READ_OWNERS = f"""
     SELECT id, status, {EFFECTIVE_LEVEL} FROM users_user WHERE id = ANY({OWNERS})
 """  # noqa: S608
@@ -99,7 +147,8 @@ READ_ACCOUNTS = """
     SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount WHERE id = ANY(%s)
 """
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
-READ_CLOCK = "SELECT clock_timestamp()"
+READ_CLOCK = f"SELECT {MARK}, clock_timestamp()"
+"""The time of all that is done, taken once; and what the transaction is known by afterwards."""
 
 
 def allowances(

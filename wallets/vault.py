@@ -15,15 +15,19 @@ Locks and reads are sent together, and so are writes and COMMIT: two trips to th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from iocash import errors
+from iocash.outcome import Mark
 from iocash.pipeline import Answer, Pipeline
-from iocash.transactions import as_array, as_rows, durable
+from iocash.transactions import Transaction, as_array, as_rows, durable, testify
 from users.credentials import READ_BY_IDS, Credentials
 from wallets import limits, reading
 from wallets.books import Books
@@ -34,24 +38,36 @@ from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWalle
 from wallets.writing import write_back
 
 
-def post(orders: Sequence[Order], *, is_brief: bool = False) -> list[Outcome | errors.Refused]:
+def post(
+    orders: Sequence[Order], own: Transaction | None = None, *, is_brief: bool = False
+) -> list[Outcome | errors.Refused]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 
     Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` nobody is
     waited for longer than a moment: then LockNotAvailable is raised.
 
+    All its trips together take DATABASE_PATIENCE seconds at most; an outcome that has to be asked
+    for takes longer. `own` tells afterwards whether it was rolled back.
+
     Raises:
-        OutcomeUnknown: the connection broke at commit.
+        OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
         DatabaseError: nothing was done.
     """
-    with durable() as pipeline:
-        books = open_books(pipeline, orders, is_brief=is_brief)
+    own = own or Transaction()
+    with durable(own) as pipeline:
+        pipeline.until = time.monotonic() + settings.DATABASE_PATIENCE
+        books = open_books(pipeline, own, orders, is_brief=is_brief)
         outcomes = [attempt(partial(books.run, order)) for order in orders]
+        own.is_idle = books.is_idle
+        if books.facts:
+            testify(books.facts[0].witness)
         write_back(pipeline, books)
     return outcomes
 
 
-def open_books(pipeline: Pipeline, orders: Sequence[Order], *, is_brief: bool = False) -> Books:
+def open_books(
+    pipeline: Pipeline, own: Transaction, orders: Sequence[Order], *, is_brief: bool = False
+) -> Books:
     """Lock what the orders name, then read what the locks protect; let overdue holds go."""
     users = named(order.users() for order in orders)
     wallets = named(order.wallets() for order in orders)
@@ -71,11 +87,12 @@ def open_books(pipeline: Pipeline, orders: Sequence[Order], *, is_brief: bool = 
         return pipeline.ask(statement, arrays)
 
     ask(reading.BE_BRIEF, when=is_brief)
-    locked_users = ask(reading.LOCK_USERS, users, when=users)
+    locks, whose = reading.locks(orders)
+    locked_users = ask(locks.users, users, whose, when=users)
     if users or limited:
-        locked = ask(reading.LOCK_WALLETS_OF_USERS, wallets, users, limited)
+        locked = ask(locks.wallets_of_users, wallets, whose, users, whose, limited, whose)
     else:
-        locked = ask(reading.LOCK_WALLETS, wallets)
+        locked = ask(locks.wallets, wallets, whose)
     owners = ask(reading.READ_OWNERS, wallets)
     balances = ask(reading.READ_BALANCES, limited, limits.TOP, when=limited)
     flows = ask(reading.READ_FLOWS, crossing, limits.TOP, when=crossing)
@@ -88,13 +105,15 @@ def open_books(pipeline: Pipeline, orders: Sequence[Order], *, is_brief: bool = 
     valid = ask(READ_BY_IDS, shown, when=shown)
     clock = ask(reading.READ_CLOCK)
     pipeline.send()
+    *mark, now = rows(clock)[0]
+    own.mark = Mark.of_row(*mark, pipeline=pipeline)
     owned = rows(owners)
     status_of = {user_id: status for user_id, status, _ in owned}
     found = [LockedWallet(*row) for row in rows(locked)]
     for wallet in found:
         wallet.owner = status_of.get(wallet.user_id, "")
     books = Books(
-        now=rows(clock)[0][0],
+        now=now,
         users={row[0]: LockedUser(*row) for row in rows(locked_users)},
         wallets={wallet.id: wallet for wallet in found},
         keys={(row[0], row[1]): UsedKey(*row) for row in rows(used)},

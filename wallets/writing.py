@@ -59,6 +59,7 @@ MOVEMENTS: Final = {
     "reason": "text",
 }
 EVENTS: Final = {
+    "id": "uuid",
     "client_id": "uuid",
     "subject": "text",
     "subject_id": "uuid",

@@ -117,7 +117,8 @@ class Lives(RuleBasedStateMachine):
         self.cash_outs: list[CashOut] = []
         self.statuses: dict[UUID, str] = {}
         self.clock.ahead, self.minutes = timedelta(), 0
-        self.last_event = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        last = Event.objects.order_by("position").last()
+        self.last_event = last.position if last else 0
         self.told: Counter[str] = Counter()
         self.actor = ""
 
@@ -215,9 +216,9 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def every_change_is_told_once_and_by_whom(self) -> None:
-        events = list(Event.objects.filter(id__gt=self.last_event).order_by("id"))
+        events = list(Event.objects.filter(position__gt=self.last_event).order_by("position"))
         for event in events:
-            self.last_event = event.id
+            self.last_event = event.position
             assert event.actor.startswith(self.actor), (event, event.actor)
             if event.kind in BECOMES:
                 self.become(event.subject_id, BECOMES[event.kind])

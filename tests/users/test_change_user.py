@@ -118,7 +118,7 @@ def test_an_end_closes_the_empty_wallets(api, alice):
 
 def test_an_end_is_told_for_the_user_and_each_wallet(api, alice):
     api.patch(path_of(alice), END)
-    kinds = list(Event.objects.order_by("id").values_list("kind", flat=True))
+    kinds = list(Event.objects.order_by("position").values_list("kind", flat=True))
     assert sorted(kinds[-2:]) == ["user.unsubscribed", "wallet.unsubscribed"]
 
 

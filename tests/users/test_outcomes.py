@@ -11,22 +11,25 @@ from users.models import User
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("after", [False, True])
-def test_the_outcome_of_a_creation_is_unknown_and_its_key_finds_it_out(api, codes, after):
-    with cut_at_commit(is_done=after):
-        answer = api.post("users", ALICE, key="k")
-        assert (answer.status, answer.code) == (503, "outcome_unknown")
-        assert answer.headers["Retry-After"] == "2"
-    assert User.objects.count() == int(after)
-    again = api.post("users", ALICE, key="k")
-    assert again.status == 202
-    assert ("Idempotent-Replayed" in again.headers) is after
-    assert User.objects.count() == 1
-    assert len(codes) == int(not after)
-
-
-def test_a_change_whose_outcome_is_unknown_can_be_repeated(api, alice):
-    path = f"users/{alice.id}"
+def test_lost_answer_to_the_commit_of_a_creation_is_found_out(api, codes):
     with cut_at_commit(is_done=True):
-        assert api.patch(path, {"firstName": "Alicia"}).code == "outcome_unknown"
-    assert api.patch(path, {"firstName": "Alicia"}).json["firstName"] == "Alicia"
+        assert api.post("users", ALICE).status == 202
+    assert (User.objects.count(), len(codes)) == (1, 1)
+
+
+def test_lost_commit_of_a_creation_has_done_nothing(api, codes):
+    with cut_at_commit(is_done=False):
+        answer = api.post("users", ALICE, key="k")
+    assert (answer.status, answer.code) == (503, "database_unavailable")
+    assert answer.headers["Retry-After"] == "2"
+    assert (User.objects.count(), len(codes)) == (0, 0)
+    assert api.post("users", ALICE, key="k").status == 202
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_change_is_answered_by_what_became_of_it(api, alice, is_done):
+    with cut_at_commit(is_done=is_done):
+        answer = api.patch(f"users/{alice.id}", {"firstName": "Alicia"})
+    assert answer.status == (200 if is_done else 503)
+    alice.refresh_from_db()
+    assert (alice.first_name == "Alicia") is is_done

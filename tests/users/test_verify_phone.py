@@ -78,7 +78,7 @@ def test_the_right_code_activates_and_opens_the_first_wallet(api, accepted, code
 
 def test_every_step_of_an_activation_is_told(api, accepted, codes):
     api.post(f"{accepted}/validate-otp", {"otp": codes[0].code})
-    kinds = [event.kind for event in Event.objects.order_by("id")]
+    kinds = [event.kind for event in Event.objects.order_by("position")]
     assert kinds == [
         "user.created",
         "user.phone_verified",

@@ -40,7 +40,8 @@ class Desk:
         self.combiner = Noticing(self.post, self.post_apart, **limits)
         self.combiner.entered = self.entered
 
-    def post(self, slips: Sequence[Any]) -> list[Any]:
+    def post(self, slips: Sequence[Any], before_asking: Callable[[], None]) -> list[Any]:
+        self.before_asking = before_asking
         self.before(slips)
         with self.lock:
             self.groups.append([slip.number for slip in slips])

@@ -16,6 +16,7 @@ import pytest
 from iocash import errors
 from tests.together import PATIENCE, Stranger, at_once
 from tests.wallets.desk import Desk, Noticing, Slip, failing, numbers, outcome
+from wallets.combiner import Undone
 from wallets.orders import Outcome
 
 
@@ -46,7 +47,7 @@ def test_each_gets_its_own_answer(desk):
 
 def test_a_refusal_is_the_answer_of_one(desk):
     refusal = errors.NotFound()
-    desk.combiner.post = lambda slips: [
+    desk.combiner.post = lambda slips, before_asking: [
         refusal if slip.number == 2 else outcome(slip) for slip in slips
     ]
     answers = at_once(*[partial(desk.submit, number) for number in range(1, 5)], kind=Stranger)
@@ -60,7 +61,7 @@ def test_a_group_that_was_undone_is_posted_one_by_one(desk):
     with desk.busy():
         callers = desk.bring(1, 2, 3)
         wait = desk.before
-        desk.before = lambda slips: (wait(slips), failing(ValueError(), first=1)(slips))
+        desk.before = lambda slips: (wait(slips), failing(Undone(), first=1)(slips))
     assert numbers(callers) == [1, 2, 3]
     assert sorted(desk.apart) == [1, 2, 3]
     assert desk.groups == [[0]]
@@ -76,7 +77,7 @@ def test_whoever_is_posted_apart_holds_nobody_up(desk):
         return outcome(slip)
 
     desk.combiner.apart = apart
-    desk.before = failing(ValueError(), first=1)
+    desk.before = failing(Undone(), first=1)
     (slow,) = desk.bring(1)
     assert reached.wait(PATIENCE)
     assert desk.submit(2) == outcome(Slip(2))
@@ -96,20 +97,59 @@ def test_what_is_raised_apart_is_raised_to_one(desk):
     with desk.busy():
         callers = desk.bring(1, 2, 3)
         wait = desk.before
-        desk.before = lambda slips: (wait(slips), failing(ValueError(), first=1)(slips))
+        desk.before = lambda slips: (wait(slips), failing(Undone(), first=1)(slips))
     assert [caller.answer for caller in callers] == [outcome(Slip(1)), error, outcome(Slip(3))]
 
 
-def test_an_unknown_outcome_is_that_of_all_and_nothing_is_tried_again(desk):
+@pytest.mark.parametrize("error", [errors.OutcomeUnknown(), ValueError()], ids=["said", "other"])
+def test_group_that_is_not_proved_undone_is_unknown_to_all(desk, error):
     with desk.busy():
         callers = desk.bring(1, 2, 3)
         wait = desk.before
-        unknown = failing(errors.OutcomeUnknown(), first=1)
+        unknown = failing(error, first=1)
         desk.before = lambda slips: (wait(slips), unknown(slips))
     answers = [caller.answer for caller in callers]
     assert {type(answer) for answer in answers} == {errors.OutcomeUnknown}
     assert len({id(answer) for answer in answers}) == 3
     assert desk.apart == []
+
+
+def test_undone_group_with_an_answer_is_not_posted_apart(desk):
+    with desk.busy():
+        callers = desk.bring(1, 2)
+        wait = desk.before
+        silent = failing(Undone(errors.DatabaseUnavailable), first=1)
+        desk.before = lambda slips: (wait(slips), silent(slips))
+    assert {type(each.answer) for each in callers} == {errors.DatabaseUnavailable}
+    assert desk.apart == []
+
+
+def test_undone_group_is_not_posted_apart_after_its_patience():
+    desk = Desk(patience=0.0)
+    desk.before = failing(Undone(), first=1)
+    with pytest.raises(errors.DatabaseUnavailable):
+        desk.submit(1)
+    assert desk.apart == []
+
+
+def test_next_group_is_posted_while_the_outcome_of_the_first_is_asked_for(desk):
+    """The lead is handed over before asking, and only once."""
+    asking, go_on = Event(), Event()
+
+    def ask(slips: Sequence[Any]) -> None:
+        if slips[0].number == 1:
+            desk.before_asking()
+            asking.set()
+            assert go_on.wait(PATIENCE)
+
+    desk.before = ask
+    (slow,) = desk.bring(1)
+    assert asking.wait(PATIENCE)
+    assert desk.submit(2) == outcome(Slip(2))
+    (third,) = desk.bring(3)
+    go_on.set()
+    assert numbers([slow, third]) == [1, 3]
+    assert not desk.combiner.is_led
 
 
 class Death(BaseException):
@@ -138,7 +178,7 @@ def test_of_a_leader_that_dies_the_group_is_told_and_the_next_leads(desk):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError(), errors.OutcomeUnknown()], ids=["undone", "unknown"]
+    "error", [Undone(), errors.OutcomeUnknown(), ValueError()], ids=["undone", "unknown", "other"]
 )
 def test_who_queues_while_a_group_fails_is_posted(desk, error):
     with desk.busy(then=partial(failing(error, first=0), [Slip(0)])):
@@ -149,7 +189,7 @@ def test_who_queues_while_a_group_fails_is_posted(desk, error):
 
 def test_an_answer_too_few_is_unknown(desk):
     """A poster that loses count may have done what it does not tell of."""
-    desk.combiner.post = lambda slips: []
+    desk.combiner.post = lambda slips, before_asking: []
     assert isinstance(desk.submit(1), errors.OutcomeUnknown)
 
 
@@ -219,8 +259,8 @@ def test_who_is_to_lead_does_not_withdraw(desk):
             super().wait(entry)
             entry.turn = real
 
-        def hand_over(self) -> None:
-            super().hand_over()
+        def hand_over(self, leader: Any) -> None:
+            super().hand_over(leader)
             chosen.set()
 
     class Slow:
@@ -255,8 +295,8 @@ def test_who_is_handed_the_lead_before_it_waits_leads_once(desk):
                 assert go_on.wait(PATIENCE)
             return leads
 
-        def hand_over(self) -> None:
-            super().hand_over()
+        def hand_over(self, leader: Any) -> None:
+            super().hand_over(leader)
             go_on.set()
 
     desk.combiner.__class__ = Slow
@@ -302,13 +342,16 @@ def test_whatever_happens_everybody_is_answered_once_and_nothing_is_done_twice(h
     def disturb(slips: Sequence[Any]) -> None:
         match chance.randrange(10):
             case 0:
-                raise ValueError
+                raise Undone
             case 1:
                 raise errors.OutcomeUnknown
             case 2:
                 raise Death
             case 3:
                 Event().wait(0.003)
+            case 4:
+                desk.before_asking()
+                Event().wait(0.001)
 
     desk.before = disturb
 
@@ -317,7 +360,7 @@ def test_whatever_happens_everybody_is_answered_once_and_nothing_is_done_twice(h
         for number in range(caller * 1000, caller * 1000 + 150):
             try:
                 found.append((number, desk.submit(number)))
-            except (errors.Overloaded, Death) as error:
+            except (errors.Overloaded, errors.DatabaseUnavailable, Death) as error:
                 found.append((number, error))
         return found
 
@@ -330,6 +373,7 @@ def test_whatever_happens_everybody_is_answered_once_and_nothing_is_done_twice(h
     assert all(answers[number].id.int == number for number in told)
     assert told == set(done)
     kinds = {type(answer) for answer in answers.values()}
-    assert kinds == {Outcome, errors.Overloaded, errors.OutcomeUnknown, Death}
+    refused = {errors.Overloaded, errors.DatabaseUnavailable}
+    assert kinds == {Outcome, errors.OutcomeUnknown, Death} | refused
     assert not desk.combiner.queue
     assert not desk.combiner.is_led

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from django.db import (
 )
 
 from iocash import errors
+from iocash.transactions import fetch
 from tests import cast, together
 from tests.wires import cut_at_commit
 from users.models import Client, Event, Key
@@ -84,17 +85,18 @@ def test_a_connection_lost_while_idle_is_tried_again(alices, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch):
+def test_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch):
+    """The server ends the backend when the books are open, and nothing was sent yet."""
     write_back = writing.write_back
-    lost: list[object] = []
+    lost: list[int] = []
 
-    def lose_and_write(raw, books):
+    def end_and_write(pipeline, books):
         if not lost:
-            lost.append(raw)
-            raw.close()
-        write_back(raw, books)
+            lost.append(pipeline.connection.info.backend_pid)
+            together.at_once(partial(fetch, KILL, lost))
+        write_back(pipeline, books)
 
-    monkeypatch.setattr(vault, "write_back", lose_and_write)
+    monkeypatch.setattr(vault, "write_back", end_and_write)
     cast.transfer(alices, bobs, 10_00)
     assert lost
     assert cast.balances(alices, bobs) == [90_00, 10_00]
@@ -116,9 +118,9 @@ def dies_at_commit(transactional_db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_breaks_at_commit_leaves_the_outcome_unknown(bobs, dies_at_commit):
+def test_backend_ended_at_commit_has_done_nothing_and_says_so(bobs, dies_at_commit):
     order = cast.a_cash_in(bobs, 10_00, key="k")
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(OperationalError, match="administrator"):
         posting.submit(order)
     with connection.cursor() as cursor:
         cursor.execute("DROP FUNCTION die CASCADE")
@@ -128,14 +130,18 @@ def test_a_connection_that_breaks_at_commit_leaves_the_outcome_unknown(bobs, die
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_committed_before_the_connection_broke_is_found_with_the_key(bobs):
-    order = cast.a_cash_in(bobs, 10_00, key="k")
-    with cut_at_commit(is_done=True), pytest.raises(errors.OutcomeUnknown):
-        posting.submit(order)
-    again = posting.submit(order)
-    assert again.replayed
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("group_commit", [False, True])
+def test_lost_commit_pays_once(bobs, settings, key, is_done, group_commit):
+    """Whether COMMIT was lost on its way, or the answer to it: PostgreSQL is asked."""
+    settings.GROUP_COMMIT = group_commit
+    order = cast.a_cash_in(bobs, 10_00, key=key)
+    with cut_at_commit(is_done=is_done):
+        made = posting.submit(order)
+    assert not made.replayed
     assert cast.balances(bobs) == [10_00]
-    assert [movement.id for movement in cast.movements(bobs)] == [again.id]
+    assert [movement.id for movement in cast.movements(bobs)] == [made.id]
 
 
 # --- What is worth a retry -----------------------------------------------------------------------
@@ -264,10 +270,10 @@ class Gate:
         monkeypatch.setattr(combiner, "enter", counted)
         monkeypatch.setattr(combiner, "post", self.post)
 
-    def post(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    def post(self, orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Answer]:
         assert self.full.wait(together.PATIENCE)
         self.groups.append(orders)
-        return posting.post_group(orders)
+        return posting.post_group(orders, before_asking)
 
 
 def meeting(monkeypatch: pytest.MonkeyPatch, *orders: Order, first: Order) -> list[Any]:
@@ -341,11 +347,11 @@ def test_a_wallet_that_somebody_locks_delays_its_own_orders_only(alices, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_group_that_breaks_at_commit_is_unknown_to_all(bobs, dies_at_commit, monkeypatch):
+def test_group_that_is_ended_at_commit_has_done_nothing(bobs, dies_at_commit, monkeypatch):
     orders = [cast.a_cash_in(bobs, amount, key=str(amount)) for amount in (1, 2, 3)]
     gate = Gate(monkeypatch, 1)
     answers = together.at_once(*[partial(posting.submit, order) for order in orders])
-    assert {type(answer) for answer in answers} == {errors.OutcomeUnknown}
+    assert {type(answer) for answer in answers} == {OperationalError}
     assert sum(len(group) for group in gate.groups) == 3
     assert cast.balances(bobs) == [0]
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests import cast
 from tests.cast import Api
-from users.models import Event, Key
+from users.models import Client, Event, Key
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
@@ -64,10 +64,19 @@ def test_the_scope_is_enough(client_demo, alice, alices, method, path, scope):
 def test_another_clients_wallet_is_not_found(stranger, alice, alices, method, path, scope):
     theirs = stranger.call(method, path.format(id=alices.id), sent(method, alice))
     unknown = stranger.call(method, path.format(id=UNKNOWN), sent(method, alice))
-    assert (theirs.status, theirs.code) == (404, "not_found")
-    assert unknown.status == 404
+    assert (theirs.status, theirs.code) == (unknown.status, unknown.code)
+    assert theirs.status == 404
     alices.refresh_from_db()
     assert alices.status == "READY"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wallet_is_not_opened_under_the_id_of_another_clients(stranger, alices):
+    theirs = cast.a_user(Client.objects.exclude(id=alices.client_id).get(), cast.BOB)
+    answer = stranger.call("PUT", f"wallets/{alices.id}", {"userId": str(theirs.id)})
+    assert (answer.status, answer.code) == (404, "not_found")
+    alices.refresh_from_db()
+    assert alices.user_id != theirs.id
 
 
 @pytest.mark.parametrize("wallet_id", ["1", "x", f"{UNKNOWN}0", str(UNKNOWN).replace("-", "")])

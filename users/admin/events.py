@@ -24,7 +24,7 @@ class EventAdmin(ReadOnly):
         "created_at",
         "data",
     )
-    ordering = ("-id",)
+    ordering = ("-position",)
 
 
 @admin.register(Access)

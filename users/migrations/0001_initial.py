@@ -432,11 +432,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Event",
             fields=[
+                ("position", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.UUIDField(default=users.models.clients.new_id, editable=False),
                 ),
                 ("subject", models.CharField(max_length=10)),
                 ("subject_id", models.UUIDField()),
@@ -466,7 +465,9 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["subject_id", "id"], name="event_of_subject")],
+                "indexes": [
+                    models.Index(fields=["subject_id", "position"], name="event_of_subject")
+                ],
             },
         ),
         migrations.CreateModel(

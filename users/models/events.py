@@ -9,8 +9,9 @@ from typing import Any
 from django.db import connection, models
 from django.db.models.functions import Now
 
-from iocash.transactions import as_rows
-from users.models.clients import Client
+from iocash.outcome import Witness
+from iocash.transactions import as_rows, testify
+from users.models.clients import Client, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,10 @@ class By:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event before it is written. `data` carries ids and codes, never personal text."""
+    """One event before it is written. `data` carries ids and codes, never personal text.
+
+    Its `id` is chosen here: where the event is found, its transaction was committed.
+    """
 
     client_id: uuid.UUID
     subject: str
@@ -32,11 +36,17 @@ class Fact:
     by: By
     wallet_id: uuid.UUID | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    id: uuid.UUID = field(default_factory=new_id)
+
+    @property
+    def witness(self) -> Witness:
+        """The question whether the event is there, which an index on the subject answers."""
+        return Witness(FIND, [self.subject_id, self.id])
 
 
 class EventQuerySet(models.QuerySet["Event"]):
     def about(self, *subject_ids: uuid.UUID) -> EventQuerySet:
-        return self.filter(subject_id__in=subject_ids).order_by("id")
+        return self.filter(subject_id__in=subject_ids).order_by("position")
 
 
 class TransactionId(models.Field):
@@ -52,8 +62,13 @@ class CurrentTransaction(models.Func):
 
 
 class Event(models.Model):
-    """Something changed; written in the transaction of the change, never edited."""
+    """Something changed; written in the transaction of the change, never edited.
 
+    `position` is drawn under the lock of what changed: it is the order in which things happened.
+    """
+
+    position = models.BigAutoField(primary_key=True)
+    id = models.UUIDField(default=new_id, editable=False)
     client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
     subject = models.CharField(max_length=10)
     subject_id = models.UUIDField()
@@ -68,7 +83,7 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["subject_id", "id"], name="event_of_subject")]
+        indexes = [models.Index(fields=["subject_id", "position"], name="event_of_subject")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject_id}"
@@ -76,16 +91,21 @@ class Event(models.Model):
 
 INSERT = """
     INSERT INTO users_event
-        (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT client_id, subject, subject_id, wallet_id, kind,
+        (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
+    SELECT id, client_id, subject, subject_id, wallet_id, kind,
            "by" ->> 'actor', "by" ->> 'request_id', data
     FROM json_to_recordset(%s) AS new
-        (client_id uuid, subject text, subject_id uuid, wallet_id uuid, kind text,
+        (id uuid, client_id uuid, subject text, subject_id uuid, wallet_id uuid, kind text,
          "by" json, data jsonb)
 """
+FIND = "SELECT FROM users_event WHERE subject_id = %s AND id = %s"
 
 
 def record(*facts: Fact) -> None:
-    """Write events, in the transaction of the change that they tell of."""
+    """Write events, in the transaction of the change that they tell of.
+
+    By the first of them it is found out whether that transaction was committed.
+    """
+    testify(facts[0].witness)
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [as_rows(facts)])

@@ -47,8 +47,8 @@ class EvidenceView(UsersView):
         self, user_id: UUID, kind: Kind, says: Mapping[str, Any] | File, **how: Any
     ) -> Response:
         client_id = self.user(user_id).client_id
-        sent = kyc.send(
-            client_id=client_id, user_id=user_id, kind=kind, shown=says, by=self.by, **how
+        sent = self.do(
+            kyc.send, client_id=client_id, user_id=user_id, kind=kind, shown=says, by=self.by, **how
         )
         return self.answer(sent)
 

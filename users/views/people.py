@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db.models import Model
@@ -11,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors
+from iocash import errors, failures
 from iocash.compiled import Question, Row
 from iocash.headers import idempotency_key, if_match
 from iocash.views import Accepted, View, location
@@ -21,6 +22,8 @@ from users.credentials import Changed, Credentials
 from users.models import User
 from users.models.events import By
 from users.models.people import UserQuerySet
+
+Made = TypeVar("Made")
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -33,6 +36,9 @@ class ClientView(View):
     """Whose Django permissions staff need."""
     staff_permissions: ClassVar[dict[str, str]] = {}
     """By method, where it is another permission than that to add, change or view the model."""
+
+    is_done = False
+    """Whether something was committed: trouble after that says nothing of it."""
 
     assuming: frozenset[str] = frozenset()
     """The methods that may rely on what is remembered of the caller's key until it is checked.
@@ -53,6 +59,8 @@ class ClientView(View):
 
         What was refused because of that is tried again, and nothing else: it may have been done.
         """
+        if self.is_done and failures.database_trouble(exc):
+            exc = errors.OutcomeUnknown()
         if isinstance(exc, errors.OutcomeUnknown) or self.assumed is None:
             return super().handle_exception(exc)
         try:
@@ -63,6 +71,12 @@ class ClientView(View):
         except Exception as found:  # noqa: BLE001  # as DRF's own dispatch does
             return self.handle_exception(found)
         return super().handle_exception(exc)
+
+    def do(self, verb: Callable[..., Made], *orders: Any, **about: Any) -> Made:
+        """Have something done; from now on nobody says that nothing was."""
+        made = verb(*orders, **about)
+        self.is_done = True
+        return made
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Answer nobody of whose key it is only remembered what it was; a refusal tells nothing."""
@@ -168,7 +182,9 @@ class UserList(UserView):
         return self.page(self.users().filter(**self.filters()))
 
     def post(self, request: Request) -> Response:
-        made = life.create(client_id=self.client_id, values=self.body(), by=self.by, key=self.key)
+        made = self.do(
+            life.create, client_id=self.client_id, values=self.body(), by=self.by, key=self.key
+        )
         return self.accepted(made.user, replayed=made.replayed)
 
 
@@ -187,7 +203,8 @@ class UserDetail(UserView):
 
     def put(self, request: Request, user_id: UUID) -> Response:
         client_id = self.caller.client_id or self.user(user_id).client_id
-        made = life.replace(
+        made = self.do(
+            life.replace,
             client_id=client_id,
             user_id=user_id,
             values=self.body(),
@@ -197,7 +214,8 @@ class UserDetail(UserView):
         return self.accepted(made.user) if made.created else self.shown(made.user)
 
     def patch(self, request: Request, user_id: UUID) -> Response:
-        user = life.change(
+        user = self.do(
+            life.change,
             client_id=self.caller.client_id,
             user_id=user_id,
             values=self.body(partial=True),
@@ -221,5 +239,5 @@ class RequestOtp(UserView):
     def post(self, request: Request, user_id: UUID) -> Response:
         self.body()
         client_id = self.user(user_id).client_id
-        user = life.request_otp(client_id=client_id, user_id=user_id, by=self.by)
+        user = self.do(life.request_otp, client_id=client_id, user_id=user_id, by=self.by)
         return self.accepted(user)

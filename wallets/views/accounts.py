@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.rendering import Response
+from iocash.transactions import read_back
 from iocash.views import Created, location
 from wallets import accounts, serializers
 from wallets.models import ExternalAccount
@@ -50,7 +52,7 @@ class ExternalAccountList(ExternalAccountView):
             alias=values.get("alias", ""),
         )
         outcome = self.submit(order)
-        shown = self.show(self.account(wallet_id, outcome.id))
+        shown = self.show(read_back(partial(self.account, wallet_id, outcome.id)))
         ids = {"wallet_id": wallet_id, "account_id": outcome.id}
         where = location(request, "external-account", **ids)
         return Created(shown, where, headers=self.replayed(outcome))
@@ -68,4 +70,4 @@ class ExternalAccountDetail(ExternalAccountView):
         self.body(partial=False)
         order = accounts.RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
         self.submit(order)
-        return Response(self.show(self.account(wallet_id, account_id)))
+        return Response(self.show(read_back(partial(self.account, wallet_id, account_id))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.rendering import Response
+from iocash.transactions import read_back
 from iocash.views import Created
 from wallets import ledger, serializers
 from wallets.models import Hold, HoldQuerySet
@@ -72,7 +74,7 @@ class HoldList(HoldView):
             **values,
         )
         outcome = self.submit(order)
-        hold = self.hold(wallet_id, outcome.id)
+        hold = read_back(partial(self.hold, wallet_id, outcome.id))
         shown = self.show(hold)
         headers = self.tag(hold) | self.replayed(outcome)
         return Created(shown, shown["_links"]["self"]["href"], headers=headers)
@@ -100,7 +102,7 @@ class HoldDetail(HoldView):
             self.submit(ledger.RenewHold(**about, expires_at=change["expiration"]))
         else:
             self.submit(ledger.ReleaseHold(**about))
-        hold = self.hold(wallet_id, hold_id)
+        hold = read_back(partial(self.hold, wallet_id, hold_id))
         return Response(self.show(hold), headers=self.tag(hold))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 
 from iocash import errors, money
 from iocash.rendering import Response
+from iocash.transactions import read_back
 from iocash.views import Accepted, Created, location
 from wallets import batch, ledger, serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
@@ -49,11 +51,14 @@ class MovementView(OrderView):
         return ledger.CashIn(**about)
 
     def moved(self, outcome: Outcome) -> Response:
-        movement = outcome.legs[0] if outcome.legs else Movement.objects.get(id=outcome.id)
+        movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
         status = self.made or outcome.status
         answer = Accepted if status == HTTPStatus.ACCEPTED else Created
         shown = self.show(movement)
         return answer(shown, shown["_links"]["self"]["href"], headers=self.replayed(outcome))
+
+    def made_before(self, movement_id: UUID) -> Movement:
+        return read_back(partial(Movement.objects.get, id=movement_id))
 
 
 class MovementList(MovementView):
@@ -145,7 +150,9 @@ class MovementBatch(MovementView):
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
         outcome = self.submit(batch.Batch(**common, key=self.key, items=orders))
-        made = outcome.legs or self.movements(wallet_id).made_by(outcome.id)
+        made: Any = outcome.legs or read_back(
+            partial(list, self.movements(wallet_id).made_by(outcome.id))
+        )
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
         shown = serializers.BatchAnswer(

@@ -6,9 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from rest_framework.response import Response
 
-from iocash import errors, failures
+from iocash import errors
 from users.views import REPLAYED, ClientView
 from wallets import posting
 from wallets.models import Wallet
@@ -20,21 +19,12 @@ class OrderView(ClientView):
     """A view below the wallets: what it is asked for becomes an order of the wallet's client."""
 
     is_queued = True
-    is_done = False
-    """Whether an order was done: trouble after that says nothing of it."""
 
     def submit(self, order: Order) -> Outcome:
         """Have the order done, as `posting.submit` does."""
-        outcome = posting.submit(order)
-        self.is_done = True
+        outcome = self.do(posting.submit, order)
         self.assuming = frozenset()  # what was assumed was so
         return outcome
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Never say that nothing was done when it is only not known any more what was made."""
-        if self.is_done and failures.database_trouble(exc):
-            exc = errors.OutcomeUnknown()
-        return super().handle_exception(exc)
 
     def wallet(self, wallet_id: UUID) -> Wallet:
         if self.caller.client_id is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.transactions import durable, read_back
 from users import life as users
 from users import otp
 from users.serializers import OtpOrder
@@ -42,7 +43,8 @@ class UserDetailWithEnd(UserDetail):
                 posting.submit(
                     life.Unsubscribe(client_id=user.client_id, by=self.by, user_id=user_id)
                 )
-        return self.shown(self.user(user_id))
+        self.is_done = True
+        return self.shown(read_back(partial(self.user, user_id)))
 
 
 class ValidateOtp(UserView):
@@ -64,7 +66,6 @@ class ValidateOtp(UserView):
     def post(self, request: Request, user_id: UUID) -> Response:
         user = self.user(user_id)
         phone = otp.check(user, self.body()["otp"])
-        posting.submit(
-            life.Activate(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)
-        )
-        return self.shown(self.user(user_id))
+        order = life.Activate(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)
+        self.do(posting.submit, order)
+        return self.shown(read_back(partial(self.user, user_id)))

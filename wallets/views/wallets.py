@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
+from iocash.transactions import read_back
 from iocash.views import Created, location
 from users.serializers import Nothing
 from wallets import ibans, life, serializers
@@ -28,7 +30,7 @@ class WalletView(OrderView):
     versioned = True
 
     def answer(self, outcome: Outcome) -> Response:
-        wallet = self.wallet(outcome.id)
+        wallet = read_back(partial(self.wallet, outcome.id))
         if outcome.status != HTTPStatus.CREATED:
             return self.shown(wallet)
         where = location(self.request, "wallet", wallet_id=wallet.id)

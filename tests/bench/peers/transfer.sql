@@ -124,10 +124,10 @@ BEGIN
             sha256(convert_to(concat_ws('|', 'Transfer', payer, payee, minor), 'UTF8')),
             'movement', out_id, 201);
     INSERT INTO users_event
-        (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
+        (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
     VALUES
-        (client, 'movement', into_id, payee, 'movement.settled', actor, request, '{}'),
-        (client, 'movement', out_id, payer, 'movement.settled', actor, request, '{}');
+        (uuidv7(), client, 'movement', into_id, payee, 'movement.settled', actor, request, '{}'),
+        (uuidv7(), client, 'movement', out_id, payer, 'movement.settled', actor, request, '{}');
     RETURN out_id;
 END
 $$;

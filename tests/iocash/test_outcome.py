@@ -1,0 +1,196 @@
+"""What became of a COMMIT without an answer: a real server is asked, about real transactions."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import connection
+
+from iocash import errors, outcome
+from iocash.outcome import Fate, Mark, Witness
+from iocash.pipeline import Pipeline
+from iocash.transactions import Transaction, connect, durable, fetch
+from tests.wires import cut_at_commit
+from users.models import Client, events
+from users.models.clients import new_id
+from users.models.events import By, Fact
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ABSENT = Witness("SELECT FROM users_client WHERE name = %s", ["Nobody has this name"])
+PRESENT = Witness("SELECT FROM users_client WHERE name = %s", ["Example"])
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask once, instead of for seconds."""
+    monkeypatch.setattr(outcome, "LONGEST", 0)
+
+
+@pytest.fixture
+def other() -> Iterator[psycopg.Connection]:
+    """A connection whose transaction is still open."""
+    wrapper = connection.copy("other")
+    opened = wrapper.get_new_connection(wrapper.get_connection_params())
+    yield opened
+    opened.close()
+
+
+def mark_of(raw: psycopg.Connection) -> Mark:
+    """Write in the transaction of a connection, and note its mark."""
+    raw.execute(
+        "INSERT INTO users_client (id, name, status) VALUES (%s, 'Example', 'ACTIVE')", [new_id()]
+    )
+    row = raw.execute(outcome.READ_MARK).fetchone()
+    assert row
+    return Mark.of_row(*row, pipeline=Pipeline(raw))
+
+
+def find_out(mark: Mark, witness: Witness | None) -> Fate:
+    return outcome.find_out(mark, witness, connect)
+
+
+# --- What proves something -----------------------------------------------------------------------
+
+
+def test_row_proves_that_it_was_done(other):
+    mark = mark_of(other)
+    other.commit()
+    assert find_out(mark, PRESENT) is Fate.DONE
+
+
+def test_row_proves_it_also_on_another_timeline(other):
+    mark = mark_of(other)
+    other.commit()
+    assert find_out(dataclasses.replace(mark, timeline="00000009"), PRESENT) is Fate.DONE
+
+
+def test_aborted_number_proves_that_it_was_not_done(other):
+    mark = mark_of(other)
+    other.rollback()
+    assert find_out(mark, PRESENT) is Fate.UNDONE
+    assert find_out(mark, None) is Fate.UNDONE
+
+
+def test_open_transaction_is_asked_for_until_it_ends(other, monkeypatch):
+    mark = mark_of(other)
+    asked, ask = [], outcome.ask
+
+    def ask_and_commit(*about):
+        fate = ask(*about)
+        asked.append(fate)
+        other.commit()
+        return fate
+
+    monkeypatch.setattr(outcome, "ask", ask_and_commit)
+    assert find_out(mark, PRESENT) is Fate.DONE
+    assert asked == [None, Fate.DONE]
+
+
+# --- What proves nothing -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change", [{"timeline": "00000009"}, {"system": 1}], ids=["time", "cluster"]
+)
+def test_number_of_another_history_proves_nothing(other, change):
+    mark = mark_of(other)
+    other.rollback()
+    assert find_out(dataclasses.replace(mark, **change), PRESENT) is Fate.UNKNOWN
+
+
+def test_committed_number_without_the_row_proves_nothing(other, at_once):
+    mark = mark_of(other)
+    other.commit()
+    assert find_out(mark, ABSENT) is Fate.UNKNOWN
+    assert find_out(mark, None) is Fate.UNKNOWN
+
+
+def test_number_that_was_not_given_yet_proves_nothing(other, at_once):
+    mark = dataclasses.replace(mark_of(other), xid=str(2**40))
+    assert find_out(mark, ABSENT) is Fate.UNKNOWN
+
+
+def test_transaction_without_a_number_proves_nothing(other, at_once):
+    mark = dataclasses.replace(mark_of(other), xid=None)
+    assert find_out(mark, ABSENT) is Fate.UNKNOWN
+
+
+def test_open_transaction_is_unknown_when_time_is_over(other, at_once):
+    assert find_out(mark_of(other), PRESENT) is Fate.UNKNOWN
+
+
+@pytest.mark.parametrize("error", [psycopg.OperationalError(), OSError(24, "too many open files")])
+def test_server_that_can_not_be_asked_leaves_it_unknown(other, at_once, error):
+    def fails() -> psycopg.Connection:
+        raise error
+
+    assert outcome.find_out(mark_of(other), PRESENT, fails) is Fate.UNKNOWN
+
+
+# --- A transaction of one's own ------------------------------------------------------------------
+
+
+def create(own: Transaction | None = None) -> None:
+    with durable(own):
+        client = Client.objects.create(name="Example")
+        by = By("system:test")
+        events.record(Fact(client.id, "client", client.id, "client.created", by))
+
+
+def test_lost_answer_to_commit_is_a_success():
+    with cut_at_commit(is_done=True):
+        create()
+    assert connection.get_autocommit()
+    assert Client.objects.filter(name="Example").exists()
+
+
+def test_lost_commit_is_an_error_that_proves_itself():
+    own = Transaction()
+    with cut_at_commit(is_done=False), pytest.raises(Exception, match="connection"):
+        create(own)
+    assert own.is_undone
+    assert not Client.objects.exists()
+
+
+def test_committed_transaction_without_a_witness_stays_unknown():
+    own = Transaction()
+    with cut_at_commit(is_done=True), pytest.raises(errors.OutcomeUnknown), durable(own):
+        Client.objects.create(name="Example")
+    assert not own.is_undone
+    assert Client.objects.exists()
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), OSError("no file left")])
+def test_error_while_asking_leaves_the_outcome_unknown(error):
+    """It is never taken for a proof that nothing was done."""
+
+    def fail() -> None:
+        raise error
+
+    own = Transaction(before_asking=fail)
+    with cut_at_commit(is_done=True), pytest.raises(errors.OutcomeUnknown):
+        create(own)
+    assert not own.is_undone
+
+
+def test_others_are_told_before_the_outcome_is_asked_for(monkeypatch):
+    told = threading.Event()
+    find = outcome.find_out
+
+    def asked_afterwards(*about):
+        assert told.is_set()
+        return find(*about)
+
+    monkeypatch.setattr(outcome, "find_out", asked_afterwards)
+    with cut_at_commit(is_done=True):
+        create(Transaction(before_asking=told.set))
+
+
+def test_mark_names_the_cluster_of_its_server(other):
+    ((system,),) = fetch("SELECT system_identifier FROM pg_control_system()", [])
+    assert mark_of(other).system == system

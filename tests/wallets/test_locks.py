@@ -1,0 +1,76 @@
+"""An order locks what is its client's; what another client has is not there, nor waited for."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from functools import partial
+
+import pytest
+
+from iocash import errors
+from tests import cast, together
+from users.models import Client
+from wallets import life, posting, reading, vault
+from wallets.models import Wallet
+
+SOURCE = re.compile(
+    r"FROM (?:users_user|wallets_wallet) WHERE (.*?)(?=UNION|ORDER|\)\)|$)", re.DOTALL
+)
+
+
+@pytest.mark.parametrize(
+    "locks", [reading.LOCKS_OF_ONE, reading.LOCKS_OF_SEVERAL], ids=["one", "many"]
+)
+@pytest.mark.parametrize("name", reading.Locks._fields)
+def test_ids_of_callers_are_looked_up_with_their_client(locks, name):
+    """Ids that the database found by itself, in an array, are those of the client already."""
+    statement = getattr(locks, name)
+    named = [where for where in SOURCE.findall(statement) if "ANY(%s)" in where]
+    assert named
+    assert all("client_id" in where for where in named)
+
+
+@pytest.fixture
+def other(db) -> Client:
+    return cast.a_client("Another")
+
+
+@pytest.fixture
+def theirs(other) -> Wallet:
+    return cast.first_wallet(cast.a_user(other, cast.BOB))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wallet_of_another_client_is_not_waited_for(alices, theirs):
+    """Neither as the target nor in the path; nor are its owner and the owner's other wallets."""
+    target = cast.a_transfer(alices, theirs, 1_00)
+    path = dataclasses.replace(cast.a_cash_in(theirs, 1_00), client_id=alices.client_id)
+    user = life.Unsubscribe(client_id=alices.client_id, by=cast.BY, user_id=theirs.user_id)
+    with together.holding(cast.a_cash_in(theirs, 1)):
+        answers = together.at_once(
+            *[partial(posting.submit, each) for each in (target, path, user)]
+        )
+    refusals = [type(answer) for answer in answers]
+    assert refusals == [errors.TargetWalletNotFound, errors.NotFound, errors.NotFound]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_group_of_several_clients_locks_what_is_theirs_alone(alices, bobs, theirs, other):
+    """Both name a wallet of the first client, which only its own order may lock."""
+    own = cast.a_transfer(alices, bobs, 1_00)
+    foreign = dataclasses.replace(cast.a_cash_in(alices, 1_00), client_id=other.id)
+    stolen = cast.a_transfer(theirs, bobs, 1_00)
+    outcomes = vault.post([foreign, own, stolen])
+    kinds = [getattr(each, "code", "done") for each in outcomes]
+    assert kinds == ["not_found", "done", "target_wallet_not_found"]
+    assert cast.balances(alices, bobs) == [99_00, 1_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_group_does_not_wait_for_a_wallet_that_is_another_clients(alices, theirs):
+    third = cast.first_wallet(cast.a_user(cast.a_client("Third"), cast.BOB))
+    foreign = dataclasses.replace(cast.a_cash_in(theirs, 1_00), client_id=alices.client_id)
+    with together.holding(cast.a_cash_in(theirs, 1)):
+        outcomes = vault.post([foreign, cast.a_cash_in(third, 2_00)], is_brief=True)
+    assert [getattr(each, "code", "done") for each in outcomes] == ["not_found", "done"]
