@@ -200,7 +200,7 @@ def _joined(path: str, key: str | int) -> str:
 
 # What the database raises
 
-LOST = ("08", "25006", "57P0")
+LOST = ("08", "25006", "25P03", "25P04", "57P0")
 """SQLSTATEs after which a connection is of no use: broken, read-only, or ended by the server."""
 
 BUSY = ("40001", "40P01", "53")

@@ -144,7 +144,14 @@ def go_on() -> None:
 
 
 def undo() -> None:
-    """Roll back what was begun; a connection on which that fails is of no more use."""
+    """Roll back what was begun; a connection on which that fails is of no more use.
+
+    A block of Django's whose SAVEPOINT met a broken connection was entered, and is never left: it
+    ends here too, or the thread would be in it for ever.
+    """
+    connection.in_atomic_block = connection.needs_rollback = False
+    connection.closed_in_transaction = False
+    connection.savepoint_ids, connection.atomic_blocks = [], []
     if connection.connection is None:
         return
     try:

@@ -114,10 +114,8 @@ def explained(order: Order, error: Exception) -> errors.Refused | None:
 def is_worth_a_retry(error: Exception) -> bool:
     """Tell whether everything was undone and may go better now: lost connections are worth it."""
     cause = error.__cause__
-    if isinstance(cause, AGAIN):
-        return True
-    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+    if not isinstance(cause, psycopg.Error) or isinstance(cause, Silent):
         return False
-    if isinstance(cause, Silent):
-        return False
-    return cause.sqlstate is None or cause.sqlstate.startswith(LOST)
+    if cause.sqlstate is None:
+        return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+    return isinstance(cause, AGAIN) or cause.sqlstate.startswith(LOST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -89,6 +90,15 @@ def test_open_transaction_is_asked_for_until_it_ends(other, monkeypatch):
     monkeypatch.setattr(outcome, "ask", ask_and_commit)
     assert find_out(mark, PRESENT) is Fate.DONE
     assert asked == [None, Fate.DONE]
+
+
+def test_absent_row_proves_it_on_a_server_that_was_started_since(other):
+    """A crash loses what was not flushed, its number too, which is given again."""
+    mark = mark_of(other)
+    other.commit()
+    before = dataclasses.replace(mark, started=mark.started - timedelta(seconds=1))
+    assert find_out(before, ABSENT) is Fate.UNDONE
+    assert find_out(before, PRESENT) is Fate.DONE
 
 
 # --- What proves nothing -------------------------------------------------------------------------

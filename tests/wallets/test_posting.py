@@ -15,6 +15,7 @@ import pytest
 from django.db import (
     DatabaseError,
     IntegrityError,
+    InternalError,
     OperationalError,
     connection,
     transaction,
@@ -182,6 +183,8 @@ AGAIN = [
     wrapped(psycopg.errors.DeadlockDetected()),
     wrapped(psycopg.errors.UniqueViolation(), IntegrityError),
     wrapped(psycopg.errors.AdminShutdown()),
+    wrapped(psycopg.errors.IdleInTransactionSessionTimeout(), InternalError),
+    wrapped(psycopg.errors.lookup("25P04")(), InternalError),
     wrapped(psycopg.OperationalError("the connection is lost")),
 ]
 NEVER = [
