@@ -68,6 +68,8 @@ def headers(refused: errors.Refused) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(refused, errors.Unavailable):
         return {"Retry-After": str(refused.facts.get("retry_after", refused.retry_after))}
+    if isinstance(refused, errors.Conflict) and refused.retry_after is not None:
+        return {"Retry-After": str(refused.retry_after)}
     if isinstance(refused, errors.MethodNotAllowed):
         return {"Allow": str(refused.facts.get("allow", ""))}
     return {}

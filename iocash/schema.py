@@ -218,9 +218,11 @@ def _refusal(status: int, kinds: list[type[errors.Refused]]) -> Json:
     lines = [f"- `{kind.code}`: {_sentence(kind)}{_carried(kind)}" for kind in kinds]
     codes = {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}
     schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, codes]}
+    known = "X-Request-Id", *STATUS_HEADERS.get(status, ())
+    waits = ("Retry-After",) if errors.OtpTooSoon in kinds else ()
     return {
         "description": f"{HTTPStatus(status).phrase}\n\n" + "\n".join(lines),
-        "headers": _named(["X-Request-Id", *STATUS_HEADERS.get(status, ())]),
+        "headers": _named([*known, *waits]),
         "content": {JSON: {"schema": schema}},
     }
 

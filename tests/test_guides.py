@@ -14,7 +14,7 @@ from django.test import Client as Browser
 from iocash.guides import GUIDES
 from tests import cast, manual
 from tests.manual import Block, Reader
-from users import otp
+from users import deliveries
 from users.models import Client, SigningKey
 from users.models.clients import SCOPES
 
@@ -36,7 +36,9 @@ def reader(
     values: dict[str, str], tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Reader]:
     """Somebody with a shell; the server's console is where their one-time passwords come."""
-    monkeypatch.setitem(otp.BACKENDS, "console", lambda user, phone, code: values.update(OTP=code))
+    monkeypatch.setitem(
+        deliveries.BACKENDS, "console", lambda user, phone, code: values.update(OTP=code)
+    )
     settings.OTP_BACKEND = "console"
     settings.KYC_LIMITS = LEVEL_0
     found = Reader(tmp_path, values)

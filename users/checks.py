@@ -27,7 +27,7 @@ def roles_are_two(**kwargs: Any) -> list[CheckMessage]:
 @register
 def codes_can_be_delivered(**kwargs: Any) -> list[CheckMessage]:
     """A one-time password on the console of a production server would be in its logs."""
-    from users.otp import BACKENDS  # noqa: PLC0415 (it needs the models)
+    from users.deliveries import BACKENDS  # noqa: PLC0415 (it needs the models)
 
     backend = settings.OTP_BACKEND
     if backend not in BACKENDS:

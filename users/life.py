@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
 from iocash.transactions import durable
-from users import otp
+from users import deliveries, otp, phones
 from users.models import Key, User, events
 from users.models.clients import fingerprint, new_id
 from users.models.events import By, Fact
@@ -66,6 +66,7 @@ def create(
     Raises:
         IdempotencyKeyReused: the key made something else before.
         AlreadyExists: the user name or the phone number is taken.
+        OtpTooSoon: the client has just had a one-time password sent to that number.
     """
     order = fingerprint("CreateUser", dict(values))
     user = User(id=new_id(), client_id=client_id, **values)
@@ -101,6 +102,7 @@ def claim(
 
 
 def insert(user: User, by: By) -> None:
+    phones.lock(user.mobile_phone)
     with refusing_duplicates(user):
         user.save(force_insert=True)
     otp.send(user, user.mobile_phone)
@@ -220,6 +222,7 @@ def set_phone(user: User, phone: str) -> list[str]:
         return []
     if phone == user.mobile_phone:
         return forget_phone(user)
+    phones.lock(phone)
     if other := User.objects.filter(client=user.client_id, mobile_phone=phone).first():
         raise errors.AlreadyExists(field="mobilePhone", user_id=other.id)
     otp.send(user, phone)
@@ -243,13 +246,16 @@ def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> U
     Raises:
         NotFound: the client has no such user.
         AlreadyVerified: no number waits.
-        OtpTooSoon: one was sent less than a minute ago.
+        OtpTooSoon: one was requested less than a minute ago, or ten today.
+        Overloaded: too many wait to be delivered.
     """
+    deliveries.require_place()
     with durable(), transaction.atomic():
         user = locked(user_id, client_id)
         phone = user.phone_to_verify
         if not phone:
             raise errors.AlreadyVerified(user_id=user.id, status=user.status)
+        phones.lock(phone)
         otp.send(user, phone)
         tell(user, "user.otp_sent", by)
     return user

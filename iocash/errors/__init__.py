@@ -69,6 +69,7 @@ from iocash.errors.registry import (
     Refused,
     Unauthorized,
     Unavailable,
+    said,
 )
 from iocash.errors.requests import (
     BodyInterrupted,
@@ -152,4 +153,5 @@ __all__ = [
     "VersionConflict",
     "WalletNotEmpty",
     "WalletNotReady",
+    "said",
 ]

@@ -189,7 +189,7 @@ class AlreadyVerified(Conflict):
 
 
 class OtpTooSoon(Conflict):
-    """A one-time password was sent to this number less than a minute ago."""
+    """A one-time password was requested less than a minute ago, or ten today, for this number."""
 
     code = "otp_too_soon"
     detail = "A one-time password was just sent; ask again at {retry_at}."
@@ -205,8 +205,8 @@ class OtpExpired(Conflict):
 
 
 class OtpTriedOut(Conflict):
-    """Too many wrong one-time passwords; request another."""
+    """Too many wrong one-time passwords. Request another; if there is a `retryAt`, then."""
 
     code = "otp_tried_out"
     detail = "Too many wrong tries; request another one-time password."
-    carries = ("user_id",)
+    carries = ("user_id", "retry_at")

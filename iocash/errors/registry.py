@@ -65,7 +65,10 @@ class Missing(Refused):
 
 
 class Conflict(Refused):
+    """`retry_after` is in seconds, where time alone resolves it."""
+
     status = 409
+    retry_after: int | None = None
 
 
 class Crash(Refused):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.users.verbs import a_newcomer
-from users import otp
+from users import deliveries, otp
 from users.models import Client, User
 
 
@@ -39,9 +39,10 @@ def codes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
     def at_once(call: Callable[[], None], **kwargs: Any) -> None:
         call()
 
-    monkeypatch.setitem(otp.BACKENDS, "tests", keep)
+    monkeypatch.setitem(deliveries.BACKENDS, "tests", keep)
     if connection.in_atomic_block:
-        monkeypatch.setattr(otp, "transaction", SimpleNamespace(on_commit=at_once))
+        now = SimpleNamespace(on_commit=at_once, atomic=transaction.atomic)
+        monkeypatch.setattr(otp, "transaction", now)
     settings.OTP_BACKEND = "tests"
     return box
 

@@ -37,6 +37,8 @@ SETTINGS = {
     }
 }
 MOST_WALLETS = 3
+MOST_CODES, MOST_TRIES = 10, 15
+"""To one number, on one day."""
 
 
 def today() -> date:
@@ -49,6 +51,19 @@ class Code:
 
     sent_at: int
     text: str | None
+    tries: int = 0
+    is_withheld: bool = False
+
+
+@dataclass
+class Phone:
+    """What a client did with a number, today, and when it last had a code sent to it."""
+
+    day: date | None = None
+    asked: int = 0
+    asked_at: int | None = None
+    sent: int = 0
+    sent_at: int | None = None
     tries: int = 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -18,7 +18,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from iocash import errors
 from tests.backoffice import Office, page_of
 from tests.cast import Answer, Api
-from tests.users.known import CashOut, Code, Hold, Person, Shown, Wallet, today
+from tests.users.known import (
+    MOST_CODES,
+    MOST_TRIES,
+    CashOut,
+    Code,
+    Hold,
+    Person,
+    Phone,
+    Shown,
+    Wallet,
+    today,
+)
 from users import kyc, specimens
 from users.life import TRANSITIONS
 from users.models import Event, Evidence, User
@@ -113,6 +124,8 @@ class Lives(RuleBasedStateMachine):
         self.office = Office(self.staff)
         self.people = {name: Person(name, *PEOPLE[name][:2]) for name in PEOPLE}
         self.gone: list[Person] = []
+        self.codes_seen = len(self.codes)
+        self.phones: dict[tuple[str, str], Phone] = defaultdict(Phone)
         self.holds: list[Hold] = []
         self.cash_outs: list[CashOut] = []
         self.statuses: dict[UUID, str] = {}
@@ -174,15 +187,40 @@ class Lives(RuleBasedStateMachine):
 
     # --- Codes ------------------------------------------------------------------------------------
 
+    def phone(self, client: str, phone: str) -> Phone:
+        """What the client did with this number; each day its counts begin anew."""
+        used, today = self.phones[client, phone], self.clock.now().date()
+        if used.day != today:
+            used.day, used.asked, used.sent, used.tries = today, 0, 0, 0
+        return used
+
     def pause(self, person: Person, phone: str) -> bool:
-        """Whether a code was just sent to this number."""
-        code = person.codes.get(phone)
-        return code is not None and code.sent_at == self.minutes
+        """Whether no code may be sent to this number yet."""
+        used = self.phone(person.client, phone)
+        return used.asked_at == self.minutes or used.asked == MOST_CODES
 
     def sent(self, person: Person, phone: str) -> None:
         self.void(person)
-        assert self.codes[-1][:2] == (person.id, phone), "no code was sent"
+        used, is_withheld = self.phone(person.client, phone), self.is_used_up(phone)
+        used.asked_at, used.asked = self.minutes, used.asked + 1
+        is_sent = len(self.codes) > self.codes_seen
+        self.codes_seen = len(self.codes)
+        assert is_sent != is_withheld, "a code was sent" if is_withheld else "no code was sent"
+        if is_withheld:
+            person.codes[phone] = Code(self.minutes, "000000", is_withheld=True)
+            return
+        assert self.codes[-1][:2] == (person.id, phone), "it went to somebody else"
+        used.sent_at, used.sent = self.minutes, used.sent + 1
         person.codes[phone] = Code(self.minutes, self.codes[-1].code)
+
+    def is_used_up(self, phone: str) -> bool:
+        """Whether both clients together have had as much of a number as it may have."""
+        uses = [self.phone(client, phone) for client in ("demo", "another")]
+        return (
+            any(used.sent_at == self.minutes for used in uses)
+            or sum(used.sent for used in uses) >= MOST_CODES
+            or sum(used.tries for used in uses) >= MOST_TRIES
+        )
 
     def void(self, person: Person) -> None:
         person.old_codes += [code.text for code in person.codes.values() if code.text]

@@ -147,8 +147,16 @@ class MoneyMachine(Machine):
             self.holds.append(Hold(answer.json["id"], source, target, amount))
             source.held += amount
 
-    @turn(7, turn=TURN, releasing=SELDOM)
-    def end_hold(self, turn: int, releasing: bool) -> None:
+    @turn(6, turn=TURN)
+    def execute(self, turn: int) -> None:
+        self.end_hold(turn, releasing=False)
+
+    @turn(3, turn=TURN)
+    def release(self, turn: int) -> None:
+        """A turn of its own: drawn within another turn, it was never played in some games."""
+        self.end_hold(turn, releasing=True)
+
+    def end_hold(self, turn: int, *, releasing: bool) -> None:
         """It is executed or released; once more it is not."""
         if not self.holds:
             return

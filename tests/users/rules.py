@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 from tests.cast import Answer
-from tests.users.known import KINDS, LEVELS, LIMITS, Person, Shown, today
+from tests.users.known import KINDS, LEVELS, LIMITS, MOST_TRIES, Person, Shown, today
 from tests.users.lives import (
     NAMES,
     PEOPLE,
@@ -87,6 +87,8 @@ class Machine(Lives):
         call = partial(api.put, f"users/{new}", body) if put else partial(api.post, "users", body)
         told = ["user.created"]
         refusal = "already_exists" if taken else ""
+        if not refusal and self.pause(fresh, fresh.phone):
+            refusal = "otp_too_soon"
         answer = self.do(call, refusal, 202, told, name="create")
         if answer:
             fresh.id = UUID(answer.json["id"])
@@ -208,13 +210,16 @@ class Machine(Lives):
         """Why the code does not verify the number; a try is counted when there is one."""
         if not person.to_verify:
             return "already_verified"
-        code = person.codes.get(person.to_verify)
+        code, used = person.codes.get(person.to_verify), self.phone(person.client, person.to_verify)
+        if used.tries == MOST_TRIES:
+            return "otp_tried_out"
         if not code or not code.text or self.minutes - code.sent_at >= 10:
             return "otp_expired"
         if code.tries == 5:
             return "otp_tried_out"
         code.tries += 1
-        if guess != code.text:
+        used.tries += 1
+        if code.is_withheld or guess != code.text:
             return "invalid_otp"
         taken = self.is_taken(person, "mobilePhone", person.to_verify)
         return "already_exists" if taken else ""

@@ -19,7 +19,7 @@ from tests.users.money_rules import MoneyMachine
 pytestmark = pytest.mark.django_db
 
 OUTCOMES = {
-    "create": "done already_exists",
+    "create": "done already_exists otp_too_soon",
     "change": "done already_exists not_found otp_too_soon user_not_active",
     "request_otp": "done already_verified otp_too_soon",
     "validate_otp": "done already_exists already_verified invalid_otp otp_expired otp_tried_out",

@@ -127,6 +127,19 @@ def break_tries(users: dict[str, User]) -> str:
     return refusal_of("UPDATE users_otp SET tries = 6")
 
 
+def break_phone_use(users: dict[str, User]) -> str:
+    same = "number, client_id, day, asked, sent, tries"
+    return refusal_of(f"INSERT INTO users_phoneuse ({same}) SELECT {same} FROM users_phoneuse")
+
+
+def break_phone_codes(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_phoneuse SET asked = 11")
+
+
+def break_phone_tries(users: dict[str, User]) -> str:
+    return refusal_of("UPDATE users_phoneuse SET tries = 16")
+
+
 BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "client_status_is_known": break_client_status,
     "api_key_scopes_are_known": break_scopes,
@@ -143,6 +156,9 @@ BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "user_kyc_level_is_known": break_level,
     "otp_of_a_number_is_one": break_otp_of_a_number,
     "otp_tries_are_few": break_tries,
+    "phone_use_of_a_day_is_counted_once": break_phone_use,
+    "phone_use_sends_few_codes_a_day": break_phone_codes,
+    "phone_use_has_few_tries_a_day": break_phone_tries,
 }
 
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import secrets
+import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tests import cast
 from tests.cast import Api
+from tests.together import at_once
+from tests.users import gateways
 from tests.users.bodies import COMPANY, NEW, tells
+from tests.users.gateways import Gateway
 from tests.users.verbs import a_newcomer
-from users import otp
-from users.models import Otp, User
+from users import deliveries
+from users.deliveries import Deliveries
+from users.models import Event, Otp, User
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +32,15 @@ def code(monkeypatch: pytest.MonkeyPatch) -> str:
     """The next code to be made."""
     monkeypatch.setattr(secrets, "randbelow", lambda limit: 123456)
     return "123456"
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliveries]:
+    """The threads of one test, and no others."""
+    own = Deliveries()
+    monkeypatch.setattr(deliveries, "DELIVERIES", own)
+    yield own
+    own.pool.shutdown()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -53,9 +64,10 @@ def test_the_console_gets_one_line(settings, code, capsys):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_email_goes_to_the_user_alone(settings, code):
+def test_an_email_goes_to_the_user_alone(settings, code, threads):
     settings.OTP_BACKEND = "email"
     a_newcomer(cast.a_client(), email="alice@example.com")
+    threads.pool.shutdown()
     (letter,) = mail.outbox
     assert letter.recipients() == ["alice@example.com"]
     assert tells(code, str(letter.body))
@@ -64,57 +76,27 @@ def test_an_email_goes_to_the_user_alone(settings, code):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_user_without_an_address_gets_no_email_and_it_is_logged(settings, code, caplog):
+def test_a_user_without_an_address_gets_no_email_and_it_is_logged(settings, code, caplog, threads):
     settings.OTP_BACKEND = "email"
     user = a_newcomer(cast.a_client())
+    threads.pool.shutdown()
     assert not mail.outbox
     assert str(user.id) in caplog.text
     assert not tells(code, caplog.text)
 
 
-class Gateway(ThreadingHTTPServer):
-    """An SMS gateway on this machine that keeps what it is asked for."""
-
-    status = 200
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, str, Any]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/send"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Gateway
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, self.headers["Content-Type"], body))
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def gateway(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     monkeypatch.setenv("no_proxy", "*")
-    with Gateway() as server:
+    with gateways.serving() as server:
         settings.OTP_BACKEND, settings.OTP_SMS_URL = "sms", server.url
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_sms_is_asked_for_at_the_gateway(gateway, code):
+def test_an_sms_is_asked_for_at_the_gateway(gateway, code, threads):
     a_newcomer(cast.a_client())
+    threads.pool.shutdown()
     ((path, content_type, body),) = gateway.asked
     assert (path, content_type) == ("/send", "application/json")
     assert body["to"] == "+34600000001"
@@ -125,6 +107,7 @@ def test_an_sms_is_asked_for_at_the_gateway(gateway, code):
 def assert_created_and_logged(code: str, caplog: pytest.LogCaptureFixture) -> None:
     client = cast.a_client()
     user = a_newcomer(client)
+    deliveries.DELIVERIES.pool.shutdown()
     stored = User.objects.get(id=user.id)
     records = [record for record in caplog.records if record.levelname == "ERROR"]
     assert stored.status == "CREATED"
@@ -142,7 +125,7 @@ def test_a_gateway_that_refuses_leaves_the_user_created(gateway, code, caplog):
 def test_the_answer_of_a_gateway_that_refuses_is_closed(gateway, newcomer):
     gateway.status = 500
     with pytest.raises(HTTPError) as refused:
-        otp.sms(newcomer, NEW, "123456")
+        deliveries.sms(newcomer, NEW, "123456")
     try:
         assert refused.value.closed
     finally:
@@ -162,7 +145,7 @@ def test_a_backend_that_breaks_leaves_the_user_created(settings, monkeypatch, co
     def broken(user: User, phone: str, code: str) -> None:
         raise OSError("the gateway is away")
 
-    monkeypatch.setitem(otp.BACKENDS, "tests", broken)
+    monkeypatch.setitem(deliveries.BACKENDS, "tests", broken)
     settings.OTP_BACKEND = "tests"
     assert_created_and_logged(code, caplog)
 
@@ -172,7 +155,67 @@ def test_a_failed_delivery_is_answered_as_a_created_user(settings, monkeypatch):
     def broken(user: User, phone: str, code: str) -> None:
         raise OSError("the gateway is away")
 
-    monkeypatch.setitem(otp.BACKENDS, "tests", broken)
+    monkeypatch.setitem(deliveries.BACKENDS, "tests", broken)
     settings.OTP_BACKEND = "tests"
     answer = Api(cast.a_key(cast.a_client())).post("users", COMPANY)
     assert (answer.status, answer.json["status"]) == (202, "CREATED")
+
+
+# --- A gateway that hangs -------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_gateway_that_hangs_holds_no_request_and_two_deliveries(gateway, threads):
+    gateway.go_on.clear()
+    api = Api(cast.a_key(cast.a_client()))
+    bodies = [COMPANY | {"userName": f"c{n}", "mobilePhone": f"+3460000010{n}"} for n in range(8)]
+    answers = at_once(*[lambda body=body: api.post("users", body) for body in bodies])
+    assert [answer.status for answer in answers] == [202] * 8
+    assert not gateway.go_on.is_set(), "the answers came while the gateway hung"
+    working = [each for each in threading.enumerate() if each.name.startswith("deliveries")]
+    assert len(working) == deliveries.THREADS
+    assert len(gateway.asked) <= deliveries.THREADS
+    gateway.go_on.set()
+    threads.pool.shutdown()
+    assert len(gateway.asked) == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_the_gateway_hangs(gateway):
+    gateway.go_on.clear()
+    a_newcomer(cast.a_client())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+        )
+        assert cursor.fetchone() == (0,)
+
+
+@pytest.fixture
+def full(threads: Deliveries) -> Deliveries:
+    """As many wait as may."""
+    for _ in range(deliveries.THREADS + deliveries.WAITING):
+        assert threads.places.acquire(blocking=False)
+    return threads
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_for_a_code_is_503_and_does_nothing_when_too_many_wait(gateway, full):
+    api = Api(cast.a_key(cast.a_client()))
+    path = f"users/{api.post('users', COMPANY).json['id']}/request-otp"
+    events = Event.objects.count()
+    answer = api.post(path)
+    assert (answer.status, answer.code) == (503, "overloaded")
+    assert Event.objects.count() == events
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_code_that_nobody_tried_to_send_delays_no_other(gateway, full):
+    api = Api(cast.a_key(cast.a_client()))
+    created = api.post("users", COMPANY)
+    assert created.status == 202
+    full.places.release()
+    assert api.post(f"users/{created.json['id']}/request-otp").status == 202
+    full.pool.shutdown()
+    assert [body["to"] for _, _, body in gateway.asked] == [COMPANY["mobilePhone"]]

@@ -4,6 +4,7 @@ from users.models.clients import ApiKey, Client, Key
 from users.models.events import Event
 from users.models.evidence import Access, Evidence, Review
 from users.models.people import Otp, User
+from users.models.phones import PhoneUse
 from users.models.signing import SigningKey
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Evidence",
     "Key",
     "Otp",
+    "PhoneUse",
     "Review",
     "SigningKey",
     "User",

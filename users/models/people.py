@@ -155,7 +155,6 @@ class Otp(models.Model):
 
     LIFETIME_SECONDS = 600
     MAX_TRIES = 5
-    PAUSE_SECONDS = 60
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)

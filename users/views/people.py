@@ -176,7 +176,7 @@ class UserList(UserView):
     query_class = serializers.UserQuery
     body_classes = {"POST": serializers.UserOrder}
     statuses = {"POST": [HTTPStatus.ACCEPTED]}
-    refusals = {"POST": [errors.AlreadyExists, errors.IdempotencyKeyReused]}
+    refusals = {"POST": [errors.AlreadyExists, errors.OtpTooSoon, errors.IdempotencyKeyReused]}
 
     def get(self, request: Request) -> Response:
         return self.page(self.users().filter(**self.filters()))
@@ -229,6 +229,7 @@ class RequestOtp(UserView):
     """Send another one-time password to the phone number that waits to be verified."""
 
     keyed = False
+    is_queued = True
 
     serializer_class = serializers.UserAnswer
     body_optional = True

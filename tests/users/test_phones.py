@@ -1,0 +1,234 @@
+"""What a phone number may be sent and how often it may be guessed, across users and clients."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from iocash import errors
+from tests import cast, together
+from tests.cast import Answer, Api
+from tests.users.bodies import ALICE, BOB, NEW, wrong
+from tests.users.verbs import a_newcomer, change_phone, create, guess, request_otp, validate
+from users import otp, phones
+from users.models import Client, Otp, PhoneUse, User
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def noon(clock: Any) -> Any:
+    """A clock that stands at the next noon (UTC): a minute later it is the same day."""
+    now = clock.now()
+    clock.ahead = datetime.combine(now.date() + DAY, time(12), UTC) - now
+    return clock
+
+
+@pytest.fixture
+def other(client_demo: Client) -> Client:
+    return cast.a_client("Another")
+
+
+def tomorrow(clock: Any) -> datetime:
+    return datetime.combine(clock.now().date() + DAY, time(), UTC)
+
+
+def guesses(user: User, code: str, times: int) -> list[str]:
+    return [type(guess(user, wrong(code))).__name__ for _ in range(times)]
+
+
+# --- Within a client ------------------------------------------------------------------------------
+
+
+def test_two_users_of_a_client_share_the_pause_of_a_number(alice, bob, codes):
+    change_phone(alice)
+    with pytest.raises(errors.OtpTooSoon) as refused:
+        change_phone(bob)
+    assert refused.value.facts.keys() == {"retry_at"}
+    assert User.objects.get(id=bob.id).unverified_phone == ""
+    assert len(codes) == 1
+
+
+def test_a_pause_is_told_in_seconds_too(api, newcomer):
+    answer = api.post(f"users/{newcomer.id}/request-otp")
+    assert (answer.status, answer.code) == (409, "otp_too_soon")
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+
+
+def test_a_user_whose_number_was_just_sent_a_code_is_not_created(api, alice, codes):
+    change_phone(alice)
+    answer = api.post("users", BOB | {"mobilePhone": NEW}, key="k")
+    assert (answer.status, answer.code) == (409, "otp_too_soon")
+    assert not User.objects.filter(user_name="bob").exists()
+
+
+def test_the_eleventh_code_of_a_day_is_refused_until_tomorrow(alice_created, codes, noon):
+    for _ in range(9):
+        noon.go(61)
+        request_otp(alice_created)
+    noon.go(61)
+    PhoneUse.objects.update(asked=10)  # the first was sent the day before
+    with pytest.raises(errors.OtpTooSoon) as refused:
+        request_otp(alice_created)
+    assert refused.value.facts == {"retry_at": tomorrow(noon)}
+    assert refused.value.words.startswith("10 one-time passwords were requested")
+    noon.ahead += tomorrow(noon) - noon.now()
+    request_otp(alice_created)
+    assert len(codes) == 11
+
+
+def test_fifteen_tries_a_day_are_all_whatever_the_codes(alice_created, codes, noon):
+    request_otp(alice_created)
+    for _ in range(3):
+        assert guesses(alice_created, codes[-1].code, 5) == ["InvalidOtp"] * 5
+        noon.go(61)
+        request_otp(alice_created)
+    refused = guess(alice_created, codes[-1].code)
+    assert isinstance(refused, errors.OtpTriedOut)
+    assert refused.facts == {"user_id": alice_created.id, "retry_at": tomorrow(noon)}
+    assert refused.retry_after
+
+
+def test_guesses_are_not_multiplied_by_users(alice, bob, codes, noon):
+    """Both would have the number; each code has five tries, and the number has fifteen."""
+    tried = 0
+    for user in (alice, bob, alice, bob, alice):
+        change_phone(user, "+34600000008")
+        noon.go(61)
+        change_phone(user)
+        tried += guesses(User.objects.get(id=user.id), codes[-1].code, 5).count("InvalidOtp")
+        noon.go(61)
+    assert tried == PhoneUse.TRIES_A_DAY
+
+
+def test_an_expired_code_costs_the_number_no_try(alice_created, codes, clock):
+    clock.go(600)
+    assert guesses(alice_created, codes[0].code, 3) == ["OtpExpired"] * 3
+    assert not PhoneUse.objects.exclude(tries=0).exists()
+
+
+# --- Across clients -------------------------------------------------------------------------------
+
+
+def seen_by(client: Client, clock: Any) -> list[tuple[int, Any, Any]]:
+    """All that a client can see of a number: a user is created, asks again, and guesses."""
+    api = Api(cast.a_key(client))
+    answers = [api.post("users", ALICE)]
+    path = f"users/{answers[0].json['id']}"
+    answers += [api.post(f"{path}/validate-otp", {"otp": "12345x"})]
+    answers += [api.post(f"{path}/request-otp")]
+    clock.go(61)
+    answers += [api.post(f"{path}/request-otp")]
+    answers += [api.post(f"{path}/validate-otp", {"otp": "000000"}) for _ in range(6)]
+    return [look(answer) for answer in answers]
+
+
+def look(answer: Answer) -> tuple[int, Any, Any]:
+    return answer.status, answer.json.get("code"), answer.json.get("detail", "")[:20]
+
+
+def test_a_client_sees_no_difference_when_a_number_is_used_up_by_others(other, codes, noon):
+    """Somebody else was just sent a code; then ten; and somebody guessed fifteen times."""
+    fresh = seen_by(cast.a_client("Fresh"), noon)
+    assert len(codes) == 2
+    PhoneUse.objects.update(sent=10, asked=10, tries=15, sent_at=noon.now())
+    assert seen_by(other, noon) == fresh
+    assert len(codes) == 2
+
+
+def test_another_clients_code_in_the_same_minute_is_withheld(alice_created, other, codes, clock):
+    theirs = a_newcomer(other)
+    assert [sent.user_id for sent in codes] == [alice_created.id]
+    assert isinstance(guess(theirs, codes[0].code), errors.InvalidOtp)
+    clock.go(61)
+    request_otp(theirs)
+    assert validate(theirs, codes[1].code).status == "ACTIVATED"
+
+
+def test_a_withheld_code_pauses_nobody_else(alice_created, other, codes, clock):
+    clock.go(59)
+    a_newcomer(other)
+    clock.go(2)
+    request_otp(alice_created)
+    assert [sent.user_id for sent in codes] == [alice_created.id] * 2
+
+
+def test_all_clients_together_have_a_number_sent_ten_codes_a_day(client_demo, codes, noon):
+    for number in range(12):
+        a_newcomer(cast.a_client(f"Client {number}"))
+        noon.go(61)
+    assert len(codes) == PhoneUse.CODES_A_DAY
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_is_sent_one_code_however_many_clients_ask_at_once(codes):
+    clients = [cast.a_client(f"Client {number}") for number in range(6)]
+    made = together.at_once(*[lambda c=each: create(c, cast.ALICE) for each in clients])
+    assert [each.created for each in made] == [True] * 6
+    assert len(codes) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_is_sent_one_code_however_many_users_ask_at_once(codes, clock):
+    client = cast.a_client()
+    users = [
+        cast.a_user(client, cast.ALICE | {"user_name": f"u{n}", "mobile_phone": f"+3460000020{n}"})
+        for n in range(6)
+    ]
+    codes.clear()
+    results = together.at_once(*[lambda u=user: change_phone(u) for user in users])
+    names = sorted(type(result).__name__ for result in results)
+    assert names == ["OtpTooSoon"] * 5 + ["User"]
+    assert len(codes) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_creation_and_a_change_to_one_number_never_deadlock(codes):
+    client = cast.a_client()
+    user = a_newcomer(client, user_name="bob", mobile_phone="+34600000002")
+    results = together.at_once(
+        lambda: create(client, cast.ALICE | {"mobile_phone": NEW}),
+        lambda: change_phone(user, NEW),
+    )
+    refused = [each for each in results if isinstance(each, Exception)]
+    assert [type(each) for each in refused] == [errors.AlreadyExists]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tries_at_once_are_counted_one_by_one(codes):
+    user = a_newcomer(cast.a_client())
+    PhoneUse.objects.update(tries=13)
+    code = wrong(codes[0].code)
+    names = [type(each).__name__ for each in together.at_once(*[lambda: otp.check(user, code)] * 8)]
+    assert (names.count("InvalidOtp"), names.count("OtpTriedOut")) == (2, 6)
+
+
+# --- What is kept ---------------------------------------------------------------------------------
+
+
+def test_no_number_is_stored_beside_its_counts(alice_created):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(users_phoneuse)::text FROM users_phoneuse")
+        ((row,),) = cursor.fetchall()
+    assert "34600000001" not in row
+    assert phones.digest("+34600000001").hex() in row
+
+
+def test_the_digest_of_a_number_is_keyed_with_the_servers_secret(settings):
+    before = phones.digest(NEW)
+    settings.SECRET_KEY = "another"
+    assert phones.digest(NEW) != before
+
+
+def test_counts_are_deleted_when_the_day_after_has_passed(alice_created, clock):
+    clock.ahead += DAY
+    a_newcomer(alice_created.client, user_name="bob", mobile_phone=NEW)
+    assert PhoneUse.objects.count() == 2
+    clock.ahead += DAY
+    request_otp(Otp.objects.get(mobile_phone=NEW).user)
+    assert PhoneUse.objects.filter(number=phones.digest("+34600000001")).count() == 0

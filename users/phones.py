@@ -1,0 +1,149 @@
+"""How often a phone number may be sent a code, and how often its codes may be tried.
+
+Both are counted for each number, across users and clients. A client is refused only for what it
+did itself. If other clients have used up what a number may be sent, the code is *withheld*: it is
+recorded like any other, but it is never delivered and verifies nothing. So no client learns from
+the answers that a number is in use at another client.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+from django.db import connection
+from django.utils.crypto import salted_hmac
+
+from iocash import errors
+from users.models import PhoneUse
+
+logger = logging.getLogger(__name__)
+
+PAUSE: Final = timedelta(seconds=PhoneUse.PAUSE_SECONDS)
+DAY: Final = timedelta(days=1)
+LOCKS: Final = 1
+"""The class of PostgreSQL's advisory locks that are about phone numbers."""
+
+COUNT_CODE: Final = """
+    INSERT INTO users_phoneuse AS used
+        (number, client_id, day, asked, asked_at, sent, sent_at, tries)
+    VALUES (%s, %s, %s, 1, %s, %s, %s, 0)
+    ON CONFLICT (number, client_id, day) DO UPDATE SET
+        asked = used.asked + 1, asked_at = excluded.asked_at,
+        sent = used.sent + excluded.sent, sent_at = coalesce(excluded.sent_at, used.sent_at)
+"""
+UNCOUNT_CODE: Final = """
+    UPDATE users_phoneuse
+    SET asked = asked - 1, asked_at = NULL, sent = sent - 1, sent_at = NULL
+    WHERE number = %s AND client_id = %s AND day = %s AND sent_at = %s
+"""
+COUNT_TRY: Final = """
+    INSERT INTO users_phoneuse AS used (number, client_id, day, asked, sent, tries)
+    VALUES (%s, %s, %s, 0, 0, 1)
+    ON CONFLICT (number, client_id, day) DO UPDATE SET tries = used.tries + 1
+    WHERE used.tries < %s
+    RETURNING tries
+"""
+FORGET: Final = """
+    DELETE FROM users_phoneuse WHERE id IN (
+        SELECT id FROM users_phoneuse WHERE day < %s LIMIT 1000 FOR UPDATE SKIP LOCKED
+    )
+"""
+
+
+def digest(phone: str) -> bytes:
+    """Name a number without storing it."""
+    return salted_hmac("users.phones", phone, algorithm="sha256").digest()
+
+
+def lock(phone: str) -> None:
+    """Let nobody else count codes of this number until the transaction ends.
+
+    Lock a user before its number, and a number before its one-time passwords.
+    """
+    number = int.from_bytes(digest(phone)[:4], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCKS, number])
+
+
+def count_code(*, client_id: uuid.UUID, phone: str, now: datetime) -> bool:
+    """Count one more code to `phone`, which is locked; False when it is to be withheld.
+
+    Raises:
+        OtpTooSoon: the client asked for one less than a minute ago, or for ten today.
+    """
+    number = digest(phone)
+    uses = PhoneUse.objects.filter(number=number, day__gte=now.date() - DAY)
+    require_room([use for use in uses if use.client_id == client_id], now)
+    is_sent = not is_used_up(uses, now)
+    sent_at = now if is_sent else None
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_CODE, [number, client_id, now.date(), now, int(is_sent), sent_at])
+    forget(now)
+    return is_sent
+
+
+def require_room(own: Sequence[PhoneUse], now: datetime) -> None:
+    """Refuse (OtpTooSoon) what is too much for one client; `own` are its rows of the number."""
+    last = max((use.asked_at for use in own if use.asked_at), default=None)
+    if last and now < last + PAUSE:
+        raise later(errors.OtpTooSoon(retry_at=last + PAUSE), now, last + PAUSE)
+    if sum(use.asked for use in own if use.day == now.date()) >= PhoneUse.CODES_A_DAY:
+        words = (
+            f"{PhoneUse.CODES_A_DAY} one-time passwords were requested for this number today;"
+            " ask again at {retry_at}."
+        )
+        until = tomorrow(now)
+        refused = errors.OtpTooSoon(words.format(retry_at=errors.said(until)), retry_at=until)
+        raise later(refused, now, until)
+
+
+def is_used_up(uses: Collection[PhoneUse], now: datetime) -> bool:
+    """Tell whether all clients together have had as much of the number as it may have."""
+    today = [use for use in uses if use.day == now.date()]
+    return (
+        any(use.sent_at and now < use.sent_at + PAUSE for use in uses)
+        or sum(use.sent for use in today) >= PhoneUse.CODES_A_DAY
+        or sum(use.tries for use in today) >= PhoneUse.TRIES_A_DAY
+    )
+
+
+def uncount_code(*, client_id: uuid.UUID, phone: str, sent_at: datetime) -> None:
+    """Take back the count of a code that nobody tried to deliver; another may follow at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNCOUNT_CODE, [digest(phone), client_id, sent_at.date(), sent_at])
+
+
+def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: datetime) -> None:
+    """Count a try of a code of `phone`, right or wrong.
+
+    Raises:
+        OtpTriedOut: the client's users tried fifteen today.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_TRY, [digest(phone), client_id, now.date(), PhoneUse.TRIES_A_DAY])
+        counted = cursor.fetchone()
+    if counted is None:
+        until = tomorrow(now)
+        words = f"Too many tries for this number today; try again at {errors.said(until)}."
+        raise later(errors.OtpTriedOut(words, user_id=user_id, retry_at=until), now, until)
+
+
+def forget(now: datetime) -> None:
+    """Delete what is counted no more: all that is older than yesterday."""
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET, [now.date() - DAY])
+
+
+def tomorrow(now: datetime) -> datetime:
+    return datetime.combine(now.date() + DAY, time(), UTC)
+
+
+def later(refused: errors.Conflict, now: datetime, until: datetime) -> errors.Conflict:
+    """Say in how many seconds it may be tried again."""
+    refused.retry_after = math.ceil((until - now).total_seconds())
+    return refused
