@@ -11,14 +11,17 @@ import hashlib
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from iocash import errors
 from iocash.transactions import durable
+from users import locking, names
 from users.life import claim, locked, require_not_ended, tell
 from users.models import Access, Evidence, User
 from users.models.clients import fingerprint, new_id
@@ -49,6 +52,17 @@ NEEDED: Mapping[str, Mapping[int, Kinds]] = {
     },
 }
 """What staff must have approved for each level. A passport has no back."""
+
+
+SAME_DOCUMENT: Final = """
+    SELECT other.user_id FROM users_evidence AS own
+    JOIN users_evidence AS other
+        ON other.facts ->> 'identity_number' = own.facts ->> 'identity_number'
+        AND other.facts ->> 'identity_type' = own.facts ->> 'identity_type'
+    WHERE own.id = ANY(%s) AND own.kind = 'IDENTITY'
+        AND other.kind = 'IDENTITY' AND other.status = 'APPROVED'
+        AND other.user_id <> own.user_id
+"""
 
 
 class Level(NamedTuple):
@@ -225,12 +239,18 @@ def review(
     evidence_ids: Collection[uuid.UUID],
     by: By,
     reason: str = "",
+    names_seen: str | None = None,
+    knowing: Collection[uuid.UUID] | None = None,
 ) -> User:
     """Approve evidence or, with a reason that the client reads, reject it; the level follows.
 
+    Staff say under which names they saw the user (`names.seen`), and which other users they know
+    to have the same identity document; None: neither is asked for.
+
     Raises:
         NotFound: the client has no such user, or the user has not sent some of it.
-        InvalidTransition: some of it does not wait: it was replaced, or somebody decided.
+        InvalidTransition: some of it does not wait, or the names have changed.
+        InvalidFields: another user has the same identity document, and staff do not know it.
     """
     status = Evidence.Status.REJECTED if reason else Evidence.Status.APPROVED
     with durable(), transaction.atomic():
@@ -239,7 +259,10 @@ def review(
         if len(found) < len(set(evidence_ids)):
             raise errors.NotFound()
         require_waiting(found, status)
+        if names_seen not in {None, names.seen(user)}:
+            raise stale(user_id=user.id, status=user.status, requested=status)
         if status == Evidence.Status.APPROVED:
+            require_known(user, found, knowing, by)
             kinds = [each.kind for each in found]
             Evidence.objects.of(user).approved().filter(kind__in=kinds).update(status="REPLACED")
         for evidence in found:
@@ -251,12 +274,46 @@ def review(
 def require_waiting(found: Iterable[Evidence], requested: str) -> None:
     for evidence in found:
         if evidence.status != Evidence.Status.PENDING:
-            raise errors.InvalidTransition(
-                "It was replaced, or decided about, since this page was shown. Look again.",
-                evidence_id=evidence.id,
-                status=evidence.status,
-                requested=requested,
-            )
+            raise stale(evidence_id=evidence.id, status=evidence.status, requested=requested)
+
+
+def stale(**facts: Any) -> errors.InvalidTransition:
+    return errors.InvalidTransition(
+        "Something was changed, or decided about, since this page was shown. Look again.", **facts
+    )
+
+
+def require_known(
+    user: User, found: Iterable[Evidence], knowing: Collection[uuid.UUID] | None, by: By
+) -> None:
+    """Refuse to approve, unknowingly, an identity document that another user has."""
+    identities = [each for each in found if each.kind == Kind.IDENTITY]
+    if knowing is None or not identities:
+        return
+    for each in identities:
+        locking.lock(locking.IDENTITIES, number_of(each))
+    others = {other.id for other in with_same_document(identities)}
+    if others - set(knowing):
+        words = "Another user has the same identity document. Confirm that you have seen this."
+        raise errors.InvalidFields(errors.FieldError("same_document", "same_document", words))
+    if others:
+        record_access(user, Access.What.REVIEW, by, "SAME_DOCUMENT")
+
+
+def number_of(identity: Evidence) -> bytes:
+    facts = identity.facts or {}
+    number = f"{facts.get('identity_type')} {facts.get('identity_number')}"
+    return hashlib.sha256(number.encode()).digest()
+
+
+def with_same_document(identities: Iterable[Evidence]) -> QuerySet[User]:
+    """Users, of any client, for whom staff have approved one of these documents: others' users."""
+    ids = [each.id for each in identities]
+    return (
+        User.objects.filter(id__in=RawSQL(SAME_DOCUMENT, [ids]))  # noqa: S611 (a constant)
+        .select_related("client")
+        .order_by("id")
+    )
 
 
 def decide(user: User, evidence: Evidence, status: str, reason: str, by: By) -> None:
@@ -265,6 +322,8 @@ def decide(user: User, evidence: Evidence, status: str, reason: str, by: By) -> 
     evidence.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
     kind = f"user.evidence_{status.lower()}"
     tell(user, kind, by, evidence=evidence.kind, id=str(evidence.id))
+    if evidence.kind == Kind.NAME and status == Evidence.Status.APPROVED:
+        names.take(user, evidence, by)
 
 
 def set_level(user: User, by: By) -> None:

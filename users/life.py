@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
 from iocash.transactions import durable
-from users import deliveries, otp, phones
+from users import deliveries, names, otp, phones
 from users.models import Key, User, events
 from users.models.clients import fingerprint, new_id
 from users.models.events import By, Fact
@@ -156,7 +156,10 @@ def change(
     by: By,
     if_match: frozenset[str] | None = None,
 ) -> User:
-    """Set the fields that `values` names. A new phone number waits until it is verified.
+    """Set the fields that `values` names.
+
+    A new phone number waits until it is verified; a new name waits for staff if the name before
+    is approved.
 
     Raises:
         NotFound: the client has no such user.
@@ -205,7 +208,8 @@ def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
     changed = [name for name, value in values.items() if getattr(user, name) != value]
     if changed:
         require_not_ended(user)
-    changed = [name for name in changed if name != "mobile_phone"]
+    apart = names.hold_back(user, values, by) | {"mobile_phone"}
+    changed = [name for name in changed if name not in apart]
     for name in changed:
         setattr(user, name, values[name])
     if "mobile_phone" in values:

@@ -8,7 +8,6 @@ the answers that a number is in use at another client.
 
 from __future__ import annotations
 
-import logging
 import math
 import uuid
 from collections.abc import Collection, Sequence
@@ -19,14 +18,11 @@ from django.db import connection
 from django.utils.crypto import salted_hmac
 
 from iocash import errors
+from users import locking
 from users.models import PhoneUse
-
-logger = logging.getLogger(__name__)
 
 PAUSE: Final = timedelta(seconds=PhoneUse.PAUSE_SECONDS)
 DAY: Final = timedelta(days=1)
-LOCKS: Final = 1
-"""The class of PostgreSQL's advisory locks that are about phone numbers."""
 
 COUNT_CODE: Final = """
     INSERT INTO users_phoneuse AS used
@@ -65,9 +61,7 @@ def lock(phone: str) -> None:
 
     Lock a user before its number, and a number before its one-time passwords.
     """
-    number = int.from_bytes(digest(phone)[:4], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCKS, number])
+    locking.lock(locking.PHONES, digest(phone))
 
 
 def count_code(*, client_id: uuid.UUID, phone: str, now: datetime) -> bool:

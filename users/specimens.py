@@ -98,7 +98,7 @@ def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
             replacing=True,
         ).evidence.id
         for kind in Kind
-        if kind in kinds
+        if kind in kinds and kind != Kind.NAME
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -34,6 +34,19 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class NameChange:
+    """The names that a user would have, if staff approve them."""
+
+    first_name: str
+    last_name: str
+    company_name: str
+    status: str
+    """PENDING, or REJECTED with a reason."""
+    reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Compliance:
     """Where a user stands."""
 
@@ -43,6 +56,7 @@ class Compliance:
     next_level: int | None
     requirements: list[Requirement]
     allowances: list[Allowance]
+    name_change: NameChange | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -58,19 +72,30 @@ def of(user: User) -> Compliance:
     """Read where the user stands now."""
     today = statements.now().date()
     level = user.level_on(today)
+    last = kyc.current(user)
     return Compliance(
         user_id=user.id,
         kyc_level=level,
         level_until=user.kyc_until if level else None,
         next_level=kyc.next_level(user, today),
-        requirements=list(requirements(user, today)),
+        requirements=list(requirements(user, last, today)),
         allowances=list(allowances(user, level)),
+        name_change=name_change(last.get(Kind.NAME)),
     )
 
 
-def requirements(user: User, today: date) -> Iterator[Requirement]:
+def name_change(last: Evidence | None) -> NameChange | None:
+    if last is None or last.status == Evidence.Status.APPROVED:
+        return None
+    facts = last.values
+    first, family, company = (
+        facts.get(name, "") for name in ("first_name", "last_name", "company_name")
+    )
+    return NameChange(first, family, company, last.status, last.reason, last.created_at)
+
+
+def requirements(user: User, last: Mapping[Kind, Evidence], today: date) -> Iterator[Requirement]:
     """Everything that a user of this kind can show, by the level for which it is needed."""
-    last = kyc.current(user)
     approved = {Kind(each.kind): each for each in Evidence.objects.of(user).approved()}
     identity = approved.get(Kind.IDENTITY) or last.get(Kind.IDENTITY)
     before: kyc.Kinds = frozenset()

@@ -13,12 +13,33 @@ from django.core.validators import validate_email
 from iocash.fields.texts import Text
 from iocash.shapes import Field
 
+TYPES = phonenumbers.PhoneNumberType
+COSTLY = frozenset(
+    {
+        TYPES.PREMIUM_RATE,
+        TYPES.SHARED_COST,
+        TYPES.TOLL_FREE,
+        TYPES.PERSONAL_NUMBER,
+        TYPES.PAGER,
+        TYPES.UAN,
+        TYPES.VOICEMAIL,
+    }
+)
+"""Types of numbers that are no person's phone, or that somebody earns by a message to."""
+
+NETWORKS = frozenset({800, 808, 870, 878, 881, 882, 883, 888, 979})
+"""Country codes of no country: satellites, global networks, global services."""
+
 
 class Phone(Field):
-    """A phone number in the international form, which begins with `+`; kept as E.164."""
+    """A phone number in the international form, which begins with `+`; kept as E.164.
+
+    Numbers of satellite and global networks and of special rates are refused.
+    """
 
     default_error_messages = {
         "invalid": "This is not a phone number in the international form: +34600000000.",
+        "not_personal": "No codes are sent to this kind of number: use a mobile phone.",
     }
     example = "+34600000000"
 
@@ -34,6 +55,8 @@ class Phone(Field):
             self.fail("invalid")
         if not phonenumbers.is_valid_number(number):
             self.fail("invalid")
+        if number.country_code in NETWORKS or phonenumbers.number_type(number) in COSTLY:
+            self.fail("not_personal")
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     def to_representation(self, value: str) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from unicodedata import category, name
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -16,6 +18,59 @@ PLAIN = rf"^[^{CONTROLS}]*$"
 """Text without control characters; `parsing` refuses them anywhere."""
 
 
+FILLERS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
+"""Letters, signs and marks that show nothing."""
+
+JOINERS = "\u200c\u200d"
+JOINED = frozenset(
+    {
+        *("ARABIC", "SYRIAC", "MONGOLIAN", "NKO", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI"),
+        *("ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "MYANMAR", "KHMER"),
+    }
+)
+"""The scripts in which a joiner between letters changes how they are written."""
+
+
+def hides_something(text: str) -> bool:
+    """Tell whether the text has characters that nobody sees, or that turn its direction.
+
+    Those are control and format characters, line separators, surrogates, and code points without
+    a meaning. A joiner passes where scripts need it: between letters of one, or between emoji.
+    """
+    if FILLERS.search(text):
+        return True
+    if text.isprintable():
+        return False
+    return any(
+        category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} and not joins(text, place)
+        for place, char in enumerate(text)
+    )
+
+
+def joins(text: str, place: int) -> bool:
+    """Tell whether the character is a joiner between two that it can join."""
+    before, after = text[place - 1 : place] if place else "", text[place + 1 : place + 2]
+    if text[place] not in JOINERS or not before or not after:
+        return False
+    if is_emoji(before) and is_emoji(after):
+        return text[place] == "\u200d"
+    return script(before) in JOINED and script(before) == script(after)
+
+
+def is_emoji(char: str) -> bool:
+    return category(char) in {"So", "Sk"} or char == "\ufe0f"
+
+
+def script(char: str) -> str:
+    """The script of a letter or of a mark on one, which is the first word of its name."""
+    return name(char, "").split(" ")[0] if category(char)[0] in "LM" else ""
+
+
+def is_seen(text: str) -> bool:
+    """Tell whether anything can be seen: a letter, a number, a sign."""
+    return any(category(char)[0] in "LNPS" for char in text)
+
+
 class Text(Field):
     """Text, kept as it is, in which something can be seen."""
 
@@ -23,6 +78,7 @@ class Text(Field):
         "invalid": "This is not a string.",
         "blank": "This is blank.",
         "max_length": "This has more than {max_length} characters.",
+        "invisible": "This has invisible characters, or some that change its direction.",
     }
     example = "Text"
 
@@ -40,6 +96,10 @@ class Text(Field):
             self.fail("blank")
         if len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
+        if not data.isascii() and hides_something(data):
+            self.fail("invisible")
+        if not is_seen(data):
+            self.fail("blank")
         return data
 
     def to_representation(self, value: str) -> str | None:

@@ -75,8 +75,11 @@ def document(file: File | bytes = CARD, **values: Any) -> dict[str, Any]:
 
 
 def send(user: User, *kinds: Kind, **facts: Any) -> list[Evidence]:
-    """Send specimens of these kinds, in this order; with these facts, where a kind has them."""
-    return [send_one(user, kind, **facts) for kind in kinds]
+    """Send specimens of these kinds, in this order; with these facts, where a kind has them.
+
+    A name is never sent by itself: it waits when a user changes.
+    """
+    return [send_one(user, kind, **facts) for kind in kinds if kind != Kind.NAME]
 
 
 def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 FRONT, BACK = Kind.DOCUMENT_IDENTITY_FRONT, Kind.DOCUMENT_IDENTITY_BACK
 LEVEL_1 = frozenset({Kind.IDENTITY, FRONT, BACK})
-LEVEL_2 = frozenset(Kind) - {Kind.DOCUMENT_COMPANY_DEED}
+LEVEL_2 = frozenset(Kind) - {Kind.DOCUMENT_COMPANY_DEED, Kind.NAME}
 COMPANYS = frozenset({Kind.HOME_ADDRESS, Kind.EXTERNAL_IBAN, Kind.DOCUMENT_COMPANY_DEED})
 PASSPORT = {"identity_type": "PASSPORT", "identity_number": "AAA123456", "nationality": "FR"}
 

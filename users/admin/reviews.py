@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from iocash import errors
-from users import kyc
+from users import kyc, names
 from users.acts import Act, ActForm, Acting, Facts, by, names_of
 from users.documents import PDF
 from users.models import Access, Evidence, Review, User
@@ -31,8 +31,10 @@ class EvidenceForm(ActForm):
     """Which of what waits is decided about: only what was ticked where it was shown."""
 
     evidence = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+    names = forms.CharField(widget=forms.HiddenInput)
 
     def about(self, thing: Any) -> None:
+        self.fields["names"].initial = names.seen(thing)
         field = self.fields["evidence"]
         assert isinstance(field, forms.MultipleChoiceField)
         ticked = field.widget.value_from_datadict(self.data, self.files, "evidence") or []
@@ -43,6 +45,26 @@ class EvidenceForm(ActForm):
         field.error_messages["invalid_choice"] = (
             "Something was replaced, or decided about, since this page was shown. Look again."
         )
+
+
+class ApprovalForm(EvidenceForm):
+    """Asks whether it is known that other users have the same identity document."""
+
+    same_document = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        label="Same document",
+        help_text="These users have the same identity document. Tick each that you have checked.",
+    )
+
+    def about(self, thing: Any) -> None:
+        super().about(thing)
+        others = same_document(thing)
+        field = self.fields["same_document"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(str(each.id), named(each)) for each in others]
+        if not others:
+            del self.fields["same_document"]
 
 
 class RejectionForm(EvidenceForm):
@@ -59,10 +81,23 @@ def decide(words: str) -> Any:
             evidence_ids=[UUID(each) for each in values["evidence"]],
             by=by(request),
             reason=values.get("reason", ""),
+            names_seen=values["names"],
+            knowing=[UUID(each) for each in values.get("same_document", ())],
         )
         return words
 
     return do
+
+
+def same_document(user: User) -> list[User]:
+    """The other users, of any client, who have the identity document that this user shows."""
+    identities = Evidence.objects.of(user).current().filter(kind=Evidence.Kind.IDENTITY)
+    return list(kyc.with_same_document(identities))
+
+
+def named(user: User) -> str:
+    """Say who a user of any client is."""
+    return f"{user.user_name or user.id} of {user.client} ({user.get_status_display()})"
 
 
 def waits(user: User) -> bool:
@@ -111,7 +146,7 @@ class ReviewAdmin(Acting):
             name="approve",
             label="Approve",
             permission="users.change_review",
-            form=EvidenceForm,
+            form=ApprovalForm,
             do=decide("Approved."),
             is_available=waits,
             warning="The user's level follows from all that is approved.",
@@ -160,7 +195,8 @@ class ReviewAdmin(Acting):
         return user.level_on(timezone.now().date())
 
     def facts(self, thing: Any) -> Facts:
-        return [("User", thing.user_name), ("Level now", self.level_now(thing))]
+        facts = [("User", thing.user_name), ("Level now", self.level_now(thing))]
+        return facts + [("Same document", named(each)) for each in same_document(thing)]
 
     # The page
 
@@ -187,6 +223,7 @@ class ReviewAdmin(Acting):
         return context | {
             "evidence": [(each, said(each)) for each in kyc.current(thing).values()],
             "accesses": self.accesses(request, thing),
+            "same_document": [named(each) for each in same_document(thing)],
             "form": EvidenceForm(user=request.user, thing=thing),
         }
 
@@ -235,6 +272,8 @@ def said(evidence: Evidence) -> Facts:
         digest = bytes(evidence.sha256 or b"").hex()
         return [("Type", evidence.media_type), ("Bytes", evidence.size), ("SHA-256", digest)]
     values = evidence.values
+    if evidence.kind == Evidence.Kind.NAME:
+        return [(name.replace("_", " ").capitalize(), value) for name, value in values.items()]
     return [
         (LABELS.get(name, name.replace("_", " ").capitalize()), values[name])
         for name in BLOCKS[evidence.kind]._declared_fields

@@ -9,6 +9,7 @@ from django.core.files.storage import Storage, storages
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
@@ -56,6 +57,7 @@ class Evidence(models.Model):
         EXTERNAL_IBAN = "EXTERNAL_IBAN", "External IBAN"
         FINANCIAL_INFORMATION = "FINANCIAL_INFORMATION", "Financial information"
         OCCUPATION = "OCCUPATION", "Occupation"
+        NAME = "NAME", "New name"
         DOCUMENT_IDENTITY_FRONT = "DOCUMENT_IDENTITY_FRONT", "Identity document, front"
         DOCUMENT_IDENTITY_BACK = "DOCUMENT_IDENTITY_BACK", "Identity document, back"
         DOCUMENT_EXTERNAL_IBAN = "DOCUMENT_EXTERNAL_IBAN", "Proof of the external IBAN"
@@ -106,6 +108,7 @@ class Evidence(models.Model):
                         "EXTERNAL_IBAN",
                         "FINANCIAL_INFORMATION",
                         "OCCUPATION",
+                        "NAME",
                         "DOCUMENT_IDENTITY_FRONT",
                         "DOCUMENT_IDENTITY_BACK",
                         "DOCUMENT_EXTERNAL_IBAN",
@@ -159,6 +162,11 @@ class Evidence(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "id"], name="evidence_of_user"),
+            models.Index(
+                KeyTextTransform("identity_number", "facts"),
+                condition=Q(kind="IDENTITY", status="APPROVED"),
+                name="evidence_identity_number",
+            ),
             models.Index(
                 fields=["created_at", "user"],
                 condition=Q(status="PENDING"),

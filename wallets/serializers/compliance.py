@@ -56,6 +56,17 @@ def limits_shown(allowance: Allowance) -> dict[str, Any]:
     }
 
 
+class NameChangeAnswer(fields.Serializer):
+    """New names that wait for staff, or that they rejected; the approved ones stay until then."""
+
+    first_name = fields.Text(100, read_only=True, allow_null=True)
+    last_name = fields.Text(100, read_only=True, allow_null=True)
+    company_name = fields.Text(200, read_only=True, allow_null=True)
+    status = fields.Choice(("PENDING", "REJECTED"), read_only=True)
+    reason = fields.Text(200, read_only=True, allow_null=True)
+    created_at = fields.Moment(read_only=True)
+
+
 class ComplianceAnswer(fields.Serializer):
     """The level of a user, what it allows, and what is missing for the next one."""
 
@@ -65,6 +76,7 @@ class ComplianceAnswer(fields.Serializer):
     next_level = fields.Whole(1, 2, read_only=True, allow_null=True)
     missing = SerializerMethodField()
     requirements = RequirementAnswer(many=True, read_only=True)
+    name_change = NameChangeAnswer(read_only=True, allow_null=True)
     limits = SerializerMethodField(method_name="limits_of")
     _links = SerializerMethodField(method_name="links")
 

@@ -25,6 +25,51 @@ def test_text_is_not_blank(value: str) -> None:
     assert wrong(fields.Text(10), value) == "blank"
 
 
+@pytest.mark.parametrize(
+    "value", ["\u200d", "\u0301", "\u3164", "\u2800\u2800", " \u200b ", "\ufe0f"]
+)
+def test_text_in_which_nothing_is_seen_is_refused(value: str) -> None:
+    assert wrong(fields.Text(10), value) in {"blank", "invisible"}
+
+
+@pytest.mark.parametrize(
+    "char",
+    [
+        *("\u200b", "\u2060", "\ufeff", "\u00ad", "\u061c", "\u180e"),  # nothing is seen
+        *("\u200e", "\u202a", "\u202e", "\u2066", "\u2069"),  # the direction turns
+        *("\u2028", "\u2029"),  # lines end
+        *("\ue000", "\U000f0000", "\ud800"),  # nobody knows what they are
+        *("\uffff", "\U000e0041", "\u0378"),  # nothing has this number, and tags
+        *("\u3164", "\u115f", "\u2800", "\u034f"),  # fillers
+    ],
+)
+def test_text_with_a_character_that_hides_is_refused(char: str) -> None:
+    for value in (f"Ali{char}ce", f"{char}Alice", f"Alice{char}", f"می{char}خواهم"):
+        assert wrong(fields.Text(20), value) == "invisible"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "می‌خواهم",  # Persian
+        "क्‍ष",  # Devanagari
+        "ශ්‍රී",  # Sinhala
+        "👩‍🍳 👨‍👩‍👧",
+        "Dinner\u00a0: 20\u202f€",
+        "José Ñandú 王小明 Иван",
+        "José",  # a mark of its own on the letter
+        "O'Neill & Söhne, n.º 1",
+    ],
+)
+def test_text_that_people_write_is_kept(value: str) -> None:
+    assert read(fields.Text(40), value) == value
+
+
+@pytest.mark.parametrize("value", ["Ali\u200dce", "\u200cمی", "می\u200c", "م\u200ca", "م\u200c ی"])
+def test_a_joiner_passes_between_letters_that_it_joins_only(value: str) -> None:
+    assert wrong(fields.Text(20), value) == "invisible"
+
+
 def test_text_has_its_length() -> None:
     assert read(fields.Text(3), "🙂🙂🙂") == "🙂🙂🙂"
     assert wrong(fields.Text(3), "abcd") == "max_length"

@@ -1,0 +1,147 @@
+"""Names that change after staff have approved who the user is wait for staff to decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iocash import errors
+from tests import cast
+from tests.cast import Api
+from tests.users.bodies import ALICE
+from tests.users.evidence import approve, review, send_one
+from tests.users.verbs import change, create, kinds
+from users import kyc, names
+from users.kyc import Kind
+from users.models import Evidence, User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def approved(alice: User) -> User:
+    """Alice, whose identity staff have approved: level 1."""
+    return approve(alice, kyc.IDENTITY)
+
+
+def stored(user: User) -> tuple[str, str, int]:
+    fresh = User.objects.get(id=user.id)
+    return fresh.first_name, fresh.last_name, fresh.kyc_level
+
+
+def waiting(user: User) -> dict[str, Any] | None:
+    found = names.waiting(user)
+    return found.facts if found else None
+
+
+def test_a_name_changes_at_once_before_it_is_approved(alice):
+    change(alice, first_name="Alicia")
+    assert stored(alice) == ("Alicia", "Example", 0)
+    assert waiting(alice) is None
+
+
+def test_an_approved_name_stays_until_staff_decide(approved):
+    change(approved, first_name="Mallory")
+    assert stored(approved) == ("Alice", "Example", 1)
+    assert waiting(approved) == {"first_name": "Mallory", "last_name": "Example"}
+    assert kinds(approved)[-1] == "user.evidence_sent"
+
+
+def test_what_changes_with_a_name_does_not_wait(approved):
+    change(approved, first_name="Mallory", email="alice@example.com")
+    fresh = User.objects.get(id=approved.id)
+    assert (fresh.first_name, fresh.email) == ("Alice", "alice@example.com")
+
+
+@pytest.mark.parametrize("kind", sorted(kyc.IDENTITY))
+def test_one_approved_proof_is_enough_for_a_name_to_wait(alice, kind):
+    approve(alice, {kind})
+    change(alice, last_name="Other")
+    assert stored(alice)[1] == "Example"
+
+
+def test_a_companys_name_waits_when_its_deed_is_approved(client_demo):
+    values = {"kind": "JURIDICAL", "user_name": "x", "company_name": "Example Ltd"}
+    user = create(client_demo, values | {"mobile_phone": "+34600000003"}).user
+    approve(user, {Kind.DOCUMENT_COMPANY_DEED})
+    change(user, company_name="Other Ltd")
+    assert User.objects.get(id=user.id).company_name == "Example Ltd"
+    review(user, names.waiting(user))
+    assert User.objects.get(id=user.id).company_name == "Other Ltd"
+
+
+def test_an_approved_new_name_is_the_users(approved):
+    change(approved, first_name="Alicia")
+    review(approved, names.waiting(approved))
+    assert stored(approved) == ("Alicia", "Example", 1)
+    assert kinds(approved)[-1] == "user.changed"
+
+
+def test_a_rejected_new_name_never_is(approved):
+    change(approved, first_name="Mallory")
+    review(approved, names.waiting(approved), reason="Not on the document")
+    assert stored(approved) == ("Alice", "Example", 1)
+
+
+def test_a_newer_name_replaces_what_waits(approved):
+    change(approved, first_name="Alicia")
+    change(approved, last_name="Other")
+    assert waiting(approved) == {"first_name": "Alicia", "last_name": "Other"}
+    assert Evidence.objects.filter(kind=Kind.NAME, status="REPLACED").count() == 1
+
+
+def test_the_same_name_once_more_changes_nothing(approved):
+    change(approved, first_name="Alicia")
+    before = kinds(approved)
+    change(approved, first_name="Alicia")
+    assert kinds(approved) == before
+
+
+def test_the_approved_name_withdraws_what_waits(approved):
+    change(approved, first_name="Alicia")
+    change(approved, first_name="Alice")
+    assert waiting(approved) is None
+    assert kinds(approved)[-1] == "user.evidence_withdrawn"
+
+
+def test_staff_approve_nobody_under_a_name_that_they_did_not_see(alice):
+    sent = send_one(alice, Kind.DOCUMENT_IDENTITY_FRONT)
+    seen = names.seen(alice)
+    change(alice, first_name="Mallory")
+    with pytest.raises(errors.InvalidTransition) as refused:
+        kyc.review(
+            client_id=alice.client_id,
+            user_id=alice.id,
+            evidence_ids=[sent.id],
+            by=cast.BY,
+            names_seen=seen,
+        )
+    assert "Look again" in refused.value.words
+    assert not Evidence.objects.approved().exists()
+
+
+# --- Over the API ---------------------------------------------------------------------------------
+
+
+def test_a_patch_and_a_put_show_the_approved_name(api: Api, approved):
+    path = f"users/{approved.id}"
+    assert api.patch(path, {"firstName": "Mallory"}).json["firstName"] == "Alice"
+    assert api.put(path, ALICE | {"firstName": "Mallory"}).json["firstName"] == "Alice"
+    assert api.get(path).json["firstName"] == "Alice"
+
+
+def test_compliance_shows_the_name_that_waits_and_why_it_was_rejected(api: Api, approved):
+    path = f"users/{approved.id}/compliance"
+    assert api.get(path).json["nameChange"] is None
+    api.patch(f"users/{approved.id}", {"firstName": "Mallory"})
+    said = api.get(path).json["nameChange"]
+    assert (said["firstName"], said["lastName"], said["companyName"], said["status"]) == (
+        "Mallory",
+        "Example",
+        None,
+        "PENDING",
+    )
+    review(approved, names.waiting(approved), reason="Not on the document")
+    said = api.get(path).json["nameChange"]
+    assert (said["status"], said["reason"]) == ("REJECTED", "Not on the document")
