@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from tests import cast
-from tests.recorded import BANK, CODE, DOCUMENT, Recorder, settled
+from tests.recorded import BANK, CODE, DOCUMENT, Recorder, a_while_later, settled
 from users import otp
 from users.models import Otp, User
 from users.serializers.kyc import BLOCKS
@@ -62,7 +61,7 @@ def comes(api: Recorder, kind: str, place: str, order: Json) -> str:
     user = User.objects.get(id=made.json["id"])
     path = f"{BASE}/{place}/{user.id}"
     sent = Otp.objects.filter(user=user)
-    sent.update(sent_at=timezone.now() - timedelta(minutes=2))
+    a_while_later()
     api.post(f"{path}/request-otp", {})
     sent.update(digest=otp.digest(user.id, user.phone_to_verify or "", CODE))
     assert api.post(f"{path}/validate-otp", {"otp": CODE}).status == 200

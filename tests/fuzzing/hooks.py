@@ -42,7 +42,9 @@ BEYOND = {
     "iban": Beyond(frozenset({"invalid"}), "an IBAN has check digits"),
     "accountNumber": Beyond(frozenset({"invalid"}), "an IBAN has check digits"),
     "externalIban": Beyond(frozenset({"invalid"}), "an IBAN has check digits"),
-    "mobilePhone": Beyond(frozenset({"invalid"}), "each country has its own numbers"),
+    "mobilePhone": Beyond(
+        frozenset({"invalid", "not_personal"}), "each country has its own numbers"
+    ),
     "currency": Beyond(frozenset({"invalid_choice"}), "160 codes would drown the document"),
     "countryCode": Beyond(frozenset({"invalid_choice"}), "249 codes would drown the document"),
     "nationality": Beyond(
@@ -74,6 +76,9 @@ BEYOND = {
 }
 """By the name of a field: what a JSON Schema has no words for."""
 
+INVISIBLE = {"invisible", "blank"}
+"""Which characters nobody sees is in Unicode's tables, and no portable pattern names them."""
+
 NUMBERS = {"amount", "minAmount", "maxAmount"}
 """A number with an exponent is refused, and no schema sees how a number is written."""
 
@@ -104,6 +109,8 @@ def _is_of_the_tool(case: Any) -> bool:
 
 def _is_beyond(wrong: dict[str, str], body: Json) -> bool:
     name = wrong["field"].rpartition(".")[2]
+    if wrong["code"] in INVISIBLE:
+        return True
     if name in NUMBERS and wrong["code"] in {"invalid", "max_digits", "max_decimal_places"}:
         return not isinstance(_at(body, wrong["field"]), str) or wrong["code"] not in {"invalid"}
     return name in BEYOND and wrong["code"] in BEYOND[name].codes

@@ -24,7 +24,8 @@ from tests.users.lives import (
     submitted,
     turn,
 )
-from users.models import Review, User
+from users import kyc, names
+from users.models import Evidence, Review, User
 from users.models.clients import new_id
 from users.models.events import By
 from wallets import erasure, life
@@ -346,7 +347,11 @@ class Machine(Lives):
         if not in_office:
             return review(person, ids, by, reason)
         assert person.id
-        thing, values = Review.objects.get(id=person.id), {"evidence": ids}
+        thing = Review.objects.get(id=person.id)
+        others = kyc.with_same_document(Evidence.objects.filter(id__in=ids))
+        values: dict[str, Any] = {"evidence": ids, "names": names.seen(thing)}
+        if not reason:
+            values["same_document"] = [other.id for other in others]
         return self.act(thing, "reject" if reason else "approve", **values, reason=reason)
 
     @turn(1, name=NAMES)

@@ -16,7 +16,7 @@ from tests import cast
 from tests.backoffice import Office, page_of
 from tests.cast import Api
 from users import life as users
-from users import specimens
+from users import names, specimens
 from users.kyc import NEEDED
 from users.models import Evidence, Review, User
 from wallets import life, posting
@@ -114,7 +114,8 @@ def shows(scene: Scene, office: Office) -> None:
 
 
 def decide(office: Office, review: Review, act: str, ids: list[str], **values: str) -> None:
-    body = {"evidence": ids, "key": cast.unknown_id()} | values
+    seen = names.seen(User.objects.get(id=review.id))
+    body = {"evidence": ids, "key": cast.unknown_id(), "names": seen} | values
     address = page_of(review).replace("change/", f"act/{act}/")
     assert office.status("post", address, body) == 302
 

@@ -82,6 +82,7 @@ def test_who_has_shown_nothing_reads_what_is_missing(api, alice, path):
             {"evidence": name, "level": 1 if name in FIRST else 2, **empty}
             for name in [*FIRST, *REST]
         ],
+        "nameChange": None,
         "limits": [
             {
                 "currency": "EUR",

@@ -40,7 +40,7 @@ def test_what_is_no_phone_number_is_refused(value: Any) -> None:
         "+881612345678",  # satellite
         "+870773111632",
         "+882160000000",  # global networks
-        "+88351000000000",
+        "+883510012345",
         "+80012345678",
         "+34803123456",  # premium rate
         "+34901234567",  # shared cost
@@ -49,14 +49,14 @@ def test_what_is_no_phone_number_is_refused(value: Any) -> None:
         "+18002345678",
         "+447012345678",
         "+447640123456",  # pager
-        "+49700123456",
+        "+445512345678",
     ],
 )
 def test_a_number_of_a_special_kind_is_refused(text: str) -> None:
     assert wrong(fields.Phone(), text) == "not_personal"
 
 
-@pytest.mark.parametrize("text", ["+34600000000", "+34912345678", "+12015550123", "+5215512345678"])
+@pytest.mark.parametrize("text", ["+34600000000", "+34912345678", "+12015550123"])
 def test_a_persons_number_is_kept(text: str) -> None:
     assert str(read(fields.Phone(), text)).startswith("+")
 

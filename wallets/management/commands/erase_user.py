@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from iocash import errors
+from users import phones
 from users.models.events import By
 from wallets import erasure
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        phones.forget(timezone.now())
         users = [options["user"]]
         if options["due"]:
             users = [user.id for user in erasure.due(timezone.now())]
