@@ -15,12 +15,25 @@ from tests.backoffice import Office
 from tests.cast import Api
 from tests.users.test_tokens import PRIVATE, pem, signed
 from users import kyc, life, specimens
-from users.models import Access, ApiKey, Client, Event, Evidence, Key, Otp, Review, SigningKey, User
+from users.models import (
+    Access,
+    ApiKey,
+    Client,
+    Event,
+    Evidence,
+    Key,
+    Otp,
+    PhoneUse,
+    Review,
+    SigningKey,
+    User,
+)
 
 pytestmark = pytest.mark.django_db
 
 MODELS = [Client, ApiKey, SigningKey, User, Otp, Event, Access, Review]
-NO_PAGE = {Key, Evidence}  # a composite primary key has none; evidence is in reviews
+# A composite primary key has no page; evidence is in reviews; the use of a phone names no number.
+NO_PAGE = {Key, Evidence, PhoneUse}
 
 
 @pytest.fixture

@@ -87,8 +87,9 @@ def test_a_new_number_must_be_verified(api, alice, codes):
     assert verified.json["unverifiedPhone"] is None
 
 
-def test_a_number_that_another_user_took_meanwhile_is_409(api, alice, codes):
+def test_a_number_that_another_user_took_meanwhile_is_409(api, alice, codes, clock):
     api.patch(path_of(alice), {"mobilePhone": NEW})
+    clock.go(61)
     other = api.post("users", BOB | {"mobilePhone": NEW}).json["id"]
     answer = api.post(path_of(alice, "/validate-otp"), {"otp": codes[0].code})
     assert (answer.status, answer.code) == (409, "already_exists")

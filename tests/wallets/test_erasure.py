@@ -10,7 +10,7 @@ from iocash.postgres.base import SERVER
 from tests import cast
 from tests.wallets import marked
 from tests.wallets.marked import Scene, left, marks_in
-from users.models import Event, Evidence, Otp, User
+from users.models import Event, Evidence, Otp, PhoneUse, User
 from wallets import audit, erasure
 from wallets.models import Movement
 
@@ -87,6 +87,7 @@ def test_the_erasure_is_told_with_its_reason_and_who_did_it(scene):
 
 def test_name_and_number_are_free_for_somebody_new(scene, client_demo):
     erase(scene)
+    PhoneUse.objects.update(asked_at=None)  # a minute passes
     body = {"kind": "NATURAL", "userName": "qx~z-alice", "firstName": "New", "lastName": "Comer"}
     answer = scene.api.post("users", body | {"mobilePhone": f"+34{marked.NUMBERS[1]}"})
     assert answer.status == 202
