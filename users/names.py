@@ -86,7 +86,7 @@ def take(user: User, evidence: Evidence, by: By) -> None:
 
 def seen(user: User) -> str:
     """A digest of the names: staff decide about a user under the names that they saw."""
-    return version("names", of(user))
+    return version("names", dict[str, object](of(user)))
 
 
 def tell(user: User, kind: str, by: By, **data: str) -> None:

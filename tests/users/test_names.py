@@ -35,6 +35,11 @@ def waiting(user: User) -> dict[str, Any] | None:
     return found.facts if found else None
 
 
+def sent(user: User) -> Evidence:
+    """The name that waits."""
+    return Evidence.objects.of(user).waiting().get(kind=Kind.NAME)
+
+
 def test_a_name_changes_at_once_before_it_is_approved(alice):
     change(alice, first_name="Alicia")
     assert stored(alice) == ("Alicia", "Example", 0)
@@ -67,20 +72,20 @@ def test_a_companys_name_waits_when_its_deed_is_approved(client_demo):
     approve(user, {Kind.DOCUMENT_COMPANY_DEED})
     change(user, company_name="Other Ltd")
     assert User.objects.get(id=user.id).company_name == "Example Ltd"
-    review(user, names.waiting(user))
+    review(user, sent(user))
     assert User.objects.get(id=user.id).company_name == "Other Ltd"
 
 
 def test_an_approved_new_name_is_the_users(approved):
     change(approved, first_name="Alicia")
-    review(approved, names.waiting(approved))
+    review(approved, sent(approved))
     assert stored(approved) == ("Alicia", "Example", 1)
     assert kinds(approved)[-1] == "user.changed"
 
 
 def test_a_rejected_new_name_never_is(approved):
     change(approved, first_name="Mallory")
-    review(approved, names.waiting(approved), reason="Not on the document")
+    review(approved, sent(approved), reason="Not on the document")
     assert stored(approved) == ("Alice", "Example", 1)
 
 
@@ -106,14 +111,14 @@ def test_the_approved_name_withdraws_what_waits(approved):
 
 
 def test_staff_approve_nobody_under_a_name_that_they_did_not_see(alice):
-    sent = send_one(alice, Kind.DOCUMENT_IDENTITY_FRONT)
+    front = send_one(alice, Kind.DOCUMENT_IDENTITY_FRONT)
     seen = names.seen(alice)
     change(alice, first_name="Mallory")
     with pytest.raises(errors.InvalidTransition) as refused:
         kyc.review(
             client_id=alice.client_id,
             user_id=alice.id,
-            evidence_ids=[sent.id],
+            evidence_ids=[front.id],
             by=cast.BY,
             names_seen=seen,
         )
@@ -142,6 +147,6 @@ def test_compliance_shows_the_name_that_waits_and_why_it_was_rejected(api: Api, 
         None,
         "PENDING",
     )
-    review(approved, names.waiting(approved), reason="Not on the document")
+    review(approved, sent(approved), reason="Not on the document")
     said = api.get(path).json["nameChange"]
     assert (said["status"], said["reason"]) == ("REJECTED", "Not on the document")

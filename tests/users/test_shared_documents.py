@@ -1,0 +1,104 @@
+"""One identity document, shown by two users: staff are warned, and decide knowingly."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+
+from tests import cast
+from tests.together import at_once
+from tests.users.evidence import approve, send_one, stored
+from tests.users.test_reviews import act, looks, page_of, said, who
+from tests.wallets.test_acts import OPERATOR, SUPERVISOR, somebody
+from users import kyc
+from users.kyc import Kind
+from users.models import Event, Evidence, User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator(db: None) -> Browser:
+    return somebody(OPERATOR)
+
+
+@pytest.fixture
+def twins(alice: User, db: None) -> tuple[User, Evidence]:
+    """A user of another client who shows the document that is approved for Alice."""
+    approve(alice, kyc.IDENTITY)
+    twin = cast.a_user(cast.a_client("Another"), cast.BOB)
+    return twin, send_one(twin, Kind.IDENTITY)
+
+
+WARNING = "The same identity document is approved for alice of Demo"
+
+
+def test_the_page_warns_of_a_document_that_another_user_has(operator, twins):
+    twin, _ = twins
+    assert WARNING in operator.get(page_of(twin)).content.decode()
+
+
+def test_a_document_that_another_user_has_is_not_approved_unknowingly(operator, twins):
+    twin, identity = twins
+    answer = act(operator, twin, "approve", identity)
+    page = answer.content.decode()
+    assert "Another user has the same identity document." in page
+    assert "alice of Demo" in page
+    assert stored(twin) == [(Kind.IDENTITY, "PENDING")]
+
+
+def test_staff_who_know_of_the_other_user_may_approve_and_it_is_recorded(operator, twins):
+    twin, identity = twins
+    alice = User.objects.get(user_name="alice")
+    answer = act(operator, twin, "approve", identity, same_document=str(alice.id))
+    assert said(answer) == ["Approved."]
+    assert stored(twin) == [(Kind.IDENTITY, "APPROVED")]
+    assert ("REVIEW", "SAME_DOCUMENT", who(operator)) in looks()
+
+
+def test_a_document_that_another_user_has_is_rejected_without_more_ado(operator, twins):
+    twin, identity = twins
+    act(operator, twin, "reject", identity, reason="Not yours")
+    assert stored(twin) == [(Kind.IDENTITY, "REJECTED")]
+
+
+def test_another_number_or_type_is_another_document(operator, twins):
+    twin, _ = twins
+    send_one(twin, Kind.IDENTITY, identity_number="87654321X")
+    assert WARNING not in operator.get(page_of(twin)).content.decode()
+    passport = {"identity_type": "PASSPORT", "identity_number": "12345678Z"}
+    send_one(twin, Kind.IDENTITY, **passport)
+    assert WARNING not in operator.get(page_of(twin)).content.decode()
+
+
+def test_no_event_tells_a_client_of_the_other_user(operator, twins):
+    twin, identity = twins
+    alice = User.objects.get(user_name="alice")
+    act(operator, twin, "approve", identity, same_document=str(alice.id))
+    told = [event.data for event in Event.objects.about(twin.id)]
+    assert str(alice.id) not in str(told)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_users_with_one_document_at_once_one_is_approved():
+    client = cast.a_client()
+    users = [cast.a_user(client, each) for each in (cast.ALICE, cast.BOB)]
+    sent = [send_one(user, Kind.IDENTITY) for user in users]
+    browsers = [somebody(OPERATOR), somebody(SUPERVISOR)]
+    at_once(
+        *[
+            lambda b=browser, u=user, e=each: act(b, u, "approve", e)
+            for browser, user, each in zip(browsers, users, sent, strict=True)
+        ]
+    )
+    assert Evidence.objects.approved().count() == 1
+
+
+def test_the_search_for_a_document_uses_its_index(twins):
+    _, identity = twins
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {kyc.SAME_DOCUMENT}", [[identity.id]])
+        plan = " ".join(row for (row,) in cursor.fetchall())
+    assert "evidence_identity_number" in plan
