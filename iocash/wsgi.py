@@ -17,6 +17,7 @@ from django.urls import get_resolver  # noqa: E402
 
 from iocash.database.base import renew  # noqa: E402
 from iocash.headers import Request  # noqa: E402
+from iocash.unread import draining  # noqa: E402
 
 application.request_class = Request
 
@@ -38,3 +39,5 @@ gc.set_threshold(20_000, 10, 10)
 M_MMAP_THRESHOLD, LARGE = -3, 128 * 1024
 if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # others than glibc have none
     mallopt(M_MMAP_THRESHOLD, LARGE)
+
+application = draining(application)  # type: ignore[assignment]

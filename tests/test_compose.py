@@ -1,38 +1,28 @@
-"""`compose.yaml` and the Dockerfile say what the code says; the proxy speaks as the server does."""
+"""`compose.yaml`, the Dockerfile and the files in `deploy` say what the code says."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import shutil
-import signal
-import socket
 import subprocess
-import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, Request, build_opener
+import sys
 
 import pytest
 import yaml
-from axes.models import AccessAttempt
 from django.conf import settings
 
 import dev
 from iocash import demo, errors
-from iocash.postgres.cluster import ROLES
-from tests import cast
-from tests.serving import PATIENCE, Served, database_of_tests
-from users.models import Client
-from wallets.models import Wallet
+from iocash.postgres.cluster import ROLES, SETTINGS
+from tests.proxy import CONFIGURATION as PROXY
+from users.views.kyc import Documents
+from wallets.views.movements import MovementBatch
 
 COMPOSE = yaml.safe_load((dev.ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 DOCKERFILE = (dev.ROOT / "Dockerfile").read_text()
+UNIT = (dev.ROOT / "deploy" / "iocash-web.service").read_text()
 
 
 def config(name: str) -> str:
@@ -40,10 +30,6 @@ def config(name: str) -> str:
     text: str = COMPOSE["configs"][name]["content"]
     return text.replace("$$", "$")
 
-
-PROXY = config("proxy")
-
-# --- What the files say -------------------------------------------------------------------------
 
 
 def test_the_image_serves_as_the_demo_does():
@@ -99,12 +85,13 @@ def test_each_waits_for_what_it_needs_and_says_how_it_is():
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
 
 
-def test_the_proxys_limits_are_those_of_the_settings():
+def test_proxy_passes_the_largest_body_that_a_view_takes():
     sizes = [int(size) for size in re.findall(r"client_max_body_size (\d+);", PROXY)]
-    assert sizes == [settings.MAX_BODY_BYTES, settings.MAX_DOCUMENT_BODY_BYTES]
+    largest = [settings.MAX_DOCUMENT_BODY_BYTES]
+    assert sizes == largest == [MovementBatch.max_body_bytes] == [Documents.max_body_bytes]
 
 
-def test_the_proxys_errors_have_registered_codes():
+def test_proxys_errors_have_registered_codes():
     for status, code in re.findall(r'"status": (\d+), "code": "(\w+)"', PROXY):
         assert errors.REGISTRY[code].status == int(status)
     for code in re.findall(r'"code": "(\w+)", "detail"', PROXY):
@@ -112,212 +99,50 @@ def test_the_proxys_errors_have_registered_codes():
     assert set(re.findall(r"#(\w+)", PROXY)) == set(re.findall(r'"code": "(\w+)"', PROXY))
 
 
-def test_documents_may_be_large_and_nothing_else():
-    (pattern,) = re.findall(r"location ~ (\S+) \{", PROXY)
-    large = re.compile(pattern)
-    views = {"documents/identity-front", "identity-file", "income-tax-file", "external-iban-file"}
-    for view in views:
-        assert large.search(f"/api/v1/public/users/01980000-0000-7000-8000-000000000001/{view}")
-    assert large.search("/api/v1/users/01980000-0000-7000-8000-000000000001/documents/income-tax")
-    assert not large.search("/api/v1/users/01980000-0000-7000-8000-000000000001/identity")
+def test_proxy_is_configured_by_the_file_in_deploy():
+    assert COMPOSE["configs"]["proxy"] == {"file": "deploy/nginx.conf"}
+    assert (dev.ROOT / COMPOSE["configs"]["proxy"]["file"]).exists()
 
 
-# --- What the proxy does ------------------------------------------------------------------------
+def test_database_logs_what_the_embedded_one_does_and_no_parameter():
+    flags = dict(flag.removeprefix("--").split("=") for flag in SERVICES["db"]["command"][1:])
+    silent = {name: SETTINGS[name] for name in SETTINGS if name.startswith("log_e")}
+    assert silent.items() <= flags.items()
+    assert flags["log_parameter_max_length_on_error"] == flags["log_parameter_max_length"] == "0"
 
 
-class Proxy:
-    """nginx with the configuration of compose.yaml, in front of a server on this machine."""
-
-    def __init__(self, upstream: int, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self.folder = folder
-        ours = PROXY.replace("server app:8000", f"server 127.0.0.1:{upstream}")
-        ours = ours.replace("listen 8080", f"listen 127.0.0.1:{self.port}")
-        kept = [
-            f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi")
-        ]
-        kept += [f"{name}_temp_path {folder}/{name};" for name in ("uwsgi", "scgi")]
-        kept.append(f"access_log {folder}/access.log;")
-        (folder / "nginx.conf").write_text(ours.replace("http {", "http {" + "\n".join(kept), 1))
-
-    def start(self) -> None:
-        log, pid = self.folder / "error.log", self.folder / "nginx.pid"
-        directives = f"daemon off; pid {pid}; error_log {log};"
-        self.process = subprocess.Popen(
-            ["nginx", "-p", str(self.folder), "-c", "nginx.conf", "-g", directives],
-            stderr=subprocess.PIPE,
-        )
-        deadline = time.monotonic() + PATIENCE
-        while not self._listens():
-            assert self.process.poll() is None, self.process.stderr
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=PATIENCE)
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> tuple[int, dict[str, str], Any]:
-        caller = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            caller.request(method, path, body, headers or {})
-            response = caller.getresponse()
-            content = json.loads(response.read())
-        finally:
-            caller.close()
-        names = {name.lower(): value for name, value in response.getheaders()}
-        assert names["content-type"] == "application/json"
-        assert names["x-request-id"]
-        if response.status >= 400:
-            assert content["requestId"] == names["x-request-id"]
-            assert content["status"] == response.status
-            assert content["type"].endswith(f"/api/docs/errors#{content['code']}")
-            assert errors.REGISTRY[content["code"]].status == response.status
-        return response.status, names, content
+def test_every_service_has_bounded_logs():
+    for name, service in SERVICES.items():
+        assert service["logging"]["options"]["max-size"], name
 
 
-needs_nginx = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
+def test_server_that_ends_is_started_again():
+    for name in ("db", "app", "proxy"):
+        assert SERVICES[name]["restart"] == "unless-stopped"
+    assert SERVICES["app"]["init"] is True
+    assert "Restart=always" in UNIT
 
 
-@pytest.fixture(scope="module")
-def server(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    with django_db_blocker.unblock():
-        database = database_of_tests()
-    log = tmp_path_factory.mktemp("behind") / "server.log"
-    with Served(database, log, TRUSTED_PROXIES="1") as served:
-        yield served
+def test_image_has_no_more_than_it_is_made_of():
+    ignored = (dev.ROOT / ".dockerignore").read_text().split()
+    copied = set(" ".join(re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)).split())
+    assert ignored[0] == "*"
+    assert {name.removeprefix("!") for name in ignored if name.startswith("!")} == copied
 
 
-@pytest.fixture(scope="module")
-def proxy(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    proxy = Proxy(server.port, tmp_path_factory.mktemp("proxy"))
-    proxy.start()
-    yield proxy
-    proxy.stop()
+def test_unit_serves_as_the_image_does():
+    (command,) = re.findall(r"^ExecStart=\S+/granian (.+)$", UNIT, re.MULTILINE)
+    assert command == f"{demo.GRANIAN} --port 8000 iocash.wsgi:application"
 
 
-@pytest.fixture
-def bearer(server: Served, transactional_db: None, client_demo: Client) -> Iterator[dict[str, str]]:
-    key = cast.a_key(client_demo)
-    yield {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    server.settle()
-
-
-@needs_nginx
-def test_what_is_right_passes_both_ways(proxy, bearer, alices: Wallet):
-    headers = bearer | {"X-Request-Id": "mine", "Idempotency-Key": "once"}
-    body = json.dumps(cast.cash("1.00")).encode()
-    path = f"/api/v1/wallets/{alices.id}/movements"
-    status, got, made = proxy.call("POST", path, body, headers)
-    assert (status, got["x-request-id"]) == (201, "mine")
-    assert got["location"] == f"http://127.0.0.1:{proxy.port}{path}/{made['id']}"
-    assert proxy.call("POST", path, body, headers)[1]["idempotent-replayed"] == "true"
-
-
-@needs_nginx
-def test_what_the_server_refuses_passes_as_it_is(proxy, bearer):
-    status, got, content = proxy.call("GET", "/api/v1//users", headers=bearer)
-    assert (status, content["code"]) == (404, "not_found")
-    assert len(got["x-request-id"]) == 32
-
-
-@needs_nginx
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "X_Forwarded_For"])
-def test_a_wrong_password_counts_for_where_it_came_from(proxy, bearer, name):
-    """Granian takes underscores for hyphens, so it is the proxy that must not pass them on."""
-    invented = {name: "192.0.2.9"}
-    door = f"http://127.0.0.1:{proxy.port}/admin/login/"
-    browser = build_opener(HTTPCookieProcessor())
-    page = browser.open(Request(door, headers=invented), timeout=PATIENCE).read().decode()
-    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
-    form = {"username": "nobody", "password": "wrong", "csrfmiddlewaretoken": token}
-    browser.open(Request(door, urlencode(form).encode(), invented), timeout=PATIENCE).close()
-    assert AccessAttempt.objects.get().ip_address == "127.0.0.1"
-
-
-@needs_nginx
-def test_too_large_a_body_is_refused_as_the_server_would(proxy, bearer):
-    large = b'"' + b"a" * settings.MAX_BODY_BYTES + b'"'
-    status, _, content = proxy.call("POST", "/api/v1/users", large, bearer)
-    assert (status, content["code"]) == (400, "body_too_large")
-    assert content["instance"] == "/api/v1/users"
-
-
-@needs_nginx
-def test_too_large_a_header_or_an_address_is_refused(proxy, server):
-    for path, headers in (("/livez", {"X-Note": "a" * 20_000}), ("/" + "a" * 20_000, {})):
-        status, _, content = proxy.call("GET", path, headers=headers)
-        assert (status, content["code"]) == (400, "invalid_header")
-
-
-@needs_nginx
-def test_an_address_can_not_break_the_json(proxy):
-    large = b"a" * (settings.MAX_BODY_BYTES + 1)
-    _, _, content = proxy.call("POST", '/api/v1/users"x?a="', large, {"Host": "evil.example"})
-    assert content["instance"] == "/api/v1/users"
-
-
-@needs_nginx
-def test_a_slow_body_holds_no_thread_of_the_server(proxy, server, bearer):
-    """More callers than the server has threads hang in their bodies, and nobody waits."""
-    hanging = []
-    for _ in range(40):
-        slow = socket.create_connection(("127.0.0.1", proxy.port), PATIENCE)
-        lines = [f"{name}: {value}" for name, value in bearer.items()]
-        head = ["POST /api/v1/users HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 100", *lines]
-        slow.sendall("\r\n".join([*head, "", "{"]).encode())
-        hanging.append(slow)
-    begun = time.monotonic()
-    assert proxy.call("GET", "/readyz")[0] == 200
-    assert server.call("GET", "/readyz")[0] == 200
-    assert time.monotonic() - begun < 3
-    for slow in hanging:
-        slow.close()
-
-
-@needs_nginx
-@pytest.mark.parametrize(
-    ("method", "code"), [("GET", "database_unavailable"), ("POST", "outcome_unknown")]
+@pytest.mark.ci
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
 )
-def test_a_server_that_is_away_is_503_and_to_be_tried_again(tmp_path, method, code):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        nobody = taken.getsockname()[1]
-    proxy = Proxy(nobody, tmp_path)
-    proxy.start()
-    try:
-        status, got, content = proxy.call(method, "/api/v1/users")
-        assert (status, content["code"], got["retry-after"]) == (503, code, "2")
-    finally:
-        proxy.stop()
-
-
-@needs_nginx
-def test_a_server_that_hangs_up_leaves_an_unknown_outcome(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as rude:
-
-        def hang_up() -> None:
-            caller, _ = rude.accept()
-            caller.recv(65_536)
-            caller.close()
-
-        threading.Thread(target=hang_up, daemon=True).start()
-        proxy = Proxy(rude.getsockname()[1], tmp_path)
-        proxy.start()
-        try:
-            status, _, content = proxy.call("POST", "/api/v1/users", b"{}")
-            assert (status, content["code"]) == (503, "outcome_unknown")
-        finally:
-            proxy.stop()
+def test_unit_passes_systemds_own_check(tmp_path):
+    copy = tmp_path / "iocash-web.service"
+    copy.write_text(re.sub(r"(?<=ExecStart=)\S+", sys.executable, UNIT))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
