@@ -16,7 +16,7 @@ from iocash.postgres.cluster import ending_with_parent
 
 GRANIAN = (
     "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 16"
-    " --respawn-failed-workers --log-level error"
+    " --respawn-failed-workers --workers-kill-timeout 30 --log-level error"
 )
 PATIENCE = 10.0  # seconds for requests to end
 WELCOME = """

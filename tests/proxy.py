@@ -66,7 +66,7 @@ class Proxy:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGQUIT)  # what was refused is logged when it has gone
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(PATIENCE)
         self.process.kill()

@@ -31,7 +31,6 @@ def config(name: str) -> str:
     return text.replace("$$", "$")
 
 
-
 def test_the_image_serves_as_the_demo_does():
     command = json.loads(re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)[0])
     shown = " ".join(command).replace("0.0.0.0", "127.0.0.1")
@@ -136,9 +135,7 @@ def test_unit_serves_as_the_image_does():
 
 
 @pytest.mark.ci
-@pytest.mark.skipif(
-    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
-)
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_unit_passes_systemds_own_check(tmp_path):
     copy = tmp_path / "iocash-web.service"
     copy.write_text(re.sub(r"(?<=ExecStart=)\S+", sys.executable, UNIT))
