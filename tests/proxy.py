@@ -78,18 +78,27 @@ class Proxy:
         path: str,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
-        host: str = "127.0.0.1",
     ) -> tuple[int, dict[str, str], Any]:
-        """Make one call; see that the answer has the API's form, whoever gave it."""
-        caller = http.client.HTTPConnection(host, self.port, timeout=PATIENCE)
-        try:
-            caller.request(method, path, body, headers or {})
-            response = caller.getresponse()
-            content = response.read()
-        finally:
-            caller.close()
-        names = {name.lower(): value for name, value in response.getheaders()}
-        return response.status, names, judged(response.status, names, content)
+        return call(self.port, method, path, body, headers)
+
+
+def call(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, dict[str, str], Any]:
+    """Make one call; see that the answer has the API's form, whoever gave it."""
+    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        caller.request(method, path, body, headers or {})
+        response = caller.getresponse()
+        content = response.read()
+    finally:
+        caller.close()
+    names = {name.lower(): value for name, value in response.getheaders()}
+    return response.status, names, judged(response.status, names, content)
 
 
 def judged(status: int, headers: dict[str, str], content: bytes) -> Any:

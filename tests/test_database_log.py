@@ -110,8 +110,9 @@ def test_conflict_writes_nobodys_name_into_the_log(postgres, demo, tmp_path):
 def test_error_writes_no_statement_and_no_row_into_the_log(postgres, demo, statement):
     before = postgres.text().count("ERROR:")
     owner = make_conninfo(postgres.address("iocash_owner"))
-    with psycopg.connect(owner) as connection, pytest.raises(psycopg.Error):
-        connection.execute("SET statement_timeout = '200ms'")
-        connection.execute(statement.encode())
+    with psycopg.connect(owner, options="-c statement_timeout=200ms") as connection:
+        with pytest.raises(psycopg.Error):
+            connection.execute(statement.encode())
+        connection.rollback()
     assert postgres.text().count("ERROR:") > before
     assert [word for word in WORDS if word in postgres.text()] == []

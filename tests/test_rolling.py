@@ -1,4 +1,4 @@
-"""Instances are restarted, and workers renewed, under load: no request fails, and none is doubled."""
+"""Instances are restarted, and workers renewed, under load: no request fails or is doubled."""
 
 from __future__ import annotations
 
