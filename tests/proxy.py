@@ -29,10 +29,11 @@ needs_nginx = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not
 class Proxy:
     """A proxy that serves on `port`, for IPv4 and IPv6, until the block ends.
 
-    Its access lines are in `access.log` and its errors in `error.log`, in `folder`.
+    `more` is added to its configuration. Its access lines are in `access.log` and its errors in
+    `error.log`, in `folder`.
     """
 
-    def __init__(self, folder: Path, *upstream: int) -> None:
+    def __init__(self, folder: Path, *upstream: int, more: str = "") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.access, self.errors = folder / "access.log", folder / "error.log"
@@ -43,7 +44,7 @@ class Proxy:
         ours = ours.replace("listen 8080;", here)
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         places = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-        (folder / "nginx.conf").write_text(ours.replace("http {", f"http {{\n{places}", 1))
+        (folder / "nginx.conf").write_text(ours.replace("http {", f"http {{\n{places}\n{more}", 1))
 
     def __enter__(self) -> Self:
         account = "" if os.geteuid() else "user root;"  # the folder is closed to everybody else

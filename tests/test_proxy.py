@@ -272,3 +272,26 @@ def test_log_ins_of_one_address_are_limited(proxy, server, host):
     build_opener().open(door, timeout=PATIENCE).close()
     with pytest.raises(HTTPError, match="401"):
         build_opener().open(door.replace("admin/login/", "api/v1/users"), timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_limited"),
+    [
+        ("2001:db8:0:1::{:x}", True),  # one /64
+        ("2001:db8:0:{:x}::1", False),
+        ("198.51.100.{}", False),
+    ],
+)
+def test_log_ins_are_limited_by_network_behind_a_proxy_of_ones_own(
+    tmp_path, server, pattern, is_limited
+):
+    named = "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;"
+    with Proxy(tmp_path, server.port, more=named) as proxy:
+        met: set[int] = set()
+        for number in range(1, 21):
+            caller = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
+            address = {"X-Forwarded-For": pattern.format(number)}
+            caller.request("POST", "/admin/login/", b"a=b", address)
+            met.add(caller.getresponse().status)
+            caller.close()
+    assert met == ({403, 503} if is_limited else {403})
