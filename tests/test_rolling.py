@@ -156,6 +156,6 @@ def test_renewed_instances_cost_at_most_a_request_for_each_worker(
             f" {outcome.total()} requests, {turns} turns of {turn.__name__}, {unknown} unknown "
         )
     assert outcome.keys() <= {(200, None), (201, None), (503, "outcome_unknown")}
-    assert unknown <= turns * WORKERS
+    assert unknown <= (turns * WORKERS if turn is reload or least < 5_000 else 0)
     made = balance(postgres, demo) - before
     assert outcome[201, None] <= made <= outcome[201, None] + unknown
