@@ -39,6 +39,7 @@ DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "") or DATABASE_URL
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "on") == "on"  # off behind pgbouncer
 TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))  # in front; each adds whom it serves
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
+TOKEN_AUDIENCE = words("TOKEN_AUDIENCE")  # what `aud` may say; blank: "iocash", or the origin
 IBAN_COUNTRY = os.environ.get("IBAN_COUNTRY", "ES")  # the institution whose IBANs are given
 IBAN_BANK_CODE = os.environ.get("IBAN_BANK_CODE", "9999")
 IBAN_BRANCH_CODE = os.environ.get("IBAN_BRANCH_CODE", "0001")

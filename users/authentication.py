@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
-from iocash import errors
+from iocash import errors, failures
 from users import credentials, tokens
 from users.credentials import Credentials
 
@@ -67,7 +67,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
         if scheme.lower() != "bearer" or not secret:
             raise errors.InvalidCredentials()
         known = credentials.remembered(secret) if may_assume(request) else None
-        shown = known or shown_by(secret)
+        shown = known or shown_by(secret, request)
         shown.require_valid()
         request._request.client_id = shown.client_id  # type: ignore[attr-defined]
         caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, known)
@@ -83,11 +83,17 @@ def may_assume(request: Request) -> bool:
     return request.method in getattr(view, "assuming", ())
 
 
-def shown_by(secret: str) -> Credentials:
+def shown_by(secret: str, request: Request) -> Credentials:
     """What stands behind an API key, or behind a token that its client has signed."""
     if tokens.looks_signed(secret):
-        return Credentials.of(*tokens.verify(secret))
+        return Credentials.of(*tokens.verify(secret, audiences=audiences(request)))
     return Credentials.of_secret(secret)
+
+
+def audiences(request: Request) -> frozenset[str]:
+    """What a token's `aud` may call this server: by default also the origin it was sent to."""
+    own = settings.TOKEN_AUDIENCE or [tokens.AUDIENCE, failures.origin(request)]
+    return frozenset(own)
 
 
 class StaffAuthentication(authentication.SessionAuthentication):

@@ -1,26 +1,32 @@
 """Tokens that clients sign themselves: JSON Web Tokens (RFC 7519), RS256 and nothing else.
 
 The header's `kid` names the client's registered public key; `exp` is required, and at most a year
-away. A `scope` claim (RFC 8693: words, spaces between them) may narrow what the key allows.
+away. A `scope` claim (RFC 8693: words, spaces between them) may narrow what the key allows. `aud`
+and `iss` are optional; when present, they must name this server and the client.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from collections.abc import Set
 from functools import lru_cache
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from joserfc import jws, jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import RSAKey
+from joserfc.util import urlsafe_b64decode
 
 from iocash import errors
+from users import public_keys
 from users.models import SigningKey
 
 ALGORITHM: Final = "RS256"
+AUDIENCE: Final = "iocash"
+"""What `aud` may say on every server that has no `TOKEN_AUDIENCE` of its own."""
+
 LEEWAY: Final = 60
 """Seconds by which two clocks may differ."""
 
@@ -28,11 +34,12 @@ LONGEST: Final = 365 * 24 * 3600
 """Seconds that a token may have left."""
 
 LONGEST_TOKEN: Final = 8_000
-SMALLEST_KEY: Final = 2048
-"""Bits."""
-
 KID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+EXTENSIONS: Final = frozenset({"crit", "b64"})
+"""Headers that change what a signature means; none is understood here (RFC 7515, 4.1.11)."""
+
 CLAIMS = jwt.JWTClaimsRegistry(leeway=LEEWAY, exp={"essential": True})
+HEADERS = jws.JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
 
 
 def looks_signed(secret: str) -> bool:
@@ -40,10 +47,11 @@ def looks_signed(secret: str) -> bool:
     return secret.count(".") == 2
 
 
-def verify(token: str) -> tuple[SigningKey, frozenset[str]]:
+def verify(token: str, *, audiences: Set[str] = frozenset()) -> tuple[SigningKey, frozenset[str]]:
     """Find the key that signed a token, and what the two together allow.
 
-    Whether the key, and its client, may still be used is for the caller to ask.
+    `audiences` are this server's names. Whether the key, and its client, may still be used is for
+    the caller to ask.
 
     Raises:
         InvalidCredentials: no such key, another algorithm, a wrong signature or claim.
@@ -51,7 +59,8 @@ def verify(token: str) -> tuple[SigningKey, frozenset[str]]:
     """
     try:
         key = key_of(token)
-        claims = jwt.decode(token, public_key(key.public_key), algorithms=[ALGORITHM]).claims
+        signed = public_key(key.public_key)
+        claims = jwt.decode(token, signed, algorithms=[ALGORITHM], registry=HEADERS).claims
         CLAIMS.validate(claims)
     except ExpiredTokenError:
         raise errors.CredentialsExpired("The token has expired.") from None
@@ -60,14 +69,14 @@ def verify(token: str) -> tuple[SigningKey, frozenset[str]]:
             "The token is malformed, badly signed or not valid yet."
         ) from None
     require_short(claims)
+    require_addressed(claims, audiences)
+    require_issued(claims, key)
     return key, narrowed(key, claims)
 
 
 def key_of(token: str) -> SigningKey:
     """The key that the header names; nothing in the token is believed yet."""
-    if len(token) > LONGEST_TOKEN:
-        raise ValueError(token)
-    header = jws.extract_compact(token.encode()).headers()
+    header = header_of(token)
     kid = header.get("kid")
     if not isinstance(kid, str) or not KID.fullmatch(kid):
         raise errors.InvalidCredentials("The token's kid names no key.")
@@ -77,22 +86,48 @@ def key_of(token: str) -> SigningKey:
     return key
 
 
-@lru_cache(maxsize=1024)
-def public_key(pem: str) -> RSAKey:
-    """Read an RSA public key.
+def header_of(token: str) -> dict[str, Any]:
+    """Read the header.
 
     Raises:
-        ValueError: it is none, has fewer than 2048 bits, or is a private key.
+        ValueError, RecursionError: it is not a JSON object in UTF-8 and base64url.
+        InvalidCredentials: it asks for another algorithm, or for an extension.
     """
-    key = load_pem_public_key(pem.encode())
-    if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
-        raise ValueError("An RSA public key of at least 2048 bits, please.")
-    return RSAKey.import_key(key)
+    if len(token) > LONGEST_TOKEN:
+        raise ValueError("too long")
+    header = json.loads(urlsafe_b64decode(token.partition(".")[0].encode()).decode())
+    if not isinstance(header, dict):
+        raise ValueError(header)  # as malformed as any other
+    if header.get("alg") != ALGORITHM:
+        raise errors.InvalidCredentials("The token must be signed with RS256.")
+    if EXTENSIONS & header.keys():
+        raise errors.InvalidCredentials("The token's crit or b64 header is not supported.")
+    return header
+
+
+@lru_cache(maxsize=1024)
+def public_key(pem: str) -> RSAKey:
+    """Read an RSA public key (public_keys.Unfit, a ValueError: it is none, or a weak one)."""
+    return RSAKey.import_key(public_keys.read(pem))
 
 
 def require_short(claims: dict[str, Any]) -> None:
     if claims["exp"] > time.time() + LONGEST + LEEWAY:
         raise errors.InvalidCredentials("The token is valid for more than a year.")
+
+
+def require_addressed(claims: dict[str, Any], audiences: Set[str]) -> None:
+    """Refuse a token that is meant for others; its types are checked."""
+    audience = claims.get("aud", [])
+    named = {audience} if isinstance(audience, str) else {*audience}
+    if "aud" in claims and not named & audiences:
+        raise errors.InvalidCredentials("The token's aud does not name this server.")
+
+
+def require_issued(claims: dict[str, Any], key: SigningKey) -> None:
+    """Refuse a token whose issuer is not the client, by its id or by that of its key."""
+    if "iss" in claims and claims["iss"] not in {str(key.client_id), key.kid}:
+        raise errors.InvalidCredentials("The token's iss names neither the client nor its key.")
 
 
 def narrowed(key: SigningKey, claims: dict[str, Any]) -> frozenset[str]:

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from iocash import errors
 from tests import cast
 from tests.cast import Answer, Api
 from users import tokens
@@ -29,7 +30,6 @@ pytestmark = pytest.mark.django_db
 
 PRIVATE = RSAKey.generate_key(2048)
 OTHER = RSAKey.generate_key(2048)
-SMALL = generate_private_key(65537, 1024)
 KID = "demo-1"
 YEAR = 365 * 24 * 3600
 
@@ -109,6 +109,31 @@ def test_a_token_may_be_valid_for_a_year_and_no_longer(key):
     assert shown(signed({"exp": in_seconds(YEAR + 120)})).code == "invalid_credentials"
 
 
+# --- Whom it is for, and who made it ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("audience", ["iocash", "http://testserver", ["https://a.test", "iocash"]])
+def test_token_may_name_this_server_as_its_audience(key, audience):
+    assert shown(signed({"aud": audience})).status == 200
+
+
+def test_audience_is_what_the_settings_say(key, settings):
+    settings.TOKEN_AUDIENCE = ["https://pay.example"]
+    assert shown(signed({"aud": "https://pay.example"})).status == 200
+    assert shown(signed({"aud": "iocash"})).code == "invalid_credentials"
+    assert shown(signed({"aud": "http://testserver"})).code == "invalid_credentials"
+    assert shown(signed()).status == 200
+
+
+def test_token_may_name_its_client_or_its_key_as_its_issuer(key, client_demo):
+    assert shown(signed({"iss": str(client_demo.id)})).status == 200
+    assert shown(signed({"iss": KID})).status == 200
+
+
+def test_header_that_nobody_knows_is_ignored(key):
+    assert shown(with_header(beware=True)).status == 200
+
+
 # --- Scopes -------------------------------------------------------------------------------------
 
 
@@ -131,11 +156,17 @@ def test_an_empty_scope_claim_allows_nothing(key):
 # --- Not taken ----------------------------------------------------------------------------------
 
 
-def crafted(header: dict[str, Any], sign: Callable[[bytes], bytes]) -> str:
+def crafted(
+    header: dict[str, Any], sign: Callable[[bytes], bytes], claims: dict[str, Any] | None = None
+) -> str:
     """A token that no library would make: any header, signed by `sign`."""
-    claims = {"exp": in_seconds(60)}
+    claims = {"exp": in_seconds(60)} | (claims or {})
     text = ".".join(plain(json.dumps(part).encode()) for part in (header, claims))
     return f"{text}.{plain(sign(text.encode()))}"
+
+
+def crafted_claims(claims: dict[str, Any]) -> str:
+    return crafted({"alg": "RS256", "kid": KID}, by_hand, claims)
 
 
 def by_hand(text: bytes) -> bytes:
@@ -157,15 +188,20 @@ def by_public_key_as_secret() -> str:
     return crafted(header, lambda text: hmac.digest(secret, text, "sha256"))
 
 
-def with_an_extension() -> str:
-    header = {"alg": "RS256", "kid": KID, "crit": ["beware"], "beware": True}
-    return crafted(header, by_hand)
+def with_header(**more: Any) -> str:
+    """A token that is well signed, with more in its header."""
+    return crafted({"alg": "RS256", "kid": KID, **more}, by_hand)
 
 
 def test_a_crafted_token_is_as_good_as_a_librarys(key):
     header = {"alg": "RS256", "kid": KID}
     token = crafted(header, by_hand)
     assert shown(token).status == 200
+
+
+def headed(header: bytes) -> str:
+    """A token with nothing but a header."""
+    return f"{plain(header)}.e30.eA"
 
 
 def changed(part: int) -> str:
@@ -184,7 +220,29 @@ WRONG: dict[str, Callable[[], str]] = {
     "no kid": lambda: signed(header={"kid": None}),
     "a kid that no key may have": lambda: signed(header={"kid": "demo-1\x00"}),
     "a kid that is too long": lambda: signed(header={"kid": "d" * 65}),
-    "an extension that nobody knows": with_an_extension,
+    "an extension that nobody knows": lambda: with_header(crit=["beware"], beware=True),
+    "an extension that is not supported": lambda: with_header(crit=["b64"], b64=True),
+    "an empty crit": lambda: with_header(crit=[]),
+    "a crit that is null": lambda: with_header(crit=None),
+    "a crit that is a number": lambda: with_header(crit=1),
+    "an unencoded payload": lambda: with_header(b64=False),
+    "another server's audience": lambda: signed({"aud": "https://bank.example"}),
+    "no audience": lambda: signed({"aud": []}),
+    "an audience that is null": lambda: crafted_claims({"aud": None}),
+    "an audience of objects": lambda: signed({"aud": [{}]}),
+    "another client's issuer": lambda: signed({"iss": "another"}),
+    "an issuer that is a number": lambda: signed({"iss": 1}),
+    "an issuer that is null": lambda: crafted_claims({"iss": None}),
+    "an end that is infinite": lambda: crafted_claims({"exp": float("inf")}),
+    "an end that is no number": lambda: crafted_claims({"exp": float("nan")}),
+    "a header that is an array": lambda: "WyJhbGciXQ.e30.eA",
+    "a header that is a text": lambda: headed(b'"alg"'),
+    "a header in Latin-1": lambda: headed('{"alg": "\xe9"}'.encode("latin-1")),
+    "a header in UTF-16": lambda: headed('{"alg": "RS256"}'.encode("utf-16")),
+    "an alg that is an object": lambda: headed(b'{"alg": {}}'),
+    "a kid that is an array": lambda: headed(b'{"alg": "RS256", "kid": []}'),
+    "a kid that is an object": lambda: headed(b'{"alg": "RS256", "kid": {}}'),
+    "a number without end": lambda: headed(b'{"alg": ' + b"1" * 4_500 + b"}"),
     "a changed header": lambda: changed(0),
     "changed claims": lambda: changed(1),
     "a changed signature": lambda: changed(2),
@@ -229,19 +287,61 @@ def test_a_suspended_client_has_no_tokens(key, client_demo):
     assert shown(signed()).code == "client_suspended"
 
 
-# --- Keys ---------------------------------------------------------------------------------------
+# --- Whatever it is -----------------------------------------------------------------------------
 
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "Alice",
-        SMALL.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
-        PRIVATE.as_pem(private=True).decode(),
-    ],
-    ids=["nothing", "no key", "too small", "private"],
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=10,
 )
-def test_only_a_public_rsa_key_of_2048_bits_is_a_key(text):
-    with pytest.raises(ValueError, match=r".*"):
-        tokens.public_key(text)
+HEADERS = st.fixed_dictionaries(
+    {"alg": st.just("RS256") | JSON, "kid": st.just(KID) | JSON},
+    optional=dict.fromkeys(("crit", "b64", "typ", "cty", "jwk", "jku", "x5c"), JSON),
+)
+CLAIMS = st.dictionaries(
+    st.sampled_from(["exp", "nbf", "iat", "aud", "iss", "sub", "jti", "scope"]) | st.text(), JSON
+)
+
+
+def in_json(value: Any) -> bytes:
+    return json.dumps(value).encode("utf-8", "surrogatepass")
+
+
+PARTS = (
+    st.binary(max_size=60).map(plain)
+    | JSON.map(in_json).map(plain)
+    | HEADERS.map(in_json).map(plain)
+    | st.text(st.characters(max_codepoint=255, exclude_characters="."), max_size=40)
+)
+
+
+def verified(token: str) -> str:
+    """The code with which a token is refused; blank: it is not."""
+    try:
+        tokens.verify(token)
+    except errors.Unauthorized as refused:
+        return refused.code
+    return ""
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(header=PARTS, claims=PARTS, signature=PARTS)
+def test_token_of_any_three_parts_is_refused(key, header, claims, signature):
+    assert verified(f"{header}.{claims}.{signature}") == "invalid_credentials"
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(header=HEADERS, claims=CLAIMS)
+def test_signed_token_is_taken_or_refused_whatever_it_says(key, header, claims):
+    text = ".".join(plain(in_json(part)) for part in (header, claims))
+    assert verified(f"{text}.{plain(by_hand(text.encode()))}") in TAKEN_OR_NOT
+
+
+TAKEN_OR_NOT = {"", "invalid_credentials", "credentials_expired"}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(secret=PARTS | st.tuples(PARTS, PARTS, PARTS).map(".".join))
+def test_any_credentials_are_401(key, secret):
+    answer = Api(None).get("users", headers={"Authorization": f"Bearer {secret}"})
+    assert (answer.status, answer.code) == (401, "invalid_credentials")

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from users import tokens
+from users import public_keys, tokens
 from users.acts import Act, ActForm, Acting, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
@@ -42,7 +42,7 @@ class PublicKeyForm(CredentialForm):
     )
     public_key = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 9, "cols": 66, "spellcheck": "false"}),
-        help_text="PEM; an RSA key of 2048 bits or more. The private key stays with the client.",
+        help_text="PEM; an RSA key of 2048 to 4096 bits. The private key stays with the client.",
     )
 
     def clean_kid(self) -> str:
@@ -56,11 +56,9 @@ class PublicKeyForm(CredentialForm):
     def clean_public_key(self) -> str:
         pem: str = self.cleaned_data["public_key"].strip() + "\n"
         try:
-            tokens.public_key(pem)
-        except ValueError as error:
-            raise forms.ValidationError(
-                "This is no RSA public key of 2048 bits or more."
-            ) from error
+            public_keys.read(pem)
+        except public_keys.Unfit as unfit:
+            raise forms.ValidationError(str(unfit)) from unfit
         return pem
 
 

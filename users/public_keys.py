@@ -1,0 +1,102 @@
+"""Which RSA public keys are good enough to verify tokens with.
+
+The checks are those of NIST SP 800-89, 5.3.3, and two more: the modulus is not itself a prime,
+and its two primes are not close to each other.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from functools import cache
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+
+SMALLEST: Final = 2048
+LARGEST: Final = 4096
+"""Bits. A larger key costs the verifier too much."""
+
+EXPONENTS: Final = range(65537, 1 << 256, 2)
+SMALL_PRIMES_BELOW: Final = 10_000
+FERMAT_STEPS: Final = 100
+FORMATS: Final = (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1)
+BODY: Final = re.compile(r"\s*-----BEGIN [A-Z ]+-----([A-Za-z0-9+/=\s]+)-----END [A-Z ]+-----\s*")
+
+
+class Unfit(ValueError):
+    """The text is not a public key that tokens may be verified with; the words say why."""
+
+
+def read(pem: str) -> RSAPublicKey:
+    """Read an RSA public key from PEM.
+
+    Raises:
+        Unfit: it is another kind of key, private, too small, or weak.
+    """
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Unfit("This is not an RSA public key in PEM.") from error
+    if not isinstance(key, RSAPublicKey):
+        raise Unfit("This is not an RSA public key in PEM.")
+    require_plain(key, pem)
+    require_size(key)
+    numbers = key.public_numbers()
+    require_strong(numbers.n, numbers.e)
+    return key
+
+
+def require_plain(key: RSAPublicKey, pem: str) -> None:
+    """Refuse an RSA-PSS key, which RS256 must not use: the library reads it as if it were plain."""
+    body = BODY.fullmatch(pem)
+    der = base64.b64decode("".join(body[1].split())) if body else b""
+    if der not in {key.public_bytes(Encoding.DER, each) for each in FORMATS}:
+        raise Unfit("The key is for RSA-PSS, or there is something beside it.")
+
+
+def require_size(key: RSAPublicKey) -> None:
+    if not SMALLEST <= key.key_size <= LARGEST:
+        raise Unfit(f"The key has {key.key_size} bits; it needs {SMALLEST} to {LARGEST}.")
+
+
+def require_strong(modulus: int, exponent: int) -> None:
+    if exponent not in EXPONENTS:
+        raise Unfit("The public exponent must be odd, and 65537 or more.")
+    if math.gcd(modulus, small_primes()) != 1 or is_probably_prime(modulus):
+        raise Unfit("The modulus is not a product of two large primes.")
+    if is_nearly_square(modulus):
+        raise Unfit("The two primes of the modulus are too close to each other.")
+
+
+@cache
+def small_primes() -> int:
+    """The product of all primes below 10,000."""
+    sieve = bytearray([1]) * SMALL_PRIMES_BELOW
+    for number in range(2, math.isqrt(SMALL_PRIMES_BELOW) + 1):
+        if sieve[number]:
+            sieve[number * number :: number] = bytes(len(sieve[number * number :: number]))
+    return math.prod(number for number in range(2, SMALL_PRIMES_BELOW) if sieve[number])
+
+
+def is_probably_prime(number: int) -> bool:
+    """Fermat's test to one base: a product of two random large primes does not pass it."""
+    return pow(2, number - 1, number) == 1
+
+
+def is_nearly_square(number: int) -> bool:
+    """Tell whether Fermat's factorisation finds the factors in a few steps; a square, at once."""
+    root = math.isqrt(number)
+    root += root * root < number
+    for step in range(FERMAT_STEPS):
+        rest = (root + step) ** 2 - number
+        if math.isqrt(rest) ** 2 == rest:
+            return True
+    return False
