@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import uuid_utils
 from django.conf import settings
@@ -143,6 +143,25 @@ def idempotency_key(request: HttpRequest) -> str | None:
     if not KEY.fullmatch(key):
         raise errors.InvalidHeader(header="Idempotency-Key")
     return key
+
+
+class Existence(NamedTuple):
+    """What a PUT may do: create what is not there, replace what is."""
+
+    creates: bool
+    replaces: bool
+
+
+def existence(request: HttpRequest) -> Existence:
+    """Read `If-None-Match: *`, which never replaces, and `If-Match`, which never creates.
+
+    Raises:
+        errors.InvalidHeader: `If-None-Match` is something other than `*`.
+    """
+    none_match: str | None = request.META.get("HTTP_IF_NONE_MATCH")
+    if none_match is not None and none_match.strip() != "*":
+        raise errors.InvalidHeader(header="If-None-Match")
+    return Existence(creates="HTTP_IF_MATCH" not in request.META, replaces=none_match is None)
 
 
 def if_match(request: HttpRequest) -> frozenset[str] | None:

@@ -38,6 +38,8 @@ def _by_rule(view: Any, method: str, path: str) -> Kinds:
     if takes_key(view, method):
         yield errors.InvalidHeader
         yield errors.IdempotencyKeyReused
+    if method == "PUT":
+        yield errors.InvalidHeader
     if takes_if_match(view, method):
         yield from (errors.InvalidHeader, errors.VersionConflict)
     if "{" in path:
@@ -81,6 +83,10 @@ class AutoSchema(Spectacular):
             operation.setdefault("parameters", []).append(KEY_PARAMETER)
         if takes_if_match(self.view, self.method):
             operation.setdefault("parameters", []).append(IF_MATCH_PARAMETER)
+        if self.method == "PUT":
+            operation.setdefault("parameters", []).append(IF_NONE_MATCH_PARAMETER)
+            if not self.view.versioned:
+                operation["parameters"].append(IF_THERE_PARAMETER)
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.view.body_optional
         for status, response in operation["responses"].items():
@@ -196,13 +202,32 @@ IF_MATCH_PARAMETER: Json = {
     "in": "header",
     "description": (
         "The `ETag` of the thing as the caller last saw it. When it has changed since, nothing is "
-        "done, and the answer is 409 `version_conflict`."
+        "done, and the answer is 409 `version_conflict`. With this header, also as `*`, a PUT "
+        "creates nothing: 404 `not_found`."
     ),
     "schema": {
         "type": "string",
         "pattern": r'^(\*|(W/)?"[!#-+.-~-]*"( ?, ?(W/)?"[!#-+.-~-]*")*)$',
     },
     "example": '"8d3c2f0a"',
+}
+
+
+IF_NONE_MATCH_PARAMETER: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": (
+        "`*`: create only. When there is one already, nothing is done, and the answer is 409 "
+        "`already_exists`."
+    ),
+    "schema": {"type": "string", "enum": ["*"]},
+}
+
+IF_THERE_PARAMETER: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "`*`: replace only. When there is none yet, the answer is 404 `not_found`.",
+    "schema": {"type": "string", "enum": ["*"]},
 }
 
 

@@ -136,14 +136,15 @@ def send(
     shown: Mapping[str, Any] | File,
     by: By,
     key: str | None = None,
-    replacing: bool = False,
+    creates: bool = True,
+    replaces: bool = False,
 ) -> Sent:
-    """Take evidence for staff to review; `replacing` what there is, or the first of its kind.
+    """Take evidence for staff to review: the first of its kind, or in place of what there is.
 
     The same that waits or is approved already changes nothing.
 
     Raises:
-        NotFound: the client has no such user.
+        NotFound: the client has no such user; or there is none of this kind, and it is not created.
         UserNotActive: the user is unsubscribed.
         InvalidFields: the identity document has expired.
         IdempotencyKeyReused: the key made something else before.
@@ -155,7 +156,9 @@ def send(
             return Sent(Evidence.objects.get(id=used), created=False, replayed=True)
         user = locked(user_id, client_id)
         last = current(user).get(kind)
-        if last and not replacing:
+        if last is None and not creates:
+            raise errors.NotFound()
+        if last and not replaces:
             words = f"There is one already; replace it by PUT: {kind.path}."
             raise errors.AlreadyExists(words, field=kind.path, user_id=user.id)
         if last and stands(last) and is_same(last, evidence):

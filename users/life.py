@@ -116,20 +116,25 @@ def replace(
     values: Mapping[str, Any],
     by: By,
     if_match: frozenset[str] | None = None,
+    creates: bool = True,
+    replaces: bool = True,
 ) -> Made:
     """Create the user under the caller's id, or set all of its fields.
 
     Raises:
-        NotFound: the id is another client's, or nobody's and the caller has seen a version.
+        NotFound: the id is another client's, or nobody's and the caller does not create.
+        AlreadyExists: the user is there, and the caller does not replace.
         VersionConflict: the user is not what the caller saw.
         Immutable: the user is of the other kind.
         AlreadyExists, UserNotActive, OtpTooSoon: as for `change`.
     """
     with durable(), transaction.atomic():
         user = User(id=user_id, client_id=client_id, **values)
-        if if_match is None and insert_unless_there(user, by):
+        if creates and insert_unless_there(user, by):
             return Made(user, created=True)
-        found = locked(user_id, client_id, if_match)
+        found = locked(user_id, client_id, if_match if replaces else None)
+        if not replaces:
+            raise errors.AlreadyExists(field="userId", user_id=user_id)
         if found.kind != values["kind"]:
             raise errors.Immutable(field="kind", user_id=user_id)
         blank = dict.fromkeys(("email", "dlt_address", "dlt_network"), "")

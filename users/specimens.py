@@ -95,7 +95,7 @@ def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
             kind=kind,
             shown=page(kind.label) if kind == Kind.DOCUMENT_INCOME_TAX else shown(kind),
             by=by,
-            replacing=True,
+            replaces=True,
         ).evidence.id
         for kind in Kind
         if kind in kinds and kind != Kind.NAME

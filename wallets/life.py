@@ -264,7 +264,8 @@ class PutWallet(OpenWallet):
     """Open a wallet under the caller's id, or set what can be set of the one that is there.
 
     Raises:
-        NotFound: the id is another client's, or nobody's and the caller has seen a version.
+        NotFound: the id is another client's, or nobody's and the caller does not create.
+        AlreadyExists: the wallet is there, and the caller does not replace.
         VersionConflict: the wallet is not what the caller saw.
         Immutable: `userId` or `currency` differ from the wallet's.
         WalletNotReady: the wallet is closed.
@@ -272,14 +273,18 @@ class PutWallet(OpenWallet):
     """
 
     wallet_id: UUID
+    creates: bool = True
+    replaces: bool = True
 
     def wallets(self) -> tuple[UUID, ...]:
         return (self.wallet_id,)
 
     def apply(self, books: Books) -> Outcome:
-        if self.wallet_id not in books.wallets and self.if_match is None:
+        if self.wallet_id not in books.wallets and self.creates:
             return OpenWallet.apply(self, books)
         wallet = books.wallet(self.wallet_id, self.client_id)
+        if not self.replaces:
+            raise errors.AlreadyExists(field="walletId", wallet_id=wallet.id)
         require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
         for field, old, new in (
             ("userId", wallet.user_id, self.user_id),

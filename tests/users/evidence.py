@@ -92,7 +92,7 @@ def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:
         kind=kind,
         shown=shown,
         by=cast.BY,
-        replacing=True,
+        replaces=True,
     ).evidence
 
 

@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.headers import Existence
 from iocash.rendering import Response
 from iocash.views import Created, location
 from users import kyc, serializers
@@ -30,8 +31,15 @@ class EvidenceView(UsersView):
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
     refusals = {
         "POST": [errors.AlreadyExists, errors.UserNotActive],
-        "PUT": [errors.UserNotActive],
+        "PUT": [errors.AlreadyExists, errors.UserNotActive],
     }
+
+    @property
+    def existence(self) -> Existence:
+        """Evidence has no ETag: of `If-Match`, only `*` says something about it."""
+        if self.if_match is not None:
+            raise errors.InvalidHeader(header="If-Match")
+        return super().existence
 
     def found(self, user_id: UUID, kind: Kind) -> Evidence:
         """What there is, or NotFound; that a member of staff looks at it is recorded."""
@@ -73,7 +81,7 @@ class BlockView(EvidenceView):
         return self.sent(user_id, self.kind, self.body(), key=self.key)
 
     def put(self, request: Request, user_id: UUID) -> Response:
-        return self.sent(user_id, self.kind, self.body(), replacing=True)
+        return self.sent(user_id, self.kind, self.body(), **self.existence._asdict())
 
 
 def bodies(kind: Any) -> dict[str, Any]:
@@ -158,4 +166,5 @@ class Documents(EvidenceView):
 
     @extend_schema(parameters=[KIND])
     def put(self, request: Request, user_id: UUID, kind: str) -> Response:
-        return self.sent(user_id, self.kind(kind), self.body()["content"], replacing=True)
+        content = self.body()["content"]
+        return self.sent(user_id, self.kind(kind), content, **self.existence._asdict())

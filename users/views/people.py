@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from iocash import errors, failures
 from iocash.compiled import Question, Row
-from iocash.headers import idempotency_key, if_match
+from iocash.headers import Existence, existence, idempotency_key, if_match
 from iocash.views import Accepted, View, location
 from users import life, serializers
 from users.authentication import Caller
@@ -127,6 +127,10 @@ class ClientView(View):
         return if_match(self.request._request)
 
     @property
+    def existence(self) -> Existence:
+        return existence(self.request._request)
+
+    @property
     def client_id(self) -> UUID:
         """The caller's client; permissions keep staff away from where there is none."""
         assert self.caller.client_id is not None
@@ -210,6 +214,7 @@ class UserDetail(UserView):
             values=self.body(),
             by=self.by,
             if_match=self.if_match,
+            **self.existence._asdict(),
         )
         return self.accepted(made.user) if made.created else self.shown(made.user)
 

@@ -75,6 +75,7 @@ class WalletDetail(WalletView):
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
     refusals = {
         "PUT": [
+            errors.AlreadyExists,
             errors.Immutable,
             errors.WalletNotReady,
             errors.UserNotFound,
@@ -103,7 +104,12 @@ class WalletDetail(WalletView):
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     def put(self, request: Request, wallet_id: UUID) -> Response:
-        order = life.PutWallet(**self.common(wallet_id), **self.body(), if_match=self.if_match)
+        order = life.PutWallet(
+            **self.common(wallet_id),
+            **self.body(),
+            if_match=self.if_match,
+            **self.existence._asdict(),
+        )
         return self.answer(self.submit(order))
 
     def patch(self, request: Request, wallet_id: UUID) -> Response:
