@@ -9,9 +9,11 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from tests import backoffice, cast
-from tests.backoffice import Office
+from tests.backoffice import Office, page_of
 from tests.cast import Api
 from tests.users.test_tokens import PRIVATE, pem, signed
 from users import kyc, life, specimens
@@ -189,3 +191,24 @@ def test_what_is_no_new_public_key_is_not_registered(office, client_demo, values
     SigningKey.objects.create(client=client_demo, kid="taken", scopes=[])
     assert register(office, client_demo, **values) == 200
     assert SigningKey.objects.count() == 1
+
+
+@pytest.mark.parametrize("over", ["revoked_at", "expires_at"])
+def test_key_that_works_no_longer_is_not_rotated(office, client_demo, over):
+    secret = cast.a_key(client_demo)
+    key = ApiKey.objects.get()
+    ApiKey.objects.update(**{over: timezone.now()})
+    before = ApiKey.objects.get()
+    answer = office.browser.post(
+        f"{page_of(key)[:-7]}act/rotate/", {"key": str(uuid7())}, follow=True
+    )
+    assert "Issue a new one" in answer.text
+    assert (ApiKey.objects.get().expires_at, secret) == (before.expires_at, secret)
+
+
+def test_key_that_is_revoked_twice_keeps_the_first_time(office, client_demo):
+    cast.a_key(client_demo)
+    key = ApiKey.objects.get()
+    for _ in range(2):
+        office.browser.post(f"{page_of(key)[:-7]}act/revoke/", {"key": str(uuid7())})
+    assert [event.kind for event in Event.objects.about(key.id)] == ["api_key.revoked"]

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from iocash import errors
 from users import public_keys, tokens
 from users.acts import Act, ActForm, Acting, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
@@ -106,10 +107,16 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
 
 
 def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpResponse:
-    """Issue another key with the same scopes; the old one works for a day yet."""
+    """Issue another key with the same scopes; the old one works for a day yet.
+
+    Raises:
+        CredentialsRevoked, CredentialsExpired: the key works no longer, so neither may its like.
+    """
     end = timezone.now() + OVERLAP
-    old_end = key.expires_at
     with transaction.atomic():
+        key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+        require_working(key)
+        old_end = key.expires_at
         if old_end is None or old_end > end:
             key.expires_at = end
             key.save(update_fields=["expires_at"])
@@ -118,12 +125,19 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
         )
 
 
+def require_working(key: ApiKey) -> None:
+    if key.is_revoked:
+        raise errors.CredentialsRevoked("The key was revoked. Issue a new one.")
+    if key.is_expired:
+        raise errors.CredentialsExpired("The key has expired. Issue a new one.")
+
+
 def revoke(kind: str) -> Any:
     def act(request: HttpRequest, key: ApiKey | SigningKey, values: dict[str, Any]) -> str:
         with transaction.atomic():
-            key.revoked_at = timezone.now()
-            key.save(update_fields=["revoked_at"])
-            tell(request, key, f"{kind}.revoked")
+            still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
+            if still.update(revoked_at=timezone.now()):
+                tell(request, key, f"{kind}.revoked")
         return f"The key {key} is revoked."
 
     return act
