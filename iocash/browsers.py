@@ -12,6 +12,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django_otp.middleware import OTPMiddleware
@@ -30,7 +31,11 @@ class ForBrowsers(Base):
         return self.get_response(request) if passes else super().__call__(request)
 
 
-class Sessions(ForBrowsers, SessionMiddleware): ...
+class Sessions(ForBrowsers, SessionMiddleware):
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> Any:
+        if request.session.accessed:
+            request.session.note_use()  # type: ignore[attr-defined]  # of our own engine
+        return super().process_response(request, response)  # type: ignore[arg-type]
 
 
 class Common(ForBrowsers, CommonMiddleware):

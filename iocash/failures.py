@@ -19,6 +19,8 @@ from django.db import InterfaceError, OperationalError, connections
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
+from django.views.debug import ExceptionReporter
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework import serializers
@@ -288,6 +290,23 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return say(errors.CsrfFailed(), request)
+
+
+class Reporter(ExceptionReporter):
+    """What stands on Django's own pages of errors when DEBUG is on: nothing but ours.
+
+    Django's would show the settings and the code to whoever provokes an error, with any Host.
+    """
+
+    def get_traceback_html(self) -> SafeString:
+        return mark_safe(say(self.refused(), self.request).text if self.request else "")  # noqa: S308  # our own page
+
+    def get_traceback_text(self) -> SafeString:
+        return mark_safe(self.refused().words)  # noqa: S308  # sent as plain text
+
+    def refused(self) -> errors.Refused:
+        known = _known(self.exc_value) if isinstance(self.exc_value, Exception) else None
+        return known or errors.InternalError()
 
 
 @csrf_exempt

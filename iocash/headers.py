@@ -78,17 +78,9 @@ class RequestMiddleware:
             response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
 
-    def process_exception(
-        self, request: HttpRequest, exception: Exception
-    ) -> HttpResponseBase | None:
-        """Answer crashes outside of DRF's handler: in a renderer, or in a plain view.
-
-        On a page only trouble with the database is answered; Django shows the rest as its own.
-        """
-        if not failures.is_api(request.path):
-            trouble = failures.database_trouble(exception)
-            return failures.say(trouble, request) if trouble else None
-        return failures.answer(failures.refusal(exception, request), request)
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase:
+        """Answer crashes outside of DRF's handler: in a renderer, or in a plain view."""
+        return failures.say(failures.refusal(exception, request), request)
 
 
 def _is_foreign(response: HttpResponseBase) -> bool:

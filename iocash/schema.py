@@ -53,7 +53,12 @@ def _by_rule(view: Any, method: str, path: str) -> Kinds:
 def _of_callers(method: str) -> Kinds:
     yield from (errors.NotAuthenticated, errors.InvalidCredentials)
     yield from (errors.CredentialsExpired, errors.CredentialsRevoked)
-    yield from (errors.ClientSuspended, errors.InsufficientScope, errors.PermissionDenied)
+    yield from (
+        errors.HttpsRequired,
+        errors.ClientSuspended,
+        errors.InsufficientScope,
+        errors.PermissionDenied,
+    )
     yield from (errors.DatabaseUnavailable, errors.LockTimeout, errors.StatementTimeout)
     yield errors.RateLimited
     if method in BODIES:

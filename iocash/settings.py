@@ -56,6 +56,7 @@ SMTP = {
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "iocash@localhost")
 RATE_LIMIT = int(os.environ.get("RATE_LIMIT", "1000"))  # requests a second, client and process
 DATABASE_PATIENCE = float(os.environ.get("DATABASE_PATIENCE", "12"))  # seconds for any answer
+RATE_LIMIT_REFUSED = int(os.environ.get("RATE_LIMIT_REFUSED", "50"))  # the same, by address
 GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # orders that meet commit together
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
@@ -65,6 +66,8 @@ KYC_LIMITS: dict[str, Any] = json.loads(os.environ.get("KYC_LIMITS", "null")) or
         "1": {"balance": "2500", "cashIn": "2500", "cashOut": "1000"},
     }
 }
+SESSION_HOURS = int(os.environ.get("SESSION_HOURS", "12"))  # of staff, from the log-in on
+SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "60"))  # without a request
 HTTPS = not DEBUG and not flag("INSECURE_HTTP")
 
 
@@ -175,6 +178,7 @@ ROOT_URLCONF = "iocash.urls"
 WSGI_APPLICATION = "iocash.wsgi.application"
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
+DEFAULT_EXCEPTION_REPORTER = "iocash.failures.Reporter"
 CSRF_FAILURE_VIEW = "iocash.failures.csrf_failure"
 
 TEMPLATES = [
@@ -235,14 +239,18 @@ else:
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "users.guessing.Passwords",
 ]
-AXES_FAILURE_LIMIT = 5
+SESSION_ENGINE = "iocash.sessions"
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+AXES_HANDLER = "users.guessing.Attempts"
+AXES_FAILURE_LIMIT = 5  # of one name at one address; the other limits are the handler's
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "users.backoffice.address_of"
+AXES_CLIENT_IP_CALLABLE = "users.strangers.network_of"
 AXES_LOCKOUT_TEMPLATE = "locked.html"
 AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nobody keeps others locked out
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 OTP_TOTP_ISSUER = "ioCash"

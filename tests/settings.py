@@ -14,6 +14,8 @@ DATABASES["default"] = {name: value for name, value in DATABASES["owner"].items(
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and seen by nobody
 WHITENOISE_AUTOREFRESH = True  # else each test's first request reads every static file
 
+RATE_LIMIT_REFUSED = 0  # tests are refused faster than strangers may be
+
 MIDDLEWARE.insert(0, "tests.guard.Guard")
 
 DOCUMENTS = tempfile.TemporaryDirectory(prefix="iocash-documents-")  # it goes with the process

@@ -129,6 +129,11 @@ def garbage(client: Client) -> str:
     return "iocash_" + "a" * 40
 
 
+def malformed(client: Client) -> str:
+    """A token whose header is no object."""
+    return "WyJhbGciXQ.e30.eA"
+
+
 def suspended(client: Client) -> str:
     Client.objects.filter(id=client.id).update(status="SUSPENDED")
     return a_key(client)
@@ -151,6 +156,7 @@ def used(make: Callable[[Client], str]) -> Callable[[Client], str]:
 CALLERS: dict[str, tuple[Callable[[Client], str | None], int, str]] = {
     "no key": (of_nobody, 401, "not_authenticated"),
     "a garbage key": (garbage, 401, "invalid_credentials"),
+    "a malformed token": (malformed, 401, "invalid_credentials"),
     "an expired key": (expired, 401, "credentials_expired"),
     "a revoked key": (revoked, 401, "credentials_revoked"),
     "a suspended client": (suspended, 403, "client_suspended"),
@@ -162,7 +168,7 @@ CALLERS: dict[str, tuple[Callable[[Client], str | None], int, str]] = {
 
 def test_every_address_has_operations(capsys):
     assert {operation.route for operation in ALL} == {route for route, _ in API}
-    cases = len(ALL) * (len(CALLERS) + 3) + len(BELOW)
+    cases = len(ALL) * (len(CALLERS) + 4) + len(BELOW)
     with capsys.disabled():
         sys.stdout.write(f" {len(ALL)} operations, {cases} cases ")
 
@@ -174,6 +180,14 @@ def test_who_is_let_in_nowhere(caller, client_demo, things):
     for operation in ALL:
         answer = ask(operation, things, secret)
         assert (answer.status, answer.code) == (status, code), str(operation)
+
+
+def test_key_is_taken_nowhere_over_plain_http(client_demo, things, settings):
+    secret = a_key(client_demo)
+    settings.HTTPS = True
+    for operation in ALL:
+        answer = ask(operation, things, secret)
+        assert (answer.status, answer.code) == (403, "https_required"), str(operation)
 
 
 def test_a_key_without_the_scope_is_told_which_it_lacks(client_demo, things):

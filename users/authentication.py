@@ -12,7 +12,7 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from iocash import errors, failures
-from users import credentials, tokens
+from users import credentials, strangers, tokens
 from users.credentials import Credentials
 
 if TYPE_CHECKING:  # at run time it would import this module while it is being imported
@@ -63,12 +63,14 @@ class BearerAuthentication(authentication.BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
+        if settings.HTTPS and not request.is_secure():
+            raise errors.HttpsRequired()
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret:
+            strangers.count(request)
             raise errors.InvalidCredentials()
         known = credentials.remembered(secret) if may_assume(request) else None
-        shown = known or shown_by(secret, request)
-        shown.require_valid()
+        shown = known or looked_up(secret, request)
         request._request.client_id = shown.client_id  # type: ignore[attr-defined]
         caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, known)
         return ClientUser(shown.client_name), caller
@@ -81,6 +83,24 @@ def may_assume(request: Request) -> bool:
     """Tell whether the view will have the credentials checked when it does what it is asked for."""
     view = request.parser_context["view"]
     return request.method in getattr(view, "assuming", ())
+
+
+def looked_up(secret: str, request: Request) -> Credentials:
+    """What stands behind a key or a token that lets its client in; who is refused is counted.
+
+    Raises:
+        RateLimited: too many were refused at this address, and the key is not a known one.
+        Unauthorized, ClientSuspended: it lets nobody in.
+    """
+    if credentials.remembered(secret) is None:
+        strangers.require_room(request)
+    try:
+        shown = shown_by(secret, request)
+        shown.require_valid()
+    except (errors.Unauthorized, errors.Forbidden):
+        strangers.count(request)
+        raise
+    return shown
 
 
 def shown_by(secret: str, request: Request) -> Credentials:
@@ -130,6 +150,7 @@ class HasScope(permissions.BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         caller = request.auth
         if not isinstance(caller, Caller):
+            strangers.count(request)
             raise errors.NotAuthenticated()
         if caller.client_id is None:
             return self.staff_may(request, view)
@@ -148,7 +169,7 @@ class HasScope(permissions.BasePermission):
             raise errors.PermissionDenied("Creating this needs a client's API key.")
         action = "view" if is_read else self.ACTIONS.get(request.method or "", "delete")
         own = getattr(view, "staff_permissions", {}).get(request.method)
-        permission = own or f"{model._meta.app_label}.{action}_{model._meta.model_name}"
-        if not request.user.has_perm(permission):
+        usual = f"{model._meta.app_label}.{action}_{model._meta.model_name}"
+        if not any(map(request.user.has_perm, own or (usual,))):
             raise errors.PermissionDenied()
         return True

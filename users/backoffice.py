@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import io
-from ipaddress import ip_address
 from typing import Any
 
 import django_otp
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -24,24 +23,11 @@ from django.views.decorators.cache import never_cache
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.qr import write_qrcode_image
 
+from users import staff
 from users.authentication import lacks_second_factor
 
-
-def address_of(request: HttpRequest) -> str:
-    """The address of who asks, as the outermost of our own proxies saw it.
-
-    Each proxy adds to the right of `X-Forwarded-For`; what stands further left than ours have
-    written is the caller's to invent, and is not read.
-    """
-    peer: str = request.META.get("REMOTE_ADDR", "")
-    passed = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    count = settings.TRUSTED_PROXIES
-    if not 0 < count <= len(passed):
-        return peer
-    try:
-        return str(ip_address(passed[-count].strip().partition("%")[0]))
-    except ValueError:
-        return peer
+PENDING = "second_factor"
+"""In a session: the secret of a second factor that is not confirmed yet."""
 
 
 class TokenField(forms.CharField):
@@ -64,11 +50,17 @@ class LogInForm(AdminAuthenticationForm):
         token = self.cleaned_data.get("token") or ""
         user.otp_device = django_otp.match_token(user, token) if token else None
         if user.otp_device is None:
+            self.count_failure(user)
             raise ValidationError("The second factor is missing or wrong.", code="invalid_token")
+
+    def count_failure(self, user: Any) -> None:
+        """A wrong token is as much of a guess as a wrong password."""
+        credentials = {"username": user.get_username()}
+        user_login_failed.send(__name__, credentials=credentials, request=self.request)
 
 
 class TokenForm(forms.Form):
-    """The first token of a new second factor: it shows that the app has it."""
+    """The first token of a new second factor: it shows that the app has the secret."""
 
     token = TokenField(label="Six digits from the app")
 
@@ -76,11 +68,12 @@ class TokenForm(forms.Form):
         super().__init__(data)
         self.device = device
 
-    def clean_token(self) -> str:
-        token: str = self.cleaned_data["token"]
-        if not self.device.verify_token(token):
-            raise ValidationError("This is not what the app should show now.")
-        return token
+    def clean_token(self) -> int:
+        """Read the step of time that the token is of."""
+        step = staff.step_of(self.device, self.cleaned_data["token"])
+        if step is None:
+            raise ValidationError("Wrong code. Wait for the next one and try again.")
+        return step
 
 
 class Site(admin.AdminSite):
@@ -107,7 +100,11 @@ class Site(admin.AdminSite):
 
     @method_decorator(never_cache)
     def second_factor(self, request: HttpRequest) -> HttpResponse:
-        """Set up a second factor: once; who has one already must show it to come here."""
+        """Set up a second factor, once; who has one already must show it to come here.
+
+        Each visit shows a new secret, which its session keeps until it is confirmed: a secret
+        that another visitor has seen is of no use.
+        """
         if not super().has_permission(request):
             return HttpResponseRedirect(reverse("admin:login"))
         user: Any = request.user
@@ -115,17 +112,23 @@ class Site(admin.AdminSite):
             if not user.is_verified():
                 raise PermissionDenied
             return self.page(request, device=None, form=None)
-        device, _ = TOTPDevice.objects.get_or_create(
-            user=user, confirmed=False, defaults={"name": "Authenticator app"}
-        )
-        form = TokenForm(request.POST or None, device)
-        if request.method == "POST" and form.is_valid():
-            device.confirmed = True
-            device.save(update_fields=["confirmed"])
-            django_otp.login(request, device)
-            messages.success(request, "You have a second factor now.")
-            return HttpResponseRedirect(reverse("admin:index"))
-        return self.page(request, device=device, form=form)
+        if request.method == "POST" and (secret := request.session.get(PENDING)):
+            return self.enrol(request, staff.new_device(user, secret))
+        device = staff.new_device(user)
+        request.session[PENDING] = device.key
+        return self.page(request, device=device, form=TokenForm(None, device))
+
+    def enrol(self, request: HttpRequest, device: TOTPDevice) -> HttpResponse:
+        """Confirm a second factor whose secret this session alone has shown."""
+        form = TokenForm(request.POST, device)
+        if not form.is_valid():
+            return self.page(request, device=device, form=form)
+        staff.enrol(device, form.cleaned_data["token"], session_key=request.session.session_key)
+        del request.session[PENDING]
+        request.session.cycle_key()
+        django_otp.login(request, device)
+        messages.success(request, "You have a second factor now.")
+        return HttpResponseRedirect(reverse("admin:index"))
 
     def page(
         self, request: HttpRequest, *, device: TOTPDevice | None, form: TokenForm | None

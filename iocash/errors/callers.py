@@ -39,6 +39,13 @@ class InsufficientScope(Forbidden):
     carries = ("scope",)
 
 
+class HttpsRequired(Forbidden):
+    """Credentials came over plain HTTP. Anybody on the way may have read them: revoke the key."""
+
+    code = "https_required"
+    detail = "Use HTTPS. These credentials were sent unencrypted: revoke the key."
+
+
 class ClientSuspended(Forbidden):
     """The client is suspended; none of its keys works until it is active again."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -81,7 +82,7 @@ def private() -> str:
     return PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-WEAK = {
+WEAK: dict[str, tuple[str, Callable[[], str]]] = {
     "nothing": ("not an RSA", lambda: ""),
     "no key": ("not an RSA", lambda: "Alice"),
     "no Latin letters": ("not an RSA", lambda: "Ключ"),

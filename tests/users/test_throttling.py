@@ -6,13 +6,14 @@ from threading import Barrier, Thread
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import Client as Browser
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import cast
 from tests.cast import Api
-from users import throttling
-from users.throttling import Buckets
+from users import authentication, buckets, strangers, throttling
+from users.buckets import Buckets
 
 ALICE, BOB = uuid4(), uuid4()
 
@@ -25,8 +26,8 @@ class Clock:
         return self.time
 
 
-def served(buckets: Buckets, client_id: UUID, count: int, rate: int) -> int:
-    return sum(buckets.take(client_id, rate).allowed for _ in range(count))
+def served(some: Buckets, client_id: UUID, count: int, rate: int) -> int:
+    return sum(some.take(client_id, rate).allowed for _ in range(count))
 
 
 def test_after_silence_a_seconds_worth_is_served_at_once():
@@ -135,10 +136,104 @@ def test_two_keys_of_a_client_share_its_pace_and_others_do_not(api, stranger, cl
 
 
 @pytest.mark.django_db
-def test_who_is_not_known_is_not_counted(nobody, slow):
-    answer = [nobody.get("users") for _ in range(5)][-1]
-    assert answer.status == 401
-    assert "RateLimit-Limit" not in answer.headers
+def test_request_without_the_scope_is_counted(client_demo, slow):
+    narrow = Api(cast.a_key(client_demo, "wallets:read"))
+    answers = [narrow.get("users") for _ in range(4)]
+    assert [answer.status for answer in answers] == [403, 403, 403, 503]
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    assert narrow.get("wallets").code == "rate_limited"
+
+
+@pytest.mark.django_db
+def test_request_without_the_scope_is_counted_once_for_a_remembered_key(alices, client_demo, slow):
+    narrow, path = Api(cast.a_key(client_demo, "wallets:read")), f"wallets/{alices.id}"
+    assert narrow.get(path).status == 200
+    answers = [narrow.get(f"{path}/movements").status for _ in range(3)]
+    assert answers == [403, 403, 503]
+
+
+@pytest.mark.django_db
+def test_without_a_limit_403_has_no_rate(client_demo, settings):
+    settings.RATE_LIMIT = 0
+    assert Api(cast.a_key(client_demo, "wallets:read")).get("users").status == 403
+
+
+# --- Who is not let in ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict(settings, monkeypatch):
+    """Three refused requests a second for an address, and a clock that stands still."""
+    settings.RATE_LIMIT_REFUSED = 3
+    clock = Clock()
+    monkeypatch.setattr(strangers, "BUCKETS", Buckets(clock))
+    return clock
+
+
+def bad(address: str = "192.0.2.1", **headers: str) -> str:
+    """Ask with a key that is none, from somewhere."""
+    browser = Browser(REMOTE_ADDR=address)
+    headers = {"Authorization": "Bearer nobody"} | headers
+    return str(browser.get("/api/v1/users", headers=headers).json()["code"])
+
+
+SIGNED = "Bearer WyJhbGciXQ.e30.eA"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["Bearer nobody", SIGNED, "Bearer", "Basic eDp5", None])
+def test_refused_address_is_told_when_to_come_back(header, strict):
+    browser = Browser()
+    headers = {"Authorization": header} if header else {}
+    answers = [browser.get("/api/v1/users", headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 503]
+    assert answers[3].json()["code"] == "rate_limited"
+    assert answers[3].headers["Retry-After"] == "1"
+    strict.time += 1
+    assert browser.get("/api/v1/users", headers=headers).status_code == 401
+
+
+@pytest.mark.django_db
+def test_key_of_a_full_address_is_not_looked_up(strict, monkeypatch):
+    assert [bad() for _ in range(4)][-1] == "rate_limited"
+    monkeypatch.setattr(authentication, "shown_by", None)
+    assert bad() == "rate_limited"
+
+
+@pytest.mark.django_db
+def test_one_address_takes_nothing_from_another(strict):
+    assert [bad("192.0.2.1") for _ in range(4)][-1] == "rate_limited"
+    assert bad("192.0.2.2") == "invalid_credentials"
+
+
+@pytest.mark.django_db
+def test_addresses_of_one_ipv6_network_are_one(strict):
+    codes = [bad(f"2001:db8::{number}") for number in range(4)]
+    assert codes[-1] == "rate_limited"
+    assert bad("2001:db8:0:1::1") == "invalid_credentials"
+
+
+@pytest.mark.django_db
+def test_known_key_is_served_beside_refused_ones(api, strict):
+    assert api.get("users").status == 200
+    while bad("127.0.0.1") != "rate_limited":
+        pass
+    assert api.get("users").status == 200
+
+
+@pytest.mark.django_db
+def test_good_requests_of_an_address_are_not_counted(api, strict):
+    assert [api.get("users").status for _ in range(5)] == [200] * 5
+
+
+def test_buckets_are_bounded(monkeypatch):
+    monkeypatch.setattr(buckets, "MOST", 100)
+    clock = Clock()
+    some = Buckets(clock)
+    for number in range(1_000):
+        clock.time += 0.001
+        some.take(number, 10)
+        assert len(some.empty_at) <= 100
 
 
 @pytest.mark.django_db

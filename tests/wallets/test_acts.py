@@ -50,7 +50,7 @@ def somebody(group: str) -> Browser:
     staff = get_user_model().objects.create_user(group, is_staff=True)
     staff.groups.add(Group.objects.get(name=group))
     browser = Browser()
-    browser.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    browser.force_login(staff)
     return browser
 
 

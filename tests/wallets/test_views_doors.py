@@ -268,3 +268,22 @@ def test_a_browser_without_a_log_in_is_told_so_too(nobody, there, more):
     page = nobody.browser.get(address, headers={"Accept": "text/html", **more})
     assert (page.status_code, page["Content-Type"]) == (400, "text/html; charset=utf-8")
     assert 'name="_content"' not in page.text
+
+
+@pytest.mark.parametrize("path", ["", "/releaseHold", "/renewHold"])
+def test_staff_who_may_release_do_not_renew_and_the_other_way_round(there, path):
+    hold = f"wallets/{there['wallet']}/holds/{there['hold']}"
+    address, method = (f"/api/v1/public/{hold}{path}", "POST") if path else (hold, "PATCH")
+    renewal: dict[str, Any] = {"expiration": None}
+    release = {} if path else {"status": "RELEASED"}
+    releaser, renewer = Desk("release_hold"), None
+    if path != "/releaseHold":
+        refused = releaser.change(method, address, renewal)
+        assert (refused.status, refused.code) == (403, "permission_denied")
+    get_user_model().objects.all().delete()
+    renewer = Desk("change_hold")
+    if path != "/renewHold":
+        refused = renewer.change(method, address, release)
+        assert (refused.status, refused.code) == (403, "permission_denied")
+    if path != "/releaseHold":
+        assert renewer.change(method, address, renewal).status == 200

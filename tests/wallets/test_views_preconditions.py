@@ -59,9 +59,12 @@ def new_id(path: str) -> dict[str, Any]:
 
 
 def test_every_put_is_known():
-    assert OWN == sorted(
-        ["users/{user_id}", "wallets/{wallet_id}", "users/{user_id}/documents/{kind}"]
-        + [f"users/{{user_id}}/{name}" for name in BLOCKS]
+    assert (
+        sorted(
+            ["users/{user_id}", "wallets/{wallet_id}", "users/{user_id}/documents/{kind}"]
+            + [f"users/{{user_id}}/{name}" for name in BLOCKS]
+        )
+        == OWN
     )
 
 

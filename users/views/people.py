@@ -34,8 +34,11 @@ class ClientView(View):
     scope: ClassVar[str]
     model: ClassVar[type[Model]]
     """Whose Django permissions staff need."""
-    staff_permissions: ClassVar[dict[str, str]] = {}
-    """By method, where it is another permission than that to add, change or view the model."""
+    staff_permissions: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """By method, where it is another permission than that to add, change or view the model.
+
+    Where there are several, one of them opens the view, which then asks for the right one.
+    """
 
     is_done = False
     """Whether something was committed: trouble after that says nothing of it."""
@@ -47,6 +50,14 @@ class ClientView(View):
     """
 
     def check_permissions(self, request: Request) -> None:
+        """Who is refused is counted too: the rate limit is for every request of the client."""
+        try:
+            self.check_what_is_known(request)
+        except errors.Forbidden:
+            self.check_throttles(request)
+            raise
+
+    def check_what_is_known(self, request: Request) -> None:
         try:
             super().check_permissions(request)
         except errors.InsufficientScope:
@@ -113,6 +124,11 @@ class ClientView(View):
         caller = self.request.auth
         assert isinstance(caller, Caller)
         return caller
+
+    def require_of_staff(self, permission: str) -> None:
+        """Refuse a member of staff without the permission (PermissionDenied)."""
+        if self.caller.client_id is None and not self.request.user.has_perm(permission):
+            raise errors.PermissionDenied()
 
     @property
     def by(self) -> By:

@@ -83,7 +83,7 @@ class HoldList(HoldView):
 class HoldDetail(HoldView):
     """Read one hold, release it, or let it expire at another time."""
 
-    staff_permissions = {"PATCH": "wallets.release_hold"}
+    staff_permissions = {"PATCH": ("wallets.release_hold", "wallets.change_hold")}
     body_classes = {"PATCH": serializers.HoldChange}
     refusals = {"PATCH": [errors.HoldNotOpen]}
 
@@ -93,12 +93,14 @@ class HoldDetail(HoldView):
 
     def patch(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
         change = self.body()
+        is_renewal = "expiration" in change
+        self.require_of_staff("wallets.change_hold" if is_renewal else "wallets.release_hold")
         about: dict[str, Any] = {
             **self.common(wallet_id),
             "hold_id": hold_id,
             "if_match": self.if_match,
         }
-        if "expiration" in change:
+        if is_renewal:
             self.submit(ledger.RenewHold(**about, expires_at=change["expiration"]))
         else:
             self.submit(ledger.ReleaseHold(**about))

@@ -164,7 +164,7 @@ class MovementBatch(MovementView):
 class Reversals(MovementView):
     """Give back a transfer, an execution of a hold, or a cash-in: all that is left, or a part."""
 
-    staff_permissions = {"POST": "wallets.reverse_movement"}
+    staff_permissions = {"POST": ("wallets.reverse_movement",)}
     body_classes = {"POST": serializers.ReversalOrder}
     body_optional = True
     refusals = {

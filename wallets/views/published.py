@@ -93,7 +93,7 @@ class ChangeHold(HoldDetail):
     http_method_names = POSTED
     keyed = False
     versioned = False
-    staff_permissions = {"POST": "wallets.release_hold"}
+    staff_permissions = {"POST": HoldDetail.staff_permissions["PATCH"]}
     statuses = {"POST": [HTTPStatus.OK]}
     refusals = {"POST": [errors.HoldNotOpen]}
 

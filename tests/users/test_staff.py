@@ -1,0 +1,219 @@
+"""Members of staff: their second factor, and how they leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
+from django.test import Client as Browser
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from uuid_utils.compat import uuid7
+
+from tests.backoffice import page_of, worker
+from tests.users.test_backoffice import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
+from users import staff as members
+
+pytestmark = pytest.mark.django_db
+
+SET_UP = "/admin/second-factor/"
+
+
+@pytest.fixture
+def supervisor() -> Any:
+    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
+
+
+@pytest.fixture
+def device(supervisor) -> TOTPDevice:
+    return TOTPDevice.objects.create(user=supervisor, name="App", confirmed=True)
+
+
+@pytest.fixture
+def boss(staff: Any) -> Browser:
+    """Another superuser, logged in."""
+    browser = Browser()
+    browser.force_login(staff)
+    return browser
+
+
+def inside(name: str = "supervisor") -> Browser:
+    browser = Browser()
+    assert log_in(browser, name=name).status_code == 302
+    return browser
+
+
+def do(browser: Browser, person: Any, act: str) -> Any:
+    address = f"{page_of(person).removesuffix('change/')}act/{act}/"
+    return browser.post(address, {"key": str(uuid7())}, follow=True)
+
+
+def words_about(person: Any) -> list[str]:
+    found = LogEntry.objects.filter(object_id=str(person.pk)).order_by("id")
+    return [entry.get_change_message() for entry in found]
+
+
+# --- The second factor ---------------------------------------------------------------------------
+
+
+def test_every_visitor_sees_another_secret(supervisor):
+    first, second = inside(), inside()
+    seen = [secret_on(browser.get(SET_UP)) for browser in (first, second, first)]
+    assert len(set(seen)) == 3
+    assert not TOTPDevice.objects.exists()
+
+
+def test_secret_of_another_visitor_is_useless(supervisor):
+    thief, owner = inside(), inside()
+    stolen = secret_on(thief.get(SET_UP))
+    secret = secret_on(owner.get(SET_UP))
+    assert owner.post(SET_UP, {"token": shown_by(stolen)}).status_code == 200
+    assert owner.post(SET_UP, {"token": shown_by(secret)}).status_code == 302
+    thief.post(SET_UP, {"token": shown_by(stolen)})
+    assert not is_in(thief)
+    assert [shown_by(secret)] == [token_of(device) for device in TOTPDevice.objects.all()]
+
+
+def test_secret_is_not_shown_again(supervisor):
+    browser = inside()
+    secret = secret_on(browser.get(SET_UP))
+    browser.post(SET_UP, {"token": shown_by(secret)})
+    page = browser.get(SET_UP).text
+    assert "You have a second factor" in page
+    assert secret not in page
+    assert "data:image" not in page
+    assert TOTPDevice.objects.get().key not in str(
+        [row.get_decoded() for row in Session.objects.all()]
+    )
+
+
+def test_wrong_token_keeps_the_secret_of_the_visit(supervisor):
+    browser = inside()
+    secret = secret_on(browser.get(SET_UP))
+    for token in ("000000", "", "x", "²²²²²²"):
+        assert secret_on(browser.post(SET_UP, {"token": token})) == secret
+    assert browser.post(SET_UP, {"token": shown_by(secret)}).status_code == 302
+
+
+def test_token_of_the_enrolment_does_not_log_in(supervisor):
+    browser = inside()
+    token = shown_by(secret_on(browser.get(SET_UP)))
+    browser.post(SET_UP, {"token": token})
+    assert "missing or wrong" in log_in(Browser(), token=token).text
+
+
+def test_enrolment_ends_other_sessions_and_what_they_had_begun(supervisor):
+    other, browser = inside(), inside()
+    other.get(SET_UP)
+    browser.post(SET_UP, {"token": shown_by(secret_on(browser.get(SET_UP)))})
+    assert is_in(browser)
+    assert not is_in(other)
+    assert words_about(supervisor) == ["Second factor set up."]
+
+
+def test_second_enrolment_is_refused(supervisor, device):
+    browser = Browser()
+    browser.force_login(supervisor)
+    assert browser.get(SET_UP).status_code == 403
+    assert browser.post(SET_UP, {"token": "000000"}).status_code == 403
+
+
+def test_no_page_shows_the_secret_of_a_colleague(boss, device):
+    below = f"/admin/otp_totp/totpdevice/{device.pk}"
+    for page in ("change/", "config/", "qrcode/"):
+        assert boss.get(f"{below}/{page}").status_code == 404
+    assert boss.get("/admin/otp_totp/totpdevice/").status_code == 404
+    for page in ("/admin/", page_of(device.user), page_of(device.user, "history")):
+        text = boss.get(page).text
+        assert device.key not in text
+        assert "otp_totp" not in text.partition("<fieldset")[0]
+
+
+def test_reset_takes_the_factor_and_ends_sessions_and_is_recorded(boss, supervisor, device):
+    browser = Browser()
+    log_in(browser, token=token_of(device))
+    assert is_in(browser)
+    assert "is reset" in do(boss, supervisor, "reset-second-factor").text
+    assert not TOTPDevice.objects.exists()
+    assert not is_in(browser)
+    assert words_about(supervisor) == ["Second factor reset."]
+    assert secret_on(inside().get(SET_UP))
+
+
+def test_nobody_but_a_superuser_changes_a_superuser(supervisor, device):
+    person = worker()
+    codes = ["view_user", "change_user", "delete_user"]
+    person.user_permissions.set(Permission.objects.filter(codename__in=codes))
+    browser = Browser()
+    browser.force_login(person)
+    for act in ("reset-second-factor", "deactivate"):
+        assert "You may not change" in do(browser, supervisor, act).text
+    assert browser.get(page_of(supervisor, "delete")).status_code == 403
+    assert browser.post(f"/admin/auth/user/{supervisor.pk}/password/").status_code == 403
+    supervisor.refresh_from_db()
+    assert supervisor.is_active
+    assert TOTPDevice.objects.exists()
+
+
+# --- How they leave ------------------------------------------------------------------------------
+
+
+def gone(person: Any) -> bool:
+    return not get_user_model().objects.filter(pk=person.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_staff_without_a_history_is_deleted_by_the_role_that_serves(boss, as_serving):
+    person = worker()
+    person.groups.add(Group.objects.create(name="testers"))
+    person.user_permissions.add(Permission.objects.all()[0])
+    TOTPDevice.objects.create(user=person, name="App")
+    assert boss.get(page_of(person, "delete")).status_code == 200
+    assert boss.post(page_of(person, "delete"), {"post": "yes"}).status_code == 302
+    assert gone(person)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_staff_with_a_history_is_deactivated_instead(boss, supervisor, as_serving):
+    browser = inside()
+    answer = boss.post(page_of(supervisor, "delete"), {"post": "yes"}, follow=True)
+    assert answer.status_code == 200
+    assert "has a history, which must stay" in answer.text
+    assert not gone(supervisor)
+    assert "is deactivated" in do(boss, supervisor, "deactivate").text
+    assert not is_in(browser)
+    assert log_in(Browser()).status_code == 200
+    do(boss, supervisor, "activate")
+    assert is_in(inside())
+    assert words_about(supervisor) == ["Deactivated.", "Activated."]
+
+
+def test_staff_are_not_deleted_many_at_a_time(boss):
+    person = worker()
+    chosen = {"action": "delete_selected", "_selected_action": str(person.pk), "post": "yes"}
+    boss.post("/admin/auth/user/", chosen)
+    assert not gone(person)
+
+
+def test_deletion_of_somebody_with_a_history_fails_loudly(supervisor):
+    inside()
+    supervisor.refresh_from_db()
+    with pytest.raises(ValueError, match="history"):
+        members.delete(supervisor)
+
+
+def test_page_of_a_member_opens_and_is_saved(boss):
+    person = worker()
+    assert "Deactivate" in boss.get(page_of(person)).text
+    assert boss.get("/admin/auth/user/add/").status_code == 200
+    form = {
+        "username": "helper",
+        "date_joined_0": "2026-01-01",
+        "date_joined_1": "00:00:00",
+        "is_active": "on",
+    }
+    assert boss.post(page_of(person), form).status_code == 302
+    assert get_user_model().objects.get(pk=person.pk).username == "helper"

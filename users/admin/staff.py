@@ -1,0 +1,112 @@
+"""The pages of staff. Nobody sees the secret of a second factor, not even who administers staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_otp
+import django_otp.plugins.otp_totp.admin  # it registers what is unregistered here
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from users import staff
+from users.acts import Act, Acting, address_of
+
+Staff = get_user_model()
+admin.site.unregister([Staff, TOTPDevice])
+
+
+def reset(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    staff.reset_second_factor(person, by=request.user)
+    return f"The second factor of {person} is reset; their sessions have ended."
+
+
+def set_active(is_active: bool) -> Any:
+    def act(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+        staff.set_active(person, is_active=is_active, by=request.user)
+        return f"{person} is {'active' if is_active else 'deactivated'}."
+
+    return act
+
+
+@admin.register(Staff)
+class StaffAdmin(Acting, UserAdmin):
+    list_display = ("username", "first_name", "last_name", "is_active", "last_login")
+    change_form_template = "admin/staff.html"
+    actions = None
+    acts = (
+        Act(
+            name="reset-second-factor",
+            label="Reset the second factor",
+            permission="auth.change_user",
+            do=reset,
+            is_available=django_otp.user_has_device,
+            warning=(
+                "Make sure who asks for this. All sessions end; whoever logs in next with the "
+                "password sets up a new second factor."
+            ),
+        ),
+        Act(
+            name="deactivate",
+            label="Deactivate",
+            permission="auth.change_user",
+            do=set_active(False),
+            is_available=lambda person: person.is_active,
+            warning="They can't log in any more, and all of their sessions end.",
+        ),
+        Act(
+            name="activate",
+            label="Activate",
+            permission="auth.change_user",
+            do=set_active(True),
+            is_available=lambda person: not person.is_active,
+        ),
+    )
+
+    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
+        may = self.has_change_permission(request, thing)
+        return {"acts": [act for act in self.acts if may and act.is_open_to(request, thing)]}
+
+    def act(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        person = self.get_object(request, unquote(object_id))
+        if person is not None and not self.has_change_permission(request, person):
+            return self.forbidden(request, person)
+        return super().act(request, object_id, name)
+
+    def forbidden(self, request: HttpRequest, person: Any) -> HttpResponse:
+        messages.error(request, f"You may not change {person}.")
+        return HttpResponseRedirect(address_of(person))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a superuser changes a superuser."""
+        may = admin.ModelAdmin.has_change_permission(self, request, obj)
+        return may and not (obj and obj.is_superuser and not request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may = admin.ModelAdmin.has_delete_permission(self, request, obj)
+        return may and not (obj and obj.is_superuser and not request.user.is_superuser)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Delete who never came in; who has a history can be deactivated instead."""
+        person = self.get_object(request, unquote(object_id))
+        if (
+            person is None
+            or not self.has_delete_permission(request, person)
+            or not staff.has_history(person)
+        ):
+            return super().delete_view(request, object_id, extra_context)
+        words = f"{person} has a history, which must stay. Deactivate them instead."
+        messages.warning(request, words)
+        return HttpResponseRedirect(f"{address_of(person).removesuffix('change/')}act/deactivate/")
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        staff.delete(obj)
