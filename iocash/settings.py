@@ -35,8 +35,9 @@ SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")  # former ones, while sessi
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]" if DEBUG else "")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
-DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "") or DATABASE_URL
-PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "on") == "on"  # off behind pgbouncer
+DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")  # for migrate, and audit --as-owner
+DATABASE_PATIENCE = float(os.environ.get("DATABASE_PATIENCE", "12"))  # seconds, for one answer
+PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "auto")  # auto: unless a pooler answers
 TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))  # in front; each adds whom it serves
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
 TOKEN_AUDIENCE = words("TOKEN_AUDIENCE")  # what `aud` may say; blank: "iocash", or the origin
@@ -115,10 +116,18 @@ def embedded(role: str) -> dict[str, Any]:
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": database(DATABASE_URL) if DATABASE_URL else embedded("iocash_app"),
-    "owner": database(DATABASE_OWNER_URL) if DATABASE_URL else embedded("iocash_owner"),
+    "owner": (
+        database(DATABASE_OWNER_URL or DATABASE_URL) if DATABASE_URL else embedded("iocash_owner")
+    ),
 }
+
+
+def connect_timeout(hosts: str) -> int:
+    """Return the seconds for each host, so that all of them together stay within the patience."""
+    return max(2, min(5, int(DATABASE_PATIENCE / (hosts.count(",") + 1))))
+
+
 TCP_LIMITS = {
-    "connect_timeout": 5,
     "tcp_user_timeout": 20_000,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -128,11 +137,12 @@ TCP_LIMITS = {
 for alias in DATABASES.values():
     alias["CONN_MAX_AGE"] = None
     alias["CONN_HEALTH_CHECKS"] = True
-    alias["DISABLE_SERVER_SIDE_CURSORS"] = not PREPARED_STATEMENTS
+    alias["DISABLE_SERVER_SIDE_CURSORS"] = PREPARED_STATEMENTS == "off"
     alias["OPTIONS"].setdefault("application_name", "iocash")
     for name, limit in TCP_LIMITS.items():
         alias["OPTIONS"].setdefault(name, limit)
-    alias["OPTIONS"].setdefault("prepare_threshold", 5 if PREPARED_STATEMENTS else None)
+    alias["OPTIONS"].setdefault("connect_timeout", connect_timeout(alias.get("HOST", "")))
+    alias["OPTIONS"].setdefault("prepare_threshold", None if PREPARED_STATEMENTS == "off" else 5)
 DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
 DATABASE_ROLE = DATABASES["default"]["USER"]
 """The role that serves requests. It owns nothing, and migrations grant it what it needs."""
@@ -340,7 +350,7 @@ LOGGING = {
     "formatters": {
         "lines": {"format": "{levelname} {name} {message}", "style": "{"},
         "json": {
-            "()": "pythonjsonlogger.orjson.OrjsonFormatter",
+            "()": "iocash.logs.Lines",
             "fmt": "{asctime}{levelname}{name}{message}",
             "style": "{",
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},

@@ -10,16 +10,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
 
 application = get_wsgi_application()
 
-from django.core.cache import close_caches  # noqa: E402 (what follows needs the settings)
+from django.conf import settings  # noqa: E402 (what follows needs the settings)
+from django.core.cache import close_caches  # noqa: E402
 from django.core.signals import request_finished, request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
-from iocash.database.base import renew  # noqa: E402
+from iocash.database.base import DatabaseWrapper, renew  # noqa: E402
 from iocash.headers import Request  # noqa: E402
 from iocash.unread import draining  # noqa: E402
 
 application.request_class = Request
+DatabaseWrapper.patience = settings.DATABASE_PATIENCE
 
 # Both ends of a request look at open connections; the one cache, in memory, has none.
 request_started.disconnect(reset_queries)

@@ -132,5 +132,6 @@ def as_serving(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Itera
     with monkeypatch.context() as patch:
         patch.setitem(connection.settings_dict, "USER", configured.DATABASE_ROLE)
         patch.setitem(connection.settings_dict, "PASSWORD", address.get("password") or "")
+        patch.delitem(connection.settings_dict["OPTIONS"], "options")  # its own timeouts hold
         yield
         connection.close()

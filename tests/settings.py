@@ -10,6 +10,12 @@ from iocash.settings import *  # noqa: F403
 from iocash.settings import DATABASES, MIDDLEWARE, STORAGES
 
 DATABASES["default"] = {name: value for name, value in DATABASES["owner"].items() if name != "TEST"}
+DATABASES["default"]["OPTIONS"] |= {
+    "options": "-c lock_timeout=60s -c statement_timeout=600s"
+    " -c idle_in_transaction_session_timeout=600s"
+}
+DATABASE_PATIENCE = 3600.0
+"""Others may be using the processor: tests that wait for the database wait long."""
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and seen by nobody
 WHITENOISE_AUTOREFRESH = True  # else each test's first request reads every static file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -11,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from iocash.database.base import renew
-from iocash.settings import BASE_DIR
+from iocash.database.base import DatabaseWrapper, renew
+from iocash.settings import BASE_DIR, connect_timeout
 from tests import together
 
 SERVED = """
@@ -125,3 +126,62 @@ def test_what_was_asked_is_forgotten():
 def test_a_server_renews_them_at_both_ends_of_a_request():
     found = subprocess.check_output([sys.executable, "-c", SERVED], cwd=BASE_DIR, text=True)
     assert found.strip() == "[True, False, True, False]"
+
+
+SLEEP = "SELECT pg_sleep(1)"
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """A server's connections, which wait a tenth of a second for an answer."""
+    connection.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseWrapper, "patience", 0.1)
+        yield
+    connection.close()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_answer_that_takes_too_long_is_given_up_and_the_connection_closed():
+    connection.ensure_connection()
+    raw = connection.connection
+    with connection.cursor() as cursor, pytest.raises(OperationalError, match=r"within 0\.1 s"):
+        cursor.execute(SLEEP)
+    assert raw.closed
+
+
+@pytest.mark.usefixtures("impatient")
+def test_transaction_that_takes_too_long_leaves_a_usable_thread():
+    with pytest.raises(OperationalError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SLEEP)
+    renew()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def test_command_waits_as_long_as_it_takes():
+    connection.close()
+    connection.ensure_connection()
+    assert connection.connection.patience is None
+
+
+def test_server_sets_the_patience_of_its_connections():
+    asked = "from iocash import wsgi; from iocash.database.base import DatabaseWrapper as wrapper"
+    program = [sys.executable, "-c", f"{asked}; print(wrapper.patience)"]
+    environment = os.environ | {
+        "DATABASE_PATIENCE": "7.5",
+        "DJANGO_SETTINGS_MODULE": "iocash.settings",
+    }
+    found = subprocess.check_output(program, cwd=BASE_DIR, text=True, env=environment)
+    assert found.strip() == "7.5"
+
+
+@pytest.mark.parametrize(("hosts", "seconds"), [("a", 5), ("a,b", 5), ("a,b,c", 4), ("a," * 9, 2)])
+def test_all_hosts_together_are_tried_within_the_patience(hosts, seconds):
+    assert connect_timeout(hosts) == seconds
+
+
+def test_server_without_a_pooler_prepares_statements():
+    connection.close()
+    connection.ensure_connection()
+    assert connection.connection.prepare_threshold == 5

@@ -1,0 +1,81 @@
+"""Behind a PgBouncer, with the server's own defaults."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.poolers import Pooler, needs_pgbouncer
+from tests.scratch import Scratch
+from tests.serving import Served
+
+pytestmark = [pytest.mark.ci, needs_pgbouncer]
+
+CALLERS, CALLS = 8, 40
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    scratch = Scratch(tmp_path_factory.mktemp("pooled"))
+    yield scratch
+    scratch.remove()
+
+
+@pytest.fixture(scope="module")
+def demo(postgres: Scratch) -> dict[str, str]:
+    return postgres.seed()
+
+
+@pytest.fixture(params=["transaction", "session"])
+def pooler(request: pytest.FixtureRequest, postgres: Scratch) -> Iterator[Pooler]:
+    """Few server connections, so that sessions are shared where the mode allows it."""
+    size = {"transaction": 4, "session": 40}[request.param]
+    with (
+        tempfile.TemporaryDirectory(prefix="pooler") as folder,
+        Pooler(
+            postgres.address(), Path(folder), pool_mode=request.param, default_pool_size=size
+        ) as pooler,
+    ):
+        yield pooler
+
+
+def call_all(server: Served, demo: dict[str, str], met: Counter[Any]) -> None:
+    wallet = f"/api/v1/wallets/{demo['aliceWalletId']}"
+    body = {"type": "TRANSFER", "targetWalletId": demo["bobWalletId"], "amount": "0.01"}
+    for _ in range(CALLS):
+        met[server.call("POST", f"{wallet}/movements", body, demo["apiKey"])[0]] += 1
+        met[server.call("GET", f"{wallet}/movements?size=2", secret=demo["apiKey"])[0]] += 1
+        met[server.call("GET", "/api/v1/users", secret=demo["apiKey"])[0]] += 1
+
+
+def test_every_request_is_answered_behind_a_pooler(pooler, postgres, demo, tmp_path):
+    log = tmp_path / "server.log"
+    met: Counter[Any] = Counter()
+    with Served(pooler.address, log) as server:
+        assert server.call("GET", "/readyz")[0] == 200
+        callers = [Thread(target=call_all, args=(server, demo, met)) for _ in range(CALLERS)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    assert met == {201: CALLERS * CALLS, 200: 2 * CALLERS * CALLS}, log.read_text()[-2000:]
+    assert "The books are right." in postgres.manage("audit")
+
+
+@pytest.mark.parametrize("pooler", ["transaction"], indirect=True)
+def test_forced_statements_fail_behind_a_pooler(pooler, demo, tmp_path):
+    """The control: without the check at connecting, sessions would not know the statements."""
+    met: Counter[Any] = Counter()
+    with Served(pooler.address, tmp_path / "server.log", PREPARED_STATEMENTS="on") as server:
+        callers = [Thread(target=call_all, args=(server, demo, met)) for _ in range(CALLERS)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    assert met[500]
