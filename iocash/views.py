@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any, ClassVar, Never, cast
@@ -26,6 +26,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
 
 from iocash import errors, failures, fields, pages, parsing, shapes
+from iocash.database import safety
 from iocash.rendering import Response, camel
 
 Bodies = dict[str, type[fields.Serializer]]
@@ -234,7 +235,10 @@ class HealthReport(fields.Serializer):
 
 
 class Livez(Public):
-    """The process answers. It asks nobody else, not even the database."""
+    """The process answers. It asks nobody else, not even the database.
+
+    granian answers this by itself, from `iocash/health`: it needs no thread that may be waiting.
+    """
 
     serializer_class = HealthReport
 
@@ -243,17 +247,25 @@ class Livez(Public):
 
 
 class Readyz(Public):
-    """The database answers and has every migration: send requests here."""
+    """The database has every migration, takes changes and keeps them: send requests here."""
 
     serializer_class = HealthReport
     refusals = {"GET": [errors.DatabaseUnavailable]}
 
     def get(self, request: AnyRequest) -> Response:
-        applied = MigrationRecorder(connection).applied_migrations()
-        missing = [name for name in latest_migrations() if name not in applied]
-        if missing:
-            raise errors.DatabaseUnavailable("The database lacks migrations; run migrate.")
+        if reason := next(unready(), None):
+            raise errors.DatabaseUnavailable(reason)
         return Response({"status": "ok"})
+
+
+def unready() -> Iterator[str]:
+    """Say, a sentence each, why the database should be sent no requests."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    if any(name not in applied for name in latest_migrations()):
+        yield "The database lacks migrations; run migrate."
+    found = safety.ask()
+    yield from safety.not_writable(found)
+    yield from safety.unsafe(found)
 
 
 @cache

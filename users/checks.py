@@ -1,19 +1,26 @@
-"""What `manage.py check` says about the two roles of the database."""
+"""What `manage.py check` says about the settings, the roles and the database."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError
+
+from iocash.database import safety
 
 
 @register
 def roles_are_two(**kwargs: Any) -> list[CheckMessage]:
-    """The role that serves must not own the tables: it could then do what no migration granted."""
+    """The role that serves must not own the tables: it could then do what no migration granted.
+
+    A server that serves knows its own role alone; then there is nothing to compare.
+    """
     default, owner = settings.DATABASES["default"], settings.DATABASES["owner"]
-    if default["USER"] != owner["USER"]:
+    if not settings.DATABASE_OWNER_URL or default["USER"] != owner["USER"]:
         return []
     return [
         checks.Warning(
@@ -47,3 +54,16 @@ def documents_have_a_place(**kwargs: Any) -> list[CheckMessage]:
         return []
     words = "DOCUMENTS_DIR is not set: where are users' documents to be kept?"
     return [Error(words, id="iocash.E004")]
+
+
+@register(Tags.database)
+def database_is_safe(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """What acknowledged payments rest on must be set; for `manage.py check --database default`."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        found = safety.ask()
+    except DatabaseError as error:
+        return [Error(f"The database can't be asked: {error}", id="iocash.E006")]
+    hint = "Set it for the role that serves, as compose.yaml does, or in postgresql.conf."
+    return [Error(words, hint=hint, id="iocash.E005") for words in safety.unsafe(found)]

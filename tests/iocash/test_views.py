@@ -14,7 +14,7 @@ from weakref import ref
 import pytest
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, RequestFactory
 from django.urls import path, re_path
@@ -24,6 +24,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors, failures, fields, views
+from iocash.database import safety
 
 ID = UUID("0198abcd-0000-7000-8000-000000000001")
 JSON = "application/json"
@@ -258,6 +259,33 @@ def test_readyz_waits_for_migrations() -> None:
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert answer["Retry-After"] == "2"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("transaction_read_only = on", "The database is read-only."),
+        ("synchronous_commit = off", "synchronous_commit is off"),
+        ("lock_timeout = 0", "The role's lock_timeout must be above 0"),
+    ],
+)
+def test_readyz_is_503_when_money_would_not_be_safe(setting: str, words: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL {setting}")
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.json()["detail"].startswith(words)
+
+
+@pytest.mark.django_db
+def test_readyz_is_503_on_a_standby(monkeypatch: pytest.MonkeyPatch) -> None:
+    standby = safety.ask()._replace(is_standby=True, is_read_only=True)
+    monkeypatch.setattr(safety, "ask", lambda: standby)
+    assert (
+        Client().get("/readyz").json()["detail"]
+        == "The database is a standby; it takes no changes."
+    )
 
 
 def test_readyz_is_503_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
+from iocash.database import safety
 from users import checks
+
+SERVING = """
+    lock_timeout = '2s'; SET LOCAL statement_timeout = '10s';
+    SET LOCAL idle_in_transaction_session_timeout = '15s'
+"""
 
 
 def ids(found: list[Any]) -> list[str]:
@@ -32,6 +39,66 @@ def test_codes_can_be_delivered(backend, debug, url, expected, settings):
 
 @pytest.mark.parametrize(("owner", "expected"), [("another", []), (None, ["iocash.W001"])])
 def test_the_role_that_serves_is_not_the_owner(owner, expected, settings, monkeypatch):
+    settings.DATABASE_OWNER_URL = "postgresql://some.where/iocash"
     serving = settings.DATABASES["default"]["USER"]
     monkeypatch.setitem(settings.DATABASES["owner"], "USER", owner or serving)
     assert ids(checks.roles_are_two()) == expected
+
+
+def test_server_without_the_owners_url_gets_no_warning(settings, monkeypatch):
+    settings.DATABASE_OWNER_URL = ""
+    monkeypatch.setitem(settings.DATABASES["owner"], "USER", settings.DATABASES["default"]["USER"])
+    assert checks.roles_are_two() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("synchronous_commit", "off", "synchronous_commit is off"),
+        ("lock_timeout", "0", "lock_timeout must be above 0"),
+        ("lock_timeout", "12s", "lock_timeout must be above 0 and below 12 s"),
+        ("statement_timeout", "0", "statement_timeout must be above 0"),
+        ("statement_timeout", "1min", "statement_timeout must be above 0 and below 12 s"),
+        ("idle_in_transaction_session_timeout", "0", "no idle_in_transaction_session_timeout"),
+    ],
+)
+def test_unsafe_session_is_an_error(setting, value, words, settings):
+    settings.DATABASE_PATIENCE = 12.0
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL {SERVING}; SET LOCAL {setting} = '{value}'")
+    (found,) = checks.database_is_safe(databases=["default"])
+    assert found.id == "iocash.E005"
+    assert words in found.msg
+
+
+@pytest.mark.django_db
+def test_settings_of_the_whole_server_are_looked_at(settings):
+    """No test can set fsync: it is the server's."""
+    found = safety.ask()
+    torn = found._replace(lacks_fsync=True, tears_pages=True)
+    assert [words.partition(" is off")[0] for words in safety.unsafe(torn)] == [
+        "fsync",
+        "full_page_writes",
+    ]
+
+
+@pytest.mark.django_db
+def test_database_that_does_not_answer_is_an_error(monkeypatch):
+    def silent() -> None:
+        raise OperationalError("no answer")
+
+    monkeypatch.setattr(safety, "ask", silent)
+    assert ids(checks.database_is_safe(databases=["default"])) == ["iocash.E006"]
+
+
+def test_database_is_asked_only_when_it_is_named(monkeypatch):
+    monkeypatch.delattr(safety, "ask")
+    assert checks.database_is_safe(databases=None) == []
+    assert checks.database_is_safe(databases=["owner"]) == []
+
+
+@pytest.mark.usefixtures("as_serving")
+def test_role_that_serves_is_safe(settings):
+    settings.DATABASE_PATIENCE = 12.0
+    assert checks.database_is_safe(databases=["default"]) == []

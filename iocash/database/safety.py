@@ -1,0 +1,68 @@
+"""What the safety of money rests on in PostgreSQL's settings, asked of the role that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.conf import settings
+
+from iocash.transactions import fetch
+
+QUESTION = """
+    SELECT pg_is_in_recovery(),
+           current_setting('transaction_read_only') = 'on',
+           current_setting('synchronous_commit') = 'off',
+           current_setting('fsync') = 'off',
+           current_setting('full_page_writes') = 'off',
+           extract(epoch FROM current_setting('lock_timeout')::interval)::float8,
+           extract(epoch FROM current_setting('statement_timeout')::interval)::float8,
+           extract(epoch FROM
+                   current_setting('idle_in_transaction_session_timeout')::interval)::float8
+"""
+
+
+class Session(NamedTuple):
+    """The settings of a session that serves; timeouts are in seconds, 0: none."""
+
+    is_standby: bool
+    is_read_only: bool
+    commits_early: bool
+    lacks_fsync: bool
+    tears_pages: bool
+    lock_timeout: float
+    statement_timeout: float
+    idle_timeout: float
+
+
+def ask() -> Session:
+    return Session(*fetch(QUESTION, ())[0])
+
+
+def not_writable(found: Session) -> Iterator[str]:
+    """Say why this server takes no changes now; that may be as it should be, on a standby."""
+    if found.is_standby:
+        yield "The database is a standby; it takes no changes."
+    elif found.is_read_only:
+        yield "The database is read-only."
+
+
+def unsafe(found: Session) -> Iterator[str]:
+    """Say, a sentence each, what somebody must change before this server keeps money."""
+    if found.commits_early:
+        yield "synchronous_commit is off: a crash loses acknowledged payments."
+    if found.lacks_fsync:
+        yield "fsync is off: a power failure can destroy the database."
+    if found.tears_pages:
+        yield "full_page_writes is off: a power failure can destroy the database."
+    yield from unbounded(found)
+
+
+def unbounded(found: Session) -> Iterator[str]:
+    patience = settings.DATABASE_PATIENCE
+    if not 0 < found.statement_timeout < patience:
+        yield f"The role's statement_timeout must be above 0 and below {patience:g} s."
+    if not 0 < found.lock_timeout < patience:
+        yield f"The role's lock_timeout must be above 0 and below {patience:g} s."
+    if not found.idle_timeout:
+        yield "The role has no idle_in_transaction_session_timeout."
