@@ -25,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework import serializers
 
-from iocash import errors
+from iocash import errors, logs
 from iocash.rendering import JSON, Response, camel, dump, prefers_html
 from iocash.times import moment
 
@@ -38,7 +38,8 @@ WEB_PATHS = ("/admin", "/static")
 
 
 def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
-    """Say `refused` in the members of RFC 9457, and `code`."""
+    """Say `refused` in the members of RFC 9457, and `code`, which the access line has as well."""
+    getattr(request, "_request", request).error_code = refused.code
     content = {
         "type": f"{origin(request)}{DOCUMENTED_AT}#{refused.code}",
         "status": refused.status,
@@ -97,9 +98,18 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 def refusal(exc: Exception, request: Any) -> errors.Refused:
     """Translate an exception. What nobody foresaw is logged, and becomes InternalError."""
     if isinstance(exc, errors.Refused):
+        noted(exc, exc, request)
         return exc
-    known = database_trouble(exc) or _known(exc)
+    known = noted(database_trouble(exc), exc, request) or _known(exc)
     return known or _crash(exc, request)
+
+
+def noted(refused: errors.Refused | None, exc: Exception, request: Any) -> errors.Refused | None:
+    """Log the database's error behind a 503."""
+    if isinstance(refused, errors.Unavailable):
+        request_id = getattr(request, "request_id", None)
+        logs.database_error(exc, code=refused.code, request_id=request_id)
+    return refused
 
 
 def _crash(exc: Exception, request: Any) -> errors.Refused:
@@ -264,6 +274,7 @@ def say(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
     """Answer with a page to a browser on a web page, and with JSON to everybody else."""
     if not _wants_page(request):
         return answer(refused, request)
+    request.error_code = refused.code  # type: ignore[attr-defined]
     context = {"refused": refused, "title": HTTPStatus(refused.status).phrase}
     response = render(request, "refused.html", context, status=refused.status)
     for name, value in headers(refused).items():

@@ -108,6 +108,7 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
         "method": request.method,
         "path": path,
         "status": status,
+        "code": getattr(request, "error_code", None),
         "durationMs": milliseconds,
     }
     access.info("%s %s %s %s ms", request.method, path, status, milliseconds, extra=facts)

@@ -6,9 +6,40 @@ import logging
 import smtplib
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 from django.db import Error as DatabaseError
+from pythonjsonlogger.orjson import OrjsonFormatter
+
+from iocash.times import moment
+
+logger = logging.getLogger(__name__)
+
+
+class Lines(OrjsonFormatter):
+    """A JSON object a line, whose time is in UTC and says so."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return moment(datetime.fromtimestamp(record.created, UTC))
+
+
+def database_error(error: BaseException, *, code: str, request_id: str | None) -> None:
+    """Log which error of the database is behind a 503: its SQLSTATE, its class, its first line.
+
+    The first line quotes nobody: errors that quote values are bugs, and never a 503.
+    """
+    found = next((each for each in chain(error) if isinstance(each, psycopg.Error)), None)
+    if found is None:
+        return
+    words = str(found).partition("\n")[0]
+    facts = {
+        "requestId": request_id,
+        "code": code,
+        "sqlstate": found.sqlstate,
+        "error": type(found).__name__,
+    }
+    logger.warning("%s: %s", code, words, extra=facts)
 
 
 class Unquoted(logging.Filter):

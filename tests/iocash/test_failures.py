@@ -10,7 +10,14 @@ import psycopg
 import pytest
 from django.core import exceptions as core
 from django.core.signals import got_request_exception
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.test import Client, RequestFactory
@@ -255,6 +262,38 @@ def test_trouble_with_the_database_is_a_503(
     assert (answer.status_code, answer.json()["code"]) == (503, code)
     assert "secret" not in answer.text
     assert all(record.levelno < logging.ERROR for record in caplog.records)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_error_behind_a_503_is_logged_with_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '1ms'")
+        with pytest.raises(OperationalError) as raised:
+            cursor.execute("SELECT pg_sleep(10), 'Alice'")
+        transaction.set_rollback(True)
+    answer = answer_to(raised.value, HTTP_X_REQUEST_ID="abc")
+    (record,) = (record for record in caplog.records if record.name == "iocash.logs")
+    facts = vars(record)
+    assert (facts["requestId"], facts["code"]) == ("abc", answer.json()["code"])
+    assert (facts["sqlstate"], facts["error"]) == ("57014", "QueryCanceled")
+    said = "statement_timeout: canceling statement due to statement timeout"
+    assert record.getMessage() == said
+
+
+def test_error_behind_an_unknown_outcome_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise errors.OutcomeUnknown() from psycopg.OperationalError("the connection is lost")
+    except errors.OutcomeUnknown as unknown:
+        answer_to(unknown)
+    (record,) = (record for record in caplog.records if record.name == "iocash.logs")
+    assert record.getMessage() == "outcome_unknown: the connection is lost"
+
+
+def test_error_on_a_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    answer = answer_to(wrapped("57P01"), "/admin/page", HTTP_X_REQUEST_ID="abc")
+    (record,) = (record for record in caplog.records if record.name == "iocash.logs")
+    assert (answer.status_code, vars(record)["requestId"]) == (503, "abc")
+    assert vars(record)["sqlstate"] == "57P01"
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,18 @@ def test_a_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     assert answer.status_code == 200
 
 
+def test_access_line_has_the_error_code(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        get("/api/nothing")
+    assert (line(caplog).status, line(caplog).code) == (404, "not_found")
+
+
+def test_access_line_has_no_code_when_nothing_failed(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        get("/api/hello")
+    assert line(caplog).code is None
+
+
 def test_the_log_holds_no_query_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         Client().post(

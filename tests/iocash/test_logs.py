@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import smtplib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from pythonjsonlogger.json import JsonFormatter
 
+from iocash.logs import Lines
 from tests import cast
 from users.models import User
 
+FORMATTERS: dict[str, dict[str, Any]] = settings.LOGGING["formatters"]  # type: ignore[assignment]
+OPTIONS = {name: value for name, value in FORMATTERS["json"].items() if name != "()"}
 PHONE = "+34600000001"
 
 
@@ -28,6 +34,13 @@ def console(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     yield shown
     handler.setStream(before)
     handler.setFormatter(formatter)
+
+
+def test_time_has_milliseconds_and_is_in_utc():
+    record = logging.LogRecord("iocash.access", logging.INFO, "", 0, "GET /", None, None)
+    record.created = 1_767_225_599.1236
+    shown = json.loads(Lines(**OPTIONS).format(record))
+    assert shown["time"] == "2025-12-31T23:59:59.123Z"
 
 
 def crash(call: Callable[[], object]) -> None:
