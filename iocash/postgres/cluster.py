@@ -44,10 +44,15 @@ INITDB = (
 SINGLE = ("-c", "exit_on_error=on", "postgres")
 ROLES = """
 CREATE ROLE iocash_owner LOGIN CREATEDB
-CREATE ROLE iocash_app LOGIN
+ALTER ROLE iocash_owner SET lock_timeout = '1s'
+CREATE ROLE iocash_app LOGIN CONNECTION LIMIT 90
 ALTER ROLE iocash_app SET lock_timeout = '2s'
 ALTER ROLE iocash_app SET statement_timeout = '10s'
 ALTER ROLE iocash_app SET idle_in_transaction_session_timeout = '15s'
+ALTER ROLE iocash_app SET tcp_keepalives_idle = '10s'
+ALTER ROLE iocash_app SET tcp_keepalives_interval = '5s'
+ALTER ROLE iocash_app SET tcp_keepalives_count = 3
+ALTER ROLE iocash_app SET tcp_user_timeout = '20s'
 CREATE DATABASE iocash OWNER iocash_owner
 """  # single-user mode takes one statement a line
 

@@ -1,12 +1,118 @@
-"""Django's `migrate`, as the role that owns the tables: the one that serves may not alter them."""
+"""Django's `migrate`, as the role that owns the tables: the one that serves may not alter them.
+
+It waits for a lock only as long as the owner's `lock_timeout`: every request queues behind it. Then
+it lets them pass, and tries again.
+"""
 
 from __future__ import annotations
 
-from django.core.management.base import CommandParser
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
+from django.db import DatabaseError, connections
+
+PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each further try."""
+
+LOOK = 0.1
+"""Seconds between two looks at what is waited for."""
+
+HURRY = "SELECT set_config('lock_timeout', '1s', false) WHERE current_setting('lock_timeout') = '0'"
+
+BLOCKERS = """
+    SELECT DISTINCT coalesce(wanted.relation::regclass::text, wanted.locktype), by.pid,
+                    coalesce(activity.usename, ''), coalesce(activity.application_name, '')
+    FROM pg_locks AS wanted
+    CROSS JOIN unnest(pg_blocking_pids(wanted.pid)) AS by (pid)
+    LEFT JOIN pg_stat_activity AS activity ON activity.pid = by.pid
+    WHERE wanted.pid = %s AND NOT wanted.granted
+    ORDER BY 1, 2
+"""
+
+LOCKED, FORBIDDEN = "55P03", "42501"
+
+NOT_THE_OWNER = (
+    "The role {role} does not own the tables. Set DATABASE_OWNER_URL to the role that does."
+)
+STILL_LOCKED = (
+    "Gave up after {tries} tries: {blockers}. Migrations that were applied stay applied. "
+    "End those sessions or wait for them, and run migrate again."
+)
 
 
 class Command(migrate.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        pauses = iter(PAUSES)
+        while (blockers := self.blocked(*args, **options)) is not None:
+            pause = next(pauses, None)
+            if pause is None:
+                words = STILL_LOCKED.format(tries=len(PAUSES) + 1, blockers=blockers)
+                raise CommandError(words)
+            self.stdout.write(f"{blockers}. Trying again in {pause:g} s.")
+            time.sleep(pause)
+
+    def blocked(self, *args: Any, **options: Any) -> str | None:
+        """Migrate. Return who held a lock for too long; None: it is done."""
+        alias = options["database"]
+        with connections[alias].cursor() as cursor:
+            cursor.execute(HURRY)
+        with watched(alias) as seen:
+            try:
+                super().handle(*args, **options)
+            except DatabaseError as error:
+                state = getattr(error.__cause__, "sqlstate", None)
+                if state == FORBIDDEN:
+                    role = connections[alias].settings_dict["USER"]
+                    raise CommandError(NOT_THE_OWNER.format(role=role)) from error
+                if state != LOCKED:
+                    raise
+                return said(seen)
+        return None
+
+
+Blocker = tuple[str, int, str, str]
+
+
+@contextmanager
+def watched(alias: str) -> Iterator[list[Blocker]]:
+    """See, from a second connection, who holds what this one waits for."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    seen: list[Blocker] = []
+    enough = Event()
+    watcher = Thread(target=watch, args=(alias, pid, seen, enough), daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        enough.set()
+        watcher.join()
+
+
+def watch(alias: str, pid: int, seen: list[Blocker], enough: Event) -> None:
+    connection = connections.create_connection(alias)
+    try:
+        while not enough.wait(LOOK):
+            with connection.cursor() as cursor:
+                cursor.execute(BLOCKERS, [pid])
+                seen[:] = cursor.fetchall() or seen
+    finally:
+        connection.close()
+
+
+def said(seen: list[Blocker]) -> str:
+    if not seen:
+        return "A lock was not free in time"
+    (what, *_), holders = seen[0], [one for one in seen if one[0] == seen[0][0]]
+    named = ", ".join(f"{pid} ({role}, {program})" for _, pid, role, program in holders)
+    return f"{what} is locked by session {named}"
