@@ -19,4 +19,4 @@ USER iocash
 VOLUME /var/lib/iocash/documents
 
 EXPOSE 8000
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "--workers-kill-timeout", "30", "--log-level", "error", "--port", "8000", "iocash.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "--workers-kill-timeout", "30", "--log-level", "error", "--static-path-route", "/livez", "--static-path-mount", "iocash/health", "--static-path-dir-to-file", "livez.json", "--static-path-expires", "0", "--port", "8000", "iocash.wsgi:application"]

@@ -17,6 +17,8 @@ from iocash.postgres.cluster import ending_with_parent
 GRANIAN = (
     "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 16"
     " --respawn-failed-workers --workers-kill-timeout 30 --log-level error"
+    " --static-path-route /livez --static-path-mount iocash/health"
+    " --static-path-dir-to-file livez.json --static-path-expires 0"
 )
 PATIENCE = 10.0  # seconds for requests to end
 WELCOME = """

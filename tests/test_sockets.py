@@ -25,7 +25,7 @@ from wallets.models import Movement, Wallet
 
 HOST = b"Host: 127.0.0.1\r\n"
 CLOSE = b"Connection: close\r\n"
-LIVEZ = b"GET /livez HTTP/1.1\r\n" + HOST + CLOSE
+READYZ = b"GET /readyz HTTP/1.1\r\n" + HOST + CLOSE
 BODY = json.dumps(cast.cash("1.00")).encode()
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -163,16 +163,16 @@ def test_a_broken_length_is_a_bare_400(server, head, headers):
 @pytest.mark.parametrize(
     "said",
     [
-        b"GET /livez\r\n\r\n",
-        b"GET /livez HTTP/3.0\r\n" + HOST + b"\r\n",
-        b"G{T /livez HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /readyz\r\n\r\n",
+        b"GET /readyz HTTP/3.0\r\n" + HOST + b"\r\n",
+        b"G{T /readyz HTTP/1.1\r\n" + HOST + b"\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"GET /api/v1/\xff\xfe HTTP/1.1\r\n" + HOST + b"\r\n",
         b"GET /api/v1/\x00 HTTP/1.1\r\n" + HOST + b"\r\n",
-        LIVEZ + b"X-Note: a\x00b\r\n\r\n",
-        LIVEZ + b"X-\xff: a\r\n\r\n",
-        LIVEZ + b"X-Note : a\r\n\r\n",
-        LIVEZ + b"X-Note: a\r\n b\r\n\r\n",
+        READYZ + b"X-Note: a\x00b\r\n\r\n",
+        READYZ + b"X-\xff: a\r\n\r\n",
+        READYZ + b"X-Note : a\r\n\r\n",
+        READYZ + b"X-Note: a\r\n b\r\n\r\n",
     ],
 )
 def test_what_is_no_http_is_a_bare_400(server, said):
@@ -180,17 +180,17 @@ def test_what_is_no_http_is_a_bare_400(server, said):
 
 
 def test_an_uri_of_80_kb_is_a_bare_414(server):
-    for target in (b"/" + b"a" * 80_000, b"/livez?" + b"a" * 80_000):
+    for target in (b"/" + b"a" * 80_000, b"/readyz?" + b"a" * 80_000):
         assert bare(talk(server, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")) == 414
 
 
 def test_too_many_headers_are_a_bare_431(server):
     many = b"".join(b"X-Note-%d: a\r\n" % number for number in range(200))
-    assert bare(talk(server, LIVEZ + many + b"\r\n")) == 431
+    assert bare(talk(server, READYZ + many + b"\r\n")) == 431
 
 
 def test_a_header_of_a_megabyte_is_a_bare_431(server):
-    assert bare(talk(server, LIVEZ + b"X-Note: " + b"a" * 1_000_000 + b"\r\n\r\n")) == 431
+    assert bare(talk(server, READYZ + b"X-Note: " + b"a" * 1_000_000 + b"\r\n\r\n")) == 431
 
 
 # --- What the application refuses ---------------------------------------------------------------
@@ -238,14 +238,14 @@ def test_no_body_and_no_length_is_no_object(server, head):
     ids=["none", "empty", "no_text", "two"],
 )
 def test_a_missing_or_ambiguous_host_is_refused(server, lines):
-    (heard,) = talk(server, b"GET /livez HTTP/1.1\r\n" + lines + CLOSE + b"\r\n")
+    (heard,) = talk(server, b"GET /readyz HTTP/1.1\r\n" + lines + CLOSE + b"\r\n")
     assert heard.code == (400, "invalid_host")
 
 
 def test_http_1_0_is_served_with_a_host_and_only_then(server):
-    (served,) = talk(server, b"GET /livez HTTP/1.0\r\n" + HOST + b"\r\n")
+    (served,) = talk(server, b"GET /readyz HTTP/1.0\r\n" + HOST + b"\r\n")
     assert (served.status, served.json) == (200, {"status": "ok"})
-    (refused,) = talk(server, b"GET /livez HTTP/1.0\r\n\r\n")
+    (refused,) = talk(server, b"GET /readyz HTTP/1.0\r\n\r\n")
     assert refused.code == (400, "invalid_host")
 
 
@@ -273,7 +273,7 @@ def test_credentials_that_are_no_text_are_unknown(server):
 
 def test_100_kb_of_headers_are_read(server):
     notes = b"".join(b"X-Note-%d: %s\r\n" % (number, b"a" * 1_100) for number in range(90))
-    (heard,) = talk(server, LIVEZ + notes + b"\r\n")
+    (heard,) = talk(server, READYZ + notes + b"\r\n")
     assert heard.status == 200
 
 
@@ -287,7 +287,7 @@ def named(head: bytes, *names: str) -> bytes:
 
 
 def test_requests_in_a_pipeline_are_each_done_once_and_answered_in_order(server, head, alices):
-    heard = talk(server, named(head, "one", "two", "three"), LIVEZ + b"\r\n")
+    heard = talk(server, named(head, "one", "two", "three"), READYZ + b"\r\n")
     assert [answer.status for answer in heard] == [201, 201, 201, 200]
     assert [answer.headers["x-request-id"] for answer in heard[:3]] == ["one", "two", "three"]
     assert cast.balances(alices) == [103_00]
@@ -295,7 +295,7 @@ def test_requests_in_a_pipeline_are_each_done_once_and_answered_in_order(server,
 
 def test_one_that_is_refused_in_a_pipeline_does_not_spoil_the_next(server, head, alices):
     wrong = head + b"Content-Length: 2\r\n\r\n[]"
-    heard = talk(server, wrong, named(head, "next"), LIVEZ + b"\r\n")
+    heard = talk(server, wrong, named(head, "next"), READYZ + b"\r\n")
     assert [answer.status for answer in heard] == [400, 201, 200]
     assert cast.balances(alices) == [101_00]
 
@@ -310,14 +310,14 @@ def test_who_asks_before_sending_is_told_to_go_on(server, head, alices):
 
 
 def test_headers_that_come_byte_by_byte_are_answered(server):
-    pieces = [bytes([byte]) for byte in LIVEZ + b"\r\n"]
+    pieces = [bytes([byte]) for byte in READYZ + b"\r\n"]
     assert [answer.status for answer in talk(server, *pieces)] == [200]
 
 
 @pytest.mark.usefixtures("nothing_moves")
 def test_who_hangs_in_the_headers_or_in_the_body_keeps_nobody_waiting(server, head):
     with ExitStack() as stack:
-        for beginning in (LIVEZ + b"X-No", head + LENGTH + b"\r\n" + BODY[:-1]) * 4:
+        for beginning in (READYZ + b"X-No", head + LENGTH + b"\r\n" + BODY[:-1]) * 4:
             stack.callback(Wire(server).say(beginning).vanish)
         begun = time.monotonic()
         assert [server.call("GET", "/readyz")[0] for _ in range(20)] == [200] * 20
@@ -326,7 +326,7 @@ def test_who_hangs_in_the_headers_or_in_the_body_keeps_nobody_waiting(server, he
 
 @pytest.mark.long
 def test_who_never_ends_the_headers_is_hung_up_on(server):
-    wire = Wire(server).say(LIVEZ + b"X-No")
+    wire = Wire(server).say(READYZ + b"X-No")
     wire.socket.settimeout(2 * PATIENCE)
     assert wire.hear() == []
 
