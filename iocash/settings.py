@@ -29,6 +29,13 @@ def words(name: str, default: str = "") -> list[str]:
     return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
 
 
+def given_json(name: str) -> Any:
+    try:
+        return json.loads(os.environ.get(name) or "null")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not JSON: {error}.") from error
+
+
 DEBUG = flag("DEBUG")
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
 SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")  # former ones, while sessions of theirs live
@@ -61,7 +68,7 @@ RATE_LIMIT_REFUSED = int(os.environ.get("RATE_LIMIT_REFUSED", "50"))  # the same
 GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # orders that meet commit together
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
-KYC_LIMITS: dict[str, Any] = json.loads(os.environ.get("KYC_LIMITS", "null")) or {
+KYC_LIMITS: dict[str, Any] = given_json("KYC_LIMITS") or {
     "EUR": {  # and so on for other currencies: where none are set, only level 2 may have money
         "0": {"balance": "150", "cashIn": "150", "cashOut": "150"},
         "1": {"balance": "2500", "cashIn": "2500", "cashOut": "1000"},

@@ -7,12 +7,12 @@ the others have those of `settings.KYC_LIMITS`, and where none are set they may 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -62,6 +62,55 @@ def read(currency: str, *amounts: str | None) -> Limits:
             for amount in amounts
         )
     )
+
+
+# --- What the settings may say
+
+
+def wrong_settings(configured: Any) -> Iterator[str]:
+    """Say, a sentence each, what is wrong with KYC_LIMITS.
+
+    Every limit must be named: null means any.
+    """
+    if not isinstance(configured, Mapping):
+        yield "KYC_LIMITS must be an object: a currency, its levels, and their limits."
+        return
+    for currency, levels in configured.items():
+        if currency not in money.currencies():
+            yield f"KYC_LIMITS names an unknown currency: {currency}."
+        elif not isinstance(levels, Mapping):
+            yield f"KYC_LIMITS, {currency}: an object of levels is needed."
+        else:
+            for level, amounts in levels.items():
+                yield from _wrong_level(currency, level, amounts)
+
+
+def _wrong_level(currency: str, level: Any, amounts: Any) -> Iterator[str]:
+    where, names = f"KYC_LIMITS, {currency}, level {level}", NAMES.values()
+    if level not in {str(below) for below in range(TOP)}:
+        yield f"{where}: only levels below {TOP} have limits."
+    elif not isinstance(amounts, Mapping):
+        yield f"{where}: an object of limits is needed."
+    else:
+        for name in amounts.keys() - names:
+            yield f"{where}: there is no limit {name!r}, only {', '.join(names)}."
+        for name in names:
+            if name not in amounts:
+                yield f"{where}: {name} is missing; null means no limit."
+            elif not _is_amount(currency, amounts[name]):
+                yield f"{where}: {name} is no amount of {currency}: {amounts[name]!r}."
+
+
+def _is_amount(currency: str, amount: Any) -> bool:
+    """Tell whether it is null, or an amount in digits: a float may be another than was meant."""
+    if amount is None:
+        return True
+    if isinstance(amount, bool) or not isinstance(amount, str | int):
+        return False
+    try:
+        return money.to_minor(Decimal(amount), currency) >= 0
+    except (ArithmeticError, ValueError):
+        return False
 
 
 class Used(NamedTuple):
