@@ -43,7 +43,6 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]" if DEBUG else
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")  # for migrate, and audit --as-owner
-DATABASE_PATIENCE = float(os.environ.get("DATABASE_PATIENCE", "12"))  # seconds, for one answer
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "auto")  # auto: unless a pooler answers
 TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))  # in front; each adds whom it serves
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
