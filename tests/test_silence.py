@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.iocash.postgres.processes import eventually
 from tests.scratch import Scratch
 from tests.serving import Served
 
@@ -94,7 +95,7 @@ def test_every_request_is_answered_while_the_database_is_silent(postgres, server
     assert quick[len(quick) // 2] < 0.05
     assert {call.status for call in done} == {503}
     assert max(call.seconds for call in done) < PATIENCE + CONNECT + SLACK
-    assert server.call("GET", "/readyz")[0] == 200
+    eventually(lambda: server.call("GET", "/readyz")[0] == 200)
 
 
 def test_livez_is_answered_while_all_threads_wait_and_others_queue(postgres, server, demo):
