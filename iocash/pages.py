@@ -29,6 +29,8 @@ from iocash.shapes import reader
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
 NEXT, PREVIOUS, LAST = "next", "previous", "last"
+SCANNED = 5_000
+"""How many rows a page of a filtered list looks at."""
 SEAL = 8
 """How many bytes of a cursor's token prove that it was made here."""
 
@@ -174,17 +176,24 @@ class Pages(BasePagination):
         self.cursor: Cursor | None = query.get("cursor")
         where = self.cursor.where if self.cursor else NEXT
         self.backward = where in {PREVIOUS, LAST}
-        rows = list(self._ordered(queryset)[: self.size + 1])
+        rows = list(self.bounded(self._ordered(queryset))[: self.size + 1])
         self.more = len(rows) > self.size
         rows = rows[: self.size]
         self.rows: Sequence[Any] = rows[::-1] if self.backward else rows
         return list(self.rows)
 
+    def bounded(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Leave out rows that are too far away for one page."""
+        return queryset
+
+    @property
+    def descending(self) -> bool:
+        return self.sort.endswith(",desc") != self.backward
+
     def _ordered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        descending = self.sort.endswith(",desc") != self.backward
         if self.cursor and self.cursor.where != LAST:
-            queryset = queryset.filter(self.beyond(self.cursor, descending))
-        sign = "-" if descending else ""
+            queryset = queryset.filter(self.beyond(self.cursor, self.descending))
+        sign = "-" if self.descending else ""
         return queryset.order_by(*(f"{sign}{column}" for column in self.columns))
 
     # What rows are in order of
@@ -201,6 +210,14 @@ class Pages(BasePagination):
         at, row_id = cursor.created_at, cursor.id
         return Q((f"created_at__{side}e", at)) & (
             Q((f"created_at__{side}", at)) | Q((f"pk__{side}", row_id))
+        )
+
+    def until(self, edge: Cursor, descending: bool) -> Q:
+        """The rows up to the edge's own."""
+        side = "gt" if descending else "lt"
+        at, row_id = edge.created_at, edge.id
+        return Q((f"created_at__{side}e", at)) & (
+            Q((f"created_at__{side}", at)) | Q((f"pk__{side}e", row_id))
         )
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -228,7 +245,11 @@ class Pages(BasePagination):
             cursors["next"] = Cursor(NEXT, self.sort, *self.place(self.rows[-1]))
         if self.rows and (came_from == NEXT or (self.more and self.backward)):
             cursors["prev"] = Cursor(PREVIOUS, self.sort, *self.place(self.rows[0]))
-        return cursors
+        return cursors | self._further()
+
+    def _further(self) -> dict[str, Cursor]:
+        """Where to go on when this page ended before it was full."""
+        return {}
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe a page; `view` is set by the view's schema."""
@@ -250,6 +271,35 @@ class Pages(BasePagination):
                 },
             },
         }
+
+
+class ScanningPages(Pages):
+    """Pages of a list whose filters may match rarely, or never.
+
+    For one page at most SCANNED rows are looked at. A page may be short, or empty, and have a
+    `next` all the same: the list ends where there is no `next`.
+    """
+
+    edge: Cursor | None = None
+    """The last row that was looked at, when there are more behind it."""
+
+    def bounded(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Leave out what lies behind the SCANNED rows; the view says of which list, if at all."""
+        if self.view.scanned is None:
+            return queryset
+        keys = self._ordered(self.view.scanned).values_list("created_at", "pk")
+        last, *behind = [*keys[SCANNED - 1 : SCANNED + 1]] or [None]
+        if last is None or not behind:
+            return queryset
+        at, row_id = last
+        where = PREVIOUS if self.backward else NEXT
+        self.edge = Cursor(where, self.sort, (at - EPOCH) // MICROSECOND, str(row_id))
+        return queryset.filter(self.until(self.edge, self.descending))
+
+    def _further(self) -> dict[str, Cursor]:
+        if self.more or self.edge is None:
+            return {}
+        return {"prev" if self.backward else "next": self.edge}
 
 
 def _url(address: str, kept: Sequence[tuple[str, str]], cursor: Cursor | None) -> str:

@@ -21,6 +21,7 @@ from django.urls import URLPattern, path, reverse
 from uuid_utils.compat import uuid7
 
 from iocash import errors
+from users.lists import Uncounted
 from users.models import ApiKey, Event
 from users.models.events import By
 
@@ -65,7 +66,13 @@ class Act:
 class ReadOnly(admin.ModelAdmin):
     """Shown and searched; changed by acts only."""
 
+    change_list_template = "admin/uncounted.html"
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Uncounted]:
+        return Uncounted
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -83,7 +90,11 @@ class Searched:
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        return (queryset.named(search_term) if search_term.strip() else queryset), False
+        words = search_term.strip()
+        return (self.named(queryset, words) if words else queryset), False
+
+    def named(self, queryset: Any, words: str) -> Any:
+        return queryset.named(words)
 
 
 class Acting(ReadOnly):

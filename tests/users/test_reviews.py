@@ -108,7 +108,7 @@ def test_who_waits_longest_comes_first(operator, alice, bob):
 def test_only_who_waits_is_in_the_queue_unless_all_are_asked_for(operator, alice, bob, sent):
     approve(bob, {Kind.OCCUPATION})
     assert queue(operator) == ["alice"]
-    assert queue(operator, state="all") == ["alice", "bob"]
+    assert queue(operator, state="all") == ["bob", "alice"]  # newest first
 
 
 def test_who_has_shown_nothing_is_not_there(operator, alice):

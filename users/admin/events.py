@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
 
-from users.acts import ReadOnly
+from django.contrib import admin
+from django.db.models import Q
+
+from users.acts import ReadOnly, Searched
+from users.lists import RECENT, recent
 from users.models import Access, Event
+from users.models.clients import as_id
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly):
+class EventAdmin(Searched, ReadOnly):
     list_display = ("created_at", "kind", "subject_id", "actor", "request_id")
-    list_filter = ("subject",)
-    search_fields = ("subject_id", "wallet_id", "actor", "request_id")
+    search_fields = ("id",)
+    search_help_text = f"The id of what changed; or an actor or request of the last {RECENT:,}."
     fields = (
         "client",
         "kind",
@@ -26,11 +31,22 @@ class EventAdmin(ReadOnly):
     )
     ordering = ("-position",)
 
+    def named(self, queryset: Any, words: str) -> Any:
+        if found := as_id(words):
+            return queryset.filter(subject_id=found)
+        return recent(queryset).filter(Q(actor=words) | Q(request_id=words))
+
 
 @admin.register(Access)
-class AccessAdmin(ReadOnly):
+class AccessAdmin(Searched, ReadOnly):
     list_display = ("created_at", "what", "kind", "user_id", "actor", "request_id")
     list_filter = ("what",)
-    search_fields = ("user__id", "actor", "request_id")
+    search_fields = ("id",)
+    search_help_text = f"A user's id; or an actor or request of the last {RECENT:,}."
     fields = ("client", "user", "what", "kind", "actor", "request_id", "created_at")
     ordering = ("-id",)
+
+    def named(self, queryset: Any, words: str) -> Any:
+        if found := as_id(words):
+            return queryset.filter(user=found)
+        return recent(queryset).filter(Q(actor=words) | Q(request_id=words))

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 
-from users.acts import Acting, ReadOnly
+from users.acts import Acting, ReadOnly, Searched
 from users.models import Otp, User
+
+MOST_USERS = 100
 
 
 @admin.register(User)
-class UserAdmin(Acting):
+class UserAdmin(Searched, Acting):
     list_display = ("user_name", "kind", "status", "client", "created_at")
     list_filter = ("status", "kind", "client")
     list_select_related = ("client",)
-    search_fields = ("id", "user_name", "mobile_phone", "email")
+    search_fields = ("id",)
+    search_help_text = "An id, a phone number, an e-mail address, or how a user name begins."
+    ordering = ("-id",)
     exclude = ("client",)
 
 
 @admin.register(Otp)
-class OtpAdmin(ReadOnly):
+class OtpAdmin(Searched, ReadOnly):
     list_display = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
     list_select_related = ("user",)
-    search_fields = ("user__id", "mobile_phone")
+    search_fields = ("id",)
+    search_help_text = "A user's id, phone number, e-mail address, or how its name begins."
+    ordering = ("-id",)
     fields = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
+
+    def named(self, queryset: Any, words: str) -> Any:
+        return queryset.filter(user__in=list(User.objects.named(words)[:MOST_USERS]))

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from iocash import errors
 from users import kyc, names
-from users.acts import Act, ActForm, Acting, Facts, by, names_of
+from users.acts import Act, ActForm, Acting, Facts, Searched, by, names_of
 from users.documents import PDF
 from users.models import Access, Evidence, Review, User
 from users.serializers.kyc import BLOCKS
@@ -118,18 +118,20 @@ class StateFilter(admin.SimpleListFilter):
         return [{**waiting, "display": "Waiting"}, *others]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset if self.value() else queryset.filter(waiting__gt=0)
+        if self.value():
+            return queryset.order_by("-id")
+        return queryset.filter(id__in=Evidence.objects.waiting().values("user"))
 
 
 @admin.register(Review)
-class ReviewAdmin(Acting):
+class ReviewAdmin(Searched, Acting):
     """What users have shown of who they are. Whoever opens a page is recorded."""
 
     list_display = ("user_name", "kind", "waiting_since", "waiting", "kyc_level", "client")
     list_filter = (StateFilter, "client")
     list_select_related = ("client",)
-    search_fields = ("id", "user_name")
-    search_help_text = "A user's id, or name."
+    search_fields = ("id",)
+    search_help_text = "A user's id, phone number, e-mail address, or how its name begins."
     change_form_template = "admin/review.html"
     fields = (
         "user_name",

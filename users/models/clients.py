@@ -56,6 +56,13 @@ class Client(models.Model):
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
 
+def as_id(words: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(words.strip())
+    except ValueError:
+        return None
+
+
 class OwnedQuerySet(models.QuerySet[Row_co]):
     """Rows that each belong to one client."""
 

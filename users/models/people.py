@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Self
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from users.models.clients import Client, OwnedQuerySet
+from users.models.clients import Client, OwnedQuerySet, as_id
 from users.models.versions import version
 
 
@@ -18,6 +19,15 @@ class UserQuerySet(OwnedQuerySet["User"]):
     def locked(self) -> Self:
         """Lock the users, always in order of id and always before any wallet."""
         return self.order_by("id").select_for_update(no_key=True)
+
+    def named(self, words: str) -> Self:
+        """Those that people may mean: an id, a phone, an e-mail address, how a name begins."""
+        if found := as_id(words):
+            return self.filter(id=found)
+        clients = list(Client.objects.values_list("id", flat=True))
+        phone = Q(client__in=clients, mobile_phone=words) & ~Q(mobile_phone="")
+        name = Q(user_name__startswith=words) & ~Q(user_name="")
+        return self.filter(phone | name | (Q(email=words) & ~Q(email="")))
 
 
 class User(models.Model):
@@ -117,7 +127,15 @@ class User(models.Model):
                 name="user_kyc_level_is_known", condition=Q(kyc_level__in=[0, 1, 2])
             ),
         ]
-        indexes = [models.Index(fields=["client", "created_at", "id"], name="user_page")]
+        indexes = [
+            models.Index(fields=["client", "created_at", "id"], name="user_page"),
+            models.Index(
+                OpClass("user_name", name="varchar_pattern_ops"),
+                condition=~Q(user_name=""),
+                name="user_of_beginning_of_name",
+            ),
+            models.Index(fields=["email"], condition=~Q(email=""), name="user_of_email"),
+        ]
         permissions = [
             ("block_user", "Can block and unblock users"),
             ("erase_user", "Can erase users' personal data"),

@@ -20,10 +20,11 @@ LAST_ROWS = 10
 @admin.register(Wallet)
 class WalletAdmin(Searched, Acting):
     list_display = ("id", "status", "shown_balance", "shown_held", "currency", "user", "created_at")
-    list_filter = ("status", "currency", "client")
+    list_filter = ("status", "client")
     list_select_related = ("user",)
     search_fields = ("id",)
     search_help_text = "An id, a user's id or name, or an IBAN."
+    ordering = ("-id",)
     change_form_template = "admin/wallet.html"
     fields = (
         "id",

@@ -19,6 +19,9 @@ neighbours in every index of ids; updates of wallets touch no indexed column (HO
 | what came in and went out in 30 days | `movement_crossing_of_wallet` (cash-ins and cash-outs) |
 | what crosses to the outside, by day | `movement_crossing` (one leg, settled) |
 | cash-outs that wait, of all or of a wallet | `movement_waiting`, `movement_waiting_of_wallet` |
+| cash-outs that failed, of all or of a wallet | `movement_unsettled`, `movement_failed_of_wallet` |
+| what is no transfer, of all or of a wallet | `movement_of_type`, `movement_of_type_in_wallet` |
+| wallets that are blocked or closed | `wallet_not_ready` |
 | what a hold paid; what was given back | `movement_of_hold`, `movement_reversing` |
 | a wallet's holds, page by page; the open ones by expiry | `hold_page`, `hold_open` |
 | whether a key was used | the primary key of `users_key`: client and key, and nothing else |

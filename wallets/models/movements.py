@@ -253,6 +253,20 @@ class Movement(Signed, models.Model):
                 condition=Q(status="PENDING"),
                 name="movement_waiting_of_wallet",
             ),
+            models.Index(
+                fields=["wallet", "created_at", "id"],
+                condition=Q(status__in=["ERROR", "CANCELLED"]),
+                name="movement_failed_of_wallet",
+            ),
+            models.Index(fields=["id"], condition=~Q(status="SUCCESS"), name="movement_unsettled"),
+            models.Index(
+                fields=["wallet", "type", "created_at", "id"],
+                condition=~Q(type="TRANSFER"),
+                name="movement_of_type_in_wallet",
+            ),
+            models.Index(
+                fields=["type", "id"], condition=~Q(type="TRANSFER"), name="movement_of_type"
+            ),
         ]
         permissions = [
             ("add_cash_in", "Can bring cash-ins"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from users.models.clients import OwnedQuerySet, Row_co
+from users.models.clients import OwnedQuerySet, Row_co, as_id
+
+__all__ = ["DatedQuerySet", "Signed", "as_id", "compact", "to_millisecond"]
 
 MILLISECOND = timedelta(milliseconds=1)
 LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND
@@ -43,13 +44,6 @@ class Signed:
     def magnitude(self) -> int:
         """The amount without its sign, which `direction` tells."""
         return abs(int(self.amount))
-
-
-def as_id(words: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(words.strip())
-    except ValueError:
-        return None
 
 
 def compact(iban: str) -> str:

@@ -112,6 +112,7 @@ class Wallet(models.Model):
         ]
         indexes = [
             models.Index(fields=["client", "created_at", "id"], name="wallet_page"),
+            models.Index(fields=["id"], condition=~Q(status="READY"), name="wallet_not_ready"),
         ]
         permissions = [("block_wallet", "Can block and unblock wallets")]
 

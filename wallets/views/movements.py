@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 
 from iocash import errors, money
+from iocash.pages import ScanningPages
 from iocash.rendering import Response
 from iocash.transactions import read_back
 from iocash.views import Accepted, Created, location
@@ -65,6 +66,9 @@ class MovementList(MovementView):
     """Move money out of or into a wallet, or list what happened to it."""
 
     collection = "movements"
+    pagination_class = ScanningPages
+    scanned: MovementQuerySet | None = None
+    """What is walked to find what other filters leave; None: an index finds it."""
     query_class = serializers.MovementQuery
     assuming = frozenset({"GET", "POST"})
     body_classes = {"POST": serializers.MovementOrder}
@@ -89,9 +93,11 @@ class MovementList(MovementView):
         return self.page(self.matching(wallet, self.filters()))
 
     def matching(self, wallet: Wallet, filters: dict[str, Any]) -> MovementQuerySet:
-        found = self.movements(wallet.id).within(
-            filters.pop("start_date", None), filters.pop("end_date", None)
-        )
+        dates = filters.pop("start_date", None), filters.pop("end_date", None)
+        if filters and not filters.keys() & FOUND_AT_ONCE:
+            of_wallet = Movement.objects.filter(wallet=wallet.id).within(*dates)
+            self.scanned = of_wallet.filter(**indexed(filters))
+        found = self.movements(wallet.id).within(*dates)
         if direction := filters.pop("direction", None):
             found = found.directed(direction)
         if key := filters.pop("idempotency_key", None):
@@ -106,6 +112,19 @@ class MovementList(MovementView):
         values = self.body() | self.fixed
         order = self.order({**self.common(wallet_id), "key": self.key}, values)
         return self.moved(self.submit(order))
+
+
+FOUND_AT_ONCE = frozenset({"operation_id", "hold_id", "idempotency_key"})
+"""Filters that leave few movements, each by an index of its own."""
+
+
+def indexed(filters: dict[str, Any]) -> dict[str, Any]:
+    """The one filter, if any, whose movements of a wallet an index has in order."""
+    if filters.get("status", Movement.Status.SUCCESS) != Movement.Status.SUCCESS:
+        return {"status": filters["status"]}
+    if filters.get("type", Movement.Type.TRANSFER) != Movement.Type.TRANSFER:
+        return {"type": filters["type"]}
+    return {}
 
 
 def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
