@@ -188,7 +188,7 @@ class Pages(BasePagination):
 
     @property
     def descending(self) -> bool:
-        return self.sort.endswith(",desc") != self.backward
+        return bool(self.sort.endswith(",desc")) != self.backward
 
     def _ordered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.cursor and self.cursor.where != LAST:

@@ -41,7 +41,7 @@ def browser(staff: Any) -> Client:
 
 def queries(label: str) -> list[str]:
     """Everything that a list takes: nothing, words, an id, a column, and each of its filters."""
-    shown = LISTS[label]
+    shown: Any = LISTS[label]
     asked = ["", "o=1.-2", "o=-3", "_facets=True", "all="]
     if shown.search_fields:
         asked += ["q=somebody", f"q={uuid4()}"]
