@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("users", "0004_index_what_staff_search_by"),
+        ("users", "0006_index_what_staff_search_by"),
         ("wallets", "0003_make_groups_of_staff"),
     ]
 
