@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, models
 
+from iocash import errors
 from iocash.transactions import fetch
 
 Row = TypeVar("Row", bound=models.Model)
@@ -42,7 +43,8 @@ class Question(Generic[Row]):
     def statement(self) -> Statement:
         queryset = self.ask(*self.stand_ins)
         sql, values = queryset.query.sql_with_params()
-        assert {*self.stand_ins} <= {*values}, "an id was written in another way"
+        if not {*self.stand_ins} <= {*values}:
+            raise errors.Inconsistent("an id is written in another way in this statement")
         fields = [*queryset.model._meta.concrete_fields]
         names = [each.attname for each in fields]
         found = [getattr(each, "from_db_value", None) for each in fields]

@@ -24,9 +24,10 @@ from iocash.transactions import durable
 from users import locking, names
 from users.life import claim, locked, require_not_ended, tell
 from users.models import Access, Evidence, User
-from users.models.clients import fingerprint, new_id
+from users.models.clients import new_id
 from users.models.events import By
 from users.models.evidence import documents, place_of
+from users.models.fingerprints import Asked, canonical
 
 Kind = Evidence.Kind
 Kinds = frozenset[Kind]
@@ -192,11 +193,14 @@ def made(evidence: Evidence) -> dict[str, Any]:
     return {"made": "evidence", "made_id": evidence.id, "status": 201}
 
 
-def order_of(evidence: Evidence) -> bytes:
-    digest = evidence.sha256.hex() if evidence.sha256 else None
-    facts = sorted((evidence.facts or {}).items())
-    order = {"user_id": evidence.user_id, "kind": evidence.kind, "sha256": digest, "facts": facts}
-    return fingerprint("SendEvidence", order)
+def order_of(evidence: Evidence) -> Asked:
+    order = {
+        "user_id": evidence.user_id,
+        "kind": str(evidence.kind),
+        "sha256": evidence.sha256.hex() if evidence.sha256 else None,
+        "facts": evidence.facts or {},
+    }
+    return Asked("SendEvidence", order)
 
 
 def holds(evidence: Evidence) -> bool:
@@ -208,7 +212,7 @@ def stands(evidence: Evidence) -> bool:
 
 
 def is_same(one: Evidence, other: Evidence) -> bool:
-    return order_of(one) == order_of(other)
+    return canonical(order_of(one)) == canonical(order_of(other))
 
 
 def require_valid(evidence: Evidence) -> None:

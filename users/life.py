@@ -12,9 +12,10 @@ from django.db import IntegrityError, connection, transaction
 from iocash import errors
 from iocash.transactions import durable
 from users import deliveries, names, otp, phones
-from users.models import Key, User, events
-from users.models.clients import fingerprint, new_id
+from users.models import Key, User, events, fingerprints
+from users.models.clients import new_id
 from users.models.events import By, Fact
+from users.models.fingerprints import Asked
 from users.models.versions import require_version
 
 CREATED, VERIFIED, ACTIVATED, BLOCKED, UNSUBSCRIBED = User.Status
@@ -68,7 +69,7 @@ def create(
         AlreadyExists: the user name or the phone number is taken.
         OtpTooSoon: the client has just had a one-time password sent to that number.
     """
-    order = fingerprint("CreateUser", dict(values))
+    order = Asked("CreateUser", values)
     user = User(id=new_id(), client_id=client_id, **values)
     with durable(), transaction.atomic():
         if key and (used := claim(client_id, key, order, made="user", made_id=user.id, status=202)):
@@ -78,23 +79,25 @@ def create(
 
 
 def claim(
-    client_id: uuid.UUID, key: str, order: bytes, *, made: str, made_id: uuid.UUID, status: int
+    client_id: uuid.UUID, key: str, order: Asked, *, made: str, made_id: uuid.UUID, status: int
 ) -> uuid.UUID | None:
     """Take the key for this order; where the order had taken it already, tell what it made.
 
     A second request with the key waits here until the first one is committed or undone.
 
     Raises:
-        IdempotencyKeyReused: another order has taken it.
+        IdempotencyKeyReused: another order has taken it, or its user was erased since.
     """
+    asked, salt = fingerprints.digest(order), fingerprints.new_salt()
+    defaults = {"salt": salt, "fingerprint": fingerprints.salted(salt, asked)}
     used, is_new = Key.objects.get_or_create(
         client_id=client_id,
         key=key,
-        defaults={"fingerprint": order, "made": made, "made_id": made_id, "status": status},
+        defaults=defaults | {"made": made, "made_id": made_id, "status": status},
     )
     if is_new:
         return None
-    if bytes(used.fingerprint) != order:
+    if not used.is_of(asked):
         raise errors.IdempotencyKeyReused(
             idempotency_key=used.key, resource=used.made, id=used.made_id
         )

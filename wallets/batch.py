@@ -9,6 +9,7 @@ from uuid import UUID
 
 from iocash import errors
 from users.models.clients import new_id
+from users.models.fingerprints import Asked
 from wallets.books import Books
 from wallets.orders import MoneyOrder, Outcome, WalletOrder, attempt
 
@@ -25,14 +26,14 @@ class Batch(WalletOrder):
     made = "batch"
 
     items: tuple[MoneyOrder, ...]
-    asked: bytes = field(init=False, repr=False, compare=False)
+    digested: bytes = field(init=False, repr=False, compare=False)
     touched: tuple[UUID, ...] = field(init=False, repr=False, compare=False)
     """Wallets, and what a key is kept with, are worked out before anybody waits for wallets."""
 
     def __post_init__(self) -> None:
         wallets = (self.wallet_id, *self.named(lambda item: item.wallets()))
         object.__setattr__(self, "touched", tuple(dict.fromkeys(wallets)))
-        object.__setattr__(self, "asked", WalletOrder.fingerprint(self) if self.key else b"")
+        object.__setattr__(self, "digested", WalletOrder.digest(self) if self.key else b"")
 
     def named(self, ask: Callable[[MoneyOrder], Iterable[UUID]]) -> tuple[UUID, ...]:
         """All that its items name, each once."""
@@ -54,8 +55,12 @@ class Batch(WalletOrder):
     def accounts(self) -> tuple[UUID, ...]:
         return self.named(lambda item: item.accounts())
 
-    def fingerprint(self) -> bytes:
-        return self.asked or WalletOrder.fingerprint(self)
+    def asked(self) -> Asked:
+        verb, values = WalletOrder.asked(self)
+        return Asked(verb, {**values, "items": [item.asked() for item in self.items]})
+
+    def digest(self) -> bytes:
+        return self.digested or WalletOrder.digest(self)
 
     def check_shape(self, books: Books) -> None:
         self.wallet(books)

@@ -15,6 +15,7 @@ from iocash import errors
 from users.credentials import Credentials
 from users.models.clients import new_id
 from users.models.events import By, Fact
+from users.models.fingerprints import new_salt, salted
 from wallets import chain
 from wallets.limits import Allowance, Used
 from wallets.orders import Order, Outcome, WordedOrder
@@ -59,7 +60,9 @@ class Books:
             order.check_shape(self)
             return self.replay(order) or self.apply(order)
         except errors.Refused:
-            assert self.size == before, f"{type(order).__name__} changed the books, then refused"
+            if self.size != before:
+                name = type(order).__name__
+                raise errors.Inconsistent(f"{name} changed the books, then refused") from None
             raise
 
     @property
@@ -77,7 +80,7 @@ class Books:
         used = self.keys.get((order.client_id, order.key)) if order.key else None
         if used is None:
             return None
-        if used.fingerprint != order.fingerprint():
+        if not used.is_of(order.digest()):
             raise errors.IdempotencyKeyReused(
                 idempotency_key=used.key, resource=used.made, id=used.made_id
             )
@@ -86,8 +89,10 @@ class Books:
     def apply(self, order: Order) -> Outcome:
         outcome = order.apply(self)
         if order.key:
+            salt = new_salt()
+            fingerprint = salted(salt, order.digest())
             made = outcome.made, outcome.id, outcome.status
-            used = UsedKey(order.client_id, order.key, order.fingerprint(), *made)
+            used = UsedKey(order.client_id, order.key, salt, fingerprint, *made)
             self.keys[used.client_id, used.key] = used
             self.used.append(used)
         return outcome
@@ -126,7 +131,8 @@ class Books:
         hold = self.holds.get(hold_id)
         if hold is None or hold.wallet_id != wallet.id:
             raise errors.NotFound()
-        assert not hold.is_overdue(self.now), "the wallet did not know when its next hold expires"
+        if hold.is_overdue(self.now):
+            raise errors.Inconsistent("the wallet did not know when its next hold expires")
         return hold
 
     def account(self, account_id: UUID, wallet: LockedWallet) -> LockedAccount | None:
@@ -166,7 +172,8 @@ class Books:
         self.legs += part.legs
         self.placed += part.placed
         self.facts += part.facts
-        assert not [*part.changed, *part.changed_holds, *part.statements], "left behind"
+        if part.changed or part.changed_holds or part.statements:
+            raise errors.Inconsistent("a batch has changed what it can't take over")
 
     # Moving money
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import orjson
 
+from iocash import errors
 from wallets.rows import Leg
 
 TICK: Final = timedelta(microseconds=1)
@@ -60,7 +61,8 @@ def digest(previous: bytes, leg: Leg) -> bytes:
 
     The audit writes this canonical form once more, in SQL.
     """
-    assert leg.settled_at is not None
+    if leg.settled_at is None:
+        raise errors.Inconsistent("only what has settled is in the chain")
     own, client, wallet, operation, counterparty, hold, reversed_ = texts(
         leg.id,
         leg.client_id,

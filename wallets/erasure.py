@@ -1,14 +1,15 @@
 """Erasing what is personal of a user who has ended; the ledger stays whole, and passes its audit.
 
-What goes: names, phones, e-mail, evidence and its files, aliases, external accounts, and the texts
-of movements and holds, in both wallets of a payment. What stays: ids, amounts, times, digests.
+What goes: names, phones, e-mail, evidence and its files, aliases, external accounts, the texts of
+movements and holds, in both wallets of a payment, and the salts of the idempotency keys of orders
+that name the user. What stays: ids, amounts, times, digests.
 """
 
 from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -30,8 +31,9 @@ REASONS: Final = (RETENTION_OVER, "AUTHORITY_ORDER", "USER_REQUEST", "OTHER")
 MOST: Final = 5_000
 """Movements that are erased in one transaction."""
 
-ERASE_TEXTS: Final = "SELECT wallets_erase_texts(%s, %s, %s)"
-BEGINNING: Final = datetime.min.replace(year=1970, tzinfo=UTC)
+ERASE_TEXTS: Final = "SELECT reached_at, reached FROM wallets_erase_texts(%s, %s, %s, %s)"
+FORGET_KEYS: Final = "SELECT users_forget_keys(%s)"
+BEGINNING: Final = None, None
 PERSONAL: Final = (
     "user_name",
     "first_name",
@@ -53,7 +55,8 @@ def due(now: datetime) -> list[User]:
 
 def kept_until(user: User) -> datetime:
     """When the retention of an ended user's data is over."""
-    assert user.unsubscribed_at is not None, "the user has not ended"
+    if user.unsubscribed_at is None:
+        raise errors.Inconsistent("the user has not ended")
     return user.unsubscribed_at + timedelta(days=365.25 * settings.RETENTION_YEARS)
 
 
@@ -91,16 +94,27 @@ def require_over(user: User, reason: str) -> None:
 
 
 def erase_texts(wallet_id: uuid.UUID) -> None:
-    """Erase the texts of a wallet, of its movements and of those on the other side of them."""
-    since: datetime | None = BEGINNING
-    while since:
+    """Erase the texts of a wallet, of its movements and of those on the other side of them.
+
+    The salts of the keys that made them go too.
+    """
+    place: tuple[datetime | None, uuid.UUID | None] | None = BEGINNING
+    while place:
         with connection.cursor() as cursor:
-            cursor.execute(ERASE_TEXTS, [wallet_id, since, MOST])
-            (since,) = cursor.fetchone()
+            cursor.execute(ERASE_TEXTS, [wallet_id, *place, MOST])
+            reached_at, reached = cursor.fetchone()
+        place = (reached_at, reached) if reached else None
+
+
+def forget_keys(user: User) -> None:
+    """Erase the salts of the keys that made the user, or what the user has shown."""
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET_KEYS, [user.id])
 
 
 def blank(user: User) -> None:
     """Leave nothing of the user but what the ledger names. `user` is locked."""
+    forget_keys(user)
     Otp.objects.filter(client=user.client_id, user=user).delete()
     Evidence.objects.of(user).delete()
     for name in PERSONAL:

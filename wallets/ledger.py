@@ -344,9 +344,11 @@ class Reverse(PartOrder):
         return self.give_to_payer(books, (leg, self.mirror(books, leg)), amount)
 
     def mirror(self, books: Books, leg: Leg) -> Leg:
-        assert self.mirror_id is not None, "a payment has two legs"
+        if self.mirror_id is None:
+            raise errors.Inconsistent("a payment has two legs")
         mirror = books.movements[self.mirror_id]
-        assert leg.mirrors(mirror), "the mirror is another movement's"
+        if not leg.mirrors(mirror):
+            raise errors.Inconsistent("the mirror is another movement's")
         return mirror
 
     def give_to_outside(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from iocash import errors
 from users.credentials import Changed, Credentials
-from users.models.clients import fingerprint
+from users.models import fingerprints
 from users.models.events import By
+from users.models.fingerprints import Asked
 from users.models.versions import require_version
 from wallets.rows import Leg, LockedHold, LockedWallet
 
@@ -139,14 +140,15 @@ class Order:
         """Say in our words what it means that the database refused `constraint`; None: a bug."""
         return None
 
-    def fingerprint(self) -> bytes:
+    def asked(self) -> Asked:
+        """Tell what is ordered, without whose order it is."""
+        names = [item.name for item in dataclasses.fields(self) if item.init]
+        values = {name: getattr(self, name) for name in names if name not in ENVELOPE}
+        return Asked(type(self).__name__, values)
+
+    def digest(self) -> bytes:
         """Digest what is ordered, so that the same order is known when it comes again."""
-        values = {
-            item.name: canonical(getattr(self, item.name))
-            for item in dataclasses.fields(self)
-            if item.init and item.name not in ENVELOPE
-        }
-        return fingerprint(type(self).__name__, values)
+        return fingerprints.digest(self.asked())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,16 +275,3 @@ class CashOutOrder(WalletOrder):
         leg = books.movement(self.movement_id, wallet)
         leg.require_pending()
         return wallet, leg
-
-
-def canonical(value: object) -> object:
-    """Spell equal values equally: 1, 1.0 and 1.00 are the same amount."""
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    if isinstance(value, Mapping):
-        return sorted(value.items())
-    if isinstance(value, tuple):
-        return [canonical(each) for each in value]
-    if isinstance(value, Order):
-        return value.fingerprint().hex()
-    return value

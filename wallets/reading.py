@@ -122,7 +122,7 @@ READ_FLOWS = f"""
 The clock is read once, in a query of its own: an index finds what came after one instant.
 """
 READ_KEYS = """
-    SELECT client_id, key, fingerprint, made, made_id, status FROM users_key
+    SELECT client_id, key, salt, fingerprint, made, made_id, status FROM users_key
     WHERE (client_id, key) IN (
         SELECT client_id, key FROM json_to_recordset(%s) AS used (client_id uuid, key text)
     )

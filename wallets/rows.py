@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from iocash import errors, money
+from users.models.fingerprints import salted
 from wallets.models.holds import version_of
 from wallets.models.questions import Signed
 
@@ -175,7 +176,8 @@ class Leg(Signed):
 
     def mirrored(self, leg_id: UUID) -> Leg:
         """Write down the other leg of a payment, not yet settled; the two have the same words."""
-        assert self.counterparty_id is not None, "a payment has two wallets"
+        if self.counterparty_id is None:
+            raise errors.Inconsistent("a payment has two wallets")
         return Leg(
             id=leg_id,
             client_id=self.client_id,
@@ -301,7 +303,13 @@ class UsedKey:
 
     client_id: UUID
     key: str
+    salt: bytes | None
+    """None once a user that the order names was erased."""
     fingerprint: bytes
     made: str
     made_id: UUID
     status: int
+
+    def is_of(self, asked: bytes) -> bool:
+        """Tell whether the order with this digest used the key; nobody knows without the salt."""
+        return self.salt is not None and salted(self.salt, asked) == self.fingerprint

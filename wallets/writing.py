@@ -115,6 +115,7 @@ UPDATE_HOLDS = """
 INSERT_KEYS = "INSERT INTO users_key " + given(
     client_id="uuid",
     key="text",
+    salt="bytea",
     fingerprint="bytea",
     made="text",
     made_id="uuid",

@@ -52,6 +52,7 @@ from iocash.errors.missing import (
 )
 from iocash.errors.ours import (
     DatabaseUnavailable,
+    Inconsistent,
     InternalError,
     LockTimeout,
     OutcomeUnknown,
@@ -114,6 +115,7 @@ __all__ = [
     "HttpsRequired",
     "IdempotencyKeyReused",
     "Immutable",
+    "Inconsistent",
     "InsufficientFunds",
     "InsufficientScope",
     "InternalError",

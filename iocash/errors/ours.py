@@ -3,6 +3,14 @@
 from iocash.errors.registry import Crash, Unavailable
 
 
+class Inconsistent(Exception):
+    """What must always hold does not: a bug, or rows that were changed behind the server's back.
+
+    Raised before anything is written, and answered with 500. Not an `assert`, which `python -O`
+    leaves out.
+    """
+
+
 class InternalError(Crash):
     """A bug; `requestId` finds it in the server's log."""
 

@@ -33,11 +33,13 @@ class Refused(Exception):
 
     def __init_subclass__(cls) -> None:
         if code := cls.__dict__.get("code"):
-            assert code not in REGISTRY, f"{code} is taken"
+            if code in REGISTRY:
+                raise TypeError(f"{code} is taken")
             REGISTRY[code] = cls
 
     def __init__(self, detail: str | None = None, **facts: Any) -> None:
-        assert facts.keys() <= {*self.carries}, f"{self.code} carries no {facts}"
+        if not facts.keys() <= {*self.carries}:
+            raise TypeError(f"{self.code} carries no {sorted(facts)}")
         self.facts = facts
         self.words = detail or self.detail.format(**{name: said(facts[name]) for name in facts})
         super().__init__(self.words)

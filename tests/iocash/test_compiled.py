@@ -10,6 +10,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from iocash import errors
 from iocash.compiled import Question
 from tests import cast
 from wallets.models import Wallet
@@ -58,5 +59,5 @@ def test_it_is_compiled_once(alices):
 
 def test_an_id_that_stands_nowhere_is_a_bug(alices):
     question = Question(lambda wallet_id: Wallet.objects.filter(seq=F("seq")), 1)
-    with pytest.raises(AssertionError, match="another way"):
+    with pytest.raises(errors.Inconsistent, match="another way"):
         question.first(alices.id)

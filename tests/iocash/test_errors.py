@@ -48,7 +48,7 @@ def test_every_503_says_when_to_try_again() -> None:
 
 
 def test_a_code_is_taken_once() -> None:
-    with pytest.raises(AssertionError, match="not_found is taken"):
+    with pytest.raises(TypeError, match="not_found is taken"):
         type("Another", (errors.Missing,), {"code": "not_found", "detail": "."})
 
 

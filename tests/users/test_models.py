@@ -17,7 +17,7 @@ from django.utils import timezone
 from tests import cast
 from users import life
 from users.models import ApiKey, Client, Event, Evidence, Otp, SigningKey, User
-from users.models.clients import SCOPES, fingerprint, new_id
+from users.models.clients import SCOPES, new_id
 
 pytestmark = pytest.mark.django_db
 
@@ -285,25 +285,7 @@ def test_an_end_counts_from_its_instant_on(name, client_demo):
         assert getattr(ApiKey(**{name: moment}), asked) is ended
 
 
-# --- Fingerprints, and who owns what ------------------------------------------------------------
-
-
-def test_a_fingerprint_knows_the_same_order_in_any_sequence():
-    assert fingerprint("V", {"a": 1, "b": 2}) == fingerprint("V", {"b": 2, "a": 1})
-
-
-@pytest.mark.parametrize(
-    ("verb", "values"),
-    [
-        ("W", {"a": "1", "b": "2"}),
-        ("V", {"a": "1", "b": "3"}),
-        ("V", {"a": "1", "c": "2"}),
-        ("V", {"a": "1"}),
-        ("V", {"a": "1b=2"}),
-    ],
-)
-def test_a_fingerprint_tells_other_orders_apart(verb, values):
-    assert fingerprint(verb, values) != fingerprint("V", {"a": "1", "b": "2"})
+# --- Who owns what ------------------------------------------------------------------------------
 
 
 def test_users_are_owned_by_one_client(stage):

@@ -153,11 +153,3 @@ def test_an_erased_user_is_never_changed(scene):
     assert scene.api.patch(scene.path(), {"userName": "alice"}).code == "user_not_active"
     put = scene.api.put(scene.path("/occupation"), {"occupationCode": "2511"})
     assert put.code == "user_not_active"
-
-
-def test_the_key_of_erased_evidence_finds_nothing(alice, api):
-    said = f"users/{alice.id}/occupation", {"occupationCode": "2511"}
-    assert api.post(*said, key="k").status == 201
-    api.patch(f"users/{alice.id}", {"status": "UNSUBSCRIBED"})
-    erasure.erase(user_id=alice.id, by=cast.BY, reason="OTHER")
-    assert api.post(*said, key="k").status == 404

@@ -110,7 +110,7 @@ def left_by(post: Callable[[Sequence[Order]], Sequence[Any]], orders: Sequence[O
         wallets = [*Wallet.objects.order_by("id").values_list("balance", "held", "seq", "received")]
         holds = [*Hold.objects.order_by("id").values_list("status", "remaining", "amount")]
         moved = [*Movement.objects.order_by("id").values_list("type", "status", "amount", "seq")]
-        kept = [*Key.objects.order_by("key").values_list("key", "fingerprint", "status")]
+        kept = [*Key.objects.order_by("key").values_list("key", "made", "status")]
         counts = Event.objects.count()
         transaction.set_rollback(True)
     return told, wallets, holds, sorted(moved, key=str), kept, counts

@@ -129,7 +129,7 @@ def test_a_key_is_kept_with_what_it_made(bobs):
     assert isinstance(made, Outcome)
     key = Key.objects.get(client=bobs.client_id, key="k")
     assert (key.made, key.made_id, key.status) == ("movement", made.id, 201)
-    assert bytes(key.fingerprint) == order.fingerprint()
+    assert key.is_of(order.digest())
 
 
 def test_what_was_made_is_what_is_stored(bobs):

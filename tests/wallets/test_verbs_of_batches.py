@@ -77,7 +77,7 @@ def test_no_balance_passes_its_ceiling(books, order):
 def test_a_hold_that_was_not_let_go_in_time_is_a_bug(books):
     hold = a_hold(books, expires_at=SOON)
     books.now = SOON
-    with pytest.raises(AssertionError, match="did not know"):
+    with pytest.raises(errors.Inconsistent, match="did not know"):
         books.run(execute(hold))
 
 

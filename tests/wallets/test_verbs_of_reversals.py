@@ -137,7 +137,7 @@ def test_another_movements_mirror_is_a_bug(books, change):
     into, out = written(books, transfer())
     wrong = dataclasses.replace(into, id=new_id(), **change)
     books.movements[wrong.id] = wrong
-    with pytest.raises(AssertionError, match="another movement's"):
+    with pytest.raises(errors.Inconsistent, match="another movement's"):
         books.run(give_back(out, wrong))
-    with pytest.raises(AssertionError, match="two legs"):
+    with pytest.raises(errors.Inconsistent, match="two legs"):
         books.run(give_back(out, None))

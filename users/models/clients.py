@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from users.models.fingerprints import salted
+
 ALPHABET = string.ascii_letters + string.digits
 SCOPES = (
     "users:read",
@@ -146,14 +148,16 @@ class ApiKey(Credential):
 
 
 class Key(models.Model):
-    """An Idempotency-Key that was used: the order's fingerprint, and what the order made.
+    """An Idempotency-Key that was used: the order's salted fingerprint, and what the order made.
 
-    Written in the transaction that made it, kept for ever, unique within the client.
+    Written in the transaction that made it, kept for ever, unique within the client. The salt is
+    erased with the first user that the order names; after that nobody can tell which order it was.
     """
 
     pk = models.CompositePrimaryKey("client", "key")
     client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
+    salt = models.BinaryField(max_length=16, null=True)
     fingerprint = models.BinaryField(max_length=32)
     made = models.CharField(max_length=10)
     made_id = models.UUIDField()
@@ -167,20 +171,14 @@ class Key(models.Model):
                 name="key_status_is_a_success", condition=models.Q(status__in=[200, 201, 202])
             ),
         ]
+        indexes = [models.Index(fields=["made_id"], name="key_of_made")]
 
     def __str__(self) -> str:
         return f"{self.made} {self.made_id}"
 
-
-def fingerprint(verb: str, values: dict[str, object]) -> bytes:
-    """Digest what was asked, so that the same order is known however it was written.
-
-    `values` are typed (a UUID, a Decimal, a minor-unit int), never the text of the request; what
-    is None or blank was not asked.
-    """
-    asked = sorted((name, value) for name, value in values.items() if value not in (None, ""))
-    order = "\x1f".join([verb, *(f"{name}={value!s}" for name, value in asked)])
-    return hashlib.sha256(order.encode()).digest()
+    def is_of(self, asked: bytes) -> bool:
+        """Tell whether the order with this digest used the key; nobody knows without the salt."""
+        return self.salt is not None and salted(bytes(self.salt), asked) == bytes(self.fingerprint)
 
 
 def new_id() -> uuid.UUID:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from iocash import errors
-from users.models.clients import fingerprint
+from users.models.fingerprints import Asked, digest
 
 
 def version(kind: str, shown: dict[str, object]) -> str:
     """Digest what is shown of a thing: its ETag."""
-    return fingerprint(kind, shown).hex()[:32]
+    return digest(Asked(kind, shown)).hex()[:32]
 
 
 def require_version(current: str, if_match: frozenset[str] | None, **facts: Any) -> None:

@@ -91,7 +91,8 @@ class ClientView(View):
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Answer nobody of whose key it is only remembered what it was; a refusal tells nothing."""
-        assert self.assumed is None or response.exception, "the key was never checked"
+        if self.assumed is not None and not response.exception:
+            raise errors.Inconsistent("the caller's key was never checked")
         return super().finalize_response(request, response, *args, **kwargs)
 
     @property
@@ -122,7 +123,8 @@ class ClientView(View):
     @property
     def caller(self) -> Caller:
         caller = self.request.auth
-        assert isinstance(caller, Caller)
+        if not isinstance(caller, Caller):
+            raise errors.Inconsistent("the caller was let in without credentials")
         return caller
 
     def require_of_staff(self, permission: str) -> None:
@@ -149,7 +151,8 @@ class ClientView(View):
     @property
     def client_id(self) -> UUID:
         """The caller's client; permissions keep staff away from where there is none."""
-        assert self.caller.client_id is not None
+        if self.caller.client_id is None:
+            raise errors.Inconsistent("staff have no client of their own")
         return self.caller.client_id
 
     def filters(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ neighbours in every index of ids; updates of wallets touch no indexed column (HO
 | wallets that are blocked or closed | `wallet_not_ready` |
 | what a hold paid; what was given back | `movement_of_hold`, `movement_reversing` |
 | a wallet's holds, page by page; the open ones by expiry | `hold_page`, `hold_open` |
-| whether a key was used | the primary key of `users_key`: client and key, and nothing else |
+| whether a key was used; which key made a thing | the primary key of `users_key`; `key_of_made` |
 | the events about a thing | `event_of_subject` |
 """
 

@@ -119,10 +119,11 @@ BEGIN
     SET balance = source.balance - minor, seq = source.seq + 1, head = out_digest,
         settled_at = moment
     WHERE id = payer;
-    INSERT INTO users_key (client_id, key, fingerprint, made, made_id, status)
-    VALUES (client, order_key,
-            sha256(convert_to(concat_ws('|', 'Transfer', payer, payee, minor), 'UTF8')),
-            'movement', out_id, 201);
+    INSERT INTO users_key (client_id, key, salt, fingerprint, made, made_id, status)
+    SELECT client, order_key, salt, sha256(
+            salt || sha256(convert_to(concat_ws('|', 'Transfer', payer, payee, minor), 'UTF8'))),
+        'movement', out_id, 201
+    FROM uuid_send(gen_random_uuid()) AS salt;
     INSERT INTO users_event
         (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
     VALUES

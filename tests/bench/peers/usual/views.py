@@ -16,7 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from users.models import Event, Key, User
-from users.models.clients import fingerprint, new_id
+from users.models.clients import new_id
+from users.models.fingerprints import Asked, digest, new_salt, salted
 from wallets import chain
 from wallets.models import Movement, Wallet
 
@@ -105,9 +106,9 @@ def transfer(
         .filter(client=caller.client, id__in=[source_id, target_id])
         .order_by("id")
     }
-    order = fingerprint("Transfer", {"source": source_id, **values})
+    order = digest(Asked("Transfer", {"source": source_id, **values}))
     if key and (used := Key.objects.filter(client=caller.client, key=key).first()):
-        if bytes(used.fingerprint) != order:
+        if not used.is_of(order):
             raise Conflict("The key was used for another order.")
         return Movement.objects.get(id=used.made_id)
     source, target = wallets.get(source_id), wallets.get(target_id)
@@ -117,10 +118,12 @@ def transfer(
     require(source, target, amount)
     movement = pay(source, target, amount, values.get("concept"), caller)
     if key:
+        salt = new_salt()
         Key.objects.create(
             client=caller.client,
             key=key,
-            fingerprint=order,
+            salt=salt,
+            fingerprint=salted(salt, order),
             made="movement",
             made_id=movement.id,
             status=201,

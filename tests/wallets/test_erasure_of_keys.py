@@ -1,0 +1,158 @@
+"""Erasing a user erases the salts of its keys: nobody can guess back what the orders said."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+
+import pytest
+from django.db import connection
+from django.db.models import Q
+from psycopg import errors as pg
+
+from tests import cast
+from users.models import Event, Key, User
+from users.models.fingerprints import Asked, canonical
+from wallets import audit, erasure, ledger, life, posting
+from wallets.models import Hold, Wallet
+
+pytestmark = pytest.mark.django_db
+
+IBAN = "ES9121000418450200051332"
+
+
+def salts() -> dict[str, bool]:
+    """Whether each key still has its salt."""
+    return {key.key: key.salt is not None for key in Key.objects.order_by("key")}
+
+
+def erase(user: User) -> None:
+    """Close the user, whose wallets have their money taken out, and erase it."""
+    for hold in Hold.objects.filter(Q(wallet__user=user) | Q(target__user=user), status="OPEN"):
+        posting.submit(cast.about_hold(ledger.ReleaseHold, hold))
+    for wallet in Wallet.objects.filter(user=user, balance__gt=0):
+        amount = cast.decimal(wallet.balance, wallet.currency)
+        posting.submit(ledger.Adjust(**cast.about(wallet), amount=amount, is_debit=True))
+    order = life.Unsubscribe(client_id=user.client_id, by=cast.BY, user_id=user.id)
+    posting.submit(order)
+    erasure.erase(user_id=user.id, by=cast.BY, reason="OTHER")
+
+
+@pytest.fixture
+def said(api, alices, bobs):
+    """Orders with keys: every kind that names Alice, and two that name only Bob."""
+    alice, own, bob_own = f"users/{alices.user_id}", f"wallets/{alices.id}", f"wallets/{bobs.id}"
+    pay = {"type": "TRANSFER", "amount": "1", "concept": "Lunch"}
+    to_bob, to_alice = {"targetWalletId": str(bobs.id)}, {"targetWalletId": str(alices.id)}
+    bring = {"type": "CASH_IN", "amount": "5"}
+    orders = {
+        "account": (f"{own}/external-accounts", {"externalIban": {"accountNumber": IBAN}}),
+        "batch": (f"{own}/movements/batch", {"movements": [pay | to_bob, pay | to_bob]}),
+        "cash-in": (f"{own}/movements", bring),
+        "cash-in-words": (f"{own}/movements", bring | {"concept": "Card"}),
+        "evidence": (f"{alice}/occupation", {"occupationCode": "2511"}),
+        "hold": (f"{own}/holds", {"amount": "1", **to_bob}),
+        "hold-of-bob": (f"{bob_own}/holds", {"amount": "1", **to_alice}),
+        "iban": (f"{own}/create-iban", {}),
+        "paid": (f"{own}/movements", pay | to_bob),
+        "received": (f"{bob_own}/movements", pay | to_alice),
+        "wallet": ("wallets", {"userId": str(alices.user_id), "currency": "USD"}),
+        "x-bob": (f"{bob_own}/movements", bring),
+        "x-bobs-wallet": ("wallets", {"userId": str(bobs.user_id), "currency": "USD"}),
+    }
+    for key in ("x-bob", *orders):
+        path, body = orders[key]
+        assert api.post(path, body, key=key).status in {200, 201, 202}, key
+    return orders
+
+
+def is_about_bob(key: str) -> bool:
+    return key.startswith("x-")
+
+
+def test_salts_of_all_orders_that_name_the_user_are_erased(said, alices):
+    assert salts() == dict.fromkeys(said, True)
+    erase(alices.user)
+    assert salts() == {key: is_about_bob(key) for key in said}
+    assert [finding for _, finding in audit.findings() if finding] == []
+
+
+@pytest.mark.parametrize("most", [1, 2, 7])
+def test_salts_are_erased_in_chunks_of_any_size(most, said, alices, monkeypatch):
+    monkeypatch.setattr(erasure, "MOST", most)
+    erase(alices.user)
+    assert salts() == {key: is_about_bob(key) for key in said}
+
+
+def test_key_of_an_erased_user_is_refused_and_names_what_it_made(said, alices, api):
+    made = {key.key: key.made_id for key in Key.objects.all()}
+    erase(alices.user)
+    for key, (path, body) in said.items():
+        answer = api.post(path, body, key=key)
+        if is_about_bob(key):
+            assert answer.headers["Idempotent-Replayed"] == "true", key
+        else:
+            assert (answer.status, answer.code) == (409, "idempotency_key_reused"), key
+            assert answer.json["conflict"]["id"] == str(made[key])
+    assert Key.objects.count() == len(said)
+
+
+def test_key_that_created_an_erased_user_is_refused(api):
+    body = {
+        "kind": "NATURAL",
+        "userName": "a",
+        "firstName": "A",
+        "lastName": "B",
+        "mobilePhone": "+34600000009",
+    }
+    created = api.post("users", body, key="k")
+    assert created.status == 202
+    erase(User.objects.get(id=created.json["id"]))
+    again = api.post("users", body, key="k")
+    assert (again.status, again.code) == (409, "idempotency_key_reused")
+    assert again.json["conflict"]["id"] == created.json["id"]
+
+
+def test_order_can_be_guessed_before_the_erasure_and_not_after(alices, api):
+    facts = {"occupation_code": "2511"}
+    path = f"users/{alices.user_id}/occupation"
+    assert api.post(path, {"occupationCode": "2511"}, key="k").status == 201
+    order = {"user_id": alices.user_id, "kind": "OCCUPATION", "sha256": None, "facts": facts}
+    guess = canonical(Asked("SendEvidence", order))
+
+    def is_guessed() -> bool:
+        """Whoever has a copy of the table tries all that the table itself has as a salt."""
+        key = Key.objects.get(key="k")
+        digests = hashlib.sha256(guess).digest(), guess
+        tried = itertools.product([bytes(key.salt or b""), b""], digests)
+        return bytes(key.fingerprint) in {hashlib.sha256(s + d).digest() for s, d in tried}
+
+    assert is_guessed()
+    erase(alices.user)
+    assert not is_guessed()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_serving_role_erases_the_salts_of_a_closed_user_only(as_serving):
+    client = cast.a_client()
+    alice, bob = cast.a_user(client, cast.ALICE), cast.a_user(client, cast.BOB)
+    cast.cash_in(cast.first_wallet(alice), 1_00, key="a")
+    cast.cash_in(cast.first_wallet(bob), 1_00, key="b")
+    erase(alice)
+    assert salts() == {"a": False, "b": True}
+    with pytest.raises(Exception) as refused:  # noqa: PT011
+        erasure.forget_keys(bob)
+    assert isinstance(refused.value.__cause__, pg.CheckViolation)
+    assert Event.objects.filter(kind="user.erased").count() == 1
+
+
+@pytest.mark.parametrize("name", ["users_forget_keys", "wallets_erase_labels"])
+def test_nobody_else_may_call_the_functions(name):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(string_agg(grantee::regrole::text, ' ' ORDER BY 1), '')"
+            " FROM pg_proc, aclexplode(proacl) WHERE proname = %s AND grantee <> proowner",
+            [name],
+        )
+        expected = {"users_forget_keys": "iocash_app", "wallets_erase_labels": ""}
+        assert cursor.fetchone() == (expected[name],)

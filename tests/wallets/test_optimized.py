@@ -1,0 +1,48 @@
+"""What must always hold is checked under `python -O` too, which leaves out assert statements."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from iocash.settings import BASE_DIR
+
+CARELESS = """
+import django
+django.setup()
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from iocash import errors
+from users.models.events import By
+from wallets.books import Books
+from wallets.orders import Order
+
+class Careless(Order):
+    made = "movement"
+    def apply(self, books):
+        books.write("SELECT 1")
+        raise errors.NotFound()
+
+assert False, "this is left out"
+books = Books(now=datetime(2026, 1, 1, tzinfo=UTC), users={}, wallets={}, keys={})
+try:
+    books.run(Careless(client_id=UUID(int=1), by=By("system:test")))
+except errors.Inconsistent as found:
+    print(found)
+"""
+
+
+def test_order_that_changes_the_books_and_then_refuses_is_caught_without_asserts():
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "DEBUG": "1"}
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", CARELESS],
+        cwd=BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "Careless changed the books, then refused\n", done.stderr

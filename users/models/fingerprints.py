@@ -1,0 +1,94 @@
+"""Fingerprints of what was asked or shown, from bytes that are the same on every Python.
+
+The bytes are JSON that we write ourselves: UTF-8, names sorted, no spaces, and every value that is
+not text, a number or a boolean is tagged with its type. `repr` and `str` of containers are not
+used: they depend on the Unicode table of the Python that runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+SALT_BYTES: Final = 16
+
+
+class Asked(NamedTuple):
+    """A verb with its typed values. A value that is None or blank was not asked."""
+
+    verb: str
+    values: Mapping[str, object]
+
+
+def canonical(asked: Asked) -> bytes:
+    """Write `asked` as bytes: equal orders give equal bytes, and other orders other bytes.
+
+    Raises:
+        TypeError: a value is of a type that has no canonical form.
+    """
+    text = json.dumps(plain(asked), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
+
+
+def digest(asked: Asked) -> bytes:
+    """Digest the canonical bytes. Personal values can be guessed from it: never store it."""
+    return sha256(canonical(asked)).digest()
+
+
+def salted(salt: bytes, asked: bytes) -> bytes:
+    """Make the fingerprint that is stored, from a row's own salt and the digest of an order.
+
+    Without the salt nobody can guess the order from it, or recognise the same order again.
+    """
+    return sha256(salt + asked).digest()
+
+
+def new_salt() -> bytes:
+    return os.urandom(SALT_BYTES)
+
+
+def plain(value: object) -> Any:
+    """Turn a typed value into what JSON has; `1`, `"1"`, `Decimal(1)` and `True` stay apart."""
+    if value.__class__ in AS_IT_IS:
+        return value
+    for kind, write in FORMS.items():
+        if isinstance(value, kind):
+            return write(value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def order(asked: Asked) -> list[Any]:
+    values = asked.values.items()
+    return [asked.verb, {name: plain(value) for name, value in values if value not in NOT_ASKED}]
+
+
+def shortest(number: Decimal) -> str:
+    """Spell equal decimals equally, without an exponent: 1, 1.0 and 1.00 are the same amount."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+NOT_ASKED: Final = (None, "")
+AS_IT_IS: Final = frozenset({str, int, bool, type(None)})
+FORMS: Final[dict[type[Any], Callable[[Any], Any]]] = {
+    UUID: lambda value: {"uuid": str(value)},
+    Decimal: lambda value: {"decimal": shortest(value)},
+    Asked: order,
+    tuple: lambda value: [*map(plain, value)],
+    list: lambda value: [*map(plain, value)],
+    datetime: lambda value: {"time": in_utc(value)},
+    date: lambda value: {"date": value.isoformat()},
+    dict: lambda value: {"pairs": {name: plain(each) for name, each in value.items()}},
+    str: str,
+}
+"""How each type is written; the first that fits: an Asked is a tuple, a datetime a date."""
