@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from iocash import errors
+from iocash import errors, money
 from users.life import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from users.models import User
 from users.models.clients import new_id
@@ -202,6 +202,7 @@ class OpenWallet(UserOrder):
     Raises:
         UserNotFound: the client has no such user.
         UserNotActive: the user is not activated.
+        InvalidFields: ISO 4217 has withdrawn the currency.
         LimitExceeded: the user has as many wallets as a user may have.
     """
 
@@ -220,8 +221,15 @@ class OpenWallet(UserOrder):
             raise errors.UserNotFound(user_id=self.user_id)
         if user.status != ACTIVATED:
             raise errors.UserNotActive(user_id=user.id, status=user.status)
+        self.require_active_currency()
         self.require_place(books)
         return self.open(books, user)
+
+    def require_active_currency(self) -> None:
+        if self.currency not in money.currencies():
+            raise errors.InvalidFields(
+                errors.FieldError("currency", "invalid_choice", "ISO 4217 has withdrawn it.")
+            )
 
     def require_place(self, books: Books) -> None:
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in books.wallets_of(self.user_id))

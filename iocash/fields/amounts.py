@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from iocash import money
+from iocash.currencies import DECIMALS
 from iocash.parsing import Number
 from iocash.shapes import Field, Getter, picker
 
@@ -81,7 +82,7 @@ class Money(Field):
 
 
 class Currency(Field):
-    """A currency of ISO 4217 that money can be held in."""
+    """A currency of ISO 4217 that money can be held in; also one that ISO has withdrawn."""
 
     default_error_messages = {"invalid_choice": "This is no currency of ISO 4217."}
     example = "EUR"
@@ -91,6 +92,6 @@ class Currency(Field):
         return {"type": "string", "pattern": "^[A-Z]{3}$", "example": self.example}
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str) or data not in money.currencies():
+        if not isinstance(data, str) or data not in DECIMALS:
             self.fail("invalid_choice")
         return data

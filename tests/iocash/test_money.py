@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import iso4217
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from iocash import money
+from iocash.currencies import DECIMALS
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,18 @@ def test_gold_test_codes_and_nonsense_are_no_money(code: str) -> None:
     assert code not in money.currencies()
     with pytest.raises(ValueError, match=r".*"):
         money.decimals(code)
+
+
+def test_every_currency_of_iso_4217_is_known_with_its_decimals() -> None:
+    """When this fails after an update, add the new currency; never change what is there."""
+    active = {each.code: each.exponent for each in iso4217.Currency if each.exponent is not None}
+    assert active.items() <= DECIMALS.items()
+
+
+@pytest.mark.parametrize(("code", "decimals"), [("BGN", 2), ("HRK", 2), ("BYR", 0)])
+def test_withdrawn_currency_keeps_its_decimals(code: str, decimals: int) -> None:
+    assert code not in money.currencies()
+    assert money.decimals(code) == decimals
 
 
 def test_every_currency_has_at_most_four_decimals() -> None:

@@ -17,8 +17,9 @@ from tests.wallets.levels import LEVELS, a_cash_out, adjust, limit
 from tests.wallets.test_cash_outs import end
 from users import specimens
 from users.models import User
-from wallets import ledger, posting, reading
+from wallets import ledger, posting, reading, vault
 from wallets.models import Movement, Wallet
+from wallets.orders import Outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -224,19 +225,31 @@ def the_cash_in(first: Wallet, amount: int) -> Movement:
     return Movement.objects.get(id=cast.cash_in(first, amount).id)
 
 
-def test_a_reversed_cash_in_never_came_in(first):
-    movement = the_cash_in(first, 120_00)
-    cast.reverse(movement)
-    assert limit(cast.a_cash_in(first, 200_01))[2] == "0.00"
-    cast.cash_in(first, 150_00)
+def test_reversed_cash_in_still_counts_as_having_come_in(first):
+    cast.reverse(the_cash_in(first, 120_00))
+    assert limit(cast.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
+    cast.cash_in(first, 80_00)
 
 
-def test_a_cash_in_that_was_reversed_in_parts_came_in_as_far_as_it_was_not(first):
+def test_cash_in_reversed_in_parts_still_counts_in_full(first):
     movement = the_cash_in(first, 120_00)
     cast.reverse(movement, 30_00)
     cast.reverse(movement, 20_00)
-    assert limit(cast.a_cash_in(first, 130_01)) == ("cashIn", "200.00", "70.00", "130.01")
-    cast.cash_in(first, 80_00)
+    assert limit(cast.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
+
+
+def test_reversals_do_not_let_more_than_the_limit_through(first):
+    """Cash in, reverse, and again: as much comes in and goes out as the level allows, not more."""
+    for _ in range(2):
+        cast.reverse(the_cash_in(first, 100_00))
+    assert limit(cast.a_cash_in(first, 1))[0] == "cashIn"
+
+
+def test_reversal_in_a_group_makes_no_room_for_a_later_cash_in(first):
+    movement = the_cash_in(first, 200_00)
+    reversal, cash_in = vault.post([cast.a_reversal(movement), cast.a_cash_in(first, 1)])
+    assert isinstance(reversal, Outcome)
+    assert isinstance(cash_in, errors.LimitExceeded)
 
 
 def test_a_reversal_at_the_limit_is_not_refused(bob, first):

@@ -192,8 +192,8 @@ class World:
             return sum(each.amount for each in gone if each.status in {"PENDING", "SUCCESS"})
         start = [self.wallets[name] for name in own]
         brought = sum(each.received for each in start if each.latest and each.latest > since)
-        came = [n for n, each in late if each.kind == "CASH_IN" and each.payee in own]
-        return brought + sum(map(self.reversible, came))
+        came = [each for _, each in late if each.kind == "CASH_IN" and each.payee in own]
+        return brought + sum(each.amount for each in came)
 
     def is_limited(self, wallet: str) -> bool:
         there = self.wallets.get(wallet)

@@ -1,0 +1,38 @@
+"""The minor units of every currency that a wallet may ever have had, by their number of decimals.
+
+ISO 4217 withdraws currencies, and wallets stay: so what is here is never removed, and never
+changed, for stored amounts are counted in it. A test says when ISO has a new currency.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACTIVE: Final = {
+    0: """BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF""",
+    2: """
+        AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD
+        CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
+        GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD
+        LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB
+        PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP
+        SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW
+        ZWG
+    """,
+    3: """BHD IQD JOD KWD LYD OMR TND""",
+    4: """CLF UYW""",
+}
+"""Those that ISO 4217 has, or had when this was written."""
+
+WITHDRAWN: Final = {
+    0: "BYR",
+    2: "ANG BGN CUC HRK MRO SLL STD VEF ZWL",
+}
+"""Those that ISO 4217 withdrew in the ten years before."""
+
+DECIMALS: Final = {
+    code: decimals
+    for known in (ACTIVE, WITHDRAWN)
+    for decimals, codes in known.items()
+    for code in codes.split()
+}
