@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
@@ -27,6 +26,9 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     BLOCKED: frozenset({ACTIVATED, UNSUBSCRIBED}),
     UNSUBSCRIBED: frozenset(),
 }
+
+TRIES = 3
+"""How often a user is saved when the duplicate that was in the way is gone each time."""
 
 UNIQUE = {
     "user_name_is_taken_once": ("user_name", "userName"),
@@ -106,8 +108,7 @@ def claim(
 
 def insert(user: User, by: By) -> None:
     phones.lock(user.mobile_phone)
-    with refusing_duplicates(user):
-        user.save(force_insert=True)
+    save(user, force_insert=True)
     otp.send(user, user.mobile_phone)
     tell(user, "user.created", by)
 
@@ -223,8 +224,7 @@ def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
     if "mobile_phone" in values:
         changed += set_phone(user, values["mobile_phone"])
     if changed:
-        with refusing_duplicates(user):
-            user.save(update_fields=changed)
+        save(user, update_fields=changed)
         tell(user, "user.changed", by, fields=",".join(changed))
 
 
@@ -280,16 +280,24 @@ def tell(user: User, kind: str, by: By, **data: str) -> None:
 # --- Duplicates --------------------------------------------------------------------------------
 
 
-@contextmanager
-def refusing_duplicates(user: User) -> Iterator[None]:
-    """Turn the database's refusal of a duplicate into ours, naming the field and the other."""
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError as error:
-        name, public = duplicate(error)
-        other = User.objects.get(**{"client": user.client_id, name: getattr(user, name)})
-        raise errors.AlreadyExists(field=public, user_id=other.id) from error
+def save(user: User, **how: Any) -> None:
+    """Save the user; `how` is said to Django's `save`.
+
+    A duplicate that is gone when we look for it was given up meanwhile: then we save again.
+
+    Raises:
+        AlreadyExists: another user of the client has the name or the number.
+    """
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic():
+                return user.save(**how)
+        except IntegrityError as error:
+            name, public = duplicate(error)
+        taken = {"client": user.client_id, name: getattr(user, name)}
+        if other := User.objects.filter(**taken).first():
+            raise errors.AlreadyExists(field=public, user_id=other.id)
+    raise errors.AlreadyExists(field=public)
 
 
 def duplicate(error: IntegrityError) -> tuple[str, str]:

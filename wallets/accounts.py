@@ -9,8 +9,8 @@ from uuid import UUID
 from iocash import errors
 from users.models.clients import new_id
 from wallets.books import Books
-from wallets.models import ExternalAccount
 from wallets.orders import Outcome, WalletOrder
+from wallets.rows import LockedAccount, LockedWallet
 
 INSERT: Final = """
     INSERT INTO wallets_externalaccount (id, client_id, wallet_id, alias, iban, status)
@@ -34,23 +34,25 @@ class AddExternalAccount(WalletOrder):
     iban: str
     alias: str = ""
 
+    def added_accounts(self) -> tuple[tuple[UUID, str], ...]:
+        return ((self.wallet_id, self.iban),)
+
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         wallet.require_open()
-        account_id = new_id()
-        books.write(INSERT, account_id, wallet.client_id, wallet.id, self.alias, self.iban)
-        books.tell("account", account_id, "external_account.added", wallet, self.by)
-        return self.done(account_id)
+        self.require_new(books, wallet)
+        account = LockedAccount(new_id(), wallet.client_id, wallet.id, self.iban, "ACTIVE")
+        books.accounts[account.id] = account
+        books.write(INSERT, account.id, wallet.client_id, wallet.id, self.alias, self.iban)
+        books.tell("account", account.id, "external_account.added", wallet, self.by)
+        return self.done(account.id)
 
-    def explain(self, constraint: str) -> errors.Refused | None:
-        if constraint != "external_account_is_there_once":
-            return None
-        there = ExternalAccount.objects.filter(
-            client=self.client_id, wallet=self.wallet_id, iban=self.iban, status="ACTIVE"
-        ).first()
-        if there is None:
-            return None
-        return errors.AlreadyExists(field="externalIban", external_account_id=there.id)
+    def require_new(self, books: Books, wallet: LockedWallet) -> None:
+        """Refuse under the lock: a constraint would undo the orders of others too."""
+        for account in books.accounts.values():
+            is_same = (account.wallet_id, account.iban) == (wallet.id, self.iban)
+            if is_same and account.status == "ACTIVE":
+                raise errors.AlreadyExists(field="externalIban", external_account_id=account.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class RemoveExternalAccount(WalletOrder):
         if account is None:
             raise errors.NotFound()
         if account.status == "ACTIVE":
+            account.status = "REMOVED"
             books.write(REMOVE, account.id)
             books.tell("account", account.id, "external_account.removed", wallet, self.by)
         return self.done(account.id)

@@ -112,6 +112,10 @@ class Order:
         """The external accounts to read once their wallets are locked."""
         return ()
 
+    def added_accounts(self) -> tuple[tuple[UUID, str], ...]:
+        """The wallets and IBANs of the external accounts that it would add."""
+        return ()
+
     def numbers(self) -> int:
         """How many numbers to draw that nobody else will get."""
         return 0

@@ -142,6 +142,10 @@ READ_NEXT_EXPIRIES = """
 READ_ACCOUNTS = """
     SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount WHERE id = ANY(%s)
 """
+READ_ACCOUNTS_THERE = """
+    SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount
+    WHERE wallet_id = ANY(%s) AND iban = ANY(%s) AND status = 'ACTIVE'
+"""
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
 READ_CLOCK = f"SELECT {MARK}, clock_timestamp()"
 """The time of all that is done, taken once; and what the transaction is known by afterwards."""

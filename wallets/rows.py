@@ -281,7 +281,7 @@ class LockedHold:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LockedAccount:
     """An external account; it is locked with its wallet."""
 

@@ -76,6 +76,7 @@ def open_books(
     movements = named(order.movements() for order in orders)
     holds = named(order.holds() for order in orders)
     accounts = named(order.accounts() for order in orders)
+    added = sorted({each for order in orders for each in order.added_accounts()})
     keys = [{"client_id": order.client_id, "key": order.key} for order in orders if order.key]
     numbers = sum(order.numbers() for order in orders)
     shown = [*{order.credentials.id for order in orders if order.credentials}]
@@ -101,6 +102,8 @@ def open_books(
     reversed_ = ask(reading.READ_REVERSED, movements, when=movements)
     promised = ask(reading.READ_HOLDS, holds, when=holds)
     banks = ask(reading.READ_ACCOUNTS, accounts, when=accounts)
+    added_to, ibans = [each for each, _ in added], [iban for _, iban in added]
+    there = ask(reading.READ_ACCOUNTS_THERE, added_to, ibans, when=added)
     drawn = ask(reading.DRAW_NUMBERS, numbers, when=numbers)
     valid = ask(READ_BY_IDS, shown, when=shown)
     clock = ask(reading.READ_CLOCK)
@@ -120,7 +123,7 @@ def open_books(
         movements={row[0]: read(Leg, MOVEMENT, row) for row in rows(legs)},
         reversed=dict(rows(reversed_)),
         holds={row[0]: read(LockedHold, HOLD, row) for row in rows(promised)},
-        accounts={row[0]: LockedAccount(*row) for row in rows(banks)},
+        accounts={row[0]: LockedAccount(*row) for row in (*rows(banks), *rows(there))},
         numbers=[number for (number,) in rows(drawn)],
         credentials={row[0]: Credentials.of_row(row) for row in rows(valid)},
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, connection
 
 from iocash import errors
 from tests import cast, together
@@ -151,3 +154,42 @@ def test_of_two_users_who_prove_one_number_at_once_one_has_it(codes, clock):
     assert (proved.status, refused.status, refused.code) == (200, 409, "already_exists")
     assert refused.json["conflict"] == {"field": "mobilePhone", "userId": proved.json["id"]}
     assert User.objects.filter(mobile_phone=NEW).count() == 1
+
+
+def renamed(user: User, user_name: str) -> None:
+    """Somebody else gives the user another name, and commits it."""
+    update = User.objects.filter(id=user.id).update
+    assert together.Caller(partial(update, user_name=user_name)).answer == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("times", [1, life.TRIES])
+def test_duplicate_that_is_given_up_meanwhile_is_no_404(times, alice, bob):
+    """Bob gives his name up between the refusal of the database and the look for who has it."""
+    name, left = bob.user_name, [times]
+
+    def give_up(execute: Any, sql: str, *rest: Any) -> Any:
+        if left[0] and "UPDATE" in sql:
+            renamed(bob, name)
+        try:
+            return execute(sql, *rest)
+        except IntegrityError:
+            left[0] -= 1
+            renamed(bob, "robert")
+            raise
+
+    about = {"client_id": alice.client_id, "user_id": alice.id, "by": cast.BY}
+    with connection.execute_wrapper(give_up):
+        answer = outcome_of(lambda: life.change(**about, values={"user_name": name}))
+    if times < life.TRIES:
+        assert answer.user_name == name
+    else:
+        assert isinstance(answer, errors.AlreadyExists)
+        assert answer.facts == {"field": "userName"}
+
+
+def outcome_of(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except errors.Refused as refused:
+        return refused

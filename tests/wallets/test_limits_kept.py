@@ -246,10 +246,11 @@ def test_reversals_do_not_let_more_than_the_limit_through(first):
 
 
 def test_reversal_in_a_group_makes_no_room_for_a_later_cash_in(first):
-    movement = the_cash_in(first, 200_00)
-    reversal, cash_in = vault.post([cast.a_reversal(movement), cast.a_cash_in(first, 1)])
+    movement = the_cash_in(first, 150_00)
+    reversal, cash_in = vault.post([cast.a_reversal(movement), cast.a_cash_in(first, 50_01)])
     assert isinstance(reversal, Outcome)
     assert isinstance(cash_in, errors.LimitExceeded)
+    assert cash_in.facts["used"] == "150.00"
 
 
 def test_a_reversal_at_the_limit_is_not_refused(bob, first):

@@ -24,9 +24,10 @@ from django.db import (
 from iocash import errors
 from iocash.transactions import fetch
 from tests import cast, together
+from tests.wallets.doors import IBAN
 from tests.wires import cut_at_commit
-from users.models import Client, Event, Key
-from wallets import ledger, posting, vault, writing
+from users.models import Client, Event, Key, User
+from wallets import accounts, ledger, life, posting, vault, writing
 from wallets.combiner import Answer
 from wallets.models import Movement
 from wallets.orders import Order, Outcome
@@ -215,6 +216,17 @@ def test_it_is_tried_a_few_times_and_then_raised(bobs, failing, error):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_duplicate_is_explained_after_the_last_retry_too(alice, bob, failing):
+    User.objects.filter(id=alice.id).update(unverified_phone=bob.mobile_phone)
+    posts = failing(*[wrapped(psycopg.errors.DeadlockDetected())] * posting.RETRIES)
+    about = {"client_id": alice.client_id, "by": cast.BY, "user_id": alice.id}
+    with pytest.raises(errors.AlreadyExists) as refused:
+        posting.submit(life.Activate(**about, phone=bob.mobile_phone))
+    assert refused.value.facts == {"field": "mobilePhone", "user_id": bob.id}
+    assert len(posts) == 1 + posting.RETRIES
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("error", NEVER, ids=lambda error: type(error.__cause__).__name__)
 def test_what_another_try_would_not_mend_is_raised_at_once(bobs, failing, error):
     posts = failing(error)
@@ -389,3 +401,27 @@ def test_inside_a_transaction_an_order_is_posted_in_it(alices, monkeypatch):
         cast.cash_in(alices, 10_00)
         transaction.set_rollback(True)
     assert cast.balances(alices) == [100_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, monkeypatch):
+    add = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
+    there = posting.submit(add)
+    orders = [cast.a_cash_in(bobs, 1), add, cast.a_cash_in(bobs, 2)]
+    monkeypatch.setattr(posting.COMBINER, "apart", lambda order: pytest.fail("undone"))
+    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 5))
+    assert [type(answer) for answer in answers] == [Outcome, errors.AlreadyExists, Outcome]
+    assert answers[1].facts["external_account_id"] == there.id
+
+
+def test_accounts_in_one_group_see_one_another(alices):
+    add = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
+    first, second = vault.post([add, add])
+    assert isinstance(first, Outcome)
+    assert isinstance(second, errors.AlreadyExists)
+    remove = accounts.RemoveExternalAccount(**cast.about(alices), account_id=first.id)
+    pay = ledger.CashOut(**cast.about(alices), amount=Decimal(1), account_id=first.id)
+    removed, refused, again = vault.post([remove, pay, add])
+    assert isinstance(removed, Outcome)
+    assert isinstance(refused, errors.ExternalAccountRemoved)
+    assert isinstance(again, Outcome)
