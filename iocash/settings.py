@@ -65,6 +65,7 @@ RATE_LIMIT = int(os.environ.get("RATE_LIMIT", "1000"))  # requests a second, cli
 DATABASE_PATIENCE = float(os.environ.get("DATABASE_PATIENCE", "12"))  # seconds for any answer
 RATE_LIMIT_REFUSED = int(os.environ.get("RATE_LIMIT_REFUSED", "50"))  # the same, by address
 GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # orders that meet commit together
+CLOCK_TOLERANCE = float(os.environ.get("CLOCK_TOLERANCE", "60"))  # seconds; of the two clocks
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
 KYC_LIMITS: dict[str, Any] = given_json("KYC_LIMITS") or {

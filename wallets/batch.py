@@ -46,6 +46,9 @@ class Batch(WalletOrder):
     def wallets(self) -> tuple[UUID, ...]:
         return self.touched
 
+    def settling(self) -> tuple[UUID, ...]:
+        return self.touched
+
     def limited(self) -> tuple[UUID, ...]:
         return self.named(lambda item: item.limited())
 

@@ -16,7 +16,7 @@ from users.credentials import Credentials
 from users.models.clients import new_id
 from users.models.events import By, Fact
 from users.models.fingerprints import new_salt, salted
-from wallets import chain
+from wallets import chain, clocks
 from wallets.limits import Allowance, Used
 from wallets.orders import Order, Outcome, WordedOrder
 from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
@@ -87,6 +87,9 @@ class Books:
         return Outcome(used.made, used.made_id, used.status, replayed=True)
 
     def apply(self, order: Order) -> Outcome:
+        for wallet in map(self.wallets.get, order.settling()):
+            if wallet and wallet.client_id == order.client_id:
+                clocks.require_passed(wallet, self.now)
         outcome = order.apply(self)
         if order.key:
             salt = new_salt()

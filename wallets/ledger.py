@@ -257,6 +257,9 @@ class Settle(CashOutOrder):
         CashOutNotSent: it never went to the bank.
     """
 
+    def settling(self) -> tuple[UUID, ...]:
+        return self.wallets()
+
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_sent()

@@ -88,6 +88,10 @@ class Order:
         """The wallets to lock."""
         return ()
 
+    def settling(self) -> tuple[UUID, ...]:
+        """The wallets in which it makes or settles movements: their time must not run backwards."""
+        return ()
+
     def limited(self) -> tuple[UUID, ...]:
         """The wallets whose owners' limits apply: all wallets of those owners are locked."""
         return self.crossing()
@@ -177,6 +181,9 @@ class WordedOrder(WalletOrder):
 
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
+
+    def settling(self) -> tuple[UUID, ...]:
+        return self.wallets() if self.type else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

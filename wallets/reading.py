@@ -147,8 +147,9 @@ READ_ACCOUNTS_THERE = """
     WHERE wallet_id = ANY(%s) AND iban = ANY(%s) AND status = 'ACTIVE'
 """
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
-READ_CLOCK = f"SELECT {MARK}, clock_timestamp()"
-"""The time of all that is done, taken once; and what the transaction is known by afterwards."""
+READ_CLOCK = f"SELECT {MARK}, pg_catalog.clock_timestamp(), clock_timestamp()"
+"""What the transaction is known by afterwards; the time of the database's machine; and that of all
+that is done, taken once."""
 
 
 def allowances(

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from wallets import clocks
 from wallets.models import Movement, MovementQuerySet, Wallet
 
 LOCK: Final = "SELECT FROM wallets_wallet WHERE id = %s FOR NO KEY UPDATE"
@@ -108,7 +109,7 @@ def wait_until(wallet: Wallet, instant: datetime) -> None:
     The wallet is locked for no longer than it takes to be asked (in a transaction, until that
     ends): who began before has ended then, and who comes later settles later.
     """
-    time.sleep(max((instant - now()).total_seconds(), 0))
+    time.sleep(clocks.seconds_until(instant, now()))
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [wallet.id])
 

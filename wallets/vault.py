@@ -29,7 +29,7 @@ from iocash.outcome import Mark
 from iocash.pipeline import Answer, Pipeline
 from iocash.transactions import Transaction, as_array, as_rows, durable, testify
 from users.credentials import READ_BY_IDS, Credentials
-from wallets import limits, reading
+from wallets import clocks, limits, reading
 from wallets.books import Books
 from wallets.models import Wallet
 from wallets.orders import Order, Outcome, attempt
@@ -50,6 +50,7 @@ def post(
     for takes longer. `own` tells afterwards whether it was rolled back.
 
     Raises:
+        DatabaseUnavailable: its clock differs from ours; nothing was done.
         OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
         DatabaseError: nothing was done.
     """
@@ -108,8 +109,9 @@ def open_books(
     valid = ask(READ_BY_IDS, shown, when=shown)
     clock = ask(reading.READ_CLOCK)
     pipeline.send()
-    *mark, now = rows(clock)[0]
+    *mark, machine, now = rows(clock)[0]
     own.mark = Mark.of_row(*mark, pipeline=pipeline)
+    clocks.require_agreement(machine)
     owned = rows(owners)
     status_of = {user_id: status for user_id, status, _ in owned}
     found = [LockedWallet(*row) for row in rows(locked)]

@@ -12,7 +12,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from iocash import errors
 from tests import cast
 from users.models import Event, Key
-from wallets import reading, vault
+from wallets import posting, reading, statements, vault
+from wallets.batch import Batch
 from wallets.books import Books
 from wallets.models import Movement, Wallet
 from wallets.orders import Order, Outcome
@@ -166,16 +167,72 @@ def test_a_refused_order_writes_nothing(alices, bobs):
     assert not Key.objects.exists()
 
 
+def ahead(monkeypatch: pytest.MonkeyPatch, interval: str) -> None:
+    """Let the clock of the database and that of the server be ahead by so much, both."""
+    monkeypatch.setattr(reading, "READ_CLOCK", f"{reading.READ_CLOCK} + interval '{interval}'")
+
+
+def wrong(interval: str) -> str:
+    """Read the clock of a database whose machine is so far ahead of this one."""
+    return reading.READ_CLOCK.replace("timestamp()", f"timestamp() + interval '{interval}'")
+
+
 def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
-    """As after the clock of the server was set back by a day."""
-    monkeypatch.setattr(reading, "READ_CLOCK", f"{reading.READ_CLOCK} + interval '1 day'")
-    cast.cash_in(bobs, 1_00)
-    monkeypatch.undo()
+    """As after the clock was set back by less than a second."""
+    with monkeypatch.context() as patch:
+        ahead(patch, "900 ms")
+        cast.cash_in(bobs, 1_00)
     cast.transfer(alices, bobs, 1_00)
     first, second = (movement.settled_at for movement in cast.movements(bobs))
     assert first is not None
     assert second == first + timedelta(microseconds=1)
     assert cast.movements(alices)[-1].settled_at == second
+
+
+def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, monkeypatch, caplog):
+    """As after the clock was a day ahead: nobody else is drawn along, and the log names it."""
+    with monkeypatch.context() as patch:
+        ahead(patch, "1 day")
+        made = cast.cash_in(bobs, 1_00, key="k")
+    orders = [
+        cast.a_transfer(alices, bobs, 1_00),
+        cast.a_transfer(bobs, alices, 1_00),
+        cast.a_cash_in(bobs, 1_00),
+        Batch(**cast.about(alices), items=(cast.a_transfer(alices, bobs, 1_00),)),
+    ]
+    assert [type(answer) for answer in vault.post(orders)] == [errors.DatabaseUnavailable] * 4
+    assert f"wallet {bobs.id} settled at" in caplog.text
+    again, other, hold = vault.post(
+        [
+            cast.a_cash_in(bobs, 1_00, key="k"),
+            cast.a_cash_in(alices, 1_00),
+            cast.a_hold(bobs, alices, 1_00),
+        ]
+    )
+    assert isinstance(again, Outcome)
+    assert (again.id, again.replayed) == (made.id, True)
+    assert isinstance(other, Outcome)
+    assert isinstance(hold, Outcome)
+    assert not Movement.objects.filter(wallet=alices.id, settled_at__gt=statements.now()).exists()
+
+
+@pytest.mark.parametrize("interval", ["-61 s", "61 s"])
+def test_nothing_is_posted_while_the_clocks_differ(interval, alices, bobs, monkeypatch, caplog):
+    """No hold expires either: it would be by the wrong clock."""
+    cast.place(alices, bobs, 1_00, expires_at=statements.now() + timedelta(seconds=1))
+    monkeypatch.setattr(reading, "READ_CLOCK", wrong(interval))
+    before = Event.objects.count()
+    with pytest.raises(errors.DatabaseUnavailable, match="clock"):
+        posting.submit(cast.a_cash_in(alices, 1_00))
+    assert (Event.objects.count(), cast.balances(alices)) == (before, [100_00])
+    assert "orders are refused" in caplog.text
+
+
+def test_clocks_that_differ_are_not_compared_without_a_tolerance(bobs, monkeypatch, settings):
+    settings.CLOCK_TOLERANCE = 0
+    monkeypatch.setattr(reading, "READ_CLOCK", wrong("1 hour"))
+    cast.cash_in(bobs, 1_00)
+    assert cast.balances(bobs) == [1_00]
 
 
 # --- Transactions --------------------------------------------------------------------------------
