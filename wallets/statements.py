@@ -13,12 +13,20 @@ from typing import Any, Final
 
 from django.db import connection
 
+from iocash import errors
 from wallets import clocks
 from wallets.models import Movement, MovementQuerySet, Wallet
 
-LOCK: Final = "SELECT FROM wallets_wallet WHERE id = %s FOR NO KEY UPDATE"
-"""Whoever is changing the wallet ends before this answers. Exclusive, so that it waits in line:
-readers who shared the lock would pass by a writer who waits, and hold it up for ever."""
+WRITERS: Final = """
+    SELECT DISTINCT virtualtransaction FROM pg_locks
+    WHERE locktype = 'relation' AND relation = 'wallets_wallet'::regclass
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND mode IN ('RowShareLock', 'RowExclusiveLock') AND pid <> pg_backend_pid()
+"""
+"""The transactions that lock wallets, or may: each has this lock of the table until it ends."""
+
+MOST_WAIT: Final = 2.0
+"""Seconds, as everybody waits for a lock."""
 
 FIND: Final = """
     WITH RECURSIVE search (low, high) AS (
@@ -103,21 +111,37 @@ def before(wallet: Wallet, instant: datetime) -> Point:
     return Point(row[0], row[1], row[2], bytes(row[3])) if row else Point()
 
 
-def wait_until(wallet: Wallet, instant: datetime) -> None:
+def wait_until(instant: datetime) -> None:
     """Wait until nothing can settle before `instant`, which has come or comes within a moment.
 
-    The wallet is locked for no longer than it takes to be asked (in a transaction, until that
-    ends): who began before has ended then, and who comes later settles later.
+    Nothing is locked. A transaction reads the clock after it has locked its wallets, so those that
+    can settle before the instant are among those that lock wallets when it has come: we wait for
+    these to end, and for no others. Those that begin later settle later.
+
+    Raises:
+        LockTimeout: one of them takes too long.
+        DatabaseUnavailable: the clock was set back.
     """
     time.sleep(clocks.seconds_until(instant, now()))
+    waiting, deadline, pause = writers(), time.monotonic() + MOST_WAIT, 0.001
+    while waiting:
+        if time.monotonic() > deadline:
+            raise errors.LockTimeout()
+        time.sleep(pause)
+        waiting, pause = waiting & writers(), min(2 * pause, 0.02)
+
+
+def writers() -> set[str]:
+    """The transactions that lock wallets now, whoever's they are."""
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, [wallet.id])
+        cursor.execute(WRITERS)
+        return {name for (name,) in cursor.fetchall()}
 
 
 def balance_at(wallet: Wallet, instant: datetime) -> Point:
     """What was settled up to the millisecond of `instant`; it must not be in the future."""
     end = instant + timedelta(milliseconds=1)
-    wait_until(wallet, end)
+    wait_until(end)
     return before(wallet, end)
 
 

@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests import cast
-from tests.together import Caller, holding, wait_until_blocked
 from tests.wallets.test_cash_outs import a_cash_out, end
 from tests.wallets.test_views_holds import stamp
 from wallets import ledger, statements
@@ -321,25 +320,3 @@ def test_a_cursor_of_another_list_or_order_is_refused(api, wallet, path, stateme
     for query in (f"cursor={foreign}", f"sort=settledAt,desc&cursor={turned}"):
         answer = api.get(f"{wallet}/statement?{query}")
         assert (answer.status, answer.wrong) == (400, {"cursor": "invalid"})
-
-
-# --- At the same moment --------------------------------------------------------------------------
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_balance_waits_for_who_may_settle_before_its_instant(alices, bobs):
-    with holding(cast.a_transfer(alices, bobs, 10_00)):
-        instant = statements.now()
-        asker = Caller(lambda: statements.balance_at(alices, instant))
-        wait_until_blocked()
-    assert asker.answer.balance == 90_00
-    assert statements.balance_at(alices, instant) == asker.answer
-
-
-@pytest.mark.django_db(transaction=True)
-def test_who_looks_waits_in_line_and_passes_nobody_by(alices, bobs):
-    """If those who look shared the lock, they could keep out for ever who wants to pay."""
-    with holding(also=lambda: statements.balance_at(alices, statements.now())):
-        other = Caller(lambda: statements.over(alices, alices.created_at, statements.now()))
-        wait_until_blocked()
-    assert other.answer.closing.balance == 100_00
