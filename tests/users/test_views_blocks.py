@@ -301,12 +301,12 @@ def test_a_replay_shows_what_the_key_made_also_when_it_was_replaced(api, path, n
 
 
 @each_block
-def test_a_replay_of_what_was_erased_is_not_found(api, alice, path, body):
+def test_replay_of_what_was_erased_is_refused(api, alice, path, body):
     api.post(path, body, key="k")
     end(alice)
     erasure.erase(user_id=alice.id, by=cast.BY, reason="USER_REQUEST")
     answer = api.post(path, body, key="k")
-    assert (answer.status, answer.code) == (404, "not_found")
+    assert (answer.status, answer.code) == (409, "idempotency_key_reused")
 
 
 def test_an_iban_is_the_same_order_with_and_without_spaces(api, alice):

@@ -12,7 +12,6 @@ from iocash import errors
 from tests.wallets.paper import (
     ALICES,
     BOBS,
-    SOON,
     USER,
     a_hold,
     a_wallet,
@@ -225,12 +224,13 @@ def test_orders_name_the_wallets_whose_owners_they_are_limited_by(books):
 
 
 def test_what_happened_later_than_now_counts_from_then(books):
-    """A wallet's past may be ahead of the clock, and each movement comes after it."""
-    books.wallets[ALICES].settled_at = SOON
+    """A wallet's past may be ahead of the clock by a moment, and each movement comes after it."""
+    last = books.now + timedelta(milliseconds=900)
+    books.wallets[ALICES].settled_at = last
     books.allowances[USER, "EUR"].balance = 0
     books.run(cash_in(amount="60.00"))
     resets_at = refused(books, cash_in(amount="0.01")).facts["resets_at"]
-    assert resets_at == SOON + timedelta(days=30, milliseconds=1)  # the next that is shown
+    assert resets_at == last + timedelta(days=30, milliseconds=1)  # the next that is shown
 
 
 def test_a_limit_is_of_one_currency(books):
