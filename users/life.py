@@ -108,7 +108,7 @@ def claim(
 
 def insert(user: User, by: By) -> None:
     phones.lock(user.mobile_phone)
-    save(user, force_insert=True)
+    save(user)
     otp.send(user, user.mobile_phone)
     tell(user, "user.created", by)
 
@@ -224,7 +224,7 @@ def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
     if "mobile_phone" in values:
         changed += set_phone(user, values["mobile_phone"])
     if changed:
-        save(user, update_fields=changed)
+        save(user, changed)
         tell(user, "user.changed", by, fields=",".join(changed))
 
 
@@ -280,8 +280,8 @@ def tell(user: User, kind: str, by: By, **data: str) -> None:
 # --- Duplicates --------------------------------------------------------------------------------
 
 
-def save(user: User, **how: Any) -> None:
-    """Save the user; `how` is said to Django's `save`.
+def save(user: User, fields: list[str] | None = None) -> None:
+    """Save these fields of the user; without any, insert it.
 
     A duplicate that is gone when we look for it was given up meanwhile: then we save again.
 
@@ -291,7 +291,9 @@ def save(user: User, **how: Any) -> None:
     for _ in range(TRIES):
         try:
             with transaction.atomic():
-                return user.save(**how)
+                if fields is None:
+                    return user.save(force_insert=True)
+                return user.save(update_fields=fields)
         except IntegrityError as error:
             name, public = duplicate(error)
         taken = {"client": user.client_id, name: getattr(user, name)}
