@@ -88,8 +88,8 @@ BEFORE = import_module("wallets.migrations.0002_guard_the_money").ERASURE
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("wallets", "0003_make_groups_of_staff"),
-        ("users", "0006_salt_the_fingerprints_of_keys"),
+        ("wallets", "0004_index_what_lists_filter_by"),
+        ("users", "0007_salt_the_fingerprints_of_keys"),
     ]
 
     operations: ClassVar = [

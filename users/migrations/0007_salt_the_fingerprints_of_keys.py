@@ -29,7 +29,7 @@ NOT_FORGET = "DROP FUNCTION users_forget_keys;"
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("users", "0005_let_names_wait")]
+    dependencies: ClassVar = [("users", "0006_index_what_staff_search_by")]
 
     operations: ClassVar = [
         migrations.AddField("key", "salt", models.BinaryField(max_length=16, null=True)),
