@@ -1,0 +1,111 @@
+"""PNG (ISO/IEC 15948), read chunk by chunk. Nothing is ever inflated here.
+
+A PNG is a row of chunks, each with its length and its checksum. Compressed text and colour
+profiles can grow a thousandfold when they are inflated, and a decoder inflates each of them:
+so they are counted, not opened, and a decoder gets only the chunks that it needs to draw.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from users.documents.refusals import WrongDocument, damaged, require_size, too_complex, trailing_data
+
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+MOST_CHUNKS: Final = 10_000
+"""Encoders write a chunk of pixels for every 2 to 64 kB."""
+MOST_ANCILLARY: Final = 100
+"""Chunks that a decoder does not need: text, colours, times. Cameras and editors write ten."""
+
+NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+ONCE: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"eXIf"})
+DEPTHS: Final = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
+"""The bits of a sample that each type of colour may have."""
+
+
+class Chunk(NamedTuple):
+    """A chunk: its name, and where it begins and ends in the file."""
+
+    name: bytes
+    start: int
+    end: int
+
+
+def check(content: bytes) -> None:
+    """Refuse what is no whole PNG, or more than one.
+
+    Raises:
+        WrongDocument: damaged, too_complex, too_many_pixels, trailing_data, unknown_type.
+    """
+    found = list(chunks(content))
+    check_header(content, found[0])
+    check_order(content, [chunk.name for chunk in found])
+    if found[-1].end < len(content):
+        raise trailing_data("PNG picture")
+
+
+def needed(content: bytes) -> bytes:
+    """The picture without text, colour profiles and the like: what a decoder needs to draw it."""
+    pieces = [content[each.start : each.end] for each in chunks(content) if each.name in NEEDED]
+    return SIGNATURE + b"".join(pieces)
+
+
+def chunks(content: bytes) -> Iterator[Chunk]:
+    """Walk to the first IEND, checking each chunk's checksum; never more than `MOST_CHUNKS`."""
+    at, ancillary, view = len(SIGNATURE), 0, memoryview(content)
+    for _ in range(MOST_CHUNKS):
+        chunk = chunk_at(view, at)
+        ancillary += chunk.name not in CRITICAL
+        if ancillary > MOST_ANCILLARY:
+            raise too_complex("PNG picture", f"more than {MOST_ANCILLARY} metadata chunks")
+        yield chunk
+        if chunk.name == b"IEND":
+            return
+        at = chunk.end
+    raise too_complex("PNG picture", f"more than {MOST_CHUNKS:,} chunks")
+
+
+def chunk_at(view: memoryview, at: int) -> Chunk:
+    if at + 12 > len(view):
+        raise damaged("PNG picture", "it is cut short")
+    size, name = struct.unpack_from(">I4s", view, at)
+    end = at + 12 + size
+    if end > len(view):
+        raise damaged("PNG picture", "it is cut short")
+    if not name.isalpha() or (name[:1].isupper() and name not in CRITICAL):
+        raise damaged("PNG picture", "it has an unknown chunk")
+    if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+        raise damaged("PNG picture", "a checksum is wrong")
+    return Chunk(name, at, end)
+
+
+def check_header(content: bytes, first: Chunk) -> None:
+    if first.name != b"IHDR" or first.end - first.start != 25:
+        raise damaged("PNG picture", "it does not begin with its size")
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack_from(
+        ">IIBBBBB", content, first.start + 8
+    )
+    require_size(width, height, "PNG picture")
+    known = depth in DEPTHS.get(colour, ()) and interlace in {0, 1}
+    if not known or compression or filtering:
+        raise damaged("PNG picture", "its kind of pixels is unknown")
+
+
+def check_order(content: bytes, names: list[bytes]) -> None:
+    """Pixels are there, in one run of chunks; what may come once comes once."""
+    if b"acTL" in names:
+        raise WrongDocument("unknown_type", "Animated pictures are not accepted; send a still one.")
+    pixels = names.count(b"IDAT")
+    if not pixels:
+        raise damaged("PNG picture", "it has no pixels")
+    begin = names.index(b"IDAT")
+    if names[begin : begin + pixels].count(b"IDAT") < pixels:
+        raise damaged("PNG picture", "its pixels are not in one piece")
+    if any(names.count(name) > 1 for name in ONCE):
+        raise damaged("PNG picture", "it has two headers, palettes or colour profiles")
+    if content[25] == 3 and b"PLTE" not in names[:begin]:
+        raise damaged("PNG picture", "it has no palette")

@@ -1,0 +1,177 @@
+"""The server's side of `sandbox`: who asks, how many at once, and with which limits."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import BoundedSemaphore, Lock
+from typing import Any, Final, NamedTuple
+
+from iocash import errors
+from users.documents.refusals import PDF, WrongDocument, too_complex
+
+logger = logging.getLogger(__name__)
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+MEGABYTE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked of a process, and its limits: seconds of processor and clock, and bytes."""
+
+    name: str
+    cpu: float
+    seconds: float
+    memory: int
+    patience: float
+    """Seconds for which a thread waits until one of `room` is free."""
+    room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
+
+
+INSPECT: Final = Job("inspect", cpu=0.15, seconds=3, memory=40 * MEGABYTE, patience=2)
+COUNT: Final = Job("count", cpu=1, seconds=5, memory=100 * MEGABYTE, patience=5)
+DRAW: Final = Job("draw", cpu=6, seconds=15, memory=600 * MEGABYTE, patience=10)
+
+
+class Answer(NamedTuple):
+    """What a process answered; `facts` is None when it ended without an answer."""
+
+    facts: dict[str, Any] | None
+    content: bytes = b""
+
+
+def inspect(content: bytes) -> None:
+    """Look into a PDF.
+
+    Raises:
+        WrongDocument: active_content, damaged, encrypted, too_complex.
+        Overloaded: too many wait.
+    """
+    facts = run(INSPECT, content, PDF).facts
+    if facts is None or "failed" in facts:
+        raise too_complex("PDF", "it takes too much time or memory")
+    if "wrong" in facts:
+        code, words = facts["wrong"]
+        raise WrongDocument(code, words)
+
+
+def pages(content: bytes, media_type: str) -> int:
+    """How many pages there are to draw; 0 when that can't be found out within the limits.
+
+    Raises:
+        Overloaded: too many wait.
+    """
+    facts = run(COUNT, content, media_type).facts or {}
+    return int(facts.get("pages", 0))
+
+
+def draw(content: bytes, media_type: str, number: int) -> bytes:
+    """Draw a page, from 1 on, as a JPEG; blank when that can't be done within the limits.
+
+    Raises:
+        Overloaded: too many wait.
+    """
+    return run(DRAW, content, media_type, number).content
+
+
+def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Answer:
+    """Have a process of its own do the job.
+
+    Raises:
+        Overloaded: too many wait.
+    """
+    if not job.room.acquire(timeout=job.patience):
+        raise errors.Overloaded("Too many documents are being processed. Try again later.")
+    try:
+        answer = ask(job, content, media_type, number)
+    finally:
+        job.room.release()
+    failed = "no answer" if answer.facts is None else answer.facts.get("failed")
+    if failed:
+        logger.warning("%s of a document of %d bytes failed: %s", job.name, len(content), failed)
+    return answer
+
+
+def ask(job: Job, content: bytes, media_type: str, number: int) -> Answer:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        NURSERY.send(theirs)
+        theirs.close()
+        ours.settimeout(job.seconds + 1)
+        said = {
+            "name": job.name,
+            "cpu": job.cpu,
+            "seconds": job.seconds,
+            "memory": job.memory,
+            "size": len(content),
+            "media_type": media_type,
+            "number": number,
+        }
+        try:
+            ours.sendall(json.dumps(said).encode() + b"\n")
+            ours.sendall(content)
+            return read(ours)
+        except OSError:  # it has ended, or says nothing
+            return Answer(None)
+
+
+def read(connection: socket.socket) -> Answer:
+    with connection.makefile("rb") as stream:
+        line = stream.readline()
+        return Answer(json.loads(line), stream.read()) if line.endswith(b"\n") else Answer(None)
+
+
+class Nursery:
+    """The process that the others are forked from; started when the first document needs it."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.control: socket.socket | None = None
+        self.owner = 0
+
+    def send(self, connection: socket.socket) -> None:
+        """Hand over a connection, to a new process where the old one has ended."""
+        with self.lock:
+            try:
+                socket.send_fds(self.started(), [b"+"], [connection.fileno()])
+            except OSError:
+                self.stop()
+                socket.send_fds(self.started(), [b"+"], [connection.fileno()])
+
+    def started(self) -> socket.socket:
+        if self.control is None or self.owner != os.getpid():  # a fork has a nursery of its own
+            self.control, theirs = socket.socketpair()
+            command = [sys.executable, "-m", "users.documents.sandbox", str(theirs.fileno())]
+            with theirs:
+                self.process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env={"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", "")},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            self.owner = os.getpid()
+        return self.control
+
+    def stop(self) -> None:
+        """Close our end: the process ends, as it does when this one is killed."""
+        control, process, self.control, self.process = self.control, self.process, None, None
+        if control and process and self.owner == os.getpid():
+            control.close()
+            process.wait()
+
+
+NURSERY: Final = Nursery()
+atexit.register(NURSERY.stop)

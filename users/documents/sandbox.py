@@ -1,0 +1,120 @@
+"""The processes that look into documents, each with limits, each for one document.
+
+`python -m users.documents.sandbox FD` loads the libraries once and waits at its end of a socket.
+For each connection that comes through, it forks a process, which sets its limits, reads a job,
+answers and ends: what a document breaks is gone with it, and a new one costs milliseconds. It
+has no credentials in its environment, writes no file, and ends with the server that started it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from users.documents import drawing, inspection
+from users.documents.refusals import WrongDocument
+
+Answer = tuple[dict[str, Any], bytes]
+NICENESS = 5
+"""Payments come first."""
+
+
+def inspect(content: bytes, media_type: str, number: int) -> Answer:
+    inspection.check(content)
+    return {}, b""
+
+
+def count(content: bytes, media_type: str, number: int) -> Answer:
+    return {"pages": drawing.pages(content, media_type)}, b""
+
+
+def draw(content: bytes, media_type: str, number: int) -> Answer:
+    return {}, drawing.draw(content, media_type, number)
+
+
+JOBS: dict[str, Callable[[bytes, str, int], Answer]] = {
+    "inspect": inspect,
+    "count": count,
+    "draw": draw,
+}
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a process for each connection, until the server closes its end."""
+    os.nice(NICENESS)
+    gc.freeze()
+    while True:
+        _, connections, _, _ = socket.recv_fds(control, 1, 1)
+        reap()
+        if not connections:
+            return
+        if os.fork() == 0:
+            control.close()
+            work(socket.socket(fileno=connections[0]))
+        os.close(connections[0])
+
+
+def reap() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def work(connection: socket.socket) -> None:
+    """Do one job and end, whatever happens: nothing of the loop above may run in this process."""
+    status = 1
+    try:
+        with connection.makefile("rwb") as stream:
+            job = json.loads(stream.readline())
+            limit(job["cpu"], job["seconds"], job["memory"])
+            facts, content = done(job, stream.read(job["size"]))
+            stream.write(json.dumps(facts).encode() + b"\n" + content)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def done(job: dict[str, Any], content: bytes) -> Answer:
+    """Do the job. What a library makes of a hostile file is no concern but its name."""
+    try:
+        facts, picture = JOBS[job["name"]](content, job["media_type"], job["number"])
+    except WrongDocument as wrong:
+        return {"wrong": [wrong.code, str(wrong)]}, b""
+    except (Exception, MemoryError) as error:  # noqa: BLE001
+        return {"failed": type(error).__name__}, b""
+    return facts | {"cpu": time.process_time()}, picture
+
+
+def limit(cpu: float, seconds: float, memory: int) -> None:
+    """End this process after so much time of the processor or of the clock; bound its memory.
+
+    `memory` is in bytes, beyond what the libraries take. The signals of both timers end a process
+    that does not handle them, also in the midst of a library's code.
+    """
+    for ends, timer, time_left in (
+        (signal.SIGPROF, signal.ITIMER_PROF, cpu),
+        (signal.SIGALRM, signal.ITIMER_REAL, seconds),
+    ):
+        signal.signal(ends, signal.SIG_DFL)
+        signal.setitimer(timer, time_left)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+    with suppress(FileNotFoundError):  # other systems than Linux do not say
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + memory
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
