@@ -22,6 +22,9 @@ from iocash import errors
 JSON = "application/json"
 HTML = "text/html"
 
+LONGEST_ON_A_PAGE = 10_000
+"""Characters of one text. What is longer is a file, and is not for reading on a page."""
+
 LONGEST_ACCEPT = 4096
 """Of a longer Accept header only the beginning counts."""
 
@@ -93,7 +96,11 @@ class BrowsableAPI(BrowsableAPIRenderer):
     """The API in a browser: the same resources, links to click, and a form for a raw JSON body."""
 
     def get_context(self, data: Any, media_type: Any, renderer_context: Any) -> Any:
-        """Find out who asks before the forms do: they ask as if they were sent, without a token."""
+        """Find out who asks before the forms do: they ask as if they were sent, without a token.
+
+        Neither the page nor its forms see a text that is as long as a file.
+        """
+        data = abridged(data)
         with suppress(errors.Refused):
             renderer_context["request"].user  # noqa: B018
         context = super().get_context(data, media_type, renderer_context)
@@ -120,6 +127,15 @@ class BrowsableAPI(BrowsableAPIRenderer):
                 return None
             body = view.body_example(method, data if isinstance(data, dict) else {})
             return RawForm(JSON, dump(body, indent=True).decode())
+
+
+def abridged(data: Any) -> Any:
+    """The same data, in which texts longer than `LONGEST_ON_A_PAGE` say only how long they are."""
+    if isinstance(data, str) and len(data) > LONGEST_ON_A_PAGE:
+        return f"({len(data):,} characters: ask for {JSON})"
+    if isinstance(data, Mapping):
+        return {name: abridged(value) for name, value in data.items()}
+    return [abridged(each) for each in data] if isinstance(data, list | tuple) else data
 
 
 def filters(view: Any, request: Request) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.core.files.base import ContentFile
@@ -64,6 +64,8 @@ SAME_DOCUMENT: Final = """
         AND other.kind = 'IDENTITY' AND other.status = 'APPROVED'
         AND other.user_id <> own.user_id
 """
+ONE_LOOK = timedelta(minutes=10)
+"""For so long, the pages of a document that the same person opens are one access."""
 
 
 class Level(NamedTuple):
@@ -374,3 +376,16 @@ def record_access(evidence_of: User, what: str, by: By, kind: str = "") -> None:
         actor=by.actor,
         request_id=by.request_id,
     )
+
+
+def record_look(evidence: Evidence, by: By) -> None:
+    """Record that a member of staff looks at a page of a document: once, not once a page."""
+    recent = Access.objects.filter(
+        user=evidence.user_id,
+        what=Access.What.DOCUMENT,
+        kind=evidence.kind,
+        actor=by.actor,
+        created_at__gt=timezone.now() - ONE_LOOK,
+    )
+    if not recent.exists():
+        record_access(evidence.user, Access.What.DOCUMENT, by, evidence.kind)

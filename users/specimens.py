@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from users import kyc
-from users.documents import media_type_of
+from users.documents import PDF, media_type_of
 from users.kyc import File, Kind
 from users.models import User
 from users.models.events import By
@@ -83,7 +83,7 @@ def page(title: str) -> File:
     content += b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table)
     content += b"trailer\n<< /Size %d /Root 1 0 R >>\n" % (len(objects) + 1)
     content += b"startxref\n%d\n%%%%EOF\n" % start
-    return File(content, media_type_of(content))
+    return File(content, PDF)
 
 
 def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:

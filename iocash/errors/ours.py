@@ -48,7 +48,7 @@ class RateLimited(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """More orders wait than can be served soon; nothing was done."""
+    """More orders or documents wait than can be served soon; nothing was done."""
 
     code = "overloaded"
     detail = "Too many orders wait; nothing was done. Try again later."

@@ -35,8 +35,11 @@ def png(*extra: bytes, width: int = 1, height: int = 1, rows: bytes = b"\x00\x00
 
 
 def bomb(size: int) -> bytes:
-    """As many bytes of a zlib stream, which grow a thousandfold."""
-    return zlib.compress(bytes(1_000 * size), 9)
+    """As many bytes of a zlib stream, which grow a thousandfold; it has no end."""
+    packer = zlib.compressobj(9)
+    begin = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(bytes(min(1_000_000, 500 * size))) + packer.flush(zlib.Z_FULL_FLUSH)
+    return begin + block * ((size - len(begin)) // len(block))
 
 
 def many_profiles() -> bytes:
@@ -126,6 +129,14 @@ def written(objects: Iterable[bytes]) -> bytes:
     return made.getvalue()
 
 
+def pages(count: int) -> bytes:
+    """A PDF of so many empty pages."""
+    numbers = b" ".join(b"%d 0 R" % number for number in range(3, count + 3))
+    root = b"<< /Type /Pages /Kids [%s] /Count %d /MediaBox [0 0 595 842] >>" % (numbers, count)
+    page = b"<< /Type /Page /Parent 2 0 R /Resources << >> >>"
+    return written([b"<< /Type /Catalog /Pages 2 0 R >>", root, *[page] * count])
+
+
 def stream(content: bytes, entries: bytes = b"") -> bytes:
     return b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(content), entries, content)
 
@@ -140,7 +151,9 @@ def with_object_stream(*, inside: bytes, number: int = 5) -> bytes:
         b"<< /Type /Catalog /Pages 2 0 R /OpenAction %d 0 R >>" % number,
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 595 842] >>",
         b"<< /Type /Page /Parent 2 0 R >>",
-        packed(b"%d 0 %s" % (number, inside), b"/Type /ObjStm /N 1 /First %d" % len(b"%d 0 " % number)),
+        packed(
+            b"%d 0 %s" % (number, inside), b"/Type /ObjStm /N 1 /First %d" % len(b"%d 0 " % number)
+        ),
     ]
     return with_xref_stream(objects, {number: (4, 0)})
 

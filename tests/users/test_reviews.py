@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 from uuid import uuid4
 
@@ -11,14 +12,16 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from PIL import Image
 
 from tests import cast
 from tests.backoffice import list_of
 from tests.together import at_once
-from tests.users.evidence import CARD, PAGE, approve, review, send_one, stored
+from tests.users import hostile
+from tests.users.evidence import CARD, PAGE, approve, files, review, send_one, stored
 from tests.users.verbs import change
 from tests.wallets.test_acts import OPERATOR, SUPERVISOR, VIEWER, somebody
-from users import kyc, names
+from users import kyc, names, specimens
 from users.kyc import File, Kind
 from users.models import Access, Event, Evidence, Review, User
 from wallets import erasure, posting
@@ -76,12 +79,16 @@ def who(browser: Browser) -> str:
     return f"staff:{browser.session['_auth_user_id']}"
 
 
-def a_page(user: User) -> Evidence:
+def picture_of(user: User, evidence: Evidence, number: int = 1) -> str:
+    return reverse("admin:users_review_picture", args=[user.pk, evidence.pk, number])
+
+
+def a_document(user: User, file: File) -> Evidence:
     return kyc.send(
         client_id=user.client_id,
         user_id=user.id,
         kind=Kind.DOCUMENT_INCOME_TAX,
-        shown=PAGE,
+        shown=file,
         by=cast.BY,
     ).evidence
 
@@ -128,7 +135,12 @@ def test_who_has_ended_waits_for_nothing(operator, alice, sent):
 def test_a_viewer_sees_no_reviews(alice, sent):
     viewer = somebody(VIEWER)
     document = send_one(alice, BACK)
-    for address in (QUEUE, page_of(alice), address_of(alice, document)):
+    for address in (
+        QUEUE,
+        page_of(alice),
+        address_of(alice, document),
+        picture_of(alice, document),
+    ):
         assert viewer.get(address).status_code == 403
     for name in ("approve", "reject"):
         assert act(viewer, alice, name, sent, reason="x").status_code == 403
@@ -145,7 +157,12 @@ def test_a_viewer_reads_no_blocks_over_the_api_either(alice, sent):
 
 def test_who_is_not_logged_in_is_led_to_the_log_in(alice, sent):
     document = send_one(alice, BACK)
-    for address in (QUEUE, page_of(alice), address_of(alice, document)):
+    for address in (
+        QUEUE,
+        page_of(alice),
+        address_of(alice, document),
+        picture_of(alice, document),
+    ):
         assert Browser().get(address).status_code == 302
     assert act(Browser(), alice, "approve", sent).status_code == 302
     assert (looks(), sent.status) == ([], "PENDING")
@@ -220,36 +237,97 @@ def test_what_was_sent_is_no_markup(operator, alice):
     assert "&lt;script&gt;alert(1)" in page
 
 
-@pytest.mark.parametrize("file", [CARD, PAGE], ids=["png", "pdf"])
-def test_a_document_is_served_as_what_it_is_and_can_do_nothing(operator, alice, file: File):
-    document = send_one(alice, BACK) if file == CARD else a_page(alice)
+PHOTO = specimens.picture("A card", kind="JPEG")
+
+
+@pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])
+def test_original_is_saved_and_never_opened(operator, alice, file: File):
+    document = a_document(alice, file)
     answer = operator.get(address_of(alice, document))
-    content = b"".join(answer.streaming_content)
-    assert (answer.status_code, len(content)) == (200, document.size)
+    assert (answer.status_code, b"".join(answer.streaming_content)) == (200, file.content)
     headers = answer.headers
     assert headers["Content-Type"] == file.media_type
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Cache-Control"].startswith("no-store")
-    assert headers["X-Frame-Options"] == "SAMEORIGIN"
-    policy = headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none';")
-    assert "script-src" not in policy
-    assert policy.endswith("; sandbox") == (file == CARD)
     ending = file.media_type.split("/")[1]
-    assert headers["Content-Disposition"] == f'inline; filename="{document.id}.{ending}"'
+    assert headers["Content-Disposition"] == f'attachment; filename="{document.id}.{ending}"'
+    assert_harmless(headers)
+
+
+@pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])
+def test_page_is_drawn_anew_as_a_jpeg(operator, alice, file: File):
+    answer = operator.get(picture_of(alice, a_document(alice, file)))
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert_harmless(answer.headers)
+    assert answer.content != file.content
+    drawn = Image.open(io.BytesIO(answer.content))
+    assert (drawn.format, max(drawn.size) <= 2200) == ("JPEG", True)
+    assert {"exif", "icc_profile", "comment"}.isdisjoint(drawn.info)
+
+
+def assert_harmless(headers: Any) -> None:
+    assert headers["Content-Security-Policy"] == (
+        "default-src 'none'; frame-ancestors 'none'; sandbox"
+    )
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"].startswith("no-store")
+
+
+def test_review_page_has_a_picture_of_each_page_up_to_twenty(operator, alice):
+    pages = hostile.pages(23)
+    document = a_document(alice, File(pages, "application/pdf"))
+    page = operator.get(page_of(alice)).content.decode()
+    assert page.count("<img") == 20
+    assert picture_of(alice, document, 20) in page
+    assert "3 more pages" in page
+    assert "<iframe" not in page
+    assert operator.get(picture_of(alice, document, 20)).headers["Content-Type"] == "image/jpeg"
+    for number in (0, 21, 10**30):
+        assert operator.get(picture_of(alice, document, number)).status_code == 404
+
+
+def test_picture_that_can_not_be_drawn_is_replaced_by_one_that_says_so(operator, alice):
+    document = a_document(alice, File(hostile.png(width=100, height=100), "image/png"))
+    answer = operator.get(picture_of(alice, document))
+    assert (answer.status_code, answer.headers["Location"]) == (
+        302,
+        "/static/iocash/not-displayed.svg",
+    )
+
+
+def test_pdf_that_can_not_be_drawn_says_so_on_the_review_page(operator, alice):
+    a_document(alice, File(b"%PDF-1.4 not one", "application/pdf"))
+    assert "This file can't be displayed." in operator.get(page_of(alice)).content.decode()
+
+
+def test_lost_file_does_not_take_the_review_page_with_it(operator, alice):
+    a_document(alice, PAGE)
+    for file in files(alice):
+        file.unlink()
+    assert "This file can't be displayed." in operator.get(page_of(alice)).content.decode()
+
+
+def test_pages_that_are_opened_together_are_one_access(operator, alice):
+    document = a_document(alice, File(hostile.pages(3), "application/pdf"))
+    for number in (1, 2, 3):
+        operator.get(picture_of(alice, document, number))
+    assert looks() == [("DOCUMENT", Kind.DOCUMENT_INCOME_TAX, who(operator))]
+    somebody(SUPERVISOR).get(picture_of(alice, document, 2))
+    assert len(looks()) == 2
 
 
 def test_a_document_whose_erasure_has_begun_is_not_there(operator, alice):
     document = send_one(alice, BACK)
     posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
     erasure.erase_files(alice)
-    assert operator.get(address_of(alice, document)).status_code == 404
+    for address in (address_of(alice, document), picture_of(alice, document)):
+        assert operator.get(address).status_code == 404
     erasure.erase(user_id=alice.id, by=cast.BY, reason="AUTHORITY_ORDER")
 
 
 def test_another_users_document_is_not_under_this_user(operator, alice, bob):
     document = send_one(bob, BACK)
-    assert operator.get(address_of(alice, document)).status_code == 404
+    for address in (address_of(alice, document), picture_of(alice, document)):
+        assert operator.get(address).status_code == 404
     assert looks() == []
 
 

@@ -6,23 +6,18 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Min, OuterRef, Q, Subquery
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from iocash import errors
 from users import kyc, names
 from users.acts import Act, ActForm, Acting, Facts, Searched, by, names_of
-from users.documents import PDF
+from users.admin import pictures
 from users.models import Access, Evidence, Review, User
 from users.serializers.kyc import BLOCKS
-
-FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-"""A document runs nothing and asks for nothing; only our own pages show it."""
 
 LABELS = {"external_iban": "IBAN"}
 
@@ -203,19 +198,13 @@ class ReviewAdmin(Searched, Acting):
     # The page
 
     def get_urls(self) -> list[URLPattern]:
-        document = path(
-            "<uuid:user_id>/document/<uuid:evidence_id>/",
-            self.admin_site.admin_view(self.document),
-            name="users_review_document",
-        )
-        return [document, *super().get_urls()]
-
-    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = super().change_view(request, *args, **kwargs)
-        response.headers["Content-Security-Policy"] = (
-            settings.CONTENT_SECURITY_POLICY + "; frame-src 'self'"
-        )
-        return response
+        document = "<uuid:user_id>/document/<uuid:evidence_id>/"
+        shown = self.admin_site.admin_view
+        return [
+            path(document, shown(self.original), name="users_review_document"),
+            path(f"{document}<int:number>/", shown(self.picture), name="users_review_picture"),
+            *super().get_urls(),
+        ]
 
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         if not self.has_view_permission(request, thing):
@@ -223,7 +212,9 @@ class ReviewAdmin(Searched, Acting):
         kyc.record_access(thing, Access.What.REVIEW, by(request))
         context = super().page(request, thing)
         return context | {
-            "evidence": [(each, said(each)) for each in kyc.current(thing).values()],
+            "evidence": [
+                (each, said(each), pictures.shown(each)) for each in kyc.current(thing).values()
+            ],
             "accesses": self.accesses(request, thing),
             "same_document": [named(each) for each in same_document(thing)],
             "form": EvidenceForm(user=request.user, thing=thing),
@@ -237,35 +228,28 @@ class ReviewAdmin(Searched, Acting):
         names = names_of({access.actor for access in last})
         return [(access, names.get(access.actor, access.actor)) for access in last]
 
-    def document(self, request: HttpRequest, user_id: UUID, evidence_id: UUID) -> HttpResponseBase:
-        """A document as it was sent, to be shown in the page of review and nowhere else."""
+    def original(self, request: HttpRequest, user_id: UUID, evidence_id: UUID) -> HttpResponseBase:
+        """A document as it was sent, to be saved; no browser opens it."""
+        evidence = self.document(request, user_id, evidence_id)
+        kyc.record_access(evidence.user, Access.What.DOCUMENT, by(request), evidence.kind)
+        return pictures.original(evidence)
+
+    def picture(
+        self, request: HttpRequest, user_id: UUID, evidence_id: UUID, number: int
+    ) -> HttpResponseBase:
+        """A page of a document, drawn anew."""
+        evidence = self.document(request, user_id, evidence_id)
+        kyc.record_look(evidence, by(request))
+        return pictures.page(evidence, number)
+
+    def document(self, request: HttpRequest, user_id: UUID, evidence_id: UUID) -> Evidence:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        user = User.objects.filter(id=user_id).first()
-        evidence = (
-            user and Evidence.objects.of(user).filter(id=evidence_id).exclude(file="").first()
-        )
-        if not user or not evidence:
+        documents = Evidence.objects.select_related("user").exclude(file="")
+        evidence = documents.filter(id=evidence_id, user=user_id).first()
+        if not evidence or evidence.client_id != evidence.user.client_id:
             raise Http404
-        kyc.record_access(user, Access.What.DOCUMENT, by(request), evidence.kind)
-        try:
-            file = kyc.opened(evidence)
-        except errors.NotFound:
-            raise Http404 from None
-        return served(evidence, file)
-
-
-def served(document: Evidence, file: Any) -> HttpResponseBase:
-    """A document, which runs nothing and is kept by no browser."""
-    response = FileResponse(file, content_type=document.media_type)
-    ending = document.media_type.rpartition("/")[2]
-    response.headers["Content-Disposition"] = f'inline; filename="{document.id}.{ending}"'
-    response.headers["Content-Security-Policy"] = (
-        FRAMED if document.media_type == PDF else f"{FRAMED}; sandbox"
-    )
-    response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+        return evidence
 
 
 def said(evidence: Evidence) -> Facts:

@@ -7,9 +7,26 @@ walked by `png` and `jpeg`; what needs a library runs in a process with limits (
 from __future__ import annotations
 
 from users.documents import archives, jpeg, pdf, png, processes
-from users.documents.refusals import JPEG, MOST_BYTES, MOST_PIXELS, PDF, PNG, WrongDocument
+from users.documents.refusals import (
+    JPEG,
+    MOST_BYTES,
+    MOST_PAGES,
+    MOST_PIXELS,
+    PDF,
+    PNG,
+    WrongDocument,
+)
 
-__all__ = ["JPEG", "MOST_BYTES", "MOST_PIXELS", "PDF", "PNG", "WrongDocument", "media_type_of"]
+__all__ = [
+    "JPEG",
+    "MOST_BYTES",
+    "MOST_PAGES",
+    "MOST_PIXELS",
+    "PDF",
+    "PNG",
+    "WrongDocument",
+    "media_type_of",
+]
 
 FIRST = 1024
 """Readers of PDF look for its header in so many bytes."""

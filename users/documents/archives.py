@@ -33,4 +33,4 @@ def points_to_entries(content: bytes, at: int) -> bool:
         return True
     entries, size = struct.unpack_from("<HI", content, at + 10)
     begin = at - size
-    return begin >= 0 and (not entries and not size or content.startswith(ENTRY, begin))
+    return begin >= 0 and ((not entries and not size) or content.startswith(ENTRY, begin))

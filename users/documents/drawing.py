@@ -13,7 +13,6 @@ from users.documents.refusals import JPEG, MOST_PIXELS, PDF
 
 WIDTH, HEIGHT = 1600, 2200
 """Pixels: the print on an A4 page can be read, and a picture of it has some hundred kB."""
-MOST_PAGES: Final = 20
 LARGEST_SCALE: Final = 6.0
 """Of a page that is small on paper; 1 is 72 pixels an inch."""
 QUALITY: Final = 88

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import chain
 from typing import Any, Final
 
 import pikepdf
@@ -38,6 +39,9 @@ ACTIVE: Final = {
 }
 """Names of PDF that a document must not contain, and what they are."""
 
+STRICTLY: Final[dict[str, Any]] = {"attempt_recovery": False, "inherit_page_attributes": False}
+"""Nothing is guessed, and pages are left alone until all else was looked at."""
+
 NAME: Final = re.compile(rb"/(%s)(?=[\s/<>()\[\]]|\Z)" % b"|".join(ACTIVE))
 TEXT: Final = re.compile(rb"\((?:[^\\)]|\\.)*\)", re.DOTALL)
 """A string as qpdf writes it, with every bracket inside escaped."""
@@ -50,7 +54,7 @@ def check(content: bytes) -> None:
         WrongDocument: active_content, damaged, encrypted, too_complex.
     """
     try:
-        with pikepdf.open(io.BytesIO(content), attempt_recovery=False) as pdf:
+        with pikepdf.open(io.BytesIO(content), **STRICTLY) as pdf:
             look_into(pdf)
     except pikepdf.PasswordError:
         raise encrypted() from None
@@ -63,7 +67,7 @@ def look_into(pdf: pikepdf.Pdf) -> None:
         raise encrypted()
     if len(pdf.objects) > MOST_OBJECTS:
         raise too_complex("PDF", f"more than {MOST_OBJECTS:,} objects")
-    for each in (pdf.trailer, *pdf.objects):
+    for each in chain([pdf.trailer], pdf.objects):
         require_passive(written(each))
     if pdf.get_warnings():  # other readers would guess, and might find what this one did not
         raise damaged("PDF", "parts of it can't be read")

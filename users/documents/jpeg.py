@@ -10,7 +10,13 @@ import re
 import struct
 from typing import Final, NamedTuple
 
-from users.documents.refusals import WrongDocument, damaged, require_size, too_complex, trailing_data
+from users.documents.refusals import (
+    WrongDocument,
+    damaged,
+    require_size,
+    too_complex,
+    trailing_data,
+)
 
 KIND: Final = "JPEG picture"
 BEGIN: Final = b"\xff\xd8"

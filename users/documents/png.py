@@ -12,7 +12,13 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from users.documents.refusals import WrongDocument, damaged, require_size, too_complex, trailing_data
+from users.documents.refusals import (
+    WrongDocument,
+    damaged,
+    require_size,
+    too_complex,
+    trailing_data,
+)
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS: Final = 10_000

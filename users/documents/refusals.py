@@ -8,6 +8,9 @@ MOST_BYTES: Final = 5_000_000
 MOST_PIXELS: Final = 50_000_000
 """More than a phone's picture of a card; less than what would fill a viewer's memory."""
 
+MOST_PAGES: Final = 20
+"""Of a document, to be drawn for staff."""
+
 PDF: Final = "application/pdf"
 PNG: Final = "image/png"
 JPEG: Final = "image/jpeg"
