@@ -246,7 +246,7 @@ def circle_of_lengths() -> bytes:
     return pdf(b"<< /Length 4 0 R >>\nstream\nx\nendstream")
 
 
-COSTLY: dict[str, Callable[[], bytes]] = {
+PICTURES: dict[str, Callable[[], bytes]] = {
     "4,734 colour profiles": many_profiles,
     "iCCP that grows": lambda: inflating(b"iCCP", b"a\x00\x00"),
     "zTXt that grows": lambda: inflating(b"zTXt", b"a\x00\x00"),
@@ -266,6 +266,8 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "huge frame": huge_frame,
     "pictures in a row": lambda: jpeg() * (ROOM // len(jpeg())),
     "zeros behind": lambda: jpeg() + bytes(ROOM - 1_000),
+}
+PDFS: dict[str, Callable[[], bytes]] = {
     "many objects": many_objects,
     "object stream that grows": object_stream_bomb,
     "18,000 packed objects": lambda: packed_objects(18_000),
@@ -280,4 +282,5 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "one array": lambda: pdf(b"[" + b"1 " * (ROOM // 2) + b"]"),
     "many brackets": lambda: pdf(b"(" + b"\\(" * (ROOM // 2 - 1_000) + b"/JS" + b")"),
 }
+COSTLY = PICTURES | PDFS
 """Files that cost a careless reader seconds or gigabytes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zipfile
 import zlib
 from typing import Any
@@ -12,7 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.users import hostile, photos
 from tests.users.evidence import CARD, PAGE, padded
+from tests.users.hostile import chunk, header, png
 from users import documents, specimens
 from users.documents import MOST_BYTES, WrongDocument, media_type_of
 
@@ -33,22 +34,6 @@ def drawn(kind: str, **options: Any) -> bytes:
     made = io.BytesIO()
     Image.new("RGB", (8, 8)).save(made, kind, **options)
     return made.getvalue()
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(content))
-        + name
-        + content
-        + struct.pack(">I", zlib.crc32(name + content))
-    )
-
-
-def png(width: int, height: int, rows: bytes = b"") -> bytes:
-    """A picture that says how large it is, whatever it holds."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def code_of(content: bytes) -> str:
@@ -72,8 +57,19 @@ def changed(content: bytes, at: int) -> bytes:
         (PDF.replace(b"\n%%EOF\n", b"\r\n%%EOF\r\n"), "application/pdf"),
         (PDF.replace(b"%PDF-1.4", b"%PDF-2.0"), "application/pdf"),
         (PDF + PDF[PDF.rindex(b"startxref") :], "application/pdf"),
+        (hostile.pdf(), "application/pdf"),
     ],
-    ids=["png", "jpeg", "pdf", "progressive", "comment", "pdf of Windows", "pdf 2.0", "revised"],
+    ids=[
+        "png",
+        "jpeg",
+        "pdf",
+        "progressive",
+        "comment",
+        "pdf of Windows",
+        "pdf 2.0",
+        "revised",
+        "line of binary",
+    ],
 )
 def test_pictures_and_pages_are_told_by_their_bytes(content, media_type):
     assert media_type_of(content) == media_type
@@ -114,10 +110,98 @@ def test_an_archive_inside_is_found_too(content, end):
     assert code_of(content + archive() + end) == "unknown_type"
 
 
-@pytest.mark.parametrize("behind", [PHP, HTML, b"\x00", b"\n", PDF])
+@pytest.mark.parametrize("behind", [PHP, HTML, b"\x00\x01", b"\n", PDF, JPEG, PNG])
 @pytest.mark.parametrize("content", [PNG, JPEG], ids=["png", "jpeg"])
 def test_nothing_follows_a_picture(content, behind):
     assert code_of(content + behind) == "trailing_data"
+
+
+def test_zeros_follow_a_jpeg_and_not_a_png():
+    assert media_type_of(JPEG + b"\x00" * 512) == "image/jpeg"
+    assert code_of(PNG + b"\x00") == "trailing_data"
+    assert code_of(JPEG + bytes(64 * 1024 + 1)) == "trailing_data"
+    assert code_of(JPEG + bytes(16) + PHP) == "trailing_data"
+
+
+def test_end_of_jpeg_inside_does_not_hide_what_follows_it():
+    assert code_of(JPEG + PHP + b"\xff\xd9") == "trailing_data"
+
+
+@pytest.mark.parametrize("name", photos.ORDINARY)
+def test_ordinary_file_is_accepted(name):
+    make, media_type = photos.ORDINARY[name]
+    assert media_type_of(make()) == media_type
+
+
+@pytest.mark.parametrize("behind", [PHP, PDF, JPEG + PHP])
+def test_nothing_else_follows_the_pictures_of_an_mpo(behind):
+    assert code_of(photos.two_pictures() + behind) == "trailing_data"
+
+
+def test_second_picture_must_be_whole():
+    assert code_of(photos.two_pictures()[:-2]) == "damaged"
+
+
+def test_trailer_of_a_phone_begins_at_once_and_has_no_film():
+    assert code_of(photos.photo() + PHP + photos.trailer()) == "trailing_data"
+    film = photos.trailer(b"MotionPhoto_Data" + bytes(70_000))
+    assert code_of(photos.photo() + film) == "trailing_data"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PNG[:33] + chunk(b"tEXt", b"a\x00" + PDF) + PNG[33:],
+        hostile.with_segments([hostile.segment(0xFE, PDF)]),
+    ],
+    ids=["png", "jpeg"],
+)
+def test_picture_with_a_pdf_at_its_beginning_is_refused(content):
+    assert code_of(content) == "unknown_type"
+
+
+@pytest.mark.parametrize("before", [b"", PNG, JPEG, PDF], ids=["", "png", "jpeg", "pdf"])
+def test_large_archive_is_refused_and_no_crash(before):
+    """The end of a ZIP64 archive, with and without what it points to."""
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, len(before), 1)
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 65_535, 65_535, 2**32 - 1, 2**32 - 1, 0)
+    directory = b"PK\x06\x06" + struct.pack("<Q", 44) + bytes(44)
+    for tail in (directory + locator + end, locator + end, end[:10], locator):
+        assert code_of(before + tail) in {"unknown_type", "trailing_data", "damaged"}
+    assert code_of(before + directory + locator + end) == "unknown_type"
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif"])
+def test_picture_of_a_kind_that_browsers_do_not_show_is_named(brand):
+    with pytest.raises(WrongDocument, match="HEIC, AVIF and video files are not accepted"):
+        media_type_of(b"\x00\x00\x00\x18ftyp" + brand + bytes(100))
+
+
+def test_animated_png_is_refused():
+    frames = drawn("PNG", save_all=True, append_images=[Image.new("RGB", (8, 8), "red")])
+    assert code_of(frames) == "unknown_type"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(header(1, 1, colour=3)),
+        png(chunk(b"ABCD", b"")),
+        png(chunk(b"iCCP", b"a\x00\x00"), chunk(b"iCCP", b"a\x00\x00")),
+        png(chunk(b"IDAT", b""), chunk(b"tEXt", b"a\x00b")),
+        hostile.SIGNATURE + chunk(b"IEND", b""),
+        JPEG[:2] + JPEG[-2:],
+        JPEG[:2] + b"\xff\xd0" + JPEG[2:],
+        JPEG[:2] + b"\xff\xe0\x00\x01" + JPEG[2:],
+    ],
+)
+def test_picture_that_breaks_the_rules_of_its_kind_is_damaged(content):
+    assert code_of(content) == "damaged"
+
+
+def test_jpeg_that_browsers_do_not_show_is_refused():
+    lossless = JPEG.replace(b"\xff\xc0", b"\xff\xc3")
+    assert code_of(lossless) == "unknown_type"
 
 
 def test_what_follows_a_picture_does_not_pass_as_its_end():
@@ -178,7 +262,7 @@ def test_a_picture_without_its_middle_is_damaged():
     ],
 )
 def test_a_picture_that_would_fill_the_memory_is_refused(width, height):
-    assert code_of(png(width, height)) == "too_many_pixels"
+    assert code_of(png(width=width, height=height)) == "too_many_pixels"
 
 
 def test_a_photograph_that_would_fill_the_memory_is_refused():
@@ -187,19 +271,23 @@ def test_a_photograph_that_would_fill_the_memory_is_refused():
 
 
 def test_a_picture_without_a_size_is_damaged():
-    assert code_of(png(0, 1)) in {"damaged", "unknown_type"}
+    assert code_of(png(width=0)) in {"damaged", "unknown_type"}
 
 
 def test_fifty_million_pixels_are_not_too_many():
-    assert media_type_of(png(10_000, 5_000)) == "image/png"
+    assert media_type_of(png(width=10_000, height=5_000)) == "image/png"
 
 
-def test_a_picture_is_never_drawn(monkeypatch):
-    def load(_: Any) -> None:
-        raise AssertionError("it is drawn")
+def test_no_library_sees_what_was_sent(monkeypatch):
+    """In this process, that is: the libraries have had holes, and have no bounds."""
 
-    monkeypatch.setattr(Image.Image, "load", load)
-    assert media_type_of(PNG) == "image/png"
+    def seen(*_: Any, **__: Any) -> None:
+        raise AssertionError("it is opened")
+
+    for module, name in ((Image, "open"), (zipfile, "is_zipfile"), (zlib, "decompressobj")):
+        monkeypatch.setattr(module, name, seen)
+    for content in (PNG, JPEG, PDF):
+        assert media_type_of(content)
 
 
 def test_five_million_bytes_are_not_too_many_and_one_more_is():
@@ -208,18 +296,5 @@ def test_five_million_bytes_are_not_too_many_and_one_more_is():
 
 
 def test_what_is_too_large_is_not_looked_at(monkeypatch):
-    monkeypatch.setattr(documents, "zipfile", None)
+    monkeypatch.setattr(documents, "archives", None)
     assert code_of(bytes(MOST_BYTES + 1)) == "too_large"
-
-
-def test_looking_at_a_picture_changes_nothing_for_other_threads(monkeypatch):
-    """Filters of warnings belong to all threads: who sets and restores them races with others."""
-    seen, opened = [], Image.open
-
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        seen.append(list(warnings.filters))
-        return opened(*args, **kwargs)
-
-    monkeypatch.setattr(Image, "open", watched)
-    media_type_of(PNG)
-    assert seen == [list(warnings.filters)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+from dataclasses import replace
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -11,12 +14,14 @@ from django.conf import settings
 
 from tests import cast
 from tests.cast import Api
+from tests.users import hostile, photos
 from tests.users.bodies import MOMENT, ROOT
 from tests.users.evidence import CARD, DOCUMENTS, PAGE, document, files, padded, review, stored
-from users import specimens
-from users.documents import MOST_BYTES
+from users import documents, kyc, specimens
+from users.documents import MOST_BYTES, processes
 from users.models import Event, Evidence, Key, User
 from users.models.clients import SCOPES
+from users.serializers.kyc import Content
 from wallets import erasure, posting
 from wallets.life import Unsubscribe
 
@@ -185,6 +190,9 @@ def test_null_is_no_document(api, path):
         (CARD.content + b"<?php ?>", "trailing_data"),
         (CARD.content[:-20], "damaged"),
         (b"%PDF-1.4\n<html>", "damaged"),
+        (hostile.many_profiles(), "too_complex"),
+        (hostile.png(width=10_000, height=10_000), "too_many_pixels"),
+        (hostile.pdf(b"<< /S /#4aavaScript >>", catalog=b"/OpenAction 4 0 R"), "active_content"),
     ],
 )
 def test_what_is_no_document_is_refused_and_not_kept(api, alice, path, content, code):
@@ -229,6 +237,62 @@ def test_who_has_ended_shows_nothing_more(api, alice, path, method):
     answer = api.call(method, path, document())
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert files(alice) == []
+
+
+def test_photo_with_two_pictures_comes_back_whole(api, path):
+    content = photos.two_pictures() + photos.trailer()
+    made = api.put(path, document(content))
+    assert (made.status, made.json["mediaType"]) == (201, "image/jpeg")
+    assert base64.b64decode(api.get(path).json["content"]) == content
+
+
+@each_writing
+def test_document_gets_503_when_too_many_are_being_checked(api, alice, path, monkeypatch, method):
+    full = BoundedSemaphore(1)
+    monkeypatch.setattr(processes, "INSPECT", replace(processes.INSPECT, room=full, patience=0))
+    with full:
+        answer = api.call(method, path, document(PAGE), key="k" if method == "POST" else None)
+    assert (answer.status, answer.code) == (503, "overloaded")
+    assert (files(alice), Key.objects.count()) == ([], 0)
+    assert api.call(method, path, document(PAGE)).status == 201
+
+
+# --- On a page for people -------------------------------------------------------------------------
+
+
+def html(api: Api, method: str, path: str, **options: Any) -> str:
+    headers = {"Authorization": f"Bearer {api.secret}", "Accept": "text/html"}
+    answer = api.browser.generic(method, f"/api/v1/{path}", headers=headers, **options)
+    return str(answer.content.decode())
+
+
+def test_content_is_in_no_page_and_is_not_read_for_one(api, path, monkeypatch):
+    api.put(path, document(PAGE))
+    content = document(PAGE)["content"]
+    checked: list[bytes] = []
+    monkeypatch.setattr(documents, "media_type_of", checked.append)
+    monkeypatch.setattr(kyc, "opened", checked.append)
+    shown = html(api, "GET", path)
+    assert "application/pdf" in shown
+    assert "(left out of this page: ask for application/json)" in shown
+    assert content[:40] not in shown
+    assert checked == []
+
+
+def test_form_offers_an_example_and_not_the_document(api, path):
+    api.put(path, document(PAGE))
+    forms = html(api, "GET", path).split("<textarea")[1:]
+    assert len(forms) == 2
+    for form in forms:
+        assert Content.example[:40] in form
+        assert "application/pdf" not in form
+
+
+def test_page_that_refuses_a_document_does_not_repeat_it(api, path):
+    body = json.dumps(document(CARD.content[:-1]))
+    shown = html(api, "PUT", path, data=body, content_type="application/json")
+    assert "damaged" in shown
+    assert document(CARD)["content"][:40] not in shown
 
 
 # --- While it is erased ------------------------------------------------------------------------

@@ -41,7 +41,8 @@ def page(content: bytes, number: int) -> Image.Image:
         shown = pdf[number - 1]
         width, height = shown.get_size()
         scale = min(WIDTH / width, HEIGHT / height, LARGEST_SCALE)
-        return shown.render(scale=scale).to_pil()
+        drawn: Image.Image = shown.render(scale=scale).to_pil()
+        return drawn
 
 
 def photo(content: bytes, media_type: str) -> Image.Image:

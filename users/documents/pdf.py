@@ -12,7 +12,7 @@ BEGIN: Final = re.compile(rb"%PDF-[12]\.[0-9][ \t]*[\r\n]")
 COMMENTS: Final = re.compile(rb"(?:[ \t\r\n\x00\x0c]|%[^\r\n]{0,512}[\r\n]){0,64}")
 """What may stand between the header and the first object; producers write a line of binary."""
 OBJECT: Final = re.compile(rb"[0-9]{1,10}\s{1,8}[0-9]{1,5}\s{1,8}obj\b")
-END: Final = re.compile(rb"startxref\s{1,16}[0-9]{1,10}\s{1,16}%%EOF[\s\x00]{0,64}\Z")
+END: Final = re.compile(rb"startxref\s{1,16}[0-9]{1,10}\s{1,16}%%EOF\s{0,64}\Z")
 
 
 def check(content: bytes) -> None:

@@ -1,0 +1,146 @@
+"""Files that cost careless readers seconds or gigabytes; what they may cost here is bounded."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+from threading import BoundedSemaphore
+
+import pytest
+
+from iocash import errors
+from tests.users import hostile, photos
+from users.documents import MOST_BYTES, PDF, WrongDocument, jpeg, media_type_of, png, processes
+from users.documents.processes import INSPECT, NURSERY
+
+BOUNDED = {"too_complex", "too_many_pixels", "trailing_data", "damaged"}
+
+
+def outcome(content: bytes) -> str:
+    try:
+        return media_type_of(content)
+    except WrongDocument as wrong:
+        return wrong.code
+
+
+@pytest.mark.parametrize("name", hostile.COSTLY)
+def test_hostile_file_is_accepted_or_refused_within_its_bounds(name):
+    content = hostile.COSTLY[name]()
+    assert len(content) <= MOST_BYTES
+    assert outcome(content) in BOUNDED | {"image/png", "image/jpeg", PDF}
+
+
+@pytest.mark.parametrize("name", hostile.PICTURES)
+def test_looking_at_a_picture_takes_no_memory(name):
+    content = hostile.COSTLY[name]()
+    tracemalloc.start()
+    outcome(content)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (hostile.png(*[hostile.chunk(b"tEXt", b"")] * png.MOST_ANCILLARY), "image/png"),
+        (hostile.png(*[hostile.chunk(b"tEXt", b"")] * (png.MOST_ANCILLARY + 1)), "too_complex"),
+        (hostile.png(*[hostile.chunk(b"IDAT", b"")] * (png.MOST_CHUNKS - 3)), "image/png"),
+        (hostile.png(*[hostile.chunk(b"IDAT", b"")] * (png.MOST_CHUNKS - 2)), "too_complex"),
+        (hostile.with_segments([hostile.segment(0xFE, b"")] * 900), "image/jpeg"),
+        (hostile.with_segments([hostile.segment(0xFE, b"")] * 1_000), "too_complex"),
+        (hostile.with_segments([b"\xff" * jpeg.MOST_FILL]), "image/jpeg"),
+        (hostile.with_segments([b"\xff" * (jpeg.MOST_FILL + 1)]), "damaged"),
+        (hostile.with_segments([b"\xff" * 600 + hostile.segment(0xFE, b"")] * 2), "too_complex"),
+        (hostile.many_scans(30), "image/jpeg"),
+        (hostile.many_scans(60), "too_complex"),
+        (photos.two_pictures() + hostile.jpeg() * 3, "image/jpeg"),
+        (photos.two_pictures() + hostile.jpeg() * 4, "trailing_data"),
+        (hostile.packed_objects(19_000), PDF),
+        (hostile.packed_objects(20_001), "too_complex"),
+    ],
+    ids=range(15),
+)
+def test_bound_is_where_it_is_said_to_be(content, code):
+    assert outcome(content) == code
+
+
+# --- The processes --------------------------------------------------------------------------------
+
+
+def heavy() -> bytes:
+    """More than a millisecond's work."""
+    return hostile.packed_objects(19_000)
+
+
+@pytest.mark.parametrize(
+    "limit", [{"cpu": 0.001}, {"seconds": 0.001}, {"memory": 0}], ids=["cpu", "clock", "memory"]
+)
+def test_process_ends_at_its_limit(limit):
+    answer = processes.ask(replace(INSPECT, **limit), heavy(), PDF, 1)
+    assert answer.facts is None or "failed" in answer.facts
+    assert processes.ask(INSPECT, hostile.pdf(), PDF, 1).facts.keys() == {"cpu"}
+
+
+def test_document_that_breaks_its_process_is_refused(monkeypatch):
+    monkeypatch.setattr(processes, "INSPECT", replace(INSPECT, cpu=0.001))
+    assert outcome(heavy()) == "too_complex"
+
+
+def test_document_waits_for_room_and_then_gets_503():
+    room = BoundedSemaphore(1)
+    job = replace(INSPECT, room=room, patience=0)
+    with room, pytest.raises(errors.Overloaded):
+        processes.run(job, hostile.pdf(), PDF)
+    assert processes.run(job, hostile.pdf(), PDF).facts is not None
+    assert processes.run(job, hostile.pdf(), PDF).facts is not None
+
+
+def test_process_that_was_killed_is_started_anew():
+    media_type_of(hostile.pdf())
+    assert NURSERY.process
+    NURSERY.process.kill()
+    NURSERY.process.wait()
+    assert media_type_of(hostile.pdf()) == PDF
+
+
+def test_process_knows_no_secrets_and_yields_to_others(monkeypatch):
+    monkeypatch.setenv("SECRET_KEY", "hush")
+    NURSERY.stop()
+    media_type_of(hostile.pdf())
+    assert NURSERY.process
+    known = Path(f"/proc/{NURSERY.process.pid}/environ").read_bytes().split(b"\0")
+    assert {each.split(b"=")[0] for each in known if each} <= {b"PATH", b"PYTHONPATH", b"LC_CTYPE"}
+    assert os.getpriority(os.PRIO_PROCESS, NURSERY.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+STARTS = """
+from users.documents import processes
+from tests.users import hostile
+processes.inspect(hostile.pdf())
+print(processes.NURSERY.process.pid, flush=True)
+input()
+"""
+
+
+def test_process_ends_with_the_server_that_is_killed():
+    server = subprocess.Popen(
+        [sys.executable, "-c", STARTS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=processes.ROOT,
+        text=True,
+    )
+    with server:
+        assert server.stdout
+        nursery = os.pidfd_open(int(server.stdout.readline()))
+        server.send_signal(signal.SIGKILL)
+        ended, _, _ = select.select([nursery], [], [], 30)
+    os.close(nursery)
+    assert ended
