@@ -55,7 +55,8 @@ BEYOND = {
     "issueDate": Beyond(frozenset({"in_the_future", "before_birth"}), "it depends on other days"),
     "expiryDate": Beyond(frozenset({"expired", "not_after"}), "it depends on other days"),
     "content": Beyond(
-        frozenset({"unknown_type", "damaged", "trailing_data"}), "the type is what the bytes say"
+        frozenset({"unknown_type", "damaged", "trailing_data", "too_complex"}),
+        "the type is what the bytes say",
     ),
     "mediaType": Beyond(frozenset({"other_type"}), "the type is what the bytes say"),
     "startDate": Beyond(frozenset({"invalid", "in_the_future"}), "not every month has a 30th"),

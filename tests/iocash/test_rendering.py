@@ -21,7 +21,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors, fields, rendering, views
-from iocash.rendering import HTML, JSON, camel, dump, preferred, prefers_html
+from iocash.rendering import (
+    HTML,
+    JSON,
+    LONGEST_ON_A_PAGE,
+    abridged,
+    camel,
+    dump,
+    preferred,
+    prefers_html,
+)
 from iocash.times import moment
 
 
@@ -245,3 +254,15 @@ def test_negotiation_needs_no_more_than_the_headers() -> None:
         request, [rendering.JSONRenderer()]
     )
     assert (renderer.format, media_type) == ("json", JSON)
+
+
+def test_page_says_only_how_long_a_long_text_is() -> None:
+    long, short = "a" * (LONGEST_ON_A_PAGE + 1), "a" * LONGEST_ON_A_PAGE
+    note = "(10,001 characters: ask for application/json)"
+    data = {"content": long, "other": short, "list": [long, {"deep": long}], "size": 1}
+    assert abridged(data) == {
+        "content": note,
+        "other": short,
+        "list": [note, {"deep": note}],
+        "size": 1,
+    }

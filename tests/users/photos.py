@@ -10,8 +10,6 @@ from collections.abc import Callable
 import pikepdf
 from PIL import Image, PngImagePlugin
 
-from tests.users import hostile
-
 PROFILE = os.urandom(150_000)
 """As large as some profiles of printers; a JPEG has to split it over three segments."""
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +24,7 @@ from tests.users.evidence import CARD, PAGE, approve, files, review, send_one, s
 from tests.users.verbs import change
 from tests.wallets.test_acts import OPERATOR, SUPERVISOR, VIEWER, somebody
 from users import kyc, names, specimens
+from users.documents import processes
 from users.kyc import File, Kind
 from users.models import Access, Event, Evidence, Review, User
 from wallets import erasure, posting
@@ -297,6 +300,16 @@ def test_picture_that_can_not_be_drawn_is_replaced_by_one_that_says_so(operator,
 def test_pdf_that_can_not_be_drawn_says_so_on_the_review_page(operator, alice):
     a_document(alice, File(b"%PDF-1.4 not one", "application/pdf"))
     assert "This file can't be displayed." in operator.get(page_of(alice)).content.decode()
+
+
+def test_picture_waits_for_room_and_then_gets_503(operator, alice, monkeypatch):
+    document = a_document(alice, PAGE)
+    full = BoundedSemaphore(1)
+    monkeypatch.setattr(processes, "DRAW", replace(processes.DRAW, room=full, patience=0))
+    with full:
+        answer = operator.get(picture_of(alice, document))
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert operator.get(picture_of(alice, document)).status_code == 200
 
 
 def test_lost_file_does_not_take_the_review_page_with_it(operator, alice):

@@ -36,7 +36,7 @@ class Job:
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
 
 
-INSPECT: Final = Job("inspect", cpu=0.15, seconds=3, memory=40 * MEGABYTE, patience=2)
+INSPECT: Final = Job("inspect", cpu=0.12, seconds=3, memory=24 * MEGABYTE, patience=2)
 COUNT: Final = Job("count", cpu=1, seconds=5, memory=100 * MEGABYTE, patience=5)
 DRAW: Final = Job("draw", cpu=6, seconds=15, memory=600 * MEGABYTE, patience=10)
 
