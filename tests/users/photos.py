@@ -84,7 +84,7 @@ def report() -> bytes:
             Rect=[0, 0, 100, 100],
             A=pikepdf.Dictionary(S=pikepdf.Name.URI, URI="https://bank.example/JavaScript"),
         )
-        first.Annots = pdf.make_indirect([pdf.make_indirect(link)])
+        first.Annots = pikepdf.Array([pdf.make_indirect(link)])
         pdf.docinfo["/Title"] = "About /JavaScript and /Launch (a title)"
         made = io.BytesIO()
         pdf.save(made, object_stream_mode=pikepdf.ObjectStreamMode.generate, linearize=True)

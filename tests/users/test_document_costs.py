@@ -85,7 +85,9 @@ def heavy() -> bytes:
 def test_process_ends_at_its_limit(limit):
     answer = processes.ask(replace(INSPECT, **limit), heavy(), PDF, 1)
     assert answer.facts is None or "failed" in answer.facts
-    assert processes.ask(INSPECT, hostile.pdf(), PDF, 1).facts.keys() == {"cpu"}
+    facts = processes.ask(INSPECT, hostile.pdf(), PDF, 1).facts
+    assert facts is not None
+    assert facts.keys() == {"cpu"}
 
 
 def test_document_that_breaks_its_process_is_refused(monkeypatch):

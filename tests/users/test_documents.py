@@ -16,6 +16,7 @@ from tests.users.evidence import CARD, PAGE, padded
 from tests.users.hostile import chunk, header, png
 from users import documents, specimens
 from users.documents import MOST_BYTES, WrongDocument, media_type_of
+from users.documents.png import SIGNATURE
 
 PHOTO = specimens.picture("A card", kind="JPEG")
 PNG, JPEG, PDF = CARD.content, PHOTO.content, PAGE.content
@@ -189,7 +190,7 @@ def test_animated_png_is_refused():
         png(chunk(b"ABCD", b"")),
         png(chunk(b"iCCP", b"a\x00\x00"), chunk(b"iCCP", b"a\x00\x00")),
         png(chunk(b"IDAT", b""), chunk(b"tEXt", b"a\x00b")),
-        hostile.SIGNATURE + chunk(b"IEND", b""),
+        SIGNATURE + chunk(b"IEND", b""),
         JPEG[:2] + JPEG[-2:],
         JPEG[:2] + b"\xff\xd0" + JPEG[2:],
         JPEG[:2] + b"\xff\xe0\x00\x01" + JPEG[2:],
