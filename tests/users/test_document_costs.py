@@ -84,7 +84,7 @@ def heavy() -> bytes:
 )
 def test_process_ends_at_its_limit(limit):
     answer = processes.ask(replace(INSPECT, **limit), heavy(), PDF, 1)
-    assert answer.facts is None or "failed" in answer.facts
+    assert answer.facts is None or answer.facts.keys() & {"failed", "wrong"}
     facts = processes.ask(INSPECT, hostile.pdf(), PDF, 1).facts
     assert facts is not None
     assert facts.keys() == {"cpu"}
