@@ -94,7 +94,11 @@ class Relay(socketserver.ThreadingUnixStreamServer):
         host, port = str(self.ahead["host"]), int(self.ahead.get("port") or 5432)
         if host.startswith("/"):
             there = socket.socket(socket.AF_UNIX)
-            there.connect(f"{host}/.s.PGSQL.{port}")
+            try:
+                there.connect(f"{host}/.s.PGSQL.{port}")
+            except OSError:
+                there.close()
+                raise
             return there
         return socket.create_connection((host, port))
 

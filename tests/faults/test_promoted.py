@@ -1,0 +1,138 @@
+"""The primary is lost after a COMMIT that nobody heard of, and a standby takes its place."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.relay import Fault, Relay, fall_silent
+from tests.faults.standby import Standby, either
+from tests.faults.test_boundaries import DONE
+from tests.iocash.postgres.processes import eventually
+from tests.scratch import Scratch
+from tests.serving import Served
+from tests.together import Stranger
+
+pytestmark = pytest.mark.ci
+
+LAST = "SELECT xmin::text::bigint FROM wallets_movement WHERE metadata ->> 'mark' = 'm' LIMIT 1"
+MADE = "SELECT count(*) FROM wallets_movement WHERE amount < 0 AND metadata ->> 'mark' = 'm'"
+STATUS = "SELECT pg_xact_status('{}'::xid8)"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+END = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+UNHEARD = Fault(DONE, fall_silent, name="PostgreSQL commits and nobody hears of it")
+
+
+@pytest.fixture
+def primary(tmp_path: Path) -> Iterator[Scratch]:
+    scratch = Scratch(tmp_path / "primary")
+    yield scratch
+    scratch.remove()
+
+
+@pytest.fixture
+def facts(primary: Scratch) -> dict[str, str]:
+    return primary.seed()
+
+
+@pytest.fixture
+def standby(primary: Scratch, facts: dict[str, str], tmp_path: Path) -> Iterator[Standby]:
+    standby = Standby(tmp_path / "standby", primary)
+    yield standby
+    standby.remove()
+
+
+@pytest.fixture
+def relay(primary: Scratch) -> Iterator[Relay]:
+    with Relay(primary.address()) as relay:
+        yield relay
+
+
+@pytest.fixture
+def server(relay: Relay, standby: Standby, tmp_path: Path) -> Iterator[Served]:
+    """It finds whichever of the two takes writes; the relay is before the primary."""
+    with Served(either(relay.folder, standby), tmp_path / "log") as server:
+        yield server
+
+
+def pay(server: Served, facts: dict[str, str], **headers: str) -> Any:
+    body = {
+        "type": "TRANSFER",
+        "targetWalletId": facts["bobWalletId"],
+        "amount": "0.01",
+        "metadata": {"mark": "m"},
+    }
+    path = f"/api/v1/wallets/{facts['aliceWalletId']}/movements"
+    status, _, content = server.call("POST", path, body, facts["apiKey"], **headers)
+    return content.get("code", status)
+
+
+@pytest.mark.parametrize(("end", "status"), [("COMMIT", "committed"), ("ROLLBACK", "aborted")])
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "k"}], ids=["keyless", "keyed"])
+def test_payment_is_unknown_when_its_transaction_id_is_anothers_on_the_new_primary(
+    server, relay, primary, standby, facts, end, status, headers
+):
+    """There `pg_xact_status` speaks about another transaction: alone it proves nothing."""
+    relay.plan(UNHEARD)
+    standby.unfollow()
+    caller = Stranger(lambda: pay(server, facts, **headers))
+    eventually(lambda: relay.met == [UNHEARD] and primary.ask(MADE) == 1)
+    xid = primary.ask(LAST)
+    standby.promote()
+    standby.use_up_to(xid, last=end)
+    primary.stop(signal.SIGQUIT)
+    assert standby.ask(STATUS.format(xid)) == status
+    assert standby.ask(MADE) == 0
+    assert caller.answer == "outcome_unknown"
+    assert standby.ask(MADE) == 0
+    eventually(lambda: pay(server, facts, **headers) == 201)
+    assert standby.ask(MADE) == 1
+
+
+def test_payment_is_known_when_the_new_primary_has_it(server, relay, primary, standby, facts):
+    relay.plan(UNHEARD)
+    caller = Stranger(lambda: pay(server, facts))
+    eventually(lambda: relay.met == [UNHEARD] and standby.ask(MADE) == 1)
+    primary.stop(signal.SIGQUIT)
+    standby.promote()
+    assert caller.answer == 201
+    assert standby.ask(MADE) == 1
+
+
+# --- With a standby that must confirm ------------------------------------------------------------
+
+
+@pytest.fixture
+def unconfirmed(server, primary, standby, facts) -> Stranger:
+    """Somebody pays, and their COMMIT waits for the standby, which is away."""
+    standby.stop()
+    primary.tell("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+    caller = Stranger(lambda: pay(server, facts))
+    eventually(lambda: primary.ask(WAITING) == 1)
+    return caller
+
+
+def test_payment_is_unknown_when_only_the_lost_primary_has_it(
+    unconfirmed, server, primary, standby, facts
+):
+    """Its row can be read there, though no standby has it: that is not yet a payment."""
+    assert primary.ask(END) == 1
+    eventually(lambda: primary.ask(MADE) == 1)
+    assert unconfirmed.answer == "outcome_unknown"
+    primary.stop(signal.SIGQUIT)
+    standby.start()
+    standby.promote()
+    assert standby.ask(MADE) == 0
+
+
+def test_payment_is_known_when_the_standby_confirms_it_in_time(
+    unconfirmed, primary, standby, facts
+):
+    assert primary.ask(END) == 1
+    standby.start()
+    assert unconfirmed.answer == 201
+    assert (primary.ask(MADE), standby.ask(MADE)) == (1, 1)
