@@ -32,6 +32,10 @@ PATIENCE = 60.0
 """Seconds after which a connection that does nothing more is given up."""
 
 
+WRITES = "app:writes"
+"""Every message of the trip before those that ask for COMMIT."""
+
+
 class Closed(Exception):
     """This connection ends, on both sides."""
 
@@ -154,10 +158,10 @@ class Conversation(socketserver.BaseRequestHandler):
     def pass_on(
         self, messages: Iterator[Message], to: socket.socket, name: Callable[[Message], str]
     ) -> None:
+        if not self.is_committing and to is self.there:
+            messages = self.look_for_commit(messages)
         quiet = bytearray()
         for message in messages:
-            if message.is_commit and to is self.there and not self.is_committing:
-                self.is_committing, self.fault = True, self.relay.next_fault()
             if not self.fault:
                 quiet += message.raw
             else:
@@ -167,6 +171,16 @@ class Conversation(socketserver.BaseRequestHandler):
             if message.kind == b"Z":
                 self.end_of_trip()
         self.send(to, bytes(quiet))
+
+    def look_for_commit(self, messages: Iterator[Message]) -> Iterator[Message]:
+        """Meet a fault if COMMIT is asked for here; pass on what comes before it as `WRITES`."""
+        found = [*messages]
+        place = next((i for i, message in enumerate(found) if message.is_commit), None)
+        if place is not None:
+            self.is_committing, self.fault = True, self.relay.next_fault()
+            for message in found[:place]:
+                self.pass_with_fault(message, self.there, WRITES)
+        return iter(found[place or 0 :])
 
     def pass_with_fault(self, message: Message, to: socket.socket, name: str) -> None:
         fault = self.fault
@@ -183,8 +197,19 @@ class Conversation(socketserver.BaseRequestHandler):
         fault.do(self)
 
     def send(self, to: socket.socket, data: bytes) -> None:
-        if data and not (self.is_deaf and to is self.here):
+        if not data or (self.is_deaf and to is self.here):
+            return
+        try:
             to.sendall(data)
+        except OSError:
+            if to is self.there:
+                self.pass_last_words()
+            raise
+
+    def pass_last_words(self) -> None:
+        """PostgreSQL has ended the session: why is there to be read."""
+        while said := self.there.recv(65536):
+            self.here.sendall(said)
 
     def end_of_trip(self) -> None:
         """PostgreSQL waits for more: a trip has ended, and with it what nobody listens to."""
@@ -241,6 +266,17 @@ def stall(seconds: float) -> Callable[[Conversation], None]:
 
     wait.__name__ = f"stall {seconds} s"
     return wait
+
+
+def end(sqlstate: str) -> Callable[[Conversation], None]:
+    """Say FATAL to the app and close both sides, as a server that ends a session."""
+
+    def speak(conversation: Conversation) -> None:
+        conversation.here.sendall(error("FATAL", sqlstate, "said by the relay"))
+        raise Closed
+
+    speak.__name__ = f"ended with {sqlstate}"
+    return speak
 
 
 def say(severity: str, sqlstate: str, *, is_closed: bool = True) -> Callable[[Conversation], None]:

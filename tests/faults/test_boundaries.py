@@ -12,7 +12,18 @@ import pytest
 from django.db import connection
 
 from tests import cast
-from tests.faults.relay import Fault, Relay, cut, every, lose_the_answer, relayed, say
+from tests.faults.relay import (
+    WRITES,
+    Fault,
+    Relay,
+    cut,
+    end,
+    every,
+    lose_the_answer,
+    relayed,
+    say,
+    stall,
+)
 from tests.iocash.postgres.processes import eventually
 from tests.serving import at_rest
 from wallets.models import Movement
@@ -27,7 +38,7 @@ READY = "postgres:ReadyForQuery"
 ANSWERED = [*WRITTEN, DONE, READY]
 
 BROKEN = [
-    *every([*ASKED, *ANSWERED], cut),
+    *every([WRITES, *ASKED, *ANSWERED], cut),
     *every(ANSWERED, lose_the_answer),
     Fault("app:Sync", cut, is_after=True),
     Fault("app:Sync", lose_the_answer, is_after=True),
@@ -38,6 +49,7 @@ LIES = [
     Fault("app:Sync", say("FATAL", "08P01"), is_after=True),
     *every(ANSWERED, say("FATAL", "08P01"), say("ERROR", "08P01")),
 ]
+ENDED = every([WRITES, "app:Execute"], *map(end, ["57P01", "25P03", "25P04", "08P01"]))
 OTHER_STATES = [
     Fault(at, say(severity, state), is_after=at == "app:Sync")
     for at in ["app:Sync", *ANSWERED]
@@ -72,7 +84,7 @@ def outcome_of(api, source, target, relay: Relay, fault: Fault) -> tuple[Any, in
 RIGHT = {(201, 1), *((code, 0) for code in SURE)}
 
 
-@pytest.mark.parametrize("fault", [*BROKEN, *LIES], ids=str)
+@pytest.mark.parametrize("fault", [*BROKEN, *LIES, *ENDED], ids=str)
 def test_payment_without_a_key_is_made_once_and_its_caller_knows(api, alices, bobs, relay, fault):
     assert outcome_of(api, alices, bobs, relay, fault) in RIGHT
 
@@ -84,7 +96,20 @@ def test_payment_is_made_once_whatever_the_error_says(api, alices, bobs, relay, 
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("fault", [*BROKEN, *LIES, *OTHER_STATES], ids=str)
+@pytest.mark.parametrize("fault", [*BROKEN, *LIES, *ENDED, *OTHER_STATES], ids=str)
 def test_payment_is_made_once_when_it_is_posted_alone(api, alices, bobs, relay, settings, fault):
     settings.GROUP_COMMIT = False
     assert outcome_of(api, alices, bobs, relay, fault) in RIGHT
+
+
+@pytest.mark.parametrize("grouped", [True, False], ids=["grouped", "alone"])
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+def test_payment_is_made_once_when_postgresql_ends_its_transaction(
+    api, alices, bobs, relay, settings, limit, grouped
+):
+    """The limit is that of one connection: a second try has another."""
+    settings.GROUP_COMMIT = grouped
+    connection.ensure_connection()
+    connection.connection.execute(f"SET {limit} = '50ms'")
+    fault = Fault(WRITES, stall(0.2))
+    assert outcome_of(api, alices, bobs, relay, fault) == (201, 1)

@@ -11,7 +11,7 @@ from django.db import connection
 
 from tests import cast
 from tests.cast import Answer, Api
-from tests.faults.relay import Fault, Relay, cut, lose_the_answer, relayed, say
+from tests.faults.relay import Fault, Relay, cut, end, lose_the_answer, relayed, say
 from tests.faults.test_boundaries import DONE, READY, SURE
 from tests.iocash.postgres.processes import eventually
 from tests.serving import at_rest
@@ -29,6 +29,7 @@ CAROL = {
 }
 
 FAULTS = [
+    Fault("app:Parse", end("25P03")),
     Fault("app:Execute", cut),
     Fault("app:Sync", lose_the_answer, is_after=True),
     Fault("app:Sync", say("FATAL", "08P01"), is_after=True),
