@@ -212,10 +212,15 @@ class Conversation(socketserver.BaseRequestHandler):
             self.here.sendall(said)
 
     def end_of_trip(self) -> None:
-        """PostgreSQL waits for more: a trip has ended, and with it what nobody listens to."""
+        """PostgreSQL waits for more: a trip has ended, and with it what nobody listens to.
+
+        Where there was no such message as the fault names, another trip will meet it.
+        """
         if self.is_committing and self.is_deaf:
             raise Closed
-        self.is_committing = False
+        if self.is_committing and self.fault:
+            self.relay.plan(self.fault)
+        self.is_committing, self.fault = False, None
 
     def stop_listening(self) -> None:
         """Nothing that PostgreSQL says from here on is passed on."""

@@ -1,0 +1,113 @@
+"""Everything breaks under load: what was acknowledged is done once, what was denied is not done."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.faults.attacks import (
+    Stage,
+    hang_up,
+    kill_a_worker,
+    restart_the_pooler,
+    stop_postgres,
+    suspend,
+    terminate,
+    wire,
+)
+from tests.faults.callers import load, some_more
+from tests.faults.pooler import Pooler, needs_pgbouncer
+from tests.faults.proof import Table, prove
+from tests.faults.relay import Relay
+from tests.faults.test_boundaries import BROKEN, ENDED, LIES, OTHER_STATES
+from tests.iocash.postgres.processes import linux
+from tests.scratch import Scratch
+from tests.serving import Served
+
+pytestmark = linux
+
+CALLERS = 12
+Harms = list[Callable[[Stage], None]]
+
+
+def every_harm(scale: int) -> dict[str, Harms]:
+    """What is done to a server that reaches PostgreSQL through a relay."""
+    chance = random.Random(scale)
+    broken, lies = [*BROKEN, *ENDED], [*LIES, *OTHER_STATES]
+    return {
+        "connection breaks at a message": [*map(wire, chance.choices(broken, k=10 * scale))],
+        "false error, PostgreSQL commits": [*map(wire, chance.choices(lies, k=10 * scale))],
+        "sessions are terminated": [terminate] * 4 * scale,
+        "PostgreSQL stops at once and restarts": [stop_postgres(signal.SIGQUIT)] * scale,
+        "PostgreSQL is killed and restarts": [stop_postgres(signal.SIGKILL)] * scale,
+        "a worker is killed": [kill_a_worker] * scale,
+        "the server is suspended for a second": [suspend] * scale,
+        "a caller closes its socket": [hang_up] * 3 * scale,
+    }
+
+
+def harms_to_the_pooler(scale: int) -> dict[str, Harms]:
+    """What is done between PgBouncer and PostgreSQL."""
+    chance = random.Random(scale)
+    cuts = [fault for fault in BROKEN if fault.at != "app:writes"]
+    return {
+        "PgBouncer loses its server at a message": [*map(wire, chance.choices(cuts, k=4 * scale))],
+        "PgBouncer is killed and restarts": [restart_the_pooler] * 2 * scale,
+    }
+
+
+def survive(stage: Stage, harms: dict[str, Harms], pace: int) -> None:
+    between = partial(some_more, stage.records, pace)
+    with load(stage.server, stage.demo, stage.records, CALLERS):
+        some_more(stage.records, 50)
+        for kind, each in harms.items():
+            stage.attack(kind, each, between=between)
+    prove(stage.postgres, stage.records)
+
+
+def run(
+    postgres: Scratch, demo: dict[str, str], folder: Path, scale: int, pace: int
+) -> list[Stage]:
+    stages = []
+    with Relay(postgres.address()) as relay, Served(relay.address, folder / "log") as server:
+        stage = Stage(postgres, server, demo, relay)
+        survive(stage, every_harm(scale), pace)
+        stages.append(stage)
+    with (
+        Relay(postgres.address()) as relay,
+        Pooler(relay.address, postgres.cluster.account) as pooler,
+        Served(pooler.address, folder / "log2", PREPARED_STATEMENTS="off") as server,
+    ):
+        stage = Stage(postgres, server, demo, relay, pooler)
+        survive(stage, harms_to_the_pooler(scale), pace)
+        stages.append(stage)
+    return stages
+
+
+def total(stages: list[Stage]) -> tuple[Table, int]:
+    table = Table([line for stage in stages for line in stage.table.lines])
+    return table, sum(stage.records.acknowledged for stage in stages)
+
+
+@pytest.mark.ci
+@needs_pgbouncer
+def test_few_faults_of_each_kind_lose_and_double_nothing(postgres, demo, tmp_path, capsys):
+    table, acknowledged = total(run(postgres, demo, tmp_path, scale=1, pace=10))
+    table.show(capsys)
+    table.judge()
+    assert acknowledged > 400
+
+
+@pytest.mark.long
+@needs_pgbouncer
+def test_hundreds_of_faults_lose_and_double_nothing(postgres, demo, tmp_path, capsys):
+    table, acknowledged = total(run(postgres, demo, tmp_path, scale=10, pace=30))
+    table.show(capsys)
+    table.judge()
+    assert table.faults >= 300
+    assert acknowledged >= 10_000
