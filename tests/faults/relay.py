@@ -300,19 +300,20 @@ def say(severity: str, sqlstate: str, *, is_closed: bool = True) -> Callable[[Co
 
 @contextmanager
 def relayed() -> Iterator[Relay]:
-    """Have all new connections of this process go through a relay."""
+    """Have all new connections of this process to its database go through a relay."""
     connection.ensure_connection()
     info = connection.connection.info
     with Relay(make_conninfo(info.dsn, host=info.host, port=info.port)) as relay:
         connection.close()
+        way = {"host": str(relay.folder), "port": "5432"}
+        connect = psycopg.connect
+
+        def divert(*words: Any, **given: Any) -> Any:
+            is_ours = given.get("host") == info.host
+            return connect(*words, **{**given, **way} if is_ours else given)
+
         with pytest.MonkeyPatch.context() as patch:
-            connect, host = psycopg.connect, str(relay.folder)
-            port = str(5432)
-            patch.setattr(
-                psycopg,
-                "connect",
-                lambda *words, **given: connect(*words, **{**given, "host": host, "port": port}),
-            )
+            patch.setattr(psycopg, "connect", divert)
             yield relay
             connection.close()
 
