@@ -303,13 +303,14 @@ def relayed() -> Iterator[Relay]:
     """Have all new connections of this process to its database go through a relay."""
     connection.ensure_connection()
     info = connection.connection.info
-    with Relay(make_conninfo(info.dsn, host=info.host, port=info.port)) as relay:
+    host = info.host
+    with Relay(make_conninfo(info.dsn, host=host, port=info.port)) as relay:
         connection.close()
         way = {"host": str(relay.folder), "port": "5432"}
         connect = psycopg.connect
 
         def divert(*words: Any, **given: Any) -> Any:
-            is_ours = given.get("host") == info.host
+            is_ours = given.get("host") == host
             return connect(*words, **{**given, **way} if is_ours else given)
 
         with pytest.MonkeyPatch.context() as patch:
