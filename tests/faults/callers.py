@@ -119,9 +119,7 @@ class Payer(Asking, Thread):
         return "movements", marked(mark, type="CASH_IN", amount="0.05")
 
     def transfer(self, mark: str) -> tuple[str, dict[str, Any]]:
-        return "movements", marked(
-            mark, type="TRANSFER", targetWalletId=self.target, amount="0.01"
-        )
+        return "movements", marked(mark, type="TRANSFER", targetWalletId=self.target, amount="0.01")
 
     def hold(self, mark: str) -> tuple[str, dict[str, Any]]:
         return "holds", marked(mark, targetWalletId=self.target, amount="0.01")

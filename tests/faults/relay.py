@@ -72,6 +72,8 @@ class Relay(socketserver.ThreadingUnixStreamServer):
         self.lock, self.planned = Lock(), list[Fault]()
         self.risk, self.kinds, self.chance = 0.0, list[Fault](), random.Random(5)
         self.met: list[Fault] = []
+        self.is_shut = False
+        """Whether new connections are closed at once."""
         self.ended = Event()
         super().__init__(str(self.folder / ".s.PGSQL.5432"), Conversation)
         Path(str(self.server_address)).chmod(0o777)
@@ -127,6 +129,8 @@ class Conversation(socketserver.BaseRequestHandler):
         self.relay, self.here = cast(Relay, self.server), self.request
         self.fault: Fault | None = None
         self.is_committing = self.is_deaf = False
+        if self.relay.is_shut:
+            return
         with suppress(OSError, Closed), self.relay.connect() as self.there:
             self.begin()
             app, postgres = Stream(), Stream()
@@ -243,6 +247,12 @@ def exactly(side: socket.socket, number: int) -> bytes:
 def cut(conversation: Conversation) -> None:
     """Close both sides at once. What PostgreSQL has got, it still does."""
     raise Closed
+
+
+def shut(conversation: Conversation) -> None:
+    """Lose the answer, and let nobody connect from then on."""
+    conversation.relay.is_shut = True
+    lose_the_answer(conversation)
 
 
 def lose_the_answer(conversation: Conversation) -> None:

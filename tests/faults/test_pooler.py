@@ -66,9 +66,7 @@ def paid(postgres: Scratch, mark: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def impatient(
-    slow: Scratch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
+def impatient(slow: Scratch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server behind a PgBouncer that gives up a query after one second."""
     log = tmp_path_factory.mktemp("impatient") / "log"
     with (

@@ -1,0 +1,16 @@
+"""The server under a rule that was wrong, to see that the tests of faults notice.
+
+Whatever breaks a COMMIT is taken for a proof that nothing was done, as PostgreSQL's own FATAL once
+was; so the payment is posted again.
+"""
+
+from __future__ import annotations
+
+from iocash.wsgi import application
+
+__all__ = ["application"]
+
+from iocash import outcome
+from iocash.outcome import Fate
+
+outcome.find_out = lambda *_: Fate.UNDONE

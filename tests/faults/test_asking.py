@@ -1,0 +1,103 @@
+"""A COMMIT is not answered, and to ask what became of it is not easy either."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from threading import Timer
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.faults.relay import (
+    WRITES,
+    Fault,
+    Relay,
+    cut,
+    fall_silent,
+    freeze,
+    lose_the_answer,
+    relayed,
+    shut,
+)
+from tests.faults.test_boundaries import DONE, RIGHT, outcome_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LOST = Fault("app:Sync", lose_the_answer, is_after=True)
+SHUT = Fault("app:Sync", shut, is_after=True)
+LONGEST = 30.0
+"""Seconds that the proxy waits for an answer."""
+UNSURE = ("outcome_unknown", 1)
+
+
+@pytest.fixture
+def relay(alices, bobs) -> Iterator[Relay]:
+    with relayed() as relay:
+        yield relay
+
+
+def test_payment_is_found_when_the_database_can_be_reached_again(api, alices, bobs, relay):
+    opening = Timer(1.0, setattr, [relay, "is_shut", False])
+
+    def shut_for_a_second(conversation: Any) -> None:
+        shut(conversation)
+        opening.start()
+
+    fault = Fault("app:Sync", shut_for_a_second, is_after=True)
+    assert outcome_of(api, alices, bobs, relay, fault) == (201, 1)
+    opening.join()
+
+
+@pytest.mark.parametrize("error", [OSError(24, "too many files"), MemoryError()], ids=repr)
+def test_payment_is_made_once_when_asking_fails_in_an_unforeseen_way(
+    api, alices, bobs, relay, error
+):
+    connect, failed = psycopg.connect, []
+
+    def fail_once(*words: Any, **given: Any) -> Any:
+        if relay.met and not failed:
+            failed.append(error)
+            raise error
+        return connect(*words, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg, "connect", fail_once)
+        assert outcome_of(api, alices, bobs, relay, LOST) in {(201, 1), UNSURE}
+    assert failed
+
+
+def test_payment_is_found_when_the_answer_never_comes(api, alices, bobs, relay, settings):
+    settings.DATABASE_PATIENCE = 1.0
+    fault = Fault(DONE, fall_silent)
+    assert outcome_of(api, alices, bobs, relay, fault) == (201, 1)
+
+
+def test_payment_is_made_once_when_connection_after_connection_breaks(api, alices, bobs, relay):
+    faults = [Fault("app:Execute", cut), Fault(WRITES, cut), Fault("app:Sync", cut)]
+    relay.plan(*faults)
+    result = outcome_of(api, alices, bobs, relay, Fault("app:Parse", cut), are_more=True)
+    assert result in RIGHT
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(
+    "fault",
+    [
+        SHUT,
+        Fault(WRITES, freeze),
+        Fault("app:Execute", freeze),
+        Fault("app:Sync", freeze, is_after=True),
+    ],
+    ids=str,
+)
+def test_payment_is_unknown_in_time_when_nobody_can_tell(api, alices, bobs, relay, fault):
+    begun = time.monotonic()
+    relay.plan(fault)
+    answer = api.post(
+        f"wallets/{alices.id}/movements",
+        {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "10.00"},
+    )
+    assert answer.code == "outcome_unknown"
+    assert time.monotonic() - begun < LONGEST
