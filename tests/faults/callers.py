@@ -1,4 +1,4 @@
-"""Callers who pay, place holds and live as users while things break, and note what they are told."""
+"""Callers who pay, place holds and register users while things break, and note the answers."""
 
 from __future__ import annotations
 
@@ -169,11 +169,10 @@ class Registrar(Asking, Thread):
             return
         path = f"/api/v1/users/{user['id']}"
         for method, below, change in [
-            ("POST", "/validate-otp", None),
+            ("POST", "/validate-otp", {"otp": self.code_of(user["id"])}),
             ("PATCH", "", {"firstName": "Bob"}),
             ("PATCH", "", {"status": "UNSUBSCRIBED"}),
         ]:
-            change = change or {"otp": self.code_of(user["id"])}
             if not self.noted(name, self.ask(method, path + below, change)[0]):
                 return
 

@@ -6,11 +6,10 @@ was; so the payment is posted again.
 
 from __future__ import annotations
 
+from iocash import outcome
+from iocash.outcome import Fate
 from iocash.wsgi import application
 
 __all__ = ["application"]
-
-from iocash import outcome
-from iocash.outcome import Fate
 
 outcome.find_out = lambda *_: Fate.UNDONE

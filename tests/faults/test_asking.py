@@ -88,7 +88,6 @@ def test_payment_is_made_once_when_connection_after_connection_breaks(api, alice
         SHUT,
         Fault(WRITES, freeze),
         Fault("app:Execute", freeze),
-        Fault("app:Sync", freeze, is_after=True),
     ],
     ids=str,
 )
