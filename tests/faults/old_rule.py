@@ -6,8 +6,9 @@ was; so the payment is posted again.
 
 from __future__ import annotations
 
-from iocash import outcome
 from iocash.outcome import Fate
+
+from iocash import outcome
 from iocash.wsgi import application
 
 __all__ = ["application"]

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.faults.attacks import Stage
+from tests.faults.callers import load, some_more
+from tests.faults.proof import prove
 from tests.faults.relay import Fault, Relay, fall_silent
 from tests.faults.standby import Standby, either
 from tests.faults.test_boundaries import DONE
@@ -136,3 +139,17 @@ def test_payment_is_known_when_the_standby_confirms_it_in_time(
     standby.start()
     assert unconfirmed.answer == 201
     assert (primary.ask(MADE), standby.ask(MADE)) == (1, 1)
+
+
+def test_nothing_acknowledged_is_lost_when_the_standby_takes_over_under_load(
+    primary, standby, facts, tmp_path
+):
+    primary.tell("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+    with Served(either(primary, standby), tmp_path / "log") as server:
+        stage = Stage(standby, server, facts)
+        with load(server, facts, stage.records, 8):
+            some_more(stage.records, 200)
+            primary.stop(signal.SIGKILL)
+            standby.promote()
+            some_more(stage.records, 200)
+    prove(standby, stage.records)
