@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Stage:
     def attack(
         self,
         kind: str,
-        harms: list[Callable[[Stage], None]],
+        harms: Sequence[Callable[[Stage], None]],
         *,
         between: Callable[[], None],
         is_long: bool = False,
@@ -64,9 +64,9 @@ def wire(fault: Fault) -> Callable[[Stage], None]:
 
     def harm(stage: Stage) -> None:
         assert stage.relay
-        met = len(stage.relay.met)
+        met, done = stage.relay.met, len(stage.relay.met) + 1
         stage.relay.plan(fault)
-        eventually(lambda: len(stage.relay.met) > met or bool(stage.records.odd))
+        eventually(lambda: len(met) >= done or bool(stage.records.odd))
 
     return harm
 

@@ -186,7 +186,7 @@ class Registrar(Asking, Thread):
         """The one-time password that the server wrote on its console."""
         line = re.compile(rf"OTP (\d{{6}}) for user {user_id}")
         eventually(lambda: bool(line.search(self.server.log.read_text())))
-        return line.findall(self.server.log.read_text())[-1]
+        return str(line.findall(self.server.log.read_text())[-1])
 
 
 def weight(below: str) -> int:

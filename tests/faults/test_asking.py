@@ -54,7 +54,7 @@ def test_payment_is_found_when_the_database_can_be_reached_again(api, alices, bo
 def test_payment_is_made_once_when_asking_fails_in_an_unforeseen_way(
     api, alices, bobs, relay, error
 ):
-    connect, failed = psycopg.connect, []
+    connect, failed = psycopg.connect, list[Exception]()
 
     def fail_once(*words: Any, **given: Any) -> Any:
         if relay.met and not failed:

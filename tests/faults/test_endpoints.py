@@ -59,7 +59,7 @@ class Change(NamedTuple):
     """A request, and how often the books say that it was done."""
 
     ask: Callable[[Scene], Answer]
-    times: Callable[[Scene], int]
+    times: Callable[[Scene], float]
 
 
 def movements(scene: Scene) -> int:

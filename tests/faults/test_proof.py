@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from tests.serving import Served
 pytestmark = linux
 
 CALLERS = 12
-Harms = list[Callable[[Stage], None]]
+Harms = Sequence[Callable[[Stage], None]]
 
 
 def every_harm(scale: int) -> dict[str, Harms]:
