@@ -29,12 +29,14 @@ CAROL = {
 }
 
 FAULTS = [
+    Fault("app:Sync", say("FATAL", "08P01"), is_after=True),
+    Fault(READY, cut, is_after=True, name="everything is answered and the connection ends"),
+]
+MORE_FAULTS = [
     Fault("app:Parse", end("25P03")),
     Fault("app:Execute", cut),
     Fault("app:Sync", lose_the_answer, is_after=True),
-    Fault("app:Sync", say("FATAL", "08P01"), is_after=True),
     Fault(DONE, cut, is_after=True, name="COMMIT is answered and nothing more"),
-    Fault(READY, cut, is_after=True, name="everything is answered and the connection ends"),
 ]
 
 
@@ -127,7 +129,17 @@ def relay(scene) -> Iterator[Relay]:
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("name", CHANGES)
 def test_change_is_made_once_and_its_caller_knows(scene, relay, name, fault):
-    change = CHANGES[name]
+    check(scene, relay, CHANGES[name], fault)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("fault", MORE_FAULTS, ids=str)
+@pytest.mark.parametrize("name", CHANGES)
+def test_change_is_made_once_whatever_breaks(scene, relay, name, fault):
+    check(scene, relay, CHANGES[name], fault)
+
+
+def check(scene: Scene, relay: Relay, change: Change, fault: Fault) -> None:
     relay.plan(fault)
     answer = change.ask(scene)
     connection.close()  # the fault may have left it broken
