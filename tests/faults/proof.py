@@ -15,6 +15,9 @@ from tests.scratch import Scratch
 LONGEST = 30.0
 """Seconds that the proxy waits for an answer."""
 
+MOST = 20
+"""Of more falsehoods than these, these are shown."""
+
 MADE = """
     SELECT coalesce(jsonb_object_agg(mark, times), '{}') FROM (
         SELECT metadata ->> 'mark' AS mark, count(*) AS times FROM (
@@ -35,7 +38,7 @@ KEYS = "SELECT coalesce(jsonb_object_agg(key, made_id), '{}') FROM users_key"
 def prove(postgres: Scratch, records: Records) -> None:
     """Compare what was told with the books: all of it, one by one; then audit them."""
     found = [*falsehoods(postgres, records)]
-    assert not found, "\n".join(found)
+    assert not found, "\n".join(found[:MOST])
     assert "The books are right." in postgres.manage("audit")
 
 
@@ -45,7 +48,7 @@ def falsehoods(postgres: Scratch, records: Records) -> Iterator[str]:
     keys: dict[str, str] = postgres.ask(KEYS)
     steps: dict[str, int] = postgres.ask(USERS)
     for odd in records.odd:
-        yield f"nobody may be told this: {odd!r}"
+        yield f"nobody may be told this: {odd if isinstance(odd, Exception) else odd[::2]!r}"
     for mark, each in records.made.items():
         if times.get(mark, 0) != each:
             yield f"{mark} was acknowledged and is there {times.get(mark, 0)} times, not {each}"
@@ -95,10 +98,6 @@ class Table:
         head += f"{'unknown':>7} {'broken':>6} {'slowest':>7}"
         with capsys.disabled():
             sys.stdout.write("\n".join(["", head, *map(str, self.lines), ""]))
-
-    @property
-    def faults(self) -> int:
-        return sum(line.faults for line in self.lines)
 
     @property
     def needless(self) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from tests.faults.attacks import (
 )
 from tests.faults.callers import load, some_more
 from tests.faults.pooler import Pooler, needs_pgbouncer
-from tests.faults.proof import Table, prove
+from tests.faults.proof import prove
 from tests.faults.relay import Relay
 from tests.faults.test_boundaries import BROKEN, ENDED, LIES, OTHER_STATES
 from tests.iocash.postgres.processes import linux
@@ -70,44 +70,35 @@ def survive(stage: Stage, harms: dict[str, Harms], pace: int) -> None:
     prove(stage.postgres, stage.records)
 
 
-def run(
-    postgres: Scratch, demo: dict[str, str], folder: Path, scale: int, pace: int
-) -> list[Stage]:
-    stages = []
+def run(postgres: Scratch, demo: dict[str, str], folder: Path, scale: int, pace: int) -> Stage:
+    """Break what is between a server and PostgreSQL, then what is between PgBouncer and it."""
     with Relay(postgres.address()) as relay, Served(relay.address, folder / "log") as server:
         stage = Stage(postgres, server, demo, relay)
         survive(stage, every_harm(scale), pace)
-        stages.append(stage)
     with (
         Relay(postgres.address()) as relay,
         Pooler(relay.address, postgres.cluster.account) as pooler,
         Served(pooler.address, folder / "log2", PREPARED_STATEMENTS="off") as server,
     ):
-        stage = Stage(postgres, server, demo, relay, pooler)
+        stage.server, stage.relay, stage.pooler = server, relay, pooler
         survive(stage, harms_to_the_pooler(scale), pace)
-        stages.append(stage)
-    return stages
-
-
-def total(stages: list[Stage]) -> tuple[Table, int]:
-    table = Table([line for stage in stages for line in stage.table.lines])
-    return table, sum(stage.records.acknowledged for stage in stages)
+    return stage
 
 
 @pytest.mark.ci
 @needs_pgbouncer
 def test_few_faults_of_each_kind_lose_and_double_nothing(postgres, demo, tmp_path, capsys):
-    table, acknowledged = total(run(postgres, demo, tmp_path, scale=1, pace=10))
-    table.show(capsys)
-    table.judge()
-    assert acknowledged > 400
+    stage = run(postgres, demo, tmp_path, scale=1, pace=10)
+    stage.table.show(capsys)
+    stage.table.judge()
+    assert stage.records.acknowledged > 400
 
 
 @pytest.mark.long
 @needs_pgbouncer
 def test_hundreds_of_faults_lose_and_double_nothing(postgres, demo, tmp_path, capsys):
-    table, acknowledged = total(run(postgres, demo, tmp_path, scale=10, pace=30))
-    table.show(capsys)
-    table.judge()
-    assert table.faults >= 300
-    assert acknowledged >= 10_000
+    stage = run(postgres, demo, tmp_path, scale=10, pace=30)
+    stage.table.show(capsys)
+    stage.table.judge()
+    assert sum(line.faults for line in stage.table.lines) >= 300
+    assert stage.records.acknowledged >= 10_000
