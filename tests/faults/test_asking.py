@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection
 
 from tests.faults.relay import (
     WRITES,
@@ -22,6 +23,7 @@ from tests.faults.relay import (
     shut,
 )
 from tests.faults.test_boundaries import DONE, RIGHT, outcome_of
+from users import life
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,3 +102,17 @@ def test_payment_is_unknown_in_time_when_nobody_can_tell(api, alices, bobs, rela
     )
     assert answer.code == "outcome_unknown"
     assert time.monotonic() - begun < LONGEST
+
+
+def test_thread_serves_on_when_its_connection_breaks_inside_a_change(api, alice):
+    """What Django keeps of a transaction that broke must not outlive it."""
+
+    def break_off(*_: Any, **__: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(life, "tell", break_off)
+        answer = api.patch(f"users/{alice.id}", {"firstName": "Alicia"})
+    assert (answer.status, answer.code) == (503, "database_unavailable")
+    assert api.patch(f"users/{alice.id}", {"firstName": "Alicia"}).status == 200
