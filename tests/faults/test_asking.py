@@ -9,8 +9,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
+from iocash.transactions import durable
 from tests.faults.relay import (
     WRITES,
     Fault,
@@ -116,3 +117,13 @@ def test_thread_serves_on_when_its_connection_breaks_inside_a_change(api, alice)
         answer = api.patch(f"users/{alice.id}", {"firstName": "Alicia"})
     assert (answer.status, answer.code) == (503, "database_unavailable")
     assert api.patch(f"users/{alice.id}", {"firstName": "Alicia"}).status == 200
+
+
+def test_thread_serves_on_when_its_connection_breaks_before_a_savepoint(api, alice):
+    """Django notes the atomic block before it asks for the savepoint."""
+    with pytest.raises(OperationalError), durable():
+        connection.connection.close()
+        with transaction.atomic():
+            pass
+    assert not connection.in_atomic_block
+    assert api.get(f"users/{alice.id}").status == 200
