@@ -121,9 +121,14 @@ def test_thread_serves_on_when_its_connection_breaks_inside_a_change(api, alice)
 
 def test_thread_serves_on_when_its_connection_breaks_before_a_savepoint(api, alice):
     """Django notes the atomic block before it asks for the savepoint."""
-    with pytest.raises(OperationalError), durable():
+
+    @durable()
+    def break_off() -> None:
         connection.connection.close()
         with transaction.atomic():
             pass
+
+    with pytest.raises(OperationalError):
+        break_off()
     assert not connection.in_atomic_block
     assert api.get(f"users/{alice.id}").status == 200
