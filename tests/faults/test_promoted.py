@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.attacks import Stage
 from tests.faults.callers import load, some_more
-from tests.faults.proof import prove
+from tests.faults.proof import LONGEST, prove
 from tests.faults.relay import Fault, Relay, fall_silent
 from tests.faults.standby import Standby, either
 from tests.faults.test_boundaries import DONE
@@ -28,6 +28,15 @@ STATUS = "SELECT pg_xact_status('{}'::xid8)"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 END = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 UNHEARD = Fault(DONE, fall_silent, name="PostgreSQL commits and nobody hears of it")
+
+
+class Patient(Stranger):
+    """Waits for an answer for as long as the proxy does."""
+
+    @property
+    def answer(self) -> Any:
+        self.join(LONGEST)
+        return super().answer
 
 
 @pytest.fixture
@@ -82,7 +91,7 @@ def test_payment_is_unknown_when_its_transaction_id_is_anothers_on_the_new_prima
     """There `pg_xact_status` speaks about another transaction: alone it proves nothing."""
     relay.plan(UNHEARD)
     standby.unfollow()
-    caller = Stranger(lambda: pay(server, facts, **headers))
+    caller = Patient(lambda: pay(server, facts, **headers))
     eventually(lambda: relay.met == [UNHEARD] and primary.ask(MADE) == 1)
     xid = primary.ask(LAST)
     standby.promote()
@@ -98,7 +107,7 @@ def test_payment_is_unknown_when_its_transaction_id_is_anothers_on_the_new_prima
 
 def test_payment_is_known_when_the_new_primary_has_it(server, relay, primary, standby, facts):
     relay.plan(UNHEARD)
-    caller = Stranger(lambda: pay(server, facts))
+    caller = Patient(lambda: pay(server, facts))
     eventually(lambda: relay.met == [UNHEARD] and standby.ask(MADE) == 1)
     primary.stop(signal.SIGQUIT)
     standby.promote()
@@ -110,11 +119,11 @@ def test_payment_is_known_when_the_new_primary_has_it(server, relay, primary, st
 
 
 @pytest.fixture
-def unconfirmed(server, primary, standby, facts) -> Stranger:
+def unconfirmed(server, primary, standby, facts) -> Patient:
     """Somebody pays, and their COMMIT waits for the standby, which is away."""
     standby.stop()
     primary.tell("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-    caller = Stranger(lambda: pay(server, facts))
+    caller = Patient(lambda: pay(server, facts))
     eventually(lambda: primary.ask(WAITING) == 1)
     return caller
 
