@@ -6,9 +6,8 @@ was; so the payment is posted again.
 
 from __future__ import annotations
 
-from iocash.outcome import Fate
-
 from iocash import outcome
+from iocash.outcome import Fate
 from iocash.wsgi import application
 
 __all__ = ["application"]
