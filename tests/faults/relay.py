@@ -128,7 +128,7 @@ class Conversation(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.relay, self.here = cast(Relay, self.server), self.request
         self.fault: Fault | None = None
-        self.is_committing = self.is_deaf = False
+        self.is_committing = self.is_deaf = self.is_left = False
         if self.relay.is_shut:
             return
         with suppress(OSError, Closed), self.relay.connect() as self.there:
@@ -144,7 +144,7 @@ class Conversation(socketserver.BaseRequestHandler):
                         self.pass_on(postgres.feed(said), self.here, Message.from_postgres)
 
     def sides(self) -> list[socket.socket]:
-        return [self.there] if self.is_deaf else [self.here, self.there]
+        return [self.there] if self.is_left else [self.here, self.there]
 
     def begin(self) -> None:
         """Pass on the first packet, which has no kind; refuse encryption."""
@@ -220,7 +220,7 @@ class Conversation(socketserver.BaseRequestHandler):
 
         Where there was no such message as the fault names, another trip will meet it.
         """
-        if self.is_committing and self.is_deaf:
+        if self.is_committing and self.is_left:
             raise Closed
         if self.is_committing and self.fault:
             self.relay.plan(self.fault)
@@ -258,6 +258,7 @@ def shut(conversation: Conversation) -> None:
 def lose_the_answer(conversation: Conversation) -> None:
     """Close the app's side; PostgreSQL gets the rest of the trip, and does it."""
     conversation.stop_listening()
+    conversation.is_left = True
     with suppress(OSError):
         conversation.here.shutdown(socket.SHUT_RDWR)
 
