@@ -198,6 +198,7 @@ class Books:
     def set_aside(self, wallet: LockedWallet, amount: int, order: WordedOrder, iban: str) -> Leg:
         """Hold `amount` for a movement that goes out when the outside confirms it."""
         leg = self.leg(wallet, -amount, order, iban=iban)
+        leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
         wallet.is_changed = True
         self.legs.append(leg)
@@ -328,6 +329,7 @@ class Books:
         expires_at: datetime | None,
     ) -> LockedHold:
         """Set `amount` aside for `target`, until `expires_at` or for as long as nobody ends it."""
+        salt, details_digest = chain.seal(order.concept, None, order.metadata)
         hold = LockedHold(
             id=new_id(),
             client_id=wallet.client_id,
@@ -341,7 +343,10 @@ class Books:
             created_at=self.now,
             concept=order.concept or None,
             metadata=order.metadata or None,
+            salt=salt,
+            details_digest=details_digest,
         )
+        hold.digest = chain.digest_hold(hold)
         wallet.held += amount
         wallet.is_changed = True
         wallet.expect(expires_at)

@@ -1,9 +1,12 @@
-"""The digests that tie every settled movement to the one before it in its wallet.
+"""The digests that fix what was promised, and tie each settled movement to the one before it.
 
-    digest = SHA-256(previous digest of the wallet, canonical form, details digest)
+    digest of a settled movement = SHA-256(previous digest of the wallet, facts, details digest)
+    digest of a cash-out that is not settled, or of a hold = SHA-256(facts, details digest)
     details digest = SHA-256(random salt, concept, IBAN, metadata)
 
-The texts and their salt may be erased; the chain of what remains still verifies.
+A cash-out and a hold get theirs when they are made. A cash-out keeps it when it is rejected or
+cancelled, and gets a digest of the chain when it settles. The texts and their salt may be erased;
+what remains still verifies. The audit computes all of these once more, in SQL.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from uuid import UUID
 import orjson
 
 from iocash import errors
-from wallets.rows import Leg
+from wallets.rows import Leg, LockedHold
 
 TICK: Final = timedelta(microseconds=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,10 +60,7 @@ def texts(*ids: UUID | None) -> list[str]:
 
 
 def digest(previous: bytes, leg: Leg) -> bytes:
-    """Tie a settled leg to `previous`, the head of its wallet's chain so far.
-
-    The audit writes this canonical form once more, in SQL.
-    """
+    """Tie a settled leg to `previous`, the head of its wallet's chain so far."""
     if leg.settled_at is None:
         raise errors.Inconsistent("only what has settled is in the chain")
     own, client, wallet, operation, counterparty, hold, reversed_ = texts(
@@ -79,3 +79,25 @@ def digest(previous: bytes, leg: Leg) -> bytes:
         f"|{micros(leg.created_at)}|{micros(leg.settled_at)}"
     )
     return hashlib.sha256(previous + line.encode() + (leg.details_digest or b"")).digest()
+
+
+def digest_cash_out(leg: Leg) -> bytes:
+    """Fix what a cash-out pays, from where and to whom, before it settles."""
+    own, client, wallet, operation = texts(
+        leg.id, leg.client_id, leg.wallet_id, leg.operation_id
+    )
+    line = (
+        f"cash-out|{VERSION}|{own}|{client}|{wallet}|{operation}|{leg.type}"
+        f"|{leg.amount}|{leg.currency}|{micros(leg.created_at)}"
+    )
+    return hashlib.sha256(line.encode() + (leg.details_digest or b"")).digest()
+
+
+def digest_hold(hold: LockedHold) -> bytes:
+    """Fix what a hold sets aside, in which wallet and for which; its expiry can change."""
+    own, client, wallet, target = texts(hold.id, hold.client_id, hold.wallet_id, hold.target_id)
+    line = (
+        f"hold|{VERSION}|{own}|{client}|{wallet}|{target}"
+        f"|{hold.amount}|{hold.currency}|{micros(hold.created_at)}"
+    )
+    return hashlib.sha256(line.encode() + (hold.details_digest or b"")).digest()

@@ -263,7 +263,7 @@ class OpenWallet(UserOrder):
             self.dlt_network,
             as_json(self.metadata),
         )
-        books.tell("wallet", wallet.id, "wallet.opened", wallet, self.by)
+        books.tell("wallet", wallet.id, "wallet.opened", wallet, self.by, user=str(user.id))
         return self.done(wallet.id)
 
 

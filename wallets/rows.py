@@ -257,6 +257,9 @@ class LockedHold:
     ended_at: datetime | None = None
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
+    salt: bytes | None = None
+    details_digest: bytes | None = None
+    digest: bytes | None = None
 
     @property
     def version(self) -> str:

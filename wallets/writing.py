@@ -103,6 +103,9 @@ INSERT_HOLDS = "INSERT INTO wallets_hold " + given(
     ended_at="timestamptz",
     concept="text",
     metadata="jsonb",
+    salt="bytea",
+    details_digest="bytea",
+    digest="bytea",
 )
 UPDATE_HOLDS = """
     UPDATE wallets_hold AS hold

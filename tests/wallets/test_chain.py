@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tests import cast
 from users.models.clients import new_id
-from wallets import audit, chain
+from wallets import chain
+from wallets.audit import canonical
 from wallets.rows import Leg
 
 SALT = bytes(range(16))
@@ -37,7 +38,7 @@ def in_sql(concept: str | None, iban: str | None, metadata: Mapping[str, str] | 
     """The audit's digest of the same texts, read from columns as they are stored."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT sha256(%s::bytea || convert_to({audit.DETAILS}, 'UTF8'))"
+            f"SELECT sha256(%s::bytea || convert_to({canonical.DETAILS}, 'UTF8'))"
             " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb) AS texts (concept, iban, metadata)",
             [SALT, concept, iban, json.dumps(metadata) if metadata else None],
         )
@@ -196,7 +197,7 @@ def test_sql_digests_the_same_movement(previous, **values):
     columns = ", ".join(f"%s::{SQL_TYPES[type(value)]} AS {name}" for name, value in stored.items())
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT sha256(%s::bytea || convert_to({audit.CANONICAL}, 'UTF8') || %s::bytea)"
+            f"SELECT sha256(%s::bytea || convert_to({canonical.CANONICAL}, 'UTF8') || %s::bytea)"
             f" FROM (SELECT {columns}) AS movement",
             [previous, leg.details_digest or b"", *stored.values()],
         )

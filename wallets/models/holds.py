@@ -52,7 +52,7 @@ class Hold(models.Model):
     """Money of `wallet` set aside for `target`: `remaining` of the `amount` is held while open.
 
     It is placed once; parts may be executed; it ends once. Each execution is a TRANSFER that
-    names the hold. An open hold whose `expires_at` has come is over, whoever looks: its row says
+    names the hold. `digest` fixes what was placed; `details_digest` stands in for the texts. An open hold whose `expires_at` has come is over, whoever looks: its row says
     so when somebody next locks the wallet.
     """
 
@@ -81,6 +81,9 @@ class Hold(models.Model):
     ended_at = models.DateTimeField(null=True)
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     metadata = models.JSONField(null=True)
+    salt = models.BinaryField(max_length=16, null=True)
+    details_digest = models.BinaryField(max_length=32, null=True)
+    digest = models.BinaryField(max_length=32)
 
     objects = HoldQuerySet.as_manager()
 
@@ -108,6 +111,11 @@ class Hold(models.Model):
             models.CheckConstraint(
                 name="hold_expires_only_when_dated",
                 condition=~Q(status="EXPIRED") | Q(expires_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="hold_details_have_a_salt",
+                condition=Q(salt__isnull=False, details_digest__isnull=False)
+                | Q(salt=None, concept=None, metadata__isnull=True),
             ),
         ]
         indexes = [

@@ -52,10 +52,11 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
 class Movement(Signed, models.Model):
     """One change of one wallet's money: written once, settled at most once, never removed.
 
-    `seq`, `balance_after`, `received_after`, `digest` and `settled_at` are given when it settles.
-    `digest` chains it to the wallet's previous movement; `details_digest` stands in for the texts,
-    which may be erased, together with their `salt`, without breaking the chain. The foreign keys
-    to wallets carry client and currency (see the migration): no leg strays to another of these.
+    `seq`, `balance_after`, `received_after` and `settled_at` are given when it settles. `digest`
+    chains it to the wallet's previous movement then; before, or if it never settles, it fixes what
+    was ordered. `details_digest` stands in for the texts, which may be erased, together with their
+    `salt`, without breaking the chain. The foreign keys to wallets carry client and currency (see
+    the migration): no leg strays to another of these.
     """
 
     class Type(models.TextChoices):
@@ -123,7 +124,7 @@ class Movement(Signed, models.Model):
     metadata = models.JSONField(null=True)
     salt = models.BinaryField(max_length=16, null=True)
     details_digest = models.BinaryField(max_length=32, null=True)
-    digest = models.BinaryField(max_length=32, null=True)
+    digest = models.BinaryField(max_length=32)
 
     objects = MovementQuerySet.as_manager()
 
@@ -201,7 +202,6 @@ class Movement(Signed, models.Model):
                     received_after__isnull=False,
                     received_after__gte=F("balance_after"),
                     settled_at__isnull=False,
-                    digest__isnull=False,
                 )
                 | (
                     ~Q(status="SUCCESS")
@@ -210,7 +210,6 @@ class Movement(Signed, models.Model):
                         balance_after=None,
                         received_after=None,
                         settled_at=None,
-                        digest=None,
                     )
                 ),
             ),

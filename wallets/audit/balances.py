@@ -1,0 +1,101 @@
+"""What the rows of wallets must be, and all of them together."""
+
+# ruff: noqa: S608 (the queries are put together from constants)
+from __future__ import annotations
+
+from typing import Final
+
+from wallets.audit.equations import AT_ONCE, BY_WALLET, Equation
+
+SETTLED: Final = "movement.status = 'SUCCESS'"
+
+EQUATIONS: Final = (
+    Equation(
+        "balance",
+        "a wallet's balance, seq, head and time are those of its settled movements",
+        BY_WALLET,
+        f"""
+        SELECT wallet.id AS wallet, wallet.balance, coalesce(total, 0) AS movements,
+               wallet.seq, coalesce(number, 0) AS count
+        FROM wallets_wallet AS wallet
+        LEFT JOIN (
+            SELECT wallet_id, sum(amount) AS total, sum(greatest(amount, 0)) AS came_in,
+                   count(*) AS number, max(settled_at) AS latest
+            FROM wallets_movement AS movement
+            WHERE {SETTLED} AND wallet_id BETWEEN %(first)s AND %(last)s GROUP BY wallet_id
+        ) AS settled ON settled.wallet_id = wallet.id
+        LEFT JOIN wallets_movement AS movement
+            ON movement.wallet_id = wallet.id AND movement.client_id = wallet.client_id
+            AND movement.seq = wallet.seq
+        WHERE wallet.id BETWEEN %(first)s AND %(last)s AND (
+            wallet.balance IS DISTINCT FROM coalesce(total, 0)
+            OR wallet.received IS DISTINCT FROM coalesce(came_in, 0)
+            OR wallet.seq IS DISTINCT FROM coalesce(number, 0)
+            OR wallet.head IS DISTINCT FROM coalesce(movement.digest, '')
+            OR wallet.settled_at IS DISTINCT FROM latest)
+        """,
+    ),
+    Equation(
+        "held",
+        "a wallet's held balance is what its open holds and pending cash-outs have set aside",
+        BY_WALLET,
+        """
+        SELECT wallet.id AS wallet, wallet.held, coalesce(promised, 0) AS holds,
+               coalesce(waiting, 0) AS pending
+        FROM wallets_wallet AS wallet
+        LEFT JOIN (
+            SELECT wallet_id, -sum(amount) AS waiting FROM wallets_movement
+            WHERE status = 'PENDING' AND wallet_id BETWEEN %(first)s AND %(last)s
+            GROUP BY wallet_id
+        ) AS pending ON pending.wallet_id = wallet.id
+        LEFT JOIN (
+            SELECT wallet_id, sum(remaining) AS promised FROM wallets_hold
+            WHERE status = 'OPEN' AND wallet_id BETWEEN %(first)s AND %(last)s
+            GROUP BY wallet_id
+        ) AS hold ON hold.wallet_id = wallet.id
+        WHERE wallet.id BETWEEN %(first)s AND %(last)s
+          AND wallet.held IS DISTINCT FROM coalesce(promised, 0) + coalesce(waiting, 0)
+        """,
+    ),
+    Equation(
+        "future",
+        "no movement and no hold is dated in the future",
+        BY_WALLET,
+        """
+        SELECT wallet.id AS wallet, movement.id AS dated, wallet.settled_at AS time
+        FROM wallets_wallet AS wallet
+        LEFT JOIN wallets_movement AS movement
+            ON movement.wallet_id = wallet.id AND movement.client_id = wallet.client_id
+            AND movement.seq = wallet.seq
+        WHERE wallet.id BETWEEN %(first)s AND %(last)s
+          AND wallet.settled_at > statement_timestamp()
+        UNION ALL
+        SELECT wallet_id, id, greatest(created_at, sent_at) FROM wallets_movement
+        WHERE wallet_id BETWEEN %(first)s AND %(last)s AND status = 'PENDING'
+          AND greatest(created_at, sent_at) > statement_timestamp()
+        UNION ALL
+        SELECT wallet_id, id, greatest(created_at, ended_at) FROM wallets_hold
+        WHERE wallet_id BETWEEN %(first)s AND %(last)s
+          AND greatest(created_at, ended_at) > statement_timestamp()
+        """,
+    ),
+    Equation(
+        "outside",
+        "all balances of a client in a currency add up to what came in from the outside",
+        AT_ONCE,
+        f"""
+        SELECT client_id AS client, currency, balances, outside
+        FROM (
+            SELECT client_id, currency, sum(balance) AS balances
+            FROM wallets_wallet GROUP BY client_id, currency
+        ) AS inside
+        FULL JOIN (
+            SELECT client_id, currency, sum(amount) AS outside
+            FROM wallets_movement AS movement
+            WHERE {SETTLED} AND counterparty_id IS NULL GROUP BY client_id, currency
+        ) AS crossed USING (client_id, currency)
+        WHERE coalesce(balances, 0) IS DISTINCT FROM coalesce(outside, 0)
+        """,
+    ),
+)
+"""The times of settled movements rise within a wallet (`chain`): its last one tells of all."""

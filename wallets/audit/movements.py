@@ -1,0 +1,132 @@
+"""What movements must be: each by itself, after the one before it, and with its other leg."""
+
+# ruff: noqa: S608 (the queries are put together from constants)
+from __future__ import annotations
+
+from typing import Final
+
+from wallets.audit.canonical import CANONICAL, DETAILS, HOLD_DETAILS
+from wallets.audit.equations import BY_OPERATION, BY_WALLET, Equation
+
+
+def wrong_texts(table: str, details: str, texts: str, other: str) -> str:
+    """Select what has other texts than were sealed, or none though nobody's data were erased."""
+    return f"""
+        SELECT id, wallet_id FROM {table} AS worded
+        WHERE wallet_id BETWEEN %(first)s AND %(last)s AND CASE
+            WHEN salt IS NOT NULL
+                THEN details_digest IS DISTINCT FROM sha256(salt || convert_to({details}, 'UTF8'))
+            WHEN num_nonnulls({texts}) > 0 THEN true
+            WHEN details_digest IS NOT NULL THEN NOT EXISTS (
+                SELECT FROM wallets_wallet AS wallet JOIN users_user AS owner
+                    ON owner.id = wallet.user_id
+                WHERE wallet.id IN (worded.wallet_id, worded.{other})
+                  AND owner.status = 'UNSUBSCRIBED')
+            END
+    """
+
+
+EQUATIONS: Final = (
+    Equation(
+        "chain",
+        "seq, balance, time and digest of a movement follow from the one before it",
+        BY_WALLET,
+        f"""
+        SELECT wallet_id AS wallet, seq, movement, balance_after, expected_balance
+        FROM (
+            SELECT id AS movement, wallet_id, seq, balance_after, received_after, settled_at,
+                   created_at, digest, row_number() OVER chain AS expected_seq,
+                   coalesce(lag(balance_after) OVER chain, 0) + amount AS expected_balance,
+                   coalesce(lag(received_after) OVER chain, 0) + greatest(amount, 0)
+                       AS expected_received,
+                   lag(settled_at) OVER chain AS previous_time,
+                   sha256(coalesce(lag(digest) OVER chain, '')
+                       || convert_to({CANONICAL}, 'UTF8')
+                       || coalesce(details_digest, '')) AS expected_digest
+            FROM wallets_movement AS movement
+            WHERE status = 'SUCCESS' AND wallet_id BETWEEN %(first)s AND %(last)s
+            WINDOW chain AS (PARTITION BY client_id, wallet_id ORDER BY seq)
+        ) AS followed
+        WHERE seq IS DISTINCT FROM expected_seq
+           OR balance_after IS DISTINCT FROM expected_balance
+           OR received_after IS DISTINCT FROM expected_received
+           OR settled_at <= previous_time
+           OR settled_at IS NULL
+           OR settled_at < created_at
+           OR digest IS DISTINCT FROM expected_digest
+        """,
+    ),
+    Equation(
+        "details",
+        "the texts of a movement or hold are those that were sealed, or were erased with their user",
+        BY_WALLET,
+        f"""
+        SELECT id AS movement, wallet_id AS wallet
+        FROM ({wrong_texts("wallets_movement", DETAILS, "concept, iban, metadata", "counterparty_id")}
+            UNION ALL
+            {wrong_texts("wallets_hold", HOLD_DETAILS, "concept, metadata", "target_id")}
+        ) AS wrong
+        """,
+    ),
+    Equation(
+        "legs",
+        "a payment from one wallet to another has two legs that mirror each other, and no third",
+        BY_OPERATION,
+        """
+        SELECT movement.id AS movement, movement.operation_id AS operation, movement.amount
+        FROM (
+            SELECT operation_id, created_at, least(wallet_id, counterparty_id) AS one,
+                   greatest(wallet_id, counterparty_id) AS other
+            FROM wallets_movement
+            WHERE operation_id BETWEEN %(first)s AND %(last)s
+              AND (counterparty_id IS NOT NULL OR type = 'TRANSFER')
+            GROUP BY operation_id, created_at, one, other, settled_at, client_id, type, status,
+                     currency, hold_id, details_digest, abs(amount), reversal_of_id IS NULL
+            HAVING count(*) <> 2
+                OR sum(amount) IS DISTINCT FROM 0
+                OR count(*) FILTER (WHERE wallet_id < counterparty_id) <> 1
+                OR type NOT IN ('TRANSFER', 'REVERSAL')
+        ) AS wrong
+        JOIN wallets_movement AS movement
+            ON movement.operation_id = wrong.operation_id
+            AND movement.created_at = wrong.created_at
+            AND least(movement.wallet_id, movement.counterparty_id) = one
+            AND greatest(movement.wallet_id, movement.counterparty_id) = other
+        """,
+    ),
+    Equation(
+        "reversals",
+        "a reversal gives back one payment, the other way in its wallets, and no more than it moved",
+        BY_WALLET,
+        """
+        SELECT movement.id AS movement, reversed.id AS reversal_of, reversed.amount,
+               movement.given_back
+        FROM (
+            SELECT *, sum(amount) OVER (PARTITION BY reversal_of_id) AS given_back
+            FROM wallets_movement
+            WHERE reversal_of_id IS NOT NULL AND wallet_id BETWEEN %(first)s AND %(last)s
+        ) AS movement
+        LEFT JOIN wallets_movement AS reversed ON reversed.id = movement.reversal_of_id
+        LEFT JOIN wallets_movement AS mirror
+            ON mirror.operation_id = movement.operation_id
+            AND mirror.wallet_id = movement.counterparty_id
+            AND mirror.counterparty_id = movement.wallet_id
+            AND mirror.created_at = movement.created_at
+            AND movement.amount > 0
+        LEFT JOIN wallets_movement AS other ON other.id = mirror.reversal_of_id
+        WHERE reversed.wallet_id IS DISTINCT FROM movement.wallet_id
+           OR reversed.client_id IS DISTINCT FROM movement.client_id
+           OR reversed.counterparty_id IS DISTINCT FROM movement.counterparty_id
+           OR reversed.type NOT IN ('CASH_IN', 'TRANSFER')
+           OR reversed.status IS DISTINCT FROM 'SUCCESS'
+           OR reversed.seq IS NULL
+           OR reversed.seq >= movement.seq
+           OR sign(reversed.amount) = sign(movement.amount)
+           OR abs(movement.given_back) > abs(reversed.amount)
+           OR (movement.amount > 0 AND mirror.reversal_of_id IS NOT NULL AND
+               (other.operation_id, other.created_at, other.wallet_id, other.counterparty_id)
+               IS DISTINCT FROM (reversed.operation_id, reversed.created_at,
+                                 reversed.counterparty_id, reversed.wallet_id))
+        """,
+    ),
+)

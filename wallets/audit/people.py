@@ -1,0 +1,51 @@
+"""What users' KYC levels must be: staff's approvals give them, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wallets.audit.equations import BY_USER, Equation
+
+EQUATIONS: Final = (
+    Equation(
+        "levels",
+        "a user's KYC level, and its last day, follow from what staff have approved",
+        BY_USER,
+        """
+        SELECT id AS user, kyc_level AS level, kyc_until AS until, expected
+        FROM (
+            SELECT person.id, person.kind, kyc_level, kyc_until, expires_on, CASE
+                WHEN person.kind = 'NATURAL' AND kinds @> ARRAY[
+                        'IDENTITY', 'DOCUMENT_IDENTITY_FRONT']
+                     AND (has_passport OR 'DOCUMENT_IDENTITY_BACK' = ANY(kinds))
+                THEN CASE WHEN kinds @> ARRAY[
+                        'HOME_ADDRESS', 'EXTERNAL_IBAN', 'FINANCIAL_INFORMATION', 'OCCUPATION',
+                        'DOCUMENT_EXTERNAL_IBAN', 'DOCUMENT_INCOME_TAX'] THEN 2 ELSE 1 END
+                WHEN person.kind = 'JURIDICAL' AND kinds @> ARRAY[
+                        'HOME_ADDRESS', 'EXTERNAL_IBAN', 'DOCUMENT_COMPANY_DEED']
+                THEN 2 ELSE 0 END AS expected
+            FROM users_user AS person
+            LEFT JOIN (
+                SELECT user_id, client_id, array_agg(kind::text) AS kinds,
+                       bool_or(kind = 'IDENTITY' AND facts ->> 'identity_type' = 'PASSPORT')
+                           AS has_passport,
+                       max(expires_on) FILTER (WHERE kind = 'IDENTITY') AS expires_on
+                FROM users_evidence AS evidence
+                WHERE status = 'APPROVED' AND user_id BETWEEN %(first)s AND %(last)s
+                  AND EXISTS (
+                      SELECT FROM users_event AS event
+                      WHERE event.subject_id = evidence.user_id
+                        AND event.kind = 'user.evidence_approved'
+                        AND event.data ->> 'id' = evidence.id::text
+                        AND event.actor = evidence.reviewed_by)
+                GROUP BY user_id, client_id
+            ) AS approved ON approved.user_id = person.id AND approved.client_id = person.client_id
+            WHERE person.id BETWEEN %(first)s AND %(last)s AND person.erased_at IS NULL
+        ) AS person
+        WHERE kyc_level IS DISTINCT FROM expected
+           OR kyc_until IS DISTINCT FROM
+              CASE WHEN kind = 'NATURAL' AND expected > 0 THEN expires_on END
+        """,
+    ),
+)
+"""What was approved of an erased user is gone; the level stays, and allows nothing any more."""

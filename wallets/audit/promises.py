@@ -1,0 +1,76 @@
+"""What holds and cash-outs must be: what was promised, what was paid of it, and what is left."""
+
+# ruff: noqa: S608 (the queries are put together from constants)
+from __future__ import annotations
+
+from typing import Final
+
+from wallets.audit.canonical import CASH_OUT, HOLD, digest
+from wallets.audit.equations import BY_WALLET, Equation
+
+EQUATIONS: Final = (
+    Equation(
+        "promises",
+        "a hold, and a cash-out that has not settled, are what they were when they were made",
+        BY_WALLET,
+        f"""
+        SELECT id AS promise, wallet_id AS wallet, 'cash-out' AS kind, amount
+        FROM wallets_movement
+        WHERE type = 'CASH_OUT' AND status <> 'SUCCESS'
+          AND wallet_id BETWEEN %(first)s AND %(last)s
+          AND digest IS DISTINCT FROM {digest(CASH_OUT)}
+        UNION ALL
+        SELECT id, wallet_id, 'hold', amount
+        FROM wallets_hold
+        WHERE wallet_id BETWEEN %(first)s AND %(last)s
+          AND digest IS DISTINCT FROM {digest(HOLD)}
+        """,
+    ),
+    Equation(
+        "holds",
+        "what is left of a hold is its amount less what was executed, and its wallet knows its end",
+        BY_WALLET,
+        """
+        SELECT hold.id AS hold, hold.status, hold.amount, hold.remaining,
+               coalesce(executed, 0) AS executed
+        FROM wallets_hold AS hold
+        LEFT JOIN wallets_wallet AS wallet ON wallet.id = hold.wallet_id
+        LEFT JOIN (
+            SELECT hold_id, -sum(amount) AS executed FROM wallets_movement
+            WHERE hold_id IS NOT NULL AND amount < 0
+              AND wallet_id BETWEEN %(first)s AND %(last)s
+            GROUP BY hold_id
+        ) AS paid ON paid.hold_id = hold.id
+        WHERE hold.wallet_id BETWEEN %(first)s AND %(last)s AND (
+            wallet.id IS NULL
+            OR coalesce(executed, 0) > hold.amount
+            OR CASE hold.status
+               WHEN 'OPEN' THEN
+                   hold.remaining IS DISTINCT FROM hold.amount - coalesce(executed, 0)
+                   OR wallet.next_expiry > hold.expires_at
+                   OR (wallet.next_expiry IS NULL AND hold.expires_at IS NOT NULL)
+               WHEN 'EXECUTED' THEN executed IS NULL OR hold.remaining IS DISTINCT FROM 0
+               WHEN 'EXPIRED' THEN
+                   hold.ended_at IS DISTINCT FROM hold.expires_at
+                   OR hold.remaining IS DISTINCT FROM 0
+               ELSE hold.remaining IS DISTINCT FROM 0
+               END)
+        """,
+    ),
+    Equation(
+        "executions",
+        "an execution pays from the wallet of its hold to the wallet for which it was placed",
+        BY_WALLET,
+        """
+        SELECT movement.id AS movement, movement.hold_id AS hold
+        FROM wallets_movement AS movement
+        LEFT JOIN wallets_hold AS hold ON hold.id = movement.hold_id
+        WHERE movement.hold_id IS NOT NULL
+          AND movement.wallet_id BETWEEN %(first)s AND %(last)s
+          AND (CASE WHEN movement.amount < 0
+                    THEN (movement.wallet_id, movement.counterparty_id)
+                    ELSE (movement.counterparty_id, movement.wallet_id) END)
+              IS DISTINCT FROM (hold.wallet_id, hold.target_id)
+        """,
+    ),
+)
