@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection
@@ -10,7 +11,7 @@ from rest_framework import exceptions
 from uuid_utils.compat import uuid7
 
 from tests import cast
-from tests.bench import pgbench
+from tests.bench import pgbench, stage
 from users.models import Event, Key, User
 from wallets.models import Movement, Wallet
 
@@ -20,7 +21,17 @@ CHOSEN_BY_CHANCE = {"id", "operation_id", "digest", "settled_at", "created_at"}
 @pytest.fixture
 def known(alice: User, bob: User) -> None:
     """Nobody has limits any more: this is what the bench's users are."""
-    User.objects.update(kyc_level=2)
+    make_known(alice.client_id)
+
+
+def make_known(client_id: UUID) -> None:
+    """Make companies of a client's users, of which staff have approved everything."""
+    User.objects.filter(client=client_id).update(
+        kind="JURIDICAL", company_name="Company", first_name="", last_name="", kyc_level=2
+    )
+    with connection.cursor() as cursor:
+        for statement in (stage.PAPERS, stage.APPROVALS):
+            cursor.execute(statement, {"client": client_id})
 
 
 @pytest.fixture
@@ -124,7 +135,7 @@ def test_a_peer_finds_no_wallet_of_another_client(
     peer: Any, function: None, known: None, alices: Wallet
 ) -> None:
     other = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.BOB))
-    User.objects.update(kyc_level=2)
+    make_known(other.client_id)
     with pytest.raises(REFUSALS, match=r"not_found|Not found"):
         peer(alices, other, 1_00, "lunch")
 

@@ -25,8 +25,8 @@ ACTIVE_USERS = """
     INSERT INTO users_user
         (id, client_id, kind, status, user_name, first_name, last_name, company_name, email,
          mobile_phone, unverified_phone, dlt_address, dlt_network, kyc_level)
-    SELECT (%(user)s || lpad(n::text, 12, '0'))::uuid, %(client)s, 'NATURAL', 'ACTIVATED',
-           'user' || n, 'First', 'Last', '', '', '+346' || lpad(n::text, 8, '0'), '', '', '', 2
+    SELECT (%(user)s || lpad(n::text, 12, '0'))::uuid, %(client)s, 'JURIDICAL', 'ACTIVATED',
+           'user' || n, '', '', 'Company ' || n, '', '+346' || lpad(n::text, 8, '0'), '', '', '', 2
     FROM generate_series(0, %(count)s - 1) AS n
 """
 WALLETS_OF_USERS = """
@@ -36,6 +36,38 @@ WALLETS_OF_USERS = """
     SELECT (%(wallet)s || lpad(n::text, 12, '0'))::uuid, %(client)s,
            (%(user)s || lpad(n::text, 12, '0'))::uuid, 'EUR', 'READY', '', '', '', 0, 0, 0, 0, ''
     FROM generate_series(0, %(count)s - 1) AS n
+"""
+
+PAPERS = """
+    INSERT INTO users_evidence
+        (id, client_id, user_id, kind, status, facts, file, media_type, size, sha256,
+         reviewed_at, reviewed_by, reason)
+    SELECT md5(owner.id || paper.kind)::uuid, client_id, owner.id, paper.kind, 'APPROVED', facts,
+           file, media_type, size, sha256, now(), 'system:bench', ''
+    FROM users_user AS owner CROSS JOIN (VALUES
+        ('HOME_ADDRESS', '{}'::jsonb, '', '', NULL::integer, NULL::bytea),
+        ('EXTERNAL_IBAN', '{}', '', '', NULL, NULL),
+        ('DOCUMENT_COMPANY_DEED', NULL, 'deed', 'image/png', 1, sha256('x'))
+    ) AS paper (kind, facts, file, media_type, size, sha256)
+    WHERE client_id = %(client)s
+"""
+"""What staff must have approved of a company for KYC level 2."""
+APPROVALS = """
+    INSERT INTO users_event
+        (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
+    SELECT client_id, 'user', user_id, NULL, 'user.evidence_approved', 'system:bench', '',
+           jsonb_build_object('evidence', kind, 'id', id)
+    FROM users_evidence WHERE client_id = %(client)s
+"""
+OPENINGS = """
+    INSERT INTO users_event
+        (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
+    SELECT client_id, 'user', id, NULL, 'user.created', 'system:bench', '', '{}'::jsonb
+    FROM users_user WHERE client_id = %(client)s
+    UNION ALL
+    SELECT client_id, 'wallet', id, id, 'wallet.opened', 'system:bench', '',
+           jsonb_build_object('user', user_id)
+    FROM wallets_wallet WHERE client_id = %(client)s
 """
 
 
@@ -67,7 +99,8 @@ def make_client(number: int, wallets: int) -> dict[str, Any]:
     }
     with connection.cursor() as cursor:
         cursor.execute(ACTIVE_USERS, names)
-        cursor.execute(WALLETS_OF_USERS, names)
+        for statement in (WALLETS_OF_USERS, OPENINGS, PAPERS, APPROVALS):
+            cursor.execute(statement, names)
     about: dict[str, Any] = {"client_id": client.id, "by": By("system:bench")}
     post(
         ledger.CashIn(wallet_id=wallet_id(number, each), amount=FIRST_MONEY, **about)

@@ -130,6 +130,7 @@ def test_a_dni_after_a_passport_needs_its_back(alice):
 @pytest.mark.parametrize(("days", "left"), [(0, 1), (1, 1), (-1, 0), (-400, 0)])
 def test_a_level_lapses_with_the_identity_document(alice, days, left):
     approve(alice, LEVEL_1)
+    Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(days))
     User.objects.filter(id=alice.id).update(kyc_until=in_days(days))
     assert level(alice) == left
 

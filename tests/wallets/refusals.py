@@ -15,7 +15,6 @@ UNSETTLED = {
     "balance_after": None,
     "received_after": None,
     "settled_at": None,
-    "digest": None,
 }
 AS_CASH_OUT = {"type": "CASH_OUT", "counterparty_id": None, "amount": -1, "iban": "ES91"}
 WAITING = UNSETTLED | AS_CASH_OUT | {"status": "PENDING"}

@@ -117,7 +117,6 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
             "balance_after": 0,
             "received_after": 0,
             "settled_at": "2026-01-31T12:00:00Z",
-            "digest": "\\x00",
         }.items()
     ],
     ("movement_cash_out_goes_outside", "into", WAITING | {"amount": 1}),

@@ -28,6 +28,7 @@ from tests.wallets.paper import (
     transfer,
 )
 from users.models.clients import new_id
+from wallets import chain
 from wallets.books import Books
 from wallets.rows import LockedHold
 
@@ -62,6 +63,9 @@ def test_a_hold_sets_money_aside_for_another_wallet(books):
         ended_at=None,
         concept="Deposit",
         metadata={"a": "1"},
+        salt=hold.salt,
+        details_digest=chain.digest_details(hold.salt or b"", "Deposit", None, {"a": "1"}),
+        digest=chain.digest_hold(hold),
     )
     assert books.placed == [hold]
     assert told(books) == [("hold.placed", "system:tests")]

@@ -72,6 +72,7 @@ def test_texts_are_not_erased_one_by_one(stage, kept):
     assert refused_by(statement, stage) == "movement_texts_are_only_erased"
 
 
+@pytest.mark.spoils_the_books
 def test_texts_are_erased_together(stage):
     erased = ", ".join(f"{name} = NULL" for name in ONLY_ERASED)
     run(f"UPDATE wallets_movement SET {erased} WHERE id = %(out)s", stage)
@@ -98,3 +99,13 @@ def test_a_pending_movement_ends_once(stage, status):
     for end in [ENDS[other] for other in ENDS if other != status]:
         statement = f"UPDATE wallets_movement SET {end} WHERE id = %s"
         assert refused_by(statement, [pending]) == "movement_is_settled_once"
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize("end", ["sent_at = now()", ENDS["ERROR"], ENDS["CANCELLED"]])
+def test_digest_of_a_cash_out_changes_only_when_it_settles(stage, end):
+    pending = new_id()
+    run(*a_copy(stage, "into", **WAITING | {"id": str(pending)}))
+    statement = f"UPDATE wallets_movement SET {end}, digest = 'x' WHERE id = %s"
+    assert refused_by(statement, [pending]) == "movement_is_written_once"
+    run(f"UPDATE wallets_movement SET {end} WHERE id = %s", [pending])

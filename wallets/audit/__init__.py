@@ -43,6 +43,13 @@ WALKS: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER, AT_ONCE)
 STEP: Final = 50_000
 """How many rows a step is about."""
 
+ALONE: Final = """
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL max_parallel_workers_per_gather = 0;
+    SET LOCAL work_mem = '64MB'
+"""
+"""A step takes one processor, and sorts in memory."""
+
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 
 
@@ -112,5 +119,5 @@ def snapshot() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         if outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(ALONE)
         yield

@@ -8,6 +8,8 @@ from typing import Final
 from wallets.audit.equations import AT_ONCE, BY_WALLET, Equation
 
 SETTLED: Final = "movement.status = 'SUCCESS'"
+NOW: Final = "statement_timestamp() + interval '1 second'"
+"""Movements of one wallet in one moment are dated a microsecond apart: some are ahead of it."""
 
 EQUATIONS: Final = (
     Equation(
@@ -61,22 +63,22 @@ EQUATIONS: Final = (
         "future",
         "no movement and no hold is dated in the future",
         BY_WALLET,
-        """
+        f"""
         SELECT wallet.id AS wallet, movement.id AS dated, wallet.settled_at AS time
         FROM wallets_wallet AS wallet
         LEFT JOIN wallets_movement AS movement
             ON movement.wallet_id = wallet.id AND movement.client_id = wallet.client_id
             AND movement.seq = wallet.seq
         WHERE wallet.id BETWEEN %(first)s AND %(last)s
-          AND wallet.settled_at > statement_timestamp()
+          AND wallet.settled_at > {NOW}
         UNION ALL
         SELECT wallet_id, id, greatest(created_at, sent_at) FROM wallets_movement
         WHERE wallet_id BETWEEN %(first)s AND %(last)s AND status = 'PENDING'
-          AND greatest(created_at, sent_at) > statement_timestamp()
+          AND greatest(created_at, sent_at) > {NOW}
         UNION ALL
         SELECT wallet_id, id, greatest(created_at, ended_at) FROM wallets_hold
         WHERE wallet_id BETWEEN %(first)s AND %(last)s
-          AND greatest(created_at, ended_at) > statement_timestamp()
+          AND greatest(created_at, ended_at) > {NOW}
         """,
     ),
     Equation(

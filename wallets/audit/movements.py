@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import Final
 
 from wallets.audit.canonical import CANONICAL, DETAILS, HOLD_DETAILS
-from wallets.audit.equations import BY_OPERATION, BY_WALLET, Equation
+from wallets.audit.equations import BY_OPERATION, BY_SUBJECT, BY_WALLET, Equation
 
 
 def wrong_texts(table: str, details: str, texts: str, other: str) -> str:
     """Select what has other texts than were sealed, or none though nobody's data were erased."""
     return f"""
         SELECT id, wallet_id FROM {table} AS worded
-        WHERE wallet_id BETWEEN %(first)s AND %(last)s AND CASE
+        WHERE id BETWEEN %(first)s AND %(last)s AND CASE
             WHEN salt IS NOT NULL
                 THEN details_digest IS DISTINCT FROM sha256(salt || convert_to({details}, 'UTF8'))
             WHEN num_nonnulls({texts}) > 0 THEN true
@@ -59,7 +59,7 @@ EQUATIONS: Final = (
     Equation(
         "details",
         "the texts of a movement or hold are those that were sealed, or were erased with their user",
-        BY_WALLET,
+        BY_SUBJECT,
         f"""
         SELECT id AS movement, wallet_id AS wallet
         FROM ({wrong_texts("wallets_movement", DETAILS, "concept, iban, metadata", "counterparty_id")}
@@ -73,7 +73,7 @@ EQUATIONS: Final = (
         "a payment from one wallet to another has two legs that mirror each other, and no third",
         BY_OPERATION,
         """
-        SELECT movement.id AS movement, movement.operation_id AS operation, movement.amount
+        SELECT movement.id AS movement, wrong.operation_id AS operation, movement.amount
         FROM (
             SELECT operation_id, created_at, least(wallet_id, counterparty_id) AS one,
                    greatest(wallet_id, counterparty_id) AS other
@@ -87,11 +87,13 @@ EQUATIONS: Final = (
                 OR count(*) FILTER (WHERE wallet_id < counterparty_id) <> 1
                 OR type NOT IN ('TRANSFER', 'REVERSAL')
         ) AS wrong
-        JOIN wallets_movement AS movement
-            ON movement.operation_id = wrong.operation_id
-            AND movement.created_at = wrong.created_at
-            AND least(movement.wallet_id, movement.counterparty_id) = one
-            AND greatest(movement.wallet_id, movement.counterparty_id) = other
+        CROSS JOIN LATERAL (
+            SELECT id, amount FROM wallets_movement
+            WHERE operation_id = wrong.operation_id AND created_at = wrong.created_at
+              AND least(wallet_id, counterparty_id) = one
+              AND greatest(wallet_id, counterparty_id) = other
+            OFFSET 0
+        ) AS movement
         """,
     ),
     Equation(
