@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 
 from iocash import errors
 from tests import cast
-from users.models import Client, Event, Key, User
+from users.models import Client, Event, Key, User, events
+from users.models.events import Fact
 from wallets import life, vault
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders import Order, Outcome
@@ -63,6 +64,9 @@ class Family:
             User(client=client, status="ACTIVATED", **values)
             for client in clients
             for values in (cast.ALICE, cast.BOB)
+        )
+        events.record(
+            *(Fact(user.client_id, "user", user.id, "user.created", cast.BY) for user in users)
         )
         opened = post_all(
             life.OpenWallet(client_id=user.client_id, by=cast.BY, user_id=user.id) for user in users

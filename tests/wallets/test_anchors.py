@@ -14,8 +14,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests import cast
-from wallets import anchors, audit
-from wallets.models import Audit, Movement, Wallet
+from tests.wallets import levels
+from wallets import anchors, audit, ledger, posting
+from wallets.anchors import merkle
+from wallets.audit.canonical import CASH_OUT, HOLD, digest
+from wallets.models import Audit, Movement
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +31,11 @@ def anchor(alices, bobs, tmp_path) -> Path:
     call_command("anchor", str(file))
     cast.transfer(alices, bobs, 5_00)
     return file
+
+
+def written(file: Path, *words: str) -> list[str]:
+    call_command("anchor", str(file), *words)
+    return file.read_text().splitlines()
 
 
 def compared(file: Path) -> dict[str, Any]:
@@ -43,26 +51,69 @@ def compared(file: Path) -> dict[str, Any]:
 
 def test_an_anchor_names_the_head_of_every_chain(anchor, alices, bobs):
     title, *lines, root = anchor.read_text().splitlines()
-    assert title.startswith("iocash-anchor 1 20")
-    assert [line.split()[:2] for line in lines] == [
-        [str(wallet), str(seq)] for wallet, seq in sorted([(alices.id, 2), (bobs.id, 1)])
+    assert title.startswith("iocash-anchor 2 20")
+    assert title.endswith(" after -")
+    wallets = [line.split() for line in lines if line.startswith("wallet ")]
+    head = bytes(Movement.objects.get(wallet=alices.id, seq=2).digest).hex()
+    assert wallets == sorted(wallets)
+    assert ["wallet", str(alices.id), str(alices.user_id), "2", head] in wallets
+    assert root.split()[:2] == ["root", str(len(lines) + 1)]
+
+
+def test_an_anchor_has_every_movement_and_what_is_promised(alices, bobs, tmp_path):
+    cash_out = posting.submit(levels.a_cash_out(alices, 1_00)).id
+    hold = cast.place(alices, bobs, 2_00).id
+    lines = written(tmp_path / "anchor")
+    settled = Movement.objects.filter(status="SUCCESS").order_by("wallet", "seq")
+    movements = [f"movement {m.wallet_id} {m.seq} {bytes(m.digest).hex()}" for m in settled]
+    assert lines[1:-1][: len(movements)] == movements
+    kinds = [line.split()[:3] for line in lines[len(movements) + 1 :]]
+    assert kinds[:2] == [
+        ["cash-out", str(cash_out), str(alices.id)],
+        ["hold", str(hold), str(alices.id)],
     ]
-    digest = Movement.objects.get(wallet=alices.id, seq=2).digest
-    assert bytes(digest or b"").hex() in {line.split()[2] for line in lines}
-    assert root.split()[:2] == ["root", "2"]
+    assert {kind for kind, *_ in kinds[2:]} == {"wallet", "root"}
+
+
+def test_the_next_anchor_has_only_the_movements_since_the_last(anchor, alices, bobs, client_demo):
+    carol = cast.a_user(client_demo, cast.ALICE | {"user_name": "c", "mobile_phone": "+34600000003"})
+    new = cast.first_wallet(carol)
+    cast.cash_in(new, 1_00)
+    lines = written(anchor.with_name("next"), "--after", str(anchor))
+    assert lines[0].endswith(f" after {anchor.read_text().split()[-1]}")
+    since = [tuple(line.split()[1:3]) for line in lines if line.startswith("movement")]
+    assert since == sorted([(str(alices.id), "3"), (str(bobs.id), "2"), (str(new.id), "1")])
+    assert compared(anchor.with_name("next")) == {}
+
+
+def test_an_anchor_after_none_is_not_written(anchor, tmp_path):
+    changed(anchor, " 2 ", " 1 ")
+    with pytest.raises(CommandError, match="root is another") as refused:
+        call_command("anchor", str(tmp_path / "next"), "--after", str(anchor))
+    assert refused.value.returncode == 2
+    with pytest.raises(CommandError, match="nowhere: No such file"):
+        call_command("anchor", str(tmp_path / "next"), "--after", str(tmp_path / "nowhere"))
+    assert not (tmp_path / "next").exists()
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_anchors_are_the_same_whatever_is_dealt_with_at_once(anchor, monkeypatch, chunk):
+    whole = written(anchor.with_name("one"), "--after", str(anchor))
+    monkeypatch.setattr(anchors.file, "CHUNK", chunk)
+    parts = written(anchor.with_name("other"), "--after", str(anchor))
+    assert parts[1:-1] == whole[1:-1]
 
 
 def test_an_anchor_goes_to_stdout_too(alices, db):
     out = StringIO()
     call_command("anchor", stdout=out)
-    assert out.getvalue().startswith("iocash-anchor 1 ")
-    assert out.getvalue().count("\n") == 3
+    assert out.getvalue().startswith("iocash-anchor 2 ")
+    assert out.getvalue().count("\n") == 4
 
 
-def test_wallets_that_never_moved_money_are_not_in_it(bobs):
-    out = StringIO()
-    call_command("anchor", stdout=out)
-    assert out.getvalue().splitlines()[1:] == [f"root 0 {hashlib.sha256().hexdigest()}"]
+def test_wallets_that_never_moved_money_have_an_owner_and_no_head(bobs, tmp_path):
+    assert written(tmp_path / "anchor")[1:-1] == [f"wallet {bobs.id} {bobs.user_id} 0 -"]
+    assert compared(tmp_path / "anchor") == {}
 
 
 def test_chains_that_went_on_still_go_through_their_anchors(anchor):
@@ -82,6 +133,10 @@ def test_a_past_that_was_rewritten_with_all_its_digests_is_found(anchor, alices,
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER movement_is_written_once")
         cursor.execute("DELETE FROM wallets_movement WHERE counterparty_id IS NOT NULL")
+        cursor.execute(
+            "DELETE FROM users_event WHERE subject = 'movement'"
+            " AND subject_id NOT IN (SELECT id FROM wallets_movement)"
+        )
         first = Movement.objects.get(wallet=alices.id)
         cursor.execute(
             "UPDATE wallets_wallet SET balance = 10000, seq = 1, head = %s, settled_at = %s"
@@ -97,7 +152,7 @@ def test_a_past_that_was_rewritten_with_all_its_digests_is_found(anchor, alices,
     row = compared(anchor)
     assert row["wallet"] == str(min(alices.id, bobs.id))
     assert row["movement"] is None
-    assert Audit.objects.latest("id").finding.startswith("anchor: not true that the chains go")
+    assert Audit.objects.latest("id").finding.startswith("anchor: not true that everything that")
 
 
 @pytest.mark.spoils_the_books
@@ -123,11 +178,19 @@ def changed(file: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("iocash-anchor 1 ", "iocash-anchor 2 "),
-        ("\nroot 2 ", "\nroot 3 "),
+        ("iocash-anchor 2 ", "iocash-anchor 1 "),
+        (" after -", ""),
+        ("\nroot 6 ", "\nroot 7 "),
         ("\nroot ", "\nroute "),
         (" 2 ", " 1 "),
         (" 1 ", " 1  "),
+        ("wallet ", "wallet x"),
+        ("wallet ", ""),
+        ("movement ", "movement\n"),
+        ("movement ", "\n"),
+        ("movement ", "cash-out "),
+        (" 2 ", " 99999999999999999999 "),
+        (" 2 ", " -2 "),
     ],
 )
 def test_a_file_that_was_changed_proves_nothing(anchor, old, new):
@@ -135,6 +198,12 @@ def test_a_file_that_was_changed_proves_nothing(anchor, old, new):
     with pytest.raises(CommandError) as refused:
         call_command("audit", "--anchor", str(anchor), stdout=StringIO())
     assert refused.value.returncode == 2
+
+
+def test_a_malformed_line_is_named_by_its_number(anchor):
+    changed(anchor, "\nwallet ", "\nwallets ")
+    with pytest.raises(CommandError, match=r"Line 6 is no line of an anchor: 'wallets "):
+        call_command("audit", "--anchor", str(anchor), stdout=StringIO())
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 3])
@@ -177,7 +246,7 @@ def tree_hash(leaves: list[str]) -> bytes:
 
 @pytest.mark.parametrize("size", range(34))
 def test_the_root_is_that_of_the_standard(size):
-    tree = anchors.Merkle()
+    tree = merkle.Merkle()
     leaves = [f"leaf {number}" for number in range(size)]
     for leaf in leaves:
         tree.add(leaf)
@@ -185,7 +254,101 @@ def test_the_root_is_that_of_the_standard(size):
     assert len(tree.edge) == size.bit_count()
 
 
-def test_heads_are_compared_chunk_by_chunk(anchor, monkeypatch):
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 8, 9, 33])
+def test_a_path_leads_from_every_leaf_to_the_root_and_from_nothing_else(size):
+    leaves = [f"leaf {number}" for number in range(size)]
+    root = tree_hash(leaves).hex()
+    for index, leaf in enumerate(leaves):
+        path = merkle.path(leaves, index)
+        assert merkle.root_of(leaf, index, size, path) == root
+        assert merkle.root_of("another", index, size, path) != root
+        assert merkle.root_of(leaf, index, size, [*path, bytes(32)]) == ""
+        assert merkle.root_of(leaf, size, size, path) != root
+        if path:
+            assert merkle.root_of(leaf, index, size, path[:-1]) == ""
+            assert merkle.root_of(leaf, index ^ 1, size, path) != root
+
+
+def test_a_node_is_no_leaf():
+    """Else two digests side by side would pass for a line that leads to the same root."""
+    left, right = merkle.leaf("one"), merkle.leaf("two")
+    as_line = (left + right).decode("latin-1")
+    assert merkle.leaf(as_line) != merkle.node(left, right)
+    assert hashlib.sha256(left + right).digest() != merkle.node(left, right)
+    assert merkle.root_of("one", 0, 1, []) != merkle.leaf("two").hex()
+
+
+def test_lines_are_compared_chunk_by_chunk(anchor, monkeypatch):
     monkeypatch.setattr(anchors, "CHUNK", 1)
     assert compared(anchor) == {}
-    assert Wallet.objects.filter(seq__gt=0).count() == 2
+
+
+# --- What only an anchor tells --------------------------------------------------------------------
+
+
+@pytest.fixture
+def promised(alices, bobs, tmp_path) -> dict[str, Any]:
+    """A pending cash-out and an open hold, anchored."""
+    cash_out = posting.submit(levels.a_cash_out(alices, 10_00)).id
+    hold = cast.place(alices, bobs, 20_00).id
+    call_command("anchor", str(tmp_path / "anchor"))
+    return {"file": tmp_path / "anchor", "cash_out": cash_out, "hold": hold, "bobs": bobs.id}
+
+
+def rewrite(*statements: str, rows: dict[str, Any]) -> None:
+    """Do what only the owner can, digests and events included."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER USER")
+        cursor.execute("ALTER TABLE wallets_hold DISABLE TRIGGER USER")
+        for statement in statements:
+            cursor.execute(statement, {k: v for k, v in rows.items() if k != "file"})
+
+
+SPENT = "UPDATE wallets_wallet SET held = held - {} WHERE held > 0"
+TOLD = "DELETE FROM users_event WHERE subject_id = %({})s"
+REWRITTEN = {
+    "a pending cash-out of another amount": (
+        "UPDATE wallets_movement SET amount = -900 WHERE id = %(cash_out)s",
+        f"UPDATE wallets_movement SET digest = {digest(CASH_OUT)} WHERE id = %(cash_out)s",
+        SPENT.format(100),
+    ),
+    "a pending cash-out that is gone": (
+        "DELETE FROM wallets_movement WHERE id = %(cash_out)s",
+        TOLD.format("cash_out"),
+        SPENT.format(1000),
+    ),
+    "an open hold of another amount": (
+        "UPDATE wallets_hold SET amount = 1900, remaining = 1900 WHERE id = %(hold)s",
+        f"UPDATE wallets_hold SET digest = {digest(HOLD)} WHERE id = %(hold)s",
+        SPENT.format(100),
+    ),
+    "an open hold that is gone": (
+        "DELETE FROM wallets_hold WHERE id = %(hold)s",
+        TOLD.format("hold"),
+        SPENT.format(2000),
+    ),
+    "a wallet of another owner": (
+        "UPDATE wallets_wallet SET user_id = ("
+        " SELECT user_id FROM wallets_wallet WHERE id <> %(bobs)s) WHERE id = %(bobs)s",
+        "UPDATE users_event SET data = jsonb_build_object('user', ("
+        " SELECT user_id FROM wallets_wallet WHERE id = %(bobs)s))"
+        " WHERE subject_id = %(bobs)s AND kind = 'wallet.opened'",
+    ),
+}
+
+
+@pytest.mark.spoils_the_books
+@pytest.mark.parametrize("what", REWRITTEN)
+def test_what_is_rewritten_with_digests_and_events_is_found_by_the_anchor(promised, what):
+    assert compared(promised["file"]) == {}
+    rewrite(*REWRITTEN[what], rows=promised)
+    assert [finding for _, finding in audit.findings() if finding] == []
+    assert compared(promised["file"])
+
+
+def test_a_cash_out_that_settled_after_its_anchor_is_as_it_was(promised, alices):
+    for verb in (ledger.MarkSent, ledger.Settle):
+        posting.submit(verb(**cast.about(alices), movement_id=promised["cash_out"]))
+    cast.execute(cast.seen(promised["hold"]))
+    assert compared(promised["file"]) == {}

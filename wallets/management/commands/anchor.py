@@ -1,4 +1,4 @@
-"""`manage.py anchor`: write the heads of all chains down, with one root over them."""
+"""`manage.py anchor`: write down what the books are, with one root over it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,23 @@ from wallets import anchors, audit
 
 
 class Command(BaseCommand):
-    help = "Write the chain heads of all wallets, and one Merkle root, to a file or to stdout."
+    help = (
+        "Write an anchor to a file or to stdout: the digests of all movements since the last "
+        "anchor, all wallets with their owners and heads, and one Merkle root."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", default="-", help="where to; - is stdout")
+        parser.add_argument("--after", metavar="FILE", type=Path, help="the last anchor")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with self.opened(options["file"]) as out, audit.snapshot():
-            for line in anchors.lines(timezone.now()):
-                out.write(f"{line}\n")
+        last = options["after"]
+        try:
+            with self.opened(options["file"]) as out, audit.snapshot():
+                for line in anchors.lines(timezone.now(), last):
+                    out.write(f"{line}\n")
+        except (UnicodeDecodeError, anchors.BadAnchor) as error:
+            raise CommandError(f"{last}: {error}", returncode=2) from error
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Any]:
@@ -38,6 +46,6 @@ class Command(BaseCommand):
                 yield out
             draft.replace(path)
         except OSError as error:
-            raise CommandError(f"{name}: {error.strerror}") from error
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
         finally:
             draft.unlink(missing_ok=True)
