@@ -83,9 +83,7 @@ def digest(previous: bytes, leg: Leg) -> bytes:
 
 def digest_cash_out(leg: Leg) -> bytes:
     """Fix what a cash-out pays, from where and to whom, before it settles."""
-    own, client, wallet, operation = texts(
-        leg.id, leg.client_id, leg.wallet_id, leg.operation_id
-    )
+    own, client, wallet, operation = texts(leg.id, leg.client_id, leg.wallet_id, leg.operation_id)
     line = (
         f"cash-out|{VERSION}|{own}|{client}|{wallet}|{operation}|{leg.type}"
         f"|{leg.amount}|{leg.currency}|{micros(leg.created_at)}"

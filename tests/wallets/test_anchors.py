@@ -76,7 +76,9 @@ def test_an_anchor_has_every_movement_and_what_is_promised(alices, bobs, tmp_pat
 
 
 def test_the_next_anchor_has_only_the_movements_since_the_last(anchor, alices, bobs, client_demo):
-    carol = cast.a_user(client_demo, cast.ALICE | {"user_name": "c", "mobile_phone": "+34600000003"})
+    carol = cast.a_user(
+        client_demo, cast.ALICE | {"user_name": "c", "mobile_phone": "+34600000003"}
+    )
     new = cast.first_wallet(carol)
     cast.cash_in(new, 1_00)
     lines = written(anchor.with_name("next"), "--after", str(anchor))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from itertools import pairwise
 from typing import Any
@@ -13,9 +13,13 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from tests import cast
-from wallets import audit, chain, life, posting
+from tests.wallets import levels
+from users import specimens
+from users.models import User
+from wallets import audit, chain, ledger, life, posting
 from wallets.models import Movement
 from wallets.rows import Leg
 
@@ -30,11 +34,32 @@ def stage(alices, bobs):
     out = cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, key="k")
     moved = Movement.objects.get(id=out.id)
     into = Movement.objects.exclude(id=out.id).get(operation_id=moved.operation_id)
-    hold = cast.place(alices, bobs, 20_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC))
+    expired = cast.place(alices, bobs, 1_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC))
+    cast.pass_time(timedelta(days=366 * 1000))
+    words = {"concept": "Deposit", "metadata": {"a": "1"}}
+    hold = cast.place(alices, bobs, 20_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC), **words)
     execution = cast.execute(hold, 5_00, keep_open=True)
     reversal = cast.reverse(moved, 2_00)
+    twin = cast.transfer(alices, bobs, 10_00)
+    waiting, rejected, cancelled = (
+        posting.submit(levels.a_cash_out(alices, 1_00, concept="Rent")).id for _ in range(3)
+    )
+    for verb, ended, more in (
+        (ledger.MarkSent, rejected, {}),
+        (ledger.Reject, rejected, {"reason": "Closed"}),
+        (ledger.Cancel, cancelled, {}),
+    ):
+        posting.submit(verb(**cast.about(alices), movement_id=ended, **more))
     brought = cast.cash_in(bobs, 5_00)
     return {
+        "alice": alices.user_id,
+        "bob": bobs.user_id,
+        "twin": twin.id,
+        "waiting": waiting,
+        "rejected": rejected,
+        "cancelled": cancelled,
+        "expired": expired.id,
+        "new": UUID(NEW_ID.strip("'")),
         "hold": hold.id,
         "execution": execution.id,
         "reversal": reversal.id,
@@ -48,6 +73,13 @@ def stage(alices, bobs):
     }
 
 
+NULLABLE = [
+    "ALTER TABLE wallets_wallet ALTER head DROP NOT NULL, ALTER balance DROP NOT NULL,"
+    " ALTER held DROP NOT NULL",
+    "ALTER TABLE wallets_movement ALTER digest DROP NOT NULL",
+]
+
+
 def spoil(statement: str, rows: dict[str, Any]) -> None:
     """Do what only the owner can do, with every guard of the tables taken down."""
     with connection.cursor() as cursor:
@@ -59,8 +91,8 @@ def spoil(statement: str, rows: dict[str, Any]) -> None:
             " FROM pg_constraint"
             " WHERE contype IN ('c', 'f') AND conrelid::regclass::text LIKE 'wallets_%'"
         )
-        for (drop,) in cursor.fetchall():
-            cursor.execute(drop)
+        drops = [drop for (drop,) in cursor.fetchall()]
+        cursor.execute(";".join([*drops, *NULLABLE]))
         cursor.execute(statement, rows)
         assert cursor.rowcount == 1
 
@@ -87,6 +119,156 @@ EARLIER = "created_at = created_at - interval '1us'"
 LATER = "settled_at = settled_at + interval '1us'"
 HEX = r"'\x00'"
 
+EVENT = "UPDATE users_event SET {} WHERE subject_id = %({})s AND kind = '{}'"
+NO_EVENT = "DELETE FROM users_event WHERE subject_id = %({})s AND kind = '{}'"
+NO_MOVEMENT = "DELETE FROM wallets_movement WHERE id = %({})s"
+TOMORROW = "now() + interval '1 day'"
+
+WRONG_PROMISES = [
+    (
+        "details",
+        MOVEMENT.format("iban = 'ES7921000813610123456789'", "waiting"),
+        "movement",
+        "waiting",
+    ),
+    (
+        "details",
+        MOVEMENT.format("iban = 'ES7921000813610123456789'", "rejected"),
+        "movement",
+        "rejected",
+    ),
+    ("promises", MOVEMENT.format("amount = -900", "waiting"), "promise", "waiting"),
+    ("promises", MOVEMENT.format("wallet_id = %(bobs)s", "waiting"), "promise", "waiting"),
+    ("promises", MOVEMENT.format("currency = 'USD'", "waiting"), "promise", "waiting"),
+    ("promises", MOVEMENT.format(EARLIER, "waiting"), "promise", "waiting"),
+    ("promises", MOVEMENT.format(f"operation_id = {NEW_ID}", "waiting"), "promise", "waiting"),
+    ("promises", MOVEMENT.format(f"details_digest = {HEX}", "waiting"), "promise", "waiting"),
+    ("promises", MOVEMENT.format("digest = ''", "waiting"), "promise", "waiting"),
+    ("promises", MOVEMENT.format("amount = -900", "rejected"), "promise", "rejected"),
+    ("promises", MOVEMENT.format("amount = -900", "cancelled"), "promise", "cancelled"),
+    ("promises", HOLD.format("target_id = wallet_id"), "promise", "hold"),
+    ("promises", HOLD.format("amount = amount + 1, remaining = remaining + 1"), "promise", "hold"),
+    ("promises", HOLD.format("currency = 'USD'"), "promise", "hold"),
+    ("promises", HOLD.format(EARLIER), "promise", "hold"),
+    ("promises", HOLD.format(f"details_digest = {HEX}"), "promise", "hold"),
+    ("details", HOLD.format("concept = 'Another'"), "movement", "hold"),
+    ("details", HOLD.format("concept = NULL, metadata = NULL, salt = NULL"), "movement", "hold"),
+    (
+        "details",
+        MOVEMENT.format("concept = NULL, metadata = NULL, salt = NULL", "out"),
+        "movement",
+        "out",
+    ),
+    ("details", MOVEMENT.format("concept = 'Gift'", "cash_in"), "movement", "cash_in"),
+    ("details", MOVEMENT.format("details_digest = NULL", "out"), "movement", "out"),
+    (
+        "holds",
+        "UPDATE wallets_hold SET ended_at = ended_at + interval '1s' WHERE id = %(expired)s",
+        "hold",
+        "expired",
+    ),
+]
+"""What was pending or open, or ended without moving money; and texts."""
+
+WRONG_EVENTS = [
+    ("events", NO_MOVEMENT.format("rejected"), "id", "rejected"),
+    ("events", NO_MOVEMENT.format("cash_in"), "id", "cash_in"),
+    ("events", "DELETE FROM wallets_hold WHERE id = %(expired)s", "id", "expired"),
+    ("events", MOVEMENT.format("status = 'CANCELLED', reason = ''", "rejected"), "id", "rejected"),
+    ("events", MOVEMENT.format("status = 'ERROR', reason = 'Closed'", "waiting"), "id", "waiting"),
+    ("events", MOVEMENT.format("sent_at = created_at", "waiting"), "id", "waiting"),
+    ("events", MOVEMENT.format("sent_at = NULL", "rejected"), "id", "rejected"),
+    ("events", NO_EVENT.format("out", "movement.settled"), "id", "out"),
+    ("events", NO_EVENT.format("waiting", "movement.pending"), "id", "waiting"),
+    ("events", NO_EVENT.format("rejected", "movement.error"), "id", "rejected"),
+    ("events", NO_EVENT.format("rejected", "movement.sent"), "id", "rejected"),
+    ("events", NO_EVENT.format("hold", "hold.placed"), "id", "hold"),
+    ("events", NO_EVENT.format("hold", "hold.partly_executed"), "id", "hold"),
+    ("events", NO_EVENT.format("expired", "hold.expired"), "id", "expired"),
+    ("events", NO_EVENT.format("alices", "wallet.opened"), "id", "alices"),
+    ("events", NO_EVENT.format("alice", "user.created"), "id", "alice"),
+    ("events", EVENT.format(f"subject_id = {NEW_ID}", "out", "movement.settled"), "id", "new"),
+    ("events", EVENT.format("wallet_id = %(bobs)s", "out", "movement.settled"), "id", "out"),
+    ("events", EVENT.format("kind = 'movement.pending'", "out", "movement.settled"), "id", "out"),
+    ("events", EVENT.format("kind = 'hold.released'", "expired", "hold.expired"), "id", "expired"),
+    (
+        "events",
+        "INSERT INTO users_event (client_id, subject, subject_id, wallet_id, kind, actor,"
+        " request_id, data) SELECT client_id, subject, subject_id, wallet_id, kind, actor,"
+        " request_id, data FROM users_event WHERE subject_id = %(out)s",
+        "id",
+        "out",
+    ),
+    (
+        "events",
+        WALLET.format(
+            "user_id = (SELECT user_id FROM wallets_wallet WHERE id = %(bobs)s)", "alices"
+        ),
+        "id",
+        "alices",
+    ),
+]
+"""A thing without its events, with others, or events without their thing; a wallet given away."""
+
+WRONG_PAIRS = [
+    ("legs", MOVEMENT.format(f"details_digest = {HEX}", "out"), "movement", "first"),
+    ("legs", MOVEMENT.format("details_digest = NULL", "out"), "movement", "first"),
+    ("legs", MOVEMENT.format(LATER, "into"), "movement", "first"),
+    ("legs", MOVEMENT.format("amount = 1000", "out"), "movement", "first"),
+    (
+        "legs",
+        "INSERT INTO wallets_movement SELECT (jsonb_populate_record(movement,"
+        f" jsonb_build_object('id', {NEW_ID}, 'seq', 99))).*"
+        " FROM wallets_movement AS movement WHERE id = %(into)s",
+        "movement",
+        "third",
+    ),
+    ("reversals", MOVEMENT.format("reversal_of_id = %(twin)s", "reversal"), "movement", "reversal"),
+]
+"""Pairs of legs that do not match, and a leg too many."""
+
+WRONG_TIMES = [
+    ("future", WALLET.format(f"settled_at = {TOMORROW}", "bobs"), "wallet", "bobs"),
+    ("future", MOVEMENT.format(f"created_at = {TOMORROW}", "waiting"), "dated", "waiting"),
+    ("future", HOLD.format(f"created_at = {TOMORROW}"), "dated", "hold"),
+    (
+        "future",
+        f"UPDATE wallets_hold SET ended_at = {TOMORROW} WHERE id = %(expired)s",
+        "dated",
+        "expired",
+    ),
+    ("chain", MOVEMENT.format("settled_at = NULL", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("digest = NULL", "out"), "movement", "out"),
+    ("chain", MOVEMENT.format("balance_after = NULL", "out"), "movement", "out"),
+    ("balance", WALLET.format("head = NULL", "alices"), "wallet", "alices"),
+    ("balance", WALLET.format("balance = NULL", "alices"), "wallet", "alices"),
+    ("held", WALLET.format("held = NULL", "alices"), "wallet", "alices"),
+    ("outside", WALLET.format("currency = 'USD'", "bobs"), "client", "client"),
+]
+"""Dates that have not come yet, and NULLs, which no comparison by <> tells."""
+
+WRONG_LEVELS = [
+    ("levels", "UPDATE users_user SET kyc_level = 2 WHERE id = %(alice)s", "user", "alice"),
+    ("levels", "UPDATE users_user SET kyc_level = 1 WHERE id = %(bob)s", "user", "bob"),
+    ("levels", "UPDATE users_user SET kyc_level = 0 WHERE id = %(alice)s", "user", "alice"),
+    ("levels", "UPDATE users_user SET kyc_until = NULL WHERE id = %(alice)s", "user", "alice"),
+    (
+        "levels",
+        "UPDATE users_evidence SET status = 'REPLACED'"
+        " WHERE user_id = %(alice)s AND kind = 'IDENTITY'",
+        "user",
+        "alice",
+    ),
+    (
+        "levels",
+        "UPDATE users_event SET actor = 'system:nobody' WHERE subject_id = %(alice)s"
+        " AND kind = 'user.evidence_approved' AND data ->> 'evidence' = 'IDENTITY'",
+        "user",
+        "alice",
+    ),
+]
+"""Levels that no approval gave, or approvals that nobody made."""
+
 SPOILED = [
     ("balance", WALLET.format("balance = balance + 1", "alices"), "wallet", "alices"),
     ("balance", WALLET.format("seq = seq + 1", "bobs"), "wallet", "bobs"),
@@ -110,7 +292,7 @@ SPOILED = [
     ("holds", WALLET.format("next_expiry = NULL", "alices"), "hold", "hold"),
     ("holds", WALLET.format("next_expiry = 'infinity'", "alices"), "hold", "hold"),
     ("executions", HOLD.format("target_id = wallet_id"), "movement", "executions"),
-    ("executions", f"UPDATE wallets_hold SET id = {NEW_ID}", "movement", "executions"),
+    ("executions", HOLD.format(f"id = {NEW_ID}"), "movement", "executions"),
     ("executions", MOVEMENT.format("counterparty_id = NULL", "execution"), "movement", "execution"),
     ("reversals", MOVEMENT.format("amount = 1001", "reversal"), "movement", "reversal"),
     ("reversals", MOVEMENT.format("amount = -amount", "reversal"), "movement", "reversal"),
@@ -182,6 +364,11 @@ SPOILED = [
     ("outside", "DELETE FROM wallets_movement WHERE id = %(cash_in)s", "client", "client"),
     ("keys", f"UPDATE users_key SET made_id = {NEW_ID} WHERE key = 'k'", "client", "client"),
     ("keys", "UPDATE users_key SET made = 'wallet' WHERE key = 'k'", "client", "client"),
+    ("keys", "UPDATE users_key SET made = 'gift' WHERE key = 'k'", "client", "client"),
+    *WRONG_PROMISES,
+    *WRONG_EVENTS,
+    *WRONG_PAIRS,
+    *WRONG_TIMES,
 ]
 
 
@@ -190,6 +377,7 @@ SPOILED = [
 def test_a_wrong_row_is_named(stage, equation, statement, column, row):
     assert found(equation) == {}
     stage["first"] = min(stage["out"], stage["into"])
+    stage["third"] = min(stage["first"], stage["new"])
     stage["executions"] = first_leg(stage["execution"])
     stage["reversals"] = first_leg(stage["reversal"])
     spoil(statement, stage)
@@ -197,7 +385,68 @@ def test_a_wrong_row_is_named(stage, equation, statement, column, row):
 
 
 def test_every_equation_is_broken_by_a_test():
-    assert {name for name, *_ in SPOILED} == {equation.name for equation in audit.EQUATIONS}
+    broken = {name for name, *_ in (*SPOILED, *WRONG_LEVELS)}
+    assert broken == {equation.name for equation in audit.EQUATIONS}
+
+
+@pytest.mark.spoils_the_books
+def test_a_level_that_no_approval_gave_is_named(alice, bob):
+    specimens.approve(alice, 1, cast.BY)
+    people = {"alice": alice.id, "bob": bob.id}
+    assert found("levels") == {}
+    for equation, statement, column, row in WRONG_LEVELS:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, people)
+            assert cursor.rowcount == 1
+            assert found(equation)[column] == people[row], statement
+            transaction.set_rollback(True)
+
+
+@pytest.mark.spoils_the_books
+def test_last_movements_removed_with_the_row_set_back_are_found(stage):
+    """The chain that is left is whole; the events tell what is missing."""
+    spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(bobs)s", stage)
+    before = Movement.objects.get(wallet=stage["bobs"], seq=4)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM wallets_movement WHERE id = %(cash_in)s", stage)
+        cursor.execute(
+            "UPDATE wallets_wallet SET balance = %s, received = %s, seq = 4, head = %s,"
+            " settled_at = %s WHERE id = %s",
+            [
+                before.balance_after,
+                before.received_after,
+                bytes(before.digest),
+                before.settled_at,
+                stage["bobs"],
+            ],
+        )
+    assert {finding.equation.name: finding.row for _, finding in audit.findings() if finding} == {
+        "events": {
+            "id": stage["cash_in"],
+            "subject": "movement",
+            "expected": None,
+            "events": "movement.settled",
+        }
+    }
+
+
+@pytest.mark.spoils_the_books
+def test_legs_exchanged_between_two_payments_are_found(bob, alices, bobs):
+    """Two payments of one amount in one moment: each leg has a mirror, of the other payment."""
+    with transaction.atomic():
+        one = cast.transfer(alices, bobs, 1_00, concept="Rent")
+        other = cast.transfer(alices, bobs, 1_00, concept="Food")
+    first, second = (Movement.objects.get(id=made.id) for made in (one, other))
+    spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(id)s", {"id": alices.id})
+    mirrors = first.mirror, second.mirror
+    with connection.cursor() as cursor:
+        for mirror, payment in zip(mirrors, (second, first), strict=True):
+            assert mirror
+            cursor.execute(
+                "UPDATE wallets_movement SET operation_id = %s, created_at = %s WHERE id = %s",
+                [payment.operation_id, payment.created_at, mirror.id],
+            )
+    assert found("legs")["operation"] in {first.operation_id, second.operation_id}
 
 
 @pytest.mark.spoils_the_books
@@ -263,10 +512,13 @@ def test_who_rewrites_the_digests_too_is_found(stage, bobs, change, wrong):
 
 
 def test_erased_texts_leave_the_books_right(stage):
+    User.objects.filter(id=stage["alice"]).update(status="UNSUBSCRIBED", unsubscribed_at=Now())
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE wallets_movement SET concept = NULL, metadata = NULL, iban = NULL, salt = NULL"
+            "UPDATE wallets_movement SET concept = NULL, metadata = NULL, iban = NULL, salt = NULL,"
+            " reason = ''"
         )
+        cursor.execute("UPDATE wallets_hold SET concept = NULL, metadata = NULL, salt = NULL")
     assert [finding for _, finding in audit.findings() if finding] == []
 
 
@@ -296,7 +548,7 @@ def test_the_command_fails_and_names_the_wrong_row(stage):
     assert failed.value.returncode == 1
     wrong = str(failed.value).splitlines()
     assert wrong[0].startswith("balance: not true that a wallet's balance, seq, head and time are")
-    assert f"wallet {stage['alices']}, balance 8701, movements 8700" in wrong[0]
+    assert f"wallet {stage['alices']}, balance 7701, movements 7700" in wrong[0]
     assert [line.split(":")[0] for line in wrong] == ["balance", "outside"]
     assert out.getvalue().count("wrong") == 2
 
