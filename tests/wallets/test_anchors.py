@@ -331,11 +331,15 @@ REWRITTEN = {
         SPENT.format(2000),
     ),
     "a wallet of another owner": (
-        "UPDATE wallets_wallet SET user_id = ("
-        " SELECT user_id FROM wallets_wallet WHERE id <> %(bobs)s) WHERE id = %(bobs)s",
-        "UPDATE users_event SET data = jsonb_build_object('user', ("
-        " SELECT user_id FROM wallets_wallet WHERE id = %(bobs)s))"
-        " WHERE subject_id = %(bobs)s AND kind = 'wallet.opened'",
+        (
+            "UPDATE wallets_wallet SET user_id = ("
+            " SELECT user_id FROM wallets_wallet WHERE id <> %(bobs)s) WHERE id = %(bobs)s"
+        ),
+        (
+            "UPDATE users_event SET data = jsonb_build_object('user', ("
+            " SELECT user_id FROM wallets_wallet WHERE id = %(bobs)s))"
+            " WHERE subject_id = %(bobs)s AND kind = 'wallet.opened'"
+        ),
     ),
 }
 

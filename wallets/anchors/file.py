@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -125,7 +125,7 @@ def movements(anchored: Iterator[tuple[str, ...]]) -> Iterator[str]:
         before = until
 
 
-def rows(question: str, *values: object) -> Iterator[tuple[object, ...]]:
+def rows(question: str, *values: list[str] | str) -> Iterator[tuple[Any, ...]]:
     """Ask with a cursor of the server's: what it answers can be more than there is memory."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(question, values)

@@ -6,9 +6,10 @@ digests and the rules are written here a second time. Somebody who rewrites rows
 them and their events is found by an anchor only: see `wallets.anchors`.
 """
 
+# ruff: noqa: S608 (the queries are put together from constants)
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -27,7 +28,20 @@ from wallets.audit.equations import (
     Walk,
 )
 
-__all__ = ["AT_ONCE", "EQUATIONS", "WALKS", "Equation", "Finding", "findings", "snapshot", "steps"]
+__all__ = [
+    "AT_ONCE",
+    "BY_OPERATION",
+    "BY_SUBJECT",
+    "BY_USER",
+    "BY_WALLET",
+    "EQUATIONS",
+    "Equation",
+    "Finding",
+    "findings",
+    "snapshot",
+    "steps",
+    "survey",
+]
 
 Report = Callable[[str, int, int], None]
 """Told, after each step, which equation is asked, how much is done, and how much there is."""
@@ -39,7 +53,15 @@ EQUATIONS: Final = (
     *records.EQUATIONS,
     *people.EQUATIONS,
 )
-WALKS: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER, AT_ONCE)
+CUT: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER)
+WALKS: Final = (*CUT, AT_ONCE)
+TABLES: Final = sorted({table for equation in EQUATIONS for table in equation.tables})
+SURVEY: Final = " UNION ALL ".join(
+    [
+        *(f"SELECT '{walk.name}', id, total FROM ({walk.query}) AS cuts" for walk in CUT),
+        *(f"SELECT '{table}', NULL, 1 WHERE EXISTS (SELECT FROM {table})" for table in TABLES),
+    ]
+)
 STEP: Final = 50_000
 """How many rows a step is about."""
 
@@ -51,6 +73,10 @@ ALONE: Final = """
 """A step takes one processor, and sorts in memory."""
 
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
+
+
+Cut = tuple[UUID, int]
+"""The last id of a whole step, and how many rows there are up to it."""
 
 
 class Step(NamedTuple):
@@ -68,35 +94,42 @@ def silent(name: str, done: int, total: int) -> None:
 def findings(report: Report = silent) -> Iterator[tuple[Equation, Finding | None]]:
     """Ask each equation, in one snapshot; yield it with the first row that is wrong, if any."""
     with snapshot():
-        walks = {walk: list(steps(walk)) for walk in WALKS}
+        cuts, filled = survey()
+        walks = {walk: list(steps(cuts[walk.name])) for walk in WALKS}
         total = sum(step.rows for equation in EQUATIONS for step in walks[equation.walk])
         done = 0
         for equation in EQUATIONS:
             found = None
             for step in walks[equation.walk]:
-                found = found or ask(equation, step)
+                if not filled.isdisjoint(equation.tables):
+                    found = found or ask(equation, step)
                 done += step.rows
                 report(equation.name, done, total)
             yield equation, found
 
 
-def steps(walk: Walk) -> Iterator[Step]:
-    """Cut all ids into steps; the last goes on to the highest, so that none is left out."""
+def survey() -> tuple[dict[str, list[Cut]], set[str]]:
+    """Find the last id of each whole step of each walk, and which tables have rows, in one trip."""
+    cuts: dict[str, list[Cut]] = {walk.name: [] for walk in WALKS}
+    filled = set()
+    with connection.cursor() as cursor:
+        cursor.execute(SURVEY, {"step": STEP})
+        for name, last, total in cursor.fetchall():
+            if name in cuts:
+                cuts[name].append((last, total))
+            else:
+                filled.add(name)
+    return cuts, filled
+
+
+def steps(cuts: Iterable[Cut]) -> Iterator[Step]:
+    """Make steps of all ids; the last goes on to the highest, so that none is left out."""
     first, before = LOWEST, 0
-    for last, total in cuts(walk):
+    for last, total in cuts:
         if first <= last < HIGHEST:
             yield Step(first, last, total - before)
             first, before = UUID(int=last.int + 1), total
     yield Step(first, HIGHEST, 1)
-
-
-def cuts(walk: Walk) -> list[tuple[UUID, int]]:
-    """The last id of each whole step, and how many rows there are up to it."""
-    if not walk.query:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(walk.query, {"step": STEP})
-        return list(cursor.fetchall())
 
 
 FIRST_WRONG: Final = "SELECT * FROM ({} OFFSET 0) AS wrong ORDER BY 1, 2 LIMIT 1"

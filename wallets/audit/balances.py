@@ -36,6 +36,7 @@ EQUATIONS: Final = (
             OR wallet.head IS DISTINCT FROM coalesce(movement.digest, '')
             OR wallet.settled_at IS DISTINCT FROM latest)
         """,
+        ("wallets_wallet",),
     ),
     Equation(
         "held",
@@ -58,6 +59,7 @@ EQUATIONS: Final = (
         WHERE wallet.id BETWEEN %(first)s AND %(last)s
           AND wallet.held IS DISTINCT FROM coalesce(promised, 0) + coalesce(waiting, 0)
         """,
+        ("wallets_wallet",),
     ),
     Equation(
         "future",
@@ -80,6 +82,7 @@ EQUATIONS: Final = (
         WHERE wallet_id BETWEEN %(first)s AND %(last)s
           AND greatest(created_at, ended_at) > {NOW}
         """,
+        ("wallets_wallet", "wallets_movement", "wallets_hold"),
     ),
     Equation(
         "outside",
@@ -98,6 +101,7 @@ EQUATIONS: Final = (
         ) AS crossed USING (client_id, currency)
         WHERE coalesce(balances, 0) IS DISTINCT FROM coalesce(outside, 0)
         """,
+        ("wallets_wallet", "wallets_movement"),
     ),
 )
 """The times of settled movements rise within a wallet (`chain`): its last one tells of all."""

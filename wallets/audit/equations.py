@@ -61,6 +61,8 @@ class Equation:
     sentence: str
     walk: Walk
     query: str
+    tables: tuple[str, ...] = ("wallets_movement",)
+    """Where its rows are: while all of these are empty, there is nothing to ask."""
 
 
 @dataclass(frozen=True, slots=True)

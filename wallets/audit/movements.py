@@ -26,6 +26,11 @@ def wrong_texts(table: str, details: str, texts: str, other: str) -> str:
     """
 
 
+OF_MOVEMENTS: Final = wrong_texts(
+    "wallets_movement", DETAILS, "concept, iban, metadata", "counterparty_id"
+)
+OF_HOLDS: Final = wrong_texts("wallets_hold", HOLD_DETAILS, "concept, metadata", "target_id")
+
 EQUATIONS: Final = (
     Equation(
         "chain",
@@ -58,15 +63,13 @@ EQUATIONS: Final = (
     ),
     Equation(
         "details",
-        "the texts of a movement or hold are those that were sealed, or were erased with their user",
+        "the texts of a movement or hold are those that were sealed, or erased with their user",
         BY_SUBJECT,
         f"""
         SELECT id AS movement, wallet_id AS wallet
-        FROM ({wrong_texts("wallets_movement", DETAILS, "concept, iban, metadata", "counterparty_id")}
-            UNION ALL
-            {wrong_texts("wallets_hold", HOLD_DETAILS, "concept, metadata", "target_id")}
-        ) AS wrong
+        FROM ({OF_MOVEMENTS} UNION ALL {OF_HOLDS}) AS wrong
         """,
+        ("wallets_movement", "wallets_hold"),
     ),
     Equation(
         "legs",
@@ -98,7 +101,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "reversals",
-        "a reversal gives back one payment, the other way in its wallets, and no more than it moved",
+        "a reversal gives back one payment, the other way in its wallets, at most what it moved",
         BY_WALLET,
         """
         SELECT movement.id AS movement, reversed.id AS reversal_of, reversed.amount,

@@ -46,6 +46,7 @@ EQUATIONS: Final = (
            OR kyc_until IS DISTINCT FROM
               CASE WHEN kind = 'NATURAL' AND expected > 0 THEN expires_on END
         """,
+        ("users_user",),
     ),
 )
 """What was approved of an erased user is gone; the level stays, and allows nothing any more."""

@@ -25,6 +25,7 @@ EQUATIONS: Final = (
         WHERE wallet_id BETWEEN %(first)s AND %(last)s
           AND digest IS DISTINCT FROM {digest(HOLD)}
         """,
+        ("wallets_movement", "wallets_hold"),
     ),
     Equation(
         "holds",
@@ -56,6 +57,7 @@ EQUATIONS: Final = (
                ELSE hold.remaining IS DISTINCT FROM 0
                END)
         """,
+        ("wallets_hold",),
     ),
     Equation(
         "executions",

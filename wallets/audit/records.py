@@ -102,6 +102,14 @@ EQUATIONS: Final = (
         ) AS compared
         WHERE expected IS NULL OR expected IS DISTINCT FROM events
         """,
+        (
+            "users_event",
+            "users_user",
+            "wallets_wallet",
+            "wallets_movement",
+            "wallets_hold",
+            "wallets_externalaccount",
+        ),
     ),
     Equation(
         "keys",
@@ -113,5 +121,6 @@ EQUATIONS: Final = (
         SELECT client_id, made, made_id FROM users_key
         WHERE made NOT IN ({", ".join(f"'{made}'" for made in MADE)})
         """,
+        ("users_key",),
     ),
 )

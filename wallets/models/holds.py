@@ -52,8 +52,10 @@ class Hold(models.Model):
     """Money of `wallet` set aside for `target`: `remaining` of the `amount` is held while open.
 
     It is placed once; parts may be executed; it ends once. Each execution is a TRANSFER that
-    names the hold. `digest` fixes what was placed; `details_digest` stands in for the texts. An open hold whose `expires_at` has come is over, whoever looks: its row says
-    so when somebody next locks the wallet.
+    names the hold. `digest` fixes what was placed; `details_digest` stands in for the texts.
+
+    An open hold whose `expires_at` has come is over, whoever looks: its row says so when somebody
+    next locks the wallet.
     """
 
     class Status(models.TextChoices):
