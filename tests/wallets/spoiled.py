@@ -80,6 +80,7 @@ WRONG_EVENTS = [
     ("events", NO_EVENT.format("alice", "user.created"), "id", "alice"),
     ("events", EVENT.format(f"subject_id = {NEW_ID}", "out", "movement.settled"), "id", "new"),
     ("events", EVENT.format("wallet_id = %(bobs)s", "out", "movement.settled"), "id", "out"),
+    ("events", EVENT.format(f"subject_id = {NEW_ID}", "alice", "user.verified"), "id", "new"),
     ("events", EVENT.format("kind = 'movement.pending'", "out", "movement.settled"), "id", "out"),
     ("events", EVENT.format("kind = 'hold.released'", "expired", "hold.expired"), "id", "expired"),
     (

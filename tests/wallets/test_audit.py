@@ -38,8 +38,8 @@ def stage(alices, bobs):
     words: dict[str, Any] = {"concept": "Deposit", "metadata": {"a": "1"}}
     hold = cast.place(alices, bobs, 20_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC), **words)
     execution = cast.execute(hold, 5_00, keep_open=True)
-    reversal = cast.reverse(moved, 2_00)
     twin = cast.transfer(alices, bobs, 10_00)
+    reversal = cast.reverse(moved, 2_00)
     waiting, rejected, cancelled = (
         posting.submit(levels.a_cash_out(alices, 1_00, concept="Rent")).id for _ in range(3)
     )
