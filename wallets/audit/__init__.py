@@ -25,7 +25,6 @@ from wallets.audit.equations import (
     BY_WALLET,
     Equation,
     Finding,
-    Walk,
 )
 
 __all__ = [
