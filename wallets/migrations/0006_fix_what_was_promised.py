@@ -98,48 +98,28 @@ $$;
 
 # The salt of a hold's texts goes with them.
 ERASURE = """
-CREATE OR REPLACE FUNCTION wallets_erase_texts(erased uuid, since timestamptz, most integer)
-RETURNS timestamptz LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    reached timestamptz;
+CREATE OR REPLACE FUNCTION wallets_erase_labels(erased uuid)
+RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (
-        SELECT FROM wallets_wallet AS wallet JOIN users_user AS owner ON owner.id = wallet.user_id
-        WHERE wallet.id = erased AND owner.status = 'UNSUBSCRIBED'
-    ) THEN
-        RAISE EXCEPTION 'only who has ended is erased'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'user_is_erased_after_its_end';
-    END IF;
     UPDATE wallets_wallet SET alias = '', dlt_address = '', dlt_network = '', metadata = NULL
     WHERE id = erased;
     UPDATE wallets_externalaccount SET status = 'REMOVED', alias = '', iban = ''
     WHERE wallet_id = erased;
     UPDATE wallets_hold SET concept = NULL, metadata = NULL, salt = NULL
     WHERE (wallet_id = erased OR target_id = erased) AND salt IS NOT NULL;
-    WITH own AS (
-        SELECT id, operation_id, wallet_id, counterparty_id, created_at FROM wallets_movement
-        WHERE wallet_id = erased AND created_at >= since AND salt IS NOT NULL
-        ORDER BY created_at LIMIT most
-    ), gone AS (
-        UPDATE wallets_movement
-        SET concept = NULL, iban = NULL, metadata = NULL, salt = NULL, reason = ''
-        WHERE id IN (
-            SELECT id FROM own
-            UNION ALL
-            SELECT mirror.id FROM own JOIN wallets_movement AS mirror USING (operation_id)
-            WHERE mirror.wallet_id = own.counterparty_id AND mirror.counterparty_id = own.wallet_id
-              AND mirror.created_at = own.created_at
-        )
-    )
-    SELECT max(created_at) INTO reached FROM own;
-    RETURN reached;
+    UPDATE users_key SET salt = NULL
+    WHERE salt IS NOT NULL AND made_id IN (
+        SELECT erased
+        UNION ALL SELECT id FROM wallets_externalaccount WHERE wallet_id = erased
+        UNION ALL SELECT id FROM wallets_hold WHERE wallet_id = erased OR target_id = erased
+    );
 END
 $$;
 """
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("wallets", "0003_make_groups_of_staff")]
+    dependencies: ClassVar = [("wallets", "0005_erase_the_salts_of_keys")]
 
     operations: ClassVar = [
         migrations.AddField("hold", "salt", models.BinaryField(max_length=16, null=True)),
