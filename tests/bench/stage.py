@@ -54,18 +54,18 @@ PAPERS = """
 """What staff must have approved of a company for KYC level 2."""
 APPROVALS = """
     INSERT INTO users_event
-        (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT client_id, 'user', user_id, NULL, 'user.evidence_approved', 'system:bench', '',
+        (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
+    SELECT gen_random_uuid(), client_id, 'user', user_id, NULL, 'user.evidence_approved', 'system:bench', '',
            jsonb_build_object('evidence', kind, 'id', id)
     FROM users_evidence WHERE client_id = %(client)s
 """
 OPENINGS = """
     INSERT INTO users_event
-        (client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT client_id, 'user', id, NULL, 'user.created', 'system:bench', '', '{}'::jsonb
+        (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
+    SELECT gen_random_uuid(), client_id, 'user', id, NULL, 'user.created', 'system:bench', '', '{}'::jsonb
     FROM users_user WHERE client_id = %(client)s
     UNION ALL
-    SELECT client_id, 'wallet', id, id, 'wallet.opened', 'system:bench', '',
+    SELECT gen_random_uuid(), client_id, 'wallet', id, id, 'wallet.opened', 'system:bench', '',
            jsonb_build_object('user', user_id)
     FROM wallets_wallet WHERE client_id = %(client)s
 """

@@ -189,6 +189,7 @@ def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
     assert cast.movements(alices)[-1].settled_at == second
 
 
+@pytest.mark.spoils_the_books
 def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, monkeypatch, caplog):
     """As after the clock was a day ahead: nobody else is drawn along, and the log names it."""
     with monkeypatch.context() as patch:
@@ -228,6 +229,7 @@ def test_nothing_is_posted_while_the_clocks_differ(interval, alices, bobs, monke
     assert "orders are refused" in caplog.text
 
 
+@pytest.mark.spoils_the_books
 def test_clocks_that_differ_are_not_compared_without_a_tolerance(bobs, monkeypatch, settings):
     settings.CLOCK_TOLERANCE = 0
     monkeypatch.setattr(reading, "READ_CLOCK", wrong("1 hour"))

@@ -50,7 +50,7 @@ KINDS: Final = """
     CASE WHEN told.number = 1 AND told.subject = 'movement' THEN told.kind ELSE (
         SELECT string_agg(
             concat_ws(' ', kind, CASE kind WHEN 'wallet.opened' THEN data ->> 'user' END),
-            ' ' ORDER BY id)
+            ' ' ORDER BY position)
         FROM users_event
         WHERE subject_id = told.id AND subject = told.subject AND (subject = 'movement' OR kind IN (
             'hold.placed', 'hold.partly_executed', 'hold.executed', 'hold.released',
