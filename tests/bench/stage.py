@@ -55,14 +55,15 @@ PAPERS = """
 APPROVALS = """
     INSERT INTO users_event
         (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT gen_random_uuid(), client_id, 'user', user_id, NULL, 'user.evidence_approved', 'system:bench', '',
-           jsonb_build_object('evidence', kind, 'id', id)
+    SELECT gen_random_uuid(), client_id, 'user', user_id, NULL, 'user.evidence_approved',
+           'system:bench', '', jsonb_build_object('evidence', kind, 'id', id)
     FROM users_evidence WHERE client_id = %(client)s
 """
 OPENINGS = """
     INSERT INTO users_event
         (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT gen_random_uuid(), client_id, 'user', id, NULL, 'user.created', 'system:bench', '', '{}'::jsonb
+    SELECT gen_random_uuid(), client_id, 'user', id, NULL, 'user.created', 'system:bench', '',
+           '{}'::jsonb
     FROM users_user WHERE client_id = %(client)s
     UNION ALL
     SELECT gen_random_uuid(), client_id, 'wallet', id, id, 'wallet.opened', 'system:bench', '',

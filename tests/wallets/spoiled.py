@@ -87,7 +87,8 @@ WRONG_EVENTS = [
         "events",
         (
             "INSERT INTO users_event (id, client_id, subject, subject_id, wallet_id, kind, actor,"
-            " request_id, data) SELECT gen_random_uuid(), client_id, subject, subject_id, wallet_id, kind, actor,"
+            " request_id, data) SELECT gen_random_uuid(), client_id, subject, subject_id,"
+            " wallet_id, kind, actor,"
             " request_id, data FROM users_event WHERE subject_id = %(out)s"
         ),
         "id",
