@@ -162,7 +162,7 @@ UNKNOWN = {
     "credentials_expired",
     "credentials_revoked",
 }
-FORBIDDEN = {"client_suspended", "insufficient_scope", "permission_denied"}
+FORBIDDEN = {"client_suspended", "https_required", "insufficient_scope", "permission_denied"}
 AWAY = {"database_unavailable", "lock_timeout", "rate_limited", "statement_timeout"}
 
 

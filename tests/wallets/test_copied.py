@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 
 IBAN = "ES9121000418450200051332"
 BY_CHANCE = {"id", "operation_id", "salt", "details_digest", "digest", "created_at", "settled_at"}
+EVENTS_OWN = {"position", "id", "transaction_id", "created_at"}
 RUNNING = {"seq", "balance_after", "received_after"}
 WORDS: dict[str, Any] = {
     "concept": 'A \\ and a \\n, "quoted" 1\u20ac',
@@ -50,15 +51,16 @@ def post(*orders: Order) -> list[Outcome]:
 
 def written(batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What the batch leaves in both tables, but what chance and the clock decide."""
-    last = Event.objects.order_by("id").last()
+    last = Event.objects.order_by("position").last()
     (outcome,) = post(batch)
     movements = Movement.objects.filter(operation_id=outcome.id).order_by("id").values()
-    events = Event.objects.filter(id__gt=last.id if last else 0).order_by("id").values()
+    events = Event.objects.filter(position__gt=last.position if last else 0)
+    events = events.order_by("position").values()
     ids = [each["id"] for each in movements]
     return (
         [{k: v for k, v in each.items() if k not in BY_CHANCE | RUNNING} for each in movements],
         [
-            {k: v for k, v in each.items() if k not in {"id", "transaction_id", "created_at"}}
+            {k: v for k, v in each.items() if k not in EVENTS_OWN}
             | {"subject_id": ids.index(each["subject_id"])}
             for each in events
         ],

@@ -333,7 +333,7 @@ def test_a_wallet_may_be_renamed_and_closed_at_once_but_not_renamed_afterwards(b
 # --- Other clients -------------------------------------------------------------------------------
 
 
-def test_another_clients_users_and_wallets_are_not_there(newcomer, client_demo):
+def test_another_clients_users_and_wallets_are_not_there(alice, client_demo):
     another = cast.a_client("Another")
     theirs = cast.a_user(another, cast.BOB)
     their_wallet = cast.first_wallet(theirs)
@@ -346,7 +346,7 @@ def test_another_clients_users_and_wallets_are_not_there(newcomer, client_demo):
             life.PutWallet(user_id=theirs.id, wallet_id=cast.unknown_id(), **common),
             errors.UserNotFound,
         ),
-        (life.PutWallet(user_id=newcomer.id, wallet_id=their_wallet.id, **common), errors.NotFound),
+        (life.PutWallet(user_id=alice.id, wallet_id=their_wallet.id, **common), errors.NotFound),
         (life.ChangeWallet(wallet_id=their_wallet.id, closing=True, **common), errors.NotFound),
     ]
     for order, refusal in refusals:

@@ -51,7 +51,7 @@ def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
         {"concept": None, "metadata": None},
         {"metadata": {}},
         {"metadata": {"a": "", "ä🪙": "'\"\\ %s"}},
-        {"concept": "señor 🪙 \u202e %s ' \" \\"},
+        {"concept": "señor 🪙 %s ' \" \\"},
     ],
 )
 def test_what_is_answered_is_what_is_read_again(api, bobs, path, values):
