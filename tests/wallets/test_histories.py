@@ -24,7 +24,8 @@ from django.db import connection
 
 from tests import cast, together
 from tests.callers import Caller, World
-from users.models import Client, Event, User
+from users.models import Client, Event, User, events
+from users.models.events import Fact
 from wallets import vault
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import Order
@@ -53,14 +54,16 @@ def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
             {"user_name": f"user {n}", "mobile_phone": f"+34600{n:06}"} for n in range(COLD + 1)
         )
     )
+    created = (Fact(user.client_id, "user", user.id, "user.created", cast.BY) for user in users)
+    events.record(*created)
     world = World([cast.a_wallet(user) for user in users])
     for n, wallet in enumerate(world.wallets):
         world.submit(cast.a_cash_in(wallet, 20_00 if n else 1000_00))
     post = vault.post
 
-    def noticed(orders: Sequence[Order]) -> Any:
+    def noticed(orders: Sequence[Order], *own: Any, **how: Any) -> Any:
         try:
-            return post(orders)
+            return post(orders, *own, **how)
         except Exception as error:
             world.notice(error)
             raise
