@@ -54,8 +54,8 @@ def written(batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     last = Event.objects.order_by("position").last()
     (outcome,) = post(batch)
     movements = Movement.objects.filter(operation_id=outcome.id).order_by("id").values()
-    events = Event.objects.filter(position__gt=last.position if last else 0)
-    events = events.order_by("position").values()
+    later = Event.objects.filter(position__gt=last.position if last else 0)
+    events = later.order_by("position").values()
     ids = [each["id"] for each in movements]
     return (
         [{k: v for k, v in each.items() if k not in BY_CHANCE | RUNNING} for each in movements],
