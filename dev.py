@@ -4,25 +4,29 @@
 python3 dev.py run [--port N]   serve with demo data, on port 8000 unless told otherwise
 python3 dev.py test [ARGS]      every check, then pytest with ARGS, in two processes (-n 0: in one)
 python3 dev.py bench [ARGS]     measure it beside pgbench and the usual way (--help)
-python3 dev.py manage [ARGS]    manage.py with the settings of development
+python3 dev.py manage [ARGS]    manage.py for development only: with DEBUG, on the demo's database
 """
 
 import argparse
 import hashlib
 import importlib.util
 import os
+import re
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
+from typing import Optional
 
 ROOT = Path(__file__).resolve().parent
-LOCK = ROOT / "requirements-dev.txt"
+DEMO = ROOT / "requirements-demo.txt"
+DEVELOPMENT = ROOT / "requirements-dev.txt"  # all of DEMO, and the tools
 VENV = ROOT / ".venv"
-INSTALLED = VENV / "installed"  # says what, once all of it is
+INSTALLED = VENV / "installed"  # says which locks, once all of them are
 PYTHON = str(VENV / "bin" / "python")
 MANAGE = str(ROOT / "manage.py")
 PRODUCTION = {
@@ -41,11 +45,10 @@ def run(words: list) -> None:
     options.add_argument("--port", type=int, default=8000)
     port = options.parse_args(words).port
     require_free(port)
-    set_up()
+    set_up(DEMO)
     os.environ.update(PORT=str(port), BASE_URL=f"http://127.0.0.1:{port}")
     start_database()
-    step("Migrating", [PYTHON, MANAGE, "migrate", "--verbosity", "0"])
-    step("Seeding the demo", [PYTHON, MANAGE, "seed_demo"])
+    step("Migrating, seeding the demo", [PYTHON, MANAGE, "seed_demo", "--migrate"])
     say("Starting the web server")
     from iocash import demo
 
@@ -53,7 +56,7 @@ def run(words: list) -> None:
 
 
 def test(words: list) -> None:
-    set_up()
+    set_up(DEVELOPMENT)
     start_database()
     step("ruff format", [PYTHON, "-m", "ruff", "format", "--check"])
     step("ruff", [PYTHON, "-m", "ruff", "check"])
@@ -68,13 +71,13 @@ def test(words: list) -> None:
 
 
 def bench(words: list) -> None:
-    set_up()
+    set_up(DEVELOPMENT)
     os.chdir(ROOT)
     os.execv(PYTHON, [PYTHON, "-m", "tests.bench", *words])
 
 
 def manage(words: list) -> None:
-    set_up()
+    set_up(DEMO)
     os.execv(PYTHON, [PYTHON, MANAGE, *words])
 
 
@@ -88,36 +91,130 @@ def require_free(port: int) -> None:
             sys.exit(f"dev.py: port {port} can't be used ({reason}): choose one with --port.")
 
 
-def set_up() -> None:
-    """Install what the lock file says in .venv, unless that is done; go on with its Python."""
+def set_up(lock: Path) -> None:
+    """Install what a lock file says in .venv, unless that is done; go on with its Python."""
     import fcntl
 
-    with LOCK.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another dev.py may be at it
-        if not (Path(PYTHON).exists() and INSTALLED.exists() and INSTALLED.read_text() == wanted()):
-            install()
-            INSTALLED.write_text(wanted())
+    with Path(__file__).open() as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)  # another dev.py may be at it
+        if mark(lock) not in installed():
+            install(lock)
     if not VENV.samefile(sys.prefix):
         os.execv(PYTHON, [PYTHON, str(ROOT / "dev.py"), *sys.argv[1:]])
 
 
-def wanted() -> str:
-    return (
-        f"Python {sys.version_info[:2]} in {VENV}: {hashlib.sha256(LOCK.read_bytes()).hexdigest()}"
-    )
+def mark(lock: Path) -> str:
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    return f"{lock.name} {digest} for Python {sys.version_info[:2]} in {str(VENV)!r}"
 
 
-def install() -> None:
+def installed() -> list:
+    """Return the marks of the locks in .venv: none if it was interrupted, or is of other locks."""
+    if not (Path(PYTHON).exists() and INSTALLED.exists()):
+        return []
+    marks = INSTALLED.read_text().splitlines()
+    return marks if set(marks) <= {mark(DEMO), mark(DEVELOPMENT)} else []
+
+
+def install(lock: Path) -> None:
+    """Install a lock file, in a new .venv if the present one is not known to be whole."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         sys.exit(
             "dev.py: this Python has no venv or ensurepip: apt install python3-venv, or the like."
         )
+    if VENV.is_symlink() or not installed():
+        make_venv()
+    INSTALLED.unlink(missing_ok=True)  # an interrupted installation is begun anew
+    options = ["--disable-pip-version-check", "--progress-bar", "off", "--require-hashes"]
+    if not sys.dont_write_bytecode:
+        options.append("--no-compile")  # what is used is compiled when it is, and kept
+    command = [*pip(lock), "install", *options, "--requirement", str(lock)]
+    step("Installing", command, progress=Progress(lock), PYTHONUNBUFFERED="1")
+    INSTALLED.write_text("\n".join({mark(DEMO), mark(lock)}))
+
+
+def make_venv() -> None:
+    """Make an empty .venv, without pip."""
     if VENV.is_symlink():
         VENV.unlink()  # what it leads to is somebody else's
     base = getattr(sys, "_base_executable", sys.executable)  # .venv's own can't replace itself
-    step("Making .venv", [base, "-m", "venv", "--clear", str(VENV)])
-    pip = [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    step("Installing, in a minute or so", [*pip, "--require-hashes", "--requirement", str(LOCK)])
+    step("Making .venv", [base, "-m", "venv", "--clear", "--without-pip", str(VENV)])
+
+
+def pip(lock: Path) -> list:
+    """Return how to run pip for .venv.
+
+    The demo uses the wheel that comes with Python: to install that takes longer than Django.
+    Developers have a pip of their own in .venv.
+    """
+    wheel = pip_wheel()
+    if wheel and lock == DEMO:
+        return [PYTHON, f"{wheel}/pip"]
+    step("Installing pip", [PYTHON, "-m", "ensurepip", "--default-pip"], progress=Quiet())
+    return [PYTHON, "-m", "pip"]
+
+
+def pip_wheel() -> str:
+    """Return where the wheel is that ensurepip installs; empty if it is not where we know."""
+    import ensurepip
+
+    own = Path(ensurepip.__file__).parent / "_bundled"
+    folders = {own, Path(sysconfig.get_config_var("WHEEL_PKG_DIR") or own)}  # Debian's, Fedora's
+    return next((str(wheel) for each in folders for wheel in each.glob("pip-*.whl")), "")
+
+
+class Quiet:
+    """Show nothing of what a command says, unless it complains."""
+
+    ordinary = re.compile(
+        r"\s*(Collecting|Downloading|Using cached|Ignoring|Looking in|Processing|Requirement"
+        r"|Installing|Successfully|Saved|Obtaining|Found existing|Attempting|Uninstalling"
+        r"|Preparing|Getting|Building|Created|Stored|Defaulting)\b|\s*$"
+    )
+
+    def take(self, line: str) -> None:
+        if not self.ordinary.match(line):
+            self.end()
+            sys.stdout.write(line)
+            sys.stdout.flush()
+
+    def end(self) -> None:
+        """Leave the cursor at the beginning of a line."""
+
+
+class Progress(Quiet):
+    """Count what pip has found: on one line of a terminal, or on a new line for each ten."""
+
+    counted = re.compile(r"(?:Collecting|Requirement already satisfied:|Ignoring) ([\w.-]+)")
+
+    def __init__(self, lock: Path) -> None:
+        self.all = len(re.findall(r"^[\w.-]+(?:\[.*\])?==", lock.read_text(), re.MULTILINE))
+        self.names: set = set()
+        self.is_terminal = sys.stdout.isatty()
+        self.is_open = False
+
+    def take(self, line: str) -> None:
+        found = self.counted.match(line)
+        if found and found.group(1) not in self.names:
+            self.names.add(found.group(1))
+            if self.is_terminal or len(self.names) % 10 == 0:
+                self.show(f"{len(self.names)} of {self.all} packages")
+        elif line.startswith("Installing collected packages"):
+            self.show("unpacking")
+        super().take(line)
+
+    def show(self, text: str) -> None:
+        if not self.is_terminal:
+            say(f"Installing: {text}")
+            return
+        self.is_open = True
+        sys.stdout.write("\r" + f"==> Installing: {text}".ljust(60))
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        if self.is_open:
+            sys.stdout.write("\r" + " " * 60 + "\r")
+        self.is_open = False
 
 
 def start_database() -> None:
@@ -135,15 +232,21 @@ def start_database() -> None:
         sys.exit(f"dev.py: {error}")
 
 
-def step(title: str, command: list, **environment: str) -> None:
+def step(title: str, command: list, progress: "Optional[Quiet]" = None, **environment: str) -> None:
     """Run a command, saying so, and leave with its exit code if it fails."""
     say(title)
     begun = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, start_new_session=True
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        start_new_session=True,
+        stdout=subprocess.PIPE if progress else None,
+        stderr=subprocess.STDOUT if progress else None,
+        universal_newlines=True,
     )
     try:
-        code = process.wait()
+        code = watch(process, progress)
     except BaseException:  # Ctrl-C is for us alone: what we run would show a traceback
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
@@ -151,6 +254,15 @@ def step(title: str, command: list, **environment: str) -> None:
     say(f"{title}: {'failed' if code else 'done'} in {time.monotonic() - begun:.1f} s")
     if code:
         sys.exit(abs(code))
+
+
+def watch(process: "subprocess.Popen[str]", progress: "Optional[Quiet]") -> int:
+    """Wait for a process, and return its exit code; let `progress` say what it says."""
+    if progress and process.stdout:
+        for line in process.stdout:
+            progress.take(line)
+        progress.end()
+    return process.wait()
 
 
 def say(text: str) -> None:

@@ -23,8 +23,11 @@ GRANIAN = (
 PATIENCE = 10.0  # seconds for requests to end
 WELCOME = """
 API          {url}/api/v1    key {apiKey}
-Docs         {url}/api/docs
-Back office  {url}/admin     user {staffUser}   password {staffPassword}
+Docs         {url}/api/docs/quick-start
+Back office  {url}/admin/    user {staffUser}    password {staffPassword}
+
+For the examples of the docs:
+{exports}
 
 Create a user:
 curl {send} {url}/api/v1/users -d '{user}'
@@ -63,12 +66,23 @@ def welcome(url: str) -> str:
     demo = json.loads((STATE / "demo.json").read_text())
     return WELCOME.format(
         url=url,
+        exports="\n".join(f"export {name}={value}" for name, value in values(url, demo).items()),
         send=f"-H 'Authorization: Bearer {demo['apiKey']}' -H 'Content-Type: application/json'",
         user=json.dumps(_somebody()),
         transfer=json.dumps(_lunch(demo["bobWalletId"])),
         key=secrets.token_hex(8),
         **demo,
     )
+
+
+def values(url: str, demo: dict[str, str]) -> dict[str, str]:
+    """Return the shell variables that the guides begin with."""
+    return {
+        "API": f"{url}/api/v1",
+        "KEY": demo["apiKey"],
+        "ALICE": demo["aliceWalletId"],
+        "BOB": demo["bobWalletId"],
+    }
 
 
 def _somebody() -> dict[str, str]:

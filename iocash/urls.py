@@ -61,6 +61,7 @@ api = [  # what is asked for most is found first
 urlpatterns = [
     path("api/v1", include(api)),
     path("", views.home, name="home"),
+    path("admin", views.back_office, name="back-office"),
     path("admin/", admin.site.urls),
     path("livez", views.Livez.as_view(), name="livez"),
     path("readyz", views.Readyz.as_view(), name="readyz"),

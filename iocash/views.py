@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -306,6 +306,12 @@ def page(view: Page) -> Page:
         return view(request)
 
     return guarded
+
+
+@page
+def back_office(request: HttpRequest) -> HttpResponse:
+    """Redirect people who left out the final slash of the back office."""
+    return redirect("admin:index")
 
 
 @page

@@ -11,24 +11,26 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
+from iocash import demo
+from iocash import settings as configured
 from iocash.guides import GUIDES
-from tests import cast, manual
+from tests import manual
 from tests.manual import Block, Reader
 from users import deliveries
 from users.models import Client, SigningKey
 from users.models.clients import SCOPES
+from wallets.management.commands import seed_demo
 
 CALLS = "/api/docs/calls"
 SLUGS = [each.slug for each in GUIDES]
-LEVEL_0 = {"EUR": {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}}
 MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name)]
 
 
 @pytest.fixture
-def values(live_server: Any, client_demo: Client) -> dict[str, str]:
-    """What a reader has before the first example."""
-    scopes = [scope for scope in SCOPES if not scope.startswith("events")]
-    return {"API": f"{live_server.url}/api/v1", "KEY": cast.a_key(client_demo, *scopes)}
+def values(live_server: Any, settings: Any) -> dict[str, str]:
+    """What `dev.py run` prints: a new demo, with the limits that it has."""
+    settings.KYC_LIMITS = configured.KYC_LIMITS
+    return demo.values(live_server.url, seed_demo.seed())
 
 
 @pytest.fixture
@@ -40,7 +42,6 @@ def reader(
         deliveries.BACKENDS, "console", lambda user, phone, code: values.update(OTP=code)
     )
     settings.OTP_BACKEND = "console"
-    settings.KYC_LIMITS = LEVEL_0
     found = Reader(tmp_path, values)
     yield found
     found.close()
@@ -51,12 +52,12 @@ def page(slug: str, host: str = "testserver") -> list[Block]:
     return manual.blocks(answer.text)
 
 
-def register(client: Client, folder: Path) -> None:
+def register(folder: Path) -> None:
     """What staff do when there is a public key to register."""
     file = folder / "public.pem"
     if file.exists() and not SigningKey.objects.exists():
         SigningKey.objects.create(
-            client=client,
+            client=Client.objects.get(name=seed_demo.CLIENT),
             label="Shop",
             kid="shop-1",
             public_key=file.read_text(),
@@ -67,19 +68,15 @@ def register(client: Client, folder: Path) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_example_answers_what_is_shown(slug, reader, client_demo, live_server, request):
+def test_every_example_answers_what_is_shown(slug, reader, live_server):
     host = live_server.url.removeprefix("http://")
     (client,) = (block for block in page("quick-start", host) if block.file)
     reader.do(client)
-    found = page(slug, host)
-    if any("ALICE=" in block.text for block in found):
-        reader.values["ALICE"] = str(request.getfixturevalue("alices").id)
-        reader.values["BOB"] = str(request.getfixturevalue("bobs").id)
-    for block in found:
+    for block in page(slug, host):
         if block.kind == "answer":
             assert manual.differences(block.text, reader.said) == []
             continue
-        register(client_demo, reader.folder)
+        register(reader.folder)
         reader.do(block)
 
 

