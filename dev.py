@@ -20,7 +20,6 @@ import sys
 import sysconfig
 import time
 from pathlib import Path
-from typing import Optional
 
 ROOT = Path(__file__).resolve().parent
 DEMO = ROOT / "requirements-demo.txt"
@@ -64,7 +63,7 @@ def test(words: list) -> None:
     step("mypy", [PYTHON, "-m", "mypy"])
     step("migrations", [PYTHON, MANAGE, "makemigrations", "--check", "--dry-run"])
     deployable = [PYTHON, MANAGE, "check", "--deploy", "--fail-level", "WARNING"]
-    step("deployment", deployable, **PRODUCTION)
+    step("deployment", deployable, PRODUCTION)
     say("pytest")
     os.chdir(ROOT)
     os.execv(PYTHON, [PYTHON, "-m", "pytest", "-n", "auto", *words])
@@ -129,7 +128,7 @@ def install(lock: Path) -> None:
     if not sys.dont_write_bytecode:
         options.append("--no-compile")  # what is used is compiled when it is, and kept
     command = [*pip(lock), "install", *options, "--requirement", str(lock)]
-    step("Installing", command, progress=Progress(lock), PYTHONUNBUFFERED="1")
+    step("Installing", command, {"PYTHONUNBUFFERED": "1"}, Progress(lock))
     INSTALLED.write_text("\n".join({mark(DEMO), mark(lock)}))
 
 
@@ -232,14 +231,19 @@ def start_database() -> None:
         sys.exit(f"dev.py: {error}")
 
 
-def step(title: str, command: list, progress: "Optional[Quiet]" = None, **environment: str) -> None:
+def step(
+    title: str,
+    command: list,
+    environment: "dict[str, str] | None" = None,
+    progress: "Quiet | None" = None,
+) -> None:
     """Run a command, saying so, and leave with its exit code if it fails."""
     say(title)
     begun = time.monotonic()
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         start_new_session=True,
         stdout=subprocess.PIPE if progress else None,
         stderr=subprocess.STDOUT if progress else None,
@@ -256,7 +260,7 @@ def step(title: str, command: list, progress: "Optional[Quiet]" = None, **enviro
         sys.exit(abs(code))
 
 
-def watch(process: "subprocess.Popen[str]", progress: "Optional[Quiet]") -> int:
+def watch(process: "subprocess.Popen[str]", progress: "Quiet | None") -> int:
     """Wait for a process, and return its exit code; let `progress` say what it says."""
     if progress and process.stdout:
         for line in process.stdout:

