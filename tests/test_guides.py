@@ -23,6 +23,7 @@ from wallets.management.commands import seed_demo
 
 CALLS = "/api/docs/calls"
 SLUGS = [each.slug for each in GUIDES]
+KEY = re.compile(r"""(?:Idempotency-Key: |key="|pay\(")([\w-]+)""")
 MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name)]
 
 
@@ -85,6 +86,21 @@ def test_every_guide_shows_answers_in_the_shell_and_in_python(slug):
     kinds = [block.kind for block in page(slug)]
     assert set(kinds) == {"sh", "python", "answer"}
     assert all(kinds[at - 1] != "answer" for at, kind in enumerate(kinds) if kind == "answer")
+
+
+def test_no_two_pages_use_the_same_idempotency_key():
+    """Somebody who has followed one page would get 409 on the other."""
+    texts = [block_texts(slug) for slug in SLUGS] + [
+        (Path(__file__).parents[1] / "README.md").read_text()
+    ]
+    found = [set(KEY.findall(text)) for text in texts]
+    keys = [key for several in found for key in several]
+    assert len(keys) >= 10
+    assert len(keys) == len(set(keys))
+
+
+def block_texts(slug: str) -> str:
+    return "\n".join(block.text for block in page(slug))
 
 
 # --- What holds a page against what happens sees what is wrong -----------------------------------

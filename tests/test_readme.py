@@ -109,7 +109,7 @@ def test_a_token_signed_with_openssl_is_taken(folder, live_server):
 
 def test_every_command_of_dev_is_one_that_it_has():
     asked = [words[2] for words in commands() if words[:2] == ["python3", "dev.py"]]
-    assert {"run", "test", "manage"} == set(asked)
+    assert {"run", "test"} == set(asked)
     usage = subprocess.run(
         ["python3", str(dev.ROOT / "dev.py")], capture_output=True, text=True, check=False
     ).stderr
@@ -119,7 +119,7 @@ def test_every_command_of_dev_is_one_that_it_has():
 @pytest.mark.django_db
 def test_every_management_command_runs_as_shown(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown = [words[3:] for words in commands() if words[:3] == ["python3", "dev.py", "manage"]]
+    shown = [words[2:] for words in commands() if words[:2] == ["python", "manage.py"]]
     assert {name for name, *_ in shown} == {"issue_key", "audit", "anchor", "erase_user"}
     for name, *arguments in shown:
         call_command(name, *arguments)
@@ -127,13 +127,6 @@ def test_every_management_command_runs_as_shown(capsys, tmp_path, monkeypatch):
     assert re.search(r"^iocash_\w{40}$", printed, re.MULTILINE)
     assert "The books are right." in printed
     assert (tmp_path / "heads.txt").read_text().startswith("iocash-anchor")
-
-
-def test_the_lock_files_are_renewed_as_the_project_file_says():
-    (renewing,) = (words for words in commands() if words[0] == "uv")
-    project = (dev.ROOT / "pyproject.toml").read_text()
-    for part in shlex.join(renewing).replace("'&&'", "&&").split(" && "):
-        assert part in " ".join(project.replace("\n#", " ").split())
 
 
 def without(text: str, begin: str, end: str) -> str:
@@ -146,3 +139,9 @@ def test_it_fits_a_few_screens():
     text = without(README, write_docs.BEGIN, write_docs.END)
     text = without(text, "<!-- bench: begin -->", "<!-- bench: end -->")
     assert len(text.splitlines()) <= 150
+
+
+def test_production_uses_no_command_of_development():
+    production = README.partition("## Running it for real")[2]
+    assert "python manage.py " in production
+    assert "python3 dev.py" not in production

@@ -28,6 +28,17 @@ def test_a_caller_with_a_wrong_key_needs_none_to_be_refused(nobody, no_sessions)
     assert Api("iocash_" + "a" * 40).get("wallets").status == 401
 
 
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_back_office_without_its_final_slash_redirects(method):
+    answer = getattr(Browser(), method)("/admin")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+@pytest.mark.parametrize("address", ["/api/v1/", "/api/v1/wallets/", "/api/docs/"])
+def test_nothing_else_redirects_to_an_address_with_another_slash(address):
+    assert Browser().get(address).status_code == 404
+
+
 def test_a_session_counts_for_nothing_beside_a_key(staff):
     browser = Browser()
     browser.force_login(staff)
