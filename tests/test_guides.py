@@ -24,6 +24,7 @@ from wallets.management.commands import seed_demo
 CALLS = "/api/docs/calls"
 SLUGS = [each.slug for each in GUIDES]
 KEY = re.compile(r"""(?:Idempotency-Key: |key="|pay\(")([\w-]+)""")
+AMOUNT = re.compile(r"\b\d+\.\d\d\b")
 MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name)]
 
 
@@ -70,12 +71,28 @@ def register(folder: Path) -> None:
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_example_answers_what_is_shown(slug, reader, live_server):
-    host = live_server.url.removeprefix("http://")
+    for shown, said in followed(slug, reader, live_server.url):
+        assert manual.differences(shown, said) == []
+
+
+@pytest.mark.ci
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+def test_the_guides_work_one_after_another(reader, live_server):
+    """Only the balances are not those that are shown."""
+    for slug in SLUGS:
+        for shown, said in followed(slug, reader, live_server.url):
+            assert manual.differences(AMOUNT.sub("1", shown), AMOUNT.sub("1", said)) == [], slug
+
+
+def followed(slug: str, reader: Reader, url: str) -> Iterator[tuple[str, str]]:
+    """Do what a guide says; yield what it shows as an answer, and what came."""
+    host = url.removeprefix("http://")
     (client,) = (block for block in page("quick-start", host) if block.file)
     reader.do(client)
     for block in page(slug, host):
         if block.kind == "answer":
-            assert manual.differences(block.text, reader.said) == []
+            yield block.text, reader.said
             continue
         register(reader.folder)
         reader.do(block)
