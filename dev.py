@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from pathlib import Path
 
@@ -173,16 +174,22 @@ class Quiet:
 
     def take(self, line: str) -> None:
         if not self.ordinary.match(line):
-            self.end()
+            self.clear()
             sys.stdout.write(line)
             sys.stdout.flush()
 
+    def clear(self) -> None:
+        """Leave the cursor at the beginning of an empty line."""
+
     def end(self) -> None:
-        """Leave the cursor at the beginning of a line."""
+        """Show nothing more: the command has ended."""
 
 
 class Progress(Quiet):
-    """Count what pip has found: on one line of a terminal, or on a new line for each ten."""
+    """Count the packages that pip has found, then those that it has unpacked.
+
+    A terminal has one line, which is written again; elsewhere there is a line for each ten.
+    """
 
     counted = re.compile(r"(?:Collecting|Requirement already satisfied:|Ignoring) ([\w.-]+)")
 
@@ -191,29 +198,50 @@ class Progress(Quiet):
         self.names: set = set()
         self.is_terminal = sys.stdout.isatty()
         self.is_open = False
+        self.has_ended = threading.Event()
+        self.unpacking = threading.Thread(target=self.unpack, daemon=True)
 
     def take(self, line: str) -> None:
         found = self.counted.match(line)
         if found and found.group(1) not in self.names:
             self.names.add(found.group(1))
-            if self.is_terminal or len(self.names) % 10 == 0:
-                self.show(f"{len(self.names)} of {self.all} packages")
+            self.show("found", len(self.names), self.all)
         elif line.startswith("Installing collected packages"):
-            self.show("unpacking")
+            self.all = line.count(",") + 1
+            self.unpacking.start()
         super().take(line)
 
-    def show(self, text: str) -> None:
-        if not self.is_terminal:
-            say(f"Installing: {text}")
-            return
-        self.is_open = True
-        sys.stdout.write("\r" + f"==> Installing: {text}".ljust(60))
-        sys.stdout.flush()
+    def unpack(self) -> None:
+        """Look how many are there: pip says nothing meanwhile, and this takes longest."""
+        before, shown = unpacked(), 0
+        while not self.has_ended.wait(0.2):
+            for done in range(shown + 1, min(unpacked() - before, self.all) + 1):
+                self.show("unpacked", done, self.all)
+                shown = done
 
-    def end(self) -> None:
+    def show(self, what: str, done: int, number: int) -> None:
+        text = f"==> Installing: {what} {done} of {number} packages"
+        if self.is_terminal:
+            self.is_open = True
+            sys.stdout.write("\r" + text.ljust(60))
+            sys.stdout.flush()
+        elif done % 10 == 0:
+            print(text, flush=True)
+
+    def clear(self) -> None:
         if self.is_open:
             sys.stdout.write("\r" + " " * 60 + "\r")
         self.is_open = False
+
+    def end(self) -> None:
+        self.has_ended.set()
+        if self.unpacking.ident:
+            self.unpacking.join()
+        self.clear()
+
+
+def unpacked() -> int:
+    return len(list(VENV.glob("lib/*/site-packages/*.dist-info")))
 
 
 def start_database() -> None:
@@ -263,9 +291,11 @@ def step(
 def watch(process: "subprocess.Popen[str]", progress: "Quiet | None") -> int:
     """Wait for a process, and return its exit code; let `progress` say what it says."""
     if progress and process.stdout:
-        for line in process.stdout:
-            progress.take(line)
-        progress.end()
+        try:
+            for line in process.stdout:
+                progress.take(line)
+        finally:
+            progress.end()
     return process.wait()
 
 

@@ -237,9 +237,8 @@ def test_progress_is_a_line_for_each_ten_packages(
         progress.take(line)
     progress.end()
     assert capsys.readouterr().out.splitlines() == [
-        "==> Installing: 10 of 25 packages",
-        "==> Installing: 20 of 25 packages",
-        "==> Installing: unpacking",
+        "==> Installing: found 10 of 25 packages",
+        "==> Installing: found 20 of 25 packages",
     ]
 
 
@@ -253,10 +252,23 @@ def test_progress_is_one_line_on_a_terminal(
     shown = capsys.readouterr().out
     assert "\n" not in shown
     assert [text.strip() for text in shown.split("\r")][25:] == [
-        "==> Installing: 25 of 25 packages",
-        "==> Installing: unpacking",
+        "==> Installing: found 25 of 25 packages",
         "",
         "",
+    ]
+
+
+def test_progress_counts_what_is_unpacked(
+    progress: dev.Progress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = iter([3, 7, 14, 23])
+    monkeypatch.setattr(dev, "unpacked", lambda: next(counts))
+    ends = iter([False, False, False, True])
+    monkeypatch.setattr(progress.has_ended, "wait", lambda _: next(ends))
+    progress.unpack()
+    assert capsys.readouterr().out.splitlines() == [
+        "==> Installing: unpacked 10 of 25 packages",
+        "==> Installing: unpacked 20 of 25 packages",
     ]
 
 
