@@ -72,10 +72,10 @@ class Entry:
     When it is, there is an answer; or there is none, and the thread leads.
     """
 
-    __slots__ = ("answer", "leads", "order", "turn")
+    __slots__ = ("answer", "leads", "order", "turn", "weight")
 
     def __init__(self, order: Order) -> None:
-        self.order = order
+        self.order, self.weight = order, order.weight
         self.answer: Answer | Apart | None = None
         self.leads = False
         self.turn = Lock()
@@ -113,6 +113,7 @@ class Combiner:
             Overloaded: too many wait, or it has waited too long; nothing was done.
             OutcomeUnknown: the group may or may not have been posted.
             DatabaseError: as `apart` raises it.
+            Inconsistent: a bug of the combiner's.
         """
         begun = time.monotonic()
         entry = Entry(order)
@@ -121,7 +122,8 @@ class Combiner:
         if entry.answer is None:
             self.lead()
         answer = entry.answer
-        assert answer is not None, "a leader is in its own group"
+        if answer is None:
+            raise errors.Inconsistent("a leader is not in its own group")
         if not isinstance(answer, Apart):
             return answer
         if time.monotonic() - begun > self.patience:
@@ -160,7 +162,8 @@ class Combiner:
         try:
             answers = self.post([each.order for each in group], partial(self.hand_over, leader))
         except Undone as undone:
-            log.info("%d orders were rolled back: %r", len(group), undone.__cause__)
+            cause = type(undone.__cause__).__name__  # its words quote what callers sent
+            log.info("%d orders were rolled back: %s", len(group), cause)
             answers = [undone.answer() if undone.answer else APART for _ in group]
         except errors.OutcomeUnknown:
             log.warning("the outcome of %d orders is unknown", len(group))
@@ -175,8 +178,8 @@ class Combiner:
     def take(self) -> list[Entry]:
         with self.lock:
             group = [self.queue.popleft()]
-            weight = group[0].order.weight
-            while self.queue and (weight := weight + self.queue[0].order.weight) <= self.most:
+            weight = group[0].weight
+            while self.queue and (weight := weight + self.queue[0].weight) <= self.most:
                 group.append(self.queue.popleft())
         return group
 
