@@ -46,8 +46,8 @@ def post(
     Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` nobody is
     waited for longer than a moment: then LockNotAvailable is raised.
 
-    All its trips together take DATABASE_PATIENCE seconds at most; an outcome that has to be asked
-    for takes longer. `own` tells afterwards whether it was rolled back.
+    Connecting and all trips together take DATABASE_PATIENCE seconds at most; an outcome that has to
+    be asked for takes longer. `own` tells afterwards whether it was rolled back.
 
     Raises:
         DatabaseUnavailable: its clock differs from ours; nothing was done.
@@ -55,8 +55,9 @@ def post(
         DatabaseError: nothing was done.
     """
     own = own or Transaction()
+    until = time.monotonic() + settings.DATABASE_PATIENCE
     with durable(own) as pipeline:
-        pipeline.until = time.monotonic() + settings.DATABASE_PATIENCE
+        pipeline.until = until
         books = open_books(pipeline, own, orders, is_brief=is_brief)
         outcomes = [attempt(partial(books.run, order)) for order in orders]
         own.is_idle = books.is_idle

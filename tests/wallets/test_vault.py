@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from iocash import errors
+from iocash.database.base import DatabaseWrapper
+from iocash.pipeline import Pipeline
 from tests import cast
 from users.models import Event, Key
 from wallets import posting, reading, statements, vault
@@ -235,6 +238,30 @@ def test_clocks_that_differ_are_not_compared_without_a_tolerance(bobs, monkeypat
     monkeypatch.setattr(reading, "READ_CLOCK", wrong("1 hour"))
     cast.cash_in(bobs, 1_00)
     assert cast.balances(bobs) == [1_00]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
+    """A caller waits for a slow connection and for the trips on it, all together, so long."""
+    settings.DATABASE_PATIENCE = 12.0
+    real, late, until = time.monotonic, [0.0], list[float]()
+    opened, connect = vault.open_books, DatabaseWrapper.get_new_connection
+
+    def connect_slowly(*given: Any) -> Any:
+        late[0] = 10.0
+        return connect(*given)
+
+    def note(pipeline: Pipeline, *given: Any, **more: Any) -> Books:
+        assert pipeline.until is not None
+        until.append(pipeline.until - time.monotonic())
+        return opened(pipeline, *given, **more)
+
+    monkeypatch.setattr(time, "monotonic", lambda: real() + late[0])
+    monkeypatch.setattr(DatabaseWrapper, "get_new_connection", connect_slowly)
+    monkeypatch.setattr(vault, "open_books", note)
+    connection.close()
+    vault.post([cast.a_cash_in(bobs, 1_00)])
+    assert until[0] < 3
 
 
 # --- Transactions --------------------------------------------------------------------------------
