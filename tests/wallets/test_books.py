@@ -301,3 +301,24 @@ def test_money_only_comes_from_the_outside_and_none_is_ever_owed(orders):
         times = [leg.settled_at for leg in legs if leg.settled_at]
         assert times == sorted(set(times))
     assert not rows[2].seq
+
+
+# --- Whether there is anything to lose -----------------------------------------------------------
+
+
+def test_books_with_only_a_key_to_write_are_not_idle():
+    """What the order meant was so already; but that its key was used must be known."""
+    books = open_books()
+    idle = ledger.Cancel(client_id=CLIENT, by=BY, wallet_id=ALICES, movement_id=new_id(), key="key")
+    outcome = Outcome("movement", new_id(), 200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger.Cancel, "apply", lambda order, books: outcome)
+        assert books.run(idle) == outcome
+    assert not books.is_idle
+
+
+def test_books_where_only_the_next_expiry_was_set_right_are_idle():
+    """No answer tells of it: whoever locks the wallet next can do it as well."""
+    books = open_books()
+    books.wallets[ALICES].is_changed = True
+    assert books.is_idle
