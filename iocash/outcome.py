@@ -3,8 +3,9 @@
 A transaction notes two things before COMMIT. Its *witness* is a row that it wrote, with an id that
 it chose itself: where that row is, the transaction was committed. Its *mark* is its number, with
 the cluster and the timeline that gave it: where no row is, and the same cluster on the same
-timeline says that this number was aborted, it was rolled back. It was, too, where no row is on a
-server of that cluster and timeline that was started since: its backend is gone.
+timeline says that this number was aborted, it was rolled back. Where no row is on a server of that
+cluster and timeline that was started again, it was rolled back too: its backend is gone. Starts are
+only compared for equality, since a clock can be set back.
 
 The number alone proves nothing. Each cluster counts for itself, and after a promotion the same
 number can be another transaction's.
@@ -161,7 +162,7 @@ def ask(question: Question, mark: Mark, witness: Witness | None) -> Fate | None:
         return confirmed(question, server)
     if server.is_citus or (server.system, server.timeline) != (mark.system, mark.timeline):
         return Fate.UNKNOWN
-    if witness and server.started > mark.started:
+    if witness and server.started != mark.started:
         return Fate.UNDONE
     return of_status(status(question, mark), witness)
 

@@ -32,7 +32,7 @@ class Transaction:
         self.mark: Mark | None = None
         self.witness: Witness | None = None
         self.is_idle = False
-        """Whether nothing was written: then there is nothing that COMMIT could have done."""
+        """Whether nothing was written that anybody was promised: COMMIT can do nothing then."""
         self.is_undone = True
         """Whether nothing was done, provably: until COMMIT is sent, that is so."""
 
@@ -50,6 +50,7 @@ class Transaction:
             asked = pipeline.ask(outcome.READ_MARK)
             pipeline.send()
             self.mark = Mark.of_row(*asked.rows[0], pipeline=pipeline)
+            self.is_idle = self.mark.xid is None  # all was sent, and it needed no number
         done = pipeline.ask(COMMIT)
         self.is_undone = False
         try:
@@ -83,9 +84,13 @@ class Transaction:
 
 
 def connect() -> Connection:
-    """Open another connection to the database of this thread's; it commits by itself."""
+    """Open another connection to the database of this thread's; it commits by itself.
+
+    It prepares nothing, so nobody need find out whether a pooler answers: a pooler whose server is
+    gone lets everybody in, and the first statement would wait for longer than there is time.
+    """
     other = connection.copy("outcome")
-    given = {**other.get_connection_params(), "connect_timeout": 2}
+    given = {**other.get_connection_params(), "connect_timeout": 2, "prepare_threshold": None}
     opened: Connection = other.get_new_connection(given)
     opened.autocommit = True
     return opened
@@ -99,6 +104,7 @@ def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
     in the pipeline is sent with COMMIT, in one trip.
 
     Raises:
+        Inconsistent: such a transaction is open already, and no block of Django's inside it.
         OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
         Exception: any other; nothing was done.
     """
@@ -108,6 +114,8 @@ def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
             yield pipeline
             pipeline.send()
         return
+    if getattr(connection, "durable", None):
+        raise errors.Inconsistent("its COMMIT would be that of the transaction around it")
     own = own or Transaction()
     connection.durable = own  # type: ignore[attr-defined]
     try:

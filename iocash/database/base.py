@@ -73,7 +73,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection.__class__ = Patient
         connection.patience = self.patience
         vars(KEPT)[self.alias] = Kept(self, connection)
-        if settings.PREPARED_STATEMENTS == "auto" and is_pooled(connection):
+        prepares = conn_params.get("prepare_threshold") is not None
+        if settings.PREPARED_STATEMENTS == "auto" and prepares and is_pooled(connection):
             self.keep_no_state(connection)
         return connection
 

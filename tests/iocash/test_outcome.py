@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from iocash import errors, outcome
+from iocash.database import base
 from iocash.outcome import Fate, Mark, Witness
 from iocash.pipeline import Pipeline
 from iocash.transactions import Transaction, connect, durable, fetch
@@ -101,6 +103,13 @@ def test_absent_row_proves_it_on_a_server_that_was_started_since(other):
     assert find_out(before, PRESENT) is Fate.DONE
 
 
+def test_absent_row_proves_it_also_when_the_clock_went_back_before_the_start(other):
+    mark = mark_of(other)
+    other.commit()
+    after = dataclasses.replace(mark, started=mark.started + timedelta(hours=1), xid=str(2**40))
+    assert find_out(after, ABSENT) is Fate.UNDONE
+
+
 # --- What proves nothing -------------------------------------------------------------------------
 
 
@@ -173,6 +182,27 @@ def test_committed_transaction_without_a_witness_stays_unknown():
         Client.objects.create(name="Example")
     assert not own.is_undone
     assert Client.objects.exists()
+
+
+def read_only() -> None:
+    with durable(), transaction.atomic():
+        assert not Client.objects.exists()
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_lost_commit_of_a_transaction_that_only_read_did_nothing(is_done):
+    with cut_at_commit(is_done=is_done), pytest.raises(OperationalError):
+        read_only()
+    assert connection.get_autocommit()
+
+
+def test_connection_that_asks_waits_for_no_pooler(settings):
+    """A pooler without a server lets everybody in at once, and then answers nothing."""
+    settings.PREPARED_STATEMENTS = "auto"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "is_pooled", pytest.fail)
+        with closing(connect()) as opened:
+            assert opened.prepare_threshold is None
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("no file left")])

@@ -37,6 +37,21 @@ def test_inside_a_transaction_that_one_decides():
     assert not Client.objects.exists()
 
 
+def test_second_transaction_of_one_s_own_inside_the_first_is_inconsistent():
+    """Its COMMIT would make half of the first one durable."""
+
+    @durable()
+    def make_one_inside_another() -> None:
+        Client.objects.create(name="Example")
+        with durable():
+            Client.objects.create(name="Another")
+
+    with pytest.raises(errors.Inconsistent):
+        make_one_inside_another()
+    assert connection.get_autocommit()
+    assert not Client.objects.exists()
+
+
 def test_a_refusal_passes_through():
     with pytest.raises(errors.NotFound), durable():
         raise errors.NotFound()
