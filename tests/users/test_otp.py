@@ -8,6 +8,7 @@ import json
 import random
 import re
 import secrets
+import time
 from collections import Counter
 from unittest.mock import Mock
 
@@ -178,6 +179,25 @@ def test_a_try_is_counted_before_the_code_is_compared(alice_created, codes, monk
     with pytest.raises(SystemExit):
         otp.check(alice_created, codes[0].code)
     assert Otp.objects.get().tries == 1
+
+
+@pytest.mark.parametrize(("asked_for", "times"), [(0.0, 2), (10.0, 1)])
+def test_try_of_unknown_outcome_is_counted_again_only_while_there_is_time(
+    alice_created, codes, monkeypatch, asked_for, times
+):
+    """To ask twice what became of a COMMIT would take longer than callers wait."""
+    real, late, tried = time.monotonic, [0.0], list[User]()
+
+    def lose(user: User, phone: str) -> tuple[bytes, int]:
+        tried.append(user)
+        late[0] += asked_for
+        raise errors.OutcomeUnknown()
+
+    monkeypatch.setattr(time, "monotonic", lambda: real() + late[0])
+    monkeypatch.setattr(otp, "counted_try", lose)
+    with pytest.raises(errors.OutcomeUnknown):
+        otp.check(alice_created, codes[0].code)
+    assert len(tried) == times
 
 
 @pytest.mark.long
