@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tests import cast
 from tests.stages import Family, Stage, Verb
-from wallets import accounts, ledger, life
+from wallets import accounts, blocks, ledger, life
 from wallets.batch import Batch
 from wallets.models import Wallet
 from wallets.orders import CashOutOrder, Order
@@ -65,7 +65,7 @@ def close(wallet: Wallet) -> Order:
 
 
 def block(wallet: Wallet) -> Order:
-    return life.BlockWallet(**cast.about(wallet), reason="OTHER")
+    return blocks.BlockWallet(**cast.about(wallet), reason="OTHER")
 
 
 def on_user(verb: Any, wallet: Wallet, **values: Any) -> Order:
@@ -118,7 +118,7 @@ WALLET: dict[str, Verb] = {
     "reverse part": lambda stage: cast.a_reversal(stage.movement.mirror, 30_00),  # type: ignore[arg-type]
     "block wallet": lambda stage: block(stage.alices),
     "close wallet": lambda stage: close(stage.alices),
-    "block user": lambda stage: on_user(life.BlockUser, stage.alices, reason="OTHER"),
+    "block user": lambda stage: on_user(blocks.BlockUser, stage.alices, reason="OTHER"),
     "unsubscribe": lambda stage: on_user(life.Unsubscribe, stage.alices),
 }
 EMPTY: dict[str, Verb] = {
@@ -128,7 +128,7 @@ EMPTY: dict[str, Verb] = {
     "execute for it": lambda stage: cast.an_execution(stage.hold),
     "block wallet": lambda stage: block(stage.bobs),
     "close wallet": lambda stage: close(stage.bobs),
-    "block user": lambda stage: on_user(life.BlockUser, stage.bobs, reason="OTHER"),
+    "block user": lambda stage: on_user(blocks.BlockUser, stage.bobs, reason="OTHER"),
     "unsubscribe": lambda stage: on_user(life.Unsubscribe, stage.bobs),
     "add account": lambda stage: add(stage.bobs),
     "open another": lambda stage: on_user(life.OpenWallet, stage.bobs),

@@ -174,7 +174,7 @@ def test_only_posting_calls_the_vault():
     assert callers == {"wallets/posting.py"}
 
 
-RULES = ("ledger", "batch", "orders", "books", "rows", "life", "accounts")
+RULES = ("ledger", "batch", "orders", "books", "opened", "rows", "life", "blocks", "accounts")
 
 
 @pytest.mark.parametrize("module", [f"wallets/{name}.py" for name in RULES])

@@ -12,35 +12,23 @@ from typing import Any, Final
 from uuid import UUID
 
 from iocash import errors
-from users.credentials import Credentials
 from users.models.clients import new_id
 from users.models.events import By, Fact
 from users.models.fingerprints import new_salt, salted
 from wallets import chain, clocks
-from wallets.limits import Allowance, Used
+from wallets.limits import Used
+from wallets.opened import Opened
 from wallets.orders import Order, Outcome, WordedOrder
-from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.rows import Leg, LockedHold, LockedUser, LockedWallet, UsedKey
 
 CLOCK: Final = By("system:clock")
 """Who ends what is overdue."""
 
 
 @dataclass(slots=True)
-class Books:
+class Books(Opened):
     """Locked rows, what changed in them, and what is to be written."""
 
-    now: datetime
-    users: dict[UUID, LockedUser]
-    wallets: dict[UUID, LockedWallet]
-    keys: dict[tuple[UUID, str], UsedKey]
-    movements: dict[UUID, Leg] = field(default_factory=dict)
-    reversed: dict[UUID, int] = field(default_factory=dict)
-    holds: dict[UUID, LockedHold] = field(default_factory=dict)
-    accounts: dict[UUID, LockedAccount] = field(default_factory=dict)
-    numbers: list[int] = field(default_factory=list)
-    versions: dict[UUID, str] = field(default_factory=dict)
-    allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
-    credentials: dict[UUID, Credentials] = field(default_factory=dict)
     operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
     changed: list[Leg] = field(default_factory=list)
@@ -102,55 +90,6 @@ class Books:
             self.keys[used.client_id, used.key] = used
             self.used.append(used)
         return outcome
-
-    # Finding
-
-    def user(self, user_id: UUID, client_id: UUID) -> LockedUser | None:
-        """The locked user, when it is this client's."""
-        user = self.users.get(user_id)
-        return user if user and user.client_id == client_id else None
-
-    def find(self, wallet_id: UUID, client_id: UUID) -> LockedWallet | None:
-        """The locked wallet, when it is this client's."""
-        wallet = self.wallets.get(wallet_id)
-        return wallet if wallet and wallet.client_id == client_id else None
-
-    def wallet(self, wallet_id: UUID, client_id: UUID) -> LockedWallet:
-        """The locked wallet that the path names, or NotFound."""
-        wallet = self.find(wallet_id, client_id)
-        if wallet is None:
-            raise errors.NotFound()
-        return wallet
-
-    def wallets_of(self, user_id: UUID) -> list[LockedWallet]:
-        return [wallet for wallet in self.wallets.values() if wallet.user_id == user_id]
-
-    def movement(self, movement_id: UUID, wallet: LockedWallet) -> Leg:
-        """The movement that the path names, if it is this wallet's, or NotFound."""
-        leg = self.movements.get(movement_id)
-        if leg is None or leg.wallet_id != wallet.id:
-            raise errors.NotFound()
-        return leg
-
-    def hold(self, hold_id: UUID, wallet: LockedWallet) -> LockedHold:
-        """The hold that the path names, if it is this wallet's, or NotFound."""
-        hold = self.holds.get(hold_id)
-        if hold is None or hold.wallet_id != wallet.id:
-            raise errors.NotFound()
-        if hold.is_overdue(self.now):
-            raise errors.Inconsistent("the wallet did not know when its next hold expires")
-        return hold
-
-    def account(self, account_id: UUID, wallet: LockedWallet) -> LockedAccount | None:
-        """The external account, if it is this wallet's."""
-        account = self.accounts.get(account_id)
-        return account if account and account.wallet_id == wallet.id else None
-
-    def allowance(self, wallet: LockedWallet) -> Allowance | None:
-        """What the wallet's owner may still do in its currency; None: anything."""
-        if not self.allowances:
-            return None
-        return self.allowances.get((wallet.user_id, wallet.currency))
 
     # All or none
 

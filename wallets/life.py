@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
 
 from iocash import errors, money
-from users.life import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
+from users.life import ACTIVATED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from users.models import User
 from users.models.clients import new_id
 from users.models.versions import require_version
@@ -39,17 +39,6 @@ END_USER: Final = """
     UPDATE users_user SET status = 'UNSUBSCRIBED', unverified_phone = '', unsubscribed_at = %s
     WHERE id = %s
 """
-SET_USER_STATUS: Final = "UPDATE users_user SET status = %s WHERE id = %s"
-BLOCK_REASONS: Final = (
-    "CLIENT_REQUEST",
-    "USER_REQUEST",
-    "SUSPECTED_FRAUD",
-    "LEGAL_ORDER",
-    "RESOLVED",
-    "OTHER",
-)
-"""Words from a list, for events carry no personal text."""
-
 VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
 
 
@@ -151,48 +140,6 @@ class Unsubscribe(UserOrder):
         books.write(END_USER, books.now, user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
         books.tell("user", user.id, "user.unsubscribed", user, self.by)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockUser(UserOrder):
-    """Stop a user: its wallets neither pay nor receive until staff unblock it.
-
-    `reason` is one of `BLOCK_REASONS`, for the record.
-
-    Raises:
-        NotFound: the client has no such user.
-        InvalidTransition: the user is not activated.
-    """
-
-    reason: str
-
-    def apply(self, books: Books) -> Outcome:
-        user = self.user(books)
-        require_transition(user.status, BLOCKED, user.id)
-        return self.become(books, user, BLOCKED, "user.blocked", reason=self.reason)
-
-    def become(
-        self, books: Books, user: LockedUser, status: str, kind: str, **data: str
-    ) -> Outcome:
-        books.write(SET_USER_STATUS, status, user.id)
-        books.tell("user", user.id, kind, user, self.by, **data)
-        user.status = status
-        return self.done(user.id)
-
-
-class UnblockUser(BlockUser):
-    """Let a blocked user go on: everything is as it was.
-
-    Raises:
-        NotFound: the client has no such user.
-        InvalidTransition: the user is not blocked.
-    """
-
-    def apply(self, books: Books) -> Outcome:
-        user = self.user(books)
-        if user.status != BLOCKED:
-            raise errors.InvalidTransition(user_id=user.id, status=user.status, requested=ACTIVATED)
-        return self.become(books, user, ACTIVATED, "user.unblocked", reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,45 +297,6 @@ class ChangeWallet(WalletOrder):
         if self.closing:
             close(books, wallet, self)
         return self.done(wallet.id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockWallet(WalletOrder):
-    """Stop one wallet: it neither pays nor receives until staff unblock it.
-
-    Raises:
-        NotFound: the client has no such wallet.
-        InvalidTransition: the wallet is not ready.
-    """
-
-    made = "wallet"
-    status = 200
-    path: ClassVar[tuple[str, str, str]] = ("READY", "BLOCKED", "wallet.blocked")
-
-    reason: str
-
-    def apply(self, books: Books) -> Outcome:
-        wallet = self.wallet(books)
-        before, after, kind = self.path
-        if wallet.status != before:
-            raise errors.InvalidTransition(
-                wallet_id=wallet.id, status=wallet.status, requested=after
-            )
-        wallet.status = after
-        books.write(SET_WALLET_STATUS, after, wallet.id)
-        books.tell("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
-        return self.done(wallet.id)
-
-
-class UnblockWallet(BlockWallet):
-    """Let a blocked wallet go on.
-
-    Raises:
-        NotFound: the client has no such wallet.
-        InvalidTransition: the wallet is not blocked.
-    """
-
-    path = ("BLOCKED", "READY", "wallet.unblocked")
 
 
 def label(

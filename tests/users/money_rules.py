@@ -12,7 +12,7 @@ from tests.cast import Answer
 from tests.users.known import BALANCE, CASH_IN, CASH_OUT, MOST_WALLETS, CashOut, Hold, Wallet
 from tests.users.lives import AMOUNTS, NAMES, submitted, turn
 from tests.users.rules import SELDOM, TURN, Machine
-from wallets import ledger, life
+from wallets import blocks, ledger
 
 IBAN = {"accountNumber": "ES9121000418450200051332"}
 
@@ -68,7 +68,7 @@ class MoneyMachine(Machine):
             return self.close(wallet)
         before, after = {"block": ("READY", "BLOCKED"), "unblock": ("BLOCKED", "READY")}[verb]
         refusal = "" if wallet.status == before else "invalid_transition"
-        order = {"block": life.BlockWallet, "unblock": life.UnblockWallet}[verb]
+        order = {"block": blocks.BlockWallet, "unblock": blocks.UnblockWallet}[verb]
         client_id, by = self.clients[wallet.owner.client], self.by
         said = order(client_id=client_id, by=by, wallet_id=wallet.id, reason="OTHER")
         name = f"{verb}_wallet"

@@ -28,7 +28,7 @@ from users import kyc, names
 from users.models import Evidence, Review, User
 from users.models.clients import new_id
 from users.models.events import By
-from wallets import erasure, life
+from wallets import blocks, erasure
 
 PHONES = {"alice": "+3460000001", "bob": "+3460000002", "company": "+3460000003"}
 SELDOM = st.sampled_from([False] * 9 + [True])
@@ -252,7 +252,7 @@ class Machine(Lives):
         assert person.id
         if in_office:
             return self.act(User.objects.get(id=person.id), verb, reason="OTHER")
-        order = life.UnblockUser if verb == "unblock" else life.BlockUser
+        order = blocks.UnblockUser if verb == "unblock" else blocks.BlockUser
         about: dict[str, Any] = {"client_id": self.clients[person.client], "by": self.by}
         return submitted(order(**about, user_id=person.id, reason="OTHER"))
 

@@ -20,7 +20,7 @@ from tests.wallets.reference import CEILING, Reference
 from tests.wallets.world import LIMITED, Made, No, Said, Wallet
 from users import specimens
 from users.models import User
-from wallets import accounts, batch, ledger, life, models, vault
+from wallets import accounts, batch, blocks, ledger, life, models, vault
 from wallets.orders import Order, Outcome
 
 DAWN: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -57,11 +57,11 @@ ORDERS: Final[dict[str, type[Order]]] = {
     "cancel": ledger.Cancel,
     "add_account": accounts.AddExternalAccount,
     "remove_account": accounts.RemoveExternalAccount,
-    "block_wallet": life.BlockWallet,
-    "unblock_wallet": life.UnblockWallet,
+    "block_wallet": blocks.BlockWallet,
+    "unblock_wallet": blocks.UnblockWallet,
     "close_wallet": life.ChangeWallet,
-    "block_user": life.BlockUser,
-    "unblock_user": life.UnblockUser,
+    "block_user": blocks.BlockUser,
+    "unblock_user": blocks.UnblockUser,
     "open_wallet": life.OpenWallet,
 }
 MORE: Final[dict[str, dict[str, Any]]] = {

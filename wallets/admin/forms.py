@@ -9,7 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from iocash import fields
 from users.acts import ActForm
-from wallets import erasure, life
+from wallets import blocks, erasure
 from wallets.models import Wallet
 
 
@@ -73,7 +73,7 @@ class RejectForm(ActForm):
 
 class BlockForm(ActForm):
     reason = forms.ChoiceField(
-        choices=[(name, name.replace("_", " ").capitalize()) for name in life.BLOCK_REASONS]
+        choices=[(name, name.replace("_", " ").capitalize()) for name in blocks.BLOCK_REASONS]
     )
 
 

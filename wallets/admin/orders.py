@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from users.acts import by
-from wallets import ledger, life, posting
+from wallets import blocks, ledger, posting
 from wallets.admin.forms import MovementForm
 from wallets.models import Movement, Wallet
 from wallets.orders import CashOutOrder, HoldOrder, Order
@@ -47,11 +47,11 @@ def about_hold(order: type[HoldOrder]) -> Callable[..., Order]:
     return lambda hold, **values: order(wallet_id=hold.wallet_id, hold_id=hold.id, **values)
 
 
-def about_user(order: type[life.BlockUser]) -> Callable[..., Order]:
+def about_user(order: type[blocks.BlockUser]) -> Callable[..., Order]:
     return lambda user, **values: order(user_id=user.id, **values)
 
 
-def about_wallet(order: type[life.BlockWallet]) -> Callable[..., Order]:
+def about_wallet(order: type[blocks.BlockWallet]) -> Callable[..., Order]:
     return lambda wallet, **values: order(wallet_id=wallet.id, **values)
 
 

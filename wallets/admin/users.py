@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from users.acts import Act, by
 from users.admin import people
 from users.models import Evidence, User
-from wallets import erasure, life
+from wallets import blocks, erasure
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.orders import about_user, submitted
 from wallets.models import Wallet
@@ -34,7 +34,7 @@ class UserAdmin(people.UserAdmin):
             label="Block",
             permission="users.block_user",
             form=BlockForm,
-            do=submitted(about_user(life.BlockUser), "The user is blocked."),
+            do=submitted(about_user(blocks.BlockUser), "The user is blocked."),
             is_available=lambda user: user.status == User.Status.ACTIVATED,
             warning="None of the user's wallets will pay or receive.",
         ),
@@ -43,7 +43,7 @@ class UserAdmin(people.UserAdmin):
             label="Unblock",
             permission="users.block_user",
             form=BlockForm,
-            do=submitted(about_user(life.UnblockUser), "The user may go on."),
+            do=submitted(about_user(blocks.UnblockUser), "The user may go on."),
             is_available=lambda user: user.status == User.Status.BLOCKED,
         ),
         Act(

@@ -1,0 +1,77 @@
+"""What the vault locked and read for orders, and how orders find it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from iocash import errors
+from users.credentials import Credentials
+from wallets.limits import Allowance
+from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+
+
+@dataclass(slots=True)
+class Opened:
+    """Locked rows, what they protect, and `now`: the time of all that is done to them."""
+
+    now: datetime
+    users: dict[UUID, LockedUser]
+    wallets: dict[UUID, LockedWallet]
+    keys: dict[tuple[UUID, str], UsedKey]
+    movements: dict[UUID, Leg] = field(default_factory=dict)
+    reversed: dict[UUID, int] = field(default_factory=dict)
+    holds: dict[UUID, LockedHold] = field(default_factory=dict)
+    accounts: dict[UUID, LockedAccount] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+    versions: dict[UUID, str] = field(default_factory=dict)
+    allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
+    credentials: dict[UUID, Credentials] = field(default_factory=dict)
+
+    def user(self, user_id: UUID, client_id: UUID) -> LockedUser | None:
+        """The locked user, when it is this client's."""
+        user = self.users.get(user_id)
+        return user if user and user.client_id == client_id else None
+
+    def find(self, wallet_id: UUID, client_id: UUID) -> LockedWallet | None:
+        """The locked wallet, when it is this client's."""
+        wallet = self.wallets.get(wallet_id)
+        return wallet if wallet and wallet.client_id == client_id else None
+
+    def wallet(self, wallet_id: UUID, client_id: UUID) -> LockedWallet:
+        """The locked wallet that the path names, or NotFound."""
+        wallet = self.find(wallet_id, client_id)
+        if wallet is None:
+            raise errors.NotFound()
+        return wallet
+
+    def wallets_of(self, user_id: UUID) -> list[LockedWallet]:
+        return [wallet for wallet in self.wallets.values() if wallet.user_id == user_id]
+
+    def movement(self, movement_id: UUID, wallet: LockedWallet) -> Leg:
+        """The movement that the path names, if it is this wallet's, or NotFound."""
+        leg = self.movements.get(movement_id)
+        if leg is None or leg.wallet_id != wallet.id:
+            raise errors.NotFound()
+        return leg
+
+    def hold(self, hold_id: UUID, wallet: LockedWallet) -> LockedHold:
+        """The hold that the path names, if it is this wallet's, or NotFound."""
+        hold = self.holds.get(hold_id)
+        if hold is None or hold.wallet_id != wallet.id:
+            raise errors.NotFound()
+        if hold.is_overdue(self.now):
+            raise errors.Inconsistent("the wallet did not know when its next hold expires")
+        return hold
+
+    def account(self, account_id: UUID, wallet: LockedWallet) -> LockedAccount | None:
+        """The external account, if it is this wallet's."""
+        account = self.accounts.get(account_id)
+        return account if account and account.wallet_id == wallet.id else None
+
+    def allowance(self, wallet: LockedWallet) -> Allowance | None:
+        """What the wallet's owner may still do in its currency; None: anything."""
+        if not self.allowances:
+            return None
+        return self.allowances.get((wallet.user_id, wallet.currency))
