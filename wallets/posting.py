@@ -16,7 +16,6 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
 from iocash.pipeline import Silent
-from iocash.transactions import Transaction
 from wallets import vault
 from wallets.combiner import Answer, Combiner, Undone
 from wallets.orders import Order, Outcome
@@ -60,18 +59,29 @@ def submit(order: Order) -> Outcome:
 def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Answer]:
     """Post the orders of many; a wallet that somebody else keeps locked is not waited for.
 
+    Where nobody can tell what became of the group, an order that was refused did nothing: its
+    answer is DatabaseUnavailable, and that of all others is OutcomeUnknown.
+
     Raises:
         Undone: nothing was done, provably.
-        OutcomeUnknown: as `submit`.
     """
-    own = Transaction(before_asking)
+    own = vault.Posting(before_asking)
     try:
         return vault.post(orders, own, is_brief=True)
+    except errors.OutcomeUnknown:
+        return [unknown(each) for each in own.outcomes]
     except Exception as error:
         if not own.is_undone:
             raise
         is_silent = isinstance(error.__cause__, Silent)
         raise Undone(errors.DatabaseUnavailable if is_silent else None) from error
+
+
+def unknown(answer: Answer) -> errors.Refused:
+    """Answer an order in a group of which nobody can tell whether it was committed."""
+    if isinstance(answer, errors.Refused):
+        return errors.DatabaseUnavailable()
+    return errors.OutcomeUnknown()
 
 
 def post_with_retries(order: Order) -> Answer:

@@ -38,8 +38,14 @@ from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWalle
 from wallets.writing import write_back
 
 
+class Posting(Transaction):
+    """The transaction of orders, and what they are answered once it is committed."""
+
+    outcomes: Sequence[Outcome | errors.Refused] = ()
+
+
 def post(
-    orders: Sequence[Order], own: Transaction | None = None, *, is_brief: bool = False
+    orders: Sequence[Order], own: Posting | None = None, *, is_brief: bool = False
 ) -> list[Outcome | errors.Refused]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 
@@ -54,12 +60,12 @@ def post(
         OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
         DatabaseError: nothing was done.
     """
-    own = own or Transaction()
+    own = own or Posting()
     until = time.monotonic() + settings.DATABASE_PATIENCE
     with durable(own) as pipeline:
         pipeline.until = until
         books = open_books(pipeline, own, orders, is_brief=is_brief)
-        outcomes = [attempt(partial(books.run, order)) for order in orders]
+        own.outcomes = outcomes = [attempt(partial(books.run, order)) for order in orders]
         own.is_idle = books.is_idle
         if books.facts:
             testify(books.facts[0].witness)

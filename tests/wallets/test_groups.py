@@ -11,9 +11,11 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from iocash import errors
+from iocash import errors, outcome
+from iocash.outcome import Fate
 from tests import cast
 from tests.wallets.levels import a_cash_out
+from tests.wires import cut_at_commit
 from users.models import Event, Key
 from wallets import audit, ledger, posting, vault
 from wallets.batch import Batch
@@ -137,3 +139,20 @@ def test_a_group_does_what_its_orders_do_one_after_the_other(alices, bobs, seed)
     orders = Orders(seed, alices, bobs)
     drawn = [orders.draw() for _ in range(orders.chance.randint(2, 12))]
     assert left_by(together, drawn) == left_by(one_by_one, drawn)
+
+
+# --- When nobody can tell whether it was committed -----------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_done", [True, False])
+def test_order_that_was_refused_did_nothing_whatever_became_of_its_group(
+    alices, bobs, monkeypatch, is_done
+):
+    """Its refusal may rest on what was lost: to be told to try again is right in any case."""
+    monkeypatch.setattr(outcome, "find_out", lambda *about: Fate.UNKNOWN)
+    orders = [cast.a_transfer(alices, bobs, 60_00), cast.a_transfer(alices, bobs, 60_00)]
+    with cut_at_commit(is_done=is_done):
+        answers = posting.post_group(orders, int)
+    assert [type(each) for each in answers] == [errors.OutcomeUnknown, errors.DatabaseUnavailable]
+    assert cast.balances(bobs) == [60_00 if is_done else 0]
