@@ -16,6 +16,7 @@ from tests import backoffice, cast
 from tests.backoffice import Office, page_of
 from tests.cast import Api
 from tests.users.test_tokens import PRIVATE, pem, signed
+from tests.wires import cut_at_commit
 from users import kyc, life, specimens
 from users.models import (
     Access,
@@ -212,3 +213,16 @@ def test_key_that_is_revoked_twice_keeps_the_first_time(office, client_demo):
     for _ in range(2):
         office.browser.post(f"{page_of(key)[:-7]}act/revoke/", {"key": str(uuid7())})
     assert [event.kind for event in Event.objects.about(key.id)] == ["api_key.revoked"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_staff_read_that_a_key_is_revoked_when_the_answer_to_commit_is_lost(office, client_demo):
+    """Else they would believe that it still works, or do it again."""
+    cast.a_key(client_demo)
+    key = ApiKey.objects.get()
+    with cut_at_commit(is_done=True):
+        answer = office.browser.post(
+            f"{page_of(key)[:-7]}act/revoke/", {"key": str(uuid7())}, follow=True
+        )
+    assert "is revoked" in answer.text
+    assert ApiKey.objects.get().is_revoked

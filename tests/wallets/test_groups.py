@@ -153,6 +153,6 @@ def test_order_that_was_refused_did_nothing_whatever_became_of_its_group(
     monkeypatch.setattr(outcome, "find_out", lambda *about: Fate.UNKNOWN)
     orders = [cast.a_transfer(alices, bobs, 60_00), cast.a_transfer(alices, bobs, 60_00)]
     with cut_at_commit(is_done=is_done):
-        answers = posting.post_group(orders, int)
+        answers = posting.post_group(orders, lambda: None)
     assert [type(each) for each in answers] == [errors.OutcomeUnknown, errors.DatabaseUnavailable]
     assert cast.balances(bobs) == [60_00 if is_done else 0]

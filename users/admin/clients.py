@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from iocash import errors
+from iocash.transactions import durable
 from users import public_keys, tokens
 from users.acts import Act, ActForm, Acting, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
@@ -64,7 +65,7 @@ class PublicKeyForm(CredentialForm):
 
 
 def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         key = SigningKey.objects.create(
             client=client,
             label=values["label"],
@@ -93,7 +94,7 @@ def issue(request: HttpRequest, client: Client, values: dict[str, Any]) -> HttpR
 
 def issued(request: HttpRequest, **values: Any) -> HttpResponse:
     """Issue a key and show its secret, which is nowhere else and can't be shown again."""
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         key, secret = ApiKey.issue(**values)
         tell(request, key, "api_key.issued")
     context = {
@@ -113,7 +114,7 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
         CredentialsRevoked, CredentialsExpired: the key works no longer, so neither may its like.
     """
     end = timezone.now() + OVERLAP
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
         require_working(key)
         old_end = key.expires_at
@@ -134,7 +135,7 @@ def require_working(key: ApiKey) -> None:
 
 def revoke(kind: str) -> Any:
     def act(request: HttpRequest, key: ApiKey | SigningKey, values: dict[str, Any]) -> str:
-        with transaction.atomic():
+        with durable(), transaction.atomic():
             still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if still.update(revoked_at=timezone.now()):
                 tell(request, key, f"{kind}.revoked")
@@ -151,7 +152,7 @@ def tell(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: str) -
 
 def set_status(status: str, kind: str) -> Any:
     def act(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
-        with transaction.atomic():
+        with durable(), transaction.atomic():
             client.status = status
             client.save(update_fields=["status"])
             tell(request, client, kind)
