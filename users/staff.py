@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import SESSION_KEY, get_user_model
@@ -16,7 +16,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 
 from iocash import errors
+from iocash.outcome import Witness
+from iocash.transactions import durable, testify
 
+FIND_ENTRY: Final = "SELECT FROM django_admin_log WHERE id = %s"
 TOLERANCE = 1
 """Steps of half a minute by which the clock of an app may differ."""
 
@@ -41,7 +44,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
     Raises:
         PermissionDenied: there is a second factor already.
     """
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         person = locked(device.user_id)
         if user_has_device(person):
             raise errors.PermissionDenied("You have a second factor already.")
@@ -54,7 +57,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
 
 def reset_second_factor(person: Any, *, by: Any) -> None:
     """Take the second factor away, and end all sessions: the next log-in sets up another."""
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         person = locked(person.pk)
         TOTPDevice.objects.filter(user=person).delete()
         end_sessions(person)
@@ -63,7 +66,7 @@ def reset_second_factor(person: Any, *, by: Any) -> None:
 
 def set_active(person: Any, *, is_active: bool, by: Any) -> None:
     """Let a member of staff in, or out; who is out has no sessions."""
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         person = locked(person.pk)
         person.is_active = is_active
         person.save(update_fields=["is_active"])
@@ -85,7 +88,7 @@ def end_sessions(person: Any, *, besides: str | None = None) -> None:
 
 def note(person: Any, by: Any, words: str) -> None:
     """Record in the back office's log what was done to a member of staff."""
-    LogEntry.objects.create(
+    entry = LogEntry.objects.create(
         user=by,
         content_type=ContentType.objects.get_for_model(type(person)),
         object_id=str(person.pk),
@@ -93,6 +96,7 @@ def note(person: Any, by: Any, words: str) -> None:
         action_flag=CHANGE,
         change_message=words,
     )
+    testify(Witness(FIND_ENTRY, [entry.pk]))
 
 
 def has_history(person: Any) -> bool:
@@ -108,7 +112,7 @@ def delete(person: Any) -> None:
 
     Django would also delete from the log of the back office, which the role that serves may not.
     """
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         person = locked(person.pk)
         if has_history(person):
             raise ValueError(f"{person} has a history, which must stay")

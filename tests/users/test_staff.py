@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from tests.backoffice import page_of, worker
 from tests.users.test_backoffice import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
+from tests.wires import cut_at_commit
 from users import staff as members
 
 pytestmark = pytest.mark.django_db
@@ -217,3 +218,12 @@ def test_page_of_a_member_opens_and_is_saved(boss):
     }
     assert boss.post(page_of(person), form).status_code == 302
     assert get_user_model().objects.get(pk=person.pk).username == "helper"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_member_is_deactivated_once_when_the_answer_to_commit_is_lost(supervisor):
+    with cut_at_commit(is_done=True):
+        members.set_active(supervisor, is_active=False, by=supervisor)
+    supervisor.refresh_from_db()
+    assert not supervisor.is_active
+    assert words_about(supervisor) == ["Deactivated."]
