@@ -1,6 +1,6 @@
-"""A transaction whose COMMIT is issued explicitly, and whose outcome is told truthfully.
+"""Transactions that send COMMIT themselves, and tell the truth about its outcome.
 
-And what statements have in common that are sent often: they take rows as JSON.
+Also helpers for statements that are sent often: how to send them, and how to write rows as JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 
 
 class Transaction:
-    """A transaction of one's own, and what is known of its outcome.
+    """A transaction that sends COMMIT itself, and what is known of its outcome.
 
     `before_asking` is called, once, before an outcome is asked for: that can take ten seconds.
     """
@@ -39,8 +39,8 @@ class Transaction:
     def commit(self, pipeline: Pipeline) -> None:
         """Commit, and send what is left before.
 
-        Once COMMIT was answered, whatever breaks afterwards undoes nothing. What was not answered
-        is asked for, unless the server has said that the transaction failed before.
+        An answered COMMIT is done, whatever breaks afterwards. If no answer comes, the outcome is
+        asked for, unless the server has said that the transaction had failed before.
 
         Raises:
             OutcomeUnknown: it may have been done, and nobody can tell.
@@ -100,8 +100,8 @@ def connect() -> Connection:
 def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
     """Own a transaction: all of it, committed when the block ends, or nothing.
 
-    Inside an open transaction it is a savepoint of that one, which decides. What the block leaves
-    in the pipeline is sent with COMMIT, in one trip.
+    Inside a block of Django's it is a savepoint: the transaction around it decides. Statements that
+    the block leaves in the pipeline are sent with COMMIT, in one trip.
 
     Raises:
         Inconsistent: such a transaction is open already, and no block of Django's inside it.
@@ -140,7 +140,7 @@ def testify(witness: Witness) -> None:
 
 
 def go_on() -> None:
-    """Have Django do what it does after COMMIT; that a connection is lost undoes nothing now."""
+    """Have Django do what it does after COMMIT. A connection that is lost now undoes nothing."""
     try:
         connection.commit()
         connection.set_autocommit(True)
@@ -152,7 +152,7 @@ def go_on() -> None:
 
 
 def undo() -> None:
-    """Roll back what was begun; a connection on which that fails is of no more use.
+    """Roll back; close the connection if that fails.
 
     A block of Django's whose SAVEPOINT met a broken connection was entered, and is never left: it
     ends here too, or the thread would be in it for ever.

@@ -1,18 +1,18 @@
 """Group commit: orders that arrive together are posted together, in one transaction.
 
-There is no thread of its own, and no timer. Orders queue; one of the threads that brought them
-leads: it takes what waits, its own order first, posts it all at once on its own connection, and
-hands the lead to the thread of the next order in the queue. While it works others queue: so groups
-grow with the load, and who is alone is posted at once.
+There is no separate thread, and no timer. Orders queue. One of the threads that brought them leads:
+it takes the orders that wait, its own first, posts them all at once on its own connection, and
+hands the lead to the thread of the next order in the queue. Meanwhile other orders queue. So groups
+grow with the load, and a single order is posted at once.
 
 Why it is safe:
 
-- **An order is QUEUED, then TAKEN or WITHDRAWN**, and the queue changes only under `self.lock`. Who
-  has waited too long withdraws, if nobody has taken the order; once taken, its outcome is waited
-  for: the timeouts of the database bound how long a leader takes.
-- **A leader serves one group and hands over in `finally`.** Whatever it died of, every order that
-  it took is answered, and the next thread leads. When the outcome of a COMMIT has to be asked for,
-  which can take seconds, the lead is handed over before.
+- **An order is QUEUED, then TAKEN or WITHDRAWN**, and the queue changes only under `self.lock`. A
+  thread that has waited too long withdraws its order, unless a leader has taken it. Then the thread
+  waits for the outcome: the database's timeouts limit how long a leader needs.
+- **A leader serves one group and hands over in `finally`.** Whatever fails, every order that it
+  took is answered, and the next thread leads. To ask for the outcome of a COMMIT can take seconds:
+  the lead is handed over before that.
 - **Nobody pays for another's order, and nothing is posted twice.** A refusal is the outcome of its
   own order. Only when a group is proved to be Undone does each thread post its own order again, by
   itself. After anything else the outcome is unknown, for all of them, and nothing is tried again.
@@ -51,7 +51,7 @@ class Undone(Exception):
 
 
 Post = Callable[[Sequence[Order], Callable[[], None]], Sequence[Answer]]
-"""Posts a group. What it is given it calls before it asks for the outcome of a COMMIT.
+"""Posts a group. It calls the function that it is given before it asks what became of a COMMIT.
 
 Raises Undone, or OutcomeUnknown; anything else is taken for the latter.
 """
@@ -67,9 +67,9 @@ APART: Final = Apart.APART
 
 
 class Entry:
-    """One order in the queue, and the thread that waits with it until it is its turn.
+    """One order in the queue; its thread waits until `turn` is released.
 
-    When it is, there is an answer; or there is none, and the thread leads.
+    Then there is an answer; or there is none, and the thread leads.
     """
 
     __slots__ = ("answer", "leads", "order", "turn", "weight")
@@ -133,7 +133,7 @@ class Combiner:
     def enter(self, entry: Entry) -> bool:
         """Queue the order, and tell whether its thread leads, as it does when nobody else does.
 
-        Who is told no waits: even if the lead is handed to it at once, `turn` says so.
+        A thread that does not lead waits for `turn`, even if the lead is handed to it at once.
         """
         with self.lock:
             if len(self.queue) >= self.room:

@@ -1,7 +1,7 @@
 """The way in: what a request calls to have an order done.
 
 `submit` answers when the order is durable, or was refused. Orders that arrive together are posted
-together (see the combiner); those that lock users, or that stand in an open transaction, are not.
+together (see the combiner), except orders that lock users, and orders in an open transaction.
 """
 
 from __future__ import annotations

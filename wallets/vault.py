@@ -49,8 +49,8 @@ def post(
 ) -> list[Outcome | errors.Refused]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 
-    Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` nobody is
-    waited for longer than a moment: then LockNotAvailable is raised.
+    Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` no lock is
+    waited for longer than 200 ms: then LockNotAvailable is raised.
 
     Connecting and all trips together take DATABASE_PATIENCE seconds at most; an outcome that has to
     be asked for takes longer. `own` tells afterwards whether it was rolled back.

@@ -66,9 +66,10 @@ class ClientView(View):
             self.look_up()
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Refuse nothing because of what was only remembered of the caller: look it up, first.
+        """Look the caller's key up before anything is refused, if it was only remembered.
 
-        What was refused because of that is tried again, and nothing else: it may have been done.
+        The handler runs again only if what was remembered was the reason of the refusal: then
+        nothing was done. After any other error something may have been done.
         """
         if self.is_done and failures.database_trouble(exc):
             exc = errors.OutcomeUnknown()
@@ -84,7 +85,7 @@ class ClientView(View):
         return super().handle_exception(exc)
 
     def do(self, verb: Callable[..., Made], *orders: Any, **about: Any) -> Made:
-        """Have something done; from now on nobody says that nothing was."""
+        """Run a verb that commits; after it, no answer may say that nothing was done."""
         made = verb(*orders, **about)
         self.is_done = True
         return made
