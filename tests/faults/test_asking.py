@@ -94,7 +94,8 @@ def test_payment_is_made_once_when_connection_after_connection_breaks(api, alice
     ],
     ids=str,
 )
-def test_payment_is_unknown_in_time_when_nobody_can_tell(api, alices, bobs, relay, fault):
+def test_payment_is_unknown_in_time_when_nobody_can_tell(api, alices, bobs, relay, settings, fault):
+    settings.DATABASE_PATIENCE = 12.0
     begun = time.monotonic()
     relay.plan(fault)
     answer = api.post(
