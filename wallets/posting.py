@@ -93,9 +93,12 @@ def post_with_retries(order: Order) -> Answer:
     """
     begun = time.monotonic()
     for pause in [*pauses(), None]:  # after the last try there is no pause
+        own = vault.Posting()
         try:
-            return vault.post([order])[0]
+            return vault.post([order], own)[0]
         except (DatabaseError, InterfaceError) as error:
+            if not own.is_undone:
+                raise errors.OutcomeUnknown() from error
             if refusal := explained(order, error):
                 return refusal
             if pause is None or connection.in_atomic_block or not is_worth_a_retry(error):

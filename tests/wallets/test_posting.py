@@ -21,7 +21,7 @@ from django.db import (
     transaction,
 )
 
-from iocash import errors
+from iocash import errors, transactions
 from iocash.transactions import fetch
 from tests import cast, together
 from tests.wallets.doors import IBAN
@@ -167,11 +167,11 @@ def failing(settings, monkeypatch):
     def fail(*errors):
         coming, posts, post = list(errors), [], vault.post
 
-        def failing_post(orders):
+        def failing_post(orders, own):
             posts.append(orders)
             if coming:
                 raise coming.pop(0)
-            return post(orders)
+            return post(orders, own)
 
         monkeypatch.setattr(vault, "post", failing_post)
         return posts
@@ -234,6 +234,21 @@ def test_what_another_try_would_not_mend_is_raised_at_once(bobs, failing, error)
         cast.cash_in(bobs, 10_00)
     assert raised.value is error
     assert len(posts) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_error_after_commit_is_never_tried_again(bobs, settings, monkeypatch):
+    settings.GROUP_COMMIT = False
+    go_on = transactions.go_on
+
+    def break_afterwards():
+        go_on()
+        raise OperationalError("what follows COMMIT has failed")
+
+    monkeypatch.setattr(transactions, "go_on", break_afterwards)
+    with pytest.raises(errors.OutcomeUnknown):
+        cast.cash_in(bobs, 10_00)
+    assert cast.balances(bobs) == [10_00]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -390,7 +405,7 @@ def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, m
     monkeypatch.setattr(posting, "COMBINER", None)
     order = cast.a_cash_in(alices, 1)
     monkeypatch.setattr(type(order), name, lambda self: (alices.id,))
-    monkeypatch.setattr(vault, "post", lambda orders: [Outcome("movement", alices.id, 201)])
+    monkeypatch.setattr(vault, "post", lambda orders, own: [Outcome("movement", alices.id, 201)])
     assert posting.submit(order)
 
 
