@@ -34,7 +34,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 
 @pytest.fixture(scope="module")
 def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
+    facts = postgres.seed()
+    postgres.tell("ALTER ROLE iocash_app SET statement_timeout = '2s'")  # below the patience
+    return facts
 
 
 @pytest.fixture(scope="module")
