@@ -47,7 +47,7 @@ class Records:
 
     @property
     def acknowledged(self) -> int:
-        return len(self.made) + sum(steps for steps, _ in self.users.values())
+        return len(self.made) + sum(steps for steps, _ in [*self.users.values()])
 
 
 class Asking:
