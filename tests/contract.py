@@ -6,6 +6,7 @@ import json
 import re
 from functools import cache, reduce
 from operator import getitem
+from threading import Lock
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -23,8 +24,17 @@ def written() -> str:
     return docs.written()
 
 
-@cache
+LOCK = Lock()
+"""The generator of the document is not safe for threads: one at a time makes it."""
+
+
 def document() -> Json:
+    with LOCK:
+        return made()
+
+
+@cache
+def made() -> Json:
     """The document, in which an object has no other members than those that are described."""
     described = json.loads(written())
     close(described["components"]["schemas"])

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
@@ -150,13 +151,19 @@ class Order:
 
     def asked(self) -> Asked:
         """Tell what is ordered, without whose order it is."""
-        names = [item.name for item in dataclasses.fields(self) if item.init]
-        values = {name: getattr(self, name) for name in names if name not in ENVELOPE}
-        return Asked(type(self).__name__, values)
+        kind: Any = type(self)
+        return Asked(kind.__name__, {name: getattr(self, name) for name in ordered(kind)})
 
     def digest(self) -> bytes:
         """Digest what is ordered, so that the same order is known when it comes again."""
         return fingerprints.digest(self.asked())
+
+
+@cache
+def ordered(kind: Any) -> tuple[str, ...]:
+    """The names of the fields that say what is ordered, by the class of an order."""
+    fields = (item.name for item in dataclasses.fields(kind) if item.init)
+    return tuple(name for name in fields if name not in ENVELOPE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 SALT_BYTES: Final = 16
+ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 class Asked(NamedTuple):
@@ -32,8 +33,7 @@ def canonical(asked: Asked) -> bytes:
     Raises:
         TypeError: a value is of a type that has no canonical form.
     """
-    text = json.dumps(plain(asked), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode()
+    return ENCODER.encode(plain(asked)).encode()
 
 
 def digest(asked: Asked) -> bytes:
@@ -55,8 +55,11 @@ def new_salt() -> bytes:
 
 def plain(value: object) -> Any:
     """Turn a typed value into what JSON has; `1`, `"1"`, `Decimal(1)` and `True` stay apart."""
-    if value.__class__ in AS_IT_IS:
+    kind = value.__class__
+    if kind in AS_IT_IS:
         return value
+    if kind in FORMS:
+        return FORMS[kind](value)
     for kind, write in FORMS.items():
         if isinstance(value, kind):
             return write(value)
