@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 import orjson
 import psycopg
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 
 from iocash import errors, outcome
 from iocash.outcome import Fate, Mark, Witness
@@ -108,28 +116,29 @@ def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
         OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
         Exception: any other; nothing was done.
     """
-    if connection.in_atomic_block:
-        with transaction.atomic(), connection.wrap_database_errors:
-            pipeline = Pipeline(connection.connection)
+    here: Any = connections[DEFAULT_DB_ALIAS]  # looked up once: `connection` does so at each name
+    if here.in_atomic_block:
+        with transaction.atomic(), here.wrap_database_errors:
+            pipeline = Pipeline(here.connection)
             yield pipeline
             pipeline.send()
         return
-    if getattr(connection, "durable", None):
+    if getattr(here, "durable", None):
         raise errors.Inconsistent("its COMMIT would be that of the transaction around it")
     own = own or Transaction()
-    connection.durable = own  # type: ignore[attr-defined]
+    here.durable = own
     try:
-        connection.set_autocommit(False)
-        with connection.wrap_database_errors:
-            pipeline = Pipeline(connection.connection)
+        here.set_autocommit(False)
+        with here.wrap_database_errors:
+            pipeline = Pipeline(here.connection)
             yield pipeline
             own.commit(pipeline)
     except BaseException:
-        undo()
+        undo(here)
         raise
     finally:
-        connection.durable = None  # type: ignore[attr-defined]
-    go_on()
+        here.durable = None
+    go_on(here)
 
 
 def testify(witness: Witness) -> None:
@@ -139,34 +148,34 @@ def testify(witness: Witness) -> None:
         own.witness = witness
 
 
-def go_on() -> None:
+def go_on(here: Any) -> None:
     """Have Django do what it does after COMMIT. A connection that is lost now undoes nothing."""
     try:
-        connection.commit()
-        connection.set_autocommit(True)
+        here.commit()
+        here.set_autocommit(True)
     except (DatabaseError, InterfaceError):
-        hooks = connection.run_on_commit
-        connection.close()
-        connection.run_on_commit = hooks
-        connection.run_and_clear_commit_hooks()
+        hooks = here.run_on_commit
+        here.close()
+        here.run_on_commit = hooks
+        here.run_and_clear_commit_hooks()
 
 
-def undo() -> None:
+def undo(here: Any) -> None:
     """Roll back; close the connection if that fails.
 
     A block of Django's whose SAVEPOINT met a broken connection was entered, and is never left: it
     ends here too, or the thread would be in it for ever.
     """
-    connection.in_atomic_block = connection.needs_rollback = False
-    connection.closed_in_transaction = False
-    connection.savepoint_ids, connection.atomic_blocks = [], []
-    if connection.connection is None:
+    here.in_atomic_block = here.needs_rollback = False
+    here.closed_in_transaction = False
+    here.savepoint_ids, here.atomic_blocks = [], []
+    if here.connection is None:
         return
     try:
-        connection.rollback()
-        connection.set_autocommit(True)
+        here.rollback()
+        here.set_autocommit(True)
     except (DatabaseError, InterfaceError):
-        connection.close()
+        here.close()
 
 
 def read_back(read: Callable[[], Found]) -> Found:
@@ -193,10 +202,11 @@ def fetch(statement: str, values: Sequence[Any]) -> list[Row]:
 
 def fetch_each(*questions: tuple[str, Sequence[Any]]) -> list[list[Row]]:
     """Ask several, in one trip; each sees what was committed before its own turn."""
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        pipeline = Pipeline(connection.connection)
+    here = connections[DEFAULT_DB_ALIAS]
+    here.close_if_health_check_failed()
+    here.ensure_connection()
+    with here.wrap_database_errors:
+        pipeline = Pipeline(here.connection)
         answers = [pipeline.ask(*question) for question in questions]
         pipeline.send()
     return [answer.rows for answer in answers]

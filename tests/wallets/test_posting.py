@@ -241,8 +241,8 @@ def test_error_after_commit_is_never_tried_again(bobs, settings, monkeypatch):
     settings.GROUP_COMMIT = False
     go_on = transactions.go_on
 
-    def break_afterwards():
-        go_on()
+    def break_afterwards(here):
+        go_on(here)
         raise OperationalError("what follows COMMIT has failed")
 
     monkeypatch.setattr(transactions, "go_on", break_afterwards)
