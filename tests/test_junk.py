@@ -115,5 +115,5 @@ def test_junk_costs_others_nothing_but_a_little_time(
         )
     assert met.keys() == {(201, None)}
     assert refused.total() > 1_000
-    assert refused.keys() == {400, 401, 404}
+    assert {400, 401, 404} <= refused.keys() <= {400, 401, 404, 503}  # 503: refused too often
     assert p95(busy) < MOST * p95(idle)
