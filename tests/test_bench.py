@@ -260,6 +260,7 @@ def databases() -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
+@pytest.mark.ci
 def test_it_measures_in_a_database_of_its_own_and_drops_it(
     transactional_db: None, tmp_path: Path
 ) -> None:

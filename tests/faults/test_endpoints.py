@@ -126,6 +126,7 @@ def relay(scene) -> Iterator[Relay]:
         yield relay
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("name", CHANGES)
 def test_change_is_made_once_and_its_caller_knows(scene, relay, name, fault):
