@@ -125,7 +125,7 @@ def test_last_page_asks_to_search(browser, alices, monkeypatch):
     assert browser.get(f"{address}?p=2").status_code == 302
 
 
-def test_event_is_found_by_what_changed_and_by_request(browser, alices):
+def test_event_is_found_by_its_subject_and_its_request(browser, alices):
     address = reverse("admin:users_event_changelist")
     event = Event.objects.filter(subject="wallet").order_by("pk").last()
     assert event

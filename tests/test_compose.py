@@ -103,7 +103,7 @@ def test_proxy_is_configured_by_the_file_in_deploy():
     assert (dev.ROOT / COMPOSE["configs"]["proxy"]["file"]).exists()
 
 
-def test_database_logs_what_the_embedded_one_does_and_no_parameter():
+def test_database_logs_as_the_embedded_one_and_no_parameters():
     flags = dict(flag.removeprefix("--").split("=") for flag in SERVICES["db"]["command"][1:])
     silent = {name: SETTINGS[name] for name in SETTINGS if name.startswith("log_e")}
     assert silent.items() <= flags.items()

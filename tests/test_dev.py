@@ -258,7 +258,7 @@ def test_progress_is_one_line_on_a_terminal(
     ]
 
 
-def test_progress_counts_what_is_unpacked(
+def test_progress_counts_unpacked_packages(
     progress: dev.Progress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts = iter([3, 7, 14, 23])

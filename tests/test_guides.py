@@ -70,7 +70,7 @@ def register(folder: Path) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_example_answers_what_is_shown(slug, reader, live_server):
+def test_every_example_gives_the_shown_answer(slug, reader, live_server):
     for shown, said in followed(slug, reader, live_server.url):
         assert manual.differences(shown, said) == []
 

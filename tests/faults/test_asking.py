@@ -94,7 +94,9 @@ def test_payment_is_made_once_when_connection_after_connection_breaks(api, alice
     ],
     ids=str,
 )
-def test_payment_is_unknown_in_time_when_nobody_can_tell(api, alices, bobs, relay, settings, fault):
+def test_payment_is_unknown_in_time_when_it_can_not_be_asked_for(
+    api, alices, bobs, relay, settings, fault
+):
     settings.DATABASE_PATIENCE = 12.0
     begun = time.monotonic()
     relay.plan(fault)

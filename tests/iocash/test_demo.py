@@ -41,7 +41,7 @@ def test_every_printed_link_opens_in_a_browser(facts: dict[str, str]) -> None:
         assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
 
 
-def test_the_printed_variables_are_those_that_the_guides_begin_with(
+def test_guides_begin_with_the_printed_variables(
     facts: dict[str, str],
 ) -> None:
     printed = re.findall(r"^export (\w+)=", demo.welcome(URL), re.MULTILINE)

@@ -66,7 +66,7 @@ def test_former_secrets_are_still_verified_with():
         ("/static/iocash/api.css", 301),
     ],
 )
-def test_only_what_is_for_browsers_redirects_to_https(settings, path, status):
+def test_web_pages_alone_redirect_to_https(settings, path, status):
     settings.SECURE_SSL_REDIRECT = True
     response = Browser().get(path)
     assert response.status_code == status

@@ -31,7 +31,7 @@ def test_body_is_read_to_its_end_up_to_the_largest(length, left):
     assert len(body.read()) == left
 
 
-def test_caller_who_goes_away_does_no_harm():
+def test_broken_request_body_raises_nothing():
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise BrokenPipeError
