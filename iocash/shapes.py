@@ -246,3 +246,13 @@ def _detail(exc: drf.ValidationError | DjangoValidationError) -> Any:
 def reader(kind: type[Serializer], is_partial: bool = False) -> Serializer:
     """The serializer that reads what is sent to all: it has no context and keeps nothing."""
     return kind(partial=is_partial)
+
+
+def writer(kind: Any, context: Mapping[str, Any]) -> Serializer:
+    """A serializer that writes answers, with the context of a request.
+
+    It is a copy of one that is kept: DRF makes a new one for every answer, from nothing.
+    """
+    copy: Serializer = object.__new__(kind)
+    vars(copy).update(vars(reader(kind)), _context=context)
+    return copy

@@ -149,9 +149,13 @@ def testify(witness: Witness) -> None:
 
 
 def go_on(here: Any) -> None:
-    """Have Django do what it does after COMMIT. A connection that is lost now undoes nothing."""
+    """Have Django do what it does after COMMIT. A connection that is lost now undoes nothing.
+
+    The transaction has ended: Django's own `commit` would only find that out.
+    """
     try:
-        here.commit()
+        here.errors_occurred = False
+        here.run_commit_hooks_on_set_autocommit_on = True
         here.set_autocommit(True)
     except (DatabaseError, InterfaceError):
         hooks = here.run_on_commit
@@ -227,5 +231,8 @@ def _bytea(value: Any) -> str:
 
 
 def as_array(ids: Iterable[Any]) -> str:
-    """Write ids or numbers as the array that PostgreSQL reads."""
-    return f"{{{','.join(map(str, ids))}}}"
+    """Write ids, numbers or plain words as the array that PostgreSQL reads.
+
+    Its elements may stand in double quotes, as in JSON; but escapes are not the same.
+    """
+    return f"{{{orjson.dumps([*ids]).decode()[1:-1]}}}"

@@ -145,8 +145,10 @@ class View(GenericAPIView[Any]):
 
     def show(self, instance: Any) -> dict[str, Any]:
         """Write `instance` as an answer."""
-        data: dict[str, Any] = self.get_serializer().to_representation(instance)
-        return data
+        return self.writer().to_representation(instance)
+
+    def writer(self) -> fields.Serializer:
+        return shapes.writer(self.get_serializer_class(), self.get_serializer_context())
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
         """What a page for people shows beside the answer: names that its template knows."""
@@ -158,7 +160,7 @@ class View(GenericAPIView[Any]):
 
     def page(self, queryset: Any) -> Response:
         """Answer one page of `queryset`."""
-        serializer = self.get_serializer()
+        serializer = self.writer()
         rows = [serializer.to_representation(row) for row in self.paginate_queryset(queryset) or ()]
         return cast(Response, self.get_paginated_response(rows))
 

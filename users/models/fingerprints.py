@@ -1,13 +1,12 @@
 """Fingerprints of what was asked or shown, from bytes that are the same on every Python.
 
-The bytes are JSON that we write ourselves: UTF-8, names sorted, no spaces, and every value that is
-not text, a number or a boolean is tagged with its type. `repr` and `str` of containers are not
-used: they depend on the Unicode table of the Python that runs.
+The bytes are JSON: UTF-8, names sorted, no spaces, and every value that is not text, a number or a
+boolean is tagged with its type. `repr` and `str` of containers are not used: they depend on the
+Unicode table of the Python that runs.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -16,8 +15,9 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import orjson
+
 SALT_BYTES: Final = 16
-ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 class Asked(NamedTuple):
@@ -33,7 +33,7 @@ def canonical(asked: Asked) -> bytes:
     Raises:
         TypeError: a value is of a type that has no canonical form.
     """
-    return ENCODER.encode(plain(asked)).encode()
+    return orjson.dumps(plain(asked), option=orjson.OPT_SORT_KEYS)
 
 
 def digest(asked: Asked) -> bytes:
@@ -84,7 +84,7 @@ def in_utc(moment: datetime) -> str:
 NOT_ASKED: Final = (None, "")
 AS_IT_IS: Final = frozenset({str, int, bool, type(None)})
 FORMS: Final[dict[type[Any], Callable[[Any], Any]]] = {
-    UUID: lambda value: {"uuid": str(value)},
+    UUID: lambda value: {"uuid": value},
     Decimal: lambda value: {"decimal": shortest(value)},
     Asked: order,
     tuple: lambda value: [*map(plain, value)],
