@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -139,9 +141,16 @@ KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(DOCUMENTS)
 LEFT_OUT = "(left out of this page: ask for application/json)"
 
 
-def content_of(document: Evidence) -> str:
+PIECE = 48 * 1024
+"""Bytes of a document that are written as base64 at a time; threes, so no piece ends in `=`."""
+
+
+def content_of(document: Evidence) -> orjson.Fragment:
+    """Write a document as a JSON string: base64 has nothing to escape."""
     with kyc.opened(document) as file:
-        return base64.b64encode(file.read()).decode()
+        pieces = iter(partial(file.read, PIECE), b"")
+        written = map(base64.b64encode, pieces)
+        return orjson.Fragment(b"".join((b'"', *written, b'"')))
 
 
 class Documents(EvidenceView):
