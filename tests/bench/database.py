@@ -158,12 +158,14 @@ def begun(folder: Path) -> Scratch:
     """Start the private server as we will have it, or leave nothing behind."""
     try:
         with patch.dict(cluster.SETTINGS, TUNED):
-            return Scratch(folder)
+            scratch = Scratch(folder)
     except BaseException:
         where = Places(folder / ".iocash")
         for each in {where.home(), where.sockets()} - {None}:
             shutil.rmtree(str(each), ignore_errors=True)
         raise
+    scratch.tell("ALTER ROLE iocash_app CONNECTION LIMIT -1")  # all servers and loads are there
+    return scratch
 
 
 @contextmanager

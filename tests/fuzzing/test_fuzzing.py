@@ -31,6 +31,7 @@ pytestmark = [
     ),
 ]
 
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 IBANS = ["ES9121000418450200051332", "DE89370400440532013000"]
 PHONES = [f"+346000001{number:02}" for number in range(100)]
 
@@ -70,8 +71,8 @@ def fuzz(server: Served, secret: str, real: dict[str, Any], *options: str) -> in
     """Let schemathesis loose on the server; return how many requests it made."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/api/schema"),
-            *("--header", f"Authorization: Bearer {secret}", "--checks", "all"),
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
+            *("run", f"{server.url}/api/schema", "--header", f"Authorization: Bearer {secret}"),
             *("--continue-on-failure", "--generation-database", "none", "--no-color", *options),
         ],
         cwd=server.log.parent,

@@ -7,6 +7,7 @@ from iocash.settings import (
     DEBUG,
     DEFAULT_AUTO_FIELD,
     KYC_LIMITS,
+    PREPARED_STATEMENTS,
     SECRET_KEY,
     STORAGES,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "DEBUG",
     "DEFAULT_AUTO_FIELD",
     "KYC_LIMITS",
+    "PREPARED_STATEMENTS",
     "SECRET_KEY",
     "STORAGES",
 ]
