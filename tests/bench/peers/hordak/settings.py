@@ -1,8 +1,8 @@
 """What hordak's documentation asks for, with DRF."""
 
-from iocash.settings import ALLOWED_HOSTS, DATABASES, DEBUG, SECRET_KEY
+from iocash.settings import ALLOWED_HOSTS, DATABASES, DEBUG, PREPARED_STATEMENTS, SECRET_KEY
 
-__all__ = ["ALLOWED_HOSTS", "DATABASES", "DEBUG", "SECRET_KEY"]
+__all__ = ["ALLOWED_HOSTS", "DATABASES", "DEBUG", "PREPARED_STATEMENTS", "SECRET_KEY"]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
