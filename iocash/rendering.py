@@ -69,6 +69,8 @@ class JSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
+        if isinstance(data, bytes):  # written already: it is too large to be copied
+            return data
         return dump(data, indent=bool(renderer_context and renderer_context.get("indent")))
 
 

@@ -231,8 +231,8 @@ def _bytea(value: Any) -> str:
 
 
 def as_array(ids: Iterable[Any]) -> str:
-    """Write ids, numbers or plain words as the array that PostgreSQL reads.
+    """Write ids, numbers or IBANs as the array that PostgreSQL reads.
 
-    Its elements may stand in double quotes, as in JSON; but escapes are not the same.
+    Its elements may stand in double quotes, as in JSON; but of JSON's escapes it knows two only.
     """
     return f"{{{orjson.dumps([*ids]).decode()[1:-1]}}}"

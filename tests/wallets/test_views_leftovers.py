@@ -14,6 +14,7 @@ from django.test import RequestFactory
 from iocash import parsing
 from tests import cast
 from tests.cast import to
+from users import kyc, specimens
 from wallets.models import Movement
 from wallets.rows import Leg
 
@@ -84,3 +85,8 @@ def test_wrong_fields_leave_nothing(path, left):
 def test_a_page_leaves_nothing(alices, bobs, path, left):
     cast.transfer(alices, bobs, 1_00)
     assert not left(path)
+
+
+def test_a_document_leaves_nothing(alice, left):
+    specimens.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), cast.BY)
+    assert not left(f"users/{alice.id}/documents/income-tax")

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
@@ -143,7 +142,8 @@ LEFT_OUT = "(left out of this page: ask for application/json)"
 
 
 PIECE = 48 * 1024
-"""Bytes of a document that are written as base64 at a time; threes, so no piece ends in `=`."""
+"""Bytes of a document that are written as base64 at a time: threes, so no piece ends in `=`, if the
+storage gives as many as it is asked for until the end."""
 
 
 def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
@@ -153,6 +153,8 @@ def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
     holds the mark, since JSON puts a backslash before a quotation mark.
     """
     before, mark, after = dump(answer).partition(b'"content":"')
+    if not mark:
+        raise errors.Inconsistent("the answer has no place for the document")
     written = io.BytesIO()
     written.write(before + mark)
     with kyc.opened(document) as file:
@@ -178,7 +180,7 @@ class Documents(EvidenceView):
         return DOCUMENTS[name]
 
     @extend_schema(parameters=[KIND])
-    def get(self, request: Request, user_id: UUID, kind: str) -> Response | HttpResponse:
+    def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         evidence = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
         answer = serializers.DocumentContent(
@@ -186,7 +188,7 @@ class Documents(EvidenceView):
         )
         if not self.answers_json:
             return Response(answer.data)
-        return HttpResponse(with_content(answer.data, evidence), content_type=JSON)
+        return Response(with_content(answer.data, evidence))
 
     @property
     def answers_json(self) -> bool:

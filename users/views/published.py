@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,7 +24,7 @@ class File(Documents):
     name: ClassVar[str] = ""
     """What we call it."""
 
-    def get(self, request: Request, user_id: UUID) -> Response | HttpResponse:  # type: ignore[override]
+    def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
         return super().get(request, user_id, self.document)
 
     def post(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
