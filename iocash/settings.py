@@ -107,7 +107,7 @@ def database(url: str) -> dict[str, Any]:
     """Read any PostgreSQL URL, also one with several hosts, the way libpq itself does."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     return {
-        "ENGINE": "iocash.database",
+        "ENGINE": "iocash.db.backend",
         "NAME": parts.pop("dbname", "iocash"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),

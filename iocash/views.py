@@ -26,7 +26,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
 
 from iocash import errors, failures, fields, pages, parsing, shapes
-from iocash.database import safety
+from iocash.db.backend import safety
 from iocash.rendering import Response, camel
 
 Bodies = dict[str, type[fields.Serializer]]

@@ -16,7 +16,7 @@ from django.core.signals import request_finished, request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
-from iocash.database.base import DatabaseWrapper, renew  # noqa: E402
+from iocash.db.backend.base import DatabaseWrapper, renew  # noqa: E402
 from iocash.headers import Request  # noqa: E402
 from iocash.unread import draining  # noqa: E402
 

@@ -10,7 +10,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError
 
-from iocash.database import safety
+from iocash.db.backend import safety
 
 
 @register

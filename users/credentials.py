@@ -12,8 +12,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from iocash import errors
-from iocash.compiled import Question, Row
-from iocash.transactions import fetch, fetch_each
+from iocash.db.prepared import Question, Row
+from iocash.db.transactions import fetch, fetch_each
 from users.models import ApiKey, Client
 from users.models.clients import Credential
 

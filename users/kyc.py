@@ -20,7 +20,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.db.transactions import durable
 from users import locking, names
 from users.life import claim, locked, require_not_ended, tell
 from users.models import Access, Evidence, User

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.db.transactions import durable
 from users import deliveries, names, otp, phones
 from users.models import Key, User, events, fingerprints
 from users.models.clients import new_id

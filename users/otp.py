@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.db.transactions import durable
 from users import deliveries, phones
 from users.models import Otp, User
 

@@ -16,8 +16,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 
 from iocash import errors
-from iocash.outcome import Witness
-from iocash.transactions import durable, testify
+from iocash.db.outcome import Witness
+from iocash.db.transactions import durable, testify
 
 FIND_ENTRY: Final = "SELECT FROM django_admin_log WHERE id = %s"
 TOLERANCE = 1

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from iocash.transactions import as_array, fetch_each
+from iocash.db.transactions import as_array, fetch_each
 from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, User

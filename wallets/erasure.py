@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.db.transactions import durable
 from users.life import UNSUBSCRIBED, locked, tell
 from users.models import Evidence, Otp, User
 from users.models.events import By

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
-from iocash.pipeline import Silent
+from iocash.db.pipeline import Silent
 from wallets import vault
 from wallets.combiner import Answer, Combiner, Undone
 from wallets.orders import Order, Outcome

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self, TypeVar
 from uuid import UUID
 
-from iocash.outcome import MARK
-from iocash.pipeline import Answer
+from iocash.db.outcome import MARK
+from iocash.db.pipeline import Answer
 from wallets import limits
 from wallets.books import Books
 from wallets.orders import Order

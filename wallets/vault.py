@@ -25,9 +25,9 @@ from uuid import UUID
 from django.conf import settings
 
 from iocash import errors
-from iocash.outcome import Mark
-from iocash.pipeline import Answer, Pipeline
-from iocash.transactions import Transaction, as_array, as_rows, durable, testify
+from iocash.db.outcome import Mark
+from iocash.db.pipeline import Answer, Pipeline
+from iocash.db.transactions import Transaction, as_array, as_rows, durable, testify
 from users.credentials import READ_BY_IDS, Credentials
 from wallets import clocks, limits, reading
 from wallets.books import Books

@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import set_json_dumps
 
-from iocash.pipeline import Pipeline
-from iocash.transactions import as_array, as_rows
+from iocash.db.pipeline import Pipeline
+from iocash.db.transactions import as_array, as_rows
 from users.models import events
 from wallets.books import Books
 

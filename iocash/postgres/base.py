@@ -13,7 +13,7 @@ from django.db.utils import OperationalError
 if sys.platform == "win32":
     raise ImproperlyConfigured("On Windows, set DATABASE_URL to a PostgreSQL 15 or newer.")
 
-from iocash.database import base
+from iocash.db.backend import base
 from iocash.postgres import STATE, binaries
 from iocash.postgres.places import PORT, Unavailable
 from iocash.postgres.server import Server

@@ -6,8 +6,8 @@ was; so the payment is posted again.
 
 from __future__ import annotations
 
-from iocash import outcome
-from iocash.outcome import Fate
+from iocash.db import outcome
+from iocash.db.outcome import Fate
 from iocash.wsgi import application
 
 __all__ = ["application"]

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from iocash.transactions import durable
+from iocash.db.transactions import durable
 from tests.faults.relay import (
     WRITES,
     Fault,

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from iocash import errors
-from iocash.compiled import Question
+from iocash.db.prepared import Question
 from tests import cast
 from wallets.models import Wallet
 from wallets.models.wallets import SEEN, seen_by

@@ -12,11 +12,12 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from iocash import errors, outcome
-from iocash.database import base
-from iocash.outcome import Fate, Mark, Witness
-from iocash.pipeline import Pipeline
-from iocash.transactions import Transaction, connect, durable, fetch
+from iocash import errors
+from iocash.db import outcome
+from iocash.db.backend import base
+from iocash.db.outcome import Fate, Mark, Witness
+from iocash.db.pipeline import Pipeline
+from iocash.db.transactions import Transaction, connect, durable, fetch
 from tests.wires import cut_at_commit
 from users.models import Client, events
 from users.models.clients import new_id

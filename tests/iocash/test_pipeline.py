@@ -18,9 +18,9 @@ from django.db import DatabaseError, InternalError, OperationalError, connection
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-import iocash.pipeline
-from iocash.pipeline import Pipeline, Silent
-from iocash.transactions import durable, fetch, fetch_each
+import iocash.db.pipeline
+from iocash.db.pipeline import Pipeline, Silent
+from iocash.db.transactions import durable, fetch, fetch_each
 from users.models import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -307,7 +307,7 @@ def test_an_error_that_is_not_the_servers_tells_nothing(pipeline, raw):
 
 def test_who_is_ended_after_commit_has_done_it_and_what_waited_for_that_is_done(raw, monkeypatch):
     """The connection is lost when all is answered, and only its end is missing."""
-    find, told = iocash.pipeline.results, []
+    find, told = iocash.db.pipeline.results, []
 
     def end_afterwards(pgconn: PGconn, until: float) -> Iterator[PGresult]:
         tags = []
@@ -320,7 +320,7 @@ def test_who_is_ended_after_commit_has_done_it_and_what_waited_for_that_is_done(
     with durable(), transaction.atomic():
         Client.objects.create(name="Example")
         transaction.on_commit(lambda: told.append("Example"))
-        monkeypatch.setattr(iocash.pipeline, "results", end_afterwards)
+        monkeypatch.setattr(iocash.db.pipeline, "results", end_afterwards)
     monkeypatch.undo()
     assert told == ["Example"]
     assert raw.closed

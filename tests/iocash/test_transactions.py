@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.db.transactions import durable
 from users.models import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors, failures, fields, views
-from iocash.database import safety
+from iocash.db.backend import safety
 
 ID = UUID("0198abcd-0000-7000-8000-000000000001")
 JSON = "application/json"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from iocash.database import safety
+from iocash.db.backend import safety
 from users import checks
 
 SERVING = """

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from iocash import errors
-from iocash.pipeline import Pipeline
+from iocash.db.pipeline import Pipeline
 from tests import cast, together
 from tests.cast import Api
 from users import credentials

@@ -11,8 +11,9 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from iocash import errors, outcome
-from iocash.outcome import Fate
+from iocash import errors
+from iocash.db import outcome
+from iocash.db.outcome import Fate
 from tests import cast
 from tests.wallets.levels import a_cash_out
 from tests.wires import cut_at_commit

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from iocash import errors
-from iocash.pipeline import Pipeline
+from iocash.db.pipeline import Pipeline
 from tests import cast, together
 from tests.wallets.levels import LEVELS, a_cash_out, adjust, put
 from tests.wallets.test_races import kinds, post, waiting

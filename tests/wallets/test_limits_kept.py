@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from iocash import errors
-from iocash.pipeline import Pipeline
+from iocash.db.pipeline import Pipeline
 from tests import cast
 from tests.users.verbs import COMPANY
 from tests.wallets import stage

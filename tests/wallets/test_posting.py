@@ -21,8 +21,9 @@ from django.db import (
     transaction,
 )
 
-from iocash import errors, transactions
-from iocash.transactions import fetch
+from iocash import errors
+from iocash.db import transactions
+from iocash.db.transactions import fetch
 from tests import cast, together
 from tests.wallets.doors import IBAN
 from tests.wires import cut_at_commit

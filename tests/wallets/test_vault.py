@@ -11,8 +11,8 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from iocash import errors
-from iocash.database.base import DatabaseWrapper
-from iocash.pipeline import Pipeline
+from iocash.db.backend.base import DatabaseWrapper
+from iocash.db.pipeline import Pipeline
 from tests import cast
 from users.models import Event, Key
 from wallets import posting, reading, statements, vault

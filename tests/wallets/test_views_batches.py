@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from iocash.pipeline import Pipeline
+from iocash.db.pipeline import Pipeline
 from tests import cast
 from tests.cast import Api, cash, to
 from tests.wallets.doors import OTHER_IBAN

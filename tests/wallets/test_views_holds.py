@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from iocash import outcome
+from iocash.db import outcome
 from tests import cast
 from tests.wallets.test_cash_outs import money_of
 from wallets import ledger, posting, vault

@@ -11,8 +11,8 @@ from django.db import OperationalError
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
-from iocash import compiled
-from iocash.pipeline import Pipeline
+from iocash.db import prepared
+from iocash.db.pipeline import Pipeline
 from tests import cast
 from tests.cast import Api
 from users import credentials
@@ -197,8 +197,8 @@ def test_what_was_found_for_a_key_that_has_changed_is_not_shown(known, alices):
         shown.first(wallets_of(alices), alices.id)
 
 
-def wallets_of(wallet: Wallet) -> compiled.Question[Wallet]:
-    return compiled.Question(lambda wallet_id: Wallet.objects.filter(id=wallet_id), 1)
+def wallets_of(wallet: Wallet) -> prepared.Question[Wallet]:
+    return prepared.Question(lambda wallet_id: Wallet.objects.filter(id=wallet_id), 1)
 
 
 # --- What holds for every view -------------------------------------------------------------------

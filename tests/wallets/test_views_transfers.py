@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from iocash.pipeline import Pipeline
+from iocash.db.pipeline import Pipeline
 from tests import cast
 from tests.cast import cash, to
 from tests.wallets.shown import HOST, shown_transfer

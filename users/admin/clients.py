@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from iocash import errors
-from iocash.transactions import durable
+from iocash.db.transactions import durable
 from users import public_keys, tokens
 from users.acts import Act, ActForm, Acting, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events

@@ -2,7 +2,7 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from iocash.grants import Grant
+from iocash.db.grants import Grant
 
 
 class Migration(migrations.Migration):

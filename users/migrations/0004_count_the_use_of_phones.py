@@ -3,7 +3,7 @@ from typing import ClassVar
 import django.db.models.deletion
 from django.db import migrations, models
 
-from iocash.grants import Grant
+from iocash.db.grants import Grant
 
 
 class Migration(migrations.Migration):

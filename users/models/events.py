@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connection, models
 from django.db.models.functions import Now
 
-from iocash.outcome import Witness
-from iocash.transactions import as_rows, testify
+from iocash.db.outcome import Witness
+from iocash.db.transactions import as_rows, testify
 from users.models.clients import Client, new_id
 
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors, failures
-from iocash.compiled import Question, Row
+from iocash.db.prepared import Question, Row
 from iocash.headers import Existence, existence, idempotency_key, if_match
 from iocash.views import Accepted, View, location
 from users import life, serializers

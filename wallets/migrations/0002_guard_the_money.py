@@ -3,7 +3,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import migrations
 
-from iocash.grants import Grant
+from iocash.db.grants import Grant
 
 FOREIGN_KEYS = """
 ALTER TABLE wallets_wallet

@@ -11,7 +11,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Now
 from uuid_utils.compat import uuid7
 
-from iocash.compiled import Question
+from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet
 from users.models.versions import version

@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.db.transactions import read_back
 from iocash.rendering import Response
-from iocash.transactions import read_back
 from iocash.views import Created, location
 from wallets import accounts, serializers
 from wallets.models import ExternalAccount

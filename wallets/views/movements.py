@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 
 from iocash import errors, money
+from iocash.db.transactions import read_back
 from iocash.pages import ScanningPages
 from iocash.rendering import Response
-from iocash.transactions import read_back
 from iocash.views import Accepted, Created, location
 from wallets import batch, ledger, serializers
 from wallets.models import Movement, MovementQuerySet, Wallet

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.transactions import durable, read_back
+from iocash.db.transactions import durable, read_back
 from users import life as users
 from users import otp
 from users.serializers import OtpOrder

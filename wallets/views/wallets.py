@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.transactions import read_back
+from iocash.db.transactions import read_back
 from iocash.views import Created, location
 from users.serializers import Nothing
 from wallets import ibans, life, serializers

@@ -15,7 +15,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from iocash.database.base import DatabaseWrapper, renew
+from iocash.db.backend.base import DatabaseWrapper, renew
 from iocash.settings import BASE_DIR, connect_timeout
 from tests import together
 
@@ -23,7 +23,7 @@ SERVED = """
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from iocash import wsgi
-from iocash.database.base import renew
+from iocash.db.backend.base import renew
 ends = request_started, request_finished
 print([end.disconnect(each) for end in ends for each in (renew, close_old_connections)])
 """
@@ -166,7 +166,7 @@ def test_command_waits_as_long_as_it_takes():
 
 
 def test_server_sets_the_patience_of_its_connections():
-    asked = "from iocash import wsgi; from iocash.database.base import DatabaseWrapper as wrapper"
+    asked = "from iocash import wsgi; from iocash.db.backend.base import DatabaseWrapper as wrapper"
     program = [sys.executable, "-c", f"{asked}; print(wrapper.patience)"]
     environment = os.environ | {
         "DATABASE_PATIENCE": "7.5",

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from django.db import connection, models
 
 from iocash import errors
-from iocash.transactions import fetch
+from iocash.db.transactions import fetch
 
 Row = TypeVar("Row", bound=models.Model)
 

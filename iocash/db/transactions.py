@@ -22,9 +22,10 @@ from django.db import (
     transaction,
 )
 
-from iocash import errors, outcome
-from iocash.outcome import Fate, Mark, Witness
-from iocash.pipeline import COMMIT, Connection, Pipeline, Row
+from iocash import errors
+from iocash.db import outcome
+from iocash.db.outcome import Fate, Mark, Witness
+from iocash.db.pipeline import COMMIT, Connection, Pipeline, Row
 
 Found = TypeVar("Found")
 

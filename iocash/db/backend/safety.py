@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from iocash.transactions import fetch
+from iocash.db.transactions import fetch
 
 QUESTION = """
     SELECT pg_is_in_recovery(),

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from django.db import Error as DatabaseError
 
-from iocash.pipeline import Connection, Pipeline, Row
+from iocash.db.pipeline import Connection, Pipeline, Row
 
 log = logging.getLogger(__name__)
 

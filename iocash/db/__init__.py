@@ -1,0 +1,1 @@
+"""PostgreSQL: several statements in one trip, transactions that know their outcome, and grants."""
