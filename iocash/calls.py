@@ -19,9 +19,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from iocash import docs, examples, failures, guides
-from iocash.rendering import JSON
-from iocash.views import page
+from iocash import docs, examples, guides
+from iocash.http import problems
+from iocash.http.rendering import JSON
+from iocash.http.views import page
 
 Json = Any
 
@@ -73,7 +74,7 @@ class Chapter(NamedTuple):
 @page
 def every_call(request: HttpRequest) -> HttpResponse:
     """The page, for readers of the server that they have come to."""
-    return HttpResponse(rendered().replace(RECORDED_AT, escape(failures.origin(request))))
+    return HttpResponse(rendered().replace(RECORDED_AT, escape(problems.origin(request))))
 
 
 @cache

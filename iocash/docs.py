@@ -14,9 +14,10 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 
-from iocash import errors, failures
-from iocash.rendering import JSON, JSONRenderer, dump
-from iocash.views import Public
+from iocash import errors
+from iocash.http import problems
+from iocash.http.rendering import JSON, JSONRenderer, dump
+from iocash.http.views import Public
 
 ALONE = Lock()
 """The generator is not made for several threads at once."""
@@ -71,4 +72,4 @@ class Docs(SpectacularSwaggerSplitView):
         raise errors.MethodNotAllowed(method=request.method, allow="GET, HEAD, OPTIONS")
 
     def handle_exception(self, exc: Exception) -> Any:
-        return failures.answer(failures.refusal(exc, self.request), self.request._request)
+        return problems.answer(problems.refusal(exc, self.request), self.request._request)

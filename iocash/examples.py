@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from iocash.rendering import JSON
+from iocash.http.rendering import JSON
 
 Json = Any
 

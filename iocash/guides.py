@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
 
-from iocash import failures
-from iocash.views import page
+from iocash.http import problems
+from iocash.http.views import page
 
 
 class Guide(NamedTuple):
@@ -57,7 +57,7 @@ def patterns() -> Iterator[URLPattern]:
 def shown(guide: Guide, following: Guide | None) -> Any:
     @page
     def view(request: HttpRequest) -> HttpResponse:
-        context = {"guide": guide, "next": following, "origin": failures.origin(request)}
+        context = {"guide": guide, "next": following, "origin": problems.origin(request)}
         return render(request, f"docs/{guide.slug}.html", context | {"limits": limits()})
 
     return view

@@ -180,13 +180,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "iocash.headers.RequestMiddleware",
-    "iocash.browsers.Sessions",
-    "iocash.browsers.Common",
+    "iocash.http.headers.RequestMiddleware",
+    "iocash.http.browsers.Sessions",
+    "iocash.http.browsers.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "iocash.browsers.Authentication",
-    "iocash.browsers.SecondFactor",
-    "iocash.browsers.Messages",
+    "iocash.http.browsers.Authentication",
+    "iocash.http.browsers.SecondFactor",
+    "iocash.http.browsers.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -195,8 +195,8 @@ ROOT_URLCONF = "iocash.urls"
 WSGI_APPLICATION = "iocash.wsgi.application"
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
-DEFAULT_EXCEPTION_REPORTER = "iocash.failures.Reporter"
-CSRF_FAILURE_VIEW = "iocash.failures.csrf_failure"
+DEFAULT_EXCEPTION_REPORTER = "iocash.http.problems.Reporter"
+CSRF_FAILURE_VIEW = "iocash.http.problems.csrf_failure"
 
 TEMPLATES = [
     {
@@ -258,7 +258,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "users.guessing.Passwords",
 ]
-SESSION_ENGINE = "iocash.sessions"
+SESSION_ENGINE = "iocash.http.sessions"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 AXES_HANDLER = "users.guessing.Attempts"
 AXES_FAILURE_LIMIT = 5  # of one name at one address; the other limits are the handler's
@@ -299,18 +299,21 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 MAX_WALLETS_PER_USER = 5
 
 REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["iocash.rendering.JSONRenderer", "iocash.rendering.BrowsableAPI"],
-    "DEFAULT_PARSER_CLASSES": ["iocash.parsing.JSONObjectParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "iocash.http.rendering.JSONRenderer",
+        "iocash.http.rendering.BrowsableAPI",
+    ],
+    "DEFAULT_PARSER_CLASSES": ["iocash.http.parsing.JSONObjectParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "users.authentication.BearerAuthentication",
         "users.authentication.StaffAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["users.authentication.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["users.throttling.ClientThrottle"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "iocash.rendering.Negotiation",
-    "DEFAULT_PAGINATION_CLASS": "iocash.pages.Pages",
-    "DEFAULT_SCHEMA_CLASS": "iocash.schema.AutoSchema",
-    "EXCEPTION_HANDLER": "iocash.failures.exception_handler",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "iocash.http.rendering.Negotiation",
+    "DEFAULT_PAGINATION_CLASS": "iocash.http.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "iocash.http.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "iocash.http.problems.exception_handler",
     "NON_FIELD_ERRORS_KEY": "",
     "URL_FORMAT_OVERRIDE": None,
     "FORMAT_SUFFIX_KWARG": None,
@@ -339,8 +342,8 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATION_PARAMETERS": False,
     "COMPONENT_SPLIT_PATCH": False,
     "COMPONENT_SPLIT_REQUEST": False,
-    "PREPROCESSING_HOOKS": ["iocash.schema.without_twins"],
-    "POSTPROCESSING_HOOKS": ["iocash.schema.complete", "iocash.examples.illustrate"],
+    "PREPROCESSING_HOOKS": ["iocash.http.openapi.without_twins"],
+    "POSTPROCESSING_HOOKS": ["iocash.http.openapi.complete", "iocash.examples.illustrate"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {

@@ -3,14 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from iocash import calls, docs, failures, guides, published, views
+from iocash import calls, docs, guides, published
+from iocash.http import problems, views
 from users import views as users
 from wallets import views as wallets
 
-handler400 = "iocash.failures.bad_request"
-handler403 = "iocash.failures.permission_denied"
-handler404 = "iocash.failures.not_found"
-handler500 = "iocash.failures.server_error"
+handler400 = "iocash.http.problems.bad_request"
+handler403 = "iocash.http.problems.permission_denied"
+handler404 = "iocash.http.problems.not_found"
+handler500 = "iocash.http.problems.server_error"
 
 USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
@@ -72,5 +73,5 @@ urlpatterns = [
     path("api/docs/errors", views.error_codes, name="errors"),
     path("api/docs/calls", calls.every_call, name="calls"),
     path("api/docs/", include([*guides.patterns()])),
-    re_path("", failures.unknown_path),
+    re_path("", problems.unknown_path),
 ]

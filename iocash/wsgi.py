@@ -17,8 +17,8 @@ from django.db import close_old_connections, reset_queries  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
 from iocash.db.backend.base import DatabaseWrapper, renew  # noqa: E402
-from iocash.headers import Request  # noqa: E402
-from iocash.unread import draining  # noqa: E402
+from iocash.http.headers import Request  # noqa: E402
+from iocash.http.unread import draining  # noqa: E402
 
 application.request_class = Request
 DatabaseWrapper.patience = settings.DATABASE_PATIENCE

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-from iocash import errors, failures
-from iocash.rendering import JSON
+from iocash import errors
+from iocash.http import problems
+from iocash.http.rendering import JSON
 
 STATUSES = frozenset({200, 201, 202, 400, 401, 403, 404, 409, 500, 503})
 PAGES = ("/api/docs",)
@@ -29,7 +30,7 @@ class Guard:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if failures.is_api(request.path) and not request.path.startswith(PAGES):
+        if problems.is_api(request.path) and not request.path.startswith(PAGES):
             findings.extend(
                 f"{request.method} {request.path}: {words}" for words in wrong(response)
             )

@@ -11,7 +11,8 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
-from iocash import errors, failures
+from iocash import errors
+from iocash.http import problems
 from users import credentials, strangers, tokens
 from users.credentials import Credentials
 
@@ -112,7 +113,7 @@ def shown_by(secret: str, request: Request) -> Credentials:
 
 def audiences(request: Request) -> frozenset[str]:
     """What a token's `aud` may call this server: by default also the origin it was sent to."""
-    own = settings.TOKEN_AUDIENCE or [tokens.AUDIENCE, failures.origin(request)]
+    own = settings.TOKEN_AUDIENCE or [tokens.AUDIENCE, problems.origin(request)]
     return frozenset(own)
 
 

@@ -18,7 +18,7 @@ def crash(request: Any) -> Any:
 
 
 urlpatterns = [path("admin/crash", crash), path("crash", crash), *served]
-handler400 = "iocash.failures.bad_request"
+handler400 = "iocash.http.problems.bad_request"
 
 
 @pytest.fixture

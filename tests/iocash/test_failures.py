@@ -26,13 +26,14 @@ from rest_framework import exceptions as drf
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors, failures, views
+from iocash import errors
 from iocash.errors import FieldError
+from iocash.http import problems, views
 
-handler400 = "iocash.failures.bad_request"
-handler403 = "iocash.failures.permission_denied"
-handler404 = "iocash.failures.not_found"
-handler500 = "iocash.failures.server_error"
+handler400 = "iocash.http.problems.bad_request"
+handler403 = "iocash.http.problems.permission_denied"
+handler404 = "iocash.http.problems.not_found"
+handler500 = "iocash.http.problems.server_error"
 
 raised: Exception = Exception()
 
@@ -53,7 +54,7 @@ urlpatterns = [
     path("api/raising", Raising.as_view()),
     path("admin/page", web),
     path("page", web),
-    re_path("", failures.unknown_path),
+    re_path("", problems.unknown_path),
 ]
 
 pytestmark = pytest.mark.urls(__name__)
@@ -98,7 +99,7 @@ def test_a_conflict_tells_its_facts() -> None:
 
 def test_facts_are_camel_case_at_any_depth() -> None:
     facts = {"items": [{"wallet_id": "w", "left_over": [{"a_b": 1}]}], "retry_at": None}
-    assert failures.camelized(facts) == {
+    assert problems.camelized(facts) == {
         "items": [{"walletId": "w", "leftOver": [{"aB": 1}]}],
         "retryAt": None,
     }
@@ -132,7 +133,7 @@ def test_every_code_can_be_said(kind: type[errors.Refused]) -> None:
     refused.facts, refused.words = {}, "Words."
     if isinstance(refused, errors.InvalidFields):
         refused.errors = ()
-    answer = failures.answer(refused, request)
+    answer = problems.answer(refused, request)
     assert answer.status_code == kind.status
 
 
@@ -312,7 +313,7 @@ def test_a_wrong_statement_is_a_bug(state: str, kind: type[Exception]) -> None:
 @pytest.mark.parametrize(("state", "closed"), [("57P01", True), ("25006", True), ("55P03", False)])
 def test_a_connection_of_no_use_is_closed(state: str, closed: bool) -> None:
     connection.ensure_connection()
-    failures.refusal(wrapped(state), RequestFactory().get("/api/x"))
+    problems.refusal(wrapped(state), RequestFactory().get("/api/x"))
     assert (connection.connection is None) is closed
 
 
@@ -333,7 +334,7 @@ def test_a_crash_is_logged_with_its_traceback_and_signalled(
     finally:
         got_request_exception.disconnect(listen)
     (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
-    assert (record.name, vars(record)["requestId"]) == ("iocash.failures", "abc")
+    assert (record.name, vars(record)["requestId"]) == ("iocash.http.problems", "abc")
     assert "ZeroDivisionError" in (record.exc_text or caplog.text)
     assert heard == ["/api/raising"]
 
@@ -397,9 +398,9 @@ def test_django_s_own_handlers_answer_pages_and_json(
 
 def test_a_forged_form_is_a_page_or_json() -> None:
     request = RequestFactory().post("/admin/page")
-    assert failures.csrf_failure(request, "x")["Content-Type"].startswith("text/html")
+    assert problems.csrf_failure(request, "x")["Content-Type"].startswith("text/html")
     request = RequestFactory().post("/api/x")
-    answer = failures.csrf_failure(request, "x")
+    answer = problems.csrf_failure(request, "x")
     assert (answer.status_code, b"csrf_failed" in answer.content) == (403, True)
 
 

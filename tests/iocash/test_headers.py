@@ -15,10 +15,11 @@ from hypothesis import strategies as some
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors, failures, views
-from iocash.headers import idempotency_key
+from iocash import errors
+from iocash.http import problems, views
+from iocash.http.headers import idempotency_key
 
-handler500 = "iocash.failures.server_error"
+handler500 = "iocash.http.problems.server_error"
 
 
 class Hello(views.Public):
@@ -46,7 +47,7 @@ urlpatterns = [
     path("api/foreign", foreign),
     path("api/crashing", crashing),
     path("web", crashing),
-    re_path("", failures.unknown_path),
+    re_path("", problems.unknown_path),
 ]
 
 pytestmark = pytest.mark.urls(__name__)
@@ -207,7 +208,7 @@ def test_a_refusal_is_no_warning(at: str, caplog: pytest.LogCaptureFixture) -> N
 def test_a_crash_is_one_error_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     get("/api/crashing", HTTP_X_REQUEST_ID="abc")
     (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
-    assert (record.name, vars(record)["requestId"]) == ("iocash.failures", "abc")
+    assert (record.name, vars(record)["requestId"]) == ("iocash.http.problems", "abc")
     assert record.exc_info
     assert record.exc_info[0] is ValueError
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as some
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors, fields, pages, views
-from iocash.pages import Cursor, check_query
+from iocash import errors
+from iocash.http import fields, pages, views
+from iocash.http.pages import Cursor, check_query
 from tests import cast
 from users.models import Client, User
 

@@ -18,9 +18,10 @@ from hypothesis import strategies as some
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors, views
-from iocash.headers import Request as DjangoRequest
-from iocash.parsing import DEEPEST, Number, parse
+from iocash import errors
+from iocash.http import views
+from iocash.http.headers import Request as DjangoRequest
+from iocash.http.parsing import DEEPEST, Number, parse
 
 JSON = "application/json"
 

@@ -20,8 +20,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors, fields, rendering, views
-from iocash.rendering import (
+from iocash import errors
+from iocash.http import fields, rendering, views
+from iocash.http.rendering import (
     HTML,
     JSON,
     LONGEST_ON_A_PAGE,

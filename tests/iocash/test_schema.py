@@ -15,7 +15,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import docs, errors, fields, pages, schema, views
+from iocash import docs, errors
+from iocash.http import fields, openapi, pages, views
 
 TEN = {"200", "201", "202", "400", "401", "403", "404", "409", "500", "503"}
 
@@ -139,9 +140,9 @@ def codes(document: Any, operation: Any, status: int) -> set[str]:
     response = refusal(document, operation, status)
     if response is None:
         return set()
-    schema = response["content"]["application/json"]["schema"]
-    assert schema["allOf"][0] == {"$ref": "#/components/schemas/Error"}
-    return set(schema["allOf"][1]["properties"]["code"]["enum"])
+    body = response["content"]["application/json"]["schema"]
+    assert body["allOf"][0] == {"$ref": "#/components/schemas/Error"}
+    return set(body["allOf"][1]["properties"]["code"]["enum"])
 
 
 # Operations
@@ -255,9 +256,9 @@ def test_the_same_refusal_is_said_once(document: Any) -> None:
 
 
 def test_a_refusal_is_named_by_its_codes_alone() -> None:
-    assert schema.refusal_name(404, ["not_found"]) == "404-not_found"
-    both = schema.refusal_name(409, ["already_exists", "immutable"])
-    assert both == "409-f26ee3ef" != schema.refusal_name(409, ["already_exists", "otp_too_soon"])
+    assert openapi.refusal_name(404, ["not_found"]) == "404-not_found"
+    both = openapi.refusal_name(409, ["already_exists", "immutable"])
+    assert both == "409-f26ee3ef" != openapi.refusal_name(409, ["already_exists", "otp_too_soon"])
 
 
 def test_a_key_is_taken_by_post_unless_the_view_says_no(document: Any) -> None:

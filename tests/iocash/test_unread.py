@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from iocash.unread import draining
+from iocash.http.unread import draining
 from tests.serving import PATIENCE, Served, database_of_tests
 
 LARGEST = settings.MAX_DOCUMENT_BODY_BYTES

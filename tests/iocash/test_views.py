@@ -23,8 +23,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors, failures, fields, views
+from iocash import errors
 from iocash.db.backend import safety
+from iocash.http import fields, problems, views
 
 ID = UUID("0198abcd-0000-7000-8000-000000000001")
 JSON = "application/json"
@@ -107,7 +108,7 @@ urlpatterns = [
     path("api/things/<uuid:thing_id>", Thing.as_view(), name="thing"),
     path("api/root", Root.as_view(lists={"things": "things"})),
     path("api/docs/errors", views.error_codes),
-    re_path("", failures.unknown_path),
+    re_path("", problems.unknown_path),
 ]
 
 pytestmark = pytest.mark.urls(__name__)

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from iocash import errors
-from iocash.views import Root, View
+from iocash.http.views import Root, View
 from tests import cast
 from tests.cast import Answer, Api
 from tests.users.bodies import filled

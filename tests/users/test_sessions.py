@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
-from iocash import sessions
+from iocash.http import sessions
 from tests.users.test_backoffice import PASSWORD, is_in, log_in
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ import pytest
 from django.core.handlers.base import BaseHandler
 from django.test import RequestFactory
 
-from iocash import parsing
+from iocash.http import parsing
 from tests import cast
 from tests.cast import to
 from users import kyc, specimens

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from iocash import pages
+from iocash.http import pages
 from tests import cast
 
 pytestmark = pytest.mark.django_db

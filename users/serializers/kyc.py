@@ -16,9 +16,9 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import SerializerMethodField
 from stdnum.es import dni, nie
 
-from iocash import fields
-from iocash.shapes import Field
-from iocash.views import location
+from iocash.http import fields
+from iocash.http.serializers import Field
+from iocash.http.views import location
 from users import documents
 from users.kyc import File
 from users.models import Evidence

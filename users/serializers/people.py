@@ -9,8 +9,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
-from iocash import fields, pages
-from iocash.views import location
+from iocash.http import fields, pages
+from iocash.http.views import location
 from users.models import User
 
 LINKS = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}}

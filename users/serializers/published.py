@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from iocash import fields
+from iocash.http import fields
 from users.models import User
 from users.serializers.people import UserOrder
 

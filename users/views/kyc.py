@@ -15,9 +15,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from iocash import errors
-from iocash.headers import Existence
-from iocash.rendering import JSON, Response, dump
-from iocash.views import Created, location
+from iocash.http.headers import Existence
+from iocash.http.rendering import JSON, Response, dump
+from iocash.http.views import Created, location
 from users import kyc, serializers
 from users.kyc import File, Kind
 from users.models import Access, Evidence

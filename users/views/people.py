@@ -12,10 +12,11 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import errors, failures
+from iocash import errors
 from iocash.db.prepared import Question, Row
-from iocash.headers import Existence, existence, idempotency_key, if_match
-from iocash.views import Accepted, View, location
+from iocash.http import problems
+from iocash.http.headers import Existence, existence, idempotency_key, if_match
+from iocash.http.views import Accepted, View, location
 from users import life, serializers
 from users.authentication import Caller
 from users.credentials import Changed, Credentials
@@ -71,7 +72,7 @@ class ClientView(View):
         The handler runs again only if what was remembered was the reason of the refusal: then
         nothing was done. After any other error something may have been done.
         """
-        if self.is_done and failures.database_trouble(exc):
+        if self.is_done and problems.database_trouble(exc):
             exc = errors.OutcomeUnknown()
         if isinstance(exc, errors.OutcomeUnknown) or self.assumed is None:
             return super().handle_exception(exc)

@@ -8,7 +8,7 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import fields
+from iocash.http import fields
 from users.views.kyc import Documents
 
 

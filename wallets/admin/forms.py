@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from rest_framework.exceptions import ValidationError
 
-from iocash import fields
+from iocash.http import fields
 from users.acts import ActForm
 from wallets import blocks, erasure
 from wallets.models import Wallet

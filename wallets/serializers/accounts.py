@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
-from iocash import fields, pages
-from iocash.views import location
+from iocash.http import fields, pages
+from iocash.http.views import location
 from users.serializers.people import LINKS, Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import BankAccount, hrefs

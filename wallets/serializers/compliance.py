@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
-from iocash import fields
-from iocash.views import location
+from iocash.http import fields
+from iocash.http.views import location
 from users.serializers.people import LINKS
 from wallets.compliance import Compliance
 from wallets.limits import NAMES, Allowance

@@ -8,8 +8,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
-from iocash import fields, pages
-from iocash.views import location
+from iocash.http import fields, pages
+from iocash.http.views import location
 from users.serializers.people import LINKS
 from wallets.models import Hold
 from wallets.serializers.shared import Words, hrefs, require_range

@@ -9,9 +9,9 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import ListSerializer, SerializerMethodField
 
-from iocash import fields, pages
-from iocash.rendering import camel
-from iocash.views import location
+from iocash.http import fields, pages
+from iocash.http.rendering import camel
+from iocash.http.views import location
 from users.serializers.people import LINKS
 from wallets.models import Movement
 from wallets.serializers.shared import BankAccount, Words, hrefs, require_range

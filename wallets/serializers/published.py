@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from iocash import fields
 from iocash.errors import FieldError
+from iocash.http import fields
 from users.serializers.people import Optional
 from wallets.serializers.holds import HoldQuery
 from wallets.serializers.movements import MovementQuery

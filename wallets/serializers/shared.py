@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from iocash import fields
-from iocash.rendering import camel
+from iocash.http import fields
+from iocash.http.rendering import camel
 from users.serializers.people import Optional
 
 

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
-from iocash import fields, pages
+from iocash.http import fields, pages
+from iocash.http.views import location
 from iocash.times import moment
-from iocash.views import location
 from users.serializers.people import LINKS
 from wallets.serializers.movements import Movements
 from wallets.serializers.shared import hrefs, require_range

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
-from iocash.rendering import Response
-from iocash.views import Created, location
+from iocash.http.rendering import Response
+from iocash.http.views import Created, location
 from wallets import accounts, serializers
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from rest_framework.request import Request
 
-from iocash.rendering import Response
+from iocash.http.rendering import Response
 from users.models import User
 from users.views import UsersView
 from wallets import compliance, serializers

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
-from iocash.rendering import Response
-from iocash.views import Created
+from iocash.http.rendering import Response
+from iocash.http.views import Created
 from wallets import ledger, serializers
 from wallets.models import Hold, HoldQuerySet
 from wallets.views.movements import MovementView

@@ -12,9 +12,9 @@ from rest_framework.request import Request
 
 from iocash import errors, money
 from iocash.db.transactions import read_back
-from iocash.pages import ScanningPages
-from iocash.rendering import Response
-from iocash.views import Accepted, Created, location
+from iocash.http.pages import ScanningPages
+from iocash.http.rendering import Response
+from iocash.http.views import Accepted, Created, location
 from wallets import batch, ledger, serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
 from wallets.orders import MoneyOrder, Outcome

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db.models import Q
 from rest_framework.request import Request
 
-from iocash import errors, pages
-from iocash.rendering import Response
+from iocash import errors
+from iocash.http import pages
+from iocash.http.rendering import Response
 from iocash.times import moment
 from wallets import serializers, statements
 from wallets.models import Wallet

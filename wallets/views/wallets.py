@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.db.transactions import read_back
-from iocash.views import Created, location
+from iocash.http.views import Created, location
 from users.serializers import Nothing
 from wallets import ibans, life, serializers
 from wallets.models import Movement, Wallet

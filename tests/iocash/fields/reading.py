@@ -8,8 +8,8 @@ import pytest
 from django.db.models import TextChoices
 from rest_framework.exceptions import ValidationError
 
-from iocash import failures
-from iocash.parsing import Number
+from iocash.http import problems
+from iocash.http.parsing import Number
 
 ID = "01980000-0000-7000-8000-000000000001"
 OTHER_TYPES: list[Any] = [Number("1"), Number("1.5"), True, False, [], {}, ["a"], {"a": "b"}]
@@ -27,5 +27,5 @@ def read(field: Any, value: Any) -> Any:
 def wrong(field: Any, value: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         read(field, value)
-    (error,) = failures.flatten(caught.value.detail)
+    (error,) = problems.flatten(caught.value.detail)
     return error.code

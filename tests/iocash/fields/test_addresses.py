@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iocash import fields
+from iocash.http import fields
 from tests.iocash.fields.reading import OTHER_TYPES, read, wrong
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 from rest_framework.exceptions import ValidationError
 
-from iocash import fields, money
-from iocash.parsing import Number
+from iocash import money
+from iocash.http import fields
+from iocash.http.parsing import Number
 from tests.iocash.fields.reading import OTHER_TYPES, read, wrong
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from iocash import fields
-from iocash.parsing import Number
+from iocash.http import fields
+from iocash.http.parsing import Number
 from tests.iocash.fields.reading import ID, OTHER_TYPES, Kind, read, wrong
 
 

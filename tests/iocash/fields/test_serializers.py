@@ -12,9 +12,9 @@ import pytest
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from iocash import failures, fields
-from iocash.parsing import Number
-from iocash.shapes import reader
+from iocash.http import fields, problems
+from iocash.http.parsing import Number
+from iocash.http.serializers import reader
 from tests.iocash.fields.reading import ID, Kind
 
 PHONE = "+34600000000"
@@ -51,7 +51,7 @@ class Everything(fields.Serializer):
 def errors_of(data: Any, **kwargs: Any) -> dict[str, str]:
     serializer = Everything(data=data, **kwargs)
     assert not serializer.is_valid()
-    return {error.field: error.code for error in failures.flatten(serializer.errors)}
+    return {error.field: error.code for error in problems.flatten(serializer.errors)}
 
 
 def valid(data: Any, **kwargs: Any) -> Any:
@@ -153,7 +153,7 @@ def test_what_is_wrong_beside_others_is_named_at_once_too(
 ) -> None:
     person = Person(data=sent)
     person.is_valid()
-    assert {error.field: error.code for error in failures.flatten(person.errors)} == wrong
+    assert {error.field: error.code for error in problems.flatten(person.errors)} == wrong
 
 
 def test_partial_takes_what_is_there_and_no_defaults() -> None:

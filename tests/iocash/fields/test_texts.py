@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from iocash import fields
-from iocash.parsing import Number
+from iocash.http import fields
+from iocash.http.parsing import Number
 from tests.iocash.fields.reading import OTHER_TYPES, read, wrong
 
 

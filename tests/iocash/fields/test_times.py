@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from iocash import fields
+from iocash.http import fields
 from tests.iocash.fields.reading import OTHER_TYPES, read, wrong
 
 

@@ -8,7 +8,7 @@ from unicodedata import category, name
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from iocash.shapes import Field
+from iocash.http.serializers import Field
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
 SEEN = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"

@@ -26,7 +26,7 @@ from rest_framework import exceptions as drf
 from rest_framework import serializers
 
 from iocash import errors, logs
-from iocash.rendering import JSON, Response, camel, dump, prefers_html
+from iocash.http.rendering import JSON, Response, camel, dump, prefers_html
 from iocash.times import moment
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from rest_framework import request as drf
 from rest_framework.parsers import BaseParser
 
 from iocash import errors
-from iocash.rendering import JSON, JSONRenderer
+from iocash.http.rendering import JSON, JSONRenderer
 
 BODIES = frozenset({"POST", "PUT", "PATCH"})
 """The methods whose body is read; a body on any other is ignored."""

@@ -20,7 +20,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.fields import SkipField, empty, get_error_detail
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from iocash.rendering import camel
+from iocash.http.rendering import camel
 
 MOST_ERRORS = 100
 """Of more unknown fields than these, these are named."""

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db.models import Choices
 
-from iocash.parsing import Number
-from iocash.shapes import Field
+from iocash.http.parsing import Number
+from iocash.http.serializers import Field
 
 
 class Id(Field):

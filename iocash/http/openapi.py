@@ -15,9 +15,10 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema as Spectacular
 
-from iocash import errors, fields
-from iocash.parsing import BODIES
-from iocash.rendering import JSON, camel
+from iocash import errors
+from iocash.http import fields
+from iocash.http.parsing import BODIES
+from iocash.http.rendering import JSON, camel
 
 Json = dict[str, Any]
 Kinds = Iterator[type[errors.Refused]]

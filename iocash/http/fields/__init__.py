@@ -5,12 +5,12 @@ No rules of the house here, only shape: types, ranges, formats.
 
 from __future__ import annotations
 
-from iocash.fields.addresses import Email, Iban, Phone
-from iocash.fields.amounts import Amount, Currency, Money
-from iocash.fields.plain import Choice, Flag, Id, Whole
-from iocash.fields.texts import StringMap, Text
-from iocash.fields.times import Day, Moment
-from iocash.shapes import Field, Serializer
+from iocash.http.fields.addresses import Email, Iban, Phone
+from iocash.http.fields.amounts import Amount, Currency, Money
+from iocash.http.fields.plain import Choice, Flag, Id, Whole
+from iocash.http.fields.texts import StringMap, Text
+from iocash.http.fields.times import Day, Moment
+from iocash.http.serializers import Field, Serializer
 
 __all__ = [
     "Amount",

@@ -16,8 +16,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.encoding import escape_uri_path
 from django.utils.http import parse_header_parameters
 
-from iocash import errors, failures
-from iocash.rendering import JSON
+from iocash import errors
+from iocash.http import problems
+from iocash.http.rendering import JSON
 
 access = logging.getLogger("iocash.access")
 
@@ -55,7 +56,7 @@ class RequestMiddleware:
         if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
             request.path_info = f"/{request.path_info}"
         request.request_id = request_id(request)  # type: ignore[attr-defined]
-        is_api = failures.is_api(request.path)
+        is_api = problems.is_api(request.path)
         request.passes_by = is_api and "HTTP_AUTHORIZATION" in request.META  # type: ignore[attr-defined]
         response = self._api_answer(request) if is_api else self.get_response(request)
         policy = settings.CONTENT_SECURITY_POLICY
@@ -67,12 +68,12 @@ class RequestMiddleware:
         return response
 
     def _api_answer(self, request: HttpRequest) -> HttpResponseBase:
-        if failures.origin(request):
+        if problems.origin(request):
             response = self.get_response(request)
         else:
-            response = failures.answer(errors.InvalidHost(), request)
+            response = problems.answer(errors.InvalidHost(), request)
         if _is_foreign(response):
-            response = failures.answer(_translated(response.status_code), request)
+            response = problems.answer(_translated(response.status_code), request)
         response.headers["Cache-Control"] = "no-store"
         if isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
@@ -80,7 +81,7 @@ class RequestMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase:
         """Answer crashes outside of DRF's handler: in a renderer, or in a plain view."""
-        return failures.say(failures.refusal(exception, request), request)
+        return problems.say(problems.refusal(exception, request), request)
 
 
 def _is_foreign(response: HttpResponseBase) -> bool:

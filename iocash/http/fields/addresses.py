@@ -10,8 +10,8 @@ import schwifty
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import validate_email
 
-from iocash.fields.texts import Text
-from iocash.shapes import Field
+from iocash.http.fields.texts import Text
+from iocash.http.serializers import Field
 
 TYPES = phonenumbers.PhoneNumberType
 COSTLY = frozenset(

@@ -25,9 +25,10 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
 
-from iocash import errors, failures, fields, pages, parsing, shapes
+from iocash import errors
 from iocash.db.backend import safety
-from iocash.rendering import Response, camel
+from iocash.http import fields, pages, parsing, problems, serializers
+from iocash.http.rendering import Response, camel
 
 Bodies = dict[str, type[fields.Serializer]]
 Refusals = dict[str, list[type[errors.Refused]]]
@@ -124,7 +125,7 @@ class View(GenericAPIView[Any]):
         method = self.request.method or ""
         is_partial = method == "PATCH" if partial is None else partial
         kind: type[fields.Serializer] = self.body_class(method)
-        reader = shapes.reader(kind, is_partial)
+        reader = serializers.reader(kind, is_partial)
         validated: dict[str, Any] = reader.run_validation(self.request.data)
         return validated
 
@@ -148,7 +149,7 @@ class View(GenericAPIView[Any]):
         return self.writer().to_representation(instance)
 
     def writer(self) -> fields.Serializer:
-        return shapes.writer(self.get_serializer_class(), self.get_serializer_context())
+        return serializers.writer(self.get_serializer_class(), self.get_serializer_context())
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
         """What a page for people shows beside the answer: names that its template knows."""
@@ -191,7 +192,7 @@ def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool
 def location(request: Any, name: str, **ids: UUID | str) -> str:
     """The absolute URL of the view that is called `name`."""
     path = _path(settings.ROOT_URLCONF, name, tuple(ids))
-    return failures.origin(request) + path.format(**ids)
+    return problems.origin(request) + path.format(**ids)
 
 
 @cache
@@ -304,7 +305,7 @@ def page(view: Page) -> Page:
     def guarded(request: HttpRequest) -> HttpResponse:
         if request.method not in {"GET", "HEAD"}:
             refused = errors.MethodNotAllowed(method=request.method, allow="GET, HEAD")
-            return failures.say(refused, request)
+            return problems.say(refused, request)
         return view(request)
 
     return guarded

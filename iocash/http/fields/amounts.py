@@ -8,8 +8,8 @@ from typing import Any
 
 from iocash import money
 from iocash.currencies import DECIMALS
-from iocash.parsing import Number
-from iocash.shapes import Field, Getter, picker
+from iocash.http.parsing import Number
+from iocash.http.serializers import Field, Getter, picker
 
 
 class Amount(Field):

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 
-from iocash.shapes import Field
+from iocash.http.serializers import Field
 from iocash.times import moment
 
 

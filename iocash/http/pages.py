@@ -20,11 +20,12 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
-from iocash import errors, failures, fields
+from iocash import errors
 from iocash.errors import FieldError
-from iocash.parsing import UNPRINTABLE
-from iocash.rendering import Response
-from iocash.shapes import reader
+from iocash.http import fields, problems
+from iocash.http.parsing import UNPRINTABLE
+from iocash.http.rendering import Response
+from iocash.http.serializers import reader
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
@@ -74,7 +75,7 @@ class Cursor(NamedTuple):
 
 
 def _seal(text: bytes) -> bytes:
-    key = f"iocash.pages {settings.SECRET_KEY}".encode()
+    key = f"iocash.http.pages {settings.SECRET_KEY}".encode()
     return hmac.digest(key, text, "sha256")[:SEAL]
 
 
@@ -157,7 +158,7 @@ def _validated(
             values = reader(query_class).run_validation(given)
         except ValidationError as exc:
             named = {error.field for error in wrong}
-            found = failures.flatten(exc.detail)
+            found = problems.flatten(exc.detail)
             wrong.extend(error for error in found if error.field not in named)
     if wrong:
         raise errors.InvalidParameters(*wrong)
