@@ -8,6 +8,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r r
 
 COPY manage.py LICENSE ./
 COPY templates templates
+COPY docs/examples.json docs/
 COPY iocash iocash
 COPY users users
 COPY wallets wallets

@@ -208,7 +208,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "iocash.guides.navigation",
+                "iocash.docs.guides.navigation",
             ],
         },
     },
@@ -343,7 +343,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "COMPONENT_SPLIT_REQUEST": False,
     "PREPROCESSING_HOOKS": ["iocash.http.openapi.without_twins"],
-    "POSTPROCESSING_HOOKS": ["iocash.http.openapi.complete", "iocash.examples.illustrate"],
+    "POSTPROCESSING_HOOKS": ["iocash.http.openapi.complete", "iocash.docs.examples.illustrate"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {

@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from iocash import calls, docs, guides, published
+from iocash import published
+from iocash.docs import calls, guides, reference
 from iocash.http import problems, views
 from users import views as users
 from wallets import views as wallets
@@ -68,8 +69,8 @@ urlpatterns = [
     path("readyz", views.Readyz.as_view(), name="readyz"),
     path("api/v1/public/", include(published.patterns)),
     path("api/v2/public/", include(published.patterns)),
-    path("api/schema", docs.Schema.as_view(), name="schema"),
-    path("api/docs", docs.Docs.as_view(), name="docs"),
+    path("api/schema", reference.Schema.as_view(), name="schema"),
+    path("api/docs", reference.Docs.as_view(), name="docs"),
     path("api/docs/errors", views.error_codes, name="errors"),
     path("api/docs/calls", calls.every_call, name="calls"),
     path("api/docs/", include([*guides.patterns()])),

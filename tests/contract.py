@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from iocash import docs
+from iocash.docs import reference
 
 Json = Any
 
@@ -21,7 +21,7 @@ Json = Any
 @cache
 def written() -> str:
     """The document of the real server, as it is written down."""
-    return docs.written()
+    return reference.written()
 
 
 LOCK = Lock()

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from iocash.guides import GUIDES
+from iocash.docs.guides import GUIDES
 from tests import cast
 from tests.wallets.test_cash_outs import a_cash_out
 from users import kyc, specimens

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from iocash import calls, examples, urls
-from iocash.calls import Example, blanked, snake
+from iocash import urls
+from iocash.docs import calls, examples
+from iocash.docs.calls import Example, blanked, snake
 from tests import cast, contract, manual, recorded
 from tests.cast import Answer, Api
 from tests.recorded import Recorder, kind_of, operation_of, query_of, words_of

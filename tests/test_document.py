@@ -7,21 +7,21 @@ import json
 import pytest
 
 import dev
-from iocash import docs
+from iocash.docs import reference
 from tests import contract
 from tests.changes import incompatible
 from wallets.management.commands import write_docs
 
 README = dev.ROOT / "README.md"
-PUBLISHED = dev.ROOT / "tests" / "published.json"
-"""The document of the last release: a copy of iocash/openapi.json, renewed with each release."""
+PUBLISHED = dev.ROOT / "docs" / "openapi-released.json"
+"""The document of the last release: a copy of docs/openapi.json, renewed with each release."""
 
 MEANT = "- Breaking: "
 
 
 def test_the_file_is_what_the_code_says():
-    stale = "iocash/openapi.json is stale: python3 dev.py manage write_docs"
-    assert docs.FILE.read_text() == contract.written(), stale
+    stale = "docs/openapi.json is stale: python3 dev.py manage write_docs"
+    assert reference.FILE.read_text() == contract.written(), stale
 
 
 def test_the_readme_has_every_code():
@@ -34,7 +34,7 @@ def test_the_command_writes_both(monkeypatch, tmp_path):
     readme, document = tmp_path / "README.md", tmp_path / "openapi.json"
     readme.write_text(f"Before\n{write_docs.BEGIN}stale\n{write_docs.END}After\n")
     monkeypatch.setattr(write_docs, "README", readme)
-    monkeypatch.setattr(docs, "FILE", document)
+    monkeypatch.setattr(reference, "FILE", document)
     write_docs.Command().handle()
     assert document.read_text() == contract.written()
     assert readme.read_text().startswith(f"Before\n{write_docs.BEGIN}<details>")

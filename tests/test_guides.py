@@ -13,7 +13,7 @@ from django.test import Client as Browser
 
 from iocash import demo
 from iocash import settings as configured
-from iocash.guides import GUIDES
+from iocash.docs.guides import GUIDES
 from tests import manual
 from tests.manual import Block, Reader
 from users import deliveries

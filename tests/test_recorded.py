@@ -1,6 +1,6 @@
 """The examples in the OpenAPI document are what the server answered.
 
-`RECORD=1 python -m pytest tests/test_recorded.py` records them anew, in iocash/examples.json; then
+`RECORD=1 python -m pytest tests/test_recorded.py` records them anew, in docs/examples.json; then
 `manage.py write_docs` writes the document.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from iocash import examples
+from iocash.docs import examples
 from tests import cast, contract, recorded, recorded_as_published
 from tests.recorded import Recorder
 from users.models import Client

@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from iocash import docs
+from iocash.docs import reference
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,*/*;q=0.8"])
@@ -65,8 +65,8 @@ def test_the_document_is_made_once_by_whoever_comes_first(monkeypatch):
             made.append(self)
             return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
 
-    monkeypatch.setattr(docs, "SchemaGenerator", Counted)
-    docs.made.cache_clear()
+    monkeypatch.setattr(reference, "SchemaGenerator", Counted)
+    reference.made.cache_clear()
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(docs.document) for _ in range(4)]
+        asked = [pool.submit(reference.document) for _ in range(4)]
     assert (len({each.result() for each in asked}), len(made)) == (1, 1)

@@ -15,7 +15,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iocash import docs, errors
+from iocash import errors
+from iocash.docs import reference
 from iocash.http import fields, openapi, pages, views
 
 TEN = {"200", "201", "202", "400", "401", "403", "404", "409", "500", "503"}
@@ -96,8 +97,8 @@ class Ask(Guarded):
 urlpatterns = [
     path("livez", views.Livez.as_view()),
     path("readyz", views.Readyz.as_view()),
-    path("api/schema", docs.Schema.as_view(), name="schema"),
-    path("api/docs", docs.Docs.as_view(), name="docs"),
+    path("api/schema", reference.Schema.as_view(), name="schema"),
+    path("api/docs", reference.Docs.as_view(), name="docs"),
     path("api/v1/things", Things.as_view()),
     path("api/v1/things/<uuid:thing_id>", OneThing.as_view()),
     path("api/v1/things/<uuid:thing_id>/ask", Ask.as_view()),

@@ -8,17 +8,18 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from iocash import docs, errors
+from iocash import errors
+from iocash.docs import reference
 
 README: Final[Path] = settings.BASE_DIR / "README.md"
 BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
 
 
 class Command(BaseCommand):
-    help = "Write iocash/openapi.json, and the table of codes in README.md."
+    help = "Write docs/openapi.json, and the table of codes in README.md."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        docs.FILE.write_text(docs.written())
+        reference.FILE.write_text(reference.written())
         README.write_text(with_codes(README.read_text()))
 
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from iocash import docs, examples, guides
+from iocash.docs import examples, guides, reference
 from iocash.http import problems
 from iocash.http.rendering import JSON
 from iocash.http.views import page
@@ -89,7 +89,7 @@ def chapters() -> list[Chapter]:
     """Every operation of the document that is no alias, by what it is about."""
     tags: Any = settings.SPECTACULAR_SETTINGS["TAGS"]
     calls: dict[str, list[Call]] = {tag["name"]: [] for tag in tags}
-    paths = json.loads(docs.document())["paths"]
+    paths = json.loads(reference.document())["paths"]
     for path, methods in paths.items():
         for method, operation in methods.items():
             if "/public/" not in path:

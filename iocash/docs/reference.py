@@ -22,7 +22,7 @@ from iocash.http.views import Public
 ALONE = Lock()
 """The generator is not made for several threads at once."""
 
-FILE = settings.BASE_DIR / "iocash" / "openapi.json"
+FILE = settings.BASE_DIR / "docs" / "openapi.json"
 """The document as it is kept under version control, written by `manage.py write_docs`."""
 
 

@@ -40,7 +40,7 @@ GUIDES = (
 )
 
 CALLS = Guide("calls", "Every call", "In curl and in Python, each with what is answered.")
-"""What `iocash.calls` makes of the OpenAPI document."""
+"""What `iocash.docs.calls` makes of the OpenAPI document."""
 
 
 def navigation(request: HttpRequest | None = None) -> dict[str, Any]:

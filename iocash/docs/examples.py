@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from iocash.http.rendering import JSON
 
 Json = Any
 
-FILE = Path(__file__).with_name("examples.json")
+FILE = settings.BASE_DIR / "docs" / "examples.json"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""The documentation: the OpenAPI document, its examples, guides, and every call."""
