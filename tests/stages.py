@@ -17,9 +17,10 @@ from iocash import errors
 from tests import cast
 from users.models import Client, Event, Key, User, events
 from users.models.events import Fact
-from wallets import life, vault
+from wallets import life
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders import Order, Outcome
+from wallets.posting import group
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Family:
 
 
 def post_all(orders: Any) -> list[UUID]:
-    outcomes = vault.post(list(orders))
+    outcomes = group.post(list(orders))
     assert all(isinstance(outcome, Outcome) for outcome in outcomes), outcomes
     return [outcome.id for outcome in outcomes if isinstance(outcome, Outcome)]
 

@@ -110,12 +110,12 @@ def test_only_the_vault_writes_balances_movements_and_holds():
         for columns in re.findall(r"UPDATE wallets_wallet\b.*? SET (.*?)(?: FROM | WHERE |$)", text)
         if BALANCE & set(re.findall(r"(\w+) *=", columns))
     }
-    assert writers == {"wallets/writing.py"}
+    assert writers == {"wallets/posting/write.py"}
     assert {
         module
         for module, text in sql()
         if re.search(r"(INSERT INTO|UPDATE) (ONLY )?\"?wallets_(movement|hold)\b", text)
-    } == {"wallets/writing.py"}
+    } == {"wallets/posting/write.py"}
 
 
 def test_a_wallet_is_opened_empty():
@@ -165,13 +165,13 @@ def test_nothing_of_money_is_written_through_the_orm():
     assert made + written == []
 
 
-def test_only_posting_calls_the_vault():
+def test_only_submit_posts_groups():
     callers = {
         found.module
         for found in every(ast.Call)
-        if called(found.node) == "post" and names_in(found.node.func) & {"vault"}
+        if called(found.node) == "post" and names_in(found.node.func) & {"group"}
     }
-    assert callers == {"wallets/posting.py"}
+    assert callers == {"wallets/posting/__init__.py"}
 
 
 RULES = ("ledger", "batch", "orders", "books", "opened", "rows", "life", "blocks", "accounts")

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from django.db import connection, transaction
 
-from wallets import vault
 from wallets.orders import Order
+from wallets.posting import group
 
 PATIENCE = 20.0
 """Seconds after which a test that hangs fails instead."""
@@ -68,7 +68,7 @@ def holding(*orders: Order, also: Callable[[], Any] = int) -> Iterator[None]:
 
     def call() -> None:
         with transaction.atomic():
-            for outcome in vault.post(orders):
+            for outcome in group.post(orders):
                 assert not isinstance(outcome, Exception), outcome
             also()
             posted.set()

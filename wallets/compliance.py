@@ -13,9 +13,10 @@ from iocash.db.transactions import as_array, fetch_each
 from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, User
-from wallets import reading, statements
+from wallets import statements
 from wallets.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.models import Wallet
+from wallets.posting import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def allowances(user: User, level: int) -> Iterator[Allowance]:
     """
     ids = list(Wallet.objects.filter(user=user).values_list("id", flat=True))
     found_by = [as_array(ids), TOP + 1]
-    flows, balances = fetch_each((reading.READ_FLOWS, found_by), (reading.READ_BALANCES, found_by))
+    flows, balances = fetch_each((read.READ_FLOWS, found_by), (read.READ_BALANCES, found_by))
     used = {currency: balance for _, currency, balance in balances}
     limited = {each: 0 for each in settings.KYC_LIMITS if limits_of(level, each) != NO_LIMITS}
     found = {

@@ -118,11 +118,11 @@ def make_client(number: int, wallets: int) -> dict[str, Any]:
 
 def post(orders: Iterable[Any], total: int = 0) -> None:
     """Post any number of orders, many in a transaction; with a total, say how far it is."""
-    from wallets import vault
+    from wallets.posting import group
 
     done, begun, waiting = 0, time.monotonic(), iter(orders)
     while some := list(islice(waiting, AT_ONCE)):
-        for outcome in vault.post(some):
+        for outcome in group.post(some):
             if isinstance(outcome, Exception):
                 raise outcome
         done += len(some)

@@ -17,8 +17,8 @@ from tests import cast, together
 from tests.cast import Api
 from users import credentials
 from users.models import ApiKey, Client
-from wallets import vault
 from wallets.models import Movement
+from wallets.posting import group
 from wallets.views import movements
 
 pytestmark = pytest.mark.django_db
@@ -215,14 +215,14 @@ def breaks_at_commit(monkeypatch):
     posted: list[Any] = []
 
     def breaks(then: Callable[[], Any]) -> list[Any]:
-        post = vault.post
+        post = group.post
 
         def post_and_break(*args, **kwargs):
             posted.append(post(*args, **kwargs))
             then()
             raise errors.OutcomeUnknown()
 
-        monkeypatch.setattr(vault, "post", post_and_break)
+        monkeypatch.setattr(group, "post", post_and_break)
         return posted
 
     return breaks

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from tests.together import PATIENCE, Stranger
-from wallets.combiner import Combiner
 from wallets.orders import Outcome
+from wallets.posting.group_commit import Combiner
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from tests.wallets.reference import CEILING, Reference
 from tests.wallets.world import LIMITED, Made, No, Said, Wallet
 from users import specimens
 from users.models import User
-from wallets import accounts, batch, blocks, ledger, life, models, vault
+from wallets import accounts, batch, blocks, ledger, life, models
 from wallets.orders import Order, Outcome
+from wallets.posting import group
 
 DAWN: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 START: Final = DAWN + timedelta(days=1)
@@ -229,7 +230,7 @@ def fill(wallet: models.Wallet, amount: int) -> None:
     """Bring so much, in as many orders as it takes."""
     longest = 10**15 - 1
     parts = [longest] * (amount // longest) + [amount % longest]
-    outcomes = vault.post([cast.a_cash_in(wallet, part) for part in parts if part])
+    outcomes = group.post([cast.a_cash_in(wallet, part) for part in parts if part])
     assert not any(isinstance(outcome, errors.Refused) for outcome in outcomes)
 
 

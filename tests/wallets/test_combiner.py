@@ -16,8 +16,8 @@ import pytest
 from iocash import errors
 from tests.together import PATIENCE, Stranger, at_once
 from tests.wallets.desk import Desk, Noticing, Slip, failing, numbers, outcome
-from wallets.combiner import Undone
 from wallets.orders import Outcome
+from wallets.posting.group_commit import Undone
 
 
 @pytest.fixture

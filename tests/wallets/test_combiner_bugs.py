@@ -9,7 +9,7 @@ import pytest
 
 from iocash import errors
 from tests.wallets.desk import Desk, Noticing, Slip, numbers, outcome
-from wallets.combiner import Undone
+from wallets.posting.group_commit import Undone
 
 
 @pytest.fixture

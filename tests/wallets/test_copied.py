@@ -10,10 +10,11 @@ from uuid_utils.compat import uuid7
 
 from tests import cast
 from users.models import Event
-from wallets import ledger, vault, writing
+from wallets import ledger
 from wallets.batch import Batch
 from wallets.models import Movement, Wallet
 from wallets.orders import Order, Outcome
+from wallets.posting import group, write
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ WORDS: dict[str, Any] = {
 @pytest.fixture
 def copying(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Copy few rows as if they were many."""
-    return lambda: monkeypatch.setattr(writing, "MANY", 1)
+    return lambda: monkeypatch.setattr(write, "MANY", 1)
 
 
 def a_batch(alices: Wallet, bobs: Wallet) -> Batch:
@@ -44,7 +45,7 @@ def a_batch(alices: Wallet, bobs: Wallet) -> Batch:
 
 
 def post(*orders: Order) -> list[Outcome]:
-    outcomes = vault.post(orders)
+    outcomes = group.post(orders)
     assert all(isinstance(each, Outcome) for each in outcomes), outcomes
     return [each for each in outcomes if isinstance(each, Outcome)]
 
@@ -93,19 +94,19 @@ def test_a_constraint_refuses_what_is_copied(alices, bobs, copying):
         pytest.raises(IntegrityError, match="movement_amount_is_not_zero"),
         connection.wrap_database_errors,
     ):
-        writing.copy(connection.connection, "wallets_movement", writing.MOVEMENTS, [leg])
+        write.copy(connection.connection, "wallets_movement", write.MOVEMENTS, [leg])
     connection.connection.rollback()
 
 
 def test_a_batch_of_so_many_is_copied(alices, bobs, monkeypatch):
-    copied, copy = [], writing.copy
+    copied, copy = [], write.copy
 
     def seen(raw: Any, table: str, *rest: Any) -> None:
         copied.append(table)
         copy(raw, table, *rest)
 
-    monkeypatch.setattr(writing, "copy", seen)
-    items = tuple(cast.a_transfer(alices, bobs, 1) for _ in range(writing.MANY // 2))
+    monkeypatch.setattr(write, "copy", seen)
+    items = tuple(cast.a_transfer(alices, bobs, 1) for _ in range(write.MANY // 2))
     post(Batch(**cast.about(alices), items=items[1:]))
     assert not copied
     post(Batch(**cast.about(alices), items=items))

@@ -18,10 +18,11 @@ from tests import cast
 from tests.wallets.levels import a_cash_out
 from tests.wires import cut_at_commit
 from users.models import Event, Key
-from wallets import audit, ledger, posting, vault
+from wallets import audit, ledger, posting
 from wallets.batch import Batch
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import Order, Outcome
+from wallets.posting import group
 
 GAMES = 16
 
@@ -120,7 +121,7 @@ def left_by(post: Callable[[Sequence[Order]], Sequence[Any]], orders: Sequence[O
 
 
 def together(orders: Sequence[Order]) -> Sequence[Any]:
-    answers = vault.post(orders)
+    answers = group.post(orders)
     assert not [str(finding) for _, finding in audit.findings() if finding]
     return answers
 
@@ -132,7 +133,7 @@ def said(answer: Outcome | errors.Refused) -> Any:
 
 
 def one_by_one(orders: Sequence[Order]) -> list[Any]:
-    return [answer for order in orders for answer in vault.post([order])]
+    return [answer for order in orders for answer in group.post([order])]
 
 
 @pytest.mark.parametrize("seed", range(GAMES))

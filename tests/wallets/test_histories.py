@@ -26,9 +26,9 @@ from tests import cast, together
 from tests.callers import Caller, World
 from users.models import Client, Event, User, events
 from users.models.events import Fact
-from wallets import vault
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import Order
+from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,7 +59,7 @@ def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World([cast.a_wallet(user) for user in users])
     for n, wallet in enumerate(world.wallets):
         world.submit(cast.a_cash_in(wallet, 20_00 if n else 1000_00))
-    post = vault.post
+    post = group.post
 
     def noticed(orders: Sequence[Order], *own: Any, **how: Any) -> Any:
         try:
@@ -68,7 +68,7 @@ def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
             world.notice(error)
             raise
 
-    monkeypatch.setattr(vault, "post", noticed)
+    monkeypatch.setattr(group, "post", noticed)
     return world
 
 

@@ -10,8 +10,9 @@ import pytest
 from iocash import errors, money
 from tests import cast
 from users.models import Event, Key
-from wallets import ledger, posting, vault
+from wallets import ledger, posting
 from wallets.models import Movement
+from wallets.posting import group
 
 pytestmark = pytest.mark.django_db
 
@@ -175,7 +176,7 @@ LONGEST = 10**money.MAX_DIGITS - 1
 def test_a_balance_reaches_its_ceiling_to_the_cent_and_never_passes_it(alices, bobs):
     rest = money.MAX_BALANCE - 100 * LONGEST
     order = cast.a_cash_in(bobs, LONGEST)
-    assert all(not isinstance(outcome, errors.Refused) for outcome in vault.post([order] * 100))
+    assert all(not isinstance(outcome, errors.Refused) for outcome in group.post([order] * 100))
     cast.cash_in(bobs, rest)
     assert cast.balances(bobs) == [money.MAX_BALANCE]
     for one_too_many in (cast.a_cash_in(bobs, 1), cast.a_transfer(alices, bobs, 1)):

@@ -17,9 +17,10 @@ from tests.wallets.levels import LEVELS, a_cash_out, adjust, limit
 from tests.wallets.test_cash_outs import end
 from users import specimens
 from users.models import User
-from wallets import ledger, posting, reading, vault
+from wallets import ledger, posting
 from wallets.models import Movement, Wallet
 from wallets.orders import Outcome
+from wallets.posting import group, read
 
 pytestmark = pytest.mark.django_db
 
@@ -198,7 +199,7 @@ def test_what_is_older_is_not_even_looked_at(db):
     """The index ends at the instant; else all that a user ever did would be read every time."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {reading.READ_FLOWS}", [[cast.unknown_id()], 2])
+        cursor.execute(f"EXPLAIN {read.READ_FLOWS}", [[cast.unknown_id()], 2])
         plan = [line for (line,) in cursor.fetchall()]
     assert any("Index Cond" in line and "created_at >" in line for line in plan), plan
 
@@ -214,8 +215,8 @@ def test_a_transfer_reads_nothing_of_what_came_in_and_went_out(first, bob, monke
     cast.cash_in(first, 10_00)
     monkeypatch.setattr(Pipeline, "ask", noted)
     cast.transfer(first, cast.first_wallet(bob), 1_00)
-    assert reading.READ_BALANCES in asked
-    assert reading.READ_FLOWS not in asked
+    assert read.READ_BALANCES in asked
+    assert read.READ_FLOWS not in asked
 
 
 # --- What was given back -------------------------------------------------------------------------
@@ -247,7 +248,7 @@ def test_reversals_do_not_let_more_than_the_limit_through(first):
 
 def test_reversal_in_a_group_makes_no_room_for_a_later_cash_in(first):
     movement = the_cash_in(first, 150_00)
-    reversal, cash_in = vault.post([cast.a_reversal(movement), cast.a_cash_in(first, 50_01)])
+    reversal, cash_in = group.post([cast.a_reversal(movement), cast.a_cash_in(first, 50_01)])
     assert isinstance(reversal, Outcome)
     assert isinstance(cash_in, errors.LimitExceeded)
     assert cash_in.facts["used"] == "150.00"

@@ -11,18 +11,17 @@ import pytest
 from iocash import errors
 from tests import cast, together
 from users.models import Client
-from wallets import life, posting, reading, vault
+from wallets import life, posting
 from wallets.models import Wallet
+from wallets.posting import group, read
 
 SOURCE = re.compile(
     r"FROM (?:users_user|wallets_wallet) WHERE (.*?)(?=UNION|ORDER|\)\)|$)", re.DOTALL
 )
 
 
-@pytest.mark.parametrize(
-    "locks", [reading.LOCKS_OF_ONE, reading.LOCKS_OF_SEVERAL], ids=["one", "many"]
-)
-@pytest.mark.parametrize("name", reading.Locks._fields)
+@pytest.mark.parametrize("locks", [read.LOCKS_OF_ONE, read.LOCKS_OF_SEVERAL], ids=["one", "many"])
+@pytest.mark.parametrize("name", read.Locks._fields)
 def test_ids_of_callers_are_looked_up_with_their_client(locks, name):
     """Ids that the database found by itself, in an array, are those of the client already."""
     statement = getattr(locks, name)
@@ -61,7 +60,7 @@ def test_group_of_several_clients_locks_what_is_theirs_alone(alices, bobs, their
     own = cast.a_transfer(alices, bobs, 1_00)
     foreign = dataclasses.replace(cast.a_cash_in(alices, 1_00), client_id=other.id)
     stolen = cast.a_transfer(theirs, bobs, 1_00)
-    outcomes = vault.post([foreign, own, stolen])
+    outcomes = group.post([foreign, own, stolen])
     kinds = [getattr(each, "code", "done") for each in outcomes]
     assert kinds == ["not_found", "done", "target_wallet_not_found"]
     assert cast.balances(alices, bobs) == [99_00, 1_00]
@@ -72,5 +71,5 @@ def test_group_does_not_wait_for_a_wallet_that_is_another_clients(alices, theirs
     third = cast.first_wallet(cast.a_user(cast.a_client("Third"), cast.BOB))
     foreign = dataclasses.replace(cast.a_cash_in(theirs, 1_00), client_id=alices.client_id)
     with together.holding(cast.a_cash_in(theirs, 1)):
-        outcomes = vault.post([foreign, cast.a_cash_in(third, 2_00)], is_brief=True)
+        outcomes = group.post([foreign, cast.a_cash_in(third, 2_00)], is_brief=True)
     assert [getattr(each, "code", "done") for each in outcomes] == ["not_found", "done"]

@@ -28,10 +28,11 @@ from tests import cast, together
 from tests.wallets.doors import IBAN
 from tests.wires import cut_at_commit
 from users.models import Client, Event, Key, User
-from wallets import accounts, ledger, life, posting, vault, writing
-from wallets.combiner import Answer
+from wallets import accounts, ledger, life, posting
 from wallets.models import Movement
 from wallets.orders import Order, Outcome
+from wallets.posting import group, write
+from wallets.posting.group_commit import Answer
 
 KILL = "SELECT pg_terminate_backend(%s, 10000)"
 
@@ -90,7 +91,7 @@ def test_a_connection_lost_while_idle_is_tried_again(alices, bobs):
 @pytest.mark.django_db(transaction=True)
 def test_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch):
     """The server ends the backend when the books are open, and nothing was sent yet."""
-    write_back = writing.write_back
+    write_back = write.write_back
     lost: list[int] = []
 
     def end_and_write(pipeline, books):
@@ -99,7 +100,7 @@ def test_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch
             together.at_once(partial(fetch, KILL, lost))
         write_back(pipeline, books)
 
-    monkeypatch.setattr(vault, "write_back", end_and_write)
+    monkeypatch.setattr(group, "write_back", end_and_write)
     cast.transfer(alices, bobs, 10_00)
     assert lost
     assert cast.balances(alices, bobs) == [90_00, 10_00]
@@ -166,7 +167,7 @@ def failing(settings, monkeypatch):
     settings.GROUP_COMMIT = False
 
     def fail(*errors):
-        coming, posts, post = list(errors), [], vault.post
+        coming, posts, post = list(errors), [], group.post
 
         def failing_post(orders, own):
             posts.append(orders)
@@ -174,7 +175,7 @@ def failing(settings, monkeypatch):
                 raise coming.pop(0)
             return post(orders, own)
 
-        monkeypatch.setattr(vault, "post", failing_post)
+        monkeypatch.setattr(group, "post", failing_post)
         return posts
 
     return fail
@@ -406,7 +407,7 @@ def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, m
     monkeypatch.setattr(posting, "COMBINER", None)
     order = cast.a_cash_in(alices, 1)
     monkeypatch.setattr(type(order), name, lambda self: (alices.id,))
-    monkeypatch.setattr(vault, "post", lambda orders, own: [Outcome("movement", alices.id, 201)])
+    monkeypatch.setattr(group, "post", lambda orders, own: [Outcome("movement", alices.id, 201)])
     assert posting.submit(order)
 
 
@@ -432,12 +433,12 @@ def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, m
 
 def test_accounts_in_one_group_see_one_another(alices):
     add = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
-    first, second = vault.post([add, add])
+    first, second = group.post([add, add])
     assert isinstance(first, Outcome)
     assert isinstance(second, errors.AlreadyExists)
     remove = accounts.RemoveExternalAccount(**cast.about(alices), account_id=first.id)
     pay = ledger.CashOut(**cast.about(alices), amount=Decimal(1), account_id=first.id)
-    removed, refused, again = vault.post([remove, pay, add])
+    removed, refused, again = group.post([remove, pay, add])
     assert isinstance(removed, Outcome)
     assert isinstance(refused, errors.ExternalAccountRemoved)
     assert isinstance(again, Outcome)

@@ -23,10 +23,11 @@ from tests import cast, stages
 from tests.families import FAMILIES, Later
 from tests.stages import Stage
 from tests.together import Two, caught
-from wallets import audit, posting, vault
+from wallets import audit, posting
 from wallets.accounts import AddExternalAccount
 from wallets.models import Wallet
 from wallets.orders import Order, Outcome
+from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +56,7 @@ class Call:
     def post(self) -> Outcome | errors.Refused:
         if self.order.key or isinstance(self.order, AddExternalAccount):
             return posting.submit(self.order)
-        return vault.post([self.order])[0]
+        return group.post([self.order])[0]
 
     @property
     def locks(self) -> set[object]:

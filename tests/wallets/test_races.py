@@ -21,15 +21,16 @@ from iocash import errors
 from tests import cast, together
 from users import life as users
 from users.models import Key, User
-from wallets import life, posting, vault
+from wallets import life, posting
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import Order, Outcome
+from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def post(order: Order) -> Outcome | errors.Refused:
-    return vault.post([order])[0]
+    return group.post([order])[0]
 
 
 def kinds(answers: list[object]) -> dict[str, int]:
@@ -152,7 +153,7 @@ def test_payments_in_a_circle_of_wallets_never_deadlock(alice):
 
     def pay(turn: int) -> list[object]:
         orders = [cast.a_transfer(*circle[(turn + n) % 4], 1_00) for n in range(4)]
-        return [vault.post(orders) for _ in range(3)]
+        return [group.post(orders) for _ in range(3)]
 
     answers = together.at_once(*[partial(pay, turn) for turn in range(8)])
     assert kinds(answers) == {"list": 8}

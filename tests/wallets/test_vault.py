@@ -15,11 +15,12 @@ from iocash.db.backend.base import DatabaseWrapper
 from iocash.db.pipeline import Pipeline
 from tests import cast
 from users.models import Event, Key
-from wallets import posting, reading, statements, vault
+from wallets import posting, statements
 from wallets.batch import Batch
 from wallets.books import Books
 from wallets.models import Movement, Wallet
 from wallets.orders import Order, Outcome
+from wallets.posting import group, read
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +71,7 @@ class Orphan(Order):
 
 
 def test_each_order_of_a_batch_has_its_own_outcome(alices, bobs):
-    paid, refused, back = vault.post(
+    paid, refused, back = group.post(
         [
             cast.a_transfer(alices, bobs, 60_00),
             cast.a_transfer(alices, bobs, 60_00),
@@ -85,14 +86,14 @@ def test_each_order_of_a_batch_has_its_own_outcome(alices, bobs):
 
 def test_the_orders_of_a_batch_are_judged_in_turn(alices, bobs):
     orders = [cast.a_transfer(bobs, alices, 1_00), cast.a_transfer(alices, bobs, 1_00)]
-    early, paid, late = vault.post([*orders, orders[0]])
+    early, paid, late = group.post([*orders, orders[0]])
     assert isinstance(early, errors.InsufficientFunds)
     assert not isinstance(paid, errors.Refused)
     assert not isinstance(late, errors.Refused)
 
 
 def test_the_movements_of_a_batch_follow_each_other_in_time(bobs):
-    vault.post([cast.a_cash_in(bobs, 1)] * 5)
+    group.post([cast.a_cash_in(bobs, 1)] * 5)
     movements = cast.movements(bobs)
     assert [movement.seq for movement in movements] == [1, 2, 3, 4, 5]
     times = [movement.settled_at for movement in movements if movement.settled_at]
@@ -103,7 +104,7 @@ def test_the_movements_of_a_batch_follow_each_other_in_time(bobs):
 def test_a_key_that_comes_twice_in_a_batch_moves_money_once(alices, bobs):
     order = cast.a_transfer(alices, bobs, 1_00, key="k")
     other = cast.a_transfer(alices, bobs, 2_00, key="k")
-    first, again, reused = vault.post([order, order, other])
+    first, again, reused = group.post([order, order, other])
     assert isinstance(first, Outcome)
     assert isinstance(again, Outcome)
     assert (again.id, again.replayed) == (first.id, True)
@@ -114,14 +115,14 @@ def test_a_key_that_comes_twice_in_a_batch_moves_money_once(alices, bobs):
 def test_a_batch_of_different_clients_keeps_them_apart(alices, bobs):
     another = cast.a_client("Another")
     theirs = dataclasses.replace(cast.a_cash_in(bobs, 1_00), client_id=another.id)
-    refused, made = vault.post([theirs, cast.a_cash_in(bobs, 2_00)])
+    refused, made = group.post([theirs, cast.a_cash_in(bobs, 2_00)])
     assert isinstance(refused, errors.NotFound)
     assert isinstance(made, Outcome)
     assert cast.balances(bobs) == [2_00]
 
 
 def test_no_orders_are_no_work(db):
-    assert vault.post([]) == []
+    assert group.post([]) == []
 
 
 # --- What is written -----------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def test_no_orders_are_no_work(db):
 
 def test_a_key_is_kept_with_what_it_made(bobs):
     order = cast.a_cash_in(bobs, 1_00, key="k")
-    made = vault.post([order])[0]
+    made = group.post([order])[0]
     assert isinstance(made, Outcome)
     key = Key.objects.get(client=bobs.client_id, key="k")
     assert (key.made, key.made_id, key.status) == ("movement", made.id, 201)
@@ -137,7 +138,7 @@ def test_a_key_is_kept_with_what_it_made(bobs):
 
 
 def test_what_was_made_is_what_is_stored(bobs):
-    made = vault.post([cast.a_cash_in(bobs, 1_00, concept="a", metadata={"b": "c"})])[0]
+    made = group.post([cast.a_cash_in(bobs, 1_00, concept="a", metadata={"b": "c"})])[0]
     assert isinstance(made, Outcome)
     stored: dict[str, Any] = dict(Movement.objects.filter(id=made.id).values().get())
     for item in dataclasses.fields(made.legs[0]):
@@ -164,7 +165,7 @@ def test_an_event_carries_ids_and_no_words(alices, bobs):
 
 def test_a_refused_order_writes_nothing(alices, bobs):
     before = (Movement.objects.count(), Event.objects.count())
-    refused = vault.post([cast.a_transfer(alices, bobs, 100_01, key="k")])[0]
+    refused = group.post([cast.a_transfer(alices, bobs, 100_01, key="k")])[0]
     assert isinstance(refused, errors.InsufficientFunds)
     assert (Movement.objects.count(), Event.objects.count()) == before
     assert not Key.objects.exists()
@@ -172,12 +173,12 @@ def test_a_refused_order_writes_nothing(alices, bobs):
 
 def ahead(monkeypatch: pytest.MonkeyPatch, interval: str) -> None:
     """Let the clock of the database and that of the server be ahead by so much, both."""
-    monkeypatch.setattr(reading, "READ_CLOCK", f"{reading.READ_CLOCK} + interval '{interval}'")
+    monkeypatch.setattr(read, "READ_CLOCK", f"{read.READ_CLOCK} + interval '{interval}'")
 
 
 def wrong(interval: str) -> str:
     """Read the clock of a database whose machine is so far ahead of this one."""
-    return reading.READ_CLOCK.replace("timestamp()", f"timestamp() + interval '{interval}'")
+    return read.READ_CLOCK.replace("timestamp()", f"timestamp() + interval '{interval}'")
 
 
 def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
@@ -204,9 +205,9 @@ def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, mo
         cast.a_cash_in(bobs, 1_00),
         Batch(**cast.about(alices), items=(cast.a_transfer(alices, bobs, 1_00),)),
     ]
-    assert [type(answer) for answer in vault.post(orders)] == [errors.DatabaseUnavailable] * 4
+    assert [type(answer) for answer in group.post(orders)] == [errors.DatabaseUnavailable] * 4
     assert f"wallet {bobs.id} settled at" in caplog.text
-    again, other, hold = vault.post(
+    again, other, hold = group.post(
         [
             cast.a_cash_in(bobs, 1_00, key="k"),
             cast.a_cash_in(alices, 1_00),
@@ -224,7 +225,7 @@ def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, mo
 def test_nothing_is_posted_while_the_clocks_differ(interval, alices, bobs, monkeypatch, caplog):
     """No hold expires either: it would be by the wrong clock."""
     cast.place(alices, bobs, 1_00, expires_at=statements.now() + timedelta(seconds=1))
-    monkeypatch.setattr(reading, "READ_CLOCK", wrong(interval))
+    monkeypatch.setattr(read, "READ_CLOCK", wrong(interval))
     before = Event.objects.count()
     with pytest.raises(errors.DatabaseUnavailable, match="clock"):
         posting.submit(cast.a_cash_in(alices, 1_00))
@@ -235,7 +236,7 @@ def test_nothing_is_posted_while_the_clocks_differ(interval, alices, bobs, monke
 @pytest.mark.spoils_the_books
 def test_clocks_that_differ_are_not_compared_without_a_tolerance(bobs, monkeypatch, settings):
     settings.CLOCK_TOLERANCE = 0
-    monkeypatch.setattr(reading, "READ_CLOCK", wrong("1 hour"))
+    monkeypatch.setattr(read, "READ_CLOCK", wrong("1 hour"))
     cast.cash_in(bobs, 1_00)
     assert cast.balances(bobs) == [1_00]
 
@@ -245,7 +246,7 @@ def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
     """A caller waits for a slow connection and for the trips on it, all together, so long."""
     settings.DATABASE_PATIENCE = 12.0
     real, late, until = time.monotonic, [0.0], list[float]()
-    opened, connect = vault.open_books, DatabaseWrapper.get_new_connection
+    opened, connect = group.open_books, DatabaseWrapper.get_new_connection
 
     def connect_slowly(*given: Any) -> Any:
         late[0] = 10.0
@@ -258,9 +259,9 @@ def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
 
     monkeypatch.setattr(time, "monotonic", lambda: real() + late[0])
     monkeypatch.setattr(DatabaseWrapper, "get_new_connection", connect_slowly)
-    monkeypatch.setattr(vault, "open_books", note)
+    monkeypatch.setattr(group, "open_books", note)
     connection.close()
-    vault.post([cast.a_cash_in(bobs, 1_00)])
+    group.post([cast.a_cash_in(bobs, 1_00)])
     assert until[0] < 3
 
 
@@ -279,14 +280,14 @@ def test_inside_a_transaction_a_broken_order_undoes_itself_alone(alices, bobs):
     with transaction.atomic():
         cast.transfer(alices, bobs, 1_00)
         with pytest.raises(DatabaseError):
-            vault.post([broken(alices)])
+            group.post([broken(alices)])
         cast.transfer(alices, bobs, 1_00)
     assert cast.balances(alices, bobs) == [98_00, 2_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_of_a_transaction_it_is_committed_when_post_returns(alices, bobs):
-    vault.post([cast.a_transfer(alices, bobs, 1_00)])
+    group.post([cast.a_transfer(alices, bobs, 1_00)])
     assert connection.get_autocommit()
     connection.close()
     assert cast.balances(alices, bobs) == [99_00, 1_00]
@@ -300,7 +301,7 @@ def test_when_the_database_refuses_one_order_nothing_of_the_batch_is_done(alices
         dataclasses.replace(broken(alices), statement=statement),
     ]
     with pytest.raises(DatabaseError):
-        vault.post(orders)
+        group.post(orders)
     assert connection.get_autocommit()
     assert cast.balances(alices, bobs) == [100_00, 0]
     assert not Key.objects.exists()
@@ -310,7 +311,7 @@ def test_when_the_database_refuses_one_order_nothing_of_the_batch_is_done(alices
 def test_when_the_code_crashes_nothing_is_done_and_the_connection_goes_on(alices, bobs):
     crashing = Crashing(client_id=alices.client_id, by=cast.BY)
     with pytest.raises(ZeroDivisionError):
-        vault.post([cast.a_transfer(alices, bobs, 1_00), crashing])
+        group.post([cast.a_transfer(alices, bobs, 1_00), crashing])
     assert connection.get_autocommit()
     assert cast.balances(alices, bobs) == [100_00, 0]
     cast.transfer(alices, bobs, 1_00)
@@ -320,6 +321,6 @@ def test_when_the_code_crashes_nothing_is_done_and_the_connection_goes_on(alices
 def test_what_the_database_refuses_at_commit_was_undone(bobs):
     orphan = Orphan(client_id=bobs.client_id, by=cast.BY)
     with pytest.raises(IntegrityError):
-        vault.post([cast.a_cash_in(bobs, 1_00), orphan])
+        group.post([cast.a_cash_in(bobs, 1_00), orphan])
     assert connection.get_autocommit()
     assert cast.balances(bobs) == [0]

@@ -11,8 +11,9 @@ from django.db import OperationalError
 from iocash.db import outcome
 from tests import cast
 from tests.wallets.test_cash_outs import money_of
-from wallets import ledger, posting, vault
+from wallets import ledger, posting
 from wallets.models import Hold
+from wallets.posting import group
 from wallets.views.holds import HoldList
 
 pytestmark = pytest.mark.django_db
@@ -358,5 +359,5 @@ def test_a_hold_that_was_not_placed_is_called_undone(api, bobs, holds, monkeypat
     def breaks(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(vault, "post", breaks)
+    monkeypatch.setattr(group, "post", breaks)
     assert api.post(holds, promise(bobs)).code == "database_unavailable"

@@ -12,8 +12,8 @@ from tests.cast import cash, to
 from tests.wallets.shown import HOST, shown_transfer
 from users import credentials
 from users.models import Event, Key
-from wallets import reading, writing
 from wallets.models import Movement
+from wallets.posting import read, write
 
 pytestmark = pytest.mark.django_db
 
@@ -275,7 +275,7 @@ def test_a_transfer_takes_two_trips_to_the_database(api, alices, bobs, monkeypat
     with CaptureQueriesContext(connection) as others:
         assert api.post(f"wallets/{alices.id}/movements", cast.to(bobs), key="k").status == 201
     assert trips == [
-        (reading.BE_BRIEF, reading.READ_CLOCK),
-        (writing.INSERT_MOVEMENTS, "COMMIT"),
+        (read.BE_BRIEF, read.READ_CLOCK),
+        (write.INSERT_MOVEMENTS, "COMMIT"),
     ]
     assert [each["sql"] for each in others if each["sql"] not in {"BEGIN", "COMMIT"}] == []

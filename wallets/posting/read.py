@@ -179,7 +179,7 @@ def named(ids: Iterable[tuple[UUID, ...]]) -> list[UUID]:
     return sorted({each for some in ids for each in some})
 
 
-def read(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
+def record(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
     """Make a row of what was selected; JSON comes as text."""
     values = dict(zip(names, row, strict=True))
     if isinstance(values["metadata"], str):

@@ -16,9 +16,9 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
 from iocash.db.pipeline import Silent
-from wallets import vault
-from wallets.combiner import Answer, Combiner, Undone
 from wallets.orders import Order, Outcome
+from wallets.posting import group
+from wallets.posting.group_commit import Answer, Combiner, Undone
 
 RETRIES = 3
 LONGEST = 3.0
@@ -65,9 +65,9 @@ def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Se
     Raises:
         Undone: nothing was done, provably.
     """
-    own = vault.Posting(before_asking)
+    own = group.Posting(before_asking)
     try:
-        return vault.post(orders, own, is_brief=True)
+        return group.post(orders, own, is_brief=True)
     except errors.OutcomeUnknown:
         return [unknown(each) for each in own.outcomes]
     except Exception as error:
@@ -93,9 +93,9 @@ def post_with_retries(order: Order) -> Answer:
     """
     begun = time.monotonic()
     for pause in [*pauses(), None]:  # after the last try there is no pause
-        own = vault.Posting()
+        own = group.Posting()
         try:
-            return vault.post([order], own)[0]
+            return group.post([order], own)[0]
         except (DatabaseError, InterfaceError) as error:
             if not own.is_undone:
                 raise errors.OutcomeUnknown() from error

@@ -29,13 +29,14 @@ from iocash.db.outcome import Mark
 from iocash.db.pipeline import Answer, Pipeline
 from iocash.db.transactions import Transaction, as_array, as_rows, durable, testify
 from users.credentials import READ_BY_IDS, Credentials
-from wallets import clocks, limits, reading
+from wallets import clocks, limits
 from wallets.books import Books
 from wallets.models import Wallet
 from wallets.orders import Order, Outcome, attempt
-from wallets.reading import HOLD, MOVEMENT, named, read, rows
+from wallets.posting import read
+from wallets.posting.read import HOLD, MOVEMENT, named, record, rows
+from wallets.posting.write import write_back
 from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
-from wallets.writing import write_back
 
 
 class Posting(Transaction):
@@ -95,26 +96,26 @@ def open_books(
         arrays = [as_array(each) if isinstance(each, list) else each for each in values]
         return pipeline.ask(statement, arrays)
 
-    ask(reading.BE_BRIEF, when=is_brief)
-    locks, whose = reading.locks(orders)
+    ask(read.BE_BRIEF, when=is_brief)
+    locks, whose = read.locks(orders)
     locked_users = ask(locks.users, users, whose, when=users)
     if users or limited:
         locked = ask(locks.wallets_of_users, wallets, whose, users, whose, limited, whose)
     else:
         locked = ask(locks.wallets, wallets, whose)
-    owners = ask(reading.READ_OWNERS, wallets)
-    balances = ask(reading.READ_BALANCES, limited, limits.TOP, when=limited)
-    flows = ask(reading.READ_FLOWS, crossing, limits.TOP, when=crossing)
-    used = ask(reading.READ_KEYS, as_rows(keys), when=keys)
-    legs = ask(reading.READ_MOVEMENTS, movements, when=movements)
-    reversed_ = ask(reading.READ_REVERSED, movements, when=movements)
-    promised = ask(reading.READ_HOLDS, holds, when=holds)
-    banks = ask(reading.READ_ACCOUNTS, accounts, when=accounts)
+    owners = ask(read.READ_OWNERS, wallets)
+    balances = ask(read.READ_BALANCES, limited, limits.TOP, when=limited)
+    flows = ask(read.READ_FLOWS, crossing, limits.TOP, when=crossing)
+    used = ask(read.READ_KEYS, as_rows(keys), when=keys)
+    legs = ask(read.READ_MOVEMENTS, movements, when=movements)
+    reversed_ = ask(read.READ_REVERSED, movements, when=movements)
+    promised = ask(read.READ_HOLDS, holds, when=holds)
+    banks = ask(read.READ_ACCOUNTS, accounts, when=accounts)
     added_to, ibans = [each for each, _ in added], [iban for _, iban in added]
-    there = ask(reading.READ_ACCOUNTS_THERE, added_to, ibans, when=added)
-    drawn = ask(reading.DRAW_NUMBERS, numbers, when=numbers)
+    there = ask(read.READ_ACCOUNTS_THERE, added_to, ibans, when=added)
+    drawn = ask(read.DRAW_NUMBERS, numbers, when=numbers)
     valid = ask(READ_BY_IDS, shown, when=shown)
-    clock = ask(reading.READ_CLOCK)
+    clock = ask(read.READ_CLOCK)
     pipeline.send()
     *mark, machine, now = rows(clock)[0]
     own.mark = Mark.of_row(*mark, pipeline=pipeline)
@@ -129,15 +130,15 @@ def open_books(
         users={row[0]: LockedUser(*row) for row in rows(locked_users)},
         wallets={wallet.id: wallet for wallet in found},
         keys={(row[0], row[1]): UsedKey(*row) for row in rows(used)},
-        movements={row[0]: read(Leg, MOVEMENT, row) for row in rows(legs)},
+        movements={row[0]: record(Leg, MOVEMENT, row) for row in rows(legs)},
         reversed=dict(rows(reversed_)),
-        holds={row[0]: read(LockedHold, HOLD, row) for row in rows(promised)},
+        holds={row[0]: record(LockedHold, HOLD, row) for row in rows(promised)},
         accounts={row[0]: LockedAccount(*row) for row in (*rows(banks), *rows(there))},
         numbers=[number for (number,) in rows(drawn)],
         credentials={row[0]: Credentials.of_row(row) for row in rows(valid)},
     )
     levels = {user_id: level for user_id, _, level in owned}
-    books.allowances = reading.allowances(books, limited, levels, rows(balances), rows(flows))
+    books.allowances = read.allowances(books, limited, levels, rows(balances), rows(flows))
     let_go(pipeline, books, {order.client_id for order in orders})
     if wanted := [each for order in orders for each in order.versions()]:
         seen = Wallet.objects.seen().filter(id__in=wanted)
@@ -155,13 +156,13 @@ def let_go(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None:
     if not overdue:
         return
     values = [as_array(wallet.id for wallet in overdue), books.now]
-    holds = pipeline.ask(reading.READ_OVERDUE, values)
-    expiries = pipeline.ask(reading.READ_NEXT_EXPIRIES, values)
+    holds = pipeline.ask(read.READ_OVERDUE, values)
+    expiries = pipeline.ask(read.READ_NEXT_EXPIRIES, values)
     pipeline.send()
     next_expiry: dict[UUID, datetime] = dict(rows(expiries))
     for wallet in overdue:
         wallet.next_expiry = next_expiry.get(wallet.id)
         wallet.is_changed = True
     for row in rows(holds):
-        books.holds.setdefault(row[0], read(LockedHold, HOLD, row))
+        books.holds.setdefault(row[0], record(LockedHold, HOLD, row))
     books.expire()
