@@ -103,7 +103,7 @@ def names_in(node: ast.AST) -> set[str]:
 # --- Money ---------------------------------------------------------------------------------------
 
 
-def test_only_the_vault_writes_balances_movements_and_holds():
+def test_only_posting_writes_balances_movements_and_holds():
     writers = {
         module
         for module, text in sql()
@@ -151,7 +151,7 @@ def test_only_the_open_books_change_a_balance_in_memory():
 
 
 def test_nothing_of_money_is_written_through_the_orm():
-    """No `Wallet(…)`, no `Movement.objects.….update(…)`: the vault alone writes, with SQL."""
+    """No `Wallet(…)`, no `Movement.objects.….update(…)`: `posting` alone writes, with SQL."""
     made = [
         (found.module, found.line)
         for found in every(ast.Call)

@@ -1,6 +1,6 @@
 """The open books: rows in memory while orders are applied, and the primitives of every verb.
 
-Nothing here touches the database, reads the clock or knows the request: the vault opens the books
+Nothing here touches the database, reads the clock or knows the request: `posting` opens the books
 with rows that it read under lock, and writes back what changed.
 """
 

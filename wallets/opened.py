@@ -1,4 +1,4 @@
-"""What the vault locked and read for orders, and how orders find it."""
+"""The rows that were locked and read for orders, and how orders find them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A desk that takes slips: what the combiner posts to when there is no database."""
+"""A desk that takes slips: what group commit posts to when there is no database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from uuid import UUID
 
 from tests.together import PATIENCE, Stranger
 from wallets.orders import Outcome
-from wallets.posting.group_commit import Combiner
+from wallets.posting.group_commit import GroupCommit
 
 
 @dataclass(frozen=True)
 class Slip:
-    """What the combiner sees of an order."""
+    """What group commit sees of an order."""
 
     number: int
     weight: int = 1
@@ -37,8 +37,8 @@ class Desk:
         self.entered = Semaphore(0)
         self.before: Callable[[Sequence[Any]], Any] = len
         limits = {"room": 100, "patience": PATIENCE, "most": 100} | kwargs
-        self.combiner = Noticing(self.post, self.post_apart, **limits)
-        self.combiner.entered = self.entered
+        self.groups = Noticing(self.post, self.post_apart, **limits)
+        self.groups.entered = self.entered
 
     def post(self, slips: Sequence[Any], before_asking: Callable[[], None]) -> list[Any]:
         self.before_asking = before_asking
@@ -54,7 +54,7 @@ class Desk:
 
     def submit(self, number: int, weight: int = 1) -> Any:
         slip: Any = Slip(number, weight)
-        return self.combiner.submit(slip)
+        return self.groups.submit(slip)
 
     def bring(self, *numbers: int, weight: int = 1) -> list[Stranger]:
         """Have others bring slips, one after the other, and wait until all of them queue."""
@@ -82,7 +82,7 @@ class Desk:
         go_on.set()
 
 
-class Noticing(Combiner):
+class Noticing(GroupCommit):
     """Tells when an order has entered."""
 
     entered: Semaphore

@@ -290,7 +290,7 @@ class Gate:
         self.number = number
         self.groups: list[Sequence[Order]] = []
         self.queued, self.full = 0, threading.Event()
-        combiner, enter = posting.COMBINER, posting.COMBINER.enter
+        groups, enter = posting.GROUPS, posting.GROUPS.enter
 
         def counted(entry: Any) -> bool:
             leads = enter(entry)
@@ -299,8 +299,8 @@ class Gate:
                 self.full.set()
             return leads
 
-        monkeypatch.setattr(combiner, "enter", counted)
-        monkeypatch.setattr(combiner, "post", self.post)
+        monkeypatch.setattr(groups, "enter", counted)
+        monkeypatch.setattr(groups, "post", self.post)
 
     def post(self, orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Answer]:
         assert self.full.wait(together.PATIENCE)
@@ -404,7 +404,7 @@ def test_a_bug_in_one_order_is_raised_to_its_own_caller(alices, bobs, monkeypatc
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["users", "versions"])
 def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, monkeypatch):
-    monkeypatch.setattr(posting, "COMBINER", None)
+    monkeypatch.setattr(posting, "GROUPS", None)
     order = cast.a_cash_in(alices, 1)
     monkeypatch.setattr(type(order), name, lambda self: (alices.id,))
     monkeypatch.setattr(group, "post", lambda orders, own: [Outcome("movement", alices.id, 201)])
@@ -413,7 +413,7 @@ def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, m
 
 @pytest.mark.django_db(transaction=True)
 def test_inside_a_transaction_an_order_is_posted_in_it(alices, monkeypatch):
-    monkeypatch.setattr(posting, "COMBINER", None)
+    monkeypatch.setattr(posting, "GROUPS", None)
     with transaction.atomic():
         cast.cash_in(alices, 10_00)
         transaction.set_rollback(True)
@@ -425,7 +425,7 @@ def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, m
     add = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
     there = posting.submit(add)
     orders = [cast.a_cash_in(bobs, 1), add, cast.a_cash_in(bobs, 2)]
-    monkeypatch.setattr(posting.COMBINER, "apart", lambda order: pytest.fail("undone"))
+    monkeypatch.setattr(posting.GROUPS, "apart", lambda order: pytest.fail("undone"))
     answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 5))
     assert [type(answer) for answer in answers] == [Outcome, errors.AlreadyExists, Outcome]
     assert answers[1].facts["external_account_id"] == there.id

@@ -292,7 +292,7 @@ def test_the_key_is_not_for_another_batch(api, bobs, path, batch):
 
 @pytest.fixture
 def questions(monkeypatch):
-    """Count the statements of a call, the vault's own too."""
+    """Count the statements of a call, those of posting too."""
 
     def count(call: Any) -> int:
         asked: list[str] = []

@@ -1,7 +1,7 @@
 """The way in: what a request calls to have an order done.
 
 `submit` answers when the order is durable, or was refused. Orders that arrive together are posted
-together (see the combiner), except orders that lock users, and orders in an open transaction.
+together (see `group_commit`), except orders that lock users, and orders in an open transaction.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from iocash import errors
 from iocash.db.pipeline import Silent
 from wallets.orders import Order, Outcome
 from wallets.posting import group
-from wallets.posting.group_commit import Answer, Combiner, Undone
+from wallets.posting.group_commit import Answer, GroupCommit, Undone
 
 RETRIES = 3
 LONGEST = 3.0
@@ -47,7 +47,7 @@ def submit(order: Order) -> Outcome:
         DatabaseError: nothing was done (the dialect answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
-    answer = COMBINER.submit(order) if shared else post_with_retries(order)
+    answer = GROUPS.submit(order) if shared else post_with_retries(order)
     if not isinstance(answer, errors.Refused):
         return answer
     try:
@@ -109,7 +109,7 @@ def post_with_retries(order: Order) -> Answer:
     raise AssertionError("the last try returns or raises")
 
 
-COMBINER = Combiner(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
+GROUPS = GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, most=200)
 """The queue of this process."""
 
 

@@ -82,7 +82,7 @@ class Entry:
         self.turn.acquire()
 
 
-class Combiner:
+class GroupCommit:
     """Posts the orders of many threads in groups.
 
     `post` posts a group in one transaction and answers each order; `apart` posts one by itself.
@@ -113,7 +113,7 @@ class Combiner:
             Overloaded: too many wait, or it has waited too long; nothing was done.
             OutcomeUnknown: the group may or may not have been posted.
             DatabaseError: as `apart` raises it.
-            Inconsistent: a bug of the combiner's.
+            Inconsistent: a bug of this class.
         """
         begun = time.monotonic()
         entry = Entry(order)

@@ -1,4 +1,4 @@
-"""What the vault reads: locks first, and in other statements what the locks protect."""
+"""The statements that lock rows, and those that read what the locks protect."""
 
 from __future__ import annotations
 

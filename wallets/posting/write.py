@@ -1,4 +1,4 @@
-"""What the vault writes: everything that changed, set-based.
+"""Write everything that changed, set-based.
 
 Rows go in as JSON; the columns that a statement takes from it have the names that the books have.
 What is changed is named by an array of ids too: how many rows JSON has, no planner can know, and
