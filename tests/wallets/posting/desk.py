@@ -37,8 +37,8 @@ class Desk:
         self.entered = Semaphore(0)
         self.before: Callable[[Sequence[Any]], Any] = len
         limits = {"room": 100, "patience": PATIENCE, "most": 100} | kwargs
-        self.groups = Noticing(self.post, self.post_apart, **limits)
-        self.groups.entered = self.entered
+        self.group_commit = Noticing(self.post, self.post_apart, **limits)
+        self.group_commit.entered = self.entered
 
     def post(self, slips: Sequence[Any], before_asking: Callable[[], None]) -> list[Any]:
         self.before_asking = before_asking
@@ -54,7 +54,7 @@ class Desk:
 
     def submit(self, number: int, weight: int = 1) -> Any:
         slip: Any = Slip(number, weight)
-        return self.groups.submit(slip)
+        return self.group_commit.submit(slip)
 
     def bring(self, *numbers: int, weight: int = 1) -> list[Stranger]:
         """Have others bring slips, one after the other, and wait until all of them queue."""

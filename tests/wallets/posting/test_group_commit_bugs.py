@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests.wallets.desk import Desk, Noticing, Slip, numbers, outcome
+from tests.wallets.posting.desk import Desk, Noticing, Slip, numbers, outcome
 from wallets.posting.group_commit import Undone
 
 
@@ -23,7 +23,7 @@ def test_rolled_back_group_is_logged_without_what_its_error_quotes(desk, caplog)
     def post(slips: Sequence[Any], before_asking: Any) -> Any:
         raise Undone() from ValueError("Key (iban)=(ES9121000418450200051332) exists")
 
-    desk.groups.post = post
+    desk.group_commit.post = post
     assert desk.submit(1) == outcome(Slip(1))
     assert "1 orders were rolled back: ValueError" in caplog.text
     assert "ES91" not in caplog.text
@@ -41,7 +41,7 @@ def test_order_that_can_not_be_weighed_fails_by_itself_and_holds_nobody_up(desk)
     with desk.busy():
         callers = desk.bring(1)
         with pytest.raises(ZeroDivisionError):
-            desk.groups.submit(Unweighed())
+            desk.group_commit.submit(Unweighed())
         callers += desk.bring(3)
     assert numbers(callers) == [1, 3]
 
@@ -51,6 +51,6 @@ def test_leader_without_an_answer_is_inconsistent(desk):
         def lead(self) -> None:
             pass
 
-    desk.groups.__class__ = Forgetful
+    desk.group_commit.__class__ = Forgetful
     with pytest.raises(errors.Inconsistent):
         desk.submit(1)

@@ -108,7 +108,7 @@ def test_every_guide_shows_answers_in_the_shell_and_in_python(slug):
 def test_no_two_pages_use_the_same_idempotency_key():
     """Somebody who has followed one page would get 409 on the other."""
     texts = [block_texts(slug) for slug in SLUGS] + [
-        (Path(__file__).parents[1] / "README.md").read_text()
+        (Path(__file__).parents[3] / "README.md").read_text()
     ]
     found = [set(KEY.findall(text)) for text in texts]
     keys = [key for several in found for key in several]

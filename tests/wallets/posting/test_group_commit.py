@@ -15,7 +15,7 @@ import pytest
 
 from iocash import errors
 from tests.together import PATIENCE, Stranger, at_once
-from tests.wallets.desk import Desk, Noticing, Slip, failing, numbers, outcome
+from tests.wallets.posting.desk import Desk, Noticing, Slip, failing, numbers, outcome
 from wallets.orders import Outcome
 from wallets.posting.group_commit import Undone
 
@@ -47,7 +47,7 @@ def test_each_gets_its_own_answer(desk):
 
 def test_a_refusal_is_the_answer_of_one(desk):
     refusal = errors.NotFound()
-    desk.groups.post = lambda slips, before_asking: [
+    desk.group_commit.post = lambda slips, before_asking: [
         refusal if slip.number == 2 else outcome(slip) for slip in slips
     ]
     answers = at_once(*[partial(desk.submit, number) for number in range(1, 5)], kind=Stranger)
@@ -76,7 +76,7 @@ def test_whoever_is_posted_apart_holds_nobody_up(desk):
         assert go_on.wait(PATIENCE)
         return outcome(slip)
 
-    desk.groups.apart = apart
+    desk.group_commit.apart = apart
     desk.before = failing(Undone(), first=1)
     (slow,) = desk.bring(1)
     assert reached.wait(PATIENCE)
@@ -93,7 +93,7 @@ def test_what_is_raised_apart_is_raised_to_one(desk):
             raise error
         return outcome(slip)
 
-    desk.groups.apart = apart
+    desk.group_commit.apart = apart
     with desk.busy():
         callers = desk.bring(1, 2, 3)
         wait = desk.before
@@ -149,7 +149,7 @@ def test_next_group_is_posted_while_the_outcome_of_the_first_is_asked_for(desk):
     (third,) = desk.bring(3)
     go_on.set()
     assert numbers([slow, third]) == [1, 3]
-    assert not desk.groups.is_led
+    assert not desk.group_commit.is_led
 
 
 class Death(BaseException):
@@ -189,7 +189,7 @@ def test_who_queues_while_a_group_fails_is_posted(desk, error):
 
 def test_an_answer_too_few_is_unknown(desk):
     """A poster that loses count may have done what it does not tell of."""
-    desk.groups.post = lambda slips, before_asking: []
+    desk.group_commit.post = lambda slips, before_asking: []
     assert isinstance(desk.submit(1), errors.OutcomeUnknown)
 
 
@@ -197,7 +197,7 @@ def test_an_answer_too_few_is_unknown(desk):
 
 
 def test_who_finds_no_room_is_refused(desk):
-    desk.groups.room = 2
+    desk.group_commit.room = 2
     with desk.busy():
         callers = desk.bring(1, 2)
         with pytest.raises(errors.Overloaded):
@@ -208,10 +208,10 @@ def test_who_finds_no_room_is_refused(desk):
 
 def test_who_waits_too_long_withdraws_and_is_never_posted(desk):
     with desk.busy() as leader:
-        desk.groups.patience = 0.001
+        desk.group_commit.patience = 0.001
         with pytest.raises(errors.Overloaded):
             desk.submit(1)
-        desk.groups.patience = PATIENCE
+        desk.group_commit.patience = PATIENCE
         callers = desk.bring(2)
     assert numbers([leader, *callers]) == [0, 2]
     assert desk.groups == [[0], [2]]
@@ -232,7 +232,7 @@ def test_who_was_taken_waits_for_the_answer_however_long_it_takes(desk):
 
     with desk.busy():
         callers = desk.bring(1)
-        desk.groups.__class__ = Impatient
+        desk.group_commit.__class__ = Impatient
         callers += desk.bring(2)
         wait = desk.before
 
@@ -278,7 +278,7 @@ def test_who_is_to_lead_does_not_withdraw(desk):
 
     chosen = Event()
     with desk.busy():
-        desk.groups.__class__ = Late
+        desk.group_commit.__class__ = Late
         callers = desk.bring(1)
     assert numbers(callers) == [1]
     assert desk.groups == [[0], [1]]
@@ -299,7 +299,7 @@ def test_who_is_handed_the_lead_before_it_waits_leads_once(desk):
             super().hand_over(leader)
             go_on.set()
 
-    desk.groups.__class__ = Slow
+    desk.group_commit.__class__ = Slow
     with desk.busy():
         callers = desk.bring(1, 2)
     assert numbers(callers) == [1, 2]
@@ -307,7 +307,7 @@ def test_who_is_handed_the_lead_before_it_waits_leads_once(desk):
 
 
 def test_a_group_weighs_at_most_so_much(desk):
-    desk.groups.most = 10
+    desk.group_commit.most = 10
     with desk.busy():
         callers = desk.bring(1, 2, 3, weight=4)
     assert numbers(callers) == [1, 2, 3]
@@ -315,7 +315,7 @@ def test_a_group_weighs_at_most_so_much(desk):
 
 
 def test_what_weighs_more_is_posted_by_itself(desk):
-    desk.groups.most = 10
+    desk.group_commit.most = 10
     with desk.busy():
         callers = [*desk.bring(1), *desk.bring(2, weight=1000), *desk.bring(3)]
     assert numbers(callers) == [1, 2, 3]
@@ -375,5 +375,5 @@ def test_whatever_happens_everybody_is_answered_once_and_nothing_is_done_twice(h
     kinds = {type(answer) for answer in answers.values()}
     refused = {errors.Overloaded, errors.DatabaseUnavailable}
     assert kinds == {Outcome, errors.OutcomeUnknown, Death} | refused
-    assert not desk.groups.queue
-    assert not desk.groups.is_led
+    assert not desk.group_commit.queue
+    assert not desk.group_commit.is_led
