@@ -81,7 +81,7 @@ class Batch(WalletOrder):
 
     def apply(self, books: Books) -> Outcome:
         operation_id = new_id()
-        part = books.part(self, operation_id)
+        part = books.part(self.wallets(), operation_id)
         outcomes = [attempt(partial(item.apply, part)) for item in self.items]
         refused = [
             {"index": index, "code": outcome.code, "detail": outcome.words, **outcome.facts}

@@ -6,6 +6,7 @@ with rows that it read under lock, and writes back what changed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -14,12 +15,10 @@ from uuid import UUID
 from iocash import errors
 from users.models.clients import new_id
 from users.models.events import By, Fact
-from users.models.fingerprints import new_salt, salted
-from wallets import chain, clocks
+from wallets import chain
 from wallets.limits import Used
 from wallets.opened import Opened
-from wallets.orders import Order, Outcome, WordedOrder
-from wallets.rows import Leg, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet, UsedKey
 
 CLOCK: Final = By("system:clock")
 """Who ends what is overdue."""
@@ -38,20 +37,7 @@ class Books(Opened):
     used: list[UsedKey] = field(default_factory=list)
     statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
-    # Running orders
-
-    def run(self, order: Order) -> Outcome:
-        """Replay or apply one order; a refusal leaves the books as they were."""
-        before = self.size
-        try:
-            order.check_credentials(self)
-            order.check_shape(self)
-            return self.replay(order) or self.apply(order)
-        except errors.Refused:
-            if self.size != before:
-                name = type(order).__name__
-                raise errors.Inconsistent(f"{name} changed the books, then refused") from None
-            raise
+    # What has changed
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -66,41 +52,16 @@ class Books(Opened):
         """
         return not (any(self.size) or self.used)
 
-    def replay(self, order: Order) -> Outcome | None:
-        """Find what the order's key made before; None when the key is new."""
-        used = self.keys.get((order.client_id, order.key)) if order.key else None
-        if used is None:
-            return None
-        if not used.is_of(order.digest()):
-            raise errors.IdempotencyKeyReused(
-                idempotency_key=used.key, resource=used.made, id=used.made_id
-            )
-        return Outcome(used.made, used.made_id, used.status, replayed=True)
-
-    def apply(self, order: Order) -> Outcome:
-        for wallet in map(self.wallets.get, order.settling()):
-            if wallet and wallet.client_id == order.client_id:
-                clocks.require_passed(wallet, self.now)
-        outcome = order.apply(self)
-        if order.key:
-            salt = new_salt()
-            fingerprint = salted(salt, order.digest())
-            made = outcome.made, outcome.id, outcome.status
-            used = UsedKey(order.client_id, order.key, salt, fingerprint, *made)
-            self.keys[used.client_id, used.key] = used
-            self.used.append(used)
-        return outcome
-
     # All or none
 
-    def part(self, order: Order, operation_id: UUID) -> Books:
-        """Copy what the order's wallets are now: to try several orders as one operation."""
+    def part(self, wallets: Iterable[UUID], operation_id: UUID) -> Books:
+        """Copy what `wallets` are now: to try several orders about them as one operation."""
         return Books(
             now=self.now,
             users={},
             wallets={
                 wallet_id: self.wallets[wallet_id].copy()
-                for wallet_id in {*order.wallets()}
+                for wallet_id in {*wallets}
                 if wallet_id in self.wallets
             },
             keys={},
@@ -126,25 +87,25 @@ class Books(Opened):
         self,
         wallet: LockedWallet,
         amount: int,
-        order: WordedOrder,
+        cause: Cause,
         *,
         reverses: Leg | None = None,
     ) -> Leg:
         """Settle `amount` crossing to or from the outside: one leg; negative goes out."""
-        leg = self.leg(wallet, amount, order)
+        leg = self.leg(wallet, amount, cause)
         if reverses:
             self.note_reversal(leg, reverses)
         self.legs.append(leg)
-        return self.settle(wallet, leg, order.by)
+        return self.settle(wallet, leg, cause.by)
 
-    def set_aside(self, wallet: LockedWallet, amount: int, order: WordedOrder, iban: str) -> Leg:
+    def set_aside(self, wallet: LockedWallet, amount: int, cause: Cause, iban: str) -> Leg:
         """Hold `amount` for a movement that goes out when the outside confirms it."""
-        leg = self.leg(wallet, -amount, order, iban=iban)
+        leg = self.leg(wallet, -amount, cause, iban=iban)
         leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
         wallet.is_changed = True
         self.legs.append(leg)
-        self.tell("movement", leg.id, "movement.pending", wallet, order.by)
+        self.tell("movement", leg.id, "movement.pending", wallet, cause.by)
         return leg
 
     def take(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
@@ -174,7 +135,7 @@ class Books(Opened):
         source: LockedWallet,
         target: LockedWallet,
         amount: int,
-        order: WordedOrder,
+        cause: Cause,
         *,
         hold_id: UUID | None = None,
         reverses: tuple[Leg, Leg] | None = None,
@@ -183,14 +144,14 @@ class Books(Opened):
 
         `reverses` are the legs that these two give back, in the same two wallets.
         """
-        out = self.leg(source, -amount, order, counterparty=target, hold_id=hold_id)
+        out = self.leg(source, -amount, cause, counterparty=target, hold_id=hold_id)
         into = out.mirrored(new_id())
         if reverses:
             self.note_reversal(out, reverses[0])
             self.note_reversal(into, reverses[1])
         self.legs += [into, out]
-        self.settle(target, into, order.by)
-        return self.settle(source, out, order.by), into
+        self.settle(target, into, cause.by)
+        return self.settle(source, out, cause.by), into
 
     def note_reversal(self, leg: Leg, reversed_leg: Leg) -> None:
         """Note that `leg` gives back what another moved, or a part of it."""
@@ -205,28 +166,28 @@ class Books(Opened):
         self,
         wallet: LockedWallet,
         amount: int,
-        order: WordedOrder,
+        cause: Cause,
         *,
         counterparty: LockedWallet | None = None,
         iban: str | None = None,
         hold_id: UUID | None = None,
     ) -> Leg:
         """Write down one leg of an operation, not yet settled; it counts towards limits."""
-        salt, details_digest = chain.seal(order.concept, iban, order.metadata)
+        salt, details_digest = chain.seal(cause.concept, iban, cause.metadata)
         leg = Leg(
             id=new_id(),
             client_id=wallet.client_id,
             wallet_id=wallet.id,
             operation_id=self.operation_id or new_id(),
-            type=order.type,
+            type=cause.type,
             status="PENDING",
             amount=amount,
             currency=wallet.currency,
             counterparty_id=counterparty.id if counterparty else None,
             created_at=self.moment(wallet, counterparty),
-            concept=order.concept or None,
+            concept=cause.concept or None,
             iban=iban,
-            metadata=order.metadata or None,
+            metadata=cause.metadata or None,
             salt=salt,
             details_digest=details_digest,
             hold_id=hold_id,
@@ -267,11 +228,11 @@ class Books(Opened):
         wallet: LockedWallet,
         target: LockedWallet,
         amount: int,
-        order: WordedOrder,
+        cause: Cause,
         expires_at: datetime | None,
     ) -> LockedHold:
         """Set `amount` aside for `target`, until `expires_at` or for as long as nobody ends it."""
-        salt, details_digest = chain.seal(order.concept, None, order.metadata)
+        salt, details_digest = chain.seal(cause.concept, None, cause.metadata)
         hold = LockedHold(
             id=new_id(),
             client_id=wallet.client_id,
@@ -283,8 +244,8 @@ class Books(Opened):
             status="OPEN",
             expires_at=expires_at,
             created_at=self.now,
-            concept=order.concept or None,
-            metadata=order.metadata or None,
+            concept=cause.concept or None,
+            metadata=cause.metadata or None,
             salt=salt,
             details_digest=details_digest,
         )
@@ -294,7 +255,7 @@ class Books(Opened):
         wallet.expect(expires_at)
         self.holds[hold.id] = hold
         self.placed.append(hold)
-        self.tell("hold", hold.id, "hold.placed", wallet, order.by)
+        self.tell("hold", hold.id, "hold.placed", wallet, cause.by)
         return hold
 
     def draw(

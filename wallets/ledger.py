@@ -39,7 +39,7 @@ class CashIn(MoneyOrder):
         if allowance := books.allowance(wallet):
             allowance.require_cash_in(amount)
             allowance.require_balance(amount)
-        return self.moved(books.cross(wallet, amount, self))
+        return self.moved(books.cross(wallet, amount, self.cause))
 
 
 class Transfer(Payment):
@@ -59,7 +59,7 @@ class Transfer(Payment):
     def apply(self, books: Books) -> Outcome:
         wallet, target, amount = self.parties(books)
         require_place(books, wallet, target, amount)
-        return self.moved(books.pay(wallet, target, amount, self)[0])
+        return self.moved(books.pay(wallet, target, amount, self.cause)[0])
 
 
 def require_place(books: Books, wallet: LockedWallet, target: LockedWallet, amount: int) -> None:
@@ -97,7 +97,7 @@ class PlaceHold(Payment):
     def apply(self, books: Books) -> Outcome:
         wallet, target, amount = self.parties(books)
         require_future(self.expires_at, books)
-        hold = books.place(wallet, target, amount, self, self.expires_at)
+        hold = books.place(wallet, target, amount, self.cause, self.expires_at)
         return self.done(hold.id)
 
 
@@ -149,7 +149,7 @@ class ExecuteHold(PartOrder):
         target.require_ready()
         require_place(books, wallet, target, amount)
         books.draw(wallet, hold, amount, self.by, keep_open=self.keep_open)
-        return self.moved(books.pay(wallet, target, amount, self, hold_id=hold.id)[0])
+        return self.moved(books.pay(wallet, target, amount, self.cause, hold_id=hold.id)[0])
 
 
 class ReleaseHold(HoldOrder):
@@ -221,7 +221,7 @@ class CashOut(MoneyOrder):
         wallet.require_available(amount)
         if allowance := books.allowance(wallet):
             allowance.require_cash_out(amount)
-        return self.moved(books.set_aside(wallet, amount, self, iban))
+        return self.moved(books.set_aside(wallet, amount, self.cause, iban))
 
     def destination(self, books: Books, wallet: LockedWallet) -> str:
         if self.account_id is None:
@@ -357,7 +357,7 @@ class Reverse(PartOrder):
     def give_to_outside(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:
         wallet.require_ready()
         wallet.require_available(amount)
-        return self.moved(books.cross(wallet, -amount, self, reverses=leg))
+        return self.moved(books.cross(wallet, -amount, self.cause, reverses=leg))
 
     def give_to_payer(self, books: Books, legs: tuple[Leg, Leg], amount: int) -> Outcome:
         paid, received = sorted(legs, key=lambda leg: leg.amount)
@@ -367,7 +367,7 @@ class Reverse(PartOrder):
         payer.require_ready()
         payee.require_available(amount)
         payer.require_room(amount)
-        given = books.pay(payee, payer, amount, self, reverses=(received, paid))
+        given = books.pay(payee, payer, amount, self.cause, reverses=(received, paid))
         return self.moved(next(leg for leg in given if leg.wallet_id == self.wallet_id))
 
 
@@ -392,6 +392,6 @@ class Adjust(MoneyOrder):
         wallet.require_open()
         if self.is_debit:
             wallet.require_available(amount)
-            return self.moved(books.cross(wallet, -amount, self))
+            return self.moved(books.cross(wallet, -amount, self.cause))
         wallet.require_room(amount)
-        return self.moved(books.cross(wallet, amount, self))
+        return self.moved(books.cross(wallet, amount, self.cause))

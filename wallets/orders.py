@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
@@ -16,10 +16,8 @@ from users.models import fingerprints
 from users.models.events import By
 from users.models.fingerprints import Asked
 from users.models.versions import require_version
-from wallets.rows import Leg, LockedHold, LockedWallet
-
-if TYPE_CHECKING:
-    from wallets.books import Books
+from wallets.books import Books
+from wallets.rows import Cause, Leg, LockedHold, LockedWallet
 
 ENVELOPE: Final = frozenset({"client_id", "by", "key", "credentials", "if_match"})
 """What says whose order it is, and on what condition, but not what is ordered."""
@@ -188,6 +186,10 @@ class WordedOrder(WalletOrder):
 
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(self.type, self.by, self.concept, self.metadata)
 
     def settling(self) -> tuple[UUID, ...]:
         return self.wallets() if self.type else ()

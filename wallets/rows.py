@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from iocash import errors, money
+from users.models.events import By
 from users.models.fingerprints import salted
 from wallets.models.holds import version_of
 from wallets.models.questions import Signed
@@ -24,6 +25,15 @@ MOST_RECEIVED: Final = 2**63 - 1
 def as_json(metadata: Mapping[str, str] | None) -> str | None:
     """Write metadata as its column takes it; no pairs are none."""
     return json.dumps(metadata, ensure_ascii=False) if metadata else None
+
+
+class Cause(NamedTuple):
+    """Why money moves: the type of its movement, on whose record, and the payer's words."""
+
+    type: str
+    by: By
+    concept: str | None
+    metadata: Mapping[str, str] | None
 
 
 @dataclass(slots=True)

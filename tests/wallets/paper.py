@@ -15,6 +15,7 @@ from users.models.clients import new_id
 from wallets import ledger
 from wallets.books import Books
 from wallets.orders import Order
+from wallets.posting.run import run
 from wallets.rows import Leg, LockedAccount, LockedHold, LockedWallet
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -69,7 +70,7 @@ def place(amount: str = "10.00", **values: Any) -> ledger.PlaceHold:
 
 def a_hold(books: Books, amount: str = "10.00", **values: Any) -> LockedHold:
     """Promise money of Alice's to Bob."""
-    return books.holds[books.run(place(amount, **values)).id]
+    return books.holds[run(books, place(amount, **values)).id]
 
 
 def execute(hold: LockedHold, amount: str | None = None, **values: Any) -> ledger.ExecuteHold:
@@ -90,7 +91,7 @@ def money_of(books: Books, wallet_id: Any = ALICES) -> tuple[int, int]:
 def refused(books: Books, order: Order) -> errors.Refused:
     """What the books say to the order: that nothing was done is asserted by them."""
     with pytest.raises(errors.Refused) as said:
-        books.run(order)
+        run(books, order)
     return said.value
 
 
@@ -112,7 +113,7 @@ def renew(hold: LockedHold, expires_at: Any, **values: Any) -> ledger.RenewHold:
 def written(books: Books, order: Order) -> list[Leg]:
     """Run the order; then the legs that it wrote are there to be read, as next time."""
     before = len(books.legs)
-    books.run(order)
+    run(books, order)
     legs = books.legs[before:]
     books.movements |= {leg.id: leg for leg in legs}
     return legs

@@ -34,6 +34,7 @@ from wallets import chain, ledger
 from wallets.batch import Batch
 from wallets.books import Books
 from wallets.orders import Order, Outcome
+from wallets.posting.run import run
 from wallets.rows import LockedUser
 
 # --- Money ---------------------------------------------------------------------------------------
@@ -41,7 +42,7 @@ from wallets.rows import LockedUser
 
 def test_a_transfer_has_two_legs_that_mirror_each_other():
     books = open_books()
-    outcome = books.run(transfer())
+    outcome = run(books, transfer())
     into, out = books.legs
     assert (out.wallet_id, out.amount, out.counterparty_id) == (ALICES, -10_00, BOBS)
     assert (into.wallet_id, into.amount, into.counterparty_id) == (BOBS, 10_00, ALICES)
@@ -53,7 +54,7 @@ def test_a_transfer_has_two_legs_that_mirror_each_other():
 
 def test_a_cash_in_has_one_leg():
     books = open_books()
-    books.run(cash_in())
+    run(books, cash_in())
     (leg,) = books.legs
     assert (leg.wallet_id, leg.amount, leg.counterparty_id) == (ALICES, 10_00, None)
     assert books.wallets[ALICES].balance == 110_00
@@ -62,7 +63,7 @@ def test_a_cash_in_has_one_leg():
 def test_each_settled_leg_has_the_next_seq_and_the_balance_after_it():
     books = open_books(a_wallet(ALICES), a_wallet(BOBS))
     for order in (cash_in(amount="5"), cash_in(amount="7"), transfer(amount="2")):
-        books.run(order)
+        run(books, order)
     alices = [leg for leg in books.legs if leg.wallet_id == ALICES]
     assert [(leg.seq, leg.balance_after) for leg in alices] == [(1, 5_00), (2, 12_00), (3, 10_00)]
     assert all(leg.status == "SUCCESS" for leg in books.legs)
@@ -70,8 +71,8 @@ def test_each_settled_leg_has_the_next_seq_and_the_balance_after_it():
 
 def test_each_settled_leg_is_chained_to_the_one_before_it():
     books = open_books()
-    books.run(cash_in())
-    books.run(cash_in())
+    run(books, cash_in())
+    run(books, cash_in())
     first, second = books.legs
     assert first.digest == chain.digest(b"", first)
     assert first.digest is not None
@@ -82,7 +83,7 @@ def test_both_legs_happen_at_one_time_which_follows_the_past_of_both_wallets():
     future = NOW + timedelta(milliseconds=900)
     bobs = a_wallet(BOBS, settled_at=future, seq=4, head=b"head")
     books = open_books(a_wallet(ALICES, 100_00), bobs)
-    books.run(transfer())
+    run(books, transfer())
     assert {leg.settled_at for leg in books.legs} == {future + chain.TICK}
     assert {leg.created_at for leg in books.legs} == {future + chain.TICK}
     assert books.wallets[ALICES].settled_at == bobs.settled_at == future + chain.TICK
@@ -90,13 +91,13 @@ def test_both_legs_happen_at_one_time_which_follows_the_past_of_both_wallets():
 
 def test_the_time_of_a_first_movement_is_that_of_the_books():
     books = open_books()
-    books.run(cash_in())
+    run(books, cash_in())
     assert books.legs[0].settled_at == NOW
 
 
 def test_texts_are_sealed_and_both_legs_carry_them():
     books = open_books()
-    books.run(transfer(concept="Lunch", metadata={"order": "1"}))
+    run(books, transfer(concept="Lunch", metadata={"order": "1"}))
     assert {leg.concept for leg in books.legs} == {"Lunch"}
     for leg in books.legs:
         assert leg.salt is not None
@@ -105,7 +106,7 @@ def test_texts_are_sealed_and_both_legs_carry_them():
 
 def test_every_leg_is_told_with_who_asked():
     books = open_books()
-    books.run(transfer())
+    run(books, transfer())
     assert [(fact.kind, fact.subject_id, fact.wallet_id, fact.by) for fact in books.facts] == [
         ("movement.settled", leg.id, leg.wallet_id, BY) for leg in books.legs
     ]
@@ -124,7 +125,7 @@ class Careless(Order):
 
 def test_an_order_that_changes_the_books_and_then_refuses_is_a_bug():
     with pytest.raises(errors.Inconsistent, match="Careless changed the books"):
-        open_books().run(Careless(client_id=CLIENT, by=BY))
+        run(open_books(), Careless(client_id=CLIENT, by=BY))
 
 
 # --- Keys ----------------------------------------------------------------------------------------
@@ -132,8 +133,8 @@ def test_an_order_that_changes_the_books_and_then_refuses_is_a_bug():
 
 def test_a_key_replays_what_it_made():
     books = open_books()
-    first = books.run(transfer(key="k"))
-    again = books.run(transfer(key="k"))
+    first = run(books, transfer(key="k"))
+    again = run(books, transfer(key="k"))
     assert again == Outcome("movement", first.id, 201, replayed=True)
     assert [(used.key, used.made_id, used.status) for used in books.used] == [("k", first.id, 201)]
     assert len(books.legs) == 2
@@ -141,31 +142,31 @@ def test_a_key_replays_what_it_made():
 
 def test_a_replay_comes_before_the_rules():
     books = open_books()
-    first = books.run(transfer(amount="100", key="k"))
+    first = run(books, transfer(amount="100", key="k"))
     books.wallets[BOBS].status = "UNSUBSCRIBED"
-    assert books.run(transfer(amount="100", key="k")).id == first.id
+    assert run(books, transfer(amount="100", key="k")).id == first.id
 
 
 def test_a_key_belongs_to_one_client():
     books = open_books(a_wallet(ALICES), a_wallet(BOBS, client_id=ANOTHER))
-    first = books.run(cash_in(ALICES, key="k"))
-    other = books.run(cash_in(BOBS, key="k", client_id=ANOTHER))
+    first = run(books, cash_in(ALICES, key="k"))
+    other = run(books, cash_in(BOBS, key="k", client_id=ANOTHER))
     assert other.id != first.id
     assert not other.replayed
 
 
 def test_orders_without_a_key_are_never_one():
     books = open_books()
-    assert books.run(cash_in()).id != books.run(cash_in()).id
+    assert run(books, cash_in()).id != run(books, cash_in()).id
 
 
 def test_a_refusal_leaves_no_trace_of_its_key():
     books = open_books()
     with pytest.raises(errors.InsufficientFunds):
-        books.run(transfer(amount="100.01", key="k"))
+        run(books, transfer(amount="100.01", key="k"))
     assert (books.used, books.keys, books.legs, books.facts) == ([], {}, [], [])
     assert not any(wallet.is_changed for wallet in books.wallets.values())
-    assert not books.run(transfer(amount="100", key="k")).replayed
+    assert not run(books, transfer(amount="100", key="k")).replayed
 
 
 @pytest.mark.parametrize(
@@ -181,9 +182,9 @@ def test_a_refusal_leaves_no_trace_of_its_key():
 )
 def test_a_key_is_refused_for_any_other_order_naming_what_it_made(other):
     books = open_books(a_wallet(ALICES, 100_00), a_wallet(BOBS), a_wallet(ANOTHERS))
-    made = books.run(transfer(key="k"))
+    made = run(books, transfer(key="k"))
     with pytest.raises(errors.IdempotencyKeyReused) as refused:
-        books.run(other)
+        run(books, other)
     assert refused.value.facts == {
         "idempotency_key": "k",
         "resource": "movement",
@@ -194,14 +195,14 @@ def test_a_key_is_refused_for_any_other_order_naming_what_it_made(other):
 def test_a_wrong_shape_is_refused_before_any_replay():
     books = open_books()
     hold = a_hold(books)
-    books.run(transfer(key="k"))
+    run(books, transfer(key="k"))
     for order in (
         transfer(amount="0.001", key="k"),
         cash_in(amount="0.001", key="k"),
         execute(hold, "0.001", key="k"),
     ):
         with pytest.raises(errors.InvalidFields):
-            books.run(order)
+            run(books, order)
 
 
 @pytest.mark.parametrize("amount", ["1", "1.0", "1.00", "1.0000"])
@@ -289,7 +290,7 @@ def test_money_only_comes_from_the_outside_and_none_is_ever_owed(orders):
     for order in orders:
         before = [(row.balance, row.seq, row.head) for row in rows]
         try:
-            books.run(order)
+            run(books, order)
         except errors.Refused:
             assert [(row.balance, row.seq, row.head) for row in rows] == before
     outside = sum(leg.amount for leg in books.legs if leg.counterparty_id is None)
@@ -313,7 +314,7 @@ def test_books_with_only_a_key_to_write_are_not_idle():
     outcome = Outcome("movement", new_id(), 200)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger.Cancel, "apply", lambda order, books: outcome)
-        assert books.run(idle) == outcome
+        assert run(books, idle) == outcome
     assert not books.is_idle
 
 

@@ -14,6 +14,7 @@ from tests.wallets.paper import ALICES, BOBS, NOW, USER, a_wallet, cash_in, open
 from wallets import limits
 from wallets.batch import Batch
 from wallets.limits import NO_LIMITS, NOTHING, WINDOW, Allowance, Limits, Used, fits_at, limits_of
+from wallets.posting.run import run
 
 LEVELS = {
     "EUR": {
@@ -229,7 +230,7 @@ def batch(*items: Any) -> Batch:
 
 def test_what_a_part_counts_is_taken_over_with_it():
     books = limited_books()
-    books.run(batch(cash_in(amount="10"), cash_in(amount="20")))
+    run(books, batch(cash_in(amount="10"), cash_in(amount="20")))
     allowance = books.allowances[USER, "EUR"]
     assert (allowance.balance, allowance.cash_in) == (130_00, 30_00)
 
@@ -237,5 +238,5 @@ def test_what_a_part_counts_is_taken_over_with_it():
 def test_what_a_refused_part_counted_is_forgotten():
     books = limited_books()
     with pytest.raises(errors.BatchRefused):
-        books.run(batch(cash_in(amount="10"), transfer(amount="1000")))
+        run(books, batch(cash_in(amount="10"), transfer(amount="1000")))
     assert books.allowances == {(USER, "EUR"): an_allowance(balance=100_00)}

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from iocash import errors
 from users.models.events import By
+from wallets.posting.run import run
 from wallets.books import Books
 from wallets.orders import Order
 
@@ -29,7 +30,7 @@ class Careless(Order):
 assert False, "this is left out"
 books = Books(now=datetime(2026, 1, 1, tzinfo=UTC), users={}, wallets={}, keys={})
 try:
-    books.run(Careless(client_id=UUID(int=1), by=By("system:test")))
+    run(books, Careless(client_id=UUID(int=1), by=By("system:test")))
 except errors.Inconsistent as found:
     print(found)
 """

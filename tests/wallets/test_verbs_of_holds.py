@@ -30,6 +30,7 @@ from tests.wallets.paper import (
 from users.models.clients import new_id
 from wallets import chain
 from wallets.books import Books
+from wallets.posting.run import run
 from wallets.rows import LockedHold
 
 
@@ -44,7 +45,7 @@ def books() -> Books:
 
 def test_a_hold_sets_money_aside_for_another_wallet(books):
     order = place("30.00", concept="Deposit", metadata={"a": "1"}, expires_at=SOON)
-    outcome = books.run(order)
+    outcome = run(books, order)
     assert (outcome.made, outcome.status, outcome.legs) == ("hold", 201, ())
     hold = books.holds[outcome.id]
     assert money_of(books) == (100_00, 30_00)
@@ -133,7 +134,7 @@ def test_a_hold_is_refused_like_a_transfer(order, rows, refusal):
 def test_an_execution_pays_all_of_the_hold(books):
     hold = a_hold(books, "30.00")
     books.wallets[ALICES].is_changed = False
-    outcome = books.run(execute(hold, concept="Paid"))
+    outcome = run(books, execute(hold, concept="Paid"))
     assert books.wallets[ALICES].is_changed
     assert (outcome.made, outcome.status) == ("movement", 201)
     assert (money_of(books), money_of(books, BOBS)) == ((70_00, 0), (30_00, 0))
@@ -152,7 +153,7 @@ def test_an_execution_pays_all_of_the_hold(books):
 
 def test_the_rest_of_an_execution_is_available_again(books):
     hold = a_hold(books, "30.00")
-    books.run(execute(hold, "10.00"))
+    run(books, execute(hold, "10.00"))
     assert (money_of(books), money_of(books, BOBS)) == ((90_00, 0), (10_00, 0))
     assert (hold.status, hold.remaining) == ("EXECUTED", 0)
 
@@ -160,20 +161,20 @@ def test_the_rest_of_an_execution_is_available_again(books):
 def test_the_rest_of_an_execution_stays_held_when_it_is_kept_open(books):
     hold = a_hold(books, "30.00")
     books.wallets[ALICES].is_changed = False
-    books.run(execute(hold, "10.00", keep_open=True))
+    run(books, execute(hold, "10.00", keep_open=True))
     assert books.wallets[ALICES].is_changed
     assert money_of(books) == (90_00, 20_00)
     assert (hold.status, hold.remaining, hold.ended_at) == ("OPEN", 20_00, None)
     assert hold in books.changed_holds
     assert told(books)[1] == ("hold.partly_executed", "system:tests")
-    books.run(execute(hold, keep_open=True))
+    run(books, execute(hold, keep_open=True))
     assert money_of(books) == (70_00, 0)
     assert (hold.status, hold.remaining) == ("EXECUTED", 0)
 
 
 def test_no_more_is_executed_than_is_held(books):
     hold = a_hold(books, "30.00")
-    books.run(execute(hold, "10.00", keep_open=True))
+    run(books, execute(hold, "10.00", keep_open=True))
     said = refused(books, execute(hold, "20.01"))
     assert isinstance(said, errors.HoldExceeded)
     assert said.facts == {
@@ -182,7 +183,7 @@ def test_no_more_is_executed_than_is_held(books):
         "requested": "20.01",
         "currency": "EUR",
     }
-    books.run(execute(hold, "20.00"))
+    run(books, execute(hold, "20.00"))
 
 
 @pytest.mark.parametrize("ended", ["EXECUTED", "RELEASED", "EXPIRED"])
@@ -238,7 +239,7 @@ def test_a_released_hold_is_available_again_also_in_a_blocked_wallet(books):
     hold = a_hold(books, "30.00")
     books.wallets[ALICES].status = "BLOCKED"
     books.wallets[ALICES].is_changed = False
-    outcome = books.run(release(hold))
+    outcome = run(books, release(hold))
     assert books.wallets[ALICES].is_changed
     assert (outcome.made, outcome.id, outcome.status) == ("hold", hold.id, 200)
     assert money_of(books) == (100_00, 0)
@@ -250,11 +251,11 @@ def test_a_renewed_hold_expires_at_another_time(books):
     hold = a_hold(books, expires_at=LATER)
     wallet = books.wallets[ALICES]
     wallet.is_changed = False
-    assert books.run(renew(hold, SOON)).status == 200
+    assert run(books, renew(hold, SOON)).status == 200
     assert (hold.expires_at, wallet.next_expiry, wallet.is_changed) == (SOON, SOON, True)
     assert hold in books.changed_holds
     assert told(books)[1] == ("hold.renewed", "system:tests")
-    books.run(renew(hold, None))
+    run(books, renew(hold, None))
     assert hold.expires_at is None
     assert isinstance(refused(books, renew(hold, NOW)), errors.InvalidFields)
 
@@ -263,12 +264,12 @@ def test_a_renewed_hold_expires_at_another_time(books):
 def test_a_hold_is_changed_only_as_the_caller_saw_it(books, order):
     hold = a_hold(books, "30.00", expires_at=SOON)
     seen = hold.version
-    books.run(execute(hold, "10.00", keep_open=True))
+    run(books, execute(hold, "10.00", keep_open=True))
     said = refused(books, order(hold, if_match=frozenset({seen})))
     assert isinstance(said, errors.VersionConflict)
     assert said.facts == {"hold_id": hold.id, "current": f'"{hold.version}"'}
     assert isinstance(refused(books, order(hold, if_match=frozenset())), errors.VersionConflict)
-    books.run(order(hold, if_match=frozenset({seen, hold.version})))
+    run(books, order(hold, if_match=frozenset({seen, hold.version})))
 
 
 def test_every_change_of_a_hold_is_another_version(books):

@@ -35,6 +35,7 @@ from wallets.models import Wallet
 from wallets.orders import Order, Outcome, attempt
 from wallets.posting import read
 from wallets.posting.read import HOLD, MOVEMENT, named, record, rows
+from wallets.posting.run import run
 from wallets.posting.write import write_back
 from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
 
@@ -66,7 +67,7 @@ def post(
     with durable(own) as pipeline:
         pipeline.until = until
         books = open_books(pipeline, own, orders, is_brief=is_brief)
-        own.outcomes = outcomes = [attempt(partial(books.run, order)) for order in orders]
+        own.outcomes = outcomes = [attempt(partial(run, books, order)) for order in orders]
         own.is_idle = books.is_idle
         if books.facts:
             testify(books.facts[0].witness)

@@ -1,0 +1,66 @@
+"""Run an order on the open books: replay it, apply it, or refuse it."""
+
+from __future__ import annotations
+
+from iocash import errors
+from users.models.fingerprints import new_salt, salted
+from wallets import clocks
+from wallets.books import Books
+from wallets.orders import Order, Outcome
+from wallets.rows import UsedKey
+
+
+def run(books: Books, order: Order) -> Outcome:
+    """Replay or apply one order; a refusal leaves the books as they were.
+
+    Raises:
+        Refused: a rule does not allow it.
+        Inconsistent: the order has changed the books before it was refused: a bug.
+    """
+    before = books.size
+    try:
+        order.check_credentials(books)
+        order.check_shape(books)
+        return replay(books, order) or apply(books, order)
+    except errors.Refused:
+        if books.size != before:
+            name = type(order).__name__
+            raise errors.Inconsistent(f"{name} changed the books, then refused") from None
+        raise
+
+
+def replay(books: Books, order: Order) -> Outcome | None:
+    """Find what the order's key made before; None when the key is new.
+
+    Raises:
+        IdempotencyKeyReused: the key was used for another order.
+    """
+    used = books.keys.get((order.client_id, order.key)) if order.key else None
+    if used is None:
+        return None
+    if not used.is_of(order.digest()):
+        raise errors.IdempotencyKeyReused(
+            idempotency_key=used.key, resource=used.made, id=used.made_id
+        )
+    return Outcome(used.made, used.made_id, used.status, replayed=True)
+
+
+def apply(books: Books, order: Order) -> Outcome:
+    """Apply an order, and keep its key with what it made.
+
+    Raises:
+        DatabaseUnavailable: a wallet has settled in the future.
+        Refused: a rule does not allow it.
+    """
+    for wallet in map(books.wallets.get, order.settling()):
+        if wallet and wallet.client_id == order.client_id:
+            clocks.require_passed(wallet, books.now)
+    outcome = order.apply(books)
+    if order.key:
+        salt = new_salt()
+        fingerprint = salted(salt, order.digest())
+        made = outcome.made, outcome.id, outcome.status
+        used = UsedKey(order.client_id, order.key, salt, fingerprint, *made)
+        books.keys[used.client_id, used.key] = used
+        books.used.append(used)
+    return outcome
