@@ -63,7 +63,7 @@ patterns = [
     *of_user(USER),
     path("wallets", wallets.WalletList.as_view()),
     path(WALLET, wallets.WalletDetail.as_view(http_method_names=READ)),
-    path(f"{WALLET}/create-iban", wallets.CreateIban.as_view()),
+    path(f"{WALLET}/create-iban", wallets.IbanView.as_view()),
     path(ACCOUNTS, wallets.ExternalAccountList.as_view()),
     path(
         f"{ACCOUNTS}/<uuid:account_id>",

@@ -24,7 +24,7 @@ api = [  # what is asked for most is found first
     path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
     path("", views.Root.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
     path("/wallets", wallets.WalletList.as_view(), name="wallets"),
-    path(f"/{WALLET}/create-iban", wallets.CreateIban.as_view(), name="create-iban"),
+    path(f"/{WALLET}/create-iban", wallets.IbanView.as_view(), name="create-iban"),
     path(f"/{WALLET}/balance", wallets.BalanceAt.as_view(), name="balance"),
     path(f"/{WALLET}/statement", wallets.StatementView.as_view(), name="statement"),
     path(f"/{WALLET}/movements/batch", wallets.MovementBatch.as_view(), name="batch"),

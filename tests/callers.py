@@ -15,13 +15,28 @@ from django.utils import timezone
 
 from iocash import errors
 from tests import cast
-from wallets import ledger, posting
-from wallets.batch import Batch
+from wallets import posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import (
+    Adjust,
+    Batch,
+    CancelCashOut,
+    CashIn,
+    CashOut,
+    ExecuteHold,
+    MarkCashOutSent,
+    Order,
+    Outcome,
+    PlaceHold,
+    RejectCashOut,
+    ReleaseHold,
+    RenewHold,
+    SettleCashOut,
+    Transfer,
+)
 
 IBAN = "ES9121000418450200051332"
-ENDS = (ledger.MarkSent, ledger.MarkSent, ledger.Settle, ledger.Settle, ledger.Cancel)
+ENDS = (MarkCashOutSent, MarkCashOutSent, SettleCashOut, SettleCashOut, CancelCashOut)
 
 
 @dataclass
@@ -70,11 +85,11 @@ class World:
         """Note what later orders may be about."""
         if order.key is not None:
             self.keyed.append(order)
-        if isinstance(order, ledger.PlaceHold):
+        if isinstance(order, PlaceHold):
             self.holds.append(outcome.id)
-        if isinstance(order, ledger.CashOut):
+        if isinstance(order, CashOut):
             self.cash_outs.append((self.wallet(order.wallet_id), outcome.id))
-        if isinstance(order, ledger.CashIn | ledger.Transfer | ledger.ExecuteHold):
+        if isinstance(order, CashIn | Transfer | ExecuteHold):
             self.paid.append(outcome.id)
 
     def wallet(self, wallet_id: UUID) -> Wallet:
@@ -157,20 +172,18 @@ class Caller:
 
     def release(self) -> Order | None:
         hold = self.hold()
-        return cast.about_hold(ledger.ReleaseHold, hold) if hold else None
+        return cast.about_hold(ReleaseHold, hold) if hold else None
 
     def renew(self) -> Order | None:
         if not (hold := self.hold()):
             return None
-        return cast.about_hold(ledger.RenewHold, hold, expires_at=self.expiry())
+        return cast.about_hold(RenewHold, hold, expires_at=self.expiry())
 
     def cash_out(self) -> Order:
         return self.out(self.two()[0], **self.words())
 
-    def out(self, wallet: Wallet, **words: Any) -> ledger.CashOut:
-        return ledger.CashOut(
-            **cast.about(wallet), amount=cast.decimal(self.amount()), iban=IBAN, **words
-        )
+    def out(self, wallet: Wallet, **words: Any) -> CashOut:
+        return CashOut(**cast.about(wallet), amount=cast.decimal(self.amount()), iban=IBAN, **words)
 
     def end_cash_out(self) -> Order | None:
         if not self.world.cash_outs:
@@ -178,7 +191,7 @@ class Caller:
         wallet, movement_id = self.recent(self.world.cash_outs)
         about: dict[str, Any] = cast.about(wallet, movement_id=movement_id)
         if self.random.random() < 0.2:
-            return ledger.Reject(**about, reason="Closed")
+            return RejectCashOut(**about, reason="Closed")
         return self.random.choice(ENDS)(**about)
 
     def reverse(self) -> Order | None:
@@ -191,7 +204,7 @@ class Caller:
 
     def adjust(self) -> Order:
         about = cast.about(self.two()[0], amount=cast.decimal(self.amount()), concept="Counted")
-        return ledger.Adjust(**about, is_debit=self.random.random() < 0.5)
+        return Adjust(**about, is_debit=self.random.random() < 0.5)
 
     def batch(self) -> Order:
         wallet, target = self.two()

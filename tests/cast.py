@@ -20,9 +20,20 @@ from users import life as users
 from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES
 from users.models.events import By
-from wallets import ledger, life, posting
+from wallets import posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import HoldOrder, Outcome
+from wallets.orders import (
+    ActivateUser,
+    CashIn,
+    ChangeWallet,
+    ExecuteHold,
+    HoldOrder,
+    OpenWallet,
+    Outcome,
+    PlaceHold,
+    Reverse,
+    Transfer,
+)
 
 BY = By("system:tests", "test")
 ALICE = {
@@ -119,7 +130,7 @@ def a_user(client: Client, values: dict[str, Any]) -> User:
     """A user, activated, with the first wallet."""
     user = users.create(client_id=client.id, values=values, by=BY).user
     posting.submit(
-        life.Activate(client_id=client.id, by=BY, user_id=user.id, phone=user.mobile_phone)
+        ActivateUser(client_id=client.id, by=BY, user_id=user.id, phone=user.mobile_phone)
     )
     user.refresh_from_db()
     return user
@@ -131,7 +142,7 @@ def first_wallet(user: User) -> Wallet:
 
 def a_wallet(user: User, currency: str = "EUR") -> Wallet:
     """One more wallet of the user."""
-    order = life.OpenWallet(client_id=user.client_id, by=BY, user_id=user.id, currency=currency)
+    order = OpenWallet(client_id=user.client_id, by=BY, user_id=user.id, currency=currency)
     return Wallet.objects.get(id=posting.submit(order).id)
 
 
@@ -139,8 +150,8 @@ def decimal(minor: int, currency: str = "EUR") -> Decimal:
     return Decimal(minor).scaleb(-money.decimals(currency))
 
 
-def a_cash_in(target: Wallet, amount: int, **details: Any) -> ledger.CashIn:
-    return ledger.CashIn(
+def a_cash_in(target: Wallet, amount: int, **details: Any) -> CashIn:
+    return CashIn(
         client_id=target.client_id,
         by=BY,
         wallet_id=target.id,
@@ -154,8 +165,8 @@ def cash_in(target: Wallet, amount: int, **details: Any) -> Outcome:
     return posting.submit(a_cash_in(target, amount, **details))
 
 
-def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> ledger.Transfer:
-    return ledger.Transfer(
+def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> Transfer:
+    return Transfer(
         client_id=source.client_id,
         by=BY,
         wallet_id=source.id,
@@ -175,8 +186,8 @@ def about(wallet: Wallet, **values: Any) -> dict[str, Any]:
     return {"client_id": wallet.client_id, "by": BY, "wallet_id": wallet.id, **values}
 
 
-def a_hold(source: Wallet, target: Wallet, amount: int, **details: Any) -> ledger.PlaceHold:
-    return ledger.PlaceHold(
+def a_hold(source: Wallet, target: Wallet, amount: int, **details: Any) -> PlaceHold:
+    return PlaceHold(
         **about(source), target_id=target.id, amount=decimal(amount, source.currency), **details
     )
 
@@ -191,8 +202,8 @@ def seen(hold_id: UUID) -> Hold:
     return Hold.objects.seen().get(id=hold_id)
 
 
-def an_execution(hold: Hold, amount: int | None = None, **details: Any) -> ledger.ExecuteHold:
-    return ledger.ExecuteHold(
+def an_execution(hold: Hold, amount: int | None = None, **details: Any) -> ExecuteHold:
+    return ExecuteHold(
         client_id=hold.client_id,
         by=BY,
         wallet_id=hold.wallet_id,
@@ -215,9 +226,9 @@ def about_hold(verb: type[HoldOrder], hold: Hold, **values: Any) -> HoldOrder:
     )
 
 
-def a_reversal(movement: Movement, amount: int | None = None, **details: Any) -> ledger.Reverse:
+def a_reversal(movement: Movement, amount: int | None = None, **details: Any) -> Reverse:
     about: dict[str, Any] = {"client_id": movement.client_id, "by": BY, **movement.reversible}
-    return ledger.Reverse(
+    return Reverse(
         **about,
         amount=None if amount is None else decimal(amount, movement.currency),
         **details,
@@ -251,7 +262,7 @@ def cash(amount: Any = "10.00", **values: Any) -> dict[str, Any]:
 
 def close(wallet: Wallet) -> Outcome:
     """Close the wallet for ever; it must be empty."""
-    order = life.ChangeWallet(client_id=wallet.client_id, by=BY, wallet_id=wallet.id, closing=True)
+    order = ChangeWallet(client_id=wallet.client_id, by=BY, wallet_id=wallet.id, closing=True)
     return posting.submit(order)
 
 

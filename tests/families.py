@@ -12,17 +12,35 @@ from django.utils import timezone
 
 from tests import cast
 from tests.stages import Family, Stage, Verb
-from wallets import accounts, blocks, ledger, life
-from wallets.batch import Batch
 from wallets.models import Wallet
-from wallets.orders import CashOutOrder, Order
+from wallets.orders import (
+    AddExternalAccount,
+    Adjust,
+    Batch,
+    BlockUser,
+    BlockWallet,
+    CancelCashOut,
+    CashIn,
+    CashOut,
+    CashOutOrder,
+    ChangeWallet,
+    MarkCashOutSent,
+    OpenWallet,
+    Order,
+    RejectCashOut,
+    ReleaseHold,
+    RemoveExternalAccount,
+    RenewHold,
+    SettleCashOut,
+    UnsubscribeUser,
+)
 
 IBAN, OTHER_IBAN = "ES9121000418450200051332", "DE89370400440532013000"
 TOMORROW = timezone.now() + timedelta(days=1)
 NEXT_WEEK = TOMORROW + timedelta(days=7)
 
 
-class Later(ledger.CashIn):
+class Later(CashIn):
     """A cash-in that comes two days later than it seems: what was to expire is overdue for it."""
 
 
@@ -38,13 +56,13 @@ def on_cash_out(verb: type[CashOutOrder], **values: Any) -> Verb:
     return lambda stage: verb(**cast.about(stage.alices), movement_id=stage.made[1], **values)
 
 
-def cash_out(stage: Stage, amount: int = 60_00, **values: Any) -> ledger.CashOut:
+def cash_out(stage: Stage, amount: int = 60_00, **values: Any) -> CashOut:
     to = values if "account_id" in values else {"iban": IBAN, **values}
-    return ledger.CashOut(**cast.about(stage.alices), amount=cast.decimal(amount), **to)
+    return CashOut(**cast.about(stage.alices), amount=cast.decimal(amount), **to)
 
 
 def adjust(stage: Stage) -> Order:
-    return ledger.Adjust(**cast.about(stage.alices), amount=cast.decimal(60_00), is_debit=True)
+    return Adjust(**cast.about(stage.alices), amount=cast.decimal(60_00), is_debit=True)
 
 
 def batch(stage: Stage, **values: Any) -> Order:
@@ -53,19 +71,19 @@ def batch(stage: Stage, **values: Any) -> Order:
 
 
 def add(wallet: Wallet, iban: str = IBAN) -> Order:
-    return accounts.AddExternalAccount(**cast.about(wallet), iban=iban)
+    return AddExternalAccount(**cast.about(wallet), iban=iban)
 
 
 def remove(stage: Stage) -> Order:
-    return accounts.RemoveExternalAccount(**cast.about(stage.alices), account_id=stage.made[1])
+    return RemoveExternalAccount(**cast.about(stage.alices), account_id=stage.made[1])
 
 
 def close(wallet: Wallet) -> Order:
-    return life.ChangeWallet(**cast.about(wallet), closing=True)
+    return ChangeWallet(**cast.about(wallet), closing=True)
 
 
 def block(wallet: Wallet) -> Order:
-    return blocks.BlockWallet(**cast.about(wallet), reason="OTHER")
+    return BlockWallet(**cast.about(wallet), reason="OTHER")
 
 
 def on_user(verb: Any, wallet: Wallet, **values: Any) -> Order:
@@ -88,11 +106,11 @@ def holds(amount: int, **values: Any) -> Verb:
 HOLD: dict[str, Verb] = {
     "execute": lambda stage: cast.an_execution(stage.hold),
     "execute part": lambda stage: cast.an_execution(stage.hold, 40_00, keep_open=True),
-    "release": on_hold(ledger.ReleaseHold),
-    "release as seen": on_hold(ledger.ReleaseHold, as_seen=True),
-    "renew": on_hold(ledger.RenewHold, expires_at=NEXT_WEEK),
+    "release": on_hold(ReleaseHold),
+    "release as seen": on_hold(ReleaseHold, as_seen=True),
+    "renew": on_hold(RenewHold, expires_at=NEXT_WEEK),
     "close target": lambda stage: close(stage.bobs),
-    "end target": lambda stage: on_user(life.Unsubscribe, stage.bobs),
+    "end target": lambda stage: on_user(UnsubscribeUser, stage.bobs),
     "block wallet": lambda stage: block(stage.alices),
     "spend": pays(70_00),
 }
@@ -100,10 +118,10 @@ EXPIRE: dict[str, Verb] = {
     "expire": lambda stage: Later(**cast.about(stage.alices), amount=cast.decimal(1_00))
 }
 CASH_OUT: dict[str, Verb] = {
-    "mark sent": on_cash_out(ledger.MarkSent),
-    "settle": on_cash_out(ledger.Settle),
-    "reject": on_cash_out(ledger.Reject, reason="Closed"),
-    "cancel": on_cash_out(ledger.Cancel),
+    "mark sent": on_cash_out(MarkCashOutSent),
+    "settle": on_cash_out(SettleCashOut),
+    "reject": on_cash_out(RejectCashOut, reason="Closed"),
+    "cancel": on_cash_out(CancelCashOut),
     "spend": pays(70_00),
 }
 WALLET: dict[str, Verb] = {
@@ -118,8 +136,8 @@ WALLET: dict[str, Verb] = {
     "reverse part": lambda stage: cast.a_reversal(stage.movement.mirror, 30_00),  # type: ignore[arg-type]
     "block wallet": lambda stage: block(stage.alices),
     "close wallet": lambda stage: close(stage.alices),
-    "block user": lambda stage: on_user(blocks.BlockUser, stage.alices, reason="OTHER"),
-    "unsubscribe": lambda stage: on_user(life.Unsubscribe, stage.alices),
+    "block user": lambda stage: on_user(BlockUser, stage.alices, reason="OTHER"),
+    "unsubscribe": lambda stage: on_user(UnsubscribeUser, stage.alices),
 }
 EMPTY: dict[str, Verb] = {
     "transfer to it": pays(60_00),
@@ -128,10 +146,10 @@ EMPTY: dict[str, Verb] = {
     "execute for it": lambda stage: cast.an_execution(stage.hold),
     "block wallet": lambda stage: block(stage.bobs),
     "close wallet": lambda stage: close(stage.bobs),
-    "block user": lambda stage: on_user(blocks.BlockUser, stage.bobs, reason="OTHER"),
-    "unsubscribe": lambda stage: on_user(life.Unsubscribe, stage.bobs),
+    "block user": lambda stage: on_user(BlockUser, stage.bobs, reason="OTHER"),
+    "unsubscribe": lambda stage: on_user(UnsubscribeUser, stage.bobs),
     "add account": lambda stage: add(stage.bobs),
-    "open another": lambda stage: on_user(life.OpenWallet, stage.bobs),
+    "open another": lambda stage: on_user(OpenWallet, stage.bobs),
 }
 ACCOUNT: dict[str, Verb] = {
     "add": lambda stage: add(stage.alices, OTHER_IBAN),
@@ -205,7 +223,7 @@ FAMILIES: dict[str, Family] = {
         },
     ),
     "sent cash-out": Family(
-        (*PENDING, on_cash_out(ledger.MarkSent)),
+        (*PENDING, on_cash_out(MarkCashOutSent)),
         CASH_OUT,
         {
             ("settle", "settle"): "movement_not_pending",

@@ -21,7 +21,7 @@ from tests.users.bodies import ALICE, BOB
 from users import otp
 from users.models import Otp, PhoneUse, User
 from users.serializers.kyc import BLOCKS, Content
-from wallets import ibans
+from wallets.orders.ibans import make
 
 Json = Any
 
@@ -275,7 +275,7 @@ def settled(kept: Json, begin: datetime) -> Json:
     text = json.dumps(kept, ensure_ascii=False).replace(HOST, READERS_HOST)
     text = NOW_AND_THEN.sub(lambda found: told(found, begin), text)
     text = ID.sub(numbered(lambda number: f"01980000-0000-7000-8000-{number:012}"), text)
-    text = re.sub(r"ES\d{2}99990001\d{12}", numbered(ibans.make), text)
+    text = re.sub(r"ES\d{2}99990001\d{12}", numbered(make), text)
     text = DIGEST.sub(lambda found: ("8d3c2f0a" * 8)[: len(found[0])], text)
     return json.loads(CURSOR.sub("cursor=b3BhcXVl", text))
 

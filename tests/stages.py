@@ -17,9 +17,8 @@ from iocash import errors
 from tests import cast
 from users.models import Client, Event, Key, User, events
 from users.models.events import Fact
-from wallets import life
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import OpenWallet, Order, Outcome
 from wallets.posting import group
 
 
@@ -70,7 +69,7 @@ class Family:
             *(Fact(user.client_id, "user", user.id, "user.created", cast.BY) for user in users)
         )
         opened = post_all(
-            life.OpenWallet(client_id=user.client_id, by=cast.BY, user_id=user.id) for user in users
+            OpenWallet(client_id=user.client_id, by=cast.BY, user_id=user.id) for user in users
         )
         wallets = Wallet.objects.in_bulk(opened)
         pairs = zip(opened[::2], opened[1::2], strict=True)

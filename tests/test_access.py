@@ -19,8 +19,9 @@ from users import specimens
 from users.kyc import Kind
 from users.models import ApiKey, Client
 from users.models.clients import SCOPES
-from wallets import accounts, posting
+from wallets import posting
 from wallets.models import ExternalAccount
+from wallets.orders import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +85,7 @@ BELOW = [operation for operation in ALL if "<" in operation.route]
 def things(alices, bobs) -> dict[str, Any]:
     """Something of Alice's for every id that a path may have."""
     movement = cast.transfer(alices, bobs, 10_00)
-    order = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
+    order = AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
     account = ExternalAccount.objects.get(id=posting.submit(order).id)
     specimens.send(alices.user, frozenset(Kind), cast.BY)
     return {

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from tests import cast
 from tests.cast import Api
 from tests.wallets.test_cash_outs import a_cash_out
-from wallets import accounts, posting
+from wallets import posting
 from wallets.models import Wallet
+from wallets.orders import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def more_holds(alices: Wallet, bobs: Wallet) -> None:
 
 def more_accounts(alices: Wallet, bobs: Wallet) -> None:
     for iban in IBANS:
-        posting.submit(accounts.AddExternalAccount(**cast.about(alices), iban=iban))
+        posting.submit(AddExternalAccount(**cast.about(alices), iban=iban))
 
 
 def more_movements(alices: Wallet, bobs: Wallet) -> None:

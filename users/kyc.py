@@ -2,7 +2,7 @@
 
 Level 0: the phone is verified. Level 1: staff have approved the identity. Level 2: they have
 approved everything. What is approved holds until staff approve what was sent after it, or until
-the identity document expires. What a level allows is for `wallets.limits` to say.
+the identity document expires. What a level allows is for `wallets.books.limits` to say.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ class Wallets(AppConfig):
 
     def ready(self) -> None:
         """Refuse to start with limits that would not be those that somebody meant."""
-        from wallets import limits  # noqa: PLC0415 (it needs the models)
+        from wallets.books import limits  # noqa: PLC0415 (it needs the models)
 
         if wrong := list(limits.wrong_settings(settings.KYC_LIMITS)):
             raise ImproperlyConfigured(" ".join(wrong))

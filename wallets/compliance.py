@@ -14,7 +14,7 @@ from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, User
 from wallets import statements
-from wallets.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
+from wallets.books.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.models import Wallet
 from wallets.posting import read
 

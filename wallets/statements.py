@@ -14,8 +14,8 @@ from typing import Any, Final
 from django.db import connection
 
 from iocash import errors
-from wallets import clocks
 from wallets.models import Movement, MovementQuerySet, Wallet
+from wallets.posting import clocks
 
 WRITERS: Final = """
     SELECT DISTINCT virtualtransaction FROM pg_locks

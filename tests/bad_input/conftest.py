@@ -14,8 +14,9 @@ from tests.bad_input.refusing import USER, Door, state
 from tests.cast import Api
 from tests.wallets.doors import IBAN, OTHER_IBAN
 from users.models import Client
-from wallets import accounts, posting
+from wallets import posting
 from wallets.models import Wallet
+from wallets.orders import AddExternalAccount
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def order(bobs: Wallet) -> dict[str, Any]:
 def there(alices: Wallet, bobs: Wallet) -> dict[str, UUID]:
     """What the addresses name: Alice, her wallet, its cash-in, a hold, and a bank account."""
     (movement,) = cast.movements(alices)
-    account = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
+    account = AddExternalAccount(**cast.about(alices), iban=IBAN)
     return {
         "user": alices.user_id,
         "wallet": alices.id,

@@ -88,7 +88,7 @@ def make_client(number: int, wallets: int) -> dict[str, Any]:
     from users.models import ApiKey, Client
     from users.models.clients import SCOPES
     from users.models.events import By
-    from wallets import ledger
+    from wallets.orders import CashIn
 
     client = Client.objects.create(name=f"Client {number}")
     key, secret = ApiKey.issue(client=client, label="bench", scopes=list(SCOPES))
@@ -104,7 +104,7 @@ def make_client(number: int, wallets: int) -> dict[str, Any]:
             cursor.execute(statement, names)
     about: dict[str, Any] = {"client_id": client.id, "by": By("system:bench")}
     post(
-        ledger.CashIn(wallet_id=wallet_id(number, each), amount=FIRST_MONEY, **about)
+        CashIn(wallet_id=wallet_id(number, each), amount=FIRST_MONEY, **about)
         for each in range(wallets)
     )
     return {
@@ -138,11 +138,11 @@ def transfers(
 ) -> Iterator[Any]:
     """One transfer of 0.01 for each pair of the client's wallets, each with a key."""
     from users.models.events import By
-    from wallets import ledger
+    from wallets.orders import Transfer
 
     about: dict[str, Any] = {"client_id": UUID(client["id"]), "by": By("system:bench")}
     for count, (source, target) in enumerate(pairs):
-        yield ledger.Transfer(
+        yield Transfer(
             wallet_id=wallet_id(number, source),
             target_id=wallet_id(number, target),
             amount=Decimal("0.01"),

@@ -21,8 +21,9 @@ from iocash.postgres import CHECKOUT
 from tests import cast
 from tests.serving import Served, database_of_tests
 from users.serializers.kyc import Content
-from wallets import accounts, posting
+from wallets import posting
 from wallets.models import Wallet
+from wallets.orders import AddExternalAccount
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -48,7 +49,7 @@ def real(alices: Wallet, bobs: Wallet) -> dict[str, list[str]]:
     cast.cash_in(alices, 1_000_000_00)
     paid = cast.transfer(alices, bobs, 500_000_00)
     holds = [cast.place(alices, bobs, 100_00) for _ in range(20)]
-    account = posting.submit(accounts.AddExternalAccount(**cast.about(alices), iban=IBANS[0]))
+    account = posting.submit(AddExternalAccount(**cast.about(alices), iban=IBANS[0]))
     wallets = [str(alices.id), str(bobs.id)]
     return {
         "userId": [str(alices.user_id), str(bobs.user_id)],

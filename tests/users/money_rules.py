@@ -12,7 +12,7 @@ from tests.cast import Answer
 from tests.users.known import BALANCE, CASH_IN, CASH_OUT, MOST_WALLETS, CashOut, Hold, Wallet
 from tests.users.lives import AMOUNTS, NAMES, submitted, turn
 from tests.users.rules import SELDOM, TURN, Machine
-from wallets import blocks, ledger
+from wallets.orders import BlockWallet, MarkCashOutSent, RejectCashOut, SettleCashOut, UnblockWallet
 
 IBAN = {"accountNumber": "ES9121000418450200051332"}
 
@@ -68,7 +68,7 @@ class MoneyMachine(Machine):
             return self.close(wallet)
         before, after = {"block": ("READY", "BLOCKED"), "unblock": ("BLOCKED", "READY")}[verb]
         refusal = "" if wallet.status == before else "invalid_transition"
-        order = {"block": blocks.BlockWallet, "unblock": blocks.UnblockWallet}[verb]
+        order = {"block": BlockWallet, "unblock": UnblockWallet}[verb]
         client_id, by = self.clients[wallet.owner.client], self.by
         said = order(client_id=client_id, by=by, wallet_id=wallet.id, reason="OTHER")
         name = f"{verb}_wallet"
@@ -226,7 +226,7 @@ class MoneyMachine(Machine):
             "movement_id": there.id,
         }
         if rejecting:
-            return submitted(ledger.Reject(**about, reason="No such account"))
+            return submitted(RejectCashOut(**about, reason="No such account"))
         if there.is_pending:
-            submitted(ledger.MarkSent(**about))
-        return submitted(ledger.Settle(**about))
+            submitted(MarkCashOutSent(**about))
+        return submitted(SettleCashOut(**about))

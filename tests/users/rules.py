@@ -28,7 +28,8 @@ from users import kyc, names
 from users.models import Evidence, Review, User
 from users.models.clients import new_id
 from users.models.events import By
-from wallets import blocks, erasure
+from wallets import erasure
+from wallets.orders import BlockUser, UnblockUser
 
 PHONES = {"alice": "+3460000001", "bob": "+3460000002", "company": "+3460000003"}
 SELDOM = st.sampled_from([False] * 9 + [True])
@@ -252,7 +253,7 @@ class Machine(Lives):
         assert person.id
         if in_office:
             return self.act(User.objects.get(id=person.id), verb, reason="OTHER")
-        order = blocks.UnblockUser if verb == "unblock" else blocks.BlockUser
+        order = UnblockUser if verb == "unblock" else BlockUser
         about: dict[str, Any] = {"client_id": self.clients[person.client], "by": self.by}
         return submitted(order(**about, user_id=person.id, reason="OTHER"))
 

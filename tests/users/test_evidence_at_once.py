@@ -21,7 +21,7 @@ from users.models import Evidence, Key, User
 from users.models.clients import new_id
 from users.models.evidence import documents
 from wallets import posting
-from wallets.life import Unsubscribe
+from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -162,7 +162,7 @@ def test_of_two_decisions_at_once_one_is_taken(user):
 
 
 def test_who_ends_meanwhile_shows_nothing_more(user):
-    end = Unsubscribe(client_id=user.client_id, by=cast.BY, user_id=user.id)
+    end = UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id)
     with together.Two() as two:
         (_, refused), waited = two.one_waits(
             lambda: posting.submit(end), lambda: send_one(user, Kind.DOCUMENT_INCOME_TAX)

@@ -12,7 +12,7 @@ from users import life
 from users.models import Event, User
 from users.models.clients import new_id
 from wallets import posting
-from wallets.life import Unsubscribe
+from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -132,7 +132,7 @@ def test_the_names_of_the_other_kind_are_unknown(values, names, wrong, client_de
 
 
 def test_an_ended_user_never_changes(alice):
-    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
     with pytest.raises(errors.UserNotActive) as refused:
         change(alice, first_name="Alicia")
     assert refused.value.facts == {"user_id": alice.id, "status": "UNSUBSCRIBED"}

@@ -13,7 +13,7 @@ from tests.users.verbs import change_phone, guess, request_otp, validate
 from users import otp
 from users.models import Otp, User
 from wallets import posting
-from wallets.life import Activate
+from wallets.orders import ActivateUser
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +106,7 @@ def test_a_number_that_changed_between_check_and_use_is_not_verified(alice, code
     change_phone(alice)
     phone = otp.check(User.objects.get(), codes[0].code)
     change_phone(alice, "+34600000008")
-    order = Activate(client_id=alice.client_id, by=cast.BY, user_id=alice.id, phone=phone)
+    order = ActivateUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id, phone=phone)
     with pytest.raises(errors.OtpExpired):
         posting.submit(order)
     assert User.objects.get().mobile_phone == "+34600000001"

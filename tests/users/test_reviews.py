@@ -28,7 +28,7 @@ from users.documents import processes
 from users.kyc import File, Kind
 from users.models import Access, Event, Evidence, Review, User
 from wallets import erasure, posting
-from wallets.life import Unsubscribe
+from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -127,7 +127,7 @@ def test_who_has_shown_nothing_is_not_there(operator, alice):
 
 
 def test_who_has_ended_waits_for_nothing(operator, alice, sent):
-    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
     assert queue(operator, state="all") == []
     assert act(operator, alice, "approve", sent).status_code == 404
 
@@ -330,7 +330,7 @@ def test_pages_that_are_opened_together_are_one_access(operator, alice):
 
 def test_a_document_whose_erasure_has_begun_is_not_there(operator, alice):
     document = send_one(alice, BACK)
-    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
     erasure.erase_files(alice)
     for address in (address_of(alice, document), picture_of(alice, document)):
         assert operator.get(address).status_code == 404

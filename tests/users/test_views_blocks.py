@@ -13,7 +13,7 @@ from tests.users.evidence import BLOCKS, CHANGES, other, review, stored
 from users.models import Event, Evidence, Key, User
 from users.models.clients import SCOPES
 from wallets import erasure, posting
-from wallets.life import Unsubscribe
+from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def body(name: str) -> dict[str, Any]:
 
 
 def end(user: User) -> None:
-    posting.submit(Unsubscribe(client_id=user.client_id, by=cast.BY, user_id=user.id))
+    posting.submit(UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id))
 
 
 # --- It works, and answers the resource ----------------------------------------------------------

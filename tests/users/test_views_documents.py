@@ -23,7 +23,7 @@ from users.models import Event, Evidence, Key, User
 from users.models.clients import SCOPES
 from users.serializers.kyc import Content
 from wallets import erasure, posting
-from wallets.life import Unsubscribe
+from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -233,7 +233,7 @@ def test_a_document_is_posted_once(api, alice, path):
 
 @each_writing
 def test_who_has_ended_shows_nothing_more(api, alice, path, method):
-    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
     answer = api.call(method, path, document())
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert files(alice) == []
@@ -301,7 +301,7 @@ def test_page_that_refuses_a_document_does_not_repeat_it(api, path):
 def test_a_document_whose_erasure_has_begun_is_not_there(api, alice, path, monkeypatch):
     """The files go first: here whoever erases is interrupted then."""
     api.post(path, document())
-    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "blank", interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -10,7 +10,7 @@ from tests.users.bodies import NEW
 from users import life, otp
 from users.models import Client, Event, User
 from wallets import posting
-from wallets.life import Activate
+from wallets.orders import ActivateUser
 
 COMPANY = {
     "kind": "JURIDICAL",
@@ -53,7 +53,7 @@ def validate(user: User, code: str) -> User:
     """What `validate-otp` does."""
     fresh = User.objects.get(id=user.id)
     phone = otp.check(fresh, code)
-    order = Activate(client_id=user.client_id, by=cast.BY, user_id=user.id, phone=phone)
+    order = ActivateUser(client_id=user.client_id, by=cast.BY, user_id=user.id, phone=phone)
     posting.submit(order)
     return User.objects.get(id=user.id)
 

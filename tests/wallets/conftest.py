@@ -7,8 +7,9 @@ import pytest
 from tests import cast
 from tests.wallets import marked
 from tests.wallets.doors import IBAN
-from wallets import accounts, posting
+from wallets import posting
 from wallets.models import ExternalAccount
+from wallets.orders import AddExternalAccount
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def history(alices, bobs):
 @pytest.fixture
 def account(alices):
     """A bank account that Alice pays out to."""
-    order = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
+    order = AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
     return ExternalAccount.objects.get(id=posting.submit(order).id)
 
 

@@ -11,9 +11,9 @@ from iocash import errors
 from tests import cast
 from tests.wallets.doors import IBAN
 from users.models import User
-from wallets import ledger, life, posting
+from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import Order
+from wallets.orders import Adjust, CashOut, Order, PutWallet
 
 LEVELS = {
     "EUR": {
@@ -24,15 +24,15 @@ LEVELS = {
 }
 
 
-def a_cash_out(source: Wallet, amount: int, **details: Any) -> ledger.CashOut:
+def a_cash_out(source: Wallet, amount: int, **details: Any) -> CashOut:
     amounts = {"amount": cast.decimal(amount, source.currency), "iban": IBAN}
-    return ledger.CashOut(**cast.about(source) | amounts | details)
+    return CashOut(**cast.about(source) | amounts | details)
 
 
 def adjust(wallet: Wallet, amount: int) -> None:
     """Have staff give the wallet so much, whatever its user may have."""
     given = {"amount": cast.decimal(amount, wallet.currency), "is_debit": False}
-    posting.submit(ledger.Adjust(**cast.about(wallet) | given))
+    posting.submit(Adjust(**cast.about(wallet) | given))
 
 
 def limit(order: Order) -> tuple[str, str, str, str]:
@@ -43,8 +43,6 @@ def limit(order: Order) -> tuple[str, str, str, str]:
     return facts["limit_type"], facts["limit"], facts["used"], facts["requested"]
 
 
-def put(wallet_id: UUID, user: User) -> life.PutWallet:
+def put(wallet_id: UUID, user: User) -> PutWallet:
     """An order that opens a wallet of the user at an id."""
-    return life.PutWallet(
-        client_id=user.client_id, by=cast.BY, user_id=user.id, wallet_id=wallet_id
-    )
+    return PutWallet(client_id=user.client_id, by=cast.BY, user_id=user.id, wallet_id=wallet_id)

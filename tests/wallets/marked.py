@@ -19,8 +19,9 @@ from users import life as users
 from users import names, specimens
 from users.kyc import NEEDED
 from users.models import Evidence, Review, User
-from wallets import life, posting
+from wallets import posting
 from wallets.models import Movement, Wallet
+from wallets.orders import ActivateUser
 
 MARK = "qx~z"
 """In every text about Alice that she, Bob, their client or staff write; never in base64."""
@@ -126,7 +127,7 @@ def changes(scene: Scene) -> None:
     about: dict[str, Any] = {"client_id": scene.alice.client_id, "by": cast.BY}
     second, third = (f"+34{number}" for number in NUMBERS[1:])
     users.change(**about, user_id=alice.id, values={"mobile_phone": second})
-    posting.submit(life.Activate(**about, user_id=alice.id, phone=second))
+    posting.submit(ActivateUser(**about, user_id=alice.id, phone=second))
     assert scene.api.patch(scene.path(), {"mobilePhone": third}).status == 200
     clash = {"kind": "NATURAL", "firstName": "Qx~z", "lastName": "Qx~z", "mobilePhone": second}
     for name in ("qx~z-alice", "qx~z-other"):

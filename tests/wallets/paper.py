@@ -12,11 +12,20 @@ import pytest
 from iocash import errors
 from tests.cast import BY
 from users.models.clients import new_id
-from wallets import ledger
 from wallets.books import Books
-from wallets.orders import Order
+from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedWallet
+from wallets.orders import (
+    CashIn,
+    CashOut,
+    ExecuteHold,
+    Order,
+    PlaceHold,
+    ReleaseHold,
+    RenewHold,
+    Reverse,
+    Transfer,
+)
 from wallets.posting.run import run
-from wallets.rows import Leg, LockedAccount, LockedHold, LockedWallet
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
@@ -46,15 +55,15 @@ def open_books(*wallets: LockedWallet) -> Books:
     return Books(now=NOW, users={}, wallets={row.id: row for row in rows}, keys={})
 
 
-def cash_in(target: UUID = ALICES, amount: str = "10.00", **values: Any) -> ledger.CashIn:
-    return ledger.CashIn(**about(target, amount=Decimal(amount)) | values)
+def cash_in(target: UUID = ALICES, amount: str = "10.00", **values: Any) -> CashIn:
+    return CashIn(**about(target, amount=Decimal(amount)) | values)
 
 
 def transfer(
     source: UUID = ALICES, target: UUID = BOBS, amount: str = "10.00", **values: Any
-) -> ledger.Transfer:
+) -> Transfer:
     order = about(source, target_id=target, amount=Decimal(amount))
-    return ledger.Transfer(**order | values)
+    return Transfer(**order | values)
 
 
 def about(wallet_id: UUID = ALICES, **values: Any) -> dict[str, Any]:
@@ -63,9 +72,9 @@ def about(wallet_id: UUID = ALICES, **values: Any) -> dict[str, Any]:
     return {"by": BY, **ids, **values}
 
 
-def place(amount: str = "10.00", **values: Any) -> ledger.PlaceHold:
+def place(amount: str = "10.00", **values: Any) -> PlaceHold:
     order: dict[str, Any] = about(target_id=BOBS, amount=Decimal(amount))
-    return ledger.PlaceHold(**order | values)
+    return PlaceHold(**order | values)
 
 
 def a_hold(books: Books, amount: str = "10.00", **values: Any) -> LockedHold:
@@ -73,14 +82,14 @@ def a_hold(books: Books, amount: str = "10.00", **values: Any) -> LockedHold:
     return books.holds[run(books, place(amount, **values)).id]
 
 
-def execute(hold: LockedHold, amount: str | None = None, **values: Any) -> ledger.ExecuteHold:
+def execute(hold: LockedHold, amount: str | None = None, **values: Any) -> ExecuteHold:
     order = about(
         hold.wallet_id,
         hold_id=hold.id,
         target_id=hold.target_id,
         amount=None if amount is None else Decimal(amount),
     )
-    return ledger.ExecuteHold(**order | values)
+    return ExecuteHold(**order | values)
 
 
 def money_of(books: Books, wallet_id: Any = ALICES) -> tuple[int, int]:
@@ -101,13 +110,13 @@ def told(books: Books) -> list[tuple[str, str]]:
     return [(fact.kind, fact.by.actor) for fact in books.facts]
 
 
-def release(hold: LockedHold, **values: Any) -> ledger.ReleaseHold:
-    return ledger.ReleaseHold(**about(hold.wallet_id, hold_id=hold.id) | values)
+def release(hold: LockedHold, **values: Any) -> ReleaseHold:
+    return ReleaseHold(**about(hold.wallet_id, hold_id=hold.id) | values)
 
 
-def renew(hold: LockedHold, expires_at: Any, **values: Any) -> ledger.RenewHold:
+def renew(hold: LockedHold, expires_at: Any, **values: Any) -> RenewHold:
     order = about(hold.wallet_id, hold_id=hold.id, expires_at=expires_at)
-    return ledger.RenewHold(**order | values)
+    return RenewHold(**order | values)
 
 
 def written(books: Books, order: Order) -> list[Leg]:
@@ -127,12 +136,12 @@ def give_back(leg: Leg, mirror: Leg | None, amount: str | None = None, **more: A
         mirror_id=mirror.id if mirror else None,
         amount=None if amount is None else Decimal(amount),
     )
-    return ledger.Reverse(**order | more)
+    return Reverse(**order | more)
 
 
-def pay_out(account: LockedAccount, **values: Any) -> ledger.CashOut:
+def pay_out(account: LockedAccount, **values: Any) -> CashOut:
     order = about(amount=Decimal("10.00"), account_id=account.id)
-    return ledger.CashOut(**order | values)
+    return CashOut(**order | values)
 
 
 def an_account(books: Books, **values: Any) -> LockedAccount:

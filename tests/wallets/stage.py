@@ -20,8 +20,33 @@ from tests.wallets.reference import CEILING, Reference
 from tests.wallets.world import LIMITED, Made, No, Said, Wallet
 from users import specimens
 from users.models import User
-from wallets import accounts, batch, blocks, ledger, life, models
-from wallets.orders import Order, Outcome
+from wallets import models
+from wallets.orders import (
+    AddExternalAccount,
+    Adjust,
+    Batch,
+    BlockUser,
+    BlockWallet,
+    CancelCashOut,
+    CashIn,
+    CashOut,
+    ChangeWallet,
+    ExecuteHold,
+    MarkCashOutSent,
+    OpenWallet,
+    Order,
+    Outcome,
+    PlaceHold,
+    RejectCashOut,
+    ReleaseHold,
+    RemoveExternalAccount,
+    RenewHold,
+    Reverse,
+    SettleCashOut,
+    Transfer,
+    UnblockUser,
+    UnblockWallet,
+)
 from wallets.posting import group
 
 DAWN: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -42,28 +67,28 @@ STAND_STILL: Final = """
 """The database asks these functions for the time, until the test's transaction is undone."""
 
 ORDERS: Final[dict[str, type[Order]]] = {
-    "cash_in": ledger.CashIn,
-    "transfer": ledger.Transfer,
-    "adjust": ledger.Adjust,
-    "batch": batch.Batch,
-    "reverse": ledger.Reverse,
-    "place": ledger.PlaceHold,
-    "execute": ledger.ExecuteHold,
-    "release": ledger.ReleaseHold,
-    "renew": ledger.RenewHold,
-    "cash_out": ledger.CashOut,
-    "mark_sent": ledger.MarkSent,
-    "settle": ledger.Settle,
-    "reject": ledger.Reject,
-    "cancel": ledger.Cancel,
-    "add_account": accounts.AddExternalAccount,
-    "remove_account": accounts.RemoveExternalAccount,
-    "block_wallet": blocks.BlockWallet,
-    "unblock_wallet": blocks.UnblockWallet,
-    "close_wallet": life.ChangeWallet,
-    "block_user": blocks.BlockUser,
-    "unblock_user": blocks.UnblockUser,
-    "open_wallet": life.OpenWallet,
+    "cash_in": CashIn,
+    "transfer": Transfer,
+    "adjust": Adjust,
+    "batch": Batch,
+    "reverse": Reverse,
+    "place": PlaceHold,
+    "execute": ExecuteHold,
+    "release": ReleaseHold,
+    "renew": RenewHold,
+    "cash_out": CashOut,
+    "mark_sent": MarkCashOutSent,
+    "settle": SettleCashOut,
+    "reject": RejectCashOut,
+    "cancel": CancelCashOut,
+    "add_account": AddExternalAccount,
+    "remove_account": RemoveExternalAccount,
+    "block_wallet": BlockWallet,
+    "unblock_wallet": UnblockWallet,
+    "close_wallet": ChangeWallet,
+    "block_user": BlockUser,
+    "unblock_user": UnblockUser,
+    "open_wallet": OpenWallet,
 }
 MORE: Final[dict[str, dict[str, Any]]] = {
     "reject": {"reason": "No such account"},

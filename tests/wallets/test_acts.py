@@ -20,8 +20,8 @@ from tests import cast
 from tests.together import at_once
 from tests.wallets.test_cash_outs import IBAN, a_cash_out, end, money_of
 from users.models import ApiKey
-from wallets import ledger
 from wallets.models import Movement
+from wallets.orders import MarkCashOutSent
 
 groups = import_module("wallets.migrations.0003_make_groups_of_staff")
 
@@ -140,7 +140,7 @@ def test_a_rotated_key_works_beside_the_new_one_and_a_revoked_one_not(api, clien
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_settle_at_the_same_moment_one_reads_that_it_is_done(alices):
-    movement = end(ledger.MarkSent, a_cash_out(alices, 30_00))
+    movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     browsers = [somebody(SUPERVISOR), Browser()]
     browsers[1].cookies = browsers[0].cookies
 

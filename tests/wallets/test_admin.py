@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from tests import backoffice, cast
 from tests.backoffice import Office
-from wallets import accounts, posting
+from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
+from wallets.orders import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -34,9 +35,7 @@ def alices(alices: Wallet, bobs: Wallet) -> Wallet:
 
 def something(source: Wallet, target: Wallet) -> None:
     cast.place(source, target, 1_00, concept="Deposit")
-    posting.submit(
-        accounts.AddExternalAccount(**cast.about(source), iban="ES9121000418450200051332")
-    )
+    posting.submit(AddExternalAccount(**cast.about(source), iban="ES9121000418450200051332"))
 
 
 def test_every_model_has_its_pages():

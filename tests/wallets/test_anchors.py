@@ -15,10 +15,11 @@ from django.db import connection
 
 from tests import cast
 from tests.wallets import levels
-from wallets import anchors, audit, ledger, posting
+from wallets import anchors, audit, posting
 from wallets.anchors import merkle
 from wallets.audit.canonical import CASH_OUT, HOLD, digest
 from wallets.models import Audit, Movement
+from wallets.orders import MarkCashOutSent, SettleCashOut
 
 pytestmark = pytest.mark.django_db
 
@@ -354,7 +355,7 @@ def test_what_is_rewritten_with_digests_and_events_is_found_by_the_anchor(promis
 
 
 def test_a_cash_out_that_settled_after_its_anchor_is_as_it_was(promised, alices):
-    for verb in (ledger.MarkSent, ledger.Settle):
+    for verb in (MarkCashOutSent, SettleCashOut):
         posting.submit(verb(**cast.about(alices), movement_id=promised["cash_out"]))
     cast.execute(cast.seen(promised["hold"]))
     assert compared(promised["file"]) == {}

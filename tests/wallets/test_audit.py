@@ -20,9 +20,11 @@ from tests.wallets import levels
 from tests.wallets.spoiled import MOVEMENT, NEW_ID, SPOILED, WALLET, WRONG_LEVELS
 from users import specimens
 from users.models import User
-from wallets import audit, chain, ledger, life, posting
+from wallets import audit, posting
+from wallets.books import chain
+from wallets.books.rows import Leg
 from wallets.models import Movement
-from wallets.rows import Leg
+from wallets.orders import CancelCashOut, MarkCashOutSent, PutWallet, RejectCashOut
 
 pytestmark = pytest.mark.django_db
 
@@ -43,9 +45,9 @@ def stage(alices, bobs):
     waiting, rejected, cancelled = (
         posting.submit(levels.a_cash_out(alices, 1_00, concept="Rent")).id for _ in range(3)
     )
-    posting.submit(ledger.MarkSent(**cast.about(alices), movement_id=rejected))
-    posting.submit(ledger.Reject(**cast.about(alices), movement_id=rejected, reason="Closed"))
-    posting.submit(ledger.Cancel(**cast.about(alices), movement_id=cancelled))
+    posting.submit(MarkCashOutSent(**cast.about(alices), movement_id=rejected))
+    posting.submit(RejectCashOut(**cast.about(alices), movement_id=rejected, reason="Closed"))
+    posting.submit(CancelCashOut(**cast.about(alices), movement_id=cancelled))
     brought = cast.cash_in(bobs, 5_00)
     return {
         "alice": alices.user_id,
@@ -381,7 +383,7 @@ def test_a_byte_that_is_flipped_or_a_row_that_is_gone_is_found_in_every_step(
 
 def test_a_wallet_with_the_highest_id_ends_the_walk(alices, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 1)
-    order = life.PutWallet(
+    order = PutWallet(
         client_id=alices.client_id, by=cast.BY, user_id=alices.user_id, wallet_id=audit.HIGHEST
     )
     posting.submit(order)

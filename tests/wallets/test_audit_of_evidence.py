@@ -11,7 +11,7 @@ from users import kyc, specimens
 from users.kyc import Kind
 from users.models import Evidence, User
 from wallets import audit, erasure, posting
-from wallets.life import Unsubscribe
+from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ def test_a_key_that_names_another_clients_evidence_is_found(sent):
 
 
 def test_what_was_erased_with_its_user_is_not_missed(alice, sent):
-    posting.submit(Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
     erasure.erase(user_id=alice.id, by=cast.BY, reason="USER_REQUEST")
     assert not Evidence.objects.exists()
     assert wrong() == []

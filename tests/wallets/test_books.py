@@ -30,12 +30,10 @@ from tests.wallets.paper import (
     transfer,
 )
 from users.models.clients import new_id
-from wallets import chain, ledger
-from wallets.batch import Batch
-from wallets.books import Books
-from wallets.orders import Order, Outcome
+from wallets.books import Books, chain
+from wallets.books.rows import LockedUser
+from wallets.orders import Batch, CancelCashOut, CashIn, Order, Outcome, Transfer
 from wallets.posting.run import run
-from wallets.rows import LockedUser
 
 # --- Money ---------------------------------------------------------------------------------------
 
@@ -229,8 +227,8 @@ def test_who_asks_is_no_part_of_what_is_asked():
 def test_a_batch_has_the_fingerprint_that_it_always_had(key):
     alices, bobs, client = (UUID(int=number) for number in (1, 2, 3))
     about: dict[str, Any] = {"client_id": client, "by": BY, "wallet_id": alices}
-    pay = ledger.Transfer(target_id=bobs, amount=Decimal("1.50"), concept="Pay", **about)
-    bring = ledger.CashIn(amount=Decimal(2), **about)
+    pay = Transfer(target_id=bobs, amount=Decimal("1.50"), concept="Pay", **about)
+    bring = CashIn(amount=Decimal(2), **about)
     batch = Batch(key=key, items=(pay, bring), **about)
     always = "70ad62a3f983438f0f3764477624283c40c5d63e3c7beec87909c0aa379b2493"
     assert batch.digest().hex() == always
@@ -310,10 +308,10 @@ def test_money_only_comes_from_the_outside_and_none_is_ever_owed(orders):
 def test_books_with_only_a_key_to_write_are_not_idle():
     """What the order meant was so already; but that its key was used must be known."""
     books = open_books()
-    idle = ledger.Cancel(client_id=CLIENT, by=BY, wallet_id=ALICES, movement_id=new_id(), key="key")
+    idle = CancelCashOut(client_id=CLIENT, by=BY, wallet_id=ALICES, movement_id=new_id(), key="key")
     outcome = Outcome("movement", new_id(), 200)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger.Cancel, "apply", lambda order, books: outcome)
+        patch.setattr(CancelCashOut, "apply", lambda order, books: outcome)
         assert run(books, idle) == outcome
     assert not books.is_idle
 

@@ -6,9 +6,18 @@ import pytest
 
 from iocash import errors
 from tests import cast
-from wallets import ledger, posting
+from wallets import posting
 from wallets.models import Movement, Wallet
-from wallets.orders import CashOutOrder
+from wallets.orders import (
+    Adjust,
+    CancelCashOut,
+    CashOut,
+    CashOutOrder,
+    ChangeWallet,
+    MarkCashOutSent,
+    RejectCashOut,
+    SettleCashOut,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +25,7 @@ IBAN = "ES9121000418450200051332"
 
 
 def a_cash_out(source: Wallet, amount: int) -> Movement:
-    order = ledger.CashOut(
+    order = CashOut(
         client_id=source.client_id,
         by=cast.BY,
         wallet_id=source.id,
@@ -59,77 +68,73 @@ def test_what_is_set_aside_cannot_be_spent(alices, bobs):
 
 
 def test_settled_money_leaves_the_wallet(alices):
-    movement = end(ledger.Settle, end(ledger.MarkSent, a_cash_out(alices, 30_00)))
+    movement = end(SettleCashOut, end(MarkCashOutSent, a_cash_out(alices, 30_00)))
     assert (movement.status, movement.balance_after, movement.seq) == ("SUCCESS", 70_00, 2)
     assert money_of(alices) == (70_00, 0)
 
 
 def test_rejected_money_is_available_again_and_the_client_reads_why(alices):
-    movement = end(ledger.Reject, a_cash_out(alices, 30_00), reason="Account closed")
+    movement = end(RejectCashOut, a_cash_out(alices, 30_00), reason="Account closed")
     assert (movement.status, movement.reason, movement.seq) == ("ERROR", "Account closed", None)
     assert money_of(alices) == (100_00, 0)
 
 
 def test_cancelled_money_is_available_again(alices):
-    movement = end(ledger.Cancel, a_cash_out(alices, 30_00))
+    movement = end(CancelCashOut, a_cash_out(alices, 30_00))
     assert movement.status == "CANCELLED"
     assert money_of(alices) == (100_00, 0)
 
 
 def test_what_was_sent_cannot_be_cancelled(alices):
-    movement = end(ledger.MarkSent, a_cash_out(alices, 30_00))
+    movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     with pytest.raises(errors.CashOutSent):
-        end(ledger.Cancel, movement)
+        end(CancelCashOut, movement)
 
 
 def test_what_was_not_sent_cannot_be_settled(alices):
     with pytest.raises(errors.CashOutNotSent):
-        end(ledger.Settle, a_cash_out(alices, 30_00))
+        end(SettleCashOut, a_cash_out(alices, 30_00))
 
 
-@pytest.mark.parametrize("verb", [ledger.Settle, ledger.Reject, ledger.Cancel, ledger.MarkSent])
+@pytest.mark.parametrize("verb", [SettleCashOut, RejectCashOut, CancelCashOut, MarkCashOutSent])
 @pytest.mark.parametrize("ended", ["settled", "rejected", "cancelled"])
 def test_a_cash_out_ends_once(alices, verb, ended):
     movement = a_cash_out(alices, 30_00)
     if ended == "settled":
-        end(ledger.Settle, end(ledger.MarkSent, movement))
+        end(SettleCashOut, end(MarkCashOutSent, movement))
     elif ended == "rejected":
-        end(ledger.Reject, movement, reason="Account closed")
+        end(RejectCashOut, movement, reason="Account closed")
     else:
-        end(ledger.Cancel, movement)
+        end(CancelCashOut, movement)
     before = money_of(alices)
-    if (verb, ended) == (ledger.Cancel, "cancelled"):
+    if (verb, ended) == (CancelCashOut, "cancelled"):
         end(verb, movement)
     else:
-        values = {"reason": "Again"} if verb is ledger.Reject else {}
+        values = {"reason": "Again"} if verb is RejectCashOut else {}
         with pytest.raises(errors.MovementNotPending):
             end(verb, movement, **values)
     assert money_of(alices) == before
 
 
 def test_a_blocked_wallet_does_not_trap_a_cash_out(alices):
-    movement = end(ledger.MarkSent, a_cash_out(alices, 30_00))
+    movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     Wallet.objects.filter(id=alices.id).update(status="BLOCKED")
-    end(ledger.Settle, movement)
+    end(SettleCashOut, movement)
     assert money_of(alices) == (70_00, 0)
 
 
 def test_a_wallet_with_money_set_aside_cannot_be_closed(alices):
     a_cash_out(alices, 100_00)
-    from wallets import life
-
     with pytest.raises(errors.WalletNotEmpty):
         posting.submit(
-            life.ChangeWallet(
-                client_id=alices.client_id, by=cast.BY, wallet_id=alices.id, closing=True
-            )
+            ChangeWallet(client_id=alices.client_id, by=cast.BY, wallet_id=alices.id, closing=True)
         )
 
 
 def test_adjustment_mends_a_balance_up_and_down(alices):
     for is_debit, amount in ((False, 5_00), (True, 15_00)):
         posting.submit(
-            ledger.Adjust(
+            Adjust(
                 client_id=alices.client_id,
                 by=cast.BY,
                 wallet_id=alices.id,

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tests import cast
 from users.models.clients import new_id
-from wallets import chain
 from wallets.audit import canonical
-from wallets.rows import Leg
+from wallets.books import chain
+from wallets.books.rows import Leg
 
 SALT = bytes(range(16))
 ODD = [

@@ -10,8 +10,9 @@ from django.db import connection
 from tests import cast
 from tests.wallets.refusals import refused_by, run
 from users.models.clients import new_id
-from wallets import ledger, posting
+from wallets import posting
 from wallets.models import Hold
+from wallets.orders import ReleaseHold
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +87,7 @@ def test_no_fact_of_a_hold_changes(stage, rule, column, value):
 
 @pytest.mark.parametrize(("column", "value"), ENDS_ONCE.items())
 def test_an_ended_hold_does_not_change(stage, column, value):
-    posting.submit(cast.about_hold(ledger.ReleaseHold, cast.seen(stage["hold"])))
+    posting.submit(cast.about_hold(ReleaseHold, cast.seen(stage["hold"])))
     statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
     assert refused_by(statement, stage) == "hold_ends_once"
 

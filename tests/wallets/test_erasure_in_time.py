@@ -24,8 +24,9 @@ from tests.backoffice import Office, page_of
 from tests.wallets.marked import left, marks_in
 from users import kyc, specimens
 from users.models import Event, User
-from wallets import erasure, life, posting
+from wallets import erasure, posting
 from wallets.models import Hold, Movement
+from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ REASON = "AUTHORITY_ORDER"
 
 
 def unsubscribe(user: User) -> User:
-    posting.submit(life.Unsubscribe(client_id=user.client_id, by=cast.BY, user_id=user.id))
+    posting.submit(UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id))
     user.refresh_from_db()
     return user
 

@@ -13,8 +13,9 @@ from psycopg import errors as pg
 from tests import cast
 from users.models import Event, Key, User
 from users.models.fingerprints import Asked, canonical
-from wallets import audit, erasure, ledger, life, posting
+from wallets import audit, erasure, posting
 from wallets.models import Hold, Wallet
+from wallets.orders import Adjust, ReleaseHold, UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -29,11 +30,11 @@ def salts() -> dict[str, bool]:
 def erase(user: User) -> None:
     """Close the user, whose wallets have their money taken out, and erase it."""
     for hold in Hold.objects.filter(Q(wallet__user=user) | Q(target__user=user), status="OPEN"):
-        posting.submit(cast.about_hold(ledger.ReleaseHold, hold))
+        posting.submit(cast.about_hold(ReleaseHold, hold))
     for wallet in Wallet.objects.filter(user=user, balance__gt=0):
         amount = cast.decimal(wallet.balance, wallet.currency)
-        posting.submit(ledger.Adjust(**cast.about(wallet), amount=amount, is_debit=True))
-    order = life.Unsubscribe(client_id=user.client_id, by=cast.BY, user_id=user.id)
+        posting.submit(Adjust(**cast.about(wallet), amount=amount, is_debit=True))
+    order = UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id)
     posting.submit(order)
     erasure.erase(user_id=user.id, by=cast.BY, reason="OTHER")
 

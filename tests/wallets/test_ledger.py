@@ -10,8 +10,9 @@ import pytest
 from iocash import errors, money
 from tests import cast
 from users.models import Event, Key
-from wallets import ledger, posting
+from wallets import posting
 from wallets.models import Movement
+from wallets.orders import CashIn, Transfer
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db
@@ -197,6 +198,6 @@ def test_each_currency_has_its_own_minor_unit(alice, bob, currency, amount, deci
     assert cast.balances(source, target) == [0, amount]
 
 
-@pytest.mark.parametrize("verb", [ledger.CashIn, ledger.Transfer])
+@pytest.mark.parametrize("verb", [CashIn, Transfer])
 def test_every_verb_says_what_it_refuses(verb):
     assert "Raises:" in (verb.__doc__ or "")

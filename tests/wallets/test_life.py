@@ -13,9 +13,16 @@ from iocash import errors
 from tests import cast
 from users import life as users
 from users.models import Event, Otp, PhoneUse, User
-from wallets import life, posting
+from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import Outcome
+from wallets.orders import (
+    ActivateUser,
+    ChangeWallet,
+    OpenWallet,
+    Outcome,
+    PutWallet,
+    UnsubscribeUser,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -33,24 +40,24 @@ def about(user: User, **values: Any) -> dict[str, Any]:
 
 
 def activate(user: User, phone: str = PHONE) -> Outcome:
-    return posting.submit(life.Activate(**about(user, phone=phone)))
+    return posting.submit(ActivateUser(**about(user, phone=phone)))
 
 
 def unsubscribe(user: User) -> Outcome:
-    return posting.submit(life.Unsubscribe(**about(user)))
+    return posting.submit(UnsubscribeUser(**about(user)))
 
 
 def open_wallet(user: User, **values: Any) -> Wallet:
-    made = posting.submit(life.OpenWallet(**about(user, **values)))
+    made = posting.submit(OpenWallet(**about(user, **values)))
     return Wallet.objects.get(id=made.id)
 
 
 def put_wallet(user: User, wallet_id: UUID, **values: Any) -> Outcome:
-    return posting.submit(life.PutWallet(**about(user, wallet_id=wallet_id, **values)))
+    return posting.submit(PutWallet(**about(user, wallet_id=wallet_id, **values)))
 
 
 def change_wallet(wallet: Wallet, **values: Any) -> Outcome:
-    order = life.ChangeWallet(client_id=wallet.client_id, by=cast.BY, wallet_id=wallet.id, **values)
+    order = ChangeWallet(client_id=wallet.client_id, by=cast.BY, wallet_id=wallet.id, **values)
     return posting.submit(order)
 
 
@@ -339,15 +346,15 @@ def test_another_clients_users_and_wallets_are_not_there(alice, client_demo):
     their_wallet = cast.first_wallet(theirs)
     common = {"client_id": client_demo.id, "by": cast.BY}
     refusals = [
-        (life.Activate(user_id=theirs.id, phone=theirs.mobile_phone, **common), errors.NotFound),
-        (life.Unsubscribe(user_id=theirs.id, **common), errors.NotFound),
-        (life.OpenWallet(user_id=theirs.id, **common), errors.UserNotFound),
+        (ActivateUser(user_id=theirs.id, phone=theirs.mobile_phone, **common), errors.NotFound),
+        (UnsubscribeUser(user_id=theirs.id, **common), errors.NotFound),
+        (OpenWallet(user_id=theirs.id, **common), errors.UserNotFound),
         (
-            life.PutWallet(user_id=theirs.id, wallet_id=cast.unknown_id(), **common),
+            PutWallet(user_id=theirs.id, wallet_id=cast.unknown_id(), **common),
             errors.UserNotFound,
         ),
-        (life.PutWallet(user_id=alice.id, wallet_id=their_wallet.id, **common), errors.NotFound),
-        (life.ChangeWallet(wallet_id=their_wallet.id, closing=True, **common), errors.NotFound),
+        (PutWallet(user_id=alice.id, wallet_id=their_wallet.id, **common), errors.NotFound),
+        (ChangeWallet(wallet_id=their_wallet.id, closing=True, **common), errors.NotFound),
     ]
     for order, refusal in refusals:
         with pytest.raises(refusal):

@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 
 from iocash import errors
 from tests.wallets.paper import ALICES, BOBS, NOW, USER, a_wallet, cash_in, open_books, transfer
-from wallets import limits
-from wallets.batch import Batch
-from wallets.limits import NO_LIMITS, NOTHING, WINDOW, Allowance, Limits, Used, fits_at, limits_of
+from wallets.books import limits
+from wallets.books.limits import (
+    NO_LIMITS,
+    NOTHING,
+    WINDOW,
+    Allowance,
+    Limits,
+    Used,
+    fits_at,
+    limits_of,
+)
+from wallets.orders import Batch
 from wallets.posting.run import run
 
 LEVELS = {

@@ -17,10 +17,9 @@ from tests import cast, together
 from tests.wallets.levels import LEVELS, a_cash_out, adjust, put
 from tests.wallets.test_races import kinds, post, waiting
 from users.models import User
-from wallets import compliance, ledger, posting
-from wallets.batch import Batch
+from wallets import compliance, posting
 from wallets.models import Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import Batch, CancelCashOut, Order, Outcome
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,7 +103,7 @@ def test_who_waited_sees_that_a_cash_out_came_to_nothing(alice):
     cast.cash_in(one, 50_00)
     cast.cash_in(other, 100_00)
     movement = posting.submit(a_cash_out(one, 50_00))
-    cancel = ledger.Cancel(**cast.about(one), movement_id=movement.id)
+    cancel = CancelCashOut(**cast.about(one), movement_id=movement.id)
     assert limit(post(a_cash_out(other, 90_00))) == ("cashOut", "50.00")
     assert isinstance(waiting(a_cash_out(other, 90_00), cancel), Outcome)
 

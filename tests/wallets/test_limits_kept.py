@@ -17,9 +17,9 @@ from tests.wallets.levels import LEVELS, a_cash_out, adjust, limit
 from tests.wallets.test_cash_outs import end
 from users import specimens
 from users.models import User
-from wallets import ledger, posting
+from wallets import posting
 from wallets.models import Movement, Wallet
-from wallets.orders import Outcome
+from wallets.orders import CancelCashOut, MarkCashOutSent, Outcome, RejectCashOut, SettleCashOut
 from wallets.posting import group, read
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def pay_out(source: Wallet, amount: int) -> Movement:
 
 
 def ended(movement: Movement) -> Movement:
-    return end(ledger.Settle, end(ledger.MarkSent, movement))
+    return end(SettleCashOut, end(MarkCashOutSent, movement))
 
 
 # --- Across wallets ------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_a_reversal_at_the_limit_is_not_refused(bob, first):
     assert cast.balances(first, bobs) == [200_00, 0]
 
 
-@pytest.mark.parametrize(("verb", "more"), [(ledger.Cancel, {}), (ledger.Reject, {"reason": "No"})])
+@pytest.mark.parametrize(("verb", "more"), [(CancelCashOut, {}), (RejectCashOut, {"reason": "No"})])
 def test_a_cash_out_that_came_to_nothing_does_not_count(first, verb, more):
     cast.cash_in(first, 100_00)
     movement = pay_out(first, 90_00)
@@ -272,7 +272,7 @@ def test_a_cash_out_that_came_to_nothing_does_not_count(first, verb, more):
     posting.submit(a_cash_out(first, 90_00))
 
 
-@pytest.mark.parametrize("steps", [[], [ledger.MarkSent], [ledger.MarkSent, ledger.Settle]])
+@pytest.mark.parametrize("steps", [[], [MarkCashOutSent], [MarkCashOutSent, SettleCashOut]])
 def test_a_cash_out_counts_whether_it_waits_or_has_gone(first, steps):
     cast.cash_in(first, 100_00)
     movement = pay_out(first, 80_00)

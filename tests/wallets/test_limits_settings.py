@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from iocash.settings import BASE_DIR
-from wallets import limits
+from wallets.books import limits
 
 GOOD = {"balance": "150", "cashIn": "150.00", "cashOut": None}
 

@@ -24,9 +24,8 @@ from tests.families import FAMILIES, Later
 from tests.stages import Stage
 from tests.together import Two, caught
 from wallets import audit, posting
-from wallets.accounts import AddExternalAccount
 from wallets.models import Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import AddExternalAccount, Order, Outcome
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,9 +21,17 @@ from iocash import errors
 from tests import cast, together
 from users import life as users
 from users.models import Key, User
-from wallets import life, posting
+from wallets import posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import (
+    ActivateUser,
+    ChangeWallet,
+    OpenWallet,
+    Order,
+    Outcome,
+    PutWallet,
+    UnsubscribeUser,
+)
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,14 +89,14 @@ def test_sixteen_drain_a_wallet_to_what_it_held_and_no_further(alices, bobs):
 def test_two_who_open_the_last_wallet_get_one(alice):
     for _ in range(settings.MAX_WALLETS_PER_USER - 2):
         cast.a_wallet(alice)
-    order = life.OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
+    order = OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
     answers = together.at_once(partial(post, order), partial(post, order))
     assert kinds(answers) == {"Outcome": 1, "LimitExceeded": 1}
     assert Wallet.objects.count() == settings.MAX_WALLETS_PER_USER
 
 
 def test_two_who_put_a_wallet_at_one_id_get_one(alice):
-    order = life.PutWallet(
+    order = PutWallet(
         client_id=alice.client_id, by=cast.BY, user_id=alice.id, wallet_id=cast.unknown_id()
     )
     answers = together.at_once(*[partial(posting.submit, order)] * 4)
@@ -98,7 +106,7 @@ def test_two_who_put_a_wallet_at_one_id_get_one(alice):
 
 def test_two_users_who_put_a_wallet_at_one_id_get_one(alice, bob):
     orders = [
-        life.PutWallet(
+        PutWallet(
             client_id=user.client_id, by=cast.BY, user_id=user.id, wallet_id=cast.unknown_id()
         )
         for user in (alice, bob)
@@ -108,9 +116,7 @@ def test_two_users_who_put_a_wallet_at_one_id_get_one(alice, bob):
 
 
 def test_a_wallet_is_closed_or_is_paid_and_never_both(alices, bobs):
-    closing = life.ChangeWallet(
-        client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True
-    )
+    closing = ChangeWallet(client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True)
     paid, closed = together.at_once(
         partial(post, cast.a_transfer(alices, bobs, 1_00)), partial(post, closing)
     )
@@ -127,7 +133,7 @@ def a_new_user(client: object, values: dict[str, str]) -> User:
 
 def test_two_activations_open_one_wallet(client_demo):
     user = a_new_user(client_demo, cast.ALICE)
-    order = life.Activate(
+    order = ActivateUser(
         client_id=client_demo.id, by=cast.BY, user_id=user.id, phone=user.mobile_phone
     )
     answers = together.at_once(*[partial(post, order)] * 4)
@@ -136,7 +142,7 @@ def test_two_activations_open_one_wallet(client_demo):
 
 
 def test_a_user_ends_or_is_paid_and_never_both(alices, bob, bobs):
-    ending = life.Unsubscribe(client_id=bob.client_id, by=cast.BY, user_id=bob.id)
+    ending = UnsubscribeUser(client_id=bob.client_id, by=cast.BY, user_id=bob.id)
     paid, ended = together.at_once(
         partial(post, cast.a_transfer(alices, bobs, 1_00)), partial(post, ending)
     )
@@ -206,31 +212,27 @@ def test_who_waited_sees_that_the_owner_was_blocked(alices, bob, bobs):
 
 
 def test_who_waited_sees_that_the_wallet_was_closed(alices, bobs):
-    closing = life.ChangeWallet(
-        client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True
-    )
+    closing = ChangeWallet(client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True)
     refused = waiting(cast.a_transfer(alices, bobs, 10_00), closing)
     assert isinstance(refused, errors.WalletNotReady)
 
 
 def test_who_waited_to_close_sees_the_money_that_came(alices, bobs):
-    closing = life.ChangeWallet(
-        client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True
-    )
+    closing = ChangeWallet(client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True)
     refused = waiting(closing, cast.a_transfer(alices, bobs, 10_00))
     assert isinstance(refused, errors.WalletNotEmpty)
 
 
 def test_who_waited_to_end_a_user_sees_the_wallet_that_was_opened(alice):
-    opening = life.OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
-    ending = life.Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
+    opening = OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
+    ending = UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
     assert isinstance(waiting(ending, opening), Outcome)
     statuses = Wallet.objects.filter(user=alice).values_list("status", flat=True)
     assert list(statuses) == ["UNSUBSCRIBED"] * 2
 
 
 def test_who_waited_to_end_a_user_sees_the_money_that_came(alices, bob, bobs):
-    ending = life.Unsubscribe(client_id=bob.client_id, by=cast.BY, user_id=bob.id)
+    ending = UnsubscribeUser(client_id=bob.client_id, by=cast.BY, user_id=bob.id)
     refused = waiting(ending, cast.a_transfer(alices, bobs, 10_00))
     assert isinstance(refused, errors.WalletNotEmpty)
 
@@ -259,8 +261,8 @@ def test_a_key_that_somebody_is_using_for_another_wallet_is_refused(alices, bobs
 
 
 def test_who_waited_to_open_a_wallet_sees_that_the_user_ended(alice):
-    opening = life.OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
-    ending = life.Unsubscribe(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
+    opening = OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
+    ending = UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
     assert isinstance(waiting(opening, ending), errors.UserNotActive)
 
 
@@ -273,7 +275,7 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob, is_limited):
     high = UUID("ffffffff-0000-7000-8000-000000000002")
     low = UUID("00000000-0000-7000-8000-000000000001")
     for wallet_id, owner in ((high, bob), (low, alice)):
-        put = life.PutWallet(
+        put = PutWallet(
             client_id=owner.client_id, by=cast.BY, user_id=owner.id, wallet_id=wallet_id
         )
         posting.submit(put)

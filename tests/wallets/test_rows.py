@@ -9,7 +9,7 @@ import pytest
 
 from iocash import errors, money
 from tests.wallets.paper import a_wallet
-from wallets.rows import MOST_RECEIVED, LockedWallet
+from wallets.books.rows import MOST_RECEIVED, LockedWallet
 
 
 def a_row(**values: Any) -> LockedWallet:

@@ -32,12 +32,10 @@ from tests.wallets.paper import (
     written,
 )
 from users.models.events import By
-from wallets import ledger
-from wallets.batch import Batch
 from wallets.books import Books
-from wallets.orders import MoneyOrder
+from wallets.books.rows import LockedWallet
+from wallets.orders import Batch, CashOut, MoneyOrder
 from wallets.posting.run import run
-from wallets.rows import LockedWallet
 
 
 @pytest.fixture
@@ -89,8 +87,8 @@ def batch(*items: MoneyOrder, **values: Any) -> Batch:
     return Batch(**about(items=items) | values)
 
 
-def a_cash_out(amount: str) -> ledger.CashOut:
-    return ledger.CashOut(**about(amount=Decimal(amount), iban="ES91"))
+def a_cash_out(amount: str) -> CashOut:
+    return CashOut(**about(amount=Decimal(amount), iban="ES91"))
 
 
 def rows(books: Books) -> list[LockedWallet]:

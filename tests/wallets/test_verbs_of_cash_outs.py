@@ -21,11 +21,18 @@ from tests.wallets.paper import (
     transfer,
 )
 from users.models.clients import new_id
-from wallets import ledger
 from wallets.books import Books
-from wallets.orders import CashOutOrder
+from wallets.books.rows import Leg
+from wallets.orders import (
+    Adjust,
+    CancelCashOut,
+    CashOut,
+    CashOutOrder,
+    MarkCashOutSent,
+    RejectCashOut,
+    SettleCashOut,
+)
 from wallets.posting.run import run
-from wallets.rows import Leg
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def books() -> Books:
 def a_cash_out(books: Books, amount: str = "30.00", **values: Any) -> Leg:
     """Set money of Alice's aside; the movement is there to be read, as next time."""
     order: dict[str, Any] = about(amount=Decimal(amount), iban="ES91")
-    (leg,) = run(books, ledger.CashOut(**order | values)).legs
+    (leg,) = run(books, CashOut(**order | values)).legs
     books.movements[leg.id] = leg
     books.wallets[ALICES].is_changed = False
     return leg
@@ -59,7 +66,7 @@ def last_told(books: Books) -> tuple[str, Any]:
 
 def test_a_cash_out_is_accepted_and_sets_money_aside(books):
     order: dict[str, Any] = about(amount=Decimal("30.00"), iban="ES91", concept="Rent")
-    outcome = run(books, ledger.CashOut(**order))
+    outcome = run(books, CashOut(**order))
     (leg,) = outcome.legs
     assert (outcome.made, outcome.id, outcome.status) == ("movement", leg.id, 202)
     assert (leg.type, leg.status, leg.amount, leg.iban) == ("CASH_OUT", "PENDING", -30_00, "ES91")
@@ -73,13 +80,13 @@ def test_a_cash_out_is_accepted_and_sets_money_aside(books):
 
 def test_a_cash_out_is_sent_then_settled(books):
     leg = a_cash_out(books)
-    outcome = run(books, end(ledger.MarkSent, leg))
+    outcome = run(books, end(MarkCashOutSent, leg))
     assert (outcome.status, outcome.legs) == (200, (leg,))
     assert leg.sent_at == NOW
     assert books.changed == [leg]
     assert last_told(books) == ("movement.sent", leg.id)
     assert money_of(books) == (100_00, 30_00)
-    outcome = run(books, end(ledger.Settle, leg))
+    outcome = run(books, end(SettleCashOut, leg))
     assert (outcome.status, outcome.legs) == (200, (leg,))
     assert (leg.status, leg.seq, leg.balance_after) == ("SUCCESS", 1, 70_00)
     assert money_of(books) == (70_00, 0)
@@ -90,7 +97,7 @@ def test_a_cash_out_is_sent_then_settled(books):
 
 def test_a_rejected_cash_out_is_available_again_with_its_reason(books):
     leg = a_cash_out(books)
-    outcome = run(books, end(ledger.Reject, leg, reason="Closed"))
+    outcome = run(books, end(RejectCashOut, leg, reason="Closed"))
     assert (outcome.status, outcome.legs) == (200, (leg,))
     assert (leg.status, leg.reason, leg.seq) == ("ERROR", "Closed", None)
     assert money_of(books) == (100_00, 0)
@@ -101,19 +108,19 @@ def test_a_rejected_cash_out_is_available_again_with_its_reason(books):
 
 def test_a_cancelled_cash_out_is_available_again_once(books):
     leg = a_cash_out(books)
-    assert run(books, end(ledger.Cancel, leg)).status == 200
+    assert run(books, end(CancelCashOut, leg)).status == 200
     assert (leg.status, money_of(books)) == ("CANCELLED", (100_00, 0))
     assert books.wallets[ALICES].is_changed
     facts = len(books.facts)
-    again = run(books, end(ledger.Cancel, leg))
+    again = run(books, end(CancelCashOut, leg))
     assert (again.status, again.legs, len(books.facts)) == (200, (leg,), facts)
 
 
-ENDS = [(ledger.MarkSent, {}), (ledger.Settle, {}), (ledger.Reject, {"reason": "No"})]
+ENDS = [(MarkCashOutSent, {}), (SettleCashOut, {}), (RejectCashOut, {"reason": "No"})]
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "ERROR"])
-@pytest.mark.parametrize(("verb", "values"), [*ENDS, (ledger.Cancel, {})])
+@pytest.mark.parametrize(("verb", "values"), [*ENDS, (CancelCashOut, {})])
 def test_what_has_ended_does_not_end_again(books, verb, values, status):
     leg = a_cash_out(books)
     leg.status = status
@@ -124,20 +131,20 @@ def test_what_has_ended_does_not_end_again(books, verb, values, status):
 
 def test_what_was_cancelled_is_not_sent_settled_or_rejected(books):
     leg = a_cash_out(books)
-    run(books, end(ledger.Cancel, leg))
+    run(books, end(CancelCashOut, leg))
     for verb, values in ENDS:
         assert isinstance(refused(books, end(verb, leg, **values)), errors.MovementNotPending)
 
 
 def test_what_was_sent_is_not_sent_again_or_cancelled_and_what_was_not_is_not_settled(books):
     leg = a_cash_out(books)
-    assert isinstance(refused(books, end(ledger.Settle, leg)), errors.CashOutNotSent)
-    run(books, end(ledger.MarkSent, leg))
-    for verb in (ledger.MarkSent, ledger.Cancel):
+    assert isinstance(refused(books, end(SettleCashOut, leg)), errors.CashOutNotSent)
+    run(books, end(MarkCashOutSent, leg))
+    for verb in (MarkCashOutSent, CancelCashOut):
         assert isinstance(refused(books, end(verb, leg)), errors.CashOutSent)
 
 
-@pytest.mark.parametrize(("verb", "values"), [*ENDS, (ledger.Cancel, {})])
+@pytest.mark.parametrize(("verb", "values"), [*ENDS, (CancelCashOut, {})])
 def test_a_cash_out_of_another_wallet_is_not_there(books, verb, values):
     leg = a_cash_out(books)
     for change in ({"wallet_id": BOBS}, {"movement_id": new_id()}, {"wallet_id": new_id()}):
@@ -146,9 +153,9 @@ def test_a_cash_out_of_another_wallet_is_not_there(books, verb, values):
 
 def test_a_cash_out_needs_a_ready_wallet_with_funds(books):
     order: dict[str, Any] = about(amount=Decimal("100.01"), iban="ES91")
-    assert isinstance(refused(books, ledger.CashOut(**order)), errors.InsufficientFunds)
+    assert isinstance(refused(books, CashOut(**order)), errors.InsufficientFunds)
     books.wallets[ALICES].status = "BLOCKED"
-    assert isinstance(refused(books, ledger.CashOut(**order)), errors.WalletNotReady)
+    assert isinstance(refused(books, CashOut(**order)), errors.WalletNotReady)
 
 
 # --- Cash-outs to external accounts --------------------------------------------------------------
@@ -177,8 +184,8 @@ def test_a_cash_out_does_not_go_to_a_removed_account(books):
 # --- Staff ---------------------------------------------------------------------------------------
 
 
-def adjust(amount: str, is_debit: bool) -> ledger.Adjust:
-    return ledger.Adjust(**about(amount=Decimal(amount), is_debit=is_debit, concept="Mistake"))
+def adjust(amount: str, is_debit: bool) -> Adjust:
+    return Adjust(**about(amount=Decimal(amount), is_debit=is_debit, concept="Mistake"))
 
 
 @pytest.mark.parametrize(("is_debit", "amount"), [(False, 10_00), (True, -10_00)])

@@ -28,10 +28,9 @@ from tests.wallets.paper import (
     transfer,
 )
 from users.models.clients import new_id
-from wallets import chain
-from wallets.books import Books
+from wallets.books import Books, chain
+from wallets.books.rows import LockedHold
 from wallets.posting.run import run
-from wallets.rows import LockedHold
 
 
 @pytest.fixture

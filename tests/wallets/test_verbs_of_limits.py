@@ -28,13 +28,20 @@ from tests.wallets.paper import (
     written,
 )
 from users.models.clients import new_id
-from wallets import ledger
-from wallets.batch import Batch
 from wallets.books import Books
-from wallets.limits import Allowance, Limits
-from wallets.orders import Order
+from wallets.books.limits import Allowance, Limits
+from wallets.books.rows import Leg
+from wallets.orders import (
+    Adjust,
+    Batch,
+    CancelCashOut,
+    CashOut,
+    MarkCashOutSent,
+    Order,
+    RejectCashOut,
+    SettleCashOut,
+)
 from wallets.posting.run import run
-from wallets.rows import Leg
 
 BOB, SAVINGS = new_id(), new_id()
 
@@ -58,13 +65,13 @@ def books() -> Books:
     return books
 
 
-def cash_out(amount: str, **values: Any) -> ledger.CashOut:
+def cash_out(amount: str, **values: Any) -> CashOut:
     order = about(amount=Decimal(amount), iban="ES91")
-    return ledger.CashOut(**order | values)
+    return CashOut(**order | values)
 
 
-def adjust(amount: str, *, is_debit: bool = False) -> ledger.Adjust:
-    return ledger.Adjust(**about(amount=Decimal(amount), is_debit=is_debit))
+def adjust(amount: str, *, is_debit: bool = False) -> Adjust:
+    return Adjust(**about(amount=Decimal(amount), is_debit=is_debit))
 
 
 def batch(*items: Any) -> Batch:
@@ -151,7 +158,7 @@ def test_a_cash_out_counts_from_when_it_is_set_aside(books):
 
 def test_a_cash_out_counts_once_when_it_is_settled(books):
     (leg,) = written(books, cash_out("40.00"))
-    for verb in (ledger.MarkSent, ledger.Settle):
+    for verb in (MarkCashOutSent, SettleCashOut):
         run(books, verb(**about(movement_id=leg.id)))
     assert used(books) == (60_00, 0, 40_00)
 
@@ -163,7 +170,7 @@ def test_a_cash_out_of_more_than_there_is_is_refused_for_that(books):
 def test_what_went_out_makes_room_for_what_comes_in(books):
     (leg,) = written(books, cash_out("40.00"))
     assert limit(books, cash_in(amount="60.00"))[0] == "balance"
-    for verb in (ledger.MarkSent, ledger.Settle):
+    for verb in (MarkCashOutSent, SettleCashOut):
         run(books, verb(**about(movement_id=leg.id)))
     run(books, cash_in(amount="60.00"))
     assert used(books) == (120_00, 60_00, 40_00)
@@ -276,7 +283,7 @@ def test_a_cash_in_is_given_back_whatever_went_out(books):
     assert used(books)[2] == 0
 
 
-@pytest.mark.parametrize(("verb", "more"), [(ledger.Cancel, {}), (ledger.Reject, {"reason": "No"})])
+@pytest.mark.parametrize(("verb", "more"), [(CancelCashOut, {}), (RejectCashOut, {"reason": "No"})])
 def test_a_cash_out_ends_whatever_there_is(books, verb, more):
     (leg,) = written(books, cash_out("40.00"))
     overfill(books)
@@ -287,7 +294,7 @@ def test_a_cash_out_ends_whatever_there_is(books, verb, more):
 def test_a_cash_out_settles_whatever_went_out(books):
     (leg,) = written(books, cash_out("40.00"))
     overfill(books)
-    for verb in (ledger.MarkSent, ledger.Settle):
+    for verb in (MarkCashOutSent, SettleCashOut):
         run(books, verb(**about(movement_id=leg.id)))
     assert books.wallets[ALICES].balance == 60_00
 

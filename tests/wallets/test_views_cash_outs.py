@@ -10,9 +10,14 @@ from tests import cast
 from tests.together import at_once
 from tests.wallets.test_cash_outs import IBAN, a_cash_out, end, money_of
 from users.models import Event
-from wallets import ledger
 from wallets.models import Movement
-from wallets.orders import CashOutOrder
+from wallets.orders import (
+    CancelCashOut,
+    CashOutOrder,
+    MarkCashOutSent,
+    RejectCashOut,
+    SettleCashOut,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +115,7 @@ def test_a_cash_out_is_cancelled_and_that_may_be_repeated(api, alices):
 
 
 def test_what_was_sent_is_not_cancelled_and_the_client_reads_when(api, alices):
-    movement = end(ledger.MarkSent, a_cash_out(alices, 30_00))
+    movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     answer = api.patch(place(movement), CANCELLED)
     assert (answer.status, answer.code) == (409, "cash_out_sent")
     assert answer.json["conflict"]["movementId"] == str(movement.id)
@@ -150,28 +155,28 @@ def test_a_client_changes_nothing_else(api, alices, body, wrong):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (ledger.Settle, ledger.Settle),
-        (ledger.Settle, ledger.Reject),
-        (ledger.Reject, ledger.Reject),
-        (ledger.MarkSent, ledger.Cancel),
-        (ledger.Reject, ledger.Cancel),
+        (SettleCashOut, SettleCashOut),
+        (SettleCashOut, RejectCashOut),
+        (RejectCashOut, RejectCashOut),
+        (MarkCashOutSent, CancelCashOut),
+        (RejectCashOut, CancelCashOut),
     ],
 )
 def test_of_two_ends_at_the_same_moment_one_wins(alices, one, other):
     for _ in range(10):
         before = money_of(alices)
         movement = a_cash_out(alices, 1_00)
-        if ledger.Settle in (one, other):
-            end(ledger.MarkSent, movement)
+        if SettleCashOut in (one, other):
+            end(MarkCashOutSent, movement)
 
         def finish(verb: type[CashOutOrder], movement: Movement = movement) -> object:
-            values = {"reason": "Closed"} if verb is ledger.Reject else {}
+            values = {"reason": "Closed"} if verb is RejectCashOut else {}
             return end(verb, Movement.objects.get(id=movement.id), **values)
 
         ends = at_once(partial(finish, one), partial(finish, other))
         assert len([each for each in ends if isinstance(each, Movement)]) == 1, ends
         movement.refresh_from_db()
         if movement.status == "PENDING":
-            end(ledger.Reject, movement, reason="Closed")
+            end(RejectCashOut, movement, reason="Closed")
         spent = 1_00 if movement.status == "SUCCESS" else 0
         assert money_of(alices) == (before[0] - spent, 0)

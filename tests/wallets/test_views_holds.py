@@ -11,8 +11,9 @@ from django.db import OperationalError
 from iocash.db import outcome
 from tests import cast
 from tests.wallets.test_cash_outs import money_of
-from wallets import ledger, posting
+from wallets import posting
 from wallets.models import Hold
+from wallets.orders import ReleaseHold
 from wallets.posting import group
 from wallets.views.holds import HoldList
 
@@ -211,7 +212,7 @@ def many(alices, bobs):
     made["day"] = cast.place(alices, bobs, 1_00, expires_at=in_an_hour() + timedelta(days=1))
     made["late"] = cast.place(alices, bobs, 1_00, expires_at=in_an_hour())
     cast.execute(made["paid"])
-    posting.submit(cast.about_hold(ledger.ReleaseHold, made["freed"]))
+    posting.submit(cast.about_hold(ReleaseHold, made["freed"]))
     cast.pass_time(timedelta(hours=2))
     return {str(hold.id): name for name, hold in made.items()}
 

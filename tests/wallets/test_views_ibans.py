@@ -10,9 +10,10 @@ from schwifty import IBAN
 from iocash import errors
 from tests import cast
 from tests.together import at_once
-from wallets import ibans, posting
+from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import Order
+from wallets.orders import CreateIban, Order
+from wallets.orders.ibans import make
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,7 @@ def path(alices: Wallet) -> str:
 
 
 def an_order(wallet: Wallet, **values: Any) -> Order:
-    return ibans.CreateIban(**cast.about(wallet, **values))
+    return CreateIban(**cast.about(wallet, **values))
 
 
 def test_a_wallet_gets_a_valid_iban_of_the_institution(api, alices, path, settings):
@@ -51,7 +52,7 @@ def test_a_wallet_gets_a_valid_iban_of_the_institution(api, alices, path, settin
 def test_the_institution_may_be_in_any_country(settings, country, bank, branch):
     settings.IBAN_COUNTRY, settings.IBAN_BANK_CODE = country, bank
     settings.IBAN_BRANCH_CODE = branch
-    made = {ibans.make(number) for number in (1, 2, 31_415_926)}
+    made = {make(number) for number in (1, 2, 31_415_926)}
     assert len(made) == 3
     assert all(IBAN(iban).country_code == country for iban in made)
 

@@ -14,9 +14,9 @@ from django.test import RequestFactory
 from iocash.http import parsing
 from tests import cast
 from tests.cast import to
+from wallets.books.rows import Leg
 from users import kyc, specimens
 from wallets.models import Movement
-from wallets.rows import Leg
 
 pytestmark = pytest.mark.django_db
 

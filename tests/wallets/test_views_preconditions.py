@@ -13,8 +13,9 @@ from tests.test_access import ALL
 from tests.together import Caller, holding, wait_until_blocked
 from tests.users.evidence import BLOCKS, CARD, PAGE, document
 from users.models import Event, User
-from wallets import life, posting
+from wallets import posting
 from wallets.models import Wallet
+from wallets.orders import PutWallet
 
 pytestmark = pytest.mark.django_db
 
@@ -140,7 +141,7 @@ def test_conflict_names_what_is_there(api, alice, alices):
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_create_the_same_wallet_one_does(api, alice):
     orders = [
-        life.PutWallet(
+        PutWallet(
             **cast.about(Wallet(id=UNKNOWN, client_id=alice.client_id)),
             user_id=alice.id,
             currency="EUR",

@@ -7,8 +7,9 @@ import pytest
 from tests import cast
 from tests.cast import Api
 from tests.wallets.test_cash_outs import a_cash_out, end, money_of
-from wallets import ledger, posting
+from wallets import posting
 from wallets.models import Movement
+from wallets.orders import Adjust, MarkCashOutSent, SettleCashOut
 
 pytestmark = pytest.mark.django_db
 
@@ -235,7 +236,7 @@ def refused(answer: cast.Answer, movement: Movement, type_: str) -> None:
 
 def test_a_cash_out_is_not_reversed_whatever_became_of_it(api, alices):
     waiting = a_cash_out(alices, 10_00)
-    settled = end(ledger.Settle, end(ledger.MarkSent, a_cash_out(alices, 20_00)))
+    settled = end(SettleCashOut, end(MarkCashOutSent, a_cash_out(alices, 20_00)))
     for movement in (waiting, settled):
         refused(api.post(back(movement), {}), movement, "CASH_OUT")
 
@@ -248,7 +249,7 @@ def test_a_reversal_is_not_reversed(api, alices, bobs, paid):
 
 
 def test_an_adjustment_is_not_reversed(api, alices):
-    order = ledger.Adjust(**cast.about(alices), amount=cast.decimal(1_00), is_debit=True)
+    order = Adjust(**cast.about(alices), amount=cast.decimal(1_00), is_debit=True)
     adjustment = Movement.objects.get(id=posting.submit(order).id)
     refused(api.post(back(adjustment), {}), adjustment, "ADJUSTMENT")
 

@@ -13,8 +13,9 @@ import pytest
 from tests import cast
 from tests.wallets.test_cash_outs import a_cash_out, end
 from tests.wallets.test_views_holds import stamp
-from wallets import ledger, statements
+from wallets import statements
 from wallets.models import Movement
+from wallets.orders import CancelCashOut, MarkCashOutSent, SettleCashOut
 
 pytestmark = pytest.mark.django_db
 
@@ -218,11 +219,11 @@ def test_a_period_without_movements_has_none(statement, history):
 
 def test_a_cash_out_is_in_it_when_it_has_settled(alices, statement, history):
     waiting = a_cash_out(alices, 20_00)
-    end(ledger.Cancel, a_cash_out(alices, 5_00))
+    end(CancelCashOut, a_cash_out(alices, 5_00))
     assert totals(statement()) == ["0.00", "105.50", "30.00", "75.50"]
     assert str(waiting.id) not in ids(statement())
     pause()
-    done = end(ledger.Settle, end(ledger.MarkSent, waiting))
+    done = end(SettleCashOut, end(MarkCashOutSent, waiting))
     page = statement(f"startDate={stamp(settled(done))}")
     assert (ids(page), totals(page)) == ([str(done.id)], ["75.50", "0.00", "20.00", "55.50"])
 

@@ -14,8 +14,9 @@ from tests import cast
 from tests.cast import Answer, Api
 from tests.together import Caller, holding, wait_until_blocked
 from users.models import User
-from wallets import life, posting
+from wallets import posting
 from wallets.models import Wallet
+from wallets.orders import ChangeWallet
 
 pytestmark = pytest.mark.django_db
 
@@ -154,7 +155,7 @@ def test_nobody_has_seen_what_is_not_there(api, alice):
 
 
 def test_who_states_no_version_costs_no_more(alices):
-    order = life.ChangeWallet(**cast.about(alices), alias="Trips")
+    order = ChangeWallet(**cast.about(alices), alias="Trips")
     with CaptureQueriesContext(connection) as asked:
         posting.submit(order)
     assert not [query for query in asked.captured_queries if "next_expiry" in query["sql"]]
@@ -164,7 +165,7 @@ def test_who_states_no_version_costs_no_more(alices):
 def test_of_two_who_saw_the_same_wallet_the_second_is_told(api, alices):
     seen = frozenset({Wallet.objects.seen().get(id=alices.id).version})
     orders = [
-        life.ChangeWallet(**cast.about(alices), alias=alias, if_match=seen)
+        ChangeWallet(**cast.about(alices), alias=alias, if_match=seen)
         for alias in ("First", "Second")
     ]
     with holding(orders[0]):

@@ -9,8 +9,9 @@ from rest_framework.exceptions import ValidationError
 
 from iocash.http import fields
 from users.acts import ActForm
-from wallets import blocks, erasure
+from wallets import erasure
 from wallets.models import Wallet
+from wallets.orders import BLOCK_REASONS
 
 
 class AmountField(forms.CharField):
@@ -73,7 +74,7 @@ class RejectForm(ActForm):
 
 class BlockForm(ActForm):
     reason = forms.ChoiceField(
-        choices=[(name, name.replace("_", " ").capitalize()) for name in blocks.BLOCK_REASONS]
+        choices=[(name, name.replace("_", " ").capitalize()) for name in BLOCK_REASONS]
     )
 
 

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 
 from iocash import money
 from users.acts import Act, Acting, Facts, ReadOnly, Searched
-from wallets import ledger
 from wallets.admin.orders import about_hold, submitted
 from wallets.models import ExternalAccount, Hold
+from wallets.orders import ReleaseHold
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -55,7 +55,7 @@ class HoldAdmin(Searched, Acting):
             name="release",
             label="Release",
             permission="wallets.release_hold",
-            do=submitted(about_hold(ledger.ReleaseHold), "Released: the money is available again."),
+            do=submitted(about_hold(ReleaseHold), "Released: the money is available again."),
             is_available=lambda hold: hold.standing == Hold.Status.OPEN,
             warning="The money that was promised becomes available again to its owner.",
         ),

@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from iocash import money
 from users.acts import Act, Acting, Facts, Searched, address_of, done
-from wallets import ledger
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.orders import about_movement, give_back, submitted
 from wallets.admin.wallets import WalletAdmin, shown
 from wallets.models import Movement
+from wallets.orders import MarkCashOutSent, RejectCashOut, SettleCashOut
 
 ADD_MOVEMENT = WalletAdmin.acts[0]
 REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
@@ -67,7 +67,7 @@ class MovementAdmin(Searched, Acting):
             name="send",
             label="Mark as sent",
             permission="wallets.send_cash_out",
-            do=submitted(about_movement(ledger.MarkSent), "Sent: its client can't cancel it now."),
+            do=submitted(about_movement(MarkCashOutSent), "Sent: its client can't cancel it now."),
             is_available=lambda movement: waits(movement) and movement.sent_at is None,
             warning="Do this when the transfer is with the bank.",
         ),
@@ -75,7 +75,7 @@ class MovementAdmin(Searched, Acting):
             name="settle",
             label="Settle",
             permission="wallets.settle_cash_out",
-            do=submitted(about_movement(ledger.Settle), "Settled: the money has left."),
+            do=submitted(about_movement(SettleCashOut), "Settled: the money has left."),
             is_available=lambda movement: waits(movement) and movement.sent_at is not None,
             warning="Do this when the bank has paid.",
         ),
@@ -84,7 +84,7 @@ class MovementAdmin(Searched, Acting):
             label="Reject",
             permission="wallets.settle_cash_out",
             form=RejectForm,
-            do=submitted(about_movement(ledger.Reject), "Rejected: the money is available again."),
+            do=submitted(about_movement(RejectCashOut), "Rejected: the money is available again."),
             is_available=waits,
             warning="The money that was set aside becomes available again.",
         ),

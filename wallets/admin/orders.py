@@ -8,10 +8,19 @@ from typing import Any
 from django.http import HttpRequest
 
 from users.acts import by
-from wallets import blocks, ledger, posting
+from wallets import posting
 from wallets.admin.forms import MovementForm
 from wallets.models import Movement, Wallet
-from wallets.orders import CashOutOrder, HoldOrder, Order
+from wallets.orders import (
+    Adjust,
+    BlockUser,
+    BlockWallet,
+    CashIn,
+    CashOutOrder,
+    HoldOrder,
+    Order,
+    Reverse,
+)
 
 
 def submitted(make: Callable[..., Order], words: str) -> Any:
@@ -35,23 +44,23 @@ def submitted(make: Callable[..., Order], words: str) -> Any:
 def add_movement(thing: Wallet, *, kind: str, wallet: Any = None, **values: Any) -> Order:
     """The cash-in and the adjustment of the back office; a form may name the wallet once more."""
     if kind == MovementForm.CASH_IN:
-        return ledger.CashIn(wallet_id=thing.id, **values)
-    return ledger.Adjust(wallet_id=thing.id, is_debit=kind == MovementForm.DOWN, **values)
+        return CashIn(wallet_id=thing.id, **values)
+    return Adjust(wallet_id=thing.id, is_debit=kind == MovementForm.DOWN, **values)
 
 
 def give_back(movement: Movement, **values: Any) -> Order:
-    return ledger.Reverse(**movement.reversible, **values)
+    return Reverse(**movement.reversible, **values)
 
 
 def about_hold(order: type[HoldOrder]) -> Callable[..., Order]:
     return lambda hold, **values: order(wallet_id=hold.wallet_id, hold_id=hold.id, **values)
 
 
-def about_user(order: type[blocks.BlockUser]) -> Callable[..., Order]:
+def about_user(order: type[BlockUser]) -> Callable[..., Order]:
     return lambda user, **values: order(user_id=user.id, **values)
 
 
-def about_wallet(order: type[blocks.BlockWallet]) -> Callable[..., Order]:
+def about_wallet(order: type[BlockWallet]) -> Callable[..., Order]:
     return lambda wallet, **values: order(wallet_id=wallet.id, **values)
 
 

@@ -10,10 +10,11 @@ from django.http import HttpRequest
 from users.acts import Act, by
 from users.admin import people
 from users.models import Evidence, User
-from wallets import blocks, erasure
+from wallets import erasure
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.orders import about_user, submitted
 from wallets.models import Wallet
+from wallets.orders import BlockUser, UnblockUser
 
 admin.site.unregister(User)
 
@@ -34,7 +35,7 @@ class UserAdmin(people.UserAdmin):
             label="Block",
             permission="users.block_user",
             form=BlockForm,
-            do=submitted(about_user(blocks.BlockUser), "The user is blocked."),
+            do=submitted(about_user(BlockUser), "The user is blocked."),
             is_available=lambda user: user.status == User.Status.ACTIVATED,
             warning="None of the user's wallets will pay or receive.",
         ),
@@ -43,7 +44,7 @@ class UserAdmin(people.UserAdmin):
             label="Unblock",
             permission="users.block_user",
             form=BlockForm,
-            do=submitted(about_user(blocks.UnblockUser), "The user may go on."),
+            do=submitted(about_user(UnblockUser), "The user may go on."),
             is_available=lambda user: user.status == User.Status.BLOCKED,
         ),
         Act(

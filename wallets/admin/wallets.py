@@ -9,10 +9,10 @@ from django.http import HttpRequest
 
 from iocash import money
 from users.acts import Act, Acting, Facts, Searched
-from wallets import blocks
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.orders import about_wallet, add_movement, submitted
 from wallets.models import Hold, Movement, Wallet
+from wallets.orders import BlockWallet, UnblockWallet
 
 LAST_ROWS = 10
 
@@ -56,7 +56,7 @@ class WalletAdmin(Searched, Acting):
             label="Block",
             permission="wallets.block_wallet",
             form=BlockForm,
-            do=submitted(about_wallet(blocks.BlockWallet), "The wallet is blocked."),
+            do=submitted(about_wallet(BlockWallet), "The wallet is blocked."),
             is_available=lambda wallet: wallet.status == Wallet.Status.READY,
             warning="The wallet will neither pay nor receive.",
         ),
@@ -65,7 +65,7 @@ class WalletAdmin(Searched, Acting):
             label="Unblock",
             permission="wallets.block_wallet",
             form=BlockForm,
-            do=submitted(about_wallet(blocks.UnblockWallet), "The wallet may go on."),
+            do=submitted(about_wallet(UnblockWallet), "The wallet may go on."),
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
         ),
     )

@@ -1,4 +1,4 @@
-"""The canonical forms that digests are made of, in SQL: `wallets.chain` has them in Python."""
+"""The canonical forms that are digested, in SQL; `wallets.books.chain` has them in Python."""
 
 from __future__ import annotations
 

@@ -29,15 +29,14 @@ from iocash.db.outcome import Mark
 from iocash.db.pipeline import Answer, Pipeline
 from iocash.db.transactions import Transaction, as_array, as_rows, durable, testify
 from users.credentials import READ_BY_IDS, Credentials
-from wallets import clocks, limits
-from wallets.books import Books
+from wallets.books import Books, limits
+from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
 from wallets.models import Wallet
 from wallets.orders import Order, Outcome, attempt
-from wallets.posting import read
+from wallets.posting import clocks, read
 from wallets.posting.read import HOLD, MOVEMENT, named, record, rows
 from wallets.posting.run import run
 from wallets.posting.write import write_back
-from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
 
 
 class Posting(Transaction):

@@ -10,10 +10,9 @@ from uuid import UUID
 
 from iocash.db.outcome import MARK
 from iocash.db.pipeline import Answer
-from wallets import limits
-from wallets.books import Books
+from wallets.books import Books, limits
+from wallets.books.rows import Leg, LockedHold
 from wallets.orders import Order
-from wallets.rows import Leg, LockedHold
 
 Row = TypeVar("Row", Leg, LockedHold)
 Rows = list[tuple[Any, ...]]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from iocash import errors
 from users.models.fingerprints import new_salt, salted
-from wallets import clocks
 from wallets.books import Books
+from wallets.books.rows import UsedKey
 from wallets.orders import Order, Outcome
-from wallets.rows import UsedKey
+from wallets.posting import clocks
 
 
 def run(books: Books, order: Order) -> Outcome:

@@ -10,8 +10,8 @@ from rest_framework.serializers import SerializerMethodField
 from iocash.http import fields
 from iocash.http.views import location
 from users.serializers.people import LINKS
+from wallets.books.limits import NAMES, Allowance
 from wallets.compliance import Compliance
-from wallets.limits import NAMES, Allowance
 from wallets.serializers.shared import hrefs
 
 STATUSES = ("MISSING", "PENDING", "APPROVED", "REJECTED", "EXPIRED")

@@ -25,7 +25,7 @@ from wallets.views.users import (
     ValidateOtp,
 )
 from wallets.views.wallets import (
-    CreateIban,
+    IbanView,
     WalletDetail,
     WalletList,
 )
@@ -33,12 +33,12 @@ from wallets.views.wallets import (
 __all__ = [
     "BalanceAt",
     "ComplianceView",
-    "CreateIban",
     "Executions",
     "ExternalAccountDetail",
     "ExternalAccountList",
     "HoldDetail",
     "HoldList",
+    "IbanView",
     "MovementBatch",
     "MovementDetail",
     "MovementList",

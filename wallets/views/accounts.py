@@ -12,9 +12,10 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.rendering import Response
 from iocash.http.views import Created, location
-from wallets import accounts, serializers
+from wallets import serializers
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
+from wallets.orders import AddExternalAccount, RemoveExternalAccount
 from wallets.views.orders import OrderView
 
 
@@ -45,7 +46,7 @@ class ExternalAccountList(ExternalAccountView):
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
         values = self.body()
-        order = accounts.AddExternalAccount(
+        order = AddExternalAccount(
             **self.common(wallet_id),
             key=self.key,
             iban=values["external_iban"]["account_number"],
@@ -68,6 +69,6 @@ class ExternalAccountDetail(ExternalAccountView):
 
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         self.body(partial=False)
-        order = accounts.RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
+        order = RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
         self.submit(order)
         return Response(self.show(read_back(partial(self.account, wallet_id, account_id))))

@@ -13,8 +13,9 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.rendering import Response
 from iocash.http.views import Created
-from wallets import ledger, serializers
+from wallets import serializers
 from wallets.models import Hold, HoldQuerySet
+from wallets.orders import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
 from wallets.views.movements import MovementView
 from wallets.views.orders import OrderView
 
@@ -66,7 +67,7 @@ class HoldList(HoldView):
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
         values = self.body()
-        order = ledger.PlaceHold(
+        order = PlaceHold(
             **self.common(wallet_id),
             key=self.key,
             target_id=values.pop("target_wallet_id"),
@@ -101,9 +102,9 @@ class HoldDetail(HoldView):
             "if_match": self.if_match,
         }
         if is_renewal:
-            self.submit(ledger.RenewHold(**about, expires_at=change["expiration"]))
+            self.submit(RenewHold(**about, expires_at=change["expiration"]))
         else:
-            self.submit(ledger.ReleaseHold(**about))
+            self.submit(ReleaseHold(**about))
         hold = read_back(partial(self.hold, wallet_id, hold_id))
         return Response(self.show(hold), headers=self.tag(hold))
 
@@ -125,7 +126,7 @@ class Executions(MovementView, HoldsOf):
 
     def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
         values = self.body()
-        order = ledger.ExecuteHold(
+        order = ExecuteHold(
             **self.common(wallet_id),
             key=self.key,
             hold_id=hold_id,

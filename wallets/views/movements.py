@@ -15,9 +15,18 @@ from iocash.db.transactions import read_back
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created, location
-from wallets import batch, ledger, serializers
+from wallets import serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
-from wallets.orders import MoneyOrder, Outcome
+from wallets.orders import (
+    Batch,
+    CancelCashOut,
+    CashIn,
+    CashOut,
+    MoneyOrder,
+    Outcome,
+    Reverse,
+    Transfer,
+)
 from wallets.views.orders import OrderView
 
 
@@ -44,12 +53,12 @@ class MovementView(OrderView):
         account_id = values.pop("external_account_id", None)
         about = values | common
         if kind == Movement.Type.TRANSFER:
-            return ledger.Transfer(target_id=target_id, **about)
+            return Transfer(target_id=target_id, **about)
         if kind == Movement.Type.CASH_OUT:
             iban = bank_account.get("account_number", "")
-            return ledger.CashOut(iban=iban, account_id=account_id, **about)
+            return CashOut(iban=iban, account_id=account_id, **about)
         self.caller.require("cash-in:write")
-        return ledger.CashIn(**about)
+        return CashIn(**about)
 
     def moved(self, outcome: Outcome) -> Response:
         movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
@@ -151,7 +160,7 @@ class MovementDetail(MovementView):
 
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         self.body(partial=False)
-        order = ledger.Cancel(**self.common(wallet_id), movement_id=movement_id)
+        order = CancelCashOut(**self.common(wallet_id), movement_id=movement_id)
         return Response(self.show(self.submit(order).legs[0]))
 
 
@@ -168,7 +177,7 @@ class MovementBatch(MovementView):
         items = self.body()["movements"]
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
-        outcome = self.submit(batch.Batch(**common, key=self.key, items=orders))
+        outcome = self.submit(Batch(**common, key=self.key, items=orders))
         made: Any = outcome.legs or read_back(
             partial(list, self.movements(wallet_id).made_by(outcome.id))
         )
@@ -203,5 +212,5 @@ class Reversals(MovementView):
         if movement.type == Movement.Type.CASH_IN:
             self.caller.require("cash-in:write")
         about = self.common(wallet_id) | movement.reversible
-        order = ledger.Reverse(**about, key=self.key, **values)
+        order = Reverse(**about, key=self.key, **values)
         return self.moved(self.submit(order))

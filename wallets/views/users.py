@@ -16,7 +16,8 @@ from users import life as users
 from users import otp
 from users.serializers import OtpOrder
 from users.views import UserDetail, UserView
-from wallets import life, posting, serializers
+from wallets import posting, serializers
+from wallets.orders import ActivateUser, UnsubscribeUser
 
 
 class UserDetailWithEnd(UserDetail):
@@ -41,7 +42,7 @@ class UserDetailWithEnd(UserDetail):
             )
             if is_ending:
                 posting.submit(
-                    life.Unsubscribe(client_id=user.client_id, by=self.by, user_id=user_id)
+                    UnsubscribeUser(client_id=user.client_id, by=self.by, user_id=user_id)
                 )
         self.is_done = True
         return self.shown(read_back(partial(self.user, user_id)))
@@ -66,6 +67,6 @@ class ValidateOtp(UserView):
     def post(self, request: Request, user_id: UUID) -> Response:
         user = self.user(user_id)
         phone = otp.check(user, self.body()["otp"])
-        order = life.Activate(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)
+        order = ActivateUser(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)
         self.do(posting.submit, order)
         return self.shown(read_back(partial(self.user, user_id)))

@@ -14,9 +14,9 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.views import Created, location
 from users.serializers import Nothing
-from wallets import ibans, life, serializers
+from wallets import serializers
 from wallets.models import Movement, Wallet
-from wallets.orders import Outcome
+from wallets.orders import ChangeWallet, CreateIban, OpenWallet, Outcome, PutWallet
 from wallets.views.orders import OrderView
 
 LAST = 10
@@ -63,7 +63,7 @@ class WalletList(WalletView):
         return self.page(wallets)
 
     def post(self, request: Request) -> Response:
-        order = life.OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
+        order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
         return self.answer(self.submit(order))
 
 
@@ -104,7 +104,7 @@ class WalletDetail(WalletView):
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     def put(self, request: Request, wallet_id: UUID) -> Response:
-        order = life.PutWallet(
+        order = PutWallet(
             **self.common(wallet_id),
             **self.body(),
             if_match=self.if_match,
@@ -114,7 +114,7 @@ class WalletDetail(WalletView):
 
     def patch(self, request: Request, wallet_id: UUID) -> Response:
         change = self.body(partial=True)
-        order = life.ChangeWallet(
+        order = ChangeWallet(
             **self.common(wallet_id),
             alias=change.get("alias"),
             metadata=change.get("metadata"),
@@ -124,7 +124,7 @@ class WalletDetail(WalletView):
         return self.answer(self.submit(order))
 
 
-class CreateIban(WalletView):
+class IbanView(WalletView):
     """Give a wallet an IBAN of the institution's own range, once."""
 
     body_classes = {"POST": Nothing}
@@ -133,5 +133,5 @@ class CreateIban(WalletView):
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
         self.body()
-        order = ibans.CreateIban(**self.common(wallet_id), key=self.key)
+        order = CreateIban(**self.common(wallet_id), key=self.key)
         return self.answer(self.submit(order))

@@ -18,8 +18,9 @@ from tests import cast
 from tests.cast import Api
 from users import life as users
 from users.models import Event
-from wallets import accounts, life, posting
+from wallets import posting
 from wallets.models import Movement, Wallet
+from wallets.orders import AddExternalAccount, PutWallet, UnsubscribeUser
 
 ROLE = settings.DATABASE_ROLE
 IBAN = "ES9121000418450200051332"
@@ -237,17 +238,15 @@ def test_the_role_may_do_all_that_serving_needs(as_serving):
     cast.transfer(alices, bobs, 10_00, metadata={"a": "b"})
     values = {"email": "b@example.com", "mobile_phone": "+34600000009"}
     users.change(client_id=client.id, user_id=bob.id, values=values, by=cast.BY)
-    put = life.PutWallet(
-        client_id=client.id, by=cast.BY, user_id=alice.id, wallet_id=cast.unknown_id()
-    )
+    put = PutWallet(client_id=client.id, by=cast.BY, user_id=alice.id, wallet_id=cast.unknown_id())
     assert [posting.submit(put).status for _ in range(2)] == [201, 200]
-    posting.submit(life.Unsubscribe(client_id=client.id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=client.id, by=cast.BY, user_id=alice.id))
     bobs_other = cast.first_wallet(cast.a_user(client, cast.BOB | {"user_name": "bob2"} | PHONE))
     hold = cast.place(bobs, bobs_other, 5_00, expires_at=timezone.now() + timedelta(days=1))
     paid = cast.execute(hold, 1_00, keep_open=True)
     cast.pass_time(timedelta(days=2))
     cast.reverse(paid)
-    posting.submit(accounts.AddExternalAccount(**cast.about(bobs), iban=IBAN))
+    posting.submit(AddExternalAccount(**cast.about(bobs), iban=IBAN))
     api = Api(cast.a_key(client))
     assert api.get("wallets").status == 200
     for name in ("movements", "holds", "external-accounts", "balance", "statement"):

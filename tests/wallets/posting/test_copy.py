@@ -10,10 +10,8 @@ from uuid_utils.compat import uuid7
 
 from tests import cast
 from users.models import Event
-from wallets import ledger
-from wallets.batch import Batch
 from wallets.models import Movement, Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import Batch, CashOut, Order, Outcome
 from wallets.posting import group, write
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +37,7 @@ def a_batch(alices: Wallet, bobs: Wallet) -> Batch:
     items: list[Any] = [
         cast.a_transfer(alices, bobs, 10_00, **WORDS),
         cast.a_transfer(alices, bobs, 5_00),
-        ledger.CashOut(iban=IBAN, amount=cast.decimal(1_00), **WORDS, **about),
+        CashOut(iban=IBAN, amount=cast.decimal(1_00), **WORDS, **about),
     ]
     return Batch(**about, items=tuple(items))
 

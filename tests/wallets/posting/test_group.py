@@ -16,10 +16,9 @@ from iocash.db.pipeline import Pipeline
 from tests import cast
 from users.models import Event, Key
 from wallets import posting, statements
-from wallets.batch import Batch
 from wallets.books import Books
 from wallets.models import Movement, Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import Batch, Order, Outcome
 from wallets.posting import group, read
 
 pytestmark = pytest.mark.django_db

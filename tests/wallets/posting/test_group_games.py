@@ -18,10 +18,9 @@ from tests import cast
 from tests.wallets.levels import a_cash_out
 from tests.wires import cut_at_commit
 from users.models import Event, Key
-from wallets import audit, ledger, posting
-from wallets.batch import Batch
+from wallets import audit, posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import Order, Outcome
+from wallets.orders import Adjust, Batch, CancelCashOut, Order, Outcome, ReleaseHold, RenewHold
 from wallets.posting import group
 
 GAMES = 16
@@ -84,21 +83,21 @@ class Orders:
         return cast.an_execution(self.hold, self.chance.choice([None, 1, 15_00]), key=self.key)
 
     def release(self) -> Order:
-        return cast.about_hold(ledger.ReleaseHold, self.hold)
+        return cast.about_hold(ReleaseHold, self.hold)
 
     def renew(self) -> Order:
         seen = frozenset({self.hold.version, "another"}) if self.chance.random() < 0.5 else None
-        return cast.about_hold(ledger.RenewHold, self.hold, expires_at=None, if_match=seen)
+        return cast.about_hold(RenewHold, self.hold, expires_at=None, if_match=seen)
 
     def cancel(self) -> Order:
-        return ledger.Cancel(**cast.about(self.pair[0]), movement_id=self.cash_out.id)
+        return CancelCashOut(**cast.about(self.pair[0]), movement_id=self.cash_out.id)
 
     def reverse(self) -> Order:
         return cast.a_reversal(self.paid, self.chance.choice([None, 1, 6_00]), key=self.key)
 
     def correct(self) -> Order:
         amount, is_debit = cast.decimal(self.amount, "EUR"), self.chance.random() < 0.5
-        return ledger.Adjust(**cast.about(self.two()[0]), amount=amount, is_debit=is_debit)
+        return Adjust(**cast.about(self.two()[0]), amount=amount, is_debit=is_debit)
 
     def batch(self) -> Order:
         payer, payee = self.two()

@@ -11,8 +11,9 @@ import pytest
 from iocash import errors
 from tests import cast, together
 from users.models import Client
-from wallets import life, posting
+from wallets import posting
 from wallets.models import Wallet
+from wallets.orders import UnsubscribeUser
 from wallets.posting import group, read
 
 SOURCE = re.compile(
@@ -45,7 +46,7 @@ def test_wallet_of_another_client_is_not_waited_for(alices, theirs):
     """Neither as the target nor in the path; nor are its owner and the owner's other wallets."""
     target = cast.a_transfer(alices, theirs, 1_00)
     path = dataclasses.replace(cast.a_cash_in(theirs, 1_00), client_id=alices.client_id)
-    user = life.Unsubscribe(client_id=alices.client_id, by=cast.BY, user_id=theirs.user_id)
+    user = UnsubscribeUser(client_id=alices.client_id, by=cast.BY, user_id=theirs.user_id)
     with together.holding(cast.a_cash_in(theirs, 1)):
         answers = together.at_once(
             *[partial(posting.submit, each) for each in (target, path, user)]

@@ -28,9 +28,17 @@ from tests import cast, together
 from tests.wallets.doors import IBAN
 from tests.wires import cut_at_commit
 from users.models import Client, Event, Key, User
-from wallets import accounts, ledger, life, posting
+from wallets import posting
 from wallets.models import Movement
-from wallets.orders import Order, Outcome
+from wallets.orders import (
+    ActivateUser,
+    AddExternalAccount,
+    CashIn,
+    CashOut,
+    Order,
+    Outcome,
+    RemoveExternalAccount,
+)
 from wallets.posting import group, write
 from wallets.posting.group_commit import Answer
 
@@ -223,7 +231,7 @@ def test_duplicate_is_explained_after_the_last_retry_too(alice, bob, failing):
     posts = failing(*[wrapped(psycopg.errors.DeadlockDetected())] * posting.RETRIES)
     about = {"client_id": alice.client_id, "by": cast.BY, "user_id": alice.id}
     with pytest.raises(errors.AlreadyExists) as refused:
-        posting.submit(life.Activate(**about, phone=bob.mobile_phone))
+        posting.submit(ActivateUser(**about, phone=bob.mobile_phone))
     assert refused.value.facts == {"field": "mobilePhone", "user_id": bob.id}
     assert len(posts) == 1 + posting.RETRIES
 
@@ -390,7 +398,7 @@ def test_group_that_is_ended_at_commit_has_done_nothing(bobs, dies_at_commit, mo
 
 @pytest.mark.django_db(transaction=True)
 def test_a_bug_in_one_order_is_raised_to_its_own_caller(alices, bobs, monkeypatch):
-    class Broken(ledger.CashIn):
+    class Broken(CashIn):
         def apply(self, books):
             raise ZeroDivisionError
 
@@ -422,7 +430,7 @@ def test_inside_a_transaction_an_order_is_posted_in_it(alices, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, monkeypatch):
-    add = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
+    add = AddExternalAccount(**cast.about(alices), iban=IBAN)
     there = posting.submit(add)
     orders = [cast.a_cash_in(bobs, 1), add, cast.a_cash_in(bobs, 2)]
     monkeypatch.setattr(posting.GROUPS, "apart", lambda order: pytest.fail("undone"))
@@ -432,12 +440,12 @@ def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, m
 
 
 def test_accounts_in_one_group_see_one_another(alices):
-    add = accounts.AddExternalAccount(**cast.about(alices), iban=IBAN)
+    add = AddExternalAccount(**cast.about(alices), iban=IBAN)
     first, second = group.post([add, add])
     assert isinstance(first, Outcome)
     assert isinstance(second, errors.AlreadyExists)
-    remove = accounts.RemoveExternalAccount(**cast.about(alices), account_id=first.id)
-    pay = ledger.CashOut(**cast.about(alices), amount=Decimal(1), account_id=first.id)
+    remove = RemoveExternalAccount(**cast.about(alices), account_id=first.id)
+    pay = CashOut(**cast.about(alices), amount=Decimal(1), account_id=first.id)
     removed, refused, again = group.post([remove, pay, add])
     assert isinstance(removed, Outcome)
     assert isinstance(refused, errors.ExternalAccountRemoved)

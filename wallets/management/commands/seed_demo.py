@@ -22,8 +22,9 @@ from users.kyc import NEEDED
 from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES
 from users.models.events import By
-from wallets import ledger, life, posting
+from wallets import posting
 from wallets.models import Wallet
+from wallets.orders import ActivateUser, CashIn, CashOut, PlaceHold, Transfer
 
 BY = By("system:seed_demo")
 CLIENT, STAFF = "Demo", "staff"
@@ -106,7 +107,7 @@ def make_user(client_id: UUID, values: dict[str, str]) -> User:
         return known
     user = users.create(client_id=client_id, values=values, by=BY).user
     posting.submit(
-        life.Activate(client_id=client_id, by=BY, user_id=user.id, phone=user.mobile_phone)
+        ActivateUser(client_id=client_id, by=BY, user_id=user.id, phone=user.mobile_phone)
     )
     return user
 
@@ -125,10 +126,10 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
         return about | {"amount": Decimal(amount), "concept": concept}
 
     def bring(name: str, amount: str, concept: str) -> None:
-        posting.submit(ledger.CashIn(**order(name, amount, concept)))
+        posting.submit(CashIn(**order(name, amount, concept)))
 
     def pay(name: str, target: str, amount: str, concept: str) -> None:
-        posting.submit(ledger.Transfer(**order(name, amount, concept), target_id=wallets[target]))
+        posting.submit(Transfer(**order(name, amount, concept), target_id=wallets[target]))
 
     bring("alice", "500.00", "Card")
     bring("bob", "250.00", "Card")
@@ -138,8 +139,8 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
     pay("alice", "company", "85.00", "Order 1002")
     pay("company", "alice", "20.00", "Voucher")
     guarantee = order("bob", "60.00", "Guarantee for order 1003")
-    posting.submit(ledger.PlaceHold(**guarantee, target_id=wallets["company"]))
-    posting.submit(ledger.CashOut(**order("company", "300.00", "To the bank"), iban=IBAN))
+    posting.submit(PlaceHold(**guarantee, target_id=wallets["company"]))
+    posting.submit(CashOut(**order("company", "300.00", "To the bank"), iban=IBAN))
 
 
 def write_private(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from users.models import Event, Key, User
 from users.models.clients import new_id
 from users.models.fingerprints import Asked, digest, new_salt, salted
-from wallets import chain
+from wallets.books import chain
 from wallets.models import Movement, Wallet
 
 MOST = 10**17

@@ -14,7 +14,7 @@ from typing import Final
 from django.conf import settings
 
 from iocash import errors
-from wallets.rows import LockedWallet
+from wallets.books.rows import LockedWallet
 
 log = logging.getLogger(__name__)
 

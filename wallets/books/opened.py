@@ -8,8 +8,8 @@ from uuid import UUID
 
 from iocash import errors
 from users.credentials import Credentials
-from wallets.limits import Allowance
-from wallets.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.books.limits import Allowance
+from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
 
 
 @dataclass(slots=True)

@@ -15,10 +15,10 @@ from uuid import UUID
 from iocash import errors
 from users.models.clients import new_id
 from users.models.events import By, Fact
-from wallets import chain
-from wallets.limits import Used
-from wallets.opened import Opened
-from wallets.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.books import chain
+from wallets.books.limits import Used
+from wallets.books.opened import Opened
+from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet, UsedKey
 
 CLOCK: Final = By("system:clock")
 """Who ends what is overdue."""

@@ -9,8 +9,8 @@ from uuid import UUID
 from iocash import errors
 from users.models.clients import new_id
 from wallets.books import Books
-from wallets.orders import Outcome, WalletOrder
-from wallets.rows import LockedAccount, LockedWallet
+from wallets.books.rows import LockedAccount, LockedWallet
+from wallets.orders.base import Outcome, WalletOrder
 
 INSERT: Final = """
     INSERT INTO wallets_externalaccount (id, client_id, wallet_id, alias, iban, status)

@@ -10,7 +10,7 @@ from schwifty import IBAN
 
 from iocash import errors
 from wallets.books import Books
-from wallets.orders import Outcome, WalletOrder
+from wallets.orders.base import Outcome, WalletOrder
 
 SET_IBAN: Final = "UPDATE wallets_wallet SET iban = %s WHERE id = %s"
 

@@ -21,7 +21,7 @@ from uuid import UUID
 import orjson
 
 from iocash import errors
-from wallets.rows import Leg, LockedHold
+from wallets.books.rows import Leg, LockedHold
 
 TICK: Final = timedelta(microseconds=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

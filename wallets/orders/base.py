@@ -15,9 +15,8 @@ from users.credentials import Changed, Credentials
 from users.models import fingerprints
 from users.models.events import By
 from users.models.fingerprints import Asked
-from users.models.versions import require_version
 from wallets.books import Books
-from wallets.rows import Cause, Leg, LockedHold, LockedWallet
+from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 
 ENVELOPE: Final = frozenset({"client_id", "by", "key", "credentials", "if_match"})
 """What says whose order it is, and on what condition, but not what is ordered."""
@@ -258,40 +257,19 @@ class Payment(MoneyOrder):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldOrder(WalletOrder):
-    """An order that ends or renews a hold. A blocked wallet does not keep it from that."""
+class UserOrder(Order):
+    """An order about one user: the user and all of its wallets are locked for it."""
 
-    made = "hold"
+    made = "user"
     status = 200
 
-    hold_id: UUID
+    user_id: UUID
 
-    def holds(self) -> tuple[UUID, ...]:
-        return (self.hold_id,)
+    def users(self) -> tuple[UUID, ...]:
+        return (self.user_id,)
 
-    def open_hold(self, books: Books) -> tuple[LockedWallet, LockedHold]:
-        wallet = self.wallet(books)
-        hold = books.hold(self.hold_id, wallet)
-        require_version(hold.version, self.if_match, hold_id=hold.id)
-        hold.require_open()
-        return wallet, hold
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CashOutOrder(WalletOrder):
-    """An order about a cash-out that waits. A blocked wallet does not keep it from ending."""
-
-    made = "movement"
-    status = 200
-
-    movement_id: UUID
-
-    def movements(self) -> tuple[UUID, ...]:
-        return (self.movement_id,)
-
-    def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
-        """The wallet and its cash-out, which must not have ended yet."""
-        wallet = self.wallet(books)
-        leg = books.movement(self.movement_id, wallet)
-        leg.require_pending()
-        return wallet, leg
+    def user(self, books: Books) -> LockedUser:
+        user = books.user(self.user_id, self.client_id)
+        if user is None:
+            raise errors.NotFound()
+        return user

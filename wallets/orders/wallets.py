@@ -1,23 +1,22 @@
-"""What a user's life does to wallets: orders too, run with the user and all its wallets locked."""
+"""Orders about wallets: open, change, close, block and unblock them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from django.conf import settings
 
 from iocash import errors, money
-from users.life import ACTIVATED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
-from users.models import User
+from users.life import ACTIVATED
 from users.models.clients import new_id
 from users.models.versions import require_version
 from wallets.books import Books
+from wallets.books.rows import LockedUser, LockedWallet, as_json
 from wallets.models import Wallet
-from wallets.orders import Order, Outcome, WalletOrder
-from wallets.rows import LockedUser, LockedWallet, as_json
+from wallets.orders.base import Order, Outcome, UserOrder, WalletOrder
 
 INSERT_WALLET: Final = """
     INSERT INTO wallets_wallet
@@ -32,114 +31,6 @@ UPDATE_LABELS: Final = """
     WHERE id = %s
 """
 SET_WALLET_STATUS: Final = "UPDATE wallets_wallet SET status = %s WHERE id = %s"
-SET_STATUS: Final = """
-    UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = '' WHERE id = %s
-"""
-END_USER: Final = """
-    UPDATE users_user SET status = 'UNSUBSCRIBED', unverified_phone = '', unsubscribed_at = %s
-    WHERE id = %s
-"""
-VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserOrder(Order):
-    """An order about one user: the user and all of its wallets are locked for it."""
-
-    made = "user"
-    status = 200
-
-    user_id: UUID
-
-    def users(self) -> tuple[UUID, ...]:
-        return (self.user_id,)
-
-    def user(self, books: Books) -> LockedUser:
-        user = books.user(self.user_id, self.client_id)
-        if user is None:
-            raise errors.NotFound()
-        return user
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activate(UserOrder):
-    """Take `phone` as verified; a new user is then activated and its first wallet opened.
-
-    The one-time password has been compared before; it is used up here, under the lock.
-
-    Raises:
-        NotFound: the client has no such user.
-        AlreadyVerified: of two at the same time, the other was first.
-        OtpExpired: the number has changed since the password was sent.
-        AlreadyExists: another user has taken the number in the meantime.
-    """
-
-    phone: str
-
-    def apply(self, books: Books) -> Outcome:
-        user = self.user(books)
-        waiting = user.unverified_phone or (user.mobile_phone if user.status == CREATED else "")
-        if not waiting:
-            raise errors.AlreadyVerified(user_id=user.id, status=user.status)
-        if waiting != self.phone:
-            raise errors.OtpExpired(user_id=user.id)
-        books.write(VOID_OTPS, user.client_id, user.id)
-        user.mobile_phone, user.unverified_phone = self.phone, ""
-        books.tell("user", user.id, "user.phone_verified", user, self.by)
-        if user.status == CREATED:
-            self.activate(books, user)
-        books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
-        return self.done(user.id)
-
-    def explain(self, constraint: str) -> errors.Refused | None:
-        if constraint != "user_mobile_phone_is_taken_once":
-            return None
-        other = User.objects.filter(client=self.client_id, mobile_phone=self.phone).first()
-        if other is None:  # it has another number by now
-            return None
-        return errors.AlreadyExists(field="mobilePhone", user_id=other.id)
-
-    def activate(self, books: Books, user: LockedUser) -> None:
-        for status in (VERIFIED, ACTIVATED):
-            require_transition(user.status, status, user.id)
-            user.status = status
-            books.tell("user", user.id, f"user.{status.lower()}", user, self.by)
-        first = OpenWallet(
-            client_id=self.client_id,
-            by=self.by,
-            user_id=user.id,
-            dlt_address=user.dlt_address,
-            dlt_network=user.dlt_network,
-        )
-        first.open(books, user)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsubscribe(UserOrder):
-    """End a user, for ever, and close its wallets.
-
-    Raises:
-        NotFound: the client has no such user.
-        WalletNotEmpty: one of its wallets holds money.
-    """
-
-    def apply(self, books: Books) -> Outcome:
-        user = self.user(books)
-        if user.status != UNSUBSCRIBED:
-            self.end(books, user)
-        return self.done(user.id)
-
-    def end(self, books: Books, user: LockedUser) -> None:
-        require_transition(user.status, UNSUBSCRIBED, user.id)
-        wallets = books.wallets_of(user.id)
-        for wallet in wallets:
-            wallet.require_empty()
-        for wallet in wallets:
-            close(books, wallet, self)
-        user.status = UNSUBSCRIBED
-        books.write(END_USER, books.now, user.id)
-        books.write(VOID_OTPS, user.client_id, user.id)
-        books.tell("user", user.id, "user.unsubscribed", user, self.by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,3 +214,42 @@ def close(books: Books, wallet: LockedWallet, order: Order) -> None:
     wallet.status = "UNSUBSCRIBED"
     books.write(SET_WALLET_STATUS, wallet.status, wallet.id)
     books.tell("wallet", wallet.id, "wallet.unsubscribed", wallet, order.by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockWallet(WalletOrder):
+    """Stop one wallet: it neither pays nor receives until staff unblock it.
+
+    Raises:
+        NotFound: the client has no such wallet.
+        InvalidTransition: the wallet is not ready.
+    """
+
+    made = "wallet"
+    status = 200
+    path: ClassVar[tuple[str, str, str]] = ("READY", "BLOCKED", "wallet.blocked")
+
+    reason: str
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = self.wallet(books)
+        before, after, kind = self.path
+        if wallet.status != before:
+            raise errors.InvalidTransition(
+                wallet_id=wallet.id, status=wallet.status, requested=after
+            )
+        wallet.status = after
+        books.write(SET_WALLET_STATUS, after, wallet.id)
+        books.tell("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
+        return self.done(wallet.id)
+
+
+class UnblockWallet(BlockWallet):
+    """Let a blocked wallet go on.
+
+    Raises:
+        NotFound: the client has no such wallet.
+        InvalidTransition: the wallet is not blocked.
+    """
+
+    path = ("BLOCKED", "READY", "wallet.unblocked")

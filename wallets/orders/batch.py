@@ -11,7 +11,7 @@ from iocash import errors
 from users.models.clients import new_id
 from users.models.fingerprints import Asked
 from wallets.books import Books
-from wallets.orders import MoneyOrder, Outcome, WalletOrder, attempt
+from wallets.orders.base import MoneyOrder, Outcome, WalletOrder, attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

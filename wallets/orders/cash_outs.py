@@ -1,0 +1,145 @@
+"""Orders about cash-outs: a client requests them, and the answer of the bank ends them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from iocash import errors
+from wallets.books import Books
+from wallets.books.rows import Leg, LockedWallet
+from wallets.orders.base import MoneyOrder, Outcome, WalletOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashOutOrder(WalletOrder):
+    """An order about a cash-out that waits. A blocked wallet does not keep it from ending."""
+
+    made = "movement"
+    status = 200
+
+    movement_id: UUID
+
+    def movements(self) -> tuple[UUID, ...]:
+        return (self.movement_id,)
+
+    def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
+        """The wallet and its cash-out, which must not have ended yet."""
+        wallet = self.wallet(books)
+        leg = books.movement(self.movement_id, wallet)
+        leg.require_pending()
+        return wallet, leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashOut(MoneyOrder):
+    """Set `amount` aside, to be paid to a bank account: an `iban`, or an external account.
+
+    Raises:
+        ExternalAccountNotFound: the wallet has no external account `account_id`.
+        ExternalAccountRemoved: it was removed.
+        WalletNotReady, UserNotActive: the wallet or its owner may not pay.
+        InsufficientFunds: less than `amount` is available.
+        LimitExceeded: more would go out in 30 days than the owner's level allows.
+    """
+
+    type = "CASH_OUT"
+    status = 202
+
+    iban: str = ""
+    account_id: UUID | None = None
+
+    def crossing(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
+
+    def accounts(self) -> tuple[UUID, ...]:
+        return (self.account_id,) if self.account_id else ()
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, amount = self.wallet(books), self.minor(books)
+        iban = self.destination(books, wallet)
+        wallet.require_ready()
+        wallet.require_available(amount)
+        if allowance := books.allowance(wallet):
+            allowance.require_cash_out(amount)
+        return self.moved(books.set_aside(wallet, amount, self.cause, iban))
+
+    def destination(self, books: Books, wallet: LockedWallet) -> str:
+        if self.account_id is None:
+            return self.iban
+        account = books.account(self.account_id, wallet)
+        if account is None:
+            raise errors.ExternalAccountNotFound(external_account_id=self.account_id)
+        account.require_active()
+        return account.iban
+
+
+class MarkCashOutSent(CashOutOrder):
+    """Say that the cash-out has gone to the bank: its client can't cancel it any more.
+
+    Raises:
+        NotFound: the wallet has no such movement.
+        MovementNotPending: it has ended.
+        CashOutSent: it was sent before.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, leg = self.pending(books)
+        leg.require_unsent()
+        return self.moved(books.mark_sent(wallet, leg, self.by))
+
+
+class SettleCashOut(CashOutOrder):
+    """The bank has paid: the money leaves the wallet.
+
+    Raises:
+        NotFound: the wallet has no such movement.
+        MovementNotPending: it has ended.
+        CashOutNotSent: it never went to the bank.
+    """
+
+    def settling(self) -> tuple[UUID, ...]:
+        return self.wallets()
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, leg = self.pending(books)
+        leg.require_sent()
+        return self.moved(books.take(wallet, leg, self.by))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectCashOut(CashOutOrder):
+    """The bank, or staff, said no: what was set aside is available again.
+
+    Raises:
+        NotFound: the wallet has no such movement.
+        MovementNotPending: it has ended.
+    """
+
+    reason: str
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, leg = self.pending(books)
+        leg.reason = self.reason
+        return self.moved(books.give_back(wallet, leg, "ERROR", self.by))
+
+
+class CancelCashOut(CashOutOrder):
+    """The client has thought better of it, before the cash-out went to the bank.
+
+    Cancelling what is cancelled changes nothing.
+
+    Raises:
+        NotFound: the wallet has no such movement.
+        MovementNotPending: it has ended otherwise.
+        CashOutSent: it has gone to the bank.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = self.wallet(books)
+        leg = books.movement(self.movement_id, wallet)
+        if leg.status == "CANCELLED":
+            return self.moved(leg)
+        leg.require_pending()
+        leg.require_unsent()
+        return self.moved(books.give_back(wallet, leg, "CANCELLED", self.by))

@@ -1,0 +1,145 @@
+"""Orders about holds: money set aside for another wallet, then executed, released or expired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from iocash import errors
+from users.models.versions import require_version
+from wallets.books import Books
+from wallets.books.rows import LockedHold, LockedWallet
+from wallets.orders.base import Outcome, PartOrder, Payment, WalletOrder
+from wallets.orders.payments import require_place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOrder(WalletOrder):
+    """An order that ends or renews a hold. A blocked wallet does not keep it from that."""
+
+    made = "hold"
+    status = 200
+
+    hold_id: UUID
+
+    def holds(self) -> tuple[UUID, ...]:
+        return (self.hold_id,)
+
+    def open_hold(self, books: Books) -> tuple[LockedWallet, LockedHold]:
+        wallet = self.wallet(books)
+        hold = books.hold(self.hold_id, wallet)
+        require_version(hold.version, self.if_match, hold_id=hold.id)
+        hold.require_open()
+        return wallet, hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceHold(Payment):
+    """Set `amount` aside for another wallet until `expires_at`, or for as long as nobody ends it.
+
+    Raises:
+        InvalidFields: the wallets are one, or `expires_at` has passed.
+        TargetWalletNotFound, WalletNotReady, UserNotActive, CurrencyMismatch, InsufficientFunds:
+            as for a transfer.
+    """
+
+    made = "hold"
+
+    expires_at: datetime | None = None
+
+    def limited(self) -> tuple[UUID, ...]:
+        """Nobody has more by a promise: what is paid is limited when it is executed."""
+        return ()
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, target, amount = self.parties(books)
+        require_future(self.expires_at, books)
+        hold = books.place(wallet, target, amount, self.cause, self.expires_at)
+        return self.done(hold.id)
+
+
+def require_future(expires_at: datetime | None, books: Books) -> None:
+    """Refuse an expiry that has come already (InvalidFields)."""
+    if expires_at is not None and expires_at <= books.now:
+        raise errors.InvalidFields(
+            errors.FieldError("expiration", "not_in_the_future", "This time has passed.")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteHold(PartOrder):
+    """Pay `amount` of an open hold to the wallet for which it was placed, or all that is left.
+
+    What is not paid is available again; with `keep_open` it stays held. `target_id` is the hold's.
+
+    Raises:
+        NotFound: the wallet has no such hold.
+        HoldNotOpen: it was executed or released, or has expired.
+        HoldExceeded: less than `amount` is left of it.
+        WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
+        LimitExceeded: the target's balance would pass its ceiling, or its owner's limit.
+    """
+
+    type = "TRANSFER"
+
+    hold_id: UUID
+    target_id: UUID
+    keep_open: bool = False
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return (self.wallet_id, self.target_id)
+
+    def limited(self) -> tuple[UUID, ...]:
+        return (self.target_id,)
+
+    def holds(self) -> tuple[UUID, ...]:
+        return (self.hold_id,)
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = self.wallet(books)
+        hold = books.hold(self.hold_id, wallet)
+        target = books.wallet(hold.target_id, self.client_id)
+        hold.require_open()
+        amount = self.part(books) or hold.remaining
+        hold.require_remaining(amount)
+        wallet.require_ready()
+        target.require_ready()
+        require_place(books, wallet, target, amount)
+        books.draw(wallet, hold, amount, self.by, keep_open=self.keep_open)
+        return self.moved(books.pay(wallet, target, amount, self.cause, hold_id=hold.id)[0])
+
+
+class ReleaseHold(HoldOrder):
+    """Let go of a hold: what it set aside is available again.
+
+    Raises:
+        NotFound: the wallet has no such hold.
+        VersionConflict: it is not what the caller saw.
+        HoldNotOpen: it was executed or released, or has expired.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, hold = self.open_hold(books)
+        books.end(wallet, hold, "RELEASED", self.by)
+        return self.done(hold.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewHold(HoldOrder):
+    """Let a hold expire at another time; with None, never.
+
+    Raises:
+        NotFound: the wallet has no such hold.
+        VersionConflict: it is not what the caller saw.
+        HoldNotOpen: it was executed or released, or has expired.
+        InvalidFields: `expires_at` has passed.
+    """
+
+    expires_at: datetime | None
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, hold = self.open_hold(books)
+        require_future(self.expires_at, books)
+        books.renew(wallet, hold, self.expires_at, self.by)
+        return self.done(hold.id)

@@ -1,0 +1,162 @@
+"""Orders that move money at once: cash-ins, transfers, reversals and adjustments.
+
+Each order says what it needs, what it refuses, and what it does to the books. Orders are run with
+their wallets locked; amounts are positive decimals of the wallet's currency. Every order about a
+wallet that the client does not have is refused with NotFound, and every amount that is not one of
+the currency with InvalidFields: they are not said again below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from iocash import errors
+from wallets.books import Books
+from wallets.books.rows import Leg, LockedWallet
+from wallets.orders.base import MoneyOrder, Outcome, PartOrder, Payment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashIn(MoneyOrder):
+    """Bring `amount` from the outside into the wallet.
+
+    Raises:
+        WalletNotReady, UserNotActive: the wallet or its owner may not receive.
+        LimitExceeded: the balance would pass its ceiling, or the owner's limits be passed.
+    """
+
+    type = "CASH_IN"
+
+    def crossing(self) -> tuple[UUID, ...]:
+        return (self.wallet_id,)
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, amount = self.wallet(books), self.minor(books)
+        wallet.require_ready()
+        wallet.require_room(amount)
+        if allowance := books.allowance(wallet):
+            allowance.require_cash_in(amount)
+            allowance.require_balance(amount)
+        return self.moved(books.cross(wallet, amount, self.cause))
+
+
+class Transfer(Payment):
+    """Move `amount` to another wallet.
+
+    Raises:
+        TargetWalletNotFound: the client has no wallet `target_id`.
+        InvalidFields: the wallets are one.
+        WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
+        CurrencyMismatch: the wallets are in different currencies.
+        InsufficientFunds: less than `amount` is available.
+        LimitExceeded: the target's balance would pass its ceiling, or its owner's limit.
+    """
+
+    type = "TRANSFER"
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, target, amount = self.parties(books)
+        require_place(books, wallet, target, amount)
+        return self.moved(books.pay(wallet, target, amount, self.cause)[0])
+
+
+def require_place(books: Books, wallet: LockedWallet, target: LockedWallet, amount: int) -> None:
+    """Refuse when the target, or its owner, may not have so much more (LimitExceeded).
+
+    Between wallets of one owner nobody has more than before.
+    """
+    target.require_room(amount)
+    allowance = books.allowance(target)
+    if allowance and target.user_id != wallet.user_id:
+        allowance.require_balance(amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverse(PartOrder):
+    """Give back `amount` of a transfer or a cash-in, or all that is left of it.
+
+    The movement is named by either of its legs, with its mirror in the counterparty's wallet.
+    No limit of its user applies to who gets its money back.
+
+    Raises:
+        NotFound: the wallet has no such movement.
+        MovementNotReversible: it is something else.
+        ReversalExceeded: less than `amount` is left to give back, or nothing.
+        WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
+        InsufficientFunds: the payee has less than `amount` available.
+        LimitExceeded: the payer's balance would pass its ceiling.
+    """
+
+    type = "REVERSAL"
+
+    movement_id: UUID
+    counterparty_id: UUID | None = None
+    mirror_id: UUID | None = None
+
+    def wallets(self) -> tuple[UUID, ...]:
+        return tuple(filter(None, (self.wallet_id, self.counterparty_id)))
+
+    def movements(self) -> tuple[UUID, ...]:
+        return tuple(filter(None, (self.movement_id, self.mirror_id)))
+
+    def apply(self, books: Books) -> Outcome:
+        wallet = self.wallet(books)
+        leg = books.movement(self.movement_id, wallet)
+        leg.require_reversible()
+        before = books.given_back(leg)
+        amount = self.part(books) or leg.magnitude - before
+        leg.require_left(amount, before)
+        if leg.counterparty_id is None:
+            return self.give_to_outside(books, wallet, leg, amount)
+        return self.give_to_payer(books, (leg, self.mirror(books, leg)), amount)
+
+    def mirror(self, books: Books, leg: Leg) -> Leg:
+        if self.mirror_id is None:
+            raise errors.Inconsistent("a payment has two legs")
+        mirror = books.movements[self.mirror_id]
+        if not leg.mirrors(mirror):
+            raise errors.Inconsistent("the mirror is another movement's")
+        return mirror
+
+    def give_to_outside(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:
+        wallet.require_ready()
+        wallet.require_available(amount)
+        return self.moved(books.cross(wallet, -amount, self.cause, reverses=leg))
+
+    def give_to_payer(self, books: Books, legs: tuple[Leg, Leg], amount: int) -> Outcome:
+        paid, received = sorted(legs, key=lambda leg: leg.amount)
+        payer = books.wallet(paid.wallet_id, self.client_id)
+        payee = books.wallet(received.wallet_id, self.client_id)
+        payee.require_ready()
+        payer.require_ready()
+        payee.require_available(amount)
+        payer.require_room(amount)
+        given = books.pay(payee, payer, amount, self.cause, reverses=(received, paid))
+        return self.moved(next(leg for leg in given if leg.wallet_id == self.wallet_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjust(MoneyOrder):
+    """Mend a wallet's balance by `amount`, up or (when `is_debit`) down; for staff, with a reason.
+
+    A blocked wallet may be adjusted, and no limit of its user applies: money is never trapped.
+
+    Raises:
+        WalletNotReady: the wallet is closed.
+        InsufficientFunds: less than `amount` is available to take.
+        LimitExceeded: the balance would pass its ceiling.
+    """
+
+    type = "ADJUSTMENT"
+
+    is_debit: bool
+
+    def apply(self, books: Books) -> Outcome:
+        wallet, amount = self.wallet(books), self.minor(books)
+        wallet.require_open()
+        if self.is_debit:
+            wallet.require_available(amount)
+            return self.moved(books.cross(wallet, -amount, self.cause))
+        wallet.require_room(amount)
+        return self.moved(books.cross(wallet, amount, self.cause))

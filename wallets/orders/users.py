@@ -1,0 +1,156 @@
+"""Orders about users and all of their wallets: activate, unsubscribe, block and unblock them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from iocash import errors
+from users.life import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
+from users.models import User
+from wallets.books import Books
+from wallets.books.rows import LockedUser
+from wallets.orders.base import Outcome, UserOrder
+from wallets.orders.wallets import OpenWallet, close
+
+SET_STATUS: Final = """
+    UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = '' WHERE id = %s
+"""
+END_USER: Final = """
+    UPDATE users_user SET status = 'UNSUBSCRIBED', unverified_phone = '', unsubscribed_at = %s
+    WHERE id = %s
+"""
+VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
+SET_USER_STATUS: Final = "UPDATE users_user SET status = %s WHERE id = %s"
+BLOCK_REASONS: Final = (
+    "CLIENT_REQUEST",
+    "USER_REQUEST",
+    "SUSPECTED_FRAUD",
+    "LEGAL_ORDER",
+    "RESOLVED",
+    "OTHER",
+)
+"""Words from a list, for events carry no personal text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivateUser(UserOrder):
+    """Take `phone` as verified; a new user is then activated and its first wallet opened.
+
+    The one-time password has been compared before; it is used up here, under the lock.
+
+    Raises:
+        NotFound: the client has no such user.
+        AlreadyVerified: of two at the same time, the other was first.
+        OtpExpired: the number has changed since the password was sent.
+        AlreadyExists: another user has taken the number in the meantime.
+    """
+
+    phone: str
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        waiting = user.unverified_phone or (user.mobile_phone if user.status == CREATED else "")
+        if not waiting:
+            raise errors.AlreadyVerified(user_id=user.id, status=user.status)
+        if waiting != self.phone:
+            raise errors.OtpExpired(user_id=user.id)
+        books.write(VOID_OTPS, user.client_id, user.id)
+        user.mobile_phone, user.unverified_phone = self.phone, ""
+        books.tell("user", user.id, "user.phone_verified", user, self.by)
+        if user.status == CREATED:
+            self.activate(books, user)
+        books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
+        return self.done(user.id)
+
+    def explain(self, constraint: str) -> errors.Refused | None:
+        if constraint != "user_mobile_phone_is_taken_once":
+            return None
+        other = User.objects.filter(client=self.client_id, mobile_phone=self.phone).first()
+        if other is None:  # it has another number by now
+            return None
+        return errors.AlreadyExists(field="mobilePhone", user_id=other.id)
+
+    def activate(self, books: Books, user: LockedUser) -> None:
+        for status in (VERIFIED, ACTIVATED):
+            require_transition(user.status, status, user.id)
+            user.status = status
+            books.tell("user", user.id, f"user.{status.lower()}", user, self.by)
+        first = OpenWallet(
+            client_id=self.client_id,
+            by=self.by,
+            user_id=user.id,
+            dlt_address=user.dlt_address,
+            dlt_network=user.dlt_network,
+        )
+        first.open(books, user)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsubscribeUser(UserOrder):
+    """End a user, for ever, and close its wallets.
+
+    Raises:
+        NotFound: the client has no such user.
+        WalletNotEmpty: one of its wallets holds money.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        if user.status != UNSUBSCRIBED:
+            self.end(books, user)
+        return self.done(user.id)
+
+    def end(self, books: Books, user: LockedUser) -> None:
+        require_transition(user.status, UNSUBSCRIBED, user.id)
+        wallets = books.wallets_of(user.id)
+        for wallet in wallets:
+            wallet.require_empty()
+        for wallet in wallets:
+            close(books, wallet, self)
+        user.status = UNSUBSCRIBED
+        books.write(END_USER, books.now, user.id)
+        books.write(VOID_OTPS, user.client_id, user.id)
+        books.tell("user", user.id, "user.unsubscribed", user, self.by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockUser(UserOrder):
+    """Stop a user: its wallets neither pay nor receive until staff unblock it.
+
+    `reason` is one of `BLOCK_REASONS`, for the record.
+
+    Raises:
+        NotFound: the client has no such user.
+        InvalidTransition: the user is not activated.
+    """
+
+    reason: str
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        require_transition(user.status, BLOCKED, user.id)
+        return self.become(books, user, BLOCKED, "user.blocked", reason=self.reason)
+
+    def become(
+        self, books: Books, user: LockedUser, status: str, kind: str, **data: str
+    ) -> Outcome:
+        books.write(SET_USER_STATUS, status, user.id)
+        books.tell("user", user.id, kind, user, self.by, **data)
+        user.status = status
+        return self.done(user.id)
+
+
+class UnblockUser(BlockUser):
+    """Let a blocked user go on: everything is as it was.
+
+    Raises:
+        NotFound: the client has no such user.
+        InvalidTransition: the user is not blocked.
+    """
+
+    def apply(self, books: Books) -> Outcome:
+        user = self.user(books)
+        if user.status != BLOCKED:
+            raise errors.InvalidTransition(user_id=user.id, status=user.status, requested=ACTIVATED)
+        return self.become(books, user, ACTIVATED, "user.unblocked", reason=self.reason)
