@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from iocash.docs.guides import GUIDES
 from tests import cast
-from tests.wallets.test_cash_outs import a_cash_out
+from tests.wallets.orders.test_cash_outs_posted import a_cash_out
 from users import kyc, specimens
 from users.models import Client, User
 from wallets.models import Movement, Wallet

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import cast
 from tests.cast import Api
-from tests.wallets.test_cash_outs import a_cash_out
+from tests.wallets.orders.test_cash_outs_posted import a_cash_out
 from wallets import posting
 from wallets.models import Wallet
 from wallets.orders import AddExternalAccount

@@ -14,7 +14,7 @@ from tests import cast
 from tests.users.verbs import COMPANY
 from tests.wallets import stage
 from tests.wallets.levels import LEVELS, a_cash_out, adjust, limit
-from tests.wallets.test_cash_outs import end
+from tests.wallets.orders.test_cash_outs_posted import end
 from users import specimens
 from users.models import User
 from wallets import posting

@@ -12,7 +12,7 @@ from iocash.db.pipeline import Pipeline
 from tests import cast
 from tests.cast import Api, cash, to
 from tests.wallets.doors import OTHER_IBAN
-from tests.wallets.test_cash_outs import money_of
+from tests.wallets.orders.test_cash_outs_posted import money_of
 from users.models import Key
 from wallets.models import ExternalAccount, Movement
 

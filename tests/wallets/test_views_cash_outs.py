@@ -8,7 +8,7 @@ import pytest
 
 from tests import cast
 from tests.together import at_once
-from tests.wallets.test_cash_outs import IBAN, a_cash_out, end, money_of
+from tests.wallets.orders.test_cash_outs_posted import IBAN, a_cash_out, end, money_of
 from users.models import Event
 from wallets.models import Movement
 from wallets.orders import (

@@ -9,7 +9,7 @@ import pytest
 
 from tests import cast
 from tests.wallets.doors import IBAN, OTHER_IBAN
-from tests.wallets.test_cash_outs import money_of
+from tests.wallets.orders.test_cash_outs_posted import money_of
 from users.models import Client, Event, Key
 from wallets.models import ExternalAccount, Movement
 

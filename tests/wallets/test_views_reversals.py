@@ -6,7 +6,7 @@ import pytest
 
 from tests import cast
 from tests.cast import Api
-from tests.wallets.test_cash_outs import a_cash_out, end, money_of
+from tests.wallets.orders.test_cash_outs_posted import a_cash_out, end, money_of
 from wallets import posting
 from wallets.models import Movement
 from wallets.orders import Adjust, MarkCashOutSent, SettleCashOut

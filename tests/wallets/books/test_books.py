@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from iocash import errors
 from tests.cast import BY
-from tests.wallets.paper import (
+from tests.wallets.orders.paper import (
     ALICES,
     ANOTHER,
     ANOTHERS,

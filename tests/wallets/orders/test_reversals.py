@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from iocash import errors, money
-from tests.wallets.paper import (
+from tests.wallets.orders.paper import (
     ALICES,
     ANOTHERS,
     BOBS,

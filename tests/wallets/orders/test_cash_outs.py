@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iocash import errors, money
-from tests.wallets.paper import (
+from tests.wallets.orders.paper import (
     ALICES,
     BOBS,
     NOW,

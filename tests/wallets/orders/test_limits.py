@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests.wallets.paper import (
+from tests.wallets.orders.paper import (
     ALICES,
     BOBS,
     USER,

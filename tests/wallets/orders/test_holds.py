@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from iocash import errors, money
-from tests.wallets.paper import (
+from tests.wallets.orders.paper import (
     ALICES,
     ANOTHER,
     BOBS,
