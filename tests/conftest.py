@@ -12,8 +12,8 @@ from django.db import connection
 from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 
-from tests import cast, guard
-from tests.cast import Api
+from tests.support import answer_guard, people
+from tests.support.people import Api
 from users.models import Client, User
 from wallets import audit
 from wallets.models import Wallet
@@ -65,26 +65,26 @@ def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def answers_keep_the_contract() -> Iterator[None]:
     """Whatever a test asks of the API, by whatever way."""
-    guard.findings.clear()
+    answer_guard.findings.clear()
     yield
-    assert not guard.findings
+    assert not answer_guard.findings
 
 
 @pytest.fixture
 def client_demo(db: None) -> Client:
-    return cast.a_client()
+    return people.a_client()
 
 
 @pytest.fixture
 def api(client_demo: Client) -> Api:
     """The Demo client, calling with a key that has every scope."""
-    return Api(cast.a_key(client_demo))
+    return Api(people.a_key(client_demo))
 
 
 @pytest.fixture
 def stranger(db: None) -> Api:
     """Another client, calling with a key that has every scope."""
-    return Api(cast.a_key(cast.a_client("Another")))
+    return Api(people.a_key(people.a_client("Another")))
 
 
 @pytest.fixture
@@ -95,19 +95,19 @@ def nobody(db: None) -> Api:
 
 @pytest.fixture
 def alice(client_demo: Client) -> User:
-    return cast.a_user(client_demo, cast.ALICE)
+    return people.a_user(client_demo, people.ALICE)
 
 
 @pytest.fixture
 def bob(client_demo: Client) -> User:
-    return cast.a_user(client_demo, cast.BOB)
+    return people.a_user(client_demo, people.BOB)
 
 
 @pytest.fixture
 def alices(alice: User) -> Wallet:
     """Alice's wallet, with 100.00 EUR."""
-    wallet = cast.first_wallet(alice)
-    cast.cash_in(wallet, 100_00)
+    wallet = people.first_wallet(alice)
+    people.cash_in(wallet, 100_00)
     wallet.refresh_from_db()
     return wallet
 
@@ -115,7 +115,7 @@ def alices(alice: User) -> Wallet:
 @pytest.fixture
 def bobs(bob: User) -> Wallet:
     """Bob's wallet, empty."""
-    return cast.first_wallet(bob)
+    return people.first_wallet(bob)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ WHITENOISE_AUTOREFRESH = True  # else each test's first request reads every stat
 
 RATE_LIMIT_REFUSED = 0  # tests are refused faster than strangers may be
 
-MIDDLEWARE.insert(0, "tests.guard.Guard")
+MIDDLEWARE.insert(0, "tests.support.answer_guard.Guard")
 
 DOCUMENTS = tempfile.TemporaryDirectory(prefix="iocash-documents-")  # it goes with the process
 STORAGES["documents"]["OPTIONS"] |= {"location": DOCUMENTS.name}

@@ -13,8 +13,8 @@ from django.test import Client as Browser
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
-from tests import cast
-from tests.cast import Api, dump
+from tests.support import people
+from tests.support.people import Api, dump
 from users import specimens
 from users.kyc import Kind
 from users.models import ApiKey, Client
@@ -84,21 +84,21 @@ BELOW = [operation for operation in ALL if "<" in operation.route]
 @pytest.fixture
 def things(alices, bobs) -> dict[str, Any]:
     """Something of Alice's for every id that a path may have."""
-    movement = cast.transfer(alices, bobs, 10_00)
-    order = AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
+    movement = people.transfer(alices, bobs, 10_00)
+    order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
     account = ExternalAccount.objects.get(id=posting.submit(order).id)
-    specimens.send(alices.user, frozenset(Kind), cast.BY)
+    specimens.send(alices.user, frozenset(Kind), people.BY)
     return {
         "<uuid:user_id>": alices.user_id,
         "<uuid:wallet_id>": alices.id,
         "<uuid:movement_id>": movement.id,
-        "<uuid:hold_id>": cast.place(alices, bobs, 5_00).id,
+        "<uuid:hold_id>": people.place(alices, bobs, 5_00).id,
         "<uuid:account_id>": account.id,
         "<slug:kind>": "identity-front",
     }
 
 
-def ask(operation: Operation, things: dict[str, Any], secret: str | None) -> cast.Answer:
+def ask(operation: Operation, things: dict[str, Any], secret: str | None) -> people.Answer:
     path = operation.route
     for name, value in things.items():
         path = path.replace(name, str(value))
@@ -203,7 +203,7 @@ def test_a_key_without_the_scope_is_told_which_it_lacks(client_demo, things):
 
 
 def test_another_clients_key_finds_nothing_at_these_addresses(things):
-    secret = a_key(cast.a_client("Another"))
+    secret = a_key(people.a_client("Another"))
     for operation in BELOW:
         answer = ask(operation, things, secret)
         assert answer.status == 404, str(operation)

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests import cast
+from tests.support import people
 from users import lists
 from users.acts import ReadOnly
 from users.models import Event
@@ -94,7 +94,7 @@ def test_list_counts_nothing_and_sorts_by_its_key(label, query, browser):
 def test_list_leads_to_the_next_page_and_back(browser, alices, monkeypatch):
     monkeypatch.setattr(LISTS["wallets.movement"], "list_per_page", 2)
     for amount in range(1, 5):
-        cast.cash_in(alices, amount)
+        people.cash_in(alices, amount)
     address = reverse("admin:wallets_movement_changelist")
     first = browser.get(address).content.decode()
     assert "Movements 1 to 2" in first
@@ -108,7 +108,7 @@ def test_list_leads_to_the_next_page_and_back(browser, alices, monkeypatch):
 
 def test_list_keeps_its_filters_on_the_next_page(browser, alices, monkeypatch):
     monkeypatch.setattr(LISTS["wallets.movement"], "list_per_page", 1)
-    cast.cash_in(alices, 1)
+    people.cash_in(alices, 1)
     address = reverse("admin:wallets_movement_changelist")
     content = browser.get(f"{address}?type__exact=CASH_IN").content.decode()
     assert re.search(r"type__exact=CASH_IN&amp;p=2|p=2&amp;type__exact=CASH_IN", content)
@@ -117,7 +117,7 @@ def test_list_keeps_its_filters_on_the_next_page(browser, alices, monkeypatch):
 def test_last_page_asks_to_search(browser, alices, monkeypatch):
     monkeypatch.setattr(LISTS["wallets.movement"], "list_per_page", 1)
     monkeypatch.setattr(lists, "LAST_PAGE", 1)
-    cast.cash_in(alices, 1)
+    people.cash_in(alices, 1)
     address = reverse("admin:wallets_movement_changelist")
     content = browser.get(address).content.decode()
     assert "Search or filter to see more." in content
@@ -144,7 +144,7 @@ def test_old_events_are_not_searched_for_a_request(browser, alices, monkeypatch)
     assert "No events" in browser.get(f"{address}?q=the-request").content.decode()
 
 
-@pytest.mark.parametrize("words", ["ali", cast.ALICE["user_name"], cast.ALICE["mobile_phone"]])
+@pytest.mark.parametrize("words", ["ali", people.ALICE["user_name"], people.ALICE["mobile_phone"]])
 def test_user_is_found_by_phone_and_beginning_of_name(browser, alice, bob, words):
     address = reverse("admin:users_user_changelist")
     content = browser.get(address, {"q": words}).content.decode()

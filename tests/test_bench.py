@@ -20,7 +20,7 @@ from tests.bench import database, load, processes, report, works
 from tests.bench.database import Database
 from tests.bench.measure import Place, Sample, Stage, progress
 from tests.bench.works import Row
-from tests.serving import database_of_tests
+from tests.support.server import database_of_tests
 
 
 def a_sample(name: str, rate: float, **values: Any) -> Sample:

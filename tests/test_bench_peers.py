@@ -10,8 +10,8 @@ from django.db import DatabaseError, connection
 from rest_framework import exceptions
 from uuid_utils.compat import uuid7
 
-from tests import cast
 from tests.bench import pgbench, stage
+from tests.support import people
 from users.models import Event, Key, User
 from wallets.models import Movement, Wallet
 
@@ -60,7 +60,7 @@ def the_usual_way(source: Wallet, target: Wallet, amount: int, key: str) -> Any:
         client = source.client
         actor = "key:bench"
 
-    values = {"targetWalletId": target.id, "amount": cast.decimal(amount)}
+    values = {"targetWalletId": target.id, "amount": people.decimal(amount)}
     return views.transfer(caller=Caller(), source_id=source.id, key=key, values=values).id
 
 
@@ -87,7 +87,7 @@ def test_a_peer_writes_what_the_product_writes(
     peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
     before = len(events())
-    cast.transfer(alices, bobs, 10_00, key="ours")
+    people.transfer(alices, bobs, 10_00, key="ours")
     ours = rows(alices)[-1], rows(bobs)[-1], events()[before:]
     peer(alices, bobs, 10_00, "theirs")
     theirs = rows(alices)[-1], rows(bobs)[-1], events()[before + len(ours[2]) :]
@@ -97,7 +97,7 @@ def test_a_peer_writes_what_the_product_writes(
             name: other[name] for name in mine.keys() - moved
         }
     assert ours[2] == theirs[2]
-    assert cast.balances(alices, bobs) == [80_00, 20_00]
+    assert people.balances(alices, bobs) == [80_00, 20_00]
     assert Key.objects.filter(made="movement", status=201).count() == 2
 
 
@@ -106,18 +106,18 @@ def test_a_peer_sends_once_with_the_same_key(
     peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
     assert peer(alices, bobs, 10_00, "lunch") == peer(alices, bobs, 10_00, "lunch")
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 @PEERS
 def test_a_peer_never_sends_more_than_is_available(
     peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
-    cast.place(alices, bobs, 95_00)
+    people.place(alices, bobs, 95_00)
     with pytest.raises(REFUSALS, match=r"insufficient_funds|Less is available"):
         peer(alices, bobs, 5_01, "lunch")
     peer(alices, bobs, 5_00, "lunch")
-    assert cast.balances(alices, bobs) == [95_00, 5_00]
+    assert people.balances(alices, bobs) == [95_00, 5_00]
 
 
 @PEERS
@@ -125,7 +125,7 @@ def test_a_peer_never_sends_more_than_is_available(
 def test_a_peer_pays_nobody_who_is_blocked(
     peer: Any, thing: str, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
-    cast.block(bobs if thing == "wallet" else bobs.user)
+    people.block(bobs if thing == "wallet" else bobs.user)
     with pytest.raises(REFUSALS, match=r"not_ready|not_active|not ready|not active"):
         peer(alices, bobs, 1_00, "lunch")
 
@@ -134,7 +134,7 @@ def test_a_peer_pays_nobody_who_is_blocked(
 def test_a_peer_finds_no_wallet_of_another_client(
     peer: Any, function: None, known: None, alices: Wallet
 ) -> None:
-    other = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.BOB))
+    other = people.first_wallet(people.a_user(people.a_client("Another"), people.BOB))
     make_known(other.client_id)
     with pytest.raises(REFUSALS, match=r"not_found|Not found"):
         peer(alices, other, 1_00, "lunch")

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from iocash.docs.guides import GUIDES
-from tests import cast
+from tests.support import people
 from tests.wallets.orders.test_cash_outs_posted import a_cash_out
 from users import kyc, specimens
 from users.models import Client, User
@@ -203,7 +203,7 @@ def test_staff_post_a_transfer_in_the_browsable_api(page, supervisor, alices, bo
 def test_swagger_tries_it_out(page, supervisor, alices, client_demo):
     page.goto("/api/docs")
     page.click("button.authorize")
-    page.fill(".auth-container input", cast.a_key(client_demo))
+    page.fill(".auth-container input", people.a_key(client_demo))
     page.click(".auth-btn-wrapper button.authorize")
     page.click(".auth-btn-wrapper button.btn-done")
     operation = page.locator(".opblock-get", has_text="/api/v1/users").first
@@ -267,9 +267,9 @@ def test_an_operation_fits_a_phone(page):
 @pytest.fixture
 def newcomer(client_demo: Client) -> User:
     """Alice, of whom all that level 1 needs waits for staff, and a PDF."""
-    user = cast.a_user(client_demo, cast.ALICE)
+    user = people.a_user(client_demo, people.ALICE)
     kinds = kyc.NEEDED["NATURAL"][1] | {kyc.Kind.DOCUMENT_INCOME_TAX}
-    specimens.send(user, kinds, cast.BY)
+    specimens.send(user, kinds, people.BY)
     return user
 
 
@@ -317,7 +317,7 @@ def test_staff_reject_with_a_reason_that_the_client_reads(page, supervisor, newc
 
 
 def test_a_list_is_filtered_by_what_was_filled_in_only(page, supervisor, alices, bobs):
-    cast.transfer(alices, bobs, 10_00)
+    people.transfer(alices, bobs, 10_00)
     log_in(page)
     page.goto(f"/api/v1/wallets/{alices.id}/movements")
     page.select_option("form.filters [name=type]", "TRANSFER")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.changes import incompatible
+from tests.support.openapi_changes import incompatible
 
 ORDER = {
     "type": "object",

@@ -15,7 +15,7 @@ from django.conf import settings
 import dev
 from iocash import demo, errors
 from iocash.postgres.cluster import ROLES, SETTINGS
-from tests.proxy import CONFIGURATION as PROXY
+from tests.support.nginx import CONFIGURATION as PROXY
 from users.views.kyc import Documents
 from wallets.views.movements import MovementBatch
 

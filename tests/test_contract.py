@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests import cast, contract
-from tests.cast import Answer, Api
-from tests.users.evidence import document
+from tests.support import openapi, people
+from tests.support.kyc import document
+from tests.support.people import Answer, Api
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = str(cast.unknown_id())
+UNKNOWN = str(people.unknown_id())
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def shown(api: Api, alices: Wallet) -> Answer:
 
 def check(answer: Answer, status: int = 200, headers: Any = (), **changes: Any) -> None:
     body = {name: value for name, value in (answer.json | changes).items() if value != "left out"}
-    contract.check("GET", f"/api/v1/wallets/{body.get('id')}", status, headers, body)
+    openapi.check("GET", f"/api/v1/wallets/{body.get('id')}", status, headers, body)
 
 
 def test_what_is_documented_passes(shown):
-    assert contract.operation("GET", f"/api/v1/wallets/{shown.json['id']}")
+    assert openapi.operation("GET", f"/api/v1/wallets/{shown.json['id']}")
     check(shown, headers=shown.headers)
 
 
@@ -61,21 +61,21 @@ def test_a_status_or_a_header_that_is_not_described_is_seen(shown, status, heade
 def test_a_code_that_is_not_described_is_seen(api, alices):
     path = f"/api/v1/wallets/{alices.id}"
     refused = api.patch(path, {"status": "UNSUBSCRIBED"}).json
-    contract.check("PATCH", path, 409, (), refused)
+    openapi.check("PATCH", path, 409, (), refused)
     with pytest.raises(AssertionError):
-        contract.check("PATCH", path, 409, (), refused | {"code": "insufficient_funds"})
+        openapi.check("PATCH", path, 409, (), refused | {"code": "insufficient_funds"})
 
 
 def test_a_creation_without_its_location_is_seen(api, alices):
     path = f"/api/v1/wallets/{alices.id}/movements"
     made = api.post(path, {"type": "CASH_IN", "amount": "1.00"})
-    contract.check("POST", path, 201, made.headers, made.json)
+    openapi.check("POST", path, 201, made.headers, made.json)
     with pytest.raises(AssertionError, match="lacks its Location"):
-        contract.check("POST", path, 201, (), made.json)
+        openapi.check("POST", path, 201, (), made.json)
 
 
 def test_what_is_made_leads_to_where_it_is_read() -> None:
-    paths = contract.document()["paths"]
+    paths = openapi.document()["paths"]
     made = paths["/api/v1/wallets/{walletId}/holds"]["post"]["responses"]["201"]
     assert made["links"]["read"] == {
         "operationId": paths["/api/v1/wallets/{walletId}/holds/{holdId}"]["get"]["operationId"],
@@ -84,7 +84,7 @@ def test_what_is_made_leads_to_where_it_is_read() -> None:
 
 
 def test_an_operation_names_its_scope() -> None:
-    paths = contract.document()["paths"]
+    paths = openapi.document()["paths"]
     movements = paths["/api/v1/wallets/{walletId}/movements"]
     assert movements["get"]["security"] == [{"bearer": ["movements:read"]}]
     assert movements["post"]["security"] == [{"bearer": ["movements:write"]}]
@@ -92,25 +92,25 @@ def test_an_operation_names_its_scope() -> None:
 
 
 def test_every_header_that_is_named_is_described() -> None:
-    document = contract.document()
+    document = openapi.document()
     named = set(re.findall(r"#/components/headers/([\w-]+)", json.dumps(document)))
     assert named == set(document["components"]["headers"])
 
 
 def test_every_path_of_the_document_is_found_by_an_address():
     words = {"kind": "identity-front"}
-    for path, methods in contract.document()["paths"].items():
+    for path, methods in openapi.document()["paths"].items():
         address = re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], UNKNOWN), path)
         for method in methods:
-            assert contract.operation(method, address) == methods[method], address
+            assert openapi.operation(method, address) == methods[method], address
 
 
 def test_a_document_that_is_not_as_described_is_seen(api, alice):
     path = f"/api/v1/users/{alice.id}/documents/identity-front"
     made = api.put(path, document())
-    contract.check("PUT", path, 201, made.headers, made.json)
+    openapi.check("PUT", path, 201, made.headers, made.json)
     with pytest.raises(AssertionError):
-        contract.check("PUT", path, 201, made.headers, made.json | {"content": "AAAA"})
+        openapi.check("PUT", path, 201, made.headers, made.json | {"content": "AAAA"})
 
 
 def test_a_refusal_that_is_not_described_is_seen_where_others_are_shared(api, alices):
@@ -118,4 +118,4 @@ def test_a_refusal_that_is_not_described_is_seen_where_others_are_shared(api, al
     refused = api.get(path, headers={"Authorization": "Bearer x"})
     assert refused.status == 401
     with pytest.raises(AssertionError, match="does not document 409"):
-        contract.check("GET", path, 409, (), refused.json)
+        openapi.check("GET", path, 409, (), refused.json)

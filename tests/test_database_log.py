@@ -14,8 +14,8 @@ from psycopg.conninfo import make_conninfo
 from iocash.postgres import binaries, places
 from iocash.postgres.cluster import Cluster
 from iocash.postgres.places import Places
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 from tests.test_compose import SERVICES, config
 
 pytestmark = pytest.mark.ci

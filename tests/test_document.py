@@ -8,8 +8,8 @@ import pytest
 
 import dev
 from iocash.docs import reference
-from tests import contract
-from tests.changes import incompatible
+from tests.support import openapi
+from tests.support.openapi_changes import incompatible
 from wallets.management.commands import write_docs
 
 README = dev.ROOT / "README.md"
@@ -21,7 +21,7 @@ MEANT = "- Breaking: "
 
 def test_the_file_is_what_the_code_says():
     stale = "docs/openapi.json is stale: python3 dev.py manage write_docs"
-    assert reference.FILE.read_text() == contract.written(), stale
+    assert reference.FILE.read_text() == openapi.written(), stale
 
 
 def test_the_readme_has_every_code():
@@ -36,14 +36,14 @@ def test_the_command_writes_both(monkeypatch, tmp_path):
     monkeypatch.setattr(write_docs, "README", readme)
     monkeypatch.setattr(reference, "FILE", document)
     write_docs.Command().handle()
-    assert document.read_text() == contract.written()
+    assert document.read_text() == openapi.written()
     assert readme.read_text().startswith(f"Before\n{write_docs.BEGIN}<details>")
     assert "| `insufficient_funds` | 409 | " in readme.read_text()
     assert readme.read_text().endswith(f"</details>\n{write_docs.END}After\n")
 
 
 def test_nothing_that_was_published_breaks_unless_the_changelog_says_so():
-    changes = incompatible(json.loads(PUBLISHED.read_text()), json.loads(contract.written()))
+    changes = incompatible(json.loads(PUBLISHED.read_text()), json.loads(openapi.written()))
     said = (dev.ROOT / "CHANGELOG.md").read_text().splitlines()
     silent = [words for words in changes if MEANT + words not in said]
     assert not silent, "\n".join(["CHANGELOG.md lacks these lines:", *map(MEANT.__add__, silent)])
@@ -51,7 +51,7 @@ def test_nothing_that_was_published_breaks_unless_the_changelog_says_so():
 
 @pytest.mark.parametrize("words", ["GET /livez is gone", "/api/v1/wallets is gone"])
 def test_a_break_of_the_real_document_is_seen(words):
-    after = json.loads(contract.written())
+    after = json.loads(openapi.written())
     name = words.removesuffix(" is gone")
     if name.startswith("GET "):
         del after["paths"][name.removeprefix("GET ")]["get"]

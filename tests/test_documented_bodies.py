@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests import contract
-from tests.bad_input.refusing import USER
-from tests.cast import Answer, Api
+from tests.support import openapi
+from tests.support.people import Answer, Api
+from tests.support.refusals import USER
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ COMPANY = {"kind": "JURIDICAL", "userName": "example", "mobilePhone": "+34600000
 
 def agreed(schema: str, body: Any, answer: Answer) -> bool:
     """Whether a body is taken, which the document and the server say alike."""
-    fits = bool(contract.validator(f"/components/schemas/{schema}").is_valid(body))
+    fits = bool(openapi.validator(f"/components/schemas/{schema}").is_valid(body))
     assert fits is (answer.status != 400), answer.json
     return fits
 

@@ -16,8 +16,8 @@ import pytest
 
 import dev
 from iocash.postgres import CHECKOUT
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 from tests.test_compose import DOCKERFILE
 
 pytestmark = pytest.mark.ci

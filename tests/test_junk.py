@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from iocash.postgres import CHECKOUT
-from tests.iocash.postgres.processes import linux
-from tests.proxy import Proxy, needs_nginx
-from tests.scratch import Scratch
-from tests.serving import PATIENCE, Served
+from tests.support.embedded_postgres import linux
+from tests.support.nginx import Proxy, needs_nginx
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import PATIENCE, Served
 
 pytestmark = [pytest.mark.long, needs_nginx, linux]
 
@@ -86,7 +86,7 @@ def called(proxy: Proxy, demo: dict[str, str], seconds: float) -> list[Caller]:
 def junk(proxy: Proxy) -> Iterator[Counter[int]]:
     """Send junk until the block ends; then count the answers to it, by status."""
     met: Counter[int] = Counter()
-    program = [sys.executable, "-m", "tests.junk", str(proxy.port)]
+    program = [sys.executable, "-m", "tests.support.junk_traffic", str(proxy.port)]
     with Popen(program, cwd=CHECKOUT, stdin=PIPE, stdout=PIPE) as process:
         yield met
         said, _ = process.communicate(timeout=PATIENCE * 2)

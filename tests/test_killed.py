@@ -25,10 +25,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.iocash.postgres.processes import eventually, linux
-from tests.scratch import Scratch
-from tests.serving import Served
-from tests.wires import Wire
+from tests.support.embedded_postgres import eventually, linux
+from tests.support.lossy_wire import Wire
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = [pytest.mark.long, linux]
 

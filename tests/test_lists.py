@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from tests.wallets.orders.test_cash_outs_posted import a_cash_out
 from wallets import posting
 from wallets.models import Wallet
@@ -32,26 +32,26 @@ def test_a_list_of_the_api_asks_as_much_for_many_as_for_few(api, client_demo, al
     few = asked(api, address)
     for number in range(4):
         names = {"user_name": f"alice{number}", "mobile_phone": f"+3460000001{number}"}
-        cast.a_user(client_demo, cast.ALICE | names)
-        cast.a_wallet(alices.user)
+        people.a_user(client_demo, people.ALICE | names)
+        people.a_wallet(alices.user)
         a_cash_out(alices, 1_00)
     assert asked(api, address) == few <= 3
 
 
 def more_holds(alices: Wallet, bobs: Wallet) -> None:
     for amount in range(1, 5):
-        hold = cast.place(alices, bobs, amount)
-        cast.execute(hold, 1)
+        hold = people.place(alices, bobs, amount)
+        people.execute(hold, 1)
 
 
 def more_accounts(alices: Wallet, bobs: Wallet) -> None:
     for iban in IBANS:
-        posting.submit(AddExternalAccount(**cast.about(alices), iban=iban))
+        posting.submit(AddExternalAccount(**people.about(alices), iban=iban))
 
 
 def more_movements(alices: Wallet, bobs: Wallet) -> None:
     for amount in range(1, 5):
-        cast.transfer(alices, bobs, amount)
+        people.transfer(alices, bobs, amount)
 
 
 @pytest.mark.parametrize(

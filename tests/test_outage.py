@@ -17,9 +17,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.iocash.postgres.processes import eventually
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.embedded_postgres import eventually
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = pytest.mark.long
 

@@ -13,8 +13,8 @@ from threading import Thread
 
 import pytest
 
-from tests.proxy import Proxy, needs_nginx
-from tests.serving import PATIENCE
+from tests.support.nginx import Proxy, needs_nginx
+from tests.support.server import PATIENCE
 
 pytestmark = [pytest.mark.ci, needs_nginx]
 

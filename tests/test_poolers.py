@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.poolers import Pooler, needs_pgbouncer
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.pgbouncer import Pooler, needs_pgbouncer
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = [pytest.mark.ci, needs_pgbouncer]
 

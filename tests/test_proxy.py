@@ -19,9 +19,9 @@ import pytest
 from axes.models import AccessAttempt
 from django.conf import settings
 
-from tests import cast
-from tests.proxy import Proxy, judged, needs_nginx
-from tests.serving import PATIENCE, Served, database_of_tests
+from tests.support import people
+from tests.support.nginx import Proxy, judged, needs_nginx
+from tests.support.server import PATIENCE, Served, database_of_tests
 from tests.test_sockets import Heard, Wire
 from users.models import Client
 from wallets.models import Wallet
@@ -56,7 +56,7 @@ def proxy(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def bearer(server: Served, transactional_db: None, client_demo: Client) -> Iterator[dict[str, str]]:
-    key = cast.a_key(client_demo)
+    key = people.a_key(client_demo)
     yield {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     server.settle()
 
@@ -73,7 +73,7 @@ def nobody() -> int:
 
 def test_call_passes_both_ways(proxy, bearer, alices: Wallet):
     headers = bearer | {"X-Request-Id": "mine", "Idempotency-Key": "once"}
-    body = json.dumps(cast.cash("1.00")).encode()
+    body = json.dumps(people.cash("1.00")).encode()
     path = f"/api/v1/wallets/{alices.id}/movements"
     status, got, made = proxy.call("POST", path, body, headers)
     assert (status, got["x-request-id"]) == (201, "mine")
@@ -88,7 +88,7 @@ def test_refusal_of_the_server_passes_unchanged(proxy, bearer):
 
 
 def test_batch_of_nearly_8_megabytes_passes(proxy, bearer, alices: Wallet):
-    item = cast.cash("0.01") | {"concept": "a" * 60}
+    item = people.cash("0.01") | {"concept": "a" * 60}
     filler = " " * (LARGEST - 200_000)
     body = json.dumps({"movements": [item] * 1_000})[:-1] + filler + "}"
     path = f"/api/v1/wallets/{alices.id}/movements/batch"
@@ -196,7 +196,7 @@ BAD_KEY = {"Authorization": "Bearer unknown", "Content-Type": "application/json"
 def test_unread_bodies_break_nobodys_request(proxy, server, bearer, alices: Wallet):
     """The server refuses before it reads; its connections are shared by all callers."""
     met: Counter[tuple[int, str]] = Counter()
-    body = json.dumps(cast.cash("0.01")).encode()
+    body = json.dumps(people.cash("0.01")).encode()
 
     def junk(path: str, method: str) -> None:
         for _ in range(50):

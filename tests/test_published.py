@@ -10,7 +10,7 @@ import pytest
 from django.urls import get_resolver
 
 from iocash import published
-from tests import cast
+from tests.support import people
 from tests.users.conftest import Sent, codes
 from users import kyc, specimens
 from users.kyc import Kind
@@ -52,7 +52,7 @@ def wallet(base, alices):
 
 @pytest.fixture
 def hold(alices, bobs) -> Hold:
-    return cast.place(alices, bobs, 10_00)
+    return people.place(alices, bobs, 10_00)
 
 
 # --- Users --------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_an_alias_is_the_same_order_as_its_resource(api, wallet, alices, bobs):
     first = api.post(f"{wallet}/transfer", body, key="k").json["id"]
     ours = api.post(f"wallets/{alices.id}/movements", body | {"type": "TRANSFER"}, key="k")
     assert (ours.status, ours.json["id"]) == (201, first)
-    assert cast.balances(bobs) == [1_00]
+    assert people.balances(bobs) == [1_00]
 
 
 def test_a_number_is_an_amount_too(api, either, alices, bobs):
@@ -322,23 +322,23 @@ def test_every_wrong_field_of_a_hold_has_the_name_that_was_sent(api, wallet, bob
 
 
 def test_a_hold_for_a_wallet_that_is_not_there_is_not_found(api, wallet):
-    body = {"amount": "1", "targetWallet": str(cast.unknown_id())}
+    body = {"amount": "1", "targetWallet": str(people.unknown_id())}
     answer = api.post(f"{wallet}/holds", body)
     assert (answer.status, answer.code) == (404, "target_wallet_not_found")
-    assert str(cast.unknown_id()) in answer.json["detail"]
+    assert str(people.unknown_id()) in answer.json["detail"]
 
 
 def test_a_hold_is_executed_in_part_and_the_rest_is_free(api, wallet, hold, bobs):
     answer = api.post(f"{wallet}/holds/{hold.id}/executeHold", {"amount": "4", "concept": "Part"})
     assert (answer.status, answer.json["holdId"]) == (201, str(hold.id))
-    assert (cast.balances(bobs), cast.seen(hold.id).standing) == ([4_00], "EXECUTED")
+    assert (people.balances(bobs), people.seen(hold.id).standing) == ([4_00], "EXECUTED")
 
 
 def test_a_hold_is_executed_in_part_and_kept_open(api, wallet, hold):
     path = f"{wallet}/holds/{hold.id}/executeHoldAndKeepOpen"
     assert api.post(path, {"amount": "4"}, key="k").status == 201
     assert api.post(path, {"amount": "4"}, key="k").headers["Idempotent-Replayed"] == "true"
-    kept = cast.seen(hold.id)
+    kept = people.seen(hold.id)
     assert (kept.standing, kept.left) == ("OPEN", 6_00)
     assert api.post(path, {"amount": "1", "keepOpen": False}).wrong == {"keepOpen": "unknown_field"}
 
@@ -373,7 +373,7 @@ def called(route: str, thing: Any) -> str:
 
 @pytest.mark.parametrize("route", addresses())
 def test_nobody_is_let_in_without_a_key_and_nothing_is_deleted(api, nobody, either, route):
-    path = f"{either}/{called(route, cast.unknown_id())}"
+    path = f"{either}/{called(route, people.unknown_id())}"
     assert nobody.get(path).status in {400, 401}  # 400: it can't be read
     assert nobody.post(path, {}).status in {400, 401}
     answer = api.call("DELETE", path)

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 
 import dev
-from tests import cast
+from tests.support import people
 from users.models import SigningKey
 from users.models.clients import SCOPES
 from wallets.management.commands import seed_demo, write_docs
@@ -88,7 +88,7 @@ def test_a_token_signed_in_python_is_taken(folder):
         text=True,
         check=True,
     )
-    assert cast.Api(signed.stdout.strip()).get("users").status == 200
+    assert people.Api(signed.stdout.strip()).get("users").status == 200
 
 
 @pytest.mark.django_db(transaction=True)

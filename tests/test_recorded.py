@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from iocash.docs import examples
-from tests import cast, contract, recorded, recorded_as_published
-from tests.recorded import Recorder
+from tests.support import openapi, people, published_story, story
+from tests.support.story import Recorder
 from users.models import Client
 
 LIMITS = {"EUR": {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}}
@@ -23,12 +23,12 @@ LIMITS = {"EUR": {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}}
 @pytest.fixture
 def told(client_demo: Client, settings: Any) -> Any:
     settings.KYC_LIMITS = LIMITS | {"USD": LIMITS["EUR"]}
-    api = Recorder(cast.a_key(client_demo))
-    stranger = Recorder(cast.a_key(cast.a_client("Another")), api.kept)
-    reader = Recorder(cast.a_key(client_demo, "wallets:read"), api.kept)
-    told = recorded.tell(api, stranger, reader)
-    other = Recorder(cast.a_key(cast.a_client("Published")))
-    told["operations"] |= recorded_as_published.tell(other)["operations"]
+    api = Recorder(people.a_key(client_demo))
+    stranger = Recorder(people.a_key(people.a_client("Another")), api.kept)
+    reader = Recorder(people.a_key(client_demo, "wallets:read"), api.kept)
+    told = story.tell(api, stranger, reader)
+    other = Recorder(people.a_key(people.a_client("Published")))
+    told["operations"] |= published_story.tell(other)["operations"]
     return told
 
 
@@ -42,7 +42,7 @@ def test_the_examples_are_what_the_server_answers(told):
 
 def operations() -> list[tuple[str, Any]]:
     """Every operation but that which answers the document itself."""
-    paths = json.loads(contract.written())["paths"]
+    paths = json.loads(openapi.written())["paths"]
     return [
         (f"{method.upper()} {path}", operation)
         for path, methods in paths.items()
@@ -68,9 +68,9 @@ def test_every_example_has_the_shape_that_is_described():
                 for example in content["examples"].values():
                     if "$ref" in content["schema"]:
                         reference = content["schema"]["$ref"].removeprefix("#")
-                        contract.check_shape(reference, example["value"])
-    for example in contract.document()["components"]["examples"].values():
-        contract.check_shape("/components/schemas/Error", example["value"])
+                        openapi.check_shape(reference, example["value"])
+    for example in openapi.document()["components"]["examples"].values():
+        openapi.check_shape("/components/schemas/Error", example["value"])
 
 
 COMMON = {
@@ -94,7 +94,7 @@ COMMON = {
 
 def test_a_refusal_shows_an_example_of_each_code_that_it_can_have():
     assert set(examples.recorded()["refusals"]) >= COMMON
-    document = json.loads(contract.written())
+    document = json.loads(openapi.written())
     for response in document["components"]["responses"].values():
         content = response["content"]["application/json"]
         codes = set(content["schema"]["allOf"][1]["properties"]["code"]["enum"])

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tests.iocash.postgres.processes import eventually, linux
-from tests.proxy import Proxy, needs_nginx
-from tests.scratch import Scratch
-from tests.serving import PATIENCE, Served
+from tests.support.embedded_postgres import eventually, linux
+from tests.support.nginx import Proxy, needs_nginx
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import PATIENCE, Served
 
 pytestmark = [needs_nginx, linux]
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.iocash.postgres.processes import eventually
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.embedded_postgres import eventually
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = pytest.mark.ci
 

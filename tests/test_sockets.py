@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from tests import cast
-from tests.iocash.postgres.processes import eventually
-from tests.serving import PATIENCE, Served, database_of_tests
+from tests.support import people
+from tests.support.embedded_postgres import eventually
+from tests.support.server import PATIENCE, Served, database_of_tests
 from users.models import Client
 from wallets.models import Movement, Wallet
 
 HOST = b"Host: 127.0.0.1\r\n"
 CLOSE = b"Connection: close\r\n"
 READYZ = b"GET /readyz HTTP/1.1\r\n" + HOST + CLOSE
-BODY = json.dumps(cast.cash("1.00")).encode()
+BODY = json.dumps(people.cash("1.00")).encode()
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 CHUNK = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
@@ -114,7 +114,7 @@ def head(
 ) -> Iterator[bytes]:
     """The beginning of a request that brings a euro to Alice, up to its length."""
     line = f"POST /api/v1/wallets/{alices.id}/movements HTTP/1.1\r\n"
-    bearer = f"Authorization: Bearer {cast.a_key(client_demo)}\r\n"
+    bearer = f"Authorization: Bearer {people.a_key(client_demo)}\r\n"
     yield (line + bearer + "Content-Type: application/json\r\n").encode() + HOST
     server.settle()
 
@@ -123,7 +123,7 @@ def head(
 def nothing_moves(server: Served, head: bytes, alices: Wallet) -> Iterator[None]:
     """Whatever was said, Alice has what she had, and the next caller is served."""
     yield
-    assert cast.balances(alices) == [100_00]
+    assert people.balances(alices) == [100_00]
     assert server.call("GET", "/readyz")[0] == 200
 
 
@@ -290,20 +290,20 @@ def test_requests_in_a_pipeline_are_each_done_once_and_answered_in_order(server,
     heard = talk(server, named(head, "one", "two", "three"), READYZ + b"\r\n")
     assert [answer.status for answer in heard] == [201, 201, 201, 200]
     assert [answer.headers["x-request-id"] for answer in heard[:3]] == ["one", "two", "three"]
-    assert cast.balances(alices) == [103_00]
+    assert people.balances(alices) == [103_00]
 
 
 def test_one_that_is_refused_in_a_pipeline_does_not_spoil_the_next(server, head, alices):
     wrong = head + b"Content-Length: 2\r\n\r\n[]"
     heard = talk(server, wrong, named(head, "next"), READYZ + b"\r\n")
     assert [answer.status for answer in heard] == [400, 201, 200]
-    assert cast.balances(alices) == [101_00]
+    assert people.balances(alices) == [101_00]
 
 
 def test_who_asks_before_sending_is_told_to_go_on(server, head, alices):
     expecting = head + CLOSE + b"Expect: 100-continue\r\n" + LENGTH + b"\r\n"
     assert [answer.status for answer in talk(server, expecting, BODY)] == [100, 201]
-    assert cast.balances(alices) == [101_00]
+    assert people.balances(alices) == [101_00]
 
 
 # --- Slow ones ----------------------------------------------------------------------------------
@@ -341,12 +341,12 @@ def keyed(head: bytes) -> bytes:
 @pytest.mark.parametrize("leave", [Wire.vanish, lambda wire: wire.socket.close()])
 def test_who_leaves_before_the_answer_finds_it_with_the_key(server, head, alices, leave):
     wire = Wire(server).say(keyed(head))
-    eventually(lambda: cast.balances(alices) == [101_00])
+    eventually(lambda: people.balances(alices) == [101_00])
     leave(wire)
     (heard,) = talk(server, keyed(head))
     assert (heard.status, heard.headers["idempotent-replayed"]) == (201, "true")
-    assert heard.json["id"] == str(cast.movements(alices)[-1].id)
-    assert cast.balances(alices) == [101_00]
+    assert heard.json["id"] == str(people.movements(alices)[-1].id)
+    assert people.balances(alices) == [101_00]
 
 
 def test_who_leaves_at_once_moves_once_or_never_and_the_key_decides(server, head, alices):
@@ -354,7 +354,7 @@ def test_who_leaves_at_once_moves_once_or_never_and_the_key_decides(server, head
         Wire(server).say(keyed(head)).vanish()
     (heard,) = talk(server, keyed(head))
     assert heard.status == 201
-    assert cast.balances(alices) == [101_00]
+    assert people.balances(alices) == [101_00]
 
 
 @pytest.mark.usefixtures("nothing_moves")

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from iocash.postgres import CHECKOUT, places
-from tests.iocash.postgres.processes import eventually
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.embedded_postgres import eventually
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = pytest.mark.ci
 

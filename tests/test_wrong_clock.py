@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 

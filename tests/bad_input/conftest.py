@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from tests import cast
-from tests.bad_input.refusing import USER, Door, state
-from tests.cast import Api
-from tests.wallets.doors import IBAN, OTHER_IBAN
+from tests.support import people
+from tests.support.people import Api
+from tests.support.refusals import USER, Door, state
+from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
 from users.models import Client
 from wallets import posting
 from wallets.models import Wallet
@@ -36,7 +36,7 @@ def nothing_happens(
     alarms = [record for record in said if record.levelno >= logging.WARNING]
     assert [record.getMessage() for record in alarms] == []
     assert state() == before
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def order(bobs: Wallet) -> dict[str, Any]:
 @pytest.fixture
 def there(alices: Wallet, bobs: Wallet) -> dict[str, UUID]:
     """What the addresses name: Alice, her wallet, its cash-in, a hold, and a bank account."""
-    (movement,) = cast.movements(alices)
-    account = AddExternalAccount(**cast.about(alices), iban=IBAN)
+    (movement,) = people.movements(alices)
+    account = AddExternalAccount(**people.about(alices), iban=IBAN)
     return {
         "user": alices.user_id,
         "wallet": alices.id,
         "movement": movement.id,
-        "hold": cast.place(alices, bobs, 5_00).id,
+        "hold": people.place(alices, bobs, 5_00).id,
         "account": posting.submit(account).id,
     }
 
@@ -88,10 +88,10 @@ def doors(there: dict[str, UUID], order: dict[str, Any]) -> list[Door]:
 @pytest.fixture
 def reader(client_demo: Client) -> Api:
     """The Demo client, with a key that moves no money."""
-    return Api(cast.a_key(client_demo, "users:read"))
+    return Api(people.a_key(client_demo, "users:read"))
 
 
 @pytest.fixture
 def yen(alices: Wallet) -> Wallet:
     """Alice's wallet in a currency without decimals."""
-    return cast.a_wallet(alices.user, "JPY")
+    return people.a_wallet(alices.user, "JPY")

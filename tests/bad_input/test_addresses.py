@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bad_input.refusing import refused
+from tests.support.refusals import refused
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.bad_input.refusing import refused
+from tests.support.refusals import refused
 
 pytestmark = pytest.mark.django_db
 

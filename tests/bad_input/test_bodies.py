@@ -8,8 +8,8 @@ import pytest
 from django.db import transaction
 from django.test.client import FakePayload
 
-from tests.bad_input.refusing import Door, refused, refused_everywhere
-from tests.cast import Answer
+from tests.support.people import Answer
+from tests.support.refusals import Door, refused, refused_everywhere
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tests import cast
-from tests.bad_input.refusing import refused
+from tests.support import people
+from tests.support.refusals import refused
 
 pytestmark = pytest.mark.django_db
 
@@ -250,10 +250,10 @@ def test_a_bad_id_at_any_place_of_a_path_is_404(template, api, there, doors):
 
 
 def test_an_id_that_nobody_has_is_404(api, path, order):
-    body = order | {"targetWalletId": str(cast.unknown_id())}
+    body = order | {"targetWalletId": str(people.unknown_id())}
     refused(api.post(path, body), 404, "target_wallet_not_found")
-    refused(api.post(f"wallets/{cast.unknown_id()}/movements", order), 404, "not_found")
-    refused(api.get(f"users/{cast.unknown_id()}"), 404, "not_found")
+    refused(api.post(f"wallets/{people.unknown_id()}/movements", order), 404, "not_found")
+    refused(api.get(f"users/{people.unknown_id()}"), 404, "not_found")
 
 
 def test_of_very_many_wrong_fields_only_so_many_are_named(api, path):

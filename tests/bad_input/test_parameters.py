@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bad_input.refusing import refused, refused_everywhere
+from tests.support.refusals import refused, refused_everywhere
 
 pytestmark = pytest.mark.django_db
 

@@ -25,7 +25,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from iocash.postgres import CHECKOUT, cluster
 from iocash.postgres.places import Places
 from tests.bench import processes
-from tests.scratch import Scratch
+from tests.support.scratch_postgres import Scratch
 
 TUNED = {
     "shared_buffers": "512MB",

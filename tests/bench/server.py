@@ -13,7 +13,7 @@ from typing import IO, Self
 
 from tests.bench import processes
 from tests.bench.database import Database
-from tests.serving import Served
+from tests.support.server import Served
 
 RATE = "1000000"
 """Requests a second for each client and process: never reached, but counted."""

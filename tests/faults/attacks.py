@@ -17,9 +17,9 @@ from tests.faults.callers import Asking, Records, marked
 from tests.faults.pooler import Pooler
 from tests.faults.proof import Line, Table
 from tests.faults.relay import Fault, Relay
-from tests.iocash.postgres.processes import eventually
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.embedded_postgres import eventually
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 TERMINATE = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

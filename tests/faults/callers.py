@@ -15,8 +15,8 @@ from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
-from tests.iocash.postgres.processes import eventually
-from tests.serving import Served
+from tests.support.embedded_postgres import eventually
+from tests.support.server import Served
 
 BROKEN = "broken"
 """What a caller notes whose connection ended without an answer."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.scratch import Scratch
+from tests.support.scratch_postgres import Scratch
 
 
 @pytest.fixture(scope="module")

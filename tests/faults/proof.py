@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.faults.callers import BROKEN, SURE, UNKNOWN, Records
-from tests.scratch import Scratch
+from tests.support.scratch_postgres import Scratch
 
 LONGEST = 30.0
 """Seconds that the proxy waits for an answer."""

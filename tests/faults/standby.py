@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 from iocash.postgres import binaries, places
 from iocash.postgres.cluster import Cluster
 from iocash.postgres.places import Places
-from tests.iocash.postgres.processes import eventually
-from tests.scratch import Scratch
+from tests.support.embedded_postgres import eventually
+from tests.support.scratch_postgres import Scratch
 
 STREAMING = "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"
 NEXT_XID = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests import cast
 from tests.faults.relay import (
     WRITES,
     Fault,
@@ -24,8 +23,9 @@ from tests.faults.relay import (
     say,
     stall,
 )
-from tests.iocash.postgres.processes import eventually
-from tests.serving import at_rest
+from tests.support import people
+from tests.support.embedded_postgres import eventually
+from tests.support.server import at_rest
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +75,7 @@ def outcome_of(
 ) -> tuple[Any, int]:
     """Pay without a key; tell what the caller was told, and how often it was paid."""
     relay.plan(fault)
-    answer = api.post(f"wallets/{source.id}/movements", cast.to(target, "10.00"))
+    answer = api.post(f"wallets/{source.id}/movements", people.to(target, "10.00"))
     connection.close()  # the fault may have left it broken
     eventually(at_rest)
     assert relay.met if are_more else relay.met == [fault]

@@ -9,7 +9,7 @@ from tests.faults.callers import load, some_more
 from tests.faults.proof import falsehoods
 from tests.faults.relay import Relay
 from tests.faults.test_boundaries import BROKEN, LIES
-from tests.serving import Served
+from tests.support.server import Served
 
 pytestmark = pytest.mark.ci
 

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import connection
 
-from tests import cast
-from tests.cast import Answer, Api
 from tests.faults.relay import Fault, Relay, cut, end, lose_the_answer, relayed, say
 from tests.faults.test_boundaries import DONE, READY, SURE
-from tests.iocash.postgres.processes import eventually
-from tests.serving import at_rest
+from tests.support import people
+from tests.support.embedded_postgres import eventually
+from tests.support.people import Answer, Api
+from tests.support.server import at_rest
 from users.models import User
 from wallets.models import Hold, Movement, Wallet
 
@@ -69,20 +69,20 @@ def movements(scene: Scene) -> int:
 
 
 CHANGES = {
-    "cash-in": Change(lambda on: on.post("movements", cast.cash("1.00")), movements),
+    "cash-in": Change(lambda on: on.post("movements", people.cash("1.00")), movements),
     "transfer with a key": Change(
-        lambda on: on.post("movements", cast.to(on.bobs, "1.00"), key="k"), movements
+        lambda on: on.post("movements", people.to(on.bobs, "1.00"), key="k"), movements
     ),
     "hold": Change(
         lambda on: on.post("holds", {"targetWalletId": str(on.bobs.id), "amount": "1.00"}),
         lambda on: Hold.objects.count(),
     ),
     "batch": Change(
-        lambda on: on.post("movements/batch", {"movements": [cast.to(on.bobs, "1.00")] * 2}),
+        lambda on: on.post("movements/batch", {"movements": [people.to(on.bobs, "1.00")] * 2}),
         lambda on: movements(on) / 2,
     ),
     "large batch": Change(
-        lambda on: on.post("movements/batch", {"movements": [cast.to(on.bobs, "0.01")] * 300}),
+        lambda on: on.post("movements/batch", {"movements": [people.to(on.bobs, "0.01")] * 300}),
         lambda on: movements(on) / 300,
     ),
     "new wallet": Change(

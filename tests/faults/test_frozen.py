@@ -14,9 +14,9 @@ import pytest
 from tests.faults.attacks import Stage
 from tests.faults.callers import load, some_more
 from tests.faults.proof import LONGEST, prove
-from tests.iocash.postgres.processes import linux
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.embedded_postgres import linux
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = [pytest.mark.ci, linux]
 

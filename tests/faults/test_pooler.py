@@ -12,9 +12,9 @@ import pytest
 from tests.faults.pooler import Pooler, needs_pgbouncer
 from tests.faults.relay import Fault, Relay, cut, lose_the_answer
 from tests.faults.test_boundaries import DONE, READY
-from tests.iocash.postgres.processes import eventually
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.embedded_postgres import eventually
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = [pytest.mark.ci, needs_pgbouncer]
 

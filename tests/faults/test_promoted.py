@@ -15,10 +15,10 @@ from tests.faults.proof import LONGEST, prove
 from tests.faults.relay import Fault, Relay, fall_silent
 from tests.faults.standby import Standby, either
 from tests.faults.test_boundaries import DONE
-from tests.iocash.postgres.processes import eventually
-from tests.scratch import Scratch
-from tests.serving import Served
-from tests.together import Stranger
+from tests.support.embedded_postgres import eventually
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
+from tests.support.threads import Stranger
 
 pytestmark = pytest.mark.ci
 

@@ -25,9 +25,9 @@ from tests.faults.pooler import Pooler, needs_pgbouncer
 from tests.faults.proof import prove
 from tests.faults.relay import Relay
 from tests.faults.test_boundaries import BROKEN, ENDED, LIES, OTHER_STATES
-from tests.iocash.postgres.processes import linux
-from tests.scratch import Scratch
-from tests.serving import Served
+from tests.support.embedded_postgres import linux
+from tests.support.scratch_postgres import Scratch
+from tests.support.server import Served
 
 pytestmark = linux
 

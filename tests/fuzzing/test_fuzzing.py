@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from iocash.postgres import CHECKOUT
-from tests import cast
-from tests.serving import Served, database_of_tests
+from tests.support import people
+from tests.support.server import Served, database_of_tests
 from users.serializers.kyc import Content
 from wallets import posting
 from wallets.models import Wallet
@@ -46,17 +46,17 @@ def server(transactional_db: None, tmp_path: Path) -> Iterator[Served]:
 @pytest.fixture
 def real(alices: Wallet, bobs: Wallet) -> dict[str, list[str]]:
     """Alice's and Bob's money, holds and bank accounts, by the names that the API gives them."""
-    cast.cash_in(alices, 1_000_000_00)
-    paid = cast.transfer(alices, bobs, 500_000_00)
-    holds = [cast.place(alices, bobs, 100_00) for _ in range(20)]
-    account = posting.submit(AddExternalAccount(**cast.about(alices), iban=IBANS[0]))
+    people.cash_in(alices, 1_000_000_00)
+    paid = people.transfer(alices, bobs, 500_000_00)
+    holds = [people.place(alices, bobs, 100_00) for _ in range(20)]
+    account = posting.submit(AddExternalAccount(**people.about(alices), iban=IBANS[0]))
     wallets = [str(alices.id), str(bobs.id)]
     return {
         "userId": [str(alices.user_id), str(bobs.user_id)],
         "walletId": [wallets[0], wallets[0], wallets[1]],
         "targetWalletId": wallets[::-1],
         "targetWallet": wallets[::-1],
-        "movementId": [str(paid.id), str(cast.movements(alices)[0].id)],
+        "movementId": [str(paid.id), str(people.movements(alices)[0].id)],
         "holdId": [str(hold.id) for hold in holds],
         "accountId": [str(account.id)],
         "externalAccountId": [str(account.id)],
@@ -95,12 +95,12 @@ def fuzz(server: Served, secret: str, real: dict[str, Any], *options: str) -> in
 
 def test_a_few_hundred_strange_calls_break_nothing(server, client_demo, real):
     options = ("--phases", "fuzzing,stateful", "--exclude-path-regex", "/public/")
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     assert fuzz(server, secret, real, *options, "--seed", "1", "-n", "4") >= 200
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_thousands_of_strange_calls_break_nothing(server, client_demo, real, seed):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     assert fuzz(server, secret, real, "--seed", str(seed), "-n", "5") >= 5_000

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from pythonjsonlogger.json import JsonFormatter
 
 from iocash.logs import Lines
-from tests import cast
+from tests.support import people
 from users.models import User
 
 FORMATTERS: dict[str, dict[str, Any]] = settings.LOGGING["formatters"]  # type: ignore[assignment]
@@ -52,7 +52,7 @@ def crash(call: Callable[[], object]) -> None:
 
 def again(user: User) -> None:
     with transaction.atomic():
-        User.objects.create(**cast.ALICE | {"client": user.client, "user_name": "other"})
+        User.objects.create(**people.ALICE | {"client": user.client, "user_name": "other"})
 
 
 @pytest.mark.django_db

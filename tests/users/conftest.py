@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tests.users.verbs import a_newcomer
+from tests.support.user_actions import a_newcomer
 from users import deliveries, otp
 from users.models import Client, User
 

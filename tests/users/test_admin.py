@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from tests import backoffice, cast
-from tests.backoffice import Office, page_of
-from tests.cast import Api
+from tests.support import backoffice, people
+from tests.support.backoffice import Office, page_of
+from tests.support.lossy_wire import cut_at_commit
+from tests.support.people import Api
 from tests.users.test_tokens import PRIVATE, pem, signed
-from tests.wires import cut_at_commit
 from users import kyc, life, specimens
 from users.models import (
     Access,
@@ -48,15 +48,15 @@ def office(staff: Any) -> Office:
 def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
     """A key, beside two users, their codes, their evidence and their events."""
     for user in (alice, newcomer_bob):
-        specimens.send(user, kyc.NEEDED["NATURAL"][1], cast.BY)
-        kyc.record_access(user, Access.What.REVIEW, cast.BY)
+        specimens.send(user, kyc.NEEDED["NATURAL"][1], people.BY)
+        kyc.record_access(user, Access.What.REVIEW, people.BY)
     SigningKey.objects.create(client=client_demo, label="Shop", kid="demo-1", scopes=["users:read"])
-    return cast.a_key(client_demo)
+    return people.a_key(client_demo)
 
 
 @pytest.fixture
 def newcomer_bob(client_demo: Client) -> User:
-    return life.create(client_id=client_demo.id, values=cast.BOB, by=cast.BY).user
+    return life.create(client_id=client_demo.id, values=people.BOB, by=people.BY).user
 
 
 def test_every_model_has_its_pages():
@@ -115,7 +115,7 @@ def test_a_client_is_made_and_suspended_but_never_deleted(office, client_demo):
 
 
 def test_a_client_suspended_in_the_back_office_is_let_in_no_more(office, client_demo):
-    api = Api(cast.a_key(client_demo))
+    api = Api(people.a_key(client_demo))
     suspend(office, client_demo)
     assert api.get("users").code == "client_suspended"
 
@@ -144,12 +144,12 @@ def populate(client: Client, count: int) -> None:
     """Make one thing of each, and `count` more."""
     for number in range(count, 2 * count + 1):
         names = {"user_name": f"user{number}", "mobile_phone": f"+3460000{number:04d}"}
-        user = cast.a_user(client, cast.ALICE | names)
-        specimens.send(user, frozenset({kyc.Kind.OCCUPATION}), cast.BY)
-        kyc.record_access(user, Access.What.REVIEW, cast.BY)
-        cast.a_key(client)
+        user = people.a_user(client, people.ALICE | names)
+        specimens.send(user, frozenset({kyc.Kind.OCCUPATION}), people.BY)
+        kyc.record_access(user, Access.What.REVIEW, people.BY)
+        people.a_key(client)
         SigningKey.objects.create(client=client, kid=f"key{number}", scopes=[])
-        cast.a_client(f"Another {number}")
+        people.a_client(f"Another {number}")
 
 
 # --- Public keys ---------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_what_is_no_new_public_key_is_not_registered(office, client_demo, values
 
 @pytest.mark.parametrize("over", ["revoked_at", "expires_at"])
 def test_key_that_works_no_longer_is_not_rotated(office, client_demo, over):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     key = ApiKey.objects.get()
     ApiKey.objects.update(**{over: timezone.now()})
     before = ApiKey.objects.get()
@@ -208,7 +208,7 @@ def test_key_that_works_no_longer_is_not_rotated(office, client_demo, over):
 
 
 def test_key_that_is_revoked_twice_keeps_the_first_time(office, client_demo):
-    cast.a_key(client_demo)
+    people.a_key(client_demo)
     key = ApiKey.objects.get()
     for _ in range(2):
         office.browser.post(f"{page_of(key)[:-7]}act/revoke/", {"key": str(uuid7())})
@@ -218,7 +218,7 @@ def test_key_that_is_revoked_twice_keeps_the_first_time(office, client_demo):
 @pytest.mark.django_db(transaction=True)
 def test_staff_read_that_a_key_is_revoked_when_the_answer_to_commit_is_lost(office, client_demo):
     """Else they would believe that it still works, or do it again."""
-    cast.a_key(client_demo)
+    people.a_key(client_demo)
     key = ApiKey.objects.get()
     with cut_at_commit(is_done=True):
         answer = office.browser.post(

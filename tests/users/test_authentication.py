@@ -12,9 +12,9 @@ from rest_framework.test import APIRequestFactory
 
 from iocash import errors
 from iocash.http.views import Root, View
-from tests import cast
-from tests.cast import Answer, Api
-from tests.users.bodies import filled
+from tests.support import people
+from tests.support.people import Answer, Api
+from tests.support.user_bodies import filled
 from users import authentication
 from users.models import ApiKey, Client
 from users.models.clients import SCOPES
@@ -68,7 +68,7 @@ def test_no_credentials_are_401(nobody):
     ],
 )
 def test_other_credentials_are_401(header, client_demo):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     answer = get(header.format(secret=secret, prefix=secret[:12], upper=secret.upper()))
     assert (answer.status, answer.code) == (401, "invalid_credentials")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -76,11 +76,11 @@ def test_other_credentials_are_401(header, client_demo):
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_the_scheme_is_written_in_any_case(scheme, client_demo):
-    assert get(f"{scheme} {cast.a_key(client_demo)}").status == 200
+    assert get(f"{scheme} {people.a_key(client_demo)}").status == 200
 
 
 def test_an_expired_key_is_401(client_demo):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     answer = get(f"Bearer {secret}")
     assert (answer.status, answer.code) == (401, "credentials_expired")
@@ -88,7 +88,7 @@ def test_an_expired_key_is_401(client_demo):
 
 
 def test_a_revoked_key_is_401(client_demo):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     ApiKey.objects.update(revoked_at=timezone.now())
     answer = get(f"Bearer {secret}")
     assert (answer.status, answer.code) == (401, "credentials_revoked")
@@ -97,20 +97,20 @@ def test_a_revoked_key_is_401(client_demo):
 
 @pytest.mark.parametrize("name", ["expires_at", "revoked_at"])
 def test_a_key_works_until_its_end(name, client_demo):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     ApiKey.objects.update(**{name: timezone.now() + timedelta(hours=1)})
     assert get(f"Bearer {secret}").status == 200
 
 
 def test_the_other_keys_of_the_client_go_on_working(client_demo):
-    old, new = cast.a_key(client_demo), cast.a_key(client_demo)
+    old, new = people.a_key(client_demo), people.a_key(client_demo)
     ApiKey.objects.matching(old).update(revoked_at=timezone.now())
     assert (get(f"Bearer {old}").status, get(f"Bearer {new}").status) == (401, 200)
 
 
 def test_a_refusal_tells_nothing_of_the_key(client_demo, caplog):
     caplog.set_level("DEBUG")
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     ApiKey.objects.update(revoked_at=timezone.now())
     answer = get(f"Bearer {secret}")
     assert secret[12:] not in str(answer.json) + caplog.text
@@ -121,14 +121,14 @@ def test_a_refusal_tells_nothing_of_the_key(client_demo, caplog):
 
 
 def test_a_suspended_client_is_403(client_demo):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     Client.objects.update(status="SUSPENDED")
     answer = get(f"Bearer {secret}")
     assert (answer.status, answer.code) == (403, "client_suspended")
 
 
 def test_a_suspended_client_is_let_in_again(client_demo):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     for status, answer in (("SUSPENDED", 403), ("ACTIVE", 200)):
         Client.objects.update(status=status)
         assert get(f"Bearer {secret}").status == answer
@@ -156,37 +156,37 @@ NEEDED = [
 @pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
 def test_a_key_without_the_scope_is_403_and_told_which(method, path, scope, client_demo, alices):
     others = [known for known in SCOPES if known != scope]
-    answer = Api(cast.a_key(client_demo, *others)).call(method, filled(path, alices), {})
+    answer = Api(people.a_key(client_demo, *others)).call(method, filled(path, alices), {})
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert scope in answer.json["detail"]
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
 def test_a_key_with_the_one_scope_is_let_in(method, path, scope, client_demo, alices):
-    answer = Api(cast.a_key(client_demo, scope)).call(method, filled(path, alices), {})
+    answer = Api(people.a_key(client_demo, scope)).call(method, filled(path, alices), {})
     assert answer.status in {200, 202, 400, 409}
 
 
 def test_a_cash_in_needs_a_scope_of_its_own(client_demo, bobs):
     path, order = f"wallets/{bobs.id}/movements", {"type": "CASH_IN", "amount": "1.00"}
-    answer = Api(cast.a_key(client_demo, "movements:write")).post(path, order)
+    answer = Api(people.a_key(client_demo, "movements:write")).post(path, order)
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert "cash-in:write" in answer.json["detail"]
-    allowed = Api(cast.a_key(client_demo, "movements:write", "cash-in:write"))
+    allowed = Api(people.a_key(client_demo, "movements:write", "cash-in:write"))
     assert allowed.post(path, order).status == 201
 
 
 def test_the_scope_for_cash_in_alone_moves_nothing(client_demo, bobs):
     order = {"type": "CASH_IN", "amount": "1.00"}
-    answer = Api(cast.a_key(client_demo, "cash-in:write")).post(
+    answer = Api(people.a_key(client_demo, "cash-in:write")).post(
         f"wallets/{bobs.id}/movements", order
     )
     assert (answer.status, answer.code) == (403, "insufficient_scope")
 
 
 def test_the_scope_is_asked_for_before_anything_is_looked_up(client_demo):
-    reader = Api(cast.a_key(client_demo, "wallets:read"))
-    assert reader.get(f"users/{cast.unknown_id()}").status == 403
+    reader = Api(people.a_key(client_demo, "wallets:read"))
+    assert reader.get(f"users/{people.unknown_id()}").status == 403
 
 
 # --- Views --------------------------------------------------------------------------------------
@@ -209,20 +209,20 @@ def ask(view: type[View], secret: str) -> int:
 
 
 def test_a_view_without_a_scope_is_closed(client_demo):
-    assert ask(Closed, cast.a_key(client_demo)) == 403
+    assert ask(Closed, people.a_key(client_demo)) == 403
 
 
 def test_a_view_may_be_open_to_any_key(client_demo):
-    assert ask(Open, cast.a_key(client_demo, "events:read")) == 200
+    assert ask(Open, people.a_key(client_demo, "events:read")) == 200
 
 
 def test_any_key_sees_where_to_begin_and_nobody_else(client_demo, nobody):
     assert Root.scope is None
-    assert Api(cast.a_key(client_demo, "events:read")).get("/api/v1").status == 200
+    assert Api(people.a_key(client_demo, "events:read")).get("/api/v1").status == 200
     assert nobody.get("/api/v1").status == 401
 
 
 def test_a_caller_without_a_client_needs_no_scope():
     authentication.Caller("staff:1").require("users:read")
     with pytest.raises(errors.InsufficientScope):
-        authentication.Caller("key:1", cast.unknown_id()).require("users:read")
+        authentication.Caller("key:1", people.unknown_id()).require("users:read")

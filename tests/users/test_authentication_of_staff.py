@@ -9,9 +9,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
-from tests import cast
-from tests.cast import Answer, Api
-from tests.users.bodies import ALICE, BOB, filled
+from tests.support import people
+from tests.support.people import Answer, Api
+from tests.support.user_bodies import ALICE, BOB, filled
 from users.models import ApiKey, Event, User
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def allow(person: Any, permission: str) -> None:
 
 
 def test_staff_read_the_users_of_every_client(staff, alice):
-    cast.a_user(cast.a_client("Another"), cast.ALICE)
+    people.a_user(people.a_client("Another"), people.ALICE)
     answer = Staff(staff).get("users")
     assert answer.status == 200
     assert len(answer.json["_embedded"]["users"]) == 2
@@ -137,7 +137,7 @@ def test_staff_create_nothing_at_the_top(path, staff, alice):
 @pytest.mark.parametrize("path", ["users", "wallets"])
 def test_staff_put_nothing_at_an_unknown_id(path, staff, alice):
     body = {"users": BOB, "wallets": {"userId": str(alice.id)}}
-    answer = Staff(staff).change("PUT", f"{path}/{cast.unknown_id()}", body[path])
+    answer = Staff(staff).change("PUT", f"{path}/{people.unknown_id()}", body[path])
     assert (answer.status, answer.code) == (404, "not_found")
 
 
@@ -161,7 +161,7 @@ def test_a_session_of_somebody_else_is_nobody(flags, alice):
 
 
 def test_a_key_counts_more_than_a_session(staff, api):
-    cast.a_user(cast.a_client("Another"), cast.ALICE)
+    people.a_user(people.a_client("Another"), people.ALICE)
     person = Staff(staff)
     person.secret = api.secret
     assert person.get("users").json["_embedded"]["users"] == []

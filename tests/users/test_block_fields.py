@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.cast import Answer, Api
-from tests.users.evidence import ADDRESS, IDENTITY, stored
+from tests.support.kyc import ADDRESS, IDENTITY, stored
+from tests.support.people import Answer, Api
 from users import kyc
 from users.models import Evidence, User
 from users.serializers import kyc as shapes

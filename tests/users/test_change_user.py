@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast, together
-from tests.cast import Api
-from tests.users.bodies import ALICE, BOB, NEW, due, path_of, retry_at
+from tests.support import people, threads
+from tests.support.people import Api
+from tests.support.user_bodies import ALICE, BOB, NEW, due, path_of, retry_at
 from users.models import Event, Otp, User
 from wallets.models import Wallet
 
@@ -111,7 +111,7 @@ END = {"status": "UNSUBSCRIBED"}
 
 
 def test_an_end_closes_the_empty_wallets(api, alice):
-    cast.a_wallet(alice, "USD")
+    people.a_wallet(alice, "USD")
     answer = api.patch(path_of(alice), END)
     assert (answer.status, answer.json["status"]) == (200, "UNSUBSCRIBED")
     assert list(Wallet.objects.values_list("status", flat=True)) == ["UNSUBSCRIBED"] * 2
@@ -135,13 +135,13 @@ def test_a_user_with_money_does_not_end(api, alices):
 
 
 def test_one_wallet_with_money_keeps_all_of_them_open(api, alices):
-    cast.a_wallet(alices.user, "USD")
+    people.a_wallet(alices.user, "USD")
     assert api.patch(f"users/{alices.user_id}", END).status == 409
     assert set(Wallet.objects.values_list("status", flat=True)) == {"READY"}
 
 
 def test_a_user_ends_once_its_money_is_gone(api, alices, bobs):
-    cast.transfer(alices, bobs, 100_00)
+    people.transfer(alices, bobs, 100_00)
     assert api.patch(f"users/{alices.user_id}", END).status == 200
 
 
@@ -195,11 +195,11 @@ def test_the_end_of_another_clients_user_is_404(stranger, alice):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_end_and_a_cash_in_at_once_never_trap_money(codes):
-    client = cast.a_client()
-    api = Api(cast.a_key(client))
-    user = cast.a_user(client, cast.ALICE)
-    path = f"wallets/{cast.first_wallet(user).id}/movements"
-    end, paid = together.at_once(
+    client = people.a_client()
+    api = Api(people.a_key(client))
+    user = people.a_user(client, people.ALICE)
+    path = f"wallets/{people.first_wallet(user).id}/movements"
+    end, paid = threads.at_once(
         lambda: api.patch(path_of(user), END),
         lambda: api.post(path, {"type": "CASH_IN", "amount": "1.00"}),
     )

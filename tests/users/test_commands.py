@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command, get_commands
 from django.db import transaction
 from django.utils import timezone
 
-from tests.cast import Api
+from tests.support.people import Api
 from users.management.commands import migrate
 from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast
-from tests.users.bodies import ALICE, BOB, COMPANY, HOST, MOMENT, NEW, ROOT
+from tests.support import people
+from tests.support.user_bodies import ALICE, BOB, COMPANY, HOST, MOMENT, NEW, ROOT
 from users.models import Key, User
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +125,7 @@ def test_both_duplicates_name_the_same_user(api):
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_a_wrong_field_is_named(method, change, errors, api):
-    path = "users" if method == "POST" else f"users/{cast.unknown_id()}"
+    path = "users" if method == "POST" else f"users/{people.unknown_id()}"
     answer = api.call(method, path, ALICE | change)
     assert (answer.status, answer.code) == (400, "invalid_fields")
     assert answer.wrong == errors
@@ -139,7 +139,7 @@ def test_a_wrong_field_is_named(method, change, errors, api):
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_a_read_only_field_is_unknown_in_a_request(method, name, api, newcomer_path):
     body = {} if method == "PATCH" else BOB
-    value = "UNSUBSCRIBED" if name == "status" else str(cast.unknown_id())
+    value = "UNSUBSCRIBED" if name == "status" else str(people.unknown_id())
     if (method, name) == ("PATCH", "status"):
         value = "ACTIVATED"
     answer = api.call(method, "users" if method == "POST" else newcomer_path, body | {name: value})

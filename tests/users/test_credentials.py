@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from iocash import errors
 from iocash.db.pipeline import Pipeline
-from tests import cast, together
-from tests.cast import Api
+from tests.support import people, threads
+from tests.support.people import Api
 from users import credentials
 from users.models import ApiKey, Client
 from wallets.models import Movement
@@ -46,31 +46,31 @@ def test_a_known_key_is_looked_up_with_the_locks(known, path, bobs, monkeypatch)
         return ask(pipeline, statement, values)
 
     monkeypatch.setattr(Pipeline, "ask", noted)
-    assert known.post(path, cast.to(bobs)).status == 201
+    assert known.post(path, people.to(bobs)).status == 201
     assert asked.count(credentials.READ_BY_IDS) == 1
 
 
 def test_a_revocation_acts_at_once_and_nothing_is_done(known, path, bobs):
     before = Movement.objects.count()
     ApiKey.objects.update(revoked_at=timezone.now())
-    answer = known.post(path, cast.to(bobs))
+    answer = known.post(path, people.to(bobs))
     assert (answer.status, answer.code) == (401, "credentials_revoked")
     assert Movement.objects.count() == before
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_revocation_acts_on_who_waits_for_a_lock(known, path, alices, bobs):
-    with together.holding(cast.a_cash_in(alices, 1)):
-        waiting = together.Caller(partial(known.post, path, cast.to(bobs)))
-        together.wait_until_blocked()
+    with threads.holding(people.a_cash_in(alices, 1)):
+        waiting = threads.Caller(partial(known.post, path, people.to(bobs)))
+        threads.wait_until_blocked()
         ApiKey.objects.update(revoked_at=timezone.now())
     assert waiting.answer.code == "credentials_revoked"
-    assert cast.balances(bobs) == [0]
+    assert people.balances(bobs) == [0]
 
 
 def test_a_key_that_is_gone_is_unknown(known, path, bobs):
     ApiKey.objects.all().delete()
-    assert known.post(path, cast.to(bobs)).code == "invalid_credentials"
+    assert known.post(path, people.to(bobs)).code == "invalid_credentials"
 
 
 @pytest.mark.parametrize("body", [{}, {"type": "TRANSFER", "amount": "-1"}])
@@ -81,27 +81,27 @@ def test_who_is_no_longer_let_in_is_told_nothing_else(known, path, body):
 
 def test_a_scope_that_was_taken_away_is_missed_at_once(known, path, bobs):
     ApiKey.objects.update(scopes=["movements:read"])
-    answer = known.post(path, cast.to(bobs))
+    answer = known.post(path, people.to(bobs))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert not Movement.objects.filter(counterparty=bobs).exists()
 
 
 def test_a_scope_that_was_given_counts_at_once(client_demo, path):
-    caller = Api(cast.a_key(client_demo, "movements:write", "movements:read"))
+    caller = Api(people.a_key(client_demo, "movements:write", "movements:read"))
     assert caller.get(path).status == 200
-    assert caller.post(path, cast.cash()).code == "insufficient_scope"
+    assert caller.post(path, people.cash()).code == "insufficient_scope"
     ApiKey.objects.update(scopes=["movements:write", "cash-in:write"])
-    assert caller.post(path, cast.cash()).status == 201
+    assert caller.post(path, people.cash()).status == 201
 
 
 def test_a_client_that_changed_its_name_is_still_let_in(known, path, bobs):
     Client.objects.update(name="Another Name")
-    assert known.post(path, cast.to(bobs)).status == 201
-    assert known.post(path, cast.to(bobs)).status == 201
+    assert known.post(path, people.to(bobs)).status == 201
+    assert known.post(path, people.to(bobs)).status == 201
 
 
 def test_a_refusal_of_the_ledger_is_told_to_who_is_let_in(known, path, bobs):
-    assert known.post(path, cast.to(bobs, "1000.00")).code == "insufficient_funds"
+    assert known.post(path, people.to(bobs, "1000.00")).code == "insufficient_funds"
 
 
 def test_a_key_is_looked_up_wherever_nothing_is_posted(known):
@@ -110,7 +110,7 @@ def test_a_key_is_looked_up_wherever_nothing_is_posted(known):
 
 
 def test_secrets_are_not_remembered(client_demo):
-    secret = cast.a_key(client_demo)
+    secret = people.a_key(client_demo)
     assert Api(secret).get("wallets").status == 200
     assert credentials.remembered(secret)
     assert secret not in str(credentials.MEMORY)
@@ -120,7 +120,7 @@ def test_only_so_many_are_remembered(client_demo, monkeypatch):
     monkeypatch.setattr(credentials, "MOST_REMEMBERED", 3)
     monkeypatch.setattr(credentials, "MEMORY", {})
     for _ in range(5):
-        assert Api(cast.a_key(client_demo)).get("wallets").status == 200
+        assert Api(people.a_key(client_demo)).get("wallets").status == 200
         assert len(credentials.MEMORY) <= 3
 
 
@@ -129,16 +129,16 @@ def test_only_so_many_are_remembered(client_demo, monkeypatch):
 
 def test_a_client_that_is_active_again_is_let_in(known, path, bobs):
     Client.objects.update(status=Client.Status.SUSPENDED)
-    assert known.post(path, cast.to(bobs)).code == "client_suspended"
+    assert known.post(path, people.to(bobs)).code == "client_suspended"
     Client.objects.update(status=Client.Status.ACTIVE)
-    assert known.post(path, cast.to(bobs)).status == 201
+    assert known.post(path, people.to(bobs)).status == 201
 
 
 def test_a_key_that_lasts_longer_than_it_did_is_let_in(known, path, bobs):
     ApiKey.objects.update(expires_at=timezone.now())
-    assert known.post(path, cast.to(bobs)).code == "credentials_expired"
+    assert known.post(path, people.to(bobs)).code == "credentials_expired"
     ApiKey.objects.update(expires_at=timezone.now() + timedelta(days=1))
-    assert known.post(path, cast.to(bobs)).status == 201
+    assert known.post(path, people.to(bobs)).status == 201
 
 
 # --- Whose key allows something else than it did -------------------------------------------------
@@ -154,7 +154,7 @@ def narrowed(known):
 @pytest.fixture
 def widened(client_demo):
     """A caller whose key was remembered without any scope that is needed here."""
-    caller = Api(cast.a_key(client_demo, "wallets:read"))
+    caller = Api(people.a_key(client_demo, "wallets:read"))
     assert caller.get("wallets").status == 200
     ApiKey.objects.update(scopes=["movements:write", "movements:read", "cash-in:write"])
     return caller
@@ -166,7 +166,7 @@ def changed(request):
 
 
 def test_a_parameter_that_is_none_is_refused_whatever_the_key_was(changed, path, bobs):
-    answer = changed.post(f"{path}?surprise=1", cast.to(bobs))
+    answer = changed.post(f"{path}?surprise=1", people.to(bobs))
     assert (answer.status, answer.code) == (400, "invalid_parameters")
     assert not Movement.objects.filter(counterparty=bobs).exists()
 
@@ -179,12 +179,12 @@ def test_who_asks_too_fast_is_refused_whatever_the_key_was(changed, path, bobs, 
     settings.RATE_LIMIT = 1
     assert changed.get(path).status == 200
     ApiKey.objects.update(scopes=["movements:write", "movements:read"])
-    assert changed.post(path, cast.to(bobs)).code == "rate_limited"
+    assert changed.post(path, people.to(bobs)).code == "rate_limited"
 
 
 def test_the_rate_is_told_whatever_the_key_was(changed, path, bobs, settings):
     settings.RATE_LIMIT = 10
-    answer = changed.post(path, cast.to(bobs))
+    answer = changed.post(path, people.to(bobs))
     assert (answer.status, answer.headers["RateLimit-Remaining"]) == (201, "9")
 
 
@@ -196,14 +196,14 @@ def test_the_rate_is_told_whatever_the_key_was(changed, path, bobs, settings):
 def test_who_is_not_let_in_is_told_no_rate(known, path, bobs, settings, change):
     settings.RATE_LIMIT = 10
     ApiKey.objects.update(**change)
-    answer = known.post(path, cast.to(bobs))
+    answer = known.post(path, people.to(bobs))
     assert answer.status in {401, 403}
     assert not [name for name in answer.headers if name.startswith("RateLimit")]
 
 
 def test_a_revoked_key_is_answered_with_its_challenge(known, path, bobs):
     ApiKey.objects.update(revoked_at=timezone.now())
-    assert known.post(path, cast.to(bobs)).headers["WWW-Authenticate"] == "Bearer"
+    assert known.post(path, people.to(bobs)).headers["WWW-Authenticate"] == "Bearer"
 
 
 # --- What was done, or may have been -------------------------------------------------------------
@@ -233,14 +233,14 @@ def test_what_may_have_been_done_is_not_done_again(known, path, bobs, breaks_at_
         ApiKey.objects.update(scopes=["movements:write", "cash-in:write"])
 
     posted = breaks_at_commit(narrow)
-    assert known.post(path, cast.to(bobs)).code == "outcome_unknown"
+    assert known.post(path, people.to(bobs)).code == "outcome_unknown"
     assert len(posted) == 1
 
 
 def test_what_may_have_been_done_is_not_called_undone(known, path, bobs, breaks_at_commit):
     """Nor is the key looked up once more: the database may well be away."""
     breaks_at_commit(ApiKey.objects.all().delete)
-    assert known.post(path, cast.to(bobs)).code == "outcome_unknown"
+    assert known.post(path, people.to(bobs)).code == "outcome_unknown"
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_what_was_done_is_neither_done_again_nor_refused(known, path, bobs, monk
 
     monkeypatch.setattr(movements.MovementList, "moved", fail)
     known.browser.raise_request_exception = False
-    assert known.post(path, cast.to(bobs)).code == "internal_error"
+    assert known.post(path, people.to(bobs)).code == "internal_error"
     assert Movement.objects.filter(counterparty=bobs).count() == 1
 
 
@@ -266,7 +266,7 @@ def test_what_was_done_at_the_second_try_is_not_called_undone(narrowed, path, bo
         raise OperationalError("the connection is lost")
 
     monkeypatch.setattr(movements.MovementList, "moved", fail)
-    assert narrowed.post(path, cast.to(bobs)).code == "outcome_unknown"
+    assert narrowed.post(path, people.to(bobs)).code == "outcome_unknown"
     assert Movement.objects.filter(counterparty=bobs).count() == 1
 
 

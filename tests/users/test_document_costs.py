@@ -15,7 +15,7 @@ from threading import BoundedSemaphore
 import pytest
 
 from iocash import errors
-from tests.users import hostile, photos
+from tests.support import hostile_files, ordinary_files
 from users.documents import MOST_BYTES, PDF, WrongDocument, jpeg, media_type_of, png, processes
 from users.documents.processes import INSPECT, NURSERY
 
@@ -29,16 +29,16 @@ def outcome(content: bytes) -> str:
         return wrong.code
 
 
-@pytest.mark.parametrize("name", hostile.COSTLY)
+@pytest.mark.parametrize("name", hostile_files.COSTLY)
 def test_hostile_file_is_accepted_or_refused_within_its_bounds(name):
-    content = hostile.COSTLY[name]()
+    content = hostile_files.COSTLY[name]()
     assert len(content) <= MOST_BYTES
     assert outcome(content) in BOUNDED | {"image/png", "image/jpeg", PDF}
 
 
-@pytest.mark.parametrize("name", hostile.PICTURES)
+@pytest.mark.parametrize("name", hostile_files.PICTURES)
 def test_looking_at_a_picture_takes_no_memory(name):
-    content = hostile.COSTLY[name]()
+    content = hostile_files.COSTLY[name]()
     tracemalloc.start()
     outcome(content)
     _, peak = tracemalloc.get_traced_memory()
@@ -49,21 +49,33 @@ def test_looking_at_a_picture_takes_no_memory(name):
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        (hostile.png(*[hostile.chunk(b"tEXt", b"")] * png.MOST_ANCILLARY), "image/png"),
-        (hostile.png(*[hostile.chunk(b"tEXt", b"")] * (png.MOST_ANCILLARY + 1)), "too_complex"),
-        (hostile.png(*[hostile.chunk(b"IDAT", b"")] * (png.MOST_CHUNKS - 3)), "image/png"),
-        (hostile.png(*[hostile.chunk(b"IDAT", b"")] * (png.MOST_CHUNKS - 2)), "too_complex"),
-        (hostile.with_segments([hostile.segment(0xFE, b"")] * 900), "image/jpeg"),
-        (hostile.with_segments([hostile.segment(0xFE, b"")] * 1_000), "too_complex"),
-        (hostile.with_segments([b"\xff" * jpeg.MOST_FILL]), "image/jpeg"),
-        (hostile.with_segments([b"\xff" * (jpeg.MOST_FILL + 1)]), "damaged"),
-        (hostile.with_segments([b"\xff" * 600 + hostile.segment(0xFE, b"")] * 2), "too_complex"),
-        (hostile.many_scans(30), "image/jpeg"),
-        (hostile.many_scans(60), "too_complex"),
-        (photos.two_pictures() + hostile.jpeg() * 3, "image/jpeg"),
-        (photos.two_pictures() + hostile.jpeg() * 4, "trailing_data"),
-        (hostile.packed_objects(19_000), PDF),
-        (hostile.packed_objects(20_001), "too_complex"),
+        (hostile_files.png(*[hostile_files.chunk(b"tEXt", b"")] * png.MOST_ANCILLARY), "image/png"),
+        (
+            hostile_files.png(*[hostile_files.chunk(b"tEXt", b"")] * (png.MOST_ANCILLARY + 1)),
+            "too_complex",
+        ),
+        (
+            hostile_files.png(*[hostile_files.chunk(b"IDAT", b"")] * (png.MOST_CHUNKS - 3)),
+            "image/png",
+        ),
+        (
+            hostile_files.png(*[hostile_files.chunk(b"IDAT", b"")] * (png.MOST_CHUNKS - 2)),
+            "too_complex",
+        ),
+        (hostile_files.with_segments([hostile_files.segment(0xFE, b"")] * 900), "image/jpeg"),
+        (hostile_files.with_segments([hostile_files.segment(0xFE, b"")] * 1_000), "too_complex"),
+        (hostile_files.with_segments([b"\xff" * jpeg.MOST_FILL]), "image/jpeg"),
+        (hostile_files.with_segments([b"\xff" * (jpeg.MOST_FILL + 1)]), "damaged"),
+        (
+            hostile_files.with_segments([b"\xff" * 600 + hostile_files.segment(0xFE, b"")] * 2),
+            "too_complex",
+        ),
+        (hostile_files.many_scans(30), "image/jpeg"),
+        (hostile_files.many_scans(60), "too_complex"),
+        (ordinary_files.two_pictures() + hostile_files.jpeg() * 3, "image/jpeg"),
+        (ordinary_files.two_pictures() + hostile_files.jpeg() * 4, "trailing_data"),
+        (hostile_files.packed_objects(19_000), PDF),
+        (hostile_files.packed_objects(20_001), "too_complex"),
     ],
     ids=range(15),
 )
@@ -76,7 +88,7 @@ def test_bound_is_where_it_is_said_to_be(content, code):
 
 def heavy() -> bytes:
     """More than a millisecond's work."""
-    return hostile.packed_objects(19_000)
+    return hostile_files.packed_objects(19_000)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +97,7 @@ def heavy() -> bytes:
 def test_process_ends_at_its_limit(limit):
     answer = processes.ask(replace(INSPECT, **limit), heavy(), PDF, 1)
     assert answer.facts is None or answer.facts.keys() & {"failed", "wrong"}
-    facts = processes.ask(INSPECT, hostile.pdf(), PDF, 1).facts
+    facts = processes.ask(INSPECT, hostile_files.pdf(), PDF, 1).facts
     assert facts is not None
     assert facts.keys() == {"cpu"}
 
@@ -99,23 +111,23 @@ def test_document_waits_for_room_and_then_gets_503():
     room = BoundedSemaphore(1)
     job = replace(INSPECT, room=room, patience=0)
     with room, pytest.raises(errors.Overloaded):
-        processes.run(job, hostile.pdf(), PDF)
-    assert processes.run(job, hostile.pdf(), PDF).facts is not None
-    assert processes.run(job, hostile.pdf(), PDF).facts is not None
+        processes.run(job, hostile_files.pdf(), PDF)
+    assert processes.run(job, hostile_files.pdf(), PDF).facts is not None
+    assert processes.run(job, hostile_files.pdf(), PDF).facts is not None
 
 
 def test_process_that_was_killed_is_started_anew():
-    media_type_of(hostile.pdf())
+    media_type_of(hostile_files.pdf())
     assert NURSERY.process
     NURSERY.process.kill()
     NURSERY.process.wait()
-    assert media_type_of(hostile.pdf()) == PDF
+    assert media_type_of(hostile_files.pdf()) == PDF
 
 
 def test_process_knows_no_secrets_and_yields_to_others(monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "hush")
     NURSERY.stop()
-    media_type_of(hostile.pdf())
+    media_type_of(hostile_files.pdf())
     assert NURSERY.process
     known = Path(f"/proc/{NURSERY.process.pid}/environ").read_bytes().split(b"\0")
     assert {each.split(b"=")[0] for each in known if each} <= {b"PATH", b"PYTHONPATH", b"LC_CTYPE"}
@@ -124,8 +136,8 @@ def test_process_knows_no_secrets_and_yields_to_others(monkeypatch):
 
 STARTS = """
 from users.documents import processes
-from tests.users import hostile
-processes.inspect(hostile.pdf())
+from tests.support import hostile_files
+processes.inspect(hostile_files.pdf())
 print(processes.NURSERY.process.pid, flush=True)
 input()
 """

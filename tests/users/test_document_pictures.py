@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from tests.users import hostile, photos
+from tests.support import hostile_files, ordinary_files
 from users.documents import JPEG, PDF, PNG, jpeg, png, processes
 
 
@@ -19,9 +19,9 @@ def drawn(content: bytes, media_type: str, number: int = 1) -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize("name", photos.ORDINARY)
+@pytest.mark.parametrize("name", ordinary_files.ORDINARY)
 def test_ordinary_file_is_drawn(name):
-    make, media_type = photos.ORDINARY[name]
+    make, media_type = ordinary_files.ORDINARY[name]
     content = make()
     assert processes.pages(content, media_type) == (2 if media_type == PDF else 1)
     width, height = drawn(content, media_type).size
@@ -30,8 +30,8 @@ def test_ordinary_file_is_drawn(name):
 
 
 def test_photo_is_turned_as_the_camera_was():
-    assert drawn(photos.photo(), JPEG).size == (480, 640)
-    assert drawn(photos.photo(exif=photos.exif(1)), JPEG).size == (640, 480)
+    assert drawn(ordinary_files.photo(), JPEG).size == (480, 640)
+    assert drawn(ordinary_files.photo(exif=ordinary_files.exif(1)), JPEG).size == (640, 480)
 
 
 def test_transparency_is_white_as_paper():
@@ -55,9 +55,9 @@ def test_jpeg_of_any_kind_is_drawn(mode):
 
 
 def test_decoder_gets_no_metadata():
-    profile = hostile.chunk(b"iCCP", b"a\x00\x00" + hostile.bomb(100_000))
-    assert b"iCCP" not in png.needed(hostile.png(profile))
-    kept = jpeg.needed(photos.two_pictures())
+    profile = hostile_files.chunk(b"iCCP", b"a\x00\x00" + hostile_files.bomb(100_000))
+    assert b"iCCP" not in png.needed(hostile_files.png(profile))
+    kept = jpeg.needed(ordinary_files.two_pictures())
     assert kept.count(jpeg.BEGIN) == 1
     for name in (b"ICC_PROFILE", b"MPF", b"ns.adobe.com"):
         assert name not in kept
@@ -71,7 +71,7 @@ def test_filled_in_form_is_drawn_as_it_was_filled_in():
         b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (a) /V (x) /F 4 /P 3 0 R"
         b" /Rect [0 0 595 842] /AP << /N 4 0 R >> >>"
     )
-    content = hostile.pdf(look, field, catalog=b"/AcroForm << /Fields [5 0 R] >>").replace(
+    content = hostile_files.pdf(look, field, catalog=b"/AcroForm << /Fields [5 0 R] >>").replace(
         b"<< /Type /Page /Parent 2 0 R >>", b"<< /Type /Page /Parent 2 0 R /Annots [5 0 R] >>"
     )
     image = drawn(content, PDF)
@@ -82,7 +82,7 @@ def test_filled_in_form_is_drawn_as_it_was_filled_in():
     "box", [b"0 0 1 1", b"0 0 99999 99999", b"0 0 0 0", b"5 5 1 1", b"a b c d"]
 )
 def test_page_of_any_size_stays_within_the_bounds(box):
-    content = hostile.pdf().replace(b"0 0 595 842", box)
+    content = hostile_files.pdf().replace(b"0 0 595 842", box)
     width, height = drawn(content, PDF).size
     assert width <= 1600
     assert height <= 2200
@@ -92,8 +92,8 @@ def test_page_of_any_size_stays_within_the_bounds(box):
     ("content", "media_type"),
     [
         (b"%PDF-1.4 and nothing", PDF),
-        (hostile.png(width=100, height=100), PNG),
-        (photos.photo()[:5_000], JPEG),
+        (hostile_files.png(width=100, height=100), PNG),
+        (ordinary_files.photo()[:5_000], JPEG),
     ],
 )
 def test_file_that_can_not_be_drawn_has_no_picture(content, media_type):
@@ -101,4 +101,4 @@ def test_file_that_can_not_be_drawn_has_no_picture(content, media_type):
 
 
 def test_page_that_is_not_there_has_no_picture():
-    assert processes.draw(hostile.pdf(), PDF, 2) == b""
+    assert processes.draw(hostile_files.pdf(), PDF, 2) == b""

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.users import hostile, photos
-from tests.users.evidence import CARD, PAGE, padded
-from tests.users.hostile import chunk, header, png
+from tests.support import hostile_files, ordinary_files
+from tests.support.hostile_files import chunk, header, png
+from tests.support.kyc import CARD, PAGE, padded
 from users import documents, specimens
 from users.documents import MOST_BYTES, WrongDocument, media_type_of
 from users.documents.png import SIGNATURE
@@ -58,7 +58,7 @@ def changed(content: bytes, at: int) -> bytes:
         (PDF.replace(b"\n%%EOF\n", b"\r\n%%EOF\r\n"), "application/pdf"),
         (PDF.replace(b"%PDF-1.4", b"%PDF-2.0"), "application/pdf"),
         (PDF + PDF[PDF.rindex(b"startxref") :], "application/pdf"),
-        (hostile.pdf(), "application/pdf"),
+        (hostile_files.pdf(), "application/pdf"),
     ],
     ids=[
         "png",
@@ -128,32 +128,32 @@ def test_end_of_jpeg_inside_does_not_hide_what_follows_it():
     assert code_of(JPEG + PHP + b"\xff\xd9") == "trailing_data"
 
 
-@pytest.mark.parametrize("name", photos.ORDINARY)
+@pytest.mark.parametrize("name", ordinary_files.ORDINARY)
 def test_ordinary_file_is_accepted(name):
-    make, media_type = photos.ORDINARY[name]
+    make, media_type = ordinary_files.ORDINARY[name]
     assert media_type_of(make()) == media_type
 
 
 @pytest.mark.parametrize("behind", [PHP, PDF, JPEG + PHP])
 def test_nothing_else_follows_the_pictures_of_an_mpo(behind):
-    assert code_of(photos.two_pictures() + behind) == "trailing_data"
+    assert code_of(ordinary_files.two_pictures() + behind) == "trailing_data"
 
 
 def test_second_picture_must_be_whole():
-    assert code_of(photos.two_pictures()[:-2]) == "damaged"
+    assert code_of(ordinary_files.two_pictures()[:-2]) == "damaged"
 
 
 def test_trailer_of_a_phone_begins_at_once_and_has_no_film():
-    assert code_of(photos.photo() + PHP + photos.trailer()) == "trailing_data"
-    film = photos.trailer(b"MotionPhoto_Data" + bytes(70_000))
-    assert code_of(photos.photo() + film) == "trailing_data"
+    assert code_of(ordinary_files.photo() + PHP + ordinary_files.trailer()) == "trailing_data"
+    film = ordinary_files.trailer(b"MotionPhoto_Data" + bytes(70_000))
+    assert code_of(ordinary_files.photo() + film) == "trailing_data"
 
 
 @pytest.mark.parametrize(
     "content",
     [
         PNG[:33] + chunk(b"tEXt", b"a\x00" + PDF) + PNG[33:],
-        hostile.with_segments([hostile.segment(0xFE, PDF)]),
+        hostile_files.with_segments([hostile_files.segment(0xFE, PDF)]),
     ],
     ids=["png", "jpeg"],
 )

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests import cast, contract, together
-from tests.cast import Answer, Api
-from tests.users.evidence import BLOCKS, document, review, send_one, stored
-from tests.users.verbs import kinds
+from tests.support import openapi, people, threads
+from tests.support.kyc import BLOCKS, document, review, send_one, stored
+from tests.support.people import Answer, Api
+from tests.support.user_actions import kinds
 from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, Key, User
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def caller(transactional_db: None) -> Api:
     """A client that has a user, Alice. What its answers are held against is made by one thread."""
-    contract.document()
-    client = cast.a_client()
-    cast.a_user(client, cast.ALICE)
-    return Api(cast.a_key(client))
+    openapi.document()
+    client = people.a_client()
+    people.a_user(client, people.ALICE)
+    return Api(people.a_key(client))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def all_at_once(api: Api, calls: Sequence[tuple[str, str, Any, str | None]]) -> 
     def make(method: str, path: str, body: Any, key: str | None) -> Answer:
         return Api(api.secret).call(method, path, body, key=key)
 
-    answers = together.at_once(*[lambda call=call: make(*call) for call in calls])
+    answers = threads.at_once(*[lambda call=call: make(*call) for call in calls])
     assert all(isinstance(answer, Answer) for answer in answers), answers
     return answers
 
@@ -122,7 +122,7 @@ def another(user: User) -> Evidence:
 
 def test_who_decides_first_decides_about_what_was_seen(user):
     seen = send_one(user, Kind.OCCUPATION)
-    with together.Two() as two:
+    with threads.Two() as two:
         (approved, sent), waited = two.one_waits(lambda: review(user, seen), lambda: another(user))
     assert waited
     assert (isinstance(approved, User), sent.facts["occupation_code"]) == (True, "9999")
@@ -131,7 +131,7 @@ def test_who_decides_first_decides_about_what_was_seen(user):
 
 def test_what_was_replaced_meanwhile_is_not_approved_in_its_place(user):
     seen = send_one(user, Kind.OCCUPATION)
-    with together.Two() as two:
+    with threads.Two() as two:
         (sent, refused), waited = two.one_waits(lambda: another(user), lambda: review(user, seen))
     assert waited
     assert (refused.code, refused.facts["status"]) == ("invalid_transition", "REPLACED")
@@ -141,7 +141,7 @@ def test_what_was_replaced_meanwhile_is_not_approved_in_its_place(user):
 
 def test_nobody_approves_what_they_did_not_see(user):
     """Again and again: whatever comes first, what was seen is all that can be approved."""
-    with together.Two() as two:
+    with threads.Two() as two:
         for number in range(20):
             seen = send_one(user, Kind.OCCUPATION, occupation_code=f"1{number:03d}")
             decide, replace = partial(review, user, seen), partial(another, user)
@@ -155,15 +155,15 @@ def test_nobody_approves_what_they_did_not_see(user):
 def test_of_two_decisions_at_once_one_is_taken(user):
     seen = send_one(user, Kind.OCCUPATION)
     calls = [lambda: review(user, seen), lambda: review(user, seen, reason="Blurred")]
-    answers = together.at_once(*calls * 4)
+    answers = threads.at_once(*calls * 4)
     assert Counter(type(each) for each in answers) == {User: 1, errors.InvalidTransition: 7}
     decided = [kind for kind in kinds(user) if kind.startswith("user.evidence_")]
     assert len(decided) == 2
 
 
 def test_who_ends_meanwhile_shows_nothing_more(user):
-    end = UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id)
-    with together.Two() as two:
+    end = UnsubscribeUser(client_id=user.client_id, by=people.BY, user_id=user.id)
+    with threads.Two() as two:
         (_, refused), waited = two.one_waits(
             lambda: posting.submit(end), lambda: send_one(user, Kind.DOCUMENT_INCOME_TAX)
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cast import Api
+from tests.support.people import Api
 
 pytestmark = pytest.mark.django_db
 

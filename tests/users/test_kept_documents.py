@@ -12,8 +12,8 @@ from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError
 
 from iocash.settings import BASE_DIR
-from tests import cast
-from tests.users.evidence import document, files, stored
+from tests.support import people
+from tests.support.kyc import document, files, stored
 from users import kyc, specimens
 from users.models import Evidence, Key, User
 
@@ -60,7 +60,7 @@ def test_an_insertion_that_fails_leaves_no_file(alice, monkeypatch):
 
     monkeypatch.setattr(kyc, "tell", fail)
     with pytest.raises(DatabaseError):
-        specimens.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), cast.BY)
+        specimens.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert (files(alice), stored(alice)) == ([], [])
 
 

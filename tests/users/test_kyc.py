@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from iocash import errors
-from tests import cast
-from tests.users.bodies import path_of
-from tests.users.evidence import approve, in_days, review, send, send_one, stored, today
-from tests.users.verbs import COMPANY, create, kinds
+from tests.support import people
+from tests.support.kyc import approve, in_days, review, send, send_one, stored, today
+from tests.support.user_actions import COMPANY, create, kinds
+from tests.support.user_bodies import path_of
 from users import kyc, specimens
 from users.kyc import Kind
 from users.models import Client, Event, Evidence, User
@@ -161,7 +161,7 @@ def test_a_decision_says_when_and_by_whom(alice):
     review(alice, sent, reason="No such occupation")
     sent.refresh_from_db()
     assert (sent.status, sent.reason) == ("REJECTED", "No such occupation")
-    assert sent.reviewed_by == cast.BY.actor
+    assert sent.reviewed_by == people.BY.actor
     assert sent.reviewed_at is not None
 
 
@@ -218,10 +218,10 @@ def test_another_clients_user_is_not_there(alice):
     sent = send_one(alice, Kind.OCCUPATION)
     with pytest.raises(errors.NotFound):
         kyc.review(
-            client_id=cast.a_client("Another").id,
+            client_id=people.a_client("Another").id,
             user_id=alice.id,
             evidence_ids=[sent.id],
-            by=cast.BY,
+            by=people.BY,
         )
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 

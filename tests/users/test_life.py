@@ -8,8 +8,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from iocash import errors
-from tests import cast
-from tests.users.verbs import COMPANY, change, create, kinds
+from tests.support import people
+from tests.support.user_actions import COMPANY, change, create, kinds
 from users import life
 from users.models import Event, Key, User
 from users.models.clients import new_id
@@ -55,7 +55,7 @@ def test_every_status_is_in_the_table():
 
 
 def test_a_created_user_waits_for_its_phone_to_be_verified(client_demo):
-    made = create(client_demo, cast.ALICE)
+    made = create(client_demo, people.ALICE)
     stored = User.objects.get()
     assert made == (stored, True, False)
     assert (stored.status, stored.phone_to_verify) == (CREATED, "+34600000001")
@@ -63,7 +63,7 @@ def test_a_created_user_waits_for_its_phone_to_be_verified(client_demo):
 
 
 def test_creating_sends_a_code_and_records_it(client_demo, codes):
-    user = create(client_demo, cast.ALICE).user
+    user = create(client_demo, people.ALICE).user
     assert [(sent.user_id, sent.phone) for sent in codes] == [(user.id, "+34600000001")]
     assert kinds(user) == ["user.created"]
 
@@ -77,67 +77,67 @@ def test_a_company_has_one_name(client_demo):
     ("name", "field"), [("user_name", "userName"), ("mobile_phone", "mobilePhone")]
 )
 def test_a_duplicate_is_refused_naming_the_field_and_the_user(name, field, client_demo, codes):
-    alice = create(client_demo, cast.ALICE).user
+    alice = create(client_demo, people.ALICE).user
     with pytest.raises(errors.AlreadyExists) as refused:
-        create(client_demo, cast.BOB | {name: cast.ALICE[name]})
+        create(client_demo, people.BOB | {name: people.ALICE[name]})
     assert refused.value.facts == {"field": field, "user_id": alice.id}
     assert (User.objects.count(), Event.objects.count(), len(codes)) == (1, 1, 1)
 
 
 def test_a_duplicate_leaves_the_callers_transaction_usable(client_demo):
     with transaction.atomic():
-        create(client_demo, cast.ALICE)
+        create(client_demo, people.ALICE)
         with pytest.raises(errors.AlreadyExists):
-            create(client_demo, cast.ALICE)
-        create(client_demo, cast.BOB)
+            create(client_demo, people.ALICE)
+        create(client_demo, people.BOB)
     assert User.objects.count() == 2
 
 
 def test_another_violation_is_a_bug_and_is_not_called_a_duplicate(client_demo):
     with pytest.raises(IntegrityError):
-        create(client_demo, cast.ALICE | {"first_name": ""})
+        create(client_demo, people.ALICE | {"first_name": ""})
 
 
 def test_what_another_client_has_is_no_duplicate(client_demo):
-    create(client_demo, cast.ALICE)
-    assert create(cast.a_client("Another"), cast.ALICE).created
+    create(client_demo, people.ALICE)
+    assert create(people.a_client("Another"), people.ALICE).created
 
 
 # --- Idempotency keys ---------------------------------------------------------------------------
 
 
 def test_the_same_key_makes_one_user_and_sends_one_code(client_demo, codes):
-    first = create(client_demo, cast.ALICE, key="k")
-    second = create(client_demo, dict(reversed(cast.ALICE.items())), key="k")
+    first = create(client_demo, people.ALICE, key="k")
+    second = create(client_demo, dict(reversed(people.ALICE.items())), key="k")
     assert (second.user, second.created, second.replayed) == (first.user, False, True)
     assert (User.objects.count(), len(codes), kinds(first.user)) == (1, 1, ["user.created"])
 
 
 def test_a_replay_shows_the_user_as_it_is_now(client_demo):
-    user = create(client_demo, cast.ALICE, key="k").user
+    user = create(client_demo, people.ALICE, key="k").user
     change(user, first_name="Alicia")
-    assert create(client_demo, cast.ALICE, key="k").user.first_name == "Alicia"
+    assert create(client_demo, people.ALICE, key="k").user.first_name == "Alicia"
 
 
 def test_a_key_with_another_order_is_refused_naming_what_it_made(client_demo):
-    alice = create(client_demo, cast.ALICE, key="k").user
+    alice = create(client_demo, people.ALICE, key="k").user
     with pytest.raises(errors.IdempotencyKeyReused) as refused:
-        create(client_demo, cast.BOB, key="k")
+        create(client_demo, people.BOB, key="k")
     facts = {"idempotency_key": "k", "resource": "user", "id": alice.id}
     assert refused.value.facts == facts
     assert User.objects.count() == 1
 
 
 def test_a_refused_creation_leaves_its_key_free(client_demo):
-    create(client_demo, cast.ALICE)
+    create(client_demo, people.ALICE)
     with pytest.raises(errors.AlreadyExists):
-        create(client_demo, cast.BOB | {"user_name": "alice"}, key="k")
+        create(client_demo, people.BOB | {"user_name": "alice"}, key="k")
     assert not Key.objects.exists()
-    assert create(client_demo, cast.BOB, key="k").created
+    assert create(client_demo, people.BOB, key="k").created
 
 
 def test_a_key_that_moved_money_creates_no_user(alices, bobs):
-    outcome = cast.transfer(alices, bobs, 1_00, key="k")
+    outcome = people.transfer(alices, bobs, 1_00, key="k")
     with pytest.raises(errors.IdempotencyKeyReused) as refused:
         create(alices.client, COMPANY, key="k")
     assert refused.value.facts["resource"] == "movement"
@@ -145,5 +145,5 @@ def test_a_key_that_moved_money_creates_no_user(alices, bobs):
 
 
 def test_two_clients_may_use_the_same_key(client_demo):
-    create(client_demo, cast.ALICE, key="k")
-    assert create(cast.a_client("Another"), cast.BOB, key="k").created
+    create(client_demo, people.ALICE, key="k")
+    assert create(people.a_client("Another"), people.BOB, key="k").created

@@ -10,10 +10,10 @@ import pytest
 from django.db import IntegrityError, connection
 
 from iocash import errors
-from tests import cast, together
-from tests.cast import Answer, Api
-from tests.users.bodies import ALICE, BOB, NEW
-from tests.users.verbs import a_newcomer, change, create, kinds, replace, request_otp
+from tests.support import people, threads
+from tests.support.people import Answer, Api
+from tests.support.user_actions import a_newcomer, change, create, kinds, replace, request_otp
+from tests.support.user_bodies import ALICE, BOB, NEW
 from users import life
 from users.models import Client, Otp, User
 from users.models.clients import new_id
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def a_caller(client: Client) -> Api:
-    return Api(cast.a_key(client))
+    return Api(people.a_key(client))
 
 
 def outcomes(results: list[Any]) -> tuple[list[life.Made], list[errors.Refused]]:
@@ -38,13 +38,13 @@ def outcomes(results: list[Any]) -> tuple[list[life.Made], list[errors.Refused]]
     ("name", "field"), [("user_name", "userName"), ("mobile_phone", "mobilePhone")]
 )
 def test_of_duplicates_at_once_one_is_made_and_the_others_refused(name, field, codes):
-    client = cast.a_client()
+    client = people.a_client()
 
     def one(number: int) -> life.Made:
         own = {"user_name": f"user{number}", "mobile_phone": f"+3460000010{number}"}
-        return create(client, cast.ALICE | own | {name: cast.ALICE[name]})
+        return create(client, people.ALICE | own | {name: people.ALICE[name]})
 
-    made, refused = outcomes(together.at_once(*[lambda n=n: one(n) for n in range(8)]))
+    made, refused = outcomes(threads.at_once(*[lambda n=n: one(n) for n in range(8)]))
     winner = User.objects.get()
     assert [(each.user, each.created) for each in made] == [(winner, True)]
     assert [type(each) for each in refused] == [errors.AlreadyExists] * 7
@@ -54,9 +54,9 @@ def test_of_duplicates_at_once_one_is_made_and_the_others_refused(name, field, c
 
 @pytest.mark.django_db(transaction=True)
 def test_one_key_many_times_at_once_makes_one_user(codes):
-    client = cast.a_client()
-    calls = [lambda: create(client, cast.ALICE, key="k")] * 8
-    made, refused = outcomes(together.at_once(*calls))
+    client = people.a_client()
+    calls = [lambda: create(client, people.ALICE, key="k")] * 8
+    made, refused = outcomes(threads.at_once(*calls))
     user = User.objects.get()
     assert not refused
     assert {each.user.id for each in made} == {user.id}
@@ -66,10 +66,11 @@ def test_one_key_many_times_at_once_makes_one_user(codes):
 
 @pytest.mark.django_db(transaction=True)
 def test_one_key_with_two_orders_at_once_makes_one_user():
-    client = cast.a_client()
+    client = people.a_client()
     made, refused = outcomes(
-        together.at_once(
-            lambda: create(client, cast.ALICE, key="k"), lambda: create(client, cast.BOB, key="k")
+        threads.at_once(
+            lambda: create(client, people.ALICE, key="k"),
+            lambda: create(client, people.BOB, key="k"),
         )
     )
     assert [type(each) for each in refused] == [errors.IdempotencyKeyReused]
@@ -78,9 +79,9 @@ def test_one_key_with_two_orders_at_once_makes_one_user():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_put_of_one_id_many_times_at_once_makes_one_user(codes):
-    client, user_id = cast.a_client(), new_id()
-    calls = [lambda: replace(client, user_id, cast.ALICE)] * 8
-    made, refused = outcomes(together.at_once(*calls))
+    client, user_id = people.a_client(), new_id()
+    calls = [lambda: replace(client, user_id, people.ALICE)] * 8
+    made, refused = outcomes(threads.at_once(*calls))
     assert not refused
     assert sorted(each.created for each in made) == [False] * 7 + [True]
     assert User.objects.get().id == user_id
@@ -89,28 +90,28 @@ def test_a_put_of_one_id_many_times_at_once_makes_one_user(codes):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_put_of_one_id_by_two_clients_at_once_belongs_to_one():
-    clients, user_id = [cast.a_client(name) for name in ("One", "Two")], new_id()
-    calls = [lambda c=client: replace(c, user_id, cast.ALICE) for client in clients]
-    made, refused = outcomes(together.at_once(*calls))
+    clients, user_id = [people.a_client(name) for name in ("One", "Two")], new_id()
+    calls = [lambda c=client: replace(c, user_id, people.ALICE) for client in clients]
+    made, refused = outcomes(threads.at_once(*calls))
     assert [type(each) for each in refused] == [errors.NotFound]
     assert made[0].user.client_id == User.objects.get().client_id
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_users_never_get_one_number_by_changes_at_once():
-    client = cast.a_client()
-    users = [create(client, values).user for values in (cast.ALICE, cast.BOB)]
+    client = people.a_client()
+    users = [create(client, values).user for values in (people.ALICE, people.BOB)]
     calls = [lambda u=user: change(u, mobile_phone="+34600000009") for user in users]
-    results = together.at_once(*calls)
+    results = threads.at_once(*calls)
     assert sorted(type(result).__name__ for result in results) == ["AlreadyExists", "User"]
     assert User.objects.filter(mobile_phone="+34600000009").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_requests_at_once_one_code_is_sent(codes, clock):
-    user = a_newcomer(cast.a_client())
+    user = a_newcomer(people.a_client())
     clock.go(61)
-    results = together.at_once(*[lambda: request_otp(user)] * 6)
+    results = threads.at_once(*[lambda: request_otp(user)] * 6)
     names = sorted(type(result).__name__ for result in results)
     assert names == ["OtpTooSoon"] * 5 + ["User"]
     assert (len(codes), Otp.objects.count()) == (2, 1)
@@ -120,13 +121,13 @@ def test_of_requests_at_once_one_code_is_sent(codes, clock):
 @pytest.mark.parametrize("field", ["userName", "mobilePhone"])
 @pytest.mark.parametrize("put", [False, True])
 def test_of_two_requests_with_one_name_or_number_one_is_accepted(field, put, codes):
-    api = a_caller(cast.a_client())
+    api = a_caller(people.a_client())
 
     def one(values: dict[str, str]) -> Answer:
         body = values | {field: ALICE[field]}
         return api.put(f"users/{new_id()}", body) if put else api.post("users", body)
 
-    answers = together.at_once(lambda: one(ALICE), lambda: one(BOB))
+    answers = threads.at_once(lambda: one(ALICE), lambda: one(BOB))
     made, refused = sorted(answers, key=lambda answer: answer.status)
     assert (made.status, refused.status, refused.code) == (202, 409, "already_exists")
     assert refused.json["conflict"] == {"field": field, "userId": made.json["id"]}
@@ -135,16 +136,16 @@ def test_of_two_requests_with_one_name_or_number_one_is_accepted(field, put, cod
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_users_who_prove_one_number_at_once_one_has_it(codes, clock):
-    client = cast.a_client()
+    client = people.a_client()
     api, users = (
-        Api(cast.a_key(client)),
-        [cast.a_user(client, each) for each in (cast.ALICE, cast.BOB)],
+        Api(people.a_key(client)),
+        [people.a_user(client, each) for each in (people.ALICE, people.BOB)],
     )
     for user in users:
         change(user, mobile_phone=NEW)
         clock.go(61)
     sent = {each.user_id: each.code for each in codes if each.phone == NEW}
-    answers = together.at_once(
+    answers = threads.at_once(
         *[
             lambda u=user: api.post(f"users/{u.id}/validate-otp", {"otp": sent[u.id]})
             for user in users
@@ -159,7 +160,7 @@ def test_of_two_users_who_prove_one_number_at_once_one_has_it(codes, clock):
 def renamed(user: User, user_name: str) -> None:
     """Somebody else gives the user another name, and commits it."""
     update = User.objects.filter(id=user.id).update
-    assert together.Caller(partial(update, user_name=user_name)).answer == 1
+    assert threads.Caller(partial(update, user_name=user_name)).answer == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -178,7 +179,7 @@ def test_duplicate_that_is_given_up_meanwhile_is_no_404(times, alice, bob):
             renamed(bob, "robert")
             raise
 
-    about = {"client_id": alice.client_id, "user_id": alice.id, "by": cast.BY}
+    about = {"client_id": alice.client_id, "user_id": alice.id, "by": people.BY}
     with connection.execute_wrapper(give_up):
         answer = outcome_of(lambda: life.change(**about, values={"user_name": name}))
     if times < life.TRIES:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from iocash import errors
-from tests import cast
-from tests.users.bodies import NEW
-from tests.users.verbs import COMPANY, change, create, kinds, replace, request_otp, validate
+from tests.support import people
+from tests.support.user_actions import (
+    COMPANY,
+    change,
+    create,
+    kinds,
+    replace,
+    request_otp,
+    validate,
+)
+from tests.support.user_bodies import NEW
 from users import life
 from users.models import Event, User
 from users.models.clients import new_id
@@ -22,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_put_creates_under_the_callers_id(client_demo, codes):
     user_id = new_id()
-    made = replace(client_demo, user_id, cast.ALICE)
+    made = replace(client_demo, user_id, people.ALICE)
     assert made.created
     assert User.objects.get().id == user_id
     assert len(codes) == 1
@@ -31,7 +39,7 @@ def test_a_put_creates_under_the_callers_id(client_demo, codes):
 def test_a_put_sets_every_field_and_blanks_what_it_leaves_out(newcomer):
     change(newcomer, email="alice@example.com")
     User.objects.update(dlt_address="0x1", dlt_network="main")
-    made = replace(newcomer.client, newcomer.id, cast.ALICE | {"first_name": "Alicia"})
+    made = replace(newcomer.client, newcomer.id, people.ALICE | {"first_name": "Alicia"})
     stored = User.objects.get()
     assert not made.created
     assert (stored.first_name, stored.email, stored.dlt_address) == ("Alicia", "", "")
@@ -40,7 +48,7 @@ def test_a_put_sets_every_field_and_blanks_what_it_leaves_out(newcomer):
 
 def test_a_put_of_what_is_there_already_changes_nothing(newcomer, codes):
     before = kinds(newcomer)
-    made = replace(newcomer.client, newcomer.id, cast.ALICE)
+    made = replace(newcomer.client, newcomer.id, people.ALICE)
     assert not made.created
     assert kinds(newcomer) == before
     assert not codes
@@ -48,7 +56,7 @@ def test_a_put_of_what_is_there_already_changes_nothing(newcomer, codes):
 
 def test_a_put_at_another_clients_id_finds_nothing(newcomer):
     with pytest.raises(errors.NotFound):
-        replace(cast.a_client("Another"), newcomer.id, cast.BOB)
+        replace(people.a_client("Another"), newcomer.id, people.BOB)
     assert User.objects.get().user_name == "alice"
 
 
@@ -60,7 +68,7 @@ def test_the_kind_never_changes(newcomer):
 
 def test_a_put_under_a_new_id_is_refused_for_a_duplicate(newcomer):
     with pytest.raises(errors.AlreadyExists) as refused:
-        replace(newcomer.client, new_id(), cast.ALICE)
+        replace(newcomer.client, new_id(), people.ALICE)
     assert refused.value.facts == {"field": "userName", "user_id": newcomer.id}
 
 
@@ -85,7 +93,7 @@ def test_a_change_is_recorded_by_the_names_of_its_fields(newcomer):
 
 
 def test_a_change_to_the_same_changes_nothing(newcomer):
-    change(newcomer, **{name: cast.ALICE[name] for name in ("user_name", "mobile_phone")})
+    change(newcomer, **{name: people.ALICE[name] for name in ("user_name", "mobile_phone")})
     assert kinds(newcomer) == ["user.created"]
 
 
@@ -98,27 +106,27 @@ def test_a_change_keeps_what_somebody_else_changed_meanwhile(newcomer):
 @pytest.mark.parametrize("name", ["user_name", "mobile_phone"])
 def test_a_change_to_what_another_user_has_is_refused(name, newcomer, bob):
     with pytest.raises(errors.AlreadyExists) as refused:
-        change(newcomer, **{name: cast.BOB[name]})
+        change(newcomer, **{name: people.BOB[name]})
     assert refused.value.facts["user_id"] == bob.id
-    assert getattr(User.objects.get(id=newcomer.id), name) == cast.ALICE[name]
+    assert getattr(User.objects.get(id=newcomer.id), name) == people.ALICE[name]
 
 
 def test_a_user_of_another_client_is_not_found(newcomer):
-    newcomer.client_id = cast.a_client("Another").id
+    newcomer.client_id = people.a_client("Another").id
     with pytest.raises(errors.NotFound):
         change(newcomer, first_name="Alicia")
 
 
 def test_staff_change_the_user_of_any_client(newcomer):
     values = {"first_name": "Alicia"}
-    life.change(client_id=None, user_id=newcomer.id, values=values, by=cast.BY)
+    life.change(client_id=None, user_id=newcomer.id, values=values, by=people.BY)
     assert User.objects.get().first_name == "Alicia"
 
 
 @pytest.mark.parametrize(
     ("values", "names", "wrong"),
     [
-        (cast.ALICE, {"company_name": "Example Ltd"}, ["companyName"]),
+        (people.ALICE, {"company_name": "Example Ltd"}, ["companyName"]),
         (COMPANY, {"first_name": "Alice", "last_name": "X"}, ["firstName", "lastName"]),
     ],
 )
@@ -132,7 +140,7 @@ def test_the_names_of_the_other_kind_are_unknown(values, names, wrong, client_de
 
 
 def test_an_ended_user_never_changes(alice):
-    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     with pytest.raises(errors.UserNotActive) as refused:
         change(alice, first_name="Alicia")
     assert refused.value.facts == {"user_id": alice.id, "status": "UNSUBSCRIBED"}
@@ -161,7 +169,7 @@ def test_the_number_that_waits_is_sent_nothing_twice(alice, codes):
 
 def test_a_refused_number_is_sent_nothing(newcomer, bob, codes):
     with pytest.raises(errors.AlreadyExists):
-        change(newcomer, mobile_phone=cast.BOB["mobile_phone"])
+        change(newcomer, mobile_phone=people.BOB["mobile_phone"])
     assert not codes
 
 
@@ -202,6 +210,6 @@ def test_nothing_is_sent_to_a_verified_user(alice, codes):
 
 
 def test_a_code_for_another_clients_user_is_not_found(newcomer):
-    newcomer.client_id = cast.a_client("Another").id
+    newcomer.client_id = people.a_client("Another").id
     with pytest.raises(errors.NotFound):
         request_otp(newcomer)

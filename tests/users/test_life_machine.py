@@ -11,10 +11,10 @@ import hypothesis
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests import cast
-from tests.cast import Api
-from tests.users.known import MOST_WALLETS, SETTINGS
-from tests.users.money_rules import MoneyMachine
+from tests.model.user_money_rules import MoneyMachine
+from tests.model.user_state import MOST_WALLETS, SETTINGS
+from tests.support import people
+from tests.support.people import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -56,9 +56,9 @@ def machine(codes, clock, staff, settings):
     """The machine with its clients, staff and limits; what it did is counted anew."""
     settings.KYC_LIMITS, settings.MAX_WALLETS_PER_USER = SETTINGS, MOST_WALLETS
     MoneyMachine.codes, MoneyMachine.clock, MoneyMachine.staff = codes, clock, staff
-    clients = {name: cast.a_client(name.title()) for name in ("demo", "another")}
+    clients = {name: people.a_client(name.title()) for name in ("demo", "another")}
     MoneyMachine.clients = {name: client.id for name, client in clients.items()}
-    MoneyMachine.apis = {name: Api(cast.a_key(client)) for name, client in clients.items()}
+    MoneyMachine.apis = {name: Api(people.a_key(client)) for name, client in clients.items()}
     MoneyMachine.steps, MoneyMachine.tally = 0, Counter()
     return MoneyMachine
 

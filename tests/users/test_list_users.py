@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests import cast
-from tests.cast import Answer, Api
-from tests.users.bodies import ALICE, BOB, COMPANY, HOST, ROOT, path_of
+from tests.support import people
+from tests.support.people import Answer, Api
+from tests.support.user_bodies import ALICE, BOB, COMPANY, HOST, ROOT, path_of
 
 pytestmark = pytest.mark.django_db
 
@@ -150,7 +150,7 @@ def test_a_user_is_read(api, alice):
 
 
 def test_an_unknown_user_is_404(api):
-    answer = api.get(f"users/{cast.unknown_id()}")
+    answer = api.get(f"users/{people.unknown_id()}")
     assert (answer.status, answer.code) == (404, "not_found")
 
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from tests import cast
+from tests.support import people
 from users import life
 from users.models import ApiKey, Client, Event, Evidence, Otp, SigningKey, User
 from users.models.clients import SCOPES, new_id
@@ -48,9 +48,9 @@ def refusal_of(statement: str, *values: Any) -> str:
 @pytest.fixture
 def stage(client_demo: Client) -> dict[str, User]:
     """Alice and Bob, just created."""
-    make = [cast.ALICE, cast.BOB]
+    make = [people.ALICE, people.BOB]
     users = [
-        life.create(client_id=client_demo.id, values=values, by=cast.BY).user for values in make
+        life.create(client_id=client_demo.id, values=values, by=people.BY).user for values in make
     ]
     return {user.user_name: user for user in users}
 
@@ -60,7 +60,7 @@ def break_client_status(users: dict[str, User]) -> str:
 
 
 def break_scopes(users: dict[str, User]) -> str:
-    cast.a_key(users["alice"].client)
+    people.a_key(users["alice"].client)
     return refusal_of("UPDATE users_apikey SET scopes = '{users:read,everything}'")
 
 
@@ -195,7 +195,7 @@ def test_a_user_has_exactly_the_names_of_its_kind(names, stage):
 
 
 def test_a_one_time_password_is_of_the_client_of_its_user(stage):
-    other = cast.a_client("Another")
+    other = people.a_client("Another")
     assert (
         refusal_of(INSERT_OTP, new_id(), other.id, stage["alice"].id, "+34600000009")
         == "otp_is_of_the_users_client"
@@ -203,25 +203,25 @@ def test_a_one_time_password_is_of_the_client_of_its_user(stage):
 
 
 def test_an_idempotency_key_is_used_once_per_client(client_demo):
-    for client in (client_demo, cast.a_client("Another")):
-        life.create(client_id=client.id, values=cast.ALICE, by=cast.BY, key="k")
+    for client in (client_demo, people.a_client("Another")):
+        life.create(client_id=client.id, values=people.ALICE, by=people.BY, key="k")
     assert refusal_of(INSERT_KEY, client_demo.id, new_id(), 202) == "users_key_pkey"
 
 
 def test_a_key_digest_is_stored_once(client_demo):
-    cast.a_key(client_demo), cast.a_key(client_demo)
+    people.a_key(client_demo), people.a_key(client_demo)
     assert "digest" in refusal_of("UPDATE users_apikey SET digest = 'same'")
 
 
 def test_a_client_name_is_taken_once(client_demo):
-    cast.a_client("Another")
+    people.a_client("Another")
     assert "name" in refusal_of("UPDATE users_client SET name = 'Demo'")
 
 
 def test_two_clients_may_have_the_same_user(client_demo):
-    other = cast.a_client("Another")
+    other = people.a_client("Another")
     for client in (client_demo, other):
-        life.create(client_id=client.id, values=cast.ALICE, by=cast.BY)
+        life.create(client_id=client.id, values=people.ALICE, by=people.BY)
     assert User.objects.filter(user_name="alice").count() == 2
 
 
@@ -254,7 +254,7 @@ def test_an_api_key_is_stored_as_a_digest_only(client_demo):
 
 
 def test_an_api_key_is_long_unique_and_recognisable(client_demo):
-    secrets = {cast.a_key(client_demo) for _ in range(50)}
+    secrets = {people.a_key(client_demo) for _ in range(50)}
     assert len(secrets) == 50
     assert all(secret.startswith("iocash_") and len(secret) == 47 for secret in secrets)
 
@@ -272,7 +272,7 @@ def test_scopes_are_kept_once_and_sorted(client_demo):
 
 def test_a_secret_finds_its_own_key_only(client_demo):
     key, secret = ApiKey.issue(client=client_demo, label="tests", scopes=list(SCOPES))
-    cast.a_key(client_demo)
+    people.a_key(client_demo)
     assert list(ApiKey.objects.matching(secret)) == [key]
     assert not ApiKey.objects.matching(key.prefix).exists()
 
@@ -290,7 +290,7 @@ def test_an_end_counts_from_its_instant_on(name, client_demo):
 
 def test_users_are_owned_by_one_client(stage):
     alice = stage["alice"]
-    other = cast.a_client("Another")
+    other = people.a_client("Another")
     assert set(User.objects.owned_by(alice.client_id)) == set(stage.values())
     assert not User.objects.owned_by(other.id).exists()
     assert set(User.objects.owned_by(None)) == set(stage.values())
@@ -300,11 +300,11 @@ def test_users_are_owned_by_one_client(stage):
 
 
 def test_events_carry_no_personal_text(client_demo, clock):
-    user = cast.a_user(client_demo, cast.ALICE | {"email": "alice@example.com"})
+    user = people.a_user(client_demo, people.ALICE | {"email": "alice@example.com"})
     values = {"first_name": "Alicia", "mobile_phone": "+34600000005", "email": ""}
-    life.change(client_id=client_demo.id, user_id=user.id, values=values, by=cast.BY)
+    life.change(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
     clock.go(61)
-    life.request_otp(client_id=client_demo.id, user_id=user.id, by=cast.BY)
+    life.request_otp(client_id=client_demo.id, user_id=user.id, by=people.BY)
     written = json.dumps(list(Event.objects.values()), default=str)
     assert {event.kind for event in Event.objects.all()} >= {"user.created", "user.changed"}
     for text in ("alice", "Alice", "Alicia", "Example", "example.com", "+34", "600000"):

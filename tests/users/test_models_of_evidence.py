@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests import cast
+from tests.support import people
 from tests.users.test_models import refusal_of
 from users import kyc, specimens
 from users.kyc import Kind
@@ -32,7 +32,7 @@ def evidence(alice: User) -> Evidence:
 
 
 def sent(user: User, kind: Kind) -> Evidence:
-    return Evidence.objects.get(id=specimens.send(user, frozenset({kind}), cast.BY)[0])
+    return Evidence.objects.get(id=specimens.send(user, frozenset({kind}), people.BY)[0])
 
 
 def setting(changes: str, kind: Kind = Kind.HOME_ADDRESS) -> Callable[[User], str]:
@@ -53,7 +53,7 @@ def hold_twice(user: User) -> str:
         client_id=user.client_id,
         user_id=user.id,
         evidence_ids=[sent(user, Kind.OCCUPATION).id],
-        by=cast.BY,
+        by=people.BY,
     )
     return refusal_of(AGAIN)
 
@@ -106,13 +106,13 @@ def test_every_constraint_of_evidence_is_broken_here():
 
 @pytest.mark.parametrize("table", ["users_evidence", "users_access"])
 def test_evidence_and_who_looked_are_of_the_client_of_the_user(table, evidence, alice):
-    kyc.record_access(alice, Access.What.REVIEW, cast.BY)
-    another = cast.a_client("Another").id
+    kyc.record_access(alice, Access.What.REVIEW, people.BY)
+    another = people.a_client("Another").id
     name = table.removeprefix("users_") + "_is_of_the_users_client"
     assert refusal_of(f"UPDATE {table} SET client_id = %s", another) == name
 
 
 def test_nothing_personal_is_in_how_evidence_is_shown_in_logs(evidence, alice):
-    kyc.record_access(alice, Access.What.REVIEW, cast.BY)
+    kyc.record_access(alice, Access.What.REVIEW, people.BY)
     assert str(evidence) == str(evidence.id)
     assert [str(access) for access in Access.objects.all()] == [f"REVIEW {alice.id}"]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests import cast
-from tests.cast import Api
-from tests.users.bodies import ALICE
-from tests.users.evidence import approve, review, send_one
-from tests.users.verbs import change, create, kinds
+from tests.support import people
+from tests.support.kyc import approve, review, send_one
+from tests.support.people import Api
+from tests.support.user_actions import change, create, kinds
+from tests.support.user_bodies import ALICE
 from users import kyc, names
 from users.kyc import Kind
 from users.models import Evidence, User
@@ -119,7 +119,7 @@ def test_staff_approve_nobody_under_a_name_that_they_did_not_see(alice):
             client_id=alice.client_id,
             user_id=alice.id,
             evidence_ids=[front.id],
-            by=cast.BY,
+            by=people.BY,
             names_seen=seen,
         )
     assert "Look again" in refused.value.words

@@ -16,10 +16,10 @@ import pytest
 from django.db import connection
 
 from iocash import errors
-from tests import cast, together
-from tests.cast import Api
-from tests.users.bodies import ALICE, NEW, tells, wrong
-from tests.users.verbs import a_newcomer, guess, request_otp, validate
+from tests.support import people, threads
+from tests.support.people import Api
+from tests.support.user_actions import a_newcomer, guess, request_otp, validate
+from tests.support.user_bodies import ALICE, NEW, tells, wrong
 from users import otp
 from users.models import Otp, User
 
@@ -214,23 +214,23 @@ def test_ten_thousand_guesses_never_succeed(alice_created, codes):
 
 @pytest.mark.django_db(transaction=True)
 def test_fifty_guesses_at_once_are_five_tries(codes):
-    user = a_newcomer(cast.a_client())
+    user = a_newcomer(people.a_client())
     guesses = [lambda n=n: otp.check(user, wrong(codes[0].code)) for n in range(50)]
-    names = [type(result).__name__ for result in together.at_once(*guesses)]
+    names = [type(result).__name__ for result in threads.at_once(*guesses)]
     assert (names.count("InvalidOtp"), names.count("OtpTriedOut")) == (5, 45)
     assert Otp.objects.get().tries == 5
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_right_code_many_times_at_once_opens_one_wallet(codes):
-    client = cast.a_client()
-    api, user = Api(cast.a_key(client)), a_newcomer(client)
+    client = people.a_client()
+    api, user = Api(people.a_key(client)), a_newcomer(client)
     sent = {"otp": codes[0].code}
-    answers = together.at_once(*[lambda: api.post(f"users/{user.id}/validate-otp", sent)] * 5)
+    answers = threads.at_once(*[lambda: api.post(f"users/{user.id}/validate-otp", sent)] * 5)
     assert sorted(answer.status for answer in answers) == [200, 409, 409, 409, 409]
     assert {answer.code for answer in answers if answer.status == 409} <= {
         "already_verified",
         "otp_expired",
     }
-    assert cast.first_wallet(User.objects.get())
+    assert people.first_wallet(User.objects.get())
     assert len(api.get("wallets").json["_embedded"]["wallets"]) == 1

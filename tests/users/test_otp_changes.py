@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from iocash import errors
-from tests import cast
-from tests.users.bodies import NEW, wrong
-from tests.users.verbs import change_phone, guess, request_otp, validate
+from tests.support import people
+from tests.support.user_actions import change_phone, guess, request_otp, validate
+from tests.support.user_bodies import NEW, wrong
 from users import otp
 from users.models import Otp, User
 from wallets import posting
@@ -96,7 +96,7 @@ def test_a_wrong_code_leaves_the_old_number(alice, codes):
 
 
 def test_verifying_a_new_number_opens_no_second_wallet(alice, codes):
-    before = cast.first_wallet(alice)
+    before = people.first_wallet(alice)
     change_phone(alice)
     validate(alice, codes[0].code)
     assert list(type(before).objects.all()) == [before]
@@ -106,7 +106,7 @@ def test_a_number_that_changed_between_check_and_use_is_not_verified(alice, code
     change_phone(alice)
     phone = otp.check(User.objects.get(), codes[0].code)
     change_phone(alice, "+34600000008")
-    order = ActivateUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id, phone=phone)
+    order = ActivateUser(client_id=alice.client_id, by=people.BY, user_id=alice.id, phone=phone)
     with pytest.raises(errors.OtpExpired):
         posting.submit(order)
     assert User.objects.get().mobile_phone == "+34600000001"

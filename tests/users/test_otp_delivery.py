@@ -13,13 +13,12 @@ from django.core import mail
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tests import cast
-from tests.cast import Api
-from tests.together import at_once
-from tests.users import gateways
-from tests.users.bodies import COMPANY, NEW, tells
-from tests.users.gateways import Gateway
-from tests.users.verbs import a_newcomer
+from tests.support import people, sms_gateway
+from tests.support.people import Api
+from tests.support.sms_gateway import Gateway
+from tests.support.threads import at_once
+from tests.support.user_actions import a_newcomer
+from tests.support.user_bodies import COMPANY, NEW, tells
 from users import deliveries
 from users.deliveries import Deliveries
 from users.models import Event, Otp, User
@@ -45,7 +44,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliveries]:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_code_is_sent_only_when_the_user_is_there_to_stay(codes):
-    client = cast.a_client()
+    client = people.a_client()
     with transaction.atomic():
         a_newcomer(client)
         transaction.set_rollback(True)
@@ -59,14 +58,14 @@ def test_a_code_is_sent_only_when_the_user_is_there_to_stay(codes):
 @pytest.mark.django_db(transaction=True)
 def test_the_console_gets_one_line(settings, code, capsys):
     settings.OTP_BACKEND = "console"
-    user = a_newcomer(cast.a_client())
+    user = a_newcomer(people.a_client())
     assert capsys.readouterr().out == f"OTP 123456 for user {user.id}\n"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_email_goes_to_the_user_alone(settings, code, threads):
     settings.OTP_BACKEND = "email"
-    a_newcomer(cast.a_client(), email="alice@example.com")
+    a_newcomer(people.a_client(), email="alice@example.com")
     threads.pool.shutdown()
     (letter,) = mail.outbox
     assert letter.recipients() == ["alice@example.com"]
@@ -78,7 +77,7 @@ def test_an_email_goes_to_the_user_alone(settings, code, threads):
 @pytest.mark.django_db(transaction=True)
 def test_a_user_without_an_address_gets_no_email_and_it_is_logged(settings, code, caplog, threads):
     settings.OTP_BACKEND = "email"
-    user = a_newcomer(cast.a_client())
+    user = a_newcomer(people.a_client())
     threads.pool.shutdown()
     assert not mail.outbox
     assert str(user.id) in caplog.text
@@ -88,14 +87,14 @@ def test_a_user_without_an_address_gets_no_email_and_it_is_logged(settings, code
 @pytest.fixture
 def gateway(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     monkeypatch.setenv("no_proxy", "*")
-    with gateways.serving() as server:
+    with sms_gateway.serving() as server:
         settings.OTP_BACKEND, settings.OTP_SMS_URL = "sms", server.url
         yield server
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_sms_is_asked_for_at_the_gateway(gateway, code, threads):
-    a_newcomer(cast.a_client())
+    a_newcomer(people.a_client())
     threads.pool.shutdown()
     ((path, content_type, body),) = gateway.asked
     assert (path, content_type) == ("/send", "application/json")
@@ -105,7 +104,7 @@ def test_an_sms_is_asked_for_at_the_gateway(gateway, code, threads):
 
 
 def assert_created_and_logged(code: str, caplog: pytest.LogCaptureFixture) -> None:
-    client = cast.a_client()
+    client = people.a_client()
     user = a_newcomer(client)
     deliveries.DELIVERIES.pool.shutdown()
     stored = User.objects.get(id=user.id)
@@ -157,7 +156,7 @@ def test_a_failed_delivery_is_answered_as_a_created_user(settings, monkeypatch):
 
     monkeypatch.setitem(deliveries.BACKENDS, "tests", broken)
     settings.OTP_BACKEND = "tests"
-    answer = Api(cast.a_key(cast.a_client())).post("users", COMPANY)
+    answer = Api(people.a_key(people.a_client())).post("users", COMPANY)
     assert (answer.status, answer.json["status"]) == (202, "CREATED")
 
 
@@ -167,7 +166,7 @@ def test_a_failed_delivery_is_answered_as_a_created_user(settings, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_gateway_that_hangs_holds_no_request_and_two_deliveries(gateway, threads):
     gateway.go_on.clear()
-    api = Api(cast.a_key(cast.a_client()))
+    api = Api(people.a_key(people.a_client()))
     bodies = [COMPANY | {"userName": f"c{n}", "mobilePhone": f"+3460000010{n}"} for n in range(8)]
     answers = at_once(*[lambda body=body: api.post("users", body) for body in bodies])
     assert [answer.status for answer in answers] == [202] * 8
@@ -183,7 +182,7 @@ def test_a_gateway_that_hangs_holds_no_request_and_two_deliveries(gateway, threa
 @pytest.mark.django_db(transaction=True)
 def test_no_transaction_is_open_while_the_gateway_hangs(gateway):
     gateway.go_on.clear()
-    a_newcomer(cast.a_client())
+    a_newcomer(people.a_client())
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
@@ -202,7 +201,7 @@ def full(threads: Deliveries) -> Deliveries:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_request_for_a_code_is_503_and_does_nothing_when_too_many_wait(gateway, full):
-    api = Api(cast.a_key(cast.a_client()))
+    api = Api(people.a_key(people.a_client()))
     path = f"users/{api.post('users', COMPANY).json['id']}/request-otp"
     events = Event.objects.count()
     answer = api.post(path)
@@ -212,7 +211,7 @@ def test_a_request_for_a_code_is_503_and_does_nothing_when_too_many_wait(gateway
 
 @pytest.mark.django_db(transaction=True)
 def test_a_code_that_nobody_tried_to_send_delays_no_other(gateway, full):
-    api = Api(cast.a_key(cast.a_client()))
+    api = Api(people.a_key(people.a_client()))
     created = api.post("users", COMPANY)
     assert created.status == 202
     full.places.release()

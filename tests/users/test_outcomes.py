@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.users.bodies import ALICE
-from tests.wires import cut_at_commit
+from tests.support.lossy_wire import cut_at_commit
+from tests.support.user_bodies import ALICE
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ import io
 import pikepdf
 import pytest
 
-from tests.users.hostile import packed, pdf, with_object_stream
+from tests.support.hostile_files import packed, pdf, with_object_stream
 from users.documents import WrongDocument, media_type_of
 from users.documents.inspection import ACTIVE
 

@@ -9,10 +9,17 @@ import pytest
 from django.db import connection
 
 from iocash import errors
-from tests import cast, together
-from tests.cast import Answer, Api
-from tests.users.bodies import ALICE, BOB, NEW, wrong
-from tests.users.verbs import a_newcomer, change_phone, create, guess, request_otp, validate
+from tests.support import people, threads
+from tests.support.people import Answer, Api
+from tests.support.user_actions import (
+    a_newcomer,
+    change_phone,
+    create,
+    guess,
+    request_otp,
+    validate,
+)
+from tests.support.user_bodies import ALICE, BOB, NEW, wrong
 from users import otp, phones
 from users.models import Client, Otp, PhoneUse, User
 
@@ -31,7 +38,7 @@ def noon(clock: Any) -> Any:
 
 @pytest.fixture
 def other(client_demo: Client) -> Client:
-    return cast.a_client("Another")
+    return people.a_client("Another")
 
 
 def tomorrow(clock: Any) -> datetime:
@@ -117,7 +124,7 @@ def test_an_expired_code_costs_the_number_no_try(alice_created, codes, clock):
 
 def seen_by(client: Client, clock: Any) -> list[tuple[int, Any, Any]]:
     """All that a client can see of a number: a user is created, asks again, and guesses."""
-    api = Api(cast.a_key(client))
+    api = Api(people.a_key(client))
     answers = [api.post("users", ALICE)]
     path = f"users/{answers[0].json['id']}"
     answers += [api.post(f"{path}/validate-otp", {"otp": "12345x"})]
@@ -134,7 +141,7 @@ def look(answer: Answer) -> tuple[int, Any, Any]:
 
 def test_a_client_sees_no_difference_when_a_number_is_used_up_by_others(other, codes, noon):
     """Somebody else was just sent a code; then ten; and somebody guessed fifteen times."""
-    fresh = seen_by(cast.a_client("Fresh"), noon)
+    fresh = seen_by(people.a_client("Fresh"), noon)
     assert len(codes) == 2
     PhoneUse.objects.update(sent=10, asked=10, tries=15, sent_at=noon.now())
     assert seen_by(other, noon) == fresh
@@ -160,28 +167,30 @@ def test_a_withheld_code_pauses_nobody_else(alice_created, other, codes, clock):
 
 def test_all_clients_together_have_a_number_sent_ten_codes_a_day(client_demo, codes, noon):
     for number in range(12):
-        a_newcomer(cast.a_client(f"Client {number}"))
+        a_newcomer(people.a_client(f"Client {number}"))
         noon.go(61)
     assert len(codes) == PhoneUse.CODES_A_DAY
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_number_is_sent_one_code_however_many_clients_ask_at_once(codes):
-    clients = [cast.a_client(f"Client {number}") for number in range(6)]
-    made = together.at_once(*[lambda c=each: create(c, cast.ALICE) for each in clients])
+    clients = [people.a_client(f"Client {number}") for number in range(6)]
+    made = threads.at_once(*[lambda c=each: create(c, people.ALICE) for each in clients])
     assert [each.created for each in made] == [True] * 6
     assert len(codes) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_number_is_sent_one_code_however_many_users_ask_at_once(codes, clock):
-    client = cast.a_client()
+    client = people.a_client()
     users = [
-        cast.a_user(client, cast.ALICE | {"user_name": f"u{n}", "mobile_phone": f"+3460000020{n}"})
+        people.a_user(
+            client, people.ALICE | {"user_name": f"u{n}", "mobile_phone": f"+3460000020{n}"}
+        )
         for n in range(6)
     ]
     codes.clear()
-    results = together.at_once(*[lambda u=user: change_phone(u) for user in users])
+    results = threads.at_once(*[lambda u=user: change_phone(u) for user in users])
     names = sorted(type(result).__name__ for result in results)
     assert names == ["OtpTooSoon"] * 5 + ["User"]
     assert len(codes) == 1
@@ -189,10 +198,10 @@ def test_a_number_is_sent_one_code_however_many_users_ask_at_once(codes, clock):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_creation_and_a_change_to_one_number_never_deadlock(codes):
-    client = cast.a_client()
+    client = people.a_client()
     user = a_newcomer(client, user_name="bob", mobile_phone="+34600000002")
-    results = together.at_once(
-        lambda: create(client, cast.ALICE | {"mobile_phone": NEW}),
+    results = threads.at_once(
+        lambda: create(client, people.ALICE | {"mobile_phone": NEW}),
         lambda: change_phone(user, NEW),
     )
     refused = [each for each in results if isinstance(each, Exception)]
@@ -201,10 +210,10 @@ def test_a_creation_and_a_change_to_one_number_never_deadlock(codes):
 
 @pytest.mark.django_db(transaction=True)
 def test_tries_at_once_are_counted_one_by_one(codes):
-    user = a_newcomer(cast.a_client())
+    user = a_newcomer(people.a_client())
     PhoneUse.objects.update(tries=13)
     code = wrong(codes[0].code)
-    names = [type(each).__name__ for each in together.at_once(*[lambda: otp.check(user, code)] * 8)]
+    names = [type(each).__name__ for each in threads.at_once(*[lambda: otp.check(user, code)] * 8)]
     assert (names.count("InvalidOtp"), names.count("OtpTriedOut")) == (2, 6)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast
-from tests.users.bodies import ALICE, BOB, COMPANY, NEW, ROOT, path_of
+from tests.support import people
+from tests.support.user_bodies import ALICE, BOB, COMPANY, NEW, ROOT, path_of
 from users.models import Event, User
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_put_creates_under_the_callers_id(api, codes):
-    user_id = cast.unknown_id()
+    user_id = people.unknown_id()
     answer = api.put(f"users/{user_id}", ALICE)
     assert (answer.status, answer.json["id"]) == (202, str(user_id))
     assert answer.headers["Location"] == f"{ROOT}/users/{user_id}"
@@ -30,12 +30,12 @@ def test_a_put_replaces_what_is_there(api, newcomer_path):
 
 
 def test_a_put_may_be_repeated(api, codes):
-    path = f"users/{cast.unknown_id()}"
+    path = f"users/{people.unknown_id()}"
     answers = [api.put(path, ALICE) for _ in range(3)]
     assert [answer.status for answer in answers] == [202, 200, 200]
     assert answers[1].json == answers[0].json
     assert len(codes) == 1
-    assert Event.objects.about(cast.unknown_id()).count() == 1
+    assert Event.objects.about(people.unknown_id()).count() == 1
 
 
 def test_a_put_takes_away_what_it_leaves_out(api, newcomer_path):

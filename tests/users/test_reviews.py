@@ -16,12 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from PIL import Image
 
-from tests import cast
-from tests.backoffice import list_of
-from tests.together import at_once
-from tests.users import hostile
-from tests.users.evidence import CARD, PAGE, approve, files, review, send_one, stored
-from tests.users.verbs import change
+from tests.support import hostile_files, people
+from tests.support.backoffice import list_of
+from tests.support.kyc import CARD, PAGE, approve, files, review, send_one, stored
+from tests.support.threads import at_once
+from tests.support.user_actions import change
 from tests.wallets.test_acts import OPERATOR, SUPERVISOR, VIEWER, somebody
 from users import kyc, names, specimens
 from users.documents import processes
@@ -92,7 +91,7 @@ def a_document(user: User, file: File) -> Evidence:
         user_id=user.id,
         kind=Kind.DOCUMENT_INCOME_TAX,
         shown=file,
-        by=cast.BY,
+        by=people.BY,
     ).evidence
 
 
@@ -127,7 +126,7 @@ def test_who_has_shown_nothing_is_not_there(operator, alice):
 
 
 def test_who_has_ended_waits_for_nothing(operator, alice, sent):
-    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     assert queue(operator, state="all") == []
     assert act(operator, alice, "approve", sent).status_code == 404
 
@@ -276,7 +275,7 @@ def assert_harmless(headers: Any) -> None:
 
 
 def test_review_page_has_a_picture_of_each_page_up_to_twenty(operator, alice):
-    pages = hostile.pages(23)
+    pages = hostile_files.pages(23)
     document = a_document(alice, File(pages, "application/pdf"))
     page = operator.get(page_of(alice)).content.decode()
     assert page.count("<img") == 20
@@ -289,7 +288,7 @@ def test_review_page_has_a_picture_of_each_page_up_to_twenty(operator, alice):
 
 
 def test_picture_that_can_not_be_drawn_is_replaced_by_one_that_says_so(operator, alice):
-    document = a_document(alice, File(hostile.png(width=100, height=100), "image/png"))
+    document = a_document(alice, File(hostile_files.png(width=100, height=100), "image/png"))
     answer = operator.get(picture_of(alice, document))
     assert (answer.status_code, answer.headers["Location"]) == (
         302,
@@ -320,7 +319,7 @@ def test_lost_file_does_not_take_the_review_page_with_it(operator, alice):
 
 
 def test_pages_that_are_opened_together_are_one_access(operator, alice):
-    document = a_document(alice, File(hostile.pages(3), "application/pdf"))
+    document = a_document(alice, File(hostile_files.pages(3), "application/pdf"))
     for number in (1, 2, 3):
         operator.get(picture_of(alice, document, number))
     assert looks() == [("DOCUMENT", Kind.DOCUMENT_INCOME_TAX, who(operator))]
@@ -330,11 +329,11 @@ def test_pages_that_are_opened_together_are_one_access(operator, alice):
 
 def test_a_document_whose_erasure_has_begun_is_not_there(operator, alice):
     document = send_one(alice, BACK)
-    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     erasure.erase_files(alice)
     for address in (address_of(alice, document), picture_of(alice, document)):
         assert operator.get(address).status_code == 404
-    erasure.erase(user_id=alice.id, by=cast.BY, reason="AUTHORITY_ORDER")
+    erasure.erase(user_id=alice.id, by=people.BY, reason="AUTHORITY_ORDER")
 
 
 def test_another_users_document_is_not_under_this_user(operator, alice, bob):
@@ -437,7 +436,7 @@ def test_another_users_evidence_is_not_decided_about(operator, alice, bob, sent)
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_decide_at_once_one_is_told_to_look_again():
-    alice = cast.a_user(cast.a_client(), cast.ALICE)
+    alice = people.a_user(people.a_client(), people.ALICE)
     sent = send_one(alice, Kind.OCCUPATION)
     one, two = somebody(OPERATOR), somebody(SUPERVISOR)
     at_once(
@@ -446,7 +445,7 @@ def test_of_two_who_decide_at_once_one_is_told_to_look_again():
     )
     sent.refresh_from_db()
     assert sent.status in {"APPROVED", "REJECTED"}
-    decided = Event.objects.filter(kind__startswith="user.evidence_").exclude(actor=cast.BY.actor)
+    decided = Event.objects.filter(kind__startswith="user.evidence_").exclude(actor=people.BY.actor)
     assert [each.actor for each in decided] == [sent.reviewed_by]
 
 

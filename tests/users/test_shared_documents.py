@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.test import Client as Browser
 
-from tests import cast
-from tests.together import at_once
-from tests.users.evidence import approve, send_one, stored
+from tests.support import people
+from tests.support.kyc import approve, send_one, stored
+from tests.support.threads import at_once
 from tests.users.test_reviews import act, looks, page_of, said, who
 from tests.wallets.test_acts import OPERATOR, SUPERVISOR, somebody
 from users import kyc
@@ -27,7 +27,7 @@ def operator(db: None) -> Browser:
 def twins(alice: User, db: None) -> tuple[User, Evidence]:
     """A user of another client who shows the document that is approved for Alice."""
     approve(alice, kyc.IDENTITY)
-    twin = cast.a_user(cast.a_client("Another"), cast.BOB)
+    twin = people.a_user(people.a_client("Another"), people.BOB)
     return twin, send_one(twin, Kind.IDENTITY)
 
 
@@ -82,8 +82,8 @@ def test_no_event_tells_a_client_of_the_other_user(operator, twins):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_users_with_one_document_at_once_one_is_approved():
-    client = cast.a_client()
-    users = [cast.a_user(client, each) for each in (cast.ALICE, cast.BOB)]
+    client = people.a_client()
+    users = [people.a_user(client, each) for each in (people.ALICE, people.BOB)]
     sent = [send_one(user, Kind.IDENTITY) for user in users]
     browsers = [somebody(OPERATOR), somebody(SUPERVISOR)]
     at_once(

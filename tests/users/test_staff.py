@@ -13,9 +13,9 @@ from django.test import Client as Browser
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from uuid_utils.compat import uuid7
 
-from tests.backoffice import page_of, worker
+from tests.support.backoffice import page_of, worker
+from tests.support.lossy_wire import cut_at_commit
 from tests.users.test_backoffice import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
-from tests.wires import cut_at_commit
 from users import staff as members
 
 pytestmark = pytest.mark.django_db

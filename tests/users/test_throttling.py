@@ -10,8 +10,8 @@ from django.test import Client as Browser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from users import authentication, buckets, strangers, throttling
 from users.buckets import Buckets
 
@@ -122,14 +122,14 @@ def test_a_client_that_is_too_fast_is_told_when_to_come_back(api, slow):
 def test_nothing_was_done_when_it_was_too_fast(api, alices, bobs, slow):
     for _ in range(3):
         api.get("users")
-    answer = api.post(f"wallets/{alices.id}/movements", cast.to(bobs))
+    answer = api.post(f"wallets/{alices.id}/movements", people.to(bobs))
     assert answer.code == "rate_limited"
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 @pytest.mark.django_db
 def test_two_keys_of_a_client_share_its_pace_and_others_do_not(api, stranger, client_demo, slow):
-    second = Api(cast.a_key(client_demo))
+    second = Api(people.a_key(client_demo))
     assert [api.get("users").status, second.get("users").status] == [200, 200]
     assert [api.get("users").status, second.get("users").status] == [200, 503]
     assert stranger.get("users").status == 200
@@ -137,7 +137,7 @@ def test_two_keys_of_a_client_share_its_pace_and_others_do_not(api, stranger, cl
 
 @pytest.mark.django_db
 def test_request_without_the_scope_is_counted(client_demo, slow):
-    narrow = Api(cast.a_key(client_demo, "wallets:read"))
+    narrow = Api(people.a_key(client_demo, "wallets:read"))
     answers = [narrow.get("users") for _ in range(4)]
     assert [answer.status for answer in answers] == [403, 403, 403, 503]
     assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
@@ -146,7 +146,7 @@ def test_request_without_the_scope_is_counted(client_demo, slow):
 
 @pytest.mark.django_db
 def test_request_without_the_scope_is_counted_once_for_a_remembered_key(alices, client_demo, slow):
-    narrow, path = Api(cast.a_key(client_demo, "wallets:read")), f"wallets/{alices.id}"
+    narrow, path = Api(people.a_key(client_demo, "wallets:read")), f"wallets/{alices.id}"
     assert narrow.get(path).status == 200
     answers = [narrow.get(f"{path}/movements").status for _ in range(3)]
     assert answers == [403, 403, 503]
@@ -155,7 +155,7 @@ def test_request_without_the_scope_is_counted_once_for_a_remembered_key(alices, 
 @pytest.mark.django_db
 def test_without_a_limit_403_has_no_rate(client_demo, settings):
     settings.RATE_LIMIT = 0
-    assert Api(cast.a_key(client_demo, "wallets:read")).get("users").status == 403
+    assert Api(people.a_key(client_demo, "wallets:read")).get("users").status == 403
 
 
 # --- Who is not let in ---------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from iocash import errors
-from tests import cast
-from tests.cast import Answer, Api
+from tests.support import people
+from tests.support.people import Answer, Api
 from users import tokens
 from users.models import Client, Event, SigningKey
 from users.models.clients import SCOPES
@@ -80,7 +80,7 @@ def test_a_token_speaks_for_its_client(key, alice, stranger):
 
 
 def test_a_token_speaks_for_no_other_client(key, client_demo):
-    theirs = cast.a_user(cast.a_client("Another"), cast.ALICE)
+    theirs = people.a_user(people.a_client("Another"), people.ALICE)
     assert shown(signed(), f"users/{theirs.id}").status == 404
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cast import Api
-from tests.users.bodies import ALICE, HOST, MOMENT, NEW, ROOT, due, path_of, retry_at, wrong
+from tests.support.people import Api
+from tests.support.user_bodies import ALICE, HOST, MOMENT, NEW, ROOT, due, path_of, retry_at, wrong
 from users.models import Event, Otp, User
 from wallets.models import Wallet
 

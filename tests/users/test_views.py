@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from tests import cast
-from tests.cast import Answer, Api
-from tests.users.bodies import ALICE, BOB
+from tests.support import people
+from tests.support.people import Answer, Api
+from tests.support.user_bodies import ALICE, BOB
 from users.models import Otp, User
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_without_a_key_it_is_401(method, path, nobody, newcomer):
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
 def test_a_key_without_the_scope_is_403(method, path, client_demo, newcomer):
-    other = Api(cast.a_key(client_demo, "users:write" if method == "GET" else "users:read"))
+    other = Api(people.a_key(client_demo, "users:write" if method == "GET" else "users:read"))
     body = BODIES.get(f"{method} {path}")
     answer = other.call(method, path.format(id=newcomer.id), body)
     assert (answer.status, answer.code) == (403, "insufficient_scope")
@@ -58,7 +58,7 @@ def test_another_client_gets_404_and_no_difference_is_shown(method, path, strang
     theirs = stranger.call(method, path.format(id=newcomer.id), body)
     assert (theirs.status, theirs.code) == (404, "not_found")
     if method != "PUT":
-        unknown = stranger.call(method, path.format(id=cast.unknown_id()), body)
+        unknown = stranger.call(method, path.format(id=people.unknown_id()), body)
         assert strip(unknown) == strip(theirs)
     assert User.objects.get().first_name == "Alice"
     assert Otp.objects.get().tries == 0

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests import cast
-from tests.cast import Api
-from tests.users.bodies import MOMENT, ROOT
-from tests.users.evidence import BLOCKS, CHANGES, other, review, stored
+from tests.support import people
+from tests.support.kyc import BLOCKS, CHANGES, other, review, stored
+from tests.support.people import Api
+from tests.support.user_bodies import MOMENT, ROOT
 from users.models import Event, Evidence, Key, User
 from users.models.clients import SCOPES
 from wallets import erasure, posting
@@ -17,7 +17,7 @@ from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 CAPITALS = "0198ABCD-0000-7000-8000-000000000000"
 MALFORMED = ["1", "x", f"{UNKNOWN}0", f"{UNKNOWN}".replace("-", ""), CAPITALS]
 READ_ONLY = ("status", "reason", "createdAt", "reviewedAt", "userId", "_links", "id")
@@ -39,7 +39,7 @@ def body(name: str) -> dict[str, Any]:
 
 
 def end(user: User) -> None:
-    posting.submit(UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id))
+    posting.submit(UnsubscribeUser(client_id=user.client_id, by=people.BY, user_id=user.id))
 
 
 # --- It works, and answers the resource ----------------------------------------------------------
@@ -117,7 +117,7 @@ def test_before_it_is_sent_there_is_nothing(api, path):
 
 @each_block
 def test_who_is_blocked_may_still_show_who_they_are(api, alice, path, body):
-    cast.block(alice)
+    people.block(alice)
     assert api.post(path, body).status == 201
 
 
@@ -225,7 +225,7 @@ def test_without_a_key_nothing_is_shown(nobody, path, body, method):
 @each_method
 def test_a_key_without_the_scope_is_refused(client_demo, path, body, method):
     scope = "users:read" if method == "GET" else "users:write"
-    api = Api(cast.a_key(client_demo, *set(SCOPES) - {scope}))
+    api = Api(people.a_key(client_demo, *set(SCOPES) - {scope}))
     answer = api.call(method, path, body)
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert not Evidence.objects.exists()
@@ -304,7 +304,7 @@ def test_a_replay_shows_what_the_key_made_also_when_it_was_replaced(api, path, n
 def test_replay_of_what_was_erased_is_refused(api, alice, path, body):
     api.post(path, body, key="k")
     end(alice)
-    erasure.erase(user_id=alice.id, by=cast.BY, reason="USER_REQUEST")
+    erasure.erase(user_id=alice.id, by=people.BY, reason="USER_REQUEST")
     answer = api.post(path, body, key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
 

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from tests import cast
-from tests.cast import Api
-from tests.users import hostile, photos
-from tests.users.bodies import MOMENT, ROOT
-from tests.users.evidence import CARD, DOCUMENTS, PAGE, document, files, padded, review, stored
+from tests.support import hostile_files, ordinary_files, people
+from tests.support.kyc import CARD, DOCUMENTS, PAGE, document, files, padded, review, stored
+from tests.support.people import Api
+from tests.support.user_bodies import MOMENT, ROOT
 from users import documents, kyc, specimens
 from users.documents import MOST_BYTES, processes
 from users.models import Event, Evidence, Key, User
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 PHOTO = specimens.picture("A card", kind="JPEG")
 OTHER = specimens.picture("Another card")
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 
 each_kind = pytest.mark.parametrize("kind", DOCUMENTS)
 each_method = pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
@@ -190,9 +189,12 @@ def test_null_is_no_document(api, path):
         (CARD.content + b"<?php ?>", "trailing_data"),
         (CARD.content[:-20], "damaged"),
         (b"%PDF-1.4\n<html>", "damaged"),
-        (hostile.many_profiles(), "too_complex"),
-        (hostile.png(width=10_000, height=10_000), "too_many_pixels"),
-        (hostile.pdf(b"<< /S /#4aavaScript >>", catalog=b"/OpenAction 4 0 R"), "active_content"),
+        (hostile_files.many_profiles(), "too_complex"),
+        (hostile_files.png(width=10_000, height=10_000), "too_many_pixels"),
+        (
+            hostile_files.pdf(b"<< /S /#4aavaScript >>", catalog=b"/OpenAction 4 0 R"),
+            "active_content",
+        ),
     ],
 )
 def test_what_is_no_document_is_refused_and_not_kept(api, alice, path, content, code):
@@ -233,14 +235,14 @@ def test_a_document_is_posted_once(api, alice, path):
 
 @each_writing
 def test_who_has_ended_shows_nothing_more(api, alice, path, method):
-    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     answer = api.call(method, path, document())
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert files(alice) == []
 
 
 def test_photo_with_two_pictures_comes_back_whole(api, path):
-    content = photos.two_pictures() + photos.trailer()
+    content = ordinary_files.two_pictures() + ordinary_files.trailer()
     made = api.put(path, document(content))
     assert (made.status, made.json["mediaType"]) == (201, "image/jpeg")
     assert base64.b64decode(api.get(path).json["content"]) == content
@@ -301,15 +303,15 @@ def test_page_that_refuses_a_document_does_not_repeat_it(api, path):
 def test_a_document_whose_erasure_has_begun_is_not_there(api, alice, path, monkeypatch):
     """The files go first: here whoever erases is interrupted then."""
     api.post(path, document())
-    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "blank", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            erasure.erase(user_id=alice.id, by=cast.BY, reason="AUTHORITY_ORDER")
+            erasure.erase(user_id=alice.id, by=people.BY, reason="AUTHORITY_ORDER")
     assert (len(stored(alice)), files(alice)) == (1, [])
     answer = api.get(path)
     assert (answer.status, answer.code) == (404, "not_found")
-    erasure.erase(user_id=alice.id, by=cast.BY, reason="AUTHORITY_ORDER")
+    erasure.erase(user_id=alice.id, by=people.BY, reason="AUTHORITY_ORDER")
     assert api.get(path).code == "not_found"
 
 
@@ -390,7 +392,7 @@ def test_without_a_key_nothing_is_shown(nobody, path, method):
 @each_method
 def test_a_key_without_the_scope_is_refused(client_demo, alice, path, method):
     scope = "users:read" if method == "GET" else "users:write"
-    api = Api(cast.a_key(client_demo, *set(SCOPES) - {scope}))
+    api = Api(people.a_key(client_demo, *set(SCOPES) - {scope}))
     answer = api.call(method, path, document())
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert files(alice) == []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast
-from tests.wallets import marked
-from tests.wallets.doors import IBAN
+from tests.support import people, personal_texts
+from tests.support.wallet_endpoints import IBAN
 from wallets import posting
 from wallets.models import ExternalAccount
 from wallets.orders import AddExternalAccount
@@ -15,9 +14,9 @@ from wallets.orders import AddExternalAccount
 @pytest.fixture
 def scene(api, client_demo, bob, staff):
     """Alice has ended; all that was ever said of her is marked. No other test left documents."""
-    for file in marked.files():
+    for file in personal_texts.files():
         file.unlink()
-    return marked.scene(api, cast.a_user(client_demo, marked.ALICE), bob, staff)
+    return personal_texts.scene(api, people.a_user(client_demo, personal_texts.ALICE), bob, staff)
 
 
 @pytest.fixture
@@ -35,32 +34,32 @@ def path(alices):
 @pytest.fixture
 def there(alices, bobs):
     """What the paths name."""
-    return {"wallet": alices.id, "movement": cast.movements(alices)[0].id}
+    return {"wallet": alices.id, "movement": people.movements(alices)[0].id}
 
 
 @pytest.fixture
 def history(alices, bobs):
     """Alice's movements: 100.00 in, 10.00 out to Bob, 5.00 back from Bob."""
-    cast.transfer(alices, bobs, 10_00, key="lunch")
-    cast.transfer(bobs, alices, 5_00)
-    return cast.movements(alices)
+    people.transfer(alices, bobs, 10_00, key="lunch")
+    people.transfer(bobs, alices, 5_00)
+    return people.movements(alices)
 
 
 @pytest.fixture
 def account(alices):
     """A bank account that Alice pays out to."""
-    order = AddExternalAccount(**cast.about(alices), iban=IBAN, alias="Rent")
+    order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
     return ExternalAccount.objects.get(id=posting.submit(order).id)
 
 
 @pytest.fixture
 def stage(alices, bobs):
     """Rows that the ledger wrote, by name; and ids of things of another client."""
-    cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"})
-    brought, out = cast.movements(alices)
-    (into,) = cast.movements(bobs)
-    hold = cast.place(alices, bobs, 5_00, concept="Deposit", metadata={"a": "1"})
-    theirs = cast.a_user(cast.a_client("Another"), cast.ALICE)
+    people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"})
+    brought, out = people.movements(alices)
+    (into,) = people.movements(bobs)
+    hold = people.place(alices, bobs, 5_00, concept="Deposit", metadata={"a": "1"})
+    theirs = people.a_user(people.a_client("Another"), people.ALICE)
     return {
         "hold": hold.id,
         "alices": alices.id,
@@ -71,7 +70,7 @@ def stage(alices, bobs):
         "into": into.id,
         "another": theirs.client_id,
         "their_user": theirs.id,
-        "their_wallet": cast.first_wallet(theirs).id,
-        "dollars": cast.a_wallet(cast.first_wallet(theirs).user, "USD").id,
-        "nobody": cast.unknown_id(),
+        "their_wallet": people.first_wallet(theirs).id,
+        "dollars": people.a_wallet(people.first_wallet(theirs).user, "USD").id,
+        "nobody": people.unknown_id(),
     }

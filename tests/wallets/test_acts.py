@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from iocash import errors
-from tests import cast
-from tests.together import at_once
+from tests.support import people
+from tests.support.threads import at_once
 from tests.wallets.orders.test_cash_outs_posted import IBAN, a_cash_out, end, money_of
 from users.models import ApiKey
 from wallets.models import Movement
@@ -57,8 +57,8 @@ def somebody(group: str) -> Browser:
 @pytest.fixture
 def things(alices, bobs, client_demo, api):
     return {
-        "hold": cast.place(alices, bobs, 1_00),
-        "transfer": Movement.objects.get(id=cast.transfer(alices, bobs, 2_00).id),
+        "hold": people.place(alices, bobs, 1_00),
+        "transfer": Movement.objects.get(id=people.transfer(alices, bobs, 2_00).id),
         "client": client_demo,
         "apikey": ApiKey.objects.get(),
         "user": alices.user,
@@ -132,10 +132,10 @@ def test_a_rotated_key_works_beside_the_new_one_and_a_revoked_one_not(api, clien
     (key,) = ApiKey.objects.all()
     page = browser.post(address(key, "rotate"), {"key": str(uuid4())})
     secret = page.text.split('id="secret">')[1].split("<")[0]
-    assert api.get("users").status == cast.Api(secret).get("users").status == 200
+    assert api.get("users").status == people.Api(secret).get("users").status == 200
     browser.post(address(key, "revoke"), {"key": str(uuid4())})
     assert api.get("users").code == "credentials_revoked"
-    assert cast.Api(secret).get("users").status == 200
+    assert people.Api(secret).get("users").status == 200
 
 
 @pytest.mark.django_db(transaction=True)
@@ -164,7 +164,7 @@ def test_the_first_page_asks_the_same_few_questions_whatever_there_is(alices, bo
     before = questions()
     for _ in range(15):
         a_cash_out(alices, 1_00)
-        cast.transfer(alices, bobs, 1_00)
+        people.transfer(alices, bobs, 1_00)
     assert questions() == before <= 16
 
 
@@ -177,7 +177,7 @@ def test_the_first_page_tells_what_waits_oldest_first(alices):
 
 @pytest.mark.parametrize("words", ["id", "operation", "wallet", "iban", "key"])
 def test_a_movement_is_found_by_what_people_know(alices, bobs, words):
-    cast.transfer(alices, bobs, 1_00, key="lunch-1")
+    people.transfer(alices, bobs, 1_00, key="lunch-1")
     movement = a_cash_out(alices, 5_00)
     paid = Movement.objects.get(wallet=alices.id, type="TRANSFER")
     asked = {
@@ -196,14 +196,14 @@ def test_a_movement_is_found_by_what_people_know(alices, bobs, words):
 
 def test_a_closed_wallet_is_refused_in_words(bobs):
     browser = somebody(SUPERVISOR)
-    cast.close(bobs)
+    people.close(bobs)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
     page = browser.post(address(bobs, "add-movement"), form, follow=True).text
     assert str(errors.WalletNotReady(wallet_id=bobs.id, status="UNSUBSCRIBED")) in page
 
 
 def test_a_hold_is_released_by_staff(alices, bobs):
-    hold = cast.place(alices, bobs, 30_00)
+    hold = people.place(alices, bobs, 30_00)
     page = somebody(OPERATOR).post(address(hold, "release"), {"key": str(uuid4())}, follow=True)
     assert "Released: the money is available again." in page.text
     assert money_of(alices) == (100_00, 0)
@@ -212,7 +212,7 @@ def test_a_hold_is_released_by_staff(alices, bobs):
 
 @pytest.mark.parametrize(("amount", "left"), [("", 100_00), ("1.50", 91_50)])
 def test_a_movement_is_reversed_by_staff_once(alices, bobs, amount, left):
-    paid = Movement.objects.get(id=cast.transfer(alices, bobs, 10_00).id)
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
     browser = somebody(SUPERVISOR)
     form = {"key": str(uuid4()), "amount": amount, "concept": "Mistake"}
     for _ in range(2):
@@ -222,7 +222,7 @@ def test_a_movement_is_reversed_by_staff_once(alices, bobs, amount, left):
 
 
 def test_a_reversal_of_too_much_is_refused_in_words(alices, bobs):
-    paid = Movement.objects.get(id=cast.transfer(alices, bobs, 10_00).id)
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
     form = {"key": str(uuid4()), "amount": "10.01", "concept": ""}
     page = somebody(SUPERVISOR).post(address(paid, "reverse"), form, follow=True)
     assert "10.00 EUR are left to reverse, and 10.01 were requested." in page.text
@@ -267,9 +267,9 @@ def test_who_decides_sees_what_about(things, act, shown):
 def test_the_api_lets_staff_do_no_more_than_the_back_office(things, bobs, group, act, allowed):
     wallet, hold, paid = things["wallet"], things["hold"], things["transfer"]
     below = f"/api/v1/wallets/{wallet.id}"
-    pay = cast.to(bobs, "1.00")
+    pay = people.to(bobs, "1.00")
     method, path, body = {
-        "cash-in": ("post", f"{below}/movements", cast.cash("1.00")),
+        "cash-in": ("post", f"{below}/movements", people.cash("1.00")),
         "transfer": ("post", f"{below}/movements", pay),
         "cash-out": (
             "post",

@@ -10,8 +10,8 @@ from django.apps import apps
 from django.contrib import admin
 from django.utils import timezone
 
-from tests import backoffice, cast
-from tests.backoffice import Office
+from tests.support import backoffice, people
+from tests.support.backoffice import Office
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders import AddExternalAccount
@@ -34,8 +34,8 @@ def alices(alices: Wallet, bobs: Wallet) -> Wallet:
 
 
 def something(source: Wallet, target: Wallet) -> None:
-    cast.place(source, target, 1_00, concept="Deposit")
-    posting.submit(AddExternalAccount(**cast.about(source), iban="ES9121000418450200051332"))
+    people.place(source, target, 1_00, concept="Deposit")
+    posting.submit(AddExternalAccount(**people.about(source), iban="ES9121000418450200051332"))
 
 
 def test_every_model_has_its_pages():
@@ -44,7 +44,7 @@ def test_every_model_has_its_pages():
 
 @pytest.mark.parametrize("model", MODELS)
 def test_lists_searches_filters_and_rows_open(model, office, alices, bobs):
-    cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"order": "1"})
+    people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"order": "1"})
     backoffice.opens(office, model)
 
 
@@ -62,12 +62,12 @@ def test_money_is_read_only(model, office, alices):
 
 
 def test_money_is_shown_in_the_decimals_of_its_currency(office, alices):
-    yen = cast.a_wallet(alices.user, "JPY")
-    cast.cash_in(yen, 1_234)
+    yen = people.a_wallet(alices.user, "JPY")
+    people.cash_in(yen, 1_234)
     assert "100.00" in office.get(backoffice.list_of(Wallet))
     assert ">1234<" in office.get(backoffice.list_of(Wallet))
     assert "100.00" in office.get(backoffice.page_of(alices))
-    (movement,) = cast.movements(yen)
+    (movement,) = people.movements(yen)
     assert "1234" in office.get(backoffice.page_of(movement))
 
 
@@ -79,8 +79,8 @@ def test_a_wallet_is_found_by_its_id_and_by_its_user(office, alices, bobs):
 
 
 def test_a_movement_is_found_by_its_operation_and_by_its_wallet(office, alices, bobs):
-    cast.transfer(alices, bobs, 10_00)
-    moved = cast.movements(bobs)[0]
+    people.transfer(alices, bobs, 10_00)
+    moved = people.movements(bobs)[0]
     for term in (str(moved.id), str(moved.operation_id), str(bobs.id)):
         assert backoffice.page_of(moved) in office.get(backoffice.list_of(Movement), q=term)
 
@@ -89,9 +89,9 @@ def test_a_movement_is_found_by_its_operation_and_by_its_wallet(office, alices, 
 def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, alices, bobs):
     few = backoffice.queries(office, model)
     for currency in ("USD", "GBP", "JPY"):
-        source, target = (cast.a_wallet(wallet.user, currency) for wallet in (alices, bobs))
-        cast.cash_in(source, 10_00)
-        cast.transfer(source, target, 5_00)
+        source, target = (people.a_wallet(wallet.user, currency) for wallet in (alices, bobs))
+        people.cash_in(source, 10_00)
+        people.transfer(source, target, 5_00)
         something(source, target)
     assert backoffice.queries(office, model) == few
 
@@ -110,11 +110,11 @@ def test_what_can_only_be_posted_shows_its_form_in_a_browser(office, alices):
 
 def test_a_wallets_page_shows_its_open_holds_and_no_others(office, alices, bobs):
     (hold,) = Hold.objects.all()
-    soon = cast.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=1))
+    soon = people.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=1))
     page = office.get(backoffice.page_of(alices))
     assert page.index(str(hold.id)) < page.index(str(soon.id))
     assert "never" in page
-    cast.pass_time(timedelta(hours=2))
+    people.pass_time(timedelta(hours=2))
     page = office.get(backoffice.page_of(alices))
     assert str(hold.id) in page
     assert str(soon.id) not in page

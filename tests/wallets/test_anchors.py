@@ -13,8 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from tests import cast
-from tests.wallets import levels
+from tests.support import limits, people
 from wallets import anchors, audit, posting
 from wallets.anchors import merkle
 from wallets.audit.canonical import CASH_OUT, HOLD, digest
@@ -27,10 +26,10 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def anchor(alices, bobs, tmp_path) -> Path:
     """An anchor of Alice's and Bob's chains; afterwards they went on."""
-    cast.transfer(alices, bobs, 10_00, concept="Lunch")
+    people.transfer(alices, bobs, 10_00, concept="Lunch")
     file: Path = tmp_path / "anchor"
     call_command("anchor", str(file))
-    cast.transfer(alices, bobs, 5_00)
+    people.transfer(alices, bobs, 5_00)
     return file
 
 
@@ -62,8 +61,8 @@ def test_an_anchor_names_the_head_of_every_chain(anchor, alices, bobs):
 
 
 def test_an_anchor_has_every_movement_and_what_is_promised(alices, bobs, tmp_path):
-    cash_out = posting.submit(levels.a_cash_out(alices, 1_00)).id
-    hold = cast.place(alices, bobs, 2_00).id
+    cash_out = posting.submit(limits.a_cash_out(alices, 1_00)).id
+    hold = people.place(alices, bobs, 2_00).id
     lines = written(tmp_path / "anchor")
     settled = Movement.objects.filter(status="SUCCESS").order_by("wallet", "seq")
     movements = [f"movement {m.wallet_id} {m.seq} {bytes(m.digest).hex()}" for m in settled]
@@ -77,11 +76,11 @@ def test_an_anchor_has_every_movement_and_what_is_promised(alices, bobs, tmp_pat
 
 
 def test_the_next_anchor_has_only_the_movements_since_the_last(anchor, alices, bobs, client_demo):
-    carol = cast.a_user(
-        client_demo, cast.ALICE | {"user_name": "c", "mobile_phone": "+34600000003"}
+    carol = people.a_user(
+        client_demo, people.ALICE | {"user_name": "c", "mobile_phone": "+34600000003"}
     )
-    new = cast.first_wallet(carol)
-    cast.cash_in(new, 1_00)
+    new = people.first_wallet(carol)
+    people.cash_in(new, 1_00)
     lines = written(anchor.with_name("next"), "--after", str(anchor))
     assert lines[0].endswith(f" after {anchor.read_text().split()[-1]}")
     since = [tuple(line.split()[1:3]) for line in lines if line.startswith("movement")]
@@ -292,8 +291,8 @@ def test_lines_are_compared_chunk_by_chunk(anchor, monkeypatch):
 @pytest.fixture
 def promised(alices, bobs, tmp_path) -> dict[str, Any]:
     """A pending cash-out and an open hold, anchored."""
-    cash_out = posting.submit(levels.a_cash_out(alices, 10_00)).id
-    hold = cast.place(alices, bobs, 20_00).id
+    cash_out = posting.submit(limits.a_cash_out(alices, 10_00)).id
+    hold = people.place(alices, bobs, 20_00).id
     call_command("anchor", str(tmp_path / "anchor"))
     return {"file": tmp_path / "anchor", "cash_out": cash_out, "hold": hold, "bobs": bobs.id}
 
@@ -356,6 +355,6 @@ def test_what_is_rewritten_with_digests_and_events_is_found_by_the_anchor(promis
 
 def test_a_cash_out_that_settled_after_its_anchor_is_as_it_was(promised, alices):
     for verb in (MarkCashOutSent, SettleCashOut):
-        posting.submit(verb(**cast.about(alices), movement_id=promised["cash_out"]))
-    cast.execute(cast.seen(promised["hold"]))
+        posting.submit(verb(**people.about(alices), movement_id=promised["cash_out"]))
+    people.execute(people.seen(promised["hold"]))
     assert compared(promised["file"]) == {}

@@ -15,9 +15,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from tests import cast
-from tests.wallets import levels
-from tests.wallets.spoiled import MOVEMENT, NEW_ID, SPOILED, WALLET, WRONG_LEVELS
+from tests.support import limits, people
+from tests.support.corruptions import MOVEMENT, NEW_ID, SPOILED, WALLET, WRONG_LEVELS
 from users import specimens
 from users.models import User
 from wallets import audit, posting
@@ -32,23 +31,23 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def stage(alices, bobs):
     """Money in, money over, with words and a key: the rows that the spoilers name."""
-    out = cast.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, key="k")
+    out = people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, key="k")
     moved = Movement.objects.get(id=out.id)
     into = Movement.objects.exclude(id=out.id).get(operation_id=moved.operation_id)
-    expired = cast.place(alices, bobs, 1_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC))
-    cast.pass_time(timedelta(days=366 * 1000))
+    expired = people.place(alices, bobs, 1_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC))
+    people.pass_time(timedelta(days=366 * 1000))
     words: dict[str, Any] = {"concept": "Deposit", "metadata": {"a": "1"}}
-    hold = cast.place(alices, bobs, 20_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC), **words)
-    execution = cast.execute(hold, 5_00, keep_open=True)
-    twin = cast.transfer(alices, bobs, 10_00)
-    reversal = cast.reverse(moved, 2_00)
+    hold = people.place(alices, bobs, 20_00, expires_at=datetime(2999, 1, 1, tzinfo=UTC), **words)
+    execution = people.execute(hold, 5_00, keep_open=True)
+    twin = people.transfer(alices, bobs, 10_00)
+    reversal = people.reverse(moved, 2_00)
     waiting, rejected, cancelled = (
-        posting.submit(levels.a_cash_out(alices, 1_00, concept="Rent")).id for _ in range(3)
+        posting.submit(limits.a_cash_out(alices, 1_00, concept="Rent")).id for _ in range(3)
     )
-    posting.submit(MarkCashOutSent(**cast.about(alices), movement_id=rejected))
-    posting.submit(RejectCashOut(**cast.about(alices), movement_id=rejected, reason="Closed"))
-    posting.submit(CancelCashOut(**cast.about(alices), movement_id=cancelled))
-    brought = cast.cash_in(bobs, 5_00)
+    posting.submit(MarkCashOutSent(**people.about(alices), movement_id=rejected))
+    posting.submit(RejectCashOut(**people.about(alices), movement_id=rejected, reason="Closed"))
+    posting.submit(CancelCashOut(**people.about(alices), movement_id=cancelled))
+    brought = people.cash_in(bobs, 5_00)
     return {
         "alice": alices.user_id,
         "bob": bobs.user_id,
@@ -131,14 +130,14 @@ def test_every_equation_is_broken_by_a_test():
 
 @pytest.mark.spoils_the_books
 def test_a_level_that_no_approval_gave_is_named(alice, bob):
-    specimens.approve(alice, 1, cast.BY)
-    people = {"alice": alice.id, "bob": bob.id}
+    specimens.approve(alice, 1, people.BY)
+    ids = {"alice": alice.id, "bob": bob.id}
     assert found("levels") == {}
     for equation, statement, column, row in WRONG_LEVELS:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement, people)
+            cursor.execute(statement, ids)
             assert cursor.rowcount == 1
-            assert found(equation)[column] == people[row], statement
+            assert found(equation)[column] == ids[row], statement
             transaction.set_rollback(True)
 
 
@@ -174,8 +173,8 @@ def test_last_movements_removed_with_the_row_set_back_are_found(stage):
 def test_legs_exchanged_between_two_payments_are_found(bob, alices, bobs):
     """Two payments of one amount in one moment: each leg has a mirror, of the other payment."""
     with transaction.atomic():
-        one = cast.transfer(alices, bobs, 1_00, concept="Rent")
-        other = cast.transfer(alices, bobs, 1_00, concept="Food")
+        one = people.transfer(alices, bobs, 1_00, concept="Rent")
+        other = people.transfer(alices, bobs, 1_00, concept="Food")
     first, second = (Movement.objects.get(id=made.id) for made in (one, other))
     spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(id)s", {"id": alices.id})
     mirrors = first.mirror, second.mirror
@@ -191,7 +190,7 @@ def test_legs_exchanged_between_two_payments_are_found(bob, alices, bobs):
 
 @pytest.mark.spoils_the_books
 def test_a_key_that_names_another_clients_thing_is_found(stage):
-    another = cast.a_user(cast.a_client("Another"), cast.ALICE)
+    another = people.a_user(people.a_client("Another"), people.ALICE)
     spoil(
         "UPDATE users_key SET made = 'user', made_id = %(other)s WHERE key = 'k'",
         {"other": another.id},
@@ -218,7 +217,7 @@ def rewrite_the_end(rows: dict[str, Any]) -> None:
     movement = Movement.objects.get(id=rows["cash_in"])
     values = {item.name: getattr(movement, item.name) for item in dataclasses.fields(Leg)}
     digest = chain.digest(
-        bytes(cast.movements(rows["bobs_wallet"])[0].digest or b""), Leg(**values)
+        bytes(people.movements(rows["bobs_wallet"])[0].digest or b""), Leg(**values)
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -384,7 +383,7 @@ def test_a_byte_that_is_flipped_or_a_row_that_is_gone_is_found_in_every_step(
 def test_a_wallet_with_the_highest_id_ends_the_walk(alices, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 1)
     order = PutWallet(
-        client_id=alices.client_id, by=cast.BY, user_id=alices.user_id, wallet_id=audit.HIGHEST
+        client_id=alices.client_id, by=people.BY, user_id=alices.user_id, wallet_id=audit.HIGHEST
     )
     posting.submit(order)
     assert list(audit.steps(audit.survey()[0][audit.BY_WALLET.name]))[-1].last == audit.HIGHEST

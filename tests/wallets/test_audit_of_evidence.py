@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests import cast
+from tests.support import people
 from users import kyc, specimens
 from users.kyc import Kind
 from users.models import Evidence, User
@@ -24,7 +24,7 @@ def sent(alice: User) -> Evidence:
         user_id=alice.id,
         kind=Kind.OCCUPATION,
         shown=specimens.shown(Kind.OCCUPATION),
-        by=cast.BY,
+        by=people.BY,
         key="k",
     ).evidence
 
@@ -45,13 +45,13 @@ def test_what_a_key_sent_and_is_lost_is_named(sent):
 
 @pytest.mark.spoils_the_books
 def test_a_key_that_names_another_clients_evidence_is_found(sent):
-    theirs = cast.a_user(cast.a_client("Another"), cast.ALICE)
+    theirs = people.a_user(people.a_client("Another"), people.ALICE)
     Evidence.objects.update(client=theirs.client, user=theirs)
     assert wrong() == [{"client": sent.client_id, "made": "evidence", "id": sent.id}]
 
 
 def test_what_was_erased_with_its_user_is_not_missed(alice, sent):
-    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id))
-    erasure.erase(user_id=alice.id, by=cast.BY, reason="USER_REQUEST")
+    posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
+    erasure.erase(user_id=alice.id, by=people.BY, reason="USER_REQUEST")
     assert not Evidence.objects.exists()
     assert wrong() == []

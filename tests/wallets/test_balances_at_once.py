@@ -10,8 +10,8 @@ import pytest
 from django.db import connection, transaction
 
 from iocash import errors
-from tests import cast
-from tests.together import PATIENCE, Caller, holding
+from tests.support import people
+from tests.support.threads import PATIENCE, Caller, holding
 from wallets import statements
 from wallets.orders import Outcome
 
@@ -35,7 +35,7 @@ def looked(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_balance_waits_for_a_writer_that_may_settle_before_its_instant(alices, bobs, looked):
-    with holding(cast.a_transfer(alices, bobs, 10_00)):
+    with holding(people.a_transfer(alices, bobs, 10_00)):
         instant = statements.now()
         asker = Caller(lambda: statements.balance_at(alices, instant))
         assert looked.wait(PATIENCE)
@@ -47,7 +47,7 @@ def test_balance_waits_for_a_writer_that_may_settle_before_its_instant(alices, b
 @pytest.mark.django_db(transaction=True)
 def test_balance_gives_up_on_a_writer_that_takes_too_long(alices, bobs, monkeypatch):
     monkeypatch.setattr(statements, "MOST_WAIT", 0.01)
-    with holding(cast.a_transfer(alices, bobs, 10_00)), pytest.raises(errors.LockTimeout):
+    with holding(people.a_transfer(alices, bobs, 10_00)), pytest.raises(errors.LockTimeout):
         statements.balance_at(alices, statements.now())
 
 
@@ -60,7 +60,7 @@ def test_reader_of_a_balance_locks_nothing(alices, bobs):
         assert (
             statements.over(alices, alices.created_at, statements.now()).closing.balance == 100_00
         )
-        paid = Caller(lambda: cast.transfer(alices, bobs, 10_00)).answer
+        paid = Caller(lambda: people.transfer(alices, bobs, 10_00)).answer
         assert isinstance(paid, Outcome)
 
 
@@ -70,7 +70,7 @@ def test_balance_at_an_instant_never_changes_afterwards(alices, bobs):
 
     def pay() -> None:
         for _ in range(60):
-            cast.transfer(alices, bobs, 1)
+            people.transfer(alices, bobs, 1)
 
     payers = [Caller(pay) for _ in range(3)]
     answered = []

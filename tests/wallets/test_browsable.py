@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
-from tests import backoffice, cast
-from tests.cast import Api
+from tests.support import backoffice, people
+from tests.support.people import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +31,8 @@ def page(browser: Browser, path: str) -> str:
 
 def test_a_wallets_page_shows_its_balances_and_last_movements(browser, alices, bobs):
     for _ in range(12):
-        cast.transfer(alices, bobs, 1_00)
-    cast.place(alices, bobs, 5_00)
+        people.transfer(alices, bobs, 1_00)
+    people.place(alices, bobs, 5_00)
     shown = page(browser, f"wallets/{alices.id}")
     for words in ("88.00 EUR", "5.00 EUR", "83.00 EUR"):
         assert f"<dd>{words}</dd>" in shown
@@ -52,7 +52,7 @@ def test_who_may_not_see_movements_sees_none_there(alices):
 
 @pytest.mark.parametrize(("scope", "seen"), [("movements:read", True), ("users:read", False)])
 def test_a_key_sees_movements_there_with_their_scope_only(client_demo, alices, scope, seen):
-    api = Api(cast.a_key(client_demo, "wallets:read", scope))
+    api = Api(people.a_key(client_demo, "wallets:read", scope))
     answer = api.browser.get(
         f"/api/v1/wallets/{alices.id}", headers=HTML | {"Authorization": f"Bearer {api.secret}"}
     )

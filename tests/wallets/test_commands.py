@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from users.models import ApiKey, Client, User
 from wallets.models import Movement, Wallet
 
@@ -38,7 +38,7 @@ def test_the_demo_is_three_users_with_money_and_a_past(seed):
     for wallet in wallets:
         assert wallet.currency == "EUR"
         assert wallet.balance >= 100_00
-        assert len(cast.movements(wallet)) >= 3
+        assert len(people.movements(wallet)) >= 3
 
 
 def test_its_key_calls_the_api_and_its_staff_logs_in(seed):

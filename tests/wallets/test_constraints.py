@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from iocash import money
-from tests.wallets.refusals import (
+from tests.support.constraints import (
     AS_CASH_OUT,
     UNSETTLED,
     WAITING,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests import cast
-from tests.wallets.refusals import refused_by, run
+from tests.support import people
+from tests.support.constraints import refused_by, run
 from users.models.clients import new_id
 from wallets import posting
 from wallets.models import Hold
@@ -87,7 +87,7 @@ def test_no_fact_of_a_hold_changes(stage, rule, column, value):
 
 @pytest.mark.parametrize(("column", "value"), ENDS_ONCE.items())
 def test_an_ended_hold_does_not_change(stage, column, value):
-    posting.submit(cast.about_hold(ReleaseHold, cast.seen(stage["hold"])))
+    posting.submit(people.about_hold(ReleaseHold, people.seen(stage["hold"])))
     statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
     assert refused_by(statement, stage) == "hold_ends_once"
 

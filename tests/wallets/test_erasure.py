@@ -7,9 +7,8 @@ import logging
 import pytest
 
 from iocash.postgres.base import SERVER
-from tests import cast
-from tests.wallets import marked
-from tests.wallets.marked import Scene, left, marks_in
+from tests.support import people, personal_texts
+from tests.support.personal_texts import Scene, left, marks_in
 from users.models import Event, Evidence, Otp, PhoneUse, User
 from wallets import audit, erasure
 from wallets.models import Movement
@@ -31,7 +30,7 @@ BOBS = {"Bob's own", "Bob's own, in a batch"}
 
 
 def erase(scene: Scene, reason: str = "AUTHORITY_ORDER") -> User:
-    return erasure.erase(user_id=scene.alice.id, by=cast.BY, reason=reason)
+    return erasure.erase(user_id=scene.alice.id, by=people.BY, reason=reason)
 
 
 def servers_log() -> int:
@@ -50,12 +49,12 @@ def test_nothing_personal_is_left_anywhere(request, caplog):
     scene = request.getfixturevalue("scene")
     before = marks_in(left())
     assert before.keys() >= TABLES
-    assert before.keys() - TABLES == {str(path) for path in marked.files()} != set()
-    assert set.union(*before.values()) == {mark.lower() for mark in marked.MARKS}
+    assert before.keys() - TABLES == {str(path) for path in personal_texts.files()} != set()
+    assert set.union(*before.values()) == {mark.lower() for mark in personal_texts.MARKS}
     erase(scene)
     assert marks_in(left()) == {}
     assert (Evidence.objects.count(), Otp.objects.filter(user=scene.alice).count()) == (0, 0)
-    assert marked.files() == []
+    assert personal_texts.files() == []
     log = SERVER.places.log.read_bytes()[begun:].decode() if begun else ""
     assert ("user_name_is_taken_once" in log) == bool(begun)
     assert marks_in({"the log": caplog.text, "the server's log": log}) == {}
@@ -64,16 +63,16 @@ def test_nothing_personal_is_left_anywhere(request, caplog):
 def test_the_ledger_stays_whole(scene):
     money = "id", "amount", "created_at", "status", "balance_after", "digest", "details_digest"
     before = list(Movement.objects.order_by("id").values_list(*money))
-    balances = cast.balances(scene.alices, scene.bobs)
+    balances = people.balances(scene.alices, scene.bobs)
     erase(scene)
     assert list(Movement.objects.order_by("id").values_list(*money)) == before
-    assert cast.balances(scene.alices, scene.bobs) == balances
+    assert people.balances(scene.alices, scene.bobs) == balances
     assert [finding for _, finding in audit.findings() if finding] == []
 
 
 def test_what_bob_says_of_others_stays(scene):
     erase(scene)
-    concepts = [movement.concept for movement in cast.movements(scene.bobs)]
+    concepts = [movement.concept for movement in people.movements(scene.bobs)]
     assert set(concepts) == {*BOBS, None}
     assert User.objects.get(id=scene.bobs.user_id).first_name == "Bob"
 
@@ -82,22 +81,22 @@ def test_the_erasure_is_told_with_its_reason_and_who_did_it(scene):
     erase(scene)
     (event,) = Event.objects.filter(kind="user.erased")
     assert event.subject_id == scene.alice.id
-    assert (event.actor, event.data) == (cast.BY.actor, {"reason": "AUTHORITY_ORDER"})
+    assert (event.actor, event.data) == (people.BY.actor, {"reason": "AUTHORITY_ORDER"})
 
 
 def test_name_and_number_are_free_for_somebody_new(scene, client_demo):
     erase(scene)
     PhoneUse.objects.update(asked_at=None)  # a minute passes
     body = {"kind": "NATURAL", "userName": "qx~z-alice", "firstName": "New", "lastName": "Comer"}
-    answer = scene.api.post("users", body | {"mobilePhone": f"+34{marked.NUMBERS[1]}"})
+    answer = scene.api.post("users", body | {"mobilePhone": f"+34{personal_texts.NUMBERS[1]}"})
     assert answer.status == 202
 
 
 def test_two_may_be_erased(scene, client_demo):
-    other = cast.a_user(client_demo, cast.ALICE)
+    other = people.a_user(client_demo, people.ALICE)
     scene.api.patch(f"users/{other.id}", {"status": "UNSUBSCRIBED"})
     erase(scene)
-    erasure.erase(user_id=other.id, by=cast.BY, reason="OTHER")
+    erasure.erase(user_id=other.id, by=people.BY, reason="OTHER")
     assert User.objects.filter(erased_at__isnull=False).count() == 2
 
 
@@ -141,7 +140,7 @@ def test_an_erased_users_external_account_is_removed_and_has_no_iban(scene):
 
 def test_an_erased_user_has_shown_nothing(scene):
     erase(scene)
-    for name in (*marked.BLOCKS, "documents/identity-front"):
+    for name in (*personal_texts.BLOCKS, "documents/identity-front"):
         assert scene.api.get(scene.path(f"/{name}")).status == 404
     missing = scene.api.get(scene.path("/compliance")).json["requirements"]
     assert {each["status"] for each in missing} == {"MISSING"}

@@ -19,9 +19,9 @@ from django.utils import timezone
 from psycopg import errors as pg
 
 from iocash import errors
-from tests import cast
-from tests.backoffice import Office, page_of
-from tests.wallets.marked import left, marks_in
+from tests.support import people
+from tests.support.backoffice import Office, page_of
+from tests.support.personal_texts import left, marks_in
 from users import kyc, specimens
 from users.models import Event, User
 from wallets import erasure, posting
@@ -34,19 +34,19 @@ REASON = "AUTHORITY_ORDER"
 
 
 def unsubscribe(user: User) -> User:
-    posting.submit(UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id))
+    posting.submit(UnsubscribeUser(client_id=user.client_id, by=people.BY, user_id=user.id))
     user.refresh_from_db()
     return user
 
 
 def erase(user: User, reason: str = REASON) -> User:
-    return erasure.erase(user_id=user.id, by=cast.BY, reason=reason)
+    return erasure.erase(user_id=user.id, by=people.BY, reason=reason)
 
 
 @pytest.fixture
 def ended(alice: User) -> User:
     """Alice, who had no money and has shown her occupation, has ended just now."""
-    specimens.send(alice, frozenset({kyc.Kind.OCCUPATION, kyc.Kind.DOCUMENT_INCOME_TAX}), cast.BY)
+    specimens.send(alice, frozenset({kyc.Kind.OCCUPATION, kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     return unsubscribe(alice)
 
 
@@ -67,7 +67,7 @@ def test_only_who_has_ended_is_erased(status, alice):
 
 def test_nobody_is_not_found(db):
     with pytest.raises(errors.NotFound):
-        erasure.erase(user_id=cast.unknown_id(), by=cast.BY)
+        erasure.erase(user_id=people.unknown_id(), by=people.BY)
 
 
 def test_it_is_too_early_until_the_retention_is_over(ended, settings):
@@ -129,7 +129,7 @@ def test_the_command_erases_all_whose_time_is_over_and_nobody_else(ended, bob):
 
 def test_staff_erase_from_the_users_page(ended, staff):
     office, address = Office(staff), page_of(ended).replace("change/", "act/erase/")
-    values = {"key": cast.unknown_id(), "reason": erasure.RETENTION_OVER}
+    values = {"key": people.unknown_id(), "reason": erasure.RETENTION_OVER}
     assert office.status("post", address, values) == 302
     assert not is_erased(ended)
     assert office.status("post", address, values | {"reason": "USER_REQUEST"}) == 302
@@ -195,12 +195,12 @@ def test_whatever_was_interrupted_is_due_again(name, scene, monkeypatch, setting
 
 @pytest.mark.django_db(transaction=True)
 def test_the_role_erases_the_texts_of_who_has_ended_only(as_serving):
-    client = cast.a_client()
-    alice, bob = cast.a_user(client, cast.ALICE), cast.a_user(client, cast.BOB)
-    alices, bobs = cast.first_wallet(alice), cast.first_wallet(bob)
-    cast.cash_in(alices, 10_00, concept="Card")
-    cast.cash_in(bobs, 10_00, concept="Card")
-    cast.transfer(alices, bobs, 10_00, concept="Lunch")
+    client = people.a_client()
+    alice, bob = people.a_user(client, people.ALICE), people.a_user(client, people.BOB)
+    alices, bobs = people.first_wallet(alice), people.first_wallet(bob)
+    people.cash_in(alices, 10_00, concept="Card")
+    people.cash_in(bobs, 10_00, concept="Card")
+    people.transfer(alices, bobs, 10_00, concept="Lunch")
     with pytest.raises(Exception) as refused:  # noqa: PT011
         erasure.erase_texts(alices.id)
     assert isinstance(refused.value.__cause__, pg.CheckViolation)
@@ -209,8 +209,8 @@ def test_the_role_erases_the_texts_of_who_has_ended_only(as_serving):
     with pytest.raises(Exception) as refused:  # noqa: PT011
         erasure.erase_texts(bobs.id)
     assert isinstance(refused.value.__cause__, pg.CheckViolation)
-    assert [each.concept for each in cast.movements(alices)] == [None, None]
-    assert [each.concept for each in cast.movements(bobs)] == ["Card", None]
+    assert [each.concept for each in people.movements(alices)] == [None, None]
+    assert [each.concept for each in people.movements(bobs)] == ["Card", None]
 
 
 def test_nobody_else_may_call_it(db):
@@ -246,7 +246,7 @@ COPY_HOLD = """
 @pytest.mark.spoils_the_books
 def test_a_chunk_costs_the_same_however_many_there_are(alices, bobs, monkeypatch, capsys):
     """Each chunk must also end before the statement timeout of the role that serves."""
-    cast.execute(cast.place(alices, bobs, 100_00, concept="Rent"), concept="Rent")
+    people.execute(people.place(alices, bobs, 100_00, concept="Rent"), concept="Rent")
     paid = Movement.objects.get(wallet=alices.id, type="TRANSFER")
     with connection.cursor() as cursor:
         cursor.execute(COPY.format(MANY), [paid.operation_id])

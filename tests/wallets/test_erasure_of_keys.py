@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q
 from psycopg import errors as pg
 
-from tests import cast
+from tests.support import people
 from users.models import Event, Key, User
 from users.models.fingerprints import Asked, canonical
 from wallets import audit, erasure, posting
@@ -30,13 +30,13 @@ def salts() -> dict[str, bool]:
 def erase(user: User) -> None:
     """Close the user, whose wallets have their money taken out, and erase it."""
     for hold in Hold.objects.filter(Q(wallet__user=user) | Q(target__user=user), status="OPEN"):
-        posting.submit(cast.about_hold(ReleaseHold, hold))
+        posting.submit(people.about_hold(ReleaseHold, hold))
     for wallet in Wallet.objects.filter(user=user, balance__gt=0):
-        amount = cast.decimal(wallet.balance, wallet.currency)
-        posting.submit(Adjust(**cast.about(wallet), amount=amount, is_debit=True))
-    order = UnsubscribeUser(client_id=user.client_id, by=cast.BY, user_id=user.id)
+        amount = people.decimal(wallet.balance, wallet.currency)
+        posting.submit(Adjust(**people.about(wallet), amount=amount, is_debit=True))
+    order = UnsubscribeUser(client_id=user.client_id, by=people.BY, user_id=user.id)
     posting.submit(order)
-    erasure.erase(user_id=user.id, by=cast.BY, reason="OTHER")
+    erasure.erase(user_id=user.id, by=people.BY, reason="OTHER")
 
 
 @pytest.fixture
@@ -135,10 +135,10 @@ def test_order_can_be_guessed_before_the_erasure_and_not_after(alices, api):
 
 @pytest.mark.django_db(transaction=True)
 def test_serving_role_erases_the_salts_of_a_closed_user_only(as_serving):
-    client = cast.a_client()
-    alice, bob = cast.a_user(client, cast.ALICE), cast.a_user(client, cast.BOB)
-    cast.cash_in(cast.first_wallet(alice), 1_00, key="a")
-    cast.cash_in(cast.first_wallet(bob), 1_00, key="b")
+    client = people.a_client()
+    alice, bob = people.a_user(client, people.ALICE), people.a_user(client, people.BOB)
+    people.cash_in(people.first_wallet(alice), 1_00, key="a")
+    people.cash_in(people.first_wallet(bob), 1_00, key="b")
     erase(alice)
     assert salts() == {"a": False, "b": True}
     with pytest.raises(Exception) as refused:  # noqa: PT011

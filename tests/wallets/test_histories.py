@@ -22,8 +22,8 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from tests import cast, together
-from tests.callers import Caller, World
+from tests.support import people, threads
+from tests.support.load import Caller, World
 from users.models import Client, Event, User, events
 from users.models.events import Fact
 from wallets.models import Hold, Movement, Wallet
@@ -49,16 +49,16 @@ MONEY = """
 def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
     """A hot wallet with 1000.00 EUR and cold ones with 20.00 EUR, each of a user of its own."""
     users = User.objects.bulk_create(
-        User(client=client_demo, status="ACTIVATED", **cast.ALICE | each)
+        User(client=client_demo, status="ACTIVATED", **people.ALICE | each)
         for each in (
             {"user_name": f"user {n}", "mobile_phone": f"+34600{n:06}"} for n in range(COLD + 1)
         )
     )
-    created = (Fact(user.client_id, "user", user.id, "user.created", cast.BY) for user in users)
+    created = (Fact(user.client_id, "user", user.id, "user.created", people.BY) for user in users)
     events.record(*created)
-    world = World([cast.a_wallet(user) for user in users])
+    world = World([people.a_wallet(user) for user in users])
     for n, wallet in enumerate(world.wallets):
-        world.submit(cast.a_cash_in(wallet, 20_00 if n else 1000_00))
+        world.submit(people.a_cash_in(wallet, 20_00 if n else 1000_00))
     post = group.post
 
     def noticed(orders: Sequence[Order], *own: Any, **how: Any) -> Any:
@@ -94,14 +94,14 @@ def look_on(world: World, until: float) -> int:
 def test_what_many_do_is_one_history(world, callers, seconds, is_long, capsys):
     seed = random.SystemRandom().getrandbits(32)
     begun = time.monotonic()
-    gate = threading.Barrier(callers + 1, timeout=together.PATIENCE)
+    gate = threading.Barrier(callers + 1, timeout=threads.PATIENCE)
     until = begun + seconds
     lives = [partial(Caller(world, f"{seed} {n}").live, until) for n in range(callers)]
     calls: list[Callable[[], Any]] = [partial(look_on, world, until), *lives]
-    threads = [together.Caller(call, gate.wait) for call in calls]
-    for thread in threads:
-        thread.join(seconds + together.PATIENCE)
-    reads, *ends = (thread.answer for thread in threads)
+    running = [threads.Caller(call, gate.wait) for call in calls]
+    for thread in running:
+        thread.join(seconds + threads.PATIENCE)
+    reads, *ends = (thread.answer for thread in running)
     took = time.monotonic() - begun
     with capsys.disabled() if is_long else nullcontext():
         sys.stdout.write(f"\nseed {seed}: {summary(world, took)}; {reads} reads\n")

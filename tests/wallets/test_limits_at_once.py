@@ -13,8 +13,8 @@ import pytest
 
 from iocash import errors
 from iocash.db.pipeline import Pipeline
-from tests import cast, together
-from tests.wallets.levels import LEVELS, a_cash_out, adjust, put
+from tests.support import people, threads
+from tests.support.limits import LEVELS, a_cash_out, adjust, put
 from tests.wallets.test_races import kinds, post, waiting
 from users.models import User
 from wallets import compliance, posting
@@ -33,7 +33,7 @@ def levels(settings):
 
 def wallets_of(user: User, number: int) -> list[Wallet]:
     """The user's first wallet, and so many as are missing."""
-    return [cast.first_wallet(user), *(cast.a_wallet(user) for _ in range(number - 1))]
+    return [people.first_wallet(user), *(people.a_wallet(user) for _ in range(number - 1))]
 
 
 def limit(answer: object) -> tuple[str, str]:
@@ -54,24 +54,24 @@ def post_all(*orders: Order) -> list[object]:
 def test_a_cash_in_waits_for_one_into_another_wallet(alice, turned):
     wallets = wallets_of(alice, 2)
     one, other = wallets[::-1] if turned else wallets
-    answer = waiting(cast.a_cash_in(other, 60_00), cast.a_cash_in(one, 100_00))
+    answer = waiting(people.a_cash_in(other, 60_00), people.a_cash_in(one, 100_00))
     assert limit(answer) == ("balance", "100.00")
-    assert cast.balances(one, other) == [100_00, 0]
+    assert people.balances(one, other) == [100_00, 0]
 
 
 def test_what_came_in_and_went_on_counts_for_who_waited(alice, bob):
     one, other = wallets_of(alice, 2)
-    bobs = cast.first_wallet(bob)
-    cast.cash_in(one, 100_00)
-    moved = [cast.a_cash_in(one, 40_00), cast.a_transfer(one, bobs, 140_00)]
-    assert limit(waiting(cast.a_cash_in(other, 60_01), *moved)) == ("cashIn", "140.00")
+    bobs = people.first_wallet(bob)
+    people.cash_in(one, 100_00)
+    moved = [people.a_cash_in(one, 40_00), people.a_transfer(one, bobs, 140_00)]
+    assert limit(waiting(people.a_cash_in(other, 60_01), *moved)) == ("cashIn", "140.00")
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_cash_out_waits_for_one_from_another_wallet(alice, turned):
     wallets = wallets_of(alice, 2)
     for wallet in wallets:
-        cast.cash_in(wallet, 70_00)
+        people.cash_in(wallet, 70_00)
     one, other = wallets[::-1] if turned else wallets
     answer = waiting(a_cash_out(other, 40_00), a_cash_out(one, 60_00))
     assert limit(answer) == ("cashOut", "60.00")
@@ -79,31 +79,31 @@ def test_a_cash_out_waits_for_one_from_another_wallet(alice, turned):
 
 def test_a_payment_waits_for_one_into_another_wallet_of_its_payee(alices, bob):
     one, other = wallets_of(bob, 2)
-    answer = waiting(cast.a_transfer(alices, other, 60_00), cast.a_cash_in(one, 100_00))
+    answer = waiting(people.a_transfer(alices, other, 60_00), people.a_cash_in(one, 100_00))
     assert limit(answer) == ("balance", "100.00")
 
 
 def test_an_execution_waits_for_what_comes_into_another_wallet_of_its_payee(alices, bob):
     one, other = wallets_of(bob, 2)
-    hold = cast.place(alices, other, 60_00)
-    answer = waiting(cast.an_execution(hold), cast.a_cash_in(one, 100_00))
+    hold = people.place(alices, other, 60_00)
+    answer = waiting(people.an_execution(hold), people.a_cash_in(one, 100_00))
     assert limit(answer) == ("balance", "100.00")
 
 
 def test_a_batch_waits_for_what_comes_into_another_wallet_of_a_payee(alices, bob):
     one, other = wallets_of(bob, 2)
-    items = (cast.a_transfer(alices, other, 30_00), cast.a_transfer(alices, other, 30_00))
-    answer = waiting(Batch(**cast.about(alices), items=items), cast.a_cash_in(one, 100_00))
+    items = (people.a_transfer(alices, other, 30_00), people.a_transfer(alices, other, 30_00))
+    answer = waiting(Batch(**people.about(alices), items=items), people.a_cash_in(one, 100_00))
     assert isinstance(answer, errors.BatchRefused)
     assert [(item["index"], item["used"]) for item in answer.facts["items"]] == [(1, "130.00")]
 
 
 def test_who_waited_sees_that_a_cash_out_came_to_nothing(alice):
     one, other = wallets_of(alice, 2)
-    cast.cash_in(one, 50_00)
-    cast.cash_in(other, 100_00)
+    people.cash_in(one, 50_00)
+    people.cash_in(other, 100_00)
     movement = posting.submit(a_cash_out(one, 50_00))
-    cancel = CancelCashOut(**cast.about(one), movement_id=movement.id)
+    cancel = CancelCashOut(**people.about(one), movement_id=movement.id)
     assert limit(post(a_cash_out(other, 90_00))) == ("cashOut", "50.00")
     assert isinstance(waiting(a_cash_out(other, 90_00), cancel), Outcome)
 
@@ -113,18 +113,18 @@ def test_who_waited_while_a_wallet_was_opened_sees_what_came_into_it(alice, wall
     """It is not among the wallets that were there to be locked when the order came."""
     opening = put(wallet_id, alice)
     new = Wallet(id=wallet_id, client_id=alice.client_id)
-    order = cast.a_cash_in(cast.first_wallet(alice), 100_00)
-    answer = waiting(order, opening, also=partial(cast.cash_in, new, 100_00))
+    order = people.a_cash_in(people.first_wallet(alice), 100_00)
+    answer = waiting(order, opening, also=partial(people.cash_in, new, 100_00))
     assert limit(answer) == ("balance", "100.00")
 
 
 @pytest.mark.parametrize("wallet_id", [LOW, HIGH])
 def test_who_pays_into_a_new_wallet_waits_for_who_had_not_seen_it(alice, wallet_id):
     """The wallets that were there before are locked by both."""
-    first = cast.first_wallet(alice)
+    first = people.first_wallet(alice)
     posting.submit(put(wallet_id, alice))
     new = Wallet.objects.get(id=wallet_id)
-    assert limit(waiting(cast.a_cash_in(new, 60_00), cast.a_cash_in(first, 100_00)))
+    assert limit(waiting(people.a_cash_in(new, 60_00), people.a_cash_in(first, 100_00)))
 
 
 # --- At the same moment --------------------------------------------------------------------------
@@ -133,17 +133,17 @@ def test_who_pays_into_a_new_wallet_waits_for_who_had_not_seen_it(alice, wallet_
 @pytest.mark.parametrize("attempt", range(5))
 def test_two_cash_ins_at_once_do_not_pass_the_limit_together(alice, attempt):
     wallets = wallets_of(alice, 2)
-    answers = together.at_once(*[partial(post, cast.a_cash_in(each, 76_00)) for each in wallets])
+    answers = threads.at_once(*[partial(post, people.a_cash_in(each, 76_00)) for each in wallets])
     assert kinds(answers) == {"Outcome": 1, "LimitExceeded": 1}
 
 
 def test_of_sixteen_cash_ins_into_five_wallets_exactly_the_limit_comes_in(alice):
     wallets = wallets_of(alice, 5)
-    orders = [cast.a_cash_in(wallets[n % 5], 10_00) for n in range(16)]
+    orders = [people.a_cash_in(wallets[n % 5], 10_00) for n in range(16)]
     calls = [partial(post_all, order, order) for order in orders]
-    answers = [answer for both in together.at_once(*calls) for answer in both]
+    answers = [answer for both in threads.at_once(*calls) for answer in both]
     assert kinds(answers) == {"Outcome": 15, "LimitExceeded": 17}
-    assert sum(cast.balances(*wallets)) == 150_00
+    assert sum(people.balances(*wallets)) == 150_00
 
 
 def test_many_who_pay_one_user_fill_its_wallets_to_the_limit(client_demo, bob):
@@ -151,28 +151,28 @@ def test_many_who_pay_one_user_fill_its_wallets_to_the_limit(client_demo, bob):
     payers = [a_payer(client_demo, number) for number in range(8)]
     targets = wallets_of(bob, 2)
     orders = [
-        cast.a_transfer(payer, targets[n % 2], 12_00)
+        people.a_transfer(payer, targets[n % 2], 12_00)
         for n, payer in enumerate(payer for payer in payers for _ in range(2))
     ]
-    answers = together.at_once(*[partial(post, order) for order in orders])
+    answers = threads.at_once(*[partial(post, order) for order in orders])
     assert kinds(answers) == {"Outcome": 12, "LimitExceeded": 4}
-    assert sum(cast.balances(*targets)) == 144_00
-    assert sum(cast.balances(*payers)) == 8 * 30_00 - 144_00
+    assert sum(people.balances(*targets)) == 144_00
+    assert sum(people.balances(*payers)) == 8 * 30_00 - 144_00
 
 
 def a_payer(client: Any, number: int) -> Wallet:
     names = {"user_name": f"alice {number}", "mobile_phone": f"+3460000010{number}"}
-    wallet = cast.first_wallet(cast.a_user(client, cast.ALICE | names))
-    cast.cash_in(wallet, 30_00)
+    wallet = people.first_wallet(people.a_user(client, people.ALICE | names))
+    people.cash_in(wallet, 30_00)
     return wallet
 
 
 def test_cash_outs_at_once_from_two_wallets_do_not_pass_the_limit_together(alice):
     wallets = wallets_of(alice, 2)
     for wallet in wallets:
-        cast.cash_in(wallet, 75_00)
+        people.cash_in(wallet, 75_00)
     orders = [a_cash_out(wallets[n % 2], 15_00) for n in range(10)]
-    answers = together.at_once(*[partial(post, order) for order in orders])
+    answers = threads.at_once(*[partial(post, order) for order in orders])
     assert kinds(answers) == {"Outcome": 6, "LimitExceeded": 4}
     assert sum(Wallet.objects.values_list("held", flat=True)) == 90_00
 
@@ -182,10 +182,10 @@ def test_a_wallet_that_is_opened_meanwhile_makes_no_room(alice):
     wallets = wallets_of(alice, 2)
 
     new = [Wallet(id=wallet_id, client_id=alice.client_id) for wallet_id in (LOW, HIGH)]
-    fill = {wallet.id: [cast.a_cash_in(wallet, 10_00)] * 8 for wallet in wallets + new}
+    fill = {wallet.id: [people.a_cash_in(wallet, 10_00)] * 8 for wallet in wallets + new}
     calls = [partial(post_all, put(each.id, alice), *fill[each.id]) for each in new]
     calls += [partial(post_all, *fill[each.id]) for each in wallets]
-    answers = [answer for each in together.at_once(*calls) for answer in each]
+    answers = [answer for each in threads.at_once(*calls) for answer in each]
     assert kinds(answers) == {"Outcome": 2 + 15, "LimitExceeded": 17}
     assert sum(Wallet.objects.values_list("balance", flat=True)) == 150_00
 
@@ -198,15 +198,22 @@ def test_users_who_pay_each_other_crosswise_never_deadlock(alice, bob):
 
     def orders(ones: list[Wallet], others: list[Wallet], turn: int) -> list[Order]:
         one, next_one = ones[turn % 3], ones[(turn + 1) % 3]
-        payments = [cast.a_transfer(one, other, 50) for other in others]
-        batch = Batch(**cast.about(next_one), items=(cast.a_transfer(next_one, others[turn], 50),))
-        return [*payments, batch, cast.a_transfer(one, next_one, 10), cast.a_cash_in(ones[2], 10)]
+        payments = [people.a_transfer(one, other, 50) for other in others]
+        batch = Batch(
+            **people.about(next_one), items=(people.a_transfer(next_one, others[turn], 50),)
+        )
+        return [
+            *payments,
+            batch,
+            people.a_transfer(one, next_one, 10),
+            people.a_cash_in(ones[2], 10),
+        ]
 
     sides = [(alices, bobs), (bobs, alices)]
     calls = [partial(post_all, *orders(*side, n) * 4) for n in range(3) for side in sides]
-    answers = [answer for each in together.at_once(*calls) for answer in each]
+    answers = [answer for each in threads.at_once(*calls) for answer in each]
     assert kinds(answers) == {"Outcome": 6 * 6 * 4}
-    assert sum(cast.balances(*alices, *bobs)) == 120_00 + 6 * 4 * 10
+    assert sum(people.balances(*alices, *bobs)) == 120_00 + 6 * 4 * 10
 
 
 def test_who_looks_while_a_wallet_is_opened_and_filled_is_answered(alice, settings, monkeypatch):
@@ -220,13 +227,13 @@ def test_who_looks_while_a_wallet_is_opened_and_filled_is_answered(alice, settin
         first, *others = pipeline.asked
         pipeline.asked = [first]
         send(pipeline)
-        assert together.Caller(open_and_fill).answer is None
+        assert threads.Caller(open_and_fill).answer is None
         pipeline.asked = others
         send(pipeline)
 
     def open_and_fill() -> None:
         posting.submit(put(LOW, alice))
-        cast.cash_in(Wallet.objects.get(id=LOW), 1_00)
+        people.cash_in(Wallet.objects.get(id=LOW), 1_00)
 
     monkeypatch.setattr(Pipeline, "send", one_by_one)
     assert {each.currency for each in compliance.of(alice).allowances} == {"EUR", "USD"}

@@ -10,10 +10,10 @@ from django.db import connection
 
 from iocash import errors
 from iocash.db.pipeline import Pipeline
-from tests import cast
-from tests.users.verbs import COMPANY
-from tests.wallets import stage
-from tests.wallets.levels import LEVELS, a_cash_out, adjust, limit
+from tests.model import database
+from tests.support import people
+from tests.support.limits import LEVELS, a_cash_out, adjust, limit
+from tests.support.user_actions import COMPANY
 from tests.wallets.orders.test_cash_outs_posted import end
 from users import specimens
 from users.models import User
@@ -25,7 +25,7 @@ from wallets.posting import group, read
 pytestmark = pytest.mark.django_db
 
 MONTH, TICK = timedelta(days=30), timedelta(microseconds=1)
-MONTH_AGO = stage.START - MONTH
+MONTH_AGO = database.START - MONTH
 
 
 @pytest.fixture(autouse=True)
@@ -37,15 +37,15 @@ def levels(settings):
 def clock(db):
     """Set the database's clock, which stands still meanwhile."""
     with connection.cursor() as cursor:
-        cursor.execute(stage.STAND_STILL)
-    stage.set_clock(MONTH_AGO)
-    return stage.set_clock
+        cursor.execute(database.STAND_STILL)
+    database.set_clock(MONTH_AGO)
+    return database.set_clock
 
 
 @pytest.fixture
 def first(clock, alice):
     """Alice's first wallet, empty."""
-    return cast.first_wallet(alice)
+    return people.first_wallet(alice)
 
 
 def pay_out(source: Wallet, amount: int) -> Movement:
@@ -60,77 +60,77 @@ def ended(movement: Movement) -> Movement:
 
 
 def test_a_limit_is_of_all_wallets_of_the_user(alice, first):
-    second, third = cast.a_wallet(alice), cast.a_wallet(alice)
-    cast.cash_in(first, 50_00)
-    cast.cash_in(second, 100_00)
-    assert limit(cast.a_cash_in(third, 1)) == ("balance", "150.00", "150.00", "0.01")
+    second, third = people.a_wallet(alice), people.a_wallet(alice)
+    people.cash_in(first, 50_00)
+    people.cash_in(second, 100_00)
+    assert limit(people.a_cash_in(third, 1)) == ("balance", "150.00", "150.00", "0.01")
 
 
 def test_what_came_into_other_wallets_counts(alice, bob, first):
-    second = cast.a_wallet(alice)
+    second = people.a_wallet(alice)
     for wallet in (first, second):
-        cast.cash_in(wallet, 100_00)
-        cast.transfer(wallet, cast.first_wallet(bob), 60_00)
-    assert limit(cast.a_cash_in(second, 1)) == ("cashIn", "200.00", "200.00", "0.01")
+        people.cash_in(wallet, 100_00)
+        people.transfer(wallet, people.first_wallet(bob), 60_00)
+    assert limit(people.a_cash_in(second, 1)) == ("cashIn", "200.00", "200.00", "0.01")
 
 
 def test_what_goes_out_of_other_wallets_counts(alice, first):
-    second = cast.a_wallet(alice)
+    second = people.a_wallet(alice)
     for wallet, amount in ((first, 50_00), (second, 40_00)):
-        cast.cash_in(wallet, 75_00)
+        people.cash_in(wallet, 75_00)
         pay_out(wallet, amount)
     assert limit(a_cash_out(first, 1)) == ("cashOut", "90.00", "90.00", "0.01")
 
 
 def test_a_payment_is_refused_by_all_that_its_payee_has(alice, bob, first):
-    bobs, savings = cast.first_wallet(bob), cast.a_wallet(bob)
-    cast.cash_in(first, 100_00)
-    cast.cash_in(savings, 149_99)
-    assert limit(cast.a_transfer(first, bobs, 2)) == ("balance", "150.00", "149.99", "0.02")
-    cast.transfer(first, bobs, 1)
+    bobs, savings = people.first_wallet(bob), people.a_wallet(bob)
+    people.cash_in(first, 100_00)
+    people.cash_in(savings, 149_99)
+    assert limit(people.a_transfer(first, bobs, 2)) == ("balance", "150.00", "149.99", "0.02")
+    people.transfer(first, bobs, 1)
 
 
 def test_an_execution_is_refused_by_all_that_its_payee_has(alice, bob, first):
-    cast.cash_in(first, 100_00)
-    hold = cast.place(first, cast.first_wallet(bob), 50_00)
-    cast.cash_in(cast.a_wallet(bob), 120_00)
-    assert limit(cast.an_execution(hold)) == ("balance", "150.00", "120.00", "50.00")
-    cast.execute(hold, 30_00)
+    people.cash_in(first, 100_00)
+    hold = people.place(first, people.first_wallet(bob), 50_00)
+    people.cash_in(people.a_wallet(bob), 120_00)
+    assert limit(people.an_execution(hold)) == ("balance", "150.00", "120.00", "50.00")
+    people.execute(hold, 30_00)
 
 
 def test_wallets_of_one_user_pay_each_other_at_the_limit(alice, first):
-    cast.cash_in(first, 150_00)
-    second = cast.a_wallet(alice)
-    cast.transfer(first, second, 150_00)
-    assert cast.balances(first, second) == [0, 150_00]
+    people.cash_in(first, 150_00)
+    second = people.a_wallet(alice)
+    people.transfer(first, second, 150_00)
+    assert people.balances(first, second) == [0, 150_00]
 
 
 def test_another_currency_has_limits_of_its_own(alice, first):
-    yen = cast.a_wallet(alice, "JPY")
-    cast.cash_in(first, 150_00)
-    cast.cash_in(yen, 15_000)
-    assert limit(cast.a_cash_in(yen, 1)) == ("balance", "15000", "15000", "1")
+    yen = people.a_wallet(alice, "JPY")
+    people.cash_in(first, 150_00)
+    people.cash_in(yen, 15_000)
+    assert limit(people.a_cash_in(yen, 1)) == ("balance", "15000", "15000", "1")
     posting.submit(a_cash_out(first, 90_00))
     posting.submit(a_cash_out(yen, 9_000))
 
 
 def test_other_users_have_limits_of_their_own(bob, first):
-    cast.cash_in(first, 150_00)
-    cast.cash_in(cast.first_wallet(bob), 150_00)
+    people.cash_in(first, 150_00)
+    people.cash_in(people.first_wallet(bob), 150_00)
 
 
 def test_nothing_may_be_had_in_a_currency_without_limits(alice, bob, first):
-    dollars, bobs = cast.a_wallet(alice, "USD"), cast.a_wallet(bob, "USD")
-    assert limit(cast.a_cash_in(dollars, 1)) == ("cashIn", "0.00", "0.00", "0.01")
+    dollars, bobs = people.a_wallet(alice, "USD"), people.a_wallet(bob, "USD")
+    assert limit(people.a_cash_in(dollars, 1)) == ("cashIn", "0.00", "0.00", "0.01")
     adjust(dollars, 5_00)
     assert limit(a_cash_out(dollars, 1)) == ("cashOut", "0.00", "0.00", "0.01")
-    assert limit(cast.a_transfer(dollars, bobs, 1)) == ("balance", "0.00", "0.00", "0.01")
+    assert limit(people.a_transfer(dollars, bobs, 1)) == ("balance", "0.00", "0.00", "0.01")
 
 
 def test_a_refusal_says_all_that_is_to_be_known(alice, first):
-    cast.cash_in(first, 150_00)
+    people.cash_in(first, 150_00)
     with pytest.raises(errors.LimitExceeded) as refused:
-        cast.cash_in(first, 60_00)
+        people.cash_in(first, 60_00)
     assert refused.value.facts == {
         "user_id": alice.id,
         "limit_type": "cashIn",
@@ -138,7 +138,7 @@ def test_a_refusal_says_all_that_is_to_be_known(alice, first):
         "used": "150.00",
         "requested": "60.00",
         "currency": "EUR",
-        "resets_at": stage.START,
+        "resets_at": database.START,
     }
 
 
@@ -148,58 +148,58 @@ def test_a_refusal_says_all_that_is_to_be_known(alice, first):
 def spent(first: Wallet, bob: User) -> None:
     """Bring in all that may come, and let most of it go to Bob."""
     for _ in range(2):
-        cast.cash_in(first, 100_00)
-        cast.transfer(first, cast.first_wallet(bob), 70_00)
+        people.cash_in(first, 100_00)
+        people.transfer(first, people.first_wallet(bob), 70_00)
 
 
 def test_what_came_in_counts_for_thirty_days_and_no_longer(bob, clock, first):
     spent(first, bob)
-    clock(stage.START - TICK)
-    assert limit(cast.a_cash_in(first, 1))[0] == "cashIn"
-    clock(stage.START + TICK)
-    cast.cash_in(first, 90_00)
+    clock(database.START - TICK)
+    assert limit(people.a_cash_in(first, 1))[0] == "cashIn"
+    clock(database.START + TICK)
+    people.cash_in(first, 90_00)
 
 
 def test_what_went_out_counts_for_thirty_days_and_no_longer(clock, first):
-    cast.cash_in(first, 150_00)
+    people.cash_in(first, 150_00)
     ended(pay_out(first, 90_00))
-    clock(stage.START)
+    clock(database.START)
     assert limit(a_cash_out(first, 1))[0] == "cashOut"
-    clock(stage.START + TICK)
+    clock(database.START + TICK)
     posting.submit(a_cash_out(first, 60_00))
 
 
 def test_there_is_room_when_it_was_said_to_be(bob, clock, first):
     """Cash-ins of one hour are counted to its last one, so there is room at the latest then."""
-    cast.cash_in(first, 90_00)
-    cast.transfer(first, cast.first_wallet(bob), 90_00)
+    people.cash_in(first, 90_00)
+    people.transfer(first, people.first_wallet(bob), 90_00)
     for minutes, amount in ((180, 30_00), (200, 80_00)):
         clock(MONTH_AGO + timedelta(minutes=minutes))
-        cast.cash_in(first, amount)
-    cast.transfer(first, cast.first_wallet(bob), 60_00)
+        people.cash_in(first, amount)
+    people.transfer(first, people.first_wallet(bob), 60_00)
     with pytest.raises(errors.LimitExceeded) as refused:
-        cast.cash_in(first, 95_00)
-    assert refused.value.facts["resets_at"] == stage.START + timedelta(minutes=200)
+        people.cash_in(first, 95_00)
+    assert refused.value.facts["resets_at"] == database.START + timedelta(minutes=200)
     with pytest.raises(errors.LimitExceeded) as refused:
-        cast.cash_in(first, 60_00)
-    assert refused.value.facts["resets_at"] == stage.START
-    clock(stage.START + timedelta(minutes=179))
-    assert limit(cast.a_cash_in(first, 95_00))[0] == "cashIn"
-    clock(stage.START + timedelta(minutes=200))
-    cast.cash_in(first, 95_00)
+        people.cash_in(first, 60_00)
+    assert refused.value.facts["resets_at"] == database.START
+    clock(database.START + timedelta(minutes=179))
+    assert limit(people.a_cash_in(first, 95_00))[0] == "cashIn"
+    clock(database.START + timedelta(minutes=200))
+    people.cash_in(first, 95_00)
 
 
 def test_a_balance_counts_however_old_it_is(clock, first):
-    cast.cash_in(first, 150_00)
-    clock(stage.START + MONTH)
-    assert limit(cast.a_cash_in(first, 1)) == ("balance", "150.00", "150.00", "0.01")
+    people.cash_in(first, 150_00)
+    clock(database.START + MONTH)
+    assert limit(people.a_cash_in(first, 1)) == ("balance", "150.00", "150.00", "0.01")
 
 
 def test_what_is_older_is_not_even_looked_at(db):
     """The index ends at the instant; else all that a user ever did would be read every time."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {read.READ_FLOWS}", [[cast.unknown_id()], 2])
+        cursor.execute(f"EXPLAIN {read.READ_FLOWS}", [[people.unknown_id()], 2])
         plan = [line for (line,) in cursor.fetchall()]
     assert any("Index Cond" in line and "created_at >" in line for line in plan), plan
 
@@ -212,9 +212,9 @@ def test_a_transfer_reads_nothing_of_what_came_in_and_went_out(first, bob, monke
         asked.append(statement)
         return ask(pipeline, statement, *values)
 
-    cast.cash_in(first, 10_00)
+    people.cash_in(first, 10_00)
     monkeypatch.setattr(Pipeline, "ask", noted)
-    cast.transfer(first, cast.first_wallet(bob), 1_00)
+    people.transfer(first, people.first_wallet(bob), 1_00)
     assert read.READ_BALANCES in asked
     assert read.READ_FLOWS not in asked
 
@@ -223,49 +223,49 @@ def test_a_transfer_reads_nothing_of_what_came_in_and_went_out(first, bob, monke
 
 
 def the_cash_in(first: Wallet, amount: int) -> Movement:
-    return Movement.objects.get(id=cast.cash_in(first, amount).id)
+    return Movement.objects.get(id=people.cash_in(first, amount).id)
 
 
 def test_reversed_cash_in_still_counts_as_having_come_in(first):
-    cast.reverse(the_cash_in(first, 120_00))
-    assert limit(cast.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
-    cast.cash_in(first, 80_00)
+    people.reverse(the_cash_in(first, 120_00))
+    assert limit(people.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
+    people.cash_in(first, 80_00)
 
 
 def test_cash_in_reversed_in_parts_still_counts_in_full(first):
     movement = the_cash_in(first, 120_00)
-    cast.reverse(movement, 30_00)
-    cast.reverse(movement, 20_00)
-    assert limit(cast.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
+    people.reverse(movement, 30_00)
+    people.reverse(movement, 20_00)
+    assert limit(people.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
 
 
 def test_reversals_do_not_let_more_than_the_limit_through(first):
     """Cash in, reverse, and again: as much comes in and goes out as the level allows, not more."""
     for _ in range(2):
-        cast.reverse(the_cash_in(first, 100_00))
-    assert limit(cast.a_cash_in(first, 1))[0] == "cashIn"
+        people.reverse(the_cash_in(first, 100_00))
+    assert limit(people.a_cash_in(first, 1))[0] == "cashIn"
 
 
 def test_reversal_in_a_group_makes_no_room_for_a_later_cash_in(first):
     movement = the_cash_in(first, 150_00)
-    reversal, cash_in = group.post([cast.a_reversal(movement), cast.a_cash_in(first, 50_01)])
+    reversal, cash_in = group.post([people.a_reversal(movement), people.a_cash_in(first, 50_01)])
     assert isinstance(reversal, Outcome)
     assert isinstance(cash_in, errors.LimitExceeded)
     assert cash_in.facts["used"] == "150.00"
 
 
 def test_a_reversal_at_the_limit_is_not_refused(bob, first):
-    bobs = cast.first_wallet(bob)
-    cast.cash_in(first, 100_00)
-    paid = Movement.objects.get(id=cast.transfer(first, bobs, 100_00).id)
-    cast.cash_in(first, 100_00)
-    cast.reverse(paid)
-    assert cast.balances(first, bobs) == [200_00, 0]
+    bobs = people.first_wallet(bob)
+    people.cash_in(first, 100_00)
+    paid = Movement.objects.get(id=people.transfer(first, bobs, 100_00).id)
+    people.cash_in(first, 100_00)
+    people.reverse(paid)
+    assert people.balances(first, bobs) == [200_00, 0]
 
 
 @pytest.mark.parametrize(("verb", "more"), [(CancelCashOut, {}), (RejectCashOut, {"reason": "No"})])
 def test_a_cash_out_that_came_to_nothing_does_not_count(first, verb, more):
-    cast.cash_in(first, 100_00)
+    people.cash_in(first, 100_00)
     movement = pay_out(first, 90_00)
     assert limit(a_cash_out(first, 1))[2] == "90.00"
     end(verb, movement, **more)
@@ -274,7 +274,7 @@ def test_a_cash_out_that_came_to_nothing_does_not_count(first, verb, more):
 
 @pytest.mark.parametrize("steps", [[], [MarkCashOutSent], [MarkCashOutSent, SettleCashOut]])
 def test_a_cash_out_counts_whether_it_waits_or_has_gone(first, steps):
-    cast.cash_in(first, 100_00)
+    people.cash_in(first, 100_00)
     movement = pay_out(first, 80_00)
     for verb in steps:
         movement = end(verb, movement)
@@ -282,19 +282,19 @@ def test_a_cash_out_counts_whether_it_waits_or_has_gone(first, steps):
 
 
 def test_only_a_cash_in_is_one(bob, first):
-    bobs = cast.first_wallet(bob)
-    cast.cash_in(first, 100_00)
-    cast.transfer(first, bobs, 100_00)
+    bobs = people.first_wallet(bob)
+    people.cash_in(first, 100_00)
+    people.transfer(first, bobs, 100_00)
     adjust(bobs, 20_00)
-    assert limit(cast.a_cash_in(bobs, 200_01)) == ("cashIn", "200.00", "0.00", "200.01")
+    assert limit(people.a_cash_in(bobs, 200_01)) == ("cashIn", "200.00", "0.00", "200.01")
 
 
 def test_only_a_cash_out_is_one(bob, first):
-    bobs = cast.first_wallet(bob)
+    bobs = people.first_wallet(bob)
     brought = the_cash_in(first, 150_00)
-    cast.transfer(first, bobs, 20_00)
-    cast.reverse(brought, 30_00)
-    cast.place(first, bobs, 5_00)
+    people.transfer(first, bobs, 20_00)
+    people.reverse(brought, 30_00)
+    people.place(first, bobs, 5_00)
     assert limit(a_cash_out(first, 90_01)) == ("cashOut", "90.00", "0.00", "90.01")
 
 
@@ -303,7 +303,7 @@ def test_only_a_cash_out_is_one(bob, first):
 
 def approve(user: User, level: int) -> date:
     """Have staff approve all that the level needs; return the last day on which it holds."""
-    specimens.approve(user, level, cast.BY)
+    specimens.approve(user, level, people.BY)
     user.refresh_from_db()
     return user.kyc_until or date.max
 
@@ -315,59 +315,59 @@ def at(day: date, hour: time = time.min) -> datetime:
 def test_a_level_lapses_the_day_after_the_identity_expires(alice, clock, first):
     last = approve(alice, 1)
     clock(at(last, time.max))
-    cast.cash_in(first, 1000_00)
+    people.cash_in(first, 1000_00)
     clock(at(last + timedelta(days=1)))
-    assert limit(cast.a_cash_in(first, 1)) == ("cashIn", "200.00", "1000.00", "0.01")
+    assert limit(people.a_cash_in(first, 1)) == ("cashIn", "200.00", "1000.00", "0.01")
 
 
 def test_the_second_level_lapses_too(alice, bob, clock, first):
     last = approve(alice, 2)
     clock(at(last, time.max))
-    cast.cash_in(first, 5000_00)
+    people.cash_in(first, 5000_00)
     clock(at(last + timedelta(days=1)))
-    assert limit(cast.a_cash_in(first, 1)) == ("cashIn", "200.00", "5000.00", "0.01")
-    bobs = cast.first_wallet(bob)
-    cast.cash_in(bobs, 1_00)
-    assert limit(cast.a_transfer(bobs, first, 1)) == ("balance", "150.00", "5000.00", "0.01")
+    assert limit(people.a_cash_in(first, 1)) == ("cashIn", "200.00", "5000.00", "0.01")
+    bobs = people.first_wallet(bob)
+    people.cash_in(bobs, 1_00)
+    assert limit(people.a_transfer(bobs, first, 1)) == ("balance", "150.00", "5000.00", "0.01")
 
 
 def test_the_second_level_has_no_limits(alice, bob, first):
     approve(alice, 2)
     approve(bob, 2)
     for amount in (3000_00, 100_000_00):
-        cast.cash_in(first, amount)
+        people.cash_in(first, amount)
     posting.submit(a_cash_out(first, 50_000_00))
-    cast.transfer(first, cast.first_wallet(bob), 50_000_00)
-    cast.cash_in(cast.a_wallet(alice, "USD"), 5000_00)
+    people.transfer(first, people.first_wallet(bob), 50_000_00)
+    people.cash_in(people.a_wallet(alice, "USD"), 5000_00)
 
 
 def test_a_company_has_no_limits_from_its_approval(client_demo, clock):
-    company = cast.a_user(client_demo, COMPANY)
-    wallet = cast.first_wallet(company)
-    assert limit(cast.a_cash_in(wallet, 150_01))[0] == "balance"
+    company = people.a_user(client_demo, COMPANY)
+    wallet = people.first_wallet(company)
+    assert limit(people.a_cash_in(wallet, 150_01))[0] == "balance"
     approve(company, 2)
-    clock(stage.START + timedelta(days=9999))
-    cast.cash_in(wallet, 9000_00)
+    clock(database.START + timedelta(days=9999))
+    people.cash_in(wallet, 9000_00)
 
 
 def test_a_payee_is_limited_by_its_own_level(alice, bob, first):
     approve(alice, 2)
-    cast.cash_in(first, 3000_00)
-    bobs = cast.first_wallet(bob)
-    assert limit(cast.a_transfer(first, bobs, 150_01))[0] == "balance"
+    people.cash_in(first, 3000_00)
+    bobs = people.first_wallet(bob)
+    assert limit(people.a_transfer(first, bobs, 150_01))[0] == "balance"
     approve(bob, 1)
-    cast.transfer(first, bobs, 2500_00)
-    assert limit(cast.a_transfer(first, bobs, 1)) == ("balance", "2500.00", "2500.00", "0.01")
+    people.transfer(first, bobs, 2500_00)
+    assert limit(people.a_transfer(first, bobs, 1)) == ("balance", "2500.00", "2500.00", "0.01")
 
 
 def test_what_is_above_a_lowered_limit_may_be_used_outwards(alice, bob, clock, first):
     last = approve(alice, 1)
-    cast.cash_in(first, 1000_00)
+    people.cash_in(first, 1000_00)
     clock(at(last + timedelta(days=1)))
-    second = cast.a_wallet(alice)
-    cast.transfer(first, cast.first_wallet(bob), 150_00)
+    second = people.a_wallet(alice)
+    people.transfer(first, people.first_wallet(bob), 150_00)
     posting.submit(a_cash_out(first, 90_00))
-    cast.transfer(first, second, 400_00)
-    hold = cast.place(first, cast.a_wallet(bob, "EUR"), 10_00)
-    assert limit(cast.an_execution(hold))[0] == "balance"
-    assert limit(cast.a_transfer(cast.first_wallet(bob), first, 1))[2] == "850.00"
+    people.transfer(first, second, 400_00)
+    hold = people.place(first, people.a_wallet(bob, "EUR"), 10_00)
+    assert limit(people.an_execution(hold))[0] == "balance"
+    assert limit(people.a_transfer(people.first_wallet(bob), first, 1))[2] == "850.00"

@@ -11,10 +11,10 @@ import hypothesis
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests import cast
-from tests.wallets import stage
-from tests.wallets.game import Game
-from tests.wallets.world import LIMITED, LIMITS
+from tests.model import database
+from tests.model.history import LIMITED, LIMITS
+from tests.model.ledger_machine import Game
+from tests.support import people
 
 pytestmark = pytest.mark.django_db
 
@@ -31,14 +31,14 @@ REFUSALS = """
 @pytest.fixture(autouse=True)
 def levels(settings):
     """One level has limits in one currency."""
-    amounts = {name: str(cast.decimal(limit)) for name, limit in LIMITS.items()}
-    own = settings.KYC_LIMITS[LIMITED[1]] | {str(stage.LIMITED_LEVEL): amounts}
+    amounts = {name: str(people.decimal(limit)) for name, limit in LIMITS.items()}
+    own = settings.KYC_LIMITS[LIMITED[1]] | {str(database.LIMITED_LEVEL): amounts}
     settings.KYC_LIMITS = settings.KYC_LIMITS | {LIMITED[1]: own}
 
 
 def play(examples: int, length: int, **how: Any) -> None:
     """Play so many games of so many steps; what fails is shrunk, for minutes, and shown."""
-    Game.scene = stage.Stage.build()
+    Game.scene = database.Stage.build()
     Game.steps, Game.tally = 0, Counter()
     settings = hypothesis.settings(
         max_examples=examples,
@@ -71,4 +71,4 @@ def test_the_ledger_does_what_the_model_says_for_long(capsys):
     with capsys.disabled():
         sys.stdout.write(f" {Game.steps} steps: {dict(Game.tally.most_common())} ")
     assert Game.steps >= 20_000
-    assert {*stage.ORDERS, *REFUSALS.split(), "replayed"} <= {*Game.tally}, "some never happened"
+    assert {*database.ORDERS, *REFUSALS.split(), "replayed"} <= {*Game.tally}, "some never happened"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests import cast
+from tests.support import people
 from users.models.clients import new_id
 from wallets.models import Movement, MovementQuerySet, Wallet
 
@@ -71,5 +71,5 @@ def test_things_are_called_by_their_ids(alices, history):
 
 
 def test_what_is_not_held_is_available(alices, bobs):
-    cast.place(alices, bobs, 3_00)
+    people.place(alices, bobs, 3_00)
     assert Wallet.objects.seen().get(id=alices.id).available == 97_00

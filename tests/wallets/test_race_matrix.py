@@ -19,10 +19,11 @@ import pytest
 from django.db import transaction
 
 from iocash import errors
-from tests import cast, stages
-from tests.families import FAMILIES, Later
-from tests.stages import Stage
-from tests.together import Two, caught
+from tests.model import race_stages
+from tests.model.race_stages import Stage
+from tests.model.races import FAMILIES, Later
+from tests.support import people
+from tests.support.threads import Two, caught
 from wallets import audit, posting
 from wallets.models import Wallet
 from wallets.orders import AddExternalAccount, Order, Outcome
@@ -49,7 +50,7 @@ class Call:
             return self.post()
         with transaction.atomic():
             wallet = Wallet.objects.select_for_update(no_key=True).get(id=self.order.wallet_id)
-            cast.pass_time(timedelta(days=2), wallet)
+            people.pass_time(timedelta(days=2), wallet)
             return self.post()
 
     def post(self) -> Outcome | errors.Refused:
@@ -165,13 +166,13 @@ class Row:
     def judge(self) -> None:
         """Find for each race which of the two sequences gives the same."""
         serial: dict[tuple[str, str], Result] = {}
-        told = stages.told([race.stage for race in self.races])
+        told = race_stages.told([race.stage for race in self.races])
         for race, state in zip(self.races, told, strict=True):
-            unexpected = [each for each in race.answers if not stages.is_expected(each)]
+            unexpected = [each for each in race.answers if not race_stages.is_expected(each)]
             if unexpected:
                 self.fail(race, repr(unexpected))
                 continue
-            one, other = map(stages.answered, race.answers)
+            one, other = map(race_stages.answered, race.answers)
             found = Result((one, other), state)
             if race.how in {ROW_FIRST, COLUMN_FIRST}:
                 serial[race.column, race.how] = found

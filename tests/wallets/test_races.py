@@ -18,7 +18,7 @@ from django.db.models import DateTimeField, Func
 from django.utils import timezone
 
 from iocash import errors
-from tests import cast, together
+from tests.support import people, threads
 from users import life as users
 from users.models import Key, User
 from wallets import posting
@@ -49,57 +49,57 @@ def kinds(answers: list[object]) -> dict[str, int]:
 
 
 def test_crossing_transfers_never_deadlock_and_keep_all_money(alices, bobs):
-    cast.cash_in(bobs, 100_00)
+    people.cash_in(bobs, 100_00)
 
     def pay(source: Wallet, target: Wallet) -> list[object]:
-        return [post(cast.a_transfer(source, target, 1_00)) for _ in range(10)]
+        return [post(people.a_transfer(source, target, 1_00)) for _ in range(10)]
 
-    answers = together.at_once(*[partial(pay, alices, bobs), partial(pay, bobs, alices)] * 4)
+    answers = threads.at_once(*[partial(pay, alices, bobs), partial(pay, bobs, alices)] * 4)
     assert kinds([outcome for answer in answers for outcome in answer]) == {"Outcome": 80}
-    assert cast.balances(alices, bobs) == [100_00, 100_00]
+    assert people.balances(alices, bobs) == [100_00, 100_00]
 
 
 def test_one_key_many_times_at_once_moves_once(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 10_00, key="k")
-    answers = together.at_once(*[partial(posting.submit, order)] * 12)
+    order = people.a_transfer(alices, bobs, 10_00, key="k")
+    answers = threads.at_once(*[partial(posting.submit, order)] * 12)
     assert kinds(answers) == {"Outcome": 12}
     assert len({(answer.id, answer.status) for answer in answers}) == 1
     assert [answer.replayed for answer in answers].count(False) == 1
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 def test_one_key_on_different_wallets_at_once_moves_once(alice, bob):
-    wallets = [cast.first_wallet(alice), *(cast.a_wallet(alice) for _ in range(3))]
-    orders = [cast.a_cash_in(wallet, 1_00, key="k") for wallet in wallets]
-    answers = together.at_once(*[partial(posting.submit, order) for order in orders])
+    wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(3))]
+    orders = [people.a_cash_in(wallet, 1_00, key="k") for wallet in wallets]
+    answers = threads.at_once(*[partial(posting.submit, order) for order in orders])
     assert kinds(answers) == {"Outcome": 1, "IdempotencyKeyReused": 3}
     (made,) = [answer for answer in answers if isinstance(answer, Outcome)]
     refused = [answer for answer in answers if isinstance(answer, errors.IdempotencyKeyReused)]
     assert all(answer.facts["id"] == made.id for answer in refused)
-    assert sum(cast.balances(*wallets)) == 1_00
+    assert sum(people.balances(*wallets)) == 1_00
 
 
 def test_sixteen_drain_a_wallet_to_what_it_held_and_no_further(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 15_00)
-    answers = together.at_once(*[partial(post, order)] * 16)
+    order = people.a_transfer(alices, bobs, 15_00)
+    answers = threads.at_once(*[partial(post, order)] * 16)
     assert kinds(answers) == {"Outcome": 6, "InsufficientFunds": 10}
-    assert cast.balances(alices, bobs) == [10_00, 90_00]
+    assert people.balances(alices, bobs) == [10_00, 90_00]
 
 
 def test_two_who_open_the_last_wallet_get_one(alice):
     for _ in range(settings.MAX_WALLETS_PER_USER - 2):
-        cast.a_wallet(alice)
-    order = OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
-    answers = together.at_once(partial(post, order), partial(post, order))
+        people.a_wallet(alice)
+    order = OpenWallet(client_id=alice.client_id, by=people.BY, user_id=alice.id)
+    answers = threads.at_once(partial(post, order), partial(post, order))
     assert kinds(answers) == {"Outcome": 1, "LimitExceeded": 1}
     assert Wallet.objects.count() == settings.MAX_WALLETS_PER_USER
 
 
 def test_two_who_put_a_wallet_at_one_id_get_one(alice):
     order = PutWallet(
-        client_id=alice.client_id, by=cast.BY, user_id=alice.id, wallet_id=cast.unknown_id()
+        client_id=alice.client_id, by=people.BY, user_id=alice.id, wallet_id=people.unknown_id()
     )
-    answers = together.at_once(*[partial(posting.submit, order)] * 4)
+    answers = threads.at_once(*[partial(posting.submit, order)] * 4)
     assert sorted(answer.status for answer in answers) == [200, 200, 200, 201]
     assert Wallet.objects.count() == 2
 
@@ -107,18 +107,18 @@ def test_two_who_put_a_wallet_at_one_id_get_one(alice):
 def test_two_users_who_put_a_wallet_at_one_id_get_one(alice, bob):
     orders = [
         PutWallet(
-            client_id=user.client_id, by=cast.BY, user_id=user.id, wallet_id=cast.unknown_id()
+            client_id=user.client_id, by=people.BY, user_id=user.id, wallet_id=people.unknown_id()
         )
         for user in (alice, bob)
     ]
-    answers = together.at_once(*[partial(posting.submit, order) for order in orders])
+    answers = threads.at_once(*[partial(posting.submit, order) for order in orders])
     assert kinds(answers) == {"Outcome": 1, "Immutable": 1}
 
 
 def test_a_wallet_is_closed_or_is_paid_and_never_both(alices, bobs):
-    closing = ChangeWallet(client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True)
-    paid, closed = together.at_once(
-        partial(post, cast.a_transfer(alices, bobs, 1_00)), partial(post, closing)
+    closing = ChangeWallet(client_id=bobs.client_id, by=people.BY, wallet_id=bobs.id, closing=True)
+    paid, closed = threads.at_once(
+        partial(post, people.a_transfer(alices, bobs, 1_00)), partial(post, closing)
     )
     assert isinstance(paid, Outcome) != isinstance(closed, Outcome)
     if isinstance(paid, Outcome):
@@ -128,23 +128,23 @@ def test_a_wallet_is_closed_or_is_paid_and_never_both(alices, bobs):
 
 
 def a_new_user(client: object, values: dict[str, str]) -> User:
-    return users.create(client_id=client.id, values=values, by=cast.BY).user  # type: ignore[attr-defined]
+    return users.create(client_id=client.id, values=values, by=people.BY).user  # type: ignore[attr-defined]
 
 
 def test_two_activations_open_one_wallet(client_demo):
-    user = a_new_user(client_demo, cast.ALICE)
+    user = a_new_user(client_demo, people.ALICE)
     order = ActivateUser(
-        client_id=client_demo.id, by=cast.BY, user_id=user.id, phone=user.mobile_phone
+        client_id=client_demo.id, by=people.BY, user_id=user.id, phone=user.mobile_phone
     )
-    answers = together.at_once(*[partial(post, order)] * 4)
+    answers = threads.at_once(*[partial(post, order)] * 4)
     assert kinds(answers) == {"Outcome": 1, "AlreadyVerified": 3}
     assert Wallet.objects.filter(user=user).count() == 1
 
 
 def test_a_user_ends_or_is_paid_and_never_both(alices, bob, bobs):
-    ending = UnsubscribeUser(client_id=bob.client_id, by=cast.BY, user_id=bob.id)
-    paid, ended = together.at_once(
-        partial(post, cast.a_transfer(alices, bobs, 1_00)), partial(post, ending)
+    ending = UnsubscribeUser(client_id=bob.client_id, by=people.BY, user_id=bob.id)
+    paid, ended = threads.at_once(
+        partial(post, people.a_transfer(alices, bobs, 1_00)), partial(post, ending)
     )
     assert isinstance(paid, Outcome) != isinstance(ended, Outcome)
     refused = ended if isinstance(paid, Outcome) else paid
@@ -152,18 +152,18 @@ def test_a_user_ends_or_is_paid_and_never_both(alices, bob, bobs):
 
 
 def test_payments_in_a_circle_of_wallets_never_deadlock(alice):
-    wallets = [cast.first_wallet(alice), *(cast.a_wallet(alice) for _ in range(3))]
+    wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(3))]
     for wallet in wallets:
-        cast.cash_in(wallet, 10_00)
+        people.cash_in(wallet, 10_00)
     circle = list(zip(wallets, wallets[1:] + wallets[:1], strict=True))
 
     def pay(turn: int) -> list[object]:
-        orders = [cast.a_transfer(*circle[(turn + n) % 4], 1_00) for n in range(4)]
+        orders = [people.a_transfer(*circle[(turn + n) % 4], 1_00) for n in range(4)]
         return [group.post(orders) for _ in range(3)]
 
-    answers = together.at_once(*[partial(pay, turn) for turn in range(8)])
+    answers = threads.at_once(*[partial(pay, turn) for turn in range(8)])
     assert kinds(answers) == {"list": 8}
-    assert cast.balances(*wallets) == [10_00] * 4
+    assert people.balances(*wallets) == [10_00] * 4
 
 
 # --- One waits for the other ---------------------------------------------------------------------
@@ -171,98 +171,98 @@ def test_payments_in_a_circle_of_wallets_never_deadlock(alice):
 
 def waiting(order: Order, *held: Order, **kwargs: object) -> Outcome | errors.Refused:
     """Post `order` while somebody else has posted `held` and not yet committed it."""
-    with together.holding(*held, **kwargs):  # type: ignore[arg-type]
-        caller = together.Caller(partial(post, order))
-        together.wait_until_blocked()
+    with threads.holding(*held, **kwargs):  # type: ignore[arg-type]
+        caller = threads.Caller(partial(post, order))
+        threads.wait_until_blocked()
     answer: Outcome | errors.Refused = caller.answer
     return answer
 
 
 def test_who_waited_sees_that_the_money_is_gone(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 60_00)
-    refused = waiting(order, cast.a_transfer(alices, bobs, 60_00))
+    order = people.a_transfer(alices, bobs, 60_00)
+    refused = waiting(order, people.a_transfer(alices, bobs, 60_00))
     assert isinstance(refused, errors.InsufficientFunds)
     assert refused.facts["available"] == "40.00"
 
 
 def test_who_waited_sees_the_money_that_came(alices, bobs):
-    order = cast.a_transfer(bobs, alices, 60_00)
-    assert isinstance(waiting(order, cast.a_transfer(alices, bobs, 60_00)), Outcome)
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    order = people.a_transfer(bobs, alices, 60_00)
+    assert isinstance(waiting(order, people.a_transfer(alices, bobs, 60_00)), Outcome)
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 def test_who_waited_sees_that_its_key_was_used(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 10_00, key="k")
+    order = people.a_transfer(alices, bobs, 10_00, key="k")
     replayed = waiting(order, order)
     assert isinstance(replayed, Outcome)
     assert replayed.replayed
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 def test_who_waited_sees_that_its_key_was_used_for_another_order(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 10_00, key="k")
-    refused = waiting(order, cast.a_transfer(alices, bobs, 20_00, key="k"))
+    order = people.a_transfer(alices, bobs, 10_00, key="k")
+    refused = waiting(order, people.a_transfer(alices, bobs, 20_00, key="k"))
     assert isinstance(refused, errors.IdempotencyKeyReused)
 
 
 def test_who_waited_sees_that_the_owner_was_blocked(alices, bob, bobs):
-    order = cast.a_transfer(alices, bobs, 10_00)
-    refused = waiting(order, cast.a_cash_in(bobs, 1_00), also=partial(cast.block, bob))
+    order = people.a_transfer(alices, bobs, 10_00)
+    refused = waiting(order, people.a_cash_in(bobs, 1_00), also=partial(people.block, bob))
     assert isinstance(refused, errors.UserNotActive)
 
 
 def test_who_waited_sees_that_the_wallet_was_closed(alices, bobs):
-    closing = ChangeWallet(client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True)
-    refused = waiting(cast.a_transfer(alices, bobs, 10_00), closing)
+    closing = ChangeWallet(client_id=bobs.client_id, by=people.BY, wallet_id=bobs.id, closing=True)
+    refused = waiting(people.a_transfer(alices, bobs, 10_00), closing)
     assert isinstance(refused, errors.WalletNotReady)
 
 
 def test_who_waited_to_close_sees_the_money_that_came(alices, bobs):
-    closing = ChangeWallet(client_id=bobs.client_id, by=cast.BY, wallet_id=bobs.id, closing=True)
-    refused = waiting(closing, cast.a_transfer(alices, bobs, 10_00))
+    closing = ChangeWallet(client_id=bobs.client_id, by=people.BY, wallet_id=bobs.id, closing=True)
+    refused = waiting(closing, people.a_transfer(alices, bobs, 10_00))
     assert isinstance(refused, errors.WalletNotEmpty)
 
 
 def test_who_waited_to_end_a_user_sees_the_wallet_that_was_opened(alice):
-    opening = OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
-    ending = UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
+    opening = OpenWallet(client_id=alice.client_id, by=people.BY, user_id=alice.id)
+    ending = UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id)
     assert isinstance(waiting(ending, opening), Outcome)
     statuses = Wallet.objects.filter(user=alice).values_list("status", flat=True)
     assert list(statuses) == ["UNSUBSCRIBED"] * 2
 
 
 def test_who_waited_to_end_a_user_sees_the_money_that_came(alices, bob, bobs):
-    ending = UnsubscribeUser(client_id=bob.client_id, by=cast.BY, user_id=bob.id)
-    refused = waiting(ending, cast.a_transfer(alices, bobs, 10_00))
+    ending = UnsubscribeUser(client_id=bob.client_id, by=people.BY, user_id=bob.id)
+    refused = waiting(ending, people.a_transfer(alices, bobs, 10_00))
     assert isinstance(refused, errors.WalletNotEmpty)
 
 
 def test_who_waited_until_a_hold_had_expired_finds_it_over(alices, bobs):
     """The clock is read when the wallet is locked, not when somebody began to wait for it."""
-    hold = cast.place(alices, bobs, 60_00, expires_at=timezone.now() + timedelta(days=1))
+    hold = people.place(alices, bobs, 60_00, expires_at=timezone.now() + timedelta(days=1))
     this_moment = Func(function="clock_timestamp", output_field=DateTimeField())
     with transaction.atomic():
         Wallet.objects.select_for_update(no_key=True).get(id=alices.id)
-        caller = together.Caller(partial(post, cast.an_execution(hold)))
-        together.Caller(together.wait_until_blocked).answer.pop()
+        caller = threads.Caller(partial(post, people.an_execution(hold)))
+        threads.Caller(threads.wait_until_blocked).answer.pop()
         Hold.objects.filter(id=hold.id).update(expires_at=this_moment)
         Wallet.objects.filter(id=alices.id).update(next_expiry=this_moment)
     assert isinstance(caller.answer, errors.HoldNotOpen)
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 def test_a_key_that_somebody_is_using_for_another_wallet_is_refused(alices, bobs):
     """Their wallets are not one, so the unique key decides, and a second look says why."""
-    with together.holding(cast.a_cash_in(alices, 1_00, key="k")):
-        caller = together.Caller(partial(posting.submit, cast.a_cash_in(bobs, 1_00, key="k")))
-        together.wait_until_blocked()
+    with threads.holding(people.a_cash_in(alices, 1_00, key="k")):
+        caller = threads.Caller(partial(posting.submit, people.a_cash_in(bobs, 1_00, key="k")))
+        threads.wait_until_blocked()
     assert isinstance(caller.answer, errors.IdempotencyKeyReused)
-    assert cast.balances(alices, bobs) == [101_00, 0]
+    assert people.balances(alices, bobs) == [101_00, 0]
 
 
 def test_who_waited_to_open_a_wallet_sees_that_the_user_ended(alice):
-    opening = OpenWallet(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
-    ending = UnsubscribeUser(client_id=alice.client_id, by=cast.BY, user_id=alice.id)
+    opening = OpenWallet(client_id=alice.client_id, by=people.BY, user_id=alice.id)
+    ending = UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id)
     assert isinstance(waiting(opening, ending), errors.UserNotActive)
 
 
@@ -276,14 +276,14 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob, is_limited):
     low = UUID("00000000-0000-7000-8000-000000000001")
     for wallet_id, owner in ((high, bob), (low, alice)):
         put = PutWallet(
-            client_id=owner.client_id, by=cast.BY, user_id=owner.id, wallet_id=wallet_id
+            client_id=owner.client_id, by=people.BY, user_id=owner.id, wallet_id=wallet_id
         )
         posting.submit(put)
     first, second = (Wallet.objects.get(id=wallet_id) for wallet_id in (low, high))
-    cast.cash_in(first, 2_00)
-    order: Order = cast.a_transfer(first, second, 1_00)
+    people.cash_in(first, 2_00)
+    order: Order = people.a_transfer(first, second, 1_00)
     if not is_limited:
-        order = cast.a_reversal(Movement.objects.get(id=posting.submit(order).id))
+        order = people.a_reversal(Movement.objects.get(id=posting.submit(order).id))
     assert bool(order.limited()) == is_limited
 
     def read_in_physical_order() -> object:
@@ -291,9 +291,9 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob, is_limited):
             cursor.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
         return post(order)
 
-    with together.holding(cast.a_cash_in(first, 1_00)):
-        caller = together.Caller(read_in_physical_order)
-        together.wait_until_blocked()
+    with threads.holding(people.a_cash_in(first, 1_00)):
+        caller = threads.Caller(read_in_physical_order)
+        threads.wait_until_blocked()
         with transaction.atomic():
             free = Wallet.objects.select_for_update(skip_locked=True).filter(id=high)
             assert [wallet.id for wallet in free] == [high]
@@ -301,11 +301,11 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob, is_limited):
 
 
 def test_who_waits_for_a_wallet_holds_up_nobody_else(alices, bobs):
-    second = cast.a_wallet(User.objects.get(id=bobs.user_id))
-    with together.holding(cast.a_cash_in(alices, 1_00)):
-        cast.cash_in(bobs, 1_00)
-        cast.transfer(bobs, second, 1_00)
-    assert cast.balances(second) == [1_00]
+    second = people.a_wallet(User.objects.get(id=bobs.user_id))
+    with threads.holding(people.a_cash_in(alices, 1_00)):
+        people.cash_in(bobs, 1_00)
+        people.transfer(bobs, second, 1_00)
+    assert people.balances(second) == [1_00]
 
 
 def impatient(order: Order) -> object:
@@ -315,9 +315,9 @@ def impatient(order: Order) -> object:
 
 
 def test_who_waits_too_long_has_done_nothing(alices, bobs):
-    order = cast.a_transfer(bobs, alices, 1_00, key="k")
-    with together.holding(cast.a_cash_in(alices, 1_00)):
-        error = together.Caller(partial(impatient, order)).answer
+    order = people.a_transfer(bobs, alices, 1_00, key="k")
+    with threads.holding(people.a_cash_in(alices, 1_00)):
+        error = threads.Caller(partial(impatient, order)).answer
     assert isinstance(error, OperationalError)
     assert getattr(error.__cause__, "sqlstate", None) == "55P03"
     assert Movement.objects.count() == 2

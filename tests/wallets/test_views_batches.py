@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from iocash.db.pipeline import Pipeline
-from tests import cast
-from tests.cast import Api, cash, to
-from tests.wallets.doors import OTHER_IBAN
+from tests.support import people
+from tests.support.people import Api, cash, to
+from tests.support.wallet_endpoints import OTHER_IBAN
 from tests.wallets.orders.test_cash_outs_posted import money_of
 from users.models import Key
 from wallets.models import ExternalAccount, Movement
@@ -19,7 +19,7 @@ from wallets.models import ExternalAccount, Movement
 pytestmark = pytest.mark.django_db
 
 HOST = "http://testserver/api/v1"
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def batch(path):
 def company(client_demo):
     """Another wallet that is paid."""
     names = {"user_name": "company", "mobile_phone": "+34600000003"}
-    return cast.first_wallet(cast.a_user(client_demo, cast.BOB | names))
+    return people.first_wallet(people.a_user(client_demo, people.BOB | names))
 
 
 def of(*items: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def out(amount: str = "10.00", **values: Any) -> dict[str, Any]:
     }
 
 
-def made(answer: cast.Answer) -> list[dict[str, Any]]:
+def made(answer: people.Answer) -> list[dict[str, Any]]:
     assert answer.status == 201, answer.json
     found: list[dict[str, Any]] = answer.json["_embedded"]["movements"]
     return found
@@ -62,7 +62,7 @@ def test_many_are_paid_as_one_operation(api, alices, bobs, company, path, batch)
     operation_id = answer.json["operationId"]
     where = f"{HOST}/{path}?operationId={operation_id}"
     assert (answer.status, answer.headers["Location"]) == (201, where)
-    assert cast.balances(alices, bobs, company) == [70_00, 10_00, 20_00]
+    assert people.balances(alices, bobs, company) == [70_00, 10_00, 20_00]
     first, second = made(answer)
     assert answer.json == {
         "_links": {"self": {"href": where}},
@@ -76,7 +76,7 @@ def test_many_are_paid_as_one_operation(api, alices, bobs, company, path, batch)
 
 
 def test_the_location_lists_exactly_its_movements(api, alices, bobs, company, batch):
-    cast.transfer(alices, bobs, 1_00)
+    people.transfer(alices, bobs, 1_00)
     answer = api.post(batch, of(*[to(each, "1.00") for each in (bobs, company, bobs)]))
     listed = api.get(f"{answer.headers['Location']}&sort=createdAt,asc").json
     assert listed["_embedded"]["movements"] == made(answer)
@@ -101,7 +101,7 @@ def test_items_are_judged_in_order(api, alices, bobs, batch):
     ]
     assert after == ["150.00", "0.00"]
     assert api.post(batch, of(to(bobs, "50"), cash("50"))).code == "batch_refused"
-    assert cast.balances(alices, bobs) == [0, 150_00]
+    assert people.balances(alices, bobs) == [0, 150_00]
 
 
 def test_all_types_go_together(api, alices, bobs, batch, account):
@@ -118,12 +118,12 @@ def test_all_types_go_together(api, alices, bobs, batch, account):
 
 
 def test_a_cash_in_among_them_needs_its_own_scope(client_demo, alices, bobs, batch):
-    api = Api(cast.a_key(client_demo, "movements:write"))
+    api = Api(people.a_key(client_demo, "movements:write"))
     answer = api.post(batch, of(to(bobs), cash()), key="k")
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert "cash-in:write" in answer.json["detail"]
     assert api.post(batch, of(to(bobs)), key="k").status == 201
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 # --- Or none -------------------------------------------------------------------------------------
@@ -132,8 +132,8 @@ def test_a_cash_in_among_them_needs_its_own_scope(client_demo, alices, bobs, bat
 def test_every_refusal_is_named_and_nothing_is_done(
     api, alices, bob, bobs, company, batch, account
 ):
-    dollars = cast.a_wallet(bob, "USD")
-    cast.block(company)
+    dollars = people.a_wallet(bob, "USD")
+    people.block(company)
     ExternalAccount.objects.update(status="REMOVED")
     items = [
         to(bobs, "60.00"),
@@ -166,23 +166,23 @@ def test_every_refusal_is_named_and_nothing_is_done(
         {"index": 5, "code": "external_account_removed", "externalAccountId": account_id},
         {"index": 6, "code": "external_account_not_found", "externalAccountId": str(UNKNOWN)},
     ]
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
     assert not Key.objects.exists()
 
 
 def test_a_refused_batch_leaves_its_key_free(api, alices, bobs, batch):
     order = of(to(bobs, "60"), to(bobs, "60"))
     assert api.post(batch, order, key="k").code == "batch_refused"
-    cast.cash_in(alices, 20_00)
+    people.cash_in(alices, 20_00)
     answer = api.post(batch, order, key="k")
     assert (answer.status, "Idempotent-Replayed" in answer.headers) == (201, False)
 
 
 def test_a_client_pays_no_wallet_of_another(api, alices, batch):
-    theirs = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.ALICE))
+    theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     (item,) = api.post(batch, of(to(theirs))).json["conflict"]["items"]
     assert item["code"] == "target_wallet_not_found"
-    assert cast.balances(alices, theirs) == [100_00, 0]
+    assert people.balances(alices, theirs) == [100_00, 0]
 
 
 # --- Shapes --------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_a_client_pays_no_wallet_of_another(api, alices, batch):
 def test_all_wrong_fields_are_named(api, alices, batch, body, wrong):
     answer = api.post(batch, body, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
-    assert cast.balances(alices) == [100_00]
+    assert people.balances(alices) == [100_00]
     assert not Key.objects.exists()
 
 
@@ -244,7 +244,7 @@ def test_what_only_the_wallet_knows_is_named_by_its_item_too(api, alices, bobs, 
         "movements[2].amount": "max_decimal_places",
         "movements[3].targetWalletId": "same_wallet",
     }
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 # --- One key for all -----------------------------------------------------------------------------
@@ -320,13 +320,13 @@ def test_a_thousand_ask_as_much_as_one(api, staff, alices, bobs, batch, question
     few = questions(lambda: caller.post(batch, of(to(bobs, "0.01"))))
     many = questions(lambda: caller.post(batch, of(*[to(bobs, "0.01")] * 1000)))
     assert many <= few <= 30
-    assert cast.balances(alices, bobs) == [89_99, 10_01]
+    assert people.balances(alices, bobs) == [89_99, 10_01]
 
 
 def test_a_thousand_are_paid_once_each(api, settings, bob, alices, batch):
     settings.MAX_WALLETS_PER_USER = 21
-    targets = [cast.a_wallet(bob) for _ in range(20)]
+    targets = [people.a_wallet(bob) for _ in range(20)]
     movements = made(api.post(batch, of(*[to(each, "0.01") for each in targets * 50]), key="k"))
     assert len({each["id"] for each in movements}) == 1000
-    assert cast.balances(alices, *targets) == [90_00, *[50] * 20]
+    assert people.balances(alices, *targets) == [90_00, *[50] * 20]
     assert Movement.objects.filter(operation_id=movements[0]["operationId"]).count() == 2000

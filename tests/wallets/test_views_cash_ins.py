@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast
-from tests.cast import Api, cash, to
+from tests.support import people
+from tests.support.people import Api, cash, to
 
 pytestmark = pytest.mark.django_db
 
@@ -17,21 +17,21 @@ def test_a_cash_in_brings_money(api, alices, path):
     assert (answer.json["amount"], answer.json["balanceAfter"]) == ("10.00", "110.00")
     assert answer.json["counterpartyWalletId"] is None
     assert "counterpartyWallet" not in answer.json["_links"]
-    assert cast.balances(alices) == [110_00]
+    assert people.balances(alices) == [110_00]
 
 
 def test_a_cash_in_needs_a_scope_of_its_own(client_demo, alices, bobs, path):
-    api = Api(cast.a_key(client_demo, "movements:write"))
+    api = Api(people.a_key(client_demo, "movements:write"))
     answer = api.post(path, cash())
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert "cash-in:write" in answer.json["detail"]
-    assert cast.balances(alices) == [100_00]
+    assert people.balances(alices) == [100_00]
     assert api.post(path, to(bobs)).status == 201
-    both = Api(cast.a_key(client_demo, "movements:write", "cash-in:write"))
+    both = Api(people.a_key(client_demo, "movements:write", "cash-in:write"))
     assert both.post(path, cash()).status == 201
 
 
 def test_the_scope_of_cash_in_alone_is_not_enough(client_demo, path):
-    answer = Api(cast.a_key(client_demo, "cash-in:write")).post(path, cash())
+    answer = Api(people.a_key(client_demo, "cash-in:write")).post(path, cash())
     assert answer.status == 403
     assert "movements:write" in answer.json["detail"]

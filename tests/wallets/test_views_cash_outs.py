@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from tests import cast
-from tests.together import at_once
+from tests.support import people
+from tests.support.threads import at_once
 from tests.wallets.orders.test_cash_outs_posted import IBAN, a_cash_out, end, money_of
 from users.models import Event
 from wallets.models import Movement
@@ -75,7 +75,7 @@ def test_an_iban_is_kept_compact(api, path):
         ({"iban": IBAN}, {"iban": "invalid"}),
         ({"amount": "0"}, {"amount": "min_value"}),
         ({"type": "ADJUSTMENT"}, {"type": "invalid_choice"}),
-        ({"targetWalletId": str(cast.unknown_id())}, {"targetWalletId": "unknown_field"}),
+        ({"targetWalletId": str(people.unknown_id())}, {"targetWalletId": "unknown_field"}),
     ],
 )
 def test_every_wrong_field_is_named_and_nothing_is_set_aside(api, alices, path, change, wrong):
@@ -124,7 +124,7 @@ def test_what_was_sent_is_not_cancelled_and_the_client_reads_when(api, alices):
 
 
 def test_what_is_no_cash_out_is_not_cancelled(api, alices):
-    (movement,) = cast.movements(alices)
+    (movement,) = people.movements(alices)
     answer = api.patch(place(movement), CANCELLED)
     assert (answer.status, answer.code) == (409, "movement_not_pending")
 

@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests import cast
-from tests.cast import Api
-from tests.users.bodies import ROOT
-from tests.users.evidence import approve, in_days, review, send, send_one, today
-from tests.users.verbs import COMPANY, create
-from tests.wallets.doors import IBAN
+from tests.support import people
+from tests.support.kyc import approve, in_days, review, send, send_one, today
+from tests.support.people import Api
+from tests.support.user_actions import COMPANY, create
+from tests.support.user_bodies import ROOT
+from tests.support.wallet_endpoints import IBAN
 from users import kyc
 from users.kyc import Kind
 from users.models import Evidence, User
@@ -201,8 +201,8 @@ def test_the_level_is_shown_on_its_last_day(api, alice, path):
 
 
 def test_what_came_in_and_went_out_is_used(api, alice, path):
-    wallet = cast.first_wallet(alice)
-    cast.cash_in(wallet, 100_00)
+    wallet = people.first_wallet(alice)
+    people.cash_in(wallet, 100_00)
     order = {"type": "CASH_OUT", "amount": "30.00", "iban": {"accountNumber": IBAN}}
     assert api.post(f"wallets/{wallet.id}/movements", order).status == 202
     assert of(api.get(path), "EUR") == {
@@ -216,13 +216,13 @@ def test_what_came_in_and_went_out_is_used(api, alice, path):
 def test_all_wallets_of_a_currency_are_counted_together(api, alice, path):
     approve(alice, LEVEL_1)
     first, second, yen = (
-        cast.first_wallet(alice),
-        cast.a_wallet(alice),
-        cast.a_wallet(alice, "JPY"),
+        people.first_wallet(alice),
+        people.a_wallet(alice),
+        people.a_wallet(alice, "JPY"),
     )
     for wallet, amount in ((first, 10_00), (second, 5_00), (yen, 700)):
-        cast.cash_in(wallet, amount)
-    cast.transfer(first, second, 2_00)
+        people.cash_in(wallet, amount)
+    people.transfer(first, second, 2_00)
     answer = api.get(path)
     assert of(answer, "EUR")["balance"] == limit("2500.00", "15.00")
     assert of(answer, "EUR")["cashIn"] == limit("2500.00", "15.00")
@@ -231,25 +231,25 @@ def test_all_wallets_of_a_currency_are_counted_together(api, alice, path):
 
 
 def test_a_currency_of_which_the_user_has_a_wallet_is_shown_without_limits_too(api, alice, path):
-    cast.a_wallet(alice, "USD")
+    people.a_wallet(alice, "USD")
     assert of(api.get(path), "USD")["balance"] == limit("0.00", "0.00")
     approve(alice, LEVEL_2)
     assert [each["currency"] for each in api.get(path).json["limits"]] == ["EUR", "USD"]
 
 
 def test_what_came_from_others_is_in_the_balance_only(api, alice, bob, path):
-    wallet = cast.first_wallet(bob)
-    cast.cash_in(wallet, 20_00)
-    cast.transfer(wallet, cast.first_wallet(alice), 20_00)
+    wallet = people.first_wallet(bob)
+    people.cash_in(wallet, 20_00)
+    people.transfer(wallet, people.first_wallet(alice), 20_00)
     euros = of(api.get(path), "EUR")
     assert euros["balance"] == limit("150.00", "20.00")
     assert euros["cashIn"] == limit("150.00", "0.00")
 
 
 def test_reversed_cash_in_is_still_used(api, alice, path):
-    wallet = cast.first_wallet(alice)
-    cast.cash_in(wallet, 100_00)
-    cast.reverse(cast.movements(wallet)[0], 40_00)
+    wallet = people.first_wallet(alice)
+    people.cash_in(wallet, 100_00)
+    people.reverse(people.movements(wallet)[0], 40_00)
     euros = of(api.get(path), "EUR")
     assert (euros["balance"], euros["cashIn"]) == (
         limit("150.00", "60.00"),
@@ -258,21 +258,21 @@ def test_reversed_cash_in_is_still_used(api, alice, path):
 
 
 def test_what_is_shown_is_what_refuses(api, alice, path):
-    wallet = cast.first_wallet(alice)
-    cast.cash_in(wallet, 100_00)
-    refused = api.post(f"wallets/{wallet.id}/movements", cast.cash("50.01"))
+    wallet = people.first_wallet(alice)
+    people.cash_in(wallet, 100_00)
+    refused = api.post(f"wallets/{wallet.id}/movements", people.cash("50.01"))
     assert refused.code == "limit_exceeded"
     euros = of(api.get(path), "EUR")
     conflict = refused.json["conflict"]
     assert (conflict["limit"], conflict["used"]) == tuple(euros["balance"].values())
-    assert api.post(f"wallets/{wallet.id}/movements", cast.cash("50.00")).status == 201
+    assert api.post(f"wallets/{wallet.id}/movements", people.cash("50.00")).status == 201
 
 
 # --- The nine questions ---------------------------------------------------------------------------
 
 
 def test_who_has_no_wallet_yet_reads_it_too(api, client_demo):
-    newcomer = create(client_demo, cast.ALICE).user
+    newcomer = create(client_demo, people.ALICE).user
     answer = api.get(f"users/{newcomer.id}/compliance")
     assert (answer.status, answer.json["kycLevel"]) == (200, 0)
     assert of(answer, "EUR")["balance"] == limit("150.00", "0.00")
@@ -288,9 +288,9 @@ def test_without_a_key_nothing_is_shown(nobody, path):
 
 
 def test_a_key_without_the_scope_is_refused(client_demo, path):
-    api = Api(cast.a_key(client_demo, *set(SCOPES) - {"users:read"}))
+    api = Api(people.a_key(client_demo, *set(SCOPES) - {"users:read"}))
     assert (api.get(path).status, api.get(path).code) == (403, "insufficient_scope")
-    assert Api(cast.a_key(client_demo, "users:read")).get(path).status == 200
+    assert Api(people.a_key(client_demo, "users:read")).get(path).status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -300,7 +300,7 @@ def test_it_is_only_read(api, path, method):
     assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
-@pytest.mark.parametrize("user", ["1", "x", f"{cast.unknown_id()}0", cast.unknown_id()])
+@pytest.mark.parametrize("user", ["1", "x", f"{people.unknown_id()}0", people.unknown_id()])
 def test_nobodys_compliance_is_not_found(api, user):
     assert api.get(f"users/{user}/compliance").code == "not_found"
 
@@ -321,7 +321,7 @@ def test_it_takes_as_many_queries_for_much_as_for_nothing(api, alice, path):
     approve(alice, LEVEL_2)
     send(alice, *LEVEL_1, identity_number="87654321X")
     for currency in ("EUR", "JPY", "USD"):
-        wallet = cast.a_wallet(alice, currency)
+        wallet = people.a_wallet(alice, currency)
         for _ in range(3):
-            cast.cash_in(wallet, 1_00)
+            people.cash_in(wallet, 1_00)
     assert queries(api, path) == before

@@ -10,15 +10,15 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
-from tests import cast
-from tests.cast import Api
-from tests.wallets.doors import CHANGING, DOORS, HOLD, KEYED, READING, REVERSAL, at_each
+from tests.support import people
+from tests.support.people import Api
+from tests.support.wallet_endpoints import CHANGING, DOORS, HOLD, KEYED, READING, REVERSAL, at_each
 from users.models import Event, Key
 from users.models.clients import SCOPES
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 HOST = "http://testserver/api/v1"
 BELOW_A_THING = [door for door in DOORS if door.path.count("{") > 1]
 CAPITALS = "0198ABCD-0000-7000-8000-000000000000"
@@ -28,8 +28,8 @@ MALFORMED = ["1", "x", f"{UNKNOWN}0", f"{UNKNOWN}".replace("-", ""), CAPITALS]
 @pytest.fixture
 def there(alices, bobs, account):
     """What the paths name: Alice has paid Bob, promised him more, and knows a bank account."""
-    paid = cast.transfer(alices, bobs, 20_00)
-    hold = cast.place(alices, bobs, 30_00)
+    paid = people.transfer(alices, bobs, 20_00)
+    hold = people.place(alices, bobs, 30_00)
     return {
         "wallet": alices.id,
         "bob": bobs.id,
@@ -56,7 +56,7 @@ def test_without_a_key_nothing_is_shown(nobody, there, unmoved, door):
 
 @at_each()
 def test_a_key_without_the_scope_is_refused(client_demo, there, unmoved, door):
-    api = Api(cast.a_key(client_demo, *set(SCOPES) - {door.scope}))
+    api = Api(people.a_key(client_demo, *set(SCOPES) - {door.scope}))
     answer = api.call(door.method, door.at(there), door.body(there))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert door.scope in answer.json["detail"]
@@ -65,7 +65,7 @@ def test_a_key_without_the_scope_is_refused(client_demo, there, unmoved, door):
 
 @at_each()
 def test_the_scope_is_enough(client_demo, there, door):
-    api = Api(cast.a_key(client_demo, door.scope))
+    api = Api(people.a_key(client_demo, door.scope))
     assert api.call(door.method, door.at(there), door.body(there)).status == door.status
 
 
@@ -140,7 +140,7 @@ def test_the_same_order_is_known_however_it_is_written(api, there, door):
     nothing = {name: None for name in ("concept", "metadata") if "account" not in door.path}
     plain = door.body(there)
     spelled = door.body(there) | nothing if "batch" not in door.path else plain
-    text = str(cast.dump(spelled), "utf-8").replace('"10.00"', "10.0")
+    text = str(people.dump(spelled), "utf-8").replace('"10.00"', "10.0")
     made = api.post(door.at(there), plain, key="k")
     again = api.post(door.at(there), raw=text.encode(), key="k")
     assert (again.status, again.json) == (made.status, made.json)
@@ -158,7 +158,7 @@ def test_the_key_is_not_for_another_order(api, there, door):
 
 @at_each(KEYED)
 def test_one_key_is_for_one_door(api, there, door):
-    made = api.post(f"wallets/{there['wallet']}/movements", cast.cash(), key="k").json
+    made = api.post(f"wallets/{there['wallet']}/movements", people.cash(), key="k").json
     answer = api.post(door.at(there), door.body(there), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
     assert answer.json["conflict"] == {
@@ -189,7 +189,7 @@ class Desk(Api):
         self.browser.force_login(self.person)
         self.browser.cookies["csrftoken"] = "a" * 32
 
-    def change(self, method: str, path: str, body: Any) -> cast.Answer:
+    def change(self, method: str, path: str, body: Any) -> people.Answer:
         return self.call(method, path, body, headers={"X-CSRFToken": "a" * 32})
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests import cast
+from tests.support import people
+from tests.support.movement_json import HOST, shown_transfer
 from tests.wallets.orders.test_cash_outs_posted import money_of
-from tests.wallets.shown import HOST, shown_transfer
 from tests.wallets.test_views_holds import RELEASE, at, in_an_hour
 from users.models import Event
 from wallets.models import Hold, Movement, holds
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def hold(alices, bobs):
     """Alice has promised Bob 30.00, for an hour."""
-    return cast.place(alices, bobs, 30_00, expires_at=in_an_hour())
+    return people.place(alices, bobs, 30_00, expires_at=in_an_hour())
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_hold_is_paid_in_full(api, alices, bobs, hold, executions, body):
     shown = api.get(at(hold)).json
     assert (shown["status"], shown["remainingAmount"]) == ("EXECUTED", "0.00")
     assert money_of(alices) == (70_00, 0)
-    assert cast.balances(bobs) == [30_00]
+    assert people.balances(bobs) == [30_00]
 
 
 def test_an_execution_is_the_payers_movement(api, alices, bobs, hold, executions):
@@ -63,7 +63,7 @@ def test_what_is_not_paid_goes_back(api, alices, bobs, hold, executions):
     api.post(executions, {"amount": "10.00"})
     assert api.get(at(hold)).json["status"] == "EXECUTED"
     assert money_of(alices) == (90_00, 0)
-    assert cast.balances(bobs) == [10_00]
+    assert people.balances(bobs) == [10_00]
 
 
 def test_what_is_kept_open_stays_held(api, alices, bobs, hold, executions):
@@ -85,7 +85,7 @@ def test_what_is_kept_open_stays_held(api, alices, bobs, hold, executions):
 def test_the_movements_of_a_hold_are_found_in_both_wallets(api, alices, bobs, hold, executions):
     for _ in range(2):
         api.post(executions, {"amount": "1.00", "keepOpen": True})
-    cast.transfer(alices, bobs, 5_00)
+    people.transfer(alices, bobs, 5_00)
     links = api.get(at(hold)).json["_links"]
     for address in (links["movements"]["href"], f"wallets/{bobs.id}/movements?holdId={hold.id}"):
         found = api.get(address).json["_embedded"]["movements"]
@@ -108,7 +108,7 @@ def test_more_than_is_left_is_refused_with_facts(api, alices, hold, executions):
 @pytest.mark.parametrize("who", ["alices", "bobs"])
 def test_a_blocked_wallet_neither_pays_nor_is_paid(api, request, hold, executions, who):
     blocked = request.getfixturevalue(who)
-    cast.block(blocked)
+    people.block(blocked)
     answer = api.post(executions)
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
     assert answer.json["conflict"] == {"walletId": str(blocked.id), "status": "BLOCKED"}
@@ -151,8 +151,8 @@ def test_the_same_key_pays_once_even_when_the_hold_is_over(api, alices, executio
 @pytest.fixture
 def late(alices, bobs):
     """Alice promised Bob 30.00, until an hour ago; nobody has looked since."""
-    hold = cast.place(alices, bobs, 30_00, expires_at=in_an_hour())
-    cast.pass_time(timedelta(hours=2))
+    hold = people.place(alices, bobs, 30_00, expires_at=in_an_hour())
+    people.pass_time(timedelta(hours=2))
     return hold
 
 
@@ -168,13 +168,13 @@ def test_what_an_expired_hold_held_is_available(api, bobs, wallet, late):
     (listed,) = [each for each in wallets if each["id"] == str(late.wallet_id)]
     for shown in (api.get(wallet).json, listed):
         assert (shown["heldBalance"], shown["availableBalance"]) == ("0.00", "100.00")
-    assert api.post(f"{wallet}/movements", cast.to(bobs, "100.00")).status == 201
+    assert api.post(f"{wallet}/movements", people.to(bobs, "100.00")).status == 201
     assert Hold.objects.get().status == "EXPIRED"
 
 
 def test_reading_after_somebody_let_it_go_shows_the_same(api, alices, late):
     before = api.get(at(late))
-    cast.cash_in(alices, 1_00)
+    people.cash_in(alices, 1_00)
     after = api.get(at(late))
     assert Hold.objects.get().status == "EXPIRED"
     assert (after.json, after.headers["ETag"]) == (before.json, before.headers["ETag"])
@@ -186,11 +186,11 @@ def test_reading_after_somebody_let_it_go_shows_the_same(api, alices, late):
 # --- ETag and If-Match ---------------------------------------------------------------------------
 
 
-def tag(api: cast.Api, hold: Hold) -> str:
+def tag(api: people.Api, hold: Hold) -> str:
     return str(api.get(at(hold)).headers["ETag"])
 
 
-def release_if(api: cast.Api, hold: Hold, versions: str) -> cast.Answer:
+def release_if(api: people.Api, hold: Hold, versions: str) -> people.Answer:
     return api.patch(at(hold), RELEASE, headers={"If-Match": versions})
 
 
@@ -212,7 +212,7 @@ def test_every_change_changes_the_tag(api, hold, executions):
 
 
 def test_an_expiry_changes_the_tag(api, hold):
-    cast.pass_time(timedelta(hours=2))
+    people.pass_time(timedelta(hours=2))
     over = tag(api, hold)
     hold.refresh_from_db()
     open_tag = f'"{holds.version_of(hold.id, "OPEN", hold.remaining, hold.expires_at)}"'

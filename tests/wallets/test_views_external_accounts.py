@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests import cast
-from tests.wallets.doors import IBAN, OTHER_IBAN
+from tests.support import people
+from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
 from tests.wallets.orders.test_cash_outs_posted import money_of
 from users.models import Client, Event, Key
 from wallets.models import ExternalAccount, Movement
@@ -16,7 +16,7 @@ from wallets.models import ExternalAccount, Movement
 pytestmark = pytest.mark.django_db
 
 HOST = "http://testserver/api/v1"
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 REMOVED = {"status": "REMOVED"}
 
 
@@ -134,10 +134,10 @@ def test_what_was_removed_may_be_kept_again_as_another(api, kept, account):
 
 def test_a_closed_wallet_keeps_nothing_more(api, bobs):
     path = f"wallets/{bobs.id}/external-accounts"
-    cast.block(bobs)
+    people.block(bobs)
     assert api.post(path, bank(OTHER_IBAN)).status == 201, "a blocked one does"
     type(bobs).objects.filter(id=bobs.id).update(status="READY")
-    cast.close(bobs)
+    people.close(bobs)
     answer = api.post(path, bank())
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
     assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "UNSUBSCRIBED"}
@@ -235,7 +235,7 @@ def test_the_same_key_pays_out_once_though_the_account_was_removed(api, alices, 
 
 
 def test_an_account_that_the_wallet_does_not_have_is_named(api, stranger, bobs, path, account):
-    theirs = cast.first_wallet(cast.a_user(Client.objects.get(name="Another"), cast.ALICE))
+    theirs = people.first_wallet(people.a_user(Client.objects.get(name="Another"), people.ALICE))
     for caller, where, account_id in (
         (api, path, UNKNOWN),
         (api, f"wallets/{bobs.id}/movements", account.id),

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from iocash.db import outcome
-from tests import cast
+from tests.support import people
 from tests.wallets.orders.test_cash_outs_posted import money_of
 from wallets import posting
 from wallets.models import Hold
@@ -20,7 +20,7 @@ from wallets.views.holds import HoldList
 pytestmark = pytest.mark.django_db
 
 HOST = "http://testserver/api/v1"
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 RELEASE = {"status": "RELEASED"}
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -33,7 +33,7 @@ def holds(wallet):
 @pytest.fixture
 def hold(alices, bobs):
     """Alice has promised Bob 30.00, for ever."""
-    return cast.place(alices, bobs, 30_00)
+    return people.place(alices, bobs, 30_00)
 
 
 def promise(target: Any, amount: Any = "30.00", **values: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_a_hold_sets_money_aside(api, alices, bobs, wallet, holds):
         "30.00",
         "70.00",
     )
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 def test_a_hold_is_shown(api, alices, bobs, wallet, holds):
@@ -170,22 +170,22 @@ def test_more_than_is_available_is_refused_with_facts(api, alices, bobs, holds):
 
 
 def test_a_target_must_be_the_clients_ready_and_of_the_currency(api, alices, bob, bobs, holds):
-    theirs = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.ALICE))
+    theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     assert api.post(holds, promise(theirs)).code == "target_wallet_not_found"
-    assert api.post(holds, promise(cast.a_wallet(bob, "USD"))).json["conflict"] == {
+    assert api.post(holds, promise(people.a_wallet(bob, "USD"))).json["conflict"] == {
         "currency": "EUR",
         "targetCurrency": "USD",
     }
-    cast.block(bobs)
+    people.block(bobs)
     answer = api.post(holds, promise(bobs))
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
     assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "BLOCKED"}
-    cast.block(bob)
+    people.block(bob)
     assert money_of(alices) == (100_00, 0)
 
 
 def test_a_hold_of_a_blocked_user_is_refused(api, alice, bobs, holds):
-    cast.block(alice)
+    people.block(alice)
     answer = api.post(holds, promise(bobs))
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert answer.json["conflict"] == {"userId": str(alice.id), "status": "BLOCKED"}
@@ -194,7 +194,7 @@ def test_a_hold_of_a_blocked_user_is_refused(api, alice, bobs, holds):
 def test_a_replay_shows_the_hold_as_it_is_now(api, alices, bobs, holds):
     soon = promise(bobs, expiration=stamp(in_an_hour()))
     first = api.post(holds, soon, key="k")
-    cast.pass_time(timedelta(hours=2))
+    people.pass_time(timedelta(hours=2))
     again = api.post(holds, soon, key="k")
     assert (again.status, again.json["status"]) == (201, "EXPIRED")
     assert again.json["id"] == first.json["id"]
@@ -208,12 +208,12 @@ def test_a_replay_shows_the_hold_as_it_is_now(api, alices, bobs, holds):
 @pytest.fixture
 def many(alices, bobs):
     """Holds by how they stand: open for ever, open for a day, executed, released, expired."""
-    made = {name: cast.place(alices, bobs, 1_00, key=name) for name in ("ever", "paid", "freed")}
-    made["day"] = cast.place(alices, bobs, 1_00, expires_at=in_an_hour() + timedelta(days=1))
-    made["late"] = cast.place(alices, bobs, 1_00, expires_at=in_an_hour())
-    cast.execute(made["paid"])
-    posting.submit(cast.about_hold(ReleaseHold, made["freed"]))
-    cast.pass_time(timedelta(hours=2))
+    made = {name: people.place(alices, bobs, 1_00, key=name) for name in ("ever", "paid", "freed")}
+    made["day"] = people.place(alices, bobs, 1_00, expires_at=in_an_hour() + timedelta(days=1))
+    made["late"] = people.place(alices, bobs, 1_00, expires_at=in_an_hour())
+    people.execute(made["paid"])
+    posting.submit(people.about_hold(ReleaseHold, made["freed"]))
+    people.pass_time(timedelta(hours=2))
     return {str(hold.id): name for name, hold in made.items()}
 
 
@@ -282,11 +282,11 @@ def test_a_released_hold_gives_the_money_back(api, alices, hold):
 
 
 def test_a_hold_is_renewed_and_may_live_for_ever(api, alices, bobs):
-    hold = cast.place(alices, bobs, 30_00, expires_at=in_an_hour())
+    hold = people.place(alices, bobs, 30_00, expires_at=in_an_hour())
     later = stamp(in_an_hour() + timedelta(days=1))
     assert api.patch(at(hold), {"expiration": later}).json["expiration"] == later
     assert api.patch(at(hold), {"expiration": None}).json["expiration"] is None
-    cast.pass_time(timedelta(days=9))
+    people.pass_time(timedelta(days=9))
     assert api.get(at(hold)).json["status"] == "OPEN"
     assert money_of(alices) == (100_00, 30_00)
 
@@ -309,19 +309,19 @@ def test_a_hold_is_renewed_and_may_live_for_ever(api, alices, bobs):
 def test_all_wrong_fields_of_a_change_are_named(api, hold, change, wrong):
     answer = api.patch(at(hold), change)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
-    assert cast.seen(hold.id).status == "OPEN"
+    assert people.seen(hold.id).status == "OPEN"
 
 
 @pytest.mark.parametrize("change", [RELEASE, {"expiration": None}])
 @pytest.mark.parametrize("status", ["EXECUTED", "RELEASED", "EXPIRED"])
 def test_what_is_over_stays_over(api, alices, bobs, status, change):
-    hold = cast.place(alices, bobs, 30_00, expires_at=in_an_hour())
+    hold = people.place(alices, bobs, 30_00, expires_at=in_an_hour())
     if status == "EXECUTED":
-        cast.execute(hold)
+        people.execute(hold)
     elif status == "RELEASED":
         api.patch(at(hold), RELEASE)
     else:
-        cast.pass_time(timedelta(hours=2))
+        people.pass_time(timedelta(hours=2))
     for answer in (api.patch(at(hold), change), api.post(f"{at(hold)}/executions")):
         assert (answer.status, answer.code) == (409, "hold_not_open")
         assert answer.json["conflict"] == {"holdId": str(hold.id), "status": status}

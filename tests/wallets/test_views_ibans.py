@@ -8,8 +8,8 @@ import pytest
 from schwifty import IBAN
 
 from iocash import errors
-from tests import cast
-from tests.together import at_once
+from tests.support import people
+from tests.support.threads import at_once
 from wallets import posting
 from wallets.models import Wallet
 from wallets.orders import CreateIban, Order
@@ -24,7 +24,7 @@ def path(alices: Wallet) -> str:
 
 
 def an_order(wallet: Wallet, **values: Any) -> Order:
-    return CreateIban(**cast.about(wallet, **values))
+    return CreateIban(**people.about(wallet, **values))
 
 
 def test_a_wallet_gets_a_valid_iban_of_the_institution(api, alices, path, settings):
@@ -74,7 +74,7 @@ def test_a_key_replays_the_iban(api, alices, path):
     assert (first.status, again.status) == (201, 201)
     assert again.json["iban"] == first.json["iban"]
     assert again.headers["Idempotent-Replayed"] == "true"
-    other = api.post(f"wallets/{cast.a_wallet(alices.user).id}/create-iban", key="k")
+    other = api.post(f"wallets/{people.a_wallet(alices.user).id}/create-iban", key="k")
     assert other.code == "idempotency_key_reused"
 
 
@@ -90,13 +90,13 @@ def test_a_wallet_is_found_by_its_iban_however_it_is_written(api, alices, bobs, 
 
 
 def test_a_closed_wallet_gets_none(api, bobs):
-    cast.close(bobs)
+    people.close(bobs)
     answer = api.post(f"wallets/{bobs.id}/create-iban")
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
 
 
 def test_nobody_else_gives_a_wallet_its_iban(api, stranger, nobody, client_demo, path):
-    reader = cast.Api(cast.a_key(client_demo, "wallets:read", "movements:write"))
+    reader = people.Api(people.a_key(client_demo, "wallets:read", "movements:write"))
     assert stranger.post(path).status == 404
     assert nobody.post(path).status == 401
     assert reader.post(path).status == 403
@@ -107,7 +107,7 @@ def test_nobody_else_gives_a_wallet_its_iban(api, stranger, nobody, client_demo,
 
 @pytest.mark.django_db(transaction=True)
 def test_of_fifty_at_once_each_gets_its_own(alice):
-    wallets = [cast.first_wallet(alice), *(cast.a_wallet(alice) for _ in range(4))]
+    wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(4))]
     answers = at_once(
         *[lambda wallet=wallet: posting.submit(an_order(wallet)) for wallet in wallets * 10]
     )

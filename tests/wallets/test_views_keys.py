@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from tests import cast, together
-from tests.cast import Api, cash, to
+from tests.support import people, threads
+from tests.support.people import Api, cash, to
 from users.models import Key
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ def test_the_same_key_moves_once(api, alices, bobs, path):
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (again.status, again.json) == (first.status, first.json)
     assert again.headers["Location"] == first.headers["Location"]
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 def test_the_same_order_is_known_however_it_is_written(api, alices, bobs, path):
@@ -33,7 +33,7 @@ def test_the_same_order_is_known_however_it_is_written(api, alices, bobs, path):
     answers.append(api.post(path, other_order, key='"k"'))
     assert len({answer.json["id"] for answer in answers}) == 1
     assert {answer.status for answer in answers} == {201}
-    assert cast.balances(bobs) == [1_00]
+    assert people.balances(bobs) == [1_00]
 
 
 def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, bobs, path):
@@ -55,7 +55,7 @@ def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, 
             "resource": "movement",
             "id": made["id"],
         }
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 USER = {"kind": "NATURAL", "userName": "alice2", "firstName": "Alice", "lastName": "Example"}
@@ -65,7 +65,7 @@ def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, pat
     api.post(path, to(bobs), key="k")
     client = Key.objects.get().client
     another = type(client).objects.exclude(id=client.id).get()
-    theirs = cast.first_wallet(cast.a_user(another, cast.ALICE))
+    theirs = people.first_wallet(people.a_user(another, people.ALICE))
     answer = stranger.post(f"wallets/{theirs.id}/movements", cash(), key="k")
     assert answer.status == 201
     assert "Idempotent-Replayed" not in answer.headers
@@ -75,45 +75,45 @@ def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, pat
 def test_a_refused_order_leaves_its_key_free(api, alices, bobs, path):
     order = to(bobs, "150.00")
     assert api.post(path, order, key="k").code == "insufficient_funds"
-    cast.cash_in(alices, 50_00)
+    people.cash_in(alices, 50_00)
     answer = api.post(path, order, key="k")
     assert answer.status == 201
     assert "Idempotent-Replayed" not in answer.headers
-    assert cast.balances(alices, bobs) == [0, 150_00]
+    assert people.balances(alices, bobs) == [0, 150_00]
 
 
 def test_a_replay_asks_no_rules(api, alices, bobs, path):
     first = api.post(path, to(bobs, "100.00"), key="k")
-    cast.close(alices)
-    cast.block(bobs)
+    people.close(alices)
+    people.block(bobs)
     again = api.post(path, to(bobs, "100.00"), key="k")
     assert (again.status, again.json) == (201, first.json)
 
 
 def test_a_replay_asks_for_the_scope(client_demo, api, path):
     api.post(path, cash(), key="k")
-    answer = Api(cast.a_key(client_demo, "movements:write")).post(path, cash(), key="k")
+    answer = Api(people.a_key(client_demo, "movements:write")).post(path, cash(), key="k")
     assert answer.status == 403
 
 
 def test_without_a_key_the_same_order_moves_twice(api, alices, bobs, path):
     assert api.post(path, to(bobs)).json["id"] != api.post(path, to(bobs)).json["id"]
-    assert cast.balances(alices, bobs) == [80_00, 20_00]
+    assert people.balances(alices, bobs) == [80_00, 20_00]
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', "k" * 256, "schlüssel", '"k'])
 def test_a_key_that_is_none_is_refused(api, alices, bobs, path, key):
     answer = api.post(path, to(bobs), key=key)
     assert (answer.status, answer.code) == (400, "invalid_header")
-    assert cast.balances(alices) == [100_00]
+    assert people.balances(alices) == [100_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_key_many_times_at_once_moves_once(api, alices, bobs, path):
     ask = partial(Api(api.secret).post, path, to(bobs), key="k")
-    answers = together.at_once(*[ask] * 8)
+    answers = threads.at_once(*[ask] * 8)
     assert {answer.status for answer in answers} == {201}
     assert len({answer.json["id"] for answer in answers}) == 1
     replayed = [answer.headers.get("Idempotent-Replayed") for answer in answers]
     assert sorted(replayed, key=str) == [None, *["true"] * 7]
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from iocash.db import prepared
 from iocash.db.pipeline import Pipeline
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from users import credentials
 from users.models import ApiKey, Client
 from wallets.models import Wallet
@@ -89,7 +89,7 @@ def test_a_page_of_movements_takes_two_trips_to_the_database(known, path, trips)
 
 
 def test_what_is_read_by_a_known_caller_is_read_as_by_any(client_demo, known, address):
-    stranger = Api(cast.a_key(client_demo))
+    stranger = Api(people.a_key(client_demo))
     first, second = known.get(address), stranger.get(address)
     assert first.status == second.status == 200
     assert first.headers.get("ETag") == second.headers.get("ETag")
@@ -117,7 +117,7 @@ def test_a_key_that_is_gone_is_unknown_at_once(known, address):
     assert known.get(address).code == "invalid_credentials"
 
 
-@pytest.mark.parametrize("asked", ["{}?surprise=1", f"wallets/{cast.unknown_id()}"])
+@pytest.mark.parametrize("asked", ["{}?surprise=1", f"wallets/{people.unknown_id()}"])
 def test_who_is_no_longer_let_in_is_told_nothing_else(known, wallet, asked):
     ApiKey.objects.update(revoked_at=PAST)
     assert known.get(asked.format(wallet)).code == "credentials_revoked"
@@ -148,7 +148,7 @@ def test_a_key_that_lasts_longer_than_it_did_reads_at_once(known, address):
 
 
 def test_a_scope_that_was_given_counts_at_once(client_demo, wallet):
-    caller = Api(cast.a_key(client_demo, "users:read"))
+    caller = Api(people.a_key(client_demo, "users:read"))
     assert caller.get("users").status == 200
     assert caller.get(wallet).code == "insufficient_scope"
     ApiKey.objects.update(scopes=["wallets:read"])
@@ -184,7 +184,7 @@ def test_a_known_caller_of_another_client_finds_nothing(stranger, address):
 
 
 def test_what_is_not_there_is_not_found_in_one_trip(known, trips):
-    assert known.get(f"wallets/{cast.unknown_id()}").code == "not_found"
+    assert known.get(f"wallets/{people.unknown_id()}").code == "not_found"
     assert len(trips) == 1
 
 

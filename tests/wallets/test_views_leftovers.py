@@ -12,8 +12,8 @@ from django.core.handlers.base import BaseHandler
 from django.test import RequestFactory
 
 from iocash.http import parsing
-from tests import cast
-from tests.cast import to
+from tests.support import people
+from tests.support.people import to
 from wallets.books.rows import Leg
 from users import kyc, specimens
 from wallets.models import Movement
@@ -26,7 +26,7 @@ Left = Callable[..., list[Any]]
 @pytest.fixture
 def left(client_demo: Any) -> Iterator[Left]:
     """What of ours is left in circles by a call; the tests' own client would leave some too."""
-    handler, secret = BaseHandler(), cast.a_key(client_demo)
+    handler, secret = BaseHandler(), people.a_key(client_demo)
     handler.load_middleware()
 
     def call(path: str, body: Any = None) -> None:
@@ -83,7 +83,7 @@ def test_wrong_fields_leave_nothing(path, left):
 
 
 def test_a_page_leaves_nothing(alices, bobs, path, left):
-    cast.transfer(alices, bobs, 1_00)
+    people.transfer(alices, bobs, 1_00)
     assert not left(path)
 
 

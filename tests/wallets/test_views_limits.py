@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from iocash.times import moment
-from tests import cast
-from tests.cast import Answer, Api, cash, to
-from tests.wallets.doors import IBAN
-from tests.wallets.levels import LEVELS, adjust
+from tests.support import people
+from tests.support.limits import LEVELS, adjust
+from tests.support.people import Answer, Api, cash, to
+from tests.support.wallet_endpoints import IBAN
 from users.models import Key, User
 from wallets.models import Movement
 
@@ -52,10 +52,10 @@ def resets(movement: Movement) -> str:
 
 
 def test_a_cash_in_above_the_limit_is_refused(api, alice, alices, path):
-    (brought,) = cast.movements(alices)
+    (brought,) = people.movements(alices)
     told = facts(alice, "cashIn", "200.00", "100.00", "100.01", resets_at=resets(brought))
     assert conflict(api.post(path, cash("100.01"))) == told
-    assert cast.balances(alices) == [100_00]
+    assert people.balances(alices) == [100_00]
 
 
 def test_a_balance_above_the_limit_has_no_time_when_there_is_room(api, alice, path):
@@ -78,11 +78,11 @@ def test_a_transfer_above_the_payees_limit_is_refused(api, bob, bobs, path):
 
 def test_an_execution_above_the_payees_limit_is_refused(api, bob, alices, bobs, path):
     adjust(bobs, 100_00)
-    hold = cast.place(alices, bobs, 60_00)
+    hold = people.place(alices, bobs, 60_00)
     executions = f"wallets/{alices.id}/holds/{hold.id}/executions"
     told = facts(bob, "balance", "150.00", "100.00", "60.00")
     assert conflict(api.post(executions, {})) == told
-    assert cast.seen(hold.id).standing == "OPEN"
+    assert people.seen(hold.id).standing == "OPEN"
     assert api.post(executions, {"amount": "50.00"}).status == 201
 
 
@@ -97,7 +97,7 @@ def test_a_cash_out_above_the_limit_is_refused(api, alice, path):
 
 def test_a_batch_names_each_item_that_is_above_a_limit(api, alice, bob, alices, bobs, path):
     adjust(bobs, 140_00)
-    (brought,) = cast.movements(alices)
+    (brought,) = people.movements(alices)
     items = [cash("50.00"), cash("60.00"), to(bobs, "10.01"), out("90.01"), to(bobs, "10.00")]
     answer = api.post(f"{path}/batch", {"movements": items})
     assert (answer.status, answer.code) == (409, "batch_refused")
@@ -110,7 +110,7 @@ def test_a_batch_names_each_item_that_is_above_a_limit(api, alice, bob, alices, 
         {"index": 2} | facts(bob, "balance", "150.00", "140.00", "10.01"),
         {"index": 3} | facts(alice, "cashOut", "90.00", "0.00", "90.01"),
     ]
-    assert cast.balances(alices, bobs) == [100_00, 140_00]
+    assert people.balances(alices, bobs) == [100_00, 140_00]
 
 
 def test_the_time_when_there_is_room_is_in_utc_with_milliseconds(api, path):
@@ -138,4 +138,4 @@ def test_a_reversal_above_the_payers_limit_is_made(api: Api, alices, bobs, path)
     paid = api.post(path, to(bobs, "100.00")).json["id"]
     assert api.post(path, cash("100.00")).status == 201
     assert api.post(f"{path}/{paid}/reversal", {}).status == 201
-    assert cast.balances(alices, bobs) == [200_00, 0]
+    assert people.balances(alices, bobs) == [200_00, 0]

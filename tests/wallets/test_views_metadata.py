@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests import cast
-from tests.cast import cash, to
+from tests.support import people
+from tests.support.people import cash, to
 from users.models import Client, Event
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 PAIRS = {"order": "1234", "ä🪙": "'\"\\ %s", "empty": ""}
 MANY = {f"{number:040}": "x" * 500 for number in range(20)}
 
@@ -113,9 +113,9 @@ def say(api, request, alices, bobs, wallet) -> Any:
     elif place == "hold":
         path, words = f"{wallet}/holds", {"targetWalletId": str(bobs.id), "amount": "1"}
     elif place == "execution":
-        path = f"{wallet}/holds/{cast.place(alices, bobs, 1_00).id}/executions"
+        path = f"{wallet}/holds/{people.place(alices, bobs, 1_00).id}/executions"
     else:
-        path = f"{wallet}/movements/{cast.transfer(alices, bobs, 1_00).id}/reversal"
+        path = f"{wallet}/movements/{people.transfer(alices, bobs, 1_00).id}/reversal"
     return lambda pairs: api.post(path, words | {"metadata": pairs})
 
 
@@ -195,7 +195,7 @@ def test_a_hold_is_found_by_its_key(api, wallet, lived, key, found):
 
 
 def test_the_key_of_another_client_finds_nothing(stranger, lived):
-    theirs = cast.first_wallet(cast.a_user(Client.objects.get(name="Another"), cast.ALICE))
+    theirs = people.first_wallet(people.a_user(Client.objects.get(name="Another"), people.ALICE))
     for key in ("cash", "batch", "hold"):
         for name in ("movements", "holds"):
             page = stranger.get(f"wallets/{theirs.id}/{name}?idempotencyKey={key}").json

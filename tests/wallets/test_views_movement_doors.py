@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from tests import cast, together
-from tests.cast import Api, cash, to
+from tests.support import people, threads
+from tests.support.people import Api, cash, to
 from users.models import Event, Key
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 
 ENDPOINTS = [
     ("GET", "wallets/{wallet}/movements", "movements:read"),
@@ -31,7 +31,7 @@ def test_without_a_key_nothing_is_shown(nobody, bobs, there, method, path, scope
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
 def test_a_key_without_the_scope_is_refused(client_demo, bobs, there, method, path, scope):
     others = {"movements:read", "movements:write", "wallets:write", "cash-in:write"} - {scope}
-    answer = Api(cast.a_key(client_demo, *others)).call(method, path.format(**there), to(bobs))
+    answer = Api(people.a_key(client_demo, *others)).call(method, path.format(**there), to(bobs))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert scope in answer.json["detail"]
     assert Movement.objects.count() == 1
@@ -39,7 +39,7 @@ def test_a_key_without_the_scope_is_refused(client_demo, bobs, there, method, pa
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
 def test_the_scope_is_enough(client_demo, bobs, there, method, path, scope):
-    answer = Api(cast.a_key(client_demo, scope)).call(method, path.format(**there), to(bobs))
+    answer = Api(people.a_key(client_demo, scope)).call(method, path.format(**there), to(bobs))
     assert answer.status in {200, 201}
 
 
@@ -113,8 +113,8 @@ def test_a_wallet_that_somebody_holds_is_busy(api, alices, bobs, path):
             cursor.execute("SET lock_timeout = '50ms'")
         return Api(api.secret).post(path, to(bobs))
 
-    with together.holding(cast.a_cash_in(alices, 1_00)):
-        answer = together.Caller(ask).answer
+    with threads.holding(people.a_cash_in(alices, 1_00)):
+        answer = threads.Caller(ask).answer
     assert (answer.status, answer.code) == (503, "lock_timeout")
     assert answer.headers["Retry-After"] == "1"
-    assert cast.balances(alices, bobs) == [101_00, 0]
+    assert people.balances(alices, bobs) == [101_00, 0]

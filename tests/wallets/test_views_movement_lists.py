@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests import cast
+from tests.support import people
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 
 
 # --- GET one -------------------------------------------------------------------------------------
 
 
 def test_a_movement_of_another_wallet_is_not_found(api, alices, bobs):
-    (movement,) = cast.movements(alices)
+    (movement,) = people.movements(alices)
     answer = api.get(f"wallets/{bobs.id}/movements/{movement.id}")
     assert (answer.status, answer.code) == (404, "not_found")
     assert api.get(f"wallets/{UNKNOWN}/movements/{movement.id}").status == 404
@@ -141,7 +141,7 @@ def test_a_wrong_parameter_is_named(api, path, query, wrong):
 
 def test_pages_keep_their_filters(api, alices, bobs, path):
     for amount in range(1, 8):
-        cast.transfer(alices, bobs, amount)
+        people.transfer(alices, bobs, amount)
     page = api.get(f"{path}?direction=OUT&size=3&maxAmount=0.06").json
     amounts = [movement["amount"] for movement in page["_embedded"]["movements"]]
     while "next" in page["_links"]:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from iocash.http import pages
-from tests import cast
+from tests.support import people
 
 pytestmark = pytest.mark.django_db
 
@@ -19,9 +19,9 @@ def path(alices, bobs, monkeypatch):
     """The movements of a wallet that mostly receives: one in six goes out."""
     monkeypatch.setattr(pages, "SCANNED", 4)
     for number in range(1, 13):
-        cast.cash_in(alices, number)
+        people.cash_in(alices, number)
         if number % 6 == 0:
-            cast.transfer(alices, bobs, number)
+            people.transfer(alices, bobs, number)
     return f"wallets/{alices.id}/movements"
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests import cast
-from tests.cast import Answer, Api
+from tests.support import people
+from tests.support.kyc import BLOCKS, CARD, PAGE, document
+from tests.support.people import Answer, Api
+from tests.support.threads import Caller, holding, wait_until_blocked
 from tests.test_access import ALL
-from tests.together import Caller, holding, wait_until_blocked
-from tests.users.evidence import BLOCKS, CARD, PAGE, document
 from users.models import Event, User
 from wallets import posting
 from wallets.models import Wallet
@@ -35,7 +35,7 @@ OWN = sorted(
 
 NEVER_REPLACES = {"If-None-Match": "*"}
 NEVER_CREATES = {"If-Match": "*"}
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 
 
 def body_for(path: str, owner: User) -> Any:
@@ -142,7 +142,7 @@ def test_conflict_names_what_is_there(api, alice, alices):
 def test_of_two_who_create_the_same_wallet_one_does(api, alice):
     orders = [
         PutWallet(
-            **cast.about(Wallet(id=UNKNOWN, client_id=alice.client_id)),
+            **people.about(Wallet(id=UNKNOWN, client_id=alice.client_id)),
             user_id=alice.id,
             currency="EUR",
             alias=alias,

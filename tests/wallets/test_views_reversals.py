@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from tests.wallets.orders.test_cash_outs_posted import a_cash_out, end, money_of
 from wallets import posting
 from wallets.models import Movement
@@ -19,7 +19,7 @@ HOST = "http://testserver/api/v1"
 @pytest.fixture
 def paid(alices, bobs):
     """Alice has paid Bob 20.00: her movement."""
-    return Movement.objects.get(id=cast.transfer(alices, bobs, 20_00, concept="Lunch").id)
+    return Movement.objects.get(id=people.transfer(alices, bobs, 20_00, concept="Lunch").id)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def got(paid):
 @pytest.fixture
 def brought(alices):
     """The cash-in that brought Alice her 100.00."""
-    return cast.movements(alices)[0]
+    return people.movements(alices)[0]
 
 
 def back(movement: Movement) -> str:
@@ -45,7 +45,7 @@ def back(movement: Movement) -> str:
 def test_the_payer_gets_it_all_back(api, alices, bobs, paid, body):
     answer = api.post(back(paid), body)
     assert (answer.status, answer.json["amount"]) == (201, "20.00")
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 @pytest.mark.parametrize(("leg", "direction"), [("paid", "IN"), ("got", "OUT")])
@@ -105,7 +105,7 @@ def test_parts_are_given_back_by_either_leg_until_nothing_is_left(api, alices, b
     amounts = [api.post(back(leg), {"amount": "7.50"}).json["amount"] for leg in (paid, got)]
     amounts.append(api.post(back(paid), {}).json["amount"])
     assert amounts == ["7.50", "7.50", "5.00"]
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
     for leg in (paid, got):
         answer = api.post(back(leg), {})
         assert (answer.status, answer.code) == (409, "reversal_exceeded")
@@ -124,11 +124,11 @@ def test_more_than_is_left_is_refused_with_facts(api, alices, bobs, paid):
         "requested": "5.01",
         "currency": "EUR",
     }
-    assert cast.balances(alices, bobs) == [95_00, 5_00]
+    assert people.balances(alices, bobs) == [95_00, 5_00]
 
 
 def test_a_payee_who_has_spent_it_gives_nothing_back(api, alices, bobs, paid):
-    cast.transfer(bobs, alices, 12_00)
+    people.transfer(bobs, alices, 12_00)
     answer = api.post(back(paid), {}, key="k")
     assert (answer.status, answer.code) == (409, "insufficient_funds")
     assert answer.json["conflict"] == {
@@ -138,11 +138,11 @@ def test_a_payee_who_has_spent_it_gives_nothing_back(api, alices, bobs, paid):
         "currency": "EUR",
     }
     assert api.post(back(paid), {"amount": "8.00"}, key="k").status == 201
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 def test_what_the_payee_has_promised_stays_promised(api, alices, bobs, paid):
-    cast.place(bobs, alices, 15_00)
+    people.place(bobs, alices, 15_00)
     answer = api.post(back(paid), {})
     assert answer.json["conflict"]["available"] == "5.00"
 
@@ -150,7 +150,7 @@ def test_what_the_payee_has_promised_stays_promised(api, alices, bobs, paid):
 @pytest.mark.parametrize("who", ["alices", "bobs"])
 def test_a_blocked_wallet_neither_gives_back_nor_gets(api, request, paid, who):
     blocked = request.getfixturevalue(who)
-    cast.block(blocked)
+    people.block(blocked)
     answer = api.post(back(paid), {})
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
     assert answer.json["conflict"] == {"walletId": str(blocked.id), "status": "BLOCKED"}
@@ -175,7 +175,7 @@ def test_a_blocked_wallet_neither_gives_back_nor_gets(api, request, paid, who):
 def test_all_wrong_fields_are_named(api, alices, bobs, paid, body, wrong):
     answer = api.post(back(paid), body, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
-    assert cast.balances(alices, bobs) == [80_00, 20_00]
+    assert people.balances(alices, bobs) == [80_00, 20_00]
 
 
 def test_no_body_gives_back_all_that_is_left(api, paid):
@@ -190,7 +190,7 @@ def test_a_cash_in_goes_back_to_the_outside(api, alices, brought):
     answer = api.post(back(brought), {"amount": "40.00"})
     assert (answer.status, answer.json["direction"], answer.json["amount"]) == (201, "OUT", "40.00")
     assert answer.json["counterpartyWalletId"] is None
-    assert cast.balances(alices) == [60_00]
+    assert people.balances(alices) == [60_00]
 
 
 def test_a_cash_in_that_was_spent_is_not_given_back(api, alices, brought, paid):
@@ -201,35 +201,35 @@ def test_a_cash_in_that_was_spent_is_not_given_back(api, alices, brought, paid):
 
 
 def test_a_cash_in_is_reversed_with_its_own_scope_too(client_demo, alices, brought, paid):
-    api = Api(cast.a_key(client_demo, "movements:write"))
+    api = Api(people.a_key(client_demo, "movements:write"))
     assert api.post(back(paid), {}).status == 201
     answer = api.post(back(brought), {}, key="k")
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert "cash-in:write" in answer.json["detail"]
-    assert cast.balances(alices) == [100_00]
-    alone = Api(cast.a_key(client_demo, "cash-in:write"))
+    assert people.balances(alices) == [100_00]
+    alone = Api(people.a_key(client_demo, "cash-in:write"))
     assert "movements:write" in alone.post(back(brought), {}).json["detail"]
-    both = Api(cast.a_key(client_demo, "movements:write", "cash-in:write"))
+    both = Api(people.a_key(client_demo, "movements:write", "cash-in:write"))
     assert both.post(back(brought), {}, key="k").status == 201
     assert api.post(back(brought), {}, key="k").status == 403, "not even as a replay"
 
 
 def test_the_shape_is_looked_at_before_the_movement(client_demo, stranger, brought):
-    api = Api(cast.a_key(client_demo, "movements:write"))
+    api = Api(people.a_key(client_demo, "movements:write"))
     assert api.post(back(brought), {"amount": 0}).wrong == {"amount": "min_value"}
     assert stranger.post(back(brought), {"amount": 0}).wrong == {"amount": "min_value"}
 
 
 def test_an_execution_is_a_transfer_and_is_given_back(api, alices, bobs):
-    hold = cast.place(alices, bobs, 30_00)
-    movement = cast.execute(hold, 10_00, keep_open=True)
+    hold = people.place(alices, bobs, 30_00)
+    movement = people.execute(hold, 10_00, keep_open=True)
     answer = api.post(back(movement), {})
     assert (answer.status, answer.json["amount"]) == (201, "10.00")
     assert answer.json["holdId"] is None
     assert money_of(alices) == (100_00, 20_00), "the hold is as it was"
 
 
-def refused(answer: cast.Answer, movement: Movement, type_: str) -> None:
+def refused(answer: people.Answer, movement: Movement, type_: str) -> None:
     assert (answer.status, answer.code) == (409, "movement_not_reversible")
     assert answer.json["conflict"] == {"movementId": str(movement.id), "type": type_}
 
@@ -242,25 +242,25 @@ def test_a_cash_out_is_not_reversed_whatever_became_of_it(api, alices):
 
 
 def test_a_reversal_is_not_reversed(api, alices, bobs, paid):
-    reversal = cast.reverse(paid, 5_00)
+    reversal = people.reverse(paid, 5_00)
     for leg in Movement.objects.filter(operation_id=reversal.operation_id):
         refused(api.post(back(leg), {}), leg, "REVERSAL")
-    assert cast.balances(alices, bobs) == [85_00, 15_00]
+    assert people.balances(alices, bobs) == [85_00, 15_00]
 
 
 def test_an_adjustment_is_not_reversed(api, alices):
-    order = Adjust(**cast.about(alices), amount=cast.decimal(1_00), is_debit=True)
+    order = Adjust(**people.about(alices), amount=people.decimal(1_00), is_debit=True)
     adjustment = Movement.objects.get(id=posting.submit(order).id)
     refused(api.post(back(adjustment), {}), adjustment, "ADJUSTMENT")
 
 
 def test_the_same_key_gives_back_once(api, alices, bobs, paid, got):
     first = api.post(back(paid), {"amount": "5"}, key="k")
-    cast.transfer(bobs, alices, 15_00)
+    people.transfer(bobs, alices, 15_00)
     again = api.post(back(paid), {"amount": "5.00"}, key="k")
     assert (again.status, again.json) == (201, first.json)
     for where, body in ((paid, {}), (paid, {"amount": "6"}), (got, {"amount": "5"})):
         answer = api.post(back(where), body, key="k")
         assert (answer.status, answer.code) == (409, "idempotency_key_reused")
         assert answer.json["conflict"]["id"] == first.json["id"]
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests import cast
+from tests.support import people
 from tests.wallets.orders.test_cash_outs_posted import a_cash_out, end
 from tests.wallets.test_views_holds import stamp
 from wallets import statements
@@ -37,9 +37,9 @@ def history(alices, bobs):
     moves = [(alices, bobs, 10_00), (bobs, alices, 5_00), (alices, bobs, 20_00), (bobs, alices, 50)]
     for move in moves:
         pause()
-        cast.transfer(*move)
+        people.transfer(*move)
     pause()
-    return cast.movements(alices)
+    return people.movements(alices)
 
 
 BALANCES = ["0.00", "100.00", "90.00", "95.00", "75.00", "75.50"]
@@ -125,7 +125,7 @@ def test_without_an_instant_it_is_the_balance_now(api, alices, wallet, history):
         shown = api.get(f"{wallet}/balance").json
         assert shown["balance"] == api.get(wallet).json["balance"] == amount
         assert stamp(before) <= shown["at"] <= stamp(datetime.now(UTC))
-        cast.cash_in(alices, 1_00)
+        people.cash_in(alices, 1_00)
 
 
 @pytest.mark.parametrize("at", [LONG_AGO, "0001-01-01T00:00:00Z"])
@@ -135,7 +135,7 @@ def test_before_the_first_movement_there_is_nothing(api, wallet, history, at):
 
 
 def test_what_is_set_aside_is_still_there(alices, bobs, balance, history):
-    cast.place(alices, bobs, 30_00)
+    people.place(alices, bobs, 30_00)
     a_cash_out(alices, 20_00)
     pause()
     assert balance(stamp(datetime.now(UTC))) == "75.50"
@@ -229,8 +229,8 @@ def test_a_cash_out_is_in_it_when_it_has_settled(alices, statement, history):
 
 
 def test_a_closed_wallet_keeps_its_statement(api, bobs, history):
-    cast.transfer(bobs, history[0].wallet, 24_50)
-    cast.close(bobs)
+    people.transfer(bobs, history[0].wallet, 24_50)
+    people.close(bobs)
     page = api.get(f"wallets/{bobs.id}/statement").json
     assert totals(page) == ["0.00", "30.00", "30.00", "0.00"]
 
@@ -308,7 +308,7 @@ def test_links_carry_the_period_that_was_left_open(statement, history):
 def test_what_happens_later_is_on_no_page(alices, statement, walk, history, sort):
     pages = walk(statement(f"sort={sort}&size=2"))
     first = next(pages)
-    cast.cash_in(alices, 7_00)
+    people.cash_in(alices, 7_00)
     rest = list(pages)
     found = [each for page in (first, *rest) for each in ids(page)]
     assert sorted(found) == sorted(str(movement.id) for movement in history)

@@ -7,9 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from iocash.db.pipeline import Pipeline
-from tests import cast
-from tests.cast import cash, to
-from tests.wallets.shown import HOST, shown_transfer
+from tests.support import people
+from tests.support.movement_json import HOST, shown_transfer
+from tests.support.people import cash, to
 from users import credentials
 from users.models import Event, Key
 from wallets.models import Movement
@@ -17,20 +17,20 @@ from wallets.posting import read, write
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 
 
 def test_a_transfer_moves_money(api, alices, bobs, path):
     answer = api.post(path, to(bobs, concept="Lunch", metadata={"order": "1"}))
     assert answer.status == 201
     assert answer.headers["Location"] == f"{HOST}/{path}/{answer.json['id']}"
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
     shown = api.post(path, to(bobs, concept="Lunch", metadata={"order": "1"})).json
     assert shown == api.get(f"{path}/{shown['id']}").json
-    (movement,) = [each for each in cast.movements(alices) if str(each.id) == shown["id"]]
+    (movement,) = [each for each in people.movements(alices) if str(each.id) == shown["id"]]
     times = {shown.pop("createdAt"), shown.pop("settledAt")}
     assert shown == shown_transfer(
         movement,
@@ -167,12 +167,12 @@ def test_an_amount_that_is_none_is_a_wrong_field(api, alices, bobs, path, litera
     answer = api.post(path, raw=text.encode())
     assert (answer.status, answer.code) == (400, "invalid_fields")
     assert answer.wrong == {"amount": code}
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 @pytest.mark.parametrize(("amount", "status"), [("10", 201), ("10.0", 400), ("0.5", 400)])
 def test_yen_have_no_decimals(api, alice, amount, status):
-    yen = cast.a_wallet(alice, "JPY")
+    yen = people.a_wallet(alice, "JPY")
     answer = api.post(f"wallets/{yen.id}/movements", cash(amount))
     assert answer.status == status
     assert status == 201 or answer.wrong == {"amount": "max_decimal_places"}
@@ -194,11 +194,11 @@ def test_more_than_there_is_is_refused_with_what_there_is(api, alices, bobs, pat
         "currency": "EUR",
     }
     assert answer.json["detail"] == "100.00 EUR are available and 100.01 EUR are needed."
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 def test_a_target_that_the_client_does_not_have_is_named(api, path):
-    theirs = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.ALICE))
+    theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     for target in (str(theirs.id), str(UNKNOWN)):
         answer = api.post(path, {"type": "TRANSFER", "targetWalletId": target, "amount": "1"})
         assert (answer.status, answer.code) == (404, "target_wallet_not_found")
@@ -206,7 +206,7 @@ def test_a_target_that_the_client_does_not_have_is_named(api, path):
 
 
 def test_wallets_of_two_currencies_are_refused(api, bob, path):
-    answer = api.post(path, to(cast.a_wallet(bob, "USD")))
+    answer = api.post(path, to(people.a_wallet(bob, "USD")))
     assert (answer.status, answer.code) == (409, "currency_mismatch")
     assert answer.json["conflict"] == {"currency": "EUR", "targetCurrency": "USD"}
 
@@ -214,7 +214,7 @@ def test_wallets_of_two_currencies_are_refused(api, bob, path):
 @pytest.mark.parametrize(("source", "target"), [("alices", "bobs"), ("bobs", "alices")])
 def test_a_blocked_wallet_neither_pays_nor_receives(api, request, source, target):
     wallets = [request.getfixturevalue(name) for name in (source, target)]
-    cast.block(wallets[0])
+    people.block(wallets[0])
     conflict = {"walletId": str(wallets[0].id), "status": "BLOCKED"}
     for payer, receiver in (wallets, wallets[::-1]):
         answer = api.post(f"wallets/{payer.id}/movements", to(receiver, "0.01"))
@@ -224,13 +224,13 @@ def test_a_blocked_wallet_neither_pays_nor_receives(api, request, source, target
 
 
 def test_a_closed_wallet_receives_nothing(api, bobs, path):
-    cast.close(bobs)
+    people.close(bobs)
     answer = api.post(path, to(bobs))
     assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "UNSUBSCRIBED"}
 
 
 def test_the_wallet_of_a_blocked_user_receives_nothing(api, bob, bobs, path):
-    cast.block(bob)
+    people.block(bob)
     answer = api.post(path, to(bobs))
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert answer.json["conflict"] == {"userId": str(bob.id), "status": "BLOCKED"}
@@ -273,7 +273,7 @@ def test_a_transfer_takes_two_trips_to_the_database(api, alices, bobs, monkeypat
     monkeypatch.setattr(Pipeline, "send", noted)
     monkeypatch.setattr(credentials, "fetch", None)
     with CaptureQueriesContext(connection) as others:
-        assert api.post(f"wallets/{alices.id}/movements", cast.to(bobs), key="k").status == 201
+        assert api.post(f"wallets/{alices.id}/movements", people.to(bobs), key="k").status == 201
     assert trips == [
         (read.BE_BRIEF, read.READ_CLOCK),
         (write.INSERT_MOVEMENTS, "COMMIT"),

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tests import cast
-from tests.cast import Answer, Api
-from tests.together import Caller, holding, wait_until_blocked
+from tests.support import people
+from tests.support.people import Answer, Api
+from tests.support.threads import Caller, holding, wait_until_blocked
 from users.models import User
 from wallets import posting
 from wallets.models import Wallet
@@ -92,11 +92,11 @@ def test_everything_that_is_shown_of_a_wallet_is_in_its_version(api, alices, bob
         assert tag not in seen
         seen.add(tag)
 
-    cast.transfer(alices, bobs, 1_00)
+    people.transfer(alices, bobs, 1_00)
     see()
-    cast.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
+    people.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
     see()
-    hold = cast.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=3))
+    hold = people.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=3))
     see()
     assert hold.status == "OPEN"
     for body in ({"alias": "Trips"}, {"metadata": {"a": "1"}}, {"metadata": {"a": "2"}}):
@@ -104,19 +104,19 @@ def test_everything_that_is_shown_of_a_wallet_is_in_its_version(api, alices, bob
         see()
     api.post(f"{path}/create-iban")
     see()
-    cast.block(alices)
+    people.block(alices)
     see()
-    cast.pass_time(timedelta(hours=2))
+    people.pass_time(timedelta(hours=2))
     tag = api.get(path).headers["ETag"]
     assert tag not in seen
-    cast.block(alices.user)
+    people.block(alices.user)
     assert api.get(path).headers["ETag"] == tag
 
 
 def test_an_expiry_makes_what_was_seen_of_a_wallet_stale(api, alices, bobs):
-    cast.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
+    people.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
     seen = api.get(f"wallets/{alices.id}").headers["ETag"]
-    cast.pass_time(timedelta(hours=2))
+    people.pass_time(timedelta(hours=2))
     answer = change(api, "PATCH", alices, seen)
     assert answer.code == "version_conflict"
     assert change(api, "PATCH", alices, answer.json["conflict"]["current"]).status == 200
@@ -147,7 +147,7 @@ def test_a_user_is_ended_only_as_it_was_seen(api, bob):
 
 
 def test_nobody_has_seen_what_is_not_there(api, alice):
-    unknown = cast.unknown_id()
+    unknown = people.unknown_id()
     put = {"userId": str(alice.id)}
     for path, body in ((f"wallets/{unknown}", put), (f"users/{unknown}", USER)):
         answer = api.put(path, body, headers={"If-Match": '"seen"'})
@@ -155,7 +155,7 @@ def test_nobody_has_seen_what_is_not_there(api, alice):
 
 
 def test_who_states_no_version_costs_no_more(alices):
-    order = ChangeWallet(**cast.about(alices), alias="Trips")
+    order = ChangeWallet(**people.about(alices), alias="Trips")
     with CaptureQueriesContext(connection) as asked:
         posting.submit(order)
     assert not [query for query in asked.captured_queries if "next_expiry" in query["sql"]]
@@ -165,7 +165,7 @@ def test_who_states_no_version_costs_no_more(alices):
 def test_of_two_who_saw_the_same_wallet_the_second_is_told(api, alices):
     seen = frozenset({Wallet.objects.seen().get(id=alices.id).version})
     orders = [
-        ChangeWallet(**cast.about(alices), alias=alias, if_match=seen)
+        ChangeWallet(**people.about(alices), alias=alias, if_match=seen)
         for alias in ("First", "Second")
     ]
     with holding(orders[0]):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from django.test import Client as Browser
 
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from users.models import Event
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 
 
 def listed(api: Api, query: str = "") -> list[str]:
@@ -22,7 +22,7 @@ def listed(api: Api, query: str = "") -> list[str]:
 
 
 def test_wallets_are_listed_newest_first(api, alice, alices, bobs, wallet):
-    newest = cast.a_wallet(alice)
+    newest = people.a_wallet(alice)
     assert listed(api) == [str(newest.id), str(bobs.id), str(alices.id)]
     assert listed(api, "?sort=createdAt,asc") == [str(alices.id), str(bobs.id), str(newest.id)]
     assert api.get("wallets").json["_embedded"]["wallets"][-1] == api.get(wallet).json
@@ -34,8 +34,8 @@ def test_wallets_of_another_client_are_not_listed(stranger, alices):
 
 
 def test_wallets_are_filtered(api, alice, alices, bobs):
-    yen = cast.a_wallet(alice, "JPY")
-    cast.close(bobs)
+    yen = people.a_wallet(alice, "JPY")
+    people.close(bobs)
     Wallet.objects.filter(id=alices.id).update(iban="ES9121000418450200051332")
     assert listed(api, f"?userId={alice.id}") == [str(yen.id), str(alices.id)]
     assert listed(api, f"?userId={UNKNOWN}") == []
@@ -47,7 +47,7 @@ def test_wallets_are_filtered(api, alice, alices, bobs):
 
 
 def test_pages_are_walked_forth_and_back_with_their_filters(api, alice):
-    wallets = [cast.first_wallet(alice), *(cast.a_wallet(alice) for _ in range(4))]
+    wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(4))]
     expected = [str(wallet.id) for wallet in reversed(wallets)]
     page = api.get(f"wallets?userId={alice.id}&size=2").json
     pages = [page]
@@ -92,7 +92,7 @@ def desk(staff):
 
 
 def test_staff_see_the_wallets_of_all_clients(desk, alices, client_demo):
-    theirs = cast.first_wallet(cast.a_user(cast.a_client("Another"), cast.ALICE))
+    theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     assert set(listed(desk)) == {str(alices.id), str(theirs.id)}
 
 

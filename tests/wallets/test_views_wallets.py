@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from users.models import Client, Event, Key
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = cast.unknown_id()
+UNKNOWN = people.unknown_id()
 HOST = "http://testserver/api/v1"
 
 
@@ -47,7 +47,7 @@ def test_without_a_key_nothing_is_shown(nobody, alice, alices, method, path, sco
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
 def test_a_key_without_the_scope_is_refused(client_demo, alice, alices, method, path, scope):
     others = {"wallets:read", "wallets:write", "users:write", "movements:write"} - {scope}
-    api = Api(cast.a_key(client_demo, *others))
+    api = Api(people.a_key(client_demo, *others))
     answer = api.call(method, path.format(id=alices.id), sent(method, alice))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert scope in answer.json["detail"]
@@ -55,7 +55,7 @@ def test_a_key_without_the_scope_is_refused(client_demo, alice, alices, method, 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
 def test_the_scope_is_enough(client_demo, alice, alices, method, path, scope):
-    api = Api(cast.a_key(client_demo, scope))
+    api = Api(people.a_key(client_demo, scope))
     answer = api.call(method, path.format(id=alices.id), sent(method, alice))
     assert answer.status in {200, 201}
 
@@ -72,7 +72,7 @@ def test_another_clients_wallet_is_not_found(stranger, alice, alices, method, pa
 
 @pytest.mark.django_db(transaction=True)
 def test_wallet_is_not_opened_under_the_id_of_another_clients(stranger, alices):
-    theirs = cast.a_user(Client.objects.exclude(id=alices.client_id).get(), cast.BOB)
+    theirs = people.a_user(Client.objects.exclude(id=alices.client_id).get(), people.BOB)
     answer = stranger.call("PUT", f"wallets/{alices.id}", {"userId": str(theirs.id)})
     assert (answer.status, answer.code) == (404, "not_found")
     alices.refresh_from_db()
@@ -148,8 +148,8 @@ def test_a_wallet_is_shown(api, alice, alices, wallet):
     ],
 )
 def test_a_balance_has_exactly_its_currencys_decimals(api, alice, currency, minor, text, nothing):
-    wallet = cast.a_wallet(alice, currency)
-    cast.cash_in(wallet, minor)
+    wallet = people.a_wallet(alice, currency)
+    people.cash_in(wallet, minor)
     shown = api.get(f"wallets/{wallet.id}").json
     balances = (shown["balance"], shown["heldBalance"], shown["availableBalance"])
     assert balances == (text, nothing, text)
@@ -259,7 +259,7 @@ def test_a_user_has_at_most_five_wallets(api, alice):
 
 
 def test_a_user_who_is_not_active_opens_nothing(api, alice):
-    cast.block(alice)
+    people.block(alice)
     answer = api.post("wallets", body(alice))
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert answer.json["conflict"] == {"userId": str(alice.id), "status": "BLOCKED"}
@@ -267,7 +267,7 @@ def test_a_user_who_is_not_active_opens_nothing(api, alice):
 
 def test_the_same_key_opens_one_wallet(api, alice):
     first = api.post("wallets", body(alice, alias="Trips"), key="k")
-    cast.close(Wallet.objects.get(id=first.json["id"]))
+    people.close(Wallet.objects.get(id=first.json["id"]))
     again = api.post("wallets", body(alice, alias="Trips", currency="EUR"), key="k")
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
@@ -288,7 +288,7 @@ def test_a_key_is_refused_for_another_order_naming_what_it_made(api, alice):
 
 
 def test_a_refused_order_leaves_its_key_free(api, alice):
-    cast.block(alice)
+    people.block(alice)
     assert api.post("wallets", body(alice), key="k").status == 409
     type(alice).objects.update(status="ACTIVATED")
     answer = api.post("wallets", body(alice), key="k")
@@ -327,20 +327,20 @@ def test_the_user_and_the_currency_never_change(api, alice, bob, wallet):
 
 
 def test_a_wallet_is_not_put_where_the_rules_say_no(api, alice):
-    cast.block(alice)
+    people.block(alice)
     assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "user_not_active"
     assert api.put(f"wallets/{UNKNOWN}", {"userId": str(UNKNOWN)}).code == "user_not_found"
 
 
 def test_a_sixth_wallet_is_not_put_either(api, alice):
     for _ in range(4):
-        cast.a_wallet(alice)
+        people.a_wallet(alice)
     assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "limit_exceeded"
 
 
 def test_a_closed_wallet_is_not_put_again(api, alice):
-    wallet = cast.first_wallet(alice)
-    cast.close(wallet)
+    wallet = people.first_wallet(alice)
+    people.close(wallet)
     answer = api.put(f"wallets/{wallet.id}", body(alice))
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
 

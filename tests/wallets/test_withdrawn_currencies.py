@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iocash import money
-from tests import cast
+from tests.support import people
 
 pytestmark = pytest.mark.django_db
 
@@ -15,8 +15,8 @@ GONE = "SEK"
 @pytest.fixture
 def kronor(bob):
     """Bob's wallet with 5.00 SEK."""
-    wallet = cast.a_wallet(bob, GONE)
-    cast.cash_in(wallet, 5_00)
+    wallet = people.a_wallet(bob, GONE)
+    people.cash_in(wallet, 5_00)
     return wallet
 
 
@@ -42,7 +42,7 @@ def test_lists_have_wallets_in_a_withdrawn_currency(withdrawn, api):
 
 
 def test_money_in_a_withdrawn_currency_still_moves(withdrawn, api):
-    assert api.post(f"{withdrawn}/movements", cast.cash("1.50")).status == 201
+    assert api.post(f"{withdrawn}/movements", people.cash("1.50")).status == 201
 
 
 def test_wallet_in_a_withdrawn_currency_can_be_put_again(withdrawn, api, bob):
@@ -54,7 +54,7 @@ def test_wallet_in_a_withdrawn_currency_can_be_put_again(withdrawn, api, bob):
 def test_no_wallet_is_opened_in_a_withdrawn_currency(code, withdrawn, api, bob):
     body = {"userId": str(bob.id), "currency": code}
     assert api.post("wallets", body).wrong == {"currency": "invalid_choice"}
-    assert api.put(f"wallets/{cast.unknown_id()}", body).wrong == {"currency": "invalid_choice"}
+    assert api.put(f"wallets/{people.unknown_id()}", body).wrong == {"currency": "invalid_choice"}
 
 
 def test_key_that_opened_a_wallet_replays_after_the_currency_was_withdrawn(api, bob, monkeypatch):

@@ -14,8 +14,8 @@ from django.utils import timezone
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests import cast
-from tests.cast import Api
+from tests.support import people
+from tests.support.people import Api
 from users import life as users
 from users.models import Event
 from wallets import posting
@@ -231,27 +231,31 @@ def test_the_role_may_do_all_that_serving_needs(as_serving):
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == (ROLE,)
-    client = cast.a_client()
-    alice, bob = cast.a_user(client, cast.ALICE), cast.a_user(client, cast.BOB)
-    alices, bobs = cast.first_wallet(alice), cast.first_wallet(bob)
-    cast.cash_in(alices, 10_00, concept="Card", key="k")
-    cast.transfer(alices, bobs, 10_00, metadata={"a": "b"})
+    client = people.a_client()
+    alice, bob = people.a_user(client, people.ALICE), people.a_user(client, people.BOB)
+    alices, bobs = people.first_wallet(alice), people.first_wallet(bob)
+    people.cash_in(alices, 10_00, concept="Card", key="k")
+    people.transfer(alices, bobs, 10_00, metadata={"a": "b"})
     values = {"email": "b@example.com", "mobile_phone": "+34600000009"}
-    users.change(client_id=client.id, user_id=bob.id, values=values, by=cast.BY)
-    put = PutWallet(client_id=client.id, by=cast.BY, user_id=alice.id, wallet_id=cast.unknown_id())
+    users.change(client_id=client.id, user_id=bob.id, values=values, by=people.BY)
+    put = PutWallet(
+        client_id=client.id, by=people.BY, user_id=alice.id, wallet_id=people.unknown_id()
+    )
     assert [posting.submit(put).status for _ in range(2)] == [201, 200]
-    posting.submit(UnsubscribeUser(client_id=client.id, by=cast.BY, user_id=alice.id))
-    bobs_other = cast.first_wallet(cast.a_user(client, cast.BOB | {"user_name": "bob2"} | PHONE))
-    hold = cast.place(bobs, bobs_other, 5_00, expires_at=timezone.now() + timedelta(days=1))
-    paid = cast.execute(hold, 1_00, keep_open=True)
-    cast.pass_time(timedelta(days=2))
-    cast.reverse(paid)
-    posting.submit(AddExternalAccount(**cast.about(bobs), iban=IBAN))
-    api = Api(cast.a_key(client))
+    posting.submit(UnsubscribeUser(client_id=client.id, by=people.BY, user_id=alice.id))
+    bobs_other = people.first_wallet(
+        people.a_user(client, people.BOB | {"user_name": "bob2"} | PHONE)
+    )
+    hold = people.place(bobs, bobs_other, 5_00, expires_at=timezone.now() + timedelta(days=1))
+    paid = people.execute(hold, 1_00, keep_open=True)
+    people.pass_time(timedelta(days=2))
+    people.reverse(paid)
+    posting.submit(AddExternalAccount(**people.about(bobs), iban=IBAN))
+    api = Api(people.a_key(client))
     assert api.get("wallets").status == 200
     for name in ("movements", "holds", "external-accounts", "balance", "statement"):
         assert api.get(f"wallets/{bobs.id}/{name}").status == 200
-    assert cast.seen(hold.id).status == "EXPIRED"
-    assert cast.balances(alices, bobs) == [0, 10_00]
+    assert people.seen(hold.id).status == "EXPIRED"
+    assert people.balances(alices, bobs) == [0, 10_00]
     assert (Wallet.objects.count(), Movement.objects.count()) == (4, 7)
     assert Event.objects.exists()

@@ -18,7 +18,7 @@ from iocash.db.backend import base
 from iocash.db.outcome import Fate, Mark, Witness
 from iocash.db.pipeline import Pipeline
 from iocash.db.transactions import Transaction, connect, durable, fetch
-from tests.wires import cut_at_commit
+from tests.support.lossy_wire import cut_at_commit
 from users.models import Client, events
 from users.models.clients import new_id
 from users.models.events import By, Fact

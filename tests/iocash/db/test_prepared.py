@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from iocash import errors
 from iocash.db.prepared import Question
-from tests import cast
+from tests.support import people
 from wallets.models import Wallet
 from wallets.models.wallets import SEEN, seen_by
 
@@ -26,9 +26,9 @@ def everything(wallet: Wallet) -> dict[str, Any]:
 @pytest.mark.parametrize("overdue", [False, True])
 @pytest.mark.parametrize("metadata", [None, {"order": "1"}])
 def test_it_reads_what_the_queryset_reads(alices, bobs, overdue, metadata):
-    cast.place(alices, bobs, 10_00, expires_at=timezone.now() + timedelta(hours=1))
+    people.place(alices, bobs, 10_00, expires_at=timezone.now() + timedelta(hours=1))
     if overdue:
-        cast.pass_time(timedelta(hours=2))
+        people.pass_time(timedelta(hours=2))
     Wallet.objects.update(metadata=metadata)
     ids = alices.client_id, alices.id
     found, expected = SEEN.first(*ids), seen_by(*ids).get()

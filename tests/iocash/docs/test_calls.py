@@ -23,9 +23,9 @@ from django.test import Client as Browser
 from iocash import urls
 from iocash.docs import calls, examples
 from iocash.docs.calls import Example, blanked, snake
-from tests import cast, contract, manual, recorded
-from tests.cast import Answer, Api
-from tests.recorded import Recorder, kind_of, operation_of, query_of, words_of
+from tests.support import openapi, people, shell_examples, story
+from tests.support.people import Answer, Api
+from tests.support.story import Recorder, kind_of, operation_of, query_of, words_of
 from tests.test_recorded import LIMITS
 from users.models import Client
 
@@ -50,7 +50,7 @@ class Reader(Recorder):
         self.server, self.folder = server, folder
         self.done: set[tuple[Name, str]] = set()
         page = Browser().get("/api/docs/calls", headers={"host": server.removeprefix("http://")})
-        self.blocks = manual.blocks(page.text)
+        self.blocks = shell_examples.blocks(page.text)
         self.texts = {block.text for block in self.blocks}
 
     def ask(self, method: str, path: str, body: Any, **kwargs: Any) -> Answer:
@@ -74,13 +74,13 @@ class Reader(Recorder):
             assert (again.status, again.headers["Idempotent-Replayed"]) == (answer.status, "true")
         if answer.status < 300:
             self.done.add((name, str(answer.status)))
-            contract.check(method, recorded.address_of(path), *vars(answer).values())
+            openapi.check(method, story.address_of(path), *vars(answer).values())
         return answer
 
     def values(self, order: calls.Order, path: str, body: Any) -> dict[str, str]:
         """What a reader fills in: the ids of this telling, and the version that they know."""
         pattern = calls.PARAMETER.sub(r"(?P<\1>[0-9a-f-]{36})", order.path)
-        address = recorded.address_of(path).partition("?")[0]
+        address = story.address_of(path).partition("?")[0]
         (place,) = (re.fullmatch(pattern, address),)
         assert place
         values = {snake(name): value for name, value in place.groupdict().items()}
@@ -174,7 +174,7 @@ class InPython(Reader):
 
 
 def same_host(told: Any, server: str) -> Any:
-    text = json.dumps(told["operations"]).replace(server, recorded.READERS_HOST)
+    text = json.dumps(told["operations"]).replace(server, story.READERS_HOST)
     return json.loads(text)
 
 
@@ -185,12 +185,12 @@ def test_every_example_answers_each_status_that_is_shown(
     way, client_demo: Client, live_server, tmp_path, settings, monkeypatch
 ):
     settings.KYC_LIMITS = LIMITS | {"USD": LIMITS["EUR"]}
-    reader = way(cast.a_key(client_demo), live_server.url, tmp_path)
+    reader = way(people.a_key(client_demo), live_server.url, tmp_path)
     monkeypatch.setenv("API", f"{live_server.url}/api/v1")
     monkeypatch.setenv("KEY", reader.secret)
     if way is InPython:
         monkeypatch.setitem(sys.modules, "client", reader.client)
-    told = recorded.tell(reader, Recorder(None), Recorder(None))
+    told = story.tell(reader, Recorder(None), Recorder(None))
     assert same_host(told, live_server.url) == {
         name: operation
         for name, operation in examples.recorded()["operations"].items()
@@ -239,7 +239,7 @@ def test_an_operation_has_an_anchor_to_which_the_page_and_the_reference_lead():
     anchors = set(re.findall(r'<section class="call" id="(\w+)"', page()))
     assert len(anchors) == len(served())
     assert set(re.findall(r'href="#(\w+)"', page())) == anchors
-    paths = json.loads(contract.written())["paths"]
+    paths = json.loads(openapi.written())["paths"]
     led = {
         operation["externalDocs"]["url"].removeprefix("/api/docs/calls#")
         for methods in paths.values()
@@ -250,7 +250,7 @@ def test_an_operation_has_an_anchor_to_which_the_page_and_the_reference_lead():
 
 
 def test_an_order_that_takes_a_key_shows_one_and_a_change_its_version():
-    paths = json.loads(contract.written())["paths"]
+    paths = json.loads(openapi.written())["paths"]
     for (name, _), example in shown().items():
         method, path = name.split()
         operation = paths[path.replace("identity-front", "{kind}")][method.lower()]

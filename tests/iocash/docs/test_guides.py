@@ -14,8 +14,8 @@ from django.test import Client as Browser
 from iocash import demo
 from iocash import settings as configured
 from iocash.docs.guides import GUIDES
-from tests import manual
-from tests.manual import Block, Reader
+from tests.support import shell_examples
+from tests.support.shell_examples import Block, Reader
 from users import deliveries
 from users.models import Client, SigningKey
 from users.models.clients import SCOPES
@@ -51,7 +51,7 @@ def reader(
 
 def page(slug: str, host: str = "testserver") -> list[Block]:
     answer = Browser().get(f"/api/docs/{slug}", headers={"host": host})
-    return manual.blocks(answer.text)
+    return shell_examples.blocks(answer.text)
 
 
 def register(folder: Path) -> None:
@@ -72,7 +72,7 @@ def register(folder: Path) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_example_gives_the_shown_answer(slug, reader, live_server):
     for shown, said in followed(slug, reader, live_server.url):
-        assert manual.differences(shown, said) == []
+        assert shell_examples.differences(shown, said) == []
 
 
 @pytest.mark.ci
@@ -82,7 +82,9 @@ def test_the_guides_work_one_after_another(reader, live_server):
     """Only the balances are not those that are shown."""
     for slug in SLUGS:
         for shown, said in followed(slug, reader, live_server.url):
-            assert manual.differences(AMOUNT.sub("1", shown), AMOUNT.sub("1", said)) == [], slug
+            assert (
+                shell_examples.differences(AMOUNT.sub("1", shown), AMOUNT.sub("1", said)) == []
+            ), slug
 
 
 def followed(slug: str, reader: Reader, url: str) -> Iterator[tuple[str, str]]:
@@ -135,7 +137,7 @@ SAID = '{"id":"01a2","amount":"1.00","open":true,"items":[{"code":"a"}]}'
     ],
 )
 def test_what_is_true_is_taken(shown):
-    assert manual.differences(shown, SAID) == []
+    assert shell_examples.differences(shown, SAID) == []
 
 
 @pytest.mark.parametrize(
@@ -152,14 +154,14 @@ def test_what_is_true_is_taken(shown):
     ],
 )
 def test_what_is_not_true_is_seen(shown):
-    assert manual.differences(shown, SAID)
+    assert shell_examples.differences(shown, SAID)
 
 
 def test_a_status_and_its_headers_are_held_too():
     said = f'HTTP/1.1 201 Created\r\netag: "a"\r\nDate: today\r\n\r\n{SAID}'
-    assert manual.differences('HTTP/1.1 201 Created\nETag: "…"\n\n{…}', said) == []
-    assert manual.differences("HTTP/1.1 200 OK\n\n{…}", said) == ["HTTP/1.1 200 OK"]
-    assert manual.differences("HTTP/1.1 201 Created\nAge: 1\n\n{…}", said) == ["Age: 1"]
+    assert shell_examples.differences('HTTP/1.1 201 Created\nETag: "…"\n\n{…}', said) == []
+    assert shell_examples.differences("HTTP/1.1 200 OK\n\n{…}", said) == ["HTTP/1.1 200 OK"]
+    assert shell_examples.differences("HTTP/1.1 201 Created\nAge: 1\n\n{…}", said) == ["Age: 1"]
 
 
 # --- The pages -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.middleware.common import CommonMiddleware
 from django.test import Client as Browser
 
-from tests.cast import Api
+from tests.support.people import Api
 
 pytestmark = pytest.mark.django_db
 

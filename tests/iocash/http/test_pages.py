@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.http import fields, pages, views
 from iocash.http.pages import Cursor, check_query
-from tests import cast
+from tests.support import people
 from users.models import Client, User
 
 FIRST = datetime(2026, 1, 1, 12, 0, 0, 123_456, UTC)
@@ -58,7 +58,7 @@ pytestmark = [
 
 @pytest.fixture
 def client_of_rows(db: None) -> Client:
-    return cast.a_client("Rows")
+    return people.a_client("Rows")
 
 
 def make(client: Client, count: int, at: Any = lambda number: FIRST + number * MICROSECOND) -> None:

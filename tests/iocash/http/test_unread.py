@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from iocash.http.unread import draining
-from tests.serving import PATIENCE, Served, database_of_tests
+from tests.support.server import PATIENCE, Served, database_of_tests
 
 LARGEST = settings.MAX_DOCUMENT_BODY_BYTES
 

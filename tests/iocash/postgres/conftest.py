@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iocash.postgres.places import Places
-from tests.iocash.postgres.processes import User, eventually, is_up
+from tests.support.embedded_postgres import User, eventually, is_up
 
 
 @pytest.fixture(scope="package")

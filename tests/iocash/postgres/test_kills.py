@@ -12,7 +12,7 @@ import pytest
 
 from iocash.postgres import places
 from iocash.postgres.places import Places
-from tests.iocash.postgres.processes import (
+from tests.support.embedded_postgres import (
     User,
     eventually,
     is_alive,

@@ -11,7 +11,7 @@ import pytest
 
 from iocash.postgres import binaries, places
 from iocash.postgres.places import Places, Unavailable
-from tests.iocash.postgres.processes import root
+from tests.support.embedded_postgres import root
 
 
 def test_a_copied_checkout_does_not_follow_its_originals_links(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from iocash.postgres import places
-from tests.iocash.postgres.processes import User
+from tests.support.embedded_postgres import User
 
 
 def test_it_listens_on_a_private_socket_only(alice: User) -> None:

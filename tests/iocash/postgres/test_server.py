@@ -13,14 +13,7 @@ from django.db.utils import OperationalError
 from iocash.postgres import base
 from iocash.postgres.places import Places, Unavailable
 from iocash.postgres.server import Server
-from tests.iocash.postgres.processes import (
-    PATIENCE,
-    User,
-    eventually,
-    is_alive,
-    is_up,
-    server_pid,
-)
+from tests.support.embedded_postgres import PATIENCE, User, eventually, is_alive, is_up, server_pid
 
 
 def test_a_server_is_there_for_a_user_and_gone_after_the_last(state: Path) -> None:

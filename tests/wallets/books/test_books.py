@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iocash import errors
-from tests.cast import BY
-from tests.wallets.orders.paper import (
+from tests.support.books import (
     ALICES,
     ANOTHER,
     ANOTHERS,
@@ -29,6 +28,7 @@ from tests.wallets.orders.paper import (
     open_books,
     transfer,
 )
+from tests.support.people import BY
 from users.models.clients import new_id
 from wallets.books import Books, chain
 from wallets.books.rows import LockedUser

@@ -14,7 +14,7 @@ from django.db import connection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests import cast
+from tests.support import people
 from users.models.clients import new_id
 from wallets.audit import canonical
 from wallets.books import chain
@@ -66,8 +66,8 @@ def test_sql_digests_odd_texts_alike(text):
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ODD)
 def test_the_audit_believes_odd_texts_that_the_ledger_wrote(bobs, text):
-    cast.cash_in(bobs, 1_00, concept=text, metadata={text: text, "empty": "", "Ä": "ß"})
-    (movement,) = cast.movements(bobs)
+    people.cash_in(bobs, 1_00, concept=text, metadata={text: text, "empty": "", "Ä": "ß"})
+    (movement,) = people.movements(bobs)
     assert movement.concept == text
     assert movement.metadata == {text: text, "empty": "", "Ä": "ß"}
 

@@ -10,16 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iocash import errors
-from tests.wallets.orders.paper import (
-    ALICES,
-    BOBS,
-    NOW,
-    USER,
-    a_wallet,
-    cash_in,
-    open_books,
-    transfer,
-)
+from tests.support.books import ALICES, BOBS, NOW, USER, a_wallet, cash_in, open_books, transfer
 from wallets.books import limits
 from wallets.books.limits import (
     NO_LIMITS,

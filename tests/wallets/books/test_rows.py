@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iocash import errors, money
-from tests.wallets.orders.paper import a_wallet
+from tests.support.books import a_wallet
 from wallets.books.rows import MOST_RECEIVED, LockedWallet
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iocash import errors, money
-from tests.wallets.orders.paper import (
+from tests.support.books import (
     ALICES,
     BOBS,
     NOW,

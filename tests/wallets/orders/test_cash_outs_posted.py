@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests import cast
+from tests.support import people
 from wallets import posting
 from wallets.models import Movement, Wallet
 from wallets.orders import (
@@ -27,9 +27,9 @@ IBAN = "ES9121000418450200051332"
 def a_cash_out(source: Wallet, amount: int) -> Movement:
     order = CashOut(
         client_id=source.client_id,
-        by=cast.BY,
+        by=people.BY,
         wallet_id=source.id,
-        amount=cast.decimal(amount),
+        amount=people.decimal(amount),
         iban=IBAN,
         concept="Rent",
     )
@@ -39,7 +39,7 @@ def a_cash_out(source: Wallet, amount: int) -> Movement:
 def end(verb: type[CashOutOrder], movement: Movement, **values: Any) -> Movement:
     order = verb(
         client_id=movement.client_id,
-        by=cast.BY,
+        by=people.BY,
         wallet_id=movement.wallet_id,
         movement_id=movement.id,
         **values,
@@ -63,7 +63,7 @@ def test_cash_out_sets_the_money_aside(alices):
 def test_what_is_set_aside_cannot_be_spent(alices, bobs):
     a_cash_out(alices, 30_00)
     with pytest.raises(errors.InsufficientFunds) as refused:
-        cast.transfer(alices, bobs, 70_01)
+        people.transfer(alices, bobs, 70_01)
     assert refused.value.facts["available"] == "70.00"
 
 
@@ -127,7 +127,9 @@ def test_a_wallet_with_money_set_aside_cannot_be_closed(alices):
     a_cash_out(alices, 100_00)
     with pytest.raises(errors.WalletNotEmpty):
         posting.submit(
-            ChangeWallet(client_id=alices.client_id, by=cast.BY, wallet_id=alices.id, closing=True)
+            ChangeWallet(
+                client_id=alices.client_id, by=people.BY, wallet_id=alices.id, closing=True
+            )
         )
 
 
@@ -136,9 +138,9 @@ def test_adjustment_mends_a_balance_up_and_down(alices):
         posting.submit(
             Adjust(
                 client_id=alices.client_id,
-                by=cast.BY,
+                by=people.BY,
                 wallet_id=alices.id,
-                amount=cast.decimal(amount),
+                amount=people.decimal(amount),
                 is_debit=is_debit,
                 concept="Counted twice",
             )

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from iocash import errors, money
-from tests.wallets.orders.paper import (
+from tests.support.books import (
     ALICES,
     ANOTHER,
     BOBS,

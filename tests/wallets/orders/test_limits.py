@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests.wallets.orders.paper import (
+from tests.support.books import (
     ALICES,
     BOBS,
     USER,

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from iocash import errors, money
-from tests import cast
+from tests.support import people
 from users.models import Event, Key
 from wallets import posting
 from wallets.models import Movement
@@ -24,14 +24,14 @@ def nothing_happened() -> bool:
 
 
 def test_cash_in_brings_money(bobs):
-    cast.cash_in(bobs, 10_00)
-    cast.cash_in(bobs, 1)
-    assert cast.balances(bobs) == [10_01]
+    people.cash_in(bobs, 10_00)
+    people.cash_in(bobs, 1)
+    assert people.balances(bobs) == [10_01]
 
 
 def test_a_cash_in_is_one_movement_without_a_counterparty(bobs):
-    made = cast.cash_in(bobs, 10_00, concept="Card", metadata={"order": "1"})
-    (movement,) = cast.movements(bobs)
+    made = people.cash_in(bobs, 10_00, concept="Card", metadata={"order": "1"})
+    (movement,) = people.movements(bobs)
     assert movement.id == made.id
     assert (movement.type, movement.status, movement.amount) == ("CASH_IN", "SUCCESS", 10_00)
     assert (movement.counterparty_id, movement.balance_after, movement.seq) == (None, 10_00, 1)
@@ -39,13 +39,13 @@ def test_a_cash_in_is_one_movement_without_a_counterparty(bobs):
 
 
 def test_transfer_moves_money_between_two_wallets(alices, bobs):
-    cast.transfer(alices, bobs, 10_00)
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    people.transfer(alices, bobs, 10_00)
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 def test_a_transfer_is_a_movement_in_each_wallet_tied_by_one_operation(alices, bobs):
-    made = cast.transfer(alices, bobs, 10_00, concept="Lunch")
-    (_, out), (into,) = cast.movements(alices), cast.movements(bobs)
+    made = people.transfer(alices, bobs, 10_00, concept="Lunch")
+    (_, out), (into,) = people.movements(alices), people.movements(bobs)
     assert out.id == made.id
     assert out.operation_id == into.operation_id
     assert (out.amount, out.counterparty_id, out.balance_after) == (-10_00, bobs.id, 90_00)
@@ -55,26 +55,26 @@ def test_a_transfer_is_a_movement_in_each_wallet_tied_by_one_operation(alices, b
 
 
 def test_all_that_is_available_may_be_transferred(alices, bobs):
-    cast.transfer(alices, bobs, 100_00)
-    assert cast.balances(alices, bobs) == [0, 100_00]
+    people.transfer(alices, bobs, 100_00)
+    assert people.balances(alices, bobs) == [0, 100_00]
 
 
 def test_transfer_of_more_than_available_is_refused(alices, bobs):
     with pytest.raises(errors.InsufficientFunds) as refused:
-        cast.transfer(alices, bobs, 100_01)
+        people.transfer(alices, bobs, 100_01)
     assert refused.value.facts["available"] == "100.00"
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
     assert nothing_happened()
 
 
 def test_money_may_be_transferred_between_wallets_of_one_user(alice, alices):
-    second = cast.a_wallet(alice)
-    cast.transfer(alices, second, 40_00)
-    assert cast.balances(alices, second) == [60_00, 40_00]
+    second = people.a_wallet(alice)
+    people.transfer(alices, second, 40_00)
+    assert people.balances(alices, second) == [60_00, 40_00]
 
 
 def test_each_movement_is_told_once_with_its_wallet(alices, bobs):
-    cast.transfer(alices, bobs, 10_00)
+    people.transfer(alices, bobs, 10_00)
     for movement in Movement.objects.all():
         event = Event.objects.get(subject_id=movement.id)
         assert (event.kind, event.wallet_id) == ("movement.settled", movement.wallet_id)
@@ -87,7 +87,7 @@ def test_each_movement_is_told_once_with_its_wallet(alices, bobs):
 
 @pytest.mark.parametrize("amount", ["0.001", "0", "-1"])
 def test_an_amount_that_is_none_of_the_currency_is_a_wrong_field(alices, bobs, amount):
-    for order in (cast.a_transfer(alices, bobs, 1), cast.a_cash_in(alices, 1)):
+    for order in (people.a_transfer(alices, bobs, 1), people.a_cash_in(alices, 1)):
         with pytest.raises(errors.InvalidFields):
             posting.submit(dataclasses.replace(order, amount=Decimal(amount)))
     assert nothing_happened()
@@ -95,7 +95,7 @@ def test_an_amount_that_is_none_of_the_currency_is_a_wrong_field(alices, bobs, a
 
 def test_a_transfer_to_its_own_wallet_is_a_wrong_field(alices):
     with pytest.raises(errors.InvalidFields) as refused:
-        cast.transfer(alices, alices, 1_00)
+        people.transfer(alices, alices, 1_00)
     assert [(error.field, error.code) for error in refused.value.errors] == [
         ("targetWalletId", "same_wallet")
     ]
@@ -103,9 +103,9 @@ def test_a_transfer_to_its_own_wallet_is_a_wrong_field(alices):
 
 
 def test_wallets_of_two_currencies_are_refused(alices, bob):
-    dollars = cast.a_wallet(bob, "USD")
+    dollars = people.a_wallet(bob, "USD")
     with pytest.raises(errors.CurrencyMismatch) as refused:
-        cast.transfer(alices, dollars, 1_00)
+        people.transfer(alices, dollars, 1_00)
     assert refused.value.facts == {"currency": "EUR", "target_currency": "USD"}
     assert nothing_happened()
 
@@ -113,58 +113,60 @@ def test_wallets_of_two_currencies_are_refused(alices, bob):
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_blocked_wallet_neither_pays_nor_receives(alices, bobs, index):
     blocked = (alices, bobs)[index]
-    cast.block(blocked)
+    people.block(blocked)
     with pytest.raises(errors.WalletNotReady) as refused:
-        cast.transfer(alices, bobs, 1_00)
+        people.transfer(alices, bobs, 1_00)
     assert refused.value.facts == {"wallet_id": blocked.id, "status": "BLOCKED"}
     with pytest.raises(errors.WalletNotReady):
-        cast.cash_in(blocked, 1_00)
+        people.cash_in(blocked, 1_00)
     assert nothing_happened()
 
 
 def test_a_closed_wallet_receives_nothing(alices, bobs):
-    cast.close(bobs)
+    people.close(bobs)
     with pytest.raises(errors.WalletNotReady) as refused:
-        cast.transfer(alices, bobs, 1_00)
+        people.transfer(alices, bobs, 1_00)
     assert refused.value.facts == {"wallet_id": bobs.id, "status": "UNSUBSCRIBED"}
     with pytest.raises(errors.WalletNotReady):
-        cast.cash_in(bobs, 1_00)
+        people.cash_in(bobs, 1_00)
     assert nothing_happened()
 
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_the_wallet_of_a_blocked_user_neither_pays_nor_receives(alice, bob, alices, bobs, index):
     blocked, wallet = ((alice, alices), (bob, bobs))[index]
-    cast.block(blocked)
+    people.block(blocked)
     with pytest.raises(errors.UserNotActive) as refused:
-        cast.transfer(alices, bobs, 1_00)
+        people.transfer(alices, bobs, 1_00)
     assert refused.value.facts == {"user_id": blocked.id, "status": "BLOCKED"}
     with pytest.raises(errors.UserNotActive):
-        cast.cash_in(wallet, 1_00)
+        people.cash_in(wallet, 1_00)
     assert nothing_happened()
 
 
 def test_a_wallet_that_nobody_has_is_not_found(alices):
-    unknown = dataclasses.replace(cast.a_transfer(alices, alices, 1), target_id=cast.unknown_id())
+    unknown = dataclasses.replace(
+        people.a_transfer(alices, alices, 1), target_id=people.unknown_id()
+    )
     with pytest.raises(errors.TargetWalletNotFound) as refused:
         posting.submit(unknown)
-    assert refused.value.facts == {"target_wallet_id": cast.unknown_id()}
-    unknown = dataclasses.replace(unknown, wallet_id=cast.unknown_id(), target_id=alices.id)
+    assert refused.value.facts == {"target_wallet_id": people.unknown_id()}
+    unknown = dataclasses.replace(unknown, wallet_id=people.unknown_id(), target_id=alices.id)
     with pytest.raises(errors.NotFound):
         posting.submit(unknown)
 
 
 def test_another_clients_wallets_are_not_found(alices, bobs):
-    another = cast.a_client("Another")
+    another = people.a_client("Another")
     with pytest.raises(errors.NotFound):
-        posting.submit(dataclasses.replace(cast.a_cash_in(bobs, 1_00), client_id=another.id))
+        posting.submit(dataclasses.replace(people.a_cash_in(bobs, 1_00), client_id=another.id))
     with pytest.raises(errors.NotFound):
         posting.submit(
-            dataclasses.replace(cast.a_transfer(alices, bobs, 1_00), client_id=another.id)
+            dataclasses.replace(people.a_transfer(alices, bobs, 1_00), client_id=another.id)
         )
-    theirs = cast.first_wallet(cast.a_user(another, cast.ALICE))
+    theirs = people.first_wallet(people.a_user(another, people.ALICE))
     with pytest.raises(errors.TargetWalletNotFound):
-        cast.transfer(alices, theirs, 1_00)
+        people.transfer(alices, theirs, 1_00)
     assert nothing_happened()
 
 
@@ -176,26 +178,26 @@ LONGEST = 10**money.MAX_DIGITS - 1
 
 def test_a_balance_reaches_its_ceiling_to_the_cent_and_never_passes_it(alices, bobs):
     rest = money.MAX_BALANCE - 100 * LONGEST
-    order = cast.a_cash_in(bobs, LONGEST)
+    order = people.a_cash_in(bobs, LONGEST)
     assert all(not isinstance(outcome, errors.Refused) for outcome in group.post([order] * 100))
-    cast.cash_in(bobs, rest)
-    assert cast.balances(bobs) == [money.MAX_BALANCE]
-    for one_too_many in (cast.a_cash_in(bobs, 1), cast.a_transfer(alices, bobs, 1)):
+    people.cash_in(bobs, rest)
+    assert people.balances(bobs) == [money.MAX_BALANCE]
+    for one_too_many in (people.a_cash_in(bobs, 1), people.a_transfer(alices, bobs, 1)):
         with pytest.raises(errors.LimitExceeded) as refused:
             posting.submit(one_too_many)
         assert refused.value.facts["limit"] == refused.value.facts["used"] == "1000000000000000.00"
-    assert cast.balances(alices, bobs) == [100_00, money.MAX_BALANCE]
+    assert people.balances(alices, bobs) == [100_00, money.MAX_BALANCE]
 
 
 @pytest.mark.parametrize(
     ("currency", "amount", "decimals"), [("JPY", 10, "10"), ("KWD", 1, "0.001"), ("USD", 5, "0.05")]
 )
 def test_each_currency_has_its_own_minor_unit(alice, bob, currency, amount, decimals):
-    source, target = cast.a_wallet(alice, currency), cast.a_wallet(bob, currency)
-    cast.cash_in(source, amount)
-    order = dataclasses.replace(cast.a_transfer(source, target, 1), amount=Decimal(decimals))
+    source, target = people.a_wallet(alice, currency), people.a_wallet(bob, currency)
+    people.cash_in(source, amount)
+    order = dataclasses.replace(people.a_transfer(source, target, 1), amount=Decimal(decimals))
     posting.submit(order)
-    assert cast.balances(source, target) == [0, amount]
+    assert people.balances(source, target) == [0, amount]
 
 
 @pytest.mark.parametrize("verb", [CashIn, Transfer])

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from iocash import errors, money
-from tests.wallets.orders.paper import (
+from tests.support.books import (
     ALICES,
     ANOTHERS,
     BOBS,

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from iocash import errors
-from tests import cast
+from tests.support import people
 from users import life as users
 from users.models import Event, Otp, PhoneUse, User
 from wallets import posting
@@ -26,17 +26,17 @@ from wallets.orders import (
 
 pytestmark = pytest.mark.django_db
 
-PHONE, NEW_PHONE = cast.ALICE["mobile_phone"], "+34600000009"
+PHONE, NEW_PHONE = people.ALICE["mobile_phone"], "+34600000009"
 
 
 @pytest.fixture
 def newcomer(client_demo):
     """A user who has not yet verified the phone."""
-    return users.create(client_id=client_demo.id, values=cast.ALICE, by=cast.BY).user
+    return users.create(client_id=client_demo.id, values=people.ALICE, by=people.BY).user
 
 
 def about(user: User, **values: Any) -> dict[str, Any]:
-    return {"client_id": user.client_id, "by": cast.BY, "user_id": user.id, **values}
+    return {"client_id": user.client_id, "by": people.BY, "user_id": user.id, **values}
 
 
 def activate(user: User, phone: str = PHONE) -> Outcome:
@@ -57,7 +57,7 @@ def put_wallet(user: User, wallet_id: UUID, **values: Any) -> Outcome:
 
 
 def change_wallet(wallet: Wallet, **values: Any) -> Outcome:
-    order = ChangeWallet(client_id=wallet.client_id, by=cast.BY, wallet_id=wallet.id, **values)
+    order = ChangeWallet(client_id=wallet.client_id, by=people.BY, wallet_id=wallet.id, **values)
     return posting.submit(order)
 
 
@@ -83,8 +83,8 @@ def test_a_verified_phone_activates_a_new_user_and_opens_the_first_wallet(newcom
 
 
 def test_the_first_wallet_has_the_dlt_address_of_its_user(client_demo):
-    values = cast.ALICE | {"dlt_address": "0xabc", "dlt_network": "ALASTRIA"}
-    wallet = cast.first_wallet(cast.a_user(client_demo, values))
+    values = people.ALICE | {"dlt_address": "0xabc", "dlt_network": "ALASTRIA"}
+    wallet = people.first_wallet(people.a_user(client_demo, values))
     assert (wallet.dlt_address, wallet.dlt_network) == ("0xabc", "ALASTRIA")
 
 
@@ -121,7 +121,7 @@ def test_a_phone_that_is_no_longer_the_users_proves_nothing(newcomer):
 
 def change_phone(user: User) -> None:
     users.change(
-        client_id=user.client_id, user_id=user.id, values={"mobile_phone": NEW_PHONE}, by=cast.BY
+        client_id=user.client_id, user_id=user.id, values={"mobile_phone": NEW_PHONE}, by=people.BY
     )
 
 
@@ -136,7 +136,7 @@ def test_a_new_phone_takes_the_place_of_the_old_and_opens_no_wallet(alice):
 
 def test_a_blocked_user_who_verifies_a_phone_stays_blocked(alice):
     change_phone(alice)
-    cast.block(alice)
+    people.block(alice)
     activate(alice, NEW_PHONE)
     assert read(alice).status == "BLOCKED"
 
@@ -157,16 +157,16 @@ def test_of_two_who_wait_for_one_phone_the_second_is_told_who_has_it(alice, bob)
 
 
 def test_a_user_who_ends_closes_all_wallets(alice):
-    cast.a_wallet(alice)
+    people.a_wallet(alice)
     unsubscribe(alice)
     assert read(alice).status == "UNSUBSCRIBED"
     assert set(Wallet.objects.values_list("status", flat=True)) == {"UNSUBSCRIBED"}
     assert kinds(alice.id)[-1] == "user.unsubscribed"
-    assert kinds(cast.first_wallet(alice).id) == ["wallet.opened", "wallet.unsubscribed"]
+    assert kinds(people.first_wallet(alice).id) == ["wallet.opened", "wallet.unsubscribed"]
 
 
 def test_a_user_with_money_in_any_wallet_does_not_end(alice, alices):
-    cast.a_wallet(alice)
+    people.a_wallet(alice)
     with pytest.raises(errors.WalletNotEmpty) as refused:
         unsubscribe(alice)
     assert refused.value.facts == {"wallet_id": alices.id, "balance": "100.00", "currency": "EUR"}
@@ -188,7 +188,7 @@ def test_a_user_who_never_verified_a_phone_may_end(newcomer):
 
 
 def test_a_blocked_user_may_end(alice):
-    cast.block(alice)
+    people.block(alice)
     unsubscribe(alice)
     assert read(alice).status == "UNSUBSCRIBED"
 
@@ -218,14 +218,14 @@ def test_a_user_has_at_most_five_wallets(alice):
     facts = {"limit": 5, "used": 5, "requested": 1, "user_id": alice.id}
     assert refused.value.facts == facts
     with pytest.raises(errors.LimitExceeded):
-        put_wallet(alice, cast.unknown_id())
+        put_wallet(alice, people.unknown_id())
     assert Wallet.objects.count() == limit
 
 
 def test_a_closed_wallet_makes_room_for_another(alice):
     for _ in range(4):
         open_wallet(alice)
-    cast.close(cast.first_wallet(alice))
+    people.close(people.first_wallet(alice))
     open_wallet(alice)
 
 
@@ -239,7 +239,7 @@ def test_another_users_wallets_do_not_count(alice, bob):
 def test_only_an_active_user_opens_wallets(alice, status):
     ended = timezone.now() if status == "UNSUBSCRIBED" else None
     User.objects.filter(id=alice.id).update(status=status, unsubscribed_at=ended)
-    for order in (open_wallet, lambda user: put_wallet(user, cast.unknown_id())):
+    for order in (open_wallet, lambda user: put_wallet(user, people.unknown_id())):
         with pytest.raises(errors.UserNotActive) as refused:
             order(alice)
         assert refused.value.facts == {"user_id": alice.id, "status": status}
@@ -255,17 +255,17 @@ def test_the_same_key_opens_one_wallet(alice):
 
 
 def test_a_wallet_is_put_under_an_id_that_is_free(alice):
-    outcome = put_wallet(alice, cast.unknown_id(), currency="USD", alias="Trips")
-    assert (outcome.id, outcome.status) == (cast.unknown_id(), 201)
-    wallet = Wallet.objects.get(id=cast.unknown_id())
+    outcome = put_wallet(alice, people.unknown_id(), currency="USD", alias="Trips")
+    assert (outcome.id, outcome.status) == (people.unknown_id(), 201)
+    wallet = Wallet.objects.get(id=people.unknown_id())
     assert (wallet.user_id, wallet.currency, wallet.alias) == (alice.id, "USD", "Trips")
 
 
 def test_to_put_it_again_sets_what_can_be_set(alice):
     values = {"alias": "Trips", "dlt_address": "0xabc", "dlt_network": "ALASTRIA"}
-    put_wallet(alice, cast.unknown_id(), **values)
-    outcome = put_wallet(alice, cast.unknown_id(), alias="Travel")
-    wallet = Wallet.objects.get(id=cast.unknown_id())
+    put_wallet(alice, people.unknown_id(), **values)
+    outcome = put_wallet(alice, people.unknown_id(), alias="Travel")
+    wallet = Wallet.objects.get(id=people.unknown_id())
     assert outcome.status == 200
     assert (wallet.alias, wallet.dlt_address, wallet.dlt_network) == ("Travel", "", "")
     assert kinds(wallet.id) == ["wallet.opened", "wallet.changed"]
@@ -273,7 +273,7 @@ def test_to_put_it_again_sets_what_can_be_set(alice):
 
 def test_to_put_a_wallet_moves_no_money(alice, alices):
     put_wallet(alice, alices.id, alias="Trips")
-    assert cast.balances(alices) == [100_00]
+    assert people.balances(alices) == [100_00]
 
 
 def test_the_user_and_the_currency_of_a_wallet_never_change(alice, bob, alices):
@@ -286,8 +286,8 @@ def test_the_user_and_the_currency_of_a_wallet_never_change(alice, bob, alices):
 
 
 def test_a_closed_wallet_is_not_put_again(alice):
-    wallet = cast.first_wallet(alice)
-    cast.close(wallet)
+    wallet = people.first_wallet(alice)
+    people.close(wallet)
     with pytest.raises(errors.WalletNotReady):
         put_wallet(alice, wallet.id)
 
@@ -305,21 +305,21 @@ def test_an_alias_may_be_set_and_taken_away(alices):
 
 
 def test_an_empty_wallet_may_be_closed_and_closed_again(bobs):
-    cast.close(bobs)
+    people.close(bobs)
     assert read(bobs).status == "UNSUBSCRIBED"
-    cast.close(bobs)
+    people.close(bobs)
     assert kinds(bobs.id) == ["wallet.opened", "wallet.unsubscribed"]
 
 
 def test_an_emptied_wallet_may_be_closed(alices, bobs):
-    cast.transfer(alices, bobs, 100_00)
-    cast.close(alices)
+    people.transfer(alices, bobs, 100_00)
+    people.close(alices)
     assert read(alices).status == "UNSUBSCRIBED"
 
 
 def test_a_blocked_wallet_may_be_closed(bobs):
-    cast.block(bobs)
-    cast.close(bobs)
+    people.block(bobs)
+    people.close(bobs)
     assert read(bobs).status == "UNSUBSCRIBED"
 
 
@@ -341,16 +341,16 @@ def test_a_wallet_may_be_renamed_and_closed_at_once_but_not_renamed_afterwards(b
 
 
 def test_another_clients_users_and_wallets_are_not_there(alice, client_demo):
-    another = cast.a_client("Another")
-    theirs = cast.a_user(another, cast.BOB)
-    their_wallet = cast.first_wallet(theirs)
-    common = {"client_id": client_demo.id, "by": cast.BY}
+    another = people.a_client("Another")
+    theirs = people.a_user(another, people.BOB)
+    their_wallet = people.first_wallet(theirs)
+    common = {"client_id": client_demo.id, "by": people.BY}
     refusals = [
         (ActivateUser(user_id=theirs.id, phone=theirs.mobile_phone, **common), errors.NotFound),
         (UnsubscribeUser(user_id=theirs.id, **common), errors.NotFound),
         (OpenWallet(user_id=theirs.id, **common), errors.UserNotFound),
         (
-            PutWallet(user_id=theirs.id, wallet_id=cast.unknown_id(), **common),
+            PutWallet(user_id=theirs.id, wallet_id=people.unknown_id(), **common),
             errors.UserNotFound,
         ),
         (PutWallet(user_id=alice.id, wallet_id=their_wallet.id, **common), errors.NotFound),

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection
 from uuid_utils.compat import uuid7
 
-from tests import cast
+from tests.support import people
 from users.models import Event
 from wallets.models import Movement, Wallet
 from wallets.orders import Batch, CashOut, Order, Outcome
@@ -33,11 +33,11 @@ def copying(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def a_batch(alices: Wallet, bobs: Wallet) -> Batch:
-    about = cast.about(alices)
+    about = people.about(alices)
     items: list[Any] = [
-        cast.a_transfer(alices, bobs, 10_00, **WORDS),
-        cast.a_transfer(alices, bobs, 5_00),
-        CashOut(iban=IBAN, amount=cast.decimal(1_00), **WORDS, **about),
+        people.a_transfer(alices, bobs, 10_00, **WORDS),
+        people.a_transfer(alices, bobs, 5_00),
+        CashOut(iban=IBAN, amount=people.decimal(1_00), **WORDS, **about),
     ]
     return Batch(**about, items=tuple(items))
 
@@ -77,9 +77,9 @@ def test_what_is_copied_is_what_would_be_inserted(alices, bobs, copying):
 
 def test_an_execution_is_copied_with_its_hold(alices, bobs, copying):
     copying()
-    hold = cast.place(alices, bobs, 10_00)
-    post(cast.a_hold(alices, bobs, 5_00), cast.an_execution(hold))
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    hold = people.place(alices, bobs, 10_00)
+    post(people.a_hold(alices, bobs, 5_00), people.an_execution(hold))
+    assert people.balances(alices, bobs) == [90_00, 10_00]
     assert Movement.objects.filter(hold=hold).count() == 2
 
 
@@ -104,8 +104,8 @@ def test_a_batch_of_so_many_is_copied(alices, bobs, monkeypatch):
         copy(raw, table, *rest)
 
     monkeypatch.setattr(write, "copy", seen)
-    items = tuple(cast.a_transfer(alices, bobs, 1) for _ in range(write.MANY // 2))
-    post(Batch(**cast.about(alices), items=items[1:]))
+    items = tuple(people.a_transfer(alices, bobs, 1) for _ in range(write.MANY // 2))
+    post(Batch(**people.about(alices), items=items[1:]))
     assert not copied
-    post(Batch(**cast.about(alices), items=items))
+    post(Batch(**people.about(alices), items=items))
     assert copied == ["wallets_movement", "users_event"]

@@ -13,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from iocash import errors
 from iocash.db.backend.base import DatabaseWrapper
 from iocash.db.pipeline import Pipeline
-from tests import cast
+from tests.support import people
 from users.models import Event, Key
 from wallets import posting, statements
 from wallets.books import Books
@@ -33,11 +33,11 @@ class Broken(Order):
 
     def apply(self, books: Books) -> Outcome:
         books.write(self.statement)
-        return Outcome("movement", cast.unknown_id(), 201)
+        return Outcome("movement", people.unknown_id(), 201)
 
 
 def broken(wallet: Wallet) -> Broken:
-    return Broken(client_id=wallet.client_id, by=cast.BY)
+    return Broken(client_id=wallet.client_id, by=people.BY)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +60,10 @@ class Orphan(Order):
         books.write(
             "INSERT INTO users_key (client_id, key, fingerprint, made, made_id, status)"
             " VALUES (%s, 'k', '', 'movement', %s, 201)",
-            cast.unknown_id(),
-            cast.unknown_id(),
+            people.unknown_id(),
+            people.unknown_id(),
         )
-        return Outcome("movement", cast.unknown_id(), 201)
+        return Outcome("movement", people.unknown_id(), 201)
 
 
 # --- Batches -------------------------------------------------------------------------------------
@@ -72,19 +72,19 @@ class Orphan(Order):
 def test_each_order_of_a_batch_has_its_own_outcome(alices, bobs):
     paid, refused, back = group.post(
         [
-            cast.a_transfer(alices, bobs, 60_00),
-            cast.a_transfer(alices, bobs, 60_00),
-            cast.a_transfer(bobs, alices, 10_00),
+            people.a_transfer(alices, bobs, 60_00),
+            people.a_transfer(alices, bobs, 60_00),
+            people.a_transfer(bobs, alices, 10_00),
         ]
     )
     assert isinstance(paid, Outcome)
     assert isinstance(refused, errors.InsufficientFunds)
     assert isinstance(back, Outcome)
-    assert cast.balances(alices, bobs) == [50_00, 50_00]
+    assert people.balances(alices, bobs) == [50_00, 50_00]
 
 
 def test_the_orders_of_a_batch_are_judged_in_turn(alices, bobs):
-    orders = [cast.a_transfer(bobs, alices, 1_00), cast.a_transfer(alices, bobs, 1_00)]
+    orders = [people.a_transfer(bobs, alices, 1_00), people.a_transfer(alices, bobs, 1_00)]
     early, paid, late = group.post([*orders, orders[0]])
     assert isinstance(early, errors.InsufficientFunds)
     assert not isinstance(paid, errors.Refused)
@@ -92,8 +92,8 @@ def test_the_orders_of_a_batch_are_judged_in_turn(alices, bobs):
 
 
 def test_the_movements_of_a_batch_follow_each_other_in_time(bobs):
-    group.post([cast.a_cash_in(bobs, 1)] * 5)
-    movements = cast.movements(bobs)
+    group.post([people.a_cash_in(bobs, 1)] * 5)
+    movements = people.movements(bobs)
     assert [movement.seq for movement in movements] == [1, 2, 3, 4, 5]
     times = [movement.settled_at for movement in movements if movement.settled_at]
     assert len(times) == 5
@@ -101,23 +101,23 @@ def test_the_movements_of_a_batch_follow_each_other_in_time(bobs):
 
 
 def test_a_key_that_comes_twice_in_a_batch_moves_money_once(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 1_00, key="k")
-    other = cast.a_transfer(alices, bobs, 2_00, key="k")
+    order = people.a_transfer(alices, bobs, 1_00, key="k")
+    other = people.a_transfer(alices, bobs, 2_00, key="k")
     first, again, reused = group.post([order, order, other])
     assert isinstance(first, Outcome)
     assert isinstance(again, Outcome)
     assert (again.id, again.replayed) == (first.id, True)
     assert isinstance(reused, errors.IdempotencyKeyReused)
-    assert cast.balances(bobs) == [1_00]
+    assert people.balances(bobs) == [1_00]
 
 
 def test_a_batch_of_different_clients_keeps_them_apart(alices, bobs):
-    another = cast.a_client("Another")
-    theirs = dataclasses.replace(cast.a_cash_in(bobs, 1_00), client_id=another.id)
-    refused, made = group.post([theirs, cast.a_cash_in(bobs, 2_00)])
+    another = people.a_client("Another")
+    theirs = dataclasses.replace(people.a_cash_in(bobs, 1_00), client_id=another.id)
+    refused, made = group.post([theirs, people.a_cash_in(bobs, 2_00)])
     assert isinstance(refused, errors.NotFound)
     assert isinstance(made, Outcome)
-    assert cast.balances(bobs) == [2_00]
+    assert people.balances(bobs) == [2_00]
 
 
 def test_no_orders_are_no_work(db):
@@ -128,7 +128,7 @@ def test_no_orders_are_no_work(db):
 
 
 def test_a_key_is_kept_with_what_it_made(bobs):
-    order = cast.a_cash_in(bobs, 1_00, key="k")
+    order = people.a_cash_in(bobs, 1_00, key="k")
     made = group.post([order])[0]
     assert isinstance(made, Outcome)
     key = Key.objects.get(client=bobs.client_id, key="k")
@@ -137,7 +137,7 @@ def test_a_key_is_kept_with_what_it_made(bobs):
 
 
 def test_what_was_made_is_what_is_stored(bobs):
-    made = group.post([cast.a_cash_in(bobs, 1_00, concept="a", metadata={"b": "c"})])[0]
+    made = group.post([people.a_cash_in(bobs, 1_00, concept="a", metadata={"b": "c"})])[0]
     assert isinstance(made, Outcome)
     stored: dict[str, Any] = dict(Movement.objects.filter(id=made.id).values().get())
     for item in dataclasses.fields(made.legs[0]):
@@ -147,8 +147,8 @@ def test_what_was_made_is_what_is_stored(bobs):
 
 
 def test_the_wallet_says_what_its_last_movement_says(alices, bobs):
-    cast.transfer(alices, bobs, 1_00)
-    last = cast.movements(alices)[-1]
+    people.transfer(alices, bobs, 1_00)
+    last = people.movements(alices)[-1]
     alices.refresh_from_db()
     assert (alices.balance, alices.seq) == (last.balance_after, last.seq)
     assert alices.settled_at == last.settled_at
@@ -156,7 +156,9 @@ def test_the_wallet_says_what_its_last_movement_says(alices, bobs):
 
 
 def test_an_event_carries_ids_and_no_words(alices, bobs):
-    cast.transfer(alices, bobs, 1_00, concept="Secret", metadata={"secret": "secret"}, key="secret")
+    people.transfer(
+        alices, bobs, 1_00, concept="Secret", metadata={"secret": "secret"}, key="secret"
+    )
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM users_event AS e WHERE e::text ILIKE '%secret%'")
         assert cursor.fetchone() == (0,)
@@ -164,7 +166,7 @@ def test_an_event_carries_ids_and_no_words(alices, bobs):
 
 def test_a_refused_order_writes_nothing(alices, bobs):
     before = (Movement.objects.count(), Event.objects.count())
-    refused = group.post([cast.a_transfer(alices, bobs, 100_01, key="k")])[0]
+    refused = group.post([people.a_transfer(alices, bobs, 100_01, key="k")])[0]
     assert isinstance(refused, errors.InsufficientFunds)
     assert (Movement.objects.count(), Event.objects.count()) == before
     assert not Key.objects.exists()
@@ -184,12 +186,12 @@ def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
     """As after the clock was set back by less than a second."""
     with monkeypatch.context() as patch:
         ahead(patch, "900 ms")
-        cast.cash_in(bobs, 1_00)
-    cast.transfer(alices, bobs, 1_00)
-    first, second = (movement.settled_at for movement in cast.movements(bobs))
+        people.cash_in(bobs, 1_00)
+    people.transfer(alices, bobs, 1_00)
+    first, second = (movement.settled_at for movement in people.movements(bobs))
     assert first is not None
     assert second == first + timedelta(microseconds=1)
-    assert cast.movements(alices)[-1].settled_at == second
+    assert people.movements(alices)[-1].settled_at == second
 
 
 @pytest.mark.spoils_the_books
@@ -197,20 +199,20 @@ def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, mo
     """As after the clock was a day ahead: nobody else is drawn along, and the log names it."""
     with monkeypatch.context() as patch:
         ahead(patch, "1 day")
-        made = cast.cash_in(bobs, 1_00, key="k")
+        made = people.cash_in(bobs, 1_00, key="k")
     orders = [
-        cast.a_transfer(alices, bobs, 1_00),
-        cast.a_transfer(bobs, alices, 1_00),
-        cast.a_cash_in(bobs, 1_00),
-        Batch(**cast.about(alices), items=(cast.a_transfer(alices, bobs, 1_00),)),
+        people.a_transfer(alices, bobs, 1_00),
+        people.a_transfer(bobs, alices, 1_00),
+        people.a_cash_in(bobs, 1_00),
+        Batch(**people.about(alices), items=(people.a_transfer(alices, bobs, 1_00),)),
     ]
     assert [type(answer) for answer in group.post(orders)] == [errors.DatabaseUnavailable] * 4
     assert f"wallet {bobs.id} settled at" in caplog.text
     again, other, hold = group.post(
         [
-            cast.a_cash_in(bobs, 1_00, key="k"),
-            cast.a_cash_in(alices, 1_00),
-            cast.a_hold(bobs, alices, 1_00),
+            people.a_cash_in(bobs, 1_00, key="k"),
+            people.a_cash_in(alices, 1_00),
+            people.a_hold(bobs, alices, 1_00),
         ]
     )
     assert isinstance(again, Outcome)
@@ -223,12 +225,12 @@ def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, mo
 @pytest.mark.parametrize("interval", ["-61 s", "61 s"])
 def test_nothing_is_posted_while_the_clocks_differ(interval, alices, bobs, monkeypatch, caplog):
     """No hold expires either: it would be by the wrong clock."""
-    cast.place(alices, bobs, 1_00, expires_at=statements.now() + timedelta(seconds=1))
+    people.place(alices, bobs, 1_00, expires_at=statements.now() + timedelta(seconds=1))
     monkeypatch.setattr(read, "READ_CLOCK", wrong(interval))
     before = Event.objects.count()
     with pytest.raises(errors.DatabaseUnavailable, match="clock"):
-        posting.submit(cast.a_cash_in(alices, 1_00))
-    assert (Event.objects.count(), cast.balances(alices)) == (before, [100_00])
+        posting.submit(people.a_cash_in(alices, 1_00))
+    assert (Event.objects.count(), people.balances(alices)) == (before, [100_00])
     assert "orders are refused" in caplog.text
 
 
@@ -236,8 +238,8 @@ def test_nothing_is_posted_while_the_clocks_differ(interval, alices, bobs, monke
 def test_clocks_that_differ_are_not_compared_without_a_tolerance(bobs, monkeypatch, settings):
     settings.CLOCK_TOLERANCE = 0
     monkeypatch.setattr(read, "READ_CLOCK", wrong("1 hour"))
-    cast.cash_in(bobs, 1_00)
-    assert cast.balances(bobs) == [1_00]
+    people.cash_in(bobs, 1_00)
+    assert people.balances(bobs) == [1_00]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -260,7 +262,7 @@ def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
     monkeypatch.setattr(DatabaseWrapper, "get_new_connection", connect_slowly)
     monkeypatch.setattr(group, "open_books", note)
     connection.close()
-    group.post([cast.a_cash_in(bobs, 1_00)])
+    group.post([people.a_cash_in(bobs, 1_00)])
     assert until[0] < 3
 
 
@@ -269,57 +271,57 @@ def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
 
 def test_inside_a_transaction_orders_are_posted_in_it(alices, bobs):
     with transaction.atomic():
-        cast.transfer(alices, bobs, 1_00)
-        assert cast.balances(alices, bobs) == [99_00, 1_00]
+        people.transfer(alices, bobs, 1_00)
+        assert people.balances(alices, bobs) == [99_00, 1_00]
         transaction.set_rollback(True)
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
 
 
 def test_inside_a_transaction_a_broken_order_undoes_itself_alone(alices, bobs):
     with transaction.atomic():
-        cast.transfer(alices, bobs, 1_00)
+        people.transfer(alices, bobs, 1_00)
         with pytest.raises(DatabaseError):
             group.post([broken(alices)])
-        cast.transfer(alices, bobs, 1_00)
-    assert cast.balances(alices, bobs) == [98_00, 2_00]
+        people.transfer(alices, bobs, 1_00)
+    assert people.balances(alices, bobs) == [98_00, 2_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_of_a_transaction_it_is_committed_when_post_returns(alices, bobs):
-    group.post([cast.a_transfer(alices, bobs, 1_00)])
+    group.post([people.a_transfer(alices, bobs, 1_00)])
     assert connection.get_autocommit()
     connection.close()
-    assert cast.balances(alices, bobs) == [99_00, 1_00]
+    assert people.balances(alices, bobs) == [99_00, 1_00]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT nothing"])
 def test_when_the_database_refuses_one_order_nothing_of_the_batch_is_done(alices, bobs, statement):
     orders = [
-        cast.a_transfer(alices, bobs, 1_00, key="k"),
+        people.a_transfer(alices, bobs, 1_00, key="k"),
         dataclasses.replace(broken(alices), statement=statement),
     ]
     with pytest.raises(DatabaseError):
         group.post(orders)
     assert connection.get_autocommit()
-    assert cast.balances(alices, bobs) == [100_00, 0]
+    assert people.balances(alices, bobs) == [100_00, 0]
     assert not Key.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_when_the_code_crashes_nothing_is_done_and_the_connection_goes_on(alices, bobs):
-    crashing = Crashing(client_id=alices.client_id, by=cast.BY)
+    crashing = Crashing(client_id=alices.client_id, by=people.BY)
     with pytest.raises(ZeroDivisionError):
-        group.post([cast.a_transfer(alices, bobs, 1_00), crashing])
+        group.post([people.a_transfer(alices, bobs, 1_00), crashing])
     assert connection.get_autocommit()
-    assert cast.balances(alices, bobs) == [100_00, 0]
-    cast.transfer(alices, bobs, 1_00)
+    assert people.balances(alices, bobs) == [100_00, 0]
+    people.transfer(alices, bobs, 1_00)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_the_database_refuses_at_commit_was_undone(bobs):
-    orphan = Orphan(client_id=bobs.client_id, by=cast.BY)
+    orphan = Orphan(client_id=bobs.client_id, by=people.BY)
     with pytest.raises(IntegrityError):
-        group.post([cast.a_cash_in(bobs, 1_00), orphan])
+        group.post([people.a_cash_in(bobs, 1_00), orphan])
     assert connection.get_autocommit()
-    assert cast.balances(bobs) == [0]
+    assert people.balances(bobs) == [0]

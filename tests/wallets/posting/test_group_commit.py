@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests.together import PATIENCE, Stranger, at_once
-from tests.wallets.posting.desk import Desk, Noticing, Slip, failing, numbers, outcome
+from tests.support.group_commit import Desk, Noticing, Slip, failing, numbers, outcome
+from tests.support.threads import PATIENCE, Stranger, at_once
 from wallets.orders import Outcome
 from wallets.posting.group_commit import Undone
 

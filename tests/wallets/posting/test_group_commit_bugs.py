@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iocash import errors
-from tests.wallets.posting.desk import Desk, Noticing, Slip, numbers, outcome
+from tests.support.group_commit import Desk, Noticing, Slip, numbers, outcome
 from wallets.posting.group_commit import Undone
 
 

@@ -14,9 +14,9 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db import outcome
 from iocash.db.outcome import Fate
-from tests import cast
-from tests.wallets.levels import a_cash_out
-from tests.wires import cut_at_commit
+from tests.support import people
+from tests.support.limits import a_cash_out
+from tests.support.lossy_wire import cut_at_commit
 from users.models import Event, Key
 from wallets import audit, posting
 from wallets.models import Hold, Movement, Wallet
@@ -32,9 +32,9 @@ class Orders:
     def __init__(self, seed: int, alices: Wallet, bobs: Wallet) -> None:
         self.chance = random.Random(seed)
         self.pair = [alices, bobs]
-        self.hold = cast.place(alices, bobs, 20_00)
+        self.hold = people.place(alices, bobs, 20_00)
         self.cash_out = Movement.objects.get(id=posting.submit(a_cash_out(alices, 15_00)).id)
-        self.paid = Movement.objects.get(id=cast.transfer(alices, bobs, 10_00).id)
+        self.paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
         self.verbs: list[Callable[[], Order]] = [
             self.transfer,
             self.transfer,
@@ -66,10 +66,10 @@ class Orders:
 
     def transfer(self) -> Order:
         payer, payee = self.two()
-        return cast.a_transfer(payer, payee, self.amount, key=self.key)
+        return people.a_transfer(payer, payee, self.amount, key=self.key)
 
     def bring(self) -> Order:
-        return cast.a_cash_in(self.two()[0], self.amount, key=self.key)
+        return people.a_cash_in(self.two()[0], self.amount, key=self.key)
 
     def take_out(self) -> Order:
         return a_cash_out(self.two()[0], self.amount, key=self.key)
@@ -77,33 +77,33 @@ class Orders:
     def promise(self) -> Order:
         soon = timezone.now() + timedelta(hours=1)
         payer, payee = self.two()
-        return cast.a_hold(payer, payee, self.amount, key=self.key, expires_at=soon)
+        return people.a_hold(payer, payee, self.amount, key=self.key, expires_at=soon)
 
     def execute(self) -> Order:
-        return cast.an_execution(self.hold, self.chance.choice([None, 1, 15_00]), key=self.key)
+        return people.an_execution(self.hold, self.chance.choice([None, 1, 15_00]), key=self.key)
 
     def release(self) -> Order:
-        return cast.about_hold(ReleaseHold, self.hold)
+        return people.about_hold(ReleaseHold, self.hold)
 
     def renew(self) -> Order:
         seen = frozenset({self.hold.version, "another"}) if self.chance.random() < 0.5 else None
-        return cast.about_hold(RenewHold, self.hold, expires_at=None, if_match=seen)
+        return people.about_hold(RenewHold, self.hold, expires_at=None, if_match=seen)
 
     def cancel(self) -> Order:
-        return CancelCashOut(**cast.about(self.pair[0]), movement_id=self.cash_out.id)
+        return CancelCashOut(**people.about(self.pair[0]), movement_id=self.cash_out.id)
 
     def reverse(self) -> Order:
-        return cast.a_reversal(self.paid, self.chance.choice([None, 1, 6_00]), key=self.key)
+        return people.a_reversal(self.paid, self.chance.choice([None, 1, 6_00]), key=self.key)
 
     def correct(self) -> Order:
-        amount, is_debit = cast.decimal(self.amount, "EUR"), self.chance.random() < 0.5
-        return Adjust(**cast.about(self.two()[0]), amount=amount, is_debit=is_debit)
+        amount, is_debit = people.decimal(self.amount, "EUR"), self.chance.random() < 0.5
+        return Adjust(**people.about(self.two()[0]), amount=amount, is_debit=is_debit)
 
     def batch(self) -> Order:
         payer, payee = self.two()
         number = self.chance.randint(1, 3)
-        items = tuple(cast.a_transfer(payer, payee, self.amount) for _ in range(number))
-        return Batch(**cast.about(payer), key=self.key, items=items)
+        items = tuple(people.a_transfer(payer, payee, self.amount) for _ in range(number))
+        return Batch(**people.about(payer), key=self.key, items=items)
 
 
 def left_by(post: Callable[[Sequence[Order]], Sequence[Any]], orders: Sequence[Order]) -> Any:
@@ -152,8 +152,8 @@ def test_order_that_was_refused_did_nothing_whatever_became_of_its_group(
 ):
     """Its refusal may rest on what was lost: to be told to try again is right in any case."""
     monkeypatch.setattr(outcome, "find_out", lambda *about: Fate.UNKNOWN)
-    orders = [cast.a_transfer(alices, bobs, 60_00), cast.a_transfer(alices, bobs, 60_00)]
+    orders = [people.a_transfer(alices, bobs, 60_00), people.a_transfer(alices, bobs, 60_00)]
     with cut_at_commit(is_done=is_done):
         answers = posting.post_group(orders, lambda: None)
     assert [type(each) for each in answers] == [errors.OutcomeUnknown, errors.DatabaseUnavailable]
-    assert cast.balances(bobs) == [60_00 if is_done else 0]
+    assert people.balances(bobs) == [60_00 if is_done else 0]

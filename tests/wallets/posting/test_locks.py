@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from iocash import errors
-from tests import cast, together
+from tests.support import people, threads
 from users.models import Client
 from wallets import posting
 from wallets.models import Wallet
@@ -33,24 +33,22 @@ def test_ids_of_callers_are_looked_up_with_their_client(locks, name):
 
 @pytest.fixture
 def other(db) -> Client:
-    return cast.a_client("Another")
+    return people.a_client("Another")
 
 
 @pytest.fixture
 def theirs(other) -> Wallet:
-    return cast.first_wallet(cast.a_user(other, cast.BOB))
+    return people.first_wallet(people.a_user(other, people.BOB))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_wallet_of_another_client_is_not_waited_for(alices, theirs):
     """Neither as the target nor in the path; nor are its owner and the owner's other wallets."""
-    target = cast.a_transfer(alices, theirs, 1_00)
-    path = dataclasses.replace(cast.a_cash_in(theirs, 1_00), client_id=alices.client_id)
-    user = UnsubscribeUser(client_id=alices.client_id, by=cast.BY, user_id=theirs.user_id)
-    with together.holding(cast.a_cash_in(theirs, 1)):
-        answers = together.at_once(
-            *[partial(posting.submit, each) for each in (target, path, user)]
-        )
+    target = people.a_transfer(alices, theirs, 1_00)
+    path = dataclasses.replace(people.a_cash_in(theirs, 1_00), client_id=alices.client_id)
+    user = UnsubscribeUser(client_id=alices.client_id, by=people.BY, user_id=theirs.user_id)
+    with threads.holding(people.a_cash_in(theirs, 1)):
+        answers = threads.at_once(*[partial(posting.submit, each) for each in (target, path, user)])
     refusals = [type(answer) for answer in answers]
     assert refusals == [errors.TargetWalletNotFound, errors.NotFound, errors.NotFound]
 
@@ -58,19 +56,19 @@ def test_wallet_of_another_client_is_not_waited_for(alices, theirs):
 @pytest.mark.django_db(transaction=True)
 def test_group_of_several_clients_locks_what_is_theirs_alone(alices, bobs, theirs, other):
     """Both name a wallet of the first client, which only its own order may lock."""
-    own = cast.a_transfer(alices, bobs, 1_00)
-    foreign = dataclasses.replace(cast.a_cash_in(alices, 1_00), client_id=other.id)
-    stolen = cast.a_transfer(theirs, bobs, 1_00)
+    own = people.a_transfer(alices, bobs, 1_00)
+    foreign = dataclasses.replace(people.a_cash_in(alices, 1_00), client_id=other.id)
+    stolen = people.a_transfer(theirs, bobs, 1_00)
     outcomes = group.post([foreign, own, stolen])
     kinds = [getattr(each, "code", "done") for each in outcomes]
     assert kinds == ["not_found", "done", "target_wallet_not_found"]
-    assert cast.balances(alices, bobs) == [99_00, 1_00]
+    assert people.balances(alices, bobs) == [99_00, 1_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_group_does_not_wait_for_a_wallet_that_is_another_clients(alices, theirs):
-    third = cast.first_wallet(cast.a_user(cast.a_client("Third"), cast.BOB))
-    foreign = dataclasses.replace(cast.a_cash_in(theirs, 1_00), client_id=alices.client_id)
-    with together.holding(cast.a_cash_in(theirs, 1)):
-        outcomes = group.post([foreign, cast.a_cash_in(third, 2_00)], is_brief=True)
+    third = people.first_wallet(people.a_user(people.a_client("Third"), people.BOB))
+    foreign = dataclasses.replace(people.a_cash_in(theirs, 1_00), client_id=alices.client_id)
+    with threads.holding(people.a_cash_in(theirs, 1)):
+        outcomes = group.post([foreign, people.a_cash_in(third, 2_00)], is_brief=True)
     assert [getattr(each, "code", "done") for each in outcomes] == ["not_found", "done"]

@@ -24,9 +24,9 @@ from django.db import (
 from iocash import errors
 from iocash.db import transactions
 from iocash.db.transactions import fetch
-from tests import cast, together
-from tests.wallets.doors import IBAN
-from tests.wires import cut_at_commit
+from tests.support import people, threads
+from tests.support.lossy_wire import cut_at_commit
+from tests.support.wallet_endpoints import IBAN
 from users.models import Client, Event, Key, User
 from wallets import posting
 from wallets.models import Movement
@@ -47,24 +47,24 @@ KILL = "SELECT pg_terminate_backend(%s, 10000)"
 
 def test_a_refusal_is_raised(alices, bobs):
     with pytest.raises(errors.InsufficientFunds):
-        posting.submit(cast.a_transfer(alices, bobs, 100_01))
+        posting.submit(people.a_transfer(alices, bobs, 100_01))
 
 
 def test_the_same_key_moves_once(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 10_00, key="k")
+    order = people.a_transfer(alices, bobs, 10_00, key="k")
     first, again = posting.submit(order), posting.submit(order)
     assert (again.id, again.status) == (first.id, first.status)
     assert (first.replayed, again.replayed) == (False, True)
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 def test_a_refused_order_may_be_tried_again_with_its_key(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 150_00, key="k")
+    order = people.a_transfer(alices, bobs, 150_00, key="k")
     with pytest.raises(errors.InsufficientFunds):
         posting.submit(order)
-    cast.cash_in(alices, 50_00)
+    people.cash_in(alices, 50_00)
     assert not posting.submit(order).replayed
-    assert cast.balances(alices, bobs) == [0, 150_00]
+    assert people.balances(alices, bobs) == [0, 150_00]
 
 
 # --- Connections that break ----------------------------------------------------------------------
@@ -72,14 +72,14 @@ def test_a_refused_order_may_be_tried_again_with_its_key(alices, bobs):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_lost_while_waiting_for_a_lock_is_tried_again(alices, bobs):
-    order = cast.a_transfer(alices, bobs, 10_00)
-    with together.holding(cast.a_transfer(alices, bobs, 1_00)):
-        caller = together.Caller(lambda: posting.submit(order))
-        (pid,) = together.wait_until_blocked()
+    order = people.a_transfer(alices, bobs, 10_00)
+    with threads.holding(people.a_transfer(alices, bobs, 1_00)):
+        caller = threads.Caller(lambda: posting.submit(order))
+        (pid,) = threads.wait_until_blocked()
         with connection.cursor() as cursor:
             cursor.execute(KILL, [pid])
     assert Movement.objects.filter(id=caller.answer.id).exists()
-    assert cast.balances(alices, bobs) == [89_00, 11_00]
+    assert people.balances(alices, bobs) == [89_00, 11_00]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -91,9 +91,9 @@ def test_a_connection_lost_while_idle_is_tried_again(alices, bobs):
         with connection.cursor() as cursor:
             cursor.execute(KILL, [pid])
 
-    together.at_once(kill)
-    cast.transfer(alices, bobs, 10_00)
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    threads.at_once(kill)
+    people.transfer(alices, bobs, 10_00)
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -105,13 +105,13 @@ def test_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch
     def end_and_write(pipeline, books):
         if not lost:
             lost.append(pipeline.connection.info.backend_pid)
-            together.at_once(partial(fetch, KILL, lost))
+            threads.at_once(partial(fetch, KILL, lost))
         write_back(pipeline, books)
 
     monkeypatch.setattr(group, "write_back", end_and_write)
-    cast.transfer(alices, bobs, 10_00)
+    people.transfer(alices, bobs, 10_00)
     assert lost
-    assert cast.balances(alices, bobs) == [90_00, 10_00]
+    assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
 @pytest.fixture
@@ -131,14 +131,14 @@ def dies_at_commit(transactional_db):
 
 @pytest.mark.django_db(transaction=True)
 def test_backend_ended_at_commit_has_done_nothing_and_says_so(bobs, dies_at_commit):
-    order = cast.a_cash_in(bobs, 10_00, key="k")
+    order = people.a_cash_in(bobs, 10_00, key="k")
     with pytest.raises(OperationalError, match="administrator"):
         posting.submit(order)
     with connection.cursor() as cursor:
         cursor.execute("DROP FUNCTION die CASCADE")
-    assert cast.balances(bobs) == [0]
+    assert people.balances(bobs) == [0]
     assert not posting.submit(order).replayed
-    assert cast.balances(bobs) == [10_00]
+    assert people.balances(bobs) == [10_00]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -148,12 +148,12 @@ def test_backend_ended_at_commit_has_done_nothing_and_says_so(bobs, dies_at_comm
 def test_lost_commit_pays_once(bobs, settings, key, is_done, group_commit):
     """Whether COMMIT was lost on its way, or the answer to it: PostgreSQL is asked."""
     settings.GROUP_COMMIT = group_commit
-    order = cast.a_cash_in(bobs, 10_00, key=key)
+    order = people.a_cash_in(bobs, 10_00, key=key)
     with cut_at_commit(is_done=is_done):
         made = posting.submit(order)
     assert not made.replayed
-    assert cast.balances(bobs) == [10_00]
-    assert [movement.id for movement in cast.movements(bobs)] == [made.id]
+    assert people.balances(bobs) == [10_00]
+    assert [movement.id for movement in people.movements(bobs)] == [made.id]
 
 
 # --- What is worth a retry -----------------------------------------------------------------------
@@ -210,9 +210,9 @@ NEVER = [
 @pytest.mark.parametrize("error", AGAIN, ids=lambda error: type(error.__cause__).__name__)
 def test_what_was_undone_by_chance_is_tried_again(bobs, failing, error):
     posts = failing(error, error)
-    cast.cash_in(bobs, 10_00)
+    people.cash_in(bobs, 10_00)
     assert len(posts) == 3
-    assert cast.balances(bobs) == [10_00]
+    assert people.balances(bobs) == [10_00]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -220,7 +220,7 @@ def test_what_was_undone_by_chance_is_tried_again(bobs, failing, error):
 def test_it_is_tried_a_few_times_and_then_raised(bobs, failing, error):
     posts = failing(*[error] * 100)
     with pytest.raises(DatabaseError) as raised:
-        cast.cash_in(bobs, 10_00)
+        people.cash_in(bobs, 10_00)
     assert raised.value is error
     assert len(posts) == 1 + posting.RETRIES
 
@@ -229,7 +229,7 @@ def test_it_is_tried_a_few_times_and_then_raised(bobs, failing, error):
 def test_duplicate_is_explained_after_the_last_retry_too(alice, bob, failing):
     User.objects.filter(id=alice.id).update(unverified_phone=bob.mobile_phone)
     posts = failing(*[wrapped(psycopg.errors.DeadlockDetected())] * posting.RETRIES)
-    about = {"client_id": alice.client_id, "by": cast.BY, "user_id": alice.id}
+    about = {"client_id": alice.client_id, "by": people.BY, "user_id": alice.id}
     with pytest.raises(errors.AlreadyExists) as refused:
         posting.submit(ActivateUser(**about, phone=bob.mobile_phone))
     assert refused.value.facts == {"field": "mobilePhone", "user_id": bob.id}
@@ -241,7 +241,7 @@ def test_duplicate_is_explained_after_the_last_retry_too(alice, bob, failing):
 def test_what_another_try_would_not_mend_is_raised_at_once(bobs, failing, error):
     posts = failing(error)
     with pytest.raises(DatabaseError) as raised:
-        cast.cash_in(bobs, 10_00)
+        people.cash_in(bobs, 10_00)
     assert raised.value is error
     assert len(posts) == 1
 
@@ -257,22 +257,22 @@ def test_error_after_commit_is_never_tried_again(bobs, settings, monkeypatch):
 
     monkeypatch.setattr(transactions, "go_on", break_afterwards)
     with pytest.raises(errors.OutcomeUnknown):
-        cast.cash_in(bobs, 10_00)
-    assert cast.balances(bobs) == [10_00]
+        people.cash_in(bobs, 10_00)
+    assert people.balances(bobs) == [10_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_unknown_outcome_is_never_tried_again(bobs, failing):
     posts = failing(errors.OutcomeUnknown())
     with pytest.raises(errors.OutcomeUnknown):
-        cast.cash_in(bobs, 10_00)
+        people.cash_in(bobs, 10_00)
     assert len(posts) == 1
 
 
 def test_inside_a_transaction_nothing_is_tried_again(bobs, failing):
     posts = failing(*AGAIN)
     with pytest.raises(OperationalError), transaction.atomic():
-        cast.cash_in(bobs, 10_00)
+        people.cash_in(bobs, 10_00)
     assert len(posts) == 1
 
 
@@ -284,7 +284,7 @@ def test_the_pauses_are_short_and_differ():
 def test_nothing_is_kept_of_an_order_that_was_raised(bobs, failing):
     failing(NEVER[0])
     with pytest.raises(OperationalError):
-        cast.cash_in(bobs, 10_00, key="k")
+        people.cash_in(bobs, 10_00, key="k")
     assert not Key.objects.exists()
 
 
@@ -311,7 +311,7 @@ class Gate:
         monkeypatch.setattr(groups, "post", self.post)
 
     def post(self, orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Answer]:
-        assert self.full.wait(together.PATIENCE)
+        assert self.full.wait(threads.PATIENCE)
         self.groups.append(orders)
         return posting.post_group(orders, before_asking)
 
@@ -319,10 +319,10 @@ class Gate:
 def meeting(monkeypatch: pytest.MonkeyPatch, *orders: Order, first: Order) -> list[Any]:
     """Post `first`, and when it is done the orders, which came meanwhile, in one group."""
     gate = Gate(monkeypatch, 1 + len(orders))
-    leader = together.Caller(lambda: posting.submit(first))
+    leader = threads.Caller(lambda: posting.submit(first))
     while not gate.queued:
         assert leader.is_alive(), leader.answer
-    answers = together.at_once(*[partial(posting.submit, order) for order in orders])
+    answers = threads.at_once(*[partial(posting.submit, order) for order in orders])
     assert isinstance(leader.answer, Outcome)
     assert [len(group) for group in gate.groups] == [1, len(orders)]
     return answers
@@ -330,70 +330,70 @@ def meeting(monkeypatch: pytest.MonkeyPatch, *orders: Order, first: Order) -> li
 
 @pytest.mark.django_db(transaction=True)
 def test_orders_that_meet_are_committed_together(alices, bobs, monkeypatch):
-    orders = [cast.a_transfer(alices, bobs, amount) for amount in (1, 2, 3)]
-    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 5))
+    orders = [people.a_transfer(alices, bobs, amount) for amount in (1, 2, 3)]
+    answers = meeting(monkeypatch, *orders, first=people.a_cash_in(bobs, 5))
     (legs,) = {len(answer.legs) for answer in answers}
     assert legs == 1
     facts = Event.objects.filter(subject_id__in=[answer.id for answer in answers])
     assert facts.values("transaction_id").distinct().count() == 1
-    assert cast.balances(alices, bobs) == [99_94, 11]
+    assert people.balances(alices, bobs) == [99_94, 11]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_clients_that_meet_get_their_own_answers(alices, bobs, monkeypatch):
     """Neither sees a wallet of the other, and both have used the same key."""
     other = Client.objects.create(name="Other")
-    theirs = cast.first_wallet(cast.a_user(other, cast.BOB))
-    stolen = dataclasses.replace(cast.a_transfer(alices, bobs, 1_00), client_id=other.id)
+    theirs = people.first_wallet(people.a_user(other, people.BOB))
+    stolen = dataclasses.replace(people.a_transfer(alices, bobs, 1_00), client_id=other.id)
     orders = [
-        cast.a_cash_in(theirs, 7_00, key="k"),
+        people.a_cash_in(theirs, 7_00, key="k"),
         stolen,
-        cast.a_transfer(alices, bobs, 2_00, key="k"),
+        people.a_transfer(alices, bobs, 2_00, key="k"),
     ]
-    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 1))
+    answers = meeting(monkeypatch, *orders, first=people.a_cash_in(bobs, 1))
     assert [type(answer) for answer in answers] == [Outcome, errors.NotFound, Outcome]
     assert [answers[0].replayed, answers[2].replayed] == [False, False]
-    assert cast.balances(alices, bobs, theirs) == [98_00, 2_01, 7_00]
+    assert people.balances(alices, bobs, theirs) == [98_00, 2_01, 7_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_key_that_meets_itself_is_used_once(alices, bobs, monkeypatch):
-    order = cast.a_transfer(alices, bobs, 10_00, key="k")
-    answers = meeting(monkeypatch, *[order] * 4, first=cast.a_cash_in(bobs, 1))
+    order = people.a_transfer(alices, bobs, 10_00, key="k")
+    answers = meeting(monkeypatch, *[order] * 4, first=people.a_cash_in(bobs, 1))
     assert sorted(answer.replayed for answer in answers) == [False, True, True, True]
     assert len({answer.id for answer in answers}) == 1
-    assert cast.balances(alices, bobs) == [90_00, 10_01]
+    assert people.balances(alices, bobs) == [90_00, 10_01]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_money_that_meets_is_spent_once(alices, bobs, monkeypatch):
-    orders = [cast.a_transfer(alices, bobs, 60_00) for _ in range(4)]
-    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 1))
+    orders = [people.a_transfer(alices, bobs, 60_00) for _ in range(4)]
+    answers = meeting(monkeypatch, *orders, first=people.a_cash_in(bobs, 1))
     assert Counter(type(answer) for answer in answers) == {Outcome: 1, errors.InsufficientFunds: 3}
-    assert cast.balances(alices, bobs) == [40_00, 60_01]
+    assert people.balances(alices, bobs) == [40_00, 60_01]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_wallet_that_somebody_locks_delays_its_own_orders_only(alices, bobs):
-    with together.holding(cast.a_cash_in(alices, 1)):
-        waiting = together.Caller(partial(cast.cash_in, alices, 10_00))
-        together.wait_until_blocked()
-        (answer,) = together.at_once(partial(cast.cash_in, bobs, 5_00))
+    with threads.holding(people.a_cash_in(alices, 1)):
+        waiting = threads.Caller(partial(people.cash_in, alices, 10_00))
+        threads.wait_until_blocked()
+        (answer,) = threads.at_once(partial(people.cash_in, bobs, 5_00))
         assert isinstance(answer, Outcome)
         assert waiting.is_alive()
-        assert cast.balances(alices, bobs) == [100_00, 5_00]
+        assert people.balances(alices, bobs) == [100_00, 5_00]
     assert isinstance(waiting.answer, Outcome)
-    assert cast.balances(alices, bobs) == [110_01, 5_00]
+    assert people.balances(alices, bobs) == [110_01, 5_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_group_that_is_ended_at_commit_has_done_nothing(bobs, dies_at_commit, monkeypatch):
-    orders = [cast.a_cash_in(bobs, amount, key=str(amount)) for amount in (1, 2, 3)]
+    orders = [people.a_cash_in(bobs, amount, key=str(amount)) for amount in (1, 2, 3)]
     gate = Gate(monkeypatch, 1)
-    answers = together.at_once(*[partial(posting.submit, order) for order in orders])
+    answers = threads.at_once(*[partial(posting.submit, order) for order in orders])
     assert {type(answer) for answer in answers} == {OperationalError}
     assert sum(len(group) for group in gate.groups) == 3
-    assert cast.balances(bobs) == [0]
+    assert people.balances(bobs) == [0]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -402,18 +402,18 @@ def test_a_bug_in_one_order_is_raised_to_its_own_caller(alices, bobs, monkeypatc
         def apply(self, books):
             raise ZeroDivisionError
 
-    orders = [cast.a_cash_in(alices, 1), cast.a_cash_in(bobs, 2)]
-    broken = Broken(**cast.about(alices), amount=Decimal(1))
-    answers = meeting(monkeypatch, orders[0], broken, orders[1], first=cast.a_cash_in(bobs, 1))
+    orders = [people.a_cash_in(alices, 1), people.a_cash_in(bobs, 2)]
+    broken = Broken(**people.about(alices), amount=Decimal(1))
+    answers = meeting(monkeypatch, orders[0], broken, orders[1], first=people.a_cash_in(bobs, 1))
     assert [type(answer) for answer in answers] == [Outcome, ZeroDivisionError, Outcome]
-    assert cast.balances(alices, bobs) == [100_01, 3]
+    assert people.balances(alices, bobs) == [100_01, 3]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["users", "versions"])
 def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, monkeypatch):
     monkeypatch.setattr(posting, "GROUPS", None)
-    order = cast.a_cash_in(alices, 1)
+    order = people.a_cash_in(alices, 1)
     monkeypatch.setattr(type(order), name, lambda self: (alices.id,))
     monkeypatch.setattr(group, "post", lambda orders, own: [Outcome("movement", alices.id, 201)])
     assert posting.submit(order)
@@ -423,29 +423,29 @@ def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, m
 def test_inside_a_transaction_an_order_is_posted_in_it(alices, monkeypatch):
     monkeypatch.setattr(posting, "GROUPS", None)
     with transaction.atomic():
-        cast.cash_in(alices, 10_00)
+        people.cash_in(alices, 10_00)
         transaction.set_rollback(True)
-    assert cast.balances(alices) == [100_00]
+    assert people.balances(alices) == [100_00]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, monkeypatch):
-    add = AddExternalAccount(**cast.about(alices), iban=IBAN)
+    add = AddExternalAccount(**people.about(alices), iban=IBAN)
     there = posting.submit(add)
-    orders = [cast.a_cash_in(bobs, 1), add, cast.a_cash_in(bobs, 2)]
+    orders = [people.a_cash_in(bobs, 1), add, people.a_cash_in(bobs, 2)]
     monkeypatch.setattr(posting.GROUPS, "apart", lambda order: pytest.fail("undone"))
-    answers = meeting(monkeypatch, *orders, first=cast.a_cash_in(bobs, 5))
+    answers = meeting(monkeypatch, *orders, first=people.a_cash_in(bobs, 5))
     assert [type(answer) for answer in answers] == [Outcome, errors.AlreadyExists, Outcome]
     assert answers[1].facts["external_account_id"] == there.id
 
 
 def test_accounts_in_one_group_see_one_another(alices):
-    add = AddExternalAccount(**cast.about(alices), iban=IBAN)
+    add = AddExternalAccount(**people.about(alices), iban=IBAN)
     first, second = group.post([add, add])
     assert isinstance(first, Outcome)
     assert isinstance(second, errors.AlreadyExists)
-    remove = RemoveExternalAccount(**cast.about(alices), account_id=first.id)
-    pay = CashOut(**cast.about(alices), amount=Decimal(1), account_id=first.id)
+    remove = RemoveExternalAccount(**people.about(alices), account_id=first.id)
+    pay = CashOut(**people.about(alices), amount=Decimal(1), account_id=first.id)
     removed, refused, again = group.post([remove, pay, add])
     assert isinstance(removed, Outcome)
     assert isinstance(refused, errors.ExternalAccountRemoved)

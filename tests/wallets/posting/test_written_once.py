@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.wallets.refusals import UNSETTLED, WAITING, a_copy, refused_by, run
+from tests.support.constraints import UNSETTLED, WAITING, a_copy, refused_by, run
 from users.models.clients import new_id
 from wallets.models import Movement
 

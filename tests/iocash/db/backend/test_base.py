@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 
 from iocash.db.backend.base import DatabaseWrapper, renew
 from iocash.settings import BASE_DIR, connect_timeout
-from tests import together
+from tests.support import threads
 
 SERVED = """
 from django.core.signals import request_finished, request_started
@@ -70,7 +70,7 @@ def ended() -> None:
         with connection.cursor() as cursor:
             cursor.execute(KILL, [pid])
 
-    together.at_once(kill)
+    threads.at_once(kill)
 
 
 def test_one_that_the_server_has_ended_is_not_well():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iocash.http import fields
-from tests.iocash.http.fields.reading import OTHER_TYPES, read, wrong
+from tests.support.fields import OTHER_TYPES, read, wrong
 
 
 @pytest.mark.parametrize("text", ["+34600000000", "+34 600 00 00 00", "+34 (600) 000-000"])

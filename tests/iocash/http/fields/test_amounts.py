@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 from iocash import money
 from iocash.http import fields
 from iocash.http.parsing import Number
-from tests.iocash.http.fields.reading import OTHER_TYPES, read, wrong
+from tests.support.fields import OTHER_TYPES, read, wrong
 
 
 @pytest.mark.parametrize("literal", ["1", "0.1", "10.50", "0.0001", "123456789012345", "10.00"])

@@ -9,7 +9,7 @@ import pytest
 
 from iocash.http import fields
 from iocash.http.parsing import Number
-from tests.iocash.http.fields.reading import ID, OTHER_TYPES, Kind, read, wrong
+from tests.support.fields import ID, OTHER_TYPES, Kind, read, wrong
 
 
 def test_an_id_is_a_uuid() -> None:

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from iocash.http import fields, problems
 from iocash.http.parsing import Number
 from iocash.http.serializers import reader
-from tests.iocash.http.fields.reading import ID, Kind
+from tests.support.fields import ID, Kind
 
 PHONE = "+34600000000"
 

@@ -8,7 +8,7 @@ import pytest
 
 from iocash.http import fields
 from iocash.http.parsing import Number
-from tests.iocash.http.fields.reading import OTHER_TYPES, read, wrong
+from tests.support.fields import OTHER_TYPES, read, wrong
 
 
 def test_text_is_kept_as_it_is() -> None:

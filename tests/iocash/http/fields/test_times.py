@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from iocash.http import fields
-from tests.iocash.http.fields.reading import OTHER_TYPES, read, wrong
+from tests.support.fields import OTHER_TYPES, read, wrong
 
 
 @pytest.mark.parametrize(

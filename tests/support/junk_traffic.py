@@ -1,4 +1,6 @@
-"""What nobody has a key for, for `test_junk`: `python -m tests.junk PORT`, until its input ends.
+"""Requests without a valid key, as many as possible, until standard input ends.
+
+Run it as `python -m tests.support.junk_traffic PORT`.
 
 It runs in a process of its own, so that those who measure do not wait for it.
 """
@@ -16,8 +18,8 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
-from tests.proxy import call
-from tests.serving import PATIENCE
+from tests.support.nginx import call
+from tests.support.server import PATIENCE
 
 SLOW = 50
 JSON = {"Content-Type": "application/json"}

@@ -15,9 +15,9 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from iocash import errors
-from tests import cast
-from tests.wallets.reference import CEILING, Reference
-from tests.wallets.world import LIMITED, Made, No, Said, Wallet
+from tests.model.history import LIMITED, Made, No, Said, Wallet
+from tests.model.ledger import CEILING, Reference
+from tests.support import people
 from users import specimens
 from users.models import User
 from wallets import models
@@ -133,10 +133,10 @@ class Stage:
         with connection.cursor() as cursor:
             cursor.execute(STAND_STILL)
         set_clock(DAWN)
-        stage.ids["wallet", "nobody's"] = stage.ids["user", "nobody"] = cast.unknown_id()
-        clients = {name: cast.a_client(name.title()) for name in ("demo", "another")}
+        stage.ids["wallet", "nobody's"] = stage.ids["user", "nobody"] = people.unknown_id()
+        clients = {name: people.a_client(name.title()) for name in ("demo", "another")}
         users = {
-            name: cast.a_user(clients[client], (cast.BOB if name == "bob" else cast.ALICE))
+            name: people.a_user(clients[client], (people.BOB if name == "bob" else people.ALICE))
             for name, client in PLAYERS.items()
         }
         stage.ids |= {("client", name): client.id for name, client in clients.items()}
@@ -144,12 +144,12 @@ class Stage:
         for name, owner, currency, amount in OPENED:
             first = name in {"alice's", "bob's", "company's"}
             user = users[owner]
-            wallet = cast.first_wallet(user) if first else cast.a_wallet(user, currency)
+            wallet = people.first_wallet(user) if first else people.a_wallet(user, currency)
             fill(wallet, amount)
             wallet.refresh_from_db()
             stage.opened[name] = wallet
             stage.ids["wallet", name] = wallet.id
-        specimens.approve(users[LIMITED[0]], LIMITED_LEVEL, cast.BY)
+        specimens.approve(users[LIMITED[0]], LIMITED_LEVEL, people.BY)
         return stage
 
     @contextmanager
@@ -173,7 +173,7 @@ class Stage:
 
     def order(self, said: Said) -> Order:
         """What the model says, in the ledger's words."""
-        values: dict[str, Any] = {"by": cast.BY, "key": said.key} | MORE.get(said.verb, {})
+        values: dict[str, Any] = {"by": people.BY, "key": said.key} | MORE.get(said.verb, {})
         values["client_id"] = self.ids["client", said.client]
         for name, value in said.values:
             values |= self.translated(said, name, value)
@@ -189,13 +189,13 @@ class Stage:
     def translated(self, said: Said, name: str, value: Any) -> dict[str, Any]:
         if name in IDS:
             kind = IDS[name]
-            missing = None if value is None else cast.unknown_id()
+            missing = None if value is None else people.unknown_id()
             return {f"{name}_id": self.ids.get((kind, value), missing)}
         if name == "movement":
             legs = [each for kind, *each in self.ids if kind == "movement" and each[0] == value]
             leg = [value, said.wallet]
             named = ("movement", *(leg if leg in legs or not legs else legs[0]))
-            return {"movement_id": self.ids.get(named, cast.unknown_id())}
+            return {"movement_id": self.ids.get(named, people.unknown_id())}
         if name == "user":
             return {"user_id": self.ids["user", value]}
         if name == "items":
@@ -248,14 +248,14 @@ class Stage:
     def meant(self, name: tuple[Any, ...]) -> Any:
         if name[0] == "version":
             return f'"{self.versions[name[1:]]}"'
-        return self.ids.get(name, cast.unknown_id())
+        return self.ids.get(name, people.unknown_id())
 
 
 def fill(wallet: models.Wallet, amount: int) -> None:
     """Bring so much, in as many orders as it takes."""
     longest = 10**15 - 1
     parts = [longest] * (amount // longest) + [amount % longest]
-    outcomes = group.post([cast.a_cash_in(wallet, part) for part in parts if part])
+    outcomes = group.post([people.a_cash_in(wallet, part) for part in parts if part])
     assert not any(isinstance(outcome, errors.Refused) for outcome in outcomes)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from tests.cast import Answer, Api
+from tests.support.people import Answer, Api
 
 USER = {
     "kind": "NATURAL",

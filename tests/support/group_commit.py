@@ -10,7 +10,7 @@ from threading import Event, Lock, Semaphore
 from typing import Any
 from uuid import UUID
 
-from tests.together import PATIENCE, Stranger
+from tests.support.threads import PATIENCE, Stranger
 from wallets.orders import Outcome
 from wallets.posting.group_commit import GroupCommit
 

@@ -11,9 +11,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
-from tests.cast import Answer
-from tests.users.known import KINDS, LEVELS, LIMITS, MOST_TRIES, Person, Shown, today
-from tests.users.lives import (
+from tests.model.user_machine import (
     NAMES,
     PEOPLE,
     Lives,
@@ -24,6 +22,8 @@ from tests.users.lives import (
     submitted,
     turn,
 )
+from tests.model.user_state import KINDS, LEVELS, LIMITS, MOST_TRIES, Person, Shown, today
+from tests.support.people import Answer
 from users import kyc, names
 from users.models import Evidence, Review, User
 from users.models.clients import new_id

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from tests.cast import Answer
-from tests.users.known import BALANCE, CASH_IN, CASH_OUT, MOST_WALLETS, CashOut, Hold, Wallet
-from tests.users.lives import AMOUNTS, NAMES, submitted, turn
-from tests.users.rules import SELDOM, TURN, Machine
+from tests.model.user_machine import AMOUNTS, NAMES, submitted, turn
+from tests.model.user_rules import SELDOM, TURN, Machine
+from tests.model.user_state import BALANCE, CASH_IN, CASH_OUT, MOST_WALLETS, CashOut, Hold, Wallet
+from tests.support.people import Answer
 from wallets.orders import BlockWallet, MarkCashOutSent, RejectCashOut, SettleCashOut, UnblockWallet
 
 IBAN = {"accountNumber": "ES9121000418450200051332"}

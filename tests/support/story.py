@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl
 from django.utils import timezone
 
 from iocash.times import moment
-from tests import contract
-from tests.cast import Answer, Api, unknown_id
-from tests.users.bodies import ALICE, BOB
+from tests.support import openapi
+from tests.support.people import Answer, Api, unknown_id
+from tests.support.user_bodies import ALICE, BOB
 from users import otp
 from users.models import Otp, PhoneUse, User
 from users.serializers.kyc import BLOCKS, Content
@@ -84,13 +84,13 @@ def address_of(path: str) -> str:
 
 def operation_of(method: str, path: str) -> str:
     """How the document calls it: the method, and the path with names for its ids."""
-    return f"{method} {contract.path_of(address_of(path).partition('?')[0])}"
+    return f"{method} {openapi.path_of(address_of(path).partition('?')[0])}"
 
 
 def words_of(path: str) -> dict[str, str]:
     """What stands in the path for names that are no ids."""
     address = address_of(path).partition("?")[0]
-    named = zip((contract.path_of(address) or "").split("/"), address.split("/"), strict=True)
+    named = zip((openapi.path_of(address) or "").split("/"), address.split("/"), strict=True)
     return {name[1:-1]: word for name, word in named if re.fullmatch(r"\{\w+(?<!Id)\}", name)}
 
 

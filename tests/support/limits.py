@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from iocash import errors
-from tests import cast
-from tests.wallets.doors import IBAN
+from tests.support import people
+from tests.support.wallet_endpoints import IBAN
 from users.models import User
 from wallets import posting
 from wallets.models import Wallet
@@ -25,14 +25,14 @@ LEVELS = {
 
 
 def a_cash_out(source: Wallet, amount: int, **details: Any) -> CashOut:
-    amounts = {"amount": cast.decimal(amount, source.currency), "iban": IBAN}
-    return CashOut(**cast.about(source) | amounts | details)
+    amounts = {"amount": people.decimal(amount, source.currency), "iban": IBAN}
+    return CashOut(**people.about(source) | amounts | details)
 
 
 def adjust(wallet: Wallet, amount: int) -> None:
     """Have staff give the wallet so much, whatever its user may have."""
-    given = {"amount": cast.decimal(amount, wallet.currency), "is_debit": False}
-    posting.submit(Adjust(**cast.about(wallet) | given))
+    given = {"amount": people.decimal(amount, wallet.currency), "is_debit": False}
+    posting.submit(Adjust(**people.about(wallet) | given))
 
 
 def limit(order: Order) -> tuple[str, str, str, str]:
@@ -45,4 +45,4 @@ def limit(order: Order) -> tuple[str, str, str, str]:
 
 def put(wallet_id: UUID, user: User) -> PutWallet:
     """An order that opens a wallet of the user at an id."""
-    return PutWallet(client_id=user.client_id, by=cast.BY, user_id=user.id, wallet_id=wallet_id)
+    return PutWallet(client_id=user.client_id, by=people.BY, user_id=user.id, wallet_id=wallet_id)

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from tests import cast
-from tests.stages import Family, Stage, Verb
+from tests.model.race_stages import Family, Stage, Verb
+from tests.support import people
 from wallets.models import Wallet
 from wallets.orders import (
     AddExternalAccount,
@@ -47,65 +47,65 @@ class Later(CashIn):
 def on_hold(verb: Any, *, as_seen: bool = False, **values: Any) -> Verb:
     def order(stage: Stage) -> Order:
         seen = {"if_match": frozenset({stage.hold.version})} if as_seen else {}
-        return cast.about_hold(verb, stage.hold, **seen, **values)
+        return people.about_hold(verb, stage.hold, **seen, **values)
 
     return order
 
 
 def on_cash_out(verb: type[CashOutOrder], **values: Any) -> Verb:
-    return lambda stage: verb(**cast.about(stage.alices), movement_id=stage.made[1], **values)
+    return lambda stage: verb(**people.about(stage.alices), movement_id=stage.made[1], **values)
 
 
 def cash_out(stage: Stage, amount: int = 60_00, **values: Any) -> CashOut:
     to = values if "account_id" in values else {"iban": IBAN, **values}
-    return CashOut(**cast.about(stage.alices), amount=cast.decimal(amount), **to)
+    return CashOut(**people.about(stage.alices), amount=people.decimal(amount), **to)
 
 
 def adjust(stage: Stage) -> Order:
-    return Adjust(**cast.about(stage.alices), amount=cast.decimal(60_00), is_debit=True)
+    return Adjust(**people.about(stage.alices), amount=people.decimal(60_00), is_debit=True)
 
 
 def batch(stage: Stage, **values: Any) -> Order:
-    items = (cast.a_transfer(stage.alices, stage.bobs, 30_00), cash_out(stage, 30_00))
-    return Batch(**cast.about(stage.alices), items=items, **values)
+    items = (people.a_transfer(stage.alices, stage.bobs, 30_00), cash_out(stage, 30_00))
+    return Batch(**people.about(stage.alices), items=items, **values)
 
 
 def add(wallet: Wallet, iban: str = IBAN) -> Order:
-    return AddExternalAccount(**cast.about(wallet), iban=iban)
+    return AddExternalAccount(**people.about(wallet), iban=iban)
 
 
 def remove(stage: Stage) -> Order:
-    return RemoveExternalAccount(**cast.about(stage.alices), account_id=stage.made[1])
+    return RemoveExternalAccount(**people.about(stage.alices), account_id=stage.made[1])
 
 
 def close(wallet: Wallet) -> Order:
-    return ChangeWallet(**cast.about(wallet), closing=True)
+    return ChangeWallet(**people.about(wallet), closing=True)
 
 
 def block(wallet: Wallet) -> Order:
-    return BlockWallet(**cast.about(wallet), reason="OTHER")
+    return BlockWallet(**people.about(wallet), reason="OTHER")
 
 
 def on_user(verb: Any, wallet: Wallet, **values: Any) -> Order:
-    order: Order = verb(client_id=wallet.client_id, by=cast.BY, user_id=wallet.user_id, **values)
+    order: Order = verb(client_id=wallet.client_id, by=people.BY, user_id=wallet.user_id, **values)
     return order
 
 
 def comes(amount: int) -> Verb:
-    return lambda stage: cast.a_cash_in(stage.alices, amount)
+    return lambda stage: people.a_cash_in(stage.alices, amount)
 
 
 def pays(amount: int, **values: Any) -> Verb:
-    return lambda stage: cast.a_transfer(stage.alices, stage.bobs, amount, **values)
+    return lambda stage: people.a_transfer(stage.alices, stage.bobs, amount, **values)
 
 
 def holds(amount: int, **values: Any) -> Verb:
-    return lambda stage: cast.a_hold(stage.alices, stage.bobs, amount, **values)
+    return lambda stage: people.a_hold(stage.alices, stage.bobs, amount, **values)
 
 
 HOLD: dict[str, Verb] = {
-    "execute": lambda stage: cast.an_execution(stage.hold),
-    "execute part": lambda stage: cast.an_execution(stage.hold, 40_00, keep_open=True),
+    "execute": lambda stage: people.an_execution(stage.hold),
+    "execute part": lambda stage: people.an_execution(stage.hold, 40_00, keep_open=True),
     "release": on_hold(ReleaseHold),
     "release as seen": on_hold(ReleaseHold, as_seen=True),
     "renew": on_hold(RenewHold, expires_at=NEXT_WEEK),
@@ -115,7 +115,7 @@ HOLD: dict[str, Verb] = {
     "spend": pays(70_00),
 }
 EXPIRE: dict[str, Verb] = {
-    "expire": lambda stage: Later(**cast.about(stage.alices), amount=cast.decimal(1_00))
+    "expire": lambda stage: Later(**people.about(stage.alices), amount=people.decimal(1_00))
 }
 CASH_OUT: dict[str, Verb] = {
     "mark sent": on_cash_out(MarkCashOutSent),
@@ -126,14 +126,14 @@ CASH_OUT: dict[str, Verb] = {
 }
 WALLET: dict[str, Verb] = {
     "transfer all": pays(100_00),
-    "transfer back": lambda stage: cast.a_transfer(stage.bobs, stage.alices, 60_00),
+    "transfer back": lambda stage: people.a_transfer(stage.bobs, stage.alices, 60_00),
     "cash-in": comes(50_00),
     "cash-out": cash_out,
     "hold": holds(60_00),
     "adjust down": adjust,
     "batch": batch,
-    "reverse all": lambda stage: cast.a_reversal(stage.movement),
-    "reverse part": lambda stage: cast.a_reversal(stage.movement.mirror, 30_00),  # type: ignore[arg-type]
+    "reverse all": lambda stage: people.a_reversal(stage.movement),
+    "reverse part": lambda stage: people.a_reversal(stage.movement.mirror, 30_00),  # type: ignore[arg-type]
     "block wallet": lambda stage: block(stage.alices),
     "close wallet": lambda stage: close(stage.alices),
     "block user": lambda stage: on_user(BlockUser, stage.alices, reason="OTHER"),
@@ -141,9 +141,9 @@ WALLET: dict[str, Verb] = {
 }
 EMPTY: dict[str, Verb] = {
     "transfer to it": pays(60_00),
-    "cash-in": lambda stage: cast.a_cash_in(stage.bobs, 50_00),
+    "cash-in": lambda stage: people.a_cash_in(stage.bobs, 50_00),
     "hold for it": holds(60_00),
-    "execute for it": lambda stage: cast.an_execution(stage.hold),
+    "execute for it": lambda stage: people.an_execution(stage.hold),
     "block wallet": lambda stage: block(stage.bobs),
     "close wallet": lambda stage: close(stage.bobs),
     "block user": lambda stage: on_user(BlockUser, stage.bobs, reason="OTHER"),
@@ -163,9 +163,9 @@ KEY: dict[str, Verb] = {
     "other amount": pays(50_00, key="k"),
     "hold": holds(60_00, key="k"),
     "batch": lambda stage: batch(stage, key="k"),
-    "cash-in": lambda stage: cast.a_cash_in(stage.alices, 60_00, key="k"),
-    "other wallet": lambda stage: cast.a_cash_in(stage.bobs, 60_00, key="k"),
-    "too much": lambda stage: cast.a_transfer(stage.bobs, stage.alices, 110_00, key="k"),
+    "cash-in": lambda stage: people.a_cash_in(stage.alices, 60_00, key="k"),
+    "other wallet": lambda stage: people.a_cash_in(stage.bobs, 60_00, key="k"),
+    "too much": lambda stage: people.a_transfer(stage.bobs, stage.alices, 110_00, key="k"),
 }
 KNOWN: Verb = ACCOUNT["add again"]
 HELD = (comes(100_00), holds(60_00, expires_at=TOMORROW))
@@ -173,7 +173,7 @@ PENDING = (comes(100_00), cash_out)
 PAID: tuple[Verb, ...] = (
     comes(150_00),
     pays(50_00),
-    lambda stage: cast.a_cash_in(stage.bobs, 50_00),
+    lambda stage: people.a_cash_in(stage.bobs, 50_00),
 )
 FAMILIES: dict[str, Family] = {
     "hold": Family(

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from iocash import errors
-from tests.cast import BY
+from tests.support.people import BY
 from users.models.clients import new_id
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedWallet

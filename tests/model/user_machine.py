@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from iocash import errors
-from tests.backoffice import Office, page_of
-from tests.cast import Answer, Api
-from tests.users.known import (
+from tests.model.user_state import (
     MOST_CODES,
     MOST_TRIES,
     CashOut,
@@ -30,6 +28,8 @@ from tests.users.known import (
     Wallet,
     today,
 )
+from tests.support.backoffice import Office, page_of
+from tests.support.people import Answer, Api
 from users import kyc, specimens
 from users.life import TRANSITIONS
 from users.models import Event, Evidence, User

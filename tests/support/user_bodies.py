@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from tests import cast
-from tests.cast import Answer
+from tests.support import people
+from tests.support.people import Answer
 from users.models import Otp, User
 from wallets.models import Wallet
 
@@ -38,7 +38,7 @@ def path_of(user: User, rest: str = "") -> str:
 
 def filled(path: str, wallet: Wallet) -> str:
     """The path of what is Alice's, who has one movement."""
-    (movement,) = cast.movements(wallet)
+    (movement,) = people.movements(wallet)
     return path.format(user=wallet.user_id, wallet=wallet.id, movement=movement.id)
 
 

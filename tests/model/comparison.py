@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from iocash import errors
-from tests.wallets import agreement, stage
-from tests.wallets.choices import MILLISECOND
-from tests.wallets.reference import CEILING
-from tests.wallets.world import DECIMALS, LIMITS, Made, No, Said
+from tests.model import agreement, database
+from tests.model.history import DECIMALS, LIMITS, Made, No, Said
+from tests.model.ledger import CEILING
+from tests.model.strategies import MILLISECOND
 from wallets import audit, posting
 from wallets.orders import Order, Outcome
 
@@ -24,7 +24,7 @@ from wallets.orders import Order, Outcome
 class Table(RuleBasedStateMachine):
     """Two clients' wallets, as the ledger keeps them and as the model knows them."""
 
-    scene: ClassVar[stage.Stage]
+    scene: ClassVar[database.Stage]
     steps: ClassVar[int] = 0
     tally: ClassVar[Counter[str]] = Counter()
 
@@ -109,7 +109,7 @@ class Table(RuleBasedStateMachine):
 
     def saying(self, verb: str, client: str | None, key: str | None, **values: Any) -> Said:
         if client is None and "user" in values:
-            client = stage.PLAYERS.get(values["user"], "demo")
+            client = database.PLAYERS.get(values["user"], "demo")
         elif client is None:
             wallet = self.known.wallets.get(values["wallet"])
             client = wallet.client if wallet else "demo"
@@ -155,6 +155,6 @@ class Table(RuleBasedStateMachine):
 
     def look(self, wallet: str, start: int, end: int) -> None:
         """Thousandths of the game; the last instant is a millisecond ago."""
-        past = max(self.known.now - MILLISECOND - stage.START, timedelta(0))
-        instants = [stage.START + past * part / 1000 for part in (start, end)]
+        past = max(self.known.now - MILLISECOND - database.START, timedelta(0))
+        instants = [database.START + past * part / 1000 for part in (start, end)]
         agreement.compare_past(self.stage, self.known, wallet, instants[0], instants[1])

@@ -10,8 +10,10 @@ from typing import Any, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from tests.wallets import stage
-from tests.wallets.choices import (
+from tests.model import database
+from tests.model.comparison import Table
+from tests.model.history import MONTH, Said
+from tests.model.strategies import (
     ACCOUNTS,
     AMOUNTS,
     ANY_WALLET,
@@ -35,8 +37,6 @@ from tests.wallets.choices import (
     seldom,
     some,
 )
-from tests.wallets.table import Table
-from tests.wallets.world import MONTH, Said
 
 Turn = TypeVar("Turn", bound=Callable[..., None])
 
@@ -300,7 +300,7 @@ class Game(Table):
         ends = [hold.expires_at for hold in self.known.holds if hold.expires_at and not hold.ended]
         coming = sorted(end + nudge for end in ends if end + nudge > self.known.now)
         self.known.now = coming[0] if coming and until else self.known.now + period
-        stage.set_clock(self.known.now)
+        database.set_clock(self.known.now)
 
     @turn(1, wallet=WALLETS, start=st.integers(0, 1000), end=st.integers(0, 1000))
     def look_back(self, wallet: str, start: int, end: int) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import dev
 from iocash import errors
-from tests.serving import PATIENCE
+from tests.support.server import PATIENCE
 
 CONFIGURATION = (dev.ROOT / "deploy" / "nginx.conf").read_text()
 UPSTREAM = "server app:8000 max_fails=0;"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from iocash import errors
-from tests import cast
-from tests.users.bodies import NEW
+from tests.support import people
+from tests.support.user_bodies import NEW
 from users import life, otp
 from users.models import Client, Event, User
 from wallets import posting
@@ -21,15 +21,15 @@ COMPANY = {
 
 
 def create(client: Client, values: dict[str, Any], **kwargs: Any) -> life.Made:
-    return life.create(client_id=client.id, values=values, by=cast.BY, **kwargs)
+    return life.create(client_id=client.id, values=values, by=people.BY, **kwargs)
 
 
 def replace(client: Client, user_id: Any, values: dict[str, Any]) -> life.Made:
-    return life.replace(client_id=client.id, user_id=user_id, values=values, by=cast.BY)
+    return life.replace(client_id=client.id, user_id=user_id, values=values, by=people.BY)
 
 
 def change(user: User, **values: Any) -> User:
-    return life.change(client_id=user.client_id, user_id=user.id, values=values, by=cast.BY)
+    return life.change(client_id=user.client_id, user_id=user.id, values=values, by=people.BY)
 
 
 def kinds(user: User) -> list[str]:
@@ -37,12 +37,12 @@ def kinds(user: User) -> list[str]:
 
 
 def request_otp(user: User) -> User:
-    return life.request_otp(client_id=user.client_id, user_id=user.id, by=cast.BY)
+    return life.request_otp(client_id=user.client_id, user_id=user.id, by=people.BY)
 
 
 def a_newcomer(client: Client, **values: Any) -> User:
     """Alice, or somebody like her, just created."""
-    return create(client, cast.ALICE | values).user
+    return create(client, people.ALICE | values).user
 
 
 def change_phone(user: User, phone: str = NEW) -> User:
@@ -53,7 +53,7 @@ def validate(user: User, code: str) -> User:
     """What `validate-otp` does."""
     fresh = User.objects.get(id=user.id)
     phone = otp.check(fresh, code)
-    order = ActivateUser(client_id=user.client_id, by=cast.BY, user_id=user.id, phone=phone)
+    order = ActivateUser(client_id=user.client_id, by=people.BY, user_id=user.id, phone=phone)
     posting.submit(order)
     return User.objects.get(id=user.id)
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from tests.wallets import world
-from tests.wallets.world import Account, Hold, Made, Movement, No, Said, Wallet, World
+from tests.model import history
+from tests.model.history import Account, Hold, Made, Movement, No, Said, Wallet, World
 
 LONGEST, CEILING, MOST_WALLETS = 10**15, 10**17, 5
 """No order has an amount this long; no balance passes this; no user has more wallets open."""
@@ -58,11 +58,11 @@ class Reference(World):
             raise No("invalid_fields", targetWalletId="same_wallet")
 
     def minor(self, wallet: Wallet, amount: Decimal) -> int:
-        units = amount * 10 ** world.DECIMALS[wallet.currency]
+        units = amount * 10 ** history.DECIMALS[wallet.currency]
         written = format(amount, "f").partition(".")[2]
         if amount <= 0:
             raise No("invalid_fields", amount="min_value")
-        if len(written) > world.DECIMALS[wallet.currency]:
+        if len(written) > history.DECIMALS[wallet.currency]:
             raise No("invalid_fields", amount="max_decimal_places")
         if units >= LONGEST:
             raise No("invalid_fields", amount="max_digits")
@@ -101,7 +101,7 @@ class Reference(World):
         if not self.is_limited(name) or self.is_limited(payer):
             return
         for limit in limits:
-            if (used := self.used(limit)) + amount > world.LIMITS[limit]:
+            if (used := self.used(limit)) + amount > history.LIMITS[limit]:
                 texts = {"used": self.text(name, used), "requested": self.text(name, amount)}
                 about = ("user", self.wallets[name].user)
                 raise No("limit_exceeded", user_id=about, limit_type=limit, **texts)

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from tests import cast
+from tests.support import people
 from users import kyc, specimens
 from users.kyc import File, Kind
 from users.models import Evidence, User
@@ -91,7 +91,7 @@ def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:
         user_id=user.id,
         kind=kind,
         shown=shown,
-        by=cast.BY,
+        by=people.BY,
         replaces=True,
     ).evidence
 
@@ -101,7 +101,7 @@ def review(user: User, *evidence: Evidence, reason: str = "") -> User:
         client_id=user.client_id,
         user_id=user.id,
         evidence_ids=[each.id for each in evidence],
-        by=cast.BY,
+        by=people.BY,
         reason=reason,
     )
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
-from tests.together import PATIENCE
+from tests.support.threads import PATIENCE
 
 
 class Gateway(ThreadingHTTPServer):

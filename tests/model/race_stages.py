@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from iocash import errors
-from tests import cast
+from tests.support import people
 from users.models import Client, Event, Key, User, events
 from users.models.events import Fact
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
@@ -32,7 +32,7 @@ class Stage:
 
     @property
     def hold(self) -> Hold:
-        return cast.seen(self.made[-1])
+        return people.seen(self.made[-1])
 
     @property
     def movement(self) -> Movement:
@@ -63,13 +63,13 @@ class Family:
         users = User.objects.bulk_create(
             User(client=client, status="ACTIVATED", **values)
             for client in clients
-            for values in (cast.ALICE, cast.BOB)
+            for values in (people.ALICE, people.BOB)
         )
         events.record(
-            *(Fact(user.client_id, "user", user.id, "user.created", cast.BY) for user in users)
+            *(Fact(user.client_id, "user", user.id, "user.created", people.BY) for user in users)
         )
         opened = post_all(
-            OpenWallet(client_id=user.client_id, by=cast.BY, user_id=user.id) for user in users
+            OpenWallet(client_id=user.client_id, by=people.BY, user_id=user.id) for user in users
         )
         wallets = Wallet.objects.in_bulk(opened)
         pairs = zip(opened[::2], opened[1::2], strict=True)
@@ -78,7 +78,7 @@ class Family:
             for stage, made in zip(stages, post_all(map(verb, stages)), strict=True):
                 stage.made.append(made)
         if self.is_overdue:
-            cast.pass_time(timedelta(days=2), *(stage.alices for stage in stages))
+            people.pass_time(timedelta(days=2), *(stage.alices for stage in stages))
         return stages
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from tests import cast
-from tests.recorded import BANK, CODE, DOCUMENT, Recorder, a_while_later, settled
+from tests.support import people
+from tests.support.story import BANK, CODE, DOCUMENT, Recorder, a_while_later, settled
 from users import otp
 from users.models import Otp, User
 from users.serializers.kyc import BLOCKS
@@ -94,7 +94,7 @@ def wallets_are_opened(api: Recorder, alice: str, bob: str) -> tuple[str, str]:
 
 def money_moves(api: Recorder, alices: str, bobs: str) -> None:
     cash_in = {"type": "CASH_IN", "amount": "100.00"}
-    cast.Api(api.secret).post(f"wallets/{alices}/movements", cash_in)
+    people.Api(api.secret).post(f"wallets/{alices}/movements", cash_in)
     wallet = f"{BASE}/wallets/{alices}"
     lunch = {"amount": "12.50", "targetWalletId": bobs, "concept": "Lunch"}
     paid = api.post(f"{wallet}/transfer", lunch).json["id"]

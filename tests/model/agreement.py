@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.wallets import stage
-from tests.wallets.stage import Stage
-from tests.wallets.world import World
+from tests.model import database
+from tests.model.database import Stage
+from tests.model.history import World
 from wallets import statements
 from wallets.models import Hold, Movement
 
@@ -19,7 +19,7 @@ def compare(seen: Stage, known: World) -> None:
     histories = {name: known.history(name) for name in known.wallets}
     compare_movements(seen, known, histories)
     compare_holds(seen, known)
-    assert stage.wallets() == {
+    assert database.wallets() == {
         seen.ids["wallet", name]: wallet_as_known(known, name, history)
         for name, history in histories.items()
     }
@@ -27,7 +27,7 @@ def compare(seen: Stage, known: World) -> None:
     accounts = {
         seen.ids["account", number]: account.status for number, account in enumerate(known.accounts)
     }
-    assert stage.others() == users | accounts
+    assert database.others() == users | accounts
 
 
 def wallet_as_known(known: World, name: str, history: History) -> tuple[Any, ...]:
@@ -42,7 +42,7 @@ def wallet_as_known(known: World, name: str, history: History) -> tuple[Any, ...
 
 
 def compare_holds(seen: Stage, known: World) -> None:
-    there = stage.holds()
+    there = database.holds()
     assert set(there) == {seen.ids["hold", number] for number in range(len(known.holds))}
     for number, hold in enumerate(known.holds):
         row = there[seen.ids["hold", number]]
@@ -68,7 +68,7 @@ def compare_version(seen: Stage, state: tuple[Any, ...], row: Hold) -> None:
 
 
 def compare_movements(seen: Stage, known: World, histories: dict[str, History]) -> None:
-    there = stage.movements()
+    there = database.movements()
     name_new_legs(seen, known, there, histories)
     left = {row.id: row.magnitude for row in there.values()}
     for row in there.values():
@@ -143,7 +143,7 @@ def as_known(seen: Stage, known: World, number: int, wallet: str) -> tuple[Any, 
 
 def compare_past(seen: Stage, known: World, wallet: str, start: datetime, end: datetime) -> None:
     """The statement from `start` to the millisecond of `end`, which has come, adds up."""
-    row = stage.wallet(seen.ids["wallet", wallet])
+    row = database.wallet(seen.ids["wallet", wallet])
     until = end + timedelta(milliseconds=1)
     statement = statements.over(row, start, end)
     opening, closing = known.at(wallet, start), known.at(wallet, until)

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
 
-from tests import cast
-from tests.backoffice import Office, page_of
-from tests.cast import Api
+from tests.support import people
+from tests.support.backoffice import Office, page_of
+from tests.support.people import Api
 from users import life as users
 from users import names, specimens
 from users.kyc import NEEDED
@@ -31,7 +31,7 @@ IBANS = ("ES7921000813610123456789", "DE89370400440532013000", "FR14200410100505
 IDENTITY = "12345678Z"
 MARKS = (MARK, *NUMBERS, *IBANS, IDENTITY)
 
-ALICE = cast.ALICE | {
+ALICE = people.ALICE | {
     "user_name": "qx~z-alice",
     "first_name": "Qx~z",
     "last_name": "Qx~zample",
@@ -79,7 +79,7 @@ class Scene:
 
 def scene(api: Api, alice: User, bob: User, staff: Any) -> Scene:
     """Live all of Alice's life: she shows who she is, pays, is paid, and ends."""
-    alices, bobs = cast.first_wallet(alice), cast.first_wallet(bob)
+    alices, bobs = people.first_wallet(alice), people.first_wallet(bob)
     shown = Scene(api, alice, alices, bobs, [])
     office = Office(staff)
     shows(shown, office)
@@ -89,7 +89,7 @@ def scene(api: Api, alice: User, bob: User, staff: Any) -> Scene:
         api.get(shown.path(name))
     api.get("users?userName=qx~z-alice")
     api.get(f"users?mobilePhone=%2B34{NUMBERS[1]}")
-    for thing in (alice, alices, cast.movements(alices)[0]):
+    for thing in (alice, alices, people.movements(alices)[0]):
         office.get(page_of(thing))
     assert api.patch(shown.path(), {"status": "UNSUBSCRIBED"}).status == 200
     office.get(page_of(alice))
@@ -116,7 +116,7 @@ def shows(scene: Scene, office: Office) -> None:
 
 def decide(office: Office, review: Review, act: str, ids: list[str], **values: str) -> None:
     seen = names.seen(User.objects.get(id=review.id))
-    body = {"evidence": ids, "key": cast.unknown_id(), "names": seen} | values
+    body = {"evidence": ids, "key": people.unknown_id(), "names": seen} | values
     address = page_of(review).replace("change/", f"act/{act}/")
     assert office.status("post", address, body) == 302
 
@@ -124,7 +124,7 @@ def decide(office: Office, review: Review, act: str, ids: list[str], **values: s
 def changes(scene: Scene) -> None:
     """Another number is verified, and one more waits; a duplicate is refused."""
     alice = scene.alice
-    about: dict[str, Any] = {"client_id": scene.alice.client_id, "by": cast.BY}
+    about: dict[str, Any] = {"client_id": scene.alice.client_id, "by": people.BY}
     second, third = (f"+34{number}" for number in NUMBERS[1:])
     users.change(**about, user_id=alice.id, values={"mobile_phone": second})
     posting.submit(ActivateUser(**about, user_id=alice.id, phone=second))
@@ -139,25 +139,25 @@ def changes(scene: Scene) -> None:
 def pays(scene: Scene, office: Office) -> None:
     """Money in and out in every way; in the end nothing is left."""
     alices, bobs = scene.alices, scene.bobs
-    cast.cash_in(alices, 100_00, **TEXT)
-    cast.cash_in(bobs, 50_00, concept="Bob's own")
-    cast.transfer(alices, bobs, 10_00, **TEXT)
-    cast.transfer(bobs, alices, 10_00, **TEXT)
+    people.cash_in(alices, 100_00, **TEXT)
+    people.cash_in(bobs, 50_00, concept="Bob's own")
+    people.transfer(alices, bobs, 10_00, **TEXT)
+    people.transfer(bobs, alices, 10_00, **TEXT)
     own, other = f"wallets/{alices.id}", f"wallets/{bobs.id}"
-    paid = cast.movements(alices)[1]
+    paid = people.movements(alices)[1]
     assert scene.api.post(f"{own}/movements/{paid.id}/reversal", TEXT).status == 201
-    scene.api.post(f"{own}/movements/batch", {"movements": [cast.to(bobs, "5.00", **TEXT)] * 2})
-    own_too = cast.cash("1.00", concept="Bob's own, in a batch")
-    items = [cast.to(alices, "5.00", **TEXT), own_too, cast.to(alices, "5.00", **TEXT)]
+    scene.api.post(f"{own}/movements/batch", {"movements": [people.to(bobs, "5.00", **TEXT)] * 2})
+    own_too = people.cash("1.00", concept="Bob's own, in a batch")
+    items = [people.to(alices, "5.00", **TEXT), own_too, people.to(alices, "5.00", **TEXT)]
     assert scene.api.post(f"{other}/movements/batch", {"movements": items}).status == 201
-    by, for_ = cast.place(alices, bobs, 5_00, **TEXT), cast.place(bobs, alices, 5_00, **TEXT)
-    scene.holds = [by, for_, cast.place(bobs, alices, 1_00, **TEXT)]
-    cast.execute(by, **TEXT)
-    cast.execute(for_, **TEXT)
+    by, for_ = people.place(alices, bobs, 5_00, **TEXT), people.place(bobs, alices, 5_00, **TEXT)
+    scene.holds = [by, for_, people.place(bobs, alices, 1_00, **TEXT)]
+    people.execute(by, **TEXT)
+    people.execute(for_, **TEXT)
     account = {"alias": "Qx~z's bank", "externalIban": {"accountNumber": IBANS[1]}}
     account_id = scene.api.post(f"{own}/external-accounts", account).json["id"]
     cash_out(scene, office, {"externalAccountId": account_id}, "reject")
-    there = cast.balances(alices)[0]
+    there = people.balances(alices)[0]
     all_of_it = {"amount": f"{there / 100:.2f}", "iban": {"accountNumber": IBANS[2]}}
     cash_out(scene, office, all_of_it, "settle")
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from iocash import errors
-from tests import cast
+from tests.support import people
 from wallets import posting
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import (
@@ -147,49 +147,51 @@ class Caller:
         return self.random.choice(things[-20:]) if things else None
 
     def cash_in(self) -> Order:
-        return cast.a_cash_in(self.two()[0], self.amount(), **self.words())
+        return people.a_cash_in(self.two()[0], self.amount(), **self.words())
 
     def transfer(self) -> Order:
-        return cast.a_transfer(*self.two(), self.amount(), **self.words())
+        return people.a_transfer(*self.two(), self.amount(), **self.words())
 
     def expiry(self) -> datetime | None:
         soon = timezone.now() + timedelta(milliseconds=self.random.randint(5, 500))
         return self.random.choice([None, soon])
 
     def place(self) -> Order:
-        return cast.a_hold(*self.two(), self.amount(), expires_at=self.expiry(), **self.words())
+        return people.a_hold(*self.two(), self.amount(), expires_at=self.expiry(), **self.words())
 
     def hold(self) -> Hold | None:
         hold_id = self.recent(self.world.holds)
-        return cast.seen(hold_id) if hold_id else None
+        return people.seen(hold_id) if hold_id else None
 
     def execute(self) -> Order | None:
         if not (hold := self.hold()):
             return None
         part = self.random.choice([None, max(hold.amount // 3, 1)])
         keep_open = self.random.random() < 0.7
-        return cast.an_execution(hold, part, keep_open=keep_open, **self.words())
+        return people.an_execution(hold, part, keep_open=keep_open, **self.words())
 
     def release(self) -> Order | None:
         hold = self.hold()
-        return cast.about_hold(ReleaseHold, hold) if hold else None
+        return people.about_hold(ReleaseHold, hold) if hold else None
 
     def renew(self) -> Order | None:
         if not (hold := self.hold()):
             return None
-        return cast.about_hold(RenewHold, hold, expires_at=self.expiry())
+        return people.about_hold(RenewHold, hold, expires_at=self.expiry())
 
     def cash_out(self) -> Order:
         return self.out(self.two()[0], **self.words())
 
     def out(self, wallet: Wallet, **words: Any) -> CashOut:
-        return CashOut(**cast.about(wallet), amount=cast.decimal(self.amount()), iban=IBAN, **words)
+        return CashOut(
+            **people.about(wallet), amount=people.decimal(self.amount()), iban=IBAN, **words
+        )
 
     def end_cash_out(self) -> Order | None:
         if not self.world.cash_outs:
             return None
         wallet, movement_id = self.recent(self.world.cash_outs)
-        about: dict[str, Any] = cast.about(wallet, movement_id=movement_id)
+        about: dict[str, Any] = people.about(wallet, movement_id=movement_id)
         if self.random.random() < 0.2:
             return RejectCashOut(**about, reason="Closed")
         return self.random.choice(ENDS)(**about)
@@ -200,20 +202,20 @@ class Caller:
         movement = Movement.objects.get(id=self.recent(self.world.paid))
         sides = [movement, movement.mirror or movement]
         part = self.random.choice([None, max(abs(movement.amount) // 2, 1)])
-        return cast.a_reversal(self.random.choice(sides), part, **self.words())
+        return people.a_reversal(self.random.choice(sides), part, **self.words())
 
     def adjust(self) -> Order:
-        about = cast.about(self.two()[0], amount=cast.decimal(self.amount()), concept="Counted")
+        about = people.about(self.two()[0], amount=people.decimal(self.amount()), concept="Counted")
         return Adjust(**about, is_debit=self.random.random() < 0.5)
 
     def batch(self) -> Order:
         wallet, target = self.two()
         items = (
-            cast.a_transfer(wallet, target, self.amount()),
+            people.a_transfer(wallet, target, self.amount()),
             self.out(wallet),
-            cast.a_cash_in(wallet, self.amount()),
+            people.a_cash_in(wallet, self.amount()),
         )
-        return Batch(**cast.about(wallet), items=items, key=self.words()["key"])
+        return Batch(**people.about(wallet), items=items, key=self.words()["key"])
 
     def again(self) -> Order | None:
         """What somebody sent before, with its key."""

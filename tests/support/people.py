@@ -15,7 +15,7 @@ from django.db.models import F
 from django.test import Client as Browser
 
 from iocash import money
-from tests import contract
+from tests.support import openapi
 from users import life as users
 from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES
@@ -95,7 +95,7 @@ class Api:
         )
         content = response.json() if response.content else None
         if content is not None:
-            contract.check(method, address, response.status_code, response.headers, content)
+            openapi.check(method, address, response.status_code, response.headers, content)
         return Answer(response.status_code, response.headers, content)
 
     def get(self, path: str, **kwargs: Any) -> Answer:

@@ -1,0 +1,1 @@
+"""Models that random orders are played against: of the ledger, of users, and of races."""
