@@ -256,15 +256,15 @@ else:
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "users.guessing.Passwords",
+    "users.log_ins.Passwords",
 ]
 SESSION_ENGINE = "iocash.http.sessions"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
-AXES_HANDLER = "users.guessing.Attempts"
+AXES_HANDLER = "users.log_ins.Attempts"
 AXES_FAILURE_LIMIT = 5  # of one name at one address; the other limits are the handler's
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "users.strangers.network_of"
+AXES_CLIENT_IP_CALLABLE = "users.unauthenticated.network_of"
 AXES_LOCKOUT_TEMPLATE = "locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nobody keeps others locked out

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.support import people
 from tests.support.people import Api, dump
-from users import specimens
+from users import demo_documents
 from users.kyc import Kind
 from users.models import ApiKey, Client
 from users.models.clients import SCOPES
@@ -87,7 +87,7 @@ def things(alices, bobs) -> dict[str, Any]:
     movement = people.transfer(alices, bobs, 10_00)
     order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
     account = ExternalAccount.objects.get(id=posting.submit(order).id)
-    specimens.send(alices.user, frozenset(Kind), people.BY)
+    demo_documents.send(alices.user, frozenset(Kind), people.BY)
     return {
         "<uuid:user_id>": alices.user_id,
         "<uuid:wallet_id>": alices.id,

@@ -144,7 +144,7 @@ def test_only_the_open_books_change_a_balance_in_memory():
     setters = [found for found in every(ast.Call) if names_in(found.node.func) & {"setattr"}]
     reading = {"iocash/db/prepared.py"}  # what a row shows beside its columns
     assert {found.module for found in setters} - reading <= {
-        "users/life.py",
+        "users/users.py",
         "users/names.py",
         "wallets/erasure.py",
     }

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.support import people
-from users import lists
-from users.acts import ReadOnly
+from users import change_lists
+from users.actions import ReadOnly
 from users.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +116,7 @@ def test_list_keeps_its_filters_on_the_next_page(browser, alices, monkeypatch):
 
 def test_last_page_asks_to_search(browser, alices, monkeypatch):
     monkeypatch.setattr(LISTS["wallets.movement"], "list_per_page", 1)
-    monkeypatch.setattr(lists, "LAST_PAGE", 1)
+    monkeypatch.setattr(change_lists, "LAST_PAGE", 1)
     people.cash_in(alices, 1)
     address = reverse("admin:wallets_movement_changelist")
     content = browser.get(address).content.decode()
@@ -136,7 +136,7 @@ def test_event_is_found_by_its_subject_and_its_request(browser, alices):
 
 
 def test_old_events_are_not_searched_for_a_request(browser, alices, monkeypatch):
-    monkeypatch.setattr(lists, "RECENT", 1)
+    monkeypatch.setattr(change_lists, "RECENT", 1)
     first = Event.objects.order_by("pk").first()
     assert first
     Event.objects.filter(pk=first.pk).update(request_id="the-request")

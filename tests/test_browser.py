@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from iocash.docs.guides import GUIDES
 from tests.support import people
 from tests.wallets.orders.test_cash_outs_posted import a_cash_out
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.models import Client, User
 from wallets.models import Movement, Wallet
 
@@ -269,7 +269,7 @@ def newcomer(client_demo: Client) -> User:
     """Alice, of whom all that level 1 needs waits for staff, and a PDF."""
     user = people.a_user(client_demo, people.ALICE)
     kinds = kyc.NEEDED["NATURAL"][1] | {kyc.Kind.DOCUMENT_INCOME_TAX}
-    specimens.send(user, kinds, people.BY)
+    demo_documents.send(user, kinds, people.BY)
     return user
 
 

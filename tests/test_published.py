@@ -12,7 +12,7 @@ from django.urls import get_resolver
 from iocash import published
 from tests.support import people
 from tests.users.conftest import Sent, codes
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.kyc import Kind
 from wallets.models import ExternalAccount, Hold
 from wallets.serializers.published import PublishedMoment
@@ -168,7 +168,7 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_comes_as_base64(api, base, alice, name):
     path = f"{base}/users/natural/{alice.id}/{name}"
-    body = {"content": base64.b64encode(specimens.picture("Alice").content).decode()}
+    body = {"content": base64.b64encode(demo_documents.picture("Alice").content).decode()}
     made = api.post(path, body)
     assert made.status == 201
     assert made.headers["Location"].endswith(f"/api/v1/users/{alice.id}/{FILES[name].path}")

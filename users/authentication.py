@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.http import problems
-from users import credentials, strangers, tokens
+from users import credentials, tokens, unauthenticated
 from users.credentials import Credentials
 
 if TYPE_CHECKING:  # at run time it would import this module while it is being imported
@@ -68,7 +68,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
             raise errors.HttpsRequired()
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret:
-            strangers.count(request)
+            unauthenticated.count(request)
             raise errors.InvalidCredentials()
         known = credentials.remembered(secret) if may_assume(request) else None
         shown = known or looked_up(secret, request)
@@ -94,12 +94,12 @@ def looked_up(secret: str, request: Request) -> Credentials:
         Unauthorized, ClientSuspended: it lets nobody in.
     """
     if credentials.remembered(secret) is None:
-        strangers.require_room(request)
+        unauthenticated.require_room(request)
     try:
         shown = shown_by(secret, request)
         shown.require_valid()
     except (errors.Unauthorized, errors.Forbidden):
-        strangers.count(request)
+        unauthenticated.count(request)
         raise
     return shown
 
@@ -151,7 +151,7 @@ class HasScope(permissions.BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         caller = request.auth
         if not isinstance(caller, Caller):
-            strangers.count(request)
+            unauthenticated.count(request)
             raise errors.NotAuthenticated()
         if caller.client_id is None:
             return self.staff_may(request, view)

@@ -22,12 +22,12 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db.transactions import durable
 from users import locking, names
-from users.life import claim, locked, require_not_ended, tell
-from users.models import Access, Evidence, User
+from users.models import Access, Evidence, User, events
 from users.models.clients import new_id
 from users.models.events import By
 from users.models.evidence import documents, place_of
 from users.models.fingerprints import Asked, canonical
+from users.users import claim, locked, require_not_ended
 
 Kind = Evidence.Kind
 Kinds = frozenset[Kind]
@@ -231,7 +231,9 @@ def keep(user: User, evidence: Evidence, by: By) -> None:
     before.filter(status__in=["PENDING", "REJECTED"]).update(status="REPLACED")
     try:
         evidence.save(force_insert=True)
-        tell(user, "user.evidence_sent", by, evidence=evidence.kind, id=str(evidence.id))
+        events.record_about(
+            user, "user.evidence_sent", by, evidence=evidence.kind, id=str(evidence.id)
+        )
     except BaseException:
         if evidence.is_document:  # a part of it may be there, under a name that it has not got yet
             documents().delete(place_of(evidence, ""))
@@ -330,7 +332,7 @@ def decide(user: User, evidence: Evidence, status: str, reason: str, by: By) -> 
     evidence.reviewed_at, evidence.reviewed_by = timezone.now(), by.actor
     evidence.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
     kind = f"user.evidence_{status.lower()}"
-    tell(user, kind, by, evidence=evidence.kind, id=str(evidence.id))
+    events.record_about(user, kind, by, evidence=evidence.kind, id=str(evidence.id))
     if evidence.kind == Kind.NAME and status == Evidence.Status.APPROVED:
         names.take(user, evidence, by)
 
@@ -343,7 +345,7 @@ def set_level(user: User, by: By) -> None:
         return
     user.kyc_level, user.kyc_until = level
     user.save(update_fields=["kyc_level", "kyc_until"])
-    tell(user, "user.level_changed", by, level=str(level.level))
+    events.record_about(user, "user.level_changed", by, level=str(level.level))
 
 
 # --- Looking -----------------------------------------------------------------------------------

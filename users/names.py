@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from users.models import Evidence, User, events
 from users.models.clients import new_id
-from users.models.events import By, Fact
+from users.models.events import By
 from users.models.versions import version
 
 Kind = Evidence.Kind
@@ -66,14 +66,16 @@ def wait(user: User, asked: Mapping[str, str], by: By) -> None:
     evidence = Evidence.objects.create(
         id=new_id(), client_id=user.client_id, user_id=user.id, kind=Kind.NAME, facts=asked
     )
-    tell(user, "user.evidence_sent", by, evidence=Kind.NAME, id=str(evidence.id))
+    events.record_about(user, "user.evidence_sent", by, evidence=Kind.NAME, id=str(evidence.id))
 
 
 def withdraw(user: User, evidence: Evidence | None, by: By) -> None:
     if evidence:
         evidence.status = Evidence.Status.REPLACED
         evidence.save(update_fields=["status"])
-        tell(user, "user.evidence_withdrawn", by, evidence=Kind.NAME, id=str(evidence.id))
+        events.record_about(
+            user, "user.evidence_withdrawn", by, evidence=Kind.NAME, id=str(evidence.id)
+        )
 
 
 def take(user: User, evidence: Evidence, by: By) -> None:
@@ -81,13 +83,9 @@ def take(user: User, evidence: Evidence, by: By) -> None:
     for name in NAMES[user.kind]:
         setattr(user, name, evidence.values[name])
     user.save(update_fields=NAMES[user.kind])
-    tell(user, "user.changed", by, fields=",".join(NAMES[user.kind]))
+    events.record_about(user, "user.changed", by, fields=",".join(NAMES[user.kind]))
 
 
 def seen(user: User) -> str:
     """A digest of the names: staff decide about a user under the names that they saw."""
     return version("names", dict[str, object](of(user)))
-
-
-def tell(user: User, kind: str, by: By, **data: str) -> None:
-    events.record(Fact(user.client_id, "user", user.id, kind, by, None, data))

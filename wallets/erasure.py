@@ -18,10 +18,10 @@ from django.utils import timezone
 
 from iocash import errors
 from iocash.db.transactions import durable
-from users.life import UNSUBSCRIBED, locked, tell
-from users.models import Evidence, Otp, User
+from users.models import Evidence, Otp, User, events
 from users.models.events import By
 from users.models.evidence import documents
+from users.users import UNSUBSCRIBED, locked
 from wallets.models import Wallet
 
 RETENTION_OVER: Final = "RETENTION_OVER"
@@ -82,7 +82,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         user = locked(user_id, None)
         if user.erased_at is None:
             blank(user)
-            tell(user, "user.erased", by, reason=reason)
+            events.record_about(user, "user.erased", by, reason=reason)
     return user
 
 

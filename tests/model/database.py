@@ -18,7 +18,7 @@ from iocash import errors
 from tests.model.history import LIMITED, Made, No, Said, Wallet
 from tests.model.ledger import CEILING, Reference
 from tests.support import people
-from users import specimens
+from users import demo_documents
 from users.models import User
 from wallets import models
 from wallets.orders import (
@@ -149,7 +149,7 @@ class Stage:
             wallet.refresh_from_db()
             stage.opened[name] = wallet
             stage.ids["wallet", name] = wallet.id
-        specimens.approve(users[LIMITED[0]], LIMITED_LEVEL, people.BY)
+        demo_documents.approve(users[LIMITED[0]], LIMITED_LEVEL, people.BY)
         return stage
 
     @contextmanager

@@ -30,11 +30,11 @@ from tests.model.user_state import (
 )
 from tests.support.backoffice import Office, page_of
 from tests.support.people import Answer, Api
-from users import kyc, specimens
-from users.life import TRANSITIONS
+from users import demo_documents, kyc
 from users.models import Event, Evidence, User
 from users.models.clients import new_id
 from users.models.events import By
+from users.users import TRANSITIONS
 from wallets import audit, models, posting
 from wallets.orders import Order
 
@@ -102,7 +102,7 @@ def body_of(path: str, variant: int) -> dict[str, Any]:
     if path in BLOCKS:
         first, other = BLOCKS[path]
         return first | other if variant else first
-    content = specimens.page(f"{path} {variant}").content
+    content = demo_documents.page(f"{path} {variant}").content
     return {"content": base64.b64encode(content).decode()}
 
 

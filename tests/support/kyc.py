@@ -13,7 +13,7 @@ from typing import Any
 from django.utils import timezone
 
 from tests.support import people
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.kyc import File, Kind
 from users.models import Evidence, User
 from users.models.evidence import documents
@@ -50,8 +50,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 """One field of each block, with another value."""
 
 DOCUMENTS = ("identity-front", "identity-back", "external-iban", "income-tax", "company-deed")
-CARD = specimens.picture("A card")
-PAGE = specimens.page("A page")
+CARD = demo_documents.picture("A card")
+PAGE = demo_documents.page("A page")
 
 
 def other(path: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def send(user: User, *kinds: Kind, **facts: Any) -> list[Evidence]:
 
 
 def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:
-    shown = specimens.shown(kind)
+    shown = demo_documents.shown(kind)
     if not isinstance(shown, File):
         shown = shown | {name: value for name, value in facts.items() if name in shown}
     return kyc.send(

@@ -16,7 +16,7 @@ from django.test import Client as Browser
 
 from iocash import money
 from tests.support import openapi
-from users import life as users
+from users import users
 from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES
 from users.models.events import By

@@ -15,8 +15,7 @@ from django.db import connection
 from tests.support import people
 from tests.support.backoffice import Office, page_of
 from tests.support.people import Api
-from users import life as users
-from users import names, specimens
+from users import demo_documents, names, users
 from users.kyc import NEEDED
 from users.models import Evidence, Review, User
 from wallets import posting
@@ -101,7 +100,7 @@ def shows(scene: Scene, office: Office) -> None:
     api, alice = scene.api, scene.alice
     for name, facts in BLOCKS.items():
         assert api.put(scene.path(f"/{name}"), facts).status == 201
-    content = base64.b64encode(specimens.page("Qx~z").content).decode()
+    content = base64.b64encode(demo_documents.page("Qx~z").content).decode()
     for kind in NEEDED["NATURAL"][2]:
         if kind.startswith("DOCUMENT_"):
             assert api.put(scene.path(f"/{kind.path}"), {"content": content}).status == 201

@@ -7,7 +7,7 @@ from typing import Any
 from iocash import errors
 from tests.support import people
 from tests.support.user_bodies import NEW
-from users import life, otp
+from users import otp, users
 from users.models import Client, Event, User
 from wallets import posting
 from wallets.orders import ActivateUser
@@ -20,16 +20,16 @@ COMPANY = {
 }
 
 
-def create(client: Client, values: dict[str, Any], **kwargs: Any) -> life.Made:
-    return life.create(client_id=client.id, values=values, by=people.BY, **kwargs)
+def create(client: Client, values: dict[str, Any], **kwargs: Any) -> users.Made:
+    return users.create(client_id=client.id, values=values, by=people.BY, **kwargs)
 
 
-def replace(client: Client, user_id: Any, values: dict[str, Any]) -> life.Made:
-    return life.replace(client_id=client.id, user_id=user_id, values=values, by=people.BY)
+def replace(client: Client, user_id: Any, values: dict[str, Any]) -> users.Made:
+    return users.replace(client_id=client.id, user_id=user_id, values=values, by=people.BY)
 
 
 def change(user: User, **values: Any) -> User:
-    return life.change(client_id=user.client_id, user_id=user.id, values=values, by=people.BY)
+    return users.change(client_id=user.client_id, user_id=user.id, values=values, by=people.BY)
 
 
 def kinds(user: User) -> list[str]:
@@ -37,7 +37,7 @@ def kinds(user: User) -> list[str]:
 
 
 def request_otp(user: User) -> User:
-    return life.request_otp(client_id=user.client_id, user_id=user.id, by=people.BY)
+    return users.request_otp(client_id=user.client_id, user_id=user.id, by=people.BY)
 
 
 def a_newcomer(client: Client, **values: Any) -> User:

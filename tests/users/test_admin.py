@@ -17,7 +17,7 @@ from tests.support.backoffice import Office, page_of
 from tests.support.lossy_wire import cut_at_commit
 from tests.support.people import Api
 from tests.users.test_tokens import PRIVATE, pem, signed
-from users import kyc, life, specimens
+from users import demo_documents, kyc, users
 from users.models import (
     Access,
     ApiKey,
@@ -48,7 +48,7 @@ def office(staff: Any) -> Office:
 def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
     """A key, beside two users, their codes, their evidence and their events."""
     for user in (alice, newcomer_bob):
-        specimens.send(user, kyc.NEEDED["NATURAL"][1], people.BY)
+        demo_documents.send(user, kyc.NEEDED["NATURAL"][1], people.BY)
         kyc.record_access(user, Access.What.REVIEW, people.BY)
     SigningKey.objects.create(client=client_demo, label="Shop", kid="demo-1", scopes=["users:read"])
     return people.a_key(client_demo)
@@ -56,7 +56,7 @@ def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
 
 @pytest.fixture
 def newcomer_bob(client_demo: Client) -> User:
-    return life.create(client_id=client_demo.id, values=people.BOB, by=people.BY).user
+    return users.create(client_id=client_demo.id, values=people.BOB, by=people.BY).user
 
 
 def test_every_model_has_its_pages():
@@ -145,7 +145,7 @@ def populate(client: Client, count: int) -> None:
     for number in range(count, 2 * count + 1):
         names = {"user_name": f"user{number}", "mobile_phone": f"+3460000{number:04d}"}
         user = people.a_user(client, people.ALICE | names)
-        specimens.send(user, frozenset({kyc.Kind.OCCUPATION}), people.BY)
+        demo_documents.send(user, frozenset({kyc.Kind.OCCUPATION}), people.BY)
         kyc.record_access(user, Access.What.REVIEW, people.BY)
         people.a_key(client)
         SigningKey.objects.create(client=client, kid=f"key{number}", scopes=[])

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from users.strangers import address_of
+from users.unauthenticated import address_of
 
 PASSWORD = "correct horse battery"
 

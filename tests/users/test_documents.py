@@ -14,11 +14,11 @@ from PIL import Image
 from tests.support import hostile_files, ordinary_files
 from tests.support.hostile_files import chunk, header, png
 from tests.support.kyc import CARD, PAGE, padded
-from users import documents, specimens
+from users import demo_documents, documents
 from users.documents import MOST_BYTES, WrongDocument, media_type_of
 from users.documents.png import SIGNATURE
 
-PHOTO = specimens.picture("A card", kind="JPEG")
+PHOTO = demo_documents.picture("A card", kind="JPEG")
 PNG, JPEG, PDF = CARD.content, PHOTO.content, PAGE.content
 HTML = b"<!doctype html><script>alert(1)</script>"
 PHP = b"<?php system($_GET['c']); ?>"

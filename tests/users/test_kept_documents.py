@@ -14,12 +14,12 @@ from django.db import DatabaseError
 from iocash.settings import BASE_DIR
 from tests.support import people
 from tests.support.kyc import document, files, stored
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.models import Evidence, Key, User
 
 pytestmark = pytest.mark.django_db
 
-OTHER = specimens.picture("Another card")
+OTHER = demo_documents.picture("Another card")
 
 each_writing = pytest.mark.parametrize("method", ["POST", "PUT"])
 
@@ -60,7 +60,7 @@ def test_an_insertion_that_fails_leaves_no_file(alice, monkeypatch):
 
     monkeypatch.setattr(kyc, "tell", fail)
     with pytest.raises(DatabaseError):
-        specimens.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
+        demo_documents.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert (files(alice), stored(alice)) == ([], [])
 
 

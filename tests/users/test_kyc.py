@@ -9,7 +9,7 @@ from tests.support import people
 from tests.support.kyc import approve, in_days, review, send, send_one, stored, today
 from tests.support.user_actions import COMPANY, create, kinds
 from tests.support.user_bodies import path_of
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.kyc import Kind
 from users.models import Client, Event, Evidence, User
 
@@ -259,7 +259,7 @@ def test_events_carry_nothing_personal(alice):
     approve(alice, LEVEL_2)
     review(alice, send_one(alice, Kind.HOME_ADDRESS, city="Toledo"), reason="Not in Alice's name")
     told = str(list(Event.objects.filter(subject="user").values_list("kind", "data")))
-    said = [value for facts in specimens.FACTS.values() for value in facts.values()]
+    said = [value for facts in demo_documents.FACTS.values() for value in facts.values()]
     personal = [str(value) for value in said if len(str(value)) > 3]
     personal += ["Toledo", "Alice", "alice", "Example", "+34600000001", "name"]
     assert [word for word in personal if word in told] == []

@@ -15,7 +15,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from tests.support import people
-from users import life
+from users import users
 from users.models import ApiKey, Client, Event, Evidence, Otp, SigningKey, User
 from users.models.clients import SCOPES, new_id
 
@@ -49,10 +49,10 @@ def refusal_of(statement: str, *values: Any) -> str:
 def stage(client_demo: Client) -> dict[str, User]:
     """Alice and Bob, just created."""
     make = [people.ALICE, people.BOB]
-    users = [
-        life.create(client_id=client_demo.id, values=values, by=people.BY).user for values in make
+    made = [
+        users.create(client_id=client_demo.id, values=values, by=people.BY).user for values in make
     ]
-    return {user.user_name: user for user in users}
+    return {user.user_name: user for user in made}
 
 
 def break_client_status(users: dict[str, User]) -> str:
@@ -204,7 +204,7 @@ def test_a_one_time_password_is_of_the_client_of_its_user(stage):
 
 def test_an_idempotency_key_is_used_once_per_client(client_demo):
     for client in (client_demo, people.a_client("Another")):
-        life.create(client_id=client.id, values=people.ALICE, by=people.BY, key="k")
+        users.create(client_id=client.id, values=people.ALICE, by=people.BY, key="k")
     assert refusal_of(INSERT_KEY, client_demo.id, new_id(), 202) == "users_key_pkey"
 
 
@@ -221,7 +221,7 @@ def test_a_client_name_is_taken_once(client_demo):
 def test_two_clients_may_have_the_same_user(client_demo):
     other = people.a_client("Another")
     for client in (client_demo, other):
-        life.create(client_id=client.id, values=people.ALICE, by=people.BY)
+        users.create(client_id=client.id, values=people.ALICE, by=people.BY)
     assert User.objects.filter(user_name="alice").count() == 2
 
 
@@ -302,9 +302,9 @@ def test_users_are_owned_by_one_client(stage):
 def test_events_carry_no_personal_text(client_demo, clock):
     user = people.a_user(client_demo, people.ALICE | {"email": "alice@example.com"})
     values = {"first_name": "Alicia", "mobile_phone": "+34600000005", "email": ""}
-    life.change(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
+    users.change(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
     clock.go(61)
-    life.request_otp(client_id=client_demo.id, user_id=user.id, by=people.BY)
+    users.request_otp(client_id=client_demo.id, user_id=user.id, by=people.BY)
     written = json.dumps(list(Event.objects.values()), default=str)
     assert {event.kind for event in Event.objects.all()} >= {"user.created", "user.changed"}
     for text in ("alice", "Alice", "Alicia", "Example", "example.com", "+34", "600000"):

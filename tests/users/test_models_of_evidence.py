@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import people
 from tests.users.test_models import refusal_of
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.kyc import Kind
 from users.models import Access, Evidence, User
 
@@ -32,7 +32,7 @@ def evidence(alice: User) -> Evidence:
 
 
 def sent(user: User, kind: Kind) -> Evidence:
-    return Evidence.objects.get(id=specimens.send(user, frozenset({kind}), people.BY)[0])
+    return Evidence.objects.get(id=demo_documents.send(user, frozenset({kind}), people.BY)[0])
 
 
 def setting(changes: str, kind: Kind = Kind.HOME_ADDRESS) -> Callable[[User], str]:

@@ -21,8 +21,8 @@ from tests.support.backoffice import list_of
 from tests.support.kyc import CARD, PAGE, approve, files, review, send_one, stored
 from tests.support.threads import at_once
 from tests.support.user_actions import change
-from tests.wallets.test_acts import OPERATOR, SUPERVISOR, VIEWER, somebody
-from users import kyc, names, specimens
+from tests.wallets.test_actions import OPERATOR, SUPERVISOR, VIEWER, somebody
+from users import demo_documents, kyc, names
 from users.documents import processes
 from users.kyc import File, Kind
 from users.models import Access, Event, Evidence, Review, User
@@ -239,7 +239,7 @@ def test_what_was_sent_is_no_markup(operator, alice):
     assert "&lt;script&gt;alert(1)" in page
 
 
-PHOTO = specimens.picture("A card", kind="JPEG")
+PHOTO = demo_documents.picture("A card", kind="JPEG")
 
 
 @pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])

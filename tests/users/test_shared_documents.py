@@ -10,7 +10,7 @@ from tests.support import people
 from tests.support.kyc import approve, send_one, stored
 from tests.support.threads import at_once
 from tests.users.test_reviews import act, looks, page_of, said, who
-from tests.wallets.test_acts import OPERATOR, SUPERVISOR, somebody
+from tests.wallets.test_actions import OPERATOR, SUPERVISOR, somebody
 from users import kyc
 from users.kyc import Kind
 from users.models import Event, Evidence, User

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support import people
 from tests.support.people import Api
-from users import authentication, buckets, strangers, throttling
+from users import authentication, buckets, throttling, unauthenticated
 from users.buckets import Buckets
 
 ALICE, BOB = uuid4(), uuid4()
@@ -166,7 +166,7 @@ def strict(settings, monkeypatch):
     """Three refused requests a second for an address, and a clock that stands still."""
     settings.RATE_LIMIT_REFUSED = 3
     clock = Clock()
-    monkeypatch.setattr(strangers, "BUCKETS", Buckets(clock))
+    monkeypatch.setattr(unauthenticated, "BUCKETS", Buckets(clock))
     return clock
 
 

@@ -16,7 +16,7 @@ from tests.support import hostile_files, ordinary_files, people
 from tests.support.kyc import CARD, DOCUMENTS, PAGE, document, files, padded, review, stored
 from tests.support.people import Api
 from tests.support.user_bodies import MOMENT, ROOT
-from users import documents, kyc, specimens
+from users import demo_documents, documents, kyc
 from users.documents import MOST_BYTES, processes
 from users.models import Event, Evidence, Key, User
 from users.models.clients import SCOPES
@@ -26,8 +26,8 @@ from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
-PHOTO = specimens.picture("A card", kind="JPEG")
-OTHER = specimens.picture("Another card")
+PHOTO = demo_documents.picture("A card", kind="JPEG")
+OTHER = demo_documents.picture("Another card")
 UNKNOWN = people.unknown_id()
 
 each_kind = pytest.mark.parametrize("kind", DOCUMENTS)

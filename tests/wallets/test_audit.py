@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from tests.support import limits, people
 from tests.support.corruptions import MOVEMENT, NEW_ID, SPOILED, WALLET, WRONG_LEVELS
-from users import specimens
+from users import demo_documents
 from users.models import User
 from wallets import audit, posting
 from wallets.books import chain
@@ -130,7 +130,7 @@ def test_every_equation_is_broken_by_a_test():
 
 @pytest.mark.spoils_the_books
 def test_a_level_that_no_approval_gave_is_named(alice, bob):
-    specimens.approve(alice, 1, people.BY)
+    demo_documents.approve(alice, 1, people.BY)
     ids = {"alice": alice.id, "bob": bob.id}
     assert found("levels") == {}
     for equation, statement, column, row in WRONG_LEVELS:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support import people
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.kyc import Kind
 from users.models import Evidence, User
 from wallets import audit, erasure, posting
@@ -23,7 +23,7 @@ def sent(alice: User) -> Evidence:
         client_id=alice.client_id,
         user_id=alice.id,
         kind=Kind.OCCUPATION,
-        shown=specimens.shown(Kind.OCCUPATION),
+        shown=demo_documents.shown(Kind.OCCUPATION),
         by=people.BY,
         key="k",
     ).evidence

@@ -22,7 +22,7 @@ from iocash import errors
 from tests.support import people
 from tests.support.backoffice import Office, page_of
 from tests.support.personal_texts import left, marks_in
-from users import kyc, specimens
+from users import demo_documents, kyc
 from users.models import Event, User
 from wallets import erasure, posting
 from wallets.models import Hold, Movement
@@ -46,7 +46,9 @@ def erase(user: User, reason: str = REASON) -> User:
 @pytest.fixture
 def ended(alice: User) -> User:
     """Alice, who had no money and has shown her occupation, has ended just now."""
-    specimens.send(alice, frozenset({kyc.Kind.OCCUPATION, kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
+    demo_documents.send(
+        alice, frozenset({kyc.Kind.OCCUPATION, kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY
+    )
     return unsubscribe(alice)
 
 

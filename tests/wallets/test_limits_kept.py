@@ -15,7 +15,7 @@ from tests.support import people
 from tests.support.limits import LEVELS, a_cash_out, adjust, limit
 from tests.support.user_actions import COMPANY
 from tests.wallets.orders.test_cash_outs_posted import end
-from users import specimens
+from users import demo_documents
 from users.models import User
 from wallets import posting
 from wallets.models import Movement, Wallet
@@ -303,7 +303,7 @@ def test_only_a_cash_out_is_one(bob, first):
 
 def approve(user: User, level: int) -> date:
     """Have staff approve all that the level needs; return the last day on which it holds."""
-    specimens.approve(user, level, people.BY)
+    demo_documents.approve(user, level, people.BY)
     user.refresh_from_db()
     return user.kyc_until or date.max
 

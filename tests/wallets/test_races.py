@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from iocash import errors
 from tests.support import people, threads
-from users import life as users
+from users import users
 from users.models import Key, User
 from wallets import posting
 from wallets.models import Hold, Movement, Wallet

@@ -1,5 +1,5 @@
 """The back office of clients, their keys, users, reviews, and what was done."""
 
-from users.admin import clients, events, people, reviews, staff
+from users.admin import clients, events, reviews, staff, users
 
-__all__ = ["clients", "events", "people", "reviews", "staff"]
+__all__ = ["clients", "events", "reviews", "staff", "users"]

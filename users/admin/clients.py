@@ -16,7 +16,7 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db.transactions import durable
 from users import public_keys, tokens
-from users.acts import Act, ActForm, Acting, address_of, by, history
+from users.actions import ActForm, Acting, Action, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import Fact
@@ -74,7 +74,7 @@ def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> st
             scopes=sorted(values["scopes"]),
             expires_at=end_of(values["days"]),
         )
-        tell(request, key, "public_key.registered")
+        record(request, key, "public_key.registered")
     return f"Registered; its tokens name it: kid {key.kid}."
 
 
@@ -96,7 +96,7 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
     """Issue a key and show its secret, which is nowhere else and can't be shown again."""
     with durable(), transaction.atomic():
         key, secret = ApiKey.issue(**values)
-        tell(request, key, "api_key.issued")
+        record(request, key, "api_key.issued")
     context = {
         **admin.site.each_context(request),
         "title": "The new key",
@@ -138,13 +138,13 @@ def revoke(kind: str) -> Any:
         with durable(), transaction.atomic():
             still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if still.update(revoked_at=timezone.now()):
-                tell(request, key, f"{kind}.revoked")
+                record(request, key, f"{kind}.revoked")
         return f"The key {key} is revoked."
 
     return act
 
 
-def tell(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: str) -> None:
+def record(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: str) -> None:
     client_id = thing.id if isinstance(thing, Client) else thing.client_id
     subject = kind.partition(".")[0]
     events.record(Fact(client_id, subject, thing.id, kind, by(request)))
@@ -155,7 +155,7 @@ def set_status(status: str, kind: str) -> Any:
         with durable(), transaction.atomic():
             client.status = status
             client.save(update_fields=["status"])
-            tell(request, client, kind)
+            record(request, client, kind)
         return f"{client} is {client.get_status_display().lower()}."
 
     return act
@@ -169,15 +169,15 @@ class ClientAdmin(Acting):
     fields = ("name", "id", "status", "created_at")
     readonly_fields = ("id", "status", "created_at")
     change_form_template = "admin/client.html"
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="issue-key",
             label="Issue a key",
             permission="users.add_apikey",
             form=CredentialForm,
             do=issue,
         ),
-        Act(
+        Action(
             name="register-key",
             label="Register a public key",
             permission="users.add_signingkey",
@@ -185,7 +185,7 @@ class ClientAdmin(Acting):
             do=register,
             warning="Whoever has the private key may then sign tokens in the client's name.",
         ),
-        Act(
+        Action(
             name="suspend",
             label="Suspend",
             permission="users.change_client",
@@ -193,7 +193,7 @@ class ClientAdmin(Acting):
             is_available=lambda client: client.status == Client.Status.ACTIVE,
             warning="None of the client's keys will work until it is active again.",
         ),
-        Act(
+        Action(
             name="activate",
             label="Activate",
             permission="users.change_client",
@@ -229,8 +229,8 @@ class ApiKeyAdmin(Acting):
     list_select_related = ("client",)
     search_fields = ("prefix", "label")
     fields = ("client", "label", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="rotate",
             label="Rotate",
             permission="users.add_apikey",
@@ -238,7 +238,7 @@ class ApiKeyAdmin(Acting):
             is_available=is_working,
             warning="Another key is issued with the same scopes; this one works for 24 hours yet.",
         ),
-        Act(
+        Action(
             name="revoke",
             label="Revoke",
             permission="users.change_apikey",
@@ -265,8 +265,8 @@ class SigningKeyAdmin(Acting):
         "expires_at",
         "revoked_at",
     )
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="revoke",
             label="Revoke",
             permission="users.change_signingkey",

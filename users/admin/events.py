@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 
-from users.acts import ReadOnly, Searched
-from users.lists import RECENT, recent
+from users.actions import ReadOnly, Searched
+from users.change_lists import RECENT, recent
 from users.models import Access, Event
 from users.models.clients import as_id
 

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from users import kyc, names
-from users.acts import Act, ActForm, Acting, Facts, Searched, by, names_of
+from users.actions import ActForm, Acting, Action, Facts, Searched, by, names_of
 from users.admin import pictures
 from users.models import Access, Evidence, Review, User
 from users.serializers.kyc import BLOCKS
@@ -138,8 +138,8 @@ class ReviewAdmin(Searched, Acting):
         "level_now",
         "kyc_until",
     )
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="approve",
             label="Approve",
             permission="users.change_review",
@@ -148,7 +148,7 @@ class ReviewAdmin(Searched, Acting):
             is_available=waits,
             warning="The user's level follows from all that is approved.",
         ),
-        Act(
+        Action(
             name="reject",
             label="Reject",
             permission="users.change_review",

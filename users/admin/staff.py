@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from users import staff
-from users.acts import Act, Acting, address_of
+from users.actions import Acting, Action, address_of
 
 Staff = get_user_model()
 admin.site.unregister([Staff, TOTPDevice])
@@ -38,8 +38,8 @@ class StaffAdmin(Acting, UserAdmin):
     list_display = ("username", "first_name", "last_name", "is_active", "last_login")
     change_form_template = "admin/staff.html"
     actions = None
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="reset-second-factor",
             label="Reset the second factor",
             permission="auth.change_user",
@@ -50,7 +50,7 @@ class StaffAdmin(Acting, UserAdmin):
                 "password sets up a new second factor."
             ),
         ),
-        Act(
+        Action(
             name="deactivate",
             label="Deactivate",
             permission="auth.change_user",
@@ -58,7 +58,7 @@ class StaffAdmin(Acting, UserAdmin):
             is_available=lambda person: person.is_active,
             warning="They can't log in any more, and all of their sessions end.",
         ),
-        Act(
+        Action(
             name="activate",
             label="Activate",
             permission="auth.change_user",
@@ -69,7 +69,11 @@ class StaffAdmin(Acting, UserAdmin):
 
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         may = self.has_change_permission(request, thing)
-        return {"acts": [act for act in self.acts if may and act.is_open_to(request, thing)]}
+        return {
+            "page_actions": [
+                act for act in self.page_actions if may and act.is_open_to(request, thing)
+            ]
+        }
 
     def act(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         person = self.get_object(request, unquote(object_id))

@@ -3,9 +3,9 @@
 from users.models.clients import ApiKey, Client, Key
 from users.models.events import Event
 from users.models.evidence import Access, Evidence, Review
-from users.models.people import Otp, User
 from users.models.phones import PhoneUse
 from users.models.signing import SigningKey
+from users.models.users import Otp, User
 
 __all__ = [
     "Access",

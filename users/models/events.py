@@ -109,3 +109,8 @@ def record(*facts: Fact) -> None:
     testify(facts[0].witness)
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [as_rows(facts)])
+
+
+def record_about(user: Any, kind: str, by: By, **data: str) -> None:
+    """Record one event about a user; `data` is ids and codes only."""
+    record(Fact(user.client_id, "user", user.id, kind, by, None, data))

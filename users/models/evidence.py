@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from users.models.clients import Client, OwnedQuerySet
-from users.models.people import User
+from users.models.users import User
 
 DOCUMENT = "DOCUMENT_"
 

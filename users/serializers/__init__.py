@@ -15,14 +15,7 @@ from users.serializers.kyc import (
     OccupationAnswer,
     OccupationOrder,
 )
-from users.serializers.people import (
-    Nothing,
-    OtpOrder,
-    UserAnswer,
-    UserChange,
-    UserOrder,
-    UserQuery,
-)
+from users.serializers.users import Nothing, OtpOrder, UserAnswer, UserChange, UserOrder, UserQuery
 
 __all__ = [
     "DocumentAnswer",

@@ -22,7 +22,7 @@ from iocash.http.views import location
 from users import documents
 from users.kyc import File
 from users.models import Evidence
-from users.serializers.people import LINKS
+from users.serializers.users import LINKS
 
 ADULT = 18
 """Years."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from iocash.http import fields
 from users.models import User
-from users.serializers.people import UserOrder
+from users.serializers.users import UserOrder
 
 
 class OfKind(UserOrder):

@@ -8,7 +8,7 @@ from users.views.kyc import (
     Identity,
     Occupation,
 )
-from users.views.people import (
+from users.views.users import (
     REPLAYED,
     ClientView,
     RequestOtp,

@@ -22,7 +22,7 @@ from users import kyc, serializers
 from users.kyc import File, Kind
 from users.models import Access, Evidence
 from users.serializers.kyc import shown
-from users.views.people import REPLAYED, UsersView
+from users.views.users import REPLAYED, UsersView
 
 
 class EvidenceView(UsersView):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from users.acts import ReadOnly
+from users.actions import ReadOnly
 from wallets.models import Audit
 
 

@@ -8,7 +8,7 @@ from django import forms
 from rest_framework.exceptions import ValidationError
 
 from iocash.http import fields
-from users.acts import ActForm
+from users.actions import ActForm
 from wallets import erasure
 from wallets.models import Wallet
 from wallets.orders import BLOCK_REASONS

@@ -9,7 +9,7 @@ from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
 
 from iocash import money
-from users.acts import Act, Acting, Facts, ReadOnly, Searched
+from users.actions import Acting, Action, Facts, ReadOnly, Searched
 from wallets.admin.orders import about_hold, submitted
 from wallets.models import ExternalAccount, Hold
 from wallets.orders import ReleaseHold
@@ -50,8 +50,8 @@ class HoldAdmin(Searched, Acting):
         "expires_at",
         "over_at",
     )
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="release",
             label="Release",
             permission="wallets.release_hold",

@@ -9,14 +9,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from iocash import money
-from users.acts import Act, Acting, Facts, Searched, address_of, done
+from users.actions import Acting, Action, Facts, Searched, address_of, done
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.orders import about_movement, give_back, submitted
 from wallets.admin.wallets import WalletAdmin, shown
 from wallets.models import Movement
 from wallets.orders import MarkCashOutSent, RejectCashOut, SettleCashOut
 
-ADD_MOVEMENT = WalletAdmin.acts[0]
+ADD_MOVEMENT = WalletAdmin.page_actions[0]
 REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
 
 
@@ -53,8 +53,8 @@ class MovementAdmin(Searched, Acting):
         "sent_at",
         "settled_at",
     )
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="reverse",
             label="Reverse",
             permission="wallets.reverse_movement",
@@ -63,7 +63,7 @@ class MovementAdmin(Searched, Acting):
             is_available=lambda movement: movement.type in REVERSIBLE,
             warning="The money goes back to where it came from, if it is still there.",
         ),
-        Act(
+        Action(
             name="send",
             label="Mark as sent",
             permission="wallets.send_cash_out",
@@ -71,7 +71,7 @@ class MovementAdmin(Searched, Acting):
             is_available=lambda movement: waits(movement) and movement.sent_at is None,
             warning="Do this when the transfer is with the bank.",
         ),
-        Act(
+        Action(
             name="settle",
             label="Settle",
             permission="wallets.settle_cash_out",
@@ -79,7 +79,7 @@ class MovementAdmin(Searched, Acting):
             is_available=lambda movement: waits(movement) and movement.sent_at is not None,
             warning="Do this when the bank has paid.",
         ),
-        Act(
+        Action(
             name="reject",
             label="Reject",
             permission="wallets.settle_cash_out",

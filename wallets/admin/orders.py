@@ -1,4 +1,4 @@
-"""What staff have done: acts that become orders of the ledger."""
+"""What staff have done: actions that become orders of the ledger."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from users.acts import by
+from users.actions import by
 from wallets import posting
 from wallets.admin.forms import MovementForm
 from wallets.models import Movement, Wallet

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from users.acts import Act, by
-from users.admin import people
+from users.actions import Action, by
+from users.admin import users
 from users.models import Evidence, User
 from wallets import erasure
 from wallets.admin.forms import BlockForm, EraseForm
@@ -25,12 +25,12 @@ def erase(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
 
 
 @admin.register(User)
-class UserAdmin(people.UserAdmin):
+class UserAdmin(users.UserAdmin):
     """The user's page, with what touches its wallets."""
 
     change_form_template = "admin/user.html"
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="block",
             label="Block",
             permission="users.block_user",
@@ -39,7 +39,7 @@ class UserAdmin(people.UserAdmin):
             is_available=lambda user: user.status == User.Status.ACTIVATED,
             warning="None of the user's wallets will pay or receive.",
         ),
-        Act(
+        Action(
             name="unblock",
             label="Unblock",
             permission="users.block_user",
@@ -47,7 +47,7 @@ class UserAdmin(people.UserAdmin):
             do=submitted(about_user(UnblockUser), "The user may go on."),
             is_available=lambda user: user.status == User.Status.BLOCKED,
         ),
-        Act(
+        Action(
             name="erase",
             label="Erase",
             permission="users.erase_user",

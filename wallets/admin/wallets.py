@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from iocash import money
-from users.acts import Act, Acting, Facts, Searched
+from users.actions import Acting, Action, Facts, Searched
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.orders import about_wallet, add_movement, submitted
 from wallets.models import Hold, Movement, Wallet
@@ -42,8 +42,8 @@ class WalletAdmin(Searched, Acting):
         "metadata",
         "created_at",
     )
-    acts = (
-        Act(
+    page_actions = (
+        Action(
             name="add-movement",
             label="Add movement",
             permission="wallets.add_cash_in",
@@ -51,7 +51,7 @@ class WalletAdmin(Searched, Acting):
             do=submitted(add_movement, "{amount} {thing.currency}: done."),
             is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
         ),
-        Act(
+        Action(
             name="block",
             label="Block",
             permission="wallets.block_wallet",
@@ -60,7 +60,7 @@ class WalletAdmin(Searched, Acting):
             is_available=lambda wallet: wallet.status == Wallet.Status.READY,
             warning="The wallet will neither pay nor receive.",
         ),
-        Act(
+        Action(
             name="unblock",
             label="Unblock",
             permission="wallets.block_wallet",

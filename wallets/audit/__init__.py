@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from wallets.audit import balances, movements, people, promises, records
+from wallets.audit import balances, holds, movements, records, users
 from wallets.audit.equations import (
     AT_ONCE,
     BY_OPERATION,
@@ -48,9 +48,9 @@ Report = Callable[[str, int, int], None]
 EQUATIONS: Final = (
     *balances.EQUATIONS,
     *movements.EQUATIONS,
-    *promises.EQUATIONS,
+    *holds.EQUATIONS,
     *records.EQUATIONS,
-    *people.EQUATIONS,
+    *users.EQUATIONS,
 )
 CUT: Final = (BY_WALLET, BY_OPERATION, BY_SUBJECT, BY_USER)
 WALKS: Final = (*CUT, AT_ONCE)

@@ -16,7 +16,7 @@ from iocash import errors, money
 from users.models.events import By
 from users.models.fingerprints import salted
 from wallets.models.holds import version_of
-from wallets.models.questions import Signed
+from wallets.models.querysets import Signed
 
 MOST_RECEIVED: Final = 2**63 - 1
 """What a wallet can count of all that ever came in: 92 times the highest balance."""

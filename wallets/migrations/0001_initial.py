@@ -5,7 +5,7 @@ import django.db.models.functions.datetime
 import uuid_utils.compat
 from django.db import migrations, models
 
-import wallets.models.questions
+import wallets.models.querysets
 
 
 class Migration(migrations.Migration):
@@ -311,7 +311,7 @@ class Migration(migrations.Migration):
                     ("reverse_movement", "Can reverse movements"),
                 ],
             },
-            bases=(wallets.models.questions.Signed, models.Model),
+            bases=(wallets.models.querysets.Signed, models.Model),
         ),
         migrations.AddField(
             model_name="hold",

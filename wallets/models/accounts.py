@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from users.models import Client
 from users.models.clients import OwnedQuerySet
-from wallets.models.questions import as_id, compact
+from wallets.models.querysets import as_id, compact
 from wallets.models.wallets import Wallet
 
 

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
 from users.models.versions import version
-from wallets.models.questions import DatedQuerySet, as_id
+from wallets.models.querysets import DatedQuerySet, as_id
 from wallets.models.wallets import Wallet
 
 OPEN, EXPIRED = "OPEN", "EXPIRED"

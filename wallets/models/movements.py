@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
 from wallets.models.holds import Hold
-from wallets.models.questions import DatedQuerySet, Signed, as_id, compact
+from wallets.models.querysets import DatedQuerySet, Signed, as_id, compact
 from wallets.models.wallets import Wallet
 
 

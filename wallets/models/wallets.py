@@ -15,7 +15,7 @@ from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet
 from users.models.versions import version
-from wallets.models.questions import as_id, compact
+from wallets.models.querysets import as_id, compact
 
 
 class WalletQuerySet(OwnedQuerySet["Wallet"]):

@@ -44,7 +44,7 @@ class AddExternalAccount(WalletOrder):
         account = LockedAccount(new_id(), wallet.client_id, wallet.id, self.iban, "ACTIVE")
         books.accounts[account.id] = account
         books.write(INSERT, account.id, wallet.client_id, wallet.id, self.alias, self.iban)
-        books.tell("account", account.id, "external_account.added", wallet, self.by)
+        books.record("account", account.id, "external_account.added", wallet, self.by)
         return self.done(account.id)
 
     def require_new(self, books: Books, wallet: LockedWallet) -> None:
@@ -79,5 +79,5 @@ class RemoveExternalAccount(WalletOrder):
         if account.status == "ACTIVE":
             account.status = "REMOVED"
             books.write(REMOVE, account.id)
-            books.tell("account", account.id, "external_account.removed", wallet, self.by)
+            books.record("account", account.id, "external_account.removed", wallet, self.by)
         return self.done(account.id)

@@ -52,5 +52,5 @@ class CreateIban(WalletOrder):
             raise errors.AlreadyExists(field="iban", wallet_id=wallet.id, iban=wallet.iban)
         wallet.iban = make(books.numbers.pop())
         books.write(SET_IBAN, wallet.iban, wallet.id)
-        books.tell("wallet", wallet.id, "wallet.iban_created", wallet, self.by)
+        books.record("wallet", wallet.id, "wallet.iban_created", wallet, self.by)
         return self.done(wallet.id)

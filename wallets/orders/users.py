@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from iocash import errors
-from users.life import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from users.models import User
+from users.users import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from wallets.books import Books
 from wallets.books.rows import LockedUser
 from wallets.orders.base import Outcome, UserOrder
@@ -57,7 +57,7 @@ class ActivateUser(UserOrder):
             raise errors.OtpExpired(user_id=user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
         user.mobile_phone, user.unverified_phone = self.phone, ""
-        books.tell("user", user.id, "user.phone_verified", user, self.by)
+        books.record("user", user.id, "user.phone_verified", user, self.by)
         if user.status == CREATED:
             self.activate(books, user)
         books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
@@ -75,7 +75,7 @@ class ActivateUser(UserOrder):
         for status in (VERIFIED, ACTIVATED):
             require_transition(user.status, status, user.id)
             user.status = status
-            books.tell("user", user.id, f"user.{status.lower()}", user, self.by)
+            books.record("user", user.id, f"user.{status.lower()}", user, self.by)
         first = OpenWallet(
             client_id=self.client_id,
             by=self.by,
@@ -111,7 +111,7 @@ class UnsubscribeUser(UserOrder):
         user.status = UNSUBSCRIBED
         books.write(END_USER, books.now, user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
-        books.tell("user", user.id, "user.unsubscribed", user, self.by)
+        books.record("user", user.id, "user.unsubscribed", user, self.by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class BlockUser(UserOrder):
         self, books: Books, user: LockedUser, status: str, kind: str, **data: str
     ) -> Outcome:
         books.write(SET_USER_STATUS, status, user.id)
-        books.tell("user", user.id, kind, user, self.by, **data)
+        books.record("user", user.id, kind, user, self.by, **data)
         user.status = status
         return self.done(user.id)
 

@@ -10,9 +10,9 @@ from uuid import UUID
 from django.conf import settings
 
 from iocash import errors, money
-from users.life import ACTIVATED
 from users.models.clients import new_id
 from users.models.versions import require_version
+from users.users import ACTIVATED
 from wallets.books import Books
 from wallets.books.rows import LockedUser, LockedWallet, as_json
 from wallets.models import Wallet
@@ -101,7 +101,7 @@ class OpenWallet(UserOrder):
             self.dlt_network,
             as_json(self.metadata),
         )
-        books.tell("wallet", wallet.id, "wallet.opened", wallet, self.by, user=str(user.id))
+        books.record("wallet", wallet.id, "wallet.opened", wallet, self.by, user=str(user.id))
         return self.done(wallet.id)
 
 
@@ -204,7 +204,7 @@ def label(
     wallet.require_open()
     pairs = None if metadata is None else as_json(metadata) or "{}"
     books.write(UPDATE_LABELS, alias, dlt_address, dlt_network, pairs, wallet.id)
-    books.tell("wallet", wallet.id, "wallet.changed", wallet, order.by)
+    books.record("wallet", wallet.id, "wallet.changed", wallet, order.by)
 
 
 def close(books: Books, wallet: LockedWallet, order: Order) -> None:
@@ -213,7 +213,7 @@ def close(books: Books, wallet: LockedWallet, order: Order) -> None:
         return
     wallet.status = "UNSUBSCRIBED"
     books.write(SET_WALLET_STATUS, wallet.status, wallet.id)
-    books.tell("wallet", wallet.id, "wallet.unsubscribed", wallet, order.by)
+    books.record("wallet", wallet.id, "wallet.unsubscribed", wallet, order.by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ class BlockWallet(WalletOrder):
             )
         wallet.status = after
         books.write(SET_WALLET_STATUS, after, wallet.id)
-        books.tell("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
+        books.record("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
         return self.done(wallet.id)
 
 

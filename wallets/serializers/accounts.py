@@ -9,7 +9,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.views import location
-from users.serializers.people import LINKS, Optional, without_nulls
+from users.serializers.users import LINKS, Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import BankAccount, hrefs
 

@@ -9,7 +9,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields
 from iocash.http.views import location
-from users.serializers.people import LINKS
+from users.serializers.users import LINKS
 from wallets.books.limits import NAMES, Allowance
 from wallets.compliance import Compliance
 from wallets.serializers.shared import hrefs

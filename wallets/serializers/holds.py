@@ -10,7 +10,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.views import location
-from users.serializers.people import LINKS
+from users.serializers.users import LINKS
 from wallets.models import Hold
 from wallets.serializers.shared import Words, hrefs, require_range
 

@@ -12,7 +12,7 @@ from rest_framework.serializers import ListSerializer, SerializerMethodField
 from iocash.http import fields, pages
 from iocash.http.rendering import camel
 from iocash.http.views import location
-from users.serializers.people import LINKS
+from users.serializers.users import LINKS
 from wallets.models import Movement
 from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from iocash.errors import FieldError
 from iocash.http import fields
-from users.serializers.people import Optional
+from users.serializers.users import Optional
 from wallets.serializers.holds import HoldQuery
 from wallets.serializers.movements import MovementQuery
 from wallets.serializers.shared import BankAccount

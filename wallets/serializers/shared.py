@@ -8,7 +8,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from iocash.http import fields
 from iocash.http.rendering import camel
-from users.serializers.people import Optional
+from users.serializers.users import Optional
 
 
 def hrefs(links: dict[str, str]) -> dict[str, Any]:

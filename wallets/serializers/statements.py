@@ -11,7 +11,7 @@ from rest_framework.serializers import SerializerMethodField
 from iocash.http import fields, pages
 from iocash.http.views import location
 from iocash.times import moment
-from users.serializers.people import LINKS
+from users.serializers.users import LINKS
 from wallets.serializers.movements import Movements
 from wallets.serializers.shared import hrefs, require_range
 

@@ -9,7 +9,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.views import location
-from users.serializers.people import LINKS, Optional, UserChange, without_nulls
+from users.serializers.users import LINKS, Optional, UserChange, without_nulls
 from wallets.models import Wallet
 from wallets.serializers.shared import hrefs
 

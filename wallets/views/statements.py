@@ -15,7 +15,7 @@ from iocash.http.rendering import Response
 from iocash.times import moment
 from wallets import serializers, statements
 from wallets.models import Wallet
-from wallets.models.questions import to_millisecond
+from wallets.models.querysets import to_millisecond
 from wallets.views.movements import MovementView
 from wallets.views.orders import OrderView
 

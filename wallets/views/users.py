@@ -12,8 +12,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.db.transactions import durable, read_back
-from users import life as users
-from users import otp
+from users import otp, users
 from users.serializers import OtpOrder
 from users.views import UserDetail, UserView
 from wallets import posting, serializers

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.support import people
 from tests.support.people import Api
-from users import life as users
+from users import users
 from users.models import Event
 from wallets import posting
 from wallets.models import Movement, Wallet

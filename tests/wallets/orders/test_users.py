@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from iocash import errors
 from tests.support import people
-from users import life as users
+from users import users
 from users.models import Event, Otp, PhoneUse, User
 from wallets import posting
 from wallets.models import Wallet

@@ -16,8 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from users import life as users
-from users import specimens
+from users import demo_documents, users
 from users.kyc import NEEDED
 from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES
@@ -115,9 +114,9 @@ def make_user(client_id: UUID, values: dict[str, str]) -> User:
 def show(user: User) -> None:
     """Let the user be known well enough for the demo's money; more of Alice waits for staff."""
     first, *others = sorted(NEEDED[user.kind])
-    specimens.approve(user, first, BY)
+    demo_documents.approve(user, first, BY)
     if user.user_name == "alice":
-        specimens.send(user, NEEDED[user.kind][others[0]] - NEEDED[user.kind][first], BY)
+        demo_documents.send(user, NEEDED[user.kind][others[0]] - NEEDED[user.kind][first], BY)
 
 
 def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:

@@ -14,7 +14,7 @@ from tests.support import people, threads
 from tests.support.people import Answer, Api
 from tests.support.user_actions import a_newcomer, change, create, kinds, replace, request_otp
 from tests.support.user_bodies import ALICE, BOB, NEW
-from users import life
+from users import users
 from users.models import Client, Otp, User
 from users.models.clients import new_id
 
@@ -25,9 +25,9 @@ def a_caller(client: Client) -> Api:
     return Api(people.a_key(client))
 
 
-def outcomes(results: list[Any]) -> tuple[list[life.Made], list[errors.Refused]]:
+def outcomes(results: list[Any]) -> tuple[list[users.Made], list[errors.Refused]]:
     """Sort what the calls came to; anything but users and refusals is a failure."""
-    made = [result for result in results if isinstance(result, life.Made)]
+    made = [result for result in results if isinstance(result, users.Made)]
     refused = [result for result in results if isinstance(result, errors.Refused)]
     assert len(made) + len(refused) == len(results), results
     return made, refused
@@ -40,7 +40,7 @@ def outcomes(results: list[Any]) -> tuple[list[life.Made], list[errors.Refused]]
 def test_of_duplicates_at_once_one_is_made_and_the_others_refused(name, field, codes):
     client = people.a_client()
 
-    def one(number: int) -> life.Made:
+    def one(number: int) -> users.Made:
         own = {"user_name": f"user{number}", "mobile_phone": f"+3460000010{number}"}
         return create(client, people.ALICE | own | {name: people.ALICE[name]})
 
@@ -164,7 +164,7 @@ def renamed(user: User, user_name: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("times", [1, life.TRIES])
+@pytest.mark.parametrize("times", [1, users.TRIES])
 def test_duplicate_that_is_given_up_meanwhile_is_no_404(times, alice, bob):
     """Bob gives his name up between the refusal of the database and the look for who has it."""
     name, left = bob.user_name, [times]
@@ -181,8 +181,8 @@ def test_duplicate_that_is_given_up_meanwhile_is_no_404(times, alice, bob):
 
     about = {"client_id": alice.client_id, "user_id": alice.id, "by": people.BY}
     with connection.execute_wrapper(give_up):
-        answer = outcome_of(lambda: life.change(**about, values={"user_name": name}))
-    if times < life.TRIES:
+        answer = outcome_of(lambda: users.change(**about, values={"user_name": name}))
+    if times < users.TRIES:
         assert answer.user_name == name
     else:
         assert isinstance(answer, errors.AlreadyExists)

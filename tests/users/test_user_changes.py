@@ -16,7 +16,7 @@ from tests.support.user_actions import (
     validate,
 )
 from tests.support.user_bodies import NEW
-from users import life
+from users import users
 from users.models import Event, User
 from users.models.clients import new_id
 from wallets import posting
@@ -119,7 +119,7 @@ def test_a_user_of_another_client_is_not_found(newcomer):
 
 def test_staff_change_the_user_of_any_client(newcomer):
     values = {"first_name": "Alicia"}
-    life.change(client_id=None, user_id=newcomer.id, values=values, by=people.BY)
+    users.change(client_id=None, user_id=newcomer.id, values=values, by=people.BY)
     assert User.objects.get().first_name == "Alicia"
 
 

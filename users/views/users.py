@@ -17,12 +17,12 @@ from iocash.db.prepared import Question, Row
 from iocash.http import problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.views import Accepted, View, location
-from users import life, serializers
+from users import serializers, users
 from users.authentication import Caller
 from users.credentials import Changed, Credentials
 from users.models import User
 from users.models.events import By
-from users.models.people import UserQuerySet
+from users.models.users import UserQuerySet
 
 Made = TypeVar("Made")
 
@@ -208,7 +208,7 @@ class UserList(UserView):
 
     def post(self, request: Request) -> Response:
         made = self.do(
-            life.create, client_id=self.client_id, values=self.body(), by=self.by, key=self.key
+            users.create, client_id=self.client_id, values=self.body(), by=self.by, key=self.key
         )
         return self.accepted(made.user, replayed=made.replayed)
 
@@ -229,7 +229,7 @@ class UserDetail(UserView):
     def put(self, request: Request, user_id: UUID) -> Response:
         client_id = self.caller.client_id or self.user(user_id).client_id
         made = self.do(
-            life.replace,
+            users.replace,
             client_id=client_id,
             user_id=user_id,
             values=self.body(),
@@ -241,7 +241,7 @@ class UserDetail(UserView):
 
     def patch(self, request: Request, user_id: UUID) -> Response:
         user = self.do(
-            life.change,
+            users.change,
             client_id=self.caller.client_id,
             user_id=user_id,
             values=self.body(partial=True),
@@ -266,5 +266,5 @@ class RequestOtp(UserView):
     def post(self, request: Request, user_id: UUID) -> Response:
         self.body()
         client_id = self.user(user_id).client_id
-        user = self.do(life.request_otp, client_id=client_id, user_id=user_id, by=self.by)
+        user = self.do(users.request_otp, client_id=client_id, user_id=user_id, by=self.by)
         return self.accepted(user)

@@ -21,7 +21,7 @@ from django.urls import URLPattern, path, reverse
 from uuid_utils.compat import uuid7
 
 from iocash import errors
-from users.lists import Uncounted
+from users.change_lists import Uncounted
 from users.models import ApiKey, Event
 from users.models.events import By
 
@@ -48,7 +48,7 @@ class ActForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class Action:
     """Something that staff may do. `do` returns what to say, or a page of its own."""
 
     name: str
@@ -64,7 +64,7 @@ class Act:
 
 
 class ReadOnly(admin.ModelAdmin):
-    """Shown and searched; changed by acts only."""
+    """Shown and searched; changed by actions only."""
 
     change_list_template = "admin/uncounted.html"
     show_full_result_count = False
@@ -100,8 +100,8 @@ class Searched:
 class Acting(ReadOnly):
     """A page with what may be done, and with who did what."""
 
-    acts: ClassVar[tuple[Act, ...]] = ()
-    change_form_template = "admin/acting.html"
+    page_actions: ClassVar[tuple[Action, ...]] = ()
+    change_form_template = "admin/with_actions.html"
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
@@ -124,7 +124,7 @@ class Acting(ReadOnly):
     def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
         """What the page of a thing shows beyond its fields."""
         return {
-            "acts": [act for act in self.acts if act.is_open_to(request, thing)],
+            "page_actions": [act for act in self.page_actions if act.is_open_to(request, thing)],
             "events": history(thing),
         }
 
@@ -133,7 +133,7 @@ class Acting(ReadOnly):
         return []
 
     def act(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        act = next((act for act in self.acts if act.name == name), None)
+        act = next((act for act in self.page_actions if act.name == name), None)
         thing = self.get_object(request, unquote(object_id))
         if act is None or thing is None:
             raise Http404
@@ -149,7 +149,7 @@ class Acting(ReadOnly):
         return self.act_page(request, act, thing, form)
 
     def act_page(
-        self, request: HttpRequest, act: Act, thing: Any, form: forms.Form
+        self, request: HttpRequest, act: Action, thing: Any, form: forms.Form
     ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
@@ -162,10 +162,10 @@ class Acting(ReadOnly):
             "media": self.media + form.media,
             "back": address_of(thing) if thing else None,
         }
-        return TemplateResponse(request, "admin/act.html", context)
+        return TemplateResponse(request, "admin/action.html", context)
 
 
-def done(request: HttpRequest, act: Act, thing: Any, form: forms.Form) -> HttpResponse | bool:
+def done(request: HttpRequest, act: Action, thing: Any, form: forms.Form) -> HttpResponse | bool:
     """Do it and say so; False leaves the person at the form, which shows what is wrong."""
     try:
         answer = act.do(request, thing, form.cleaned_data)

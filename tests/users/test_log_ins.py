@@ -12,8 +12,8 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.users.test_backoffice import PASSWORD, log_in
-from users import guessing
-from users.strangers import network_of
+from users import log_ins
+from users.unauthenticated import network_of
 
 pytestmark = pytest.mark.django_db
 
@@ -27,13 +27,13 @@ def supervisor() -> Any:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names whose passwords were looked at."""
     names: list[str] = []
-    check = guessing.Passwords.authenticate
+    check = log_ins.Passwords.authenticate
 
     def noted(self: Any, request: Any, username: str, **kwargs: Any) -> Any:
         names.append(username)
         return check(self, request, username=username, **kwargs)
 
-    monkeypatch.setattr(guessing.Passwords, "authenticate", noted)
+    monkeypatch.setattr(log_ins.Passwords, "authenticate", noted)
     return names
 
 
@@ -62,7 +62,7 @@ def status(address: str, password: str = PASSWORD, name: str = "supervisor") -> 
 
 
 def test_address_is_locked_for_every_name(hashed):
-    for number in range(guessing.BY_ADDRESS):
+    for number in range(log_ins.BY_ADDRESS):
         status("192.0.2.1", "wrong", f"name{number}")
     before = len(hashed)
     assert status("192.0.2.1") == 429
@@ -71,7 +71,7 @@ def test_address_is_locked_for_every_name(hashed):
 
 
 def test_ipv6_network_is_one_address():
-    for number in range(guessing.BY_ADDRESS):
+    for number in range(log_ins.BY_ADDRESS):
         status(f"2001:db8::{number:x}", "wrong", f"name{number}")
     assert status("2001:db8::ffff") == 429
     assert status("2001:db8:0:1::1") == 302
@@ -79,7 +79,7 @@ def test_ipv6_network_is_one_address():
 
 def test_name_is_locked_over_all_addresses(hashed):
     get_user_model().objects.create_superuser("other", password=PASSWORD)
-    for number in range(guessing.BY_NAME // 5):
+    for number in range(log_ins.BY_NAME // 5):
         spent(5, address=f"203.0.113.{number}")
     assert status("192.0.2.1") == 429
     assert not hashed
@@ -87,7 +87,7 @@ def test_name_is_locked_over_all_addresses(hashed):
 
 
 def test_name_is_open_where_it_logged_in_before():
-    spent(guessing.BY_NAME)
+    spent(log_ins.BY_NAME)
     been("supervisor", "192.0.2.1")
     assert status("192.0.2.1") == 302
     assert status("192.0.2.2") == 429
@@ -100,7 +100,7 @@ def test_known_address_is_locked_by_its_own_wrong_passwords():
 
 
 def test_everybody_unknown_is_locked_when_there_are_too_many(hashed):
-    spent(guessing.BY_ALL, name="somebody")
+    spent(log_ins.BY_ALL, name="somebody")
     assert status("192.0.2.1") == 429
     assert not hashed
     been("supervisor", "192.0.2.1")
@@ -108,7 +108,7 @@ def test_everybody_unknown_is_locked_when_there_are_too_many(hashed):
 
 
 def test_lock_ends_after_the_cool_off(settings):
-    spent(guessing.BY_ALL)
+    spent(log_ins.BY_ALL)
     AccessAttempt.objects.update(attempt_time=timezone.now() - settings.AXES_COOLOFF_TIME)
     assert status("192.0.2.1") == 302
 
@@ -133,15 +133,15 @@ def test_wrong_token_is_counted_as_a_wrong_password(supervisor):
 
 
 def test_refused_log_in_costs_few_queries(django_assert_max_num_queries):
-    spent(guessing.BY_ALL)
+    spent(log_ins.BY_ALL)
     browser = at("192.0.2.1")
     with django_assert_max_num_queries(5):
         assert log_in(browser).status_code == 429
 
 
 def test_passwords_are_hashed_one_at_a_time(monkeypatch):
-    monkeypatch.setattr(guessing, "PATIENCE", 0.01)
-    with guessing.HASHING:
+    monkeypatch.setattr(log_ins, "PATIENCE", 0.01)
+    with log_ins.HASHING:
         busy = log_in(Browser(raise_request_exception=False, REMOTE_ADDR="192.0.2.1"))
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
     assert "Too many people" in busy.text

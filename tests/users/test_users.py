@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from iocash import errors
 from tests.support import people
 from tests.support.user_actions import COMPANY, change, create, kinds
-from users import life
+from users import users
 from users.models import Event, Key, User
 from users.models.clients import new_id
 
@@ -36,19 +36,19 @@ ALLOWED = {
 def test_every_pair_of_statuses_is_allowed_or_refused(status, requested):
     user_id = new_id()
     if (status, requested) in ALLOWED:
-        life.require_transition(status, requested, user_id)
+        users.require_transition(status, requested, user_id)
         return
     with pytest.raises(errors.InvalidTransition) as refused:
-        life.require_transition(status, requested, user_id)
+        users.require_transition(status, requested, user_id)
     assert refused.value.facts == {"user_id": user_id, "status": status, "requested": requested}
 
 
 def test_the_end_is_final():
-    assert not life.TRANSITIONS[UNSUBSCRIBED]
+    assert not users.TRANSITIONS[UNSUBSCRIBED]
 
 
 def test_every_status_is_in_the_table():
-    assert set(life.TRANSITIONS) == set(User.Status)
+    assert set(users.TRANSITIONS) == set(User.Status)
 
 
 # --- Creating -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from users.acts import Acting, ReadOnly, Searched
+from users.actions import Acting, ReadOnly, Searched
 from users.models import Otp, User
 
 MOST_USERS = 100
