@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from iocash import published
 from iocash.docs import calls, guides, reference
 from iocash.http import problems, views
+from iocash.published import urls as published
 from users import views as users
 from wallets import views as wallets
 

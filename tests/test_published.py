@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.urls import get_resolver
 
-from iocash import published
+from iocash.published import urls as published
+from iocash.published.wallet_serializers import PublishedMoment
 from tests.support import people
 from tests.users.conftest import Sent, codes
 from users import demo_documents, kyc
 from users.kyc import Kind
 from wallets.models import ExternalAccount, Hold
-from wallets.serializers.published import PublishedMoment
 
 pytestmark = pytest.mark.django_db
 __all__ = ["codes"]  # a fixture of the tests of users

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from iocash.published import wallet_views
+from iocash.published.user_serializers import JuridicalOrder, NaturalOrder
+from iocash.published.user_views import File, IdentityFile
 from users import views as users
 from users.models import User
-from users.serializers.published import JuridicalOrder, NaturalOrder
-from users.views.published import File, IdentityFile
 from wallets import views as wallets
-from wallets.views import published
 
 USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
@@ -29,7 +29,7 @@ READ_AND_PATCH = ["patch", *READ]
 def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     """What is below one user; `kind` when the path says it."""
     return [
-        path(f"{prefix}/mobile-phone", published.MobilePhone.as_view(**kind)),
+        path(f"{prefix}/mobile-phone", wallet_views.MobilePhone.as_view(**kind)),
         path(f"{prefix}/request-otp", users.RequestOtp.as_view(**kind)),
         path(f"{prefix}/validate-otp", wallets.ValidateOtp.as_view(**kind)),
         path(f"{prefix}/compliance", wallets.ComplianceView.as_view(**kind)),
@@ -69,18 +69,20 @@ patterns = [
         f"{ACCOUNTS}/<uuid:account_id>",
         wallets.ExternalAccountDetail.as_view(http_method_names=READ),
     ),
-    path(f"{WALLET}/transfer", published.Transfer.as_view()),
-    path(f"{WALLET}/cashOuts", published.CashOut.as_view()),
-    path(f"{WALLET}/cashout-to-favourite-external-account", published.FavouriteCashOut.as_view()),
-    path(f"{WALLET}/movements", published.Movements.as_view()),
+    path(f"{WALLET}/transfer", wallet_views.Transfer.as_view()),
+    path(f"{WALLET}/cashOuts", wallet_views.CashOut.as_view()),
+    path(
+        f"{WALLET}/cashout-to-favourite-external-account", wallet_views.FavouriteCashOut.as_view()
+    ),
+    path(f"{WALLET}/movements", wallet_views.Movements.as_view()),
     path(
         f"{WALLET}/movements/<uuid:movement_id>",
         wallets.MovementDetail.as_view(http_method_names=READ),
     ),
-    path(f"{WALLET}/holds", published.Holds.as_view()),
+    path(f"{WALLET}/holds", wallet_views.Holds.as_view()),
     path(HOLD, wallets.HoldDetail.as_view(http_method_names=READ)),
-    path(f"{HOLD}/executeHold", published.ExecuteHold.as_view()),
-    path(f"{HOLD}/executeHoldAndKeepOpen", published.ExecuteHoldAndKeepOpen.as_view()),
-    path(f"{HOLD}/releaseHold", published.ReleaseHold.as_view()),
-    path(f"{HOLD}/renewHold", published.RenewHold.as_view()),
+    path(f"{HOLD}/executeHold", wallet_views.ExecuteHold.as_view()),
+    path(f"{HOLD}/executeHoldAndKeepOpen", wallet_views.ExecuteHoldAndKeepOpen.as_view()),
+    path(f"{HOLD}/releaseHold", wallet_views.ReleaseHold.as_view()),
+    path(f"{HOLD}/renewHold", wallet_views.RenewHold.as_view()),
 ]

@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from users.serializers.published import PhoneChange
+from iocash.published import wallet_serializers
+from iocash.published.user_serializers import PhoneChange
 from wallets.models import Movement
-from wallets.serializers import published
 from wallets.views.holds import Executions, HoldDetail, HoldList
 from wallets.views.movements import MovementList
 from wallets.views.users import UserDetailWithEnd
@@ -38,47 +38,47 @@ class Transfer(Payment):
     """Move money to another wallet."""
 
     fixed = {"type": Movement.Type.TRANSFER}
-    body_classes = {"POST": published.TransferOrder}
+    body_classes = {"POST": wallet_serializers.TransferOrder}
 
 
 class CashOut(Payment):
     """Move money to a bank account."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
-    body_classes = {"POST": published.CashOutOrder}
+    body_classes = {"POST": wallet_serializers.CashOutOrder}
 
 
 class FavouriteCashOut(Payment):
     """Move money to one of the wallet's external accounts."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
-    body_classes = {"POST": published.FavouriteCashOutOrder}
+    body_classes = {"POST": wallet_serializers.FavouriteCashOutOrder}
 
 
 class Movements(MovementList):
     """What happened to a wallet."""
 
     http_method_names = READ
-    query_class = published.PublishedMovementQuery
+    query_class = wallet_serializers.PublishedMovementQuery
 
 
 class Holds(HoldList):
     """Promise money to another wallet, or list the promises."""
 
-    query_class = published.PublishedHoldQuery
-    body_classes = {"POST": published.TargetedHoldOrder}
+    query_class = wallet_serializers.PublishedHoldQuery
+    body_classes = {"POST": wallet_serializers.TargetedHoldOrder}
 
     def handle_exception(self, exc: Exception) -> Response:
         """Refuse what was sent by the name that it was sent by."""
         if isinstance(exc, errors.InvalidFields):
-            exc.errors = tuple(map(published.TargetedHoldOrder.as_sent, exc.errors))
+            exc.errors = tuple(map(wallet_serializers.TargetedHoldOrder.as_sent, exc.errors))
         return super().handle_exception(exc)
 
 
 class ExecuteHold(Executions):
     """Pay a hold, or a part of it; the rest is available again."""
 
-    body_classes = {"POST": published.ExecuteOrder}
+    body_classes = {"POST": wallet_serializers.ExecuteOrder}
 
 
 class ExecuteHoldAndKeepOpen(ExecuteHold):
@@ -108,13 +108,13 @@ class ReleaseHold(ChangeHold):
     """Let go of a hold."""
 
     body_optional = True
-    body_classes = {"POST": published.ReleaseOrder}
+    body_classes = {"POST": wallet_serializers.ReleaseOrder}
 
 
 class RenewHold(ChangeHold):
     """Let a hold expire at another time."""
 
-    body_classes = {"POST": published.RenewalOrder}
+    body_classes = {"POST": wallet_serializers.RenewalOrder}
 
 
 class MobilePhone(UserDetailWithEnd):

@@ -1,0 +1,1 @@
+"""The addresses that ioCash published, as aliases of ours: this folder can be removed whole."""
