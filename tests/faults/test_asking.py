@@ -24,7 +24,7 @@ from tests.faults.relay import (
     shut,
 )
 from tests.faults.test_boundaries import DONE, RIGHT, outcome_of
-from users import users
+from users.models import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,7 +116,7 @@ def test_thread_serves_on_when_its_connection_breaks_inside_a_change(api, alice)
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(users, "tell", break_off)
+        patch.setattr(events, "record_about", break_off)
         answer = api.patch(f"users/{alice.id}", {"firstName": "Alicia"})
     assert (answer.status, answer.code) == (503, "database_unavailable")
     assert api.patch(f"users/{alice.id}", {"firstName": "Alicia"}).status == 200

@@ -15,7 +15,7 @@ from iocash.settings import BASE_DIR
 from tests.support import people
 from tests.support.kyc import document, files, stored
 from users import demo_documents, kyc
-from users.models import Evidence, Key, User
+from users.models import Evidence, Key, User, events
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,7 @@ def test_an_insertion_that_fails_leaves_no_file(alice, monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(kyc, "tell", fail)
+    monkeypatch.setattr(events, "record_about", fail)
     with pytest.raises(DatabaseError):
         demo_documents.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert (files(alice), stored(alice)) == ([], [])

@@ -177,14 +177,14 @@ def test_what_was_interrupted_between_chunks_is_erased_by_the_next_call(scene, m
     assert marks_in(left()) == {}
 
 
-@pytest.mark.parametrize("name", ["erase_texts", "erase_files", "blank", "tell"])
+@pytest.mark.parametrize("name", ["erase_texts", "erase_files", "blank", "events.record_about"])
 def test_whatever_was_interrupted_is_due_again(name, scene, monkeypatch, settings):
     def interrupted(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
     settings.RETENTION_YEARS = 0
     with monkeypatch.context() as patch:
-        patch.setattr(erasure, name, interrupted)
+        patch.setattr(f"wallets.erasure.{name}", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run("--due")
     assert marks_in(left())
