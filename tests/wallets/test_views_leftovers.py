@@ -14,8 +14,8 @@ from django.test import RequestFactory
 from iocash.http import parsing
 from tests.support import people
 from tests.support.people import to
+from users import demo_documents, kyc
 from wallets.books.rows import Leg
-from users import kyc, specimens
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
@@ -88,5 +88,5 @@ def test_a_page_leaves_nothing(alices, bobs, path, left):
 
 
 def test_a_document_leaves_nothing(alice, left):
-    specimens.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), cast.BY)
+    demo_documents.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert not left(f"users/{alice.id}/documents/income-tax")
