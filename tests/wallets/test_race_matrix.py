@@ -61,10 +61,10 @@ class Call:
     @property
     def locks(self) -> set[object]:
         """The users, the wallets and the key that nobody else can have until it is over."""
-        users = self.order.users()
+        users = self.order.needs.users
         wallets = Wallet.objects.filter(user__in=users).values_list("id", flat=True)
         key = [self.order.key] if self.order.key else []
-        return {*users, *wallets, *self.order.wallets(), *key}
+        return {*users, *wallets, *self.order.needs.wallets, *key}
 
 
 @dataclass

@@ -284,7 +284,7 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob, is_limited):
     order: Order = people.a_transfer(first, second, 1_00)
     if not is_limited:
         order = people.a_reversal(Movement.objects.get(id=posting.submit(order).id))
-    assert bool(order.limited()) == is_limited
+    assert bool(order.needs.limits) == is_limited
 
     def read_in_physical_order() -> object:
         with connection.cursor() as cursor:

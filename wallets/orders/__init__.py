@@ -23,6 +23,7 @@ from wallets.orders.cash_outs import (
 from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
 from wallets.orders.holds import ExecuteHold, HoldOrder, PlaceHold, ReleaseHold, RenewHold
 from wallets.orders.ibans import CreateIban
+from wallets.orders.needs import Needs
 from wallets.orders.payments import Adjust, CashIn, Reverse, Transfer
 from wallets.orders.users import (
     BLOCK_REASONS,
@@ -51,6 +52,7 @@ __all__ = [
     "HoldOrder",
     "MarkCashOutSent",
     "MoneyOrder",
+    "Needs",
     "OpenWallet",
     "Order",
     "Outcome",

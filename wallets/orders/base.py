@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, Final
@@ -17,6 +17,7 @@ from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
 from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
+from wallets.orders.needs import Needs
 
 ENVELOPE: Final = frozenset({"client_id", "by", "key", "credentials", "if_match"})
 """What says whose order it is, and on what condition, but not what is ordered."""
@@ -65,6 +66,12 @@ class Order:
     if_match: frozenset[str] | None = None
     """The versions of what it changes that the caller will have changed; None: any."""
 
+    needs: Needs = field(init=False, repr=False, compare=False)
+    """What is locked and read for it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", self.needed())
+
     @property
     def weight(self) -> int:
         """How many orders it is."""
@@ -76,51 +83,11 @@ class Order:
 
         Not who locks users, or looks at the row of a wallet before it is locked.
         """
-        return not self.users() and not self.versions()
+        return not self.needs.users and not self.needs.versions
 
-    def users(self) -> tuple[UUID, ...]:
-        """The users to lock, and all of their wallets with them."""
-        return ()
-
-    def wallets(self) -> tuple[UUID, ...]:
-        """The wallets to lock."""
-        return ()
-
-    def settling(self) -> tuple[UUID, ...]:
-        """The wallets in which it makes or settles movements: their time must not run backwards."""
-        return ()
-
-    def limited(self) -> tuple[UUID, ...]:
-        """The wallets whose owners' limits apply: all wallets of those owners are locked."""
-        return self.crossing()
-
-    def crossing(self) -> tuple[UUID, ...]:
-        """Those of them whose owners' cash-ins and cash-outs of the last 30 days count."""
-        return ()
-
-    def movements(self) -> tuple[UUID, ...]:
-        """The movements to read once their wallets are locked, with what was reversed of them."""
-        return ()
-
-    def holds(self) -> tuple[UUID, ...]:
-        """The holds to read once their wallets are locked."""
-        return ()
-
-    def versions(self) -> tuple[UUID, ...]:
-        """The wallets whose versions to find out once they are locked: seldom any."""
-        return self.wallets() if self.if_match is not None and self.made == "wallet" else ()
-
-    def accounts(self) -> tuple[UUID, ...]:
-        """The external accounts to read once their wallets are locked."""
-        return ()
-
-    def added_accounts(self) -> tuple[tuple[UUID, str], ...]:
-        """The wallets and IBANs of the external accounts that it would add."""
-        return ()
-
-    def numbers(self) -> int:
-        """How many numbers to draw that nobody else will get."""
-        return 0
+    def needed(self) -> Needs:
+        """Name the rows that are locked and read for it; asked once, when it is made."""
+        return Needs()
 
     def check_credentials(self, books: Books) -> None:
         """Refuse to go by what is no longer so (Changed): this comes before anything else."""
@@ -169,8 +136,10 @@ class WalletOrder(Order):
 
     wallet_id: UUID
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
+    def needed(self) -> Needs:
+        wallets = (self.wallet_id,)
+        looks = self.if_match is not None and self.made == "wallet"
+        return Needs(wallets=wallets, versions=wallets if looks else ())
 
     def wallet(self, books: Books) -> LockedWallet:
         return books.wallet(self.wallet_id, self.client_id)
@@ -190,8 +159,9 @@ class WordedOrder(WalletOrder):
     def cause(self) -> Cause:
         return Cause(self.type, self.by, self.concept, self.metadata)
 
-    def settling(self) -> tuple[UUID, ...]:
-        return self.wallets() if self.type else ()
+    def needed(self) -> Needs:
+        wallets = (self.wallet_id,)
+        return Needs(wallets=wallets, settles=wallets if self.type else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,8 +198,9 @@ class Payment(MoneyOrder):
 
     target_id: UUID
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id, self.target_id)
+    def needed(self) -> Needs:
+        both = (self.wallet_id, self.target_id)
+        return Needs(wallets=both, settles=both, limits=(self.target_id,))
 
     def check_shape(self, books: Books) -> None:
         self.minor(books)
@@ -237,9 +208,6 @@ class Payment(MoneyOrder):
             raise errors.InvalidFields(
                 errors.FieldError("targetWalletId", "same_wallet", "Name another wallet.")
             )
-
-    def limited(self) -> tuple[UUID, ...]:
-        return (self.target_id,)
 
     def parties(self, books: Books) -> tuple[LockedWallet, LockedWallet, int]:
         """Payer, payee and minor units, when the one may pay the other now."""
@@ -265,8 +233,8 @@ class UserOrder(Order):
 
     user_id: UUID
 
-    def users(self) -> tuple[UUID, ...]:
-        return (self.user_id,)
+    def needed(self) -> Needs:
+        return Needs(users=(self.user_id,))
 
     def user(self, books: Books) -> LockedUser:
         user = books.user(self.user_id, self.client_id)

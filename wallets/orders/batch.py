@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from uuid import UUID
 
 from iocash import errors
 from users.models.clients import new_id
 from users.models.fingerprints import Asked
 from wallets.books import Books
 from wallets.orders.base import MoneyOrder, Outcome, WalletOrder, attempt
+from wallets.orders.needs import Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,36 +26,20 @@ class Batch(WalletOrder):
 
     items: tuple[MoneyOrder, ...]
     digested: bytes = field(init=False, repr=False, compare=False)
-    touched: tuple[UUID, ...] = field(init=False, repr=False, compare=False)
-    """Wallets, and what a key is kept with, are worked out before anybody waits for wallets."""
+    """What a key is kept with is worked out before anybody waits for wallets."""
 
     def __post_init__(self) -> None:
-        wallets = (self.wallet_id, *self.named(lambda item: item.wallets()))
-        object.__setattr__(self, "touched", tuple(dict.fromkeys(wallets)))
+        WalletOrder.__post_init__(self)
         object.__setattr__(self, "digested", WalletOrder.digest(self) if self.key else b"")
 
-    def named(self, ask: Callable[[MoneyOrder], Iterable[UUID]]) -> tuple[UUID, ...]:
-        """All that its items name, each once."""
-        return tuple(dict.fromkeys(each for item in self.items for each in ask(item)))
+    def needed(self) -> Needs:
+        own = Needs(wallets=(self.wallet_id,))
+        needs = Needs.of_all([own, *(item.needs for item in self.items)])
+        return needs._replace(settles=needs.wallets)
 
     @property
     def weight(self) -> int:
         return len(self.items)
-
-    def wallets(self) -> tuple[UUID, ...]:
-        return self.touched
-
-    def settling(self) -> tuple[UUID, ...]:
-        return self.touched
-
-    def limited(self) -> tuple[UUID, ...]:
-        return self.named(lambda item: item.limited())
-
-    def crossing(self) -> tuple[UUID, ...]:
-        return self.named(lambda item: item.crossing())
-
-    def accounts(self) -> tuple[UUID, ...]:
-        return self.named(lambda item: item.accounts())
 
     def asked(self) -> Asked:
         verb, values = WalletOrder.asked(self)
@@ -81,7 +64,7 @@ class Batch(WalletOrder):
 
     def apply(self, books: Books) -> Outcome:
         operation_id = new_id()
-        part = books.part(self.wallets(), operation_id)
+        part = books.part(self.needs.wallets, operation_id)
         outcomes = [attempt(partial(item.apply, part)) for item in self.items]
         refused = [
             {"index": index, "code": outcome.code, "detail": outcome.words, **outcome.facts}

@@ -9,6 +9,7 @@ from iocash import errors
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedWallet
 from wallets.orders.base import MoneyOrder, Outcome, WalletOrder
+from wallets.orders.needs import Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,8 @@ class CashOutOrder(WalletOrder):
 
     movement_id: UUID
 
-    def movements(self) -> tuple[UUID, ...]:
-        return (self.movement_id,)
+    def needed(self) -> Needs:
+        return Needs(wallets=(self.wallet_id,), movements=(self.movement_id,))
 
     def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
         """The wallet and its cash-out, which must not have ended yet."""
@@ -49,11 +50,12 @@ class CashOut(MoneyOrder):
     iban: str = ""
     account_id: UUID | None = None
 
-    def crossing(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
-
-    def accounts(self) -> tuple[UUID, ...]:
-        return (self.account_id,) if self.account_id else ()
+    def needed(self) -> Needs:
+        wallets = (self.wallet_id,)
+        accounts = (self.account_id,) if self.account_id else ()
+        return Needs(
+            wallets=wallets, settles=wallets, limits=wallets, flows=wallets, accounts=accounts
+        )
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
@@ -98,8 +100,8 @@ class SettleCashOut(CashOutOrder):
         CashOutNotSent: it never went to the bank.
     """
 
-    def settling(self) -> tuple[UUID, ...]:
-        return self.wallets()
+    def needed(self) -> Needs:
+        return CashOutOrder.needed(self) | Needs(settles=(self.wallet_id,))
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)

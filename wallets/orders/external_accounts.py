@@ -11,6 +11,7 @@ from users.models.clients import new_id
 from wallets.books import Books
 from wallets.books.rows import LockedAccount, LockedWallet
 from wallets.orders.base import Outcome, WalletOrder
+from wallets.orders.needs import Needs
 
 INSERT: Final = """
     INSERT INTO wallets_externalaccount (id, client_id, wallet_id, alias, iban, status)
@@ -34,8 +35,8 @@ class AddExternalAccount(WalletOrder):
     iban: str
     alias: str = ""
 
-    def added_accounts(self) -> tuple[tuple[UUID, str], ...]:
-        return ((self.wallet_id, self.iban),)
+    def needed(self) -> Needs:
+        return Needs(wallets=(self.wallet_id,), new_accounts=((self.wallet_id, self.iban),))
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
@@ -68,8 +69,8 @@ class RemoveExternalAccount(WalletOrder):
 
     account_id: UUID
 
-    def accounts(self) -> tuple[UUID, ...]:
-        return (self.account_id,)
+    def needed(self) -> Needs:
+        return Needs(wallets=(self.wallet_id,), accounts=(self.account_id,))
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)

@@ -11,6 +11,7 @@ from users.models.versions import require_version
 from wallets.books import Books
 from wallets.books.rows import LockedHold, LockedWallet
 from wallets.orders.base import Outcome, PartOrder, Payment, WalletOrder
+from wallets.orders.needs import Needs
 from wallets.orders.payments import require_place
 
 
@@ -23,8 +24,8 @@ class HoldOrder(WalletOrder):
 
     hold_id: UUID
 
-    def holds(self) -> tuple[UUID, ...]:
-        return (self.hold_id,)
+    def needed(self) -> Needs:
+        return Needs(wallets=(self.wallet_id,), holds=(self.hold_id,))
 
     def open_hold(self, books: Books) -> tuple[LockedWallet, LockedHold]:
         wallet = self.wallet(books)
@@ -48,9 +49,9 @@ class PlaceHold(Payment):
 
     expires_at: datetime | None = None
 
-    def limited(self) -> tuple[UUID, ...]:
-        """Nobody has more by a promise: what is paid is limited when it is executed."""
-        return ()
+    def needed(self) -> Needs:
+        """No limits: nobody has more by a promise, and what is paid later is limited then."""
+        return Needs(wallets=(self.wallet_id, self.target_id))
 
     def apply(self, books: Books) -> Outcome:
         wallet, target, amount = self.parties(books)
@@ -87,14 +88,9 @@ class ExecuteHold(PartOrder):
     target_id: UUID
     keep_open: bool = False
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id, self.target_id)
-
-    def limited(self) -> tuple[UUID, ...]:
-        return (self.target_id,)
-
-    def holds(self) -> tuple[UUID, ...]:
-        return (self.hold_id,)
+    def needed(self) -> Needs:
+        both = (self.wallet_id, self.target_id)
+        return Needs(wallets=both, settles=both, limits=(self.target_id,), holds=(self.hold_id,))
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)

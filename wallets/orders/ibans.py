@@ -11,6 +11,7 @@ from schwifty import IBAN
 from iocash import errors
 from wallets.books import Books
 from wallets.orders.base import Outcome, WalletOrder
+from wallets.orders.needs import Needs
 
 SET_IBAN: Final = "UPDATE wallets_wallet SET iban = %s WHERE id = %s"
 
@@ -42,8 +43,8 @@ class CreateIban(WalletOrder):
 
     made = "wallet"
 
-    def numbers(self) -> int:
-        return 1
+    def needed(self) -> Needs:
+        return Needs(wallets=(self.wallet_id,), numbers=1)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)

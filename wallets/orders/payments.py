@@ -15,6 +15,7 @@ from iocash import errors
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedWallet
 from wallets.orders.base import MoneyOrder, Outcome, PartOrder, Payment
+from wallets.orders.needs import Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,9 @@ class CashIn(MoneyOrder):
 
     type = "CASH_IN"
 
-    def crossing(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
+    def needed(self) -> Needs:
+        wallets = (self.wallet_id,)
+        return Needs(wallets=wallets, settles=wallets, limits=wallets, flows=wallets)
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
@@ -94,11 +96,10 @@ class Reverse(PartOrder):
     counterparty_id: UUID | None = None
     mirror_id: UUID | None = None
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return tuple(filter(None, (self.wallet_id, self.counterparty_id)))
-
-    def movements(self) -> tuple[UUID, ...]:
-        return tuple(filter(None, (self.movement_id, self.mirror_id)))
+    def needed(self) -> Needs:
+        wallets = tuple(filter(None, (self.wallet_id, self.counterparty_id)))
+        movements = tuple(filter(None, (self.movement_id, self.mirror_id)))
+        return Needs(wallets=wallets, settles=wallets, movements=movements)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)

@@ -17,6 +17,7 @@ from wallets.books import Books
 from wallets.books.rows import LockedUser, LockedWallet, as_json
 from wallets.models import Wallet
 from wallets.orders.base import Order, Outcome, UserOrder, WalletOrder
+from wallets.orders.needs import Needs
 
 INSERT_WALLET: Final = """
     INSERT INTO wallets_wallet
@@ -122,8 +123,10 @@ class PutWallet(OpenWallet):
     creates: bool = True
     replaces: bool = True
 
-    def wallets(self) -> tuple[UUID, ...]:
-        return (self.wallet_id,)
+    def needed(self) -> Needs:
+        wallets = (self.wallet_id,)
+        looks = self.if_match is not None
+        return Needs(users=(self.user_id,), wallets=wallets, versions=wallets if looks else ())
 
     def apply(self, books: Books) -> Outcome:
         if self.wallet_id not in books.wallets and self.creates:

@@ -87,7 +87,7 @@ def locks(orders: Sequence[Order]) -> tuple[Locks, UUID | str]:
     pairs = {
         f'"\\\\x{order.client_id.hex}{each.hex}"'
         for order in orders
-        for each in (*order.users(), *order.wallets(), *order.limited())
+        for each in (*order.needs.users, *order.needs.wallets, *order.needs.limits)
     }
     return LOCKS_OF_SEVERAL, f"{{{','.join(pairs)}}}"
 
@@ -153,7 +153,7 @@ that is done, taken once."""
 
 def allowances(
     books: Books,
-    limited_ids: list[UUID],
+    limited_ids: Iterable[UUID],
     levels: dict[UUID, int],
     balances: Rows,
     flows: Rows,
@@ -171,11 +171,6 @@ def allowances(
         if allowance := found.get((user_id, currency)):
             allowance.count(type_, limits.Used(at, amount))
     return found
-
-
-def named(ids: Iterable[tuple[UUID, ...]]) -> list[UUID]:
-    """All the ids, each once, in order."""
-    return sorted({each for some in ids for each in some})
 
 
 def record(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:

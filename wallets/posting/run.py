@@ -52,7 +52,7 @@ def apply(books: Books, order: Order) -> Outcome:
         DatabaseUnavailable: a wallet has settled in the future.
         Refused: a rule does not allow it.
     """
-    for wallet in map(books.wallets.get, order.settling()):
+    for wallet in map(books.wallets.get, order.needs.settles):
         if wallet and wallet.client_id == order.client_id:
             clocks.require_passed(wallet, books.now)
     outcome = order.apply(books)

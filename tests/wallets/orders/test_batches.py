@@ -58,11 +58,11 @@ def test_every_order_names_what_is_to_be_locked_and_read(books):
         (give_back(out, into), {ALICES, BOBS}, set(), {out.id, into.id}),
         (give_back(out, None, counterparty_id=None), {ALICES}, set(), {out.id}),
     ):
-        assert set(order.wallets()) == wallets
-        assert set(order.holds()) == holds
-        assert set(order.movements()) == movements
-        assert order.accounts() == order.users() == ()
-        assert order.numbers() == 0
+        assert set(order.needs.wallets) == wallets
+        assert set(order.needs.holds) == holds
+        assert set(order.needs.movements) == movements
+        assert order.needs.accounts == order.needs.users == ()
+        assert order.needs.numbers == 0
 
 
 @pytest.mark.parametrize("order", [cash_in(BOBS, "0.02"), transfer(amount="0.02")])
@@ -170,8 +170,8 @@ def test_a_batch_is_the_same_whoever_sends_it_and_in_whichever_request(books):
 def test_a_batch_names_what_is_to_be_locked(books):
     account = an_account(books)
     order = batch(transfer(), transfer(target=ANOTHERS), pay_out(account))
-    assert set(order.wallets()) == {ALICES, BOBS, ANOTHERS}
-    assert order.accounts() == (account.id,)
+    assert set(order.needs.wallets) == {ALICES, BOBS, ANOTHERS}
+    assert order.needs.accounts == (account.id,)
     assert run(books, batch(pay_out(account))).legs[0].iban == "ES91"
 
 

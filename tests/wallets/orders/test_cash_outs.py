@@ -164,7 +164,7 @@ def test_a_cash_out_needs_a_ready_wallet_with_funds(books):
 def test_a_cash_out_goes_to_an_account_of_its_wallet(books):
     account = an_account(books)
     order = pay_out(account)
-    assert order.accounts() == (account.id,)
+    assert order.needs.accounts == (account.id,)
     (leg,) = run(books, order).legs
     assert (leg.iban, leg.status, leg.amount) == ("ES91", "PENDING", -10_00)
 

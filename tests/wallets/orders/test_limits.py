@@ -226,9 +226,9 @@ def test_orders_name_the_wallets_whose_owners_they_are_limited_by(books):
         (give_back(out, into), (), ()),
         (adjust("1"), (), ()),
     ):
-        assert order.limited() == limited, type(order).__name__
-        assert order.crossing() == crossing, type(order).__name__
-        assert {*crossing} <= {*limited} <= {*order.wallets()}
+        assert {*order.needs.limits} == {*limited}, type(order).__name__
+        assert {*order.needs.flows} == {*crossing}, type(order).__name__
+        assert {*crossing} <= {*limited} <= {*order.needs.wallets}
 
 
 def test_what_happened_later_than_now_counts_from_then(books):

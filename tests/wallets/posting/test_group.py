@@ -19,7 +19,7 @@ from wallets import posting, statements
 from wallets.books import Books
 from wallets.models import Movement, Wallet
 from wallets.orders import Batch, Order, Outcome
-from wallets.posting import group, read
+from wallets.posting import group, opening, read
 
 pytestmark = pytest.mark.django_db
 
@@ -247,7 +247,7 @@ def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
     """A caller waits for a slow connection and for the trips on it, all together, so long."""
     settings.DATABASE_PATIENCE = 12.0
     real, late, until = time.monotonic, [0.0], list[float]()
-    opened, connect = group.open_books, DatabaseWrapper.get_new_connection
+    opened, connect = opening.open_books, DatabaseWrapper.get_new_connection
 
     def connect_slowly(*given: Any) -> Any:
         late[0] = 10.0

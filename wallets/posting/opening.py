@@ -1,0 +1,168 @@
+"""Open the books: lock what orders need, then read what the locks protect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
+
+from iocash.db.outcome import Mark
+from iocash.db.pipeline import Answer, Pipeline
+from iocash.db.transactions import Transaction, as_array, as_rows
+from users.credentials import READ_BY_IDS, Credentials
+from wallets.books import Books, limits
+from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.models import Wallet
+from wallets.orders import Needs, Order
+from wallets.posting import clocks, read
+from wallets.posting.read import HOLD, MOVEMENT, Locks, Rows, record, rows
+
+
+class Asking(NamedTuple):
+    """What a group of orders asks the database for: their needs, keys and remembered API keys."""
+
+    needs: Needs
+    keys: list[dict[str, Any]]
+    credentials: tuple[UUID, ...]
+
+    @classmethod
+    def of(cls, orders: Sequence[Order]) -> Self:
+        keys = [{"client_id": order.client_id, "key": order.key} for order in orders if order.key]
+        shown = {order.credentials.id for order in orders if order.credentials}
+        return cls(Needs.of_all(order.needs for order in orders), keys, tuple(shown))
+
+
+class Read(NamedTuple):
+    """How a need is read: a statement, the values that it takes, and what becomes of its rows.
+
+    It is left out when the first of its values is empty.
+    """
+
+    statement: str
+    values: Callable[[Asking], tuple[Any, ...]]
+    load: Callable[[Rows], Any] = list
+
+    def ask(self, pipeline: Pipeline, asking: Asking) -> Answer | None:
+        values = self.values(asking)
+        return pipeline.ask(self.statement, [*map(written, values)]) if values[0] else None
+
+
+def written(value: Any) -> Any:
+    """Write ids as an array, and dicts as the JSON of rows."""
+    if isinstance(value, tuple):
+        return as_array(value)
+    return as_rows(value) if isinstance(value, list) else value
+
+
+def accounts(found: Rows) -> dict[UUID, LockedAccount]:
+    return {row[0]: LockedAccount(*row) for row in found}
+
+
+READS: Final = {
+    "owners": Read(read.READ_OWNERS, lambda asking: (asking.needs.wallets,)),
+    "balances": Read(read.READ_BALANCES, lambda asking: (asking.needs.limits, limits.TOP)),
+    "flows": Read(read.READ_FLOWS, lambda asking: (asking.needs.flows, limits.TOP)),
+    "keys": Read(
+        read.READ_KEYS,
+        lambda asking: (asking.keys,),
+        lambda found: {(row[0], row[1]): UsedKey(*row) for row in found},
+    ),
+    "movements": Read(
+        read.READ_MOVEMENTS,
+        lambda asking: (asking.needs.movements,),
+        lambda found: {row[0]: record(Leg, MOVEMENT, row) for row in found},
+    ),
+    "reversed": Read(read.READ_REVERSED, lambda asking: (asking.needs.movements,), dict),
+    "holds": Read(
+        read.READ_HOLDS,
+        lambda asking: (asking.needs.holds,),
+        lambda found: {row[0]: record(LockedHold, HOLD, row) for row in found},
+    ),
+    "accounts": Read(read.READ_ACCOUNTS, lambda asking: (asking.needs.accounts,), accounts),
+    "new_accounts": Read(
+        read.READ_ACCOUNTS_THERE,
+        lambda asking: (*zip(*asking.needs.new_accounts, strict=True),) or ((),),
+        accounts,
+    ),
+    "numbers": Read(
+        read.DRAW_NUMBERS,
+        lambda asking: (asking.needs.numbers,),
+        lambda found: [number for (number,) in found],
+    ),
+    "credentials": Read(
+        READ_BY_IDS,
+        lambda asking: (asking.credentials,),
+        lambda found: {row[0]: Credentials.of_row(row) for row in found},
+    ),
+}
+"""How each need is read, in this order. A new kind of row: a field of `Needs`, and a line here."""
+
+
+def open_books(
+    pipeline: Pipeline, own: Transaction, orders: Sequence[Order], *, is_brief: bool = False
+) -> Books:
+    """Lock what the orders need, then read what the locks protect; expire overdue holds."""
+    asking = Asking.of(orders)
+    if is_brief:
+        pipeline.ask(read.BE_BRIEF)
+    users, wallets = lock(pipeline, asking.needs, *read.locks(orders))
+    answers = {name: each.ask(pipeline, asking) for name, each in READS.items()}
+    clock = pipeline.ask(read.READ_CLOCK)
+    pipeline.send()
+    *mark, machine, now = clock.rows[0]
+    own.mark = Mark.of_row(*mark, pipeline=pipeline)
+    clocks.require_agreement(machine)
+    found = {name: READS[name].load(rows(answer)) for name, answer in answers.items()}
+    owners, balances, flows = (found.pop(name) for name in ("owners", "balances", "flows"))
+    found["accounts"] |= found.pop("new_accounts")
+    books = Books(
+        now=now,
+        users={row[0]: LockedUser(*row) for row in rows(users)},
+        wallets={row[0]: LockedWallet(*row) for row in rows(wallets)},
+        **found,
+    )
+    status_of = {user_id: status for user_id, status, _ in owners}
+    for wallet in books.wallets.values():
+        wallet.owner = status_of.get(wallet.user_id, "")
+    levels = {user_id: level for user_id, _, level in owners}
+    books.allowances = read.allowances(books, asking.needs.limits, levels, balances, flows)
+    expire_overdue(pipeline, books, {order.client_id for order in orders})
+    if asking.needs.versions:
+        seen = Wallet.objects.seen().filter(id__in=asking.needs.versions)
+        books.versions = {wallet.id: wallet.version for wallet in seen}
+    return books
+
+
+def lock(
+    pipeline: Pipeline, needs: Needs, locks: Locks, whose: UUID | str
+) -> tuple[Answer | None, Answer]:
+    """Lock users, and then wallets, those of the users and of limited owners too; each by id."""
+    ids = [as_array(each) for each in (needs.wallets, needs.users, needs.limits)]
+    if not (needs.users or needs.limits):
+        return None, pipeline.ask(locks.wallets, [ids[0], whose])
+    users = pipeline.ask(locks.users, [ids[1], whose]) if needs.users else None
+    named = [value for each in ids for value in (each, whose)]
+    return users, pipeline.ask(locks.wallets_of_users, named)
+
+
+def expire_overdue(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None:
+    """End the holds that are overdue in the clients' locked wallets; most often there are none."""
+    overdue = [
+        wallet
+        for wallet in books.wallets.values()
+        if wallet.next_expiry and wallet.next_expiry <= books.now and wallet.client_id in clients
+    ]
+    if not overdue:
+        return
+    values = [as_array(wallet.id for wallet in overdue), books.now]
+    holds = pipeline.ask(read.READ_OVERDUE, values)
+    expiries = pipeline.ask(read.READ_NEXT_EXPIRIES, values)
+    pipeline.send()
+    next_expiry: dict[UUID, datetime] = dict(rows(expiries))
+    for wallet in overdue:
+        wallet.next_expiry = next_expiry.get(wallet.id)
+        wallet.is_changed = True
+    for row in rows(holds):
+        books.holds.setdefault(row[0], record(LockedHold, HOLD, row))
+    books.expire()
