@@ -32,7 +32,11 @@ from wallets.orders import Transfer
 from wallets.posting.run import run
 
 PAGE = (dev.ROOT / "docs" / "architecture.md").read_text()
-PAGES = [dev.ROOT / "docs" / "architecture.md", dev.ROOT / "CONTRIBUTING.md"]
+PAGES = [
+    dev.ROOT / "docs" / "architecture.md",
+    dev.ROOT / "CONTRIBUTING.md",
+    *sorted((dev.ROOT / "docs" / "decisions").glob("*.md")),
+]
 FILE = re.compile(r"`([\w./-]+(?:/|\.(?:py|md|json|toml|yaml|txt|html)))`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
