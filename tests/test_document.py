@@ -7,12 +7,12 @@ import json
 import pytest
 
 import dev
+from iocash import errors
 from iocash.docs import reference
 from tests.support import openapi
 from tests.support.openapi_changes import incompatible
 from wallets.management.commands import write_docs
 
-README = dev.ROOT / "README.md"
 PUBLISHED = dev.ROOT / "docs" / "openapi-released.json"
 """The document of the last release: a copy of docs/openapi.json, renewed with each release."""
 
@@ -24,22 +24,22 @@ def test_the_file_is_what_the_code_says():
     assert reference.FILE.read_text() == openapi.written(), stale
 
 
-def test_the_readme_has_every_code():
-    text = README.read_text()
+def test_page_of_errors_has_every_code():
+    text = write_docs.CODES.read_text()
     assert text.count(write_docs.BEGIN) == text.count(write_docs.END) == 1
     assert write_docs.with_codes(text) == text, "python3 dev.py manage write_docs"
 
 
 def test_the_command_writes_both(monkeypatch, tmp_path):
-    readme, document = tmp_path / "README.md", tmp_path / "openapi.json"
-    readme.write_text(f"Before\n{write_docs.BEGIN}stale\n{write_docs.END}After\n")
-    monkeypatch.setattr(write_docs, "README", readme)
+    page, document = tmp_path / "errors.md", tmp_path / "openapi.json"
+    page.write_text(f"Before\n{write_docs.BEGIN}stale\n{write_docs.END}After\n")
+    monkeypatch.setattr(write_docs, "CODES", page)
     monkeypatch.setattr(reference, "FILE", document)
     write_docs.Command().handle()
     assert document.read_text() == openapi.written()
-    assert readme.read_text().startswith(f"Before\n{write_docs.BEGIN}<details>")
-    assert "| `insufficient_funds` | 409 | " in readme.read_text()
-    assert readme.read_text().endswith(f"</details>\n{write_docs.END}After\n")
+    assert page.read_text().startswith(f"Before\n{write_docs.BEGIN}{len(errors.REGISTRY)} codes:\n")
+    assert "| `insufficient_funds` | 409 | " in page.read_text()
+    assert page.read_text().endswith(f" |\n{write_docs.END}After\n")
 
 
 def test_nothing_that_was_published_breaks_unless_the_changelog_says_so():

@@ -11,16 +11,16 @@ from django.core.management.base import BaseCommand
 from iocash import errors
 from iocash.docs import reference
 
-README: Final[Path] = settings.BASE_DIR / "README.md"
+CODES: Final[Path] = settings.BASE_DIR / "docs" / "errors.md"
 BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
 
 
 class Command(BaseCommand):
-    help = "Write docs/openapi.json, and the table of codes in README.md."
+    help = "Write docs/openapi.json, and the table of codes in docs/errors.md."
 
     def handle(self, *args: Any, **options: Any) -> None:
         reference.FILE.write_text(reference.written())
-        README.write_text(with_codes(README.read_text()))
+        CODES.write_text(with_codes(CODES.read_text()))
 
 
 def with_codes(text: str) -> str:
@@ -31,11 +31,10 @@ def with_codes(text: str) -> str:
 
 
 def codes() -> str:
-    """Every code of the API, its status and its sentence, folded until somebody looks."""
+    """Every code of the API, its status and its sentence."""
     kinds = sorted(errors.REGISTRY.values(), key=lambda kind: (kind.status, kind.code))
     rows = [f"| `{kind.code}` | {kind.status} | {sentence(kind)} |\n" for kind in kinds]
-    head = f"<details><summary>All {len(kinds)} codes</summary>\n\n| code | status | meaning |\n"
-    return f"{head}|---|---|---|\n{''.join(rows)}\n</details>\n"
+    return f"{len(kinds)} codes:\n\n| code | status | meaning |\n|---|---|---|\n{''.join(rows)}"
 
 
 def sentence(kind: type[errors.Refused]) -> str:
