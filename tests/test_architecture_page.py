@@ -33,8 +33,9 @@ from wallets.posting.run import run
 
 PAGE = (dev.ROOT / "docs" / "architecture.md").read_text()
 PAGES = [
-    dev.ROOT / "docs" / "architecture.md",
     dev.ROOT / "CONTRIBUTING.md",
+    dev.ROOT / "SECURITY.md",
+    *sorted((dev.ROOT / "docs").glob("*.md")),
     *sorted((dev.ROOT / "docs" / "decisions").glob("*.md")),
 ]
 FILE = re.compile(r"`([\w./-]+(?:/|\.(?:py|md|json|toml|yaml|txt|html)))`")
