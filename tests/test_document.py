@@ -1,4 +1,4 @@
-"""What is written down of the API is what the code says, and what callers were promised."""
+"""The generated documents match the code, and break no promise to callers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PUBLISHED = dev.ROOT / "docs" / "openapi-released.json"
 MEANT = "- Breaking: "
 
 
-def test_the_file_is_what_the_code_says():
+def test_document_matches_the_code():
     stale = "docs/openapi.json is stale: python3 dev.py manage write_docs"
     assert reference.FILE.read_text() == openapi.written(), stale
 
 
-def test_page_of_errors_has_every_code():
+def test_error_page_lists_every_code():
     text = write_docs.CODES.read_text()
     assert text.count(write_docs.BEGIN) == text.count(write_docs.END) == 1
     assert write_docs.with_codes(text) == text, "python3 dev.py manage write_docs"
 
 
-def test_the_command_writes_both(monkeypatch, tmp_path):
+def test_write_docs_writes_both_files(monkeypatch, tmp_path):
     page, document = tmp_path / "errors.md", tmp_path / "openapi.json"
     page.write_text(f"Before\n{write_docs.BEGIN}stale\n{write_docs.END}After\n")
     monkeypatch.setattr(write_docs, "CODES", page)
@@ -42,7 +42,7 @@ def test_the_command_writes_both(monkeypatch, tmp_path):
     assert page.read_text().endswith(f" |\n{write_docs.END}After\n")
 
 
-def test_nothing_that_was_published_breaks_unless_the_changelog_says_so():
+def test_changelog_lists_every_incompatible_change():
     changes = incompatible(json.loads(PUBLISHED.read_text()), json.loads(openapi.written()))
     said = (dev.ROOT / "CHANGELOG.md").read_text().splitlines()
     silent = [words for words in changes if MEANT + words not in said]
@@ -50,7 +50,7 @@ def test_nothing_that_was_published_breaks_unless_the_changelog_says_so():
 
 
 @pytest.mark.parametrize("words", ["GET /livez is gone", "/api/v1/wallets is gone"])
-def test_a_break_of_the_real_document_is_seen(words):
+def test_removal_from_the_document_is_detected(words):
     after = json.loads(openapi.written())
     name = words.removesuffix(" is gone")
     if name.startswith("GET "):

@@ -1,4 +1,4 @@
-"""What the README says is done here, word for word, so that it can't rot."""
+"""Runs the commands and calls of the README as they are written there."""
 
 import os
 import re
@@ -22,21 +22,21 @@ def blocks(language: str) -> list[str]:
 
 
 def calls() -> list[tuple[str, str]]:
-    """The curls, each with the answer that is shown below it."""
+    """The curl commands, each with the response that the README shows."""
     (console,) = blocks("console")
     pairs = [part.rsplit("\n{", 1) for part in console.split("$ ")[1:]]
     return [(command, "{" + answer.strip()) for command, answer in pairs]
 
 
 def commands() -> list[list[str]]:
-    """What the README has people type, as words."""
+    """The shell commands of the README, split into words."""
     lines = "\n".join(blocks("sh")).replace("\\\n", "").splitlines()
     return [shlex.split(line, comments=True) for line in lines if line.strip()]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_the_three_curls_answer_what_is_shown(live_server):
+def test_three_calls_return_the_shown_responses(live_server):
     demo = seed_demo.seed()
     environment = os.environ | {
         "KEY": demo["apiKey"],
@@ -55,7 +55,7 @@ def test_the_three_curls_answer_what_is_shown(live_server):
         assert not missing, done.stdout
 
 
-def test_every_command_of_dev_is_one_that_it_has():
+def test_dev_has_every_shown_command():
     asked = [words[2] for words in commands() if words[:2] == ["python3", "dev.py"]]
     assert {"run", "test"} == set(asked)
     usage = subprocess.run(
@@ -65,7 +65,7 @@ def test_every_command_of_dev_is_one_that_it_has():
 
 
 @pytest.mark.django_db
-def test_every_management_command_runs_as_shown(capsys, tmp_path, monkeypatch):
+def test_management_commands_run_as_shown(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = [words[2:] for words in commands() if words[:2] == ["python", "manage.py"]]
     assert {name for name, *_ in shown} == {"issue_key", "audit", "anchor", "erase_user"}
@@ -77,17 +77,17 @@ def test_every_management_command_runs_as_shown(capsys, tmp_path, monkeypatch):
     assert (tmp_path / "heads.txt").read_text().startswith("iocash-anchor")
 
 
-def test_it_fits_in_120_lines():
+def test_readme_fits_in_120_lines():
     assert len(README.splitlines()) <= 120
 
 
-def test_links_lead_to_files():
+def test_links_point_to_existing_files():
     links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
     assert len(links) >= 10
     assert not [link for link in links if not (dev.ROOT / link).exists()]
 
 
-def test_production_uses_no_command_of_development():
+def test_production_section_uses_no_development_command():
     production = README.partition("## Production deployment")[2]
     assert "python manage.py " in production
     assert "python3 dev.py" not in production
