@@ -1,0 +1,143 @@
+"""The size and shape of the code: rooms, arrows, names, lengths. A limit is only ever lowered.
+
+A *room* is a module or a package directly below an app; an *arrow* is an import from one room to
+another, those for types included. To raise a limit, write down why in `docs/decisions/`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from iocash.settings import BASE_DIR
+from tests.test_architecture import modules
+
+LIMITS = {"wallets": (16, 40), "users": (28, 54), "iocash": (14, 21)}
+"""How many rooms and arrows each app has at most."""
+CLASSES_WITH_TWO_MEANINGS = 25
+FUNCTIONS_WITH_TWO_MEANINGS = 47
+LONG_TEST_FILES = 5
+VIEW_DEPTH = 8
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 40
+
+
+def dotted(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imported(tree: ast.Module, known: set[str]) -> Iterator[str]:
+    """The modules of ours that a module imports, at its top or anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in known else node.module
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def rooms_and_arrows(app: str) -> tuple[set[str], set[tuple[str, str]]]:
+    known = {dotted(path) for path in modules()}
+    inside = f"{app}."
+    arrows = {
+        (room(dotted(path)), room(target))
+        for path, tree in modules().items()
+        for target in imported(tree, known)
+        if dotted(path).startswith(inside) and target in known and target.startswith(inside)
+    }
+    rooms = {room(name) for name in known if name.startswith(inside)}
+    return rooms, {(one, other) for one, other in arrows if one != other}
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def below(start: str, arrows: set[tuple[str, str]]) -> set[str]:
+    """The rooms that can be reached from a room."""
+    found: set[str] = set()
+    ahead = [start]
+    while ahead:
+        here = ahead.pop()
+        new = {other for one, other in arrows if one == here} - found
+        found |= new
+        ahead += new
+    return found
+
+
+@pytest.mark.parametrize("app", LIMITS)
+def test_app_has_few_rooms_and_arrows(app):
+    rooms, arrows = rooms_and_arrows(app)
+    most_rooms, most_arrows = LIMITS[app]
+    assert len(rooms) <= most_rooms, sorted(rooms)
+    assert len(arrows) <= most_arrows, sorted(arrows)
+
+
+@pytest.mark.parametrize("app", LIMITS)
+def test_rooms_import_each_other_in_no_circle(app):
+    rooms, arrows = rooms_and_arrows(app)
+    assert [one for one in sorted(rooms) if one in below(one, arrows)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [(ast.ClassDef, CLASSES_WITH_TWO_MEANINGS), (ast.FunctionDef, FUNCTIONS_WITH_TWO_MEANINGS)],
+)
+def test_name_is_defined_in_one_module(kind, limit):
+    defined = Counter(
+        node.name
+        for tree in modules().values()
+        for node in tree.body
+        if isinstance(node, kind) and node.name != "Command"
+    )
+    double = sorted(name for name, times in defined.items() if times > 1)
+    assert len(double) <= limit, double
+
+
+def test_file_has_at_most_400_lines():
+    assert [path for path in modules() if lines(BASE_DIR / path) > MOST_LINES] == []
+    long = [path for path in (BASE_DIR / "tests").rglob("*.py") if lines(path) > MOST_LINES]
+    assert len(long) <= LONG_TEST_FILES, long
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def test_function_has_at_most_40_lines():
+    long = [
+        (path, node.name)
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION
+    ]
+    assert long == []
+
+
+def views(patterns: list[URLPattern | URLResolver]) -> Iterator[type]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from views(pattern.url_patterns)
+        elif view := getattr(pattern.callback, "cls", None):
+            yield view
+
+
+def test_view_class_is_not_deep():
+    """Counted with its own bases in our packages."""
+    deep = {
+        view.__name__: depth
+        for view in views(get_resolver().url_patterns)
+        if (
+            depth := sum(
+                base.__module__.startswith(("iocash", "users", "wallets")) for base in view.__mro__
+            )
+        )
+        > VIEW_DEPTH
+    }
+    assert deep == {}
