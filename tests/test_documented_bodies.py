@@ -42,15 +42,15 @@ def agreed(schema: str, body: Any, answer: Answer) -> bool:
 )
 def test_each_type_of_movement_has_its_own_fields(api: Api, alices: Wallet, body, taken):
     movements = f"wallets/{alices.id}/movements"
-    assert agreed("MovementOrder", body, api.post(movements, body)) is taken
+    assert agreed("MovementBody", body, api.post(movements, body)) is taken
     batch = {"movements": [body]}
-    assert agreed("BatchOrder", batch, api.post(f"{movements}/batch", batch)) is taken
+    assert agreed("BatchBody", batch, api.post(f"{movements}/batch", batch)) is taken
 
 
 @pytest.mark.parametrize("count", [0, 1_001])
 def test_a_batch_has_one_to_a_thousand_movements(api: Api, alices: Wallet, count):
     body = {"movements": [{"type": "CASH_IN", "amount": "0.01"}] * count}
-    assert not agreed("BatchOrder", body, api.post(f"wallets/{alices.id}/movements/batch", body))
+    assert not agreed("BatchBody", body, api.post(f"wallets/{alices.id}/movements/batch", body))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_batch_has_one_to_a_thousand_movements(api: Api, alices: Wallet, count
 )
 def test_an_amount_is_more_than_nothing(api: Api, alices: Wallet, amount, taken):
     body = {"type": "CASH_IN", "amount": amount}
-    assert agreed("MovementOrder", body, api.post(f"wallets/{alices.id}/movements", body)) is taken
+    assert agreed("MovementBody", body, api.post(f"wallets/{alices.id}/movements", body)) is taken
 
 
 @pytest.mark.parametrize(

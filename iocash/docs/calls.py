@@ -45,7 +45,7 @@ class Example(NamedTuple):
     """An order as it is sent, and what was answered, by status."""
 
     kind: str
-    order: Order
+    order: Snippet
     curl: str
     python: str
     answers: dict[str, str]
@@ -132,7 +132,7 @@ def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> E
     body = blanked(sent(operation).get(kind, {}).get("value"))
     query, key = blanked(kept.get("query", {})), kept.get("keys", {}).get(kind)
     has_etag = method == "PATCH" and takes(operation, "If-Match")
-    order = Order(method, path, query, body, key, has_etag, "security" in operation)
+    order = Snippet(method, path, query, body, key, has_etag, "security" in operation)
     return Example(kind, order, order.curl(), order.python(), answers(operation, kind))
 
 
@@ -177,7 +177,7 @@ def snake(name: str) -> str:
 # --- In a shell, and in Python -------------------------------------------------------------------
 
 
-class Order(NamedTuple):
+class Snippet(NamedTuple):
     """What is to be said in both."""
 
     method: str

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from iocash.published import wallet_views
-from iocash.published.user_serializers import JuridicalOrder, NaturalOrder
+from iocash.published.user_serializers import JuridicalBody, NaturalBody
 from iocash.published.user_views import File, IdentityFile
 from users import views as users
 from users.models import User
@@ -58,8 +58,8 @@ def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
 patterns = [
     path("users", users.UserList.as_view(http_method_names=READ)),
     path(USER, wallets.UserDetailWithEnd.as_view(http_method_names=READ)),
-    *of_kind("natural", User.Kind.NATURAL, NaturalOrder),
-    *of_kind("juridical", User.Kind.JURIDICAL, JuridicalOrder),
+    *of_kind("natural", User.Kind.NATURAL, NaturalBody),
+    *of_kind("juridical", User.Kind.JURIDICAL, JuridicalBody),
     *of_user(USER),
     path("wallets", wallets.WalletList.as_view()),
     path(WALLET, wallets.WalletDetail.as_view(http_method_names=READ)),

@@ -7,10 +7,10 @@ from typing import Any
 
 from iocash.http import fields
 from users.models import User
-from users.serializers.users import UserOrder
+from users.serializers.users import UserBody
 
 
-class OfKind(UserOrder):
+class OfKind(UserBody):
     """What a user of one kind is created with: the path says the kind."""
 
     together = {}
@@ -24,7 +24,7 @@ class OfKind(UserOrder):
         return super().validate(attrs) | {"kind": self.of}
 
 
-class NaturalOrder(OfKind):
+class NaturalBody(OfKind):
     """A person to create."""
 
     of = User.Kind.NATURAL
@@ -33,7 +33,7 @@ class NaturalOrder(OfKind):
     last_name = fields.Text(100)
 
 
-class JuridicalOrder(OfKind):
+class JuridicalBody(OfKind):
     """A company to create."""
 
     of = User.Kind.JURIDICAL

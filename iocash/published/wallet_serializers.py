@@ -60,25 +60,25 @@ class Paid(fields.Serializer):
     concept = Optional(140)
 
 
-class TransferOrder(Paid):
+class TransferBody(Paid):
     """Money to another wallet."""
 
     target_wallet_id = fields.Id()
 
 
-class CashOutOrder(Paid):
+class CashOutBody(Paid):
     """Money to a bank account."""
 
     iban = BankAccount()
 
 
-class FavouriteCashOutOrder(Paid):
+class FavouriteCashOutBody(Paid):
     """Money to one of the wallet's external accounts."""
 
     favourite_external_account_id = fields.Id(source="external_account_id")
 
 
-class TargetedHoldOrder(Paid):
+class TargetedHoldBody(Paid):
     """Money to promise to another wallet."""
 
     target_wallet = fields.Id(source="target_wallet_id")
@@ -90,20 +90,20 @@ class TargetedHoldOrder(Paid):
         return error._replace(field="targetWallet") if error.field == "targetWalletId" else error
 
 
-class ExecuteOrder(fields.Serializer):
+class ExecuteBody(fields.Serializer):
     """What to pay of a hold: an amount, or all of it."""
 
     amount = fields.Amount(required=False)
     concept = Optional(140)
 
 
-class ReleaseOrder(fields.Serializer):
+class ReleaseBody(fields.Serializer):
     """Nothing is needed; a concept is taken, and kept nowhere."""
 
     concept = Optional(140)
 
 
-class RenewalOrder(fields.Serializer):
+class RenewalBody(fields.Serializer):
     """Until when the hold is to last; null: for ever."""
 
     expiration = PublishedMoment(allow_null=True)

@@ -38,21 +38,21 @@ class Transfer(Payment):
     """Move money to another wallet."""
 
     fixed = {"type": Movement.Type.TRANSFER}
-    body_classes = {"POST": wallet_serializers.TransferOrder}
+    body_classes = {"POST": wallet_serializers.TransferBody}
 
 
 class CashOut(Payment):
     """Move money to a bank account."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
-    body_classes = {"POST": wallet_serializers.CashOutOrder}
+    body_classes = {"POST": wallet_serializers.CashOutBody}
 
 
 class FavouriteCashOut(Payment):
     """Move money to one of the wallet's external accounts."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
-    body_classes = {"POST": wallet_serializers.FavouriteCashOutOrder}
+    body_classes = {"POST": wallet_serializers.FavouriteCashOutBody}
 
 
 class Movements(MovementList):
@@ -66,19 +66,19 @@ class Holds(HoldList):
     """Promise money to another wallet, or list the promises."""
 
     query_class = wallet_serializers.PublishedHoldQuery
-    body_classes = {"POST": wallet_serializers.TargetedHoldOrder}
+    body_classes = {"POST": wallet_serializers.TargetedHoldBody}
 
     def handle_exception(self, exc: Exception) -> Response:
         """Refuse what was sent by the name that it was sent by."""
         if isinstance(exc, errors.InvalidFields):
-            exc.errors = tuple(map(wallet_serializers.TargetedHoldOrder.as_sent, exc.errors))
+            exc.errors = tuple(map(wallet_serializers.TargetedHoldBody.as_sent, exc.errors))
         return super().handle_exception(exc)
 
 
 class ExecuteHold(Executions):
     """Pay a hold, or a part of it; the rest is available again."""
 
-    body_classes = {"POST": wallet_serializers.ExecuteOrder}
+    body_classes = {"POST": wallet_serializers.ExecuteBody}
 
 
 class ExecuteHoldAndKeepOpen(ExecuteHold):
@@ -108,13 +108,13 @@ class ReleaseHold(ChangeHold):
     """Let go of a hold."""
 
     body_optional = True
-    body_classes = {"POST": wallet_serializers.ReleaseOrder}
+    body_classes = {"POST": wallet_serializers.ReleaseBody}
 
 
 class RenewHold(ChangeHold):
     """Let a hold expire at another time."""
 
-    body_classes = {"POST": wallet_serializers.RenewalOrder}
+    body_classes = {"POST": wallet_serializers.RenewalBody}
 
 
 class MobilePhone(UserDetailWithEnd):

@@ -97,7 +97,7 @@ class Expires(fields.Day):
 # --- Blocks ------------------------------------------------------------------------------------
 
 
-class IdentityOrder(fields.Serializer):
+class IdentityBody(fields.Serializer):
     """Who somebody is, by an identity document."""
 
     default_error_messages = {
@@ -156,7 +156,7 @@ def years(born: date, today: date) -> int:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-class HomeAddressOrder(fields.Serializer):
+class HomeAddressBody(fields.Serializer):
     """Where somebody lives, or where a company has its seat."""
 
     address = Sample(200, "Calle Mayor 1, 2.º A")
@@ -166,30 +166,30 @@ class HomeAddressOrder(fields.Serializer):
     province = Sample(100, "Madrid")
 
 
-class ExternalIbanOrder(fields.Serializer):
+class ExternalIbanBody(fields.Serializer):
     """A bank account elsewhere that is the user's own."""
 
     external_iban = fields.Iban()
 
 
-class FinancialInformationOrder(fields.Serializer):
+class FinancialInformationBody(fields.Serializer):
     """The bracket of the user's income: one letter, whose meaning is the client's."""
 
     income_level = Pattern("[A-Z]", "A")
 
 
-class OccupationOrder(fields.Serializer):
+class OccupationBody(fields.Serializer):
     """What somebody does for a living: four digits, as ISCO-08 and CNO-11 have them."""
 
     occupation_code = Pattern("[0-9]{4}", "2511")
 
 
 BLOCKS: dict[str, type[fields.Serializer]] = {
-    Evidence.Kind.IDENTITY: IdentityOrder,
-    Evidence.Kind.HOME_ADDRESS: HomeAddressOrder,
-    Evidence.Kind.EXTERNAL_IBAN: ExternalIbanOrder,
-    Evidence.Kind.FINANCIAL_INFORMATION: FinancialInformationOrder,
-    Evidence.Kind.OCCUPATION: OccupationOrder,
+    Evidence.Kind.IDENTITY: IdentityBody,
+    Evidence.Kind.HOME_ADDRESS: HomeAddressBody,
+    Evidence.Kind.EXTERNAL_IBAN: ExternalIbanBody,
+    Evidence.Kind.FINANCIAL_INFORMATION: FinancialInformationBody,
+    Evidence.Kind.OCCUPATION: OccupationBody,
 }
 
 
@@ -226,23 +226,23 @@ def shown(evidence: Evidence) -> dict[str, Any]:
     return values
 
 
-class IdentityAnswer(IdentityOrder, Reviewed):
+class IdentityAnswer(IdentityBody, Reviewed):
     """An identity, and what staff decided about it."""
 
 
-class HomeAddressAnswer(HomeAddressOrder, Reviewed):
+class HomeAddressAnswer(HomeAddressBody, Reviewed):
     """A home address, and what staff decided about it."""
 
 
-class ExternalIbanAnswer(ExternalIbanOrder, Reviewed):
+class ExternalIbanAnswer(ExternalIbanBody, Reviewed):
     """A bank account elsewhere, and what staff decided about it."""
 
 
-class FinancialInformationAnswer(FinancialInformationOrder, Reviewed):
+class FinancialInformationAnswer(FinancialInformationBody, Reviewed):
     """An income bracket, and what staff decided about it."""
 
 
-class OccupationAnswer(OccupationOrder, Reviewed):
+class OccupationAnswer(OccupationBody, Reviewed):
     """An occupation, and what staff decided about it."""
 
 
@@ -295,7 +295,7 @@ def is_canonical(content: bytes, data: str) -> bool:
 MEDIA_TYPES = (documents.PDF, documents.PNG, documents.JPEG)
 
 
-class DocumentOrder(fields.Serializer):
+class DocumentBody(fields.Serializer):
     """A document. Its type is found in its bytes; a type that is named must be the same."""
 
     default_error_messages = {"other_type": "The file is not of the declared type."}

@@ -56,7 +56,7 @@ class Optional(fields.Text):
         super().__init__(max_length, required=False, allow_null=True, **kwargs)
 
 
-class UserOrder(fields.Serializer):
+class UserBody(fields.Serializer):
     """What a user is created or replaced with. A person has two names, a company one."""
 
     together = {
@@ -142,7 +142,7 @@ class Code(fields.Text):
         return data
 
 
-class OtpOrder(fields.Serializer):
+class OtpBody(fields.Serializer):
     """The one-time password that came to the phone."""
 
     otp = Code()

@@ -95,7 +95,7 @@ class Identity(BlockView):
 
     kind = Kind.IDENTITY
     serializer_class = serializers.IdentityAnswer
-    body_classes = bodies(serializers.IdentityOrder)
+    body_classes = bodies(serializers.IdentityBody)
 
 
 class HomeAddress(BlockView):
@@ -103,7 +103,7 @@ class HomeAddress(BlockView):
 
     kind = Kind.HOME_ADDRESS
     serializer_class = serializers.HomeAddressAnswer
-    body_classes = bodies(serializers.HomeAddressOrder)
+    body_classes = bodies(serializers.HomeAddressBody)
 
 
 class ExternalIban(BlockView):
@@ -111,7 +111,7 @@ class ExternalIban(BlockView):
 
     kind = Kind.EXTERNAL_IBAN
     serializer_class = serializers.ExternalIbanAnswer
-    body_classes = bodies(serializers.ExternalIbanOrder)
+    body_classes = bodies(serializers.ExternalIbanBody)
 
 
 class FinancialInformation(BlockView):
@@ -119,7 +119,7 @@ class FinancialInformation(BlockView):
 
     kind = Kind.FINANCIAL_INFORMATION
     serializer_class = serializers.FinancialInformationAnswer
-    body_classes = bodies(serializers.FinancialInformationOrder)
+    body_classes = bodies(serializers.FinancialInformationBody)
 
 
 class Occupation(BlockView):
@@ -127,7 +127,7 @@ class Occupation(BlockView):
 
     kind = Kind.OCCUPATION
     serializer_class = serializers.OccupationAnswer
-    body_classes = bodies(serializers.OccupationOrder)
+    body_classes = bodies(serializers.OccupationBody)
 
 
 DOCUMENTS = {
@@ -170,7 +170,7 @@ class Documents(EvidenceView):
     what = Access.What.DOCUMENT
     serializer_class = serializers.DocumentAnswer
     answer_classes = {"GET": serializers.DocumentContent}
-    body_classes = bodies(serializers.DocumentOrder)
+    body_classes = bodies(serializers.DocumentBody)
     max_body_bytes = settings.MAX_DOCUMENT_BODY_BYTES
     is_queued = True
 

@@ -199,7 +199,7 @@ class UserList(UserView):
 
     collection = "users"
     query_class = serializers.UserQuery
-    body_classes = {"POST": serializers.UserOrder}
+    body_classes = {"POST": serializers.UserBody}
     statuses = {"POST": [HTTPStatus.ACCEPTED]}
     refusals = {"POST": [errors.AlreadyExists, errors.OtpTooSoon, errors.IdempotencyKeyReused]}
 
@@ -216,7 +216,7 @@ class UserList(UserView):
 class UserDetail(UserView):
     """Read, replace or change one user."""
 
-    body_classes = {"PUT": serializers.UserOrder, "PATCH": serializers.UserChange}
+    body_classes = {"PUT": serializers.UserBody, "PATCH": serializers.UserChange}
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.ACCEPTED]}
     refusals = {
         "PUT": [errors.AlreadyExists, errors.Immutable, errors.UserNotActive, errors.OtpTooSoon],

@@ -2,27 +2,27 @@
 
 from wallets.serializers.accounts import (
     ExternalAccountAnswer,
+    ExternalAccountBody,
     ExternalAccountChange,
-    ExternalAccountOrder,
     ExternalAccountQuery,
 )
 from wallets.serializers.compliance import ComplianceAnswer
 from wallets.serializers.holds import (
-    ExecutionOrder,
+    ExecutionBody,
     HoldAnswer,
+    HoldBody,
     HoldChange,
-    HoldOrder,
     HoldQuery,
 )
 from wallets.serializers.movements import (
     BatchAnswer,
+    BatchBody,
     BatchMade,
-    BatchOrder,
     MovementAnswer,
+    MovementBody,
     MovementChange,
-    MovementOrder,
     MovementQuery,
-    ReversalOrder,
+    ReversalBody,
 )
 from wallets.serializers.statements import (
     BalanceAnswer,
@@ -33,8 +33,8 @@ from wallets.serializers.statements import (
 from wallets.serializers.wallets import (
     UserChangeOrEnd,
     WalletAnswer,
+    WalletBody,
     WalletChange,
-    WalletOrder,
     WalletQuery,
 )
 
@@ -42,28 +42,28 @@ __all__ = [
     "BalanceAnswer",
     "BalanceQuery",
     "BatchAnswer",
+    "BatchBody",
     "BatchMade",
-    "BatchOrder",
     "ComplianceAnswer",
-    "ExecutionOrder",
+    "ExecutionBody",
     "ExternalAccountAnswer",
+    "ExternalAccountBody",
     "ExternalAccountChange",
-    "ExternalAccountOrder",
     "ExternalAccountQuery",
     "HoldAnswer",
+    "HoldBody",
     "HoldChange",
-    "HoldOrder",
     "HoldQuery",
     "MovementAnswer",
+    "MovementBody",
     "MovementChange",
-    "MovementOrder",
     "MovementQuery",
-    "ReversalOrder",
+    "ReversalBody",
     "StatementAnswer",
     "StatementQuery",
     "UserChangeOrEnd",
     "WalletAnswer",
+    "WalletBody",
     "WalletChange",
-    "WalletOrder",
     "WalletQuery",
 ]

@@ -42,7 +42,7 @@ class ExternalAccountAnswer(fields.Serializer):
         )
 
 
-class ExternalAccountOrder(fields.Serializer):
+class ExternalAccountBody(fields.Serializer):
     """A bank account to keep for cash-outs to come."""
 
     alias = Optional(100)

@@ -46,7 +46,7 @@ class HoldAnswer(fields.Serializer):
         )
 
 
-class HoldOrder(Words):
+class HoldBody(Words):
     """Money to promise to another wallet; without `expiration` the promise never ends by itself."""
 
     target_wallet_id = fields.Id()
@@ -54,7 +54,7 @@ class HoldOrder(Words):
     expiration = fields.Moment(required=False, allow_null=True)
 
 
-class ExecutionOrder(Words):
+class ExecutionBody(Words):
     """What to pay of a hold: an `amount`, or all; `keepOpen` keeps the rest set aside."""
 
     amount = fields.Amount(required=False)

@@ -81,7 +81,7 @@ def _alone(kind: str, *needed: str) -> dict[str, Any]:
     return {"properties": {"type": {"const": kind}} | foreign, "required": ["type", *needed]}
 
 
-class MovementOrder(Words):
+class MovementBody(Words):
     """Money to move: from the outside, to a bank account, or to another wallet.
 
     A CASH_OUT goes to an `iban`, or to one of the wallet's external accounts.
@@ -115,18 +115,18 @@ class MovementOrder(Words):
         return wrong | dict.fromkeys(named[1:], "one_only")
 
 
-class BatchOrder(fields.Serializer):
+class BatchBody(fields.Serializer):
     """Up to 1,000 movements of one wallet: one operation, all of it or nothing."""
 
     together = {
         "allOf": [{"properties": {"movements": {"minItems": 1, "maxItems": LARGEST_BATCH}}}],
     }
     movements: ListSerializer[Any] = ListSerializer(
-        child=MovementOrder(), allow_empty=False, max_length=LARGEST_BATCH
+        child=MovementBody(), allow_empty=False, max_length=LARGEST_BATCH
     )
 
     def get_initial(self) -> dict[str, Any]:
-        return {"movements": [MovementOrder().get_initial()]}
+        return {"movements": [MovementBody().get_initial()]}
 
 
 class Movements(fields.Serializer):
@@ -160,7 +160,7 @@ class BatchAnswer(fields.Serializer):
         return {"movements": [answer.to_representation(each) for each in batch.movements]}
 
 
-class ReversalOrder(Words):
+class ReversalBody(Words):
     """What is to be given back: an `amount`, or all that is left."""
 
     amount = fields.Amount(required=False)

@@ -75,7 +75,7 @@ class Labels(fields.Serializer):
         return without_nulls(attrs)
 
 
-class WalletOrder(Labels):
+class WalletBody(Labels):
     """What a wallet is opened with. `userId` and `currency` never change afterwards."""
 
     user_id = fields.Id()

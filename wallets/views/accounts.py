@@ -37,7 +37,7 @@ class ExternalAccountList(ExternalAccountView):
     collection = "externalAccounts"
     query_class = serializers.ExternalAccountQuery
     assuming = frozenset({"GET"})
-    body_classes = {"POST": serializers.ExternalAccountOrder}
+    body_classes = {"POST": serializers.ExternalAccountBody}
     refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
 
     def get(self, request: Request, wallet_id: UUID) -> Response:

@@ -44,7 +44,7 @@ class HoldList(HoldView):
     collection = "holds"
     query_class = serializers.HoldQuery
     assuming = frozenset({"GET", "POST"})
-    body_classes = {"POST": serializers.HoldOrder}
+    body_classes = {"POST": serializers.HoldBody}
     refusals = {
         "POST": [
             errors.TargetWalletNotFound,
@@ -112,7 +112,7 @@ class HoldDetail(HoldView):
 class Executions(MovementView, HoldsOf):
     """Pay a hold, or a part of it, to the wallet for which it was placed."""
 
-    body_classes = {"POST": serializers.ExecutionOrder}
+    body_classes = {"POST": serializers.ExecutionBody}
     body_optional = True
     refusals = {
         "POST": [

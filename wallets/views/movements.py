@@ -80,7 +80,7 @@ class MovementList(MovementView):
     """What is walked to find what other filters leave; None: an index finds it."""
     query_class = serializers.MovementQuery
     assuming = frozenset({"GET", "POST"})
-    body_classes = {"POST": serializers.MovementOrder}
+    body_classes = {"POST": serializers.MovementBody}
     statuses = {"POST": [HTTPStatus.CREATED, HTTPStatus.ACCEPTED]}
     refusals = {
         "POST": [
@@ -169,7 +169,7 @@ class MovementBatch(MovementView):
 
     max_body_bytes = 8_000_000
     assuming = frozenset({"POST"})
-    body_classes = {"POST": serializers.BatchOrder}
+    body_classes = {"POST": serializers.BatchBody}
     answer_classes = {"POST": serializers.BatchAnswer}
     refusals = {"POST": [errors.BatchRefused]}
 
@@ -193,7 +193,7 @@ class Reversals(MovementView):
     """Give back a transfer, an execution of a hold, or a cash-in: all that is left, or a part."""
 
     staff_permissions = {"POST": ("wallets.reverse_movement",)}
-    body_classes = {"POST": serializers.ReversalOrder}
+    body_classes = {"POST": serializers.ReversalBody}
     body_optional = True
     refusals = {
         "POST": [

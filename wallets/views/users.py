@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.db.transactions import durable, read_back
 from users import otp, users
-from users.serializers import OtpOrder
+from users.serializers import OtpBody
 from users.views import UserDetail, UserView
 from wallets import posting, serializers
 from wallets.orders import ActivateUser, UnsubscribeUser
@@ -51,7 +51,7 @@ class ValidateOtp(UserView):
     """Verify the phone number; a new user is then activated, and its first wallet opened."""
 
     keyed = False
-    body_classes = {"POST": OtpOrder}
+    body_classes = {"POST": OtpBody}
     statuses = {"POST": [HTTPStatus.OK]}
     refusals = {
         "POST": [

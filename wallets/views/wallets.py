@@ -47,7 +47,7 @@ class WalletList(WalletView):
     collection = "wallets"
     is_queued = False
     query_class = serializers.WalletQuery
-    body_classes = {"POST": serializers.WalletOrder}
+    body_classes = {"POST": serializers.WalletBody}
     refusals = {
         "POST": [
             errors.UserNotFound,
@@ -71,7 +71,7 @@ class WalletDetail(WalletView):
     """Read, put, change or close one wallet."""
 
     assuming = frozenset({"GET"})
-    body_classes = {"PUT": serializers.WalletOrder, "PATCH": serializers.WalletChange}
+    body_classes = {"PUT": serializers.WalletBody, "PATCH": serializers.WalletChange}
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
     refusals = {
         "PUT": [

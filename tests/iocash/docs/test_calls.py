@@ -77,7 +77,7 @@ class Reader(Recorder):
             openapi.check(method, story.address_of(path), *vars(answer).values())
         return answer
 
-    def values(self, order: calls.Order, path: str, body: Any) -> dict[str, str]:
+    def values(self, order: calls.Snippet, path: str, body: Any) -> dict[str, str]:
         """What a reader fills in: the ids of this telling, and the version that they know."""
         pattern = calls.PARAMETER.sub(r"(?P<\1>[0-9a-f-]{36})", order.path)
         address = story.address_of(path).partition("?")[0]
@@ -109,7 +109,7 @@ def ids(value: Any, name: str = "") -> dict[str, str]:
     return {snake(name): value} if isinstance(value, str) and calls.ID.fullmatch(value) else {}
 
 
-def is_like(order: calls.Order, path: str, body: Any, **about: Any) -> bool:
+def is_like(order: calls.Snippet, path: str, body: Any, **about: Any) -> bool:
     """Whether a call of the story is the one on the page, but for ids and days."""
     if about.keys() - {"key"} or about.get("key") != order.key:
         return False
@@ -293,7 +293,7 @@ def test_the_page_has_no_script_and_no_style_of_its_own():
 
 
 def test_a_quote_in_an_order_does_not_end_it():
-    order = calls.Order("POST", "/api/v1/users", {}, {"firstName": "O'Hara"}, None, False, True)
+    order = calls.Snippet("POST", "/api/v1/users", {}, {"firstName": "O'Hara"}, None, False, True)
     said = order.curl().replace("curl", "printf '%s\\n'")
     printed = subprocess.run(["bash", "-c", said], capture_output=True, text=True, check=True)
     assert '{"firstName": "O\'Hara"}' in printed.stdout.splitlines()
