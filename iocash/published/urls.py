@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 
 from iocash.published import wallet_views
 from iocash.published.user_serializers import JuridicalBody, NaturalBody
-from iocash.published.user_views import File, IdentityFile
+from iocash.published.user_views import FileView, IdentityFileView
 from users import views as users
 from users.models import User
 from wallets import views as wallets
@@ -29,7 +29,7 @@ READ_AND_PATCH = ["patch", *READ]
 def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     """What is below one user; `kind` when the path says it."""
     return [
-        path(f"{prefix}/mobile-phone", wallet_views.MobilePhone.as_view(**kind)),
+        path(f"{prefix}/mobile-phone", wallet_views.MobilePhoneView.as_view(**kind)),
         path(f"{prefix}/request-otp", users.RequestOtp.as_view(**kind)),
         path(f"{prefix}/validate-otp", wallets.ValidateOtp.as_view(**kind)),
         path(f"{prefix}/compliance", wallets.ComplianceView.as_view(**kind)),
@@ -38,9 +38,9 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
         path(f"{prefix}/external-iban", users.ExternalIban.as_view(**kind)),
         path(f"{prefix}/financial-information", users.FinancialInformation.as_view(**kind)),
         path(f"{prefix}/occupation", users.Occupation.as_view(**kind)),
-        path(f"{prefix}/identity-file", IdentityFile.as_view(**kind)),
-        path(f"{prefix}/external-iban-file", File.as_view(name="external-iban", **kind)),
-        path(f"{prefix}/income-tax-file", File.as_view(name="income-tax", **kind)),
+        path(f"{prefix}/identity-file", IdentityFileView.as_view(**kind)),
+        path(f"{prefix}/external-iban-file", FileView.as_view(name="external-iban", **kind)),
+        path(f"{prefix}/income-tax-file", FileView.as_view(name="income-tax", **kind)),
     ]
 
 
@@ -69,20 +69,21 @@ patterns = [
         f"{ACCOUNTS}/<uuid:account_id>",
         wallets.ExternalAccountDetail.as_view(http_method_names=READ),
     ),
-    path(f"{WALLET}/transfer", wallet_views.Transfer.as_view()),
-    path(f"{WALLET}/cashOuts", wallet_views.CashOut.as_view()),
+    path(f"{WALLET}/transfer", wallet_views.TransferView.as_view()),
+    path(f"{WALLET}/cashOuts", wallet_views.CashOutView.as_view()),
     path(
-        f"{WALLET}/cashout-to-favourite-external-account", wallet_views.FavouriteCashOut.as_view()
+        f"{WALLET}/cashout-to-favourite-external-account",
+        wallet_views.FavouriteCashOutView.as_view(),
     ),
-    path(f"{WALLET}/movements", wallet_views.Movements.as_view()),
+    path(f"{WALLET}/movements", wallet_views.MovementsView.as_view()),
     path(
         f"{WALLET}/movements/<uuid:movement_id>",
         wallets.MovementDetail.as_view(http_method_names=READ),
     ),
-    path(f"{WALLET}/holds", wallet_views.Holds.as_view()),
+    path(f"{WALLET}/holds", wallet_views.HoldsView.as_view()),
     path(HOLD, wallets.HoldDetail.as_view(http_method_names=READ)),
-    path(f"{HOLD}/executeHold", wallet_views.ExecuteHold.as_view()),
-    path(f"{HOLD}/executeHoldAndKeepOpen", wallet_views.ExecuteHoldAndKeepOpen.as_view()),
-    path(f"{HOLD}/releaseHold", wallet_views.ReleaseHold.as_view()),
-    path(f"{HOLD}/renewHold", wallet_views.RenewHold.as_view()),
+    path(f"{HOLD}/executeHold", wallet_views.ExecuteHoldView.as_view()),
+    path(f"{HOLD}/executeHoldAndKeepOpen", wallet_views.ExecuteHoldAndKeepOpenView.as_view()),
+    path(f"{HOLD}/releaseHold", wallet_views.ReleaseHoldView.as_view()),
+    path(f"{HOLD}/renewHold", wallet_views.RenewHoldView.as_view()),
 ]

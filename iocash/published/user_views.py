@@ -18,7 +18,7 @@ class SideQuery(fields.Serializer):
     side = fields.Choice(("front", "back"))
 
 
-class File(Documents):
+class FileView(Documents):
     """A document, by the address that it had: the content comes as base64, like all of ours."""
 
     name: ClassVar[str] = ""
@@ -38,7 +38,7 @@ class File(Documents):
         return self.name
 
 
-class IdentityFile(File):
+class IdentityFileView(FileView):
     """One side of the identity document."""
 
     query_class = SideQuery

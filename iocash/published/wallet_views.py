@@ -25,7 +25,7 @@ POSTED = ["post", *ANSWERS]
 READ = ["get", *ANSWERS]
 
 
-class Payment(MovementList):
+class PaymentView(MovementList):
     """Money out of a wallet. It is answered 202, as it was, also when it is done already."""
 
     collection = ""
@@ -34,35 +34,35 @@ class Payment(MovementList):
     statuses = {"POST": [HTTPStatus.ACCEPTED]}
 
 
-class Transfer(Payment):
+class TransferView(PaymentView):
     """Move money to another wallet."""
 
     fixed = {"type": Movement.Type.TRANSFER}
     body_classes = {"POST": wallet_serializers.TransferBody}
 
 
-class CashOut(Payment):
+class CashOutView(PaymentView):
     """Move money to a bank account."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
     body_classes = {"POST": wallet_serializers.CashOutBody}
 
 
-class FavouriteCashOut(Payment):
+class FavouriteCashOutView(PaymentView):
     """Move money to one of the wallet's external accounts."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
     body_classes = {"POST": wallet_serializers.FavouriteCashOutBody}
 
 
-class Movements(MovementList):
+class MovementsView(MovementList):
     """What happened to a wallet."""
 
     http_method_names = READ
     query_class = wallet_serializers.PublishedMovementQuery
 
 
-class Holds(HoldList):
+class HoldsView(HoldList):
     """Promise money to another wallet, or list the promises."""
 
     query_class = wallet_serializers.PublishedHoldQuery
@@ -75,19 +75,19 @@ class Holds(HoldList):
         return super().handle_exception(exc)
 
 
-class ExecuteHold(Executions):
+class ExecuteHoldView(Executions):
     """Pay a hold, or a part of it; the rest is available again."""
 
     body_classes = {"POST": wallet_serializers.ExecuteBody}
 
 
-class ExecuteHoldAndKeepOpen(ExecuteHold):
+class ExecuteHoldAndKeepOpenView(ExecuteHoldView):
     """Pay a part of a hold, and keep the rest set aside."""
 
     fixed = {"keep_open": True}
 
 
-class ChangeHold(HoldDetail):
+class ChangeHoldView(HoldDetail):
     """What was posted to a hold, and is a change of it here: so it takes no key."""
 
     http_method_names = POSTED
@@ -104,20 +104,20 @@ class ChangeHold(HoldDetail):
         return {}
 
 
-class ReleaseHold(ChangeHold):
+class ReleaseHoldView(ChangeHoldView):
     """Let go of a hold."""
 
     body_optional = True
     body_classes = {"POST": wallet_serializers.ReleaseBody}
 
 
-class RenewHold(ChangeHold):
+class RenewHoldView(ChangeHoldView):
     """Let a hold expire at another time."""
 
     body_classes = {"POST": wallet_serializers.RenewalBody}
 
 
-class MobilePhone(UserDetailWithEnd):
+class MobilePhoneView(UserDetailWithEnd):
     """Change the phone number; until it is verified the old one holds."""
 
     http_method_names = ["patch", *ANSWERS]
