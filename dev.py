@@ -249,13 +249,13 @@ def start_database() -> None:
     if os.environ.get("DATABASE_URL"):
         return
     from iocash.postgres import STATE
-    from iocash.postgres.places import Unavailable
+    from iocash.postgres.places import Unusable
     from iocash.postgres.server import Server
 
     say("Starting PostgreSQL")
     try:
         Server(STATE).sockets()
-    except Unavailable as error:
+    except Unusable as error:
         sys.exit(f"dev.py: {error}")
 
 

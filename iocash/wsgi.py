@@ -17,10 +17,10 @@ from django.db import close_old_connections, reset_queries  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
 from iocash.db.backend.base import DatabaseWrapper, renew  # noqa: E402
-from iocash.http.headers import Request  # noqa: E402
+from iocash.http.headers import Utf8Request  # noqa: E402
 from iocash.http.unread import draining  # noqa: E402
 
-application.request_class = Request
+application.request_class = Utf8Request
 DatabaseWrapper.patience = settings.DATABASE_PATIENCE
 
 # Both ends of a request look at open connections; the one cache, in memory, has none.

@@ -17,7 +17,7 @@ class Wallets(AppConfig):
             raise ImproperlyConfigured(" ".join(wrong))
 
 
-class BackOffice(admin.AdminConfig):
+class BackOfficeConfig(admin.AdminConfig):
     """Django's admin, whose site is the one with the dashboard."""
 
     default = False

@@ -29,7 +29,7 @@ LEFT, RIGHT, TOP, BOTTOM = 6, 6, 12, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class FlowsOfDay:
     """What came in and what went out of the system on one day, in minor units."""
 
     day: date
@@ -86,7 +86,7 @@ def outstanding(now: datetime) -> list[Outstanding]:
     ]
 
 
-def days_of(now: datetime) -> dict[str, dict[date, Day]]:
+def days_of(now: datetime) -> dict[str, dict[date, FlowsOfDay]]:
     """What crossed the border of the system, by currency and day."""
     since = now - timedelta(days=DAYS)
     rows = (
@@ -98,15 +98,15 @@ def days_of(now: datetime) -> dict[str, dict[date, Day]]:
             went_out=Sum(Case(When(amount__lt=0, then=-F("amount")), default=0)),
         )
     )
-    found: dict[str, dict[date, Day]] = defaultdict(dict)
+    found: dict[str, dict[date, FlowsOfDay]] = defaultdict(dict)
     for currency, day, came_in, went_out in rows:
-        found[currency][day] = Day(day, int(came_in), int(went_out))
+        found[currency][day] = FlowsOfDay(day, int(came_in), int(went_out))
     return found
 
 
-def describe(currency: str, total: int, days: dict[date, Day], today: date) -> Outstanding:
+def describe(currency: str, total: int, days: dict[date, FlowsOfDay], today: date) -> Outstanding:
     every_day = [today - timedelta(days=DAYS - 1 - index) for index in range(DAYS)]
-    series = [days.get(day, Day(day, 0, 0)) for day in every_day]
+    series = [days.get(day, FlowsOfDay(day, 0, 0)) for day in every_day]
     points = curve_points(balances(total, series))
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     base = HEIGHT - BOTTOM
@@ -123,7 +123,7 @@ def describe(currency: str, total: int, days: dict[date, Day], today: date) -> O
     )
 
 
-def balances(total: int, series: Sequence[Day]) -> list[int]:
+def balances(total: int, series: Sequence[FlowsOfDay]) -> list[int]:
     """Go back from today's total, day by day: what stood at the end of each day."""
     found = [total]
     for day in reversed(series[1:]):
@@ -141,7 +141,7 @@ def curve_points(values: Sequence[int]) -> list[tuple[float, float]]:
     ]
 
 
-def bars(series: Sequence[Day], currency: str) -> Iterable[Bar]:
+def bars(series: Sequence[FlowsOfDay], currency: str) -> Iterable[Bar]:
     """Two bars for a day: what came in and what went out."""
     highest = max(1, *(max(day.came_in, day.went_out) for day in series))
     slot = (WIDTH - LEFT - RIGHT) / len(series)

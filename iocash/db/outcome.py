@@ -97,7 +97,7 @@ class Fate(Enum):
     UNKNOWN = auto()
 
 
-class Server(NamedTuple):
+class ServerFacts(NamedTuple):
     """The server that is asked."""
 
     is_in_recovery: bool
@@ -118,7 +118,7 @@ def find_out(mark: Mark, witness: Witness | None, connect: Callable[[], Connecti
     for pause in pauses():
         try:
             with closing(connect()) as connection:
-                fate = ask(Question(connection, until), mark, witness)
+                fate = ask(Inquiry(connection, until), mark, witness)
         except (psycopg.Error, DatabaseError, OSError) as error:
             log.info("transaction %s: can't be asked for: %s", mark.xid, type(error).__name__)
         if fate or time.monotonic() + pause > until:
@@ -137,7 +137,7 @@ def pauses() -> Iterator[float]:
         pause = min(pause * 1.5, 0.5)
 
 
-class Question(NamedTuple):
+class Inquiry(NamedTuple):
     """A connection that is asked one statement at a time, until an instant."""
 
     connection: Connection
@@ -150,12 +150,12 @@ class Question(NamedTuple):
         return answer.rows
 
 
-def ask(question: Question, mark: Mark, witness: Witness | None) -> Fate | None:
+def ask(question: Inquiry, mark: Mark, witness: Witness | None) -> Fate | None:
     """Ask once; None: it can't be told yet.
 
     The row is looked for before the status is read: what is aborted then was never to be seen.
     """
-    server = Server(*question.rows(READ_SERVER)[0])
+    server = ServerFacts(*question.rows(READ_SERVER)[0])
     if server.is_in_recovery:
         return None
     if witness and question.rows(*witness):
@@ -167,14 +167,14 @@ def ask(question: Question, mark: Mark, witness: Witness | None) -> Fate | None:
     return of_status(status(question, mark), witness)
 
 
-def confirmed(question: Question, server: Server) -> Fate:
+def confirmed(question: Inquiry, server: ServerFacts) -> Fate:
     """The row is there. With synchronous standbys, it must be known that they have it too."""
     if server.has_standbys:
         question.rows(WRITE_A_LITTLE)
     return Fate.DONE
 
 
-def status(question: Question, mark: Mark) -> str | None:
+def status(question: Inquiry, mark: Mark) -> str | None:
     """What PostgreSQL says of the number; None: it does not know it, or does not say."""
     try:
         return question.rows(READ_STATUS, [mark.xid])[0][0] if mark.xid else None

@@ -20,7 +20,7 @@ from iocash.db.transactions import fetch
 Row = TypeVar("Row", bound=models.Model)
 
 
-class Statement(NamedTuple):
+class PreparedStatement(NamedTuple):
     """The SQL, what to put in it, and how to read what comes."""
 
     sql: str
@@ -40,7 +40,7 @@ class Question(Generic[Row]):
         self.stand_ins: list[UUID] = [uuid4() for _ in range(number)]
 
     @cached_property
-    def statement(self) -> Statement:
+    def statement(self) -> PreparedStatement:
         queryset = self.ask(*self.stand_ins)
         sql, values = queryset.query.sql_with_params()
         if not {*self.stand_ins} <= {*values}:
@@ -50,7 +50,7 @@ class Question(Generic[Row]):
         found = [getattr(each, "from_db_value", None) for each in fields]
         readers = [(at, read) for at, read in enumerate(found) if read]
         annotations = [*queryset.query.annotation_select.items()]
-        return Statement(sql, [*values], queryset.model, names, readers, annotations)
+        return PreparedStatement(sql, [*values], queryset.model, names, readers, annotations)
 
     def first(self, *ids: UUID) -> Row | None:
         """The row with these ids, which stand where the stand-ins stood."""

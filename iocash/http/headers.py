@@ -28,7 +28,7 @@ ENTITY_TAG = re.compile(r'(W/)?"[\x21\x23-\x2b\x2d-\x7e]*"')
 QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 
 
-class Request(WSGIRequest):
+class Utf8Request(WSGIRequest):
     """A request whose text is UTF-8, whatever its Content-Type says.
 
     Django would decode the query with the charset that a caller names there, and crash on one

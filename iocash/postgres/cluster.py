@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from iocash.postgres import binaries, places
-from iocash.postgres.places import Places, Unavailable
+from iocash.postgres.places import Places, Unusable
 
 ROOTS_PARENT = Path("/var/lib/iocash")  # lasts across reboots, unlike /tmp
 SHORT_PARENT = Path("/tmp")  # noqa: S108 (the folder inside is private, and checked to be ours)
@@ -97,7 +97,7 @@ class Cluster:
             if self._becomes_ready(server):
                 return server
             if not self._met_orphans(begun) or time.monotonic() > deadline:
-                raise Unavailable("it ended at once.")
+                raise Unusable("it ended at once.")
             time.sleep(0.2)
 
     def _log_size(self) -> int:
@@ -114,7 +114,7 @@ class Cluster:
                 os.kill(pid, sign)
                 _wait_while(lambda: self._is_server(pid), STOPPING)
         if self._is_server(pid):
-            raise Unavailable(f"process {pid}, a former server, can't be stopped.")
+            raise Unusable(f"process {pid}, a former server, can't be stopped.")
         for name in (places.SOCKET, f"{places.SOCKET}.lock"):
             (self.sockets / name).unlink(missing_ok=True)
 
@@ -156,7 +156,7 @@ class Cluster:
         process = self._popen(program, *words, stdin=subprocess.PIPE)
         process.communicate(sql.strip().encode() + b"\n")
         if process.returncode:
-            raise Unavailable(f"{program} failed.")
+            raise Unusable(f"{program} failed.")
 
     def _popen(
         self, program: str, *words: str | Path, stdin: int = subprocess.DEVNULL
@@ -193,7 +193,7 @@ def _account(where: Places) -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise Unavailable("it refuses to be root, and there is neither an account postgres nor nobody.")
+    raise Unusable("it refuses to be root, and there is neither an account postgres nor nobody.")
 
 
 def _command(pid: int) -> bytes:

@@ -17,7 +17,7 @@ LONGEST_SOCKET = 103  # bytes; Linux takes 107, macOS 103
 POLL = 0.02  # seconds
 
 
-class Unavailable(Exception):
+class Unusable(Exception):
     """There is no embedded PostgreSQL to be had; the message says why and what to do."""
 
 
@@ -149,7 +149,7 @@ def alone(path: Path, patience: float) -> Iterator[None]:
     """
     descriptor = take(path, fcntl.LOCK_EX, patience)
     if descriptor is None:
-        raise Unavailable(f"Others have been starting PostgreSQL for {patience:.0f} seconds.")
+        raise Unusable(f"Others have been starting PostgreSQL for {patience:.0f} seconds.")
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from iocash.postgres import CHECKOUT, binaries, places
-from iocash.postgres.places import Places, Unavailable
+from iocash.postgres.places import Places, Unusable
 
 WATCHER = "iocash.postgres.watcher"
 PATIENCE = 60.0  # seconds: a first start makes the data, one after a crash replays what was written
@@ -52,12 +52,12 @@ class Server:
                 self._start()
         except PermissionError as error:
             text = f"{error.filename} belongs to another account: use that one, or remove it."
-            raise Unavailable(text) from error
+            raise Unusable(text) from error
         except OSError as error:
-            raise Unavailable(f"PostgreSQL could not be started: {error}.") from error
+            raise Unusable(f"PostgreSQL could not be started: {error}.") from error
         sockets = self.places.sockets()
         if sockets is None:
-            raise Unavailable(f"PostgreSQL has gone again: see {self.places.log}.")
+            raise Unusable(f"PostgreSQL has gone again: see {self.places.log}.")
         return sockets
 
     def _join(self) -> None:
@@ -66,7 +66,7 @@ class Server:
             self.places.create()
             descriptor = places.take(self.places.users, fcntl.LOCK_SH, deadline - time.monotonic())
             if descriptor is None:
-                raise Unavailable(f"PostgreSQL has been stopping for {PATIENCE:.0f} seconds.")
+                raise Unusable(f"PostgreSQL has been stopping for {PATIENCE:.0f} seconds.")
             self._membership = (os.getpid(), descriptor)  # never closed: we are a user for life
 
     def _is_member(self) -> bool:
@@ -83,7 +83,7 @@ class Server:
         with places.alone(self.places.starting, PATIENCE):
             while not self.is_running():
                 if time.monotonic() > deadline:
-                    raise Unavailable(f"PostgreSQL does not answer: see {self.places.log}.")
+                    raise Unusable(f"PostgreSQL does not answer: see {self.places.log}.")
                 if places.is_held(self.places.watcher):
                     time.sleep(places.POLL)  # it is starting the server, or stopping it
                 else:
@@ -93,7 +93,7 @@ class Server:
         """Start a watcher and wait until its server is ready."""
         verdict = _output([sys.executable, "-m", WATCHER, self.places.state, binaries.find()])
         if verdict not in ("ready", "busy"):
-            raise Unavailable(f"PostgreSQL did not start: {verdict or 'its watcher was killed.'}")
+            raise Unusable(f"PostgreSQL did not start: {verdict or 'its watcher was killed.'}")
 
     def _answers(self) -> bool:
         home, folder = self.places.home(), self.places.sockets()

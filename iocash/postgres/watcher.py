@@ -19,7 +19,7 @@ from typing import IO
 
 from iocash.postgres import places
 from iocash.postgres.cluster import STOPPING, Cluster
-from iocash.postgres.places import Places, Unavailable
+from iocash.postgres.places import Places, Unusable
 
 LOG_LIMIT = 1_000_000  # bytes
 ATTENTION = 2.0  # seconds between looks at the socket
@@ -45,7 +45,7 @@ def _watch(where: Places, programs: Path, log: IO[bytes]) -> None:
         users = os.open(where.users, os.O_RDWR)
         cluster = Cluster(where, programs, log)
         server = cluster.start()
-    except (Unavailable, OSError, subprocess.SubprocessError) as error:
+    except (Unusable, OSError, subprocess.SubprocessError) as error:
         return _say(f"{error}\n{_tail(where.log, begun)}")
     signal.signal(signal.SIGTERM, lambda *_: server.send_signal(signal.SIGINT))
     Thread(target=_stop_when_unused, args=(server, users), daemon=True).start()

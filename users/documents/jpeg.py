@@ -49,7 +49,7 @@ class Segment(NamedTuple):
     end: int
 
 
-class Limits:
+class Bounds:
     """What the pictures of one file may still have."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ def check(content: bytes) -> None:
     Raises:
         WrongDocument: damaged, too_complex, too_many_pixels, trailing_data.
     """
-    limits = Limits()
+    limits = Bounds()
     first = segments(content, 0, limits)
     check_picture(content, first)
     end = first[-1].end
@@ -82,7 +82,7 @@ def check(content: bytes) -> None:
 
 def needed(content: bytes) -> bytes:
     """The first picture without its metadata: what a decoder needs, and how to turn it."""
-    kept = [each for each in segments(content, 0, Limits()) if is_needed(content, each)]
+    kept = [each for each in segments(content, 0, Bounds()) if is_needed(content, each)]
     return BEGIN + b"".join(content[each.start : each.end] for each in kept)
 
 
@@ -100,7 +100,7 @@ def is_app(content: bytes, segment: Segment, marker: int, name: bytes) -> bool:
     return segment.marker == marker and content.startswith(name, segment.start + 4)
 
 
-def further(content: bytes, end: int, limits: Limits) -> int:
+def further(content: bytes, end: int, limits: Bounds) -> int:
     """Walk the pictures behind the first; return where the last one ends."""
     for _ in range(MOST_PICTURES - 1):
         begin = after_padding(content, end)
@@ -112,7 +112,7 @@ def further(content: bytes, end: int, limits: Limits) -> int:
     return end
 
 
-def segments(content: bytes, at: int, limits: Limits) -> list[Segment]:
+def segments(content: bytes, at: int, limits: Bounds) -> list[Segment]:
     """Walk one picture from behind its SOI to its EOI."""
     if not content.startswith(BEGIN, at):
         raise damaged(KIND, "it does not begin like one")

@@ -41,7 +41,7 @@ COUNT: Final = Job("count", cpu=1, seconds=5, memory=100 * MEGABYTE, patience=5)
 DRAW: Final = Job("draw", cpu=6, seconds=15, memory=600 * MEGABYTE, patience=10)
 
 
-class Answer(NamedTuple):
+class Report(NamedTuple):
     """What a process answered; `facts` is None when it ended without an answer."""
 
     facts: dict[str, Any] | None
@@ -82,7 +82,7 @@ def draw(content: bytes, media_type: str, number: int) -> bytes:
     return run(DRAW, content, media_type, number).content
 
 
-def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Answer:
+def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Report:
     """Have a process of its own do the job.
 
     Raises:
@@ -100,7 +100,7 @@ def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Answer:
     return answer
 
 
-def ask(job: Job, content: bytes, media_type: str, number: int) -> Answer:
+def ask(job: Job, content: bytes, media_type: str, number: int) -> Report:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         NURSERY.send(theirs)
@@ -120,13 +120,13 @@ def ask(job: Job, content: bytes, media_type: str, number: int) -> Answer:
             ours.sendall(content)
             return read(ours)
         except OSError:  # it has ended, or says nothing
-            return Answer(None)
+            return Report(None)
 
 
-def read(connection: socket.socket) -> Answer:
+def read(connection: socket.socket) -> Report:
     with connection.makefile("rb") as stream:
         line = stream.readline()
-        return Answer(json.loads(line), stream.read()) if line.endswith(b"\n") else Answer(None)
+        return Report(json.loads(line), stream.read()) if line.endswith(b"\n") else Report(None)
 
 
 class Nursery:

@@ -25,7 +25,7 @@ def erase(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
 
 
 @admin.register(User)
-class UserAdmin(users.UserAdmin):
+class UserWithWalletsAdmin(users.UserAdmin):
     """The user's page, with what touches its wallets."""
 
     change_form_template = "admin/user.html"

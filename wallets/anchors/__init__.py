@@ -15,7 +15,7 @@ from typing import Final
 
 from django.db import connection
 
-from wallets.anchors.file import CHUNK, BadAnchor, Line, Reading, lines
+from wallets.anchors.file import CHUNK, AnchorLine, BadAnchor, Reading, lines
 from wallets.audit.canonical import CASH_OUT, HOLD, digest
 from wallets.audit.equations import AT_ONCE, Equation, Finding
 
@@ -89,7 +89,7 @@ def compare(anchor: Iterable[str]) -> Finding | None:
     return found
 
 
-def ask(kind: str, chunk: list[Line]) -> Finding | None:
+def ask(kind: str, chunk: list[AnchorLine]) -> Finding | None:
     columns = [list(column) for column in zip(*(line.words for line in chunk), strict=True)]
     if kind in {"cash-out", "hold"}:
         columns.append(columns[0])

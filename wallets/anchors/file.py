@@ -60,7 +60,7 @@ class BadAnchor(Exception):
     """The file is no anchor, or not as it was written: it proves nothing."""
 
 
-class Line(NamedTuple):
+class AnchorLine(NamedTuple):
     """What one line says: its kind, and the words after it."""
 
     kind: str
@@ -143,7 +143,7 @@ class Reading:
         self.given = (line.removesuffix("\n") for line in anchor)
         self.root = ""
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[AnchorLine]:
         """What its lines say; at the end the root must be right.
 
         Raises:
@@ -171,9 +171,9 @@ class Reading:
         self.root = tree.root
 
 
-def parse(line: str, number: int) -> Line:
+def parse(line: str, number: int) -> AnchorLine:
     kind = line.partition(" ")[0]
     found = FORMS[kind].fullmatch(line) if kind in FORMS else None
     if found is None:
         raise BadAnchor(f"Line {number} is no line of an anchor: {line[:100]!r}.")
-    return Line(kind, found.groups())
+    return AnchorLine(kind, found.groups())

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.http import views
-from iocash.http.headers import Request as DjangoRequest
+from iocash.http.headers import Utf8Request as DjangoRequest
 from iocash.http.parsing import DEEPEST, Number, parse
 
 JSON = "application/json"

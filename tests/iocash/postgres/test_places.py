@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iocash.postgres import binaries, places
-from iocash.postgres.places import Places, Unavailable
+from iocash.postgres.places import Places, Unusable
 from tests.support.embedded_postgres import root
 
 
@@ -44,7 +44,7 @@ def test_a_socket_has_a_short_path_without_commas(folder: str, fit: bool) -> Non
 
 def test_without_postgresql_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "_candidates", lambda: iter([Path("/nowhere")]))
-    with pytest.raises(Unavailable, match="or set DATABASE_URL"):
+    with pytest.raises(Unusable, match="or set DATABASE_URL"):
         binaries.find()
 
 
@@ -67,5 +67,5 @@ def test_roots_programs_are_copied_to_where_the_servers_account_can_run_them() -
 
 @root
 def test_a_foreign_installation_out_of_reach_is_not_copied(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="may not run the programs in"):
+    with pytest.raises(Unusable, match="may not run the programs in"):
         binaries.within_reach(tmp_path / "pgsql" / "bin", {"user": "nobody"}, tmp_path)

@@ -11,7 +11,7 @@ import pytest
 from django.db.utils import OperationalError
 
 from iocash.postgres import base
-from iocash.postgres.places import Places, Unavailable
+from iocash.postgres.places import Places, Unusable
 from iocash.postgres.server import Server
 from tests.support.embedded_postgres import PATIENCE, User, eventually, is_alive, is_up, server_pid
 
@@ -101,7 +101,7 @@ def test_the_engine_says_it_as_an_operational_error(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Server) -> Path:
-        raise Unavailable("PostgreSQL did not start.")
+        raise Unusable("PostgreSQL did not start.")
 
     monkeypatch.setattr(Server, "sockets", fail)
     monkeypatch.setattr(base, "SERVER", Server(state))
