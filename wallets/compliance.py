@@ -122,8 +122,9 @@ def allowances(user: User, level: int) -> Iterator[Allowance]:
 
     Nothing is locked: what moved is read first, so that its wallet is among those read after it.
     """
-    ids = list(Wallet.objects.filter(user=user).values_list("id", flat=True))
-    found_by = [as_array(ids), TOP + 1]
+    ids = list(Wallet.objects.filter(client=user.client_id, user=user).values_list("id", flat=True))
+    client = as_array([user.client_id])
+    found_by = [as_array(ids), client, client, TOP + 1]
     flows, balances = fetch_each((read.READ_FLOWS, found_by), (read.READ_BALANCES, found_by))
     used = {currency: balance for _, currency, balance in balances}
     limited = {each: 0 for each in settings.KYC_LIMITS if limits_of(level, each) != NO_LIMITS}

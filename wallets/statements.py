@@ -30,7 +30,8 @@ MOST_WAIT: Final = 2.0
 
 FIND: Final = """
     WITH RECURSIVE search (low, high) AS (
-        SELECT 0::bigint, seq + 1 FROM wallets_wallet WHERE id = %(wallet)s
+        SELECT 0::bigint, seq + 1 FROM wallets_wallet
+        WHERE client_id = %(client)s AND id = %(wallet)s
         UNION ALL
         SELECT CASE WHEN is_before THEN middle ELSE low END,
                CASE WHEN is_before THEN high ELSE middle END

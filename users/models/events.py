@@ -41,7 +41,7 @@ class Fact:
     @property
     def witness(self) -> Witness:
         """The question whether the event is there, which an index on the subject answers."""
-        return Witness(FIND, [self.subject_id, self.id])
+        return Witness(FIND, [self.client_id, self.subject_id, self.id])
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -98,7 +98,7 @@ INSERT = """
         (id uuid, client_id uuid, subject text, subject_id uuid, wallet_id uuid, kind text,
          "by" json, data jsonb)
 """
-FIND = "SELECT FROM users_event WHERE subject_id = %s AND id = %s"
+FIND = "SELECT FROM users_event WHERE client_id = %s AND subject_id = %s AND id = %s"
 
 
 def record(*facts: Fact) -> None:

@@ -17,7 +17,9 @@ INSERT: Final = """
     INSERT INTO wallets_externalaccount (id, client_id, wallet_id, alias, iban, status)
     VALUES (%s, %s, %s, %s, %s, 'ACTIVE')
 """
-REMOVE: Final = "UPDATE wallets_externalaccount SET status = 'REMOVED' WHERE id = %s"
+REMOVE: Final = """
+    UPDATE wallets_externalaccount SET status = 'REMOVED' WHERE client_id = %s AND id = %s
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,6 @@ class RemoveExternalAccount(WalletOrder):
             raise errors.NotFound()
         if account.status == "ACTIVE":
             account.status = "REMOVED"
-            books.write(REMOVE, account.id)
+            books.write(REMOVE, wallet.client_id, account.id)
             books.record("account", account.id, "external_account.removed", wallet, self.by)
         return self.done(account.id)

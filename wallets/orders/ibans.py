@@ -13,7 +13,7 @@ from wallets.books import Books
 from wallets.orders.base import Outcome, WalletOrder
 from wallets.orders.needs import Needs
 
-SET_IBAN: Final = "UPDATE wallets_wallet SET iban = %s WHERE id = %s"
+SET_IBAN: Final = "UPDATE wallets_wallet SET iban = %s WHERE client_id = %s AND id = %s"
 
 
 def make(number: int) -> str:
@@ -52,6 +52,6 @@ class CreateIban(WalletOrder):
         if wallet.iban:
             raise errors.AlreadyExists(field="iban", wallet_id=wallet.id, iban=wallet.iban)
         wallet.iban = make(books.numbers.pop())
-        books.write(SET_IBAN, wallet.iban, wallet.id)
+        books.write(SET_IBAN, wallet.iban, wallet.client_id, wallet.id)
         books.record("wallet", wallet.id, "wallet.iban_created", wallet, self.by)
         return self.done(wallet.id)

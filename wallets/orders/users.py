@@ -14,14 +14,15 @@ from wallets.orders.base import Outcome, UserOrder
 from wallets.orders.wallets import OpenWallet, close
 
 SET_STATUS: Final = """
-    UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = '' WHERE id = %s
+    UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = ''
+    WHERE client_id = %s AND id = %s
 """
 END_USER: Final = """
     UPDATE users_user SET status = 'UNSUBSCRIBED', unverified_phone = '', unsubscribed_at = %s
-    WHERE id = %s
+    WHERE client_id = %s AND id = %s
 """
 VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
-SET_USER_STATUS: Final = "UPDATE users_user SET status = %s WHERE id = %s"
+SET_USER_STATUS: Final = "UPDATE users_user SET status = %s WHERE client_id = %s AND id = %s"
 BLOCK_REASONS: Final = (
     "CLIENT_REQUEST",
     "USER_REQUEST",
@@ -60,7 +61,7 @@ class ActivateUser(UserOrder):
         books.record("user", user.id, "user.phone_verified", user, self.by)
         if user.status == CREATED:
             self.activate(books, user)
-        books.write(SET_STATUS, user.status, user.mobile_phone, user.id)
+        books.write(SET_STATUS, user.status, user.mobile_phone, user.client_id, user.id)
         return self.done(user.id)
 
     def explain(self, constraint: str) -> errors.Refused | None:
@@ -109,7 +110,7 @@ class UnsubscribeUser(UserOrder):
         for wallet in wallets:
             close(books, wallet, self)
         user.status = UNSUBSCRIBED
-        books.write(END_USER, books.now, user.id)
+        books.write(END_USER, books.now, user.client_id, user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
         books.record("user", user.id, "user.unsubscribed", user, self.by)
 
@@ -135,7 +136,7 @@ class BlockUser(UserOrder):
     def become(
         self, books: Books, user: LockedUser, status: str, kind: str, **data: str
     ) -> Outcome:
-        books.write(SET_USER_STATUS, status, user.id)
+        books.write(SET_USER_STATUS, status, user.client_id, user.id)
         books.record("user", user.id, kind, user, self.by, **data)
         user.status = status
         return self.done(user.id)

@@ -29,9 +29,11 @@ UPDATE_LABELS: Final = """
     UPDATE wallets_wallet SET alias = coalesce(%s, alias),
         dlt_address = coalesce(%s, dlt_address), dlt_network = coalesce(%s, dlt_network),
         metadata = nullif(coalesce(%s::jsonb, metadata), '{}')
-    WHERE id = %s
+    WHERE client_id = %s AND id = %s
 """
-SET_WALLET_STATUS: Final = "UPDATE wallets_wallet SET status = %s WHERE id = %s"
+SET_WALLET_STATUS: Final = """
+    UPDATE wallets_wallet SET status = %s WHERE client_id = %s AND id = %s
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +208,8 @@ def label(
     """Set what people say of the wallet; None leaves it as it is."""
     wallet.require_open()
     pairs = None if metadata is None else as_json(metadata) or "{}"
-    books.write(UPDATE_LABELS, alias, dlt_address, dlt_network, pairs, wallet.id)
+    values = (alias, dlt_address, dlt_network, pairs, wallet.client_id, wallet.id)
+    books.write(UPDATE_LABELS, *values)
     books.record("wallet", wallet.id, "wallet.changed", wallet, order.by)
 
 
@@ -215,7 +218,7 @@ def close(books: Books, wallet: LockedWallet, order: Order) -> None:
     if wallet.status == "UNSUBSCRIBED":
         return
     wallet.status = "UNSUBSCRIBED"
-    books.write(SET_WALLET_STATUS, wallet.status, wallet.id)
+    books.write(SET_WALLET_STATUS, wallet.status, wallet.client_id, wallet.id)
     books.record("wallet", wallet.id, "wallet.unsubscribed", wallet, order.by)
 
 
@@ -242,7 +245,7 @@ class BlockWallet(WalletOrder):
                 wallet_id=wallet.id, status=wallet.status, requested=after
             )
         wallet.status = after
-        books.write(SET_WALLET_STATUS, after, wallet.id)
+        books.write(SET_WALLET_STATUS, after, wallet.client_id, wallet.id)
         books.record("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
         return self.done(wallet.id)
 

@@ -22,7 +22,7 @@ from functools import partial
 from django.conf import settings
 
 from iocash import errors
-from iocash.db.transactions import Transaction, durable, testify
+from iocash.db.transactions import Transaction, as_array, durable, testify
 from wallets.orders import Order, Outcome, attempt
 from wallets.posting.opening import open_books
 from wallets.posting.run import run
@@ -55,10 +55,11 @@ def post(
     until = time.monotonic() + settings.DATABASE_PATIENCE
     with durable(own) as pipeline:
         pipeline.until = until
-        books = open_books(pipeline, own, orders, is_brief=is_brief)
+        clients = {order.client_id for order in orders}
+        books = open_books(pipeline, own, orders, clients, is_brief=is_brief)
         own.outcomes = outcomes = [attempt(partial(run, books, order)) for order in orders]
         own.is_idle = books.is_idle
         if books.facts:
             testify(books.facts[0].witness)
-        write_back(pipeline, books)
+        write_back(pipeline, books, as_array(clients))
     return outcomes

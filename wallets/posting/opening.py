@@ -20,17 +20,22 @@ from wallets.posting.read import HOLD, MOVEMENT, Locks, Rows, record, rows
 
 
 class Asking(NamedTuple):
-    """What a group of orders asks the database for: their needs, keys and remembered API keys."""
+    """What a group of orders asks the database for: their needs, keys and remembered API keys.
 
+    Only rows of `clients`, an array, are read.
+    """
+
+    clients: str
     needs: Needs
     keys: list[dict[str, Any]]
     credentials: tuple[UUID, ...]
 
     @classmethod
-    def of(cls, orders: Sequence[Order]) -> Self:
+    def of(cls, orders: Sequence[Order], clients: set[UUID]) -> Self:
         keys = [{"client_id": order.client_id, "key": order.key} for order in orders if order.key]
         shown = {order.credentials.id for order in orders if order.credentials}
-        return cls(Needs.of_all(order.needs for order in orders), keys, tuple(shown))
+        needs = Needs.of_all(order.needs for order in orders)
+        return cls(as_array(clients), needs, keys, tuple(shown))
 
 
 class Read(NamedTuple):
@@ -60,9 +65,17 @@ def accounts(found: Rows) -> dict[UUID, LockedAccount]:
 
 
 READS: Final = {
-    "owners": Read(read.READ_OWNERS, lambda asking: (asking.needs.wallets,)),
-    "balances": Read(read.READ_BALANCES, lambda asking: (asking.needs.limits, limits.TOP)),
-    "flows": Read(read.READ_FLOWS, lambda asking: (asking.needs.flows, limits.TOP)),
+    "owners": Read(
+        read.READ_OWNERS, lambda asking: (asking.needs.wallets, asking.clients, asking.clients)
+    ),
+    "balances": Read(
+        read.READ_BALANCES,
+        lambda asking: (asking.needs.limits, asking.clients, asking.clients, limits.TOP),
+    ),
+    "flows": Read(
+        read.READ_FLOWS,
+        lambda asking: (asking.needs.flows, asking.clients, asking.clients, limits.TOP),
+    ),
     "keys": Read(
         read.READ_KEYS,
         lambda asking: (asking.keys,),
@@ -70,19 +83,27 @@ READS: Final = {
     ),
     "movements": Read(
         read.READ_MOVEMENTS,
-        lambda asking: (asking.needs.movements,),
+        lambda asking: (asking.needs.movements, asking.clients),
         lambda found: {row[0]: record(Leg, MOVEMENT, row) for row in found},
     ),
-    "reversed": Read(read.READ_REVERSED, lambda asking: (asking.needs.movements,), dict),
+    "reversed": Read(
+        read.READ_REVERSED, lambda asking: (asking.needs.movements, asking.clients), dict
+    ),
     "holds": Read(
         read.READ_HOLDS,
-        lambda asking: (asking.needs.holds,),
+        lambda asking: (asking.needs.holds, asking.clients),
         lambda found: {row[0]: record(LockedHold, HOLD, row) for row in found},
     ),
-    "accounts": Read(read.READ_ACCOUNTS, lambda asking: (asking.needs.accounts,), accounts),
+    "accounts": Read(
+        read.READ_ACCOUNTS, lambda asking: (asking.needs.accounts, asking.clients), accounts
+    ),
     "new_accounts": Read(
         read.READ_ACCOUNTS_THERE,
-        lambda asking: (*zip(*asking.needs.new_accounts, strict=True),) or ((),),
+        lambda asking: (
+            (*zip(*asking.needs.new_accounts, strict=True), asking.clients)
+            if asking.needs.new_accounts
+            else ((),)
+        ),
         accounts,
     ),
     "numbers": Read(
@@ -100,13 +121,18 @@ READS: Final = {
 
 
 def open_books(
-    pipeline: Pipeline, own: Transaction, orders: Sequence[Order], *, is_brief: bool = False
+    pipeline: Pipeline,
+    own: Transaction,
+    orders: Sequence[Order],
+    clients: set[UUID],
+    *,
+    is_brief: bool = False,
 ) -> Books:
-    """Lock what the orders need, then read what the locks protect; expire overdue holds."""
-    asking = Asking.of(orders)
+    """Lock what the clients' orders need, read what the locks protect; expire overdue holds."""
+    asking = Asking.of(orders, clients)
     if is_brief:
         pipeline.ask(read.BE_BRIEF)
-    users, wallets = lock(pipeline, asking.needs, *read.locks(orders))
+    users, wallets = lock(pipeline, asking, *read.locks(orders, clients))
     answers = {name: each.ask(pipeline, asking) for name, each in READS.items()}
     clock = pipeline.ask(read.READ_CLOCK)
     pipeline.send()
@@ -127,23 +153,24 @@ def open_books(
         wallet.owner = status_of.get(wallet.user_id, "")
     levels = {user_id: level for user_id, _, level in owners}
     books.allowances = read.allowances(books, asking.needs.limits, levels, balances, flows)
-    expire_overdue(pipeline, books, {order.client_id for order in orders})
+    expire_overdue(pipeline, books, clients)
     if asking.needs.versions:
-        seen = Wallet.objects.seen().filter(id__in=asking.needs.versions)
+        seen = Wallet.objects.seen().filter(client__in=clients, id__in=asking.needs.versions)
         books.versions = {wallet.id: wallet.version for wallet in seen}
     return books
 
 
 def lock(
-    pipeline: Pipeline, needs: Needs, locks: Locks, whose: UUID | str
+    pipeline: Pipeline, asking: Asking, locks: Locks, whose: UUID | str
 ) -> tuple[Answer | None, Answer]:
     """Lock users, and then wallets, those of the users and of limited owners too; each by id."""
+    needs = asking.needs
     ids = [as_array(each) for each in (needs.wallets, needs.users, needs.limits)]
     if not (needs.users or needs.limits):
         return None, pipeline.ask(locks.wallets, [ids[0], whose])
     users = pipeline.ask(locks.users, [ids[1], whose]) if needs.users else None
     named = [value for each in ids for value in (each, whose)]
-    return users, pipeline.ask(locks.wallets_of_users, named)
+    return users, pipeline.ask(locks.wallets_of_users, [*named, asking.clients, asking.clients])
 
 
 def expire_overdue(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None:
@@ -155,7 +182,7 @@ def expire_overdue(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None
     ]
     if not overdue:
         return
-    values = [as_array(wallet.id for wallet in overdue), books.now]
+    values = [as_array(wallet.id for wallet in overdue), as_array(clients), books.now]
     holds = pipeline.ask(read.READ_OVERDUE, values)
     expiries = pipeline.ask(read.READ_NEXT_EXPIRIES, values)
     pipeline.send()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Self, TypeVar
 from uuid import UUID
 
@@ -20,7 +20,9 @@ Rows = list[tuple[Any, ...]]
 EFFECTIVE_LEVEL = """
     CASE WHEN kyc_until < (clock_timestamp() AT TIME ZONE 'UTC')::date THEN 0 ELSE kyc_level END
 """
-OWNERS = "ARRAY(SELECT user_id FROM wallets_wallet WHERE id = ANY(%s))"
+OWNERS = """
+    ARRAY(SELECT user_id FROM wallets_wallet WHERE id = ANY(%s) AND client_id = ANY(%s))
+"""
 """Whose the wallets are; an array, for what is one of it is looked for by an index."""
 BE_BRIEF = """
     SELECT set_config('lock_timeout', '200ms', true),
@@ -37,7 +39,7 @@ class Locks(NamedTuple):
     """The statements that lock what orders name, by id: everybody locks in this sequence.
 
     What another client has is not locked, nor waited for: it is not there. Each list of ids is
-    followed by whose they are.
+    followed by whose they are; what is found through them, by the clients.
     """
 
     users: str
@@ -65,8 +67,8 @@ class Locks(NamedTuple):
                         SELECT id FROM users_user WHERE id = ANY(%s) AND {owned}
                         UNION ALL
                         SELECT user_id FROM wallets_wallet WHERE id = ANY(%s) AND {owned}
-                    ))
-                ))
+                    )) AND client_id = ANY(%s)
+                )) AND client_id = ANY(%s)
                 ORDER BY id FOR NO KEY UPDATE
             """,  # noqa: S608
         )
@@ -79,11 +81,10 @@ WALLET = (
 LOCKS_OF_ONE, LOCKS_OF_SEVERAL = Locks.of(OF_ONE), Locks.of(OF_SEVERAL)
 
 
-def locks(orders: Sequence[Order]) -> tuple[Locks, UUID | str]:
-    """The locks that these orders need, and whose is what they name."""
-    clients = {order.client_id for order in orders}
+def locks(orders: Sequence[Order], clients: Collection[UUID]) -> tuple[Locks, UUID | str]:
+    """The locks that the clients' orders need, and whose is what they name."""
     if len(clients) == 1:
-        return LOCKS_OF_ONE, clients.pop()
+        return LOCKS_OF_ONE, next(iter(clients))
     pairs = {
         f'"\\\\x{order.client_id.hex}{each.hex}"'
         for order in orders
@@ -93,21 +94,26 @@ def locks(orders: Sequence[Order]) -> tuple[Locks, UUID | str]:
 
 
 READ_OWNERS = f"""
-    SELECT id, status, {EFFECTIVE_LEVEL} FROM users_user WHERE id = ANY({OWNERS})
+    SELECT id, status, {EFFECTIVE_LEVEL} FROM users_user
+    WHERE id = ANY({OWNERS}) AND client_id = ANY(%s)
 """  # noqa: S608
 READ_BALANCES = f"""
     SELECT user_id, wallet.currency, sum(balance)::bigint
-    FROM users_user AS owner JOIN wallets_wallet AS wallet ON wallet.user_id = owner.id
-    WHERE owner.id = ANY({OWNERS}) AND {EFFECTIVE_LEVEL} < %s
+    FROM users_user AS owner
+    JOIN wallets_wallet AS wallet
+        ON wallet.client_id = owner.client_id AND wallet.user_id = owner.id
+    WHERE owner.id = ANY({OWNERS}) AND owner.client_id = ANY(%s) AND {EFFECTIVE_LEVEL} < %s
     GROUP BY user_id, wallet.currency
 """  # noqa: S608
 READ_FLOWS = f"""
     SELECT user_id, movement.currency, movement.type, max(movement.created_at),
            sum(abs(movement.amount))::bigint
     FROM users_user AS owner
-    JOIN wallets_wallet AS wallet ON wallet.user_id = owner.id
-    JOIN wallets_movement AS movement ON movement.wallet_id = wallet.id
-    WHERE owner.id = ANY({OWNERS}) AND {EFFECTIVE_LEVEL} < %s
+    JOIN wallets_wallet AS wallet
+        ON wallet.client_id = owner.client_id AND wallet.user_id = owner.id
+    JOIN wallets_movement AS movement
+        ON movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
+    WHERE owner.id = ANY({OWNERS}) AND owner.client_id = ANY(%s) AND {EFFECTIVE_LEVEL} < %s
       AND movement.type IN ('CASH_IN', 'CASH_OUT') AND movement.status IN ('PENDING', 'SUCCESS')
       AND movement.created_at > (SELECT clock_timestamp() - interval '{limits.WINDOW.days} days')
     GROUP BY user_id, movement.currency, movement.type, date_trunc('hour', movement.created_at)
@@ -123,27 +129,33 @@ READ_KEYS = """
     )
 """
 MOVEMENT = tuple(field.name for field in dataclasses.fields(Leg))
-READ_MOVEMENTS = f"SELECT {', '.join(MOVEMENT)} FROM wallets_movement WHERE id = ANY(%s)"  # noqa: S608
+READ_MOVEMENTS = f"""
+    SELECT {", ".join(MOVEMENT)} FROM wallets_movement WHERE id = ANY(%s) AND client_id = ANY(%s)
+"""  # noqa: S608
 READ_REVERSED = """
     SELECT reversal_of_id, sum(abs(amount))::bigint FROM wallets_movement
-    WHERE reversal_of_id = ANY(%s) GROUP BY reversal_of_id
+    WHERE reversal_of_id = ANY(%s) AND client_id = ANY(%s) GROUP BY reversal_of_id
 """
 HOLD = tuple(field.name for field in dataclasses.fields(LockedHold))
-READ_HOLDS = f"SELECT {', '.join(HOLD)} FROM wallets_hold WHERE id = ANY(%s)"  # noqa: S608
+READ_HOLDS = f"""
+    SELECT {", ".join(HOLD)} FROM wallets_hold WHERE id = ANY(%s) AND client_id = ANY(%s)
+"""  # noqa: S608
 READ_OVERDUE = f"""
     SELECT {", ".join(HOLD)} FROM wallets_hold
-    WHERE wallet_id = ANY(%s) AND status = 'OPEN' AND expires_at <= %s
+    WHERE wallet_id = ANY(%s) AND client_id = ANY(%s) AND status = 'OPEN' AND expires_at <= %s
 """  # noqa: S608
 READ_NEXT_EXPIRIES = """
     SELECT wallet_id, min(expires_at) FROM wallets_hold
-    WHERE wallet_id = ANY(%s) AND status = 'OPEN' AND expires_at > %s GROUP BY wallet_id
+    WHERE wallet_id = ANY(%s) AND client_id = ANY(%s) AND status = 'OPEN' AND expires_at > %s
+    GROUP BY wallet_id
 """
 READ_ACCOUNTS = """
-    SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount WHERE id = ANY(%s)
+    SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount
+    WHERE id = ANY(%s) AND client_id = ANY(%s)
 """
 READ_ACCOUNTS_THERE = """
     SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount
-    WHERE wallet_id = ANY(%s) AND iban = ANY(%s) AND status = 'ACTIVE'
+    WHERE wallet_id = ANY(%s) AND iban = ANY(%s) AND client_id = ANY(%s) AND status = 'ACTIVE'
 """
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
 READ_CLOCK = f"SELECT {MARK}, pg_catalog.clock_timestamp(), clock_timestamp()"

@@ -1,9 +1,9 @@
 """Write everything that changed, set-based.
 
 Rows go in as JSON; the columns that a statement takes from it have the names that the books have.
-What is changed is named by an array of ids too: how many rows JSON has, no planner can know, and
-it would rather read a whole table. Many new rows are copied instead: that costs the database less
-for each, but takes trips of its own.
+What is changed is named by arrays of clients and ids too: how many rows JSON has, no planner can
+know, and it would rather read a whole table. Many new rows are copied instead: that costs the
+database less for each, but takes trips of its own.
 """
 
 from __future__ import annotations
@@ -76,18 +76,20 @@ UPDATE_MOVEMENTS = """
         balance_after = new.balance_after, received_after = new.received_after,
         settled_at = new.settled_at, digest = new.digest
     FROM json_to_recordset(%s) AS new
-        (id uuid, status text, sent_at timestamptz, reason text, seq bigint, balance_after bigint,
-         received_after bigint, settled_at timestamptz, digest bytea)
-    WHERE movement.id = new.id AND movement.id = ANY(%s)
+        (id uuid, client_id uuid, status text, sent_at timestamptz, reason text, seq bigint,
+         balance_after bigint, received_after bigint, settled_at timestamptz, digest bytea)
+    WHERE movement.client_id = new.client_id AND movement.id = new.id
+      AND movement.client_id = ANY(%s) AND movement.id = ANY(%s)
 """
 UPDATE_WALLETS = """
     UPDATE wallets_wallet AS wallet
     SET balance = new.balance, held = new.held, seq = new.seq, head = new.head,
         settled_at = new.settled_at, received = new.received, next_expiry = new.next_expiry
     FROM json_to_recordset(%s) AS new
-        (id uuid, balance bigint, held bigint, seq bigint, head bytea, settled_at timestamptz,
-         received bigint, next_expiry timestamptz)
-    WHERE wallet.id = new.id AND wallet.id = ANY(%s)
+        (id uuid, client_id uuid, balance bigint, held bigint, seq bigint, head bytea,
+         settled_at timestamptz, received bigint, next_expiry timestamptz)
+    WHERE wallet.client_id = new.client_id AND wallet.id = new.id
+      AND wallet.client_id = ANY(%s) AND wallet.id = ANY(%s)
 """
 INSERT_HOLDS = "INSERT INTO wallets_hold " + given(
     id="uuid",
@@ -112,8 +114,10 @@ UPDATE_HOLDS = """
     SET status = new.status, remaining = new.remaining, expires_at = new.expires_at,
         ended_at = new.ended_at
     FROM json_to_recordset(%s) AS new
-        (id uuid, status text, remaining bigint, expires_at timestamptz, ended_at timestamptz)
-    WHERE hold.id = new.id AND hold.id = ANY(%s)
+        (id uuid, client_id uuid, status text, remaining bigint, expires_at timestamptz,
+         ended_at timestamptz)
+    WHERE hold.client_id = new.client_id AND hold.id = new.id
+      AND hold.client_id = ANY(%s) AND hold.id = ANY(%s)
 """
 INSERT_KEYS = "INSERT INTO users_key " + given(
     client_id="uuid",
@@ -126,12 +130,15 @@ INSERT_KEYS = "INSERT INTO users_key " + given(
 )
 
 
-def write_back(pipeline: Pipeline, books: Books) -> None:
-    """Have everything written, in an order that foreign keys allow."""
+def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
+    """Have everything written, in an order that foreign keys allow.
+
+    `clients` is the array of the clients whose orders these are.
+    """
     for statement, values in books.statements:
         pipeline.ask(statement, values)
     add(pipeline, INSERT_HOLDS, books.placed)
-    change(pipeline, UPDATE_HOLDS, books.changed_holds)
+    change(pipeline, UPDATE_HOLDS, clients, books.changed_holds)
     if len(books.legs) < MANY:
         add(pipeline, INSERT_MOVEMENTS, books.legs)
         add(pipeline, events.INSERT, books.facts)
@@ -139,8 +146,9 @@ def write_back(pipeline: Pipeline, books: Books) -> None:
         pipeline.send()
         copy(pipeline.connection, "wallets_movement", MOVEMENTS, books.legs)
         copy(pipeline.connection, "users_event", EVENTS, books.facts)
-    change(pipeline, UPDATE_MOVEMENTS, books.changed)
-    change(pipeline, UPDATE_WALLETS, [each for each in books.wallets.values() if each.is_changed])
+    change(pipeline, UPDATE_MOVEMENTS, clients, books.changed)
+    changed = [each for each in books.wallets.values() if each.is_changed]
+    change(pipeline, UPDATE_WALLETS, clients, changed)
     add(pipeline, INSERT_KEYS, books.used)
 
 
@@ -163,6 +171,6 @@ def add(pipeline: Pipeline, statement: str, things: Sequence[Any]) -> None:
         pipeline.ask(statement, [as_rows(things)])
 
 
-def change(pipeline: Pipeline, statement: str, things: Sequence[Any]) -> None:
+def change(pipeline: Pipeline, statement: str, clients: str, things: Sequence[Any]) -> None:
     if things:
-        pipeline.ask(statement, [as_rows(things), as_array(each.id for each in things)])
+        pipeline.ask(statement, [as_rows(things), clients, as_array(each.id for each in things)])

@@ -102,11 +102,11 @@ def test_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch
     write_back = write.write_back
     lost: list[int] = []
 
-    def end_and_write(pipeline, books):
+    def end_and_write(pipeline, books, clients):
         if not lost:
             lost.append(pipeline.connection.info.backend_pid)
             threads.at_once(partial(fetch, KILL, lost))
-        write_back(pipeline, books)
+        write_back(pipeline, books, clients)
 
     monkeypatch.setattr(group, "write_back", end_and_write)
     people.transfer(alices, bobs, 10_00)
