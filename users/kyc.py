@@ -156,7 +156,8 @@ def send(
     evidence = written(client_id, user_id, kind, shown)
     with durable(), transaction.atomic():
         if key and (used := claim(client_id, key, order_of(evidence), **made(evidence))):
-            return Sent(Evidence.objects.get(id=used), created=False, replayed=True)
+            found = Evidence.objects.get(client=client_id, id=used)
+            return Sent(found, created=False, replayed=True)
         user = locked(user_id, client_id)
         last = current(user).get(kind)
         if last is None and not creates:
@@ -363,7 +364,8 @@ def opened(document: Evidence) -> Any:
     try:
         return document.file.open()
     except FileNotFoundError:
-        if document.user.status != User.Status.UNSUBSCRIBED:
+        owner = User.objects.get(client=document.client_id, id=document.user_id)
+        if owner.status != User.Status.UNSUBSCRIBED:
             raise
         raise errors.NotFound() from None
 
@@ -383,6 +385,7 @@ def record_access(evidence_of: User, what: str, by: By, kind: str = "") -> None:
 def record_look(evidence: Evidence, by: By) -> None:
     """Record that a member of staff looks at a page of a document: once, not once a page."""
     recent = Access.objects.filter(
+        client=evidence.client_id,
         user=evidence.user_id,
         what=Access.What.DOCUMENT,
         kind=evidence.kind,

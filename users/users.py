@@ -75,7 +75,7 @@ def create(
     user = User(id=new_id(), client_id=client_id, **values)
     with durable(), transaction.atomic():
         if key and (used := claim(client_id, key, order, made="user", made_id=user.id, status=202)):
-            return Made(User.objects.get(id=used), created=False, replayed=True)
+            return Made(User.objects.get(client=client_id, id=used), created=False, replayed=True)
         insert(user, by)
     return Made(user, created=True)
 
@@ -148,10 +148,14 @@ def replace(
 
 
 def insert_unless_there(user: User, by: By) -> bool:
-    """Insert; False when the id is taken. Two at once: the second waits for the first."""
+    """Insert; False when the client has it. Two at once: the second waits for the first.
+
+    Raises:
+        NotFound: the id is another client's.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [user.id.int % 2**63])
-    if User.objects.filter(id=user.id).exists():
+    if User.objects.filter(client=user.client_id, id=user.id).exists():
         return False
     insert(user, by)
     return True
@@ -283,6 +287,7 @@ def save(user: User, fields: list[str] | None = None) -> None:
 
     Raises:
         AlreadyExists: another user of the client has the name or the number.
+        NotFound: a user of another client has the id.
     """
     for _ in range(TRIES):
         try:
@@ -299,9 +304,15 @@ def save(user: User, fields: list[str] | None = None) -> None:
 
 
 def duplicate(error: IntegrityError) -> tuple[str, str]:
-    """Name the field whose uniqueness was violated; any other violation is a bug, and raised."""
+    """Name the field whose uniqueness was violated; any other violation is a bug, and raised.
+
+    Raises:
+        NotFound: it is the id, and another client's: among our own it was looked for before.
+    """
     cause = error.__cause__
     constraint = getattr(getattr(cause, "diag", None), "constraint_name", None)
+    if constraint == "users_user_pkey":
+        raise errors.NotFound() from error
     if constraint not in UNIQUE:
         raise error
     return UNIQUE[constraint]

@@ -7,7 +7,7 @@ import secrets
 import string
 import uuid
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -71,6 +71,18 @@ class OwnedQuerySet(models.QuerySet[Row_co]):
     def owned_by(self, client_id: uuid.UUID | None) -> Self:
         """Those of one client; with None, of all clients (a member of staff looks)."""
         return self.all() if client_id is None else self.filter(client_id=client_id)
+
+
+class Owned(models.Model):
+    """A row of one client, which `save` looks for among the rows of that client."""
+
+    client_id: uuid.UUID
+
+    class Meta:
+        abstract = True
+
+    def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> Any:
+        return super()._do_update(base_qs.filter(client=self.client_id), *args, **kwargs)
 
 
 class Credential(models.Model):

@@ -13,7 +13,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from users.models.clients import Client, OwnedQuerySet
+from users.models.clients import Client, Owned, OwnedQuerySet
 from users.models.users import User
 
 DOCUMENT = "DOCUMENT_"
@@ -44,7 +44,7 @@ class EvidenceQuerySet(OwnedQuerySet["Evidence"]):
         return self.filter(status=Evidence.Status.APPROVED)
 
 
-class Evidence(models.Model):
+class Evidence(Owned):
     """A block of facts, or a document, by which a user shows who they are.
 
     A row is written once and reviewed at most once; what comes after it is another row. Of each

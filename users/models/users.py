@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from users.models.clients import Client, OwnedQuerySet, as_id
+from users.models.clients import Client, Owned, OwnedQuerySet, as_id
 from users.models.versions import version
 
 
@@ -30,7 +30,7 @@ class UserQuerySet(OwnedQuerySet["User"]):
         return self.filter(phone | name | (Q(email=words) & ~Q(email="")))
 
 
-class User(models.Model):
+class User(Owned):
     """A person (NATURAL) or a company (JURIDICAL) that owns wallets."""
 
     class Kind(models.TextChoices):
@@ -168,7 +168,7 @@ def kyc_level_on(level: int, until: date | None, day: date) -> int:
     return level if until is None or day <= until else 0
 
 
-class Otp(models.Model):
+class Otp(Owned):
     """A one-time password sent to one number of a user; void when `digest` is null."""
 
     LIFETIME_SECONDS = 600

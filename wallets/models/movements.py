@@ -32,7 +32,7 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
             return self.none()
         if used.made == "batch":
             return self.filter(operation_id=used.made_id)
-        made = Movement.objects.filter(id=used.made_id)
+        made = Movement.objects.filter(client=client_id, id=used.made_id)
         return self.filter(operation_id=made.values("operation_id")[:1])
 
     def made_by(self, operation_id: uuid.UUID) -> Self:
@@ -284,6 +284,7 @@ class Movement(Signed, models.Model):
         if self.counterparty_id is None:
             return None
         return Movement.objects.filter(
+            client=self.client_id,
             operation_id=self.operation_id,
             wallet=self.counterparty_id,
             counterparty=self.wallet_id,

@@ -27,7 +27,8 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         The row knows when its next hold expires, so this costs nothing while none has.
         """
         holds = apps.get_model("wallets", "Hold").objects
-        overdue = holds.filter(wallet=OuterRef("pk"), status="OPEN", expires_at__lte=Now())
+        own = holds.filter(client=OuterRef("client"), wallet=OuterRef("pk"))
+        overdue = own.filter(status="OPEN", expires_at__lte=Now())
         total = overdue.order_by().values("wallet").values_list(Sum("remaining"))
         return self.annotate(
             overdue=Case(

@@ -68,7 +68,8 @@ class MovementView(OrderView):
         return answer(shown, shown["_links"]["self"]["href"], headers=self.replayed(outcome))
 
     def made_before(self, movement_id: UUID) -> Movement:
-        return read_back(partial(Movement.objects.get, id=movement_id))
+        movements = Movement.objects.owned_by(self.caller.client_id)
+        return read_back(partial(movements.get, id=movement_id))
 
 
 class MovementList(MovementView):
@@ -104,7 +105,7 @@ class MovementList(MovementView):
     def matching(self, wallet: Wallet, filters: dict[str, Any]) -> MovementQuerySet:
         dates = filters.pop("start_date", None), filters.pop("end_date", None)
         if filters and not filters.keys() & FOUND_AT_ONCE:
-            of_wallet = Movement.objects.filter(wallet=wallet.id).within(*dates)
+            of_wallet = self.movements(wallet.id).within(*dates)
             self.scanned = of_wallet.filter(**indexed(filters))
         found = self.movements(wallet.id).within(*dates)
         if direction := filters.pop("direction", None):

@@ -98,7 +98,8 @@ class WalletDetail(WalletView):
         staff_may = self.request.user.has_perm("wallets.view_movement")
         if not (staff_may or "movements:read" in self.caller.scopes):
             return []
-        last = Movement.objects.filter(wallet=UUID(wallet_id)).order_by("-created_at", "-id")
+        movements = Movement.objects.owned_by(self.caller.client_id)
+        last = movements.filter(wallet=UUID(wallet_id)).order_by("-created_at", "-id")
         context = self.get_serializer_context()
         shown = serializers.MovementAnswer(last[:LAST], many=True, context=context).data
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
