@@ -1,0 +1,181 @@
+"""Plays the whole API and every verb, those of staff too: for tests of what is sent meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from iocash.times import moment
+from tests.support import kyc as shown
+from tests.support import people, published_story, story, user_actions
+from tests.support.people import Api
+from tests.support.story import Recorder, a_while_later
+from tests.support.user_bodies import ALICE, NEW
+from users import kyc
+from users.kyc import Kind
+from users.models import Client, User
+from wallets import orders, posting
+from wallets.models import Wallet
+from wallets.orders import Order
+from wallets.posting import group
+from wallets.posting import run as posting_run
+
+LIMITS = {"EUR": {"0": {"balance": "500", "cashIn": "500", "cashOut": "500"}}}
+IBAN = str(shown.BLOCKS["external-iban"]["externalIban"])
+CAROL = people.ALICE | {"user_name": "carol", "mobile_phone": "+34600000021"}
+DAVID = people.ALICE | {"user_name": "david", "mobile_phone": "+34600000022"}
+
+
+def verbs() -> set[type[Order]]:
+    """Every order that can be posted."""
+    exported = (getattr(orders, name) for name in orders.__all__)
+    return {
+        each
+        for each in exported
+        if isinstance(each, type) and issubclass(each, Order) and each.apply is not Order.apply
+    }
+
+
+@contextmanager
+def noted_orders() -> Iterator[set[type[Order]]]:
+    """Note which orders are posted."""
+    played: set[type[Order]] = set()
+    run = posting_run.run
+
+    def running(books: Any, order: Order) -> Any:
+        played.add(type(order))
+        return run(books, order)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group, "run", running)
+        yield played
+
+
+def play() -> None:
+    """Play everything. Limits must be set (`LIMITS`)."""
+    play_the_stories()
+    client = people.a_client("Verbs")
+    wallet = play_orders(client)
+    play_reviews(client)
+    play_users(client)
+    play_lists(client, wallet)
+
+
+def play_the_stories() -> None:
+    client = people.a_client()
+    api = Recorder(people.a_key(client))
+    stranger = Recorder(people.a_key(people.a_client("Another")), api.kept)
+    reader = Recorder(people.a_key(client, "wallets:read"), api.kept)
+    story.tell(api, stranger, reader)
+    published_story.tell(Recorder(people.a_key(people.a_client("Published"))))
+
+
+def play_orders(client: Client) -> Wallet:
+    """Those that only staff give; holds that are overdue; a group of several clients' orders."""
+    alices, bobs = (
+        people.first_wallet(people.a_user(client, person)) for person in (people.ALICE, people.BOB)
+    )
+    people.cash_in(alices, 100_00)
+    about = people.about(alices)
+    for end in (orders.SettleCashOut, partial(orders.RejectCashOut, reason="Unknown account")):
+        amount = people.decimal(10_00)
+        sent = posting.submit(orders.CashOut(**about, amount=amount, iban=IBAN)).id
+        posting.submit(orders.MarkCashOutSent(**about, movement_id=sent))
+        posting.submit(end(**about, movement_id=sent))
+    posting.submit(orders.Adjust(**about, amount=people.decimal(1_00), is_debit=True))
+    for verb in (orders.BlockWallet, orders.UnblockWallet):
+        posting.submit(verb(**about, reason="OTHER"))
+    owner: dict[str, Any] = {"client_id": client.id, "by": people.BY, "user_id": alices.user_id}
+    for user_verb in (orders.BlockUser, orders.UnblockUser):
+        posting.submit(user_verb(**owner, reason="OTHER"))
+    people.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
+    people.pass_time(timedelta(hours=2), alices)
+    play_group(alices)
+    return alices
+
+
+def play_group(wallet: Wallet) -> None:
+    """Orders of two clients in one transaction; then the other client's user ends."""
+    stranger = people.a_user(people.a_client("Other"), people.ALICE)
+    other = people.first_wallet(stranger)
+    group.post([people.a_cash_in(wallet, 1_00), people.a_cash_in(other, 1_00)])
+    people.reverse(people.movements(other)[0])
+    posting.submit(
+        orders.UnsubscribeUser(client_id=other.client_id, by=people.BY, user_id=stranger.id)
+    )
+
+
+def play_reviews(client: Client) -> None:
+    """Staff decide about what a user shows; new names then wait for them."""
+    carol = people.a_user(client, CAROL)
+    shown.approve(carol, [Kind.HOME_ADDRESS, *kyc.IDENTITY])
+    shown.approve(carol, [Kind.HOME_ADDRESS], city="Toledo")
+    shown.review(carol, *shown.send(carol, Kind.OCCUPATION), reason="Illegible")
+    for name in ("Carla", "Alice", "Carolina"):
+        user_actions.change(carol, first_name=name)
+    shown.review(carol, kyc.current(carol)[Kind.NAME])
+    card = kyc.current(carol)[Kind.DOCUMENT_IDENTITY_FRONT]
+    kyc.record_look(card, people.BY)
+    api = Api(people.a_key(client))
+    api.get(f"users/{carol.id}/compliance")
+    for kept in shown.files(carol):
+        kept.unlink()
+    with pytest.raises(FileNotFoundError):
+        kyc.opened(card)
+
+
+def play_users(client: Client) -> None:
+    """Keys that are sent again, duplicates, numbers that are taken back, and an end."""
+    api = Api(people.a_key(client))
+    david = people.a_user(client, DAVID)
+    path = f"users/{david.id}"
+    for phone in (NEW, DAVID["mobile_phone"], ALICE["mobilePhone"]):
+        a_while_later()
+        api.patch(path, {"mobilePhone": phone})
+    api.patch(path, {"userName": "carol"})
+    body = ALICE | {"userName": "erin", "mobilePhone": "+34600000023"}
+    for _ in ("made", "sent again"):
+        api.post("users", body, key="erin")
+        api.post(f"{path}/home-address", shown.BLOCKS["home-address"], key="address")
+    api.post(f"users/{people.unknown_id()}/request-otp", {})
+    api.patch(path, {"status": "UNSUBSCRIBED"})
+    api.put(path, ALICE)
+
+
+def play_lists(client: Client, wallet: Wallet) -> None:
+    """Every filter, every key that is sent again, and a page for people."""
+    api = Api(people.a_key(client))
+    path = f"wallets/{wallet.id}"
+    bob = User.objects.get(client=client, user_name="bob")
+    paid = people.to(people.first_wallet(bob), "1.00")
+    batch = {"movements": [paid, paid]}
+    hold = {"targetWalletId": paid["targetWalletId"], "amount": "1.00"}
+    for _ in ("made", "sent again"):
+        api.post(f"{path}/movements", paid, key="paid")
+        api.post(f"{path}/movements/batch", batch, key="batch")
+        api.post(f"{path}/holds", hold, key="hold")
+    now = moment(timezone.now())
+    for query in (
+        "users?email=a@example.com",
+        f"wallets?userId={wallet.user_id}&status=READY&currency=EUR",
+        f"{path}/movements?minAmount=0.50&maxAmount=50.00&endDate={now}",
+        f"{path}/movements?status=PENDING",
+        f"{path}/movements?type=CASH_OUT&status=ERROR&size=1",
+        f"{path}/movements?idempotencyKey=paid",
+        f"{path}/movements?idempotencyKey=batch",
+        f"{path}/holds?idempotencyKey=hold",
+        f"{path}/holds?status=EXPIRED&endDate={now}",
+        f"{path}/balance?at={moment(wallet.created_at)}",
+    ):
+        api.get(query)
+    etag = api.get(path).headers["ETag"]
+    api.patch(path, {"alias": "Mine"}, headers={"If-Match": etag})
+    headers = {"Authorization": f"Bearer {api.secret}", "Accept": "text/html"}
+    for page in (path, f"{path}/movements", f"users/{wallet.user_id}", "wallets"):
+        assert api.browser.get(f"/api/v1/{page}", headers=headers).status_code == 200
