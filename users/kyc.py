@@ -24,7 +24,7 @@ from iocash.db.transactions import durable
 from users import locking, names
 from users.models import Access, Evidence, User, events
 from users.models.clients import new_id
-from users.models.events import By
+from users.models.events import By, EventKind
 from users.models.evidence import documents, place_of
 from users.models.fingerprints import Asked, canonical
 from users.users import claim, locked, require_not_ended
@@ -233,7 +233,7 @@ def keep(user: User, evidence: Evidence, by: By) -> None:
     try:
         evidence.save(force_insert=True)
         events.record_about(
-            user, "user.evidence_sent", by, evidence=evidence.kind, id=str(evidence.id)
+            user, EventKind.USER_EVIDENCE_SENT, by, evidence=evidence.kind, id=str(evidence.id)
         )
     except BaseException:
         if evidence.is_document:  # a part of it may be there, under a name that it has not got yet
@@ -332,7 +332,7 @@ def decide(user: User, evidence: Evidence, status: str, reason: str, by: By) -> 
     evidence.status, evidence.reason = status, reason
     evidence.reviewed_at, evidence.reviewed_by = timezone.now(), by.actor
     evidence.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
-    kind = f"user.evidence_{status.lower()}"
+    kind = EventKind(f"user.evidence_{status.lower()}")
     events.record_about(user, kind, by, evidence=evidence.kind, id=str(evidence.id))
     if evidence.kind == Kind.NAME and status == Evidence.Status.APPROVED:
         names.take(user, evidence, by)
@@ -346,7 +346,7 @@ def set_level(user: User, by: By) -> None:
         return
     user.kyc_level, user.kyc_until = level
     user.save(update_fields=["kyc_level", "kyc_until"])
-    events.record_about(user, "user.level_changed", by, level=str(level.level))
+    events.record_about(user, EventKind.USER_LEVEL_CHANGED, by, level=str(level.level))
 
 
 # --- Looking -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from users.models import Evidence, User, events
 from users.models.clients import new_id
-from users.models.events import By
+from users.models.events import By, EventKind
 from users.models.versions import version
 
 Kind = Evidence.Kind
@@ -66,7 +66,9 @@ def wait(user: User, asked: Mapping[str, str], by: By) -> None:
     evidence = Evidence.objects.create(
         id=new_id(), client_id=user.client_id, user_id=user.id, kind=Kind.NAME, facts=asked
     )
-    events.record_about(user, "user.evidence_sent", by, evidence=Kind.NAME, id=str(evidence.id))
+    events.record_about(
+        user, EventKind.USER_EVIDENCE_SENT, by, evidence=Kind.NAME, id=str(evidence.id)
+    )
 
 
 def withdraw(user: User, evidence: Evidence | None, by: By) -> None:
@@ -74,7 +76,7 @@ def withdraw(user: User, evidence: Evidence | None, by: By) -> None:
         evidence.status = Evidence.Status.REPLACED
         evidence.save(update_fields=["status"])
         events.record_about(
-            user, "user.evidence_withdrawn", by, evidence=Kind.NAME, id=str(evidence.id)
+            user, EventKind.USER_EVIDENCE_WITHDRAWN, by, evidence=Kind.NAME, id=str(evidence.id)
         )
 
 
@@ -83,7 +85,7 @@ def take(user: User, evidence: Evidence, by: By) -> None:
     for name in NAMES[user.kind]:
         setattr(user, name, evidence.values[name])
     user.save(update_fields=NAMES[user.kind])
-    events.record_about(user, "user.changed", by, fields=",".join(NAMES[user.kind]))
+    events.record_about(user, EventKind.USER_CHANGED, by, fields=",".join(NAMES[user.kind]))
 
 
 def seen(user: User) -> str:

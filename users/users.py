@@ -13,7 +13,7 @@ from iocash.db.transactions import durable
 from users import deliveries, names, otp, phones
 from users.models import Key, User, events, fingerprints
 from users.models.clients import new_id
-from users.models.events import By
+from users.models.events import By, EventKind
 from users.models.fingerprints import Asked
 from users.models.versions import require_version
 
@@ -110,7 +110,7 @@ def insert(user: User, by: By) -> None:
     phones.lock(user.mobile_phone)
     save(user)
     otp.send(user, user.mobile_phone)
-    events.record_about(user, "user.created", by)
+    events.record_about(user, EventKind.USER_CREATED, by)
 
 
 def replace(
@@ -229,7 +229,7 @@ def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
         changed += set_phone(user, values["mobile_phone"])
     if changed:
         save(user, changed)
-        events.record_about(user, "user.changed", by, fields=",".join(changed))
+        events.record_about(user, EventKind.USER_CHANGED, by, fields=",".join(changed))
 
 
 def set_phone(user: User, phone: str) -> list[str]:
@@ -273,7 +273,7 @@ def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> U
             raise errors.AlreadyVerified(user_id=user.id, status=user.status)
         phones.lock(phone)
         otp.send(user, phone)
-        events.record_about(user, "user.otp_sent", by)
+        events.record_about(user, EventKind.USER_OTP_SENT, by)
     return user
 
 

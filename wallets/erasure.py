@@ -19,7 +19,7 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db.transactions import durable
 from users.models import Evidence, Otp, User, events
-from users.models.events import By
+from users.models.events import By, EventKind
 from users.models.evidence import documents
 from users.users import UNSUBSCRIBED, locked
 from wallets.models import Wallet
@@ -82,7 +82,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         user = locked(user_id, None)
         if user.erased_at is None:
             blank(user)
-            events.record_about(user, "user.erased", by, reason=reason)
+            events.record_about(user, EventKind.USER_ERASED, by, reason=reason)
     return user
 
 

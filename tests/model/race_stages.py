@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from iocash import errors
 from tests.support import people
 from users.models import Client, Event, Key, User, events
-from users.models.events import Fact
+from users.models.events import EventKind, Fact
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders import OpenWallet, Order, Outcome
 from wallets.posting import group
@@ -66,7 +66,10 @@ class Family:
             for values in (people.ALICE, people.BOB)
         )
         events.record(
-            *(Fact(user.client_id, "user", user.id, "user.created", people.BY) for user in users)
+            *(
+                Fact(user.client_id, "user", user.id, EventKind.USER_CREATED, people.BY)
+                for user in users
+            )
         )
         opened = post_all(
             OpenWallet(client_id=user.client_id, by=people.BY, user_id=user.id) for user in users

@@ -25,7 +25,7 @@ from django.db import connection
 from tests.support import people, threads
 from tests.support.load import Caller, World
 from users.models import Client, Event, User, events
-from users.models.events import Fact
+from users.models.events import EventKind, Fact
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import Order
 from wallets.posting import group
@@ -54,7 +54,9 @@ def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
             {"user_name": f"user {n}", "mobile_phone": f"+34600{n:06}"} for n in range(COLD + 1)
         )
     )
-    created = (Fact(user.client_id, "user", user.id, "user.created", people.BY) for user in users)
+    created = (
+        Fact(user.client_id, "user", user.id, EventKind.USER_CREATED, people.BY) for user in users
+    )
     events.record(*created)
     world = World([people.a_wallet(user) for user in users])
     for n, wallet in enumerate(world.wallets):

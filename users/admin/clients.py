@@ -19,7 +19,7 @@ from users import public_keys, tokens
 from users.actions import ActForm, Acting, Action, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
-from users.models.events import Fact
+from users.models.events import EventKind, Fact
 
 OVERLAP = timedelta(hours=24)
 """How long a rotated key goes on working beside the new one."""
@@ -74,7 +74,7 @@ def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> st
             scopes=sorted(values["scopes"]),
             expires_at=end_of(values["days"]),
         )
-        record(request, key, "public_key.registered")
+        record(request, key, EventKind.PUBLIC_KEY_REGISTERED)
     return f"Registered; its tokens name it: kid {key.kid}."
 
 
@@ -96,7 +96,7 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
     """Issue a key and show its secret, which is nowhere else and can't be shown again."""
     with durable(), transaction.atomic():
         key, secret = ApiKey.issue(**values)
-        record(request, key, "api_key.issued")
+        record(request, key, EventKind.API_KEY_ISSUED)
     context = {
         **admin.site.each_context(request),
         "title": "The new key",
@@ -138,19 +138,19 @@ def revoke(kind: str) -> Any:
         with durable(), transaction.atomic():
             still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if still.update(revoked_at=timezone.now()):
-                record(request, key, f"{kind}.revoked")
+                record(request, key, EventKind(f"{kind}.revoked"))
         return f"The key {key} is revoked."
 
     return act
 
 
-def record(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: str) -> None:
+def record(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: EventKind) -> None:
     client_id = thing.id if isinstance(thing, Client) else thing.client_id
     subject = kind.partition(".")[0]
     events.record(Fact(client_id, subject, thing.id, kind, by(request)))
 
 
-def set_status(status: str, kind: str) -> Any:
+def set_status(status: str, kind: EventKind) -> Any:
     def act(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with durable(), transaction.atomic():
             client.status = status
@@ -189,7 +189,7 @@ class ClientAdmin(Acting):
             name="suspend",
             label="Suspend",
             permission="users.change_client",
-            do=set_status(Client.Status.SUSPENDED, "client.suspended"),
+            do=set_status(Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED),
             is_available=lambda client: client.status == Client.Status.ACTIVE,
             warning="None of the client's keys will work until it is active again.",
         ),
@@ -197,7 +197,7 @@ class ClientAdmin(Acting):
             name="activate",
             label="Activate",
             permission="users.change_client",
-            do=set_status(Client.Status.ACTIVE, "client.activated"),
+            do=set_status(Client.Status.ACTIVE, EventKind.CLIENT_ACTIVATED),
             is_available=lambda client: client.status == Client.Status.SUSPENDED,
         ),
     )

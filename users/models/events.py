@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from django.db import connection, models
@@ -22,6 +23,51 @@ class By:
     request_id: str = ""
 
 
+class EventKind(StrEnum):
+    """Every kind of event: what it is about, and what happened to it."""
+
+    API_KEY_ISSUED = "api_key.issued"
+    API_KEY_REVOKED = "api_key.revoked"
+    CLIENT_ACTIVATED = "client.activated"
+    CLIENT_SUSPENDED = "client.suspended"
+    EXTERNAL_ACCOUNT_ADDED = "external_account.added"
+    EXTERNAL_ACCOUNT_REMOVED = "external_account.removed"
+    HOLD_EXECUTED = "hold.executed"
+    HOLD_EXPIRED = "hold.expired"
+    HOLD_PARTLY_EXECUTED = "hold.partly_executed"
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASED = "hold.released"
+    HOLD_RENEWED = "hold.renewed"
+    MOVEMENT_CANCELLED = "movement.cancelled"
+    MOVEMENT_ERROR = "movement.error"
+    MOVEMENT_PENDING = "movement.pending"
+    MOVEMENT_SENT = "movement.sent"
+    MOVEMENT_SETTLED = "movement.settled"
+    PUBLIC_KEY_REGISTERED = "public_key.registered"
+    PUBLIC_KEY_REVOKED = "public_key.revoked"
+    USER_ACTIVATED = "user.activated"
+    USER_BLOCKED = "user.blocked"
+    USER_CHANGED = "user.changed"
+    USER_CREATED = "user.created"
+    USER_ERASED = "user.erased"
+    USER_EVIDENCE_APPROVED = "user.evidence_approved"
+    USER_EVIDENCE_REJECTED = "user.evidence_rejected"
+    USER_EVIDENCE_SENT = "user.evidence_sent"
+    USER_EVIDENCE_WITHDRAWN = "user.evidence_withdrawn"
+    USER_LEVEL_CHANGED = "user.level_changed"
+    USER_OTP_SENT = "user.otp_sent"
+    USER_PHONE_VERIFIED = "user.phone_verified"
+    USER_UNBLOCKED = "user.unblocked"
+    USER_UNSUBSCRIBED = "user.unsubscribed"
+    USER_VERIFIED = "user.verified"
+    WALLET_BLOCKED = "wallet.blocked"
+    WALLET_CHANGED = "wallet.changed"
+    WALLET_IBAN_CREATED = "wallet.iban_created"
+    WALLET_OPENED = "wallet.opened"
+    WALLET_UNBLOCKED = "wallet.unblocked"
+    WALLET_UNSUBSCRIBED = "wallet.unsubscribed"
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One event before it is written. `data` carries ids and codes, never personal text.
@@ -32,7 +78,7 @@ class Fact:
     client_id: uuid.UUID
     subject: str
     subject_id: uuid.UUID
-    kind: str
+    kind: EventKind
     by: By
     wallet_id: uuid.UUID | None = None
     data: dict[str, Any] = field(default_factory=dict)
@@ -111,6 +157,6 @@ def record(*facts: Fact) -> None:
         cursor.execute(INSERT, [as_rows(facts)])
 
 
-def record_about(user: Any, kind: str, by: By, **data: str) -> None:
+def record_about(user: Any, kind: EventKind, by: By, **data: str) -> None:
     """Record one event about a user; `data` is ids and codes only."""
     record(Fact(user.client_id, "user", user.id, kind, by, None, data))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from iocash import errors
 from users.models.clients import new_id
-from users.models.events import By, Fact
+from users.models.events import By, EventKind, Fact
 from wallets.books import chain
 from wallets.books.limits import Used
 from wallets.books.opened import Opened
@@ -105,7 +105,7 @@ class Books(Opened):
         wallet.held += amount
         wallet.is_changed = True
         self.legs.append(leg)
-        self.record("movement", leg.id, "movement.pending", wallet, cause.by)
+        self.record("movement", leg.id, EventKind.MOVEMENT_PENDING, wallet, cause.by)
         return leg
 
     def take(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
@@ -118,7 +118,7 @@ class Books(Opened):
         """Note that what was set aside is on its way."""
         leg.sent_at = self.now
         self.changed.append(leg)
-        self.record("movement", leg.id, "movement.sent", wallet, by)
+        self.record("movement", leg.id, EventKind.MOVEMENT_SENT, wallet, by)
         return leg
 
     def give_back(self, wallet: LockedWallet, leg: Leg, status: str, by: By) -> Leg:
@@ -127,7 +127,7 @@ class Books(Opened):
         wallet.is_changed = True
         leg.status = status
         self.changed.append(leg)
-        self.record("movement", leg.id, f"movement.{status.lower()}", wallet, by)
+        self.record("movement", leg.id, EventKind(f"movement.{status.lower()}"), wallet, by)
         return leg
 
     def pay(
@@ -218,7 +218,7 @@ class Books(Opened):
         leg.settled_at = wallet.settled_at = max(leg.created_at, self.moment(wallet))
         leg.digest = wallet.head = chain.digest(wallet.head, leg)
         wallet.is_changed = True
-        self.record("movement", leg.id, "movement.settled", wallet, by)
+        self.record("movement", leg.id, EventKind.MOVEMENT_SETTLED, wallet, by)
         return leg
 
     # Promising money
@@ -255,7 +255,7 @@ class Books(Opened):
         wallet.expect(expires_at)
         self.holds[hold.id] = hold
         self.placed.append(hold)
-        self.record("hold", hold.id, "hold.placed", wallet, cause.by)
+        self.record("hold", hold.id, EventKind.HOLD_PLACED, wallet, cause.by)
         return hold
 
     def draw(
@@ -269,7 +269,7 @@ class Books(Opened):
             self.end(wallet, hold, "EXECUTED", by)
             return
         self.changed_holds.append(hold)
-        self.record("hold", hold.id, "hold.partly_executed", wallet, by)
+        self.record("hold", hold.id, EventKind.HOLD_PARTLY_EXECUTED, wallet, by)
 
     def end(self, wallet: LockedWallet, hold: LockedHold, status: str, by: By) -> None:
         """End an open hold: what it still set aside is available again."""
@@ -279,7 +279,7 @@ class Books(Opened):
         hold.status = status
         hold.ended_at = hold.expires_at if status == "EXPIRED" else self.now
         self.changed_holds.append(hold)
-        self.record("hold", hold.id, f"hold.{status.lower()}", wallet, by)
+        self.record("hold", hold.id, EventKind(f"hold.{status.lower()}"), wallet, by)
 
     def renew(
         self, wallet: LockedWallet, hold: LockedHold, expires_at: datetime | None, by: By
@@ -288,7 +288,7 @@ class Books(Opened):
         hold.expires_at = expires_at
         wallet.expect(expires_at)
         self.changed_holds.append(hold)
-        self.record("hold", hold.id, "hold.renewed", wallet, by)
+        self.record("hold", hold.id, EventKind.HOLD_RENEWED, wallet, by)
 
     def expire(self) -> None:
         """End every hold that is overdue: whoever locks a wallet does this before anything else."""
@@ -303,7 +303,7 @@ class Books(Opened):
         self,
         subject: str,
         subject_id: UUID,
-        kind: str,
+        kind: EventKind,
         owner: LockedWallet | LockedUser,
         by: By,
         **data: str,

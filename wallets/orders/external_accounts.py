@@ -8,6 +8,7 @@ from uuid import UUID
 
 from iocash import errors
 from users.models.clients import new_id
+from users.models.events import EventKind
 from wallets.books import Books
 from wallets.books.rows import LockedAccount, LockedWallet
 from wallets.orders.base import Outcome, WalletOrder
@@ -47,7 +48,7 @@ class AddExternalAccount(WalletOrder):
         account = LockedAccount(new_id(), wallet.client_id, wallet.id, self.iban, "ACTIVE")
         books.accounts[account.id] = account
         books.write(INSERT, account.id, wallet.client_id, wallet.id, self.alias, self.iban)
-        books.record("account", account.id, "external_account.added", wallet, self.by)
+        books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_ADDED, wallet, self.by)
         return self.done(account.id)
 
     def require_new(self, books: Books, wallet: LockedWallet) -> None:
@@ -82,5 +83,5 @@ class RemoveExternalAccount(WalletOrder):
         if account.status == "ACTIVE":
             account.status = "REMOVED"
             books.write(REMOVE, wallet.client_id, account.id)
-            books.record("account", account.id, "external_account.removed", wallet, self.by)
+            books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_REMOVED, wallet, self.by)
         return self.done(account.id)

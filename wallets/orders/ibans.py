@@ -9,6 +9,7 @@ from django.conf import settings
 from schwifty import IBAN
 
 from iocash import errors
+from users.models.events import EventKind
 from wallets.books import Books
 from wallets.orders.base import Outcome, WalletOrder
 from wallets.orders.needs import Needs
@@ -53,5 +54,5 @@ class CreateIban(WalletOrder):
             raise errors.AlreadyExists(field="iban", wallet_id=wallet.id, iban=wallet.iban)
         wallet.iban = make(books.numbers.pop())
         books.write(SET_IBAN, wallet.iban, wallet.client_id, wallet.id)
-        books.record("wallet", wallet.id, "wallet.iban_created", wallet, self.by)
+        books.record("wallet", wallet.id, EventKind.WALLET_IBAN_CREATED, wallet, self.by)
         return self.done(wallet.id)

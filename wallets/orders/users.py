@@ -7,6 +7,7 @@ from typing import Final
 
 from iocash import errors
 from users.models import User
+from users.models.events import EventKind
 from users.users import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, require_transition
 from wallets.books import Books
 from wallets.books.rows import LockedUser
@@ -58,7 +59,7 @@ class ActivateUser(UserOrder):
             raise errors.OtpExpired(user_id=user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
         user.mobile_phone, user.unverified_phone = self.phone, ""
-        books.record("user", user.id, "user.phone_verified", user, self.by)
+        books.record("user", user.id, EventKind.USER_PHONE_VERIFIED, user, self.by)
         if user.status == CREATED:
             self.activate(books, user)
         books.write(SET_STATUS, user.status, user.mobile_phone, user.client_id, user.id)
@@ -76,7 +77,7 @@ class ActivateUser(UserOrder):
         for status in (VERIFIED, ACTIVATED):
             require_transition(user.status, status, user.id)
             user.status = status
-            books.record("user", user.id, f"user.{status.lower()}", user, self.by)
+            books.record("user", user.id, EventKind(f"user.{status.lower()}"), user, self.by)
         first = OpenWallet(
             client_id=self.client_id,
             by=self.by,
@@ -112,7 +113,7 @@ class UnsubscribeUser(UserOrder):
         user.status = UNSUBSCRIBED
         books.write(END_USER, books.now, user.client_id, user.id)
         books.write(VOID_OTPS, user.client_id, user.id)
-        books.record("user", user.id, "user.unsubscribed", user, self.by)
+        books.record("user", user.id, EventKind.USER_UNSUBSCRIBED, user, self.by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +132,10 @@ class BlockUser(UserOrder):
     def apply(self, books: Books) -> Outcome:
         user = self.user(books)
         require_transition(user.status, BLOCKED, user.id)
-        return self.become(books, user, BLOCKED, "user.blocked", reason=self.reason)
+        return self.become(books, user, BLOCKED, EventKind.USER_BLOCKED, reason=self.reason)
 
     def become(
-        self, books: Books, user: LockedUser, status: str, kind: str, **data: str
+        self, books: Books, user: LockedUser, status: str, kind: EventKind, **data: str
     ) -> Outcome:
         books.write(SET_USER_STATUS, status, user.client_id, user.id)
         books.record("user", user.id, kind, user, self.by, **data)
@@ -154,4 +155,4 @@ class UnblockUser(BlockUser):
         user = self.user(books)
         if user.status != BLOCKED:
             raise errors.InvalidTransition(user_id=user.id, status=user.status, requested=ACTIVATED)
-        return self.become(books, user, ACTIVATED, "user.unblocked", reason=self.reason)
+        return self.become(books, user, ACTIVATED, EventKind.USER_UNBLOCKED, reason=self.reason)

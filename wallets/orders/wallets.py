@@ -11,6 +11,7 @@ from django.conf import settings
 
 from iocash import errors, money
 from users.models.clients import new_id
+from users.models.events import EventKind
 from users.models.versions import require_version
 from users.users import ACTIVATED
 from wallets.books import Books
@@ -104,7 +105,9 @@ class OpenWallet(UserOrder):
             self.dlt_network,
             as_json(self.metadata),
         )
-        books.record("wallet", wallet.id, "wallet.opened", wallet, self.by, user=str(user.id))
+        books.record(
+            "wallet", wallet.id, EventKind.WALLET_OPENED, wallet, self.by, user=str(user.id)
+        )
         return self.done(wallet.id)
 
 
@@ -210,7 +213,7 @@ def label(
     pairs = None if metadata is None else as_json(metadata) or "{}"
     values = (alias, dlt_address, dlt_network, pairs, wallet.client_id, wallet.id)
     books.write(UPDATE_LABELS, *values)
-    books.record("wallet", wallet.id, "wallet.changed", wallet, order.by)
+    books.record("wallet", wallet.id, EventKind.WALLET_CHANGED, wallet, order.by)
 
 
 def close(books: Books, wallet: LockedWallet, order: Order) -> None:
@@ -219,7 +222,7 @@ def close(books: Books, wallet: LockedWallet, order: Order) -> None:
         return
     wallet.status = "UNSUBSCRIBED"
     books.write(SET_WALLET_STATUS, wallet.status, wallet.client_id, wallet.id)
-    books.record("wallet", wallet.id, "wallet.unsubscribed", wallet, order.by)
+    books.record("wallet", wallet.id, EventKind.WALLET_UNSUBSCRIBED, wallet, order.by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +236,7 @@ class BlockWallet(WalletOrder):
 
     made = "wallet"
     status = 200
-    path: ClassVar[tuple[str, str, str]] = ("READY", "BLOCKED", "wallet.blocked")
+    path: ClassVar[tuple[str, str, EventKind]] = ("READY", "BLOCKED", EventKind.WALLET_BLOCKED)
 
     reason: str
 
@@ -258,4 +261,4 @@ class UnblockWallet(BlockWallet):
         InvalidTransition: the wallet is not blocked.
     """
 
-    path = ("BLOCKED", "READY", "wallet.unblocked")
+    path = ("BLOCKED", "READY", EventKind.WALLET_UNBLOCKED)

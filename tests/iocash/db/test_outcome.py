@@ -21,7 +21,7 @@ from iocash.db.transactions import Transaction, connect, durable, fetch
 from tests.support.lossy_wire import cut_at_commit
 from users.models import Client, events
 from users.models.clients import new_id
-from users.models.events import By, Fact
+from users.models.events import By, EventKind, Fact
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -159,7 +159,7 @@ def create(own: Transaction | None = None) -> None:
     with durable(own):
         client = Client.objects.create(name="Example")
         by = By("system:test")
-        events.record(Fact(client.id, "client", client.id, "client.created", by))
+        events.record(Fact(client.id, "client", client.id, EventKind.CLIENT_SUSPENDED, by))
 
 
 def test_lost_answer_to_commit_is_a_success():

@@ -1,0 +1,48 @@
+"""The kinds of events: a closed list."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.test_architecture import modules
+from users.models.events import EventKind
+
+SUBJECTS = {
+    *("api_key", "client", "external_account", "hold"),
+    *("movement", "public_key", "user", "wallet"),
+}
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_event_kind_names_its_subject_and_what_happened(kind):
+    subject, _, happened = kind.partition(".")
+    assert subject in SUBJECTS
+    assert re.fullmatch("[a-z_]+", happened)
+    assert kind.name == kind.replace(".", "_").upper()
+
+
+def test_every_kind_of_event_is_recorded_somewhere():
+    """By its name, or by the status that a user, a movement, a hold or evidence has now."""
+    named = {
+        node.attr
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "EventKind"
+    }
+    by_status = {
+        *("API_KEY_REVOKED", "PUBLIC_KEY_REVOKED", "USER_VERIFIED", "USER_ACTIVATED"),
+        *(
+            "USER_EVIDENCE_APPROVED",
+            "USER_EVIDENCE_REJECTED",
+            "MOVEMENT_ERROR",
+            "MOVEMENT_CANCELLED",
+        ),
+        *("HOLD_EXECUTED", "HOLD_RELEASED", "HOLD_EXPIRED"),
+    }
+    assert named | by_status == set(EventKind.__members__)
+    assert not named & by_status
