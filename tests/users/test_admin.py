@@ -64,16 +64,16 @@ def test_every_model_has_its_pages():
     assert models - set(admin.site._registry) == NO_PAGE
 
 
-def test_the_front_page_opens(office):
+def test_front_page_opens(office):
     assert "ioCash" in office.get(reverse("admin:index"))
     assert "ioCash" in office.get(reverse("admin:app_list", args=["users"]))
 
 
-def test_the_log_in_opens_for_anybody():
+def test_log_in_page_needs_no_session():
     assert "ioCash" in Office(None).get(reverse("admin:login"))
 
 
-def test_a_new_client_is_asked_for_its_name_only(office):
+def test_client_form_asks_for_the_name_only(office):
     page = office.get(reverse("admin:users_client_add"))
     assert "id_name" in page
     assert "object at 0x" not in page
@@ -81,12 +81,12 @@ def test_a_new_client_is_asked_for_its_name_only(office):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_searches_filters_and_rows_open(model, office, secret):
+def test_lists_searches_filters_and_row_pages_open(model, office, secret):
     backoffice.opens(office, model)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_and_rows_are_only_for_staff_who_may_look(model, secret):
+def test_lists_and_row_pages_need_the_view_permission(model, secret):
     row = model._default_manager.first()
     for address in (backoffice.list_of(model), backoffice.page_of(row)):
         assert Office(None).status("get", address) == 302
@@ -96,7 +96,7 @@ def test_lists_and_rows_are_only_for_staff_who_may_look(model, secret):
 
 
 @pytest.mark.parametrize("model", [ApiKey, User, Otp, Event])
-def test_what_is_recorded_is_read_only(model, office, secret):
+def test_records_are_read_only(model, office, secret):
     backoffice.assert_read_only(office, model._default_manager.first())
 
 
@@ -105,7 +105,7 @@ def suspend(office: Office, client: Client) -> int:
     return office.status("post", address, {"key": str(uuid4())})
 
 
-def test_a_client_is_made_and_suspended_but_never_deleted(office, client_demo):
+def test_client_is_created_and_suspended_but_never_deleted(office, client_demo):
     values = {"name": "Another", "status": "ACTIVE"}
     assert office.status("post", backoffice.adding(Client), values) == 302
     assert suspend(office, client_demo) == 302
@@ -114,7 +114,7 @@ def test_a_client_is_made_and_suspended_but_never_deleted(office, client_demo):
     assert stored == [("Another", "ACTIVE"), ("Demo", "SUSPENDED")]
 
 
-def test_a_client_suspended_in_the_back_office_is_let_in_no_more(office, client_demo):
+def test_client_suspended_in_the_back_office_is_refused_by_the_api(office, client_demo):
     api = Api(people.a_key(client_demo))
     suspend(office, client_demo)
     assert api.get("users").code == "client_suspended"
@@ -133,7 +133,7 @@ def test_no_page_shows_a_secret(model, office, secret):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, client_demo):
+def test_list_runs_the_same_number_of_queries_for_few_and_many_rows(model, office, client_demo):
     populate(client_demo, 0)
     few = backoffice.queries(office, model)
     populate(client_demo, 3)
@@ -161,7 +161,7 @@ def register(office: Office, client: Client, **values: Any) -> int:
     return office.status("post", address, given)
 
 
-def test_a_public_key_is_registered_lets_in_and_is_revoked(office, client_demo):
+def test_public_key_is_registered_and_used_and_revoked(office, client_demo):
     assert register(office, client_demo, kid="shop-1", public_key=pem(PRIVATE)) == 302
     api = Api(signed(header={"kid": "shop-1"}))
     assert api.get("users").status == 200
@@ -173,7 +173,7 @@ def test_a_public_key_is_registered_lets_in_and_is_revoked(office, client_demo):
     assert [*kinds] == ["public_key.registered", "public_key.revoked"]
 
 
-def test_a_key_id_is_made_where_none_is_given(office, client_demo):
+def test_key_id_is_generated_when_left_blank(office, client_demo):
     assert register(office, client_demo, public_key=pem(PRIVATE)) == 302
     assert len(SigningKey.objects.get().kid) >= 12
 
@@ -188,14 +188,14 @@ def test_a_key_id_is_made_where_none_is_given(office, client_demo):
     ],
     ids=["no key", "a private key", "no name", "a name that is taken"],
 )
-def test_what_is_no_new_public_key_is_not_registered(office, client_demo, values):
+def test_invalid_or_duplicate_public_key_is_not_registered(office, client_demo, values):
     SigningKey.objects.create(client=client_demo, kid="taken", scopes=[])
     assert register(office, client_demo, **values) == 200
     assert SigningKey.objects.count() == 1
 
 
 @pytest.mark.parametrize("over", ["revoked_at", "expires_at"])
-def test_key_that_works_no_longer_is_not_rotated(office, client_demo, over):
+def test_revoked_or_expired_key_is_not_rotated(office, client_demo, over):
     secret = people.a_key(client_demo)
     key = ApiKey.objects.get()
     ApiKey.objects.update(**{over: timezone.now()})
@@ -207,7 +207,7 @@ def test_key_that_works_no_longer_is_not_rotated(office, client_demo, over):
     assert (ApiKey.objects.get().expires_at, secret) == (before.expires_at, secret)
 
 
-def test_key_that_is_revoked_twice_keeps_the_first_time(office, client_demo):
+def test_second_revocation_changes_nothing(office, client_demo):
     people.a_key(client_demo)
     key = ApiKey.objects.get()
     for _ in range(2):
@@ -216,8 +216,8 @@ def test_key_that_is_revoked_twice_keeps_the_first_time(office, client_demo):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_staff_read_that_a_key_is_revoked_when_the_answer_to_commit_is_lost(office, client_demo):
-    """Else they would believe that it still works, or do it again."""
+def test_revocation_is_reported_when_the_answer_to_commit_is_lost(office, client_demo):
+    """Otherwise staff would believe that the key still works, or revoke it again."""
     people.a_key(client_demo)
     key = ApiKey.objects.get()
     with cut_at_commit(is_done=True):

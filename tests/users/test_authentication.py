@@ -31,11 +31,11 @@ def get(header: str | None) -> Answer:
 # --- Keys: 401 ----------------------------------------------------------------------------------
 
 
-def test_a_valid_key_is_let_in(api):
+def test_valid_key_is_accepted(api):
     assert api.get("users").status == 200
 
 
-def test_no_credentials_are_401(nobody):
+def test_missing_credentials_get_401(nobody):
     answer = nobody.get("users")
     assert (answer.status, answer.code) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -67,7 +67,7 @@ def test_no_credentials_are_401(nobody):
         "Bearer " + "x" * 10_000,
     ],
 )
-def test_other_credentials_are_401(header, client_demo):
+def test_invalid_credentials_get_401(header, client_demo):
     secret = people.a_key(client_demo)
     answer = get(header.format(secret=secret, prefix=secret[:12], upper=secret.upper()))
     assert (answer.status, answer.code) == (401, "invalid_credentials")
@@ -75,11 +75,11 @@ def test_other_credentials_are_401(header, client_demo):
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_written_in_any_case(scheme, client_demo):
+def test_scheme_is_case_insensitive(scheme, client_demo):
     assert get(f"{scheme} {people.a_key(client_demo)}").status == 200
 
 
-def test_an_expired_key_is_401(client_demo):
+def test_expired_key_gets_401(client_demo):
     secret = people.a_key(client_demo)
     ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     answer = get(f"Bearer {secret}")
@@ -87,7 +87,7 @@ def test_an_expired_key_is_401(client_demo):
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_revoked_key_is_401(client_demo):
+def test_revoked_key_gets_401(client_demo):
     secret = people.a_key(client_demo)
     ApiKey.objects.update(revoked_at=timezone.now())
     answer = get(f"Bearer {secret}")
@@ -96,19 +96,19 @@ def test_a_revoked_key_is_401(client_demo):
 
 
 @pytest.mark.parametrize("name", ["expires_at", "revoked_at"])
-def test_a_key_works_until_its_end(name, client_demo):
+def test_key_works_until_it_expires_or_is_revoked(name, client_demo):
     secret = people.a_key(client_demo)
     ApiKey.objects.update(**{name: timezone.now() + timedelta(hours=1)})
     assert get(f"Bearer {secret}").status == 200
 
 
-def test_the_other_keys_of_the_client_go_on_working(client_demo):
+def test_revocation_leaves_other_keys_of_the_client_valid(client_demo):
     old, new = people.a_key(client_demo), people.a_key(client_demo)
     ApiKey.objects.matching(old).update(revoked_at=timezone.now())
     assert (get(f"Bearer {old}").status, get(f"Bearer {new}").status) == (401, 200)
 
 
-def test_a_refusal_tells_nothing_of_the_key(client_demo, caplog):
+def test_refusal_does_not_contain_the_key(client_demo, caplog):
     caplog.set_level("DEBUG")
     secret = people.a_key(client_demo)
     ApiKey.objects.update(revoked_at=timezone.now())
@@ -120,14 +120,14 @@ def test_a_refusal_tells_nothing_of_the_key(client_demo, caplog):
 # --- Keys: 403 ----------------------------------------------------------------------------------
 
 
-def test_a_suspended_client_is_403(client_demo):
+def test_suspended_client_gets_403(client_demo):
     secret = people.a_key(client_demo)
     Client.objects.update(status="SUSPENDED")
     answer = get(f"Bearer {secret}")
     assert (answer.status, answer.code) == (403, "client_suspended")
 
 
-def test_a_suspended_client_is_let_in_again(client_demo):
+def test_reactivated_client_is_accepted(client_demo):
     secret = people.a_key(client_demo)
     for status, answer in (("SUSPENDED", 403), ("ACTIVE", 200)):
         Client.objects.update(status=status)
@@ -154,7 +154,9 @@ NEEDED = [
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
-def test_a_key_without_the_scope_is_403_and_told_which(method, path, scope, client_demo, alices):
+def test_key_without_the_scope_gets_403_that_names_the_scope(
+    method, path, scope, client_demo, alices
+):
     others = [known for known in SCOPES if known != scope]
     answer = Api(people.a_key(client_demo, *others)).call(method, filled(path, alices), {})
     assert (answer.status, answer.code) == (403, "insufficient_scope")
@@ -162,12 +164,12 @@ def test_a_key_without_the_scope_is_403_and_told_which(method, path, scope, clie
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
-def test_a_key_with_the_one_scope_is_let_in(method, path, scope, client_demo, alices):
+def test_key_with_only_the_required_scope_is_accepted(method, path, scope, client_demo, alices):
     answer = Api(people.a_key(client_demo, scope)).call(method, filled(path, alices), {})
     assert answer.status in {200, 202, 400, 409}
 
 
-def test_a_cash_in_needs_a_scope_of_its_own(client_demo, bobs):
+def test_cash_in_needs_its_own_scope(client_demo, bobs):
     path, order = f"wallets/{bobs.id}/movements", {"type": "CASH_IN", "amount": "1.00"}
     answer = Api(people.a_key(client_demo, "movements:write")).post(path, order)
     assert (answer.status, answer.code) == (403, "insufficient_scope")
@@ -176,7 +178,7 @@ def test_a_cash_in_needs_a_scope_of_its_own(client_demo, bobs):
     assert allowed.post(path, order).status == 201
 
 
-def test_the_scope_for_cash_in_alone_moves_nothing(client_demo, bobs):
+def test_cash_in_scope_alone_is_insufficient(client_demo, bobs):
     order = {"type": "CASH_IN", "amount": "1.00"}
     answer = Api(people.a_key(client_demo, "cash-in:write")).post(
         f"wallets/{bobs.id}/movements", order
@@ -184,7 +186,7 @@ def test_the_scope_for_cash_in_alone_moves_nothing(client_demo, bobs):
     assert (answer.status, answer.code) == (403, "insufficient_scope")
 
 
-def test_the_scope_is_asked_for_before_anything_is_looked_up(client_demo):
+def test_scope_is_checked_before_any_lookup(client_demo):
     reader = Api(people.a_key(client_demo, "wallets:read"))
     assert reader.get(f"users/{people.unknown_id()}").status == 403
 
@@ -208,21 +210,21 @@ def ask(view: type[View], secret: str) -> int:
     return int(view.as_view()(request).status_code)
 
 
-def test_a_view_without_a_scope_is_closed(client_demo):
+def test_view_without_a_scope_refuses_every_key(client_demo):
     assert ask(Closed, people.a_key(client_demo)) == 403
 
 
-def test_a_view_may_be_open_to_any_key(client_demo):
+def test_view_may_accept_any_key(client_demo):
     assert ask(Open, people.a_key(client_demo, "events:read")) == 200
 
 
-def test_any_key_sees_where_to_begin_and_nobody_else(client_demo, nobody):
+def test_root_accepts_any_key_and_refuses_anonymous_requests(client_demo, nobody):
     assert Root.scope is None
     assert Api(people.a_key(client_demo, "events:read")).get("/api/v1").status == 200
     assert nobody.get("/api/v1").status == 401
 
 
-def test_a_caller_without_a_client_needs_no_scope():
+def test_caller_without_a_client_needs_no_scope():
     authentication.Caller("staff:1").require("users:read")
     with pytest.raises(errors.InsufficientScope):
         authentication.Caller("key:1", people.unknown_id()).require("users:read")

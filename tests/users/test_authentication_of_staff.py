@@ -107,14 +107,14 @@ def test_staff_need_the_csrf_token_to_change(token, staff, alice):
     assert User.objects.get().first_name == "Alice"
 
 
-def test_a_change_by_staff_is_recorded_as_theirs_for_the_users_client(staff, alice):
+def test_change_by_staff_is_recorded_with_their_id_and_the_users_client(staff, alice):
     Staff(staff).change("PATCH", f"users/{alice.id}", {"firstName": "Alicia"})
     event = Event.objects.about(alice.id).last()
     assert event
     assert (event.actor, event.client_id) == (f"staff:{staff.pk}", alice.client_id)
 
 
-def test_a_change_by_a_key_is_recorded_as_the_keys_in_its_request(api, alice):
+def test_change_by_a_key_is_recorded_with_the_key_and_the_request_id(api, alice):
     headers = {"X-Request-Id": "r-1"}
     api.patch(f"users/{alice.id}", {"firstName": "Alicia"}, headers=headers)
     event = Event.objects.about(alice.id).last()
@@ -129,19 +129,19 @@ def test_staff_replace_a_user_for_its_client(staff, alice):
 
 
 @pytest.mark.parametrize("path", ["users", "wallets"])
-def test_staff_create_nothing_at_the_top(path, staff, alice):
+def test_staff_can_not_create_users(path, staff, alice):
     answer = Staff(staff).change("POST", path, {})
     assert (answer.status, answer.code) == (403, "permission_denied")
 
 
 @pytest.mark.parametrize("path", ["users", "wallets"])
-def test_staff_put_nothing_at_an_unknown_id(path, staff, alice):
+def test_staff_can_not_put_at_an_unknown_id(path, staff, alice):
     body = {"users": BOB, "wallets": {"userId": str(alice.id)}}
     answer = Staff(staff).change("PUT", f"{path}/{people.unknown_id()}", body[path])
     assert (answer.status, answer.code) == (404, "not_found")
 
 
-def test_staff_send_a_code_again_with_the_permission_to_add(newcomer, clock):
+def test_code_request_by_staff_needs_the_permission_to_add(newcomer, clock):
     person, path = a_person("users.change_user"), f"users/{newcomer.id}/request-otp"
     clock.go(61)
     assert Staff(person).change("POST", path).status == 403
@@ -149,31 +149,31 @@ def test_staff_send_a_code_again_with_the_permission_to_add(newcomer, clock):
     assert Staff(person).change("POST", path).status == 202
 
 
-def test_staff_see_where_to_begin(staff):
+def test_staff_can_read_the_root(staff):
     assert Staff(staff).get("/api/v1").status == 200
 
 
 @pytest.mark.parametrize("flags", [{"is_staff": False}, {"is_active": False}])
-def test_a_session_of_somebody_else_is_nobody(flags, alice):
+def test_session_of_non_staff_or_inactive_person_gets_401(flags, alice):
     person = a_person(is_superuser=True, **flags)
     answer = Staff(person).get("users")
     assert (answer.status, answer.code) == (401, "not_authenticated")
 
 
-def test_a_key_counts_more_than_a_session(staff, api):
+def test_key_takes_precedence_over_a_session(staff, api):
     people.a_user(people.a_client("Another"), people.ALICE)
     person = Staff(staff)
     person.secret = api.secret
     assert person.get("users").json["_embedded"]["users"] == []
 
 
-def test_a_key_needs_no_csrf_token_beside_a_session(staff, api, alice):
+def test_key_needs_no_csrf_token_beside_a_session(staff, api, alice):
     person = Staff(staff)
     person.secret = api.secret
     assert person.patch(f"users/{alice.id}", {"firstName": "Alicia"}).status == 200
 
 
-def test_a_wrong_key_is_not_helped_by_a_session(staff):
+def test_wrong_key_gets_401_despite_a_session(staff):
     person = Staff(staff)
     person.secret = "unknown"
     answer = person.get("users")

@@ -60,13 +60,13 @@ def is_in(browser: Browser) -> bool:
     return browser.get("/admin/").status_code == 200
 
 
-def test_a_password_opens_the_door(supervisor):
+def test_correct_password_logs_in(supervisor):
     browser = Browser()
     assert log_in(browser).status_code == 302
     assert is_in(browser)
 
 
-def test_five_wrong_passwords_lock_the_door_also_for_the_right_one(supervisor):
+def test_five_wrong_passwords_lock_the_log_in_even_for_the_correct_one(supervisor):
     browser = Browser()
     answers = [log_in(browser, "wrong").status_code for _ in range(5)]
     assert answers == [200, 200, 200, 200, 429]
@@ -76,7 +76,7 @@ def test_five_wrong_passwords_lock_the_door_also_for_the_right_one(supervisor):
     assert not is_in(browser)
 
 
-def test_a_lock_is_for_one_name(supervisor):
+def test_lock_applies_to_one_user_name(supervisor):
     get_user_model().objects.create_superuser("other", password=PASSWORD)
     browser = Browser()
     for _ in range(5):
@@ -108,13 +108,15 @@ def at(address: str) -> Browser:
         (1, "", "127.0.0.1"),
     ],
 )
-def test_an_address_is_what_the_outermost_proxy_of_ours_saw(settings, rf, proxies, passed, found):
+def test_client_address_is_read_from_the_outermost_trusted_proxy(
+    settings, rf, proxies, passed, found
+):
     settings.TRUSTED_PROXIES = proxies
     headers = {} if passed is None else {"X-Forwarded-For": passed}
     assert address_of(rf.get("/admin/login/", headers=headers)) == found
 
 
-def test_a_lock_is_for_one_address(supervisor, settings):
+def test_lock_applies_to_one_address(supervisor, settings):
     settings.TRUSTED_PROXIES = 1
     for _ in range(5):
         log_in(at("192.0.2.1"), "wrong")
@@ -122,7 +124,7 @@ def test_a_lock_is_for_one_address(supervisor, settings):
     assert log_in(at("192.0.2.2")).status_code == 302
 
 
-def test_an_invented_address_opens_no_lock(supervisor, settings):
+def test_forged_forwarded_address_does_not_bypass_the_lock(supervisor, settings):
     settings.TRUSTED_PROXIES = 1
     answers = [
         log_in(at(f"203.0.113.{number}, 192.0.2.1"), "wrong").status_code for number in range(5)
@@ -131,13 +133,13 @@ def test_an_invented_address_opens_no_lock(supervisor, settings):
     assert log_in(at("203.0.113.9, 192.0.2.1")).status_code == 429
 
 
-def test_without_proxies_nobody_says_where_they_are(supervisor):
+def test_forwarded_address_is_ignored_without_trusted_proxies(supervisor):
     for number in range(5):
         log_in(at(f"192.0.2.{number}"), "wrong")
     assert log_in(at("192.0.2.9")).status_code == 429
 
 
-def test_who_has_a_second_factor_needs_it(supervisor, device):
+def test_enrolled_staff_need_the_second_factor(supervisor, device):
     for token in ("", "000000", "x"):
         browser = Browser()
         assert "second factor is missing or wrong" in log_in(browser, token=token).text
@@ -148,13 +150,13 @@ def test_who_has_a_second_factor_needs_it(supervisor, device):
     assert is_in(browser)
 
 
-def test_a_token_works_once(supervisor, device):
+def test_token_works_once(supervisor, device):
     token = token_of(device)
     assert log_in(Browser(), token=token).status_code == 302
     assert "missing or wrong" in log_in(Browser(), token=token).text
 
 
-def test_who_has_none_is_led_to_set_one_up_where_it_is_required(supervisor, required):
+def test_required_second_factor_redirects_to_its_set_up(supervisor, required):
     browser = Browser()
     log_in(browser)
     assert not is_in(browser)
@@ -167,25 +169,25 @@ def test_who_has_none_is_led_to_set_one_up_where_it_is_required(supervisor, requ
     assert is_in(browser)
 
 
-def test_without_the_required_second_factor_the_api_is_closed_too(supervisor, required, alice):
+def test_api_refuses_staff_without_the_required_second_factor(supervisor, required, alice):
     browser = Browser()
     log_in(browser)
     assert browser.get("/api/v1/users").status_code == 401
 
 
-def test_a_second_factor_is_not_replaced_by_who_has_only_the_password(supervisor, device):
+def test_second_factor_is_not_replaced_with_the_password_alone(supervisor, device):
     browser = Browser()
     browser.force_login(supervisor)
     assert browser.get("/admin/second-factor/").status_code == 403
 
 
-def test_who_is_not_logged_in_sets_up_nothing():
+def test_second_factor_set_up_needs_a_log_in():
     answer = Browser().get("/admin/second-factor/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/login/")
     assert not TOTPDevice.objects.exists()
 
 
-def test_every_page_carries_the_policy():
+def test_every_page_has_the_content_security_policy():
     policy = settings.CONTENT_SECURITY_POLICY
     assert "unsafe" not in policy
     for path in ("/", "/admin/login/", "/api/docs", "/nowhere", "/livez"):

@@ -57,7 +57,7 @@ def show(api: Api, alice: User) -> Any:
         ("PASSPORT", "12345", "DE"),
     ],
 )
-def test_a_number_of_its_kind_is_taken(show, kind, number, nationality):
+def test_valid_identity_number_is_accepted(show, kind, number, nationality):
     answer = show(identityType=kind, identityNumber=number, nationality=nationality)
     assert (answer.status, answer.json["identityNumber"]) == (201, number)
 
@@ -105,22 +105,22 @@ WRONG_NUMBERS = {
 @pytest.mark.parametrize(
     ("kind", "number"), [(kind, number) for kind in WRONG_NUMBERS for number in WRONG_NUMBERS[kind]]
 )
-def test_a_number_that_no_such_document_has_is_refused(show, kind, number):
+def test_invalid_identity_number_is_refused(show, kind, number):
     nationality = "ES" if kind == "DNI" else "FR"
     answer = show(identityType=kind, identityNumber=number, nationality=nationality)
     assert (answer.status, answer.wrong) == (400, {"identityNumber": "invalid_number"})
 
 
-def test_a_number_longer_than_any_is_refused(show):
+def test_too_long_identity_number_is_refused(show):
     assert show(identityNumber="1" * 21).wrong == {"identityNumber": "max_length"}
 
 
 @pytest.mark.parametrize("kind", ["dni", "CIF", "ID_CARD", "DNI "])
-def test_there_are_three_types_of_document(show, kind):
+def test_unknown_identity_type_is_refused(show, kind):
     assert show(identityType=kind).wrong == {"identityType": "invalid_choice"}
 
 
-def test_only_nationals_have_a_dni(show):
+def test_dni_requires_spanish_nationality(show):
     assert show(nationality="FR").wrong == {"nationality": "not_a_national"}
 
 
@@ -144,7 +144,7 @@ def test_only_nationals_have_a_dni(show):
     ],
     ids=str,
 )
-def test_users_are_eighteen_on_their_birthday_and_not_the_day_before(show, on, born, day, wrong):
+def test_user_is_adult_from_the_eighteenth_birthday(show, on, born, day, wrong):
     on(day)
     issued = max(born, date(2024, 1, 1))
     found = show(birthDate=str(born), issueDate=str(min(issued, day)))
@@ -164,7 +164,9 @@ def test_users_are_eighteen_on_their_birthday_and_not_the_day_before(show, on, b
         ("1990-05-16", "2026-02-28", {"issueDate": "before_birth"}),
     ],
 )
-def test_a_document_is_issued_after_the_birth_and_valid_today(show, on, issued, expires, wrong):
+def test_issue_and_expiry_dates_are_checked_against_birth_and_today(
+    show, on, issued, expires, wrong
+):
     on(TODAY)
     answer = show(issueDate=issued, expiryDate=expires)
     assert (answer.wrong if answer.status == 400 else {}) == wrong
@@ -188,11 +190,11 @@ def test_a_document_is_issued_after_the_birth_and_valid_today(show, on, issued, 
         20240301,
     ],
 )
-def test_what_is_no_day_is_refused(show, day):
+def test_invalid_date_is_refused(show, day):
     assert show(issueDate=day).wrong == {"issueDate": "invalid"}
 
 
-def test_the_29_of_february_is_a_day_in_a_leap_year(show):
+def test_february_29_is_accepted_in_a_leap_year(show):
     assert show(issueDate="2024-02-29", expiryDate="2096-02-29").status == 201
 
 
@@ -214,7 +216,7 @@ def test_wrong_days_and_numbers_are_named_together(show, on):
     }
 
 
-def test_what_is_right_by_itself_is_judged_beside_what_is_not(show, on):
+def test_valid_field_is_still_checked_against_others_when_some_are_invalid(show, on):
     on(TODAY)
     answer = show(birthDate="2010-01-01", issueDate="never", color="red")
     assert answer.wrong == {
@@ -224,8 +226,8 @@ def test_what_is_right_by_itself_is_judged_beside_what_is_not(show, on):
     }
 
 
-def test_a_replay_is_no_matter_of_the_day(api, alice, on):
-    """An identity that has expired since it was sent is still what its key sent."""
+def test_replay_is_answered_after_the_document_expired(api, alice, on):
+    """A replay is not validated again, so an identity that has expired since is returned."""
     path = f"users/{alice.id}/identity"
     body = IDENTITY | {"expiryDate": "2026-03-01"}
     on(TODAY)
@@ -242,7 +244,7 @@ NO_COUNTRIES = ["XX", "ZZ", "EU", "UK", "es", "Es", "ESP", "E", "724", "ES ", "�
 
 
 @pytest.mark.parametrize("code", NO_COUNTRIES)
-def test_what_is_no_country_is_refused(api, alice, show, code):
+def test_invalid_country_is_refused(api, alice, show, code):
     answer = api.put(f"users/{alice.id}/home-address", ADDRESS | {"countryCode": code})
     assert answer.wrong == {"countryCode": "invalid_choice"}
     answer = show(identityType="PASSPORT", identityNumber="AAA123456", nationality=code)
@@ -250,7 +252,7 @@ def test_what_is_no_country_is_refused(api, alice, show, code):
 
 
 @pytest.mark.parametrize("code", ["ES", "GB", "PS", "TW", "AX"])
-def test_countries_are_those_of_iso_3166(api, alice, code):
+def test_iso_3166_country_is_accepted(api, alice, code):
     answer = api.put(f"users/{alice.id}/home-address", ADDRESS | {"countryCode": code})
     assert (answer.status, answer.json["countryCode"]) == (201, code)
 
@@ -262,14 +264,14 @@ LENGTHS = {"address": 200, "city": 100, "postalCode": 20, "province": 100}
 
 
 @pytest.mark.parametrize("name", LENGTHS)
-def test_a_text_has_an_end(api, alice, name):
+def test_text_has_a_maximum_length(api, alice, name):
     path = f"users/{alice.id}/home-address"
     assert api.put(path, ADDRESS | {name: "á" * LENGTHS[name]}).status == 201
     answer = api.put(path, ADDRESS | {name: "á" * (LENGTHS[name] + 1)})
     assert answer.wrong == {name: "max_length"}
 
 
-def test_a_text_is_kept_as_it_is(api, alice):
+def test_text_is_stored_unchanged(api, alice):
     values = ADDRESS | {"address": " <b>Ñandú</b> 'x' \"y\" \\ 😀 İ ", "city": "Šibenik"}
     assert api.put(f"users/{alice.id}/home-address", values).status == 201
     assert api.get(f"users/{alice.id}/home-address").json.items() >= values.items()
@@ -294,31 +296,31 @@ def test_a_text_is_kept_as_it_is(api, alice):
         "A" * 50,
     ],
 )
-def test_what_is_no_iban_is_refused(api, alice, iban):
+def test_invalid_iban_is_refused(api, alice, iban):
     answer = api.put(f"users/{alice.id}/external-iban", {"externalIban": iban})
     assert answer.wrong == {"externalIban": "invalid"}
 
 
 @pytest.mark.parametrize("level", ["a", "AA", "1", "Á", "Ａ", "A ", "A\u2028"])  # noqa: RUF001
-def test_an_income_is_one_capital_letter(api, alice, level):
+def test_income_level_must_be_one_capital_letter(api, alice, level):
     answer = api.put(f"users/{alice.id}/financial-information", {"incomeLevel": level})
     assert answer.wrong == {"incomeLevel": "invalid"}
 
 
 @pytest.mark.parametrize("code", ["251", "25110", "251a", "２５１１", "२५११", " 2511", "-251"])  # noqa: RUF001
-def test_an_occupation_is_four_digits(api, alice, code):
+def test_occupation_code_must_be_four_digits(api, alice, code):
     answer = api.put(f"users/{alice.id}/occupation", {"occupationCode": code})
     assert answer.wrong == {"occupationCode": "invalid"}
     assert not Evidence.objects.exists()
 
 
-def test_a_code_keeps_its_zeros(api, alice):
+def test_occupation_code_keeps_leading_zeros(api, alice):
     answer = api.put(f"users/{alice.id}/occupation", {"occupationCode": "0011"})
     assert answer.json["occupationCode"] == "0011"
     assert stored(alice) == [("OCCUPATION", "PENDING")]
 
 
-def test_what_stands_and_has_expired_since_is_left_as_it_is(api, alice, on):
+def test_same_put_is_accepted_after_the_document_expired(api, alice, on):
     path = f"users/{alice.id}/identity"
     body = IDENTITY | {"expiryDate": "2026-03-01"}
     on(TODAY)

@@ -25,21 +25,21 @@ pytestmark = pytest.mark.django_db
         {"userName": "alicia", "firstName": "Alicia", "lastName": "Sample"},
     ],
 )
-def test_a_patch_changes_only_what_it_carries(change, api, newcomer_path):
+def test_patch_changes_only_its_fields(change, api, newcomer_path):
     before = api.get(newcomer_path).json
     answer = api.patch(newcomer_path, change)
     assert (answer.status, answer.json) == (200, before | change)
     assert api.get(newcomer_path).json == answer.json
 
 
-def test_an_empty_patch_changes_nothing(api, newcomer):
+def test_empty_patch_changes_nothing(api, newcomer):
     before = api.get(path_of(newcomer)).json
     answer = api.patch(path_of(newcomer), {})
     assert (answer.status, answer.json) == (200, before)
     assert Event.objects.about(newcomer.id).count() == 1
 
 
-def test_a_patch_to_null_takes_the_address_away(api, newcomer_path):
+def test_patch_with_null_clears_the_email(api, newcomer_path):
     api.patch(newcomer_path, {"email": "alice@example.com"})
     assert api.patch(newcomer_path, {"email": None}).json["email"] is None
 
@@ -63,7 +63,7 @@ def test_a_patch_to_null_takes_the_address_away(api, newcomer_path):
         ({"a": 1, "userName": ""}, {"a": "unknown_field", "userName": "blank"}),
     ],
 )
-def test_a_wrong_field_of_a_patch_is_named(change, errors, api, newcomer_path):
+def test_patch_names_the_wrong_field(change, errors, api, newcomer_path):
     before = api.get(newcomer_path).json
     answer = api.patch(newcomer_path, change)
     assert (answer.status, answer.code) == (400, "invalid_fields")
@@ -72,13 +72,13 @@ def test_a_wrong_field_of_a_patch_is_named(change, errors, api, newcomer_path):
 
 
 @pytest.mark.parametrize("field", ["userName", "mobilePhone"])
-def test_a_patch_to_what_another_has_is_409(field, api, newcomer, bob):
+def test_patch_with_a_value_of_another_user_gets_409(field, api, newcomer, bob):
     answer = api.patch(path_of(newcomer), {field: BOB[field]})
     assert (answer.status, answer.code) == (409, "already_exists")
     assert answer.json["conflict"] == {"field": field, "userId": str(bob.id)}
 
 
-def test_a_new_number_must_be_verified(api, alice, codes):
+def test_new_number_must_be_verified(api, alice, codes):
     answer = api.patch(path_of(alice), {"mobilePhone": NEW})
     assert (answer.status, answer.json["status"]) == (200, "ACTIVATED")
     assert (answer.json["mobilePhone"], answer.json["unverifiedPhone"]) == ("+34600000001", NEW)
@@ -87,7 +87,7 @@ def test_a_new_number_must_be_verified(api, alice, codes):
     assert verified.json["unverifiedPhone"] is None
 
 
-def test_a_number_that_another_user_took_meanwhile_is_409(api, alice, codes, clock):
+def test_verification_gets_409_when_another_user_took_the_number(api, alice, codes, clock):
     api.patch(path_of(alice), {"mobilePhone": NEW})
     clock.go(61)
     other = api.post("users", BOB | {"mobilePhone": NEW}).json["id"]
@@ -97,7 +97,7 @@ def test_a_number_that_another_user_took_meanwhile_is_409(api, alice, codes, clo
     assert api.get(path_of(alice)).json["mobilePhone"] == "+34600000001"
 
 
-def test_back_to_a_number_within_a_minute_is_409_with_retry_at(api, newcomer_path):
+def test_return_to_a_number_within_a_minute_gets_409_with_retry_at(api, newcomer_path):
     api.patch(newcomer_path, {"mobilePhone": NEW})
     answer = api.patch(newcomer_path, {"mobilePhone": "+34600000001"})
     assert (answer.status, answer.code) == (409, "otp_too_soon")
@@ -110,20 +110,20 @@ def test_back_to_a_number_within_a_minute_is_409_with_retry_at(api, newcomer_pat
 END = {"status": "UNSUBSCRIBED"}
 
 
-def test_an_end_closes_the_empty_wallets(api, alice):
+def test_unsubscription_closes_empty_wallets(api, alice):
     people.a_wallet(alice, "USD")
     answer = api.patch(path_of(alice), END)
     assert (answer.status, answer.json["status"]) == (200, "UNSUBSCRIBED")
     assert list(Wallet.objects.values_list("status", flat=True)) == ["UNSUBSCRIBED"] * 2
 
 
-def test_an_end_is_told_for_the_user_and_each_wallet(api, alice):
+def test_unsubscription_records_an_event_for_the_user_and_each_wallet(api, alice):
     api.patch(path_of(alice), END)
     kinds = list(Event.objects.order_by("position").values_list("kind", flat=True))
     assert sorted(kinds[-2:]) == ["user.unsubscribed", "wallet.unsubscribed"]
 
 
-def test_a_user_with_money_does_not_end(api, alices):
+def test_unsubscription_of_a_user_with_money_gets_409(api, alices):
     answer = api.patch(f"users/{alices.user_id}", END)
     assert (answer.status, answer.code) == (409, "wallet_not_empty")
     assert answer.json["conflict"] == {
@@ -134,18 +134,18 @@ def test_a_user_with_money_does_not_end(api, alices):
     assert User.objects.get().status == "ACTIVATED"
 
 
-def test_one_wallet_with_money_keeps_all_of_them_open(api, alices):
+def test_refused_unsubscription_leaves_all_wallets_open(api, alices):
     people.a_wallet(alices.user, "USD")
     assert api.patch(f"users/{alices.user_id}", END).status == 409
     assert set(Wallet.objects.values_list("status", flat=True)) == {"READY"}
 
 
-def test_a_user_ends_once_its_money_is_gone(api, alices, bobs):
+def test_user_can_unsubscribe_after_paying_out_the_money(api, alices, bobs):
     people.transfer(alices, bobs, 100_00)
     assert api.patch(f"users/{alices.user_id}", END).status == 200
 
 
-def test_an_end_may_be_repeated(api, alice):
+def test_second_unsubscription_changes_nothing(api, alice):
     first = api.patch(path_of(alice), END)
     events = Event.objects.count()
     again = api.patch(path_of(alice), END)
@@ -153,27 +153,27 @@ def test_an_end_may_be_repeated(api, alice):
     assert Event.objects.count() == events
 
 
-def test_an_end_with_a_change_may_be_repeated(api, alice):
+def test_unsubscription_with_a_change_may_be_repeated(api, alice):
     body = END | {"firstName": "Alicia"}
     answers = [api.patch(path_of(alice), body) for _ in range(2)]
     assert [answer.status for answer in answers] == [200, 200]
 
 
-def test_a_newcomer_ends_too_and_its_code_is_void(api, newcomer, codes):
+def test_unsubscription_of_a_created_user_voids_its_code(api, newcomer, codes):
     assert api.patch(path_of(newcomer), END).json["status"] == "UNSUBSCRIBED"
     assert [otp.digest for otp in Otp.objects.all()] == [None]
     answer = api.post(path_of(newcomer, "/validate-otp"), {"otp": "123456"})
     assert (answer.status, answer.code) == (409, "already_verified")
 
 
-def test_a_refused_end_leaves_the_change_that_came_with_it_undone(api, alices):
+def test_refused_unsubscription_applies_no_change_of_the_same_patch(api, alices):
     answer = api.patch(f"users/{alices.user_id}", END | {"firstName": "Alicia"})
     assert answer.status == 409
     assert User.objects.get().first_name == "Alice"
 
 
 @pytest.mark.parametrize("change", [{"firstName": "Alicia"}, {"mobilePhone": NEW}])
-def test_an_ended_user_is_changed_no_more(change, api, alice, codes):
+def test_patch_of_an_unsubscribed_user_gets_409(change, api, alice, codes):
     api.patch(path_of(alice), END)
     answer = api.patch(path_of(alice), change)
     assert (answer.status, answer.code) == (409, "user_not_active")
@@ -182,19 +182,19 @@ def test_an_ended_user_is_changed_no_more(change, api, alice, codes):
     assert not codes
 
 
-def test_an_ended_user_is_replaced_no_more(api, alice):
+def test_put_of_an_unsubscribed_user_gets_409(api, alice):
     api.patch(path_of(alice), END)
     answer = api.put(path_of(alice), ALICE | {"firstName": "Alicia"})
     assert (answer.status, answer.code) == (409, "user_not_active")
 
 
-def test_the_end_of_another_clients_user_is_404(stranger, alice):
+def test_unsubscription_of_another_clients_user_gets_404(stranger, alice):
     assert stranger.patch(path_of(alice), END).status == 404
     assert User.objects.get().status == "ACTIVATED"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_end_and_a_cash_in_at_once_never_trap_money(codes):
+def test_concurrent_unsubscription_and_cash_in_never_trap_money(codes):
     client = people.a_client()
     api = Api(people.a_key(client))
     user = people.a_user(client, people.ALICE)

@@ -32,13 +32,13 @@ def ids(found: list[Any]) -> list[str]:
         ("pigeon", True, "", ["iocash.E001"]),
     ],
 )
-def test_codes_can_be_delivered(backend, debug, url, expected, settings):
+def test_delivery_settings_are_checked(backend, debug, url, expected, settings):
     settings.OTP_BACKEND, settings.DEBUG, settings.OTP_SMS_URL = backend, debug, url
     assert ids(checks.codes_can_be_delivered()) == expected
 
 
 @pytest.mark.parametrize(("owner", "expected"), [("another", []), (None, ["iocash.W001"])])
-def test_the_role_that_serves_is_not_the_owner(owner, expected, settings, monkeypatch):
+def test_serving_role_and_owner_must_differ(owner, expected, settings, monkeypatch):
     settings.DATABASE_OWNER_URL = "postgresql://some.where/iocash"
     serving = settings.DATABASES["default"]["USER"]
     monkeypatch.setitem(settings.DATABASES["owner"], "USER", owner or serving)
@@ -73,8 +73,8 @@ def test_unsafe_session_is_an_error(setting, value, words, settings):
 
 
 @pytest.mark.django_db
-def test_settings_of_the_whole_server_are_looked_at(settings):
-    """No test can set fsync: it is the server's."""
+def test_unsafe_settings_of_the_whole_server_are_reported(settings):
+    """A test can't change fsync: it is a setting of the whole server."""
     found = safety.ask()
     torn = found._replace(lacks_fsync=True, tears_pages=True)
     assert [words.partition(" is off")[0] for words in safety.unsafe(torn)] == [
@@ -84,7 +84,7 @@ def test_settings_of_the_whole_server_are_looked_at(settings):
 
 
 @pytest.mark.django_db
-def test_database_that_does_not_answer_is_an_error(monkeypatch):
+def test_unreachable_database_is_an_error(monkeypatch):
     def silent() -> None:
         raise OperationalError("no answer")
 
@@ -92,13 +92,13 @@ def test_database_that_does_not_answer_is_an_error(monkeypatch):
     assert ids(checks.database_is_safe(databases=["default"])) == ["iocash.E006"]
 
 
-def test_database_is_asked_only_when_it_is_named(monkeypatch):
+def test_database_is_checked_only_when_selected(monkeypatch):
     monkeypatch.delattr(safety, "ask")
     assert checks.database_is_safe(databases=None) == []
     assert checks.database_is_safe(databases=["owner"]) == []
 
 
 @pytest.mark.usefixtures("as_serving")
-def test_role_that_serves_is_safe(settings):
+def test_serving_role_is_safe(settings):
     settings.DATABASE_PATIENCE = 12.0
     assert checks.database_is_safe(databases=["default"]) == []

@@ -35,7 +35,7 @@ def issue_key(*arguments: str) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
-def test_a_key_is_shown_once_alone_and_works():
+def test_issued_key_is_printed_alone_and_works():
     out, err = issue_key("Demo")
     secret = out.removesuffix("\n")
     assert Api(secret).get("users").status == 200
@@ -44,20 +44,20 @@ def test_a_key_is_shown_once_alone_and_works():
     assert "Demo" in err
 
 
-def test_a_new_client_is_made_once():
+def test_client_is_created_once():
     issue_key("Demo")
     issue_key("Demo")
     assert ApiKey.objects.filter(client=Client.objects.get()).count() == 2
 
 
-def test_a_key_has_every_scope_and_no_end_unless_told():
+def test_issued_key_has_every_scope_and_no_expiry_by_default():
     issue_key("Demo")
     key = ApiKey.objects.get()
     assert set(key.scopes) == set(SCOPES)
     assert (key.expires_at, key.revoked_at) == (None, None)
 
 
-def test_scopes_label_and_days_are_as_told():
+def test_issued_key_has_the_given_scopes_label_and_days():
     issue_key(
         "Demo",
         *("--scope", "users:read", "--scope", "wallets:read"),
@@ -80,14 +80,14 @@ def test_scopes_label_and_days_are_as_told():
         [],
     ],
 )
-def test_wrong_arguments_are_refused_and_make_nothing(arguments):
+def test_wrong_arguments_are_refused_and_create_nothing(arguments):
     with pytest.raises(CommandError):
         issue_key(*arguments)
     assert not Client.objects.exists()
 
 
 @pytest.mark.parametrize("arguments", [[""], ["x" * 101], ["Demo", "--label", "x" * 101]])
-def test_names_that_do_not_fit_are_refused_in_words(arguments):
+def test_unstorable_names_are_refused_with_a_message(arguments):
     with pytest.raises(CommandError), transaction.atomic():
         issue_key(*arguments)
 
@@ -95,20 +95,20 @@ def test_names_that_do_not_fit_are_refused_in_words(arguments):
 # --- migrate ------------------------------------------------------------------------------------
 
 
-def test_migrate_is_ours_and_is_done_as_the_owner():
+def test_migrate_command_is_overridden_and_runs_as_the_owner():
     assert get_commands()["migrate"] == "users"
     parser = migrate.Command().create_parser("manage.py", "migrate")
     assert parser.parse_args([]).database == "owner"
     assert parser.parse_args(["--database", "default"]).database == "default"
 
 
-def test_nothing_is_left_to_migrate():
+def test_no_migration_is_pending():
     out = StringIO()
     call_command("migrate", plan=True, database="default", stdout=out)
     assert "No planned migration operations." in out.getvalue()
 
 
-def test_the_models_have_all_their_migrations():
+def test_models_have_all_their_migrations():
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
 
 
@@ -137,7 +137,7 @@ def everything() -> dict[str, int]:
     return {model.__name__: model._default_manager.count() for model in models}
 
 
-def test_the_demo_is_three_activated_users_with_money(state):
+def test_demo_has_three_activated_users_with_money(state):
     seed()
     assert dict(User.objects.values_list("user_name", "kind")) == {
         "alice": "NATURAL",
@@ -155,7 +155,7 @@ def test_the_demo_is_three_activated_users_with_money(state):
     }
 
 
-def test_the_demos_key_and_ids_work(state):
+def test_demo_key_and_ids_work(state):
     seed()
     facts = demo(state)
     api = Api(facts["apiKey"])
@@ -167,7 +167,7 @@ def test_the_demos_key_and_ids_work(state):
     assert set(ApiKey.objects.get().scopes) == set(SCOPES)
 
 
-def test_the_demos_staff_can_log_in(state):
+def test_demos_staff_can_log_in(state):
     seed()
     facts = demo(state)
     staff = get_user_model().objects.get(username=facts["staffUser"])
@@ -176,7 +176,7 @@ def test_the_demos_staff_can_log_in(state):
     assert staff.is_superuser
 
 
-def test_the_demos_log_in_is_its_owners_alone(state):
+def test_demo_file_is_readable_by_its_owner_only(state):
     mask = os.umask(0)
     try:
         seed()
@@ -186,7 +186,7 @@ def test_the_demos_log_in_is_its_owners_alone(state):
     assert [file.name for file in state.iterdir()] == ["demo.json"]
 
 
-def test_a_second_seeding_changes_nothing(state):
+def test_second_seeding_changes_nothing(state):
     seed()
     before, text = everything(), (state / "demo.json").read_text()
     assert "already" in seed()
@@ -194,7 +194,7 @@ def test_a_second_seeding_changes_nothing(state):
     assert (state / "demo.json").read_text() == text
 
 
-def test_a_lost_log_in_is_made_again_for_the_same_demo(state):
+def test_seeding_without_the_demo_file_renews_key_and_password_only(state):
     seed()
     before, old = everything(), demo(state)
     (state / "demo.json").unlink()
@@ -205,13 +205,13 @@ def test_a_lost_log_in_is_made_again_for_the_same_demo(state):
     assert Api(new["apiKey"]).get("users").status == 200
 
 
-def test_the_log_in_of_another_database_is_replaced(state):
+def test_demo_file_of_another_database_is_replaced(state):
     (state / "demo.json").write_text('{"apiKey": "old"}')
     seed()
     assert Api(demo(state)["apiKey"]).get("users").status == 200
 
 
-def test_an_interrupted_seeding_leaves_nothing(state, monkeypatch):
+def test_interrupted_seeding_leaves_nothing(state, monkeypatch):
     from wallets.management.commands import seed_demo
 
     def interrupted(*args: object) -> None:
@@ -223,7 +223,7 @@ def test_an_interrupted_seeding_leaves_nothing(state, monkeypatch):
     assert set(everything().values()) == {0}
 
 
-def test_the_demo_is_refused_in_production(state, settings):
+def test_demo_is_refused_in_production(state, settings):
     settings.DEBUG = False
     with pytest.raises(CommandError):
         seed()

@@ -11,7 +11,7 @@ from users.models import Key, User
 pytestmark = pytest.mark.django_db
 
 
-def test_a_person_is_accepted(api, codes):
+def test_person_is_accepted(api, codes):
     answer = api.post("users", ALICE)
     user = User.objects.get()
     assert answer.status == 202
@@ -39,7 +39,7 @@ def test_a_person_is_accepted(api, codes):
     assert [sent.phone for sent in codes] == ["+34600000001"]
 
 
-def test_a_company_is_accepted(api):
+def test_company_is_accepted(api):
     answer = api.post("users", COMPANY | {"email": "office@example.com"})
     assert answer.status == 202
     shown = {name: answer.json[name] for name in ("kind", "companyName", "firstName", "email")}
@@ -51,30 +51,30 @@ def test_a_company_is_accepted(api):
     }
 
 
-def test_the_location_leads_to_the_user(api):
+def test_location_is_the_address_of_the_user(api):
     made = api.post("users", ALICE)
     answer = api.get(made.headers["Location"].removeprefix(HOST))
     assert (answer.status, answer.json) == (200, made.json)
 
 
-def test_the_links_can_be_clicked(api):
+def test_links_can_be_followed(api):
     links = api.post("users", ALICE).json["_links"]
     for link in links.values():
         assert api.get(link["href"].removeprefix(HOST)).status == 200
 
 
-def test_a_phone_number_is_kept_as_e164(api):
+def test_phone_number_is_stored_as_e164(api):
     answer = api.post("users", ALICE | {"mobilePhone": "+34 600 00 00 01"})
     assert answer.json["mobilePhone"] == "+34600000001"
 
 
-def test_text_is_kept_as_it_is(api):
+def test_text_is_stored_unchanged(api):
     answer = api.post("users", ALICE | {"firstName": " Zoë 👩‍🚀 ", "lastName": "O'Hara <b>"})
     assert (answer.json["firstName"], answer.json["lastName"]) == (" Zoë 👩‍🚀 ", "O'Hara <b>")
 
 
 @pytest.mark.parametrize("field", ["userName", "mobilePhone"])
-def test_a_duplicate_is_409_naming_field_and_user(field, api, codes):
+def test_duplicate_gets_409_that_names_field_and_user(field, api, codes):
     known = api.post("users", ALICE).json["id"]
     answer = api.post("users", BOB | {field: ALICE[field]})
     assert (answer.status, answer.code) == (409, "already_exists")
@@ -124,7 +124,7 @@ def test_both_duplicates_name_the_same_user(api):
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_wrong_field_is_named(method, change, errors, api):
+def test_wrong_field_is_named_in_the_400(method, change, errors, api):
     path = "users" if method == "POST" else f"users/{people.unknown_id()}"
     answer = api.call(method, path, ALICE | change)
     assert (answer.status, answer.code) == (400, "invalid_fields")
@@ -137,7 +137,7 @@ def test_a_wrong_field_is_named(method, change, errors, api):
     ["id", "clientId", "status", "unverifiedPhone", "createdAt", "_links"],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-def test_a_read_only_field_is_unknown_in_a_request(method, name, api, newcomer_path):
+def test_read_only_field_is_refused_as_unknown(method, name, api, newcomer_path):
     body = {} if method == "PATCH" else BOB
     value = "UNSUBSCRIBED" if name == "status" else str(people.unknown_id())
     if (method, name) == ("PATCH", "status"):
@@ -148,23 +148,23 @@ def test_a_read_only_field_is_unknown_in_a_request(method, name, api, newcomer_p
 
 
 @pytest.mark.parametrize("missing", sorted(ALICE))
-def test_what_is_needed_is_named(missing, api):
+def test_missing_field_is_named(missing, api):
     answer = api.post("users", {name: ALICE[name] for name in ALICE if name != missing})
     assert (answer.status, answer.wrong) == (400, {missing: "required"})
 
 
-def test_a_company_needs_its_name_and_has_no_others(api):
+def test_company_requires_its_name_and_refuses_personal_names(api):
     body = {name: COMPANY[name] for name in COMPANY if name != "companyName"}
     answer = api.post("users", body | {"firstName": "Alice"})
     assert answer.wrong == {"companyName": "required", "firstName": "unknown_field"}
 
 
-def test_an_empty_object_lacks_every_needed_field(api):
+def test_empty_object_gets_every_required_field_named(api):
     answer = api.post("users", {})
     assert set(answer.wrong) >= {"kind", "userName", "mobilePhone"}
 
 
-def test_all_wrong_fields_are_named_at_once(api):
+def test_all_wrong_fields_are_named_together(api):
     answer = api.post("users", ALICE | {"userName": "", "email": "x", "mobilePhone": 1, "a": 2})
     assert answer.wrong == {
         "userName": "blank",
@@ -184,12 +184,12 @@ def test_missing_names_are_named_together_with_other_wrong_fields(api):
 
 
 @pytest.mark.parametrize("name", ["email", "dltAddress", "dltNetwork"])
-def test_null_says_that_there_is_none(name, api):
+def test_null_leaves_an_optional_field_empty(name, api):
     assert api.post("users", ALICE | {name: None}).status == 202
     assert not any(User.objects.values_list("email", "dlt_address", "dlt_network")[0])
 
 
-def test_the_same_key_creates_once(api, codes):
+def test_same_key_creates_once(api, codes):
     first = api.post("users", ALICE, key="k")
     again = api.post("users", dict(reversed(ALICE.items())), key='"k"')
     assert (again.status, again.json["id"]) == (202, first.json["id"])
@@ -199,19 +199,19 @@ def test_the_same_key_creates_once(api, codes):
     assert (User.objects.count(), len(codes)) == (1, 1)
 
 
-def test_a_phone_written_otherwise_is_the_same_order(api):
+def test_replay_accepts_another_spelling_of_the_phone(api):
     api.post("users", ALICE, key="k")
     answer = api.post("users", ALICE | {"mobilePhone": "+34 600-000-001"}, key="k")
     assert (answer.status, answer.headers.get("Idempotent-Replayed")) == (202, "true")
 
 
-def test_none_and_left_out_are_the_same_order(api):
+def test_replay_treats_null_and_missing_as_equal(api):
     api.post("users", ALICE, key="k")
     answer = api.post("users", ALICE | {"email": None}, key="k")
     assert (answer.status, answer.headers.get("Idempotent-Replayed")) == (202, "true")
 
 
-def test_the_same_key_with_another_order_is_409(api):
+def test_same_key_with_another_body_gets_409(api):
     known = api.post("users", ALICE, key="k").json["id"]
     answer = api.post("users", BOB, key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
@@ -219,25 +219,25 @@ def test_the_same_key_with_another_order_is_409(api):
     assert answer.json["conflict"] == expected
 
 
-def test_shape_is_checked_before_a_replay(api):
+def test_body_is_validated_before_a_replay(api):
     api.post("users", ALICE, key="k")
     assert api.post("users", ALICE | {"userName": ""}, key="k").status == 400
 
 
-def test_a_replay_shows_the_user_as_it_is_now(api):
+def test_replay_returns_the_current_user(api):
     made = api.post("users", ALICE, key="k")
     api.patch(f"users/{made.json['id']}", {"firstName": "Alicia"})
     assert api.post("users", ALICE, key="k").json["firstName"] == "Alicia"
 
 
-def test_a_refused_user_leaves_the_key_free(api):
+def test_refused_user_leaves_the_key_free(api):
     api.post("users", ALICE)
     assert api.post("users", BOB | {"userName": "alice"}, key="k").status == 409
     assert not Key.objects.exists()
     assert api.post("users", BOB, key="k").status == 202
 
 
-def test_the_key_of_another_client_is_another_key(api, stranger):
+def test_idempotency_keys_are_separate_for_each_client(api, stranger):
     api.post("users", ALICE, key="k")
     answer = stranger.post("users", BOB, key="k")
     assert (answer.status, answer.json["userName"]) == (202, "bob")

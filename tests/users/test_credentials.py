@@ -36,7 +36,7 @@ def known(api):
     return api
 
 
-def test_a_known_key_is_looked_up_with_the_locks(known, path, bobs, monkeypatch):
+def test_remembered_key_is_read_with_the_locks(known, path, bobs, monkeypatch):
     monkeypatch.setattr(credentials, "fetch", None)
     asked: list[str] = []
     ask = Pipeline.ask
@@ -50,7 +50,7 @@ def test_a_known_key_is_looked_up_with_the_locks(known, path, bobs, monkeypatch)
     assert asked.count(credentials.READ_BY_IDS) == 1
 
 
-def test_a_revocation_acts_at_once_and_nothing_is_done(known, path, bobs):
+def test_revoked_key_is_refused_at_once_and_moves_nothing(known, path, bobs):
     before = Movement.objects.count()
     ApiKey.objects.update(revoked_at=timezone.now())
     answer = known.post(path, people.to(bobs))
@@ -59,7 +59,7 @@ def test_a_revocation_acts_at_once_and_nothing_is_done(known, path, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_revocation_acts_on_who_waits_for_a_lock(known, path, alices, bobs):
+def test_request_waiting_for_a_lock_is_refused_when_its_key_is_revoked(known, path, alices, bobs):
     with threads.holding(people.a_cash_in(alices, 1)):
         waiting = threads.Caller(partial(known.post, path, people.to(bobs)))
         threads.wait_until_blocked()
@@ -68,25 +68,25 @@ def test_a_revocation_acts_on_who_waits_for_a_lock(known, path, alices, bobs):
     assert people.balances(bobs) == [0]
 
 
-def test_a_key_that_is_gone_is_unknown(known, path, bobs):
+def test_deleted_key_is_invalid(known, path, bobs):
     ApiKey.objects.all().delete()
     assert known.post(path, people.to(bobs)).code == "invalid_credentials"
 
 
 @pytest.mark.parametrize("body", [{}, {"type": "TRANSFER", "amount": "-1"}])
-def test_who_is_no_longer_let_in_is_told_nothing_else(known, path, body):
+def test_revoked_key_gets_credentials_revoked_for_any_body(known, path, body):
     ApiKey.objects.update(revoked_at=timezone.now())
     assert known.post(path, body).code == "credentials_revoked"
 
 
-def test_a_scope_that_was_taken_away_is_missed_at_once(known, path, bobs):
+def test_removed_scope_is_refused_at_once(known, path, bobs):
     ApiKey.objects.update(scopes=["movements:read"])
     answer = known.post(path, people.to(bobs))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert not Movement.objects.filter(counterparty=bobs).exists()
 
 
-def test_a_scope_that_was_given_counts_at_once(client_demo, path):
+def test_added_scope_is_accepted_at_once(client_demo, path):
     caller = Api(people.a_key(client_demo, "movements:write", "movements:read"))
     assert caller.get(path).status == 200
     assert caller.post(path, people.cash()).code == "insufficient_scope"
@@ -94,17 +94,17 @@ def test_a_scope_that_was_given_counts_at_once(client_demo, path):
     assert caller.post(path, people.cash()).status == 201
 
 
-def test_a_client_that_changed_its_name_is_still_let_in(known, path, bobs):
+def test_renamed_client_is_accepted(known, path, bobs):
     Client.objects.update(name="Another Name")
     assert known.post(path, people.to(bobs)).status == 201
     assert known.post(path, people.to(bobs)).status == 201
 
 
-def test_a_refusal_of_the_ledger_is_told_to_who_is_let_in(known, path, bobs):
+def test_valid_key_gets_the_ledgers_refusal(known, path, bobs):
     assert known.post(path, people.to(bobs, "1000.00")).code == "insufficient_funds"
 
 
-def test_a_key_is_looked_up_wherever_nothing_is_posted(known):
+def test_reads_check_the_stored_key(known):
     ApiKey.objects.update(revoked_at=timezone.now())
     assert known.get("wallets").code == "credentials_revoked"
 
@@ -116,7 +116,7 @@ def test_secrets_are_not_remembered(client_demo):
     assert secret not in str(credentials.MEMORY)
 
 
-def test_only_so_many_are_remembered(client_demo, monkeypatch):
+def test_number_of_remembered_keys_is_limited(client_demo, monkeypatch):
     monkeypatch.setattr(credentials, "MOST_REMEMBERED", 3)
     monkeypatch.setattr(credentials, "MEMORY", {})
     for _ in range(5):
@@ -127,14 +127,14 @@ def test_only_so_many_are_remembered(client_demo, monkeypatch):
 # --- Who was not let in, and is again ------------------------------------------------------------
 
 
-def test_a_client_that_is_active_again_is_let_in(known, path, bobs):
+def test_reactivated_client_is_accepted(known, path, bobs):
     Client.objects.update(status=Client.Status.SUSPENDED)
     assert known.post(path, people.to(bobs)).code == "client_suspended"
     Client.objects.update(status=Client.Status.ACTIVE)
     assert known.post(path, people.to(bobs)).status == 201
 
 
-def test_a_key_that_lasts_longer_than_it_did_is_let_in(known, path, bobs):
+def test_key_with_an_extended_expiry_is_accepted(known, path, bobs):
     ApiKey.objects.update(expires_at=timezone.now())
     assert known.post(path, people.to(bobs)).code == "credentials_expired"
     ApiKey.objects.update(expires_at=timezone.now() + timedelta(days=1))
@@ -165,24 +165,24 @@ def changed(request):
     return request.getfixturevalue(request.param)
 
 
-def test_a_parameter_that_is_none_is_refused_whatever_the_key_was(changed, path, bobs):
+def test_unknown_parameter_is_refused_after_the_key_changed(changed, path, bobs):
     answer = changed.post(f"{path}?surprise=1", people.to(bobs))
     assert (answer.status, answer.code) == (400, "invalid_parameters")
     assert not Movement.objects.filter(counterparty=bobs).exists()
 
 
-def test_a_body_that_is_none_is_refused_whatever_the_key_was(changed, path):
+def test_invalid_json_is_refused_after_the_key_changed(changed, path):
     assert changed.post(path, raw=b"{").code == "invalid_json"
 
 
-def test_who_asks_too_fast_is_refused_whatever_the_key_was(changed, path, bobs, settings):
+def test_rate_limit_applies_after_the_key_changed(changed, path, bobs, settings):
     settings.RATE_LIMIT = 1
     assert changed.get(path).status == 200
     ApiKey.objects.update(scopes=["movements:write", "movements:read"])
     assert changed.post(path, people.to(bobs)).code == "rate_limited"
 
 
-def test_the_rate_is_told_whatever_the_key_was(changed, path, bobs, settings):
+def test_rate_headers_are_sent_after_the_key_changed(changed, path, bobs, settings):
     settings.RATE_LIMIT = 10
     answer = changed.post(path, people.to(bobs))
     assert (answer.status, answer.headers["RateLimit-Remaining"]) == (201, "9")
@@ -193,7 +193,7 @@ def test_the_rate_is_told_whatever_the_key_was(changed, path, bobs, settings):
     [{"revoked_at": timezone.now()}, {"scopes": ["movements:read"]}],
     ids=["revoked", "narrowed"],
 )
-def test_who_is_not_let_in_is_told_no_rate(known, path, bobs, settings, change):
+def test_refused_key_gets_no_rate_headers(known, path, bobs, settings, change):
     settings.RATE_LIMIT = 10
     ApiKey.objects.update(**change)
     answer = known.post(path, people.to(bobs))
@@ -201,7 +201,7 @@ def test_who_is_not_let_in_is_told_no_rate(known, path, bobs, settings, change):
     assert not [name for name in answer.headers if name.startswith("RateLimit")]
 
 
-def test_a_revoked_key_is_answered_with_its_challenge(known, path, bobs):
+def test_revoked_key_gets_the_www_authenticate_header(known, path, bobs):
     ApiKey.objects.update(revoked_at=timezone.now())
     assert known.post(path, people.to(bobs)).headers["WWW-Authenticate"] == "Bearer"
 
@@ -228,7 +228,7 @@ def breaks_at_commit(monkeypatch):
     return breaks
 
 
-def test_what_may_have_been_done_is_not_done_again(known, path, bobs, breaks_at_commit):
+def test_unknown_outcome_is_not_retried(known, path, bobs, breaks_at_commit):
     def narrow() -> None:
         ApiKey.objects.update(scopes=["movements:write", "cash-in:write"])
 
@@ -237,8 +237,8 @@ def test_what_may_have_been_done_is_not_done_again(known, path, bobs, breaks_at_
     assert len(posted) == 1
 
 
-def test_what_may_have_been_done_is_not_called_undone(known, path, bobs, breaks_at_commit):
-    """Nor is the key looked up once more: the database may well be away."""
+def test_unknown_outcome_is_reported_when_the_key_is_deleted(known, path, bobs, breaks_at_commit):
+    """The key is not looked up again, because the database may be unavailable."""
     breaks_at_commit(ApiKey.objects.all().delete)
     assert known.post(path, people.to(bobs)).code == "outcome_unknown"
 
@@ -248,8 +248,10 @@ def test_what_may_have_been_done_is_not_called_undone(known, path, bobs, breaks_
     [{"revoked_at": timezone.now()}, {"scopes": ["movements:write"]}],
     ids=["revoked", "narrowed"],
 )
-def test_what_was_done_is_neither_done_again_nor_refused(known, path, bobs, monkeypatch, change):
-    """Its answer fails, and by then the key is another."""
+def test_failed_answer_after_commit_is_an_internal_error_and_moves_once(
+    known, path, bobs, monkeypatch, change
+):
+    """The answer fails after the commit, when the key has already changed."""
 
     def fail(*args, **kwargs):
         ApiKey.objects.update(**change)
@@ -261,7 +263,9 @@ def test_what_was_done_is_neither_done_again_nor_refused(known, path, bobs, monk
     assert Movement.objects.filter(counterparty=bobs).count() == 1
 
 
-def test_what_was_done_at_the_second_try_is_not_called_undone(narrowed, path, bobs, monkeypatch):
+def test_failed_answer_after_the_second_try_has_an_unknown_outcome(
+    narrowed, path, bobs, monkeypatch
+):
     def fail(*args, **kwargs):
         raise OperationalError("the connection is lost")
 
@@ -270,7 +274,7 @@ def test_what_was_done_at_the_second_try_is_not_called_undone(narrowed, path, bo
     assert Movement.objects.filter(counterparty=bobs).count() == 1
 
 
-def test_a_database_that_is_away_is_told_whoever_calls(known, path, monkeypatch):
+def test_unreachable_database_gets_database_unavailable(known, path, monkeypatch):
     def fail(*args, **kwargs):
         raise OperationalError("the connection is lost")
 

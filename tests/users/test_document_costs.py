@@ -30,14 +30,14 @@ def outcome(content: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", hostile_files.COSTLY)
-def test_hostile_file_is_accepted_or_refused_within_its_bounds(name):
+def test_hostile_file_is_accepted_or_refused_within_limits(name):
     content = hostile_files.COSTLY[name]()
     assert len(content) <= MOST_BYTES
     assert outcome(content) in BOUNDED | {"image/png", "image/jpeg", PDF}
 
 
 @pytest.mark.parametrize("name", hostile_files.PICTURES)
-def test_looking_at_a_picture_takes_no_memory(name):
+def test_picture_inspection_uses_little_memory(name):
     content = hostile_files.COSTLY[name]()
     tracemalloc.start()
     outcome(content)
@@ -79,7 +79,7 @@ def test_looking_at_a_picture_takes_no_memory(name):
     ],
     ids=range(15),
 )
-def test_bound_is_where_it_is_said_to_be(content, code):
+def test_limit_is_exact(content, code):
     assert outcome(content) == code
 
 
@@ -94,7 +94,7 @@ def heavy() -> bytes:
 @pytest.mark.parametrize(
     "limit", [{"cpu": 0.001}, {"seconds": 0.001}, {"memory": 0}], ids=["cpu", "clock", "memory"]
 )
-def test_process_ends_at_its_limit(limit):
+def test_process_is_killed_at_its_limit(limit):
     answer = processes.ask(replace(INSPECT, **limit), heavy(), PDF, 1)
     assert answer.facts is None or answer.facts.keys() & {"failed", "wrong"}
     facts = processes.ask(INSPECT, hostile_files.pdf(), PDF, 1).facts
@@ -102,12 +102,12 @@ def test_process_ends_at_its_limit(limit):
     assert facts.keys() == {"cpu"}
 
 
-def test_document_that_breaks_its_process_is_refused(monkeypatch):
+def test_document_that_exceeds_its_process_limit_is_refused(monkeypatch):
     monkeypatch.setattr(processes, "INSPECT", replace(INSPECT, cpu=0.001))
     assert outcome(heavy()) == "too_complex"
 
 
-def test_document_waits_for_room_and_then_gets_503():
+def test_document_gets_503_when_all_inspection_slots_are_used():
     room = BoundedSemaphore(1)
     job = replace(INSPECT, room=room, patience=0)
     with room, pytest.raises(errors.Overloaded):
@@ -116,7 +116,7 @@ def test_document_waits_for_room_and_then_gets_503():
     assert processes.run(job, hostile_files.pdf(), PDF).facts is not None
 
 
-def test_process_that_was_killed_is_started_anew():
+def test_killed_process_is_restarted():
     media_type_of(hostile_files.pdf())
     assert NURSERY.process
     NURSERY.process.kill()
@@ -124,7 +124,7 @@ def test_process_that_was_killed_is_started_anew():
     assert media_type_of(hostile_files.pdf()) == PDF
 
 
-def test_process_knows_no_secrets_and_yields_to_others(monkeypatch):
+def test_process_has_no_secrets_and_low_priority(monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "hush")
     NURSERY.stop()
     media_type_of(hostile_files.pdf())
@@ -143,7 +143,7 @@ input()
 """
 
 
-def test_process_ends_with_the_server_that_is_killed():
+def test_process_exits_when_the_server_is_killed():
     server = subprocess.Popen(
         [sys.executable, "-c", STARTS],
         stdin=subprocess.PIPE,

@@ -29,26 +29,26 @@ def test_ordinary_file_is_drawn(name):
     assert 0 < height <= 2200
 
 
-def test_photo_is_turned_as_the_camera_was():
+def test_photo_is_rotated_by_its_exif_orientation():
     assert drawn(ordinary_files.photo(), JPEG).size == (480, 640)
     assert drawn(ordinary_files.photo(exif=ordinary_files.exif(1)), JPEG).size == (640, 480)
 
 
-def test_transparency_is_white_as_paper():
+def test_transparency_is_drawn_white():
     made = io.BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(made, "PNG")
     assert drawn(made.getvalue(), PNG).getpixel((4, 4)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_png_of_any_kind_is_drawn(mode):
+def test_png_of_any_mode_is_drawn(mode):
     made = io.BytesIO()
     Image.new(mode, (8, 8)).save(made, "PNG")
     assert drawn(made.getvalue(), PNG).size == (8, 8)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_jpeg_of_any_kind_is_drawn(mode):
+def test_jpeg_of_any_mode_is_drawn(mode):
     made = io.BytesIO()
     Image.new(mode, (8, 8)).save(made, "JPEG")
     assert drawn(made.getvalue(), JPEG).size == (8, 8)
@@ -64,7 +64,7 @@ def test_decoder_gets_no_metadata():
     assert b"Exif" in kept
 
 
-def test_filled_in_form_is_drawn_as_it_was_filled_in():
+def test_filled_in_form_is_drawn_with_its_values():
     black = b"<< /Type /XObject /Subtype /Form /BBox [0 0 99 99] /Length 24 >>"
     look = black + b"\nstream\n0 0 0 rg 0 0 99 99 re f \nendstream"
     field = (
@@ -81,7 +81,7 @@ def test_filled_in_form_is_drawn_as_it_was_filled_in():
 @pytest.mark.parametrize(
     "box", [b"0 0 1 1", b"0 0 99999 99999", b"0 0 0 0", b"5 5 1 1", b"a b c d"]
 )
-def test_page_of_any_size_stays_within_the_bounds(box):
+def test_picture_of_any_page_size_stays_within_the_limits(box):
     content = hostile_files.pdf().replace(b"0 0 595 842", box)
     width, height = drawn(content, PDF).size
     assert width <= 1600
@@ -96,9 +96,9 @@ def test_page_of_any_size_stays_within_the_bounds(box):
         (ordinary_files.photo()[:5_000], JPEG),
     ],
 )
-def test_file_that_can_not_be_drawn_has_no_picture(content, media_type):
+def test_undrawable_file_has_no_picture(content, media_type):
     assert processes.draw(content, media_type, 1) == b""
 
 
-def test_page_that_is_not_there_has_no_picture():
+def test_missing_page_has_no_picture():
     assert processes.draw(hostile_files.pdf(), PDF, 2) == b""

@@ -56,7 +56,7 @@ def counted(answers: list[Answer]) -> Counter[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_of_twenty_posts_of_a_block_one_is_made(caller, user, name):
+def test_concurrent_posts_of_a_block_create_one(caller, user, name):
     call = ("POST", f"users/{user.id}/{name}", BLOCKS[name], None)
     answers = all_at_once(caller, [call] * 20)
     assert counted(answers) == {(201, ""): 1, (409, "already_exists"): 19}
@@ -64,14 +64,14 @@ def test_of_twenty_posts_of_a_block_one_is_made(caller, user, name):
     assert kinds(user).count("user.evidence_sent") == 1
 
 
-def test_of_twenty_posts_of_a_document_one_is_made_and_one_file_kept(caller, user):
+def test_concurrent_posts_of_a_document_create_one_and_keep_one_file(caller, user):
     call = ("POST", f"users/{user.id}/documents/income-tax", document(), None)
     answers = all_at_once(caller, [call] * 20)
     assert counted(answers) == {(201, ""): 1, (409, "already_exists"): 19}
     assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
 
 
-def test_one_key_twenty_times_sends_once(caller, user):
+def test_concurrent_posts_with_one_key_create_one_document(caller, user):
     call = ("POST", f"users/{user.id}/documents/income-tax", document(), "k")
     answers = all_at_once(caller, [call] * 20)
     assert counted(answers) == {(201, ""): 20}
@@ -81,7 +81,7 @@ def test_one_key_twenty_times_sends_once(caller, user):
     assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
 
 
-def test_one_key_with_many_bodies_sends_one_of_them(caller, user):
+def test_concurrent_posts_with_one_key_and_many_bodies_accept_one(caller, user):
     path = f"users/{user.id}/occupation"
     calls = [("POST", path, {"occupationCode": f"25{number}"}, "k") for number in range(10, 20)]
     answers = all_at_once(caller, calls)
@@ -89,7 +89,7 @@ def test_one_key_with_many_bodies_sends_one_of_them(caller, user):
     assert len(stored(user)) == 1
 
 
-def test_of_puts_at_once_all_are_taken_and_one_waits(caller, user):
+def test_concurrent_puts_are_all_accepted_and_leave_one_pending(caller, user):
     path = f"users/{user.id}/occupation"
     calls = [("PUT", path, {"occupationCode": f"25{number}"}, None) for number in range(10, 20)]
     answers = all_at_once(caller, calls)
@@ -100,14 +100,14 @@ def test_of_puts_at_once_all_are_taken_and_one_waits(caller, user):
     assert Evidence.objects.get(status="PENDING").facts == {"occupation_code": shown}
 
 
-def test_the_same_put_at_once_is_taken_once(caller, user):
+def test_concurrent_identical_puts_create_one_block(caller, user):
     call = ("PUT", f"users/{user.id}/occupation", BLOCKS["occupation"], None)
     answers = all_at_once(caller, [call] * 10)
     assert counted(answers) == {(201, ""): 1, (200, ""): 9}
     assert stored(user) == [("OCCUPATION", "PENDING")]
 
 
-def test_all_blocks_at_once_are_taken(caller, user):
+def test_concurrent_posts_of_all_blocks_are_accepted(caller, user):
     calls = [("POST", f"users/{user.id}/{name}", body, name) for name, body in BLOCKS.items()]
     assert counted(all_at_once(caller, calls)) == {(201, ""): 5}
     assert [status for _, status in stored(user)] == ["PENDING"] * 5
@@ -120,7 +120,7 @@ def another(user: User) -> Evidence:
     return send_one(user, Kind.OCCUPATION, occupation_code="9999")
 
 
-def test_who_decides_first_decides_about_what_was_seen(user):
+def test_approval_before_a_put_approves_the_older_block(user):
     seen = send_one(user, Kind.OCCUPATION)
     with threads.Two() as two:
         (approved, sent), waited = two.one_waits(lambda: review(user, seen), lambda: another(user))
@@ -129,7 +129,7 @@ def test_who_decides_first_decides_about_what_was_seen(user):
     assert stored(user) == [("OCCUPATION", "APPROVED"), ("OCCUPATION", "PENDING")]
 
 
-def test_what_was_replaced_meanwhile_is_not_approved_in_its_place(user):
+def test_approval_after_a_put_is_refused(user):
     seen = send_one(user, Kind.OCCUPATION)
     with threads.Two() as two:
         (sent, refused), waited = two.one_waits(lambda: another(user), lambda: review(user, seen))
@@ -139,8 +139,8 @@ def test_what_was_replaced_meanwhile_is_not_approved_in_its_place(user):
     assert (sent.status, User.objects.get().kyc_level) == ("PENDING", 0)
 
 
-def test_nobody_approves_what_they_did_not_see(user):
-    """Again and again: whatever comes first, what was seen is all that can be approved."""
+def test_concurrent_approval_and_put_never_approve_the_newer_block(user):
+    """In any order, only the block that the reviewer saw can be approved."""
     with threads.Two() as two:
         for number in range(20):
             seen = send_one(user, Kind.OCCUPATION, occupation_code=f"1{number:03d}")
@@ -152,7 +152,7 @@ def test_nobody_approves_what_they_did_not_see(user):
             assert seen.status == ("APPROVED" if isinstance(decided, User) else "REPLACED")
 
 
-def test_of_two_decisions_at_once_one_is_taken(user):
+def test_concurrent_decisions_accept_one(user):
     seen = send_one(user, Kind.OCCUPATION)
     calls = [lambda: review(user, seen), lambda: review(user, seen, reason="Blurred")]
     answers = threads.at_once(*calls * 4)
@@ -161,7 +161,7 @@ def test_of_two_decisions_at_once_one_is_taken(user):
     assert len(decided) == 2
 
 
-def test_who_ends_meanwhile_shows_nothing_more(user):
+def test_document_is_refused_when_the_user_unsubscribes_concurrently(user):
     end = UnsubscribeUser(client_id=user.client_id, by=people.BY, user_id=user.id)
     with threads.Two() as two:
         (_, refused), waited = two.one_waits(
@@ -172,8 +172,8 @@ def test_who_ends_meanwhile_shows_nothing_more(user):
     assert stored(user) == []
 
 
-def test_what_waited_behind_an_approval_is_what_was_sent_last(user, monkeypatch):
-    """Its id is older than that of what was approved meanwhile: it was made before it waited."""
+def test_block_that_waited_for_an_approval_is_the_current_one(user, monkeypatch):
+    """Its id was created before it waited, so it is older than the approved block's id."""
     early, late = sorted(new_id() for _ in range(2))
     monkeypatch.setattr(kyc, "new_id", lambda: late)
     review(user, send_one(user, Kind.OCCUPATION))

@@ -42,7 +42,7 @@ WRITTEN = (
 )
 
 
-def test_canonical_bytes_are_these_on_every_python():
+def test_canonical_bytes_equal_the_recorded_text():
     assert canonical(EVERYTHING) == WRITTEN.encode()
     assert digest(EVERYTHING) == sha256(WRITTEN.encode()).digest()
 
@@ -89,12 +89,12 @@ def test_equal_orders_have_one_digest(one: dict[str, Any], other: dict[str, Any]
         {"a": Asked("x", {"b": "1"})},
     ],
 )
-def test_other_orders_have_other_digests(values: dict[str, Any]):
+def test_different_orders_have_different_digests(values: dict[str, Any]):
     others: list[dict[str, Any]] = [{"a": "1"}, {"a": UUID(int=1)}, {"a": ["x", {"b": "1"}]}]
     assert asked(**values) not in [asked(**other) for other in others if other != values]
 
 
-def test_verb_is_part_of_what_was_asked():
+def test_digest_includes_the_verb():
     assert digest(Asked("V", {"a": "1"})) != digest(Asked("W", {"a": "1"}))
 
 

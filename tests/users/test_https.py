@@ -29,12 +29,12 @@ def test_key_over_http_is_refused(api, served, proto):
     assert "revoke" in answer.json["detail"]
 
 
-def test_key_over_http_is_refused_whether_it_is_good_or_not(served):
+def test_invalid_key_over_http_gets_https_required(served):
     for secret in ("nobody", "a.b.c"):
         assert Api(secret).get("users").code == "https_required"
 
 
-def test_key_over_http_does_nothing(api, alice, served):
+def test_request_with_a_key_over_http_changes_nothing(api, alice, served):
     assert api.patch(f"users/{alice.id}", {"firstName": "Alicia"}).code == "https_required"
     alice.refresh_from_db()
     assert alice.first_name == "Alice"
@@ -44,15 +44,15 @@ def test_key_over_https_is_served(api, served):
     assert api.get("users", headers=SECURE).status == 200
 
 
-def test_request_without_a_key_is_401_over_http(nobody, served):
+def test_request_without_a_key_gets_401_over_http(nobody, served):
     assert nobody.get("users").code == "not_authenticated"
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/schema"])
-def test_what_needs_no_key_is_served_over_http(nobody, served, path):
+def test_public_pages_are_served_over_http(nobody, served, path):
     assert nobody.get(path).status == 200
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_health_is_told_to_any_key_over_http(api, served, path):
+def test_health_is_served_with_a_key_over_http(api, served, path):
     assert api.get(path).status == 200

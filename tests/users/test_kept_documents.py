@@ -30,7 +30,7 @@ def path(alice: User) -> str:
     return f"users/{alice.id}/documents/identity-front"
 
 
-def test_documents_are_kept_apart_and_for_the_server_only(api, alice, path):
+def test_document_files_are_private_and_outside_the_checkout(api, alice, path):
     api.put(path, document())
     (file,) = files(alice)
     evidence = Evidence.objects.get()
@@ -40,21 +40,21 @@ def test_documents_are_kept_apart_and_for_the_server_only(api, alice, path):
     assert not file.is_relative_to(BASE_DIR)
 
 
-def test_what_is_served_knows_no_documents(api, nobody, alice, path):
+def test_documents_are_not_served_as_static_files(api, nobody, alice, path):
     api.put(path, document())
     name = Evidence.objects.get().file.name
     for folder in ("static/", "static/../documents/", "media/", "documents/", ""):
         assert nobody.browser.get(f"/{folder}{name}").status_code == 404
 
 
-def test_where_documents_are_kept_nothing_is_served_from():
+def test_documents_folder_is_outside_every_static_folder():
     from iocash.settings import DOCUMENTS_DIR, STATICFILES_DIRS
 
     kept = Path(DOCUMENTS_DIR)
     assert not any(kept.is_relative_to(served) for served in STATICFILES_DIRS)
 
 
-def test_an_insertion_that_fails_leaves_no_file(alice, monkeypatch):
+def test_failed_insertion_leaves_no_file(alice, monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("gone")
 
@@ -79,7 +79,7 @@ def full(half: bool) -> Any:
 
 @each_writing
 @pytest.mark.parametrize("half", [False, True], ids=["before", "in the midst"])
-def test_a_full_disk_is_our_error_and_leaves_nothing(api, alice, path, monkeypatch, method, half):
+def test_full_disk_gets_500_and_leaves_no_file_or_row(api, alice, path, monkeypatch, method, half):
     api.put(path, document(OTHER)) if method == "PUT" else None
     before = files(alice), stored(alice)
     with monkeypatch.context() as patched:
@@ -94,7 +94,7 @@ def test_a_full_disk_is_our_error_and_leaves_nothing(api, alice, path, monkeypat
     assert again.status == (201 if method == "POST" else 200)
 
 
-def test_a_document_whose_file_is_lost_is_our_error(api, alice, path):
+def test_document_with_a_lost_file_gets_500(api, alice, path):
     api.put(path, document())
     for file in files(alice):
         file.unlink()

@@ -34,76 +34,76 @@ def level(user: User) -> int:
 # --- Levels ---------------------------------------------------------------------------------------
 
 
-def test_who_has_shown_nothing_is_at_level_0(alice):
+def test_user_without_evidence_is_at_level_0(alice):
     assert (alice.kyc_level, alice.kyc_until, level(alice)) == (0, None, 0)
 
 
-def test_sending_gives_no_level(alice):
+def test_pending_evidence_gives_no_level(alice):
     send(alice, *Kind)
     assert level(alice) == 0
 
 
-def test_the_identity_and_its_document_give_level_1(alice):
+def test_identity_and_its_document_give_level_1(alice):
     assert approve(alice, LEVEL_1).kyc_level == 1
 
 
 @pytest.mark.parametrize("missing", sorted(LEVEL_1))
-def test_level_1_needs_all_of_it(alice, missing):
+def test_level_1_needs_every_requirement(alice, missing):
     assert approve(alice, LEVEL_1 - {missing}).kyc_level == 0
     assert approve(alice, {missing}).kyc_level == 1
 
 
-def test_everything_gives_level_2(alice):
+def test_all_requirements_give_level_2(alice):
     assert approve(alice, LEVEL_2).kyc_level == 2
 
 
 @pytest.mark.parametrize("missing", sorted(LEVEL_2))
-def test_level_2_needs_all_of_it(alice, missing):
+def test_level_2_needs_every_requirement(alice, missing):
     below = 0 if missing in LEVEL_1 else 1
     assert approve(alice, LEVEL_2 - {missing}).kyc_level == below
     assert approve(alice, {missing}).kyc_level == 2
 
 
 @pytest.mark.parametrize(("kinds_", "given"), [(LEVEL_1, 1), (LEVEL_2, 2)])
-def test_a_passport_has_no_back(alice, kinds_, given):
+def test_passport_needs_no_back(alice, kinds_, given):
     assert approve(alice, kinds_ - {BACK}, **PASSPORT).kyc_level == given
 
 
-def test_an_nie_has_a_back(alice):
+def test_nie_needs_its_back(alice):
     nie = {"identity_type": "NIE", "identity_number": "X1234567L", "nationality": "FR"}
     assert approve(alice, LEVEL_1 - {BACK}, **nie).kyc_level == 0
     assert approve(alice, {BACK}).kyc_level == 1
 
 
-def test_a_passport_that_only_waits_lets_no_back_go(alice):
+def test_pending_passport_does_not_waive_the_back(alice):
     approve(alice, LEVEL_1 - {BACK})
     send_one(alice, Kind.IDENTITY, **PASSPORT)
     assert approve(alice, {Kind.OCCUPATION}).kyc_level == 0
 
 
-def test_a_company_shows_its_seat_its_account_and_its_deed(company):
+def test_company_with_seat_account_and_deed_is_at_level_2(company):
     assert approve(company, COMPANYS).kyc_level == 2
     assert User.objects.get(id=company.id).kyc_until is None
 
 
 @pytest.mark.parametrize("missing", sorted(COMPANYS))
-def test_a_company_has_no_level_before_all_of_it(company, missing):
+def test_company_level_needs_every_requirement(company, missing):
     assert approve(company, COMPANYS - {missing}).kyc_level == 0
     assert approve(company, {missing}).kyc_level == 2
 
 
-def test_a_companys_deed_is_nothing_to_a_person(alice):
+def test_company_requirements_give_a_person_no_level(alice):
     assert approve(alice, COMPANYS).kyc_level == 0
 
 
-def test_a_person_who_signs_for_a_company_gives_it_no_level(company):
+def test_signatory_identity_gives_a_company_no_level(company):
     assert approve(company, LEVEL_1).kyc_level == 0
 
 
 # --- What holds, and for how long -----------------------------------------------------------------
 
 
-def test_what_is_approved_holds_until_its_successor_is(alice):
+def test_approved_evidence_counts_until_its_replacement_is_approved(alice):
     approve(alice, LEVEL_1)
     sent = send_one(alice, Kind.IDENTITY, identity_number="87654321X")
     assert level(alice) == 1
@@ -112,7 +112,7 @@ def test_what_is_approved_holds_until_its_successor_is(alice):
     assert (level(alice), stored(alice).count((Kind.IDENTITY, "REPLACED"))) == (1, 1)
 
 
-def test_a_rejection_leaves_what_was_approved_before(alice):
+def test_rejection_keeps_the_earlier_approval(alice):
     approve(alice, LEVEL_1)
     review(alice, send_one(alice, Kind.IDENTITY, identity_number="87654321X"), reason="Blurred")
     assert level(alice) == 1
@@ -120,7 +120,7 @@ def test_a_rejection_leaves_what_was_approved_before(alice):
     assert approved.values["identity_number"] == "12345678Z"
 
 
-def test_a_dni_after_a_passport_needs_its_back(alice):
+def test_dni_after_a_passport_needs_its_back(alice):
     approve(alice, LEVEL_1 - {BACK}, **PASSPORT)
     sent = send_one(alice, Kind.IDENTITY)
     assert level(alice) == 1
@@ -128,26 +128,26 @@ def test_a_dni_after_a_passport_needs_its_back(alice):
 
 
 @pytest.mark.parametrize(("days", "left"), [(0, 1), (1, 1), (-1, 0), (-400, 0)])
-def test_a_level_lapses_with_the_identity_document(alice, days, left):
+def test_level_expires_with_the_identity_document(alice, days, left):
     approve(alice, LEVEL_1)
     Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(days))
     User.objects.filter(id=alice.id).update(kyc_until=in_days(days))
     assert level(alice) == left
 
 
-def test_a_level_holds_through_the_last_day_of_the_document(alice):
+def test_level_is_valid_on_the_last_day_of_the_document(alice):
     assert approve(alice, LEVEL_1, expiry_date=today()).kyc_until == today()
     assert (alice.level_on(today()), level(alice)) == (0, 1)
 
 
-def test_a_document_that_expired_while_it_waited_gives_nothing(alice):
+def test_document_expired_before_approval_gives_no_level(alice):
     sent = send(alice, *LEVEL_1)
     Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
     review(alice, *sent)
     assert level(alice) == 0
 
 
-def test_another_document_makes_the_level_last_longer(alice):
+def test_newer_document_extends_the_level(alice):
     approve(alice, LEVEL_1, expiry_date=today())
     user = review(alice, send_one(alice, Kind.IDENTITY, expiry_date=in_days(400)))
     assert (user.kyc_level, user.kyc_until) == (1, in_days(400))
@@ -156,7 +156,7 @@ def test_another_document_makes_the_level_last_longer(alice):
 # --- Decisions ------------------------------------------------------------------------------------
 
 
-def test_a_decision_says_when_and_by_whom(alice):
+def test_decision_records_time_and_reviewer(alice):
     sent = send_one(alice, Kind.OCCUPATION)
     review(alice, sent, reason="No such occupation")
     sent.refresh_from_db()
@@ -165,7 +165,7 @@ def test_a_decision_says_when_and_by_whom(alice):
     assert sent.reviewed_at is not None
 
 
-def test_a_reason_reaches_the_block_and_compliance(api, alice):
+def test_reason_is_returned_by_the_block_and_by_compliance(api, alice):
     review(alice, send_one(alice, Kind.OCCUPATION), reason="No such occupation")
     block = api.get(path_of(alice, "/occupation")).json
     shown = api.get(path_of(alice, "/compliance")).json["requirements"]
@@ -177,7 +177,7 @@ def test_a_reason_reaches_the_block_and_compliance(api, alice):
 
 @pytest.mark.parametrize("reason", ["", "Blurred"], ids=["approve", "reject"])
 @pytest.mark.parametrize("before", ["", "Blurred"], ids=["approved", "rejected"])
-def test_what_was_decided_is_not_decided_again(alice, before, reason):
+def test_decided_evidence_is_not_decided_again(alice, before, reason):
     sent = send_one(alice, Kind.OCCUPATION)
     review(alice, sent, reason=before)
     with pytest.raises(errors.InvalidTransition) as refused:
@@ -187,7 +187,7 @@ def test_what_was_decided_is_not_decided_again(alice, before, reason):
     assert stored(alice) == [(Kind.OCCUPATION, status)]
 
 
-def test_what_was_replaced_is_not_decided_about(alice):
+def test_replaced_evidence_is_not_decided(alice):
     old = send_one(alice, Kind.OCCUPATION)
     send_one(alice, Kind.OCCUPATION, occupation_code="9999")
     with pytest.raises(errors.InvalidTransition) as refused:
@@ -199,7 +199,7 @@ def test_what_was_replaced_is_not_decided_about(alice):
     }
 
 
-def test_of_a_decision_about_many_nothing_is_done_when_one_does_not_wait(alice):
+def test_decision_about_several_is_refused_when_one_is_not_pending(alice):
     one, two = send(alice, Kind.OCCUPATION, Kind.HOME_ADDRESS)
     review(alice, one, reason="Blurred")
     with pytest.raises(errors.InvalidTransition):
@@ -207,14 +207,14 @@ def test_of_a_decision_about_many_nothing_is_done_when_one_does_not_wait(alice):
     assert (Kind.HOME_ADDRESS, "PENDING") in stored(alice)
 
 
-def test_another_users_evidence_is_not_there(alice, bob):
+def test_evidence_of_another_user_is_not_found(alice, bob):
     own, others = send_one(alice, Kind.OCCUPATION), send_one(bob, Kind.OCCUPATION)
     with pytest.raises(errors.NotFound):
         review(alice, own, others)
     assert stored(alice) == stored(bob) == [(Kind.OCCUPATION, "PENDING")]
 
 
-def test_another_clients_user_is_not_there(alice):
+def test_user_of_another_client_is_not_found(alice):
     sent = send_one(alice, Kind.OCCUPATION)
     with pytest.raises(errors.NotFound):
         kyc.review(
@@ -226,7 +226,7 @@ def test_another_clients_user_is_not_there(alice):
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
-def test_a_decision_about_nothing_changes_nothing(alice):
+def test_empty_decision_changes_nothing(alice):
     before = kinds(alice)
     review(alice)
     assert (kinds(alice), level(alice)) == (before, 0)
@@ -235,7 +235,7 @@ def test_a_decision_about_nothing_changes_nothing(alice):
 # --- Events ---------------------------------------------------------------------------------------
 
 
-def test_everything_is_told_in_order(alice):
+def test_events_are_recorded_in_order(alice):
     before = len(kinds(alice))
     approve(alice, LEVEL_1)
     review(alice, send_one(alice, Kind.OCCUPATION), reason="Blurred")
@@ -249,13 +249,13 @@ def test_everything_is_told_in_order(alice):
     assert Event.objects.get(kind="user.level_changed").data == {"level": "1"}
 
 
-def test_a_level_that_stays_is_not_told(alice):
+def test_unchanged_level_records_no_event(alice):
     approve(alice, LEVEL_1)
     approve(alice, {Kind.OCCUPATION})
     assert kinds(alice).count("user.level_changed") == 1
 
 
-def test_events_carry_nothing_personal(alice):
+def test_events_contain_no_personal_data(alice):
     approve(alice, LEVEL_2)
     review(alice, send_one(alice, Kind.HOME_ADDRESS, city="Toledo"), reason="Not in Alice's name")
     told = str(list(Event.objects.filter(subject="user").values_list("kind", "data")))

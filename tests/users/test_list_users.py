@@ -29,7 +29,7 @@ def three(api: Api) -> list[str]:
     return [api.post("users", body).json["id"] for body in bodies]
 
 
-def test_a_list_is_a_page_newest_first(api, three):
+def test_list_returns_a_page_newest_first(api, three):
     answer = api.get("users")
     assert listed(answer) == ["example-ltd", "bob", "alice"]
     assert set(answer.json) == {"_links", "_embedded"}
@@ -37,12 +37,12 @@ def test_a_list_is_a_page_newest_first(api, three):
     assert answer.json["_links"]["self"]["href"] == f"{ROOT}/users"
 
 
-def test_a_list_shows_what_the_user_shows(api, three):
+def test_list_item_equals_the_user(api, three):
     (shown,) = api.get("users?userName=alice").json["_embedded"]["users"]
     assert shown == api.get(f"users/{three[0]}").json
 
 
-def test_the_list_of_a_client_without_users_is_empty(api, stranger, three):
+def test_list_of_a_client_without_users_is_empty(api, stranger, three):
     assert listed(stranger.get("users")) == []
 
 
@@ -65,7 +65,7 @@ def test_the_list_of_a_client_without_users_is_empty(api, stranger, three):
         ({"size": "100"}, ["example-ltd", "bob", "alice"]),
     ],
 )
-def test_a_filter_finds_what_it_says(query, names, api, three):
+def test_filter_returns_the_matching_users(query, names, api, three):
     assert listed(api.get(f"users?{urlencode(query)}")) == names
 
 
@@ -91,7 +91,7 @@ def test_a_filter_finds_what_it_says(query, names, api, three):
         ("page=2&size=0", {"page": "unknown_parameter", "size": "min_value"}),
     ],
 )
-def test_a_wrong_parameter_is_named(query, errors, api):
+def test_wrong_parameter_is_named_in_the_400(query, errors, api):
     answer = api.get(f"users?{query}")
     assert (answer.status, answer.code) == (400, "invalid_parameters")
     assert answer.wrong == errors
@@ -107,14 +107,14 @@ def walk(api: Api, path: str, rel: str) -> list[list[str]]:
     return pages
 
 
-def test_pages_lead_on_and_keep_their_filters(api, three):
+def test_next_links_keep_filters_and_sort(api, three):
     assert walk(api, "users?size=2", "next") == [["example-ltd", "bob"], ["alice"]]
     assert walk(api, "users?size=1&kind=NATURAL", "next") == [["bob"], ["alice"]]
     oldest = walk(api, "users?size=2&sort=createdAt%2Casc", "next")
     assert oldest == [["alice", "bob"], ["example-ltd"]]
 
 
-def test_pages_lead_back_and_to_both_ends(api, three):
+def test_prev_first_and_last_links_work(api, three):
     first = api.get("users?size=2").json["_links"]
     last = first["last"]["href"].removeprefix(HOST)
     assert "prev" not in first
@@ -126,12 +126,12 @@ def test_pages_lead_back_and_to_both_ends(api, three):
     ]
 
 
-def test_a_page_costs_the_same_queries_whatever_its_size(api, three, django_assert_max_num_queries):
+def test_page_needs_two_queries(api, three, django_assert_max_num_queries):
     with django_assert_max_num_queries(2):  # the key, and the page
         api.get("users")
 
 
-def test_paging_shows_every_user_of_the_client_once(api, stranger):
+def test_paging_returns_every_user_of_the_client_once(api, stranger):
     for number in range(25):
         body = {"userName": f"u{number}", "mobilePhone": f"+346000002{number:02d}"}
         api.post("users", ALICE | body)
@@ -143,17 +143,17 @@ def test_paging_shows_every_user_of_the_client_once(api, stranger):
 # --- GET /users/{id} ----------------------------------------------------------------------------
 
 
-def test_a_user_is_read(api, alice):
+def test_user_can_be_read(api, alice):
     answer = api.get(path_of(alice))
     assert answer.status == 200
     assert (answer.json["id"], answer.json["status"]) == (str(alice.id), "ACTIVATED")
 
 
-def test_an_unknown_user_is_404(api):
+def test_unknown_user_gets_404(api):
     answer = api.get(f"users/{people.unknown_id()}")
     assert (answer.status, answer.code) == (404, "not_found")
 
 
-def test_reading_takes_no_parameters(api, alice):
+def test_user_endpoint_refuses_parameters(api, alice):
     answer = api.get(path_of(alice, "?expand=wallets"))
     assert (answer.status, answer.wrong) == (400, {"expand": "unknown_parameter"})

@@ -70,7 +70,7 @@ def test_address_is_locked_for_every_name(hashed):
     assert status("192.0.2.2") == 302
 
 
-def test_ipv6_network_is_one_address():
+def test_ipv6_network_counts_as_one_address():
     for number in range(log_ins.BY_ADDRESS):
         status(f"2001:db8::{number:x}", "wrong", f"name{number}")
     assert status("2001:db8::ffff") == 429
@@ -86,7 +86,7 @@ def test_name_is_locked_over_all_addresses(hashed):
     assert status("192.0.2.1", name="other") == 302
 
 
-def test_name_is_open_where_it_logged_in_before():
+def test_locked_name_can_log_in_from_a_known_address():
     spent(log_ins.BY_NAME)
     been("supervisor", "192.0.2.1")
     assert status("192.0.2.1") == 302
@@ -99,7 +99,7 @@ def test_known_address_is_locked_by_its_own_wrong_passwords():
     assert status("192.0.2.1") == 429
 
 
-def test_everybody_unknown_is_locked_when_there_are_too_many(hashed):
+def test_too_many_failures_lock_all_unknown_addresses(hashed):
     spent(log_ins.BY_ALL, name="somebody")
     assert status("192.0.2.1") == 429
     assert not hashed
@@ -107,7 +107,7 @@ def test_everybody_unknown_is_locked_when_there_are_too_many(hashed):
     assert status("192.0.2.1") == 302
 
 
-def test_lock_ends_after_the_cool_off(settings):
+def test_lock_expires_after_the_cool_off(settings):
     spent(log_ins.BY_ALL)
     AccessAttempt.objects.update(attempt_time=timezone.now() - settings.AXES_COOLOFF_TIME)
     assert status("192.0.2.1") == 302
@@ -119,7 +119,7 @@ def test_locked_log_in_is_not_counted():
     assert AccessAttempt.objects.get().failures_since_start == 5
 
 
-def test_success_forgets_no_other_name_of_the_address():
+def test_success_keeps_failures_of_other_names():
     status("192.0.2.1", "wrong", "somebody")
     status("192.0.2.1", "wrong")
     assert status("192.0.2.1") == 302
@@ -132,7 +132,7 @@ def test_wrong_token_is_counted_as_a_wrong_password(supervisor):
     assert answers == [200, 200, 200, 200, 429]
 
 
-def test_refused_log_in_costs_few_queries(django_assert_max_num_queries):
+def test_refused_log_in_runs_few_queries(django_assert_max_num_queries):
     spent(log_ins.BY_ALL)
     browser = at("192.0.2.1")
     with django_assert_max_num_queries(5):
@@ -160,11 +160,11 @@ def test_passwords_are_hashed_one_at_a_time(monkeypatch):
         ("unix:", None),
     ],
 )
-def test_network_of_an_address(rf, address, network):
+def test_network_is_computed_from_the_address(rf, address, network):
     assert network_of(rf.get("/", REMOTE_ADDR=address)) == network
 
 
 @pytest.mark.parametrize("address", ["", "unix:"])
-def test_log_in_without_an_address_is_counted_too(address):
+def test_log_in_without_an_address_is_counted(address):
     assert [status(address, "wrong") for _ in range(5)][-1] == 429
     assert status(address) == 429

@@ -75,7 +75,7 @@ def test_migrate_names_the_session_it_waited_for_and_gives_up(pauses, altering, 
     assert (pauses, altering) == ([2.0, 4.0], [])
 
 
-def test_migrate_goes_on_when_the_lock_is_free(altering, monkeypatch):
+def test_migrate_continues_when_the_lock_is_free(altering, monkeypatch):
     with reader() as pid:
 
         def end(seconds: float) -> None:
@@ -105,7 +105,7 @@ def test_migrate_bounds_its_wait_when_the_role_does_not(monkeypatch):
 
 
 @pytest.mark.usefixtures("as_serving")
-def test_migrate_as_the_role_that_serves_names_the_missing_setting(monkeypatch):
+def test_migrate_as_the_serving_role_names_the_missing_setting(monkeypatch):
     def handle(self: Any, *args: Any, **options: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE users_user ADD mine int")
@@ -115,7 +115,7 @@ def test_migrate_as_the_role_that_serves_names_the_missing_setting(monkeypatch):
         run()
 
 
-def test_other_errors_of_a_migration_are_raised_as_they_are(monkeypatch):
+def test_other_migration_errors_are_raised_unchanged(monkeypatch):
     def handle(self: Any, *args: Any, **options: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE nothing ADD mine int")

@@ -163,11 +163,11 @@ BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
 
 
 @pytest.mark.parametrize("name", BREAKERS)
-def test_the_database_refuses_what_breaks_a_constraint(name, stage):
+def test_database_refuses_rows_that_violate_a_constraint(name, stage):
     assert BREAKERS[name](stage) == name
 
 
-def test_every_constraint_of_the_parties_is_broken_here():
+def test_every_constraint_of_users_is_tested():
     declared = {
         constraint.name
         for model in apps.get_app_config("users").get_models()
@@ -189,12 +189,12 @@ def test_every_constraint_of_the_parties_is_broken_here():
         "kind = 'ROBOT'",
     ],
 )
-def test_a_user_has_exactly_the_names_of_its_kind(names, stage):
+def test_user_has_exactly_the_names_of_its_kind(names, stage):
     refused = refusal_of(f"UPDATE users_user SET {names} WHERE user_name = 'alice'")
     assert refused == "user_kind_has_its_names"
 
 
-def test_a_one_time_password_is_of_the_client_of_its_user(stage):
+def test_one_time_password_is_of_the_client_of_its_user(stage):
     other = people.a_client("Another")
     assert (
         refusal_of(INSERT_OTP, new_id(), other.id, stage["alice"].id, "+34600000009")
@@ -202,18 +202,18 @@ def test_a_one_time_password_is_of_the_client_of_its_user(stage):
     )
 
 
-def test_an_idempotency_key_is_used_once_per_client(client_demo):
+def test_idempotency_key_is_used_once_per_client(client_demo):
     for client in (client_demo, people.a_client("Another")):
         users.create(client_id=client.id, values=people.ALICE, by=people.BY, key="k")
     assert refusal_of(INSERT_KEY, client_demo.id, new_id(), 202) == "users_key_pkey"
 
 
-def test_a_key_digest_is_stored_once(client_demo):
+def test_key_digest_is_unique(client_demo):
     people.a_key(client_demo), people.a_key(client_demo)
     assert "digest" in refusal_of("UPDATE users_apikey SET digest = 'same'")
 
 
-def test_a_client_name_is_taken_once(client_demo):
+def test_client_name_is_unique(client_demo):
     people.a_client("Another")
     assert "name" in refusal_of("UPDATE users_client SET name = 'Demo'")
 
@@ -225,7 +225,7 @@ def test_two_clients_may_have_the_same_user(client_demo):
     assert User.objects.filter(user_name="alice").count() == 2
 
 
-def test_no_foreign_key_of_the_parties_cascades():
+def test_no_foreign_key_of_users_cascades():
     keys = [
         field
         for model in apps.get_app_config("users").get_models()
@@ -235,7 +235,7 @@ def test_no_foreign_key_of_the_parties_cascades():
     assert {key.remote_field.on_delete for key in keys} == {models.PROTECT}
 
 
-def test_a_client_with_users_is_never_deleted(stage):
+def test_client_with_users_is_never_deleted(stage):
     with pytest.raises(ProtectedError):
         stage["alice"].client.delete()
 
@@ -243,7 +243,7 @@ def test_a_client_with_users_is_never_deleted(stage):
 # --- Keys ---------------------------------------------------------------------------------------
 
 
-def test_an_api_key_is_stored_as_a_digest_only(client_demo):
+def test_api_key_is_stored_as_a_digest_only(client_demo):
     _, secret = ApiKey.issue(client=client_demo, label="tests", scopes=["users:read"])
     with connection.cursor() as cursor:
         cursor.execute("SELECT row_to_json(users_apikey)::text, digest FROM users_apikey")
@@ -253,24 +253,24 @@ def test_an_api_key_is_stored_as_a_digest_only(client_demo):
     assert secret[12:] not in row
 
 
-def test_an_api_key_is_long_unique_and_recognisable(client_demo):
+def test_api_key_is_long_unique_and_recognisable(client_demo):
     secrets = {people.a_key(client_demo) for _ in range(50)}
     assert len(secrets) == 50
     assert all(secret.startswith("iocash_") and len(secret) == 47 for secret in secrets)
 
 
-def test_an_api_key_shows_its_prefix_and_not_its_secret(client_demo):
+def test_api_key_prints_its_prefix_and_not_its_secret(client_demo):
     key, secret = ApiKey.issue(client=client_demo, label="tests", scopes=["users:read"])
     assert str(key) == f"{secret[:12]}…"
 
 
-def test_scopes_are_kept_once_and_sorted(client_demo):
+def test_scopes_are_stored_sorted_without_duplicates(client_demo):
     scopes = ["wallets:read", "users:read", "wallets:read"]
     key, _ = ApiKey.issue(client=client_demo, label="tests", scopes=scopes)
     assert key.scopes == ["users:read", "wallets:read"]
 
 
-def test_a_secret_finds_its_own_key_only(client_demo):
+def test_secret_matches_only_its_own_key(client_demo):
     key, secret = ApiKey.issue(client=client_demo, label="tests", scopes=list(SCOPES))
     people.a_key(client_demo)
     assert list(ApiKey.objects.matching(secret)) == [key]
@@ -278,7 +278,7 @@ def test_a_secret_finds_its_own_key_only(client_demo):
 
 
 @pytest.mark.parametrize("name", ["expires_at", "revoked_at"])
-def test_an_end_counts_from_its_instant_on(name, client_demo):
+def test_expiry_and_revocation_apply_from_their_instant(name, client_demo):
     now = timezone.now()
     asked = "is_expired" if name == "expires_at" else "is_revoked"
     for moment, ended in ((None, False), (now, True), (now + timedelta(hours=1), False)):
@@ -299,7 +299,7 @@ def test_users_are_owned_by_one_client(stage):
 # --- What is written down -----------------------------------------------------------------------
 
 
-def test_events_carry_no_personal_text(client_demo, clock):
+def test_events_contain_no_personal_text(client_demo, clock):
     user = people.a_user(client_demo, people.ALICE | {"email": "alice@example.com"})
     values = {"first_name": "Alicia", "mobile_phone": "+34600000005", "email": ""}
     users.change(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
@@ -319,7 +319,7 @@ def test_no_row_prints_personal_text(stage):
     assert all("+34" not in str(row) and "alice" not in str(row) for row in (alice, otp, event))
 
 
-def test_an_event_knows_its_transaction_and_its_actor(stage):
+def test_event_stores_its_transaction_and_its_actor(stage):
     event = Event.objects.about(stage["alice"].id).get()
     assert (event.kind, event.subject, event.actor) == ("user.created", "user", "system:tests")
     with connection.cursor() as cursor:
@@ -327,7 +327,7 @@ def test_an_event_knows_its_transaction_and_its_actor(stage):
         assert cursor.fetchone()[0] is True
 
 
-def test_the_one_time_password_is_void_without_a_digest_or_after_its_end():
+def test_one_time_password_is_void_without_a_digest_or_after_expiry():
     now = timezone.now()
     assert Otp(digest=b"x", expires_at=now + timedelta(seconds=1)).is_open(now)
     assert not Otp(digest=b"x", expires_at=now).is_open(now)

@@ -96,23 +96,23 @@ BREAKERS: dict[str, list[Callable[[User], str]]] = {
     ("name", "breaker"),
     [(name, breaker) for name, breakers in BREAKERS.items() for breaker in breakers],
 )
-def test_the_database_refuses_what_breaks_a_constraint(name, breaker, alice):
+def test_database_refuses_rows_that_violate_a_constraint(name, breaker, alice):
     assert breaker(alice) == name
 
 
-def test_every_constraint_of_evidence_is_broken_here():
+def test_every_constraint_of_evidence_is_tested():
     assert {constraint.name for constraint in Evidence._meta.constraints} == set(BREAKERS)
 
 
 @pytest.mark.parametrize("table", ["users_evidence", "users_access"])
-def test_evidence_and_who_looked_are_of_the_client_of_the_user(table, evidence, alice):
+def test_evidence_and_accesses_belong_to_the_users_client(table, evidence, alice):
     kyc.record_access(alice, Access.What.REVIEW, people.BY)
     another = people.a_client("Another").id
     name = table.removeprefix("users_") + "_is_of_the_users_client"
     assert refusal_of(f"UPDATE {table} SET client_id = %s", another) == name
 
 
-def test_nothing_personal_is_in_how_evidence_is_shown_in_logs(evidence, alice):
+def test_evidence_and_accesses_print_no_personal_data(evidence, alice):
     kyc.record_access(alice, Access.What.REVIEW, people.BY)
     assert str(evidence) == str(evidence.id)
     assert [str(access) for access in Access.objects.all()] == [f"REVIEW {alice.id}"]

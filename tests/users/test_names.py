@@ -40,33 +40,33 @@ def sent(user: User) -> Evidence:
     return Evidence.objects.of(user).waiting().get(kind=Kind.NAME)
 
 
-def test_a_name_changes_at_once_before_it_is_approved(alice):
+def test_unapproved_name_changes_at_once(alice):
     change(alice, first_name="Alicia")
     assert stored(alice) == ("Alicia", "Example", 0)
     assert waiting(alice) is None
 
 
-def test_an_approved_name_stays_until_staff_decide(approved):
+def test_approved_name_stays_until_staff_decide(approved):
     change(approved, first_name="Mallory")
     assert stored(approved) == ("Alice", "Example", 1)
     assert waiting(approved) == {"first_name": "Mallory", "last_name": "Example"}
     assert kinds(approved)[-1] == "user.evidence_sent"
 
 
-def test_what_changes_with_a_name_does_not_wait(approved):
+def test_other_fields_change_at_once_with_a_name(approved):
     change(approved, first_name="Mallory", email="alice@example.com")
     fresh = User.objects.get(id=approved.id)
     assert (fresh.first_name, fresh.email) == ("Alice", "alice@example.com")
 
 
 @pytest.mark.parametrize("kind", sorted(kyc.IDENTITY))
-def test_one_approved_proof_is_enough_for_a_name_to_wait(alice, kind):
+def test_name_change_is_pending_after_one_approved_requirement(alice, kind):
     approve(alice, {kind})
     change(alice, last_name="Other")
     assert stored(alice)[1] == "Example"
 
 
-def test_a_companys_name_waits_when_its_deed_is_approved(client_demo):
+def test_company_name_change_is_pending_when_its_deed_is_approved(client_demo):
     values = {"kind": "JURIDICAL", "user_name": "x", "company_name": "Example Ltd"}
     user = create(client_demo, values | {"mobile_phone": "+34600000003"}).user
     approve(user, {Kind.DOCUMENT_COMPANY_DEED})
@@ -76,41 +76,41 @@ def test_a_companys_name_waits_when_its_deed_is_approved(client_demo):
     assert User.objects.get(id=user.id).company_name == "Other Ltd"
 
 
-def test_an_approved_new_name_is_the_users(approved):
+def test_approved_name_change_is_applied(approved):
     change(approved, first_name="Alicia")
     review(approved, sent(approved))
     assert stored(approved) == ("Alicia", "Example", 1)
     assert kinds(approved)[-1] == "user.changed"
 
 
-def test_a_rejected_new_name_never_is(approved):
+def test_rejected_name_change_is_not_applied(approved):
     change(approved, first_name="Mallory")
     review(approved, sent(approved), reason="Not on the document")
     assert stored(approved) == ("Alice", "Example", 1)
 
 
-def test_a_newer_name_replaces_what_waits(approved):
+def test_newer_name_replaces_the_pending_one(approved):
     change(approved, first_name="Alicia")
     change(approved, last_name="Other")
     assert waiting(approved) == {"first_name": "Alicia", "last_name": "Other"}
     assert Evidence.objects.filter(kind=Kind.NAME, status="REPLACED").count() == 1
 
 
-def test_the_same_name_once_more_changes_nothing(approved):
+def test_same_pending_name_changes_nothing(approved):
     change(approved, first_name="Alicia")
     before = kinds(approved)
     change(approved, first_name="Alicia")
     assert kinds(approved) == before
 
 
-def test_the_approved_name_withdraws_what_waits(approved):
+def test_change_back_to_the_approved_name_withdraws_the_pending_one(approved):
     change(approved, first_name="Alicia")
     change(approved, first_name="Alice")
     assert waiting(approved) is None
     assert kinds(approved)[-1] == "user.evidence_withdrawn"
 
 
-def test_staff_approve_nobody_under_a_name_that_they_did_not_see(alice):
+def test_approval_is_refused_when_the_name_changed_meanwhile(alice):
     front = send_one(alice, Kind.DOCUMENT_IDENTITY_FRONT)
     seen = names.seen(alice)
     change(alice, first_name="Mallory")
@@ -129,14 +129,14 @@ def test_staff_approve_nobody_under_a_name_that_they_did_not_see(alice):
 # --- Over the API ---------------------------------------------------------------------------------
 
 
-def test_a_patch_and_a_put_show_the_approved_name(api: Api, approved):
+def test_patch_and_put_return_the_approved_name(api: Api, approved):
     path = f"users/{approved.id}"
     assert api.patch(path, {"firstName": "Mallory"}).json["firstName"] == "Alice"
     assert api.put(path, ALICE | {"firstName": "Mallory"}).json["firstName"] == "Alice"
     assert api.get(path).json["firstName"] == "Alice"
 
 
-def test_compliance_shows_the_name_that_waits_and_why_it_was_rejected(api: Api, approved):
+def test_compliance_returns_the_pending_name_and_the_rejection_reason(api: Api, approved):
     path = f"users/{approved.id}/compliance"
     assert api.get(path).json["nameChange"] is None
     api.patch(f"users/{approved.id}", {"firstName": "Mallory"})

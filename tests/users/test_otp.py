@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 # --- What a code is -----------------------------------------------------------------------------
 
 
-def test_a_code_is_six_digits(client_demo, codes):
+def test_code_has_six_digits(client_demo, codes):
     for number in range(20):
         phone, name = f"+346000001{number:02d}", f"user{number}"
         a_newcomer(client_demo, user_name=name, mobile_phone=phone)
@@ -37,7 +37,7 @@ def test_a_code_is_six_digits(client_demo, codes):
     assert len({sent.code for sent in codes}) > 15
 
 
-def test_a_small_number_is_six_digits_too(client_demo, codes, monkeypatch):
+def test_small_code_is_padded_to_six_digits(client_demo, codes, monkeypatch):
     monkeypatch.setattr(secrets, "randbelow", {1_000_000: 7}.__getitem__)
     a_newcomer(client_demo)
     assert codes[0].code == "000007"
@@ -53,13 +53,13 @@ def test_only_a_digest_of_the_code_is_stored(alice_created, codes):
     assert bytes(digest) != hashlib.sha256(code.encode()).digest()
 
 
-def test_the_digest_is_keyed_with_the_servers_secret(alice_created, settings):
+def test_digest_is_keyed_with_the_servers_secret(alice_created, settings):
     before = otp.digest(alice_created.id, NEW, "123456")
     settings.SECRET_KEY = "another"
     assert otp.digest(alice_created.id, NEW, "123456") != before
 
 
-def test_the_digest_belongs_to_one_user_and_one_number(alice_created, bob):
+def test_digest_depends_on_user_and_number(alice_created, bob):
     digests = {
         otp.digest(user.id, phone, "123456")
         for user in (alice_created, bob)
@@ -75,7 +75,7 @@ def test_codes_are_compared_in_constant_time(alice_created, codes, monkeypatch):
     compare.assert_called_once()
 
 
-def test_no_log_and_no_answer_tells_the_code(api, codes, clock, caplog):
+def test_logs_and_answers_do_not_contain_the_code(api, codes, clock, caplog):
     caplog.set_level("DEBUG")
     answers = [api.post("users", ALICE)]
     path = f"users/{answers[0].json['id']}"
@@ -96,23 +96,23 @@ def test_no_log_and_no_answer_tells_the_code(api, codes, clock, caplog):
 # --- How long it is good ------------------------------------------------------------------------
 
 
-def test_the_right_code_proves_the_number(alice_created, codes):
+def test_correct_code_verifies_the_number(alice_created, codes):
     assert otp.check(alice_created, codes[0].code) == "+34600000001"
 
 
-def test_a_code_is_good_for_ten_minutes(alice_created, codes, clock):
+def test_code_is_valid_for_ten_minutes(alice_created, codes, clock):
     clock.go(599)
     assert validate(alice_created, codes[0].code).status == "ACTIVATED"
 
 
-def test_a_code_is_over_after_ten_minutes(alice_created, codes, clock):
+def test_code_expires_after_ten_minutes(alice_created, codes, clock):
     clock.go(600)
     with pytest.raises(errors.OtpExpired) as refused:
         otp.check(alice_created, codes[0].code)
     assert refused.value.facts == {"user_id": alice_created.id}
 
 
-def test_an_expired_code_has_no_tries(alice_created, codes, clock):
+def test_expired_code_counts_no_try(alice_created, codes, clock):
     clock.go(600)
     for _ in range(6):
         with pytest.raises(errors.OtpExpired):
@@ -120,25 +120,25 @@ def test_an_expired_code_has_no_tries(alice_created, codes, clock):
     assert Otp.objects.get().tries == 0
 
 
-def test_a_code_works_once(alice_created, codes):
+def test_code_works_once(alice_created, codes):
     validate(alice_created, codes[0].code)
     with pytest.raises(errors.AlreadyVerified):
         validate(alice_created, codes[0].code)
 
 
-def test_a_used_code_leaves_no_digest(alice_created, codes):
+def test_used_code_leaves_no_digest(alice_created, codes):
     validate(alice_created, codes[0].code)
     assert [each.digest for each in Otp.objects.all()] == [None]
 
 
-def test_a_used_code_never_proves_the_same_number_again(alice_created, codes):
+def test_used_code_does_not_verify_the_same_number_again(alice_created, codes):
     validate(alice_created, codes[0].code)
     User.objects.update(unverified_phone="+34600000001", mobile_phone=NEW)
     with pytest.raises(errors.OtpExpired):
         validate(alice_created, codes[0].code)
 
 
-def test_a_code_of_somebody_else_is_wrong(alice_created, client_demo, codes):
+def test_code_of_another_user_is_wrong(alice_created, client_demo, codes):
     a_newcomer(client_demo, user_name="bob", mobile_phone="+34600000002")
     with pytest.raises(errors.InvalidOtp):
         otp.check(alice_created, codes[1].code)
@@ -147,7 +147,7 @@ def test_a_code_of_somebody_else_is_wrong(alice_created, client_demo, codes):
 # --- Five tries ---------------------------------------------------------------------------------
 
 
-def test_the_fifth_try_may_be_right(alice_created, codes):
+def test_fifth_try_may_succeed(alice_created, codes):
     for left in (4, 3, 2, 1):
         refused = guess(alice_created, wrong(codes[0].code))
         assert isinstance(refused, errors.InvalidOtp)
@@ -155,14 +155,14 @@ def test_the_fifth_try_may_be_right(alice_created, codes):
     assert validate(alice_created, codes[0].code).status == "ACTIVATED"
 
 
-def test_after_five_wrong_tries_the_right_code_is_refused(alice_created, codes):
+def test_correct_code_is_refused_after_five_wrong_tries(alice_created, codes):
     for _ in range(5):
         assert isinstance(guess(alice_created, wrong(codes[0].code)), errors.InvalidOtp)
     assert isinstance(guess(alice_created, codes[0].code), errors.OtpTriedOut)
     assert Otp.objects.get().tries == 5
 
 
-def test_a_new_code_has_five_tries_of_its_own(alice_created, codes, clock):
+def test_new_code_allows_five_new_tries(alice_created, codes, clock):
     for _ in range(6):
         guess(alice_created, wrong(codes[0].code))
     clock.go(61)
@@ -171,7 +171,7 @@ def test_a_new_code_has_five_tries_of_its_own(alice_created, codes, clock):
     assert validate(alice_created, codes[1].code).status == "ACTIVATED"
 
 
-def test_a_try_is_counted_before_the_code_is_compared(alice_created, codes, monkeypatch):
+def test_try_is_counted_before_the_code_is_compared(alice_created, codes, monkeypatch):
     def interrupted(*args: object) -> bool:
         raise SystemExit
 
@@ -182,10 +182,10 @@ def test_a_try_is_counted_before_the_code_is_compared(alice_created, codes, monk
 
 
 @pytest.mark.parametrize(("asked_for", "times"), [(0.0, 2), (10.0, 1)])
-def test_try_of_unknown_outcome_is_counted_again_only_while_there_is_time(
+def test_try_of_unknown_outcome_is_repeated_only_within_the_time_limit(
     alice_created, codes, monkeypatch, asked_for, times
 ):
-    """To ask twice what became of a COMMIT would take longer than callers wait."""
+    """Querying the outcome of a COMMIT twice would take longer than callers wait."""
     real, late, tried = time.monotonic, [0.0], list[User]()
 
     def lose(user: User, phone: str) -> tuple[bytes, int]:
@@ -202,7 +202,7 @@ def test_try_of_unknown_outcome_is_counted_again_only_while_there_is_time(
 
 @pytest.mark.long
 def test_ten_thousand_guesses_never_succeed(alice_created, codes):
-    """The right code is among them, after the five tries."""
+    """The guesses include the correct code, after the first five tries."""
     right = codes[0].code
     others = [f"{number:06d}" for number in random.Random(1).sample(range(10**6), 10_000)]
     guesses = [code for code in others if code != right]
@@ -213,7 +213,7 @@ def test_ten_thousand_guesses_never_succeed(alice_created, codes):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_guesses_at_once_are_five_tries(codes):
+def test_concurrent_guesses_get_five_tries(codes):
     user = a_newcomer(people.a_client())
     guesses = [lambda n=n: otp.check(user, wrong(codes[0].code)) for n in range(50)]
     names = [type(result).__name__ for result in threads.at_once(*guesses)]
@@ -222,7 +222,7 @@ def test_fifty_guesses_at_once_are_five_tries(codes):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_right_code_many_times_at_once_opens_one_wallet(codes):
+def test_concurrent_validations_open_one_wallet(codes):
     client = people.a_client()
     api, user = Api(people.a_key(client)), a_newcomer(client)
     sent = {"otp": codes[0].code}

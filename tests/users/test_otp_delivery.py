@@ -43,7 +43,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliveries]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_code_is_sent_only_when_the_user_is_there_to_stay(codes):
+def test_code_is_sent_only_after_commit(codes):
     client = people.a_client()
     with transaction.atomic():
         a_newcomer(client)
@@ -56,14 +56,14 @@ def test_a_code_is_sent_only_when_the_user_is_there_to_stay(codes):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_console_gets_one_line(settings, code, capsys):
+def test_console_backend_prints_one_line(settings, code, capsys):
     settings.OTP_BACKEND = "console"
     user = a_newcomer(people.a_client())
     assert capsys.readouterr().out == f"OTP 123456 for user {user.id}\n"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_email_goes_to_the_user_alone(settings, code, threads):
+def test_email_is_sent_to_the_user_only(settings, code, threads):
     settings.OTP_BACKEND = "email"
     a_newcomer(people.a_client(), email="alice@example.com")
     threads.pool.shutdown()
@@ -75,7 +75,7 @@ def test_an_email_goes_to_the_user_alone(settings, code, threads):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_user_without_an_address_gets_no_email_and_it_is_logged(settings, code, caplog, threads):
+def test_user_without_an_address_gets_no_email_and_it_is_logged(settings, code, caplog, threads):
     settings.OTP_BACKEND = "email"
     user = a_newcomer(people.a_client())
     threads.pool.shutdown()
@@ -93,7 +93,7 @@ def gateway(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_sms_is_asked_for_at_the_gateway(gateway, code, threads):
+def test_sms_is_requested_from_the_gateway(gateway, code, threads):
     a_newcomer(people.a_client())
     threads.pool.shutdown()
     ((path, content_type, body),) = gateway.asked
@@ -116,12 +116,12 @@ def assert_created_and_logged(code: str, caplog: pytest.LogCaptureFixture) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_gateway_that_refuses_leaves_the_user_created(gateway, code, caplog):
+def test_user_is_created_when_the_gateway_refuses(gateway, code, caplog):
     gateway.status = 500
     assert_created_and_logged(code, caplog)
 
 
-def test_the_answer_of_a_gateway_that_refuses_is_closed(gateway, newcomer):
+def test_refusal_of_the_gateway_is_closed(gateway, newcomer):
     gateway.status = 500
     with pytest.raises(HTTPError) as refused:
         deliveries.sms(newcomer, NEW, "123456")
@@ -132,7 +132,7 @@ def test_the_answer_of_a_gateway_that_refuses_is_closed(gateway, newcomer):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_gateway_that_is_away_leaves_the_user_created(settings, monkeypatch, code, caplog):
+def test_user_is_created_when_the_gateway_is_unreachable(settings, monkeypatch, code, caplog):
     monkeypatch.setenv("no_proxy", "*")
     with Gateway() as closed:  # its port is nobody's again
         settings.OTP_BACKEND, settings.OTP_SMS_URL = "sms", closed.url
@@ -140,7 +140,7 @@ def test_a_gateway_that_is_away_leaves_the_user_created(settings, monkeypatch, c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_backend_that_breaks_leaves_the_user_created(settings, monkeypatch, code, caplog):
+def test_user_is_created_when_the_backend_fails(settings, monkeypatch, code, caplog):
     def broken(user: User, phone: str, code: str) -> None:
         raise OSError("the gateway is away")
 
@@ -150,7 +150,7 @@ def test_a_backend_that_breaks_leaves_the_user_created(settings, monkeypatch, co
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failed_delivery_is_answered_as_a_created_user(settings, monkeypatch):
+def test_failed_delivery_is_answered_with_202(settings, monkeypatch):
     def broken(user: User, phone: str, code: str) -> None:
         raise OSError("the gateway is away")
 
@@ -164,7 +164,7 @@ def test_a_failed_delivery_is_answered_as_a_created_user(settings, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_gateway_that_hangs_holds_no_request_and_two_deliveries(gateway, threads):
+def test_hanging_gateway_blocks_no_request_and_two_deliveries(gateway, threads):
     gateway.go_on.clear()
     api = Api(people.a_key(people.a_client()))
     bodies = [COMPANY | {"userName": f"c{n}", "mobilePhone": f"+3460000010{n}"} for n in range(8)]
@@ -200,7 +200,7 @@ def full(threads: Deliveries) -> Deliveries:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_request_for_a_code_is_503_and_does_nothing_when_too_many_wait(gateway, full):
+def test_code_request_gets_503_and_changes_nothing_when_the_queue_is_full(gateway, full):
     api = Api(people.a_key(people.a_client()))
     path = f"users/{api.post('users', COMPANY).json['id']}/request-otp"
     events = Event.objects.count()
@@ -210,7 +210,7 @@ def test_a_request_for_a_code_is_503_and_does_nothing_when_too_many_wait(gateway
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_code_that_nobody_tried_to_send_delays_no_other(gateway, full):
+def test_unsent_code_does_not_delay_the_next(gateway, full):
     api = Api(people.a_key(people.a_client()))
     created = api.post("users", COMPANY)
     assert created.status == 202

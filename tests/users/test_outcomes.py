@@ -11,13 +11,13 @@ from users.models import User
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_lost_answer_to_the_commit_of_a_creation_is_found_out(api, codes):
+def test_creation_is_confirmed_when_the_answer_to_commit_is_lost(api, codes):
     with cut_at_commit(is_done=True):
         assert api.post("users", ALICE).status == 202
     assert (User.objects.count(), len(codes)) == (1, 1)
 
 
-def test_lost_commit_of_a_creation_has_done_nothing(api, codes):
+def test_lost_commit_of_a_creation_changes_nothing(api, codes):
     with cut_at_commit(is_done=False):
         answer = api.post("users", ALICE, key="k")
     assert (answer.status, answer.code) == (503, "database_unavailable")
@@ -27,7 +27,7 @@ def test_lost_commit_of_a_creation_has_done_nothing(api, codes):
 
 
 @pytest.mark.parametrize("is_done", [False, True])
-def test_change_is_answered_by_what_became_of_it(api, alice, is_done):
+def test_change_is_answered_by_the_outcome_of_its_commit(api, alice, is_done):
     with cut_at_commit(is_done=is_done):
         answer = api.patch(f"users/{alice.id}", {"firstName": "Alicia"})
     assert answer.status == (200 if is_done else 503)

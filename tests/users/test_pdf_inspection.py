@@ -41,7 +41,7 @@ def test_action_on_opening_is_refused(action):
 
 
 @each_action
-def test_action_written_in_its_place_is_refused(action):
+def test_inline_action_is_refused(action):
     assert code_of(pdf(catalog=b"/OpenAction " + action)) == "active_content"
 
 
@@ -69,16 +69,16 @@ def test_action_of_a_field_is_refused(action):
         b"/Outlines << /First << /A << /S /JavaScript /JS (1) >> >> >>",
     ],
 )
-def test_catalog_that_holds_more_than_pages_is_refused(catalog):
+def test_catalog_with_active_entries_is_refused(catalog):
     assert code_of(pdf(packed(b"x"), catalog=catalog)) == "active_content"
 
 
 @pytest.mark.parametrize("entries", [b"/Type /EmbeddedFile", b"/Subtype /RichMedia", b"/JS (1)"])
-def test_dictionary_of_a_stream_is_looked_at(entries):
+def test_stream_dictionary_is_inspected(entries):
     assert code_of(pdf(packed(b"x", entries))) == "active_content"
 
 
-def test_object_that_nothing_leads_to_is_looked_at():
+def test_unreferenced_object_is_inspected():
     assert code_of(pdf(b"null", ACTIONS["launch"])) == "active_content"
 
 
@@ -92,7 +92,7 @@ def test_object_that_nothing_leads_to_is_looked_at():
         b"/X [/JSX /Launcher /XFAN /EFG (/JS\\)/XFA) <2F4A53>]",
     ],
 )
-def test_what_only_leads_to_a_page_or_only_mentions_it_is_accepted(harmless):
+def test_page_destinations_and_plain_mentions_are_accepted(harmless):
     assert media_type_of(pdf(catalog=harmless)) == "application/pdf"
 
 
@@ -102,7 +102,7 @@ def test_object_of_any_type_is_accepted(thing):
 
 
 @pytest.mark.parametrize("name", ACTIVE)
-def test_words_say_what_was_found(name):
+def test_error_names_the_active_content(name):
     with pytest.raises(WrongDocument, match=f"The PDF contains {ACTIVE[name]}"):
         media_type_of(pdf(b"<< /X /%s >>" % name))
 
@@ -127,5 +127,5 @@ def test_encrypted_pdf_is_refused(password):
     ids=["table is elsewhere", "no root", "no pages", "object is elsewhere", "half an array"],
 )
 def test_broken_pdf_is_refused_and_not_repaired(content):
-    """Another reader would repair it in another way, and find what was not looked at."""
+    """Another reader could repair it differently and find content that was not inspected."""
     assert code_of(content) == "damaged"

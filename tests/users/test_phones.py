@@ -52,7 +52,7 @@ def guesses(user: User, code: str, times: int) -> list[str]:
 # --- Within a client ------------------------------------------------------------------------------
 
 
-def test_two_users_of_a_client_share_the_pause_of_a_number(alice, bob, codes):
+def test_users_of_a_client_share_the_pause_of_a_number(alice, bob, codes):
     change_phone(alice)
     with pytest.raises(errors.OtpTooSoon) as refused:
         change_phone(bob)
@@ -61,20 +61,20 @@ def test_two_users_of_a_client_share_the_pause_of_a_number(alice, bob, codes):
     assert len(codes) == 1
 
 
-def test_a_pause_is_told_in_seconds_too(api, newcomer):
+def test_pause_is_sent_in_the_retry_after_header(api, newcomer):
     answer = api.post(f"users/{newcomer.id}/request-otp")
     assert (answer.status, answer.code) == (409, "otp_too_soon")
     assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
-def test_a_user_whose_number_was_just_sent_a_code_is_not_created(api, alice, codes):
+def test_user_is_not_created_within_the_pause_of_the_number(api, alice, codes):
     change_phone(alice)
     answer = api.post("users", BOB | {"mobilePhone": NEW}, key="k")
     assert (answer.status, answer.code) == (409, "otp_too_soon")
     assert not User.objects.filter(user_name="bob").exists()
 
 
-def test_the_eleventh_code_of_a_day_is_refused_until_tomorrow(alice_created, codes, noon):
+def test_eleventh_code_of_a_day_is_refused_until_tomorrow(alice_created, codes, noon):
     for _ in range(9):
         noon.go(61)
         request_otp(alice_created)
@@ -89,7 +89,7 @@ def test_the_eleventh_code_of_a_day_is_refused_until_tomorrow(alice_created, cod
     assert len(codes) == 11
 
 
-def test_fifteen_tries_a_day_are_all_whatever_the_codes(alice_created, codes, noon):
+def test_number_gets_fifteen_tries_a_day_over_all_codes(alice_created, codes, noon):
     request_otp(alice_created)
     for _ in range(3):
         assert guesses(alice_created, codes[-1].code, 5) == ["InvalidOtp"] * 5
@@ -101,8 +101,8 @@ def test_fifteen_tries_a_day_are_all_whatever_the_codes(alice_created, codes, no
     assert refused.retry_after
 
 
-def test_guesses_are_not_multiplied_by_users(alice, bob, codes, noon):
-    """Both would have the number; each code has five tries, and the number has fifteen."""
+def test_tries_of_a_number_are_shared_by_users(alice, bob, codes, noon):
+    """Both users change to it; each code has five tries, and the number has fifteen a day."""
     tried = 0
     for user in (alice, bob, alice, bob, alice):
         change_phone(user, "+34600000008")
@@ -113,7 +113,7 @@ def test_guesses_are_not_multiplied_by_users(alice, bob, codes, noon):
     assert tried == PhoneUse.TRIES_A_DAY
 
 
-def test_an_expired_code_costs_the_number_no_try(alice_created, codes, clock):
+def test_expired_code_counts_no_try_of_the_number(alice_created, codes, clock):
     clock.go(600)
     assert guesses(alice_created, codes[0].code, 3) == ["OtpExpired"] * 3
     assert not PhoneUse.objects.exclude(tries=0).exists()
@@ -139,8 +139,8 @@ def look(answer: Answer) -> tuple[int, Any, Any]:
     return answer.status, answer.json.get("code"), answer.json.get("detail", "")[:20]
 
 
-def test_a_client_sees_no_difference_when_a_number_is_used_up_by_others(other, codes, noon):
-    """Somebody else was just sent a code; then ten; and somebody guessed fifteen times."""
+def test_limits_used_up_by_other_clients_are_not_visible(other, codes, noon):
+    """Other clients have just been sent ten codes and have made fifteen wrong tries."""
     fresh = seen_by(people.a_client("Fresh"), noon)
     assert len(codes) == 2
     PhoneUse.objects.update(sent=10, asked=10, tries=15, sent_at=noon.now())
@@ -148,7 +148,9 @@ def test_a_client_sees_no_difference_when_a_number_is_used_up_by_others(other, c
     assert len(codes) == 2
 
 
-def test_another_clients_code_in_the_same_minute_is_withheld(alice_created, other, codes, clock):
+def test_code_is_withheld_when_another_client_sent_one_in_the_same_minute(
+    alice_created, other, codes, clock
+):
     theirs = a_newcomer(other)
     assert [sent.user_id for sent in codes] == [alice_created.id]
     assert isinstance(guess(theirs, codes[0].code), errors.InvalidOtp)
@@ -157,7 +159,7 @@ def test_another_clients_code_in_the_same_minute_is_withheld(alice_created, othe
     assert validate(theirs, codes[1].code).status == "ACTIVATED"
 
 
-def test_a_withheld_code_pauses_nobody_else(alice_created, other, codes, clock):
+def test_withheld_code_does_not_pause_other_clients(alice_created, other, codes, clock):
     clock.go(59)
     a_newcomer(other)
     clock.go(2)
@@ -165,7 +167,7 @@ def test_a_withheld_code_pauses_nobody_else(alice_created, other, codes, clock):
     assert [sent.user_id for sent in codes] == [alice_created.id] * 2
 
 
-def test_all_clients_together_have_a_number_sent_ten_codes_a_day(client_demo, codes, noon):
+def test_number_is_sent_ten_codes_a_day_over_all_clients(client_demo, codes, noon):
     for number in range(12):
         a_newcomer(people.a_client(f"Client {number}"))
         noon.go(61)
@@ -173,7 +175,7 @@ def test_all_clients_together_have_a_number_sent_ten_codes_a_day(client_demo, co
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_number_is_sent_one_code_however_many_clients_ask_at_once(codes):
+def test_concurrent_requests_of_clients_send_one_code_to_a_number(codes):
     clients = [people.a_client(f"Client {number}") for number in range(6)]
     made = threads.at_once(*[lambda c=each: create(c, people.ALICE) for each in clients])
     assert [each.created for each in made] == [True] * 6
@@ -181,7 +183,7 @@ def test_a_number_is_sent_one_code_however_many_clients_ask_at_once(codes):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_number_is_sent_one_code_however_many_users_ask_at_once(codes, clock):
+def test_concurrent_requests_of_users_send_one_code_to_a_number(codes, clock):
     client = people.a_client()
     users = [
         people.a_user(
@@ -197,7 +199,7 @@ def test_a_number_is_sent_one_code_however_many_users_ask_at_once(codes, clock):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_creation_and_a_change_to_one_number_never_deadlock(codes):
+def test_concurrent_creation_and_change_to_one_number_do_not_deadlock(codes):
     client = people.a_client()
     user = a_newcomer(client, user_name="bob", mobile_phone="+34600000002")
     results = threads.at_once(
@@ -209,7 +211,7 @@ def test_a_creation_and_a_change_to_one_number_never_deadlock(codes):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_tries_at_once_are_counted_one_by_one(codes):
+def test_concurrent_tries_are_counted_exactly(codes):
     user = a_newcomer(people.a_client())
     PhoneUse.objects.update(tries=13)
     code = wrong(codes[0].code)
@@ -220,7 +222,7 @@ def test_tries_at_once_are_counted_one_by_one(codes):
 # --- What is kept ---------------------------------------------------------------------------------
 
 
-def test_no_number_is_stored_beside_its_counts(alice_created):
+def test_counts_are_stored_without_the_number(alice_created):
     with connection.cursor() as cursor:
         cursor.execute("SELECT row_to_json(users_phoneuse)::text FROM users_phoneuse")
         ((row,),) = cursor.fetchall()
@@ -228,13 +230,13 @@ def test_no_number_is_stored_beside_its_counts(alice_created):
     assert phones.digest("+34600000001").hex() in row
 
 
-def test_the_digest_of_a_number_is_keyed_with_the_servers_secret(settings):
+def test_digest_of_a_number_is_keyed_with_the_servers_secret(settings):
     before = phones.digest(NEW)
     settings.SECRET_KEY = "another"
     assert phones.digest(NEW) != before
 
 
-def test_counts_are_deleted_when_the_day_after_has_passed(alice_created, clock):
+def test_counts_are_deleted_after_the_next_day(alice_created, clock):
     clock.ahead += DAY
     a_newcomer(alice_created.client, user_name="bob", mobile_phone=NEW)
     assert PhoneUse.objects.count() == 2

@@ -116,23 +116,23 @@ WEAK: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 @pytest.mark.parametrize("name", WEAK)
-def test_weak_key_is_unfit(name):
+def test_weak_key_is_refused(name):
     words, make = WEAK[name]
     with pytest.raises(public_keys.Unfit, match=words):
         public_keys.read(make())
 
 
 @pytest.mark.parametrize("bits", [2048, 3072, 4096])
-def test_usual_key_is_fit(bits):
+def test_usual_key_is_accepted(bits):
     key = generate_private_key(65537, bits).public_key()
     assert public_keys.read(pem(key)).public_numbers() == key.public_numbers()
 
 
-def test_key_in_pkcs1_is_fit():
+def test_pkcs1_key_is_accepted():
     assert public_keys.read(pem(PRIVATE.public_key(), PublicFormat.PKCS1))
 
 
-def test_key_made_here_is_as_good_as_a_librarys():
+def test_key_built_from_numbers_equals_the_librarys():
     assert public_keys.read(made_of(NUMBERS.n)).public_numbers() == NUMBERS
 
 

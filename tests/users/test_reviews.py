@@ -98,7 +98,7 @@ def a_document(user: User, file: File) -> Evidence:
 # --- The queue ------------------------------------------------------------------------------------
 
 
-def test_who_waits_longest_comes_first(operator, alice, bob):
+def test_queue_lists_the_longest_waiting_user_first(operator, alice, bob):
     send_one(bob, Kind.OCCUPATION)
     send_one(alice, Kind.OCCUPATION)
     send_one(bob, Kind.HOME_ADDRESS)
@@ -114,18 +114,18 @@ def test_who_waits_longest_comes_first(operator, alice, bob):
     assert queue(operator) == ["alice", "bob"]
 
 
-def test_only_who_waits_is_in_the_queue_unless_all_are_asked_for(operator, alice, bob, sent):
+def test_queue_lists_only_users_with_pending_evidence_by_default(operator, alice, bob, sent):
     approve(bob, {Kind.OCCUPATION})
     assert queue(operator) == ["alice"]
     assert queue(operator, state="all") == ["bob", "alice"]  # newest first
 
 
-def test_who_has_shown_nothing_is_not_there(operator, alice):
+def test_user_without_evidence_is_not_listed(operator, alice):
     assert queue(operator, state="all") == []
     assert operator.get(page_of(alice)).status_code == 302
 
 
-def test_who_has_ended_waits_for_nothing(operator, alice, sent):
+def test_unsubscribed_user_is_not_listed(operator, alice, sent):
     posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     assert queue(operator, state="all") == []
     assert act(operator, alice, "approve", sent).status_code == 404
@@ -134,7 +134,7 @@ def test_who_has_ended_waits_for_nothing(operator, alice, sent):
 # --- Who may --------------------------------------------------------------------------------------
 
 
-def test_a_viewer_sees_no_reviews(alice, sent):
+def test_viewer_gets_403_for_reviews(alice, sent):
     viewer = somebody(VIEWER)
     document = send_one(alice, BACK)
     for address in (
@@ -149,7 +149,7 @@ def test_a_viewer_sees_no_reviews(alice, sent):
     assert (looks(), stored(alice)[0]) == ([], (Kind.OCCUPATION, "PENDING"))
 
 
-def test_a_viewer_reads_no_blocks_over_the_api_either(alice, sent):
+def test_viewer_gets_403_for_blocks_of_the_api(alice, sent):
     viewer = somebody(VIEWER)
     path = f"/api/v1/users/{alice.id}"
     assert viewer.get(f"{path}/occupation").status_code == 403
@@ -157,7 +157,7 @@ def test_a_viewer_reads_no_blocks_over_the_api_either(alice, sent):
     assert looks() == []
 
 
-def test_who_is_not_logged_in_is_led_to_the_log_in(alice, sent):
+def test_anonymous_visitor_is_redirected_to_the_log_in(alice, sent):
     document = send_one(alice, BACK)
     for address in (
         QUEUE,
@@ -170,7 +170,7 @@ def test_who_is_not_logged_in_is_led_to_the_log_in(alice, sent):
     assert (looks(), sent.status) == ([], "PENDING")
 
 
-def test_an_operator_opens_and_decides_but_does_not_see_who_looked(operator, alice, sent):
+def test_operator_reviews_but_does_not_see_the_access_log(operator, alice, sent):
     page = operator.get(page_of(alice)).content.decode()
     assert "2511" in page
     assert "Who looked" not in page
@@ -178,7 +178,7 @@ def test_an_operator_opens_and_decides_but_does_not_see_who_looked(operator, ali
     assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
 
 
-def test_a_supervisor_sees_who_looked(operator, alice, sent):
+def test_supervisor_sees_the_access_log(operator, alice, sent):
     operator.get(page_of(alice))
     page = somebody(SUPERVISOR).get(page_of(alice)).content.decode()
     assert "Who looked" in page
@@ -188,23 +188,23 @@ def test_a_supervisor_sees_who_looked(operator, alice, sent):
 # --- Who looked -----------------------------------------------------------------------------------
 
 
-def test_whoever_opens_the_page_is_recorded(operator, alice, sent):
+def test_opening_the_page_is_recorded(operator, alice, sent):
     operator.get(page_of(alice))
     assert looks() == [("REVIEW", "", who(operator))]
 
 
-def test_the_queue_shows_nothing_and_records_nobody(operator, sent):
+def test_queue_shows_no_evidence_and_records_no_access(operator, sent):
     assert "2511" not in operator.get(QUEUE).content.decode()
     assert looks() == []
 
 
-def test_whoever_opens_a_document_is_recorded(operator, alice):
+def test_opening_a_document_is_recorded(operator, alice):
     document = send_one(alice, BACK)
     assert b"".join(operator.get(address_of(alice, document)).streaming_content)
     assert looks() == [("DOCUMENT", BACK, who(operator))]
 
 
-def test_staff_who_read_over_the_api_are_recorded(operator, alice, sent):
+def test_staff_access_over_the_api_is_recorded(operator, alice, sent):
     send_one(alice, BACK)
     path = f"/api/v1/users/{alice.id}"
     assert operator.get(f"{path}/occupation").status_code == 200
@@ -215,7 +215,7 @@ def test_staff_who_read_over_the_api_are_recorded(operator, alice, sent):
     assert looks() == [block, ("DOCUMENT", BACK, me), block]
 
 
-def test_clients_read_what_they_sent_themselves(api, alice, sent):
+def test_client_access_is_not_recorded(api, alice, sent):
     assert api.get(f"users/{alice.id}/occupation").status == 200
     assert looks() == []
 
@@ -223,7 +223,7 @@ def test_clients_read_what_they_sent_themselves(api, alice, sent):
 # --- The page and the documents -------------------------------------------------------------------
 
 
-def test_the_page_shows_what_was_sent_last(operator, alice, sent):
+def test_page_shows_the_latest_evidence(operator, alice, sent):
     approve(alice, {Kind.HOME_ADDRESS})
     send_one(alice, Kind.HOME_ADDRESS, city="Toledo")
     page = operator.get(page_of(alice)).content.decode()
@@ -232,7 +232,7 @@ def test_the_page_shows_what_was_sent_last(operator, alice, sent):
     assert page.count("decide about this") == 2
 
 
-def test_what_was_sent_is_no_markup(operator, alice):
+def test_page_escapes_evidence(operator, alice):
     send_one(alice, Kind.HOME_ADDRESS, address="<script>alert(1)</script>")
     page = operator.get(page_of(alice)).content.decode()
     assert "<script>alert" not in page
@@ -243,7 +243,7 @@ PHOTO = demo_documents.picture("A card", kind="JPEG")
 
 
 @pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])
-def test_original_is_saved_and_never_opened(operator, alice, file: File):
+def test_original_is_served_as_an_attachment(operator, alice, file: File):
     document = a_document(alice, file)
     answer = operator.get(address_of(alice, document))
     assert (answer.status_code, b"".join(answer.streaming_content)) == (200, file.content)
@@ -255,7 +255,7 @@ def test_original_is_saved_and_never_opened(operator, alice, file: File):
 
 
 @pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])
-def test_page_is_drawn_anew_as_a_jpeg(operator, alice, file: File):
+def test_page_is_redrawn_as_a_jpeg(operator, alice, file: File):
     answer = operator.get(picture_of(alice, a_document(alice, file)))
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert_harmless(answer.headers)
@@ -287,7 +287,7 @@ def test_review_page_has_a_picture_of_each_page_up_to_twenty(operator, alice):
         assert operator.get(picture_of(alice, document, number)).status_code == 404
 
 
-def test_picture_that_can_not_be_drawn_is_replaced_by_one_that_says_so(operator, alice):
+def test_undrawable_picture_redirects_to_a_placeholder(operator, alice):
     document = a_document(alice, File(hostile_files.png(width=100, height=100), "image/png"))
     answer = operator.get(picture_of(alice, document))
     assert (answer.status_code, answer.headers["Location"]) == (
@@ -296,12 +296,12 @@ def test_picture_that_can_not_be_drawn_is_replaced_by_one_that_says_so(operator,
     )
 
 
-def test_pdf_that_can_not_be_drawn_says_so_on_the_review_page(operator, alice):
+def test_review_page_reports_an_undrawable_pdf(operator, alice):
     a_document(alice, File(b"%PDF-1.4 not one", "application/pdf"))
     assert "This file can't be displayed." in operator.get(page_of(alice)).content.decode()
 
 
-def test_picture_waits_for_room_and_then_gets_503(operator, alice, monkeypatch):
+def test_picture_gets_503_when_all_drawing_slots_are_used(operator, alice, monkeypatch):
     document = a_document(alice, PAGE)
     full = BoundedSemaphore(1)
     monkeypatch.setattr(processes, "DRAW", replace(processes.DRAW, room=full, patience=0))
@@ -311,14 +311,14 @@ def test_picture_waits_for_room_and_then_gets_503(operator, alice, monkeypatch):
     assert operator.get(picture_of(alice, document)).status_code == 200
 
 
-def test_lost_file_does_not_take_the_review_page_with_it(operator, alice):
+def test_review_page_opens_when_a_file_is_lost(operator, alice):
     a_document(alice, PAGE)
     for file in files(alice):
         file.unlink()
     assert "This file can't be displayed." in operator.get(page_of(alice)).content.decode()
 
 
-def test_pages_that_are_opened_together_are_one_access(operator, alice):
+def test_pages_opened_together_are_recorded_as_one_access(operator, alice):
     document = a_document(alice, File(hostile_files.pages(3), "application/pdf"))
     for number in (1, 2, 3):
         operator.get(picture_of(alice, document, number))
@@ -327,7 +327,7 @@ def test_pages_that_are_opened_together_are_one_access(operator, alice):
     assert len(looks()) == 2
 
 
-def test_a_document_whose_erasure_has_begun_is_not_there(operator, alice):
+def test_document_gets_404_when_its_erasure_has_begun(operator, alice):
     document = send_one(alice, BACK)
     posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     erasure.erase_files(alice)
@@ -336,18 +336,18 @@ def test_a_document_whose_erasure_has_begun_is_not_there(operator, alice):
     erasure.erase(user_id=alice.id, by=people.BY, reason="AUTHORITY_ORDER")
 
 
-def test_another_users_document_is_not_under_this_user(operator, alice, bob):
+def test_document_of_another_user_gets_404(operator, alice, bob):
     document = send_one(bob, BACK)
     for address in (address_of(alice, document), picture_of(alice, document)):
         assert operator.get(address).status_code == 404
     assert looks() == []
 
 
-def test_a_block_is_no_document(operator, alice, sent):
+def test_block_gets_404_as_a_document(operator, alice, sent):
     assert operator.get(address_of(alice, sent)).status_code == 404
 
 
-def test_the_page_takes_as_many_queries_for_much_as_for_little(operator, alice, sent):
+def test_page_runs_the_same_number_of_queries_for_little_and_much_evidence(operator, alice, sent):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert operator.get(page_of(alice)).status_code == 200
@@ -363,7 +363,7 @@ def test_the_page_takes_as_many_queries_for_much_as_for_little(operator, alice, 
 # --- Decisions ------------------------------------------------------------------------------------
 
 
-def test_what_is_approved_gives_the_level_and_names_who_did_it(operator, alice):
+def test_approval_raises_the_level_and_records_the_reviewer(operator, alice):
     sent = [send_one(alice, kind) for kind in sorted(kyc.IDENTITY)]
     answer = act(operator, alice, "approve", *sent)
     assert said(answer) == ["Approved."]
@@ -372,39 +372,39 @@ def test_what_is_approved_gives_the_level_and_names_who_did_it(operator, alice):
     assert Event.objects.get(kind="user.level_changed").actor == who(operator)
 
 
-def test_a_rejection_has_a_reason_that_the_client_reads(operator, api, alice, sent):
+def test_client_reads_the_rejection_reason(operator, api, alice, sent):
     assert act(operator, alice, "reject", sent, reason="Unknown code").status_code == 302
     shown = api.get(f"users/{alice.id}/occupation").json
     assert (shown["status"], shown["reason"]) == ("REJECTED", "Unknown code")
 
 
 @pytest.mark.parametrize("reason", ["", " ", "\t", "x" * 201])
-def test_without_a_reason_nothing_is_rejected(operator, alice, sent, reason):
+def test_rejection_needs_a_reason(operator, alice, sent, reason):
     answer = act(operator, alice, "reject", sent, reason=reason)
     assert (answer.status_code, "reason" in answer.context["form"].errors) == (200, True)
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
-def test_a_reason_rejects_nothing_that_is_approved(operator, alice, sent):
+def test_approval_ignores_a_typed_reason(operator, alice, sent):
     act(operator, alice, "approve", sent, reason="Typed, and thought better of")
     assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
 
 
-def test_what_was_unticked_waits_on(operator, alice, sent):
+def test_unticked_evidence_stays_pending(operator, alice, sent):
     other = send_one(alice, Kind.HOME_ADDRESS)
     act(operator, alice, "approve", other)
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING"), (Kind.HOME_ADDRESS, "APPROVED")]
 
 
 @pytest.mark.parametrize("name", ["approve", "reject"])
-def test_nothing_is_decided_about_nothing(operator, alice, sent, name):
+def test_decision_without_evidence_is_refused(operator, alice, sent, name):
     answer = act(operator, alice, name, reason="x")
     assert "evidence" in answer.context["form"].errors
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
 @pytest.mark.parametrize("name", ["approve", "reject"])
-def test_from_a_stale_page_nothing_is_decided(operator, alice, sent, name):
+def test_decision_from_a_stale_page_is_refused(operator, alice, sent, name):
     operator.get(page_of(alice))
     send_one(alice, Kind.OCCUPATION, occupation_code="9999")
     answer = act(operator, alice, name, sent, reason="x")
@@ -412,8 +412,8 @@ def test_from_a_stale_page_nothing_is_decided(operator, alice, sent, name):
     assert stored(alice) == [(Kind.OCCUPATION, "REPLACED"), (Kind.OCCUPATION, "PENDING")]
 
 
-def test_nothing_is_offered_where_it_is_not_shown(operator, alice, sent):
-    """Neither to whoever comes by the address, nor in the place of what was replaced."""
+def test_decision_form_offers_only_the_selected_evidence(operator, alice, sent):
+    """Opening the address selects nothing, and newer evidence does not replace the selected one."""
     address = reverse("admin:users_review_act", args=[alice.pk, "approve"])
     assert str(sent.id) not in operator.get(address).content.decode()
     new = send_one(alice, Kind.OCCUPATION, occupation_code="9999")
@@ -421,13 +421,13 @@ def test_nothing_is_offered_where_it_is_not_shown(operator, alice, sent):
     assert str(new.id) not in answer.content.decode()
 
 
-def test_what_was_ticked_is_kept_when_the_reason_is_missing(operator, alice, sent):
+def test_ticked_evidence_is_kept_when_the_reason_is_missing(operator, alice, sent):
     other = send_one(alice, Kind.HOME_ADDRESS)
     page = act(operator, alice, "reject", sent).content.decode()
     assert (str(sent.id) in page, str(other.id) in page) == (True, False)
 
 
-def test_another_users_evidence_is_not_decided_about(operator, alice, bob, sent):
+def test_evidence_of_another_user_is_not_decided(operator, alice, bob, sent):
     others = send_one(bob, Kind.OCCUPATION)
     answer = act(operator, alice, "approve", sent, others)
     assert "Look again." in answer.content.decode()
@@ -435,7 +435,7 @@ def test_another_users_evidence_is_not_decided_about(operator, alice, bob, sent)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_decide_at_once_one_is_told_to_look_again():
+def test_concurrent_decisions_accept_one_and_ask_the_other_to_look_again():
     alice = people.a_user(people.a_client(), people.ALICE)
     sent = send_one(alice, Kind.OCCUPATION)
     one, two = somebody(OPERATOR), somebody(SUPERVISOR)
@@ -449,7 +449,7 @@ def test_of_two_who_decide_at_once_one_is_told_to_look_again():
     assert [each.actor for each in decided] == [sent.reviewed_by]
 
 
-def test_a_request_from_another_site_decides_nothing(operator, alice, sent):
+def test_cross_site_request_gets_403(operator, alice, sent):
     browser = Browser(enforce_csrf_checks=True)
     browser.cookies = operator.cookies
     assert act(browser, alice, "approve", sent).status_code == 403
@@ -459,7 +459,7 @@ def test_a_request_from_another_site_decides_nothing(operator, alice, sent):
 # --- Names ----------------------------------------------------------------------------------------
 
 
-def test_a_new_name_is_on_the_page_and_is_approved_like_all_else(operator, alice):
+def test_new_name_is_shown_and_approved_on_the_page(operator, alice):
     approve(alice, kyc.IDENTITY)
     change(alice, last_name="Newname")
     assert "Newname" in operator.get(page_of(alice)).content.decode()
@@ -468,7 +468,7 @@ def test_a_new_name_is_on_the_page_and_is_approved_like_all_else(operator, alice
     assert User.objects.get(id=alice.id).last_name == "Newname"
 
 
-def test_nothing_is_decided_under_names_that_were_not_on_the_page(operator, alice, sent):
+def test_decision_is_refused_when_the_name_changed_since_the_page(operator, alice, sent):
     seen = names.seen(alice)
     change(alice, first_name="Mallory")
     answer = act(operator, alice, "approve", sent, names=seen)
@@ -476,7 +476,7 @@ def test_nothing_is_decided_under_names_that_were_not_on_the_page(operator, alic
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
-def test_the_page_carries_the_names_that_it_shows(operator, alice, sent):
+def test_page_submits_the_names_that_it_shows(operator, alice, sent):
     assert f'value="{names.seen(alice)}"' in operator.get(page_of(alice)).content.decode().replace(
         "&quot;", '"'
     ).replace('""', '"')

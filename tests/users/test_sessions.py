@@ -48,7 +48,7 @@ def later(**delta: float) -> None:
         row.save()
 
 
-def test_session_ends_when_it_is_idle(browser):
+def test_idle_session_expires(browser):
     later(minutes=59)
     assert is_in(browser)
     later(minutes=59)
@@ -57,7 +57,7 @@ def test_session_ends_when_it_is_idle(browser):
     assert not is_in(browser)
 
 
-def test_session_ends_twelve_hours_after_the_log_in(browser):
+def test_session_expires_twelve_hours_after_the_log_in(browser):
     for _ in range(14):
         later(minutes=50)
         assert is_in(browser)
@@ -65,14 +65,14 @@ def test_session_ends_twelve_hours_after_the_log_in(browser):
     assert not is_in(browser)
 
 
-def test_log_in_after_the_end_begins_anew(browser):
+def test_log_in_after_expiry_starts_a_new_session(browser):
     later(hours=13)
     log_in(browser)
     later(minutes=50)
     assert is_in(browser)
 
 
-def test_settings_say_how_long_sessions_last(browser, settings):
+def test_session_lifetime_is_configurable(browser, settings):
     settings.SESSION_IDLE_MINUTES = 5
     later(minutes=2)
     assert is_in(browser)
@@ -80,20 +80,20 @@ def test_settings_say_how_long_sessions_last(browser, settings):
     assert not is_in(browser)
 
 
-def test_use_of_a_session_is_not_written_down_each_time(browser):
+def test_session_is_not_saved_on_each_request(browser):
     is_in(browser)
     with CaptureQueriesContext(connection) as asked:
         is_in(browser)
     assert not [query for query in asked if "UPDATE" in query["sql"]]
 
 
-def test_use_of_the_api_is_use_of_the_session(browser):
+def test_api_request_keeps_the_session_alive(browser):
     for _ in range(3):
         later(minutes=50)
         assert browser.get("/api/v1/users").status_code == 200
 
 
-def test_invented_session_makes_no_row():
+def test_forged_session_id_creates_no_row():
     browser = Browser()
     browser.cookies["sessionid"] = "a" * 32
     for path in ("/admin/login/", "/", "/api/v1/users"):

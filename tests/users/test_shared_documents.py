@@ -34,12 +34,12 @@ def twins(alice: User, db: None) -> tuple[User, Evidence]:
 WARNING = "The same identity document is approved for alice of Demo"
 
 
-def test_the_page_warns_of_a_document_that_another_user_has(operator, twins):
+def test_page_warns_about_a_document_of_another_user(operator, twins):
     twin, _ = twins
     assert WARNING in operator.get(page_of(twin)).content.decode()
 
 
-def test_a_document_that_another_user_has_is_not_approved_unknowingly(operator, twins):
+def test_document_of_another_user_needs_confirmation_to_be_approved(operator, twins):
     twin, identity = twins
     answer = act(operator, twin, "approve", identity)
     page = answer.content.decode()
@@ -48,7 +48,7 @@ def test_a_document_that_another_user_has_is_not_approved_unknowingly(operator, 
     assert stored(twin) == [(Kind.IDENTITY, "PENDING")]
 
 
-def test_staff_who_know_of_the_other_user_may_approve_and_it_is_recorded(operator, twins):
+def test_confirmed_approval_of_a_shared_document_is_recorded(operator, twins):
     twin, identity = twins
     alice = User.objects.get(user_name="alice")
     answer = act(operator, twin, "approve", identity, same_document=str(alice.id))
@@ -57,13 +57,13 @@ def test_staff_who_know_of_the_other_user_may_approve_and_it_is_recorded(operato
     assert ("REVIEW", "SAME_DOCUMENT", who(operator)) in looks()
 
 
-def test_a_document_that_another_user_has_is_rejected_without_more_ado(operator, twins):
+def test_document_of_another_user_is_rejected_without_confirmation(operator, twins):
     twin, identity = twins
     act(operator, twin, "reject", identity, reason="Not yours")
     assert stored(twin) == [(Kind.IDENTITY, "REJECTED")]
 
 
-def test_another_number_or_type_is_another_document(operator, twins):
+def test_document_with_another_number_or_type_is_not_shared(operator, twins):
     twin, _ = twins
     send_one(twin, Kind.IDENTITY, identity_number="87654321X")
     assert WARNING not in operator.get(page_of(twin)).content.decode()
@@ -72,7 +72,7 @@ def test_another_number_or_type_is_another_document(operator, twins):
     assert WARNING not in operator.get(page_of(twin)).content.decode()
 
 
-def test_no_event_tells_a_client_of_the_other_user(operator, twins):
+def test_events_do_not_name_the_other_user(operator, twins):
     twin, identity = twins
     alice = User.objects.get(user_name="alice")
     act(operator, twin, "approve", identity, same_document=str(alice.id))
@@ -81,7 +81,7 @@ def test_no_event_tells_a_client_of_the_other_user(operator, twins):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_users_with_one_document_at_once_one_is_approved():
+def test_concurrent_approvals_of_a_shared_document_accept_one():
     client = people.a_client()
     users = [people.a_user(client, each) for each in (people.ALICE, people.BOB)]
     sent = [send_one(user, Kind.IDENTITY) for user in users]
@@ -95,7 +95,7 @@ def test_of_two_users_with_one_document_at_once_one_is_approved():
     assert Evidence.objects.approved().count() == 1
 
 
-def test_the_search_for_a_document_uses_its_index(twins):
+def test_shared_document_search_uses_its_index(twins):
     _, identity = twins
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")

@@ -60,14 +60,14 @@ def words_about(person: Any) -> list[str]:
 # --- The second factor ---------------------------------------------------------------------------
 
 
-def test_every_visitor_sees_another_secret(supervisor):
+def test_every_set_up_visit_gets_a_new_secret(supervisor):
     first, second = inside(), inside()
     seen = [secret_on(browser.get(SET_UP)) for browser in (first, second, first)]
     assert len(set(seen)) == 3
     assert not TOTPDevice.objects.exists()
 
 
-def test_secret_of_another_visitor_is_useless(supervisor):
+def test_token_of_another_visitors_secret_is_refused(supervisor):
     thief, owner = inside(), inside()
     stolen = secret_on(thief.get(SET_UP))
     secret = secret_on(owner.get(SET_UP))
@@ -106,7 +106,7 @@ def test_token_of_the_enrolment_does_not_log_in(supervisor):
     assert "missing or wrong" in log_in(Browser(), token=token).text
 
 
-def test_enrolment_ends_other_sessions_and_what_they_had_begun(supervisor):
+def test_enrolment_ends_other_sessions_and_their_enrolments(supervisor):
     other, browser = inside(), inside()
     other.get(SET_UP)
     browser.post(SET_UP, {"token": shown_by(secret_on(browser.get(SET_UP)))})
@@ -133,7 +133,7 @@ def test_no_page_shows_the_secret_of_a_colleague(boss, device):
         assert "otp_totp" not in text.partition("<fieldset")[0]
 
 
-def test_reset_takes_the_factor_and_ends_sessions_and_is_recorded(boss, supervisor, device):
+def test_reset_deletes_the_factor_and_ends_sessions_and_is_recorded(boss, supervisor, device):
     browser = Browser()
     log_in(browser, token=token_of(device))
     assert is_in(browser)
@@ -144,7 +144,7 @@ def test_reset_takes_the_factor_and_ends_sessions_and_is_recorded(boss, supervis
     assert secret_on(inside().get(SET_UP))
 
 
-def test_nobody_but_a_superuser_changes_a_superuser(supervisor, device):
+def test_superuser_is_changed_only_by_a_superuser(supervisor, device):
     person = worker()
     codes = ["view_user", "change_user", "delete_user"]
     person.user_permissions.set(Permission.objects.filter(codename__in=codes))
@@ -167,7 +167,7 @@ def gone(person: Any) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_staff_without_a_history_is_deleted_by_the_role_that_serves(boss, as_serving):
+def test_staff_without_a_history_is_deleted_by_the_serving_role(boss, as_serving):
     person = worker()
     person.groups.add(Group.objects.create(name="testers"))
     person.user_permissions.add(Permission.objects.all()[0])
@@ -178,7 +178,7 @@ def test_staff_without_a_history_is_deleted_by_the_role_that_serves(boss, as_ser
 
 
 @pytest.mark.django_db(transaction=True)
-def test_staff_with_a_history_is_deactivated_instead(boss, supervisor, as_serving):
+def test_staff_with_a_history_can_only_be_deactivated(boss, supervisor, as_serving):
     browser = inside()
     answer = boss.post(page_of(supervisor, "delete"), {"post": "yes"}, follow=True)
     assert answer.status_code == 200
@@ -192,14 +192,14 @@ def test_staff_with_a_history_is_deactivated_instead(boss, supervisor, as_servin
     assert words_about(supervisor) == ["Deactivated.", "Activated."]
 
 
-def test_staff_are_not_deleted_many_at_a_time(boss):
+def test_staff_are_not_deleted_in_bulk(boss):
     person = worker()
     chosen = {"action": "delete_selected", "_selected_action": str(person.pk), "post": "yes"}
     boss.post("/admin/auth/user/", chosen)
     assert not gone(person)
 
 
-def test_deletion_of_somebody_with_a_history_fails_loudly(supervisor):
+def test_deletion_of_staff_with_a_history_raises(supervisor):
     inside()
     supervisor.refresh_from_db()
     with pytest.raises(ValueError, match="history"):

@@ -30,11 +30,11 @@ def served(some: Buckets, client_id: UUID, count: int, rate: int) -> int:
     return sum(some.take(client_id, rate).allowed for _ in range(count))
 
 
-def test_after_silence_a_seconds_worth_is_served_at_once():
+def test_idle_client_may_burst_one_second_of_requests():
     assert served(Buckets(Clock()), ALICE, 50, 10) == 10
 
 
-def test_then_one_is_served_whenever_one_has_leaked():
+def test_bucket_refills_at_the_rate():
     clock = Clock()
     buckets = Buckets(clock)
     served(buckets, ALICE, 10, 10)
@@ -44,13 +44,13 @@ def test_then_one_is_served_whenever_one_has_leaked():
     assert served(buckets, ALICE, 9, 10) == 5
 
 
-def test_one_client_takes_nothing_from_another():
+def test_clients_have_separate_buckets():
     buckets = Buckets(Clock())
     served(buckets, ALICE, 10, 10)
     assert served(buckets, BOB, 10, 10) == 10
 
 
-def test_what_is_refused_is_not_counted():
+def test_refused_requests_are_not_counted():
     clock = Clock()
     buckets = Buckets(clock)
     served(buckets, ALICE, 1_000, 10)
@@ -58,7 +58,7 @@ def test_what_is_refused_is_not_counted():
     assert served(buckets, ALICE, 50, 10) == 10
 
 
-def test_it_says_how_many_are_left_and_how_long_to_wait():
+def test_bucket_reports_the_remaining_requests_and_the_wait():
     buckets = Buckets(Clock())
     first = buckets.take(ALICE, 4)
     assert (first.left, first.wait) == (3, 0.25)
@@ -71,7 +71,7 @@ def test_it_says_how_many_are_left_and_how_long_to_wait():
     rate=st.integers(1, 50),
     steps=st.lists(st.floats(0, 0.5), min_size=1, max_size=200),
 )
-def test_never_more_than_the_burst_and_the_pace(rate, steps):
+def test_served_requests_never_exceed_burst_and_rate(rate, steps):
     clock = Clock()
     buckets = Buckets(clock)
     begun, count = clock.time, 0
@@ -81,7 +81,7 @@ def test_never_more_than_the_burst_and_the_pace(rate, steps):
         assert count <= rate + (clock.time - begun) * rate + 1e-3
 
 
-def test_many_threads_at_once_are_counted_exactly():
+def test_concurrent_requests_are_counted_exactly():
     buckets, together = Buckets(Clock()), Barrier(16)
     counts: list[int] = []
 
@@ -107,7 +107,7 @@ def slow(settings, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_a_client_that_is_too_fast_is_told_when_to_come_back(api, slow):
+def test_rate_limited_request_gets_503_with_retry_after(api, slow):
     answers = [api.get("users") for _ in range(4)]
     assert [answer.status for answer in answers] == [200, 200, 200, 503]
     assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
@@ -119,7 +119,7 @@ def test_a_client_that_is_too_fast_is_told_when_to_come_back(api, slow):
 
 
 @pytest.mark.django_db
-def test_nothing_was_done_when_it_was_too_fast(api, alices, bobs, slow):
+def test_rate_limited_request_changes_nothing(api, alices, bobs, slow):
     for _ in range(3):
         api.get("users")
     answer = api.post(f"wallets/{alices.id}/movements", people.to(bobs))
@@ -128,7 +128,7 @@ def test_nothing_was_done_when_it_was_too_fast(api, alices, bobs, slow):
 
 
 @pytest.mark.django_db
-def test_two_keys_of_a_client_share_its_pace_and_others_do_not(api, stranger, client_demo, slow):
+def test_keys_of_one_client_share_a_bucket(api, stranger, client_demo, slow):
     second = Api(people.a_key(client_demo))
     assert [api.get("users").status, second.get("users").status] == [200, 200]
     assert [api.get("users").status, second.get("users").status] == [200, 503]
@@ -153,7 +153,7 @@ def test_request_without_the_scope_is_counted_once_for_a_remembered_key(alices, 
 
 
 @pytest.mark.django_db
-def test_without_a_limit_403_has_no_rate(client_demo, settings):
+def test_forbidden_request_has_no_rate_headers_without_a_limit(client_demo, settings):
     settings.RATE_LIMIT = 0
     assert Api(people.a_key(client_demo, "wallets:read")).get("users").status == 403
 
@@ -182,7 +182,7 @@ SIGNED = "Bearer WyJhbGciXQ.e30.eA"
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("header", ["Bearer nobody", SIGNED, "Bearer", "Basic eDp5", None])
-def test_refused_address_is_told_when_to_come_back(header, strict):
+def test_address_with_refused_keys_gets_503_with_retry_after(header, strict):
     browser = Browser()
     headers = {"Authorization": header} if header else {}
     answers = [browser.get("/api/v1/users", headers=headers) for _ in range(4)]
@@ -194,27 +194,27 @@ def test_refused_address_is_told_when_to_come_back(header, strict):
 
 
 @pytest.mark.django_db
-def test_key_of_a_full_address_is_not_looked_up(strict, monkeypatch):
+def test_rate_limited_address_causes_no_key_lookup(strict, monkeypatch):
     assert [bad() for _ in range(4)][-1] == "rate_limited"
     monkeypatch.setattr(authentication, "shown_by", None)
     assert bad() == "rate_limited"
 
 
 @pytest.mark.django_db
-def test_one_address_takes_nothing_from_another(strict):
+def test_addresses_have_separate_buckets(strict):
     assert [bad("192.0.2.1") for _ in range(4)][-1] == "rate_limited"
     assert bad("192.0.2.2") == "invalid_credentials"
 
 
 @pytest.mark.django_db
-def test_addresses_of_one_ipv6_network_are_one(strict):
+def test_addresses_of_one_ipv6_network_share_a_bucket(strict):
     codes = [bad(f"2001:db8::{number}") for number in range(4)]
     assert codes[-1] == "rate_limited"
     assert bad("2001:db8:0:1::1") == "invalid_credentials"
 
 
 @pytest.mark.django_db
-def test_known_key_is_served_beside_refused_ones(api, strict):
+def test_valid_key_is_served_from_a_rate_limited_address(api, strict):
     assert api.get("users").status == 200
     while bad("127.0.0.1") != "rate_limited":
         pass
@@ -222,11 +222,11 @@ def test_known_key_is_served_beside_refused_ones(api, strict):
 
 
 @pytest.mark.django_db
-def test_good_requests_of_an_address_are_not_counted(api, strict):
+def test_accepted_requests_of_an_address_are_not_counted(api, strict):
     assert [api.get("users").status for _ in range(5)] == [200] * 5
 
 
-def test_buckets_are_bounded(monkeypatch):
+def test_number_of_buckets_is_limited(monkeypatch):
     monkeypatch.setattr(buckets, "MOST", 100)
     clock = Clock()
     some = Buckets(clock)
@@ -237,6 +237,6 @@ def test_buckets_are_bounded(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_without_a_limit_nothing_is_said_of_one(api, settings):
+def test_answer_has_no_rate_headers_without_a_limit(api, settings):
     settings.RATE_LIMIT = 0
     assert "RateLimit-Limit" not in api.get("users").headers

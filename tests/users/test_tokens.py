@@ -74,23 +74,23 @@ def in_seconds(seconds: float) -> int:
 # --- Taken --------------------------------------------------------------------------------------
 
 
-def test_a_token_speaks_for_its_client(key, alice, stranger):
+def test_token_reads_users_of_its_client(key, alice, stranger):
     answer = shown(signed(), f"users/{alice.id}")
     assert (answer.status, answer.json["userName"]) == (200, "alice")
 
 
-def test_a_token_speaks_for_no_other_client(key, client_demo):
+def test_token_does_not_read_users_of_another_client(key, client_demo):
     theirs = people.a_user(people.a_client("Another"), people.ALICE)
     assert shown(signed(), f"users/{theirs.id}").status == 404
 
 
-def test_what_a_token_changes_is_recorded_as_its_keys(key, alice):
+def test_change_by_a_token_is_recorded_with_its_key(key, alice):
     Api(signed()).patch(f"users/{alice.id}", {"email": "alice@example.com"})
     actors = Event.objects.about(alice.id).values_list("actor", flat=True)
     assert [*actors][-1] == f"key:{key.id}"
 
 
-def test_a_client_may_have_several_keys_so_that_one_can_follow_the_other(key, client_demo):
+def test_client_may_have_several_signing_keys(key, client_demo):
     SigningKey.objects.create(
         client=client_demo, label="Next", kid="demo-2", public_key=pem(OTHER), scopes=["users:read"]
     )
@@ -99,12 +99,12 @@ def test_a_client_may_have_several_keys_so_that_one_can_follow_the_other(key, cl
     assert shown(signed(key=OTHER)).code == "invalid_credentials"
 
 
-def test_two_clocks_may_differ_by_a_minute(key):
+def test_token_times_tolerate_a_minute_of_clock_skew(key):
     assert shown(signed({"exp": in_seconds(-55)})).status == 200
     assert shown(signed({"nbf": in_seconds(55), "iat": in_seconds(55)})).status == 200
 
 
-def test_a_token_may_be_valid_for_a_year_and_no_longer(key):
+def test_token_lifetime_is_limited_to_a_year(key):
     assert shown(signed({"exp": in_seconds(YEAR)})).status == 200
     assert shown(signed({"exp": in_seconds(YEAR + 120)})).code == "invalid_credentials"
 
@@ -117,7 +117,7 @@ def test_token_may_name_this_server_as_its_audience(key, audience):
     assert shown(signed({"aud": audience})).status == 200
 
 
-def test_audience_is_what_the_settings_say(key, settings):
+def test_audience_is_configurable(key, settings):
     settings.TOKEN_AUDIENCE = ["https://pay.example"]
     assert shown(signed({"aud": "https://pay.example"})).status == 200
     assert shown(signed({"aud": "iocash"})).code == "invalid_credentials"
@@ -130,26 +130,26 @@ def test_token_may_name_its_client_or_its_key_as_its_issuer(key, client_demo):
     assert shown(signed({"iss": KID})).status == 200
 
 
-def test_header_that_nobody_knows_is_ignored(key):
+def test_unknown_header_parameter_is_ignored(key):
     assert shown(with_header(beware=True)).status == 200
 
 
 # --- Scopes -------------------------------------------------------------------------------------
 
 
-def test_a_scope_claim_narrows_what_the_key_allows(key, alice):
+def test_scope_claim_narrows_the_keys_scopes(key, alice):
     token = signed({"scope": "users:read movements:read"})
     assert shown(token).status == 200
     assert Api(token).patch(f"users/{alice.id}", {}).code == "insufficient_scope"
 
 
-def test_a_scope_claim_gives_nothing_that_the_key_has_not(key):
+def test_scope_claim_does_not_extend_the_keys_scopes(key):
     SigningKey.objects.update(scopes=["wallets:read"])
     assert shown(signed({"scope": "users:read wallets:read"})).code == "insufficient_scope"
     assert shown(signed(), "wallets").status == 200
 
 
-def test_an_empty_scope_claim_allows_nothing(key):
+def test_empty_scope_claim_allows_nothing(key):
     assert shown(signed({"scope": ""})).code == "insufficient_scope"
 
 
@@ -193,7 +193,7 @@ def with_header(**more: Any) -> str:
     return crafted({"alg": "RS256", "kid": KID, **more}, by_hand)
 
 
-def test_a_crafted_token_is_as_good_as_a_librarys(key):
+def test_hand_built_token_is_accepted(key):
     header = {"alg": "RS256", "kid": KID}
     token = crafted(header, by_hand)
     assert shown(token).status == 200
@@ -260,29 +260,29 @@ WRONG: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_it_is_refused(name, key):
+def test_wrong_token_is_refused(name, key):
     answer = shown(WRONG[name]())
     assert (answer.status, answer.code) == (401, "invalid_credentials")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_an_expired_token_says_so(key):
+def test_expired_token_gets_credentials_expired(key):
     assert shown(signed({"exp": in_seconds(-120)})).code == "credentials_expired"
 
 
-def test_a_revoked_key_ends_its_tokens_at_once(key):
+def test_token_of_a_revoked_key_gets_401_at_once(key):
     token = signed()
     assert shown(token).status == 200
     SigningKey.objects.update(revoked_at=timezone.now())
     assert shown(token).code == "credentials_revoked"
 
 
-def test_an_expired_key_ends_its_tokens(key):
+def test_token_of_an_expired_key_gets_401(key):
     SigningKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert shown(signed()).code == "credentials_expired"
 
 
-def test_a_suspended_client_has_no_tokens(key, client_demo):
+def test_token_of_a_suspended_client_gets_403(key, client_demo):
     Client.objects.update(status="SUSPENDED")
     assert shown(signed()).code == "client_suspended"
 
@@ -326,13 +326,13 @@ def verified(token: str) -> str:
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(header=PARTS, claims=PARTS, signature=PARTS)
-def test_token_of_any_three_parts_is_refused(key, header, claims, signature):
+def test_token_of_three_random_parts_is_refused(key, header, claims, signature):
     assert verified(f"{header}.{claims}.{signature}") == "invalid_credentials"
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(header=HEADERS, claims=CLAIMS)
-def test_signed_token_is_taken_or_refused_whatever_it_says(key, header, claims):
+def test_signed_token_with_any_content_is_accepted_or_refused(key, header, claims):
     text = ".".join(plain(in_json(part)) for part in (header, claims))
     assert verified(f"{text}.{plain(by_hand(text.encode()))}") in TAKEN_OR_NOT
 
@@ -342,6 +342,6 @@ TAKEN_OR_NOT = {"", "invalid_credentials", "credentials_expired"}
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=PARTS | st.tuples(PARTS, PARTS, PARTS).map(".".join))
-def test_any_credentials_are_401(key, secret):
+def test_random_credentials_get_401(key, secret):
     answer = Api(None).get("users", headers={"Authorization": f"Bearer {secret}"})
     assert (answer.status, answer.code) == (401, "invalid_credentials")

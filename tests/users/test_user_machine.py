@@ -77,7 +77,7 @@ def play(machine: type[MoneyMachine], examples: int, length: int, **how: Any) ->
     run_state_machine_as_test(machine, settings=settings)
 
 
-def test_a_life_is_what_the_model_says(machine, capsys):
+def test_users_behave_as_the_model(machine, capsys):
     play(machine, 12, 60, derandomize=True)
     with capsys.disabled():
         sys.stdout.write(f" {machine.steps} steps ")
@@ -85,8 +85,8 @@ def test_a_life_is_what_the_model_says(machine, capsys):
 
 
 @pytest.mark.long
-def test_a_life_is_what_the_model_says_for_long(machine, capsys):
-    """The seed is told before: `hypothesis.seed` takes it."""
+def test_users_behave_as_the_model_in_long_runs(machine, capsys):
+    """The seed is printed first; pass it to `hypothesis.seed` to repeat a run."""
     seed = random.SystemRandom().getrandbits(32)
     with capsys.disabled():
         sys.stdout.write(f" seed {seed},")

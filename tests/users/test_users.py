@@ -43,7 +43,7 @@ def test_every_pair_of_statuses_is_allowed_or_refused(status, requested):
     assert refused.value.facts == {"user_id": user_id, "status": status, "requested": requested}
 
 
-def test_the_end_is_final():
+def test_unsubscribed_status_has_no_transitions():
     assert not users.TRANSITIONS[UNSUBSCRIBED]
 
 
@@ -54,7 +54,7 @@ def test_every_status_is_in_the_table():
 # --- Creating -----------------------------------------------------------------------------------
 
 
-def test_a_created_user_waits_for_its_phone_to_be_verified(client_demo):
+def test_created_user_has_an_unverified_phone(client_demo):
     made = create(client_demo, people.ALICE)
     stored = User.objects.get()
     assert made == (stored, True, False)
@@ -62,13 +62,13 @@ def test_a_created_user_waits_for_its_phone_to_be_verified(client_demo):
     assert stored.id.version == 7
 
 
-def test_creating_sends_a_code_and_records_it(client_demo, codes):
+def test_creation_sends_a_code_and_records_an_event(client_demo, codes):
     user = create(client_demo, people.ALICE).user
     assert [(sent.user_id, sent.phone) for sent in codes] == [(user.id, "+34600000001")]
     assert kinds(user) == ["user.created"]
 
 
-def test_a_company_has_one_name(client_demo):
+def test_company_has_one_name(client_demo):
     company = create(client_demo, COMPANY).user
     assert (company.company_name, company.first_name) == ("Example Ltd", "")
 
@@ -76,7 +76,7 @@ def test_a_company_has_one_name(client_demo):
 @pytest.mark.parametrize(
     ("name", "field"), [("user_name", "userName"), ("mobile_phone", "mobilePhone")]
 )
-def test_a_duplicate_is_refused_naming_the_field_and_the_user(name, field, client_demo, codes):
+def test_duplicate_refusal_names_the_field_and_the_user(name, field, client_demo, codes):
     alice = create(client_demo, people.ALICE).user
     with pytest.raises(errors.AlreadyExists) as refused:
         create(client_demo, people.BOB | {name: people.ALICE[name]})
@@ -84,7 +84,7 @@ def test_a_duplicate_is_refused_naming_the_field_and_the_user(name, field, clien
     assert (User.objects.count(), Event.objects.count(), len(codes)) == (1, 1, 1)
 
 
-def test_a_duplicate_leaves_the_callers_transaction_usable(client_demo):
+def test_duplicate_leaves_the_callers_transaction_usable(client_demo):
     with transaction.atomic():
         create(client_demo, people.ALICE)
         with pytest.raises(errors.AlreadyExists):
@@ -93,12 +93,12 @@ def test_a_duplicate_leaves_the_callers_transaction_usable(client_demo):
     assert User.objects.count() == 2
 
 
-def test_another_violation_is_a_bug_and_is_not_called_a_duplicate(client_demo):
+def test_other_constraint_violation_is_not_reported_as_a_duplicate(client_demo):
     with pytest.raises(IntegrityError):
         create(client_demo, people.ALICE | {"first_name": ""})
 
 
-def test_what_another_client_has_is_no_duplicate(client_demo):
+def test_value_of_another_clients_user_is_no_duplicate(client_demo):
     create(client_demo, people.ALICE)
     assert create(people.a_client("Another"), people.ALICE).created
 
@@ -106,20 +106,20 @@ def test_what_another_client_has_is_no_duplicate(client_demo):
 # --- Idempotency keys ---------------------------------------------------------------------------
 
 
-def test_the_same_key_makes_one_user_and_sends_one_code(client_demo, codes):
+def test_same_key_creates_one_user_and_sends_one_code(client_demo, codes):
     first = create(client_demo, people.ALICE, key="k")
     second = create(client_demo, dict(reversed(people.ALICE.items())), key="k")
     assert (second.user, second.created, second.replayed) == (first.user, False, True)
     assert (User.objects.count(), len(codes), kinds(first.user)) == (1, 1, ["user.created"])
 
 
-def test_a_replay_shows_the_user_as_it_is_now(client_demo):
+def test_replay_returns_the_current_user(client_demo):
     user = create(client_demo, people.ALICE, key="k").user
     change(user, first_name="Alicia")
     assert create(client_demo, people.ALICE, key="k").user.first_name == "Alicia"
 
 
-def test_a_key_with_another_order_is_refused_naming_what_it_made(client_demo):
+def test_key_reuse_with_another_order_is_refused_with_the_created_user(client_demo):
     alice = create(client_demo, people.ALICE, key="k").user
     with pytest.raises(errors.IdempotencyKeyReused) as refused:
         create(client_demo, people.BOB, key="k")
@@ -128,7 +128,7 @@ def test_a_key_with_another_order_is_refused_naming_what_it_made(client_demo):
     assert User.objects.count() == 1
 
 
-def test_a_refused_creation_leaves_its_key_free(client_demo):
+def test_refused_creation_does_not_use_its_key(client_demo):
     create(client_demo, people.ALICE)
     with pytest.raises(errors.AlreadyExists):
         create(client_demo, people.BOB | {"user_name": "alice"}, key="k")
@@ -136,7 +136,7 @@ def test_a_refused_creation_leaves_its_key_free(client_demo):
     assert create(client_demo, people.BOB, key="k").created
 
 
-def test_a_key_that_moved_money_creates_no_user(alices, bobs):
+def test_key_that_moved_money_creates_no_user(alices, bobs):
     outcome = people.transfer(alices, bobs, 1_00, key="k")
     with pytest.raises(errors.IdempotencyKeyReused) as refused:
         create(alices.client, COMPANY, key="k")

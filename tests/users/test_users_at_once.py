@@ -37,7 +37,7 @@ def outcomes(results: list[Any]) -> tuple[list[users.Made], list[errors.Refused]
 @pytest.mark.parametrize(
     ("name", "field"), [("user_name", "userName"), ("mobile_phone", "mobilePhone")]
 )
-def test_of_duplicates_at_once_one_is_made_and_the_others_refused(name, field, codes):
+def test_concurrent_duplicates_create_one_user(name, field, codes):
     client = people.a_client()
 
     def one(number: int) -> users.Made:
@@ -53,7 +53,7 @@ def test_of_duplicates_at_once_one_is_made_and_the_others_refused(name, field, c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_key_many_times_at_once_makes_one_user(codes):
+def test_concurrent_creations_with_one_key_create_one_user(codes):
     client = people.a_client()
     calls = [lambda: create(client, people.ALICE, key="k")] * 8
     made, refused = outcomes(threads.at_once(*calls))
@@ -65,7 +65,7 @@ def test_one_key_many_times_at_once_makes_one_user(codes):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_key_with_two_orders_at_once_makes_one_user():
+def test_concurrent_creations_with_one_key_and_two_orders_create_one_user():
     client = people.a_client()
     made, refused = outcomes(
         threads.at_once(
@@ -78,7 +78,7 @@ def test_one_key_with_two_orders_at_once_makes_one_user():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_put_of_one_id_many_times_at_once_makes_one_user(codes):
+def test_concurrent_puts_at_one_id_create_one_user(codes):
     client, user_id = people.a_client(), new_id()
     calls = [lambda: replace(client, user_id, people.ALICE)] * 8
     made, refused = outcomes(threads.at_once(*calls))
@@ -89,7 +89,7 @@ def test_a_put_of_one_id_many_times_at_once_makes_one_user(codes):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_put_of_one_id_by_two_clients_at_once_belongs_to_one():
+def test_concurrent_puts_at_one_id_by_two_clients_accept_one():
     clients, user_id = [people.a_client(name) for name in ("One", "Two")], new_id()
     calls = [lambda c=client: replace(c, user_id, people.ALICE) for client in clients]
     made, refused = outcomes(threads.at_once(*calls))
@@ -98,7 +98,7 @@ def test_a_put_of_one_id_by_two_clients_at_once_belongs_to_one():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_users_never_get_one_number_by_changes_at_once():
+def test_concurrent_changes_to_one_number_accept_one():
     client = people.a_client()
     users = [create(client, values).user for values in (people.ALICE, people.BOB)]
     calls = [lambda u=user: change(u, mobile_phone="+34600000009") for user in users]
@@ -108,7 +108,7 @@ def test_two_users_never_get_one_number_by_changes_at_once():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_requests_at_once_one_code_is_sent(codes, clock):
+def test_concurrent_code_requests_send_one_code(codes, clock):
     user = a_newcomer(people.a_client())
     clock.go(61)
     results = threads.at_once(*[lambda: request_otp(user)] * 6)
@@ -120,7 +120,7 @@ def test_of_requests_at_once_one_code_is_sent(codes, clock):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["userName", "mobilePhone"])
 @pytest.mark.parametrize("put", [False, True])
-def test_of_two_requests_with_one_name_or_number_one_is_accepted(field, put, codes):
+def test_concurrent_requests_with_one_name_or_number_accept_one(field, put, codes):
     api = a_caller(people.a_client())
 
     def one(values: dict[str, str]) -> Answer:
@@ -135,7 +135,7 @@ def test_of_two_requests_with_one_name_or_number_one_is_accepted(field, put, cod
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_users_who_prove_one_number_at_once_one_has_it(codes, clock):
+def test_concurrent_verifications_of_one_number_accept_one(codes, clock):
     client = people.a_client()
     api, users = (
         Api(people.a_key(client)),
@@ -165,8 +165,8 @@ def renamed(user: User, user_name: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("times", [1, users.TRIES])
-def test_duplicate_that_is_given_up_meanwhile_is_no_404(times, alice, bob):
-    """Bob gives his name up between the refusal of the database and the look for who has it."""
+def test_duplicate_released_during_the_request_is_not_answered_404(times, alice, bob):
+    """Bob changes his name after the database refuses it and before its owner is looked up."""
     name, left = bob.user_name, [times]
 
     def give_up(execute: Any, sql: str, *rest: Any) -> Any:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 # --- POST /users/{id}/request-otp ---------------------------------------------------------------
 
 
-def test_another_code_is_accepted(api, newcomer, codes, clock):
+def test_code_request_is_accepted(api, newcomer, codes, clock):
     clock.go(61)
     answer = api.post(path_of(newcomer, "/request-otp"))
     assert (answer.status, answer.json["id"]) == (202, str(newcomer.id))
@@ -24,19 +24,19 @@ def test_another_code_is_accepted(api, newcomer, codes, clock):
     assert len(codes) == 1
 
 
-def test_an_empty_object_asks_for_a_code_too(api, newcomer_path, codes, clock):
+def test_code_request_accepts_an_empty_object(api, newcomer_path, codes, clock):
     clock.go(61)
     assert api.post(f"{newcomer_path}/request-otp", {}).status == 202
 
 
-def test_asking_for_a_code_takes_no_fields(api, newcomer_path, codes, clock):
+def test_code_request_refuses_fields(api, newcomer_path, codes, clock):
     clock.go(61)
     answer = api.post(f"{newcomer_path}/request-otp", {"mobilePhone": NEW})
     assert (answer.status, answer.wrong) == (400, {"mobilePhone": "unknown_field"})
     assert not codes
 
 
-def test_asking_again_within_a_minute_is_409_with_retry_at(api, newcomer, codes):
+def test_second_code_request_within_a_minute_gets_409_with_retry_at(api, newcomer, codes):
     answer = api.post(path_of(newcomer, "/request-otp"))
     assert (answer.status, answer.code) == (409, "otp_too_soon")
     assert set(answer.json["conflict"]) == {"retryAt"}
@@ -44,12 +44,12 @@ def test_asking_again_within_a_minute_is_409_with_retry_at(api, newcomer, codes)
     assert not codes
 
 
-def test_the_time_to_try_again_is_written_as_every_time(api, newcomer):
+def test_retry_at_has_the_format_of_other_times(api, newcomer):
     answer = api.post(path_of(newcomer, "/request-otp"))
     assert MOMENT.fullmatch(answer.json["conflict"]["retryAt"])
 
 
-def test_a_verified_user_needs_no_code(api, alice, codes):
+def test_code_request_of_a_verified_user_is_refused(api, alice, codes):
     answer = api.post(path_of(alice, "/request-otp"))
     assert (answer.status, answer.code) == (409, "already_verified")
     assert answer.json["conflict"] == {"userId": str(alice.id), "status": "ACTIVATED"}
@@ -66,7 +66,7 @@ def accepted(api: Api, codes: Any) -> str:
     return f"users/{api.post('users', body).json['id']}"
 
 
-def test_the_right_code_activates_and_opens_the_first_wallet(api, accepted, codes):
+def test_correct_code_activates_the_user_and_opens_the_first_wallet(api, accepted, codes):
     answer = api.post(f"{accepted}/validate-otp", {"otp": codes[0].code})
     assert (answer.status, answer.json["status"]) == (200, "ACTIVATED")
     assert answer.json == api.get(accepted).json
@@ -76,7 +76,7 @@ def test_the_right_code_activates_and_opens_the_first_wallet(api, accepted, code
     assert (wallet["currency"], wallet["balance"], wallet["status"]) == ("EUR", "0.00", "READY")
 
 
-def test_every_step_of_an_activation_is_told(api, accepted, codes):
+def test_activation_records_an_event_for_each_step(api, accepted, codes):
     api.post(f"{accepted}/validate-otp", {"otp": codes[0].code})
     kinds = [event.kind for event in Event.objects.order_by("position")]
     assert kinds == [
@@ -88,7 +88,7 @@ def test_every_step_of_an_activation_is_told(api, accepted, codes):
     ]
 
 
-def test_a_wrong_code_is_400(api, accepted, codes):
+def test_wrong_code_gets_400(api, accepted, codes):
     answer = api.post(f"{accepted}/validate-otp", {"otp": wrong(codes[0].code)})
     assert (answer.status, answer.code) == (400, "invalid_otp")
     assert "4" in answer.json["detail"]
@@ -111,20 +111,20 @@ def test_a_wrong_code_is_400(api, accepted, codes):
         ({"otp": "123456", "phone": NEW}, {"phone": "unknown_field"}),
     ],
 )
-def test_a_malformed_code_is_400_and_costs_no_try(body, errors, api, accepted):
+def test_malformed_code_gets_400_and_counts_no_try(body, errors, api, accepted):
     answer = api.post(f"{accepted}/validate-otp", body)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", errors)
     assert Otp.objects.get().tries == 0
 
 
-def test_an_expired_code_is_409(api, accepted, codes, clock):
+def test_expired_code_gets_409(api, accepted, codes, clock):
     clock.go(600)
     answer = api.post(f"{accepted}/validate-otp", {"otp": codes[0].code})
     assert (answer.status, answer.code) == (409, "otp_expired")
     assert answer.json["conflict"] == {"userId": accepted.removeprefix("users/")}
 
 
-def test_after_five_wrong_codes_the_right_one_is_409(api, accepted, codes):
+def test_correct_code_gets_409_after_five_wrong_ones(api, accepted, codes):
     path = f"{accepted}/validate-otp"
     answers = [api.post(path, {"otp": wrong(codes[0].code)}) for _ in range(5)]
     assert {(answer.status, answer.code) for answer in answers} == {(400, "invalid_otp")}
@@ -133,20 +133,20 @@ def test_after_five_wrong_codes_the_right_one_is_409(api, accepted, codes):
     assert api.get(accepted).json["status"] == "CREATED"
 
 
-def test_a_used_code_is_409(api, accepted, codes):
+def test_used_code_gets_409(api, accepted, codes):
     api.post(f"{accepted}/validate-otp", {"otp": codes[0].code})
     answer = api.post(f"{accepted}/validate-otp", {"otp": codes[0].code})
     assert (answer.status, answer.code) == (409, "already_verified")
     assert Wallet.objects.count() == 1
 
 
-def test_the_guesses_of_another_client_are_not_counted(stranger, accepted, codes):
+def test_guesses_of_another_client_are_not_counted(stranger, accepted, codes):
     answer = stranger.post(f"{accepted}/validate-otp", {"otp": wrong(codes[0].code)})
     assert answer.status == 404
     assert Otp.objects.get().tries == 0
 
 
-def test_a_new_number_of_a_blocked_user_does_not_unblock(api, alice, codes):
+def test_verification_of_a_new_number_does_not_unblock_the_user(api, alice, codes):
     api.patch(path_of(alice), {"mobilePhone": NEW})
     User.objects.update(status="BLOCKED")
     answer = api.post(path_of(alice, "/validate-otp"), {"otp": codes[0].code})

@@ -36,14 +36,14 @@ BELOW = [entry for entry in ENDPOINTS if "{id}" in entry[1]]
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_without_a_key_it_is_401(method, path, nobody, newcomer):
+def test_request_without_a_key_gets_401(method, path, nobody, newcomer):
     body = BODIES.get(f"{method} {path}")
     answer = nobody.call(method, path.format(id=newcomer.id), body)
     assert (answer.status, answer.code) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_a_key_without_the_scope_is_403(method, path, client_demo, newcomer):
+def test_key_without_the_scope_gets_403(method, path, client_demo, newcomer):
     other = Api(people.a_key(client_demo, "users:write" if method == "GET" else "users:read"))
     body = BODIES.get(f"{method} {path}")
     answer = other.call(method, path.format(id=newcomer.id), body)
@@ -51,7 +51,7 @@ def test_a_key_without_the_scope_is_403(method, path, client_demo, newcomer):
 
 
 @pytest.mark.parametrize(("method", "path"), BELOW)
-def test_another_client_gets_404_and_no_difference_is_shown(method, path, stranger, newcomer):
+def test_another_client_gets_the_404_of_an_unknown_id(method, path, stranger, newcomer):
     body = BODIES.get(f"{method} {path}")
     if method == "PUT":  # names that are free at the other client, as they are here
         body = BOB
@@ -72,7 +72,7 @@ def strip(answer: Answer) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "user_id", ["1", "alice", "{upper}", "{bare}", "{{{id}}}", "{id}x", "{id}%00", "%20{id}"]
 )
-def test_a_malformed_id_is_404(method, path, user_id, api, newcomer):
+def test_malformed_id_gets_404(method, path, user_id, api, newcomer):
     known = str(newcomer.id)
     shown = user_id.format(id=known, upper=known.upper(), bare=known.replace("-", ""))
     answer = api.call(method, path.format(id=shown), BODIES.get(f"{method} {path}"))
@@ -88,7 +88,7 @@ def test_a_malformed_id_is_404(method, path, user_id, api, newcomer):
         ("users/{id}/validate-otp", {"POST"}),
     ],
 )
-def test_a_wrong_method_is_400_with_allow(path, methods, api, newcomer):
+def test_wrong_method_gets_400_with_allow(path, methods, api, newcomer):
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - methods:
         answer = api.call(method, path.format(id=newcomer.id))
         assert (answer.status, answer.code) == (400, "method_not_allowed"), method
@@ -99,7 +99,7 @@ def test_a_wrong_method_is_400_with_allow(path, methods, api, newcomer):
 # --- In a browser -------------------------------------------------------------------------------
 
 
-def test_a_browser_gets_a_page_that_shows_the_user(staff, alice):
+def test_browser_gets_an_html_page_of_the_user(staff, alice):
     browser = Browser()
     browser.force_login(staff)
     answer = browser.get(f"/api/v1/users/{alice.id}", headers={"Accept": "text/html"})

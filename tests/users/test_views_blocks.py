@@ -47,7 +47,7 @@ def end(user: User) -> None:
 
 @each_block
 @each_writing
-def test_a_block_is_made_and_waits_for_staff(api, alice, path, name, body, method):
+def test_block_is_created_as_pending(api, alice, path, name, body, method):
     answer = api.call(method, path, body)
     assert answer.status == 201
     assert answer.headers["Location"] == f"{ROOT}/{path}"
@@ -66,14 +66,14 @@ def test_a_block_is_made_and_waits_for_staff(api, alice, path, name, body, metho
 
 
 @each_block
-def test_what_was_sent_is_read_at_its_location(api, path, body):
+def test_location_returns_the_block(api, path, body):
     made = api.post(path, body)
     read = api.get(made.headers["Location"])
     assert (read.status, read.json) == (200, made.json)
 
 
 @each_block
-def test_a_put_replaces_what_there_is(api, alice, path, name):
+def test_put_replaces_the_block(api, alice, path, name):
     api.post(path, BLOCKS[name])
     answer = api.put(path, other(name))
     assert (answer.status, "Location" in answer.headers) == (200, False)
@@ -83,7 +83,7 @@ def test_a_put_replaces_what_there_is(api, alice, path, name):
 
 
 @each_block
-def test_the_same_put_twice_changes_nothing(api, path, body):
+def test_same_put_twice_changes_nothing(api, path, body):
     first = api.put(path, body)
     events = Event.objects.count()
     again = api.put(path, body)
@@ -92,7 +92,7 @@ def test_the_same_put_twice_changes_nothing(api, path, body):
 
 
 @each_block
-def test_a_put_of_what_is_approved_leaves_it_approved(api, alice, path, body):
+def test_same_put_keeps_the_approval(api, alice, path, body):
     api.put(path, body)
     review(alice, Evidence.objects.get())
     answer = api.put(path, body)
@@ -101,7 +101,7 @@ def test_a_put_of_what_is_approved_leaves_it_approved(api, alice, path, body):
 
 
 @each_block
-def test_what_was_rejected_is_sent_again_by_put(api, alice, path, body):
+def test_put_resubmits_a_rejected_block(api, alice, path, body):
     api.put(path, body)
     review(alice, Evidence.objects.get(), reason="Blurred")
     assert api.get(path).json["reason"] == "Blurred"
@@ -110,13 +110,13 @@ def test_what_was_rejected_is_sent_again_by_put(api, alice, path, body):
 
 
 @each_block
-def test_before_it_is_sent_there_is_nothing(api, path):
+def test_missing_block_gets_404(api, path):
     answer = api.get(path)
     assert (answer.status, answer.code) == (404, "not_found")
 
 
 @each_block
-def test_who_is_blocked_may_still_show_who_they_are(api, alice, path, body):
+def test_blocked_user_may_send_a_block(api, alice, path, body):
     people.block(alice)
     assert api.post(path, body).status == 201
 
@@ -125,7 +125,7 @@ def test_who_is_blocked_may_still_show_who_they_are(api, alice, path, body):
 
 
 @each_block
-def test_a_block_is_posted_once(api, alice, path, name):
+def test_second_post_of_a_block_gets_409(api, alice, path, name):
     api.post(path, BLOCKS[name])
     answer = api.post(path, other(name), key="k")
     assert (answer.status, answer.code) == (409, "already_exists")
@@ -136,7 +136,7 @@ def test_a_block_is_posted_once(api, alice, path, name):
 
 @each_block
 @each_writing
-def test_who_has_ended_shows_nothing_more(api, alice, path, body, method):
+def test_unsubscribed_user_gets_409(api, alice, path, body, method):
     end(alice)
     answer = api.call(method, path, body)
     assert (answer.status, answer.code) == (409, "user_not_active")
@@ -146,7 +146,7 @@ def test_who_has_ended_shows_nothing_more(api, alice, path, body, method):
 
 @each_block
 @each_writing
-def test_all_wrong_fields_are_named_at_once(api, path, body, method):
+def test_all_wrong_fields_are_named_together(api, path, body, method):
     values = dict.fromkeys(body, 1) | {"color": "red"}
     answer = api.call(method, path, values)
     assert (answer.status, answer.code) == (400, "invalid_fields")
@@ -156,30 +156,30 @@ def test_all_wrong_fields_are_named_at_once(api, path, body, method):
 
 @each_block
 @each_writing
-def test_every_field_is_needed(api, path, body, method):
+def test_every_field_is_required(api, path, body, method):
     assert api.call(method, path, {}).wrong == dict.fromkeys(body, "required")
 
 
 @each_block
-def test_null_is_no_value(api, path, body):
+def test_null_is_refused(api, path, body):
     assert api.put(path, dict.fromkeys(body)).wrong == dict.fromkeys(body, "null")
 
 
 @each_block
 @pytest.mark.parametrize("value", ["", " ", "\u2003", 1, 1.5, True, [], {}], ids=repr)
-def test_nothing_and_what_is_no_text_is_refused(api, path, body, value):
+def test_blank_and_non_text_values_are_refused(api, path, body, value):
     answer = api.put(path, dict.fromkeys(body, value))
     assert set(answer.wrong) == set(body)
 
 
 @each_block
-def test_what_only_answers_show_is_unknown_in_a_request(api, path, body):
+def test_read_only_fields_are_refused_as_unknown(api, path, body):
     answer = api.put(path, body | dict.fromkeys(READ_ONLY, "APPROVED"))
     assert answer.wrong == dict.fromkeys(READ_ONLY, "unknown_field")
 
 
 @each_block
-def test_a_control_character_is_no_json_here(api, path, body):
+def test_control_character_is_refused_as_invalid_json(api, path, body):
     name = next(iter(body))
     answer = api.put(path, body | {name: f"{body[name]}\u0000"})
     assert (answer.status, answer.code) == (400, "invalid_json")
@@ -190,7 +190,7 @@ def test_a_control_character_is_no_json_here(api, path, body):
 
 @each_block
 @each_method
-def test_another_clients_user_is_not_there(stranger, api, path, body, method):
+def test_user_of_another_client_gets_404(stranger, api, path, body, method):
     api.put(path, body)
     answer = stranger.call(method, path, body, key="k" if method == "POST" else None)
     assert (answer.status, answer.code) == (404, "not_found")
@@ -199,7 +199,7 @@ def test_another_clients_user_is_not_there(stranger, api, path, body, method):
 
 @each_block
 @each_method
-def test_nobodys_block_is_not_there(api, alice, name, body, method):
+def test_block_of_an_unknown_user_gets_404(api, alice, name, body, method):
     answer = api.call(method, f"users/{UNKNOWN}/{name}", body)
     assert (answer.status, answer.code) == (404, "not_found")
 
@@ -207,14 +207,14 @@ def test_nobodys_block_is_not_there(api, alice, name, body, method):
 @each_block
 @each_method
 @pytest.mark.parametrize("malformed", MALFORMED)
-def test_a_malformed_id_is_not_found(api, name, body, method, malformed):
+def test_malformed_id_is_not_found(api, name, body, method, malformed):
     answer = api.call(method, f"users/{malformed}/{name}", body)
     assert (answer.status, answer.code) == (404, "not_found")
 
 
 @each_block
 @each_method
-def test_without_a_key_nothing_is_shown(nobody, path, body, method):
+def test_request_without_a_key_gets_401(nobody, path, body, method):
     answer = nobody.call(method, path, body)
     assert (answer.status, answer.code) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -223,7 +223,7 @@ def test_without_a_key_nothing_is_shown(nobody, path, body, method):
 
 @each_block
 @each_method
-def test_a_key_without_the_scope_is_refused(client_demo, path, body, method):
+def test_key_without_the_scope_is_refused(client_demo, path, body, method):
     scope = "users:read" if method == "GET" else "users:write"
     api = Api(people.a_key(client_demo, *set(SCOPES) - {scope}))
     answer = api.call(method, path, body)
@@ -233,7 +233,7 @@ def test_a_key_without_the_scope_is_refused(client_demo, path, body, method):
 
 @each_block
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_a_wrong_method_is_refused(api, path, body, method):
+def test_wrong_method_is_refused(api, path, body, method):
     api.put(path, body)
     answer = api.call(method, path, {})
     assert (answer.status, answer.code) == (400, "method_not_allowed")
@@ -242,7 +242,7 @@ def test_a_wrong_method_is_refused(api, path, body, method):
 
 @each_block
 @each_method
-def test_a_parameter_that_is_not_there_is_refused(api, path, body, method):
+def test_unknown_parameter_is_refused(api, path, body, method):
     answer = api.call(method, f"{path}?color=red", body)
     assert (answer.status, answer.code) == (400, "invalid_parameters")
 
@@ -251,7 +251,7 @@ def test_a_parameter_that_is_not_there_is_refused(api, path, body, method):
 
 
 @each_block
-def test_the_same_key_sends_once(api, path, body):
+def test_same_key_creates_one_block(api, path, body):
     first = api.post(path, body, key="k")
     again = api.post(path, body, key="k")
     assert (again.status, again.json) == (201, first.json)
@@ -262,7 +262,7 @@ def test_the_same_key_sends_once(api, path, body):
 
 
 @each_block
-def test_the_same_key_for_another_body_is_refused(api, path, name):
+def test_same_key_for_another_body_is_refused(api, path, name):
     api.post(path, BLOCKS[name], key="k")
     answer = api.post(path, other(name), key="k")
     made = Evidence.objects.get()
@@ -275,14 +275,14 @@ def test_the_same_key_for_another_body_is_refused(api, path, name):
 
 
 @each_block
-def test_the_same_key_for_another_user_is_refused(api, bob, path, name, body):
+def test_same_key_for_another_user_is_refused(api, bob, path, name, body):
     api.post(path, body, key="k")
     assert api.post(f"users/{bob.id}/{name}", body, key="k").code == "idempotency_key_reused"
     assert Evidence.objects.count() == 1
 
 
 @each_block
-def test_a_replay_shows_what_was_decided_since(api, alice, path, body):
+def test_replay_returns_the_current_status(api, alice, path, body):
     api.post(path, body, key="k")
     review(alice, Evidence.objects.get(), reason="Blurred")
     again = api.post(path, body, key="k")
@@ -291,7 +291,7 @@ def test_a_replay_shows_what_was_decided_since(api, alice, path, body):
 
 
 @each_block
-def test_a_replay_shows_what_the_key_made_also_when_it_was_replaced(api, path, name):
+def test_replay_returns_the_block_of_its_key_when_it_was_replaced(api, path, name):
     api.post(path, BLOCKS[name], key="k")
     api.put(path, other(name))
     again = api.post(path, BLOCKS[name], key="k")
@@ -301,7 +301,7 @@ def test_a_replay_shows_what_the_key_made_also_when_it_was_replaced(api, path, n
 
 
 @each_block
-def test_replay_of_what_was_erased_is_refused(api, alice, path, body):
+def test_replay_of_an_erased_block_is_refused(api, alice, path, body):
     api.post(path, body, key="k")
     end(alice)
     erasure.erase(user_id=alice.id, by=people.BY, reason="USER_REQUEST")
@@ -309,7 +309,7 @@ def test_replay_of_what_was_erased_is_refused(api, alice, path, body):
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
 
 
-def test_an_iban_is_the_same_order_with_and_without_spaces(api, alice):
+def test_replay_accepts_an_iban_with_and_without_spaces(api, alice):
     path = f"users/{alice.id}/external-iban"
     first = api.post(path, {"externalIban": "ES91 2100 0418 4502 0005 1332"}, key="k")
     again = api.post(path, {"externalIban": "ES9121000418450200051332"}, key="k")

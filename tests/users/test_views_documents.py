@@ -46,7 +46,7 @@ def path(alice: User) -> str:
 
 @each_kind
 @each_writing
-def test_a_document_is_made_and_waits_for_staff(api, alice, kind, method):
+def test_document_is_created_as_pending(api, alice, kind, method):
     path = f"users/{alice.id}/documents/{kind}"
     answer = api.call(method, path, document())
     assert answer.status == 201
@@ -71,7 +71,7 @@ def test_a_document_is_made_and_waits_for_staff(api, alice, kind, method):
 
 @pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])
 @pytest.mark.parametrize("named", [True, False])
-def test_the_same_bytes_come_back(api, path, file, named):
+def test_document_content_is_returned_unchanged(api, path, file, named):
     names = {"mediaType": file.media_type} if named else {}
     made = api.put(path, document(file, **names))
     read = api.get(made.headers["Location"])
@@ -81,18 +81,18 @@ def test_the_same_bytes_come_back(api, path, file, named):
     assert read.json["mediaType"] == file.media_type
 
 
-def test_a_document_of_five_million_bytes_is_taken_and_given_back(api, path):
+def test_document_of_five_million_bytes_is_accepted_and_returned(api, path):
     large = padded(MOST_BYTES)
     assert api.post(path, document(large)).json["size"] == 5_000_000
     assert base64.b64decode(api.get(path).json["content"]) == large
 
 
-def test_a_document_of_one_byte_more_is_refused(api, path):
+def test_document_over_five_million_bytes_is_refused(api, path):
     answer = api.post(path, document(padded(MOST_BYTES + 1)))
     assert (answer.status, answer.wrong) == (400, {"content": "too_large"})
 
 
-def test_a_put_replaces_what_there_is(api, alice, path):
+def test_put_replaces_the_document(api, alice, path):
     api.post(path, document(CARD))
     answer = api.put(path, document(PAGE))
     assert (answer.status, "Location" in answer.headers) == (200, False)
@@ -100,14 +100,14 @@ def test_a_put_replaces_what_there_is(api, alice, path):
     assert [status for _, status in stored(alice)] == ["REPLACED", "PENDING"]
 
 
-def test_what_was_replaced_is_kept_for_who_must_know(api, alice, path):
+def test_replaced_document_keeps_its_file(api, alice, path):
     api.post(path, document(CARD))
     api.put(path, document(PAGE))
     kept = {file.read_bytes() for file in files(alice)}
     assert kept == {CARD.content, PAGE.content}
 
 
-def test_the_same_put_twice_changes_nothing(api, alice, path):
+def test_same_put_twice_changes_nothing(api, alice, path):
     first = api.put(path, document())
     events = Event.objects.count()
     again = api.put(path, document())
@@ -115,7 +115,7 @@ def test_the_same_put_twice_changes_nothing(api, alice, path):
     assert (len(files(alice)), Evidence.objects.count(), Event.objects.count()) == (1, 1, events)
 
 
-def test_a_rejection_is_read_where_the_document_is(api, alice, path):
+def test_document_returns_its_rejection(api, alice, path):
     api.put(path, document())
     review(alice, Evidence.objects.get(), reason="Blurred")
     shown = api.get(path).json
@@ -123,7 +123,7 @@ def test_a_rejection_is_read_where_the_document_is(api, alice, path):
     assert MOMENT.fullmatch(shown["reviewedAt"])
 
 
-def test_the_document_and_the_block_of_an_iban_are_two_things(api, alice):
+def test_iban_document_does_not_create_the_iban_block(api, alice):
     api.put(f"users/{alice.id}/documents/external-iban", document())
     assert api.get(f"users/{alice.id}/external-iban").status == 404
 
@@ -156,27 +156,27 @@ CONTENT = document()["content"]
     ],
     ids=lambda content: content[:10] + content[-10:],
 )
-def test_what_is_no_base64_is_refused(api, path, content):
+def test_invalid_base64_is_refused(api, path, content):
     assert api.put(path, {"content": content}).wrong == {"content": "invalid"}
 
 
 @pytest.mark.parametrize("content", [1, 1.5, True, [], {}, [CONTENT], {"a": CONTENT}], ids=repr)
-def test_what_is_no_string_is_refused(api, path, content):
+def test_non_string_content_is_refused(api, path, content):
     assert api.put(path, {"content": content}).wrong == {"content": "invalid"}
 
 
 @pytest.mark.parametrize("broken", [CONTENT[:-4] + "\n" + CONTENT[-4:], f"{CONTENT}\r\n"])
-def test_lines_are_no_base64_here(api, path, broken):
+def test_base64_with_line_breaks_is_refused(api, path, broken):
     answer = api.put(path, {"content": broken})
     assert (answer.status, answer.code) == (400, "invalid_json")
 
 
 @pytest.mark.parametrize("body", [{}, {"mediaType": "image/png"}, {"file": CONTENT}])
-def test_a_document_has_content(api, path, body):
+def test_content_is_required(api, path, body):
     assert api.put(path, body).wrong["content"] == "required"
 
 
-def test_null_is_no_document(api, path):
+def test_null_content_is_refused(api, path):
     answer = api.put(path, {"content": None, "mediaType": None})
     assert answer.wrong == {"content": "null", "mediaType": "null"}
 
@@ -197,23 +197,23 @@ def test_null_is_no_document(api, path):
         ),
     ],
 )
-def test_what_is_no_document_is_refused_and_not_kept(api, alice, path, content, code):
+def test_invalid_document_is_refused_and_not_stored(api, alice, path, content, code):
     answer = api.put(path, document(content))
     assert (answer.status, answer.wrong) == (400, {"content": code})
     assert (files(alice), stored(alice)) == ([], [])
 
 
 @pytest.mark.parametrize("named", ["image/jpeg", "application/pdf"])
-def test_who_names_another_type_is_refused(api, path, named):
+def test_wrong_media_type_is_refused(api, path, named):
     assert api.put(path, document(CARD, mediaType=named)).wrong == {"mediaType": "other_type"}
 
 
 @pytest.mark.parametrize("named", ["", "image/PNG", "text/html", "image/png; x=y", 1])
-def test_who_names_no_type_is_refused(api, path, named):
+def test_unknown_media_type_is_refused(api, path, named):
     assert api.put(path, document(CARD, mediaType=named)).wrong == {"mediaType": "invalid_choice"}
 
 
-def test_all_wrong_fields_are_named_at_once(api, path):
+def test_all_wrong_fields_are_named_together(api, path):
     body = {"content": "%", "mediaType": "x", "sha256": "a", "status": "APPROVED", "kind": "x"}
     assert api.put(path, body).wrong == {
         "content": "invalid",
@@ -224,7 +224,7 @@ def test_all_wrong_fields_are_named_at_once(api, path):
     }
 
 
-def test_a_document_is_posted_once(api, alice, path):
+def test_second_post_of_a_document_gets_409(api, alice, path):
     api.post(path, document(CARD))
     answer = api.post(path, document(PAGE), key="k")
     assert (answer.status, answer.code) == (409, "already_exists")
@@ -234,14 +234,14 @@ def test_a_document_is_posted_once(api, alice, path):
 
 
 @each_writing
-def test_who_has_ended_shows_nothing_more(api, alice, path, method):
+def test_unsubscribed_user_gets_409(api, alice, path, method):
     posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     answer = api.call(method, path, document())
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert files(alice) == []
 
 
-def test_photo_with_two_pictures_comes_back_whole(api, path):
+def test_photo_with_two_pictures_is_returned_unchanged(api, path):
     content = ordinary_files.two_pictures() + ordinary_files.trailer()
     made = api.put(path, document(content))
     assert (made.status, made.json["mediaType"]) == (201, "image/jpeg")
@@ -249,7 +249,9 @@ def test_photo_with_two_pictures_comes_back_whole(api, path):
 
 
 @each_writing
-def test_document_gets_503_when_too_many_are_being_checked(api, alice, path, monkeypatch, method):
+def test_document_gets_503_when_all_inspection_slots_are_used(
+    api, alice, path, monkeypatch, method
+):
     full = BoundedSemaphore(1)
     monkeypatch.setattr(processes, "INSPECT", replace(processes.INSPECT, room=full, patience=0))
     with full:
@@ -268,7 +270,7 @@ def html(api: Api, method: str, path: str, **options: Any) -> str:
     return str(answer.content.decode())
 
 
-def test_content_is_in_no_page_and_is_not_read_for_one(api, path, monkeypatch):
+def test_html_page_neither_reads_nor_shows_the_content(api, path, monkeypatch):
     api.put(path, document(PAGE))
     content = document(PAGE)["content"]
     checked: list[bytes] = []
@@ -281,7 +283,7 @@ def test_content_is_in_no_page_and_is_not_read_for_one(api, path, monkeypatch):
     assert checked == []
 
 
-def test_form_offers_an_example_and_not_the_document(api, path):
+def test_html_form_contains_an_example_and_not_the_document(api, path):
     api.put(path, document(PAGE))
     forms = html(api, "GET", path).split("<textarea")[1:]
     assert len(forms) == 2
@@ -290,7 +292,7 @@ def test_form_offers_an_example_and_not_the_document(api, path):
         assert "application/pdf" not in form
 
 
-def test_page_that_refuses_a_document_does_not_repeat_it(api, path):
+def test_html_refusal_does_not_repeat_the_document(api, path):
     body = json.dumps(document(CARD.content[:-1]))
     shown = html(api, "PUT", path, data=body, content_type="application/json")
     assert "damaged" in shown
@@ -300,8 +302,8 @@ def test_page_that_refuses_a_document_does_not_repeat_it(api, path):
 # --- While it is erased ------------------------------------------------------------------------
 
 
-def test_a_document_whose_erasure_has_begun_is_not_there(api, alice, path, monkeypatch):
-    """The files go first: here whoever erases is interrupted then."""
+def test_document_gets_404_when_its_erasure_has_begun(api, alice, path, monkeypatch):
+    """The files are erased first; the erasure is interrupted after that."""
     api.post(path, document())
     posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     with monkeypatch.context() as patch:
@@ -319,8 +321,8 @@ def interrupted(user: User) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_document_that_was_lost_is_no_absence(api, alice, path):
-    """Nobody is told that Alice sent nothing: that is for whoever runs the server to see."""
+def test_lost_file_raises_instead_of_404(api, alice, path):
+    """A 404 would say that Alice sent nothing; the operator must see the error instead."""
     api.post(path, document())
     (kept,) = files(alice)
     lost = kept.rename(kept.with_suffix(".lost"))
@@ -340,7 +342,7 @@ class Unread:
 
 
 @pytest.mark.parametrize("size", [settings.MAX_DOCUMENT_BODY_BYTES + 1, 50_000_000])
-def test_a_large_body_is_refused_unread(api, path, size):
+def test_large_body_is_refused_before_reading(api, path, size):
     answer = api.browser.generic(
         "POST",
         f"/api/v1/{path}",
@@ -356,7 +358,7 @@ def test_a_large_body_is_refused_unread(api, path, size):
 
 
 @each_method
-def test_another_clients_document_is_not_there(stranger, api, alice, path, method):
+def test_document_of_another_client_gets_404(stranger, api, alice, path, method):
     api.put(path, document())
     answer = stranger.call(method, path, document(), key="k" if method == "POST" else None)
     assert (answer.status, answer.code) == (404, "not_found")
@@ -378,19 +380,19 @@ def test_another_clients_document_is_not_there(stranger, api, alice, path, metho
         "users/1/documents/identity-front",
     ],
 )
-def test_what_is_no_document_is_not_found(api, alice, method, address):
+def test_unknown_document_kind_gets_404(api, alice, method, address):
     answer = api.call(method, address.format(user=alice.id), document())
     assert (answer.status, answer.code) == (404, "not_found")
 
 
 @each_method
-def test_without_a_key_nothing_is_shown(nobody, path, method):
+def test_request_without_a_key_gets_401(nobody, path, method):
     answer = nobody.call(method, path, document())
     assert (answer.status, answer.code) == (401, "not_authenticated")
 
 
 @each_method
-def test_a_key_without_the_scope_is_refused(client_demo, alice, path, method):
+def test_key_without_the_scope_is_refused(client_demo, alice, path, method):
     scope = "users:read" if method == "GET" else "users:write"
     api = Api(people.a_key(client_demo, *set(SCOPES) - {scope}))
     answer = api.call(method, path, document())
@@ -399,7 +401,7 @@ def test_a_key_without_the_scope_is_refused(client_demo, alice, path, method):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_a_wrong_method_is_refused(api, path, method):
+def test_wrong_method_is_refused(api, path, method):
     answer = api.call(method, path, {})
     assert (answer.status, answer.code) == (400, "method_not_allowed")
     assert answer.headers["Allow"] == "GET, POST, PUT, HEAD, OPTIONS"
@@ -408,7 +410,7 @@ def test_a_wrong_method_is_refused(api, path, method):
 # --- The same key ---------------------------------------------------------------------------------
 
 
-def test_the_same_key_sends_once(api, alice, path):
+def test_same_key_creates_one_document(api, alice, path):
     first = api.post(path, document(), key="k")
     again = api.post(path, document(mediaType="image/png"), key="k")
     assert (again.status, again.json) == (201, first.json)
@@ -416,7 +418,7 @@ def test_the_same_key_sends_once(api, alice, path):
     assert len(files(alice)) == 1
 
 
-def test_the_same_key_for_another_document_is_refused(api, alice, path):
+def test_same_key_for_another_document_is_refused(api, alice, path):
     api.post(path, document(CARD), key="k")
     answer = api.post(path, document(OTHER), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
@@ -424,7 +426,7 @@ def test_the_same_key_for_another_document_is_refused(api, alice, path):
     assert len(files(alice)) == 1
 
 
-def test_the_same_key_for_another_kind_is_refused(api, alice, path):
+def test_same_key_for_another_kind_is_refused(api, alice, path):
     api.post(path, document(), key="k")
     other = path.replace("front", "back")
     assert api.post(other, document(), key="k").code == "idempotency_key_reused"
