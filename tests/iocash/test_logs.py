@@ -36,7 +36,7 @@ def console(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     handler.setFormatter(formatter)
 
 
-def test_time_has_milliseconds_and_is_in_utc():
+def test_log_time_is_utc_with_milliseconds():
     record = logging.LogRecord("iocash.access", logging.INFO, "", 0, "GET /", None, None)
     record.created = 1_767_225_599.1236
     shown = json.loads(Lines(**OPTIONS).format(record))
@@ -56,7 +56,7 @@ def again(user: User) -> None:
 
 
 @pytest.mark.django_db
-def test_a_duplicate_that_nobody_foresaw_is_logged_without_the_number(alice, console):
+def test_unexpected_duplicate_is_logged_without_the_phone_number(alice, console):
     crash(lambda: again(alice))
     shown = console.getvalue()
     assert PHONE not in shown
@@ -65,7 +65,7 @@ def test_a_duplicate_that_nobody_foresaw_is_logged_without_the_number(alice, con
 
 
 @pytest.mark.django_db
-def test_a_row_that_breaks_a_rule_is_logged_without_the_row(alice, console):
+def test_constraint_violation_is_logged_without_the_row(alice, console):
     with connection.cursor() as cursor, transaction.atomic():
         crash(lambda: cursor.execute("UPDATE users_user SET status = 'X'"))
         transaction.set_rollback(True)
@@ -75,7 +75,7 @@ def test_a_row_that_breaks_a_rule_is_logged_without_the_row(alice, console):
     assert "user_status_is_known" in shown
 
 
-def test_a_mail_server_that_refuses_is_logged_without_the_address(console):
+def test_refused_mail_is_logged_without_the_address(console):
     address = "alice@example.com"
 
     def refused() -> None:
@@ -87,7 +87,7 @@ def test_a_mail_server_that_refuses_is_logged_without_the_address(console):
     assert "SMTPRecipientsRefused" in shown
 
 
-def test_what_led_to_an_exception_is_logged_without_its_values_too(alice, console):
+def test_cause_of_an_exception_is_logged_without_values(alice, console):
     def call() -> None:
         try:
             again(alice)
@@ -100,6 +100,6 @@ def test_what_led_to_an_exception_is_logged_without_its_values_too(alice, consol
     assert "RuntimeError: No" in shown
 
 
-def test_any_other_exception_is_logged_as_it_is(console):
+def test_other_exception_is_logged_unchanged(console):
     crash(lambda: int("7 euros"))
     assert "7 euros" in console.getvalue()

@@ -33,7 +33,7 @@ print(resident() - before)
 """
 
 
-def test_a_worker_keeps_nothing_of_the_largest_batch_that_each_thread_had() -> None:
+def test_worker_frees_the_memory_of_large_batches() -> None:
     ours = {"DATABASE_URL": "host=db.invalid", "DEBUG": "1"}
     done = subprocess.run(
         [sys.executable, "-c", SERVED],

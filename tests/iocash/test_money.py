@@ -16,19 +16,19 @@ from iocash.currencies import DECIMALS
 @pytest.mark.parametrize(
     ("currency", "decimals"), [("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("UYW", 4)]
 )
-def test_a_currency_has_its_decimals(currency: str, decimals: int) -> None:
+def test_currency_has_its_decimals(currency: str, decimals: int) -> None:
     assert money.decimals(currency) == decimals
 
 
 @pytest.mark.parametrize("code", ["XAU", "XTS", "XXX", "eur", "EURO", "", "978"])
-def test_gold_test_codes_and_nonsense_are_no_money(code: str) -> None:
+def test_unsupported_code_is_no_currency(code: str) -> None:
     assert code not in money.currencies()
     with pytest.raises(ValueError, match=r".*"):
         money.decimals(code)
 
 
 def test_every_currency_of_iso_4217_is_known_with_its_decimals() -> None:
-    """When this fails after an update, add the new currency; never change what is there."""
+    """If this fails after an update, add the new currency; never change an existing one."""
     active = {each.code: each.exponent for each in iso4217.Currency if each.exponent is not None}
     assert active.items() <= DECIMALS.items()
 
@@ -64,7 +64,7 @@ def test_minor_units_are_written_with_all_decimals(minor: int, currency: str, te
 
 
 @given(some.integers(-(10**15) + 1, 10**15 - 1), some.sampled_from(money.currencies()))
-def test_what_is_written_is_read_again(minor: int, currency: str) -> None:
+def test_written_amount_is_read_back(minor: int, currency: str) -> None:
     assert money.to_minor(Decimal(money.to_text(minor, currency)), currency) == minor
 
 
@@ -72,7 +72,7 @@ def test_what_is_written_is_read_again(minor: int, currency: str) -> None:
     ("amount", "currency", "minor"),
     [("0.1", "EUR", 10), ("1", "EUR", 100), ("1.50", "EUR", 150), ("0.001", "KWD", 1)],
 )
-def test_fewer_decimals_are_fine(amount: str, currency: str, minor: int) -> None:
+def test_fewer_decimals_are_accepted(amount: str, currency: str, minor: int) -> None:
     assert money.to_minor(Decimal(amount), currency) == minor
 
 
@@ -92,5 +92,5 @@ def test_more_decimals_or_digits_are_refused(amount: str, currency: str) -> None
         money.to_minor(Decimal(amount), currency)
 
 
-def test_the_largest_amount_has_fifteen_digits() -> None:
+def test_largest_amount_has_fifteen_digits() -> None:
     assert money.to_minor(Decimal("9999999999999.99"), "EUR") == 10**15 - 1

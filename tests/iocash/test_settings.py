@@ -34,7 +34,7 @@ def production(**environment: str) -> dict[str, Any]:
     return facts
 
 
-def test_hsts_covers_this_host_alone_unless_the_operator_says_more():
+def test_hsts_covers_only_this_host_by_default():
     plain = production()
     assert plain["SECURE_HSTS_SECONDS"] == 31_536_000
     assert not plain["SECURE_HSTS_INCLUDE_SUBDOMAINS"]
@@ -44,7 +44,7 @@ def test_hsts_covers_this_host_alone_unless_the_operator_says_more():
     assert more["SECURE_HSTS_PRELOAD"]
 
 
-def test_former_secrets_are_still_verified_with():
+def test_former_secrets_are_read_from_the_environment():
     assert production()["SECRET_KEY_FALLBACKS"] == []
     former = production(SECRET_KEY_FALLBACKS="one two")["SECRET_KEY_FALLBACKS"]
     assert former == ["one", "two"]
@@ -66,7 +66,7 @@ def test_former_secrets_are_still_verified_with():
         ("/static/iocash/api.css", 301),
     ],
 )
-def test_web_pages_alone_redirect_to_https(settings, path, status):
+def test_only_web_pages_redirect_to_https(settings, path, status):
     settings.SECURE_SSL_REDIRECT = True
     response = Browser().get(path)
     assert response.status_code == status

@@ -9,7 +9,7 @@ from django.test import Client
 
 
 @pytest.mark.parametrize("path", ["iocash/back-office.png", "admin/css/base.css"])
-def test_a_file_is_served_without_a_second_server(path: str, settings: Any) -> None:
+def test_application_serves_static_files(path: str, settings: Any) -> None:
     settings.WHITENOISE_AUTOREFRESH = False
     answer = Client().get(f"/static/{path}")
     assert answer.status_code == 200

@@ -103,7 +103,7 @@ UPDATABLE_COLUMNS = """
 """
 
 
-def test_the_role_may_do_exactly_this_and_a_new_table_needs_a_decision():
+def test_privileges_of_the_role_are_exactly_the_listed_ones():
     with connection.cursor() as cursor:
         cursor.execute(TABLE_PRIVILEGES, [ROLE])
         tables = dict(cursor.fetchall())
@@ -112,7 +112,7 @@ def test_the_role_may_do_exactly_this_and_a_new_table_needs_a_decision():
     assert {name: (may, columns.get(name, "")) for name, may in tables.items()} == PRIVILEGES
 
 
-def test_the_role_owns_nothing_and_is_nobody_special():
+def test_role_owns_nothing_and_has_no_special_attributes():
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
@@ -218,7 +218,7 @@ OWNERS_ONLY = [
 
 
 @pytest.mark.parametrize("statement", OWNERS_ONLY)
-def test_the_role_may_not(serving, statement):
+def test_role_is_refused_statements_of_the_owner(serving, statement):
     with pytest.raises(pg.InsufficientPrivilege):
         serving.execute(statement)
 
@@ -227,7 +227,7 @@ def test_the_role_may_not(serving, statement):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_role_may_do_all_that_serving_needs(as_serving):
+def test_role_may_run_everything_that_serving_needs(as_serving):
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == (ROLE,)

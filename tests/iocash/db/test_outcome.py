@@ -61,26 +61,26 @@ def find_out(mark: Mark, witness: Witness | None) -> Fate:
 # --- What proves something -----------------------------------------------------------------------
 
 
-def test_row_proves_that_it_was_done(other):
+def test_present_row_proves_the_commit(other):
     mark = mark_of(other)
     other.commit()
     assert find_out(mark, PRESENT) is Fate.DONE
 
 
-def test_row_proves_it_also_on_another_timeline(other):
+def test_present_row_proves_the_commit_on_another_timeline(other):
     mark = mark_of(other)
     other.commit()
     assert find_out(dataclasses.replace(mark, timeline="00000009"), PRESENT) is Fate.DONE
 
 
-def test_aborted_number_proves_that_it_was_not_done(other):
+def test_aborted_transaction_id_proves_the_rollback(other):
     mark = mark_of(other)
     other.rollback()
     assert find_out(mark, PRESENT) is Fate.UNDONE
     assert find_out(mark, None) is Fate.UNDONE
 
 
-def test_open_transaction_is_asked_for_until_it_ends(other, monkeypatch):
+def test_open_transaction_is_polled_until_it_ends(other, monkeypatch):
     mark = mark_of(other)
     asked, ask = [], outcome.ask
 
@@ -95,8 +95,8 @@ def test_open_transaction_is_asked_for_until_it_ends(other, monkeypatch):
     assert asked == [None, Fate.DONE]
 
 
-def test_absent_row_proves_it_on_a_server_that_was_started_since(other):
-    """A crash loses what was not flushed, its number too, which is given again."""
+def test_absent_row_proves_the_rollback_after_a_restart(other):
+    """A crash loses unflushed transactions, and PostgreSQL assigns their ids again."""
     mark = mark_of(other)
     other.commit()
     before = dataclasses.replace(mark, started=mark.started - timedelta(seconds=1))
@@ -104,7 +104,7 @@ def test_absent_row_proves_it_on_a_server_that_was_started_since(other):
     assert find_out(before, PRESENT) is Fate.DONE
 
 
-def test_absent_row_proves_it_also_when_the_clock_went_back_before_the_start(other):
+def test_absent_row_proves_the_rollback_after_a_restart_with_an_earlier_clock(other):
     mark = mark_of(other)
     other.commit()
     after = dataclasses.replace(mark, started=mark.started + timedelta(hours=1), xid=str(2**40))
@@ -117,35 +117,35 @@ def test_absent_row_proves_it_also_when_the_clock_went_back_before_the_start(oth
 @pytest.mark.parametrize(
     "change", [{"timeline": "00000009"}, {"system": 1}], ids=["time", "cluster"]
 )
-def test_number_of_another_history_proves_nothing(other, change):
+def test_transaction_id_of_another_history_proves_nothing(other, change):
     mark = mark_of(other)
     other.rollback()
     assert find_out(dataclasses.replace(mark, **change), PRESENT) is Fate.UNKNOWN
 
 
-def test_committed_number_without_the_row_proves_nothing(other, at_once):
+def test_committed_transaction_id_without_the_row_proves_nothing(other, at_once):
     mark = mark_of(other)
     other.commit()
     assert find_out(mark, ABSENT) is Fate.UNKNOWN
     assert find_out(mark, None) is Fate.UNKNOWN
 
 
-def test_number_that_was_not_given_yet_proves_nothing(other, at_once):
+def test_unassigned_transaction_id_proves_nothing(other, at_once):
     mark = dataclasses.replace(mark_of(other), xid=str(2**40))
     assert find_out(mark, ABSENT) is Fate.UNKNOWN
 
 
-def test_transaction_without_a_number_proves_nothing(other, at_once):
+def test_transaction_without_an_id_proves_nothing(other, at_once):
     mark = dataclasses.replace(mark_of(other), xid=None)
     assert find_out(mark, ABSENT) is Fate.UNKNOWN
 
 
-def test_open_transaction_is_unknown_when_time_is_over(other, at_once):
+def test_open_transaction_is_unknown_after_the_time_limit(other, at_once):
     assert find_out(mark_of(other), PRESENT) is Fate.UNKNOWN
 
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError(), OSError(24, "too many open files")])
-def test_server_that_can_not_be_asked_leaves_it_unknown(other, at_once, error):
+def test_unreachable_server_leaves_the_outcome_unknown(other, at_once, error):
     def fails() -> psycopg.Connection:
         raise error
 
@@ -169,7 +169,7 @@ def test_lost_answer_to_commit_is_a_success():
     assert Client.objects.filter(name="Example").exists()
 
 
-def test_lost_commit_is_an_error_that_proves_itself():
+def test_lost_commit_raises_and_is_proved_undone():
     own = Transaction()
     with cut_at_commit(is_done=False), pytest.raises(Exception, match="connection"):
         create(own)
@@ -191,14 +191,14 @@ def read_only() -> None:
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_lost_commit_of_a_transaction_that_only_read_did_nothing(is_done):
+def test_lost_commit_of_a_read_only_transaction_raises_operational_error(is_done):
     with cut_at_commit(is_done=is_done), pytest.raises(OperationalError):
         read_only()
     assert connection.get_autocommit()
 
 
-def test_connection_that_asks_waits_for_no_pooler(settings):
-    """A pooler without a server lets everybody in at once, and then answers nothing."""
+def test_connection_for_the_outcome_skips_pooler_detection(settings):
+    """A pooler without a server accepts connections at once and then does not answer."""
     settings.PREPARED_STATEMENTS = "auto"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "is_pooled", pytest.fail)
@@ -207,8 +207,8 @@ def test_connection_that_asks_waits_for_no_pooler(settings):
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("no file left")])
-def test_error_while_asking_leaves_the_outcome_unknown(error):
-    """It is never taken for a proof that nothing was done."""
+def test_failed_outcome_query_leaves_the_outcome_unknown(error):
+    """The error is not a proof of a rollback."""
 
     def fail() -> None:
         raise error
@@ -219,7 +219,7 @@ def test_error_while_asking_leaves_the_outcome_unknown(error):
     assert not own.is_undone
 
 
-def test_others_are_told_before_the_outcome_is_asked_for(monkeypatch):
+def test_before_asking_hook_runs_before_the_outcome_query(monkeypatch):
     told = threading.Event()
     find = outcome.find_out
 
@@ -232,6 +232,6 @@ def test_others_are_told_before_the_outcome_is_asked_for(monkeypatch):
         create(Transaction(before_asking=told.set))
 
 
-def test_mark_names_the_cluster_of_its_server(other):
+def test_mark_contains_the_cluster_id_of_its_server(other):
     ((system,),) = fetch("SELECT system_identifier FROM pg_control_system()", [])
     assert mark_of(other).system == system

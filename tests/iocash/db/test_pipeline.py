@@ -52,7 +52,7 @@ def prepared(raw: psycopg.Connection[Any], statement: str) -> int:
 # --- What they answer ----------------------------------------------------------------------------
 
 
-def test_each_is_answered_by_itself(pipeline):
+def test_each_statement_gets_its_own_answer(pipeline):
     one = pipeline.ask("SELECT %s::int + 1, %s::text", [1, "Alice"])
     none = pipeline.ask("SELECT 1 WHERE false")
     many = pipeline.ask("SELECT generate_series(1, 3)")
@@ -61,12 +61,12 @@ def test_each_is_answered_by_itself(pipeline):
     assert many.tag == "SELECT 3"
 
 
-def test_nothing_is_answered_before_it_was_sent(pipeline):
+def test_answer_is_empty_before_sending(pipeline):
     answer = pipeline.ask("SELECT 1")
     assert (answer.rows, answer.tag) == ([], "")
 
 
-def test_nothing_asked_is_nothing_sent(pipeline, raw):
+def test_empty_pipeline_sends_nothing(pipeline, raw):
     raw.close()
     pipeline.send()
 
@@ -87,28 +87,28 @@ def test_nothing_asked_is_nothing_sent(pipeline, raw):
         ("timestamptz", datetime(2028, 2, 29, 23, 59, 59, 999999, tzinfo=UTC)),
     ],
 )
-def test_a_value_comes_back_as_it_went(type_, value):
+def test_value_is_returned_unchanged(type_, value):
     assert fetch(f"SELECT %s::{type_}", [value]) == [(value,)]
 
 
-def test_json_comes_as_text_as_fields_want_it():
+def test_json_is_returned_as_text():
     [(text,)] = fetch("SELECT %s::jsonb", ['{"order": "1"}'])
     assert json.loads(text) == {"order": "1"}
 
 
-def test_a_percent_sign_is_written_twice():
+def test_percent_sign_is_escaped_by_doubling():
     assert fetch("SELECT 'a' LIKE '%%', %s::int %% 2", [3]) == [(True, 1)]
 
 
-def test_a_text_with_nul_is_refused_and_not_cut_short(pipeline):
+def test_text_with_nul_is_refused(pipeline):
     with pytest.raises(psycopg.DataError):
         pipeline.ask("SELECT %s::text", ["Alice\0Bob"])
     pipeline.send()
     assert fetch("SELECT 1", []) == [(1,)]
 
 
-def test_much_goes_and_comes():
-    """More than what the sockets hold."""
+def test_large_statements_and_answers_pass():
+    """Both are larger than the socket buffers."""
     long = "x" * 5_000_000
     [[(back,)], lines] = fetch_each(
         ("SELECT %s::text", [long]),
@@ -118,7 +118,7 @@ def test_much_goes_and_comes():
     assert len(lines) == 50_000
 
 
-def test_each_sees_what_was_done_before_its_turn():
+def test_statement_sees_the_changes_of_earlier_ones():
     name = str(uuid.uuid4())
     found = fetch_each(
         ("SELECT count(*) FROM users_client WHERE name = %s", [name]),
@@ -131,19 +131,19 @@ def test_each_sees_what_was_done_before_its_turn():
 # --- Prepared ------------------------------------------------------------------------------------
 
 
-def test_a_statement_is_prepared_once_for_each_connection(raw):
+def test_statement_is_prepared_once_for_each_connection(raw):
     for _ in range(2):
         fetch_each((LATE, []), (LATE, []))
     assert prepared(raw, LATE) == 1
 
 
-def test_behind_a_pooler_nothing_is_prepared(raw):
+def test_no_statement_is_prepared_behind_a_pooler(raw):
     raw.prepare_threshold = None
     assert fetch_each((LATE, []), (LATE, [])) == [[("never seen before",)]] * 2
     assert prepared(raw, LATE) == 0
 
 
-def test_what_was_skipped_was_not_prepared_and_is_the_next_time(raw):
+def test_skipped_statement_is_prepared_at_its_next_use(raw):
     with pytest.raises(psycopg.errors.DivisionByZero):
         ask(raw, "SELECT 1 / 0", LATE)
     assert prepared(raw, LATE) == 0
@@ -161,7 +161,7 @@ def ask(raw: psycopg.Connection[Any], *statements: str) -> None:
 # --- When one fails ------------------------------------------------------------------------------
 
 
-def test_those_after_one_that_fails_are_skipped(pipeline, raw):
+def test_statements_after_a_failed_one_are_skipped(pipeline, raw):
     first, wrong, last = map(pipeline.ask, ["SELECT 1", "SELECT 1 / 0", "SELECT 2"])
     with pytest.raises(psycopg.errors.DivisionByZero):
         pipeline.send()
@@ -172,14 +172,14 @@ def test_those_after_one_that_fails_are_skipped(pipeline, raw):
     assert fetch("SELECT 3", []) == [(3,)]
 
 
-def test_a_statement_that_cannot_be_understood_fails_as_well(pipeline):
+def test_invalid_statement_raises(pipeline):
     wrong = pipeline.ask("SELECT nothing")
     with pytest.raises(psycopg.errors.UndefinedColumn):
         pipeline.send()
     assert not wrong.tag
 
 
-def test_error_in_a_transaction_proves_that_nothing_was_done(raw):
+def test_error_in_a_transaction_proves_the_rollback(raw):
     raw.autocommit = False
     pipeline = Pipeline(raw)
     pipeline.ask("SELECT 1 / 0")
@@ -190,7 +190,7 @@ def test_error_in_a_transaction_proves_that_nothing_was_done(raw):
     raw.autocommit = True
 
 
-def test_nothing_is_sent_on_a_closed_connection(pipeline, raw):
+def test_closed_connection_raises_and_sends_nothing(pipeline, raw):
     pipeline.ask("SELECT 1")
     raw.close()
     with pytest.raises(psycopg.OperationalError):
@@ -198,7 +198,7 @@ def test_nothing_is_sent_on_a_closed_connection(pipeline, raw):
     assert pipeline.is_undone
 
 
-def test_silent_server_is_waited_for_until_the_deadline(raw):
+def test_silent_server_raises_at_the_deadline(raw):
     pipeline, backend = Pipeline(raw, until=time.monotonic() + 0.05), raw.info.backend_pid
     pipeline.ask("SELECT pg_sleep(60)")
     with pytest.raises(Silent):
@@ -209,14 +209,14 @@ def test_silent_server_is_waited_for_until_the_deadline(raw):
     assert fetch("SELECT pg_terminate_backend(%s, 10000)", [backend]) == [(True,)]
 
 
-def test_together_they_are_done_or_not(raw):
+def test_statements_of_one_pipeline_are_atomic(raw):
     values = f"(gen_random_uuid(), '{uuid.uuid4()}', 'ACTIVE', now())"
     with pytest.raises(psycopg.errors.DivisionByZero):
         ask(raw, f"{INSERT} {values}", "SELECT 1 / 0")
     assert not Client.objects.exists()
 
 
-def test_the_error_tells_what_was_wrong(raw):
+def test_error_contains_the_servers_diagnostics(raw):
     with pytest.raises(psycopg.errors.NotNullViolation) as caught:
         ask(raw, "INSERT INTO users_client (id) VALUES (gen_random_uuid())")
     assert caught.value.diag.column_name == "name"
@@ -225,12 +225,12 @@ def test_the_error_tells_what_was_wrong(raw):
 # --- Transactions --------------------------------------------------------------------------------
 
 
-def test_a_connection_that_commits_by_itself_opens_no_transaction(raw):
+def test_autocommit_connection_opens_no_transaction(raw):
     ask(raw, "SELECT 1")
     assert raw.info.transaction_status == TransactionStatus.IDLE
 
 
-def test_any_other_opens_one(raw):
+def test_connection_without_autocommit_opens_a_transaction(raw):
     connection.set_autocommit(False)
     ask(raw, "SELECT 1")
     assert raw.info.transaction_status == TransactionStatus.INTRANS
@@ -239,22 +239,22 @@ def test_any_other_opens_one(raw):
     connection.set_autocommit(True)
 
 
-def test_what_is_left_in_the_pipeline_goes_with_commit():
+def test_pending_statements_are_sent_with_commit():
     with durable() as pipeline:
         answer = pipeline.ask("SELECT 1")
         assert not answer.tag
     assert answer.rows == [(1,)]
 
 
-def test_and_before_the_savepoint_ends():
+def test_pending_statements_are_sent_before_the_savepoint_is_released():
     with transaction.atomic():
         with durable() as pipeline:
             answer = pipeline.ask("SELECT 1")
         assert answer.rows == [(1,)]
 
 
-def test_an_error_that_was_passed_over_is_not_taken_for_a_commit():
-    """PostgreSQL answers COMMIT with ROLLBACK then, and calls it no error."""
+def test_suppressed_error_raises_at_commit():
+    """PostgreSQL then answers COMMIT with ROLLBACK and reports no error."""
 
     @durable()
     def fail_and_go_on() -> None:
@@ -273,8 +273,8 @@ def test_an_error_that_was_passed_over_is_not_taken_for_a_commit():
 END = "SELECT pg_terminate_backend(pg_backend_pid())"
 
 
-def test_fatal_error_proves_nothing_about_the_rest(pipeline, raw):
-    """A pooler says it of its own, while PostgreSQL goes on."""
+def test_fatal_error_proves_nothing_about_later_statements(pipeline, raw):
+    """A pooler may send it by itself while PostgreSQL continues."""
     first, end, last = map(pipeline.ask, ["SELECT 1", END, "SELECT 2"])
     with pytest.raises(psycopg.errors.AdminShutdown):
         pipeline.send()
@@ -283,7 +283,7 @@ def test_fatal_error_proves_nothing_about_the_rest(pipeline, raw):
     assert raw.closed
 
 
-def test_who_was_ended_before_commit_has_done_nothing_and_knows():
+def test_connection_ended_before_commit_raises_and_changes_nothing():
 
     def create_and_end() -> None:
         with durable() as pipeline:
@@ -296,8 +296,8 @@ def test_who_was_ended_before_commit_has_done_nothing_and_knows():
     assert not Client.objects.exists()
 
 
-def test_an_error_that_is_not_the_servers_tells_nothing(pipeline, raw):
-    """It is libpq's own, of a connection that is lost."""
+def test_client_side_error_proves_nothing(pipeline, raw):
+    """libpq creates such an error when a connection is lost."""
     first, last = map(pipeline.ask, ["SELECT 1", "SELECT 2"])
     lost = raw.pgconn.make_empty_result(ExecStatus.FATAL_ERROR)
     with pytest.raises(psycopg.Error):
@@ -305,8 +305,8 @@ def test_an_error_that_is_not_the_servers_tells_nothing(pipeline, raw):
     assert (first.tag, last.tag, pipeline.is_undone) == ("", "", False)
 
 
-def test_who_is_ended_after_commit_has_done_it_and_what_waited_for_that_is_done(raw, monkeypatch):
-    """The connection is lost when all is answered, and only its end is missing."""
+def test_on_commit_hooks_run_when_the_connection_ends_after_commit(raw, monkeypatch):
+    """The connection is lost after the last answer, before the end of the pipeline."""
     find, told = iocash.db.pipeline.results, []
 
     def end_afterwards(pgconn: PGconn, until: float) -> Iterator[PGresult]:
@@ -332,8 +332,8 @@ class Interrupted(BaseException):
     """Somebody wants the process to do something else."""
 
 
-def test_who_is_interrupted_while_waiting_closes_the_connection(pipeline, raw):
-    """What still comes belongs to nobody."""
+def test_interruption_while_waiting_closes_the_connection(pipeline, raw):
+    """Late answers would be read as those of the next request."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise Interrupted

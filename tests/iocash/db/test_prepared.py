@@ -25,7 +25,7 @@ def everything(wallet: Wallet) -> dict[str, Any]:
 
 @pytest.mark.parametrize("overdue", [False, True])
 @pytest.mark.parametrize("metadata", [None, {"order": "1"}])
-def test_it_reads_what_the_queryset_reads(alices, bobs, overdue, metadata):
+def test_prepared_question_returns_the_querysets_row(alices, bobs, overdue, metadata):
     people.place(alices, bobs, 10_00, expires_at=timezone.now() + timedelta(hours=1))
     if overdue:
         people.pass_time(timedelta(hours=2))
@@ -40,12 +40,12 @@ def test_it_reads_what_the_queryset_reads(alices, bobs, overdue, metadata):
     assert not found._state.adding
 
 
-def test_what_is_not_there_is_none(alices):
+def test_missing_row_is_none(alices):
     assert SEEN.first(alices.client_id, uuid4()) is None
     assert SEEN.first(uuid4(), alices.id) is None
 
 
-def test_it_is_compiled_once(alices):
+def test_question_is_compiled_once(alices):
     asked = []
 
     def ask(wallet_id):
@@ -57,7 +57,7 @@ def test_it_is_compiled_once(alices):
     assert len(asked) == 1
 
 
-def test_an_id_that_stands_nowhere_is_a_bug(alices):
+def test_unused_id_is_inconsistent(alices):
     question = Question(lambda wallet_id: Wallet.objects.filter(seq=F("seq")), 1)
     with pytest.raises(errors.Inconsistent, match="another way"):
         question.first(alices.id)

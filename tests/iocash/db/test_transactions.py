@@ -18,7 +18,7 @@ def make_and_fail() -> None:
         raise ZeroDivisionError
 
 
-def test_an_error_before_the_commit_undoes_all_and_leaves_the_connection_as_it_was():
+def test_error_before_commit_rolls_back_and_restores_the_connection():
     with pytest.raises(ZeroDivisionError):
         make_and_fail()
     assert connection.get_autocommit()
@@ -29,7 +29,7 @@ def test_an_error_before_the_commit_undoes_all_and_leaves_the_connection_as_it_w
     assert Client.objects.count() == 1
 
 
-def test_inside_a_transaction_that_one_decides():
+def test_outer_transaction_decides_about_commit():
     with transaction.atomic():
         with durable():
             Client.objects.create(name="Example")
@@ -37,8 +37,8 @@ def test_inside_a_transaction_that_one_decides():
     assert not Client.objects.exists()
 
 
-def test_second_transaction_of_one_s_own_inside_the_first_is_inconsistent():
-    """Its COMMIT would make half of the first one durable."""
+def test_nested_durable_transaction_is_inconsistent():
+    """The inner COMMIT would make half of the outer transaction durable."""
 
     @durable()
     def make_one_inside_another() -> None:
@@ -52,7 +52,7 @@ def test_second_transaction_of_one_s_own_inside_the_first_is_inconsistent():
     assert not Client.objects.exists()
 
 
-def test_a_refusal_passes_through():
+def test_refusal_is_raised_unchanged():
     with pytest.raises(errors.NotFound), durable():
         raise errors.NotFound()
     assert connection.get_autocommit()

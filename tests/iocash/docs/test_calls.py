@@ -181,7 +181,7 @@ def same_host(told: Any, server: str) -> Any:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize("way", [InShell, InPython])
-def test_every_example_answers_each_status_that_is_shown(
+def test_every_example_returns_the_documented_statuses(
     way, client_demo: Client, live_server, tmp_path, settings, monkeypatch
 ):
     settings.KYC_LIMITS = LIMITS | {"USD": LIMITS["EUR"]}
@@ -225,7 +225,7 @@ def written(route: str) -> str:
     return f"/api/v1{named.replace('<slug:kind>', 'identity-front')}"
 
 
-def test_every_operation_of_our_own_is_on_the_page():
+def test_every_own_operation_is_on_the_page():
     found = [f"{call.method} {call.path}" for chapter in calls.chapters() for call in chapter.calls]
     assert set(found) == served()
     assert len(found) == len(served())
@@ -235,7 +235,7 @@ def page() -> str:
     return Browser().get("/api/docs/calls").text
 
 
-def test_an_operation_has_an_anchor_to_which_the_page_and_the_reference_lead():
+def test_page_and_reference_link_to_the_anchor_of_each_operation():
     anchors = set(re.findall(r'<section class="call" id="(\w+)"', page()))
     assert len(anchors) == len(served())
     assert set(re.findall(r'href="#(\w+)"', page())) == anchors
@@ -249,7 +249,7 @@ def test_an_operation_has_an_anchor_to_which_the_page_and_the_reference_lead():
     assert led == anchors
 
 
-def test_an_order_that_takes_a_key_shows_one_and_a_change_its_version():
+def test_snippet_shows_idempotency_key_and_version_where_accepted():
     paths = json.loads(openapi.written())["paths"]
     for (name, _), example in shown().items():
         method, path = name.split()
@@ -259,40 +259,40 @@ def test_an_order_that_takes_a_key_shows_one_and_a_change_its_version():
         assert example.order.has_etag == ("If-Match" in example.curl) == changes, name
 
 
-def test_the_page_says_the_scope_and_what_else_is_taken():
+def test_page_lists_scope_and_parameters():
     (section,) = re.findall(r'id="walletsMovementsList">.*?</section>', page(), re.DOTALL)
     assert "Scope: <code>movements:read</code>" in section
     assert "<code>minAmount</code>" in section
     assert "<code>direction</code>" not in section
 
 
-def test_the_page_names_the_other_documents():
+def test_page_lists_the_other_document_kinds():
     (section,) = re.findall(r'id="usersDocumentsCreate">.*?</section>', page(), re.DOTALL)
     assert "/documents/identity-front" in section
     assert section.count("<code>company-deed</code>") == 1
     assert "<code>identity-front</code>" not in section
 
 
-def test_the_page_is_made_once():
+def test_page_is_rendered_once():
     assert calls.rendered() is calls.rendered()
 
 
-def test_the_page_names_the_server_it_comes_from(settings):
+def test_page_contains_the_address_of_its_server(settings):
     settings.ALLOWED_HOSTS = ["wallets.example"]
     text = Browser().get("/api/docs/calls", headers={"host": "wallets.example"}).text
     assert "export API=http://wallets.example/api/v1" in text
     assert calls.RECORDED_AT not in text
 
 
-def test_the_page_is_read_and_nothing_else():
+def test_page_accepts_get_only():
     assert Browser().post("/api/docs/calls").status_code == 400
 
 
-def test_the_page_has_no_script_and_no_style_of_its_own():
+def test_page_has_no_inline_script_or_style():
     assert not re.search(r"<script|<style|style=|https?://(?!testserver)", page())
 
 
-def test_a_quote_in_an_order_does_not_end_it():
+def test_quote_in_a_body_is_escaped_in_the_curl_command():
     order = calls.Snippet("POST", "/api/v1/users", {}, {"firstName": "O'Hara"}, None, False, True)
     said = order.curl().replace("curl", "printf '%s\\n'")
     printed = subprocess.run(["bash", "-c", said], capture_output=True, text=True, check=True)

@@ -70,7 +70,7 @@ def register(folder: Path) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_example_gives_the_shown_answer(slug, reader, live_server):
+def test_every_example_returns_the_documented_answer(slug, reader, live_server):
     for shown, said in followed(slug, reader, live_server.url):
         assert shell_examples.differences(shown, said) == []
 
@@ -78,8 +78,8 @@ def test_every_example_gives_the_shown_answer(slug, reader, live_server):
 @pytest.mark.ci
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-def test_the_guides_work_one_after_another(reader, live_server):
-    """Only the balances are not those that are shown."""
+def test_guides_work_one_after_another(reader, live_server):
+    """Only the balances differ from the printed ones."""
     for slug in SLUGS:
         for shown, said in followed(slug, reader, live_server.url):
             assert (
@@ -101,14 +101,14 @@ def followed(slug: str, reader: Reader, url: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_guide_shows_answers_in_the_shell_and_in_python(slug):
+def test_every_guide_has_shell_and_python_examples_with_answers(slug):
     kinds = [block.kind for block in page(slug)]
     assert set(kinds) == {"sh", "python", "answer"}
     assert all(kinds[at - 1] != "answer" for at, kind in enumerate(kinds) if kind == "answer")
 
 
 def test_no_two_pages_use_the_same_idempotency_key():
-    """Somebody who has followed one page would get 409 on the other."""
+    """A reader who follows both pages would get 409 on the second."""
     texts = [block_texts(slug) for slug in SLUGS] + [
         (Path(__file__).parents[3] / "README.md").read_text()
     ]
@@ -136,7 +136,7 @@ SAID = '{"id":"01a2","amount":"1.00","open":true,"items":[{"code":"a"}]}'
         '{"id": "…", …}',
     ],
 )
-def test_what_is_true_is_taken(shown):
+def test_matching_answer_has_no_differences(shown):
     assert shell_examples.differences(shown, SAID) == []
 
 
@@ -153,11 +153,11 @@ def test_what_is_true_is_taken(shown):
         "1.00",
     ],
 )
-def test_what_is_not_true_is_seen(shown):
+def test_wrong_answer_has_differences(shown):
     assert shell_examples.differences(shown, SAID)
 
 
-def test_a_status_and_its_headers_are_held_too():
+def test_status_and_headers_are_compared():
     said = f'HTTP/1.1 201 Created\r\netag: "a"\r\nDate: today\r\n\r\n{SAID}'
     assert shell_examples.differences('HTTP/1.1 201 Created\nETag: "…"\n\n{…}', said) == []
     assert shell_examples.differences("HTTP/1.1 200 OK\n\n{…}", said) == ["HTTP/1.1 200 OK"]
@@ -167,7 +167,7 @@ def test_a_status_and_its_headers_are_held_too():
 # --- The pages -----------------------------------------------------------------------------------
 
 
-def test_every_page_of_the_documentation_leads_to_all_of_it():
+def test_every_documentation_page_links_to_all_the_others():
     for address in (
         "/api/docs",
         "/api/docs/errors",
@@ -183,7 +183,7 @@ def test_every_page_of_the_documentation_leads_to_all_of_it():
         assert here == address
 
 
-def test_the_front_page_and_the_browsable_api_lead_to_the_guides(staff):
+def test_front_page_and_browsable_api_link_to_the_guides(staff):
     browser = Browser()
     assert 'href="/api/docs/quick-start"' in browser.get("/").text
     browser.force_login(staff)
@@ -191,23 +191,23 @@ def test_the_front_page_and_the_browsable_api_lead_to_the_guides(staff):
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_a_guide_is_read_and_nothing_else(slug):
+def test_guide_accepts_get_only(slug):
     answer = Browser(enforce_csrf_checks=True).post(f"/api/docs/{slug}")
     assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD")
     assert Browser().head(f"/api/docs/{slug}").status_code == 200
 
 
-def test_a_guide_that_is_not_there_is_not_found():
+def test_unknown_guide_gets_404():
     assert Browser().get("/api/docs/quick-star").status_code == 404
 
 
-def test_the_guides_show_the_limits_of_this_server(settings):
+def test_guides_show_the_limits_of_this_server(settings):
     settings.KYC_LIMITS = {"JPY": {"0": {"balance": "7", "cashIn": None, "cashOut": "9"}}}
     text = Browser().get("/api/docs/kyc").text
     assert '<th scope="row">JPY</th><td>0</td><td>7</td><td>any</td><td>9</td>' in text
 
 
-def test_every_link_in_the_guides_leads_somewhere():
+def test_every_link_in_the_guides_works():
     for slug in SLUGS:
         text = Browser().get(f"/api/docs/{slug}").text
         for address in set(re.findall(r'href="(/(?!static)[^"]*)"', text)):

@@ -15,22 +15,22 @@ from iocash.docs import reference
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,*/*;q=0.8"])
-def test_it_is_json_for_everybody(accept: str) -> None:
+def test_schema_is_json_for_any_accept_header(accept: str) -> None:
     answer = Client().get("/api/schema", HTTP_ACCEPT=accept)
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
     assert answer.json()["openapi"] == "3.1.1"
 
 
-def test_a_bad_key_does_not_matter() -> None:
+def test_schema_ignores_a_bad_key() -> None:
     assert Client().get("/api/schema", HTTP_AUTHORIZATION="Bearer x").status_code == 200
 
 
-def test_it_takes_no_parameters() -> None:
+def test_schema_refuses_parameters() -> None:
     assert Client().get("/api/schema?lang=de").json()["code"] == "invalid_parameters"
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json"])
-def test_swagger_is_a_page_of_our_own_files(accept: str) -> None:
+def test_swagger_page_loads_local_files_only(accept: str) -> None:
     answer = Client().get("/api/docs", HTTP_ACCEPT=accept)
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
     addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
@@ -41,7 +41,7 @@ def test_swagger_is_a_page_of_our_own_files(accept: str) -> None:
     assert not re.search(r"<style|<script>", answer.text)
 
 
-def test_its_script_is_a_file_of_its_own() -> None:
+def test_swagger_script_is_a_separate_file() -> None:
     page = Client().get("/api/docs").text
     (address,) = re.findall(r'src="(/api/docs[^"]*)"', page)
     answer = Client().get(address)
@@ -49,15 +49,15 @@ def test_its_script_is_a_file_of_its_own() -> None:
     assert '"/api/schema"' in answer.text.replace("\\u002D", "-")
 
 
-def test_it_is_read_and_nothing_else() -> None:
+def test_swagger_page_accepts_get_only() -> None:
     answer = Client(enforce_csrf_checks=True).post("/api/docs")
     assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
     assert answer.json()["code"] == "method_not_allowed"
     assert Client().head("/api/docs").status_code == 200
 
 
-def test_the_document_is_made_once_by_whoever_comes_first(monkeypatch):
-    """The generator keeps what it has found out in its classes: two at once trip each other."""
+def test_schema_is_generated_once_by_concurrent_requests(monkeypatch):
+    """The generator keeps state in its classes, so concurrent runs would interfere."""
     made = []
 
     class Counted(SchemaGenerator):

@@ -20,11 +20,11 @@ def no_sessions(monkeypatch):
         monkeypatch.setattr(kind, "process_request", None)
 
 
-def test_a_caller_with_a_key_needs_no_session(api, no_sessions):
+def test_caller_with_a_key_needs_no_session(api, no_sessions):
     assert api.get("wallets").status == 200
 
 
-def test_a_caller_with_a_wrong_key_needs_none_to_be_refused(nobody, no_sessions):
+def test_wrong_key_gets_401_without_a_session_query(nobody, no_sessions):
     assert Api("iocash_" + "a" * 40).get("wallets").status == 401
 
 
@@ -35,19 +35,19 @@ def test_back_office_without_its_final_slash_redirects(method):
 
 
 @pytest.mark.parametrize("address", ["/api/v1/", "/api/v1/wallets/", "/api/docs/"])
-def test_nothing_else_redirects_to_an_address_with_another_slash(address):
+def test_only_the_back_office_redirects_for_a_missing_slash(address):
     assert Browser().get(address).status_code == 404
 
 
-def test_a_session_counts_for_nothing_beside_a_key(staff):
+def test_session_is_ignored_beside_a_key(staff):
     browser = Browser()
     browser.force_login(staff)
     answer = browser.get("/api/v1/wallets", headers={"Authorization": "Bearer garbage"})
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
 
 
-def test_people_behind_a_proxy_with_a_password_of_its_own_have_sessions(staff):
-    """Such a proxy leaves its `Authorization` on the requests for the back office."""
+def test_session_works_with_a_proxys_basic_authorization(staff):
+    """Such a proxy forwards its own `Authorization` header to the back office."""
     browser = Browser(headers={"Authorization": "Basic YWxpY2U6c2VjcmV0"})
     browser.force_login(staff)
     assert browser.get("/admin/").status_code == 200

@@ -63,20 +63,20 @@ def get(at: str = "/api/hello", **headers: Any) -> Any:
 @pytest.mark.parametrize(
     "given_id", ["a", "0198-x_y.z", "A" * 64, "01980000-0000-7000-8000-000000000001"]
 )
-def test_a_well_formed_request_id_is_taken(given_id: str) -> None:
+def test_well_formed_request_id_is_kept(given_id: str) -> None:
     answer = get(HTTP_X_REQUEST_ID=given_id)
     assert answer["X-Request-Id"] == answer.json()["requestId"] == given_id
 
 
 @pytest.mark.parametrize("given_id", ["", " ", "A" * 65, "a b", "a\tb", "ñ", "{x}", "a,b", "a\n"])
-def test_any_other_is_replaced(given_id: str) -> None:
+def test_malformed_request_id_is_replaced(given_id: str) -> None:
     answer = get(HTTP_X_REQUEST_ID=given_id)
     assert UUID(answer["X-Request-Id"]).version == 7
     assert answer["X-Request-Id"] == answer.json()["requestId"]
 
 
 @pytest.mark.parametrize("at", ["/api/nothing", "/nothing", "/web", "/api/crashing"])
-def test_every_answer_has_one(at: str) -> None:
+def test_every_answer_has_a_request_id(at: str) -> None:
     answer = get(at)
     assert answer["X-Request-Id"] == answer.json()["requestId"]
 
@@ -84,13 +84,13 @@ def test_every_answer_has_one(at: str) -> None:
 # The API answers as the API
 
 
-def test_nothing_of_the_api_is_stored() -> None:
+def test_api_answers_are_not_cached() -> None:
     assert get()["Cache-Control"] == "no-store"
     assert get("/api/nothing")["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_crash_of_a_plain_view_is_json(debug: bool, settings: Any) -> None:
+def test_crash_of_a_plain_view_gets_json(debug: bool, settings: Any) -> None:
     settings.DEBUG = debug
     answer = get("/api/crashing")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
@@ -107,18 +107,20 @@ def test_a_crash_of_a_plain_view_is_json(debug: bool, settings: Any) -> None:
         (502, 500, "internal_error"),
     ],
 )
-def test_what_others_answer_becomes_ours(status: int, answered: int, code: str) -> None:
+def test_foreign_error_answer_is_replaced_by_a_problem(
+    status: int, answered: int, code: str
+) -> None:
     answer = get(f"/api/foreign?status={status}")
     assert (answer.status_code, answer.json()["code"]) == (answered, code)
 
 
-def test_the_api_never_redirects() -> None:
+def test_api_never_redirects() -> None:
     answer = get("/api/redirected")
     assert answer.status_code == 400
     assert "Location" not in answer
 
 
-def test_the_api_never_answers_304() -> None:
+def test_api_never_answers_304() -> None:
     etag = get().get("ETag", '"x"')
     answer = get(HTTP_IF_NONE_MATCH=etag, HTTP_IF_MODIFIED_SINCE="Fri, 01 Jan 2100 00:00:00 GMT")
     assert answer.status_code == 200
@@ -127,7 +129,7 @@ def test_the_api_never_answers_304() -> None:
 @pytest.mark.parametrize("at", ["/api/hello", "/api", "/livez", "/api/nothing"])
 @pytest.mark.parametrize("host", ["evil.example", "a b", "[::1", "testserver:x"])
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_foreign_host_is_refused_in_json(
+def test_unknown_host_is_refused_in_json(
     at: str, host: str, debug: bool, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.DEBUG = debug
@@ -156,7 +158,7 @@ def line(caplog: pytest.LogCaptureFixture) -> Any:
     return record
 
 
-def test_a_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_request_is_logged_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         answer = get("/api/hello", HTTP_X_REQUEST_ID="abc")
     record = line(caplog)
@@ -179,7 +181,7 @@ def test_access_line_has_no_code_when_nothing_failed(caplog: pytest.LogCaptureFi
     assert line(caplog).code is None
 
 
-def test_the_log_holds_no_query_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_contains_no_query_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         Client().post(
             "/api/hello?userName=alice",
@@ -191,7 +193,7 @@ def test_the_log_holds_no_query_key_or_body(caplog: pytest.LogCaptureFixture) ->
     assert not [word for word in ("alice", "123456", "secret-key") if word in said]
 
 
-def test_a_path_cannot_forge_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_path_can_not_forge_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         get("/api/hello/a%0AINFO%20forged")
     assert line(caplog).path == "/api/hello/a%0AINFO%20forged"
@@ -199,13 +201,13 @@ def test_a_path_cannot_forge_a_line(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("at", ["/api/nothing", "/nothing", "/api/hello?x=1"])
-def test_a_refusal_is_no_warning(at: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_refusal_is_not_logged_as_a_warning(at: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert get(at).status_code in {400, 404}
     assert {record.levelname for record in caplog.records} == {"INFO"}
 
 
-def test_a_crash_is_one_error_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_crash_is_logged_once_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     get("/api/crashing", HTTP_X_REQUEST_ID="abc")
     (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
     assert (record.name, vars(record)["requestId"]) == ("iocash.http.problems", "abc")
@@ -223,7 +225,7 @@ def key(value: str | None) -> str | None:
     return idempotency_key(request)
 
 
-def test_a_key_is_optional() -> None:
+def test_idempotency_key_is_optional() -> None:
     assert key(None) is None
 
 
@@ -240,19 +242,19 @@ def test_a_key_is_optional() -> None:
         ("8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
     ],
 )
-def test_a_key_is_bare_or_quoted(sent: str, read: str) -> None:
+def test_idempotency_key_may_be_bare_or_quoted(sent: str, read: str) -> None:
     assert key(sent) == read
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 256, "ñ", "a\x00b", "a\tb"])
 @pytest.mark.parametrize("form", ["{}", '"{}"', '"{}', '"{}"b"', '"{}\\n"', '"{}";p=1'])
-def test_any_other_key_is_refused(sent: str, form: str) -> None:
+def test_malformed_idempotency_key_is_refused(sent: str, form: str) -> None:
     with pytest.raises(errors.InvalidHeader) as caught:
         key(form.format(sent))
     assert caught.value.words == "The header Idempotency-Key can't be understood."
 
 
 @given(some.text(some.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255))
-def test_any_printable_key_may_be_quoted(text: str) -> None:
+def test_printable_idempotency_key_may_be_quoted(text: str) -> None:
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     assert key(f'"{quoted}"') == text

@@ -168,7 +168,7 @@ FORBIDDEN = {"client_suspended", "https_required", "insufficient_scope", "permis
 AWAY = {"database_unavailable", "lock_timeout", "rate_limited", "statement_timeout"}
 
 
-def test_a_list_can_refuse_this(document: Any) -> None:
+def test_list_documents_its_refusals(document: Any) -> None:
     operation = document["paths"]["/api/v1/things"]["get"]
     assert {
         status: codes(document, operation, status) for status in (400, 401, 403, 404, 409, 500, 503)
@@ -183,7 +183,7 @@ def test_a_list_can_refuse_this(document: Any) -> None:
     }
 
 
-def test_a_creation_can_refuse_this(document: Any) -> None:
+def test_creation_documents_its_refusals(document: Any) -> None:
     operation = document["paths"]["/api/v1/things"]["post"]
     assert {
         status: codes(document, operation, status) for status in (400, 401, 403, 404, 409, 500, 503)
@@ -198,25 +198,25 @@ def test_a_creation_can_refuse_this(document: Any) -> None:
     }
 
 
-def test_a_path_with_an_id_can_be_missing(document: Any) -> None:
+def test_path_with_an_id_documents_not_found(document: Any) -> None:
     operation = document["paths"]["/api/v1/things/{thingId}"]["get"]
     assert codes(document, operation, 404) == {"not_found"}
     assert operation["parameters"][0]["schema"] == {"type": "string", "format": "uuid"}
 
 
-def test_livez_can_hardly_refuse(document: Any) -> None:
+def test_livez_documents_few_refusals(document: Any) -> None:
     operation = document["paths"]["/livez"]["get"]
     assert set(operation["responses"]) == {"200", "400", "500"}
     assert codes(document, operation, 400) == ALWAYS
     assert "security" not in operation
 
 
-def test_readyz_can_be_away(document: Any) -> None:
+def test_readyz_documents_an_unavailable_database(document: Any) -> None:
     operation = document["paths"]["/readyz"]["get"]
     assert codes(document, operation, 503) == {"database_unavailable"}
 
 
-def test_successes_are_those_of_the_view(document: Any) -> None:
+def test_documented_successes_equal_the_views(document: Any) -> None:
     paths = document["paths"]
 
     def successes(operation: Any) -> set[str]:
@@ -231,7 +231,7 @@ def test_successes_are_those_of_the_view(document: Any) -> None:
 # Headers and parameters
 
 
-def test_headers_are_where_they_are_sent(document: Any) -> None:
+def test_headers_are_documented_where_they_are_sent(document: Any) -> None:
     operation = document["paths"]["/api/v1/things"]["post"]
     responses = operation["responses"]
     pace = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
@@ -245,7 +245,7 @@ def test_headers_are_where_they_are_sent(document: Any) -> None:
     assert set(refused[400]) == {"X-Request-Id"}
 
 
-def test_the_same_refusal_is_said_once(document: Any) -> None:
+def test_shared_refusal_is_documented_once(document: Any) -> None:
     said = {
         operation["responses"]["401"]["$ref"]
         for name, operation in operations(document)
@@ -256,13 +256,13 @@ def test_the_same_refusal_is_said_once(document: Any) -> None:
     assert len(names) == len({repr(sorted(each.items())) for each in names.values()})
 
 
-def test_a_refusal_is_named_by_its_codes_alone() -> None:
+def test_refusal_is_named_by_its_codes_alone() -> None:
     assert openapi.refusal_name(404, ["not_found"]) == "404-not_found"
     both = openapi.refusal_name(409, ["already_exists", "immutable"])
     assert both == "409-f26ee3ef" != openapi.refusal_name(409, ["already_exists", "otp_too_soon"])
 
 
-def test_a_key_is_taken_by_post_unless_the_view_says_no(document: Any) -> None:
+def test_post_documents_the_idempotency_key_unless_the_view_refuses_it(document: Any) -> None:
     def takes(operation: Any) -> bool:
         return "Idempotency-Key" in {found["name"] for found in operation.get("parameters", [])}
 
@@ -273,7 +273,7 @@ def test_a_key_is_taken_by_post_unless_the_view_says_no(document: Any) -> None:
     assert not takes(paths["/api/v1/things"]["get"])
 
 
-def test_a_list_has_its_parameters(document: Any) -> None:
+def test_list_documents_its_parameters(document: Any) -> None:
     found = document["paths"]["/api/v1/things"]["get"]["parameters"]
     named = {parameter["name"]: parameter["schema"] for parameter in found}
     assert list(named) == ["size", "sort", "cursor", "currency"]
@@ -284,7 +284,7 @@ def test_a_list_has_its_parameters(document: Any) -> None:
 # Components
 
 
-def test_an_amount_is_a_string_with_a_pattern_or_a_number(document: Any) -> None:
+def test_amount_is_documented_as_a_patterned_string_or_a_number(document: Any) -> None:
     schemas = document["components"]["schemas"]
     amount = schemas["NewThing"]["properties"]["amount"]
     assert (amount["type"], amount["example"]) == (["string", "number"], "10.00")
@@ -294,7 +294,7 @@ def test_an_amount_is_a_string_with_a_pattern_or_a_number(document: Any) -> None
     assert schemas["NewThing"]["properties"]["note"]["type"] == ["string", "null"]
 
 
-def test_a_body_has_no_other_fields(document: Any) -> None:
+def test_body_schema_refuses_other_fields(document: Any) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["NewThing"]["additionalProperties"] is False
     assert schemas["Iban"]["additionalProperties"] is False
@@ -302,21 +302,21 @@ def test_a_body_has_no_other_fields(document: Any) -> None:
     assert schemas["NewThing"]["required"] == ["amount"]
 
 
-def test_a_page_embeds_its_collection(document: Any) -> None:
+def test_page_embeds_its_collection(document: Any) -> None:
     page = document["components"]["schemas"]["ThingPage"]["properties"]
     things = {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}}
     assert page["_embedded"]["properties"] == {"things": things}
     assert page["_links"]["required"] == ["self", "first", "last"]
 
 
-def test_an_empty_body_is_not_documented(document: Any) -> None:
+def test_empty_body_is_not_documented(document: Any) -> None:
     assert "requestBody" not in document["paths"]["/api/v1/things/{thingId}/ask"]["post"]
 
 
 # The document of the real server
 
 
-def test_it_is_a_valid_document_of_openapi_3_1_without_a_warning(served: Any) -> None:
+def test_document_is_valid_openapi_3_1_without_warnings(served: Any) -> None:
     assert not GENERATOR_STATS._warn_cache
     assert not GENERATOR_STATS._error_cache
     assert served["openapi"].startswith("3.1.")
@@ -324,7 +324,7 @@ def test_it_is_a_valid_document_of_openapi_3_1_without_a_warning(served: Any) ->
     validate(served)
 
 
-def test_it_knows_ten_statuses_and_only_codes_of_the_registry(served: Any) -> None:
+def test_document_uses_ten_statuses_and_registered_codes_only(served: Any) -> None:
     for name, operation in operations(served):
         assert set(operation["responses"]) <= TEN, name
         for status in (400, 401, 403, 404, 409, 500, 503):
@@ -332,7 +332,7 @@ def test_it_knows_ten_statuses_and_only_codes_of_the_registry(served: Any) -> No
                 assert errors.REGISTRY[code].status == status
 
 
-def test_every_operation_has_a_name_of_its_own_and_a_description(served: Any) -> None:
+def test_every_operation_has_a_unique_name_and_a_description(served: Any) -> None:
     named = [operation["operationId"] for _, operation in operations(served)]
     assert len(set(named)) == len(named)
     for name, operation in operations(served):
@@ -345,7 +345,7 @@ def test_every_operation_but_the_public_ones_needs_a_key(served: Any) -> None:
     assert served["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
-def test_our_own_addresses_come_before_the_aliases(served: Any) -> None:
+def test_own_paths_are_listed_before_the_published_paths(served: Any) -> None:
     tags = [tag["name"] for tag in served["tags"]]
     assert tags[0] == "users"
     assert tags.index("published paths") > tags.index("external accounts")

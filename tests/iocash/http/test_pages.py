@@ -103,13 +103,13 @@ def walk(page: Any, rel: str) -> list[list[int]]:
 # Pages
 
 
-def test_an_empty_list_is_a_page(client_of_rows: Client) -> None:
+def test_empty_list_returns_a_page(client_of_rows: Client) -> None:
     page = get()
     assert page["_embedded"] == {"rows": []}
     assert set(page["_links"]) == {"self", "first", "last"}
 
 
-def test_the_newest_come_first_twenty_at_a_time(client_of_rows: Client) -> None:
+def test_list_returns_newest_first_in_pages_of_twenty(client_of_rows: Client) -> None:
     make(client_of_rows, 45)
     assert walk(get(), "next") == [
         list(range(44, 24, -1)),
@@ -136,7 +136,7 @@ def test_every_row_is_on_one_page_forwards_and_backwards(
     assert walk(page, "prev") == forwards[::-1]
 
 
-def test_the_last_page_is_at_the_far_end(client_of_rows: Client) -> None:
+def test_last_link_leads_to_the_last_rows(client_of_rows: Client) -> None:
     make(client_of_rows, 7)
     last = follow(get(size=3), "last")
     assert names(last) == [2, 1, 0]
@@ -145,21 +145,21 @@ def test_the_last_page_is_at_the_far_end(client_of_rows: Client) -> None:
     assert names(follow(last, "first")) == [6, 5, 4]
 
 
-def test_the_last_page_of_a_short_list_is_the_first(client_of_rows: Client) -> None:
+def test_last_page_of_a_short_list_equals_the_first(client_of_rows: Client) -> None:
     make(client_of_rows, 3)
     last = follow(get(size=3), "last")
     assert names(last) == [2, 1, 0]
     assert set(last["_links"]) == {"self", "first", "last"}
 
 
-def test_there_is_a_way_back_in_both_directions(client_of_rows: Client) -> None:
+def test_prev_and_next_links_are_inverse(client_of_rows: Client) -> None:
     make(client_of_rows, 5)
     second = follow(get(size=2), "next")
     assert names(follow(follow(second, "prev"), "next")) == names(second) == [2, 1]
     assert names(follow(follow(second, "next"), "prev")) == [2, 1]
 
 
-def test_a_page_knows_its_own_address(client_of_rows: Client) -> None:
+def test_self_link_returns_the_same_page(client_of_rows: Client) -> None:
     make(client_of_rows, 5)
     second = follow(get(size=2), "next")
     assert names(follow(second, "self")) == names(second)
@@ -172,7 +172,7 @@ def test_new_rows_do_not_shift_the_pages(client_of_rows: Client) -> None:
     assert names(follow(first, "next")) == [1, 0]
 
 
-def test_filters_sort_and_size_stay_in_every_link(client_of_rows: Client) -> None:
+def test_every_link_keeps_filters_sort_and_size(client_of_rows: Client) -> None:
     make(client_of_rows, 9)
     User.objects.filter(user_name__in=["1", "4", "6"]).update(status="BLOCKED")
     asked = {"status": "BLOCKED", "size": "1", "sort": "createdAt,asc"}
@@ -188,9 +188,7 @@ def test_filters_sort_and_size_stay_in_every_link(client_of_rows: Client) -> Non
 
 
 @pytest.mark.parametrize("rel", ["first", "next", "last", "prev"])
-def test_a_page_is_one_query_that_counts_and_skips_nothing(
-    client_of_rows: Client, rel: str
-) -> None:
+def test_page_runs_one_query_without_count_or_offset(client_of_rows: Client, rel: str) -> None:
     make(client_of_rows, 9)
     page = follow(get(size=2), "next")
     with CaptureQueriesContext(
@@ -222,7 +220,7 @@ def refused(query: str) -> list[tuple[str, str]]:
     some.datetimes(datetime(1, 1, 2), datetime(9999, 1, 1), timezones=some.just(UTC)),  # noqa: DTZ001
     some.uuids(),
 )
-def test_a_cursor_comes_back_to_the_microsecond(where: str, at: datetime, row_id: Any) -> None:
+def test_cursor_is_read_back_to_the_microsecond(where: str, at: datetime, row_id: Any) -> None:
     cursor = Cursor(where, pages.NEWEST_FIRST, *pages.Pages().place(User(id=row_id, created_at=at)))
     again = Cursor.read(cursor.token())
     assert (again, again.created_at, again.id) == (cursor, at, str(row_id))
@@ -232,11 +230,11 @@ def test_a_cursor_comes_back_to_the_microsecond(where: str, at: datetime, row_id
 @pytest.mark.parametrize(
     "bad", ["x", "-", "=", "AAAA", "ñ", "x" * 400, "eyJhIjogMX0=", "0" * 5000, "a b", "a%00b"]
 )
-def test_garbage_is_no_cursor(bad: str, db: None) -> None:
+def test_garbage_cursor_is_refused(bad: str, db: None) -> None:
     assert [field for field, _ in refused(urlencode({"cursor": bad}))] == ["cursor"]
 
 
-def test_a_tampered_cursor_is_refused(client_of_rows: Client) -> None:
+def test_tampered_cursor_is_refused(client_of_rows: Client) -> None:
     make(client_of_rows, 3)
     good = token(get(size=1))
     for place in range(len(good)):
@@ -249,7 +247,7 @@ def test_a_tampered_cursor_is_refused(client_of_rows: Client) -> None:
     assert refused(f"cursor={forged}") == [("cursor", "invalid")]
 
 
-def test_a_cursor_belongs_to_its_order(client_of_rows: Client) -> None:
+def test_cursor_of_another_sort_order_is_refused(client_of_rows: Client) -> None:
     make(client_of_rows, 3)
     good = token(get(size=1))
     assert refused(f"cursor={good}&sort=createdAt,asc") == [("cursor", "invalid")]
@@ -297,7 +295,9 @@ def test_a_cursor_belongs_to_its_order(client_of_rows: Client) -> None:
         ),
     ],
 )
-def test_every_wrong_parameter_is_named(query: str, wrong: list[tuple[str, str]]) -> None:
+def test_every_wrong_parameter_is_named_in_the_400(
+    query: str, wrong: list[tuple[str, str]]
+) -> None:
     assert refused(query) == wrong
 
 
@@ -309,7 +309,7 @@ def asked(query: str, query_class: Any = RowQuery) -> dict[str, Any]:
     return check_query(Request(RequestFactory().get(f"/x?{query}")), query_class)
 
 
-def test_without_parameters_there_are_defaults() -> None:
+def test_missing_parameters_get_defaults() -> None:
     assert asked("") == asked("&") == {"size": 20, "sort": "createdAt,desc"}
 
 
@@ -317,21 +317,21 @@ def test_without_parameters_there_are_defaults() -> None:
     "written",
     ["2020-01-01T00:00:00+02:00", "2020-01-01T00:00:00 02:00", "2020-01-01T00:00:00%2B02:00"],
 )
-def test_a_plus_that_became_a_space_is_a_plus(written: str) -> None:
+def test_plus_decoded_as_a_space_is_restored_in_an_instant(written: str) -> None:
     assert asked(f"since={written}")["since"] == datetime(2019, 12, 31, 22, tzinfo=UTC)
 
 
-def test_a_space_between_words_stays_one() -> None:
+def test_space_between_words_is_kept() -> None:
     assert asked("userName=alice+example")["user_name"] == "alice example"
 
 
-def test_a_view_without_parameters_takes_none() -> None:
+def test_view_without_parameters_refuses_them() -> None:
     assert asked("", None) == {}
     with pytest.raises(errors.InvalidParameters):
         asked("size=1", None)
 
 
-def test_a_needed_parameter_is_named_once() -> None:
+def test_required_parameter_is_named_once() -> None:
     class Needed(fields.Serializer):
         at = fields.Moment()
 

@@ -60,27 +60,27 @@ def refused(body: bytes) -> str:
 # What is read
 
 
-def test_an_object_is_read() -> None:
+def test_object_is_parsed() -> None:
     body = '{"a": "é", "b": [true, false, null], "c": {"d": "🙂"}}'.encode()
     assert parse(body) == {"a": "é", "b": [True, False, None], "c": {"d": "🙂"}}
 
 
-def test_white_space_around_it_is_fine() -> None:
+def test_white_space_is_accepted() -> None:
     assert parse(b' \r\n\t{"a" : "b"}\n ') == {"a": "b"}
 
 
 @pytest.mark.parametrize("literal", ["1", "-0", "0.1", "1e2", "1.50", "1E+2", "123456789" * 20])
-def test_a_number_stays_as_it_was_written(literal: str) -> None:
+def test_number_keeps_its_literal(literal: str) -> None:
     assert parse(f'{{"a": {literal}}}'.encode()) == {"a": Number(literal)}
 
 
-def test_no_number_passes_a_float() -> None:
+def test_number_is_never_converted_to_float() -> None:
     literal = "0.1000000000000000055"
     assert parse(f'{{"a": {literal}}}'.encode())["a"].literal == literal
 
 
 @given(some.decimals(allow_nan=False, allow_infinity=False))
-def test_any_decimal_comes_back_exactly(value: Decimal) -> None:
+def test_decimal_is_parsed_exactly(value: Decimal) -> None:
     literal = format(value, "f")
     if len(literal) <= 400:
         assert Decimal(parse(f'{{"a": {literal}}}'.encode())["a"].literal) == value
@@ -94,12 +94,12 @@ trees = some.recursive(
 
 
 @given(some.dictionaries(visible, trees), some.booleans())
-def test_any_object_of_clean_text_comes_back(thing: dict[str, Any], ascii_only: bool) -> None:
+def test_object_of_valid_text_is_parsed_unchanged(thing: dict[str, Any], ascii_only: bool) -> None:
     assert parse(json.dumps(thing, ensure_ascii=ascii_only).encode()) == thing
 
 
 @given(some.binary(max_size=60))
-def test_any_bytes_are_an_object_or_are_refused(body: bytes) -> None:
+def test_random_bytes_are_an_object_or_refused(body: bytes) -> None:
     with suppress(errors.InvalidJson):
         assert isinstance(parse(body), dict)
 
@@ -111,7 +111,7 @@ def test_any_bytes_are_an_object_or_are_refused(body: bytes) -> None:
     ("body", "kind"),
     [(b"[]", "an array"), (b'"a"', "a string"), (b"1", "a number"), (b"null", "null")],
 )
-def test_only_an_object_will_do(body: bytes, kind: str) -> None:
+def test_body_that_is_not_an_object_is_refused(body: bytes, kind: str) -> None:
     assert refused(body) == f"The body is {kind}, not an object."
 
 
@@ -119,24 +119,24 @@ def test_only_an_object_will_do(body: bytes, kind: str) -> None:
     "body",
     [b'{"a": 1} x', b'{"a": 1}{}', b"{'a': 1}", b'{"a": 01}', b'{"a": +1}', b'{"a": .5}', b"{,}"],
 )
-def test_what_is_not_json_is_refused_with_the_place(body: bytes) -> None:
+def test_invalid_json_is_refused_with_line_and_column(body: bytes) -> None:
     assert refused(body).startswith("The body is not JSON: ")
     assert "line 1, column " in refused(body)
 
 
 @pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
-def test_no_number_is_infinite(name: str) -> None:
+def test_infinite_and_nan_numbers_are_refused(name: str) -> None:
     assert refused(f'{{"a": {name}}}'.encode()) == f"{name} is not JSON."
 
 
 @pytest.mark.parametrize(
     "body", [b'{"a": 1, "a": 1}', b'{"x": [{"a": 1, "\\u0061": 2}]}', b'{"": 1, "": 1}']
 )
-def test_a_key_comes_once(body: bytes) -> None:
+def test_duplicate_key_is_refused(body: bytes) -> None:
     assert "comes twice in one object" in refused(body)
 
 
-def test_a_byte_order_mark_is_refused() -> None:
+def test_byte_order_mark_is_refused() -> None:
     assert refused(b'\xef\xbb\xbf{"a": 1}') == "The body begins with a byte order mark."
 
 
@@ -156,11 +156,11 @@ def test_control_characters_are_refused_raw_and_escaped(char: str) -> None:
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "\\udc00\\ud800"])
-def test_half_a_surrogate_pair_is_refused(half: str) -> None:
+def test_lone_surrogate_is_refused(half: str) -> None:
     assert refused(f'{{"a": [{{"b": "{half}"}}]}}'.encode()).startswith("a[0].b has ")
 
 
-def test_a_whole_surrogate_pair_is_a_character() -> None:
+def test_surrogate_pair_is_parsed_as_one_character() -> None:
     assert parse(b'{"a": "\\ud83d\\ude42"}') == {"a": "🙂"}
 
 
@@ -171,12 +171,12 @@ def test_deep_nesting_is_refused(levels: int) -> None:
         assert words == f"The body is nested deeper than {DEEPEST} levels."
 
 
-def test_some_nesting_is_fine() -> None:
+def test_moderate_nesting_is_accepted() -> None:
     inner = DEEPEST - 1
     assert parse(f'{{"a": {"[" * inner}1{"]" * inner}}}'.encode())
 
 
-def test_an_endless_number_is_refused() -> None:
+def test_very_long_number_is_refused() -> None:
     assert refused(b'{"a": ' + b"9" * 5000 + b"}") == "A number has more than 400 characters."
 
 
@@ -192,7 +192,7 @@ class TestHeaders:
         "content_type",
         [JSON, "Application/JSON", f"{JSON}; charset=UTF-8", f'{JSON};charset="utf-8"'],
     )
-    def test_json_in_utf_8_is_read(self, content_type: str) -> None:
+    def test_json_media_type_with_utf_8_is_accepted(self, content_type: str) -> None:
         assert self.post('{"a": 1}', content_type=content_type).json() == {"keys": ["a"]}
 
     @pytest.mark.parametrize(
@@ -207,11 +207,11 @@ class TestHeaders:
             "; charset=utf-8",
         ],
     )
-    def test_no_other_media_type_will_do(self, content_type: str) -> None:
+    def test_other_media_type_is_refused(self, content_type: str) -> None:
         answer = self.post('{"a": 1}', content_type=content_type)
         assert (answer.status_code, answer.json()["code"]) == (400, "unsupported_media_type")
 
-    def test_a_body_without_a_media_type_is_refused(self) -> None:
+    def test_body_without_a_media_type_is_refused(self) -> None:
         answer = self.post('{"a": 1}', content_type="")
         assert answer.json()["code"] == "unsupported_media_type"
 
@@ -220,49 +220,49 @@ class TestHeaders:
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
 
     @pytest.mark.parametrize("charset", ["charset=zlib", "charset*=none'en'x", "charset=utf-16"])
-    def test_a_bad_charset_spoils_neither_query_nor_server(self, charset: str) -> None:
+    def test_unknown_charset_does_not_break_the_query(self, charset: str) -> None:
         answer = Raw(QUERY_STRING="a=%C3%A9", CONTENT_TYPE=f"{JSON}; {charset}")
         assert answer.status == "400 Bad Request"
         assert json.loads(answer.body)["errors"][0]["field"] == "a"
 
-    def test_a_large_body_is_refused_unread(self) -> None:
+    def test_large_body_is_refused_before_reading(self) -> None:
         answer = Raw(REQUEST_METHOD="POST", CONTENT_TYPE=JSON, CONTENT_LENGTH="2000000")
         assert json.loads(answer.body)["code"] == "body_too_large"
         assert json.loads(answer.body)["detail"] == "The body is larger than 1000000 bytes."
         assert answer.input.tell() == 0
 
-    def test_a_view_has_its_own_limit(self) -> None:
+    def test_view_may_set_its_own_body_limit(self) -> None:
         assert self.post('{"a": "0123456789"}', at="small").status_code == 200
         assert self.post('{"a": "01234567890x"}', at="small").json()["code"] == "body_too_large"
 
-    def test_a_chunked_body_is_refused(self) -> None:
+    def test_chunked_body_is_refused(self) -> None:
         answer = self.post("", HTTP_TRANSFER_ENCODING="chunked")
         assert (answer.status_code, answer.json()["code"]) == (400, "length_required")
 
-    def test_a_body_that_ends_early_is_refused(self) -> None:
+    def test_truncated_body_is_refused(self) -> None:
         sent = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": JSON, "CONTENT_LENGTH": "50"}
         answer = Raw(b'{"a": 1}', **sent)
         assert json.loads(answer.body)["code"] == "body_interrupted"
 
-    def test_a_caller_that_hangs_up_is_refused(self) -> None:
+    def test_interrupted_connection_gets_body_interrupted(self) -> None:
         sent = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": JSON, "CONTENT_LENGTH": "50"}
         answer = Raw(None, **sent)
         assert json.loads(answer.body)["code"] == "body_interrupted"
 
-    def test_an_empty_body_is_refused(self) -> None:
+    def test_empty_body_is_refused(self) -> None:
         answer = self.post("")
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
 
-    def test_an_empty_body_may_be_optional(self) -> None:
+    def test_empty_body_may_be_optional(self) -> None:
         assert self.post("", at="optional").json() == {"keys": []}
         assert self.post("", at="optional", content_type="text/plain").status_code == 200
         assert self.post("x", at="optional").json()["code"] == "invalid_json"
 
-    def test_a_body_of_get_is_ignored(self) -> None:
+    def test_get_body_is_ignored(self) -> None:
         answer = Client().generic("GET", "/api/echo", "nonsense", "application/xml")
         assert answer.json() == {"keys": []}
 
-    def test_a_browser_sees_the_refusal_too(self) -> None:
+    def test_browser_gets_the_refusal_as_html(self) -> None:
         answer = self.post("[", HTTP_ACCEPT="text/html")
         assert (answer.status_code, "invalid_json" in answer.text) == (400, True)
 

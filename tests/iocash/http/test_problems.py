@@ -69,7 +69,7 @@ def answer_to(exc: Exception, at: str = "/api/raising", **headers: Any) -> Any:
 # The body
 
 
-def test_a_refusal_has_the_members_of_rfc_9457_and_a_code() -> None:
+def test_refusal_has_the_rfc_9457_members_and_a_code() -> None:
     answer = answer_to(errors.NotFound(), HTTP_X_REQUEST_ID="abc")
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/json"
@@ -84,7 +84,7 @@ def test_a_refusal_has_the_members_of_rfc_9457_and_a_code() -> None:
     }
 
 
-def test_a_conflict_tells_its_facts() -> None:
+def test_conflict_contains_its_facts() -> None:
     facts = {"wallet_id": "w", "available": "3.00", "required": "4.00", "currency": "EUR"}
     answer = answer_to(errors.InsufficientFunds(**facts))
     assert answer.status_code == 409
@@ -105,13 +105,13 @@ def test_facts_are_camel_case_at_any_depth() -> None:
     }
 
 
-def test_times_among_the_facts_are_written_as_every_time() -> None:
+def test_facts_format_times_as_answers_do() -> None:
     at = datetime(2026, 1, 31, 12, 0, 0, 5_000, timezone(timedelta(hours=2)))
     answer = answer_to(errors.OtpTooSoon(retry_at=at))
     assert answer.json()["conflict"] == {"retryAt": "2026-01-31T10:00:00.005Z"}
 
 
-def test_a_conflict_without_facts_has_an_empty_one() -> None:
+def test_conflict_without_facts_has_an_empty_object() -> None:
     assert answer_to(errors.AlreadyVerified()).json()["conflict"] == {}
 
 
@@ -126,7 +126,7 @@ def test_wrong_fields_are_listed() -> None:
 
 
 @pytest.mark.parametrize("kind", errors.REGISTRY.values(), ids=errors.REGISTRY)
-def test_every_code_can_be_said(kind: type[errors.Refused]) -> None:
+def test_every_registered_error_can_be_answered(kind: type[errors.Refused]) -> None:
     request = RequestFactory().get("/api/x")
     refused = kind.__new__(kind)
     Exception.__init__(refused)
@@ -150,18 +150,18 @@ def test_every_code_can_be_said(kind: type[errors.Refused]) -> None:
         drf.AuthenticationFailed(),
     ],
 )
-def test_a_401_says_how_to_authenticate(exc: Exception) -> None:
+def test_unauthorized_answer_has_the_www_authenticate_header(exc: Exception) -> None:
     answer = answer_to(exc)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
 
 
-def test_a_503_says_when_to_try_again() -> None:
+def test_unavailable_answer_has_the_retry_after_header() -> None:
     assert answer_to(errors.LockTimeout())["Retry-After"] == "1"
     assert answer_to(errors.DatabaseUnavailable())["Retry-After"] == "2"
 
 
 @pytest.mark.parametrize("method", ["DELETE", "TRACE", "PROPFIND", "PATCH", "NONSENSE"])
-def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
+def test_wrong_method_gets_400_with_the_allow_header(method: str) -> None:
     answer = Client().generic(method, "/api/raising")
     assert (answer.status_code, answer["Allow"]) == (400, "GET, POST, HEAD, OPTIONS")
     assert answer.json()["code"] == "method_not_allowed"
@@ -201,7 +201,7 @@ def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
 @pytest.mark.parametrize("debug", [True, False])
-def test_an_exception_has_its_code(
+def test_exception_is_answered_with_its_code(
     exc: Exception, status: int, code: str, debug: bool, settings: Any
 ) -> None:
     settings.DEBUG = debug
@@ -225,7 +225,7 @@ def test_nested_details_become_paths() -> None:
     assert flat("x") == [("", "invalid")]
 
 
-def test_a_validation_error_of_django_is_flattened_too() -> None:
+def test_django_validation_error_is_flattened() -> None:
     exc = core.ValidationError({"alias": [core.ValidationError("No %(a)s.", "bad", {"a": 1})]})
     assert answer_to(exc).json()["errors"] == [{"field": "alias", "code": "bad", "detail": "No 1."}]
 
@@ -256,7 +256,7 @@ def wrapped(state: str | None, kind: type[Exception] = OperationalError) -> Exce
         (None, "database_unavailable"),
     ],
 )
-def test_trouble_with_the_database_is_a_503(
+def test_unavailable_database_gets_503(
     state: str | None, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = answer_to(wrapped(state))
@@ -300,18 +300,18 @@ def test_error_on_a_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     "exc", [psycopg.OperationalError("secret"), psycopg.InterfaceError("secret"), InterfaceError()]
 )
-def test_a_connection_may_break_anywhere(exc: Exception) -> None:
+def test_connection_error_anywhere_gets_503(exc: Exception) -> None:
     assert answer_to(exc).json()["code"] == "database_unavailable"
 
 
 @pytest.mark.parametrize(("state", "kind"), [("22001", DataError), ("23505", IntegrityError)])
-def test_a_wrong_statement_is_a_bug(state: str, kind: type[Exception]) -> None:
+def test_wrong_sql_statement_gets_500(state: str, kind: type[Exception]) -> None:
     assert answer_to(wrapped(state, kind)).json()["code"] == "internal_error"
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("state", "closed"), [("57P01", True), ("25006", True), ("55P03", False)])
-def test_a_connection_of_no_use_is_closed(state: str, closed: bool) -> None:
+def test_unusable_connection_is_closed(state: str, closed: bool) -> None:
     connection.ensure_connection()
     problems.refusal(wrapped(state), RequestFactory().get("/api/x"))
     assert (connection.connection is None) is closed
@@ -320,7 +320,7 @@ def test_a_connection_of_no_use_is_closed(state: str, closed: bool) -> None:
 # Crashes
 
 
-def test_a_crash_is_logged_with_its_traceback_and_signalled(
+def test_crash_is_logged_with_its_traceback_and_signalled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     heard: list[Any] = []
@@ -347,25 +347,25 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 @pytest.mark.parametrize("at", ["/api", "/api/", "/api/v1/x", "/livez/x", "/readyzz", "//api/v1"])
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_an_unknown_path_is_json(at: str, debug: bool, method: str, settings: Any) -> None:
+def test_unknown_path_gets_json(at: str, debug: bool, method: str, settings: Any) -> None:
     settings.DEBUG = debug
     answer = Client(enforce_csrf_checks=True).generic(method, at)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_path_that_is_none_is_json(debug: bool, settings: Any) -> None:
+def test_asterisk_path_gets_json(debug: bool, settings: Any) -> None:
     settings.DEBUG = debug
     answer = Client().options("*")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_below_the_api_it_is_json_even_for_a_browser() -> None:
+def test_browser_gets_json_for_an_unknown_api_path() -> None:
     assert answer_to(Http404(), "/api/nothing", HTTP_ACCEPT=BROWSER).json()["status"] == 404
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_elsewhere_a_browser_gets_a_page(debug: bool, settings: Any) -> None:
+def test_browser_gets_html_for_an_unknown_path_outside_the_api(debug: bool, settings: Any) -> None:
     settings.DEBUG = debug
     answer = answer_to(Http404(), "/nothing", HTTP_ACCEPT=BROWSER)
     assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
@@ -386,7 +386,7 @@ def test_elsewhere_a_browser_gets_a_page(debug: bool, settings: Any) -> None:
     ("at", "accept", "page"),
     [("/page", "*/*", False), ("/page", BROWSER, True), ("/admin/page", "*/*", True)],
 )
-def test_django_s_own_handlers_answer_pages_and_json(
+def test_django_error_handlers_return_html_or_json(
     exc: Exception, status: int, at: str, accept: str, page: bool, settings: Any
 ) -> None:
     settings.DEBUG = False
@@ -396,7 +396,7 @@ def test_django_s_own_handlers_answer_pages_and_json(
     assert "secret" not in answer.text
 
 
-def test_a_forged_form_is_a_page_or_json() -> None:
+def test_csrf_failure_returns_html_or_json() -> None:
     request = RequestFactory().post("/admin/page")
     assert problems.csrf_failure(request, "x")["Content-Type"].startswith("text/html")
     request = RequestFactory().post("/api/x")
@@ -404,7 +404,7 @@ def test_a_forged_form_is_a_page_or_json() -> None:
     assert (answer.status_code, b"csrf_failed" in answer.content) == (403, True)
 
 
-def test_a_page_without_the_database_is_503_and_says_when_to_come_back() -> None:
+def test_html_page_gets_503_with_retry_after_when_the_database_is_unavailable() -> None:
     answer = answer_to(OperationalError("gone"), at="/admin/page", HTTP_ACCEPT="text/html")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
     assert answer["Content-Type"].startswith("text/html")

@@ -127,18 +127,18 @@ def test_times_are_in_utc_with_milliseconds(at: datetime, written: str) -> None:
 
 
 @given(some.dictionaries(some.text(some.characters(exclude_categories=["Cs"])), some.integers(0)))
-def test_what_is_dumped_is_json(thing: dict[str, int]) -> None:
+def test_dumped_data_is_valid_json(thing: dict[str, int]) -> None:
     small = {key: value % 2**53 for key, value in thing.items()}
     assert json.loads(dump(small)) == small
 
 
-def test_lazy_and_safe_strings_are_strings() -> None:
+def test_lazy_and_safe_strings_are_dumped_as_strings() -> None:
     thing = {"lazy": gettext_lazy("x"), "safe": mark_safe("y"), "id": UUID(int=1)}
     expected = b'{"lazy":"x","safe":"y","id":"00000000-0000-0000-0000-000000000001"}'
     assert dump(thing) == expected
 
 
-def test_what_has_no_json_form_is_a_crash() -> None:
+def test_unserializable_value_raises() -> None:
     with pytest.raises(TypeError):
         dump({"a": object()})
 
@@ -175,21 +175,21 @@ def test_what_has_no_json_form_is_a_crash() -> None:
         (",;,", None),
     ],
 )
-def test_the_best_of_what_is_offered_is_chosen(accept: str | None, chosen: str | None) -> None:
+def test_preferred_media_type_is_the_best_offered(accept: str | None, chosen: str | None) -> None:
     assert preferred(accept, (JSON, HTML)) == chosen
 
 
-def test_json_alone_may_be_offered() -> None:
+def test_json_may_be_the_only_offered_type() -> None:
     assert preferred("text/html, */*;q=0.1", (JSON,)) == JSON
     assert preferred("application/json;q=0, */*", (JSON,)) is None
 
 
 @given(some.text(max_size=5000))
-def test_any_accept_is_understood(accept: str) -> None:
+def test_random_accept_header_is_parsed(accept: str) -> None:
     assert preferred(accept, (JSON, HTML)) in {JSON, HTML, None}
 
 
-def test_a_browser_prefers_html() -> None:
+def test_browser_prefers_html() -> None:
     assert prefers_html("text/html,application/xhtml+xml,*/*;q=0.8")
     assert not prefers_html("*/*")
     assert not prefers_html(None)
@@ -201,41 +201,41 @@ class TestAnswers:
         return Client(raise_request_exception=False).get(f"/api/{at}", **headers)
 
     @pytest.mark.parametrize("accept", ["*/*", "application/json; indent=4", "application/*"])
-    def test_the_media_type_is_exactly_json(self, accept: str) -> None:
+    def test_content_type_is_exactly_json(self, accept: str) -> None:
         answer = self.get(HTTP_ACCEPT=accept)
         assert answer["Content-Type"] == "application/json"
         assert answer.content == '{"name":"Ñandú"}'.encode()
 
-    def test_without_accept_it_is_json(self) -> None:
+    def test_missing_accept_gets_json(self) -> None:
         assert self.get()["Content-Type"] == "application/json"
 
     @pytest.mark.parametrize("accept", ["application/xml", "application/json;q=0, text/plain"])
-    def test_an_accept_that_excludes_json_is_refused_in_json(self, accept: str) -> None:
+    def test_accept_that_excludes_json_is_refused_in_json(self, accept: str) -> None:
         answer = self.get(HTTP_ACCEPT=accept)
         assert (answer.status_code, answer.json()["code"]) == (400, "not_acceptable")
 
-    def test_a_browser_gets_the_same_resource(self) -> None:
+    def test_browser_gets_the_same_resource(self) -> None:
         answer = self.get(HTTP_ACCEPT="text/html")
         assert (answer.status_code, answer["Vary"]) == (200, "Accept, Cookie")
         assert "Ñandú" in answer.text
 
-    def test_the_form_begins_with_a_body_that_works(self) -> None:
+    def test_post_form_contains_a_valid_example(self) -> None:
         page = self.get(HTTP_ACCEPT="text/html").text
         assert "&quot;amount&quot;: &quot;10.00&quot;" in page
         assert "&quot;balance&quot;" not in page
         assert page.count("<textarea") == 1
 
-    def test_the_form_of_a_change_begins_with_what_is_there(self) -> None:
+    def test_change_form_contains_the_current_values(self) -> None:
         page = self.get("changeable", HTTP_ACCEPT="text/html").text
         form = unescape(page[page.index("<textarea") : page.index("</textarea")])
         assert json.loads(form[form.index("{") :]) == {"name": "Ñandú"}
 
-    def test_who_may_not_post_sees_no_form(self) -> None:
+    def test_form_is_hidden_without_permission_to_post(self) -> None:
         answer = self.get("readable", HTTP_ACCEPT="text/html")
         assert answer.status_code == 200
         assert "<textarea" not in answer.text
 
-    def test_a_refusal_has_its_page(self) -> None:
+    def test_browser_gets_a_refusal_as_html(self) -> None:
         browser: Any = {"HTTP_ACCEPT": "text/html", "content_type": JSON}
         answer = Client().post("/api/things", {"amount": "x"}, **browser)
         assert (answer.status_code, "invalid_fields" in answer.text) == (400, True)
@@ -243,13 +243,13 @@ class TestAnswers:
         assert (answer.status_code, "insufficient_scope" in answer.text) == (403, True)
 
     @pytest.mark.parametrize("accept", ["*/*", "text/html"])
-    def test_a_crash_while_rendering_is_json(self, accept: str) -> None:
+    def test_crash_while_rendering_gets_json(self, accept: str) -> None:
         answer = self.get("broken", HTTP_ACCEPT=accept)
         assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
         assert "object" not in answer.text
 
 
-def test_negotiation_needs_no_more_than_the_headers() -> None:
+def test_negotiation_reads_only_the_headers() -> None:
     request = Request(HttpRequest())
     renderer, media_type = rendering.Negotiation().select_renderer(
         request, [rendering.JSONRenderer()]
@@ -257,7 +257,7 @@ def test_negotiation_needs_no_more_than_the_headers() -> None:
     assert (renderer.format, media_type) == ("json", JSON)
 
 
-def test_page_says_only_how_long_a_long_text_is() -> None:
+def test_html_page_replaces_long_text_by_its_length() -> None:
     long, short = "a" * (LONGEST_ON_A_PAGE + 1), "a" * LONGEST_ON_A_PAGE
     note = "(10,001 characters: ask for application/json)"
     data = {"content": long, "other": short, "list": [long, {"deep": long}], "size": 1}

@@ -24,14 +24,14 @@ def refuse(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     ("length", "left"),
     [("30", 0), (str(LARGEST), 0), (str(LARGEST + 1), 20), ("", 20), ("-1", 20), ("x", 20)],
 )
-def test_body_is_read_to_its_end_up_to_the_largest(length, left):
+def test_unread_body_is_drained_up_to_the_limit(length, left):
     body = io.BytesIO(b"a" * 30)
     answer = draining(refuse)({"CONTENT_LENGTH": length, "wsgi.input": body}, None)
     assert answer == [b"a" * 10]
     assert len(body.read()) == left
 
 
-def test_broken_request_body_raises_nothing():
+def test_broken_request_body_does_not_raise():
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise BrokenPipeError
@@ -43,8 +43,8 @@ def test_broken_request_body_raises_nothing():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_connection_serves_on_after_a_refusal(tmp_path):
-    """Without reading, granian closes the connection, and the answer may be lost with it."""
+def test_connection_serves_the_next_request_after_a_refusal(tmp_path):
+    """If the body is not read, granian closes the connection and may lose the answer."""
     headers = {"Authorization": "Bearer unknown", "Content-Type": "application/json"}
     with Served(database_of_tests(), tmp_path / "server.log") as server:
         caller = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)

@@ -123,46 +123,46 @@ def call(method: str = "GET", at: str = "/api/things", body: str = "", **headers
 # In this order: method, Accept, credentials, scope, query parameters, body
 
 
-def test_the_method_comes_first() -> None:
+def test_method_is_checked_first() -> None:
     answer = call("DELETE", "/api/things?x=1", HTTP_AUTHORIZATION="Bearer bad", HTTP_ACCEPT="x/y")
     assert (answer.status_code, answer.json()["code"]) == (400, "method_not_allowed")
     assert answer["Allow"] == "GET, POST, PUT, PATCH, HEAD, OPTIONS"
 
 
-def test_then_what_is_accepted() -> None:
+def test_accept_header_is_checked_after_the_method() -> None:
     answer = call("PUT", "/api/things?x=1", HTTP_AUTHORIZATION="Bearer bad", HTTP_ACCEPT="x/y")
     assert answer.json()["code"] == "not_acceptable"
 
 
-def test_then_the_credentials() -> None:
+def test_credentials_are_checked_after_the_accept_header() -> None:
     answer = call("PUT", "/api/things?x=1", "nonsense", HTTP_AUTHORIZATION="Bearer bad")
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
     answer = Client().put("/api/things?x=1", "nonsense", JSON)
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
-def test_then_the_scope() -> None:
+def test_scope_is_checked_after_the_credentials() -> None:
     answer = call("PUT", "/api/things?x=1", "nonsense")
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
 
 
-def test_then_the_query() -> None:
+def test_query_is_checked_after_the_scope() -> None:
     answer = call("POST", "/api/things?kind=x", "nonsense")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameters")
     assert answer.json()["errors"][0]["code"] == "unknown_parameter"
 
 
-def test_then_the_body() -> None:
+def test_body_is_checked_after_the_query() -> None:
     assert call("POST", body="nonsense").json()["code"] == "invalid_json"
     assert call("POST", body='{"concept": 1}').json()["code"] == "invalid_fields"
 
 
-def test_a_body_is_refused_even_where_no_handler_reads_it() -> None:
+def test_invalid_body_is_refused_when_the_handler_ignores_it() -> None:
     assert call("POST", "/api/careless", "{}").status_code == 200
     assert call("POST", "/api/careless", "nonsense").json()["code"] == "invalid_json"
 
 
-def test_a_refused_browser_sees_why() -> None:
+def test_browser_gets_the_refusal_as_html() -> None:
     answer = call(HTTP_AUTHORIZATION="Bearer bad", HTTP_ACCEPT="text/html")
     assert (answer.status_code, answer["Content-Type"]) == (401, "text/html; charset=utf-8")
     assert "invalid_credentials" in answer.text
@@ -171,31 +171,31 @@ def test_a_refused_browser_sees_why() -> None:
 # What handlers ask and answer
 
 
-def test_a_query_is_validated() -> None:
+def test_query_is_validated() -> None:
     assert call(at="/api/things?kind=a").json() == {"kind": "a"}
     assert call("HEAD", "/api/things?kind=a&kind=b").status_code == 400
 
 
-def test_a_body_is_validated_and_shown() -> None:
+def test_body_is_validated_and_returned() -> None:
     answer = call("POST", body='{"concept": "x"}')
     assert (answer.status_code, answer.json()) == (HTTPStatus.CREATED, {"concept": "x"})
     assert answer["Location"] == f"http://testserver/api/things/{ID}"
     assert answer["X-Extra"] == "1"
 
 
-def test_a_patch_has_only_what_was_sent() -> None:
+def test_patch_contains_only_sent_fields() -> None:
     answer = call("PATCH", body="{}")
     assert (answer.status_code, answer.json()) == (HTTPStatus.ACCEPTED, {})
     assert call("PATCH", body='{"count": 3}').json() == {"count": 3}
 
 
 @pytest.mark.parametrize("bad", ["x", "1", str(ID).upper(), f"{ID}0", str(ID).replace("-", "")])
-def test_a_malformed_id_is_404(bad: str) -> None:
+def test_malformed_id_gets_404(bad: str) -> None:
     answer = call(at=f"/api/things/{bad}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_a_link_has_the_caller_s_own_host() -> None:
+def test_link_has_the_host_of_the_request() -> None:
     for host in ("testserver", "localhost:8000"):
         request = RequestFactory().get("/x", headers={"host": host})
         assert views.location(request, "thing", thing_id=ID) == f"http://{host}/api/things/{ID}"
@@ -216,7 +216,7 @@ def no_collector() -> Iterator[None]:
     ("method", "body", "status"),
     [("GET", "", "200"), ("POST", '{"concept": "x"}', "201"), ("POST", '{"concept": 1}', "400")],
 )
-def test_nothing_is_left_for_the_collector(
+def test_request_leaves_no_reference_cycles(
     no_collector: None, monkeypatch: pytest.MonkeyPatch, method: str, body: str, status: str
 ) -> None:
     server, said = WSGIHandler(), ""
@@ -243,19 +243,19 @@ def test_nothing_is_left_for_the_collector(
 # Health
 
 
-def test_livez_asks_nobody() -> None:  # and has no database to ask
+def test_livez_does_not_query_the_database() -> None:  # and has no database to ask
     answer = Client().get("/livez")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 @pytest.mark.django_db
-def test_readyz_asks_the_database() -> None:
+def test_readyz_queries_the_database() -> None:
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 @pytest.mark.django_db
-def test_readyz_waits_for_migrations() -> None:
+def test_readyz_is_503_while_migrations_are_pending() -> None:
     MigrationRecorder.Migration.objects.filter(app="users").delete()
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
@@ -271,7 +271,7 @@ def test_readyz_waits_for_migrations() -> None:
         ("lock_timeout = 0", "The role's lock_timeout must be above 0"),
     ],
 )
-def test_readyz_is_503_when_money_would_not_be_safe(setting: str, words: str) -> None:
+def test_readyz_is_503_when_database_settings_are_unsafe(setting: str, words: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL {setting}")
     answer = Client().get("/readyz")
@@ -299,7 +299,7 @@ def test_readyz_is_503_without_a_database(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("at", ["/livez", "/readyz"])
-def test_health_takes_no_parameters_and_no_other_method(at: str) -> None:
+def test_health_endpoints_refuse_parameters_and_other_methods(at: str) -> None:
     assert Client().get(f"{at}?x=1").json()["code"] == "invalid_parameters"
     answer = Client().post(at)
     assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
@@ -308,7 +308,7 @@ def test_health_takes_no_parameters_and_no_other_method(at: str) -> None:
 # Doors
 
 
-def test_the_root_links_to_every_list() -> None:
+def test_root_links_to_every_list() -> None:
     assert call(at="/api/root").json() == {
         "_links": {
             "self": {"href": "http://testserver/api/root"},
@@ -317,21 +317,21 @@ def test_the_root_links_to_every_list() -> None:
     }
 
 
-def test_the_front_page_leads_everywhere() -> None:
+def test_front_page_links_to_every_section() -> None:
     answer = Client().get("/")
     assert answer.status_code == 200
     links = set(re.findall(r'href="(/[^"]*)"', answer.text))
     assert {"/api/v1", "/api/docs", "/api/docs/errors", "/api/schema", "/admin/"} <= links
 
 
-def test_every_code_has_its_place_in_the_documentation() -> None:
+def test_every_error_code_is_documented() -> None:
     page = Client().get("/api/docs/errors").text
     for kind in errors.REGISTRY.values():
         assert f'id="{kind.code}"' in page
     assert page.index(">400<") < page.index(">401<") < page.index(">503<")
 
 
-def test_what_stands_between_backticks_is_code_and_everything_is_escaped() -> None:
+def test_marked_text_escapes_html_and_renders_backticks_as_code() -> None:
     assert "<code>Allow</code> lists those that do." in Client().get("/api/docs/errors").text
     assert views.marked("a < `<b>` & `c`.") == (
         "a &lt; <code>&lt;b&gt;</code> &amp; <code>c</code>."
@@ -339,13 +339,13 @@ def test_what_stands_between_backticks_is_code_and_everything_is_escaped() -> No
 
 
 @pytest.mark.parametrize("at", ["/", "/api/docs/errors"])
-def test_a_page_is_read_and_nothing_else(at: str) -> None:
+def test_page_accepts_get_only(at: str) -> None:
     answer = Client(enforce_csrf_checks=True).post(at)
     assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD")
     assert Client().head(at).status_code == 200
 
 
-def test_no_page_has_inline_code_or_a_foreign_host() -> None:
+def test_pages_have_no_inline_script_and_no_foreign_host() -> None:
     for template in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
         text = template.read_text()
         assert not re.findall(r"<style|<script(?! src=)|\sstyle=|\son\w+=|https?://", text), (

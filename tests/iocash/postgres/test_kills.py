@@ -25,14 +25,14 @@ from tests.support.embedded_postgres import (
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_users_who_are_killed_leave_nothing(state: Path, sign: signal.Signals) -> None:
+def test_killed_user_leaves_no_server(state: Path, sign: signal.Signals) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
         alice.process.send_signal(sign)
     eventually(lambda: not is_up(state))
 
 
-def test_one_that_is_killed_does_not_take_the_server_from_others(state: Path) -> None:
+def test_killed_user_leaves_the_server_to_others(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
         with User(state) as bob:
@@ -43,7 +43,7 @@ def test_one_that_is_killed_does_not_take_the_server_from_others(state: Path) ->
             assert bob.ask("SELECT 'x'") == "x"
 
 
-def test_a_killed_server_is_replaced(state: Path) -> None:
+def test_killed_server_is_replaced(state: Path) -> None:
     with User(state) as alice:
         alice.tell("CREATE TABLE safe ()")
         os.kill(server_pid(state), signal.SIGKILL)
@@ -51,7 +51,7 @@ def test_a_killed_server_is_replaced(state: Path) -> None:
             assert bob.ask("SELECT count(*) FROM safe", role="iocash_owner") == "0"
 
 
-def test_a_forked_child_keeps_the_server(state: Path) -> None:
+def test_forked_child_keeps_the_server_running(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
         pid = alice.fork()
@@ -64,7 +64,7 @@ def test_a_forked_child_keeps_the_server(state: Path) -> None:
 
 
 @linux
-def test_a_killed_watcher_takes_the_server_with_it(state: Path) -> None:
+def test_killed_watcher_stops_the_server(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
         pid = server_pid(state)
@@ -77,7 +77,7 @@ def test_a_killed_watcher_takes_the_server_with_it(state: Path) -> None:
 
 @linux
 @pytest.mark.long
-def test_all_killed_at_once_leave_nothing_and_lose_nothing(fresh: Path) -> None:
+def test_killing_all_processes_leaves_no_server_and_loses_no_data(fresh: Path) -> None:
     for count in range(5):
         with User(fresh) as alice:
             alice.tell(f"CREATE TABLE kept_{count} ()")
@@ -88,7 +88,7 @@ def test_all_killed_at_once_leave_nothing_and_lose_nothing(fresh: Path) -> None:
         assert alice.ask("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'kept_%'") == "5"
 
 
-def test_the_number_of_a_dead_server_may_be_somebody_elses(state: Path) -> None:
+def test_reused_pid_of_a_dead_server_is_not_taken_for_the_server(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
         home = Places(state).home()
@@ -108,7 +108,7 @@ def test_the_number_of_a_dead_server_may_be_somebody_elses(state: Path) -> None:
 
 
 @pytest.mark.long
-def test_what_was_interrupted_is_not_taken_for_a_database(fresh: Path) -> None:
+def test_interrupted_initialisation_is_not_used_as_a_database(fresh: Path) -> None:
     with User(fresh) as alice:
         alice.ask("SELECT 1")
     eventually(lambda: not is_up(fresh))
@@ -123,7 +123,7 @@ def test_what_was_interrupted_is_not_taken_for_a_database(fresh: Path) -> None:
 
 @linux
 @pytest.mark.long
-def test_a_first_start_may_be_interrupted_at_any_moment(fresh: Path) -> None:
+def test_first_start_recovers_from_an_interruption(fresh: Path) -> None:
     for tenths in range(1, 15, 2):
         with User(fresh):
             time.sleep(tenths / 10)
@@ -139,7 +139,7 @@ def test_a_first_start_may_be_interrupted_at_any_moment(fresh: Path) -> None:
 
 
 @pytest.mark.long
-def test_those_who_come_while_others_are_killed_are_served(state: Path) -> None:
+def test_new_users_are_served_while_server_and_watcher_are_killed(state: Path) -> None:
     with ExitStack() as stack:
         for count in range(40):
             user = stack.enter_context(User(state))

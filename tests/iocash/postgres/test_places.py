@@ -14,7 +14,7 @@ from iocash.postgres.places import Places, Unusable
 from tests.support.embedded_postgres import root
 
 
-def test_a_copied_checkout_does_not_follow_its_originals_links(tmp_path: Path) -> None:
+def test_copied_checkout_ignores_the_originals_links(tmp_path: Path) -> None:
     original, copy = Places(tmp_path / "original"), Places(tmp_path / "copy")
     target = tmp_path / f"iocash-{original.tag}-x"
     target.mkdir(mode=0o700)
@@ -25,7 +25,7 @@ def test_a_copied_checkout_does_not_follow_its_originals_links(tmp_path: Path) -
     assert copy._elsewhere(copy.socket_link) is None
 
 
-def test_a_folder_that_others_may_enter_is_not_ours(tmp_path: Path) -> None:
+def test_folder_accessible_to_others_is_ignored(tmp_path: Path) -> None:
     where = Places(tmp_path / "state")
     target = tmp_path / f"iocash-{where.tag}-x"
     target.mkdir(mode=0o755)
@@ -38,11 +38,11 @@ def test_a_folder_that_others_may_enter_is_not_ours(tmp_path: Path) -> None:
     ("folder", "fit"),
     [("/home/ana", True), ("/home/ana and bob", True), ("/" + "x" * 100, False), ("/a,b", False)],
 )
-def test_a_socket_has_a_short_path_without_commas(folder: str, fit: bool) -> None:
+def test_socket_path_must_be_short_and_without_commas(folder: str, fit: bool) -> None:
     assert places.fits(Path(folder)) is fit
 
 
-def test_without_postgresql_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_postgresql_raises_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "_candidates", lambda: iter([Path("/nowhere")]))
     with pytest.raises(Unusable, match="or set DATABASE_URL"):
         binaries.find()
@@ -50,7 +50,7 @@ def test_without_postgresql_one_sentence_says_what_to_do(monkeypatch: pytest.Mon
 
 @root
 @pytest.mark.long
-def test_roots_programs_are_copied_to_where_the_servers_account_can_run_them() -> None:
+def test_programs_of_root_are_copied_where_the_server_account_can_run_them() -> None:
     nobody: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []}
     with ExitStack() as stack:
         hidden, open_to_all = (Path(stack.enter_context(TemporaryDirectory())) for _ in range(2))
@@ -66,6 +66,6 @@ def test_roots_programs_are_copied_to_where_the_servers_account_can_run_them() -
 
 
 @root
-def test_a_foreign_installation_out_of_reach_is_not_copied(tmp_path: Path) -> None:
+def test_inaccessible_foreign_installation_is_not_copied(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="may not run the programs in"):
         binaries.within_reach(tmp_path / "pgsql" / "bin", {"user": "nobody"}, tmp_path)

@@ -9,17 +9,17 @@ from iocash.postgres import places
 from tests.support.embedded_postgres import User
 
 
-def test_it_listens_on_a_private_socket_only(alice: User) -> None:
+def test_server_listens_on_a_private_socket_only(alice: User) -> None:
     assert alice.ask("SHOW listen_addresses") == ""
     assert Path(alice.sockets).stat().st_mode & 0o777 == 0o700
 
 
-def test_its_account_is_not_root(alice: User) -> None:
+def test_server_account_is_not_root(alice: User) -> None:
     alice.ask("SELECT 1")
     assert Path(alice.sockets, places.SOCKET).stat().st_uid != 0
 
 
-def test_who_serves_owns_nothing_and_is_not_patient(alice: User) -> None:
+def test_serving_role_owns_nothing_and_has_time_limits(alice: User) -> None:
     assert alice.ask("SHOW lock_timeout") == "2s"
     assert alice.ask("SHOW statement_timeout") == "10s"
     assert alice.ask("SHOW idle_in_transaction_session_timeout") == "15s"
@@ -27,7 +27,7 @@ def test_who_serves_owns_nothing_and_is_not_patient(alice: User) -> None:
         alice.tell("CREATE TABLE mine ()", role="iocash_app")
 
 
-def test_who_owns_may_make_databases_but_is_no_superuser(alice: User) -> None:
+def test_owner_role_may_create_databases_but_is_no_superuser(alice: User) -> None:
     assert alice.ask("SHOW statement_timeout", role="iocash_owner") == "0"
     rights = "SELECT (rolcreatedb, rolsuper)::text FROM pg_roles WHERE rolname = current_user"
     assert alice.ask(rights, role="iocash_owner") == "(t,f)"

@@ -16,7 +16,7 @@ from iocash.postgres.server import Server
 from tests.support.embedded_postgres import PATIENCE, User, eventually, is_alive, is_up, server_pid
 
 
-def test_a_server_is_there_for_a_user_and_gone_after_the_last(state: Path) -> None:
+def test_server_runs_until_its_last_user_leaves(state: Path) -> None:
     with User(state) as alice:
         with User(state) as bob:
             assert bob.ask("SELECT 'x'") == "x"
@@ -25,7 +25,7 @@ def test_a_server_is_there_for_a_user_and_gone_after_the_last(state: Path) -> No
     eventually(lambda: not is_up(state))
 
 
-def test_the_data_is_durable_and_kept(state: Path) -> None:
+def test_data_is_durable_and_kept(state: Path) -> None:
     with User(state) as alice:
         alice.tell("CREATE TABLE kept ()")
         assert alice.ask("SHOW fsync") == alice.ask("SHOW synchronous_commit") == "on"
@@ -34,13 +34,13 @@ def test_the_data_is_durable_and_kept(state: Path) -> None:
         assert alice.ask("SELECT count(*) FROM kept", role="iocash_owner") == "0"
 
 
-def test_it_speaks_utf8_and_utc(alice: User) -> None:
+def test_server_uses_utf8_and_utc(alice: User) -> None:
     assert alice.ask("SHOW server_encoding") == "UTF8"
     assert alice.ask("SELECT upper('ñ')") == "Ñ"
     assert alice.ask("SHOW timezone") == "UTC"
 
 
-def test_its_log_has_no_values_of_rows_or_statements(alice: User, state: Path) -> None:
+def test_log_contains_no_values_of_rows_or_statements(alice: User, state: Path) -> None:
     alice.tell("CREATE TABLE people (phone text UNIQUE, CHECK (phone <> '+34600000003'))")
     alice.tell("INSERT INTO people VALUES ('+34600000001')")
     for phone in ("+34600000001", "+34600000003"):
@@ -53,7 +53,7 @@ def test_its_log_has_no_values_of_rows_or_statements(alice: User, state: Path) -
 
 
 @pytest.mark.long
-def test_a_removed_state_folder_means_a_new_database(fresh: Path) -> None:
+def test_removed_state_folder_gives_a_new_database(fresh: Path) -> None:
     with User(fresh) as alice:
         alice.tell("CREATE TABLE gone ()")
         home, pid = Places(fresh).home(), server_pid(fresh)
@@ -66,7 +66,7 @@ def test_a_removed_state_folder_means_a_new_database(fresh: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(24, marks=pytest.mark.long)])
-def test_any_number_may_come_at_once(state: Path, count: int) -> None:
+def test_concurrent_users_share_one_server(state: Path, count: int) -> None:
     with ExitStack() as stack:
         users = [stack.enter_context(User(state)) for _ in range(count)]
         assert len({user.ask("SELECT pg_postmaster_start_time()") for user in users}) == 1
@@ -74,14 +74,14 @@ def test_any_number_may_come_at_once(state: Path, count: int) -> None:
 
 
 @pytest.mark.long
-def test_nobody_meets_a_server_that_is_going_away(state: Path) -> None:
+def test_new_user_is_served_while_the_server_stops(state: Path) -> None:
     for count in range(60):
         with User(state) as alice:
             assert alice.ask("SELECT 'x'") == "x"
         time.sleep(count % 20 * 0.01)
 
 
-def test_a_server_that_does_not_start_shows_the_end_of_its_log(state: Path) -> None:
+def test_failed_start_prints_the_end_of_the_log(state: Path) -> None:
     with User(state) as alice:
         alice.ask("SELECT 1")
     eventually(lambda: not is_up(state))
@@ -97,7 +97,7 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(state: Path) -> N
     assert "database files are incompatible with server" in text
 
 
-def test_the_engine_says_it_as_an_operational_error(
+def test_failed_start_raises_an_operational_error(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Server) -> Path:

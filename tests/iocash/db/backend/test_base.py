@@ -40,7 +40,7 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-def test_a_connection_ends_with_its_thread(no_collector):
+def test_connection_closes_when_its_thread_exits(no_collector):
     opened: list[Any] = []
 
     def ask() -> None:
@@ -54,7 +54,7 @@ def test_a_connection_ends_with_its_thread(no_collector):
     assert raw.closed
 
 
-def test_an_idle_connection_is_not_asked_whether_it_is_well():
+def test_idle_connection_is_checked_without_a_query():
     connection.ensure_connection()
     with CaptureQueriesContext(connection) as asked:
         assert connection.is_usable()
@@ -73,13 +73,13 @@ def ended() -> None:
     threads.at_once(kill)
 
 
-def test_one_that_the_server_has_ended_is_not_well():
+def test_connection_ended_by_the_server_is_not_usable():
     ended()
     assert not connection.is_usable()
     connection.close()
 
 
-def test_one_that_was_ended_is_replaced_at_the_next_request():
+def test_ended_connection_is_replaced_at_the_next_request():
     connection.close_if_health_check_failed()  # by a request before this one
     ended()
     renew()
@@ -88,7 +88,7 @@ def test_one_that_was_ended_is_replaced_at_the_next_request():
         assert cursor.fetchone() == (1,)
 
 
-def test_after_an_error_it_is_asked():
+def test_connection_is_checked_with_a_query_after_an_error():
     wrapper: Any = connections["default"]
     wrapper.ensure_connection()
     wrapper.errors_occurred = True
@@ -96,34 +96,34 @@ def test_after_an_error_it_is_asked():
     assert wrapper.is_usable()
 
 
-def test_one_on_which_an_error_occurred_is_closed_at_once_if_it_is_not_well():
+def test_broken_connection_is_closed_after_an_error():
     ended()
     connection.errors_occurred = True
     renew()
     assert connection.connection is None
 
 
-def test_one_past_its_age_is_closed():
+def test_connection_past_its_maximum_age_is_closed():
     connection.ensure_connection()
     connection.close_at = time.monotonic() - 1
     renew()
     assert connection.connection is None
 
 
-def test_one_that_is_well_is_kept():
+def test_usable_connection_is_kept():
     connection.ensure_connection()
     opened = connection.connection
     renew()
     assert connection.connection is opened
 
 
-def test_what_was_asked_is_forgotten():
+def test_query_log_is_cleared_between_requests():
     connection.queries_log.append({"sql": "SELECT 1", "time": "0.001"})
     renew()
     assert not connection.queries_log
 
 
-def test_a_server_renews_them_at_both_ends_of_a_request():
+def test_server_renews_connections_before_and_after_a_request():
     found = subprocess.check_output([sys.executable, "-c", SERVED], cwd=BASE_DIR, text=True)
     assert found.strip() == "[True, False, True, False]"
 
@@ -142,7 +142,7 @@ def impatient() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_answer_that_takes_too_long_is_given_up_and_the_connection_closed():
+def test_connection_is_closed_when_an_answer_takes_too_long():
     connection.ensure_connection()
     raw = connection.connection
     with connection.cursor() as cursor, pytest.raises(OperationalError, match=r"within 0\.1 s"):
@@ -151,7 +151,7 @@ def test_answer_that_takes_too_long_is_given_up_and_the_connection_closed():
 
 
 @pytest.mark.usefixtures("impatient")
-def test_transaction_that_takes_too_long_leaves_a_usable_thread():
+def test_thread_can_query_again_after_a_transaction_timed_out():
     with pytest.raises(OperationalError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SLEEP)
     renew()
@@ -159,13 +159,13 @@ def test_transaction_that_takes_too_long_leaves_a_usable_thread():
         cursor.execute("SELECT 1")
 
 
-def test_command_waits_as_long_as_it_takes():
+def test_command_has_no_time_limit():
     connection.close()
     connection.ensure_connection()
     assert connection.connection.patience is None
 
 
-def test_server_sets_the_patience_of_its_connections():
+def test_server_sets_the_time_limit_of_its_connections():
     asked = "from iocash import wsgi; from iocash.db.backend.base import DatabaseWrapper as wrapper"
     program = [sys.executable, "-c", f"{asked}; print(wrapper.patience)"]
     environment = os.environ | {
@@ -177,7 +177,7 @@ def test_server_sets_the_patience_of_its_connections():
 
 
 @pytest.mark.parametrize(("hosts", "seconds"), [("a", 5), ("a,b", 5), ("a,b,c", 4), ("a," * 9, 2)])
-def test_all_hosts_together_are_tried_within_the_patience(hosts, seconds):
+def test_connection_time_limit_covers_all_hosts_together(hosts, seconds):
     assert connect_timeout(hosts) == seconds
 
 

@@ -11,7 +11,7 @@ from tests.support.fields import OTHER_TYPES, read, wrong
 
 
 @pytest.mark.parametrize("text", ["+34600000000", "+34 600 00 00 00", "+34 (600) 000-000"])
-def test_a_phone_number_is_kept_as_e_164(text: str) -> None:
+def test_phone_number_is_read_as_e164(text: str) -> None:
     assert read(fields.Phone(), text) == "+34600000000"
 
 
@@ -30,7 +30,7 @@ def test_a_phone_number_is_kept_as_e_164(text: str) -> None:
         "+" + "6" * 400,
     ],
 )
-def test_what_is_no_phone_number_is_refused(value: Any) -> None:
+def test_invalid_phone_number_is_refused(value: Any) -> None:
     assert wrong(fields.Phone(), value) == "invalid"
 
 
@@ -52,16 +52,16 @@ def test_what_is_no_phone_number_is_refused(value: Any) -> None:
         "+445512345678",
     ],
 )
-def test_a_number_of_a_special_kind_is_refused(text: str) -> None:
+def test_non_personal_phone_number_is_refused(text: str) -> None:
     assert wrong(fields.Phone(), text) == "not_personal"
 
 
 @pytest.mark.parametrize("text", ["+34600000000", "+34912345678", "+12015550123"])
-def test_a_persons_number_is_kept(text: str) -> None:
+def test_personal_phone_number_is_accepted(text: str) -> None:
     assert str(read(fields.Phone(), text)).startswith("+")
 
 
-def test_an_e_mail_address_is_one() -> None:
+def test_email_address_is_validated() -> None:
     assert read(fields.Email(), "alice@example.com") == "alice@example.com"
     for value in (*OTHER_TYPES, "alice", "alice@", "a b@example.com", "alice@example.com\n"):
         assert wrong(fields.Email(), value) == "invalid"

@@ -17,7 +17,7 @@ from tests.support.fields import OTHER_TYPES, read, wrong
 
 
 @pytest.mark.parametrize("literal", ["1", "0.1", "10.50", "0.0001", "123456789012345", "10.00"])
-def test_an_amount_is_a_string_or_a_number(literal: str) -> None:
+def test_amount_may_be_a_string_or_a_number(literal: str) -> None:
     assert read(fields.Amount(), literal) == Decimal(literal)
     assert read(fields.Amount(), Number(literal)) == Decimal(literal)
 
@@ -34,18 +34,18 @@ AMOUNTS = {
 @pytest.mark.parametrize(
     ("code", "literal"), [(code, text) for code, texts in AMOUNTS.items() for text in texts]
 )
-def test_a_wrong_amount_has_its_code(code: str, literal: str) -> None:
+def test_wrong_amount_gets_its_code(code: str, literal: str) -> None:
     assert wrong(fields.Amount(), literal) == code
     assert wrong(fields.Amount(), Number(literal)) == code
 
 
 @pytest.mark.parametrize("value", [True, False, [], {}, ["1"]])
-def test_an_amount_is_nothing_else(value: Any) -> None:
+def test_amount_of_another_type_is_refused(value: Any) -> None:
     assert wrong(fields.Amount(), value) == "invalid"
 
 
 @given(some.integers(1, 10**15 - 1), some.integers(0, 4))
-def test_any_amount_of_minor_units_comes_back_exactly(minor: int, places: int) -> None:
+def test_amount_of_any_minor_units_is_read_exactly(minor: int, places: int) -> None:
     amount = Decimal(minor).scaleb(-places)
     literal = format(amount, "f")
     if len(literal.replace(".", "")) <= 15:
@@ -53,7 +53,7 @@ def test_any_amount_of_minor_units_comes_back_exactly(minor: int, places: int) -
 
 
 @given(some.text(max_size=20))
-def test_an_amount_is_what_json_writes_as_one_or_is_refused(text: str) -> None:
+def test_accepted_amount_equals_its_text(text: str) -> None:
     try:
         amount = read(fields.Amount(), text)
     except ValidationError:
@@ -63,7 +63,7 @@ def test_an_amount_is_what_json_writes_as_one_or_is_refused(text: str) -> None:
 
 
 @given(some.integers(-(10**17), 10**17), some.sampled_from(["EUR", "JPY", "KWD"]))
-def test_money_out_has_the_decimals_of_its_currency(minor: int, currency: str) -> None:
+def test_written_money_has_the_decimals_of_its_currency(minor: int, currency: str) -> None:
     text = Purse({"balance": minor, "currency": currency}).data["balance"]
     assert Decimal(text).scaleb(money.decimals(currency)) == minor
     assert len(text.partition(".")[2]) == money.decimals(currency)
@@ -73,10 +73,10 @@ class Purse(fields.Serializer):
     balance = fields.Money()
 
 
-def test_a_currency_is_one_that_money_is_held_in() -> None:
+def test_supported_currency_is_accepted() -> None:
     assert read(fields.Currency(), "EUR") == "EUR"
 
 
 @pytest.mark.parametrize("value", [*OTHER_TYPES, "", "eur", "XAU", "XXX", "EURO", "978"])
-def test_what_is_no_currency_is_refused(value: Any) -> None:
+def test_unsupported_currency_is_refused(value: Any) -> None:
     assert wrong(fields.Currency(), value) == "invalid_choice"

@@ -12,7 +12,7 @@ from iocash.http.parsing import Number
 from tests.support.fields import ID, OTHER_TYPES, Kind, read, wrong
 
 
-def test_an_id_is_a_uuid() -> None:
+def test_id_is_a_uuid() -> None:
     assert read(fields.Id(), ID) == UUID(ID)
     assert fields.Id().to_representation(UUID(ID)) == ID
 
@@ -21,32 +21,32 @@ def test_an_id_is_a_uuid() -> None:
     "value",
     [*OTHER_TYPES, "", ID.upper().replace("0", "A"), ID.replace("-", ""), f"{{{ID}}}", f"{ID}\n"],
 )
-def test_an_id_is_spelled_one_way(value: Any) -> None:
+def test_id_in_another_spelling_is_refused(value: Any) -> None:
     assert wrong(fields.Id(), value) == "invalid"
 
 
-def test_a_choice_is_spelled_exactly() -> None:
+def test_choice_is_matched_exactly() -> None:
     assert read(fields.Choice(Kind), "NATURAL") is Kind.NATURAL
     assert read(fields.Choice(("a", "b")), "b") == "b"
     assert fields.Choice(Kind).to_representation(Kind.NATURAL) == "NATURAL"
 
 
 @pytest.mark.parametrize("value", [*OTHER_TYPES, "", "natural", "NATURAL ", "0"])
-def test_what_is_no_choice_is_refused(value: Any) -> None:
+def test_unknown_choice_is_refused(value: Any) -> None:
     assert wrong(fields.Choice(Kind), value) == "invalid_choice"
 
 
-def test_a_flag_is_true_or_false() -> None:
+def test_flag_reads_true_and_false() -> None:
     assert read(fields.Flag(), True) is True
     assert read(fields.Flag(), False) is False
 
 
 @pytest.mark.parametrize("value", [Number("1"), Number("0"), "true", "", [], {}])
-def test_nothing_else_is_a_flag(value: Any) -> None:
+def test_non_boolean_flag_is_refused(value: Any) -> None:
     assert wrong(fields.Flag(), value) == "invalid"
 
 
-def test_a_whole_number_has_its_range() -> None:
+def test_whole_number_is_limited_to_its_range() -> None:
     assert read(fields.Whole(1, 100), Number("100")) == 100
     assert wrong(fields.Whole(1, 100), Number("0")) == "min_value"
     assert wrong(fields.Whole(1, 100), Number("101")) == "max_value"
@@ -55,5 +55,5 @@ def test_a_whole_number_has_its_range() -> None:
 @pytest.mark.parametrize(
     "value", ["5", True, None, [], Number("5.0"), Number("5e0"), Number("9" * 30)]
 )
-def test_what_is_no_whole_number_is_refused(value: Any) -> None:
+def test_invalid_whole_number_is_refused(value: Any) -> None:
     assert wrong(fields.Whole(1, 100), value) in {"invalid", "null"}

@@ -70,7 +70,7 @@ def test_names_are_camel_case_outside_and_snake_case_inside() -> None:
     }
 
 
-def test_every_wrong_field_is_named_at_once() -> None:
+def test_all_wrong_fields_are_named_together() -> None:
     sent = {
         "id": ID,
         "bankAccount": {"accountNumber": True, "bic": "x"},
@@ -100,21 +100,21 @@ def test_every_wrong_field_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("value", [Number("1"), "x", {}, True])
-def test_a_list_is_a_list(value: Any) -> None:
+def test_list_field_refuses_other_types(value: Any) -> None:
     assert errors_of({"userName": "a", "movements": value}) == {"movements": "not_a_list"}
 
 
-def test_a_list_has_its_length() -> None:
+def test_list_has_a_maximum_length() -> None:
     item = {"amount": "1", "targetWalletId": ID}
     assert errors_of({"userName": "a", "movements": [item] * 4}) == {"movements": "max_length"}
 
 
-def test_an_object_is_an_object() -> None:
+def test_nested_object_refuses_other_types() -> None:
     assert errors_of({"userName": "a", "bankAccount": []}) == {"bankAccount": "invalid"}
     assert errors_of({"userName": "a", "bankAccount": None}) == {"bankAccount": "null"}
 
 
-def test_a_serializer_checks_its_own_fields() -> None:
+def test_serializer_runs_its_own_field_validators() -> None:
     assert errors_of({"userName": "root"}) == {"userName": "reserved"}
 
 
@@ -148,7 +148,7 @@ class Person(fields.Serializer):
         ({"kind": "NATURAL", "firstName": "A", "mobilePhone": PHONE}, {}),
     ],
 )
-def test_what_is_wrong_beside_others_is_named_at_once_too(
+def test_cross_field_errors_are_named_with_other_errors(
     sent: dict[str, Any], wrong: dict[str, str]
 ) -> None:
     person = Person(data=sent)
@@ -156,7 +156,7 @@ def test_what_is_wrong_beside_others_is_named_at_once_too(
     assert {error.field: error.code for error in problems.flatten(person.errors)} == wrong
 
 
-def test_partial_takes_what_is_there_and_no_defaults() -> None:
+def test_partial_reads_only_sent_fields_without_defaults() -> None:
     assert valid({"oldName": None}, partial=True) == {"alias": None}
     assert errors_of({"bankAccount": {}}, partial=True) == {"bankAccount.accountNumber": "required"}
 
@@ -185,11 +185,11 @@ SHOWN: dict[str, Any] = {
 }
 
 
-def test_an_object_is_shown() -> None:
+def test_object_is_serialized() -> None:
     assert Everything(THING, context={"reader": "Bob"}).data == SHOWN
 
 
-def test_each_reader_has_a_context_of_their_own() -> None:
+def test_each_serialization_has_its_own_context() -> None:
     shown = [Everything(THING, context={"reader": who}).data["shownTo"] for who in ("A", "B")]
     assert shown == ["A", "B"]
     many = Everything([THING, THING], many=True, context={"reader": "C"}).data
@@ -201,22 +201,22 @@ class Shelf(fields.Serializer):
     rest = Everything(many=True, read_only=True)
 
 
-def test_what_is_nested_has_the_context_of_the_whole() -> None:
+def test_nested_serializer_has_the_context_of_its_parent() -> None:
     shelf = Shelf({"first": THING, "rest": [THING]}, context={"reader": "Bob"}).data
     assert shelf == {"first": SHOWN, "rest": [SHOWN]}
     assert Shelf({"first": None, "rest": []}).data == {"first": None, "rest": []}
 
 
-def test_a_dict_is_shown_like_an_object() -> None:
+def test_dict_is_serialized_as_an_object() -> None:
     assert Everything(vars(THING), context={"reader": "Bob"}).data == SHOWN
 
 
-def test_the_example_of_a_body_is_valid() -> None:
+def test_example_of_a_body_is_valid() -> None:
     item = Item(data=Item().get_initial())
     assert item.is_valid()
 
 
-def test_one_reader_reads_for_all_and_keeps_nothing() -> None:
+def test_shared_reader_keeps_no_state() -> None:
     first = reader(Everything).run_validation({"userName": "alice", "oldName": "al"})
     with pytest.raises(ValidationError):
         reader(Everything).run_validation({"userName": 1})
@@ -224,7 +224,7 @@ def test_one_reader_reads_for_all_and_keeps_nothing() -> None:
     assert (first["user_name"], first["alias"]) == ("alice", "al")
 
 
-def test_who_reads_a_part_is_another_reader() -> None:
+def test_partial_reader_is_separate_from_the_full_one() -> None:
     assert reader(Everything, is_partial=True).run_validation({"kind": "JURIDICAL"}) == {
         "kind": Kind.JURIDICAL
     }

@@ -11,24 +11,24 @@ from iocash.http.parsing import Number
 from tests.support.fields import OTHER_TYPES, read, wrong
 
 
-def test_text_is_kept_as_it_is() -> None:
+def test_text_is_read_unchanged() -> None:
     assert read(fields.Text(10), " Ñandú 🙂 ") == " Ñandú 🙂 "
 
 
 @pytest.mark.parametrize("value", OTHER_TYPES)
-def test_text_is_a_string(value: Any) -> None:
+def test_non_string_text_is_refused(value: Any) -> None:
     assert wrong(fields.Text(10), value) == "invalid"
 
 
 @pytest.mark.parametrize("value", ["", " ", "\u2003\u00a0"])
-def test_text_is_not_blank(value: str) -> None:
+def test_blank_text_is_refused(value: str) -> None:
     assert wrong(fields.Text(10), value) == "blank"
 
 
 @pytest.mark.parametrize(
     "value", ["\u200d", "\u0301", "\u3164", "\u2800\u2800", " \u200b ", "\ufe0f"]
 )
-def test_text_in_which_nothing_is_seen_is_refused(value: str) -> None:
+def test_invisible_text_is_refused(value: str) -> None:
     assert wrong(fields.Text(10), value) in {"blank", "invisible"}
 
 
@@ -43,7 +43,7 @@ def test_text_in_which_nothing_is_seen_is_refused(value: str) -> None:
         *("\u3164", "\u115f", "\u2800", "\u034f"),  # fillers
     ],
 )
-def test_text_with_a_character_that_hides_is_refused(char: str) -> None:
+def test_text_with_an_invisible_character_is_refused(char: str) -> None:
     for value in (f"Ali{char}ce", f"{char}Alice", f"Alice{char}", f"می{char}خواهم"):
         assert wrong(fields.Text(20), value) == "invisible"
 
@@ -61,16 +61,16 @@ def test_text_with_a_character_that_hides_is_refused(char: str) -> None:
         "O'Neill & Söhne, n.º 1",
     ],
 )
-def test_text_that_people_write_is_kept(value: str) -> None:
+def test_ordinary_text_is_accepted(value: str) -> None:
     assert read(fields.Text(40), value) == value
 
 
 @pytest.mark.parametrize("value", ["Ali\u200dce", "\u200cمی", "می\u200c", "م\u200ca", "م\u200c ی"])
-def test_a_joiner_passes_between_letters_that_it_joins_only(value: str) -> None:
+def test_joiner_outside_joining_letters_is_refused(value: str) -> None:
     assert wrong(fields.Text(20), value) == "invisible"
 
 
-def test_text_has_its_length() -> None:
+def test_text_has_a_maximum_length() -> None:
     assert read(fields.Text(3), "🙂🙂🙂") == "🙂🙂🙂"
     assert wrong(fields.Text(3), "abcd") == "max_length"
 
@@ -80,7 +80,7 @@ def test_null_is_refused_unless_the_field_allows_it() -> None:
     assert read(fields.Text(3, allow_null=True), None) is None
 
 
-def test_metadata_is_pairs_of_strings() -> None:
+def test_metadata_accepts_pairs_of_strings() -> None:
     pairs = {f"key{n}": "x" * 500 for n in range(20)}
     assert read(fields.StringMap(), pairs) == pairs
     assert read(fields.StringMap(), {"a": ""}) == {"a": ""}
@@ -100,5 +100,5 @@ def test_metadata_is_pairs_of_strings() -> None:
         ({"a": {"b": "c"}}, "not_a_string"),
     ],
 )
-def test_other_metadata_is_refused(value: Any, code: str) -> None:
+def test_invalid_metadata_is_refused(value: Any, code: str) -> None:
     assert wrong(fields.StringMap(), value) == code

@@ -22,7 +22,7 @@ from tests.support.fields import OTHER_TYPES, read, wrong
         ("2026-01-31T12:00:00.123456789-00:30", datetime(2026, 1, 31, 12, 30, 0, 123456, UTC)),
     ],
 )
-def test_an_instant_may_have_any_offset(text: str, at: datetime) -> None:
+def test_instant_may_have_any_offset(text: str, at: datetime) -> None:
     assert read(fields.Moment(), text) == at
 
 
@@ -47,23 +47,23 @@ def test_an_instant_may_have_any_offset(text: str, at: datetime) -> None:
         "9999-12-31T23:59:59-01:00",
     ],
 )
-def test_what_is_no_instant_is_refused(value: Any) -> None:
+def test_invalid_instant_is_refused(value: Any) -> None:
     assert wrong(fields.Moment(), value) == "invalid"
 
 
-def test_an_instant_is_written_in_utc_with_milliseconds() -> None:
+def test_instant_is_written_in_utc_with_milliseconds() -> None:
     at = datetime(2026, 1, 31, 12, 0, 0, 5_999, timezone(timedelta(hours=2)))
     assert fields.Moment().to_representation(at) == "2026-01-31T10:00:00.005Z"
 
 
 @given(some.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=some.just(UTC)))  # noqa: DTZ001
-def test_an_instant_comes_back_to_the_millisecond(at: datetime) -> None:
+def test_written_instant_is_read_back_to_the_millisecond(at: datetime) -> None:
     field = fields.Moment()
     again = read(field, field.to_representation(at))
     assert again == at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def test_a_subclass_reads_other_spellings() -> None:
+def test_subclass_may_read_other_formats() -> None:
     class Published(fields.Moment):
         def read(self, text: str) -> datetime:
             return super().read(text + ":00")
@@ -71,7 +71,7 @@ def test_a_subclass_reads_other_spellings() -> None:
     assert read(Published(), "2026-01-31T12:00:00+02") == datetime(2026, 1, 31, 10, tzinfo=UTC)
 
 
-def test_a_day_is_a_date() -> None:
+def test_day_is_read_as_a_date() -> None:
     assert read(fields.Day(), "2024-02-29") == date(2024, 2, 29)
     assert fields.Day().to_representation(date(2024, 2, 29)) == "2024-02-29"
 
@@ -79,5 +79,5 @@ def test_a_day_is_a_date() -> None:
 @pytest.mark.parametrize(
     "value", [*OTHER_TYPES, "2023-02-29", "20240229", "2024-2-9", "0000-01-01"]
 )
-def test_what_is_no_day_is_refused(value: Any) -> None:
+def test_invalid_day_is_refused(value: Any) -> None:
     assert wrong(fields.Day(), value) == "invalid"
