@@ -41,7 +41,7 @@ def relay(alices, bobs) -> Iterator[Relay]:
         yield relay
 
 
-def test_payment_is_found_when_the_database_can_be_reached_again(api, alices, bobs, relay):
+def test_payment_is_confirmed_when_the_database_is_reachable_again(api, alices, bobs, relay):
     opening = Timer(1.0, setattr, [relay, "is_shut", False])
 
     def shut_for_a_second(conversation: Any) -> None:
@@ -54,7 +54,7 @@ def test_payment_is_found_when_the_database_can_be_reached_again(api, alices, bo
 
 
 @pytest.mark.parametrize("error", [OSError(24, "too many files"), MemoryError()], ids=repr)
-def test_payment_is_made_once_when_asking_fails_in_an_unforeseen_way(
+def test_payment_is_made_once_when_the_outcome_query_fails_unexpectedly(
     api, alices, bobs, relay, error
 ):
     connect, failed = psycopg.connect, list[Exception]()
@@ -71,13 +71,13 @@ def test_payment_is_made_once_when_asking_fails_in_an_unforeseen_way(
     assert failed
 
 
-def test_payment_is_found_when_the_answer_never_comes(api, alices, bobs, relay, settings):
+def test_payment_is_confirmed_when_the_database_never_answers(api, alices, bobs, relay, settings):
     settings.DATABASE_PATIENCE = 1.0
     fault = Fault(DONE, fall_silent)
     assert outcome_of(api, alices, bobs, relay, fault) == (201, 1)
 
 
-def test_payment_is_made_once_when_connection_after_connection_breaks(api, alices, bobs, relay):
+def test_payment_is_made_once_when_several_connections_break(api, alices, bobs, relay):
     faults = [Fault("app:Execute", cut), Fault(WRITES, cut), Fault("app:Sync", cut)]
     relay.plan(*faults)
     result = outcome_of(api, alices, bobs, relay, Fault("app:Parse", cut), are_more=True)
@@ -94,7 +94,7 @@ def test_payment_is_made_once_when_connection_after_connection_breaks(api, alice
     ],
     ids=str,
 )
-def test_payment_is_unknown_in_time_when_it_can_not_be_asked_for(
+def test_payment_is_unknown_within_the_time_limit_when_the_outcome_query_fails(
     api, alices, bobs, relay, settings, fault
 ):
     settings.DATABASE_PATIENCE = 12.0
@@ -108,8 +108,8 @@ def test_payment_is_unknown_in_time_when_it_can_not_be_asked_for(
     assert time.monotonic() - begun < LONGEST
 
 
-def test_thread_serves_on_when_its_connection_breaks_inside_a_change(api, alice):
-    """What Django keeps of a transaction that broke must not outlive it."""
+def test_thread_serves_the_next_request_when_its_connection_breaks_in_a_change(api, alice):
+    """Django's state of a broken transaction must not affect the next request."""
 
     def break_off(*_: Any, **__: Any) -> None:
         with connection.cursor() as cursor:
@@ -122,8 +122,8 @@ def test_thread_serves_on_when_its_connection_breaks_inside_a_change(api, alice)
     assert api.patch(f"users/{alice.id}", {"firstName": "Alicia"}).status == 200
 
 
-def test_thread_serves_on_when_its_connection_breaks_before_a_savepoint(api, alice):
-    """Django notes the atomic block before it asks for the savepoint."""
+def test_thread_serves_the_next_request_when_its_connection_breaks_before_a_savepoint(api, alice):
+    """Django records the atomic block before it creates the savepoint."""
 
     @durable()
     def break_off() -> None:

@@ -87,19 +87,19 @@ RIGHT = {(201, 1), *((code, 0) for code in SURE)}
 
 
 @pytest.mark.parametrize("fault", [*BROKEN, *LIES, *ENDED], ids=str)
-def test_payment_without_a_key_is_made_once_and_its_caller_knows(api, alices, bobs, relay, fault):
+def test_payment_without_a_key_is_made_once_and_answered_correctly(api, alices, bobs, relay, fault):
     assert outcome_of(api, alices, bobs, relay, fault) in RIGHT
 
 
 @pytest.mark.ci
 @pytest.mark.parametrize("fault", OTHER_STATES, ids=str)
-def test_payment_is_made_once_whatever_the_error_says(api, alices, bobs, relay, fault):
+def test_payment_is_made_once_for_any_error_message(api, alices, bobs, relay, fault):
     assert outcome_of(api, alices, bobs, relay, fault) in RIGHT
 
 
 @pytest.mark.ci
 @pytest.mark.parametrize("fault", [*BROKEN, *LIES, *ENDED, *OTHER_STATES], ids=str)
-def test_payment_is_made_once_when_it_is_posted_alone(api, alices, bobs, relay, settings, fault):
+def test_payment_is_made_once_without_group_commit(api, alices, bobs, relay, settings, fault):
     settings.GROUP_COMMIT = False
     assert outcome_of(api, alices, bobs, relay, fault) in RIGHT
 
@@ -109,7 +109,7 @@ def test_payment_is_made_once_when_it_is_posted_alone(api, alices, bobs, relay, 
 def test_payment_is_made_once_when_postgresql_ends_its_transaction(
     api, alices, bobs, relay, settings, limit, grouped
 ):
-    """The limit is that of one connection: a second try has another."""
+    """The limit is set on one connection; the second try uses another."""
     settings.GROUP_COMMIT = grouped
     connection.ensure_connection()
     connection.connection.execute(f"SET {limit} = '50ms'")

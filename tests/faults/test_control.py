@@ -18,7 +18,7 @@ class Wrong(Served):
     application = "tests.faults.old_rule:application"
 
 
-def test_payment_made_twice_is_noticed_when_a_broken_commit_is_called_undone(
+def test_proof_detects_a_double_payment_when_a_broken_commit_is_taken_for_undone(
     postgres, demo, tmp_path
 ):
     with Relay(postgres.address()) as relay, Wrong(relay.address, tmp_path / "log") as server:

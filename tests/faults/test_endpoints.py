@@ -129,14 +129,14 @@ def relay(scene) -> Iterator[Relay]:
 @pytest.mark.ci
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("name", CHANGES)
-def test_change_is_made_once_and_its_caller_knows(scene, relay, name, fault):
+def test_change_is_made_once_and_answered_correctly(scene, relay, name, fault):
     check(scene, relay, CHANGES[name], fault)
 
 
 @pytest.mark.ci
 @pytest.mark.parametrize("fault", MORE_FAULTS, ids=str)
 @pytest.mark.parametrize("name", CHANGES)
-def test_change_is_made_once_whatever_breaks(scene, relay, name, fault):
+def test_change_is_made_once_for_any_fault(scene, relay, name, fault):
     check(scene, relay, CHANGES[name], fault)
 
 

@@ -42,7 +42,9 @@ def frozen(postgres: Scratch) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_callers_have_an_answer_in_time_while_postgresql_is_silent(postgres, demo, tmp_path):
+def test_callers_are_answered_within_the_time_limit_while_postgresql_is_silent(
+    postgres, demo, tmp_path
+):
     with Served(postgres.address(), tmp_path / "log") as server:
         stage = Stage(postgres, server, demo)
         with load(server, demo, stage.records, 8):

@@ -83,7 +83,7 @@ def test_payment_is_made_once_when_pgbouncer_gives_up_its_commit(impatient, slow
     assert (said, paid(slow, mark)) == (201, 1)
 
 
-def test_payment_is_unknown_when_its_commit_takes_longer_than_anybody_waits(impatient, slow, demo):
+def test_payment_is_unknown_when_its_commit_exceeds_the_time_limit(impatient, slow, demo):
     said, seconds = told(impatient, demo, "for ever", commit="27")
     assert (said, paid(slow, "for ever")) == ("outcome_unknown", 1)
     assert seconds < LONGEST
@@ -103,7 +103,7 @@ def test_payment_is_unknown_when_its_commit_takes_longer_than_anybody_waits(impa
 def test_payment_is_made_once_when_pgbouncer_loses_its_server(
     postgres: Scratch, demo, tmp_path: Path, fault
 ):
-    """It says FATAL 08P01, "server conn crashed?", whatever PostgreSQL has done."""
+    """It sends FATAL 08P01, "server conn crashed?", for a commit and for a rollback."""
     mark = str(fault)
     with (
         Relay(postgres.address()) as relay,

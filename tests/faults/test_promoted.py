@@ -85,10 +85,10 @@ def pay(server: Served, facts: dict[str, str], **headers: str) -> Any:
 
 @pytest.mark.parametrize(("end", "status"), [("COMMIT", "committed"), ("ROLLBACK", "aborted")])
 @pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "k"}], ids=["keyless", "keyed"])
-def test_payment_is_unknown_when_its_transaction_id_is_anothers_on_the_new_primary(
+def test_payment_is_unknown_when_the_new_primary_reused_its_transaction_id(
     server, relay, primary, standby, facts, end, status, headers
 ):
-    """There `pg_xact_status` speaks about another transaction: alone it proves nothing."""
+    """There `pg_xact_status` reports another transaction, so alone it proves nothing."""
     relay.plan(UNHEARD)
     standby.unfollow()
     caller = Patient(lambda: pay(server, facts, **headers))
@@ -105,7 +105,7 @@ def test_payment_is_unknown_when_its_transaction_id_is_anothers_on_the_new_prima
     assert standby.ask(MADE) == 1
 
 
-def test_payment_is_known_when_the_new_primary_has_it(server, relay, primary, standby, facts):
+def test_payment_is_confirmed_when_the_new_primary_has_it(server, relay, primary, standby, facts):
     relay.plan(UNHEARD)
     caller = Patient(lambda: pay(server, facts))
     eventually(lambda: relay.met == [UNHEARD] and standby.ask(MADE) == 1)
@@ -131,7 +131,7 @@ def unconfirmed(server, primary, standby, facts) -> Patient:
 def test_payment_is_unknown_when_only_the_lost_primary_has_it(
     unconfirmed, server, primary, standby, facts
 ):
-    """Its row can be read there, though no standby has it: that is not yet a payment."""
+    """The primary returns its row, but no standby has confirmed the payment."""
     assert primary.ask(END) == 1
     eventually(lambda: primary.ask(MADE) == 1)
     assert unconfirmed.answer == "outcome_unknown"
@@ -141,7 +141,7 @@ def test_payment_is_unknown_when_only_the_lost_primary_has_it(
     assert standby.ask(MADE) == 0
 
 
-def test_payment_is_known_when_the_standby_confirms_it_in_time(
+def test_payment_is_confirmed_when_the_standby_confirms_it_in_time(
     unconfirmed, primary, standby, facts
 ):
     assert primary.ask(END) == 1
@@ -150,9 +150,7 @@ def test_payment_is_known_when_the_standby_confirms_it_in_time(
     assert (primary.ask(MADE), standby.ask(MADE)) == (1, 1)
 
 
-def test_nothing_acknowledged_is_lost_when_the_standby_takes_over_under_load(
-    primary, standby, facts, tmp_path
-):
+def test_acknowledged_payments_survive_a_failover_under_load(primary, standby, facts, tmp_path):
     primary.tell("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
     with Served(either(primary, standby), tmp_path / "log") as server:
         stage = Stage(standby, server, facts)
