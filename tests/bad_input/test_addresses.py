@@ -39,7 +39,7 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIN
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_wrong_method_is_400_with_allow(place, api, there):
+def test_wrong_method_gets_400_with_allow(place, api, there):
     address = place.format(**there)
     for method in METHODS - PLACES[place]:
         answer = refused(api.call(method, address, {}), 400, "method_not_allowed")
@@ -88,11 +88,11 @@ def test_a_wrong_method_is_400_with_allow(place, api, there):
         "/wp-login.php",
     ],
 )
-def test_an_unknown_path_is_404(address, api, there):
+def test_unknown_path_gets_404(address, api, there):
     path = address.format(**there)
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         refused(api.call(method, path), 404, "not_found")
 
 
-def test_an_unknown_path_is_404_without_a_key_too(nobody):
+def test_unknown_path_gets_404_without_a_key(nobody):
     refused(nobody.get("/api/v1/unknown"), 404, "not_found")

@@ -113,7 +113,7 @@ AMOUNTS: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("amount", "code"), AMOUNTS, ids=[each[0][:30] for each in AMOUNTS])
-def test_a_wrong_amount_is_refused(amount, code, api, asking):
+def test_wrong_amount_is_refused(amount, code, api, asking):
     for address, body, name in asking:
         raw = json.dumps(body("AMOUNT")).replace('"AMOUNT"', amount).encode()
         answer = refused(api.post(address, raw=raw), 400, "invalid_fields")
@@ -121,32 +121,32 @@ def test_a_wrong_amount_is_refused(amount, code, api, asking):
 
 
 @pytest.mark.parametrize("amount", ["1.000", "10.0000"])
-def test_more_decimals_than_the_currency_has_are_refused_even_as_zeros(amount, api, asking):
+def test_too_many_decimals_are_refused_even_as_zeros(amount, api, asking):
     for address, body, name in asking:
         answer = refused(api.post(address, body(amount)), 400, "invalid_fields")
         assert answer.wrong == {name: "max_decimal_places"}
 
 
-def test_an_amount_is_needed(api, path, order):
+def test_amount_is_required(api, path, order):
     del order["amount"]
     answer = refused(api.post(path, order), 400, "invalid_fields")
     assert answer.wrong == {"amount": "required"}
 
 
 @pytest.mark.parametrize("amount", ["99999999999999", "9999999999999.999"])
-def test_an_amount_of_too_many_minor_units_is_refused(amount, api, path, order):
+def test_amount_of_too_many_minor_units_is_refused(amount, api, path, order):
     answer = refused(api.post(path, order | {"amount": amount}), 400, "invalid_fields")
     assert set(answer.wrong) == {"amount"}
 
 
-def test_an_amount_too_long_in_minor_units_is_said_to_be_too_long(api, asking):
+def test_too_long_amount_gets_max_digits(api, asking):
     for address, body, name in asking:
         answer = refused(api.post(address, body("99999999999999")), 400, "invalid_fields")
         assert answer.wrong == {name: "max_digits"}
 
 
 @pytest.mark.parametrize("amount", ["0.1", "1.5", "100.01"])
-def test_the_decimals_are_those_of_the_wallets_currency(amount, api, yen):
+def test_decimals_are_limited_by_the_wallets_currency(amount, api, yen):
     order = {"type": "CASH_IN", "amount": amount}
     answer = refused(api.post(f"wallets/{yen.id}/movements", order), 400, "invalid_fields")
     assert answer.wrong == {"amount": "max_decimal_places"}

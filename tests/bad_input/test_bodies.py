@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 HUGE = 20_000
 
 
-def test_what_has_nothing_wrong_would_be_taken_at_every_door(api, doors):
+def test_valid_body_is_accepted_at_every_endpoint(api, doors):
     with transaction.atomic():
         answers = [api.call(*door).status for door in doors]
         transaction.set_rollback(True)
@@ -61,7 +61,7 @@ NOT_AN_OBJECT = {
 
 
 @pytest.mark.parametrize("raw", NOT_AN_OBJECT.values(), ids=list(NOT_AN_OBJECT))
-def test_what_is_not_one_object_is_refused(raw, api, doors):
+def test_body_that_is_not_one_object_is_refused(raw, api, doors):
     refused_everywhere(api, doors if raw else needing_a_body(doors), raw, "invalid_json")
 
 
@@ -80,7 +80,7 @@ def needing_a_body(doors: list[Door]) -> list[Door]:
         '{"a": [{"b": 1, "c": {"d": 1, "d": 1}}]}',
     ],
 )
-def test_a_key_that_comes_twice_is_refused(raw, api, doors):
+def test_duplicate_key_is_refused(raw, api, doors):
     answers = refused_everywhere(api, doors, raw.encode(), "invalid_json")
     assert all("twice" in answer.json["detail"] for answer in answers)
 
@@ -89,11 +89,11 @@ def test_a_key_that_comes_twice_is_refused(raw, api, doors):
     "number",
     ["NaN", "Infinity", "-Infinity", "01", "+1", ".5", "5.", "0x10", "1_000", "1e", "--1", "1,5"],
 )
-def test_a_number_that_is_not_json_is_refused(number, api, doors):
+def test_number_outside_json_is_refused(number, api, doors):
     refused_everywhere(api, doors, f'{{"amount": {number}}}'.encode(), "invalid_json")
 
 
-def test_a_number_of_many_characters_is_refused(api, doors):
+def test_very_long_number_is_refused(api, doors):
     refused_everywhere(api, doors, b'{"amount": ' + b"9" * 100_000 + b"}", "invalid_json")
 
 
@@ -107,7 +107,7 @@ def test_deep_nesting_is_refused(size, opening, closing, api, doors):
     refused_everywhere(api, doors, nested, "invalid_json")
 
 
-def test_deep_nesting_that_never_closes_is_refused(api, doors):
+def test_unclosed_deep_nesting_is_refused(api, doors):
     refused_everywhere(api, doors, b"[" * HUGE, "invalid_json")
     refused_everywhere(api, doors, b'{"a":' * HUGE, "invalid_json")
 
@@ -138,7 +138,7 @@ def test_raw_control_characters_are_refused(byte, api, doors):
     refused_everywhere(api, doors, b'{"concept": "a' + byte + b'b"}', "invalid_json")
 
 
-def test_a_raw_del_is_refused(api, doors):
+def test_raw_del_is_refused(api, doors):
     refused_everywhere(api, doors, b'{"concept": "a\x7fb"}', "invalid_json")
 
 
@@ -146,7 +146,7 @@ def test_a_raw_del_is_refused(api, doors):
 
 
 @pytest.mark.parametrize("size", [1_000_001, 2_000_000, 12_000_000])
-def test_a_large_body_is_refused(size, api, doors):
+def test_large_body_is_refused(size, api, doors):
     raw = b'{"concept": "' + b"x" * (size - 15) + b'"}'
     assert len(raw) == size
     small = [door for door in doors if not door[1].endswith("/batch")]
@@ -155,20 +155,20 @@ def test_a_large_body_is_refused(size, api, doors):
 
 
 @pytest.mark.parametrize("size", [8_000_001, 12_000_000])
-def test_a_batch_may_be_larger_and_has_a_limit_too(size, api, path):
+def test_batch_has_its_own_body_limit(size, api, path):
     raw = b'{"movements": "' + b"x" * (size - 17) + b'"}'
     assert len(raw) == size
     answer = refused(api.post(f"{path}/batch", raw=raw), 400, "body_too_large")
     assert "8000000" in answer.json["detail"]
 
 
-def test_each_of_a_thousand_wrong_items_is_named(api, path, order):
+def test_thousand_wrong_items_are_all_named(api, path, order):
     items = [order | {"concept": "x" * 5_000}] * 1_000
     answer = refused(api.post(f"{path}/batch", {"movements": items}), 400, "invalid_fields")
     assert answer.wrong == {f"movements[{at}].concept": "max_length" for at in range(1_000)}
 
 
-def test_a_body_without_a_length_is_refused(api, doors):
+def test_body_without_a_length_is_refused(api, doors):
     headers = {"Transfer-Encoding": "chunked"}
     refused_everywhere(api, doors, b"", "length_required", headers=headers)
 
@@ -203,7 +203,7 @@ def test_another_media_type_is_refused(media_type, api, doors):
     refused_everywhere(api, doors, None, "unsupported_media_type", content_type=media_type)
 
 
-def test_a_body_without_a_media_type_is_refused(api, path, order):
+def test_body_without_a_media_type_is_refused(api, path, order):
     raw = json.dumps(order).encode()
     response = api.browser.request(
         REQUEST_METHOD="POST",
@@ -222,7 +222,7 @@ def test_another_charset_is_refused(charset, api, doors):
     refused_everywhere(api, doors, None, "invalid_json", content_type=content_type)
 
 
-def test_real_forms_are_refused(api, path, order):
+def test_form_and_plain_text_bodies_are_refused(api, path, order):
     for format_ in (None, "multipart"):
         data = {"data": order} if format_ else {"data": "a=1", "content_type": "text/plain"}
         headers = {"Authorization": f"Bearer {api.secret}"}

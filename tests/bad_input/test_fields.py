@@ -63,7 +63,7 @@ pytestmark = pytest.mark.django_db
         ),
     ],
 )
-def test_a_wrong_field_of_a_movement_is_named(change, errors, api, path, order):
+def test_wrong_field_of_a_movement_is_named_in_the_400(change, errors, api, path, order):
     answer = refused(api.post(path, order | change), 400, "invalid_fields")
     assert answer.wrong == errors
     items = {"movements": [order, order | change]}
@@ -92,7 +92,9 @@ def test_a_wrong_field_of_a_movement_is_named(change, errors, api, path, order):
         ({"concept": 1, "color": "red"}, {"concept": "invalid", "color": "unknown_field"}),
     ],
 )
-def test_a_wrong_field_of_a_hold_or_of_what_becomes_of_money_is_named(change, errors, api, doors):
+def test_wrong_field_of_a_hold_execution_or_reversal_is_named_in_the_400(
+    change, errors, api, doors
+):
     worded = [door for door in doors if door[1].endswith(("/holds", "/executions", "/reversal"))]
     assert len(worded) == 3
     for _, address, body in worded:
@@ -101,13 +103,13 @@ def test_a_wrong_field_of_a_hold_or_of_what_becomes_of_money_is_named(change, er
 
 
 @pytest.mark.parametrize("value", [1, "true", None, [], {}, "yes", 0])
-def test_a_flag_is_true_or_false(value, api, there):
+def test_non_boolean_flag_is_refused(value, api, there):
     address = f"wallets/{there['wallet']}/holds/{there['hold']}/executions"
     answer = refused(api.post(address, {"keepOpen": value}), 400, "invalid_fields")
     assert answer.wrong == {"keepOpen": "null" if value is None else "invalid"}
 
 
-def test_an_empty_change_says_what_it_needs(api, there):
+def test_empty_change_gets_the_required_field_named(api, there):
     wallet = f"wallets/{there['wallet']}"
     for address in (
         f"{wallet}/holds/{there['hold']}",
@@ -121,7 +123,7 @@ def test_an_empty_change_says_what_it_needs(api, there):
 @pytest.mark.parametrize(
     "body", [None, [], "x", 1, {}, [[]], [1], {"0": {}}, [None], ["x", {}, 1.5, True]]
 )
-def test_a_batch_is_a_list_of_objects(body, api, path):
+def test_batch_that_is_not_a_list_of_objects_is_refused(body, api, path):
     answer = refused(api.post(f"{path}/batch", {"movements": body}), 400, "invalid_fields")
     assert all(name.startswith("movements") for name in answer.wrong)
 
@@ -147,7 +149,7 @@ def test_a_batch_is_a_list_of_objects(body, api, path):
         {},
     ],
 )
-def test_a_bank_account_that_is_none_is_refused(iban, api, path, there):
+def test_invalid_iban_is_refused(iban, api, path, there):
     answer = api.post(path, {"type": "CASH_OUT", "amount": "1", "iban": {"accountNumber": iban}})
     assert refused(answer, 400, "invalid_fields").wrong == {"iban.accountNumber": "invalid"}
     kept = {"externalIban": {"accountNumber": iban}}
@@ -155,29 +157,29 @@ def test_a_bank_account_that_is_none_is_refused(iban, api, path, there):
     assert refused(answer, 400, "invalid_fields").wrong == {"externalIban.accountNumber": "invalid"}
 
 
-def test_a_movement_needs_a_type(api, path, order):
+def test_movement_needs_a_type(api, path, order):
     del order["type"]
     answer = refused(api.post(path, order), 400, "invalid_fields")
     assert answer.wrong == {"type": "required"}
 
 
-def test_a_transfer_needs_a_target(api, path):
+def test_transfer_needs_a_target(api, path):
     body = {"type": "TRANSFER", "amount": "1.00"}
     answer = refused(api.post(path, body), 400, "invalid_fields")
     assert answer.wrong == {"targetWalletId": "required"}
 
 
-def test_a_cash_in_has_no_target(api, path, order):
+def test_cash_in_with_a_target_is_refused(api, path, order):
     answer = refused(api.post(path, order | {"type": "CASH_IN"}), 400, "invalid_fields")
     assert answer.wrong == {"targetWalletId": "unknown_field"}
 
 
-def test_a_missing_target_is_named_together_with_a_wrong_amount(api, path):
+def test_missing_target_and_wrong_amount_are_named_together(api, path):
     answer = refused(api.post(path, {"type": "TRANSFER", "amount": "x"}), 400, "invalid_fields")
     assert answer.wrong == {"targetWalletId": "required", "amount": "invalid"}
 
 
-def test_a_wallet_never_pays_itself(api, path, order, alices):
+def test_transfer_to_the_same_wallet_is_refused(api, path, order, alices):
     body = order | {"targetWalletId": str(alices.id)}
     answer = refused(api.post(path, body), 400, "invalid_fields")
     assert answer.wrong == {"targetWalletId": "same_wallet"}
@@ -206,7 +208,7 @@ def bad(template: str, known: UUID) -> str:
 
 
 @pytest.mark.parametrize("template", [*BAD_IDS, "", " "])
-def test_a_bad_id_in_a_body_is_400(template, api, alices, path, order, bobs):
+def test_bad_id_in_a_body_gets_400(template, api, alices, path, order, bobs):
     named = {"targetWalletId": bad(template, bobs.id)}
     promise = {"amount": "1"} | named
     for answer in (
@@ -221,13 +223,13 @@ def test_a_bad_id_in_a_body_is_400(template, api, alices, path, order, bobs):
 
 
 @pytest.mark.parametrize("value", [1, True, ["x"], {}, 1.5])
-def test_an_id_of_another_type_is_400(value, api, path, order):
+def test_id_of_another_json_type_gets_400(value, api, path, order):
     answer = refused(api.post(path, order | {"targetWalletId": value}), 400, "invalid_fields")
     assert answer.wrong == {"targetWalletId": "invalid"}
 
 
 @pytest.mark.parametrize("template", BAD_IDS)
-def test_a_bad_id_in_a_path_is_404(template, api, alices, order):
+def test_bad_id_in_a_path_gets_404(template, api, alices, order):
     wallet, user = bad(template, alices.id), bad(template, alices.user_id)
     for answer in (
         api.post(f"wallets/{wallet}/movements", order),
@@ -241,7 +243,7 @@ def test_a_bad_id_in_a_path_is_404(template, api, alices, order):
 
 
 @pytest.mark.parametrize("template", BAD_IDS)
-def test_a_bad_id_at_any_place_of_a_path_is_404(template, api, there, doors):
+def test_bad_id_anywhere_in_a_path_gets_404(template, api, there, doors):
     for method, address, body in doors:
         for known in there.values():
             if f"/{known}" in address:
@@ -249,15 +251,15 @@ def test_a_bad_id_at_any_place_of_a_path_is_404(template, api, there, doors):
                 refused(api.call(method, wrong, body), 404, "not_found")
 
 
-def test_an_id_that_nobody_has_is_404(api, path, order):
+def test_unknown_id_gets_404(api, path, order):
     body = order | {"targetWalletId": str(people.unknown_id())}
     refused(api.post(path, body), 404, "target_wallet_not_found")
     refused(api.post(f"wallets/{people.unknown_id()}/movements", order), 404, "not_found")
     refused(api.get(f"users/{people.unknown_id()}"), 404, "not_found")
 
 
-def test_of_very_many_wrong_fields_only_so_many_are_named(api, path):
-    """Else a small request would be answered by a large one."""
+def test_number_of_named_wrong_fields_is_limited(api, path):
+    """Otherwise a small request would get a large answer."""
     unknown = {f"field{number}": 1 for number in range(5_000)}
     for address, body, most in (
         (path, unknown, 102),

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
         ("color=1&size=0", {"color": "unknown_parameter", "size": "min_value"}),
     ],
 )
-def test_a_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
+def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
     below = ("movements", "holds", "external-accounts", "statement")
     for address in ("users", "wallets", *(f"wallets/{alices.id}/{name}" for name in below)):
         answer = refused(api.get(f"{address}?{query}"), 400, "invalid_parameters")
@@ -72,7 +72,7 @@ def test_a_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
         ("idempotencyKey=", {"idempotencyKey": "blank"}),
     ],
 )
-def test_a_wrong_filter_of_movements_is_refused(query, errors, api, path):
+def test_wrong_filter_of_movements_is_refused(query, errors, api, path):
     answer = refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
     assert answer.wrong == errors
 
@@ -93,7 +93,7 @@ TIMES = [
 
 
 @pytest.mark.parametrize("text", TIMES)
-def test_what_is_no_time_is_refused(text, api, alices):
+def test_invalid_time_is_refused(text, api, alices):
     here = f"wallets/{alices.id}"
     for name in ("movements", "holds", "statement"):
         answer = api.get(f"{here}/{name}?startDate={text}&endDate={text}")
@@ -126,7 +126,7 @@ def test_what_is_no_time_is_refused(text, api, alices):
         ("statement?startDate=2999-01-01T00:00:00Z", {"startDate": "in_the_future"}),
     ],
 )
-def test_a_wrong_filter_of_other_lists_is_refused(address, errors, api, alices):
+def test_wrong_filter_of_other_lists_is_refused(address, errors, api, alices):
     answer = refused(api.get(f"wallets/{alices.id}/{address}"), 400, "invalid_parameters")
     assert answer.wrong == errors
 
@@ -137,6 +137,6 @@ def test_thousands_of_parameters_are_refused(api, path):
 
 
 @pytest.mark.parametrize("query", ["dryRun=true", "format=json", "amount=1", "size=5", "=", "x="])
-def test_a_change_takes_no_parameters(query, api, doors):
+def test_change_with_parameters_is_refused(query, api, doors):
     asked = [(method, f"{address}?{query}", body) for method, address, body in doors]
     refused_everywhere(api, asked, None, "invalid_parameters")

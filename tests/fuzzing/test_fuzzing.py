@@ -93,7 +93,7 @@ def fuzz(server: Served, secret: str, real: dict[str, Any], *options: str) -> in
     return int(found[1])
 
 
-def test_a_few_hundred_strange_calls_break_nothing(server, client_demo, real):
+def test_few_hundred_fuzzed_calls_cause_no_failure(server, client_demo, real):
     options = ("--phases", "fuzzing,stateful", "--exclude-path-regex", "/public/")
     secret = people.a_key(client_demo)
     assert fuzz(server, secret, real, *options, "--seed", "1", "-n", "4") >= 200
@@ -101,6 +101,6 @@ def test_a_few_hundred_strange_calls_break_nothing(server, client_demo, real):
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_thousands_of_strange_calls_break_nothing(server, client_demo, real, seed):
+def test_thousands_of_fuzzed_calls_cause_no_failure(server, client_demo, real, seed):
     secret = people.a_key(client_demo)
     assert fuzz(server, secret, real, "--seed", str(seed), "-n", "5") >= 5_000
