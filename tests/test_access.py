@@ -175,7 +175,7 @@ def test_every_address_has_operations(capsys):
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_who_is_let_in_nowhere(caller, client_demo, things):
+def test_invalid_credentials_are_refused_everywhere(caller, client_demo, things):
     make, status, code = CALLERS[caller]
     secret = make(client_demo)
     for operation in ALL:
@@ -183,7 +183,7 @@ def test_who_is_let_in_nowhere(caller, client_demo, things):
         assert (answer.status, answer.code) == (status, code), str(operation)
 
 
-def test_key_is_taken_nowhere_over_plain_http(client_demo, things, settings):
+def test_key_over_plain_http_is_refused_everywhere(client_demo, things, settings):
     secret = a_key(client_demo)
     settings.HTTPS = True
     for operation in ALL:
@@ -191,7 +191,7 @@ def test_key_is_taken_nowhere_over_plain_http(client_demo, things, settings):
         assert (answer.status, answer.code) == (403, "https_required"), str(operation)
 
 
-def test_a_key_without_the_scope_is_told_which_it_lacks(client_demo, things):
+def test_key_without_the_scope_gets_403_that_names_the_scope(client_demo, things):
     for operation in ALL:
         others = [scope for scope in SCOPES if scope != operation.scope]
         answer = ask(operation, things, a_key(client_demo, scopes=others))
@@ -202,7 +202,7 @@ def test_a_key_without_the_scope_is_told_which_it_lacks(client_demo, things):
             assert operation.scope in answer.json["detail"]
 
 
-def test_another_clients_key_finds_nothing_at_these_addresses(things):
+def test_key_of_another_client_gets_404(things):
     secret = a_key(people.a_client("Another"))
     for operation in BELOW:
         answer = ask(operation, things, secret)
@@ -212,7 +212,7 @@ def test_another_clients_key_finds_nothing_at_these_addresses(things):
         )  # the body's, or the path's
 
 
-def test_the_right_key_with_that_scope_alone_is_let_in_everywhere(client_demo, things):
+def test_key_with_only_the_required_scope_is_accepted_everywhere(client_demo, things):
     for operation in ALL:
         scopes = [operation.scope, "cash-in:write"] if operation.scope else []
         answer = ask(operation, things, a_key(client_demo, scopes=scopes))
@@ -221,8 +221,8 @@ def test_the_right_key_with_that_scope_alone_is_let_in_everywhere(client_demo, t
             assert answer.status == operation.seen, (str(operation), answer.json)
 
 
-def test_staff_read_everything_and_change_what_has_a_client(staff, things):
-    """Without a CSRF token nothing at all."""
+def test_staff_read_everything_and_change_resources_of_clients(staff, things):
+    """Every change without a CSRF token is refused."""
     reader, careless = Browser(), Browser(enforce_csrf_checks=True)
     for browser in (reader, careless):
         browser.force_login(staff)

@@ -118,13 +118,13 @@ def test_only_posting_writes_balances_movements_and_holds():
     } == {"wallets/posting/write.py"}
 
 
-def test_a_wallet_is_opened_empty():
+def test_wallet_is_opened_with_zero_balance():
     opening = [(module, text) for module, text in sql() if "INSERT INTO wallets_wallet" in text]
     assert [module for module, _ in opening] == ["wallets/orders/wallets.py"]
     assert re.search(r"balance, held, received, seq, head\) .*, 0, 0, 0, 0, ''\)$", opening[0][1])
 
 
-def test_no_sql_removes_or_empties_anything_of_money():
+def test_no_sql_deletes_or_truncates_money_tables():
     tables = r"(wallets_wallet|wallets_movement|wallets_hold|users_key|users_event)"
     pattern = rf"(DELETE FROM|TRUNCATE|ALTER TABLE|DROP TABLE) .*{tables}"
     assert not [module for module, text in sql() if re.search(pattern, text)]
@@ -150,8 +150,8 @@ def test_only_the_open_books_change_a_balance_in_memory():
     }
 
 
-def test_nothing_of_money_is_written_through_the_orm():
-    """No `Wallet(…)`, no `Movement.objects.….update(…)`: `posting` alone writes, with SQL."""
+def test_money_is_never_written_through_the_orm():
+    """No `Wallet(…)`, no `Movement.objects.….update(…)`: only `posting` writes, with SQL."""
     made = [
         (found.module, found.line)
         for found in every(ast.Call)
@@ -178,8 +178,8 @@ RULES = [module for module in modules() if module.startswith(("wallets/orders/",
 
 
 @pytest.mark.parametrize("module", RULES)
-def test_the_rules_neither_read_the_clock_nor_ask_the_database(module):
-    """Except to explain afterwards what the database refused."""
+def test_rules_neither_read_the_clock_nor_ask_the_database(module):
+    """Only `explain` may, after the database has refused."""
     tree = modules()[module]
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == "explain":
@@ -192,7 +192,7 @@ def test_the_rules_neither_read_the_clock_nor_ask_the_database(module):
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-def test_a_row_is_saved_by_its_fields_except_when_it_is_created():
+def test_row_is_saved_by_its_fields_except_when_it_is_created():
     bare = [
         (found.module, found.line)
         for found in every(ast.Call)
@@ -220,7 +220,7 @@ def test_every_model_is_in_the_back_office_except_three():
 
 
 @pytest.mark.parametrize("model", [Wallet, Movement, Hold])
-def test_the_back_office_changes_money_by_the_ledger_only(model, staff):
+def test_back_office_changes_money_by_the_ledger_only(model, staff):
     request = RequestFactory().get("/")
     request.user = staff
     page = admin.site.get_model_admin(model)
@@ -232,7 +232,7 @@ def test_the_back_office_changes_money_by_the_ledger_only(model, staff):
 
 
 @pytest.mark.parametrize("model", own_models())
-def test_the_back_office_removes_nothing(model, staff):
+def test_back_office_deletes_nothing(model, staff):
     request = RequestFactory().get("/")
     request.user = staff
     if admin.site.is_registered(model):
@@ -255,13 +255,13 @@ API = [(route, view) for route, view in endpoints(get_resolver().url_patterns) i
 PUBLIC = {"api/v1"}
 
 
-def test_there_are_endpoints():
+def test_endpoints_are_found():
     assert len(API) >= 9
 
 
 @pytest.mark.parametrize(("route", "view"), API, ids=[route for route, _ in API])
 def test_every_view_has_a_scope_and_a_model(route, view):
-    """Without a scope no key could call it; without a model staff could not be judged."""
+    """Keys need the scope; the permissions of staff need the model."""
     if route in PUBLIC:
         assert view.scope is None
         return
@@ -271,7 +271,7 @@ def test_every_view_has_a_scope_and_a_model(route, view):
 
 
 @pytest.mark.parametrize(("route", "view"), API, ids=[route for route, _ in API])
-def test_no_view_catches_what_it_should_let_pass(route, view):
+def test_no_handler_catches_exceptions(route, view):
     """A `try` in a handler hides a refusal."""
     tree = modules()[view.__module__.replace(".", "/") + ".py"]
     handlers = [
@@ -285,14 +285,14 @@ def test_no_view_catches_what_it_should_let_pass(route, view):
 
 
 @pytest.mark.parametrize(("route", "view"), API, ids=[route for route, _ in API])
-def test_the_example_of_every_form_has_the_right_shape(route, view):
+def test_example_of_every_form_is_valid(route, view):
     for method, kind in view.body_classes.items():
         form = kind(data=kind().get_initial(), partial=method == "PATCH")
         assert form.is_valid(), (method, form.errors)
 
 
-def test_money_path_has_no_assert_that_python_leaves_out():
-    """`python -O` skips assert statements: what must hold is checked and raised instead."""
+def test_money_path_has_no_assert_statement():
+    """`python -O` skips assert statements, so the money path raises errors instead."""
     shown = re.compile(r"admin/|iocash/docs/guides\.py")
     found = {(each.module, each.line) for each in every(ast.Assert)}
     assert not [each for each in found if not shown.search(each[0])]

@@ -72,7 +72,7 @@ def normal(query: str) -> str:
 @pytest.mark.parametrize(
     ("label", "query"), CASES, ids=[f"{label}?{normal(query)}" for label, query in CASES]
 )
-def test_list_counts_nothing_and_sorts_by_its_key(label, query, browser):
+def test_list_runs_no_count_and_sorts_by_its_key(label, query, browser):
     address = reverse(f"admin:{label.replace('.', '_')}_changelist")
     with CaptureQueriesContext(
         connection,
@@ -91,7 +91,7 @@ def test_list_counts_nothing_and_sorts_by_its_key(label, query, browser):
             assert "," not in order, sql
 
 
-def test_list_leads_to_the_next_page_and_back(browser, alices, monkeypatch):
+def test_list_links_to_the_next_and_previous_page(browser, alices, monkeypatch):
     monkeypatch.setattr(LISTS["wallets.movement"], "list_per_page", 2)
     for amount in range(1, 5):
         people.cash_in(alices, amount)
@@ -114,7 +114,7 @@ def test_list_keeps_its_filters_on_the_next_page(browser, alices, monkeypatch):
     assert re.search(r"type__exact=CASH_IN&amp;p=2|p=2&amp;type__exact=CASH_IN", content)
 
 
-def test_last_page_asks_to_search(browser, alices, monkeypatch):
+def test_last_page_suggests_a_search(browser, alices, monkeypatch):
     monkeypatch.setattr(LISTS["wallets.movement"], "list_per_page", 1)
     monkeypatch.setattr(change_lists, "LAST_PAGE", 1)
     people.cash_in(alices, 1)
@@ -135,7 +135,7 @@ def test_event_is_found_by_its_subject_and_its_request(browser, alices):
     assert "No events" in browser.get(f"{address}?q=other-request").content.decode()
 
 
-def test_old_events_are_not_searched_for_a_request(browser, alices, monkeypatch):
+def test_request_search_covers_recent_events_only(browser, alices, monkeypatch):
     monkeypatch.setattr(change_lists, "RECENT", 1)
     first = Event.objects.order_by("pk").first()
     assert first

@@ -32,7 +32,7 @@ def a_sample(name: str, rate: float, **values: Any) -> Sample:
 ROW = Row("ours ÷ theirs", "ours", "theirs", 0.8, 1.0)
 
 
-def test_a_ratio_is_of_medians() -> None:
+def test_ratio_divides_medians() -> None:
     samples = [a_sample("ours", rate) for rate in (1, 90, 100)]
     samples += [a_sample("theirs", rate) for rate in (90, 100, 1000)]
     assert report.ratio(ROW, report.by_name(samples)) == 0.9
@@ -42,24 +42,24 @@ def memories(*sizes: int) -> list[Sample]:
     return [a_sample("memory", 1, moved=100_000, memory=size * 2**20) for size in sizes]
 
 
-def test_memory_that_reaches_its_height_early_is_flat() -> None:
+def test_memory_with_an_early_maximum_is_flat() -> None:
     series = memories(100, 200, 250, 240, 250, 230, 255, 250)
     assert report.is_flat(series)
     words = "100 MiB after 100,000 transfers, at most 255 MiB after 700,000 transfers,"
     assert report.memory(series) == f"{words} in the end 250 MiB after 800,000 transfers; flat"
 
 
-def test_memory_that_goes_on_growing_is_not_flat() -> None:
+def test_growing_memory_is_not_flat() -> None:
     series = memories(*range(200, 280, 10))
     assert report.is_flat(series) is False
     assert report.memory(series).endswith("GROWING")
 
 
-def test_of_few_transfers_nothing_is_said() -> None:
+def test_flatness_of_few_transfers_is_unknown() -> None:
     assert report.is_flat(memories(100, 200, 300)) is None
 
 
-def test_what_processes_share_is_counted_once() -> None:
+def test_shared_memory_is_counted_once() -> None:
     held = 64 * 2**20
     fork = f"import os, sys\nheld = b'x' * {held}\nos.fork()\nprint(flush=True)\nsys.stdin.read()"
     with subprocess.Popen(
@@ -77,39 +77,39 @@ def test_what_processes_share_is_counted_once() -> None:
 @pytest.mark.parametrize(
     ("rate", "verdict"), [(79, "NOT reached"), (80, "reached"), (100, "stretch")]
 )
-def test_a_table_says_whether_the_target_is_reached(rate: int, verdict: str) -> None:
+def test_table_reports_whether_the_target_is_reached(rate: int, verdict: str) -> None:
     table = report.targets([ROW], [a_sample("ours", rate), a_sample("theirs", 100)])
     assert table[1][-1] == verdict
 
 
-def test_processor_time_is_told_for_each_transfer() -> None:
+def test_processor_time_is_reported_for_each_transfer() -> None:
     sample = a_sample("ours", 1, requests=10, items=100, cpu={"server": 0.5})
     assert sample.each("server") == 500
     assert report.processor([sample], "server") == "500"
 
 
-def test_of_times_less_is_more() -> None:
+def test_shorter_time_reaches_the_target() -> None:
     row = Row("p50", "ours", "theirs", 0.35, 0.25, "p50")
     samples = [a_sample("ours", 1, p50=1.0), a_sample("theirs", 1, p50=3.0)]
     assert report.targets([row], samples)[1][-1] == "reached"
 
 
-def test_what_was_not_measured_has_no_row() -> None:
+def test_missing_measurement_has_no_row() -> None:
     assert len(report.targets([ROW], [a_sample("ours", 1)])) == 1
 
 
-def test_what_is_not_installed_says_so() -> None:
+def test_peer_that_is_not_installed_is_reported() -> None:
     table = report.targets([ROW], [a_sample("ours", 1)], missing=["theirs"])
     assert table[1][-1] == "not installed"
 
 
-def test_progress_says_what_is_not_in_the_books() -> None:
+def test_progress_reports_movements_missing_in_the_books() -> None:
     assert "2 NOT IN THE BOOKS" in progress(a_sample("ours", 1, found=8), 5)
     assert "10 NOT IN THE BOOKS" in progress(a_sample("ours", 1, found=0), 5)
     assert "NOT" not in progress(a_sample("ours", 1), 5)
 
 
-def test_an_error_and_what_is_not_in_the_books_fail_the_run() -> None:
+def test_errors_and_missing_movements_fail_the_run() -> None:
     assert a_sample("ours", 1).is_good
     assert not a_sample("ours", 1, found=9).is_good
     assert not a_sample("ours", 1, errors=1).is_good
@@ -125,34 +125,32 @@ def test_progress_shows_errors() -> None:
     ("words", "rounds", "seconds"),
     [([], 5, 4), (["--quick"], 1, 1), (["--quick", "--rounds", "3"], 3, 1)],
 )
-def test_what_is_said_goes_before_what_is_quick(
-    words: list[str], rounds: int, seconds: int
-) -> None:
+def test_explicit_options_override_quick(words: list[str], rounds: int, seconds: int) -> None:
     told = program.options(words)
     assert (told.rounds, told.seconds) == (rounds, seconds)
 
 
-def test_what_is_large_is_measured_when_asked_for() -> None:
+def test_large_works_are_measured_only_on_request() -> None:
     large = [each.name for each in works.LARGE]
     for words, expected in (([], []), (["--large"], large), (["--only", large[0]], large[:1])):
         chosen = program.chosen(program.options(words), works.LARGE)
         assert [each.name for each in chosen] == expected
 
 
-def test_each_row_is_of_what_is_measured() -> None:
+def test_every_row_refers_to_measurements() -> None:
     names = [each.name for each in (*works.MEASUREMENTS, *works.LARGE)]
     assert len(names) == len(set(names))
     assert {name for row in works.ROWS for name in (row.over, row.under)} <= set(names)
 
 
-def test_a_server_that_forgets_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_without_fsync_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"SHOW fsync": "off"}
     monkeypatch.setattr(Database, "ask", lambda _, question: said.get(question, "on"))
     with pytest.raises(SystemExit, match="fsync must be on"):
         Database("", "", None).settings()
 
 
-def test_a_server_without_room_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_with_too_few_connections_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Database, "ask", lambda _, question: "100")
     Database("", "", None).require_room(works.room(works.MEASUREMENTS[:3]))
     with pytest.raises(SystemExit, match="max_connections must be at least"):
@@ -160,7 +158,7 @@ def test_a_server_without_room_is_not_measured(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("owner", ["", "postgresql://app@db.invalid/iocash"])
-def test_one_role_for_both_is_not_measured(
+def test_single_role_for_owner_and_server_is_not_measured(
     owner: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://app@db.invalid/iocash")
@@ -169,7 +167,9 @@ def test_one_role_for_both_is_not_measured(
         pass
 
 
-def test_large_books_are_proved_at_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_large_books_are_audited_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(Database, "audit", lambda _: {"movements": 1})
     empty = Database("", "", None)
     with Stage(empty, {}, tmp_path) as stage:
@@ -181,14 +181,14 @@ def test_large_books_are_proved_at_last(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert [name for name, _ in stage.audit(last=True)] == ["", "large"]
 
 
-def test_the_time_of_children_is_counted_after_their_end() -> None:
+def test_processor_time_includes_exited_children() -> None:
     before = processes.cpu_seconds(os.getpid())
     busy = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", busy], check=True)
     assert processes.cpu_seconds(os.getpid()) - before >= 0.28
 
 
-def test_what_is_begun_is_kept_though_somebody_says_to_end() -> None:
+def test_undisturbed_block_completes_before_an_interrupt() -> None:
     begun = []
 
     def begin() -> None:
@@ -201,7 +201,7 @@ def test_what_is_begun_is_kept_though_somebody_says_to_end() -> None:
     assert begun
 
 
-def test_what_was_refused_is_counted_and_a_few_of_it_shown(tmp_path: Path) -> None:
+def test_refused_requests_are_counted_and_a_few_are_shown(tmp_path: Path) -> None:
     counts = {"requests": 10, "seconds": 1, "p50": 1, "p95": 1, "p99": 1}
     broken = {"connect": 0, "read": 1, "write": 0, "timeout": 1}
     (tmp_path / "summary").write_text(json.dumps(counts | broken))
@@ -213,12 +213,12 @@ def test_what_was_refused_is_counted_and_a_few_of_it_shown(tmp_path: Path) -> No
     assert answers.wrong == ("503 overloaded",) * 5
 
 
-def test_lua_reads_what_python_says() -> None:
+def test_python_values_are_written_as_lua() -> None:
     said = {"items": 2, "fixed": False, "clients": [{"secret": 'a"b'}]}
     assert load.lua(said) == '{items = 2, fixed = false, clients = {{secret = "a\\"b"}}}'
 
 
-def test_a_table_is_aligned_or_markdown() -> None:
+def test_table_is_written_aligned_or_as_markdown() -> None:
     table = [("work", "ratio"), ("a", "0.10")]
     assert report.written(table, markdown=False) == "work  ratio\na      0.10"
     assert report.written(table, markdown=True).splitlines() == [
@@ -261,7 +261,7 @@ def databases() -> set[str]:
 
 
 @pytest.mark.ci
-def test_it_measures_in_a_database_of_its_own_and_drops_it(
+def test_benchmark_creates_and_drops_its_own_database(
     transactional_db: None, tmp_path: Path
 ) -> None:
     app = database_of_tests()
@@ -278,7 +278,7 @@ def test_it_measures_in_a_database_of_its_own_and_drops_it(
 
 @pytest.mark.long
 @pytest.mark.parametrize("without_wrk", ["", "1"])
-def test_all_of_it_measures(without_wrk: str, tmp_path: Path) -> None:
+def test_all_works_are_measured(without_wrk: str, tmp_path: Path) -> None:
     found = measured(tmp_path, "--large", **{load.WITHOUT_WRK: without_wrk})
     require_good(found)
     names = {sample["name"] for sample in found["samples"]}

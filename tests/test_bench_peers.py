@@ -83,7 +83,7 @@ def events() -> list[tuple[str, str, bool]]:
 
 
 @PEERS
-def test_a_peer_writes_what_the_product_writes(
+def test_peer_writes_the_rows_of_the_product(
     peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
     before = len(events())
@@ -102,7 +102,7 @@ def test_a_peer_writes_what_the_product_writes(
 
 
 @PEERS
-def test_a_peer_sends_once_with_the_same_key(
+def test_peer_moves_once_with_the_same_key(
     peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
     assert peer(alices, bobs, 10_00, "lunch") == peer(alices, bobs, 10_00, "lunch")
@@ -110,7 +110,7 @@ def test_a_peer_sends_once_with_the_same_key(
 
 
 @PEERS
-def test_a_peer_never_sends_more_than_is_available(
+def test_peer_refuses_more_than_is_available(
     peer: Any, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
     people.place(alices, bobs, 95_00)
@@ -122,7 +122,7 @@ def test_a_peer_never_sends_more_than_is_available(
 
 @PEERS
 @pytest.mark.parametrize("thing", ["wallet", "user"])
-def test_a_peer_pays_nobody_who_is_blocked(
+def test_peer_refuses_blocked_recipients(
     peer: Any, thing: str, function: None, known: None, alices: Wallet, bobs: Wallet
 ) -> None:
     people.block(bobs if thing == "wallet" else bobs.user)
@@ -131,7 +131,7 @@ def test_a_peer_pays_nobody_who_is_blocked(
 
 
 @PEERS
-def test_a_peer_finds_no_wallet_of_another_client(
+def test_peer_does_not_find_a_wallet_of_another_client(
     peer: Any, function: None, known: None, alices: Wallet
 ) -> None:
     other = people.first_wallet(people.a_user(people.a_client("Another"), people.BOB))
@@ -141,7 +141,7 @@ def test_a_peer_finds_no_wallet_of_another_client(
 
 
 @pytest.mark.parametrize("maker", ["new_id", "put_together"])
-def test_the_ids_of_peers_are_made_as_ours_are(maker: str, function: None) -> None:
+def test_ids_of_peers_are_uuid7(maker: str, function: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT bench.{maker}()")
         made = cursor.fetchone()[0]

@@ -96,7 +96,7 @@ def money_of(wallet: Wallet) -> tuple[int, int]:
     return wallet.balance, wallet.held
 
 
-def test_a_wrong_password_is_said_and_a_right_one_leads_to_the_first_page(page, supervisor):
+def test_wrong_password_shows_an_error_and_the_right_one_opens_the_back_office(page, supervisor):
     page.goto("/admin/")
     page.fill("#id_username", "supervisor")
     page.fill("#id_password", "wrong")
@@ -106,7 +106,7 @@ def test_a_wrong_password_is_said_and_a_right_one_leads_to_the_first_page(page, 
     expect(page.locator("h1")).to_have_text("Back office")
 
 
-def test_a_key_is_issued_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
+def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
     log_in(page)
     open_thing(page, client_demo)
     act(page, "Issue a key")
@@ -127,7 +127,7 @@ def test_a_key_is_issued_shown_once_and_works_with_curl(page, supervisor, client
     expect(page.locator("body")).to_contain_text("api_key.issued")
 
 
-def test_a_cash_in_arrives_and_is_told_on_the_page(page, supervisor, alices):
+def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
     log_in(page)
     open_thing(page, alices)
     act(page, "Add movement")
@@ -138,7 +138,7 @@ def test_a_cash_in_arrives_and_is_told_on_the_page(page, supervisor, alices):
     assert money_of(alices) == (112_34, 0)
 
 
-def test_a_refusal_is_a_red_message_in_words(page, supervisor, alices):
+def test_refusal_is_shown_as_a_red_message(page, supervisor, alices):
     log_in(page)
     open_thing(page, alices)
     act(page, "Add movement")
@@ -151,7 +151,7 @@ def test_a_refusal_is_a_red_message_in_words(page, supervisor, alices):
     )
 
 
-def test_a_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, api):
+def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, api):
     log_in(page)
     open_thing(page, alices.user)
     act(page, "Block")
@@ -165,7 +165,7 @@ def test_a_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs
     assert api.post(f"wallets/{alices.id}/movements", body).status == 201
 
 
-def test_a_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alices):
+def test_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alices):
     movement = a_cash_out(alices, 30_00)
     log_in(page)
     page.click(".overview tbody a >> nth=0")
@@ -177,7 +177,7 @@ def test_a_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, al
     assert (movement.status, money_of(alices)) == ("SUCCESS", (70_00, 0))
 
 
-def test_a_rejected_cash_out_gives_the_money_back_and_says_why(page, supervisor, alices, api):
+def test_rejected_cash_out_returns_the_money_and_the_reason(page, supervisor, alices, api):
     movement = a_cash_out(alices, 30_00)
     log_in(page)
     open_thing(page, movement)
@@ -200,7 +200,7 @@ def test_staff_post_a_transfer_in_the_browsable_api(page, supervisor, alices, bo
     assert Movement.objects.filter(wallet=bobs.id, amount=2_00).exists()
 
 
-def test_swagger_tries_it_out(page, supervisor, alices, client_demo):
+def test_swagger_sends_a_request(page, supervisor, alices, client_demo):
     page.goto("/api/docs")
     page.click("button.authorize")
     page.fill(".auth-container input", people.a_key(client_demo))
@@ -229,7 +229,9 @@ PAGES = (
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_every_page_keeps_the_policy_and_fits_the_screen(page, supervisor, alices, width):
+def test_every_page_obeys_the_content_security_policy_and_fits_the_screen(
+    page, supervisor, alices, width
+):
     log_in(page)
     page.set_viewport_size({"width": width, "height": 900})
     for path in PAGES:
@@ -238,14 +240,14 @@ def test_every_page_keeps_the_policy_and_fits_the_screen(page, supervisor, alice
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_code_is_never_broken_in_the_middle(page, width):
+def test_error_code_is_never_wrapped(page, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/api/docs/errors")
     lines = "all => all.map(code => code.getClientRects().length)"
     assert set(page.locator("tbody code").evaluate_all(lines)) == {1}
 
 
-def test_the_documentation_is_as_dark_as_the_reader_wants(page):
+def test_documentation_follows_the_preferred_color_scheme(page):
     paper = "getComputedStyle(document.body).backgroundColor"
     page.emulate_media(color_scheme="dark")
     page.goto("/api/docs")
@@ -255,7 +257,7 @@ def test_the_documentation_is_as_dark_as_the_reader_wants(page):
     assert page.evaluate(paper) == "rgb(250, 250, 250)"
 
 
-def test_an_operation_fits_a_phone(page):
+def test_operation_fits_a_phone_screen(page):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/api/docs")
     operation = page.locator(".opblock-post").first
@@ -281,9 +283,7 @@ def drawn(page: Page, title: str) -> bool:
     return found
 
 
-def test_staff_look_at_the_documents_and_approve_and_the_client_sees_it(
-    page, supervisor, newcomer, api
-):
+def test_staff_approval_of_documents_is_visible_to_the_client(page, supervisor, newcomer, api):
     compliance = f"users/{newcomer.id}/compliance"
     assert api.get(compliance).json["kycLevel"] == 0
     log_in(page)
@@ -302,7 +302,7 @@ def test_staff_look_at_the_documents_and_approve_and_the_client_sees_it(
     assert waiting == ["documents/income-tax"]
 
 
-def test_staff_reject_with_a_reason_that_the_client_reads(page, supervisor, newcomer, api):
+def test_client_reads_the_rejection_reason_of_staff(page, supervisor, newcomer, api):
     log_in(page)
     page.goto(f"/admin/users/review/{newcomer.pk}/change/")
     for title in ("Identity document, front", "Identity document, back", "Income tax return"):
@@ -316,7 +316,7 @@ def test_staff_reject_with_a_reason_that_the_client_reads(page, supervisor, newc
     assert (answer["status"], answer["reason"]) == ("REJECTED", "The number can't be read.")
 
 
-def test_a_list_is_filtered_by_what_was_filled_in_only(page, supervisor, alices, bobs):
+def test_list_filter_sends_only_filled_in_fields(page, supervisor, alices, bobs):
     people.transfer(alices, bobs, 10_00)
     log_in(page)
     page.goto(f"/api/v1/wallets/{alices.id}/movements")

@@ -90,7 +90,7 @@ def a_parameter(required: bool) -> Any:
     return {"in": "query", "name": "day", "required": required, "schema": {}}
 
 
-def test_the_same_is_compatible():
+def test_same_document_is_compatible():
     assert incompatible(a_document(), a_document()) == []
 
 
@@ -160,11 +160,11 @@ BREAKING: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("words", BREAKING)
-def test_what_breaks_a_caller_is_told(words):
+def test_incompatible_change_is_reported(words):
     assert changed(BREAKING[words]) == [words]
 
 
-def test_a_new_required_field_is_told():
+def test_new_required_field_is_reported():
     def change(document: Any) -> None:
         schema(document, "Order")["properties"]["day"] = {"type": "string"}
         schema(document, "Order")["required"].append("day")
@@ -190,11 +190,11 @@ HARMLESS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
-def test_what_breaks_nobody_is_not_told(change):
+def test_compatible_change_is_not_reported(change):
     assert changed(change) == []
 
 
-def test_a_reference_is_what_it_refers_to():
+def test_reference_is_compared_by_its_target():
     def change(document: Any) -> None:
         document["components"]["schemas"]["Renamed"] = schema(document, "Order")
         post(document)["requestBody"] = answering({"$ref": "#/components/schemas/Renamed"})

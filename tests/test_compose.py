@@ -31,52 +31,52 @@ def config(name: str) -> str:
     return text.replace("$$", "$")
 
 
-def test_the_image_serves_as_the_demo_does():
+def test_image_serves_with_the_options_of_the_demo():
     command = json.loads(re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)[0])
     shown = " ".join(command).replace("0.0.0.0", "127.0.0.1")
     assert shown == f"granian {demo.GRANIAN} --port 8000 iocash.wsgi:application"
 
 
-def test_the_image_is_made_of_the_lock_and_of_files_that_are_there():
+def test_image_is_built_from_the_lock_and_existing_files():
     assert "--require-hashes -r requirements.txt" in DOCKERFILE
     copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
     for name in " ".join(copied).split():
         assert (dev.ROOT / name).exists()
 
 
-def test_nobody_serves_as_root_and_documents_outlive_the_container():
+def test_image_serves_without_root_and_keeps_documents_in_a_volume():
     assert DOCKERFILE.index("USER iocash") < DOCKERFILE.index("CMD")
     folder = "/var/lib/iocash/documents"
     assert f"DOCUMENTS_DIR={folder}" in DOCKERFILE
     assert SERVICES["app"]["volumes"] == [f"documents:{folder}"]
 
 
-def test_the_two_roles_are_those_of_the_embedded_server():
+def test_roles_equal_the_embedded_servers():
     script = config("roles")
     for line in ROLES.strip().splitlines():
         made = line.replace(" CREATEDB", "")  # of tests, and they are not run there
         assert made in script.replace(" PASSWORD :'owner'", "").replace(" PASSWORD :'app'", "")
 
 
-def test_only_migrate_knows_the_owner():
+def test_only_migrate_has_the_owner_role():
     knowing = {name for name, service in SERVICES.items() if "iocash_owner" in json.dumps(service)}
     assert knowing == {"migrate"}
     assert "user=iocash_app" in SERVICES["app"]["environment"]["DATABASE_URL"]
 
 
-def test_every_variable_is_one_that_the_settings_read():
+def test_every_variable_is_read_by_the_settings():
     read = (dev.ROOT / "iocash" / "settings.py").read_text()
     for service in ("migrate", "app"):
         for name in SERVICES[service]["environment"]:
             assert f'"{name}"' in read, name
 
 
-def test_the_server_trusts_the_one_proxy_that_is_here():
+def test_server_trusts_its_one_proxy():
     assert SERVICES["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
     assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in PROXY
 
 
-def test_each_waits_for_what_it_needs_and_says_how_it_is():
+def test_services_have_health_checks_and_wait_for_their_dependencies():
     assert "/livez" in json.dumps(SERVICES["app"]["healthcheck"])
     assert "/readyz" in json.dumps(SERVICES["proxy"]["healthcheck"])
     assert SERVICES["migrate"]["depends_on"] == {"db": {"condition": "service_healthy"}}
@@ -84,7 +84,7 @@ def test_each_waits_for_what_it_needs_and_says_how_it_is():
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
 
 
-def test_proxy_passes_the_largest_body_that_a_view_takes():
+def test_proxy_passes_the_largest_accepted_body():
     sizes = [int(size) for size in re.findall(r"client_max_body_size (\d+);", PROXY)]
     largest = [settings.MAX_DOCUMENT_BODY_BYTES]
     assert sizes == largest == [MovementBatch.max_body_bytes] == [Documents.max_body_bytes]
@@ -103,7 +103,7 @@ def test_proxy_is_configured_by_the_file_in_deploy():
     assert (dev.ROOT / COMPOSE["configs"]["proxy"]["file"]).exists()
 
 
-def test_database_logs_as_the_embedded_one_and_no_parameters():
+def test_database_logs_as_the_embedded_server_without_parameters():
     flags = dict(flag.removeprefix("--").split("=") for flag in SERVICES["db"]["command"][1:])
     silent = {name: SETTINGS[name] for name in SETTINGS if name.startswith("log_e")}
     assert silent.items() <= flags.items()
@@ -115,21 +115,21 @@ def test_every_service_has_bounded_logs():
         assert service["logging"]["options"]["max-size"], name
 
 
-def test_server_that_ends_is_started_again():
+def test_exited_server_is_restarted():
     for name in ("db", "app", "proxy"):
         assert SERVICES[name]["restart"] == "unless-stopped"
     assert SERVICES["app"]["init"] is True
     assert "Restart=always" in UNIT
 
 
-def test_image_has_no_more_than_it_is_made_of():
+def test_build_context_contains_only_the_copied_files():
     ignored = (dev.ROOT / ".dockerignore").read_text().split()
     copied = set(" ".join(re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)).split())
     assert ignored[0] == "*"
     assert {name.removeprefix("!") for name in ignored if name.startswith("!")} == copied
 
 
-def test_unit_serves_as_the_image_does():
+def test_unit_serves_with_the_options_of_the_image():
     (command,) = re.findall(r"^ExecStart=\S+/granian (.+)$", UNIT, re.MULTILINE)
     assert command == f"{demo.GRANIAN} --port 8000 iocash.wsgi:application"
 

@@ -28,7 +28,7 @@ def check(answer: Answer, status: int = 200, headers: Any = (), **changes: Any) 
     openapi.check("GET", f"/api/v1/wallets/{body.get('id')}", status, headers, body)
 
 
-def test_what_is_documented_passes(shown):
+def test_documented_answer_passes(shown):
     assert openapi.operation("GET", f"/api/v1/wallets/{shown.json['id']}")
     check(shown, headers=shown.headers)
 
@@ -47,18 +47,18 @@ def test_what_is_documented_passes(shown):
     ],
     ids=str,
 )
-def test_a_body_that_is_not_as_described_is_seen(shown, changes):
+def test_undocumented_body_fails(shown, changes):
     with pytest.raises(AssertionError):
         check(shown, **changes)
 
 
 @pytest.mark.parametrize(("status", "headers"), [(201, ()), (418, ()), (200, ("Location",))])
-def test_a_status_or_a_header_that_is_not_described_is_seen(shown, status, headers):
+def test_undocumented_status_or_header_fails(shown, status, headers):
     with pytest.raises(AssertionError):
         check(shown, status, headers)
 
 
-def test_a_code_that_is_not_described_is_seen(api, alices):
+def test_undocumented_code_fails(api, alices):
     path = f"/api/v1/wallets/{alices.id}"
     refused = api.patch(path, {"status": "UNSUBSCRIBED"}).json
     openapi.check("PATCH", path, 409, (), refused)
@@ -66,7 +66,7 @@ def test_a_code_that_is_not_described_is_seen(api, alices):
         openapi.check("PATCH", path, 409, (), refused | {"code": "insufficient_funds"})
 
 
-def test_a_creation_without_its_location_is_seen(api, alices):
+def test_creation_without_its_location_fails(api, alices):
     path = f"/api/v1/wallets/{alices.id}/movements"
     made = api.post(path, {"type": "CASH_IN", "amount": "1.00"})
     openapi.check("POST", path, 201, made.headers, made.json)
@@ -74,7 +74,7 @@ def test_a_creation_without_its_location_is_seen(api, alices):
         openapi.check("POST", path, 201, (), made.json)
 
 
-def test_what_is_made_leads_to_where_it_is_read() -> None:
+def test_creation_links_to_the_read_operation() -> None:
     paths = openapi.document()["paths"]
     made = paths["/api/v1/wallets/{walletId}/holds"]["post"]["responses"]["201"]
     assert made["links"]["read"] == {
@@ -83,7 +83,7 @@ def test_what_is_made_leads_to_where_it_is_read() -> None:
     }
 
 
-def test_an_operation_names_its_scope() -> None:
+def test_operation_documents_its_scope() -> None:
     paths = openapi.document()["paths"]
     movements = paths["/api/v1/wallets/{walletId}/movements"]
     assert movements["get"]["security"] == [{"bearer": ["movements:read"]}]
@@ -91,13 +91,13 @@ def test_an_operation_names_its_scope() -> None:
     assert "security" not in paths["/livez"]["get"] or paths["/livez"]["get"]["security"] == []
 
 
-def test_every_header_that_is_named_is_described() -> None:
+def test_every_referenced_header_is_described() -> None:
     document = openapi.document()
     named = set(re.findall(r"#/components/headers/([\w-]+)", json.dumps(document)))
     assert named == set(document["components"]["headers"])
 
 
-def test_every_path_of_the_document_is_found_by_an_address():
+def test_every_documented_path_is_matched_by_an_address():
     words = {"kind": "identity-front"}
     for path, methods in openapi.document()["paths"].items():
         address = re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], UNKNOWN), path)
@@ -105,7 +105,7 @@ def test_every_path_of_the_document_is_found_by_an_address():
             assert openapi.operation(method, address) == methods[method], address
 
 
-def test_a_document_that_is_not_as_described_is_seen(api, alice):
+def test_undocumented_kyc_document_answer_fails(api, alice):
     path = f"/api/v1/users/{alice.id}/documents/identity-front"
     made = api.put(path, document())
     openapi.check("PUT", path, 201, made.headers, made.json)
@@ -113,7 +113,7 @@ def test_a_document_that_is_not_as_described_is_seen(api, alice):
         openapi.check("PUT", path, 201, made.headers, made.json | {"content": "AAAA"})
 
 
-def test_a_refusal_that_is_not_described_is_seen_where_others_are_shared(api, alices):
+def test_undocumented_refusal_fails_beside_shared_ones(api, alices):
     path = f"/api/v1/wallets/{alices.id}"
     refused = api.get(path, headers={"Authorization": "Bearer x"})
     assert refused.status == 401

@@ -80,7 +80,7 @@ def demo(postgres: ComposedScratch) -> dict[str, str]:
     return postgres.seed()
 
 
-def test_script_makes_the_roles_and_their_limits(postgres, demo):
+def test_script_creates_the_roles_and_their_limits(postgres, demo):
     with psycopg.connect(postgres.address()) as connection:
         shown = connection.execute("SHOW lock_timeout").fetchone()
         owned = connection.execute(
@@ -89,7 +89,7 @@ def test_script_makes_the_roles_and_their_limits(postgres, demo):
     assert (shown, owned) == (("2s",), (0,))
 
 
-def test_conflict_writes_nobodys_name_into_the_log(postgres, demo, tmp_path):
+def test_conflict_writes_no_personal_data_into_the_log(postgres, demo, tmp_path):
     with Served(postgres.address(), tmp_path / "server.log") as server:
         assert server.call("POST", "/api/v1/users", PERSON, demo["apiKey"])[0] == 202
         status, _, content = server.call("POST", "/api/v1/users", PERSON, demo["apiKey"])

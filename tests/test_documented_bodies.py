@@ -48,7 +48,7 @@ def test_each_type_of_movement_has_its_own_fields(api: Api, alices: Wallet, body
 
 
 @pytest.mark.parametrize("count", [0, 1_001])
-def test_a_batch_has_one_to_a_thousand_movements(api: Api, alices: Wallet, count):
+def test_batch_has_one_to_a_thousand_movements(api: Api, alices: Wallet, count):
     body = {"movements": [{"type": "CASH_IN", "amount": "0.01"}] * count}
     assert not agreed("BatchBody", body, api.post(f"wallets/{alices.id}/movements/batch", body))
 
@@ -70,7 +70,7 @@ def test_a_batch_has_one_to_a_thousand_movements(api: Api, alices: Wallet, count
         ("1234567890123456", False),
     ],
 )
-def test_an_amount_is_more_than_nothing(api: Api, alices: Wallet, amount, taken):
+def test_amount_must_be_positive(api: Api, alices: Wallet, amount, taken):
     body = {"type": "CASH_IN", "amount": amount}
     assert agreed("MovementBody", body, api.post(f"wallets/{alices.id}/movements", body)) is taken
 
@@ -90,7 +90,7 @@ def test_an_amount_is_more_than_nothing(api: Api, alices: Wallet, amount, taken)
         (USER | {"firstName": "Al ice"}, True),
     ],
 )
-def test_a_person_has_two_names_and_a_company_one(api: Api, body, taken):
+def test_person_requires_two_names_and_a_company_one(api: Api, body, taken):
     assert agreed("UserOrder", body, api.post("users", body)) is taken
 
 
@@ -103,7 +103,7 @@ def test_a_person_has_two_names_and_a_company_one(api: Api, body, taken):
         ({}, False),
     ],
 )
-def test_a_hold_is_released_or_renewed(api: Api, alices: Wallet, bobs: Wallet, body, taken):
+def test_hold_change_must_release_or_renew(api: Api, alices: Wallet, bobs: Wallet, body, taken):
     promise = {"targetWalletId": str(bobs.id), "amount": "1.00"}
     hold = api.post(f"wallets/{alices.id}/holds", promise).json["id"]
     answer = api.patch(f"wallets/{alices.id}/holds/{hold}", body)

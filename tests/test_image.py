@@ -73,7 +73,7 @@ def postgres(tmp_path: Path) -> Iterator[Scratch]:
     scratch.remove()
 
 
-def test_image_has_all_that_it_needs_to_serve(postgres, tmp_path):
+def test_image_contains_everything_needed_to_serve(postgres, tmp_path):
     demo = postgres.seed()
     (tmp_path / "image").mkdir()
     folder = copied(tmp_path / "image")

@@ -95,9 +95,7 @@ def junk(proxy: Proxy) -> Iterator[Counter[int]]:
         met[status] += times
 
 
-def test_junk_costs_others_nothing_but_a_little_time(
-    postgres: Scratch, tmp_path: Path, capsys: Any
-):
+def test_junk_requests_delay_others_only_slightly(postgres: Scratch, tmp_path: Path, capsys: Any):
     demo = postgres.seed()
     with (
         Served(postgres.address(), tmp_path / "server.log", TRUSTED_PROXIES="1") as server,

@@ -247,7 +247,7 @@ def begun(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
-def test_a_killed_worker_costs_nothing_but_time(postgres, server, demo, capsys):
+def test_killed_worker_loses_and_repeats_no_payment(postgres, server, demo, capsys):
     chance = random.Random(1)
 
     def attack(callers: list[Caller]) -> int:
@@ -262,7 +262,7 @@ def test_a_killed_worker_costs_nothing_but_time(postgres, server, demo, capsys):
     assert server.process.poll() is None
 
 
-def test_connections_that_are_ended_anywhere_cost_nothing_but_time(postgres, server, demo, capsys):
+def test_terminated_connections_lose_and_repeat_no_payment(postgres, server, demo, capsys):
     chance = random.Random(2)
 
     def attack(callers: list[Caller]) -> int:
@@ -281,8 +281,8 @@ def test_connections_that_are_ended_anywhere_cost_nothing_but_time(postgres, ser
     assert met["outcome_unknown"] == 0
 
 
-def test_a_commit_that_is_lost_costs_nothing_but_time(postgres, demo, tmp_path, capsys):
-    """The COMMIT, or the answer to it: what was done, and is done again, is done twice."""
+def test_lost_commit_loses_and_repeats_no_payment(postgres, demo, tmp_path, capsys):
+    """The COMMIT or its answer is lost; repeating a committed payment would pay twice."""
 
     def attack(callers: list[Caller]) -> int:
         wire.is_bad = True

@@ -27,7 +27,7 @@ def asked(api: Api, address: str) -> int:
 
 
 @pytest.mark.parametrize("path", ["users", "wallets", "wallets/{wallet}/movements"])
-def test_a_list_of_the_api_asks_as_much_for_many_as_for_few(api, client_demo, alices, path):
+def test_list_runs_the_same_number_of_queries_for_few_and_many_rows(api, client_demo, alices, path):
     address = f"{path.format(wallet=alices.id)}?size=100"
     few = asked(api, address)
     for number in range(4):
@@ -65,7 +65,7 @@ def more_movements(alices: Wallet, bobs: Wallet) -> None:
         ("balance", more_movements, 6),
     ],
 )
-def test_what_is_below_a_wallet_asks_as_much_for_many_as_for_few(
+def test_wallet_lists_run_the_same_number_of_queries_for_few_and_many_rows(
     api: Api,
     alices: Wallet,
     bobs: Wallet,
@@ -79,7 +79,7 @@ def test_what_is_below_a_wallet_asks_as_much_for_many_as_for_few(
     assert asked(api, address) == few <= most
 
 
-def test_a_page_asks_as_much_in_the_middle_as_at_the_beginning(api, alices, bobs):
+def test_middle_page_runs_as_many_queries_as_the_first(api, alices, bobs):
     more_movements(alices, bobs)
     more_holds(alices, bobs)
     for name in ("movements", "holds", "statement"):

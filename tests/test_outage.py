@@ -150,7 +150,7 @@ def survive(
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
-def test_a_stop_of_postgresql_costs_nothing_but_time(postgres, server, demo, sign):
+def test_stopped_postgresql_loses_and_repeats_no_payment(postgres, server, demo, sign):
     def begin() -> None:
         postgres.stop(sign)
         status, headers, content = server.call("GET", "/readyz")
@@ -161,7 +161,7 @@ def test_a_stop_of_postgresql_costs_nothing_but_time(postgres, server, demo, sig
     assert met.keys() <= {"database_unavailable", "outcome_unknown"}
 
 
-def test_a_read_only_server_is_waited_for_and_still_read(postgres, server, demo):
+def test_read_only_server_serves_reads_and_delays_payments(postgres, server, demo):
     def begin() -> None:
         postgres.tell(READ_ONLY.format("on"), RELOAD)
         wallet = f"/api/v1/wallets/{demo['bobWalletId']}"
@@ -174,7 +174,7 @@ def test_a_read_only_server_is_waited_for_and_still_read(postgres, server, demo)
     assert met.keys() == {"database_unavailable"}
 
 
-def test_a_server_without_a_free_connection_is_waited_for(postgres, server, demo):
+def test_missing_free_connection_delays_payments(postgres, server, demo):
     def begin() -> None:
         postgres.tell("ALTER ROLE iocash_app CONNECTION LIMIT 0", HANG_UP)
 
@@ -189,7 +189,7 @@ def held(demo: dict[str, str]) -> str:
     return f"SELECT 1 FROM wallets_wallet WHERE id = '{demo['aliceWalletId']}' FOR UPDATE"
 
 
-def test_a_held_lock_delays_its_own_wallet_only(postgres, server, demo):
+def test_held_lock_delays_its_own_wallet_only(postgres, server, demo):
     def begin() -> None:
         holder.__enter__()
         body = {"type": "CASH_IN", "amount": "0.01"}
@@ -203,7 +203,7 @@ def test_a_held_lock_delays_its_own_wallet_only(postgres, server, demo):
     assert met.keys() == {"lock_timeout"}
 
 
-def test_a_slow_statement_is_given_up(postgres, server, demo):
+def test_slow_statement_is_cancelled(postgres, server, demo):
     patience = "ALTER ROLE iocash_app SET lock_timeout = '{}'"
     slow = "ALTER ROLE iocash_app SET statement_timeout = '{}'"
 

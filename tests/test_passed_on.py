@@ -120,7 +120,7 @@ def away(tmp_path: Path, other: Instance) -> Proxy:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
-def test_request_goes_to_the_other_when_one_can_not_be_connected_to(tmp_path, method):
+def test_request_is_sent_to_the_other_instance_when_one_is_unreachable(tmp_path, method):
     with instances(answers) as (other,), away(tmp_path, other) as proxy:
         for _ in range(20):
             assert proxy.call(method, "/api/v1/users", b"{}")[0] == 200
@@ -139,7 +139,7 @@ BROKEN = [
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize("manner", BROKEN)
 def test_change_is_never_sent_twice(tmp_path, method, manner):
-    """However the connection ends; and where nothing is said to be done, nobody was told of it."""
+    """This holds for every way to close; without `outcome_unknown` no instance read the request."""
     told = 0
     with instances(manner, manner) as both, Proxy(tmp_path, *(each.port for each in both)) as proxy:
         for _ in range(20):
@@ -155,13 +155,13 @@ def test_change_is_never_sent_twice(tmp_path, method, manner):
 
 @pytest.mark.parametrize("manner", [hangs_up_when_it_has_read, resets_at_once])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_request_that_may_be_repeated_is(tmp_path, method, manner):
+def test_repeatable_request_is_retried(tmp_path, method, manner):
     with instances(manner, answers) as both, Proxy(tmp_path, *(e.port for e in both)) as proxy:
         for _ in range(10):
             assert proxy.call(method, "/api/v1/users", b"{}")[0] == 200
 
 
-def test_error_of_an_instance_is_never_tried_elsewhere(tmp_path):
+def test_error_of_an_instance_is_never_retried_elsewhere(tmp_path):
     body = json.dumps({"code": "lock_timeout"}).encode()
 
     def busy(caller: socket.socket) -> bytes:

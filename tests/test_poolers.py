@@ -70,7 +70,7 @@ def test_every_request_is_answered_behind_a_pooler(pooler, postgres, demo, tmp_p
 
 @pytest.mark.parametrize("pooler", ["transaction"], indirect=True)
 def test_forced_statements_fail_behind_a_pooler(pooler, demo, tmp_path):
-    """The control: without the check at connecting, sessions would not know the statements."""
+    """The control: without the check at connecting, sessions lack prepared statements."""
     met: Counter[Any] = Counter()
     with Served(pooler.address, tmp_path / "server.log", PREPARED_STATEMENTS="on") as server:
         callers = [Thread(target=call_all, args=(server, demo, met)) for _ in range(CALLERS)]

@@ -71,7 +71,7 @@ def nobody() -> int:
 # --- What passes --------------------------------------------------------------------------------
 
 
-def test_call_passes_both_ways(proxy, bearer, alices: Wallet):
+def test_request_and_answer_pass_unchanged(proxy, bearer, alices: Wallet):
     headers = bearer | {"X-Request-Id": "mine", "Idempotency-Key": "once"}
     body = json.dumps(people.cash("1.00")).encode()
     path = f"/api/v1/wallets/{alices.id}/movements"
@@ -96,7 +96,7 @@ def test_batch_of_nearly_8_megabytes_passes(proxy, bearer, alices: Wallet):
     assert status == 201, made
 
 
-def test_body_in_chunks_passes_with_a_length(proxy, bearer):
+def test_chunked_body_passes_with_a_length(proxy, bearer):
     caller = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
     caller.request("POST", "/api/v1/users", iter([b"{", b"}"]), bearer, encode_chunked=True)
     assert json.loads(caller.getresponse().read())["code"] == "invalid_fields"
@@ -104,8 +104,8 @@ def test_body_in_chunks_passes_with_a_length(proxy, bearer):
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "X_Forwarded_For"])
-def test_wrong_password_counts_for_where_it_came_from(proxy, bearer, name):
-    """Granian takes underscores for hyphens, so it is the proxy that must not pass them on."""
+def test_wrong_password_counts_for_the_real_address(proxy, bearer, name):
+    """Granian treats underscores as hyphens, so the proxy must drop such headers."""
     invented = {name: "192.0.2.9"}
     door = f"http://127.0.0.1:{proxy.port}/admin/login/"
     browser = build_opener(HTTPCookieProcessor())
@@ -151,14 +151,14 @@ def heard(proxy: Proxy, *said: bytes) -> Heard:
         (CHUNKED + CHUNK * (LARGEST // 0x100000 + 1) + b"0\r\n\r\n", "body_too_large"),
     ],
 )  # fmt: skip
-def test_what_nginx_refuses_is_400_as_the_server_would_say(proxy, said, code):
+def test_request_refused_by_nginx_gets_the_servers_400(proxy, said, code):
     answer = heard(proxy, said)
     assert answer.code == (400, code)
     assert answer.headers["cache-control"] == "no-store"
     assert ("allow" in answer.headers) == (code == "method_not_allowed")
 
 
-def test_address_can_not_break_the_json(proxy):
+def test_path_can_not_break_the_json_of_a_refusal(proxy):
     large = b"a" * (LARGEST + 1)
     _, _, content = proxy.call("POST", '/api/v1/users"x?a="', large, {"Host": "evil.example"})
     assert content["instance"] == "/api/v1/users"
@@ -172,13 +172,13 @@ def test_address_can_not_break_the_json(proxy):
         ("PUT", "/elsewhere", "database_unavailable"),
     ],
 )
-def test_nothing_was_done_when_nobody_could_be_connected_to(tmp_path, method, path, code):
+def test_unreachable_instances_get_503(tmp_path, method, path, code):
     with Proxy(tmp_path, nobody(), nobody()) as proxy:
         status, got, content = proxy.call(method, path, b"{}")
     assert (status, content["code"], got["retry-after"]) == (503, code, "2")
 
 
-def test_body_that_can_not_be_kept_is_500_as_the_server_would_say(tmp_path, server):
+def test_body_that_can_not_be_stored_gets_the_servers_500(tmp_path, server):
     with Proxy(tmp_path, server.port) as proxy:
         folder = tmp_path / "client_body"
         folder.rmdir()
@@ -193,8 +193,8 @@ def test_body_that_can_not_be_kept_is_500_as_the_server_would_say(tmp_path, serv
 BAD_KEY = {"Authorization": "Bearer unknown", "Content-Type": "application/json"}
 
 
-def test_unread_bodies_break_nobodys_request(proxy, server, bearer, alices: Wallet):
-    """The server refuses before it reads; its connections are shared by all callers."""
+def test_unread_bodies_do_not_break_other_requests(proxy, server, bearer, alices: Wallet):
+    """The server refuses before it reads; all callers share its connections."""
     met: Counter[tuple[int, str]] = Counter()
     body = json.dumps(people.cash("0.01")).encode()
 
@@ -217,8 +217,8 @@ def test_unread_bodies_break_nobodys_request(proxy, server, bearer, alices: Wall
     assert alices.balance - before == paid
 
 
-def test_slow_body_holds_no_thread_of_the_server(proxy, server, bearer):
-    """More callers than the server has threads hang in their bodies, and nobody waits."""
+def test_slow_bodies_block_no_server_threads(proxy, server, bearer):
+    """More callers than the server's threads send slow bodies; other requests do not wait."""
     hanging = []
     for _ in range(40):
         slow = socket.create_connection(("127.0.0.1", proxy.port), PATIENCE)
@@ -235,8 +235,8 @@ def test_slow_body_holds_no_thread_of_the_server(proxy, server, bearer):
 # --- Logs and log-ins ---------------------------------------------------------------------------
 
 
-def test_log_has_no_query_no_header_and_no_body(tmp_path, server):
-    """Neither when all goes well, nor when the server is away, nor in what nginx refuses."""
+def test_log_contains_no_query_header_or_body(tmp_path, server):
+    """This holds for success, for an unreachable server and for refusals by nginx."""
     secret = "Alice"
     headers = {"Authorization": secret, "Idempotency-Key": secret, "Cookie": secret}
     for upstream in server.port, nobody():
@@ -254,7 +254,7 @@ def test_log_has_no_query_no_header_and_no_body(tmp_path, server):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_log_ins_of_one_address_are_limited(proxy, server, host):
-    """Whatever comes with them; pages, and others' calls, are not."""
+    """The limit ignores the kind of body; pages and API calls are not limited."""
     door = f"http://{'[::1]' if ':' in host else host}:{proxy.port}/admin/login/"
     met: Counter[int] = Counter()
     for is_chunked in [False, True] * 10:
@@ -282,7 +282,7 @@ def test_log_ins_of_one_address_are_limited(proxy, server, host):
         ("198.51.100.{}", False),
     ],
 )
-def test_log_ins_are_limited_by_network_behind_a_proxy_of_ones_own(
+def test_log_ins_are_limited_by_network_behind_an_outer_proxy(
     tmp_path, server, pattern, is_limited
 ):
     named = "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;"

@@ -58,7 +58,7 @@ def hold(alices, bobs) -> Hold:
 # --- Users --------------------------------------------------------------------------------------
 
 
-def test_a_person_is_created_and_verified(api, base, codes: list[Sent]):
+def test_person_is_created_and_verified(api, base, codes: list[Sent]):
     made = api.post(f"{base}/users/natural", PERSON)
     assert (made.status, made.json["kind"], made.json["status"]) == (202, "NATURAL", "CREATED")
     path = f"{base}/users/{made.json['id']}"
@@ -68,12 +68,12 @@ def test_a_person_is_created_and_verified(api, base, codes: list[Sent]):
     assert [wallet["dltAddress"] for wallet in wallets] == ["0x1"]
 
 
-def test_a_company_is_created(api, base):
+def test_company_is_created(api, base):
     made = api.post(f"{base}/users/juridical", COMPANY)
     assert (made.status, made.json["kind"]) == (202, "JURIDICAL")
 
 
-def test_the_kind_is_the_paths_to_say_and_names_are_those_of_the_kind(api, base):
+def test_path_determines_the_kind_and_the_accepted_names(api, base):
     assert api.post(f"{base}/users/natural", PERSON | {"kind": "NATURAL"}).wrong == {
         "kind": "unknown_field"
     }
@@ -89,7 +89,7 @@ def test_the_kind_is_the_paths_to_say_and_names_are_those_of_the_kind(api, base)
     }
 
 
-def test_each_kind_has_its_own_list_and_the_other_is_not_there(api, base, alice):
+def test_each_kind_is_listed_and_found_at_its_own_path(api, base, alice):
     company = api.post(f"{base}/users/juridical", COMPANY).json["id"]
 
     def listed(path: str) -> set[str]:
@@ -106,14 +106,14 @@ def test_each_kind_has_its_own_list_and_the_other_is_not_there(api, base, alice)
     assert api.post(f"{base}/users/natural/{company}/request-otp").code == "not_found"
 
 
-def test_a_persons_names_are_changed_and_a_companys_are_refused(api, base, alice):
+def test_patch_of_a_person_accepts_personal_names_only(api, base, alice):
     path = f"{base}/users/natural/{alice.id}"
     assert api.patch(path, {"firstName": "Alicia"}).json["firstName"] == "Alicia"
     assert api.patch(path, {"companyName": "Example Ltd"}).wrong == {"companyName": "unknown_field"}
 
 
 @pytest.mark.parametrize("place", ["users/natural", "users"])
-def test_a_new_phone_number_waits_to_be_verified(api, base, alice, place, codes):
+def test_new_phone_number_needs_verification(api, base, alice, place, codes):
     path = f"{base}/{place}/{alice.id}/mobile-phone"
     answer = api.patch(path, {"mobilePhone": "+34600000009"})
     assert (answer.status, answer.json["unverifiedPhone"]) == (200, "+34600000009")
@@ -121,7 +121,7 @@ def test_a_new_phone_number_waits_to_be_verified(api, base, alice, place, codes)
     assert api.patch(path, {"firstName": "Alicia"}).wrong == {"firstName": "unknown_field"}
 
 
-def test_another_password_is_sent_without_a_body(api, base, codes, client_demo):
+def test_code_request_needs_no_body(api, base, codes, client_demo):
     created = api.post(f"{base}/users/natural", PERSON).json["id"]
     assert api.post(f"{base}/users/{created}/request-otp").code == "otp_too_soon"
 
@@ -149,7 +149,7 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_a_block_is_sent_read_and_replaced(api, base, alice, name):
+def test_block_is_sent_read_and_replaced(api, base, alice, name):
     path = f"{base}/users/natural/{alice.id}/{name}"
     assert api.post(path, BLOCKS[name]).status == 201
     assert api.put(path, BLOCKS[name]).status == 200
@@ -166,7 +166,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_comes_as_base64(api, base, alice, name):
+def test_file_is_sent_and_returned_as_base64(api, base, alice, name):
     path = f"{base}/users/natural/{alice.id}/{name}"
     body = {"content": base64.b64encode(demo_documents.picture("Alice").content).decode()}
     made = api.post(path, body)
@@ -178,20 +178,20 @@ def test_a_file_comes_as_base64(api, base, alice, name):
 
 
 @pytest.mark.parametrize("query", ["", "?side=left", "?side=front&side=back"])
-def test_an_identity_has_two_sides(api, base, alice, query):
+def test_identity_file_requires_one_valid_side(api, base, alice, query):
     path = f"{base}/users/{alice.id}/identity-file{query}"
     assert api.get(path).code == "invalid_parameters"
     assert api.post(path, {"content": "AAAA"}).code == "invalid_parameters"
 
 
-def test_where_a_user_stands_is_said(api, base, alice):
+def test_compliance_returns_the_kyc_level(api, base, alice):
     assert api.get(f"{base}/users/natural/{alice.id}/compliance").json["kycLevel"] == 0
 
 
 # --- Wallets ------------------------------------------------------------------------------------
 
 
-def test_a_wallet_is_opened_read_and_given_an_iban(api, base, alice):
+def test_wallet_is_opened_read_and_given_an_iban(api, base, alice):
     body = {"userId": str(alice.id), "dltAddress": "0x2", "dltNetwork": "IOB"}
     made = api.post(f"{base}/wallets", body)
     assert made.status == 201
@@ -200,7 +200,7 @@ def test_a_wallet_is_opened_read_and_given_an_iban(api, base, alice):
     assert api.post(f"{path}/create-iban").status == 201
 
 
-def test_a_transfer_is_accepted(api, wallet, bobs):
+def test_transfer_is_accepted(api, wallet, bobs):
     body = {"amount": "0.1", "targetWalletId": str(bobs.id), "concept": "Lunch"}
     answer = api.post(f"{wallet}/transfer", body, key="k")
     assert (answer.status, answer.json["type"], answer.json["amount"]) == (202, "TRANSFER", "0.10")
@@ -210,7 +210,7 @@ def test_a_transfer_is_accepted(api, wallet, bobs):
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-def test_an_alias_is_the_same_order_as_its_resource(api, wallet, alices, bobs):
+def test_key_replays_between_alias_and_resource(api, wallet, alices, bobs):
     body = {"amount": "1", "targetWalletId": str(bobs.id)}
     first = api.post(f"{wallet}/transfer", body, key="k").json["id"]
     ours = api.post(f"wallets/{alices.id}/movements", body | {"type": "TRANSFER"}, key="k")
@@ -218,19 +218,19 @@ def test_an_alias_is_the_same_order_as_its_resource(api, wallet, alices, bobs):
     assert people.balances(bobs) == [1_00]
 
 
-def test_a_number_is_an_amount_too(api, either, alices, bobs):
+def test_amount_may_be_a_number(api, either, alices, bobs):
     body = {"amount": 0.1, "targetWalletId": str(bobs.id)}
     answer = api.post(f"{either}/wallets/{alices.id}/transfer", body)
     assert (answer.status, answer.json["amount"]) == (202, "0.10")
 
 
-def test_a_cash_out_is_accepted(api, wallet):
+def test_cash_out_is_accepted(api, wallet):
     body = {"amount": "0.1", "iban": {"accountNumber": IBAN}, "concept": "Rent"}
     answer = api.post(f"{wallet}/cashOuts", body)
     assert (answer.status, answer.json["type"], answer.json["iban"]) == (202, "CASH_OUT", IBAN)
 
 
-def test_a_favourite_account_is_kept_and_paid_to(api, wallet):
+def test_favourite_account_is_stored_and_paid(api, wallet):
     body = {"alias": "Rent", "externalIban": {"accountNumber": IBAN}}
     made = api.post(f"{wallet}/favourite-external-accounts", body)
     assert made.status == 201
@@ -244,7 +244,7 @@ def test_a_favourite_account_is_kept_and_paid_to(api, wallet):
 
 
 @pytest.mark.parametrize("name", ["transfer", "cashOuts", "cashout-to-favourite-external-account"])
-def test_a_payment_names_every_wrong_field_and_takes_no_type(api, wallet, name):
+def test_payment_names_all_wrong_fields_and_refuses_a_type(api, wallet, name):
     wrong = api.post(f"{wallet}/{name}", {"type": "CASH_IN", "amount": "-1"}).wrong
     assert wrong["type"] == "unknown_field"
     assert wrong["amount"] == "invalid"
@@ -254,7 +254,7 @@ def test_a_payment_names_every_wrong_field_and_takes_no_type(api, wallet, name):
 # --- Movements and their days ---------------------------------------------------------------------
 
 
-def test_movements_are_listed_between_days_as_they_were_written(api, wallet, alices):
+def test_movements_are_filtered_by_dates_in_the_published_format(api, wallet, alices):
     query = "startDate=2020-02-28 12:00:00&endDate=2099-04-05 7:00:00&status=SUCCESS"
     page = api.get(f"{wallet}/movements?{query}")
     (movement,) = page.json["_embedded"]["movements"]
@@ -274,20 +274,20 @@ def test_movements_are_listed_between_days_as_they_were_written(api, wallet, ali
         ("2020-04-05T15:10:23Z", 15),
     ],
 )
-def test_an_instant_is_read_as_it_was_written(written, hour):
+def test_instant_is_read_in_the_published_formats(written, hour):
     read = PublishedMoment().to_internal_value(written)
     assert (read.hour, read.tzinfo) == (hour, UTC)
 
 
 @pytest.mark.parametrize("written", ["2020-04-05", "2020-04-05 25:00:00", "2020-4-5 07:00:00", "7"])
-def test_what_is_no_instant_is_refused(api, wallet, written):
+def test_invalid_instant_is_refused(api, wallet, written):
     assert api.get(f"{wallet}/movements?startDate={written}").wrong == {"startDate": "invalid"}
 
 
 # --- Holds --------------------------------------------------------------------------------------
 
 
-def test_a_hold_is_placed_and_listed(api, wallet, bobs):
+def test_hold_is_placed_and_listed(api, wallet, bobs):
     soon = datetime.now(UTC) + timedelta(hours=3)
     body = {
         "amount": "1",
@@ -302,14 +302,14 @@ def test_a_hold_is_placed_and_listed(api, wallet, bobs):
     assert len(api.get(f"{wallet}/holds").json["_embedded"]["holds"]) == 1
 
 
-def test_a_hold_for_its_own_wallet_is_refused_by_the_name_that_was_sent(api, wallet, alices):
+def test_hold_for_its_own_wallet_is_refused_with_the_sent_field_name(api, wallet, alices):
     body = {"amount": "1", "targetWallet": str(alices.id)}
     assert api.post(f"{wallet}/holds", body).wrong == {"targetWallet": "same_wallet"}
     ours = {"amount": "1", "targetWalletId": str(alices.id)}
     assert api.post(f"wallets/{alices.id}/holds", ours).wrong == {"targetWalletId": "same_wallet"}
 
 
-def test_every_wrong_field_of_a_hold_has_the_name_that_was_sent(api, wallet, bobs):
+def test_wrong_fields_of_a_hold_have_the_sent_field_names(api, wallet, bobs):
     sent = {"amount": "0", "targetWallet": "x", "expiration": "7", "targetWalletId": str(bobs.id)}
     assert api.post(f"{wallet}/holds", sent).wrong == {
         "amount": "min_value",
@@ -321,20 +321,20 @@ def test_every_wrong_field_of_a_hold_has_the_name_that_was_sent(api, wallet, bob
     assert api.post(f"{wallet}/holds", past).wrong == {"expiration": "not_in_the_future"}
 
 
-def test_a_hold_for_a_wallet_that_is_not_there_is_not_found(api, wallet):
+def test_hold_for_an_unknown_wallet_gets_404(api, wallet):
     body = {"amount": "1", "targetWallet": str(people.unknown_id())}
     answer = api.post(f"{wallet}/holds", body)
     assert (answer.status, answer.code) == (404, "target_wallet_not_found")
     assert str(people.unknown_id()) in answer.json["detail"]
 
 
-def test_a_hold_is_executed_in_part_and_the_rest_is_free(api, wallet, hold, bobs):
+def test_partial_execution_releases_the_rest(api, wallet, hold, bobs):
     answer = api.post(f"{wallet}/holds/{hold.id}/executeHold", {"amount": "4", "concept": "Part"})
     assert (answer.status, answer.json["holdId"]) == (201, str(hold.id))
     assert (people.balances(bobs), people.seen(hold.id).standing) == ([4_00], "EXECUTED")
 
 
-def test_a_hold_is_executed_in_part_and_kept_open(api, wallet, hold):
+def test_partial_execution_may_keep_the_hold_open(api, wallet, hold):
     path = f"{wallet}/holds/{hold.id}/executeHoldAndKeepOpen"
     assert api.post(path, {"amount": "4"}, key="k").status == 201
     assert api.post(path, {"amount": "4"}, key="k").headers["Idempotent-Replayed"] == "true"
@@ -344,13 +344,13 @@ def test_a_hold_is_executed_in_part_and_kept_open(api, wallet, hold):
 
 
 @pytest.mark.parametrize("body", [None, {}, {"concept": "Never mind"}])
-def test_a_hold_is_released(api, wallet, hold, body):
+def test_hold_is_released(api, wallet, hold, body):
     answer = api.post(f"{wallet}/holds/{hold.id}/releaseHold", body)
     assert (answer.status, answer.json["status"]) == (200, "RELEASED")
     assert api.post(f"{wallet}/holds/{hold.id}/releaseHold", body).code == "hold_not_open"
 
 
-def test_a_hold_is_renewed(api, wallet, hold):
+def test_hold_is_renewed(api, wallet, hold):
     path = f"{wallet}/holds/{hold.id}/renewHold"
     answer = api.post(path, {"expiration": "2099-08-05T15:10:23+02"})
     assert (answer.status, answer.json["expiration"]) == (200, "2099-08-05T13:10:23.000Z")
@@ -372,7 +372,7 @@ def called(route: str, thing: Any) -> str:
 
 
 @pytest.mark.parametrize("route", addresses())
-def test_nobody_is_let_in_without_a_key_and_nothing_is_deleted(api, nobody, either, route):
+def test_request_without_a_key_gets_401_and_delete_is_not_allowed(api, nobody, either, route):
     path = f"{either}/{called(route, people.unknown_id())}"
     assert nobody.get(path).status in {400, 401}  # 400: it can't be read
     assert nobody.post(path, {}).status in {400, 401}
@@ -381,13 +381,13 @@ def test_nobody_is_let_in_without_a_key_and_nothing_is_deleted(api, nobody, eith
 
 
 @pytest.mark.parametrize("route", [each for each in addresses() if "<" in each])
-def test_what_is_another_clients_is_not_there(either, route, alice, alices, stranger):
+def test_resource_of_another_client_is_not_found(either, route, alice, alices, stranger):
     known = alice.id if "user_id" in route else alices.id
     query = "?side=front" if route.endswith("identity-file") else ""
     answer = stranger.get(f"{either}/{called(route, known)}{query}")
     assert answer.code in {"not_found", "method_not_allowed"}
 
 
-def test_the_two_versions_have_the_same_addresses():
+def test_two_versions_have_the_same_addresses():
     routes = [str(entry.pattern) for entry in get_resolver().url_patterns]
     assert {"api/v1/public/", "api/v2/public/"} <= {*routes}

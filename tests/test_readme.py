@@ -36,7 +36,7 @@ def commands() -> list[list[str]]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_three_calls_return_the_shown_responses(live_server):
+def test_three_calls_return_the_printed_responses(live_server):
     demo = seed_demo.seed()
     environment = os.environ | {
         "KEY": demo["apiKey"],
@@ -55,7 +55,7 @@ def test_three_calls_return_the_shown_responses(live_server):
         assert not missing, done.stdout
 
 
-def test_dev_has_every_shown_command():
+def test_dev_has_every_printed_command():
     asked = [words[2] for words in commands() if words[:2] == ["python3", "dev.py"]]
     assert {"run", "test"} == set(asked)
     usage = subprocess.run(
@@ -65,7 +65,7 @@ def test_dev_has_every_shown_command():
 
 
 @pytest.mark.django_db
-def test_management_commands_run_as_shown(capsys, tmp_path, monkeypatch):
+def test_management_commands_run_as_printed(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = [words[2:] for words in commands() if words[:2] == ["python", "manage.py"]]
     assert {name for name, *_ in shown} == {"issue_key", "audit", "anchor", "erase_user"}

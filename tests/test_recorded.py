@@ -32,7 +32,7 @@ def told(client_demo: Client, settings: Any) -> Any:
     return told
 
 
-def test_the_examples_are_what_the_server_answers(told):
+def test_examples_equal_the_servers_answers(told):
     if os.environ.get("RECORD"):
         text = json.dumps(told, indent=1, ensure_ascii=False)
         examples.FILE.write_text(text + "\n")
@@ -52,7 +52,7 @@ def operations() -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "operation"), operations(), ids=lambda each: str(each)[:60])
-def test_every_operation_shows_what_is_sent_and_each_success(name, operation):
+def test_every_operation_has_examples_of_its_body_and_successes(name, operation):
     body = operation.get("requestBody")
     assert body is None or body["content"]["application/json"]["examples"], name
     for status, response in operation["responses"].items():
@@ -60,7 +60,7 @@ def test_every_operation_shows_what_is_sent_and_each_success(name, operation):
             assert response["content"]["application/json"]["examples"], (name, status)
 
 
-def test_every_example_has_the_shape_that_is_described():
+def test_every_example_matches_its_schema():
     for _, operation in operations():
         for status, response in operation["responses"].items():
             if status < "300":
@@ -92,7 +92,7 @@ COMMON = {
 }
 
 
-def test_a_refusal_shows_an_example_of_each_code_that_it_can_have():
+def test_refusal_has_an_example_of_each_of_its_codes():
     assert set(examples.recorded()["refusals"]) >= COMMON
     document = json.loads(openapi.written())
     for response in document["components"]["responses"].values():

@@ -129,7 +129,7 @@ def reload(server: Served) -> None:
         pytest.param(reload, 5_000, marks=pytest.mark.long),
     ],
 )
-def test_renewed_instances_cost_at_most_a_request_for_each_worker(
+def test_rolling_restart_fails_at_most_one_request_for_each_worker(
     postgres, demo, tmp_path, capsys, turn, least
 ):
     """A worker that stops may close an idle connection as the proxy sends a request to it.

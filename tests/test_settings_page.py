@@ -45,14 +45,14 @@ def test_page_lists_every_variable_once():
     assert sorted(names) == sorted(read())
 
 
-def test_settings_read_the_environment_with_these_functions_only():
+def test_settings_read_the_environment_with_known_functions_only():
     """Otherwise a variable could be read that `read` does not see."""
     text = (dev.ROOT / "iocash" / "settings.py").read_text()
     named = text.count("os.environ.get(name")
     assert text.count("os.environ") == len(re.findall(r'os\.environ\.get\("', text)) + named
 
 
-def test_page_says_each_default():
+def test_page_lists_each_default():
     shown = {name: default for name, (default, _) in rows().items()}
     wrong = {
         name: default
@@ -63,7 +63,7 @@ def test_page_says_each_default():
 
 
 def test_settings_accept_each_example():
-    """Only what can't be together is left out: production serves HTTPS, and no secret is shown."""
+    """Three are left out: two contradict production, and the page has no secret."""
     left_out = {"DEBUG", "INSECURE_HTTP", "SECRET_KEY"}
     examples = {
         name: example.strip("`") for name, (_, example) in rows().items() if name not in left_out

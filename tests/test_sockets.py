@@ -156,7 +156,7 @@ def bare(heard: list[Heard]) -> int:
         b"Transfer-Encoding: gzip\r\n",
     ],
 )
-def test_a_broken_length_is_a_bare_400(server, head, headers):
+def test_malformed_content_length_gets_a_bare_400(server, head, headers):
     assert bare(talk(server, head + headers + b"\r\n" + BODY)) == 400
 
 
@@ -175,21 +175,21 @@ def test_a_broken_length_is_a_bare_400(server, head, headers):
         READYZ + b"X-Note: a\r\n b\r\n\r\n",
     ],
 )
-def test_what_is_no_http_is_a_bare_400(server, said):
+def test_malformed_http_gets_a_bare_400(server, said):
     assert bare(talk(server, said)) == 400
 
 
-def test_an_uri_of_80_kb_is_a_bare_414(server):
+def test_uri_of_80_kb_gets_a_bare_414(server):
     for target in (b"/" + b"a" * 80_000, b"/readyz?" + b"a" * 80_000):
         assert bare(talk(server, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")) == 414
 
 
-def test_too_many_headers_are_a_bare_431(server):
+def test_too_many_headers_get_a_bare_431(server):
     many = b"".join(b"X-Note-%d: a\r\n" % number for number in range(200))
     assert bare(talk(server, READYZ + many + b"\r\n")) == 431
 
 
-def test_a_header_of_a_megabyte_is_a_bare_431(server):
+def test_header_of_a_megabyte_gets_a_bare_431(server):
     assert bare(talk(server, READYZ + b"X-Note: " + b"a" * 1_000_000 + b"\r\n\r\n")) == 431
 
 
@@ -202,32 +202,32 @@ def test_a_header_of_a_megabyte_is_a_bare_431(server):
     [(CHUNKED, CHUNK), (CHUNKED, b"zz\r\n" + BODY), (LENGTH + CHUNKED, CHUNK)],
     ids=["chunked", "broken", "chunked_with_a_length"],
 )
-def test_a_chunked_body_is_asked_for_its_length(server, head, headers, body):
+def test_chunked_body_gets_length_required(server, head, headers, body):
     first, *_ = talk(server, head + CLOSE + headers + b"\r\n" + body)
     assert first.code == (400, "length_required")
 
 
 @pytest.mark.usefixtures("nothing_moves")
-def test_a_body_longer_than_announced_is_cut_and_its_rest_is_no_request(server, head):
+def test_body_longer_than_its_length_is_cut_and_the_rest_gets_400(server, head):
     first, second = talk(server, head + b"Content-Length: 10\r\n\r\n" + BODY)
     assert first.code == (400, "invalid_json")
     assert bare([second]) == 400
 
 
 @pytest.mark.usefixtures("nothing_moves")
-def test_a_body_shorter_than_announced_is_interrupted(server, head):
+def test_body_shorter_than_its_length_gets_body_interrupted(server, head):
     wire = Wire(server).say(head + CLOSE + b"Content-Length: 100\r\n\r\n" + BODY).finish()
     assert [heard.code for heard in wire.hear()] == [(400, "body_interrupted")]
 
 
 @pytest.mark.usefixtures("nothing_moves")
-def test_50_mb_are_refused_as_they_are_announced(server, head):
+def test_body_of_50_mb_is_refused_by_its_length(server, head):
     (heard,) = talk(server, head + CLOSE + b"Content-Length: 50000000\r\n\r\n" + BODY)
     assert heard.code == (400, "body_too_large")
 
 
 @pytest.mark.usefixtures("nothing_moves")
-def test_no_body_and_no_length_is_no_object(server, head):
+def test_missing_body_and_length_gets_invalid_json(server, head):
     (heard,) = talk(server, head + CLOSE + b"\r\n")
     assert heard.code == (400, "invalid_json")
 
@@ -237,12 +237,12 @@ def test_no_body_and_no_length_is_no_object(server, head):
     [b"", b"Host: \r\n", b"Host: \xff\r\n", HOST + b"Host: evil.example\r\n"],
     ids=["none", "empty", "no_text", "two"],
 )
-def test_a_missing_or_ambiguous_host_is_refused(server, lines):
+def test_missing_or_ambiguous_host_is_refused(server, lines):
     (heard,) = talk(server, b"GET /readyz HTTP/1.1\r\n" + lines + CLOSE + b"\r\n")
     assert heard.code == (400, "invalid_host")
 
 
-def test_http_1_0_is_served_with_a_host_and_only_then(server):
+def test_http_1_0_request_needs_a_host(server):
     (served,) = talk(server, b"GET /readyz HTTP/1.0\r\n" + HOST + b"\r\n")
     assert (served.status, served.json) == (200, {"status": "ok"})
     (refused,) = talk(server, b"GET /readyz HTTP/1.0\r\n\r\n")
@@ -253,25 +253,25 @@ def test_http_1_0_is_served_with_a_host_and_only_then(server):
     "path",
     [b"/api/v1/%ff%fe", b"/api/v1/%00", "/api/v1/é".encode(), b"/api/" + b"a" * 60_000, b"*"],
 )
-def test_a_strange_path_is_404(server, path):
+def test_malformed_path_gets_404(server, path):
     (heard,) = talk(server, b"OPTIONS " + path + b" HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n")
     assert heard.code == (404, "not_found")
 
 
 @pytest.mark.usefixtures("nothing_moves")
-def test_a_key_that_is_no_text_is_refused(server, head):
+def test_idempotency_key_with_invalid_bytes_is_refused(server, head):
     key = b"Idempotency-Key: \xff\xfe\r\n"
     (heard,) = talk(server, head + CLOSE + key + LENGTH + b"\r\n" + BODY)
     assert heard.code == (400, "invalid_header")
 
 
-def test_credentials_that_are_no_text_are_unknown(server):
+def test_credentials_with_invalid_bytes_are_refused(server):
     line = b"GET /api/v1/users HTTP/1.1\r\nAuthorization: Bearer \xff\r\n"
     (heard,) = talk(server, line + HOST + CLOSE + b"\r\n")
     assert heard.code == (401, "invalid_credentials")
 
 
-def test_100_kb_of_headers_are_read(server):
+def test_headers_of_100_kb_are_accepted(server):
     notes = b"".join(b"X-Note-%d: %s\r\n" % (number, b"a" * 1_100) for number in range(90))
     (heard,) = talk(server, READYZ + notes + b"\r\n")
     assert heard.status == 200
@@ -286,21 +286,21 @@ def named(head: bytes, *names: str) -> bytes:
     )
 
 
-def test_requests_in_a_pipeline_are_each_done_once_and_answered_in_order(server, head, alices):
+def test_pipelined_requests_run_once_and_are_answered_in_order(server, head, alices):
     heard = talk(server, named(head, "one", "two", "three"), READYZ + b"\r\n")
     assert [answer.status for answer in heard] == [201, 201, 201, 200]
     assert [answer.headers["x-request-id"] for answer in heard[:3]] == ["one", "two", "three"]
     assert people.balances(alices) == [103_00]
 
 
-def test_one_that_is_refused_in_a_pipeline_does_not_spoil_the_next(server, head, alices):
+def test_refused_pipelined_request_does_not_affect_the_next(server, head, alices):
     wrong = head + b"Content-Length: 2\r\n\r\n[]"
     heard = talk(server, wrong, named(head, "next"), READYZ + b"\r\n")
     assert [answer.status for answer in heard] == [400, 201, 200]
     assert people.balances(alices) == [101_00]
 
 
-def test_who_asks_before_sending_is_told_to_go_on(server, head, alices):
+def test_request_expecting_100_continue_is_continued(server, head, alices):
     expecting = head + CLOSE + b"Expect: 100-continue\r\n" + LENGTH + b"\r\n"
     assert [answer.status for answer in talk(server, expecting, BODY)] == [100, 201]
     assert people.balances(alices) == [101_00]
@@ -309,13 +309,13 @@ def test_who_asks_before_sending_is_told_to_go_on(server, head, alices):
 # --- Slow ones ----------------------------------------------------------------------------------
 
 
-def test_headers_that_come_byte_by_byte_are_answered(server):
+def test_headers_sent_byte_by_byte_are_accepted(server):
     pieces = [bytes([byte]) for byte in READYZ + b"\r\n"]
     assert [answer.status for answer in talk(server, *pieces)] == [200]
 
 
 @pytest.mark.usefixtures("nothing_moves")
-def test_who_hangs_in_the_headers_or_in_the_body_keeps_nobody_waiting(server, head):
+def test_incomplete_requests_do_not_delay_others(server, head):
     with ExitStack() as stack:
         for beginning in (READYZ + b"X-No", head + LENGTH + b"\r\n" + BODY[:-1]) * 4:
             stack.callback(Wire(server).say(beginning).vanish)
@@ -325,7 +325,7 @@ def test_who_hangs_in_the_headers_or_in_the_body_keeps_nobody_waiting(server, he
 
 
 @pytest.mark.long
-def test_who_never_ends_the_headers_is_hung_up_on(server):
+def test_unfinished_headers_close_the_connection(server):
     wire = Wire(server).say(READYZ + b"X-No")
     wire.socket.settimeout(2 * PATIENCE)
     assert wire.hear() == []
@@ -339,7 +339,7 @@ def keyed(head: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("leave", [Wire.vanish, lambda wire: wire.socket.close()])
-def test_who_leaves_before_the_answer_finds_it_with_the_key(server, head, alices, leave):
+def test_retry_with_the_key_returns_the_answer_after_a_disconnect(server, head, alices, leave):
     wire = Wire(server).say(keyed(head))
     eventually(lambda: people.balances(alices) == [101_00])
     leave(wire)
@@ -349,7 +349,7 @@ def test_who_leaves_before_the_answer_finds_it_with_the_key(server, head, alices
     assert people.balances(alices) == [101_00]
 
 
-def test_who_leaves_at_once_moves_once_or_never_and_the_key_decides(server, head, alices):
+def test_retry_with_the_key_moves_once_after_an_early_disconnect(server, head, alices):
     for _ in range(10):
         Wire(server).say(keyed(head)).vanish()
     (heard,) = talk(server, keyed(head))
@@ -358,7 +358,7 @@ def test_who_leaves_at_once_moves_once_or_never_and_the_key_decides(server, head
 
 
 @pytest.mark.usefixtures("nothing_moves")
-def test_who_leaves_in_the_middle_of_the_body_does_nothing(server, head):
+def test_disconnect_within_the_body_moves_nothing(server, head):
     for cut in (0, 1, len(BODY) - 1):
         Wire(server).say(head + LENGTH + b"\r\n" + BODY[:cut]).vanish()
     assert server.call("GET", "/readyz")[0] == 200

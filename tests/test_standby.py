@@ -56,7 +56,7 @@ RELOAD = "SELECT pg_reload_conf()"
 NOT_RECORDED = "The database is read-only: this audit is not recorded there.\n"
 
 
-def test_audit_on_a_standby_reports_and_says_that_it_is_not_recorded(standby):
+def test_audit_on_a_standby_reports_and_warns_that_it_is_not_recorded(standby):
     done = audit(standby, "--json")
     assert (done.returncode, done.stderr) == (0, NOT_RECORDED)
     assert json.loads(done.stdout)["right"]
@@ -64,7 +64,7 @@ def test_audit_on_a_standby_reports_and_says_that_it_is_not_recorded(standby):
     assert standby.ask("SELECT count(*) FROM wallets_audit") == 0
 
 
-def test_readyz_is_503_on_a_standby_that_still_answers_reads(standby, tmp_path):
+def test_readyz_is_503_on_a_standby(standby, tmp_path):
     with Served(standby.address(), tmp_path / "server.log") as server:
         status, _, content = server.call("GET", "/readyz")
         assert (status, content["code"]) == (503, "database_unavailable")

@@ -62,7 +62,7 @@ def pay(server: Served, demo: dict[str, str], payer: str, payee: str) -> int:
     return server.call("POST", path, body, demo["apiKey"])[0]
 
 
-def test_nothing_settles_while_the_clocks_differ(postgres, demo, tmp_path, monkeypatch):
+def test_payments_get_503_while_the_clocks_differ(postgres, demo, tmp_path, monkeypatch):
     count = "SELECT count(*) FROM wallets_movement"
     before = postgres.ask(count)
     with a_day_ahead(postgres, monkeypatch), Served(postgres.address(), tmp_path / "log") as server:
@@ -73,8 +73,10 @@ def test_nothing_settles_while_the_clocks_differ(postgres, demo, tmp_path, monke
         assert bring(server, demo) == 201
 
 
-def test_wallet_that_settled_in_the_future_stays_alone(postgres, demo, tmp_path, monkeypatch):
-    """The server's own clock was wrong too, so nobody could know; both are right afterwards."""
+def test_only_the_wallet_with_a_future_movement_refuses_payments(
+    postgres, demo, tmp_path, monkeypatch
+):
+    """The server's clock was wrong too and hid the difference; both are correct afterwards."""
     log = tmp_path / "log"
     with a_day_ahead(postgres, monkeypatch):
         unaware = {"CLOCK_TOLERANCE": "0"}
