@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import IntegrityError, connection, models, transaction
+from django.db import DatabaseError, IntegrityError, connection, models, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
@@ -297,6 +297,14 @@ def test_users_are_owned_by_one_client(stage):
 
 
 # --- What is written down -----------------------------------------------------------------------
+
+
+def test_save_changes_no_row_of_another_client(stage):
+    alice, another = stage["alice"], people.a_client("Yet another")
+    alice.client_id, alice.email = another.id, "other@example.com"
+    with pytest.raises(DatabaseError, match="did not affect any rows"), transaction.atomic():
+        alice.save(update_fields=["email"])
+    assert User.objects.get(id=alice.id).email == ""
 
 
 def test_events_contain_no_personal_text(client_demo, clock):
