@@ -66,7 +66,7 @@ def written(batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     )
 
 
-def test_what_is_copied_is_what_would_be_inserted(alices, bobs, copying):
+def test_copied_rows_equal_inserted_rows(alices, bobs, copying):
     inserted = written(a_batch(alices, bobs))
     copying()
     assert written(a_batch(alices, bobs)) == inserted
@@ -75,7 +75,7 @@ def test_what_is_copied_is_what_would_be_inserted(alices, bobs, copying):
     assert inserted[0][0]["metadata"] == WORDS["metadata"]
 
 
-def test_an_execution_is_copied_with_its_hold(alices, bobs, copying):
+def test_execution_is_copied_with_its_hold(alices, bobs, copying):
     copying()
     hold = people.place(alices, bobs, 10_00)
     post(people.a_hold(alices, bobs, 5_00), people.an_execution(hold))
@@ -83,7 +83,7 @@ def test_an_execution_is_copied_with_its_hold(alices, bobs, copying):
     assert Movement.objects.filter(hold=hold).count() == 2
 
 
-def test_a_constraint_refuses_what_is_copied(alices, bobs, copying):
+def test_copied_rows_are_checked_by_constraints(alices, bobs, copying):
     (outcome,) = post(a_batch(alices, bobs))
     (leg, *_) = outcome.legs
     leg.id, leg.amount = uuid7(), 0
@@ -96,7 +96,7 @@ def test_a_constraint_refuses_what_is_copied(alices, bobs, copying):
     connection.connection.rollback()
 
 
-def test_a_batch_of_so_many_is_copied(alices, bobs, monkeypatch):
+def test_large_batch_is_written_with_copy(alices, bobs, monkeypatch):
     copied, copy = [], write.copy
 
     def seen(raw: Any, table: str, *rest: Any) -> None:

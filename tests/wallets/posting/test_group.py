@@ -69,7 +69,7 @@ class Orphan(Order):
 # --- Batches -------------------------------------------------------------------------------------
 
 
-def test_each_order_of_a_batch_has_its_own_outcome(alices, bobs):
+def test_each_order_of_a_group_has_its_own_outcome(alices, bobs):
     paid, refused, back = group.post(
         [
             people.a_transfer(alices, bobs, 60_00),
@@ -83,7 +83,7 @@ def test_each_order_of_a_batch_has_its_own_outcome(alices, bobs):
     assert people.balances(alices, bobs) == [50_00, 50_00]
 
 
-def test_the_orders_of_a_batch_are_judged_in_turn(alices, bobs):
+def test_orders_of_a_group_are_checked_in_sequence(alices, bobs):
     orders = [people.a_transfer(bobs, alices, 1_00), people.a_transfer(alices, bobs, 1_00)]
     early, paid, late = group.post([*orders, orders[0]])
     assert isinstance(early, errors.InsufficientFunds)
@@ -91,7 +91,7 @@ def test_the_orders_of_a_batch_are_judged_in_turn(alices, bobs):
     assert not isinstance(late, errors.Refused)
 
 
-def test_the_movements_of_a_batch_follow_each_other_in_time(bobs):
+def test_movements_of_a_group_have_increasing_times(bobs):
     group.post([people.a_cash_in(bobs, 1)] * 5)
     movements = people.movements(bobs)
     assert [movement.seq for movement in movements] == [1, 2, 3, 4, 5]
@@ -100,7 +100,7 @@ def test_the_movements_of_a_batch_follow_each_other_in_time(bobs):
     assert times == sorted(set(times))
 
 
-def test_a_key_that_comes_twice_in_a_batch_moves_money_once(alices, bobs):
+def test_repeated_key_in_a_group_moves_money_once(alices, bobs):
     order = people.a_transfer(alices, bobs, 1_00, key="k")
     other = people.a_transfer(alices, bobs, 2_00, key="k")
     first, again, reused = group.post([order, order, other])
@@ -111,7 +111,7 @@ def test_a_key_that_comes_twice_in_a_batch_moves_money_once(alices, bobs):
     assert people.balances(bobs) == [1_00]
 
 
-def test_a_batch_of_different_clients_keeps_them_apart(alices, bobs):
+def test_group_of_several_clients_keeps_them_separate(alices, bobs):
     another = people.a_client("Another")
     theirs = dataclasses.replace(people.a_cash_in(bobs, 1_00), client_id=another.id)
     refused, made = group.post([theirs, people.a_cash_in(bobs, 2_00)])
@@ -120,14 +120,14 @@ def test_a_batch_of_different_clients_keeps_them_apart(alices, bobs):
     assert people.balances(bobs) == [2_00]
 
 
-def test_no_orders_are_no_work(db):
+def test_empty_group_has_no_outcomes(db):
     assert group.post([]) == []
 
 
 # --- What is written -----------------------------------------------------------------------------
 
 
-def test_a_key_is_kept_with_what_it_made(bobs):
+def test_key_is_stored_with_the_id_of_its_movement(bobs):
     order = people.a_cash_in(bobs, 1_00, key="k")
     made = group.post([order])[0]
     assert isinstance(made, Outcome)
@@ -136,7 +136,7 @@ def test_a_key_is_kept_with_what_it_made(bobs):
     assert key.is_of(order.digest())
 
 
-def test_what_was_made_is_what_is_stored(bobs):
+def test_returned_leg_equals_the_stored_movement(bobs):
     made = group.post([people.a_cash_in(bobs, 1_00, concept="a", metadata={"b": "c"})])[0]
     assert isinstance(made, Outcome)
     stored: dict[str, Any] = dict(Movement.objects.filter(id=made.id).values().get())
@@ -146,7 +146,7 @@ def test_what_was_made_is_what_is_stored(bobs):
         assert value == getattr(made.legs[0], item.name), item.name
 
 
-def test_the_wallet_says_what_its_last_movement_says(alices, bobs):
+def test_wallet_row_matches_its_last_movement(alices, bobs):
     people.transfer(alices, bobs, 1_00)
     last = people.movements(alices)[-1]
     alices.refresh_from_db()
@@ -155,7 +155,7 @@ def test_the_wallet_says_what_its_last_movement_says(alices, bobs):
     assert bytes(alices.head) == bytes(last.digest or b"")
 
 
-def test_an_event_carries_ids_and_no_words(alices, bobs):
+def test_event_contains_no_texts(alices, bobs):
     people.transfer(
         alices, bobs, 1_00, concept="Secret", metadata={"secret": "secret"}, key="secret"
     )
@@ -182,7 +182,7 @@ def wrong(interval: str) -> str:
     return read.READ_CLOCK.replace("timestamp()", f"timestamp() + interval '{interval}'")
 
 
-def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
+def test_settled_at_increases_when_the_clock_was_set_back(alices, bobs, monkeypatch):
     """As after the clock was set back by less than a second."""
     with monkeypatch.context() as patch:
         ahead(patch, "900 ms")
@@ -195,7 +195,7 @@ def test_time_never_runs_backwards_in_a_wallet(alices, bobs, monkeypatch):
 
 
 @pytest.mark.spoils_the_books
-def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, monkeypatch, caplog):
+def test_wallet_with_a_future_settled_at_refuses_movements(alices, bobs, monkeypatch, caplog):
     """As after the clock was a day ahead: nobody else is drawn along, and the log names it."""
     with monkeypatch.context() as patch:
         ahead(patch, "1 day")
@@ -223,7 +223,7 @@ def test_wallet_that_settled_in_the_future_settles_nothing_more(alices, bobs, mo
 
 
 @pytest.mark.parametrize("interval", ["-61 s", "61 s"])
-def test_nothing_is_posted_while_the_clocks_differ(interval, alices, bobs, monkeypatch, caplog):
+def test_orders_are_refused_when_the_clocks_differ(interval, alices, bobs, monkeypatch, caplog):
     """No hold expires either: it would be by the wrong clock."""
     people.place(alices, bobs, 1_00, expires_at=statements.now() + timedelta(seconds=1))
     monkeypatch.setattr(read, "READ_CLOCK", wrong(interval))
@@ -243,7 +243,7 @@ def test_clocks_that_differ_are_not_compared_without_a_tolerance(bobs, monkeypat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
+def test_connection_time_counts_towards_the_deadline(bobs, monkeypatch, settings):
     """A caller waits for a slow connection and for the trips on it, all together, so long."""
     settings.DATABASE_PATIENCE = 12.0
     real, late, until = time.monotonic, [0.0], list[float]()
@@ -269,7 +269,7 @@ def test_time_to_connect_is_part_of_the_patience(bobs, monkeypatch, settings):
 # --- Transactions --------------------------------------------------------------------------------
 
 
-def test_inside_a_transaction_orders_are_posted_in_it(alices, bobs):
+def test_group_is_posted_in_the_callers_transaction(alices, bobs):
     with transaction.atomic():
         people.transfer(alices, bobs, 1_00)
         assert people.balances(alices, bobs) == [99_00, 1_00]
@@ -277,7 +277,7 @@ def test_inside_a_transaction_orders_are_posted_in_it(alices, bobs):
     assert people.balances(alices, bobs) == [100_00, 0]
 
 
-def test_inside_a_transaction_a_broken_order_undoes_itself_alone(alices, bobs):
+def test_broken_order_keeps_the_callers_transaction_intact(alices, bobs):
     with transaction.atomic():
         people.transfer(alices, bobs, 1_00)
         with pytest.raises(DatabaseError):
@@ -287,7 +287,7 @@ def test_inside_a_transaction_a_broken_order_undoes_itself_alone(alices, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_outside_of_a_transaction_it_is_committed_when_post_returns(alices, bobs):
+def test_post_commits_when_no_transaction_is_open(alices, bobs):
     group.post([people.a_transfer(alices, bobs, 1_00)])
     assert connection.get_autocommit()
     connection.close()
@@ -296,7 +296,7 @@ def test_outside_of_a_transaction_it_is_committed_when_post_returns(alices, bobs
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT nothing"])
-def test_when_the_database_refuses_one_order_nothing_of_the_batch_is_done(alices, bobs, statement):
+def test_database_error_in_one_order_rolls_back_the_group(alices, bobs, statement):
     orders = [
         people.a_transfer(alices, bobs, 1_00, key="k"),
         dataclasses.replace(broken(alices), statement=statement),
@@ -309,7 +309,7 @@ def test_when_the_database_refuses_one_order_nothing_of_the_batch_is_done(alices
 
 
 @pytest.mark.django_db(transaction=True)
-def test_when_the_code_crashes_nothing_is_done_and_the_connection_goes_on(alices, bobs):
+def test_crash_rolls_back_the_group_and_keeps_the_connection_usable(alices, bobs):
     crashing = Crashing(client_id=alices.client_id, by=people.BY)
     with pytest.raises(ZeroDivisionError):
         group.post([people.a_transfer(alices, bobs, 1_00), crashing])
@@ -319,7 +319,7 @@ def test_when_the_code_crashes_nothing_is_done_and_the_connection_goes_on(alices
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_the_database_refuses_at_commit_was_undone(bobs):
+def test_constraint_error_at_commit_rolls_back_the_group(bobs):
     orphan = Orphan(client_id=bobs.client_id, by=people.BY)
     with pytest.raises(IntegrityError):
         group.post([people.a_cash_in(bobs, 1_00), orphan])

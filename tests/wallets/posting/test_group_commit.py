@@ -25,13 +25,13 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_who_is_alone_is_posted_at_once(desk):
+def test_single_order_is_posted_immediately(desk):
     assert desk.submit(1) == outcome(Slip(1))
     assert desk.submit(2) == outcome(Slip(2))
     assert desk.groups == [[1], [2]]
 
 
-def test_those_who_come_meanwhile_are_posted_together_in_their_turn(desk):
+def test_orders_queued_during_a_group_form_the_next_group(desk):
     with desk.busy():
         callers = desk.bring(1, 2, 3)
         assert desk.groups == []
@@ -39,13 +39,13 @@ def test_those_who_come_meanwhile_are_posted_together_in_their_turn(desk):
     assert desk.groups == [[0], [1, 2, 3]]
 
 
-def test_each_gets_its_own_answer(desk):
+def test_each_caller_gets_its_own_outcome(desk):
     callers = at_once(*[partial(desk.submit, number) for number in range(64)], kind=Stranger)
     assert [answer.id.int for answer in callers] == [*range(64)]
     assert sorted(chain.from_iterable(desk.groups)) == [*range(64)]
 
 
-def test_a_refusal_is_the_answer_of_one(desk):
+def test_refusal_is_returned_to_one_caller(desk):
     refusal = errors.NotFound()
     desk.group_commit.post = lambda slips, before_asking: [
         refusal if slip.number == 2 else outcome(slip) for slip in slips
@@ -57,7 +57,7 @@ def test_a_refusal_is_the_answer_of_one(desk):
 # --- When a group fails --------------------------------------------------------------------------
 
 
-def test_a_group_that_was_undone_is_posted_one_by_one(desk):
+def test_rolled_back_group_is_posted_one_by_one(desk):
     with desk.busy():
         callers = desk.bring(1, 2, 3)
         wait = desk.before
@@ -67,7 +67,7 @@ def test_a_group_that_was_undone_is_posted_one_by_one(desk):
     assert desk.groups == [[0]]
 
 
-def test_whoever_is_posted_apart_holds_nobody_up(desk):
+def test_order_posted_apart_does_not_block_the_queue(desk):
     """A thread whose order has to wait for a lock no longer leads."""
     reached, go_on = Event(), Event()
 
@@ -85,7 +85,7 @@ def test_whoever_is_posted_apart_holds_nobody_up(desk):
     assert slow.answer == outcome(Slip(1))
 
 
-def test_what_is_raised_apart_is_raised_to_one(desk):
+def test_error_of_an_order_posted_apart_reaches_only_its_caller(desk):
     error = ValueError("its own")
 
     def apart(slip: Any) -> Any:
@@ -102,7 +102,7 @@ def test_what_is_raised_apart_is_raised_to_one(desk):
 
 
 @pytest.mark.parametrize("error", [errors.OutcomeUnknown(), ValueError()], ids=["said", "other"])
-def test_group_that_is_not_proved_undone_is_unknown_to_all(desk, error):
+def test_group_with_an_unproved_rollback_is_unknown_to_all_callers(desk, error):
     with desk.busy():
         callers = desk.bring(1, 2, 3)
         wait = desk.before
@@ -114,7 +114,7 @@ def test_group_that_is_not_proved_undone_is_unknown_to_all(desk, error):
     assert desk.apart == []
 
 
-def test_undone_group_with_an_answer_is_not_posted_apart(desk):
+def test_rolled_back_group_with_an_answer_is_not_posted_apart(desk):
     with desk.busy():
         callers = desk.bring(1, 2)
         wait = desk.before
@@ -124,7 +124,7 @@ def test_undone_group_with_an_answer_is_not_posted_apart(desk):
     assert desk.apart == []
 
 
-def test_undone_group_is_not_posted_apart_after_its_patience():
+def test_rolled_back_group_is_not_posted_apart_after_its_deadline():
     desk = Desk(patience=0.0)
     desk.before = failing(Undone(), first=1)
     with pytest.raises(errors.DatabaseUnavailable):
@@ -132,7 +132,7 @@ def test_undone_group_is_not_posted_apart_after_its_patience():
     assert desk.apart == []
 
 
-def test_next_group_is_posted_while_the_outcome_of_the_first_is_asked_for(desk):
+def test_next_group_is_posted_during_the_outcome_query_of_the_first(desk):
     """The lead is handed over before asking, and only once."""
     asking, go_on = Event(), Event()
 
@@ -156,7 +156,7 @@ class Death(BaseException):
     """What ends a thread in the middle of anything."""
 
 
-def test_of_a_leader_that_dies_the_group_is_told_and_the_next_leads(desk):
+def test_leader_crash_gives_followers_outcome_unknown(desk):
     died: list[Death] = []
 
     def lead() -> None:
@@ -180,14 +180,14 @@ def test_of_a_leader_that_dies_the_group_is_told_and_the_next_leads(desk):
 @pytest.mark.parametrize(
     "error", [Undone(), errors.OutcomeUnknown(), ValueError()], ids=["undone", "unknown", "other"]
 )
-def test_who_queues_while_a_group_fails_is_posted(desk, error):
+def test_orders_queued_during_a_failed_group_are_posted(desk, error):
     with desk.busy(then=partial(failing(error, first=0), [Slip(0)])):
         callers = desk.bring(1, 2)
     assert numbers(callers) == [1, 2]
     assert desk.groups == [[1, 2]]
 
 
-def test_an_answer_too_few_is_unknown(desk):
+def test_missing_answer_gives_outcome_unknown(desk):
     """A poster that loses count may have done what it does not tell of."""
     desk.group_commit.post = lambda slips, before_asking: []
     assert isinstance(desk.submit(1), errors.OutcomeUnknown)
@@ -196,7 +196,7 @@ def test_an_answer_too_few_is_unknown(desk):
 # --- Limits --------------------------------------------------------------------------------------
 
 
-def test_who_finds_no_room_is_refused(desk):
+def test_order_is_refused_when_the_queue_is_full(desk):
     desk.group_commit.room = 2
     with desk.busy():
         callers = desk.bring(1, 2)
@@ -206,7 +206,7 @@ def test_who_finds_no_room_is_refused(desk):
     assert desk.groups == [[0], [1, 2]]
 
 
-def test_who_waits_too_long_withdraws_and_is_never_posted(desk):
+def test_order_is_withdrawn_after_its_deadline(desk):
     with desk.busy() as leader:
         desk.group_commit.patience = 0.001
         with pytest.raises(errors.Overloaded):
@@ -217,7 +217,7 @@ def test_who_waits_too_long_withdraws_and_is_never_posted(desk):
     assert desk.groups == [[0], [2]]
 
 
-def test_who_was_taken_waits_for_the_answer_however_long_it_takes(desk):
+def test_order_in_a_running_group_waits_beyond_its_deadline(desk):
     """Its order may be done by now: to say that nothing was done would be a lie."""
     out_of_patience = Event()
 
@@ -249,7 +249,7 @@ def test_who_was_taken_waits_for_the_answer_however_long_it_takes(desk):
     assert desk.groups == [[0], [1, 2]]
 
 
-def test_who_is_to_lead_does_not_withdraw(desk):
+def test_chosen_leader_does_not_withdraw_after_its_deadline(desk):
     """Else nobody would lead those behind it."""
 
     class Late(Noticing):
@@ -284,7 +284,7 @@ def test_who_is_to_lead_does_not_withdraw(desk):
     assert desk.groups == [[0], [1]]
 
 
-def test_who_is_handed_the_lead_before_it_waits_leads_once(desk):
+def test_leader_chosen_before_it_waits_leads_once(desk):
     """Between queueing and waiting there is a moment, in which the leader may be done."""
     go_on = Event()
 
@@ -306,7 +306,7 @@ def test_who_is_handed_the_lead_before_it_waits_leads_once(desk):
     assert desk.groups == [[0], [1, 2]]
 
 
-def test_a_group_weighs_at_most_so_much(desk):
+def test_group_weight_is_limited(desk):
     desk.group_commit.most = 10
     with desk.busy():
         callers = desk.bring(1, 2, 3, weight=4)
@@ -314,7 +314,7 @@ def test_a_group_weighs_at_most_so_much(desk):
     assert desk.groups == [[0], [1, 2], [3]]
 
 
-def test_what_weighs_more_is_posted_by_itself(desk):
+def test_order_above_the_weight_limit_is_posted_alone(desk):
     desk.group_commit.most = 10
     with desk.busy():
         callers = [*desk.bring(1), *desk.bring(2, weight=1000), *desk.bring(3)]
@@ -335,7 +335,7 @@ def hurried() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_everybody_is_answered_once_and_nothing_is_done_twice(hurried, seed):
+def test_every_order_is_answered_once_and_posted_at_most_once(hurried, seed):
     desk = Desk(room=12, patience=0.002, most=5)
     chance = random.Random(seed)
 

@@ -17,7 +17,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_rolled_back_group_is_logged_without_what_its_error_quotes(desk, caplog):
+def test_rolled_back_group_is_logged_without_personal_data(desk, caplog):
     caplog.set_level("INFO")
 
     def post(slips: Sequence[Any], before_asking: Any) -> Any:
@@ -29,7 +29,7 @@ def test_rolled_back_group_is_logged_without_what_its_error_quotes(desk, caplog)
     assert "ES91" not in caplog.text
 
 
-def test_order_that_can_not_be_weighed_fails_by_itself_and_holds_nobody_up(desk):
+def test_order_with_a_broken_weight_fails_alone(desk):
     class Unweighed(Slip):
         @property
         def weight(self) -> int:

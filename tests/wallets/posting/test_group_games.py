@@ -136,7 +136,7 @@ def one_by_one(orders: Sequence[Order]) -> list[Any]:
 
 
 @pytest.mark.parametrize("seed", range(GAMES))
-def test_a_group_does_what_its_orders_do_one_after_the_other(alices, bobs, seed):
+def test_group_has_the_same_result_as_its_orders_in_sequence(alices, bobs, seed):
     orders = Orders(seed, alices, bobs)
     drawn = [orders.draw() for _ in range(orders.chance.randint(2, 12))]
     assert left_by(together, drawn) == left_by(one_by_one, drawn)
@@ -147,7 +147,7 @@ def test_a_group_does_what_its_orders_do_one_after_the_other(alices, bobs, seed)
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_done", [True, False])
-def test_order_that_was_refused_did_nothing_whatever_became_of_its_group(
+def test_refused_order_gets_database_unavailable_when_its_group_is_unknown(
     alices, bobs, monkeypatch, is_done
 ):
     """Its refusal may rest on what was lost: to be told to try again is right in any case."""

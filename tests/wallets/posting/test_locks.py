@@ -23,7 +23,7 @@ SOURCE = re.compile(
 
 @pytest.mark.parametrize("locks", [read.LOCKS_OF_ONE, read.LOCKS_OF_SEVERAL], ids=["one", "many"])
 @pytest.mark.parametrize("name", read.Locks._fields)
-def test_ids_of_callers_are_looked_up_with_their_client(locks, name):
+def test_lock_statement_filters_requested_ids_by_client(locks, name):
     """Ids that the database found by itself, in an array, are those of the client already."""
     statement = getattr(locks, name)
     named = [where for where in SOURCE.findall(statement) if "ANY(%s)" in where]
@@ -42,7 +42,7 @@ def theirs(other) -> Wallet:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_wallet_of_another_client_is_not_waited_for(alices, theirs):
+def test_order_does_not_wait_for_the_lock_of_another_clients_wallet(alices, theirs):
     """Neither as the target nor in the path; nor are its owner and the owner's other wallets."""
     target = people.a_transfer(alices, theirs, 1_00)
     path = dataclasses.replace(people.a_cash_in(theirs, 1_00), client_id=alices.client_id)
@@ -54,7 +54,7 @@ def test_wallet_of_another_client_is_not_waited_for(alices, theirs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_group_of_several_clients_locks_what_is_theirs_alone(alices, bobs, theirs, other):
+def test_group_locks_each_wallet_only_for_an_order_of_its_client(alices, bobs, theirs, other):
     """Both name a wallet of the first client, which only its own order may lock."""
     own = people.a_transfer(alices, bobs, 1_00)
     foreign = dataclasses.replace(people.a_cash_in(alices, 1_00), client_id=other.id)
@@ -66,7 +66,7 @@ def test_group_of_several_clients_locks_what_is_theirs_alone(alices, bobs, their
 
 
 @pytest.mark.django_db(transaction=True)
-def test_group_does_not_wait_for_a_wallet_that_is_another_clients(alices, theirs):
+def test_group_does_not_wait_for_the_lock_of_another_clients_wallet(alices, theirs):
     third = people.first_wallet(people.a_user(people.a_client("Third"), people.BOB))
     foreign = dataclasses.replace(people.a_cash_in(theirs, 1_00), client_id=alices.client_id)
     with threads.holding(people.a_cash_in(theirs, 1)):

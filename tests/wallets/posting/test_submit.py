@@ -58,7 +58,7 @@ def test_the_same_key_moves_once(alices, bobs):
     assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
-def test_a_refused_order_may_be_tried_again_with_its_key(alices, bobs):
+def test_refused_order_can_be_retried_with_its_key(alices, bobs):
     order = people.a_transfer(alices, bobs, 150_00, key="k")
     with pytest.raises(errors.InsufficientFunds):
         posting.submit(order)
@@ -71,7 +71,7 @@ def test_a_refused_order_may_be_tried_again_with_its_key(alices, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_lost_while_waiting_for_a_lock_is_tried_again(alices, bobs):
+def test_order_is_retried_when_the_connection_is_lost_during_a_lock_wait(alices, bobs):
     order = people.a_transfer(alices, bobs, 10_00)
     with threads.holding(people.a_transfer(alices, bobs, 1_00)):
         caller = threads.Caller(lambda: posting.submit(order))
@@ -83,7 +83,7 @@ def test_a_connection_lost_while_waiting_for_a_lock_is_tried_again(alices, bobs)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_lost_while_idle_is_tried_again(alices, bobs):
+def test_order_is_retried_when_the_idle_connection_was_lost(alices, bobs):
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid
 
@@ -97,7 +97,7 @@ def test_a_connection_lost_while_idle_is_tried_again(alices, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_connection_lost_before_writing_is_tried_again(alices, bobs, monkeypatch):
+def test_order_is_retried_when_the_connection_is_lost_before_writing(alices, bobs, monkeypatch):
     """The server ends the backend when the books are open, and nothing was sent yet."""
     write_back = write.write_back
     lost: list[int] = []
@@ -130,7 +130,7 @@ def dies_at_commit(transactional_db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_backend_ended_at_commit_has_done_nothing_and_says_so(bobs, dies_at_commit):
+def test_backend_terminated_at_commit_rolls_back_and_raises(bobs, dies_at_commit):
     order = people.a_cash_in(bobs, 10_00, key="k")
     with pytest.raises(OperationalError, match="administrator"):
         posting.submit(order)
@@ -208,7 +208,7 @@ NEVER = [
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("error", AGAIN, ids=lambda error: type(error.__cause__).__name__)
-def test_what_was_undone_by_chance_is_tried_again(bobs, failing, error):
+def test_transient_database_error_is_retried(bobs, failing, error):
     posts = failing(error, error)
     people.cash_in(bobs, 10_00)
     assert len(posts) == 3
@@ -217,7 +217,7 @@ def test_what_was_undone_by_chance_is_tried_again(bobs, failing, error):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("error", AGAIN, ids=lambda error: type(error.__cause__).__name__)
-def test_it_is_tried_a_few_times_and_then_raised(bobs, failing, error):
+def test_transient_error_is_raised_after_the_last_retry(bobs, failing, error):
     posts = failing(*[error] * 100)
     with pytest.raises(DatabaseError) as raised:
         people.cash_in(bobs, 10_00)
@@ -238,7 +238,7 @@ def test_duplicate_is_explained_after_the_last_retry_too(alice, bob, failing):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("error", NEVER, ids=lambda error: type(error.__cause__).__name__)
-def test_what_another_try_would_not_mend_is_raised_at_once(bobs, failing, error):
+def test_permanent_database_error_is_not_retried(bobs, failing, error):
     posts = failing(error)
     with pytest.raises(DatabaseError) as raised:
         people.cash_in(bobs, 10_00)
@@ -247,7 +247,7 @@ def test_what_another_try_would_not_mend_is_raised_at_once(bobs, failing, error)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_error_after_commit_is_never_tried_again(bobs, settings, monkeypatch):
+def test_error_after_commit_is_not_retried(bobs, settings, monkeypatch):
     settings.GROUP_COMMIT = False
     go_on = transactions.go_on
 
@@ -262,26 +262,26 @@ def test_error_after_commit_is_never_tried_again(bobs, settings, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_unknown_outcome_is_never_tried_again(bobs, failing):
+def test_unknown_outcome_is_not_retried(bobs, failing):
     posts = failing(errors.OutcomeUnknown())
     with pytest.raises(errors.OutcomeUnknown):
         people.cash_in(bobs, 10_00)
     assert len(posts) == 1
 
 
-def test_inside_a_transaction_nothing_is_tried_again(bobs, failing):
+def test_order_is_not_retried_inside_a_transaction(bobs, failing):
     posts = failing(*AGAIN)
     with pytest.raises(OperationalError), transaction.atomic():
         people.cash_in(bobs, 10_00)
     assert len(posts) == 1
 
 
-def test_the_pauses_are_short_and_differ():
+def test_pauses_between_retries_are_short_and_random():
     assert all(0 < pause <= 0.04 for pause in posting.pauses())
     assert posting.pauses() != posting.pauses()
 
 
-def test_nothing_is_kept_of_an_order_that_was_raised(bobs, failing):
+def test_failed_order_stores_no_key(bobs, failing):
     failing(NEVER[0])
     with pytest.raises(OperationalError):
         people.cash_in(bobs, 10_00, key="k")
@@ -329,7 +329,7 @@ def meeting(monkeypatch: pytest.MonkeyPatch, *orders: Order, first: Order) -> li
 
 
 @pytest.mark.django_db(transaction=True)
-def test_orders_that_meet_are_committed_together(alices, bobs, monkeypatch):
+def test_concurrent_orders_are_committed_in_one_transaction(alices, bobs, monkeypatch):
     orders = [people.a_transfer(alices, bobs, amount) for amount in (1, 2, 3)]
     answers = meeting(monkeypatch, *orders, first=people.a_cash_in(bobs, 5))
     (legs,) = {len(answer.legs) for answer in answers}
@@ -340,7 +340,7 @@ def test_orders_that_meet_are_committed_together(alices, bobs, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_clients_that_meet_get_their_own_answers(alices, bobs, monkeypatch):
+def test_concurrent_clients_get_their_own_outcomes(alices, bobs, monkeypatch):
     """Neither sees a wallet of the other, and both have used the same key."""
     other = Client.objects.create(name="Other")
     theirs = people.first_wallet(people.a_user(other, people.BOB))
@@ -357,7 +357,7 @@ def test_clients_that_meet_get_their_own_answers(alices, bobs, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_that_meets_itself_is_used_once(alices, bobs, monkeypatch):
+def test_concurrent_orders_with_one_key_move_money_once(alices, bobs, monkeypatch):
     order = people.a_transfer(alices, bobs, 10_00, key="k")
     answers = meeting(monkeypatch, *[order] * 4, first=people.a_cash_in(bobs, 1))
     assert sorted(answer.replayed for answer in answers) == [False, True, True, True]
@@ -366,7 +366,7 @@ def test_a_key_that_meets_itself_is_used_once(alices, bobs, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_money_that_meets_is_spent_once(alices, bobs, monkeypatch):
+def test_concurrent_transfers_spend_the_balance_once(alices, bobs, monkeypatch):
     orders = [people.a_transfer(alices, bobs, 60_00) for _ in range(4)]
     answers = meeting(monkeypatch, *orders, first=people.a_cash_in(bobs, 1))
     assert Counter(type(answer) for answer in answers) == {Outcome: 1, errors.InsufficientFunds: 3}
@@ -374,7 +374,7 @@ def test_money_that_meets_is_spent_once(alices, bobs, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_wallet_that_somebody_locks_delays_its_own_orders_only(alices, bobs):
+def test_locked_wallet_delays_only_its_own_orders(alices, bobs):
     with threads.holding(people.a_cash_in(alices, 1)):
         waiting = threads.Caller(partial(people.cash_in, alices, 10_00))
         threads.wait_until_blocked()
@@ -387,7 +387,7 @@ def test_a_wallet_that_somebody_locks_delays_its_own_orders_only(alices, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_group_that_is_ended_at_commit_has_done_nothing(bobs, dies_at_commit, monkeypatch):
+def test_group_terminated_at_commit_is_rolled_back(bobs, dies_at_commit, monkeypatch):
     orders = [people.a_cash_in(bobs, amount, key=str(amount)) for amount in (1, 2, 3)]
     gate = Gate(monkeypatch, 1)
     answers = threads.at_once(*[partial(posting.submit, order) for order in orders])
@@ -397,7 +397,7 @@ def test_group_that_is_ended_at_commit_has_done_nothing(bobs, dies_at_commit, mo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_bug_in_one_order_is_raised_to_its_own_caller(alices, bobs, monkeypatch):
+def test_bug_in_one_order_raises_only_to_its_caller(alices, bobs, monkeypatch):
     class Broken(CashIn):
         def apply(self, books):
             raise ZeroDivisionError
@@ -411,7 +411,7 @@ def test_a_bug_in_one_order_is_raised_to_its_own_caller(alices, bobs, monkeypatc
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["users", "versions"])
-def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, monkeypatch):
+def test_order_with_rows_outside_its_locks_is_posted_without_a_group(alices, name, monkeypatch):
     monkeypatch.setattr(posting, "GROUPS", None)
     order = people.a_cash_in(alices, 1)
     more: Any = {name: (alices.id,)}
@@ -421,7 +421,7 @@ def test_who_looks_beyond_the_locked_wallets_is_posted_by_itself(alices, name, m
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inside_a_transaction_an_order_is_posted_in_it(alices, monkeypatch):
+def test_order_is_posted_in_the_callers_transaction(alices, monkeypatch):
     monkeypatch.setattr(posting, "GROUPS", None)
     with transaction.atomic():
         people.cash_in(alices, 10_00)
@@ -430,7 +430,7 @@ def test_inside_a_transaction_an_order_is_posted_in_it(alices, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, monkeypatch):
+def test_duplicate_account_does_not_roll_back_its_group(alices, bobs, monkeypatch):
     add = AddExternalAccount(**people.about(alices), iban=IBAN)
     there = posting.submit(add)
     orders = [people.a_cash_in(bobs, 1), add, people.a_cash_in(bobs, 2)]
@@ -440,7 +440,7 @@ def test_duplicate_account_does_not_undo_the_group_that_it_meets(alices, bobs, m
     assert answers[1].facts["external_account_id"] == there.id
 
 
-def test_accounts_in_one_group_see_one_another(alices):
+def test_accounts_of_one_group_are_visible_to_later_orders(alices):
     add = AddExternalAccount(**people.about(alices), iban=IBAN)
     first, second = group.post([add, add])
     assert isinstance(first, Outcome)

@@ -59,14 +59,14 @@ def test_every_column_of_a_movement_is_guarded():
     assert columns == {*WRITTEN_ONCE, *SETTLED_ONCE, *SENT_ONCE, *ONLY_ERASED}
 
 
-def test_a_settled_movement_does_not_go_back(stage):
+def test_settled_movement_cannot_become_pending_again(stage):
     unsettled = "status = 'PENDING', " + ", ".join(f"{name} = NULL" for name in UNSETTLED)
     statement = f"UPDATE wallets_movement SET {unsettled} WHERE id = %(out)s"
     assert refused_by(statement, stage) == "movement_is_settled_once"
 
 
 @pytest.mark.parametrize("kept", ["concept", "metadata", "salt"])
-def test_texts_are_not_erased_one_by_one(stage, kept):
+def test_texts_cannot_be_erased_in_part(stage, kept):
     erased = ", ".join(f"{name} = NULL" for name in ONLY_ERASED if name != kept)
     statement = f"UPDATE wallets_movement SET {erased} WHERE id = %(out)s"
     assert refused_by(statement, stage) == "movement_texts_are_only_erased"
@@ -91,7 +91,7 @@ ENDS = {
 
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize("status", ENDS)
-def test_a_pending_movement_ends_once(stage, status):
+def test_pending_movement_is_closed_once(stage, status):
     pending = new_id()
     copy = a_copy(stage, "into", **WAITING | {"id": str(pending)})
     run(*copy)
