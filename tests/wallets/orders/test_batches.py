@@ -47,7 +47,7 @@ def books() -> Books:
 # --- What is locked and read ---------------------------------------------------------------------
 
 
-def test_every_order_names_what_is_to_be_locked_and_read(books):
+def test_order_names_the_rows_that_it_needs(books):
     into, out = written(books, transfer())
     hold = a_hold(books)
     for order, wallets, holds, movements in (
@@ -66,14 +66,14 @@ def test_every_order_names_what_is_to_be_locked_and_read(books):
 
 
 @pytest.mark.parametrize("order", [cash_in(BOBS, "0.02"), transfer(amount="0.02")])
-def test_no_balance_passes_its_ceiling(books, order):
+def test_order_above_the_maximum_balance_is_refused(books, order):
     books.wallets[BOBS].balance = money.MAX_BALANCE - 1
     assert isinstance(refused(books, order), errors.LimitExceeded)
     books.wallets[BOBS].balance -= 1
     run(books, order)
 
 
-def test_a_hold_that_was_not_let_go_in_time_is_a_bug(books):
+def test_overdue_open_hold_raises_inconsistent(books):
     hold = a_hold(books, expires_at=SOON)
     books.now = SOON
     with pytest.raises(errors.Inconsistent, match="did not know"):
@@ -95,7 +95,7 @@ def rows(books: Books) -> list[LockedWallet]:
     return [dataclasses.replace(wallet) for wallet in books.wallets.values()]
 
 
-def test_a_batch_is_one_operation_judged_in_turn(books):
+def test_batch_is_one_operation_checked_in_sequence(books):
     outcome = run(
         books,
         batch(
@@ -134,7 +134,7 @@ def test_a_batch_is_refused_as_a_whole_naming_each_bad_item(books):
     assert (books.legs, books.facts) == ([], [])
 
 
-def test_wrong_shapes_of_a_batch_are_named_before_any_rule(books):
+def test_invalid_fields_of_a_batch_are_reported_before_refusals(books):
     said = refused(
         books, batch(transfer(amount="0.001"), transfer(amount="999"), transfer(target=ALICES))
     )
@@ -150,7 +150,7 @@ def test_a_batch_of_a_wallet_that_is_not_the_clients_is_not_found(books):
     assert isinstance(refused(books, order), errors.NotFound)
 
 
-def test_a_key_replays_a_batch_and_knows_another(books):
+def test_key_replays_its_batch_and_refuses_another(books):
     first = run(books, batch(transfer(), key="k"))
     again = run(books, batch(transfer(), key="k"))
     assert (again.id, again.replayed, again.legs) == (first.id, True, ())
@@ -159,7 +159,7 @@ def test_a_key_replays_a_batch_and_knows_another(books):
     assert money_of(books) == (90_00, 0)
 
 
-def test_a_batch_is_the_same_whoever_sends_it_and_in_whichever_request(books):
+def test_batch_is_replayed_for_another_actor_and_request(books):
     by = By("staff:1", "another request")
     items: list[dict[str, Any]] = [{"concept": "Lunch"}, {"amount": "2"}]
     first = run(books, batch(*(transfer(**item) for item in items), key="k"))
@@ -167,7 +167,7 @@ def test_a_batch_is_the_same_whoever_sends_it_and_in_whichever_request(books):
     assert (again.id, again.replayed) == (first.id, True)
 
 
-def test_a_batch_names_what_is_to_be_locked(books):
+def test_batch_names_the_rows_of_all_items(books):
     account = an_account(books)
     order = batch(transfer(), transfer(target=ANOTHERS), pay_out(account))
     assert set(order.needs.wallets) == {ALICES, BOBS, ANOTHERS}
@@ -175,7 +175,7 @@ def test_a_batch_names_what_is_to_be_locked(books):
     assert run(books, batch(pay_out(account))).legs[0].iban == "ES91"
 
 
-def test_who_follows_a_batch_sees_what_it_did(books):
+def test_order_after_a_batch_sees_its_changes(books):
     run(books, batch(transfer(amount="90")))
     assert isinstance(refused(books, transfer(amount="10.01")), errors.InsufficientFunds)
     run(books, transfer(amount="10.00"))

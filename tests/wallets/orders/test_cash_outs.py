@@ -121,7 +121,7 @@ ENDS = [(MarkCashOutSent, {}), (SettleCashOut, {}), (RejectCashOut, {"reason": "
 
 @pytest.mark.parametrize("status", ["SUCCESS", "ERROR"])
 @pytest.mark.parametrize(("verb", "values"), [*ENDS, (CancelCashOut, {})])
-def test_what_has_ended_does_not_end_again(books, verb, values, status):
+def test_closed_cash_out_cannot_be_closed_again(books, verb, values, status):
     leg = a_cash_out(books)
     leg.status = status
     said = refused(books, end(verb, leg, **values))
@@ -129,14 +129,14 @@ def test_what_has_ended_does_not_end_again(books, verb, values, status):
     assert said.facts == {"movement_id": leg.id, "status": status}
 
 
-def test_what_was_cancelled_is_not_sent_settled_or_rejected(books):
+def test_cancelled_cash_out_cannot_be_sent_settled_or_rejected(books):
     leg = a_cash_out(books)
     run(books, end(CancelCashOut, leg))
     for verb, values in ENDS:
         assert isinstance(refused(books, end(verb, leg, **values)), errors.MovementNotPending)
 
 
-def test_what_was_sent_is_not_sent_again_or_cancelled_and_what_was_not_is_not_settled(books):
+def test_cash_out_must_be_sent_once_before_it_is_settled(books):
     leg = a_cash_out(books)
     assert isinstance(refused(books, end(SettleCashOut, leg)), errors.CashOutNotSent)
     run(books, end(MarkCashOutSent, leg))
@@ -145,7 +145,7 @@ def test_what_was_sent_is_not_sent_again_or_cancelled_and_what_was_not_is_not_se
 
 
 @pytest.mark.parametrize(("verb", "values"), [*ENDS, (CancelCashOut, {})])
-def test_a_cash_out_of_another_wallet_is_not_there(books, verb, values):
+def test_cash_out_of_another_wallet_is_not_found(books, verb, values):
     leg = a_cash_out(books)
     for change in ({"wallet_id": BOBS}, {"movement_id": new_id()}, {"wallet_id": new_id()}):
         assert isinstance(refused(books, end(verb, leg, **values | change)), errors.NotFound)
@@ -161,7 +161,7 @@ def test_a_cash_out_needs_a_ready_wallet_with_funds(books):
 # --- Cash-outs to external accounts --------------------------------------------------------------
 
 
-def test_a_cash_out_goes_to_an_account_of_its_wallet(books):
+def test_cash_out_uses_an_account_of_its_wallet(books):
     account = an_account(books)
     order = pay_out(account)
     assert order.needs.accounts == (account.id,)
@@ -169,12 +169,12 @@ def test_a_cash_out_goes_to_an_account_of_its_wallet(books):
     assert (leg.iban, leg.status, leg.amount) == ("ES91", "PENDING", -10_00)
 
 
-def test_a_cash_out_does_not_go_to_another_wallets_account(books):
+def test_cash_out_to_another_wallets_account_is_refused(books):
     said = refused(books, pay_out(an_account(books, wallet_id=BOBS)))
     assert isinstance(said, errors.ExternalAccountNotFound)
 
 
-def test_a_cash_out_does_not_go_to_a_removed_account(books):
+def test_cash_out_to_a_removed_account_is_refused(books):
     account = an_account(books, status="REMOVED")
     said = refused(books, pay_out(account))
     assert isinstance(said, errors.ExternalAccountRemoved)
@@ -189,7 +189,7 @@ def adjust(amount: str, is_debit: bool) -> Adjust:
 
 
 @pytest.mark.parametrize(("is_debit", "amount"), [(False, 10_00), (True, -10_00)])
-def test_an_adjustment_goes_up_or_down_also_in_a_blocked_wallet(books, is_debit, amount):
+def test_adjustment_changes_the_balance_of_a_blocked_wallet(books, is_debit, amount):
     books.wallets[ALICES].status = "BLOCKED"
     outcome = run(books, adjust("10.00", is_debit))
     (leg,) = outcome.legs
@@ -198,7 +198,7 @@ def test_an_adjustment_goes_up_or_down_also_in_a_blocked_wallet(books, is_debit,
     assert money_of(books) == (100_00 + amount, 0)
 
 
-def test_an_adjustment_takes_no_more_than_is_available_and_respects_the_ceiling(books):
+def test_adjustment_outside_the_balance_bounds_is_refused(books):
     assert isinstance(refused(books, adjust("100.01", is_debit=True)), errors.InsufficientFunds)
     books.wallets[ALICES].balance = money.MAX_BALANCE
     said = refused(books, adjust("0.01", is_debit=False))
@@ -207,7 +207,7 @@ def test_an_adjustment_takes_no_more_than_is_available_and_respects_the_ceiling(
     assert isinstance(refused(books, adjust("1.00", is_debit=False)), errors.WalletNotReady)
 
 
-def test_what_ever_came_in_is_counted_and_what_went_out_is_not(books):
+def test_received_total_counts_only_incoming_money(books):
     wallet = books.wallets[ALICES]
     wallet.received = 100_00
     (leg,) = run(books, cash_in(amount="0.01")).legs

@@ -60,7 +60,7 @@ def test_cash_out_sets_the_money_aside(alices):
     assert money_of(alices) == (100_00, 30_00)
 
 
-def test_what_is_set_aside_cannot_be_spent(alices, bobs):
+def test_money_of_a_pending_cash_out_cannot_be_spent(alices, bobs):
     a_cash_out(alices, 30_00)
     with pytest.raises(errors.InsufficientFunds) as refused:
         people.transfer(alices, bobs, 70_01)
@@ -73,7 +73,7 @@ def test_settled_money_leaves_the_wallet(alices):
     assert money_of(alices) == (70_00, 0)
 
 
-def test_rejected_money_is_available_again_and_the_client_reads_why(alices):
+def test_rejected_cash_out_is_available_again_with_its_reason(alices):
     movement = end(RejectCashOut, a_cash_out(alices, 30_00), reason="Account closed")
     assert (movement.status, movement.reason, movement.seq) == ("ERROR", "Account closed", None)
     assert money_of(alices) == (100_00, 0)
@@ -85,20 +85,20 @@ def test_cancelled_money_is_available_again(alices):
     assert money_of(alices) == (100_00, 0)
 
 
-def test_what_was_sent_cannot_be_cancelled(alices):
+def test_sent_cash_out_cannot_be_cancelled(alices):
     movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     with pytest.raises(errors.CashOutSent):
         end(CancelCashOut, movement)
 
 
-def test_what_was_not_sent_cannot_be_settled(alices):
+def test_unsent_cash_out_cannot_be_settled(alices):
     with pytest.raises(errors.CashOutNotSent):
         end(SettleCashOut, a_cash_out(alices, 30_00))
 
 
 @pytest.mark.parametrize("verb", [SettleCashOut, RejectCashOut, CancelCashOut, MarkCashOutSent])
 @pytest.mark.parametrize("ended", ["settled", "rejected", "cancelled"])
-def test_a_cash_out_ends_once(alices, verb, ended):
+def test_cash_out_is_closed_once(alices, verb, ended):
     movement = a_cash_out(alices, 30_00)
     if ended == "settled":
         end(SettleCashOut, end(MarkCashOutSent, movement))
@@ -116,7 +116,7 @@ def test_a_cash_out_ends_once(alices, verb, ended):
     assert money_of(alices) == before
 
 
-def test_a_blocked_wallet_does_not_trap_a_cash_out(alices):
+def test_cash_out_of_a_blocked_wallet_can_be_closed(alices):
     movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     Wallet.objects.filter(id=alices.id).update(status="BLOCKED")
     end(SettleCashOut, movement)
@@ -133,7 +133,7 @@ def test_a_wallet_with_money_set_aside_cannot_be_closed(alices):
         )
 
 
-def test_adjustment_mends_a_balance_up_and_down(alices):
+def test_adjustment_corrects_a_balance_up_and_down(alices):
     for is_debit, amount in ((False, 5_00), (True, 15_00)):
         posting.submit(
             Adjust(

@@ -73,7 +73,7 @@ def test_a_hold_sets_money_aside_for_another_wallet(books):
     assert books.legs == []
 
 
-def test_the_wallet_knows_which_of_its_holds_expires_first(books):
+def test_wallet_stores_the_earliest_expiry_of_its_holds(books):
     wallet = books.wallets[ALICES]
     a_hold(books)
     assert wallet.next_expiry is None
@@ -95,7 +95,7 @@ def test_a_hold_expires_in_the_future(books, moment):
     assert a_hold(books, expires_at=NOW + timedelta(microseconds=1)).status == "OPEN"
 
 
-def test_what_is_held_cannot_be_promised_or_spent_again(books):
+def test_held_money_cannot_be_held_or_spent_again(books):
     a_hold(books, "60.00")
     for order in (place("40.01"), transfer(amount="40.01")):
         assert refused(books, order).facts["available"] == "40.00"
@@ -157,7 +157,7 @@ def test_the_rest_of_an_execution_is_available_again(books):
     assert (hold.status, hold.remaining) == ("EXECUTED", 0)
 
 
-def test_the_rest_of_an_execution_stays_held_when_it_is_kept_open(books):
+def test_rest_of_an_execution_stays_held_when_keep_open_is_set(books):
     hold = a_hold(books, "30.00")
     books.wallets[ALICES].is_changed = False
     run(books, execute(hold, "10.00", keep_open=True))
@@ -171,7 +171,7 @@ def test_the_rest_of_an_execution_stays_held_when_it_is_kept_open(books):
     assert (hold.status, hold.remaining) == ("EXECUTED", 0)
 
 
-def test_no_more_is_executed_than_is_held(books):
+def test_execution_above_the_held_amount_is_refused(books):
     hold = a_hold(books, "30.00")
     run(books, execute(hold, "10.00", keep_open=True))
     said = refused(books, execute(hold, "20.01"))
@@ -186,7 +186,7 @@ def test_no_more_is_executed_than_is_held(books):
 
 
 @pytest.mark.parametrize("ended", ["EXECUTED", "RELEASED", "EXPIRED"])
-def test_what_has_ended_is_not_executed_released_or_renewed(books, ended):
+def test_closed_hold_cannot_be_executed_released_or_renewed(books, ended):
     hold = a_hold(books, "30.00")
     hold.status, hold.remaining = ended, 0
     for order in (execute(hold), release(hold), renew(hold, None)):
@@ -204,7 +204,7 @@ def test_what_has_ended_is_not_executed_released_or_renewed(books, ended):
         ({"owner": "BLOCKED"}, errors.UserNotActive),
     ],
 )
-def test_who_may_not_pay_or_receive_does_not_by_a_hold(books, who, values, refusal):
+def test_execution_is_refused_when_a_wallet_cannot_pay_or_receive(books, who, values, refusal):
     hold = a_hold(books)
     for name, value in values.items():
         setattr(books.wallets[who], name, value)
@@ -212,18 +212,18 @@ def test_who_may_not_pay_or_receive_does_not_by_a_hold(books, who, values, refus
 
 
 @pytest.mark.parametrize("order", [place(), transfer()])
-def test_who_may_not_pay_neither_promises_nor_pays(order):
+def test_blocked_wallet_cannot_place_a_hold_or_pay(order):
     books = open_books(a_wallet(ALICES, 100_00, status="BLOCKED"), a_wallet(BOBS))
     assert isinstance(refused(books, order), errors.WalletNotReady)
 
 
-def test_an_execution_respects_the_ceiling_of_the_target(books):
+def test_execution_above_the_targets_maximum_balance_is_refused(books):
     hold = a_hold(books)
     books.wallets[BOBS].balance = money.MAX_BALANCE - 9_99
     assert isinstance(refused(books, execute(hold)), errors.LimitExceeded)
 
 
-def test_a_hold_of_another_wallet_is_not_there(books):
+def test_hold_of_another_wallet_is_not_found(books):
     hold = a_hold(books)
     assert isinstance(refused(books, execute(hold, wallet_id=BOBS)), errors.NotFound)
     assert isinstance(refused(books, execute(hold, hold_id=new_id())), errors.NotFound)
@@ -260,7 +260,7 @@ def test_a_renewed_hold_expires_at_another_time(books):
 
 
 @pytest.mark.parametrize("order", [release, lambda hold, **values: renew(hold, None, **values)])
-def test_a_hold_is_changed_only_as_the_caller_saw_it(books, order):
+def test_hold_change_with_a_stale_version_is_refused(books, order):
     hold = a_hold(books, "30.00", expires_at=SOON)
     seen = hold.version
     run(books, execute(hold, "10.00", keep_open=True))
@@ -271,7 +271,7 @@ def test_a_hold_is_changed_only_as_the_caller_saw_it(books, order):
     run(books, order(hold, if_match=frozenset({seen, hold.version})))
 
 
-def test_every_change_of_a_hold_is_another_version(books):
+def test_each_change_of_a_hold_has_a_new_version(books):
     hold = a_hold(books, expires_at=SOON)
     versions = {hold.version}
     for name, value in (("remaining", 1), ("expires_at", LATER), ("status", "EXPIRED")):
@@ -281,7 +281,7 @@ def test_every_change_of_a_hold_is_another_version(books):
     assert len(versions) == 5
 
 
-def test_an_overdue_hold_is_let_go_and_no_other(books):
+def test_only_overdue_holds_expire(books):
     overdue, due, never = (
         a_hold(books, "10.00", expires_at=SOON),
         a_hold(books, "20.00", expires_at=LATER),
@@ -297,7 +297,7 @@ def test_an_overdue_hold_is_let_go_and_no_other(books):
     assert money_of(books) == (100_00, 50_00)
 
 
-def test_a_hold_of_a_wallet_that_is_not_locked_is_left_alone(books):
+def test_hold_of_an_unlocked_wallet_does_not_expire(books):
     hold = a_hold(books, expires_at=SOON)
     books.now = SOON
     del books.wallets[ALICES]

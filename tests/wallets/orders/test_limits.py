@@ -95,18 +95,18 @@ def used(books: Books, user_id: Any = USER) -> tuple[int, int, int]:
 # --- What counts, and is refused -----------------------------------------------------------------
 
 
-def test_a_cash_in_counts_towards_what_comes_in_and_what_there_is(books):
+def test_cash_in_counts_towards_cash_in_and_balance(books):
     run(books, cash_in(amount="50.00"))
     assert used(books) == (150_00, 50_00, 0)
 
 
-def test_a_cash_in_is_refused_by_what_may_come_in(books):
+def test_cash_in_above_the_cash_in_limit_is_refused(books):
     books.allowances[USER, "EUR"].balance = 0
     run(books, cash_in(amount="60.00"))
     assert limit(books, cash_in(amount="0.01")) == ("cashIn", "60.00", "60.00", "0.01")
 
 
-def test_a_cash_in_is_refused_by_what_there_may_be(books):
+def test_cash_in_above_the_balance_limit_is_refused(books):
     assert limit(books, cash_in(amount="50.01")) == ("balance", "150.00", "100.00", "50.01")
     run(books, cash_in(amount="50.00"))
     assert limit(books, cash_in(amount="0.01")) == ("balance", "150.00", "150.00", "0.01")
@@ -117,26 +117,26 @@ def test_cash_ins_into_any_wallet_of_the_user_count_together(books):
     assert limit(books, cash_in(ALICES, "0.01"))[0] == "balance"
 
 
-def test_a_payment_is_refused_by_what_the_payee_may_have(books):
+def test_transfer_above_the_payees_balance_limit_is_refused(books):
     assert limit(books, transfer(amount="20.01")) == ("balance", "20.00", "0.00", "20.01")
     run(books, transfer(amount="20.00"))
     assert limit(books, transfer(amount="0.01")) == ("balance", "20.00", "20.00", "0.01")
 
 
-def test_a_payment_counts_for_both_and_is_no_cash_in(books):
+def test_transfer_counts_for_both_balances_and_not_as_cash_in(books):
     run(books, transfer(amount="20.00"))
     assert used(books) == (80_00, 0, 0)
     assert used(books, BOB) == (20_00, 0, 0)
 
 
-def test_who_pays_may_be_paid_as_much(books):
+def test_transfer_frees_the_payers_balance_limit(books):
     run(books, transfer(amount="20.00"))
     run(books, transfer(BOBS, ALICES, "20.00"))
     run(books, transfer(amount="20.00"))
     assert used(books, BOB) == (20_00, 0, 0)
 
 
-def test_an_execution_is_refused_by_what_the_payee_may_have(books):
+def test_execution_above_the_payees_balance_limit_is_refused(books):
     hold = a_hold(books, "30.00")
     assert limit(books, execute(hold)) == ("balance", "20.00", "0.00", "30.00")
     assert limit(books, execute(hold, "20.01", keep_open=True))[3] == "20.01"
@@ -150,7 +150,7 @@ def test_a_refused_execution_leaves_the_hold_open(books):
     assert (hold.status, hold.remaining) == ("OPEN", 30_00)
 
 
-def test_a_cash_out_counts_from_when_it_is_set_aside(books):
+def test_pending_cash_out_counts_towards_the_limit(books):
     run(books, cash_out("40.00"))
     assert used(books) == (100_00, 0, 40_00)
     assert limit(books, cash_out("0.01")) == ("cashOut", "40.00", "40.00", "0.01")
@@ -163,11 +163,11 @@ def test_a_cash_out_counts_once_when_it_is_settled(books):
     assert used(books) == (60_00, 0, 40_00)
 
 
-def test_a_cash_out_of_more_than_there_is_is_refused_for_that(books):
+def test_cash_out_above_the_available_balance_gets_insufficient_funds(books):
     assert isinstance(refused(books, cash_out("100.01")), errors.InsufficientFunds)
 
 
-def test_what_went_out_makes_room_for_what_comes_in(books):
+def test_settled_cash_out_frees_the_balance_limit(books):
     (leg,) = written(books, cash_out("40.00"))
     assert limit(books, cash_in(amount="60.00"))[0] == "balance"
     for verb in (MarkCashOutSent, SettleCashOut):
@@ -176,7 +176,7 @@ def test_what_went_out_makes_room_for_what_comes_in(books):
     assert used(books) == (120_00, 60_00, 40_00)
 
 
-def test_items_of_a_batch_count_in_turn(books):
+def test_items_of_a_batch_count_in_sequence(books):
     order = batch(cash_in(amount="40"), cash_in(amount="10"), cash_in(amount="0.01"))
     said = refused(books, order)
     assert isinstance(said, errors.BatchRefused)
@@ -186,13 +186,13 @@ def test_items_of_a_batch_count_in_turn(books):
     assert used(books) == (100_00, 0, 0)
 
 
-def test_an_item_that_pays_makes_room_for_the_next(books):
+def test_paying_item_frees_the_limit_for_the_next_item(books):
     run(books, batch(transfer(amount="20"), cash_in(amount="60"), cash_out("40")))
     assert used(books) == (140_00, 60_00, 40_00)
     assert used(books, BOB) == (20_00, 0, 0)
 
 
-def test_items_are_refused_by_the_limits_of_whom_they_pay(books):
+def test_batch_items_above_a_limit_are_refused(books):
     order = batch(transfer(amount="15"), transfer(amount="5.01"), cash_out("40.01"))
     said = refused(books, order)
     assert isinstance(said, errors.BatchRefused)
@@ -202,12 +202,12 @@ def test_items_are_refused_by_the_limits_of_whom_they_pay(books):
     ]
 
 
-def test_a_refusal_of_the_wallet_comes_before_one_of_the_limits(books):
+def test_wallet_refusal_precedes_limit_refusal(books):
     books.wallets[ALICES].status = "BLOCKED"
     assert isinstance(refused(books, cash_in(amount="999")), errors.WalletNotReady)
 
 
-def test_orders_name_the_wallets_whose_owners_they_are_limited_by(books):
+def test_order_names_the_wallets_that_limits_apply_to(books):
     hold = a_hold(books)
     into, out = written(books, transfer())
     for order, limited, crossing in (
@@ -231,7 +231,7 @@ def test_orders_name_the_wallets_whose_owners_they_are_limited_by(books):
         assert {*crossing} <= {*limited} <= {*order.needs.wallets}
 
 
-def test_what_happened_later_than_now_counts_from_then(books):
+def test_movement_ahead_of_the_clock_counts_from_its_own_time(books):
     """A wallet's past may be ahead of the clock by a moment, and each movement comes after it."""
     last = books.now + timedelta(milliseconds=900)
     books.wallets[ALICES].settled_at = last
@@ -241,7 +241,7 @@ def test_what_happened_later_than_now_counts_from_then(books):
     assert resets_at == last + timedelta(days=30, milliseconds=1)  # the next that is shown
 
 
-def test_a_limit_is_of_one_currency(books):
+def test_limit_applies_to_one_currency(books):
     books.wallets[SAVINGS].currency = "USD"
     run(books, cash_in(SAVINGS, "1000.00"))
     assert used(books) == (100_00, 0, 0)
@@ -262,20 +262,20 @@ def two_legs(books: Books, order: Order) -> tuple[Leg, Leg]:
     return out, into
 
 
-def test_promising_is_not_limited(books):
+def test_hold_is_not_limited(books):
     overfill(books)
     run(books, place("90.00"))
     assert used(books, BOB) == (0, 0, 0)
 
 
-def test_a_payment_is_given_back_whatever_the_payer_has(books):
+def test_reversal_of_a_transfer_ignores_the_payers_limits(books):
     out, into = two_legs(books, transfer(amount="20.00"))
     overfill(books)
     run(books, give_back(into, out))
     assert used(books) == (100_00, 0, 0)
 
 
-def test_a_cash_in_is_given_back_whatever_went_out(books):
+def test_reversal_of_a_cash_in_ignores_the_limits(books):
     (leg,) = written(books, cash_in(amount="20.00"))
     overfill(books)
     run(books, give_back(leg, None))
@@ -284,14 +284,14 @@ def test_a_cash_in_is_given_back_whatever_went_out(books):
 
 
 @pytest.mark.parametrize(("verb", "more"), [(CancelCashOut, {}), (RejectCashOut, {"reason": "No"})])
-def test_a_cash_out_ends_whatever_there_is(books, verb, more):
+def test_rejection_or_cancellation_of_a_cash_out_ignores_the_limits(books, verb, more):
     (leg,) = written(books, cash_out("40.00"))
     overfill(books)
     run(books, verb(**about(movement_id=leg.id, **more)))
     assert books.wallets[ALICES].available == 100_00
 
 
-def test_a_cash_out_settles_whatever_went_out(books):
+def test_settlement_of_a_cash_out_ignores_the_limits(books):
     (leg,) = written(books, cash_out("40.00"))
     overfill(books)
     for verb in (MarkCashOutSent, SettleCashOut):
@@ -300,13 +300,13 @@ def test_a_cash_out_settles_whatever_went_out(books):
 
 
 @pytest.mark.parametrize(("is_debit", "balance"), [(False, 1100_00), (True, 0)])
-def test_staff_are_not_limited_and_what_they_mend_is_no_cash_in(books, is_debit, balance):
+def test_adjustment_is_not_limited_and_not_counted_as_cash_in(books, is_debit, balance):
     overfill(books)
     run(books, adjust("100" if is_debit else "1000", is_debit=is_debit))
     assert used(books) == (balance, 0, 0)
 
 
-def test_between_wallets_of_one_user_nobody_has_more(books):
+def test_payment_between_wallets_of_one_user_is_not_limited(books):
     overfill(books)
     run(books, transfer(ALICES, SAVINGS, "90.00"))
     assert used(books) == (100_00, 0, 0)
@@ -315,14 +315,14 @@ def test_between_wallets_of_one_user_nobody_has_more(books):
     assert books.wallets[SAVINGS].balance == 100_00
 
 
-def test_who_has_more_than_is_allowed_may_still_pay(books):
+def test_user_above_the_limit_can_still_pay(books):
     overfill(books)
     books.allowances[BOB, "EUR"].limits = Limits()
     run(books, transfer(amount="100.00"))
     assert books.wallets[BOBS].balance == 100_00
 
 
-def test_who_has_no_limits_is_refused_nothing(books):
+def test_user_without_limits_is_never_refused(books):
     books.allowances.clear()
     for order in (cash_in(amount="9999"), transfer(amount="5000"), cash_out("5000")):
         run(books, order)

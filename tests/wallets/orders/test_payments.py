@@ -23,7 +23,7 @@ def nothing_happened() -> bool:
     return Movement.objects.count() == 1 and not Key.objects.exists()
 
 
-def test_cash_in_brings_money(bobs):
+def test_cash_in_increases_the_balance(bobs):
     people.cash_in(bobs, 10_00)
     people.cash_in(bobs, 1)
     assert people.balances(bobs) == [10_01]
@@ -43,7 +43,7 @@ def test_transfer_moves_money_between_two_wallets(alices, bobs):
     assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
-def test_a_transfer_is_a_movement_in_each_wallet_tied_by_one_operation(alices, bobs):
+def test_transfer_has_one_movement_per_wallet_and_one_operation(alices, bobs):
     made = people.transfer(alices, bobs, 10_00, concept="Lunch")
     (_, out), (into,) = people.movements(alices), people.movements(bobs)
     assert out.id == made.id
@@ -73,7 +73,7 @@ def test_money_may_be_transferred_between_wallets_of_one_user(alice, alices):
     assert people.balances(alices, second) == [60_00, 40_00]
 
 
-def test_each_movement_is_told_once_with_its_wallet(alices, bobs):
+def test_each_movement_has_one_event_with_its_wallet(alices, bobs):
     people.transfer(alices, bobs, 10_00)
     for movement in Movement.objects.all():
         event = Event.objects.get(subject_id=movement.id)
@@ -86,14 +86,14 @@ def test_each_movement_is_told_once_with_its_wallet(alices, bobs):
 
 
 @pytest.mark.parametrize("amount", ["0.001", "0", "-1"])
-def test_an_amount_that_is_none_of_the_currency_is_a_wrong_field(alices, bobs, amount):
+def test_invalid_amount_for_the_currency_is_an_invalid_field(alices, bobs, amount):
     for order in (people.a_transfer(alices, bobs, 1), people.a_cash_in(alices, 1)):
         with pytest.raises(errors.InvalidFields):
             posting.submit(dataclasses.replace(order, amount=Decimal(amount)))
     assert nothing_happened()
 
 
-def test_a_transfer_to_its_own_wallet_is_a_wrong_field(alices):
+def test_transfer_to_the_same_wallet_is_an_invalid_field(alices):
     with pytest.raises(errors.InvalidFields) as refused:
         people.transfer(alices, alices, 1_00)
     assert [(error.field, error.code) for error in refused.value.errors] == [
@@ -144,7 +144,7 @@ def test_the_wallet_of_a_blocked_user_neither_pays_nor_receives(alice, bob, alic
     assert nothing_happened()
 
 
-def test_a_wallet_that_nobody_has_is_not_found(alices):
+def test_unknown_wallet_is_not_found(alices):
     unknown = dataclasses.replace(
         people.a_transfer(alices, alices, 1), target_id=people.unknown_id()
     )
@@ -176,7 +176,7 @@ LONGEST = 10**money.MAX_DIGITS - 1
 """The largest amount of one order: 9,999,999,999,999.99 EUR."""
 
 
-def test_a_balance_reaches_its_ceiling_to_the_cent_and_never_passes_it(alices, bobs):
+def test_balance_reaches_its_maximum_and_never_exceeds_it(alices, bobs):
     rest = money.MAX_BALANCE - 100 * LONGEST
     order = people.a_cash_in(bobs, LONGEST)
     assert all(not isinstance(outcome, errors.Refused) for outcome in group.post([order] * 100))
@@ -201,5 +201,5 @@ def test_each_currency_has_its_own_minor_unit(alice, bob, currency, amount, deci
 
 
 @pytest.mark.parametrize("verb", [CashIn, Transfer])
-def test_every_verb_says_what_it_refuses(verb):
+def test_each_order_documents_its_refusals(verb):
     assert "Raises:" in (verb.__doc__ or "")

@@ -35,7 +35,7 @@ def books() -> Books:
 
 
 @pytest.mark.parametrize("by_payer", [True, False])
-def test_a_transfer_is_given_back_by_either_of_its_legs(books, by_payer):
+def test_transfer_is_reversed_by_either_leg(books, by_payer):
     into, out = written(books, transfer(amount="10.00"))
     named, mirror = (out, into) if by_payer else (into, out)
     (made,) = run(books, give_back(named, mirror, concept="Sorry")).legs
@@ -48,7 +48,7 @@ def test_a_transfer_is_given_back_by_either_of_its_legs(books, by_payer):
     assert all(books.wallets[each].is_changed for each in (ALICES, BOBS))
 
 
-def test_parts_are_given_back_and_never_more_than_moved(books):
+def test_partial_reversals_never_exceed_the_movement(books):
     into, out = written(books, transfer(amount="10.00"))
     run(books, give_back(out, into, "4.00"))
     said = refused(books, give_back(into, out, "6.01"))
@@ -68,14 +68,14 @@ def test_parts_are_given_back_and_never_more_than_moved(books):
         assert said.facts["left"] == said.facts["requested"] == "0.00"
 
 
-def test_what_was_reversed_before_counts(books):
+def test_earlier_reversals_count_towards_the_amount(books):
     into, out = written(books, transfer(amount="10.00"))
     books.reversed = {out.id: 9_99, into.id: 9_99}
     assert isinstance(refused(books, give_back(out, into, "0.02")), errors.ReversalExceeded)
     run(books, give_back(out, into, "0.01"))
 
 
-def test_a_cash_in_is_given_back_to_the_outside(books):
+def test_cash_in_is_reversed_without_a_counterparty(books):
     (leg,) = written(books, cash_in(amount="50.00"))
     (made,) = run(books, give_back(leg, None, "20.00")).legs
     assert (made.amount, made.counterparty_id, made.reversal_of_id) == (-20_00, None, leg.id)
@@ -87,7 +87,7 @@ def test_a_cash_in_is_given_back_to_the_outside(books):
     assert isinstance(refused(books, give_back(leg, None)), errors.WalletNotReady)
 
 
-def test_a_payee_that_has_it_no_more_cannot_give_it_back(books):
+def test_reversal_is_refused_when_the_payee_lacks_funds(books):
     into, out = written(books, transfer(amount="10.00"))
     books.wallets[BOBS].held = 1
     said = refused(books, give_back(out, into))
@@ -97,20 +97,20 @@ def test_a_payee_that_has_it_no_more_cannot_give_it_back(books):
 
 
 @pytest.mark.parametrize("who", [ALICES, BOBS])
-def test_nothing_is_given_back_from_or_to_a_blocked_wallet(books, who):
+def test_reversal_is_refused_when_a_wallet_is_blocked(books, who):
     into, out = written(books, transfer())
     books.wallets[who].status = "BLOCKED"
     assert isinstance(refused(books, give_back(out, into)), errors.WalletNotReady)
 
 
-def test_what_is_given_back_respects_the_ceiling(books):
+def test_reversal_above_the_maximum_balance_is_refused(books):
     into, out = written(books, transfer())
     books.wallets[ALICES].balance = money.MAX_BALANCE
     assert isinstance(refused(books, give_back(out, into)), errors.LimitExceeded)
 
 
 @pytest.mark.parametrize("kind", ["CASH_OUT", "REVERSAL", "ADJUSTMENT"])
-def test_nothing_else_is_reversed(books, kind):
+def test_other_movement_types_are_not_reversible(books, kind):
     into, out = written(books, transfer())
     out.type = kind
     said = refused(books, give_back(out, into))
@@ -118,7 +118,7 @@ def test_nothing_else_is_reversed(books, kind):
     assert said.facts == {"movement_id": out.id, "type": kind}
 
 
-def test_a_movement_of_another_wallet_is_not_there(books):
+def test_movement_of_another_wallet_is_not_found(books):
     into, out = written(books, transfer())
     assert isinstance(refused(books, give_back(out, into, wallet_id=BOBS)), errors.NotFound)
     assert isinstance(refused(books, give_back(out, into, "0.001")), errors.InvalidFields)
@@ -134,7 +134,7 @@ def test_a_movement_of_another_wallet_is_not_there(books):
         {"amount": 10_01},
     ],
 )
-def test_another_movements_mirror_is_a_bug(books, change):
+def test_wrong_mirror_movement_raises_inconsistent(books, change):
     into, out = written(books, transfer())
     wrong = dataclasses.replace(into, id=new_id(), **change)
     books.movements[wrong.id] = wrong

@@ -88,7 +88,7 @@ def test_the_first_wallet_has_the_dlt_address_of_its_user(client_demo):
     assert (wallet.dlt_address, wallet.dlt_network) == ("0xabc", "ALASTRIA")
 
 
-def test_every_step_of_the_activation_is_told(newcomer):
+def test_each_step_of_the_activation_has_an_event(newcomer):
     activate(newcomer)
     assert kinds(newcomer.id) == [
         "user.created",
@@ -99,7 +99,7 @@ def test_every_step_of_the_activation_is_told(newcomer):
     assert kinds(Wallet.objects.get().id) == ["wallet.opened"]
 
 
-def test_an_activation_uses_up_the_password(newcomer):
+def test_activation_consumes_the_one_time_password(newcomer):
     activate(newcomer)
     assert not Otp.objects.exclude(digest=None).exists()
 
@@ -112,7 +112,7 @@ def test_a_phone_is_verified_once(newcomer):
     assert Wallet.objects.count() == 1
 
 
-def test_a_phone_that_is_no_longer_the_users_proves_nothing(newcomer):
+def test_replaced_phone_cannot_be_verified(newcomer):
     with pytest.raises(errors.OtpExpired):
         activate(newcomer, NEW_PHONE)
     assert read(newcomer).status == "CREATED"
@@ -125,7 +125,7 @@ def change_phone(user: User) -> None:
     )
 
 
-def test_a_new_phone_takes_the_place_of_the_old_and_opens_no_wallet(alice):
+def test_verified_new_phone_replaces_the_old_one(alice):
     change_phone(alice)
     assert (read(alice).mobile_phone, alice.unverified_phone) == (PHONE, NEW_PHONE)
     activate(alice, NEW_PHONE)
@@ -134,7 +134,7 @@ def test_a_new_phone_takes_the_place_of_the_old_and_opens_no_wallet(alice):
     assert Wallet.objects.count() == 1
 
 
-def test_a_blocked_user_who_verifies_a_phone_stays_blocked(alice):
+def test_blocked_user_stays_blocked_when_a_phone_is_verified(alice):
     change_phone(alice)
     people.block(alice)
     activate(alice, NEW_PHONE)
@@ -142,7 +142,7 @@ def test_a_blocked_user_who_verifies_a_phone_stays_blocked(alice):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_wait_for_one_phone_the_second_is_told_who_has_it(alice, bob):
+def test_second_user_with_one_phone_gets_already_exists(alice, bob):
     change_phone(alice)
     PhoneUse.objects.update(asked_at=None)  # a minute passes
     change_phone(bob)
@@ -156,7 +156,7 @@ def test_of_two_who_wait_for_one_phone_the_second_is_told_who_has_it(alice, bob)
 # --- Unsubscribe ---------------------------------------------------------------------------------
 
 
-def test_a_user_who_ends_closes_all_wallets(alice):
+def test_unsubscribed_user_has_all_wallets_closed(alice):
     people.a_wallet(alice)
     unsubscribe(alice)
     assert read(alice).status == "UNSUBSCRIBED"
@@ -165,7 +165,7 @@ def test_a_user_who_ends_closes_all_wallets(alice):
     assert kinds(people.first_wallet(alice).id) == ["wallet.opened", "wallet.unsubscribed"]
 
 
-def test_a_user_with_money_in_any_wallet_does_not_end(alice, alices):
+def test_user_with_money_in_any_wallet_is_not_unsubscribed(alice, alices):
     people.a_wallet(alice)
     with pytest.raises(errors.WalletNotEmpty) as refused:
         unsubscribe(alice)
@@ -174,26 +174,26 @@ def test_a_user_with_money_in_any_wallet_does_not_end(alice, alices):
     assert set(Wallet.objects.values_list("status", flat=True)) == {"READY"}
 
 
-def test_to_end_again_changes_nothing(alice):
+def test_second_unsubscription_changes_nothing(alice):
     unsubscribe(alice)
     before = Event.objects.count()
     unsubscribe(alice)
     assert Event.objects.count() == before
 
 
-def test_a_user_who_never_verified_a_phone_may_end(newcomer):
+def test_unverified_user_can_be_unsubscribed(newcomer):
     unsubscribe(newcomer)
     assert read(newcomer).status == "UNSUBSCRIBED"
     assert not Otp.objects.exclude(digest=None).exists()
 
 
-def test_a_blocked_user_may_end(alice):
+def test_blocked_user_can_be_unsubscribed(alice):
     people.block(alice)
     unsubscribe(alice)
     assert read(alice).status == "UNSUBSCRIBED"
 
 
-def test_another_users_wallets_stay_open(alice, bobs):
+def test_unsubscription_keeps_other_users_wallets_open(alice, bobs):
     unsubscribe(alice)
     assert read(bobs).status == "READY"
 
@@ -222,7 +222,7 @@ def test_a_user_has_at_most_five_wallets(alice):
     assert Wallet.objects.count() == limit
 
 
-def test_a_closed_wallet_makes_room_for_another(alice):
+def test_closed_wallet_does_not_count_towards_the_five(alice):
     for _ in range(4):
         open_wallet(alice)
     people.close(people.first_wallet(alice))
@@ -254,14 +254,14 @@ def test_the_same_key_opens_one_wallet(alice):
 # --- Putting wallets -----------------------------------------------------------------------------
 
 
-def test_a_wallet_is_put_under_an_id_that_is_free(alice):
+def test_put_wallet_creates_it_under_an_unused_id(alice):
     outcome = put_wallet(alice, people.unknown_id(), currency="USD", alias="Trips")
     assert (outcome.id, outcome.status) == (people.unknown_id(), 201)
     wallet = Wallet.objects.get(id=people.unknown_id())
     assert (wallet.user_id, wallet.currency, wallet.alias) == (alice.id, "USD", "Trips")
 
 
-def test_to_put_it_again_sets_what_can_be_set(alice):
+def test_second_put_replaces_the_changeable_fields(alice):
     values = {"alias": "Trips", "dlt_address": "0xabc", "dlt_network": "ALASTRIA"}
     put_wallet(alice, people.unknown_id(), **values)
     outcome = put_wallet(alice, people.unknown_id(), alias="Travel")
@@ -271,7 +271,7 @@ def test_to_put_it_again_sets_what_can_be_set(alice):
     assert kinds(wallet.id) == ["wallet.opened", "wallet.changed"]
 
 
-def test_to_put_a_wallet_moves_no_money(alice, alices):
+def test_put_wallet_moves_no_money(alice, alices):
     put_wallet(alice, alices.id, alias="Trips")
     assert people.balances(alices) == [100_00]
 
@@ -285,7 +285,7 @@ def test_the_user_and_the_currency_of_a_wallet_never_change(alice, bob, alices):
     assert refused.value.facts == {"field": "currency", "wallet_id": alices.id}
 
 
-def test_a_closed_wallet_is_not_put_again(alice):
+def test_put_of_a_closed_wallet_is_refused(alice):
     wallet = people.first_wallet(alice)
     people.close(wallet)
     with pytest.raises(errors.WalletNotReady):
@@ -295,7 +295,7 @@ def test_a_closed_wallet_is_not_put_again(alice):
 # --- Changing wallets ----------------------------------------------------------------------------
 
 
-def test_an_alias_may_be_set_and_taken_away(alices):
+def test_alias_can_be_set_and_cleared(alices):
     change_wallet(alices, alias="Trips")
     assert read(alices).alias == "Trips"
     change_wallet(alices)
@@ -323,14 +323,14 @@ def test_a_blocked_wallet_may_be_closed(bobs):
     assert read(bobs).status == "UNSUBSCRIBED"
 
 
-def test_a_wallet_with_money_is_not_closed_nor_renamed_on_the_way(alices):
+def test_refused_closing_does_not_rename_the_wallet(alices):
     with pytest.raises(errors.WalletNotEmpty):
         change_wallet(alices, alias="Trips", closing=True)
     assert (read(alices).status, alices.alias) == ("READY", "")
     assert kinds(alices.id) == ["wallet.opened"]
 
 
-def test_a_wallet_may_be_renamed_and_closed_at_once_but_not_renamed_afterwards(bobs):
+def test_wallet_can_be_renamed_while_closing_but_not_afterwards(bobs):
     change_wallet(bobs, alias="Trips", closing=True)
     assert (read(bobs).status, bobs.alias) == ("UNSUBSCRIBED", "Trips")
     with pytest.raises(errors.WalletNotReady):
@@ -340,7 +340,7 @@ def test_a_wallet_may_be_renamed_and_closed_at_once_but_not_renamed_afterwards(b
 # --- Other clients -------------------------------------------------------------------------------
 
 
-def test_another_clients_users_and_wallets_are_not_there(alice, client_demo):
+def test_users_and_wallets_of_another_client_are_not_found(alice, client_demo):
     another = people.a_client("Another")
     theirs = people.a_user(another, people.BOB)
     their_wallet = people.first_wallet(theirs)
