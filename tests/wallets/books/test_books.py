@@ -38,7 +38,7 @@ from wallets.posting.run import run
 # --- Money ---------------------------------------------------------------------------------------
 
 
-def test_a_transfer_has_two_legs_that_mirror_each_other():
+def test_transfer_has_two_opposite_legs():
     books = open_books()
     outcome = run(books, transfer())
     into, out = books.legs
@@ -77,7 +77,7 @@ def test_each_settled_leg_is_chained_to_the_one_before_it():
     assert second.digest == chain.digest(first.digest, second) == books.wallets[ALICES].head
 
 
-def test_both_legs_happen_at_one_time_which_follows_the_past_of_both_wallets():
+def test_both_legs_have_one_time_after_the_last_of_both_wallets():
     future = NOW + timedelta(milliseconds=900)
     bobs = a_wallet(BOBS, settled_at=future, seq=4, head=b"head")
     books = open_books(a_wallet(ALICES, 100_00), bobs)
@@ -87,13 +87,13 @@ def test_both_legs_happen_at_one_time_which_follows_the_past_of_both_wallets():
     assert books.wallets[ALICES].settled_at == bobs.settled_at == future + chain.TICK
 
 
-def test_the_time_of_a_first_movement_is_that_of_the_books():
+def test_first_movement_has_the_time_of_the_books():
     books = open_books()
     run(books, cash_in())
     assert books.legs[0].settled_at == NOW
 
 
-def test_texts_are_sealed_and_both_legs_carry_them():
+def test_both_legs_contain_the_texts_and_their_digest():
     books = open_books()
     run(books, transfer(concept="Lunch", metadata={"order": "1"}))
     assert {leg.concept for leg in books.legs} == {"Lunch"}
@@ -102,7 +102,7 @@ def test_texts_are_sealed_and_both_legs_carry_them():
         assert leg.details_digest == chain.digest_details(leg.salt, "Lunch", None, {"order": "1"})
 
 
-def test_every_leg_is_told_with_who_asked():
+def test_each_leg_has_an_event_with_its_actor():
     books = open_books()
     run(books, transfer())
     assert [(fact.kind, fact.subject_id, fact.wallet_id, fact.by) for fact in books.facts] == [
@@ -121,7 +121,7 @@ class Careless(Order):
         raise errors.NotFound()
 
 
-def test_an_order_that_changes_the_books_and_then_refuses_is_a_bug():
+def test_refusal_after_a_change_raises_inconsistent():
     with pytest.raises(errors.Inconsistent, match="Careless changed the books"):
         run(open_books(), Careless(client_id=CLIENT, by=BY))
 
@@ -129,7 +129,7 @@ def test_an_order_that_changes_the_books_and_then_refuses_is_a_bug():
 # --- Keys ----------------------------------------------------------------------------------------
 
 
-def test_a_key_replays_what_it_made():
+def test_key_replays_its_outcome():
     books = open_books()
     first = run(books, transfer(key="k"))
     again = run(books, transfer(key="k"))
@@ -138,7 +138,7 @@ def test_a_key_replays_what_it_made():
     assert len(books.legs) == 2
 
 
-def test_a_replay_comes_before_the_rules():
+def test_replay_precedes_the_rules():
     books = open_books()
     first = run(books, transfer(amount="100", key="k"))
     books.wallets[BOBS].status = "UNSUBSCRIBED"
@@ -153,12 +153,12 @@ def test_a_key_belongs_to_one_client():
     assert not other.replayed
 
 
-def test_orders_without_a_key_are_never_one():
+def test_orders_without_a_key_are_never_replays():
     books = open_books()
     assert run(books, cash_in()).id != run(books, cash_in()).id
 
 
-def test_a_refusal_leaves_no_trace_of_its_key():
+def test_refused_order_does_not_use_its_key():
     books = open_books()
     with pytest.raises(errors.InsufficientFunds):
         run(books, transfer(amount="100.01", key="k"))
@@ -178,7 +178,7 @@ def test_a_refusal_leaves_no_trace_of_its_key():
         cash_in(key="k"),
     ],
 )
-def test_a_key_is_refused_for_any_other_order_naming_what_it_made(other):
+def test_reused_key_is_refused_with_the_id_of_its_movement(other):
     books = open_books(a_wallet(ALICES, 100_00), a_wallet(BOBS), a_wallet(ANOTHERS))
     made = run(books, transfer(key="k"))
     with pytest.raises(errors.IdempotencyKeyReused) as refused:
@@ -190,7 +190,7 @@ def test_a_key_is_refused_for_any_other_order_naming_what_it_made(other):
     }
 
 
-def test_a_wrong_shape_is_refused_before_any_replay():
+def test_invalid_field_is_refused_before_the_replay():
     books = open_books()
     hold = a_hold(books)
     run(books, transfer(key="k"))
@@ -204,7 +204,7 @@ def test_a_wrong_shape_is_refused_before_any_replay():
 
 
 @pytest.mark.parametrize("amount", ["1", "1.0", "1.00", "1.0000"])
-def test_equal_amounts_are_one_order(amount):
+def test_equal_amounts_have_one_digest(amount):
     assert cash_in(amount=amount).digest() == cash_in(amount="1").digest()
 
 
@@ -217,14 +217,14 @@ def test_the_order_of_metadata_does_not_matter():
     assert one.digest() == cash_in(metadata={"b": "2", "a": "1"}).digest()
 
 
-def test_who_asks_is_no_part_of_what_is_asked():
+def test_digest_does_not_depend_on_the_actor():
     one = cash_in(key="k")
     other = cash_in(key="l", client_id=ANOTHER, by=dataclasses.replace(BY, actor="staff:1"))
     assert one.digest() == other.digest()
 
 
 @pytest.mark.parametrize("key", ["k", None])
-def test_a_batch_has_the_fingerprint_that_it_always_had(key):
+def test_batch_digest_is_the_recorded_one(key):
     alices, bobs, client = (UUID(int=number) for number in (1, 2, 3))
     about: dict[str, Any] = {"client_id": client, "by": BY, "wallet_id": alices}
     pay = Transfer(target_id=bobs, amount=Decimal("1.50"), concept="Pay", **about)
@@ -242,14 +242,14 @@ def test_a_batch_has_the_fingerprint_that_it_always_had(key):
         (cash_in(metadata={"a": "1', 'b"}), cash_in(metadata={"a": "1", "b": ""})),
     ],
 )
-def test_orders_that_differ_have_other_fingerprints(one, other):
+def test_different_orders_have_different_digests(one, other):
     assert one.digest() != other.digest()
 
 
 # --- Finding -------------------------------------------------------------------------------------
 
 
-def test_another_clients_wallet_is_not_there():
+def test_wallet_of_another_client_is_not_found():
     books = open_books(a_wallet(ALICES, client_id=ANOTHER))
     assert books.find(ALICES, CLIENT) is None
     assert books.find(BOBS, CLIENT) is None
@@ -257,14 +257,14 @@ def test_another_clients_wallet_is_not_there():
         books.wallet(ALICES, CLIENT)
 
 
-def test_another_clients_user_is_not_there():
+def test_user_of_another_client_is_not_found():
     user = LockedUser(USER, ANOTHER, "ACTIVATED", "+34600000001", "", "", "")
     books = Books(now=NOW, users={USER: user}, wallets={}, keys={})
     assert books.user(USER, CLIENT) is None
     assert books.user(USER, ANOTHER) is user
 
 
-def test_the_wallets_of_a_user_are_only_its_own():
+def test_wallets_of_a_user_exclude_other_users():
     bobs = a_wallet(BOBS, user_id=new_id())
     books = open_books(a_wallet(ALICES), bobs)
     assert books.wallets_of(bobs.user_id) == [bobs]
@@ -282,7 +282,7 @@ ORDERS = st.one_of(
 
 
 @given(st.lists(ORDERS, max_size=25))
-def test_money_only_comes_from_the_outside_and_none_is_ever_owed(orders):
+def test_balances_are_never_negative_and_sum_to_the_external_movements(orders):
     rows = [a_wallet(ALICES), a_wallet(BOBS), a_wallet(ANOTHERS, status="BLOCKED")]
     books = open_books(*rows)
     for order in orders:
@@ -316,7 +316,7 @@ def test_books_with_only_a_key_to_write_are_not_idle():
     assert not books.is_idle
 
 
-def test_books_where_only_the_next_expiry_was_set_right_are_idle():
+def test_books_with_only_a_corrected_next_expiry_are_idle():
     """No answer tells of it: whoever locks the wallet next can do it as well."""
     books = open_books()
     books.wallets[ALICES].is_changed = True

@@ -57,7 +57,7 @@ def test_sql_digests_the_same_details(concept, iban, metadata):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ODD)
-def test_sql_digests_odd_texts_alike(text):
+def test_sql_digests_special_texts_equally(text):
     metadata = {text: text, f"{text}b": "", "a": text}
     expected = chain.digest_details(SALT, text, text, metadata)
     assert expected == in_sql(text, text, metadata)
@@ -65,7 +65,7 @@ def test_sql_digests_odd_texts_alike(text):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ODD)
-def test_the_audit_believes_odd_texts_that_the_ledger_wrote(bobs, text):
+def test_audit_accepts_special_texts_of_the_ledger(bobs, text):
     people.cash_in(bobs, 1_00, concept=text, metadata={text: text, "empty": "", "Ä": "ß"})
     (movement,) = people.movements(bobs)
     assert movement.concept == text
@@ -84,7 +84,7 @@ def test_the_audit_believes_odd_texts_that_the_ledger_wrote(bobs, text):
         (None, None, {"a": "", "b": ""}),
     ],
 )
-def test_texts_that_differ_have_other_digests(texts):
+def test_different_texts_have_different_digests(texts):
     assert chain.digest_details(SALT, *texts) != chain.digest_details(SALT, "a", None, None)
     others = {chain.digest_details(SALT, *texts), chain.digest_details(bytes(16), *texts)}
     assert len(others) == 2
@@ -101,7 +101,7 @@ def test_details_are_salted_at_random():
 
 
 @pytest.mark.parametrize("metadata", [None, {}])
-def test_without_texts_there_is_nothing_to_seal(metadata):
+def test_movement_without_texts_has_no_salt_and_no_details(metadata):
     assert chain.seal(None, None, metadata) == (None, None)
 
 
@@ -152,17 +152,17 @@ def a_leg(**values: Any) -> Leg:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_the_digest_stands_for_every_fact_of_a_movement(change):
+def test_digest_depends_on_every_field_of_a_movement(change):
     leg = a_leg()
     assert chain.digest(b"", leg) != chain.digest(b"", dataclasses.replace(leg, **change))
 
 
-def test_the_digest_stands_for_the_past():
+def test_digest_depends_on_the_previous_digest():
     leg = a_leg()
     assert chain.digest(b"", leg) != chain.digest(b"\0" * 32, leg)
 
 
-def test_texts_may_be_erased_and_the_digest_stays():
+def test_digest_is_unchanged_when_texts_are_erased():
     leg = a_leg(concept="Lunch")
     erased = dataclasses.replace(leg, concept=None, metadata=None, salt=None)
     assert chain.digest(b"", leg) == chain.digest(b"", erased)

@@ -68,17 +68,17 @@ def test_a_level_has_the_limits_of_the_settings(settings, level, currency, expec
     assert limits_of(level, currency) == expected
 
 
-def test_where_no_limits_are_set_nothing_is_allowed_and_where_they_are_null_anything():
+def test_missing_limits_are_zero_and_null_limits_are_unlimited():
     assert NOTHING == (0, 0, 0)
     assert NO_LIMITS == (None, None, None)
 
 
-def test_what_the_settings_leave_out_is_not_limited(settings):
+def test_limit_missing_in_a_level_is_unlimited(settings):
     settings.KYC_LIMITS = {"EUR": {"0": {"balance": "150"}}}
     assert limits_of(0, "EUR") == Limits(150_00, None, None)
 
 
-def test_other_settings_count_at_once(settings):
+def test_changed_settings_apply_immediately(settings):
     settings.KYC_LIMITS = LEVELS
     assert limits_of(0, "EUR").balance == 150_00
     settings.KYC_LIMITS = {"EUR": {"0": {"balance": "10", "cashIn": "10", "cashOut": "10"}}}
@@ -86,7 +86,7 @@ def test_other_settings_count_at_once(settings):
 
 
 @pytest.mark.parametrize("amount", ["0.001", "many", "1000000000000000"])
-def test_a_setting_that_is_no_amount_is_not_taken(amount):
+def test_invalid_amount_in_the_settings_is_rejected(amount):
     with pytest.raises((ValueError, ArithmeticError)):
         limits.read("EUR", amount, None, None)
 
@@ -111,7 +111,7 @@ def test_exactly_the_limit_is_allowed_and_a_cent_more_is_not(cap, room):
     assert said(require, room + 1).facts["limit_type"] == name
 
 
-def test_a_limit_of_nothing_refuses_a_cent():
+def test_limit_of_zero_refuses_one_cent():
     allowance = an_allowance(*NOTHING)
     for require in (
         allowance.require_balance,
@@ -128,14 +128,14 @@ def test_without_limits_anything_is_allowed():
     allowance.require_cash_out(10**17)
 
 
-def test_each_cap_counts_what_is_its_own():
+def test_each_limit_counts_only_its_own_flow():
     flow = [Used(NOW, 150_00)]
     an_allowance(balance=150_00, cash_outs=flow).require_cash_in(120_00)
     an_allowance(balance=150_00, cash_ins=flow).require_cash_out(90_00)
     an_allowance(cash_ins=flow, cash_outs=flow).require_balance(150_00)
 
 
-def test_a_refusal_says_whose_limit_is_passed_by_what():
+def test_limit_refusal_has_all_facts():
     refusal = said(an_allowance(balance=140_00).require_balance, 10_01)
     assert refusal.facts == {
         "user_id": USER,
@@ -148,14 +148,14 @@ def test_a_refusal_says_whose_limit_is_passed_by_what():
     }
 
 
-def test_amounts_are_told_in_decimals_of_the_currency():
+def test_refusal_amounts_have_the_decimals_of_the_currency():
     allowance = Allowance(USER, "JPY", Limits(15_000), balance=14_999)
     facts = said(allowance.require_balance, 2).facts
     assert (facts["limit"], facts["used"], facts["requested"]) == ("15000", "14999", "2")
 
 
 @pytest.mark.parametrize("flow", ["cash_in", "cash_out"])
-def test_a_refused_flow_says_when_there_will_be_room(flow):
+def test_flow_refusal_has_the_reset_time(flow):
     first, second = NOW - 2 * MINUTE, NOW - MINUTE
     used = [Used(second, 40_00), Used(first, 50_00)]
     allowance = an_allowance(150_00, 90_00, 90_00, **{f"{flow}s": used})
@@ -175,7 +175,7 @@ def test_cash_ins_and_cash_outs_are_counted_apart():
     assert (allowance.cash_in, allowance.cash_out) == (5_00, 2_00)
 
 
-def test_a_copy_counts_for_itself():
+def test_copied_allowance_counts_separately():
     allowance = an_allowance(balance=1_00, cash_ins=[Used(NOW, 1_00)])
     copy = allowance.copy()
     assert copy == allowance
@@ -200,7 +200,7 @@ def left(flow: list[Used], at: datetime) -> int:
 
 
 @given(flow=FLOWS, room=st.integers(-1, 300_00))
-def test_there_is_room_at_the_instant_that_is_told_and_not_before(flow, room):
+def test_amount_fits_from_the_reset_time_and_not_before(flow, room):
     if left(flow, NOW) <= room:
         return
     at = fits_at(flow, room)
@@ -214,12 +214,12 @@ def test_there_is_room_at_the_instant_that_is_told_and_not_before(flow, room):
     assert at.microsecond % 1000 == 0
 
 
-def test_what_is_more_than_the_limit_never_has_room():
+def test_amount_above_the_limit_has_no_reset_time():
     assert fits_at([Used(NOW, 1_00)], -1) is None
     assert fits_at([], -1) is None
 
 
-def test_it_is_not_told_by_the_order_in_which_it_was_read():
+def test_reset_time_does_not_depend_on_the_row_order():
     flow = [Used(NOW, 1_00), Used(NOW - MINUTE, 2_00), Used(NOW - 2 * MINUTE, 4_00)]
     assert fits_at(flow, 3_00) == fits_at(flow[::-1], 3_00) == NOW - 2 * MINUTE + WINDOW
 
@@ -237,14 +237,14 @@ def batch(*items: Any) -> Batch:
     return Batch(client_id=items[0].client_id, by=items[0].by, wallet_id=ALICES, items=items)
 
 
-def test_what_a_part_counts_is_taken_over_with_it():
+def test_batch_items_update_the_allowance():
     books = limited_books()
     run(books, batch(cash_in(amount="10"), cash_in(amount="20")))
     allowance = books.allowances[USER, "EUR"]
     assert (allowance.balance, allowance.cash_in) == (130_00, 30_00)
 
 
-def test_what_a_refused_part_counted_is_forgotten():
+def test_refused_batch_does_not_change_the_allowance():
     books = limited_books()
     with pytest.raises(errors.BatchRefused):
         run(books, batch(cash_in(amount="10"), transfer(amount="1000")))

@@ -21,11 +21,11 @@ GOOD = {"balance": "150", "cashIn": "150.00", "cashOut": None}
     "configured",
     [{}, {"EUR": {}}, {"EUR": {"0": GOOD, "1": GOOD}}, {"JPY": {"0": GOOD | {"cashIn": 7}}}],
 )
-def test_good_limits_are_taken(configured: Any) -> None:
+def test_valid_limits_are_accepted(configured: Any) -> None:
     assert list(limits.wrong_settings(configured)) == []
 
 
-def test_limits_of_the_settings_are_good() -> None:
+def test_limits_of_the_settings_are_valid() -> None:
     assert list(limits.wrong_settings(settings.KYC_LIMITS)) == []
 
 
@@ -44,11 +44,11 @@ LEVEL = "KYC_LIMITS, EUR, level 0: "
         ({"EUR": {"0": "150"}}, [LEVEL + "an object of limits is needed."]),
     ],
 )
-def test_wrong_shape_is_named(configured: Any, words: list[str]) -> None:
+def test_invalid_structure_is_reported(configured: Any, words: list[str]) -> None:
     assert list(limits.wrong_settings(configured)) == words
 
 
-def test_misspelt_limit_is_named_twice() -> None:
+def test_misspelt_limit_is_reported_as_unknown_and_missing() -> None:
     wrong = {"balance": "150", "cashIn": "150", "cash_out": "150"}
     assert list(limits.wrong_settings({"EUR": {"0": wrong}})) == [
         LEVEL + "there is no limit 'cash_out', only balance, cashIn, cashOut.",
@@ -57,7 +57,7 @@ def test_misspelt_limit_is_named_twice() -> None:
 
 
 @pytest.mark.parametrize("amount", ["a lot", "-1", "1.005", "1" * 16, "NaN", "", 1.5, True, [], {}])
-def test_wrong_amount_is_named(amount: Any) -> None:
+def test_invalid_amount_is_reported(amount: Any) -> None:
     configured = {"EUR": {"0": GOOD | {"balance": amount}}}
     words = LEVEL + f"balance is no amount of EUR: {amount!r}."
     assert list(limits.wrong_settings(configured)) == [words]
@@ -70,7 +70,7 @@ def test_wrong_amount_is_named(amount: Any) -> None:
         (json.dumps({"EUR": {"0": {"balanse": "1"}}}), "there is no limit 'balanse'"),
     ],
 )
-def test_server_does_not_start_with_wrong_limits(given: str, words: str) -> None:
+def test_server_does_not_start_with_invalid_limits(given: str, words: str) -> None:
     environment = os.environ | {"KYC_LIMITS": given, "DJANGO_SETTINGS_MODULE": "iocash.settings"}
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],

@@ -18,15 +18,15 @@ def a_row(**values: Any) -> LockedWallet:
     return a_wallet(**row | values)
 
 
-def test_available_is_what_is_not_held():
+def test_available_is_balance_minus_held():
     assert a_row().available == 70_00
 
 
-def test_all_that_is_available_may_be_taken():
+def test_whole_available_balance_can_be_taken():
     a_row().require_available(70_00)
 
 
-def test_what_is_held_may_not_be_taken():
+def test_held_money_cannot_be_taken():
     row = a_row()
     with pytest.raises(errors.InsufficientFunds) as refused:
         row.require_available(70_01)
@@ -58,7 +58,7 @@ def test_a_ready_wallet_of_an_active_user_is_ready():
     a_row().require_ready()
 
 
-def test_a_balance_may_reach_its_ceiling_and_not_pass_it():
+def test_balance_can_reach_but_not_exceed_its_maximum():
     row = a_row(balance=money.MAX_BALANCE - 1)
     row.require_room(1)
     with pytest.raises(errors.LimitExceeded) as refused:
@@ -111,13 +111,13 @@ def test_amounts_are_counted_in_minor_units(amount, currency, minor):
         ("1000000000000", "KWD", "max_digits"),
     ],
 )
-def test_an_amount_that_the_currency_does_not_have_is_a_wrong_field(amount, currency, code):
+def test_invalid_amount_for_the_currency_is_an_invalid_field(amount, currency, code):
     with pytest.raises(errors.InvalidFields) as refused:
         a_row(currency=currency).minor(Decimal(amount))
     assert [(error.field, error.code) for error in refused.value.errors] == [("amount", code)]
 
 
-def test_no_more_may_ever_come_in_than_can_be_counted():
+def test_received_total_cannot_exceed_its_maximum():
     wallet = a_wallet(received=MOST_RECEIVED - 5)
     wallet.require_room(5)
     with pytest.raises(errors.LimitExceeded):
