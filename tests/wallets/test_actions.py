@@ -77,7 +77,7 @@ def address(thing: Any, name: str = "") -> str:
 
 @pytest.mark.parametrize("group", [VIEWER, OPERATOR, SUPERVISOR])
 @pytest.mark.parametrize("act", ACTS)
-def test_who_may_not_sees_no_button_and_gets_403(things, group, act):
+def test_action_without_permission_has_no_button_and_gets_403(things, group, act):
     kind, name = act.split("/")
     label, allowed = ACTS[act]
     browser = somebody(group)
@@ -91,7 +91,7 @@ def test_who_may_not_sees_no_button_and_gets_403(things, group, act):
     assert browser.post(address(things[kind], name), {}).status_code == expected
 
 
-def test_an_operator_makes_cash_ins_and_no_adjustments(alices):
+def test_operator_can_add_cash_ins_but_not_adjustments(alices):
     browser = somebody(OPERATOR)
     values = {"amount": "5", "concept": "Card top-up"}
     for kind, balance in (("UP", 100_00), ("DOWN", 100_00), ("CASH_IN", 105_00)):
@@ -100,7 +100,7 @@ def test_an_operator_makes_cash_ins_and_no_adjustments(alices):
         assert money_of(alices) == (balance, 0)
 
 
-def test_a_form_that_is_sent_twice_moves_once(alices):
+def test_form_submitted_twice_moves_once(alices):
     browser = somebody(SUPERVISOR)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Card top-up"}
     for _ in range(2):
@@ -109,7 +109,7 @@ def test_a_form_that_is_sent_twice_moves_once(alices):
 
 
 @pytest.mark.parametrize("amount", ["1e2", "-1", "0", "0.001", "", "x"])
-def test_a_wrong_amount_is_said_at_the_field(alices, amount):
+def test_invalid_amount_is_reported_at_the_field(alices, amount):
     browser = somebody(SUPERVISOR)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": amount, "concept": "Top-up"}
     page = browser.post(address(alices, "add-movement"), form)
@@ -127,7 +127,7 @@ def test_a_movement_is_added_by_the_id_of_its_wallet(alices):
     assert money_of(alices) == (105_00, 0)
 
 
-def test_a_rotated_key_works_beside_the_new_one_and_a_revoked_one_not(api, client_demo):
+def test_rotated_key_stays_valid_until_it_is_revoked(api, client_demo):
     browser = somebody(SUPERVISOR)
     (key,) = ApiKey.objects.all()
     page = browser.post(address(key, "rotate"), {"key": str(uuid4())})
@@ -139,7 +139,7 @@ def test_a_rotated_key_works_beside_the_new_one_and_a_revoked_one_not(api, clien
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_settle_at_the_same_moment_one_reads_that_it_is_done(alices):
+def test_second_concurrent_settlement_reports_the_current_status(alices):
     movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     browsers = [somebody(SUPERVISOR), Browser()]
     browsers[1].cookies = browsers[0].cookies
@@ -153,7 +153,7 @@ def test_of_two_who_settle_at_the_same_moment_one_reads_that_it_is_done(alices):
     assert money_of(alices) == (70_00, 0)
 
 
-def test_the_first_page_asks_the_same_few_questions_whatever_there_is(alices, bobs):
+def test_query_count_of_the_first_page_is_constant(alices, bobs):
     browser = somebody(SUPERVISOR)
 
     def questions() -> int:
@@ -168,7 +168,7 @@ def test_the_first_page_asks_the_same_few_questions_whatever_there_is(alices, bo
     assert questions() == before <= 16
 
 
-def test_the_first_page_tells_what_waits_oldest_first(alices):
+def test_first_page_lists_pending_cash_outs_oldest_first(alices):
     first, second = a_cash_out(alices, 1_00), a_cash_out(alices, 2_00)
     page = somebody(SUPERVISOR).get("/admin/").text
     assert page.index(str(first.id)) < page.index(str(second.id))
@@ -176,7 +176,7 @@ def test_the_first_page_tells_what_waits_oldest_first(alices):
 
 
 @pytest.mark.parametrize("words", ["id", "operation", "wallet", "iban", "key"])
-def test_a_movement_is_found_by_what_people_know(alices, bobs, words):
+def test_movement_is_found_by_id_operation_wallet_iban_and_key(alices, bobs, words):
     people.transfer(alices, bobs, 1_00, key="lunch-1")
     movement = a_cash_out(alices, 5_00)
     paid = Movement.objects.get(wallet=alices.id, type="TRANSFER")
@@ -194,7 +194,7 @@ def test_a_movement_is_found_by_what_people_know(alices, bobs, words):
     assert str(bobs.id) not in page
 
 
-def test_a_closed_wallet_is_refused_in_words(bobs):
+def test_movement_of_a_closed_wallet_renders_the_refusal(bobs):
     browser = somebody(SUPERVISOR)
     people.close(bobs)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
@@ -221,7 +221,7 @@ def test_a_movement_is_reversed_by_staff_once(alices, bobs, amount, left):
     assert money_of(alices) == (left, 0)
 
 
-def test_a_reversal_of_too_much_is_refused_in_words(alices, bobs):
+def test_reversal_above_the_remaining_amount_renders_the_refusal(alices, bobs):
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
     form = {"key": str(uuid4()), "amount": "10.01", "concept": ""}
     page = somebody(SUPERVISOR).post(address(paid, "reverse"), form, follow=True)
@@ -238,7 +238,7 @@ def test_a_reversal_of_too_much_is_refused_in_words(alices, bobs):
         ("wallet/block", ["alice", "98.00 EUR", "67.00 EUR"]),
     ],
 )
-def test_who_decides_sees_what_about(things, act, shown):
+def test_action_page_has_the_facts_of_its_resource(things, act, shown):
     kind, name = act.split("/")
     page = somebody(SUPERVISOR).get(address(things[kind], name)).text
     for words in shown:

@@ -43,13 +43,13 @@ def test_every_model_has_its_pages():
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_searches_filters_and_rows_open(model, office, alices, bobs):
+def test_lists_searches_filters_and_rows_are_rendered(model, office, alices, bobs):
     people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"order": "1"})
     backoffice.opens(office, model)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_and_rows_are_only_for_staff_who_may_look(model, alices):
+def test_lists_and_rows_require_the_view_permission(model, alices):
     person = Office(backoffice.worker())
     for address in (backoffice.list_of(model), backoffice.page_of(model.objects.first())):
         assert Office(None).status("get", address) == 302
@@ -61,7 +61,7 @@ def test_money_is_read_only(model, office, alices):
     backoffice.assert_read_only(office, model.objects.first())
 
 
-def test_money_is_shown_in_the_decimals_of_its_currency(office, alices):
+def test_money_has_the_decimals_of_its_currency(office, alices):
     yen = people.a_wallet(alices.user, "JPY")
     people.cash_in(yen, 1_234)
     assert "100.00" in office.get(backoffice.list_of(Wallet))
@@ -86,7 +86,7 @@ def test_a_movement_is_found_by_its_operation_and_by_its_wallet(office, alices, 
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, alices, bobs):
+def test_query_count_of_a_list_does_not_grow_with_its_rows(model, office, alices, bobs):
     few = backoffice.queries(office, model)
     for currency in ("USD", "GBP", "JPY"):
         source, target = (people.a_wallet(wallet.user, currency) for wallet in (alices, bobs))
@@ -96,7 +96,7 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(model, office, al
     assert backoffice.queries(office, model) == few
 
 
-def test_what_can_only_be_posted_shows_its_form_in_a_browser(office, alices):
+def test_post_only_endpoint_renders_its_form_in_a_browser(office, alices):
     """The answer to GET is a refusal, but for people it has the form."""
     page = office.browser.get(
         f"/api/v1/wallets/{alices.id}/movements/batch", headers={"Accept": "text/html"}
@@ -108,7 +108,7 @@ def test_what_can_only_be_posted_shows_its_form_in_a_browser(office, alices):
     assert "POST</button>" in text.replace(" ", "").replace("\n", "")
 
 
-def test_a_wallets_page_shows_its_open_holds_and_no_others(office, alices, bobs):
+def test_page_of_a_wallet_lists_only_its_open_holds(office, alices, bobs):
     (hold,) = Hold.objects.all()
     soon = people.place(alices, bobs, 2_00, expires_at=timezone.now() + timedelta(hours=1))
     page = office.get(backoffice.page_of(alices))
@@ -125,7 +125,7 @@ def test_a_wallets_page_shows_its_open_holds_and_no_others(office, alices, bobs)
 
 
 @pytest.mark.parametrize("model", [Hold, ExternalAccount])
-def test_what_is_below_a_wallet_is_found_by_it(model, office, alices, bobs):
+def test_rows_of_a_wallet_are_found_by_its_id(model, office, alices, bobs):
     (row,) = model.objects.all()
     for term in {str(row.id), str(alices.id), getattr(row, "iban", str(row.id))}:
         assert backoffice.page_of(row) in office.get(backoffice.list_of(model), q=term)

@@ -60,7 +60,7 @@ def test_an_anchor_names_the_head_of_every_chain(anchor, alices, bobs):
     assert root.split()[:2] == ["root", str(len(lines) + 1)]
 
 
-def test_an_anchor_has_every_movement_and_what_is_promised(alices, bobs, tmp_path):
+def test_anchor_lists_movements_pending_cash_outs_and_holds(alices, bobs, tmp_path):
     cash_out = posting.submit(limits.a_cash_out(alices, 1_00)).id
     hold = people.place(alices, bobs, 2_00).id
     lines = written(tmp_path / "anchor")
@@ -88,7 +88,7 @@ def test_the_next_anchor_has_only_the_movements_since_the_last(anchor, alices, b
     assert compared(anchor.with_name("next")) == {}
 
 
-def test_an_anchor_after_none_is_not_written(anchor, tmp_path):
+def test_anchor_after_an_invalid_one_is_not_written(anchor, tmp_path):
     changed(anchor, " 2 ", " 1 ")
     with pytest.raises(CommandError, match="root is another") as refused:
         call_command("anchor", str(tmp_path / "next"), "--after", str(anchor))
@@ -99,37 +99,37 @@ def test_an_anchor_after_none_is_not_written(anchor, tmp_path):
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3])
-def test_anchors_are_the_same_whatever_is_dealt_with_at_once(anchor, monkeypatch, chunk):
+def test_anchor_content_does_not_depend_on_the_chunk_size(anchor, monkeypatch, chunk):
     whole = written(anchor.with_name("one"), "--after", str(anchor))
     monkeypatch.setattr(anchors.file, "CHUNK", chunk)
     parts = written(anchor.with_name("other"), "--after", str(anchor))
     assert parts[1:-1] == whole[1:-1]
 
 
-def test_an_anchor_goes_to_stdout_too(alices, db):
+def test_anchor_is_written_to_stdout_without_a_path(alices, db):
     out = StringIO()
     call_command("anchor", stdout=out)
     assert out.getvalue().startswith("iocash-anchor 2 ")
     assert out.getvalue().count("\n") == 4
 
 
-def test_wallets_that_never_moved_money_have_an_owner_and_no_head(bobs, tmp_path):
+def test_wallet_without_movements_has_an_owner_and_no_head(bobs, tmp_path):
     assert written(tmp_path / "anchor")[1:-1] == [f"wallet {bobs.id} {bobs.user_id} 0 -"]
     assert compared(tmp_path / "anchor") == {}
 
 
-def test_chains_that_went_on_still_go_through_their_anchors(anchor):
+def test_extended_chains_match_their_anchors(anchor):
     assert compared(anchor) == {}
 
 
-def test_a_report_can_be_compared_without_json(anchor):
+def test_audit_text_reports_the_anchor_as_right(anchor):
     out = StringIO()
     call_command("audit", "--anchor", str(anchor), stdout=out)
     assert "right  anchor" in out.getvalue()
 
 
 @pytest.mark.spoils_the_books
-def test_a_past_that_was_rewritten_with_all_its_digests_is_found(anchor, alices, bobs):
+def test_deleted_history_with_intact_chains_is_detected(anchor, alices, bobs):
     """The owner takes a wallet's last movements away and its row back: each chain is whole."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -158,7 +158,7 @@ def test_a_past_that_was_rewritten_with_all_its_digests_is_found(anchor, alices,
 
 
 @pytest.mark.spoils_the_books
-def test_a_wallet_that_is_gone_is_found(anchor, alices):
+def test_deleted_wallet_is_detected(anchor, alices):
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE wallets_movement DISABLE TRIGGER movement_is_written_once")
@@ -195,21 +195,21 @@ def changed(file: Path, old: str, new: str) -> None:
         (" 2 ", " -2 "),
     ],
 )
-def test_a_file_that_was_changed_proves_nothing(anchor, old, new):
+def test_modified_anchor_file_is_refused(anchor, old, new):
     changed(anchor, old, new)
     with pytest.raises(CommandError) as refused:
         call_command("audit", "--anchor", str(anchor), stdout=StringIO())
     assert refused.value.returncode == 2
 
 
-def test_a_malformed_line_is_named_by_its_number(anchor):
+def test_malformed_line_is_reported_with_its_number(anchor):
     changed(anchor, "\nwallet ", "\nwallets ")
     with pytest.raises(CommandError, match=r"Line 6 is no line of an anchor: 'wallets "):
         call_command("audit", "--anchor", str(anchor), stdout=StringIO())
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 3])
-def test_a_file_that_was_cut_off_proves_nothing(anchor, keep):
+def test_truncated_anchor_file_is_refused(anchor, keep):
     lines = anchor.read_text().splitlines(keepends=True)
     anchor.write_text("".join(lines[:keep]))
     with pytest.raises(CommandError) as refused:
@@ -217,14 +217,14 @@ def test_a_file_that_was_cut_off_proves_nothing(anchor, keep):
     assert refused.value.returncode == 2
 
 
-def test_a_file_that_goes_on_after_its_root_proves_nothing(anchor):
+def test_anchor_file_with_lines_after_its_root_is_refused(anchor):
     anchor.write_text(anchor.read_text() + "more\n")
     with pytest.raises(CommandError) as refused:
         call_command("audit", "--anchor", str(anchor), stdout=StringIO())
     assert refused.value.returncode == 2
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_missing_file_is_reported(tmp_path):
     with pytest.raises(CommandError, match="nowhere") as refused:
         call_command("audit", "--anchor", str(tmp_path / "nowhere"), stdout=StringIO())
     assert refused.value.returncode == 2
@@ -247,7 +247,7 @@ def tree_hash(leaves: list[str]) -> bytes:
 
 
 @pytest.mark.parametrize("size", range(34))
-def test_the_root_is_that_of_the_standard(size):
+def test_root_equals_the_standard_tree_hash(size):
     tree = merkle.Merkle()
     leaves = [f"leaf {number}" for number in range(size)]
     for leaf in leaves:
@@ -257,7 +257,7 @@ def test_the_root_is_that_of_the_standard(size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 8, 9, 33])
-def test_a_path_leads_from_every_leaf_to_the_root_and_from_nothing_else(size):
+def test_path_proves_only_its_own_leaf(size):
     leaves = [f"leaf {number}" for number in range(size)]
     root = tree_hash(leaves).hex()
     for index, leaf in enumerate(leaves):
@@ -271,7 +271,7 @@ def test_a_path_leads_from_every_leaf_to_the_root_and_from_nothing_else(size):
             assert merkle.root_of(leaf, index ^ 1, size, path) != root
 
 
-def test_a_node_is_no_leaf():
+def test_node_hash_differs_from_leaf_hash():
     """Else two digests side by side would pass for a line that leads to the same root."""
     left, right = merkle.leaf("one"), merkle.leaf("two")
     as_line = (left + right).decode("latin-1")
@@ -346,14 +346,14 @@ REWRITTEN = {
 
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize("what", REWRITTEN)
-def test_what_is_rewritten_with_digests_and_events_is_found_by_the_anchor(promised, what):
+def test_rows_rewritten_with_digests_and_events_fail_the_anchor(promised, what):
     assert compared(promised["file"]) == {}
     rewrite(*REWRITTEN[what], rows=promised)
     assert [finding for _, finding in audit.findings() if finding] == []
     assert compared(promised["file"])
 
 
-def test_a_cash_out_that_settled_after_its_anchor_is_as_it_was(promised, alices):
+def test_cash_out_settled_after_its_anchor_still_matches_it(promised, alices):
     for verb in (MarkCashOutSent, SettleCashOut):
         posting.submit(verb(**people.about(alices), movement_id=promised["cash_out"]))
     people.execute(people.seen(promised["hold"]))

@@ -113,7 +113,7 @@ def first_leg(movement_id: UUID) -> UUID:
 
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize(("equation", "statement", "column", "row"), SPOILED)
-def test_a_wrong_row_is_named(stage, equation, statement, column, row):
+def test_wrong_row_is_reported(stage, equation, statement, column, row):
     assert found(equation) == {}
     stage["first"] = min(stage["out"], stage["into"])
     stage["third"] = min(stage["first"], stage["new"])
@@ -123,13 +123,13 @@ def test_a_wrong_row_is_named(stage, equation, statement, column, row):
     assert found(equation)[column] == stage[row]
 
 
-def test_every_equation_is_broken_by_a_test():
+def test_every_equation_has_a_test_that_violates_it():
     broken = {name for name, *_ in (*SPOILED, *WRONG_LEVELS)}
     assert broken == {equation.name for equation in audit.EQUATIONS}
 
 
 @pytest.mark.spoils_the_books
-def test_a_level_that_no_approval_gave_is_named(alice, bob):
+def test_level_without_an_approval_is_reported(alice, bob):
     demo_documents.approve(alice, 1, people.BY)
     ids = {"alice": alice.id, "bob": bob.id}
     assert found("levels") == {}
@@ -142,7 +142,7 @@ def test_a_level_that_no_approval_gave_is_named(alice, bob):
 
 
 @pytest.mark.spoils_the_books
-def test_last_movements_removed_with_the_row_set_back_are_found(stage):
+def test_last_movements_deleted_with_a_restored_wallet_are_detected(stage):
     """The chain that is left is whole; the events tell what is missing."""
     spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(bobs)s", stage)
     before = Movement.objects.get(wallet=stage["bobs"], seq=4)
@@ -170,7 +170,7 @@ def test_last_movements_removed_with_the_row_set_back_are_found(stage):
 
 
 @pytest.mark.spoils_the_books
-def test_legs_exchanged_between_two_payments_are_found(bob, alices, bobs):
+def test_legs_exchanged_between_two_payments_are_detected(bob, alices, bobs):
     """Two payments of one amount in one moment: each leg has a mirror, of the other payment."""
     with transaction.atomic():
         one = people.transfer(alices, bobs, 1_00, concept="Rent")
@@ -189,7 +189,7 @@ def test_legs_exchanged_between_two_payments_are_found(bob, alices, bobs):
 
 
 @pytest.mark.spoils_the_books
-def test_a_key_that_names_another_clients_thing_is_found(stage):
+def test_key_with_a_resource_of_another_client_is_detected(stage):
     another = people.a_user(people.a_client("Another"), people.ALICE)
     spoil(
         "UPDATE users_key SET made = 'user', made_id = %(other)s WHERE key = 'k'",
@@ -199,7 +199,7 @@ def test_a_key_that_names_another_clients_thing_is_found(stage):
 
 
 @pytest.mark.spoils_the_books
-def test_a_forged_movement_is_found_though_its_sums_are_right(stage):
+def test_forged_movement_with_matching_sums_fails_the_chain(stage):
     """Somebody brings money from nowhere, and rewrites the wallet, but can't rewrite the past."""
     spoil(
         "UPDATE wallets_movement SET amount = amount + 1, balance_after = balance_after + 1,"
@@ -242,7 +242,7 @@ def rewrite_the_end(rows: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_who_rewrites_the_digests_too_is_found(stage, bobs, change, wrong):
+def test_forged_movement_with_new_digests_is_detected(stage, bobs, change, wrong):
     spoil(MOVEMENT.format(change, "cash_in"), stage)
     rewrite_the_end(stage | {"bobs_wallet": bobs})
     found_wrong = {finding.equation.name: finding.row for _, finding in audit.findings() if finding}
@@ -250,7 +250,7 @@ def test_who_rewrites_the_digests_too_is_found(stage, bobs, change, wrong):
     assert found_wrong["chain"]["movement"] == stage["cash_in"]
 
 
-def test_erased_texts_leave_the_books_right(stage):
+def test_erased_texts_pass_the_audit(stage):
     User.objects.filter(id=stage["alice"]).update(status="UNSUBSCRIBED", unsubscribed_at=Now())
     with connection.cursor() as cursor:
         cursor.execute(
@@ -261,14 +261,14 @@ def test_erased_texts_leave_the_books_right(stage):
     assert [finding for _, finding in audit.findings() if finding] == []
 
 
-def test_the_books_of_nobody_are_right(db):
+def test_empty_ledger_passes_the_audit(db):
     assert [finding for _, finding in audit.findings() if finding] == []
 
 
 # --- The command ---------------------------------------------------------------------------------
 
 
-def test_the_command_says_of_each_equation_that_it_is_right(stage):
+def test_audit_command_reports_each_equation_as_right(stage):
     out = StringIO()
     call_command("audit", stdout=out)
     lines = out.getvalue().splitlines()
@@ -279,7 +279,7 @@ def test_the_command_says_of_each_equation_that_it_is_right(stage):
 
 
 @pytest.mark.spoils_the_books
-def test_the_command_fails_and_names_the_wrong_row(stage):
+def test_audit_command_fails_and_reports_the_wrong_row(stage):
     spoil(WALLET.format("balance = balance + 1", "alices"), stage)
     out = StringIO()
     with pytest.raises(CommandError) as failed:
@@ -302,7 +302,7 @@ def test_the_audit_only_reads(stage):
         assert cursor.fetchone() == ("repeatable read",)
 
 
-def test_the_command_reports_as_json(stage):
+def test_audit_command_reports_as_json(stage):
     out = StringIO()
     call_command("audit", "--json", stdout=out)
     report = json.loads(out.getvalue())
@@ -315,7 +315,7 @@ def test_the_command_reports_as_json(stage):
 
 
 @pytest.mark.spoils_the_books
-def test_the_command_names_the_wrong_row_in_json(stage):
+def test_audit_command_reports_the_wrong_row_as_json(stage):
     spoil(WALLET.format("balance = balance + 1", "alices"), stage)
     out = StringIO()
     with pytest.raises(CommandError) as failed:
@@ -328,7 +328,7 @@ def test_the_command_names_the_wrong_row_in_json(stage):
     assert wrong["balance"]["wallet"] == str(stage["alices"])
 
 
-def test_progress_goes_from_nothing_to_all(stage, monkeypatch):
+def test_progress_increases_up_to_the_total(stage, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 2)
     told: list[tuple[str, int, int]] = []
     list(audit.findings(lambda *each: told.append(each)))
@@ -345,7 +345,7 @@ def test_progress_goes_from_nothing_to_all(stage, monkeypatch):
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7])
-def test_steps_leave_no_row_out_and_ask_for_none_twice(stage, monkeypatch, step):
+def test_steps_cover_all_ids_without_overlap(stage, monkeypatch, step):
     monkeypatch.setattr(audit, "STEP", step)
     for walk in (audit.BY_WALLET, audit.BY_OPERATION):
         steps = list(audit.steps(audit.survey()[0][walk.name]))
@@ -358,9 +358,7 @@ def test_steps_leave_no_row_out_and_ask_for_none_twice(stage, monkeypatch, step)
 
 @pytest.mark.spoils_the_books
 @pytest.mark.parametrize("step", [1, 3, 50_000])
-def test_a_byte_that_is_flipped_or_a_row_that_is_gone_is_found_in_every_step(
-    stage, monkeypatch, step
-):
+def test_flipped_byte_or_deleted_row_is_detected_with_any_step_size(stage, monkeypatch, step):
     monkeypatch.setattr(audit, "STEP", step)
     spoil("UPDATE wallets_wallet SET balance = balance WHERE id = %(alices)s", stage)
     flip = "digest = set_byte(digest, 7, get_byte(digest, 7) # 1)"
@@ -380,7 +378,7 @@ def test_a_byte_that_is_flipped_or_a_row_that_is_gone_is_found_in_every_step(
                 transaction.set_rollback(True)
 
 
-def test_a_wallet_with_the_highest_id_ends_the_walk(alices, monkeypatch):
+def test_last_step_includes_the_highest_id(alices, monkeypatch):
     monkeypatch.setattr(audit, "STEP", 1)
     order = PutWallet(
         client_id=alices.client_id, by=people.BY, user_id=alices.user_id, wallet_id=audit.HIGHEST

@@ -33,24 +33,24 @@ def wrong() -> list[dict[str, Any]]:
     return [finding.row for _, finding in audit.findings() if finding]
 
 
-def test_what_a_key_sent_is_there(sent):
+def test_kyc_document_of_a_key_passes_the_audit(sent):
     assert wrong() == []
 
 
 @pytest.mark.spoils_the_books
-def test_what_a_key_sent_and_is_lost_is_named(sent):
+def test_missing_kyc_document_of_a_key_is_reported(sent):
     Evidence.objects.all().delete()
     assert wrong() == [{"client": sent.client_id, "made": "evidence", "id": sent.id}]
 
 
 @pytest.mark.spoils_the_books
-def test_a_key_that_names_another_clients_evidence_is_found(sent):
+def test_key_with_a_kyc_document_of_another_client_is_detected(sent):
     theirs = people.a_user(people.a_client("Another"), people.ALICE)
     Evidence.objects.update(client=theirs.client, user=theirs)
     assert wrong() == [{"client": sent.client_id, "made": "evidence", "id": sent.id}]
 
 
-def test_what_was_erased_with_its_user_is_not_missed(alice, sent):
+def test_kyc_document_of_an_erased_user_is_not_reported(alice, sent):
     posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     erasure.erase(user_id=alice.id, by=people.BY, reason="USER_REQUEST")
     assert not Evidence.objects.exists()

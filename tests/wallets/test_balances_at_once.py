@@ -34,7 +34,7 @@ def looked(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_balance_waits_for_a_writer_that_may_settle_before_its_instant(alices, bobs, looked):
+def test_balance_waits_for_a_writer_that_could_settle_before_its_instant(alices, bobs, looked):
     with holding(people.a_transfer(alices, bobs, 10_00)):
         instant = statements.now()
         asker = Caller(lambda: statements.balance_at(alices, instant))
@@ -45,14 +45,14 @@ def test_balance_waits_for_a_writer_that_may_settle_before_its_instant(alices, b
 
 
 @pytest.mark.django_db(transaction=True)
-def test_balance_gives_up_on_a_writer_that_takes_too_long(alices, bobs, monkeypatch):
+def test_balance_gets_lock_timeout_when_a_writer_takes_too_long(alices, bobs, monkeypatch):
     monkeypatch.setattr(statements, "MOST_WAIT", 0.01)
     with holding(people.a_transfer(alices, bobs, 10_00)), pytest.raises(errors.LockTimeout):
         statements.balance_at(alices, statements.now())
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reader_of_a_balance_locks_nothing(alices, bobs):
+def test_balance_query_takes_no_locks(alices, bobs):
     """It works in a transaction that may not write, and others pay while that one is open."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -83,6 +83,6 @@ def test_balance_at_an_instant_never_changes_afterwards(alices, bobs):
     assert changed == []
 
 
-def test_clock_that_was_set_back_is_not_waited_for(alices):
+def test_balance_at_a_future_instant_is_refused_without_waiting(alices):
     with pytest.raises(errors.DatabaseUnavailable, match="clock"):
         statements.balance_at(alices, statements.now() + timedelta(hours=1))

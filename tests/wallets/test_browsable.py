@@ -29,7 +29,7 @@ def page(browser: Browser, path: str) -> str:
     return answer.content.decode()
 
 
-def test_a_wallets_page_shows_its_balances_and_last_movements(browser, alices, bobs):
+def test_page_of_a_wallet_has_its_balances_and_last_movements(browser, alices, bobs):
     for _ in range(12):
         people.transfer(alices, bobs, 1_00)
     people.place(alices, bobs, 5_00)
@@ -40,7 +40,7 @@ def test_a_wallets_page_shows_its_balances_and_last_movements(browser, alices, b
     assert "\N{MINUS SIGN}1.00" in shown
 
 
-def test_who_may_not_see_movements_sees_none_there(alices):
+def test_page_of_a_wallet_hides_movements_without_the_permission(alices):
     viewer = Browser(headers=HTML)
     person = backoffice.worker()
     person.user_permissions.add(Permission.objects.get(codename="view_wallet"))
@@ -51,7 +51,7 @@ def test_who_may_not_see_movements_sees_none_there(alices):
 
 
 @pytest.mark.parametrize(("scope", "seen"), [("movements:read", True), ("users:read", False)])
-def test_a_key_sees_movements_there_with_their_scope_only(client_demo, alices, scope, seen):
+def test_page_of_a_wallet_hides_movements_without_the_scope(client_demo, alices, scope, seen):
     api = Api(people.a_key(client_demo, "wallets:read", scope))
     answer = api.browser.get(
         f"/api/v1/wallets/{alices.id}", headers=HTML | {"Authorization": f"Bearer {api.secret}"}
@@ -59,7 +59,7 @@ def test_a_key_sees_movements_there_with_their_scope_only(client_demo, alices, s
     assert ("Last movements" in answer.content.decode()) is seen
 
 
-def test_a_lists_page_has_a_form_of_its_filters(browser, alices):
+def test_page_of_a_list_has_a_filter_form(browser, alices):
     shown = page(browser, f"wallets/{alices.id}/movements?type=CASH_IN&size=5")
     assert '<form class="filters" method="get"' in shown
     assert "<option selected>CASH_IN</option>" in shown
@@ -67,15 +67,15 @@ def test_a_lists_page_has_a_form_of_its_filters(browser, alices):
     assert 'name="cursor"' not in shown
 
 
-def test_what_is_wrong_in_a_filter_stays_in_its_form(browser, alices):
+def test_invalid_filter_value_stays_in_the_form(browser, alices):
     answer = browser.get(f"/api/v1/wallets/{alices.id}/movements?holdId=<b>")
     assert answer.status_code == 400
     assert 'name="holdId" value="&lt;b&gt;"' in answer.content.decode()
 
 
-def test_what_takes_no_parameters_has_no_form_of_them(browser, alices):
+def test_page_without_parameters_has_no_filter_form(browser, alices):
     assert 'class="filters"' not in page(browser, f"wallets/{alices.id}")
 
 
-def test_a_program_gets_none_of_it(api, alices):
+def test_json_response_has_no_movements(api, alices):
     assert "movements" not in api.get(f"wallets/{alices.id}").json

@@ -30,7 +30,7 @@ def seed(settings, tmp_path):
     return run
 
 
-def test_the_demo_is_three_users_with_money_and_a_past(seed):
+def test_demo_has_three_users_with_money_and_movements(seed):
     seed()
     assert list(User.objects.values_list("status", flat=True)) == ["ACTIVATED"] * 3
     wallets = Wallet.objects.all()
@@ -41,7 +41,7 @@ def test_the_demo_is_three_users_with_money_and_a_past(seed):
         assert len(people.movements(wallet)) >= 3
 
 
-def test_its_key_calls_the_api_and_its_staff_logs_in(seed):
+def test_demo_key_and_staff_password_are_valid(seed):
     facts = seed()
     answer = Api(facts["apiKey"]).get(f"wallets/{facts['aliceWalletId']}")
     assert (answer.status, answer.json["userId"]) == (200, facts["aliceUserId"])
@@ -50,19 +50,19 @@ def test_its_key_calls_the_api_and_its_staff_logs_in(seed):
     assert staff.check_password(facts["staffPassword"])
 
 
-def test_its_log_in_can_be_read_by_nobody_else(seed, tmp_path):
+def test_demo_file_is_readable_only_by_its_owner(seed, tmp_path):
     seed()
     assert [file.name for file in tmp_path.iterdir()] == ["demo.json"]
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_it_is_made_once(seed):
+def test_second_seed_changes_nothing(seed):
     first = seed()
     assert seed() == first
     assert (Client.objects.count(), ApiKey.objects.count()) == (1, 1)
 
 
-def test_what_an_interrupted_seeding_left_is_taken_up(seed, tmp_path):
+def test_interrupted_seed_is_completed_by_the_next(seed, tmp_path):
     seed()
     moved = Movement.objects.count()
     (tmp_path / "demo.json").unlink()
@@ -72,7 +72,7 @@ def test_what_an_interrupted_seeding_left_is_taken_up(seed, tmp_path):
     assert Movement.objects.count() == moved
 
 
-def test_the_demo_is_for_development(seed, settings):
+def test_seed_is_refused_without_debug(seed, settings):
     settings.DEBUG = False
     with pytest.raises(CommandError):
         seed()

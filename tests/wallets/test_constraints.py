@@ -56,7 +56,7 @@ def test_a_wallet_is_refused_by_name(stage, constraint, change):
     assert refused_by(statement, stage) == constraint
 
 
-def test_the_ceiling_of_a_balance_may_be_reached(stage):
+def test_balance_can_reach_its_maximum(stage):
     with transaction.atomic():
         Wallet.objects.filter(id=stage["alices"]).update(
             balance=money.MAX_BALANCE, received=money.MAX_BALANCE
@@ -64,7 +64,7 @@ def test_the_ceiling_of_a_balance_may_be_reached(stage):
         transaction.set_rollback(True)
 
 
-def test_an_iban_is_given_once_to_a_client(stage):
+def test_iban_is_unique_per_client(stage):
     for name in ("alices", "their_wallet"):
         run("UPDATE wallets_wallet SET iban = 'ES91' WHERE id = %s", [stage[name]])
     statement = "UPDATE wallets_wallet SET iban = 'ES91' WHERE id = %s"
@@ -80,13 +80,13 @@ REMOVALS = [
 
 
 @pytest.mark.parametrize(("constraint", "table", "name"), REMOVALS)
-def test_nothing_that_money_hangs_on_is_removed(stage, constraint, table, name):
+def test_row_with_references_cannot_be_deleted(stage, constraint, table, name):
     Otp.objects.all().delete()
     assert refused_by(f"DELETE FROM {table} WHERE id = %s", [stage[name]]) == constraint
 
 
 @pytest.mark.parametrize("model", [*apps.get_app_config("wallets").get_models()])
-def test_every_foreign_key_protects(model):
+def test_every_foreign_key_restricts_deletion(model):
     keys = [field for field in model._meta.fields if isinstance(field, models.ForeignKey)]
     assert keys or model is Audit
     assert all(field.remote_field.on_delete is models.PROTECT for field in keys)
@@ -176,14 +176,14 @@ def test_a_movement_is_refused_by_name(stage, constraint, name, changes):
         {"concept": None, "metadata": None, "salt": None},
     ],
 )
-def test_the_same_movement_is_taken_when_nothing_is_wrong(stage, name, changes):
+def test_valid_copy_of_each_movement_is_accepted(stage, name, changes):
     """So that what refuses the others is what their names say."""
     if name == "brought" and "details_digest" not in changes:
         changes = {"salt": "\\x00", "details_digest": "\\x00"} | changes
     run(*a_copy(stage, name, **changes))
 
 
-def test_every_constraint_of_the_tables_is_broken_by_a_test():
+def test_every_constraint_has_a_test_that_violates_it():
     unbreakable = {
         "wallet_is_of_one_client_and_currency",  # the primary key is stricter; a target of others
         "wallets_wallet_client_id_f5027de2_fk_users_client_id",  # the user's is stricter
@@ -202,7 +202,7 @@ def test_every_constraint_of_the_tables_is_broken_by_a_test():
 
 
 @pytest.mark.parametrize("column", ["hold_id", "reversal_of_id"])
-def test_what_a_movement_names_is_there(stage, column):
+def test_movement_with_a_missing_reference_is_refused(stage, column):
     kind = {"type": "REVERSAL"} if column == "reversal_of_id" else {}
     changes: dict[str, Any] = {"operation_id": new_id(), column: "nobody"} | kind
     constraint = refused_by(*a_copy(stage, "into", **changes))

@@ -80,13 +80,13 @@ HOLD_ONLY_ERASED = {
     + [("hold_never_grows", *item) for item in NEVER_GROWS.items()]
     + [("hold_texts_are_only_erased", *item) for item in HOLD_ONLY_ERASED.items()],
 )
-def test_no_fact_of_a_hold_changes(stage, rule, column, value):
+def test_fixed_fields_of_a_hold_do_not_change(stage, rule, column, value):
     statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
     assert refused_by(statement, stage) == rule
 
 
 @pytest.mark.parametrize(("column", "value"), ENDS_ONCE.items())
-def test_an_ended_hold_does_not_change(stage, column, value):
+def test_closed_hold_does_not_change(stage, column, value):
     posting.submit(people.about_hold(ReleaseHold, people.seen(stage["hold"])))
     statement = f"UPDATE wallets_hold SET {column} = {value} WHERE id = %(hold)s"
     assert refused_by(statement, stage) == "hold_ends_once"
@@ -118,7 +118,7 @@ def an_account(stage: dict[str, Any], status: str = "ACTIVE", wallet: str = "ali
 
 
 @pytest.mark.spoils_the_books
-def test_an_external_account_is_there_once(stage):
+def test_active_external_account_is_unique_per_wallet(stage):
     run(*an_account(stage, "REMOVED"))
     run(*an_account(stage))
     run(*an_account(stage, "REMOVED"))
@@ -127,7 +127,7 @@ def test_an_external_account_is_there_once(stage):
 
 
 @pytest.mark.spoils_the_books
-def test_an_external_account_is_removed_for_ever(stage):
+def test_external_account_is_removed_permanently(stage):
     run(*an_account(stage, "REMOVED"))
     for change in ("status = 'ACTIVE'", "wallet_id = %(bobs)s", "client_id = %(another)s"):
         statement = f"UPDATE wallets_externalaccount SET {change}"

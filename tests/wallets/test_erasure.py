@@ -42,7 +42,7 @@ def servers_log() -> int:
 # --- What goes, and what stays -------------------------------------------------------------------
 
 
-def test_nothing_personal_is_left_anywhere(request, caplog):
+def test_erasure_leaves_no_personal_data(request, caplog):
     caplog.set_level(logging.DEBUG)
     caplog.handler.setLevel(logging.DEBUG)
     begun = servers_log()
@@ -60,7 +60,7 @@ def test_nothing_personal_is_left_anywhere(request, caplog):
     assert marks_in({"the log": caplog.text, "the server's log": log}) == {}
 
 
-def test_the_ledger_stays_whole(scene):
+def test_erasure_keeps_the_ledger_intact(scene):
     money = "id", "amount", "created_at", "status", "balance_after", "digest", "details_digest"
     before = list(Movement.objects.order_by("id").values_list(*money))
     balances = people.balances(scene.alices, scene.bobs)
@@ -70,21 +70,21 @@ def test_the_ledger_stays_whole(scene):
     assert [finding for _, finding in audit.findings() if finding] == []
 
 
-def test_what_bob_says_of_others_stays(scene):
+def test_erasure_keeps_the_texts_of_other_users(scene):
     erase(scene)
     concepts = [movement.concept for movement in people.movements(scene.bobs)]
     assert set(concepts) == {*BOBS, None}
     assert User.objects.get(id=scene.bobs.user_id).first_name == "Bob"
 
 
-def test_the_erasure_is_told_with_its_reason_and_who_did_it(scene):
+def test_erasure_has_an_event_with_reason_and_actor(scene):
     erase(scene)
     (event,) = Event.objects.filter(kind="user.erased")
     assert event.subject_id == scene.alice.id
     assert (event.actor, event.data) == (people.BY.actor, {"reason": "AUTHORITY_ORDER"})
 
 
-def test_name_and_number_are_free_for_somebody_new(scene, client_demo):
+def test_user_name_and_phone_of_an_erased_user_can_be_reused(scene, client_demo):
     erase(scene)
     PhoneUse.objects.update(asked_at=None)  # a minute passes
     body = {"kind": "NATURAL", "userName": "qx~z-alice", "firstName": "New", "lastName": "Comer"}
@@ -92,7 +92,7 @@ def test_name_and_number_are_free_for_somebody_new(scene, client_demo):
     assert answer.status == 202
 
 
-def test_two_may_be_erased(scene, client_demo):
+def test_two_users_can_be_erased(scene, client_demo):
     other = people.a_user(client_demo, people.ALICE)
     scene.api.patch(f"users/{other.id}", {"status": "UNSUBSCRIBED"})
     erase(scene)
@@ -138,7 +138,7 @@ def test_an_erased_users_external_account_is_removed_and_has_no_iban(scene):
     assert scene.api.get(f"{own}/{account['id']}").json == account
 
 
-def test_an_erased_user_has_shown_nothing(scene):
+def test_erased_user_has_no_kyc_documents(scene):
     erase(scene)
     for name in (*personal_texts.BLOCKS, "documents/identity-front"):
         assert scene.api.get(scene.path(f"/{name}")).status == 404
@@ -147,7 +147,7 @@ def test_an_erased_user_has_shown_nothing(scene):
     assert {each["reason"] for each in missing} == {None}
 
 
-def test_an_erased_user_is_never_changed(scene):
+def test_change_of_an_erased_user_is_refused(scene):
     erase(scene)
     assert scene.api.patch(scene.path(), {"userName": "alice"}).code == "user_not_active"
     put = scene.api.put(scene.path("/occupation"), {"occupationCode": "2511"})

@@ -60,19 +60,19 @@ def is_erased(user: User) -> bool:
 
 
 @pytest.mark.parametrize("status", ["ACTIVATED", "BLOCKED"])
-def test_only_who_has_ended_is_erased(status, alice):
+def test_erasure_of_an_open_user_is_refused(status, alice):
     User.objects.update(status=status)
     with pytest.raises(errors.InvalidTransition) as refused:
         erase(alice)
     assert refused.value.facts["status"] == status
 
 
-def test_nobody_is_not_found(db):
+def test_erasure_of_an_unknown_user_is_refused(db):
     with pytest.raises(errors.NotFound):
         erasure.erase(user_id=people.unknown_id(), by=people.BY)
 
 
-def test_it_is_too_early_until_the_retention_is_over(ended, settings):
+def test_erasure_during_the_retention_period_is_refused(ended, settings):
     settings.RETENTION_YEARS = 4
     with pytest.raises(errors.RetentionNotOver) as refused:
         erase(ended, erasure.RETENTION_OVER)
@@ -81,13 +81,13 @@ def test_it_is_too_early_until_the_retention_is_over(ended, settings):
     assert not is_erased(ended)
 
 
-def test_when_the_retention_is_over_no_reason_is_needed(ended):
+def test_erasure_after_the_retention_period_needs_no_reason(ended):
     User.objects.update(unsubscribed_at=F("unsubscribed_at") - timedelta(days=5 * 365.25))
     assert erase(ended, erasure.RETENTION_OVER).erased_at
 
 
 @pytest.mark.parametrize("reason", ["AUTHORITY_ORDER", "USER_REQUEST", "OTHER"])
-def test_another_reason_erases_before_that(reason, ended):
+def test_erasure_with_another_reason_ignores_the_retention_period(reason, ended):
     erase(ended, reason)
     assert is_erased(ended)
 
@@ -107,19 +107,19 @@ def run(*arguments: Any) -> str:
     return out.getvalue()
 
 
-def test_the_command_erases_one_user_with_a_reason(ended):
+def test_command_erases_one_user_with_a_reason(ended):
     assert run(str(ended.id), "--reason", "USER_REQUEST") == f"Erased: {ended.id}\n"
     (event,) = Event.objects.filter(kind="user.erased")
     assert (event.actor, event.data["reason"]) == ("system:erase_user", "USER_REQUEST")
 
 
-def test_the_command_says_why_it_does_not(ended):
+def test_command_reports_the_refusal(ended):
     with pytest.raises(CommandError, match="until"):
         run(str(ended.id))
     assert not is_erased(ended)
 
 
-def test_the_command_erases_all_whose_time_is_over_and_nobody_else(ended, bob):
+def test_command_erases_only_users_after_their_retention_period(ended, bob):
     unsubscribe(bob)
     old = timezone.now() - timedelta(days=5 * 365.25)
     User.objects.filter(id=ended.id).update(unsubscribed_at=old)
@@ -161,13 +161,13 @@ def interrupted_at(number: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 5_000])
-def test_in_chunks_of_any_size_all_is_erased(most, scene, monkeypatch):
+def test_everything_is_erased_with_any_chunk_size(most, scene, monkeypatch):
     monkeypatch.setattr(erasure, "MOST", most)
     erase(scene.alice)
     assert marks_in(left()) == {}
 
 
-def test_what_was_interrupted_between_chunks_is_erased_by_the_next_call(scene, monkeypatch):
+def test_next_call_completes_an_erasure_interrupted_between_chunks(scene, monkeypatch):
     monkeypatch.setattr(erasure, "MOST", 2)
     with interrupted_at(3):
         erase(scene.alice)
@@ -178,7 +178,7 @@ def test_what_was_interrupted_between_chunks_is_erased_by_the_next_call(scene, m
 
 
 @pytest.mark.parametrize("name", ["erase_texts", "erase_files", "blank", "events.record_about"])
-def test_whatever_was_interrupted_is_due_again(name, scene, monkeypatch, settings):
+def test_interrupted_erasure_is_due_again(name, scene, monkeypatch, settings):
     def interrupted(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
@@ -196,7 +196,7 @@ def test_whatever_was_interrupted_is_due_again(name, scene, monkeypatch, setting
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_role_erases_the_texts_of_who_has_ended_only(as_serving):
+def test_serving_role_erases_only_the_texts_of_closed_users(as_serving):
     client = people.a_client()
     alice, bob = people.a_user(client, people.ALICE), people.a_user(client, people.BOB)
     alices, bobs = people.first_wallet(alice), people.first_wallet(bob)
@@ -215,7 +215,7 @@ def test_the_role_erases_the_texts_of_who_has_ended_only(as_serving):
     assert [each.concept for each in people.movements(bobs)] == ["Card", None]
 
 
-def test_nobody_else_may_call_it(db):
+def test_text_erasure_is_granted_only_to_the_serving_role(db):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(string_agg(grantee::regrole::text, ' ' ORDER BY 1), '')"
@@ -246,7 +246,7 @@ COPY_HOLD = """
 
 @pytest.mark.long
 @pytest.mark.spoils_the_books
-def test_a_chunk_costs_the_same_however_many_there_are(alices, bobs, monkeypatch, capsys):
+def test_chunk_time_does_not_grow_with_the_number_of_chunks(alices, bobs, monkeypatch, capsys):
     """Each chunk must also end before the statement timeout of the role that serves."""
     people.execute(people.place(alices, bobs, 100_00, concept="Rent"), concept="Rent")
     paid = Movement.objects.get(wallet=alices.id, type="TRANSFER")

@@ -71,7 +71,7 @@ def is_about_bob(key: str) -> bool:
     return key.startswith("x-")
 
 
-def test_salts_of_all_orders_that_name_the_user_are_erased(said, alices):
+def test_erasure_clears_the_salts_of_all_orders_about_the_user(said, alices):
     assert salts() == dict.fromkeys(said, True)
     erase(alices.user)
     assert salts() == {key: is_about_bob(key) for key in said}
@@ -79,13 +79,13 @@ def test_salts_of_all_orders_that_name_the_user_are_erased(said, alices):
 
 
 @pytest.mark.parametrize("most", [1, 2, 7])
-def test_salts_are_erased_in_chunks_of_any_size(most, said, alices, monkeypatch):
+def test_salts_are_erased_with_any_chunk_size(most, said, alices, monkeypatch):
     monkeypatch.setattr(erasure, "MOST", most)
     erase(alices.user)
     assert salts() == {key: is_about_bob(key) for key in said}
 
 
-def test_key_of_an_erased_user_is_refused_and_names_what_it_made(said, alices, api):
+def test_key_of_an_erased_user_gets_409_with_the_id_of_its_resource(said, alices, api):
     made = {key.key: key.made_id for key in Key.objects.all()}
     erase(alices.user)
     for key, (path, body) in said.items():
@@ -148,7 +148,7 @@ def test_serving_role_erases_the_salts_of_a_closed_user_only(as_serving):
 
 
 @pytest.mark.parametrize("name", ["users_forget_keys", "wallets_erase_labels"])
-def test_nobody_else_may_call_the_functions(name):
+def test_erasure_functions_are_granted_only_to_their_role(name):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(string_agg(grantee::regrole::text, ' ' ORDER BY 1), '')"

@@ -93,7 +93,7 @@ def look_on(world: World, until: float) -> int:
     ("callers", "seconds", "is_long"),
     [(8, 1.5, False), pytest.param(16, 60.0, True, marks=pytest.mark.long)],
 )
-def test_what_many_do_is_one_history(world, callers, seconds, is_long, capsys):
+def test_concurrent_histories_are_serializable(world, callers, seconds, is_long, capsys):
     seed = random.SystemRandom().getrandbits(32)
     begun = time.monotonic()
     gate = threading.Barrier(callers + 1, timeout=threads.PATIENCE)

@@ -51,7 +51,7 @@ def post_all(*orders: Order) -> list[object]:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_cash_in_waits_for_one_into_another_wallet(alice, turned):
+def test_cash_in_waits_for_a_cash_in_of_another_wallet(alice, turned):
     wallets = wallets_of(alice, 2)
     one, other = wallets[::-1] if turned else wallets
     answer = waiting(people.a_cash_in(other, 60_00), people.a_cash_in(one, 100_00))
@@ -59,7 +59,7 @@ def test_a_cash_in_waits_for_one_into_another_wallet(alice, turned):
     assert people.balances(one, other) == [100_00, 0]
 
 
-def test_what_came_in_and_went_on_counts_for_who_waited(alice, bob):
+def test_waiting_cash_in_counts_money_received_and_spent_meanwhile(alice, bob):
     one, other = wallets_of(alice, 2)
     bobs = people.first_wallet(bob)
     people.cash_in(one, 100_00)
@@ -68,7 +68,7 @@ def test_what_came_in_and_went_on_counts_for_who_waited(alice, bob):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_cash_out_waits_for_one_from_another_wallet(alice, turned):
+def test_cash_out_waits_for_a_cash_out_of_another_wallet(alice, turned):
     wallets = wallets_of(alice, 2)
     for wallet in wallets:
         people.cash_in(wallet, 70_00)
@@ -77,20 +77,20 @@ def test_a_cash_out_waits_for_one_from_another_wallet(alice, turned):
     assert limit(answer) == ("cashOut", "60.00")
 
 
-def test_a_payment_waits_for_one_into_another_wallet_of_its_payee(alices, bob):
+def test_transfer_waits_for_a_cash_in_of_another_wallet_of_the_payee(alices, bob):
     one, other = wallets_of(bob, 2)
     answer = waiting(people.a_transfer(alices, other, 60_00), people.a_cash_in(one, 100_00))
     assert limit(answer) == ("balance", "100.00")
 
 
-def test_an_execution_waits_for_what_comes_into_another_wallet_of_its_payee(alices, bob):
+def test_execution_waits_for_a_cash_in_of_another_wallet_of_the_payee(alices, bob):
     one, other = wallets_of(bob, 2)
     hold = people.place(alices, other, 60_00)
     answer = waiting(people.an_execution(hold), people.a_cash_in(one, 100_00))
     assert limit(answer) == ("balance", "100.00")
 
 
-def test_a_batch_waits_for_what_comes_into_another_wallet_of_a_payee(alices, bob):
+def test_batch_waits_for_a_cash_in_of_another_wallet_of_a_payee(alices, bob):
     one, other = wallets_of(bob, 2)
     items = (people.a_transfer(alices, other, 30_00), people.a_transfer(alices, other, 30_00))
     answer = waiting(Batch(**people.about(alices), items=items), people.a_cash_in(one, 100_00))
@@ -98,7 +98,7 @@ def test_a_batch_waits_for_what_comes_into_another_wallet_of_a_payee(alices, bob
     assert [(item["index"], item["used"]) for item in answer.facts["items"]] == [(1, "130.00")]
 
 
-def test_who_waited_sees_that_a_cash_out_came_to_nothing(alice):
+def test_waiting_cash_out_sees_a_concurrent_cancellation(alice):
     one, other = wallets_of(alice, 2)
     people.cash_in(one, 50_00)
     people.cash_in(other, 100_00)
@@ -109,7 +109,7 @@ def test_who_waited_sees_that_a_cash_out_came_to_nothing(alice):
 
 
 @pytest.mark.parametrize("wallet_id", [LOW, HIGH])
-def test_who_waited_while_a_wallet_was_opened_sees_what_came_into_it(alice, wallet_id):
+def test_waiting_cash_in_counts_money_of_a_wallet_opened_meanwhile(alice, wallet_id):
     """It is not among the wallets that were there to be locked when the order came."""
     opening = put(wallet_id, alice)
     new = Wallet(id=wallet_id, client_id=alice.client_id)
@@ -119,7 +119,7 @@ def test_who_waited_while_a_wallet_was_opened_sees_what_came_into_it(alice, wall
 
 
 @pytest.mark.parametrize("wallet_id", [LOW, HIGH])
-def test_who_pays_into_a_new_wallet_waits_for_who_had_not_seen_it(alice, wallet_id):
+def test_cash_in_of_a_new_wallet_waits_for_an_older_transaction(alice, wallet_id):
     """The wallets that were there before are locked by both."""
     first = people.first_wallet(alice)
     posting.submit(put(wallet_id, alice))
@@ -131,13 +131,13 @@ def test_who_pays_into_a_new_wallet_waits_for_who_had_not_seen_it(alice, wallet_
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_two_cash_ins_at_once_do_not_pass_the_limit_together(alice, attempt):
+def test_two_concurrent_cash_ins_do_not_exceed_the_limit(alice, attempt):
     wallets = wallets_of(alice, 2)
     answers = threads.at_once(*[partial(post, people.a_cash_in(each, 76_00)) for each in wallets])
     assert kinds(answers) == {"Outcome": 1, "LimitExceeded": 1}
 
 
-def test_of_sixteen_cash_ins_into_five_wallets_exactly_the_limit_comes_in(alice):
+def test_concurrent_cash_ins_of_five_wallets_reach_exactly_the_limit(alice):
     wallets = wallets_of(alice, 5)
     orders = [people.a_cash_in(wallets[n % 5], 10_00) for n in range(16)]
     calls = [partial(post_all, order, order) for order in orders]
@@ -146,7 +146,7 @@ def test_of_sixteen_cash_ins_into_five_wallets_exactly_the_limit_comes_in(alice)
     assert sum(people.balances(*wallets)) == 150_00
 
 
-def test_many_who_pay_one_user_fill_its_wallets_to_the_limit(client_demo, bob):
+def test_concurrent_payers_fill_the_payees_wallets_up_to_the_limit(client_demo, bob):
     """The limit has to do with the payee: its payers are many, and know nothing of each other."""
     payers = [a_payer(client_demo, number) for number in range(8)]
     targets = wallets_of(bob, 2)
@@ -167,7 +167,7 @@ def a_payer(client: Any, number: int) -> Wallet:
     return wallet
 
 
-def test_cash_outs_at_once_from_two_wallets_do_not_pass_the_limit_together(alice):
+def test_concurrent_cash_outs_of_two_wallets_do_not_exceed_the_limit(alice):
     wallets = wallets_of(alice, 2)
     for wallet in wallets:
         people.cash_in(wallet, 75_00)
@@ -177,7 +177,7 @@ def test_cash_outs_at_once_from_two_wallets_do_not_pass_the_limit_together(alice
     assert sum(Wallet.objects.values_list("held", flat=True)) == 90_00
 
 
-def test_a_wallet_that_is_opened_meanwhile_makes_no_room(alice):
+def test_wallet_opened_meanwhile_does_not_raise_the_limit(alice):
     """Whoever opens a wallet and fills it is one of those who fill the others."""
     wallets = wallets_of(alice, 2)
 
@@ -190,7 +190,7 @@ def test_a_wallet_that_is_opened_meanwhile_makes_no_room(alice):
     assert sum(Wallet.objects.values_list("balance", flat=True)) == 150_00
 
 
-def test_users_who_pay_each_other_crosswise_never_deadlock(alice, bob):
+def test_mutual_payments_never_deadlock(alice, bob):
     """Each payment locks all wallets of its payee besides the payer's own one."""
     alices, bobs = wallets_of(alice, 3), wallets_of(bob, 3)
     for wallet in alices + bobs:
@@ -216,7 +216,7 @@ def test_users_who_pay_each_other_crosswise_never_deadlock(alice, bob):
     assert sum(people.balances(*alices, *bobs)) == 120_00 + 6 * 4 * 10
 
 
-def test_who_looks_while_a_wallet_is_opened_and_filled_is_answered(alice, settings, monkeypatch):
+def test_compliance_is_answered_while_a_wallet_is_opened_and_filled(alice, settings, monkeypatch):
     """Between two statements somebody else brings money in a currency that was not there."""
     settings.KYC_LIMITS = {"EUR": {"0": {}}}
     Wallet.objects.filter(user=alice).update(currency="USD")

@@ -59,14 +59,14 @@ def ended(movement: Movement) -> Movement:
 # --- Across wallets ------------------------------------------------------------------------------
 
 
-def test_a_limit_is_of_all_wallets_of_the_user(alice, first):
+def test_limit_applies_to_all_wallets_of_the_user(alice, first):
     second, third = people.a_wallet(alice), people.a_wallet(alice)
     people.cash_in(first, 50_00)
     people.cash_in(second, 100_00)
     assert limit(people.a_cash_in(third, 1)) == ("balance", "150.00", "150.00", "0.01")
 
 
-def test_what_came_into_other_wallets_counts(alice, bob, first):
+def test_cash_ins_of_other_wallets_count(alice, bob, first):
     second = people.a_wallet(alice)
     for wallet in (first, second):
         people.cash_in(wallet, 100_00)
@@ -74,7 +74,7 @@ def test_what_came_into_other_wallets_counts(alice, bob, first):
     assert limit(people.a_cash_in(second, 1)) == ("cashIn", "200.00", "200.00", "0.01")
 
 
-def test_what_goes_out_of_other_wallets_counts(alice, first):
+def test_cash_outs_of_other_wallets_count(alice, first):
     second = people.a_wallet(alice)
     for wallet, amount in ((first, 50_00), (second, 40_00)):
         people.cash_in(wallet, 75_00)
@@ -82,7 +82,7 @@ def test_what_goes_out_of_other_wallets_counts(alice, first):
     assert limit(a_cash_out(first, 1)) == ("cashOut", "90.00", "90.00", "0.01")
 
 
-def test_a_payment_is_refused_by_all_that_its_payee_has(alice, bob, first):
+def test_transfer_is_limited_by_all_wallets_of_the_payee(alice, bob, first):
     bobs, savings = people.first_wallet(bob), people.a_wallet(bob)
     people.cash_in(first, 100_00)
     people.cash_in(savings, 149_99)
@@ -90,7 +90,7 @@ def test_a_payment_is_refused_by_all_that_its_payee_has(alice, bob, first):
     people.transfer(first, bobs, 1)
 
 
-def test_an_execution_is_refused_by_all_that_its_payee_has(alice, bob, first):
+def test_execution_is_limited_by_all_wallets_of_the_payee(alice, bob, first):
     people.cash_in(first, 100_00)
     hold = people.place(first, people.first_wallet(bob), 50_00)
     people.cash_in(people.a_wallet(bob), 120_00)
@@ -98,14 +98,14 @@ def test_an_execution_is_refused_by_all_that_its_payee_has(alice, bob, first):
     people.execute(hold, 30_00)
 
 
-def test_wallets_of_one_user_pay_each_other_at_the_limit(alice, first):
+def test_transfer_between_wallets_of_one_user_is_not_limited(alice, first):
     people.cash_in(first, 150_00)
     second = people.a_wallet(alice)
     people.transfer(first, second, 150_00)
     assert people.balances(first, second) == [0, 150_00]
 
 
-def test_another_currency_has_limits_of_its_own(alice, first):
+def test_each_currency_has_its_own_limits(alice, first):
     yen = people.a_wallet(alice, "JPY")
     people.cash_in(first, 150_00)
     people.cash_in(yen, 15_000)
@@ -114,12 +114,12 @@ def test_another_currency_has_limits_of_its_own(alice, first):
     posting.submit(a_cash_out(yen, 9_000))
 
 
-def test_other_users_have_limits_of_their_own(bob, first):
+def test_each_user_has_its_own_limits(bob, first):
     people.cash_in(first, 150_00)
     people.cash_in(people.first_wallet(bob), 150_00)
 
 
-def test_nothing_may_be_had_in_a_currency_without_limits(alice, bob, first):
+def test_currency_without_configured_limits_has_limits_of_zero(alice, bob, first):
     dollars, bobs = people.a_wallet(alice, "USD"), people.a_wallet(bob, "USD")
     assert limit(people.a_cash_in(dollars, 1)) == ("cashIn", "0.00", "0.00", "0.01")
     adjust(dollars, 5_00)
@@ -127,7 +127,7 @@ def test_nothing_may_be_had_in_a_currency_without_limits(alice, bob, first):
     assert limit(people.a_transfer(dollars, bobs, 1)) == ("balance", "0.00", "0.00", "0.01")
 
 
-def test_a_refusal_says_all_that_is_to_be_known(alice, first):
+def test_limit_refusal_has_all_facts(alice, first):
     people.cash_in(first, 150_00)
     with pytest.raises(errors.LimitExceeded) as refused:
         people.cash_in(first, 60_00)
@@ -152,7 +152,7 @@ def spent(first: Wallet, bob: User) -> None:
         people.transfer(first, people.first_wallet(bob), 70_00)
 
 
-def test_what_came_in_counts_for_thirty_days_and_no_longer(bob, clock, first):
+def test_cash_in_counts_for_thirty_days(bob, clock, first):
     spent(first, bob)
     clock(database.START - TICK)
     assert limit(people.a_cash_in(first, 1))[0] == "cashIn"
@@ -160,7 +160,7 @@ def test_what_came_in_counts_for_thirty_days_and_no_longer(bob, clock, first):
     people.cash_in(first, 90_00)
 
 
-def test_what_went_out_counts_for_thirty_days_and_no_longer(clock, first):
+def test_cash_out_counts_for_thirty_days(clock, first):
     people.cash_in(first, 150_00)
     ended(pay_out(first, 90_00))
     clock(database.START)
@@ -169,7 +169,7 @@ def test_what_went_out_counts_for_thirty_days_and_no_longer(clock, first):
     posting.submit(a_cash_out(first, 60_00))
 
 
-def test_there_is_room_when_it_was_said_to_be(bob, clock, first):
+def test_cash_in_is_accepted_at_its_reset_time(bob, clock, first):
     """Cash-ins of one hour are counted to its last one, so there is room at the latest then."""
     people.cash_in(first, 90_00)
     people.transfer(first, people.first_wallet(bob), 90_00)
@@ -189,13 +189,13 @@ def test_there_is_room_when_it_was_said_to_be(bob, clock, first):
     people.cash_in(first, 95_00)
 
 
-def test_a_balance_counts_however_old_it_is(clock, first):
+def test_balance_counts_at_any_age(clock, first):
     people.cash_in(first, 150_00)
     clock(database.START + MONTH)
     assert limit(people.a_cash_in(first, 1)) == ("balance", "150.00", "150.00", "0.01")
 
 
-def test_what_is_older_is_not_even_looked_at(db):
+def test_flow_query_reads_only_the_window(db):
     """The index ends at the instant; else all that a user ever did would be read every time."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
@@ -205,7 +205,7 @@ def test_what_is_older_is_not_even_looked_at(db):
     assert any("Index Cond" in line and "created_at >" in line for line in plan), plan
 
 
-def test_a_transfer_reads_nothing_of_what_came_in_and_went_out(first, bob, monkeypatch):
+def test_transfer_does_not_read_the_flows(first, bob, monkeypatch):
     asked: list[str] = []
     ask = Pipeline.ask
 
@@ -227,7 +227,7 @@ def the_cash_in(first: Wallet, amount: int) -> Movement:
     return Movement.objects.get(id=people.cash_in(first, amount).id)
 
 
-def test_reversed_cash_in_still_counts_as_having_come_in(first):
+def test_reversed_cash_in_still_counts(first):
     people.reverse(the_cash_in(first, 120_00))
     assert limit(people.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
     people.cash_in(first, 80_00)
@@ -240,14 +240,14 @@ def test_cash_in_reversed_in_parts_still_counts_in_full(first):
     assert limit(people.a_cash_in(first, 80_01)) == ("cashIn", "200.00", "120.00", "80.01")
 
 
-def test_reversals_do_not_let_more_than_the_limit_through(first):
+def test_repeated_reversals_do_not_raise_the_limit(first):
     """Cash in, reverse, and again: as much comes in and goes out as the level allows, not more."""
     for _ in range(2):
         people.reverse(the_cash_in(first, 100_00))
     assert limit(people.a_cash_in(first, 1))[0] == "cashIn"
 
 
-def test_reversal_in_a_group_makes_no_room_for_a_later_cash_in(first):
+def test_reversal_in_a_group_does_not_free_the_cash_in_limit(first):
     movement = the_cash_in(first, 150_00)
     reversal, cash_in = group.post([people.a_reversal(movement), people.a_cash_in(first, 50_01)])
     assert isinstance(reversal, Outcome)
@@ -265,7 +265,7 @@ def test_a_reversal_at_the_limit_is_not_refused(bob, first):
 
 
 @pytest.mark.parametrize(("verb", "more"), [(CancelCashOut, {}), (RejectCashOut, {"reason": "No"})])
-def test_a_cash_out_that_came_to_nothing_does_not_count(first, verb, more):
+def test_rejected_or_cancelled_cash_out_does_not_count(first, verb, more):
     people.cash_in(first, 100_00)
     movement = pay_out(first, 90_00)
     assert limit(a_cash_out(first, 1))[2] == "90.00"
@@ -274,7 +274,7 @@ def test_a_cash_out_that_came_to_nothing_does_not_count(first, verb, more):
 
 
 @pytest.mark.parametrize("steps", [[], [MarkCashOutSent], [MarkCashOutSent, SettleCashOut]])
-def test_a_cash_out_counts_whether_it_waits_or_has_gone(first, steps):
+def test_cash_out_counts_in_every_open_or_settled_status(first, steps):
     people.cash_in(first, 100_00)
     movement = pay_out(first, 80_00)
     for verb in steps:
@@ -282,7 +282,7 @@ def test_a_cash_out_counts_whether_it_waits_or_has_gone(first, steps):
     assert limit(a_cash_out(first, 10_01)) == ("cashOut", "90.00", "80.00", "10.01")
 
 
-def test_only_a_cash_in_is_one(bob, first):
+def test_only_cash_ins_count_towards_the_cash_in_limit(bob, first):
     bobs = people.first_wallet(bob)
     people.cash_in(first, 100_00)
     people.transfer(first, bobs, 100_00)
@@ -290,7 +290,7 @@ def test_only_a_cash_in_is_one(bob, first):
     assert limit(people.a_cash_in(bobs, 200_01)) == ("cashIn", "200.00", "0.00", "200.01")
 
 
-def test_only_a_cash_out_is_one(bob, first):
+def test_only_cash_outs_count_towards_the_cash_out_limit(bob, first):
     bobs = people.first_wallet(bob)
     brought = the_cash_in(first, 150_00)
     people.transfer(first, bobs, 20_00)
@@ -313,7 +313,7 @@ def at(day: date, hour: time = time.min) -> datetime:
     return datetime.combine(day, hour, tzinfo=UTC)
 
 
-def test_a_level_lapses_the_day_after_the_identity_expires(alice, clock, first):
+def test_level_1_expires_the_day_after_the_identity(alice, clock, first):
     last = approve(alice, 1)
     clock(at(last, time.max))
     people.cash_in(first, 1000_00)
@@ -321,7 +321,7 @@ def test_a_level_lapses_the_day_after_the_identity_expires(alice, clock, first):
     assert limit(people.a_cash_in(first, 1)) == ("cashIn", "200.00", "1000.00", "0.01")
 
 
-def test_the_second_level_lapses_too(alice, bob, clock, first):
+def test_level_2_expires_the_day_after_the_identity(alice, bob, clock, first):
     last = approve(alice, 2)
     clock(at(last, time.max))
     people.cash_in(first, 5000_00)
@@ -332,7 +332,7 @@ def test_the_second_level_lapses_too(alice, bob, clock, first):
     assert limit(people.a_transfer(bobs, first, 1)) == ("balance", "150.00", "5000.00", "0.01")
 
 
-def test_the_second_level_has_no_limits(alice, bob, first):
+def test_level_2_has_no_limits(alice, bob, first):
     approve(alice, 2)
     approve(bob, 2)
     for amount in (3000_00, 100_000_00):
@@ -361,7 +361,7 @@ def test_a_payee_is_limited_by_its_own_level(alice, bob, first):
     assert limit(people.a_transfer(first, bobs, 1)) == ("balance", "2500.00", "2500.00", "0.01")
 
 
-def test_what_is_above_a_lowered_limit_may_be_used_outwards(alice, bob, clock, first):
+def test_money_above_a_lowered_limit_can_be_spent(alice, bob, clock, first):
     last = approve(alice, 1)
     people.cash_in(first, 1000_00)
     clock(at(last + timedelta(days=1)))

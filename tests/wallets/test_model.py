@@ -53,7 +53,7 @@ def play(examples: int, length: int, **how: Any) -> None:
     run_state_machine_as_test(Game, settings=settings)
 
 
-def test_the_ledger_does_what_the_model_says(capsys):
+def test_ledger_matches_the_model(capsys):
     play(10, 50, derandomize=True)
     with capsys.disabled():
         sys.stdout.write(f" {Game.steps} steps ")
@@ -61,7 +61,7 @@ def test_the_ledger_does_what_the_model_says(capsys):
 
 
 @pytest.mark.long
-def test_the_ledger_does_what_the_model_says_for_long(capsys):
+def test_ledger_matches_the_model_in_long_runs(capsys):
     """The seed is told before: `hypothesis.seed` takes it."""
     seed = random.SystemRandom().getrandbits(32)
     with capsys.disabled():

@@ -18,7 +18,7 @@ def ids(movements: MovementQuerySet) -> list[Any]:
     return [movement.id for movement in movements.order_by("created_at")]
 
 
-def test_movements_are_asked_for_by_time_to_the_millisecond(alices, history):
+def test_movements_are_filtered_by_time_to_the_millisecond(alices, history):
     found = Movement.objects.filter(wallet=alices)
     first, second, third = history
     start, end = second.created_at, second.created_at
@@ -33,7 +33,7 @@ def test_movements_are_asked_for_by_time_to_the_millisecond(alices, history):
     assert ids(found.within(None, late)) == ids(found.within(None, truncated))
 
 
-def test_movements_are_asked_for_by_direction_and_amount(alices, history):
+def test_movements_are_filtered_by_direction_and_amount(alices, history):
     found = Movement.objects.filter(wallet=alices)
     first, second, third = (movement.id for movement in history)
     assert ids(found.directed("IN")) == [first, third]
@@ -43,14 +43,14 @@ def test_movements_are_asked_for_by_direction_and_amount(alices, history):
     assert ids(found.at_least(10_01).at_most(99_99)) == []
 
 
-def test_movements_are_asked_for_by_the_key_that_made_them(alices, bobs, history):
+def test_movements_are_filtered_by_their_key(alices, bobs, history):
     found = Movement.objects.made_with(alices.client_id, "lunch")
     assert {movement.wallet_id for movement in found} == {alices.id, bobs.id}
     assert not Movement.objects.made_with(alices.client_id, "dinner").exists()
     assert not Movement.objects.made_with(new_id(), "lunch").exists()
 
 
-def test_one_client_owns_its_own_and_nobody_in_particular_sees_all(alices, history):
+def test_owned_by_filters_by_client_and_none_selects_all(alices, history):
     for manager in (Movement.objects, Wallet.objects):
         assert manager.owned_by(alices.client_id).count() == manager.count()
         assert manager.owned_by(None).count() == manager.count()
@@ -65,11 +65,11 @@ def test_a_movement_has_a_direction_and_a_magnitude(history):
     ]
 
 
-def test_things_are_called_by_their_ids(alices, history):
+def test_rows_are_named_by_their_ids(alices, history):
     assert str(alices) == str(alices.id)
     assert str(history[0]) == str(history[0].id)
 
 
-def test_what_is_not_held_is_available(alices, bobs):
+def test_available_is_balance_minus_held(alices, bobs):
     people.place(alices, bobs, 3_00)
     assert Wallet.objects.seen().get(id=alices.id).available == 97_00

@@ -208,7 +208,7 @@ def two(transactional_db: None) -> Iterator[Two]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_of_any_two_verbs_that_meet_one_was_first(two, family):
+def test_any_two_concurrent_orders_are_serializable(two, family):
     rows = [Row(family, verb) for verb in FAMILIES[family].verbs]
     for row in rows:
         row.run(two, waiting=True, times=1)
@@ -218,7 +218,7 @@ def test_of_any_two_verbs_that_meet_one_was_first(two, family):
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
-def test_however_often_they_meet_one_was_first(two, family, capsys):
+def test_any_two_concurrent_orders_are_serializable_in_many_runs(two, family, capsys):
     rows = [Row(family, verb) for verb in FAMILIES[family].verbs]
     for row in rows:
         row.run(two, waiting=False, times=TIMES)

@@ -48,7 +48,7 @@ def kinds(answers: list[object]) -> dict[str, int]:
 # --- At the same moment --------------------------------------------------------------------------
 
 
-def test_crossing_transfers_never_deadlock_and_keep_all_money(alices, bobs):
+def test_opposite_transfers_never_deadlock_and_keep_all_money(alices, bobs):
     people.cash_in(bobs, 100_00)
 
     def pay(source: Wallet, target: Wallet) -> list[object]:
@@ -59,7 +59,7 @@ def test_crossing_transfers_never_deadlock_and_keep_all_money(alices, bobs):
     assert people.balances(alices, bobs) == [100_00, 100_00]
 
 
-def test_one_key_many_times_at_once_moves_once(alices, bobs):
+def test_concurrent_orders_with_one_key_move_once(alices, bobs):
     order = people.a_transfer(alices, bobs, 10_00, key="k")
     answers = threads.at_once(*[partial(posting.submit, order)] * 12)
     assert kinds(answers) == {"Outcome": 12}
@@ -68,7 +68,7 @@ def test_one_key_many_times_at_once_moves_once(alices, bobs):
     assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
-def test_one_key_on_different_wallets_at_once_moves_once(alice, bob):
+def test_concurrent_orders_of_several_wallets_with_one_key_move_once(alice, bob):
     wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(3))]
     orders = [people.a_cash_in(wallet, 1_00, key="k") for wallet in wallets]
     answers = threads.at_once(*[partial(posting.submit, order) for order in orders])
@@ -79,14 +79,14 @@ def test_one_key_on_different_wallets_at_once_moves_once(alice, bob):
     assert sum(people.balances(*wallets)) == 1_00
 
 
-def test_sixteen_drain_a_wallet_to_what_it_held_and_no_further(alices, bobs):
+def test_concurrent_transfers_never_exceed_the_balance(alices, bobs):
     order = people.a_transfer(alices, bobs, 15_00)
     answers = threads.at_once(*[partial(post, order)] * 16)
     assert kinds(answers) == {"Outcome": 6, "InsufficientFunds": 10}
     assert people.balances(alices, bobs) == [10_00, 90_00]
 
 
-def test_two_who_open_the_last_wallet_get_one(alice):
+def test_concurrent_openings_of_the_last_wallet_open_one(alice):
     for _ in range(settings.MAX_WALLETS_PER_USER - 2):
         people.a_wallet(alice)
     order = OpenWallet(client_id=alice.client_id, by=people.BY, user_id=alice.id)
@@ -95,7 +95,7 @@ def test_two_who_open_the_last_wallet_get_one(alice):
     assert Wallet.objects.count() == settings.MAX_WALLETS_PER_USER
 
 
-def test_two_who_put_a_wallet_at_one_id_get_one(alice):
+def test_concurrent_puts_of_one_wallet_create_one(alice):
     order = PutWallet(
         client_id=alice.client_id, by=people.BY, user_id=alice.id, wallet_id=people.unknown_id()
     )
@@ -104,7 +104,7 @@ def test_two_who_put_a_wallet_at_one_id_get_one(alice):
     assert Wallet.objects.count() == 2
 
 
-def test_two_users_who_put_a_wallet_at_one_id_get_one(alice, bob):
+def test_concurrent_puts_of_one_id_by_two_users_create_one_wallet(alice, bob):
     orders = [
         PutWallet(
             client_id=user.client_id, by=people.BY, user_id=user.id, wallet_id=people.unknown_id()
@@ -115,7 +115,7 @@ def test_two_users_who_put_a_wallet_at_one_id_get_one(alice, bob):
     assert kinds(answers) == {"Outcome": 1, "Immutable": 1}
 
 
-def test_a_wallet_is_closed_or_is_paid_and_never_both(alices, bobs):
+def test_concurrent_closing_and_payment_never_both_succeed(alices, bobs):
     closing = ChangeWallet(client_id=bobs.client_id, by=people.BY, wallet_id=bobs.id, closing=True)
     paid, closed = threads.at_once(
         partial(post, people.a_transfer(alices, bobs, 1_00)), partial(post, closing)
@@ -131,7 +131,7 @@ def a_new_user(client: object, values: dict[str, str]) -> User:
     return users.create(client_id=client.id, values=values, by=people.BY).user  # type: ignore[attr-defined]
 
 
-def test_two_activations_open_one_wallet(client_demo):
+def test_concurrent_activations_open_one_wallet(client_demo):
     user = a_new_user(client_demo, people.ALICE)
     order = ActivateUser(
         client_id=client_demo.id, by=people.BY, user_id=user.id, phone=user.mobile_phone
@@ -141,7 +141,7 @@ def test_two_activations_open_one_wallet(client_demo):
     assert Wallet.objects.filter(user=user).count() == 1
 
 
-def test_a_user_ends_or_is_paid_and_never_both(alices, bob, bobs):
+def test_concurrent_unsubscription_and_payment_never_both_succeed(alices, bob, bobs):
     ending = UnsubscribeUser(client_id=bob.client_id, by=people.BY, user_id=bob.id)
     paid, ended = threads.at_once(
         partial(post, people.a_transfer(alices, bobs, 1_00)), partial(post, ending)
@@ -151,7 +151,7 @@ def test_a_user_ends_or_is_paid_and_never_both(alices, bob, bobs):
     assert isinstance(refused, errors.WalletNotEmpty | errors.WalletNotReady)
 
 
-def test_payments_in_a_circle_of_wallets_never_deadlock(alice):
+def test_circular_payments_never_deadlock(alice):
     wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(3))]
     for wallet in wallets:
         people.cash_in(wallet, 10_00)
@@ -178,20 +178,20 @@ def waiting(order: Order, *held: Order, **kwargs: object) -> Outcome | errors.Re
     return answer
 
 
-def test_who_waited_sees_that_the_money_is_gone(alices, bobs):
+def test_waiting_transfer_sees_the_spent_money(alices, bobs):
     order = people.a_transfer(alices, bobs, 60_00)
     refused = waiting(order, people.a_transfer(alices, bobs, 60_00))
     assert isinstance(refused, errors.InsufficientFunds)
     assert refused.facts["available"] == "40.00"
 
 
-def test_who_waited_sees_the_money_that_came(alices, bobs):
+def test_waiting_transfer_sees_the_received_money(alices, bobs):
     order = people.a_transfer(bobs, alices, 60_00)
     assert isinstance(waiting(order, people.a_transfer(alices, bobs, 60_00)), Outcome)
     assert people.balances(alices, bobs) == [100_00, 0]
 
 
-def test_who_waited_sees_that_its_key_was_used(alices, bobs):
+def test_waiting_order_replays_its_key(alices, bobs):
     order = people.a_transfer(alices, bobs, 10_00, key="k")
     replayed = waiting(order, order)
     assert isinstance(replayed, Outcome)
@@ -199,31 +199,31 @@ def test_who_waited_sees_that_its_key_was_used(alices, bobs):
     assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
-def test_who_waited_sees_that_its_key_was_used_for_another_order(alices, bobs):
+def test_waiting_order_is_refused_when_its_key_was_used_meanwhile(alices, bobs):
     order = people.a_transfer(alices, bobs, 10_00, key="k")
     refused = waiting(order, people.a_transfer(alices, bobs, 20_00, key="k"))
     assert isinstance(refused, errors.IdempotencyKeyReused)
 
 
-def test_who_waited_sees_that_the_owner_was_blocked(alices, bob, bobs):
+def test_waiting_order_is_refused_when_the_owner_was_blocked(alices, bob, bobs):
     order = people.a_transfer(alices, bobs, 10_00)
     refused = waiting(order, people.a_cash_in(bobs, 1_00), also=partial(people.block, bob))
     assert isinstance(refused, errors.UserNotActive)
 
 
-def test_who_waited_sees_that_the_wallet_was_closed(alices, bobs):
+def test_waiting_order_is_refused_when_the_wallet_was_closed(alices, bobs):
     closing = ChangeWallet(client_id=bobs.client_id, by=people.BY, wallet_id=bobs.id, closing=True)
     refused = waiting(people.a_transfer(alices, bobs, 10_00), closing)
     assert isinstance(refused, errors.WalletNotReady)
 
 
-def test_who_waited_to_close_sees_the_money_that_came(alices, bobs):
+def test_waiting_closing_is_refused_when_money_arrived(alices, bobs):
     closing = ChangeWallet(client_id=bobs.client_id, by=people.BY, wallet_id=bobs.id, closing=True)
     refused = waiting(closing, people.a_transfer(alices, bobs, 10_00))
     assert isinstance(refused, errors.WalletNotEmpty)
 
 
-def test_who_waited_to_end_a_user_sees_the_wallet_that_was_opened(alice):
+def test_waiting_unsubscription_closes_a_wallet_opened_meanwhile(alice):
     opening = OpenWallet(client_id=alice.client_id, by=people.BY, user_id=alice.id)
     ending = UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id)
     assert isinstance(waiting(ending, opening), Outcome)
@@ -231,13 +231,13 @@ def test_who_waited_to_end_a_user_sees_the_wallet_that_was_opened(alice):
     assert list(statuses) == ["UNSUBSCRIBED"] * 2
 
 
-def test_who_waited_to_end_a_user_sees_the_money_that_came(alices, bob, bobs):
+def test_waiting_unsubscription_is_refused_when_money_arrived(alices, bob, bobs):
     ending = UnsubscribeUser(client_id=bob.client_id, by=people.BY, user_id=bob.id)
     refused = waiting(ending, people.a_transfer(alices, bobs, 10_00))
     assert isinstance(refused, errors.WalletNotEmpty)
 
 
-def test_who_waited_until_a_hold_had_expired_finds_it_over(alices, bobs):
+def test_waiting_execution_is_refused_when_the_hold_expired(alices, bobs):
     """The clock is read when the wallet is locked, not when somebody began to wait for it."""
     hold = people.place(alices, bobs, 60_00, expires_at=timezone.now() + timedelta(days=1))
     this_moment = Func(function="clock_timestamp", output_field=DateTimeField())
@@ -251,7 +251,7 @@ def test_who_waited_until_a_hold_had_expired_finds_it_over(alices, bobs):
     assert people.balances(alices, bobs) == [100_00, 0]
 
 
-def test_a_key_that_somebody_is_using_for_another_wallet_is_refused(alices, bobs):
+def test_key_in_use_for_another_wallet_is_refused(alices, bobs):
     """Their wallets are not one, so the unique key decides, and a second look says why."""
     with threads.holding(people.a_cash_in(alices, 1_00, key="k")):
         caller = threads.Caller(partial(posting.submit, people.a_cash_in(bobs, 1_00, key="k")))
@@ -260,7 +260,7 @@ def test_a_key_that_somebody_is_using_for_another_wallet_is_refused(alices, bobs
     assert people.balances(alices, bobs) == [101_00, 0]
 
 
-def test_who_waited_to_open_a_wallet_sees_that_the_user_ended(alice):
+def test_waiting_opening_is_refused_when_the_user_was_unsubscribed(alice):
     opening = OpenWallet(client_id=alice.client_id, by=people.BY, user_id=alice.id)
     ending = UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id)
     assert isinstance(waiting(opening, ending), errors.UserNotActive)
@@ -300,7 +300,7 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice, bob, is_limited):
     assert isinstance(caller.answer, Outcome)
 
 
-def test_who_waits_for_a_wallet_holds_up_nobody_else(alices, bobs):
+def test_locked_wallet_does_not_block_other_wallets(alices, bobs):
     second = people.a_wallet(User.objects.get(id=bobs.user_id))
     with threads.holding(people.a_cash_in(alices, 1_00)):
         people.cash_in(bobs, 1_00)
@@ -314,7 +314,7 @@ def impatient(order: Order) -> object:
     return posting.submit(order)
 
 
-def test_who_waits_too_long_has_done_nothing(alices, bobs):
+def test_lock_timeout_changes_nothing(alices, bobs):
     order = people.a_transfer(bobs, alices, 1_00, key="k")
     with threads.holding(people.a_cash_in(alices, 1_00)):
         error = threads.Caller(partial(impatient, order)).answer

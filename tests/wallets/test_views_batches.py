@@ -56,7 +56,7 @@ def made(answer: people.Answer) -> list[dict[str, Any]]:
 # --- All of them ---------------------------------------------------------------------------------
 
 
-def test_many_are_paid_as_one_operation(api, alices, bobs, company, path, batch):
+def test_batch_pays_many_wallets_as_one_operation(api, alices, bobs, company, path, batch):
     order = of(to(bobs, "10.00", concept="Pay"), to(company, "20.00", metadata={"n": "2"}))
     answer = api.post(batch, order)
     operation_id = answer.json["operationId"]
@@ -83,7 +83,7 @@ def test_the_location_lists_exactly_its_movements(api, alices, bobs, company, ba
     assert {each["operationId"] for each in made(answer)} == {answer.json["operationId"]}
 
 
-def test_a_payee_finds_what_it_got_by_the_operation_and_by_the_key(api, bobs, company, batch):
+def test_payee_finds_its_movements_by_operation_and_key(api, bobs, company, batch):
     answer = api.post(batch, of(to(bobs, "1"), to(company, "2"), to(bobs, "3")), key="pay")
     for query in (f"operationId={answer.json['operationId']}", "idempotencyKey=pay"):
         address = f"wallets/{bobs.id}/movements?{query}&sort=createdAt,asc"
@@ -95,7 +95,7 @@ def test_a_payee_finds_what_it_got_by_the_operation_and_by_the_key(api, bobs, co
     assert len(api.get(f"{batch[:-6]}?idempotencyKey=pay").json["_embedded"]["movements"]) == 3
 
 
-def test_items_are_judged_in_order(api, alices, bobs, batch):
+def test_items_are_checked_in_order(api, alices, bobs, batch):
     after = [
         each["balanceAfter"] for each in made(api.post(batch, of(cash("50"), to(bobs, "150"))))
     ]
@@ -104,7 +104,7 @@ def test_items_are_judged_in_order(api, alices, bobs, batch):
     assert people.balances(alices, bobs) == [0, 150_00]
 
 
-def test_all_types_go_together(api, alices, bobs, batch, account):
+def test_batch_accepts_all_movement_types(api, alices, bobs, batch, account):
     kinds = [cash("5"), to(bobs, "10"), out("20"), out("30", externalAccountId=str(account.id))]
     movements = made(api.post(batch, of(*kinds)))
     assert [(each["type"], each["status"], each["iban"]) for each in movements] == [
@@ -117,7 +117,7 @@ def test_all_types_go_together(api, alices, bobs, batch, account):
     assert api.get(movements[2]["_links"]["self"]["href"]).json == movements[2]
 
 
-def test_a_cash_in_among_them_needs_its_own_scope(client_demo, alices, bobs, batch):
+def test_cash_in_item_requires_its_own_scope(client_demo, alices, bobs, batch):
     api = Api(people.a_key(client_demo, "movements:write"))
     answer = api.post(batch, of(to(bobs), cash()), key="k")
     assert (answer.status, answer.code) == (403, "insufficient_scope")
@@ -129,7 +129,7 @@ def test_a_cash_in_among_them_needs_its_own_scope(client_demo, alices, bobs, bat
 # --- Or none -------------------------------------------------------------------------------------
 
 
-def test_every_refusal_is_named_and_nothing_is_done(
+def test_refused_batch_lists_every_refusal_and_changes_nothing(
     api, alices, bob, bobs, company, batch, account
 ):
     dollars = people.a_wallet(bob, "USD")
@@ -170,7 +170,7 @@ def test_every_refusal_is_named_and_nothing_is_done(
     assert not Key.objects.exists()
 
 
-def test_a_refused_batch_leaves_its_key_free(api, alices, bobs, batch):
+def test_refused_batch_does_not_use_its_key(api, alices, bobs, batch):
     order = of(to(bobs, "60"), to(bobs, "60"))
     assert api.post(batch, order, key="k").code == "batch_refused"
     people.cash_in(alices, 20_00)
@@ -178,7 +178,7 @@ def test_a_refused_batch_leaves_its_key_free(api, alices, bobs, batch):
     assert (answer.status, "Idempotent-Replayed" in answer.headers) == (201, False)
 
 
-def test_a_client_pays_no_wallet_of_another(api, alices, batch):
+def test_item_to_a_wallet_of_another_client_is_refused(api, alices, batch):
     theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     (item,) = api.post(batch, of(to(theirs))).json["conflict"]["items"]
     assert item["code"] == "target_wallet_not_found"
@@ -229,14 +229,14 @@ def test_a_client_pays_no_wallet_of_another(api, alices, batch):
         ),
     ],
 )
-def test_all_wrong_fields_are_named(api, alices, batch, body, wrong):
+def test_all_invalid_fields_are_reported(api, alices, batch, body, wrong):
     answer = api.post(batch, body, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert people.balances(alices) == [100_00]
     assert not Key.objects.exists()
 
 
-def test_what_only_the_wallet_knows_is_named_by_its_item_too(api, alices, bobs, batch):
+def test_fields_that_need_the_wallet_are_reported_with_their_item(api, alices, bobs, batch):
     answer = api.post(batch, of(to(bobs), cash("0.001"), to(bobs, "1.000"), to(alices)))
     assert (answer.status, answer.code) == (400, "invalid_fields")
     assert answer.wrong == {
@@ -250,7 +250,7 @@ def test_what_only_the_wallet_knows_is_named_by_its_item_too(api, alices, bobs, 
 # --- One key for all -----------------------------------------------------------------------------
 
 
-def test_one_key_replays_all_in_the_order_of_the_items(api, alices, bobs, company, batch):
+def test_key_replays_all_movements_in_the_order_of_the_items(api, alices, bobs, company, batch):
     order = of(out("1"), to(bobs, "2"), out("3"), to(company, "4"), out("5"), cash("6"))
     first, again = (api.post(batch, order, key="k") for _ in range(2))
     assert [each["amount"] for each in made(first)] == [f"{n}.00" for n in range(1, 7)]
@@ -260,7 +260,7 @@ def test_one_key_replays_all_in_the_order_of_the_items(api, alices, bobs, compan
     assert money_of(alices) == (100_00, 9_00)
 
 
-def test_a_replay_shows_what_became_of_the_items(api, batch):
+def test_replay_returns_the_current_state_of_the_items(api, batch):
     order = of(out("1"), out("2"))
     waiting = made(api.post(batch, order, key="k"))
     api.patch(waiting[0]["_links"]["self"]["href"], {"status": "CANCELLED"})
@@ -268,7 +268,7 @@ def test_a_replay_shows_what_became_of_the_items(api, batch):
     assert statuses == ["CANCELLED", "PENDING"]
 
 
-def test_the_key_is_not_for_another_batch(api, bobs, path, batch):
+def test_reused_key_gets_409_for_another_batch(api, bobs, path, batch):
     items = [to(bobs, "1"), to(bobs, "2")]
     operation_id = api.post(batch, of(*items), key="k").json["operationId"]
     others = [
@@ -311,7 +311,9 @@ def questions(monkeypatch):
 
 
 @pytest.mark.parametrize("who", ["client", "staff"])
-def test_a_thousand_ask_as_much_as_one(api, staff, alices, bobs, batch, questions, who):
+def test_thousand_items_take_as_many_queries_as_one(
+    api, staff, alices, bobs, batch, questions, who
+):
     caller = api
     if who == "staff":
         caller = Api(None)
@@ -323,7 +325,7 @@ def test_a_thousand_ask_as_much_as_one(api, staff, alices, bobs, batch, question
     assert people.balances(alices, bobs) == [89_99, 10_01]
 
 
-def test_a_thousand_are_paid_once_each(api, settings, bob, alices, batch):
+def test_thousand_items_are_paid_once_each(api, settings, bob, alices, batch):
     settings.MAX_WALLETS_PER_USER = 21
     targets = [people.a_wallet(bob) for _ in range(20)]
     movements = made(api.post(batch, of(*[to(each, "0.01") for each in targets * 50]), key="k"))

@@ -10,7 +10,7 @@ from tests.support.people import Api, cash, to
 pytestmark = pytest.mark.django_db
 
 
-def test_a_cash_in_brings_money(api, alices, path):
+def test_cash_in_increases_the_balance(api, alices, path):
     answer = api.post(path, cash(concept="Card"))
     assert answer.status == 201
     assert (answer.json["type"], answer.json["direction"]) == ("CASH_IN", "IN")

@@ -37,7 +37,7 @@ def place(movement: Movement) -> str:
     return f"wallets/{movement.wallet_id}/movements/{movement.id}"
 
 
-def test_a_cash_out_is_accepted_and_can_be_followed(api, alices, path):
+def test_cash_out_is_accepted_and_readable_at_its_location(api, alices, path):
     answer = api.post(path, a_body())
     assert answer.status == 202
     followed = api.get(answer.headers["Location"]).json
@@ -56,7 +56,7 @@ def test_a_cash_out_is_accepted_and_can_be_followed(api, alices, path):
     )
 
 
-def test_an_iban_is_kept_compact(api, path):
+def test_iban_is_stored_without_spaces(api, path):
     answer = api.post(path, a_body(account="ES91 2100 0418 4502 0005 1332"))
     assert answer.json["iban"] == IBAN
 
@@ -78,13 +78,13 @@ def test_an_iban_is_kept_compact(api, path):
         ({"targetWalletId": str(people.unknown_id())}, {"targetWalletId": "unknown_field"}),
     ],
 )
-def test_every_wrong_field_is_named_and_nothing_is_set_aside(api, alices, path, change, wrong):
+def test_invalid_cash_out_is_reported_and_holds_no_money(api, alices, path, change, wrong):
     answer = api.post(path, a_body() | change)
     assert (answer.status, answer.wrong) == (400, wrong)
     assert money_of(alices) == (100_00, 0)
 
 
-def test_the_iban_is_needed_and_is_a_cash_outs_alone(api, path):
+def test_iban_is_required_for_a_cash_out_and_unknown_otherwise(api, path):
     assert api.post(path, {"type": "CASH_OUT", "amount": "1"}).wrong == {"iban": "required"}
     assert api.post(path, a_body("1") | {"type": "CASH_IN"}).wrong == {"iban": "unknown_field"}
 
@@ -98,14 +98,14 @@ def test_the_same_key_sets_aside_once_and_answers_202_again(api, alices, path):
     assert (other.status, other.code) == (409, "idempotency_key_reused")
 
 
-def test_more_than_is_available_is_refused_with_facts(api, path):
+def test_cash_out_above_the_available_balance_gets_409(api, path):
     api.post(path, a_body("80.00"))
     answer = api.post(path, a_body("20.01"))
     assert (answer.status, answer.code) == (409, "insufficient_funds")
     assert answer.json["conflict"]["available"] == "20.00"
 
 
-def test_a_cash_out_is_cancelled_and_that_may_be_repeated(api, alices):
+def test_cancellation_can_be_repeated(api, alices):
     movement = a_cash_out(alices, 30_00)
     first, again = (api.patch(place(movement), CANCELLED) for _ in range(2))
     assert (first.status, first.json["status"]) == (200, "CANCELLED")
@@ -114,7 +114,7 @@ def test_a_cash_out_is_cancelled_and_that_may_be_repeated(api, alices):
     assert Event.objects.filter(kind="movement.cancelled").count() == 1
 
 
-def test_what_was_sent_is_not_cancelled_and_the_client_reads_when(api, alices):
+def test_cancellation_of_a_sent_cash_out_gets_409_with_its_time(api, alices):
     movement = end(MarkCashOutSent, a_cash_out(alices, 30_00))
     answer = api.patch(place(movement), CANCELLED)
     assert (answer.status, answer.code) == (409, "cash_out_sent")
@@ -123,7 +123,7 @@ def test_what_was_sent_is_not_cancelled_and_the_client_reads_when(api, alices):
     assert money_of(alices) == (100_00, 30_00)
 
 
-def test_what_is_no_cash_out_is_not_cancelled(api, alices):
+def test_cancellation_of_another_movement_type_gets_409(api, alices):
     (movement,) = people.movements(alices)
     answer = api.patch(place(movement), CANCELLED)
     assert (answer.status, answer.code) == (409, "movement_not_pending")
@@ -143,7 +143,7 @@ def test_a_cash_out_is_cancelled_in_its_own_wallet_by_its_own_client(api, strang
         ({"status": "CANCELLED", "amount": "1"}, {"amount": "unknown_field"}),
     ],
 )
-def test_a_client_changes_nothing_else(api, alices, body, wrong):
+def test_patch_other_than_a_cancellation_gets_400(api, alices, body, wrong):
     movement = a_cash_out(alices, 30_00)
     answer = api.patch(place(movement), body)
     assert (answer.status, answer.wrong) == (400, wrong)
@@ -162,7 +162,7 @@ def test_a_client_changes_nothing_else(api, alices, body, wrong):
         (RejectCashOut, CancelCashOut),
     ],
 )
-def test_of_two_ends_at_the_same_moment_one_wins(alices, one, other):
+def test_concurrent_status_changes_close_a_cash_out_once(alices, one, other):
     for _ in range(10):
         before = money_of(alices)
         movement = a_cash_out(alices, 1_00)

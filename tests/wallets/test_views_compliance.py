@@ -66,7 +66,7 @@ def of(answer: Any, currency: str) -> dict[str, Any]:
 # --- By level -------------------------------------------------------------------------------------
 
 
-def test_who_has_shown_nothing_reads_what_is_missing(api, alice, path):
+def test_user_without_kyc_documents_gets_all_requirements(api, alice, path):
     answer = api.get(path)
     assert answer.status == 200
     user = f"{ROOT}/users/{alice.id}"
@@ -105,7 +105,7 @@ def test_who_has_shown_nothing_reads_what_is_missing(api, alice, path):
     }
 
 
-def test_at_level_1_there_is_more_room_and_the_rest_is_missing(api, alice, path):
+def test_level_1_has_higher_limits_and_lists_the_missing_rest(api, alice, path):
     approve(alice, LEVEL_1)
     answer = api.get(path)
     assert (answer.json["kycLevel"], answer.json["nextLevel"]) == (1, 2)
@@ -124,7 +124,7 @@ def test_at_level_1_there_is_more_room_and_the_rest_is_missing(api, alice, path)
     ]
 
 
-def test_at_level_2_nothing_is_missing_and_nothing_limited(api, alice, path):
+def test_level_2_has_no_missing_requirements_and_no_limits(api, alice, path):
     approve(alice, LEVEL_2)
     answer = api.get(path)
     assert (answer.json["kycLevel"], answer.json["nextLevel"]) == (2, None)
@@ -139,7 +139,7 @@ def test_at_level_2_nothing_is_missing_and_nothing_limited(api, alice, path):
     ]
 
 
-def test_a_company_goes_from_level_0_to_2(api, client_demo):
+def test_company_skips_level_1(api, client_demo):
     company = create(client_demo, COMPANY).user
     path = f"users/{company.id}/compliance"
     answer = api.get(path)
@@ -152,7 +152,7 @@ def test_a_company_goes_from_level_0_to_2(api, client_demo):
     assert (answer.json["nextLevel"], answer.json["missing"]) == (None, [])
 
 
-def test_with_a_passport_no_back_is_asked_for(api, alice, path):
+def test_passport_does_not_require_the_back_side(api, alice, path):
     send_one(alice, Kind.IDENTITY, identity_type="PASSPORT", identity_number="AAA123456")
     assert "documents/identity-back" not in states(api.get(path))
 
@@ -160,7 +160,7 @@ def test_with_a_passport_no_back_is_asked_for(api, alice, path):
 # --- What was sent --------------------------------------------------------------------------------
 
 
-def test_each_says_how_far_it_has_come(api, alice, path):
+def test_each_requirement_has_its_status(api, alice, path):
     send_one(alice, Kind.IDENTITY)
     approve(alice, {Kind.DOCUMENT_IDENTITY_FRONT})
     review(alice, send_one(alice, Kind.DOCUMENT_IDENTITY_BACK), reason="Blurred")
@@ -171,7 +171,7 @@ def test_each_says_how_far_it_has_come(api, alice, path):
     assert reasons == {None, "Blurred"}
 
 
-def test_what_holds_is_not_missing_while_its_successor_waits(api, alice, path):
+def test_approved_requirement_is_not_missing_while_a_new_one_is_pending(api, alice, path):
     approve(alice, LEVEL_1)
     send_one(alice, Kind.IDENTITY, identity_number="87654321X")
     answer = api.get(path)
@@ -179,7 +179,7 @@ def test_what_holds_is_not_missing_while_its_successor_waits(api, alice, path):
     assert "identity" not in answer.json["missing"]
 
 
-def test_what_has_expired_says_so_and_is_missing_again(api, alice, path):
+def test_expired_requirement_is_missing_again(api, alice, path):
     approve(alice, LEVEL_2, expiry_date=today())
     assert api.get(path).json["kycLevel"] == 2
     Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
@@ -191,7 +191,7 @@ def test_what_has_expired_says_so_and_is_missing_again(api, alice, path):
     assert of(answer, "EUR")["balance"] == limit("150.00", "0.00")
 
 
-def test_the_level_is_shown_on_its_last_day(api, alice, path):
+def test_level_is_valid_on_its_last_day(api, alice, path):
     approve(alice, LEVEL_1, expiry_date=today())
     answer = api.get(path)
     assert (answer.json["kycLevel"], answer.json["levelUntil"]) == (1, str(today()))
@@ -200,7 +200,7 @@ def test_the_level_is_shown_on_its_last_day(api, alice, path):
 # --- What is used ---------------------------------------------------------------------------------
 
 
-def test_what_came_in_and_went_out_is_used(api, alice, path):
+def test_cash_ins_and_cash_outs_count_as_used(api, alice, path):
     wallet = people.first_wallet(alice)
     people.cash_in(wallet, 100_00)
     order = {"type": "CASH_OUT", "amount": "30.00", "iban": {"accountNumber": IBAN}}
@@ -230,14 +230,14 @@ def test_all_wallets_of_a_currency_are_counted_together(api, alice, path):
     assert of(answer, "JPY")["cashIn"] == limit(None, "700")
 
 
-def test_a_currency_of_which_the_user_has_a_wallet_is_shown_without_limits_too(api, alice, path):
+def test_currency_of_an_open_wallet_is_listed_without_configured_limits(api, alice, path):
     people.a_wallet(alice, "USD")
     assert of(api.get(path), "USD")["balance"] == limit("0.00", "0.00")
     approve(alice, LEVEL_2)
     assert [each["currency"] for each in api.get(path).json["limits"]] == ["EUR", "USD"]
 
 
-def test_what_came_from_others_is_in_the_balance_only(api, alice, bob, path):
+def test_received_transfer_counts_only_towards_the_balance(api, alice, bob, path):
     wallet = people.first_wallet(bob)
     people.cash_in(wallet, 20_00)
     people.transfer(wallet, people.first_wallet(alice), 20_00)
@@ -246,7 +246,7 @@ def test_what_came_from_others_is_in_the_balance_only(api, alice, bob, path):
     assert euros["cashIn"] == limit("150.00", "0.00")
 
 
-def test_reversed_cash_in_is_still_used(api, alice, path):
+def test_reversed_cash_in_still_counts_as_used(api, alice, path):
     wallet = people.first_wallet(alice)
     people.cash_in(wallet, 100_00)
     people.reverse(people.movements(wallet)[0], 40_00)
@@ -257,7 +257,7 @@ def test_reversed_cash_in_is_still_used(api, alice, path):
     )
 
 
-def test_what_is_shown_is_what_refuses(api, alice, path):
+def test_limits_equal_the_facts_of_a_refusal(api, alice, path):
     wallet = people.first_wallet(alice)
     people.cash_in(wallet, 100_00)
     refused = api.post(f"wallets/{wallet.id}/movements", people.cash("50.01"))
@@ -271,37 +271,37 @@ def test_what_is_shown_is_what_refuses(api, alice, path):
 # --- The nine questions ---------------------------------------------------------------------------
 
 
-def test_who_has_no_wallet_yet_reads_it_too(api, client_demo):
+def test_user_without_a_wallet_gets_the_limits(api, client_demo):
     newcomer = create(client_demo, people.ALICE).user
     answer = api.get(f"users/{newcomer.id}/compliance")
     assert (answer.status, answer.json["kycLevel"]) == (200, 0)
     assert of(answer, "EUR")["balance"] == limit("150.00", "0.00")
 
 
-def test_another_clients_user_is_not_there(stranger, path):
+def test_user_of_another_client_gets_404(stranger, path):
     answer = stranger.get(path)
     assert (answer.status, answer.code) == (404, "not_found")
 
 
-def test_without_a_key_nothing_is_shown(nobody, path):
+def test_request_without_a_key_gets_401(nobody, path):
     assert (nobody.get(path).status, nobody.get(path).code) == (401, "not_authenticated")
 
 
-def test_a_key_without_the_scope_is_refused(client_demo, path):
+def test_key_without_the_scope_gets_403(client_demo, path):
     api = Api(people.a_key(client_demo, *set(SCOPES) - {"users:read"}))
     assert (api.get(path).status, api.get(path).code) == (403, "insufficient_scope")
     assert Api(people.a_key(client_demo, "users:read")).get(path).status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_it_is_only_read(api, path, method):
+def test_compliance_is_read_only(api, path, method):
     answer = api.call(method, path, {})
     assert (answer.status, answer.code) == (400, "method_not_allowed")
     assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("user", ["1", "x", f"{people.unknown_id()}0", people.unknown_id()])
-def test_nobodys_compliance_is_not_found(api, user):
+def test_compliance_of_an_unknown_user_gets_404(api, user):
     assert api.get(f"users/{user}/compliance").code == "not_found"
 
 
@@ -315,7 +315,7 @@ def queries(api: Api, path: str) -> int:
     return len(captured)
 
 
-def test_it_takes_as_many_queries_for_much_as_for_nothing(api, alice, path):
+def test_query_count_does_not_grow_with_the_data(api, alice, path):
     api.get(path)
     before = queries(api, path)
     approve(alice, LEVEL_2)

@@ -47,7 +47,7 @@ def unmoved(there: dict[str, UUID]) -> Any:
 
 
 @at_each()
-def test_without_a_key_nothing_is_shown(nobody, there, unmoved, door):
+def test_request_without_a_key_gets_401(nobody, there, unmoved, door):
     answer = nobody.call(door.method, door.at(there), door.body(there))
     assert (answer.status, answer.code) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -55,7 +55,7 @@ def test_without_a_key_nothing_is_shown(nobody, there, unmoved, door):
 
 
 @at_each()
-def test_a_key_without_the_scope_is_refused(client_demo, there, unmoved, door):
+def test_key_without_the_scope_gets_403(client_demo, there, unmoved, door):
     api = Api(people.a_key(client_demo, *set(SCOPES) - {door.scope}))
     answer = api.call(door.method, door.at(there), door.body(there))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
@@ -64,13 +64,13 @@ def test_a_key_without_the_scope_is_refused(client_demo, there, unmoved, door):
 
 
 @at_each()
-def test_the_scope_is_enough(client_demo, there, door):
+def test_key_with_the_scope_is_accepted(client_demo, there, door):
     api = Api(people.a_key(client_demo, door.scope))
     assert api.call(door.method, door.at(there), door.body(there)).status == door.status
 
 
 @at_each()
-def test_what_is_another_clients_is_not_there(stranger, there, unmoved, door):
+def test_resource_of_another_client_gets_404(stranger, there, unmoved, door):
     unknown = dict.fromkeys(there, UNKNOWN)
     for ids in (there, unknown):
         answer = stranger.call(door.method, door.at(ids), door.body(there), key="k")
@@ -80,7 +80,7 @@ def test_what_is_another_clients_is_not_there(stranger, there, unmoved, door):
 
 
 @at_each(BELOW_A_THING)
-def test_what_is_another_wallets_is_not_there_either(api, there, unmoved, door):
+def test_resource_of_another_wallet_gets_404(api, there, unmoved, door):
     for other in (
         {"wallet": there["bob"]},
         dict.fromkeys(("hold", "movement", "account"), UNKNOWN),
@@ -91,7 +91,7 @@ def test_what_is_another_wallets_is_not_there_either(api, there, unmoved, door):
 
 
 @at_each()
-def test_a_malformed_id_is_not_found(api, there, unmoved, door):
+def test_malformed_id_gets_404(api, there, unmoved, door):
     named = [name for name in there if f"{{{name}}}" in door.path]
     for name in named:
         for malformed in MALFORMED:
@@ -102,7 +102,7 @@ def test_a_malformed_id_is_not_found(api, there, unmoved, door):
 
 
 @pytest.mark.parametrize("path", dict.fromkeys(door.path for door in DOORS))
-def test_a_wrong_method_is_refused(api, there, unmoved, path):
+def test_wrong_method_gets_400(api, there, unmoved, path):
     allowed = [door.method for door in DOORS if door.path == path]
     allow = [*allowed, *(["HEAD"] if "GET" in allowed else []), "OPTIONS"]
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - set(allowed):
@@ -113,7 +113,7 @@ def test_a_wrong_method_is_refused(api, there, unmoved, path):
 
 
 @at_each()
-def test_a_parameter_that_is_not_there_is_refused(api, there, unmoved, door):
+def test_unknown_parameter_gets_400(api, there, unmoved, door):
     answer = api.call(door.method, f"{door.at(there)}?color=red", door.body(there))
     assert (answer.status, answer.code) == (400, "invalid_parameters")
     assert answer.wrong == {"color": "unknown_parameter"}
@@ -124,7 +124,7 @@ def test_a_parameter_that_is_not_there_is_refused(api, there, unmoved, door):
 
 
 @at_each(KEYED)
-def test_the_same_key_does_it_once(api, there, door):
+def test_same_key_is_executed_once(api, there, door):
     first = api.post(door.at(there), door.body(there), key="k")
     done = Event.objects.count()
     again = api.post(door.at(there), door.body(there, "10.00"), key='"k"')
@@ -136,7 +136,7 @@ def test_the_same_key_does_it_once(api, there, door):
 
 
 @at_each(KEYED)
-def test_the_same_order_is_known_however_it_is_written(api, there, door):
+def test_same_key_replays_equivalent_spellings_of_a_request(api, there, door):
     nothing = {name: None for name in ("concept", "metadata") if "account" not in door.path}
     plain = door.body(there)
     spelled = door.body(there) | nothing if "batch" not in door.path else plain
@@ -148,7 +148,7 @@ def test_the_same_order_is_known_however_it_is_written(api, there, door):
 
 
 @at_each(KEYED)
-def test_the_key_is_not_for_another_order(api, there, door):
+def test_reused_key_gets_409_for_another_order(api, there, door):
     made = api.post(door.at(there), door.body(there), key="k").json
     answer = api.post(door.at(there), door.body(there, "9.00"), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
@@ -157,7 +157,7 @@ def test_the_key_is_not_for_another_order(api, there, door):
 
 
 @at_each(KEYED)
-def test_one_key_is_for_one_door(api, there, door):
+def test_reused_key_gets_409_at_another_endpoint(api, there, door):
     made = api.post(f"wallets/{there['wallet']}/movements", people.cash(), key="k").json
     answer = api.post(door.at(there), door.body(there), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
@@ -169,7 +169,7 @@ def test_one_key_is_for_one_door(api, there, door):
 
 
 @at_each(KEYED)
-def test_a_bad_key_is_refused(api, there, unmoved, door):
+def test_invalid_key_gets_400(api, there, unmoved, door):
     answer = api.post(door.at(there), door.body(there), key="")
     assert (answer.status, answer.code) == (400, "invalid_header")
     assert unmoved()
@@ -219,7 +219,7 @@ def test_staff_act_for_the_wallets_client_and_are_recorded(there, client_demo, d
 
 
 @at_each(CHANGING)
-def test_staff_need_the_token_of_their_session(there, unmoved, door):
+def test_staff_need_the_csrf_token(there, unmoved, door):
     answer = Desk(permission(door)).call(door.method, door.at(there), door.body(there))
     assert (answer.status, answer.code) == (403, "csrf_failed")
     assert unmoved()
@@ -234,7 +234,7 @@ def test_staff_need_the_permission(there, unmoved, door):
 
 
 @at_each(KEYED)
-def test_what_staff_order_is_done_once_for_the_client(api, there, door):
+def test_client_replays_the_key_of_a_staff_request(api, there, door):
     desk = Desk(permission(door))
     desk.browser.handler.enforce_csrf_checks = False
     made = desk.post(door.at(there), door.body(there), key="k")
@@ -244,7 +244,7 @@ def test_what_staff_order_is_done_once_for_the_client(api, there, door):
 
 
 @at_each(READING)
-def test_a_browser_shows_the_same_as_a_page(there, door):
+def test_browser_gets_the_resource_as_html(there, door):
     every = {permission(each) for each in DOORS}
     desk = Desk(*every)
     page = desk.browser.get(f"/api/v1/{door.at(there)}", headers={"Accept": "text/html"})
@@ -254,7 +254,7 @@ def test_a_browser_shows_the_same_as_a_page(there, door):
 
 
 @at_each([door for door in KEYED if door.path not in {each.path for each in READING}])
-def test_a_browser_is_told_that_this_is_for_posts(there, door):
+def test_browser_get_of_a_post_only_endpoint_gets_400_with_a_form(there, door):
     desk = Desk(permission(door), f"view_{door.model}")
     page = desk.browser.get(f"/api/v1/{door.at(there)}", headers={"Accept": "text/html"})
     assert (page.status_code, page["Content-Type"]) == (400, "text/html; charset=utf-8")
@@ -263,7 +263,7 @@ def test_a_browser_is_told_that_this_is_for_posts(there, door):
 
 
 @pytest.mark.parametrize("more", [{}, {"Authorization": "Bearer x"}])
-def test_a_browser_without_a_log_in_is_told_so_too(nobody, there, more):
+def test_anonymous_browser_get_of_a_post_only_endpoint_gets_400(nobody, there, more):
     address = f"/api/v1/wallets/{there['wallet']}/movements/batch"
     page = nobody.browser.get(address, headers={"Accept": "text/html", **more})
     assert (page.status_code, page["Content-Type"]) == (400, "text/html; charset=utf-8")
@@ -271,7 +271,7 @@ def test_a_browser_without_a_log_in_is_told_so_too(nobody, there, more):
 
 
 @pytest.mark.parametrize("path", ["", "/releaseHold", "/renewHold"])
-def test_staff_who_may_release_do_not_renew_and_the_other_way_round(there, path):
+def test_release_and_renewal_need_separate_permissions(there, path):
     hold = f"wallets/{there['wallet']}/holds/{there['hold']}"
     address, method = (f"/api/v1/public/{hold}{path}", "POST") if path else (hold, "PATCH")
     renewal: dict[str, Any] = {"expiration": None}

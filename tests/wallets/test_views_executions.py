@@ -59,14 +59,14 @@ def test_an_execution_is_the_payers_movement(api, alices, bobs, hold, executions
     assert len(times) == 1
 
 
-def test_what_is_not_paid_goes_back(api, alices, bobs, hold, executions):
+def test_rest_of_an_execution_is_available_again(api, alices, bobs, hold, executions):
     api.post(executions, {"amount": "10.00"})
     assert api.get(at(hold)).json["status"] == "EXECUTED"
     assert money_of(alices) == (90_00, 0)
     assert people.balances(bobs) == [10_00]
 
 
-def test_what_is_kept_open_stays_held(api, alices, bobs, hold, executions):
+def test_rest_of_an_execution_stays_held_when_keep_open_is_set(api, alices, bobs, hold, executions):
     part = {"amount": "10.00", "keepOpen": True}
     assert api.post(executions, part).status == 201
     shown = api.get(at(hold)).json
@@ -92,7 +92,7 @@ def test_the_movements_of_a_hold_are_found_in_both_wallets(api, alices, bobs, ho
         assert [movement["amount"] for movement in found] == ["1.00", "1.00"]
 
 
-def test_more_than_is_left_is_refused_with_facts(api, alices, hold, executions):
+def test_execution_above_the_remaining_amount_gets_409(api, alices, hold, executions):
     api.post(executions, {"amount": "10.00", "keepOpen": True})
     answer = api.post(executions, {"amount": "20.01"})
     assert (answer.status, answer.code) == (409, "hold_exceeded")
@@ -106,7 +106,7 @@ def test_more_than_is_left_is_refused_with_facts(api, alices, hold, executions):
 
 
 @pytest.mark.parametrize("who", ["alices", "bobs"])
-def test_a_blocked_wallet_neither_pays_nor_is_paid(api, request, hold, executions, who):
+def test_blocked_wallet_neither_pays_nor_receives(api, request, hold, executions, who):
     blocked = request.getfixturevalue(who)
     people.block(blocked)
     answer = api.post(executions)
@@ -131,13 +131,13 @@ def test_a_blocked_wallet_neither_pays_nor_is_paid(api, request, hold, execution
         ({"amount": "0.001"}, {"amount": "max_decimal_places"}),
     ],
 )
-def test_all_wrong_fields_are_named(api, alices, executions, body, wrong):
+def test_all_invalid_fields_are_reported(api, alices, executions, body, wrong):
     answer = api.post(executions, body, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert money_of(alices) == (100_00, 30_00)
 
 
-def test_the_same_key_pays_once_even_when_the_hold_is_over(api, alices, executions):
+def test_same_key_replays_after_the_hold_was_executed(api, alices, executions):
     first, again = (api.post(executions, key="k") for _ in range(2))
     assert (again.status, again.json) == (201, first.json)
     assert again.headers["Idempotent-Replayed"] == "true"
@@ -156,14 +156,14 @@ def late(alices, bobs):
     return hold
 
 
-def test_an_expired_hold_is_seen_to_be_over(api, late):
+def test_expired_hold_is_returned_as_expired_without_a_worker(api, late):
     answer = api.get(at(late))
     assert (answer.json["status"], answer.json["remainingAmount"]) == ("EXPIRED", "0.00")
     assert answer.json["expiration"] == answer.json["endedAt"]
     assert Hold.objects.get().status == "OPEN", "no worker ran"
 
 
-def test_what_an_expired_hold_held_is_available(api, bobs, wallet, late):
+def test_money_of_an_expired_hold_is_available(api, bobs, wallet, late):
     wallets = api.get("wallets").json["_embedded"]["wallets"]
     (listed,) = [each for each in wallets if each["id"] == str(late.wallet_id)]
     for shown in (api.get(wallet).json, listed):
@@ -172,7 +172,7 @@ def test_what_an_expired_hold_held_is_available(api, bobs, wallet, late):
     assert Hold.objects.get().status == "EXPIRED"
 
 
-def test_reading_after_somebody_let_it_go_shows_the_same(api, alices, late):
+def test_stored_expiry_does_not_change_the_response(api, alices, late):
     before = api.get(at(late))
     people.cash_in(alices, 1_00)
     after = api.get(at(late))
@@ -194,13 +194,13 @@ def release_if(api: people.Api, hold: Hold, versions: str) -> people.Answer:
     return api.patch(at(hold), RELEASE, headers={"If-Match": versions})
 
 
-def test_a_tag_is_strong_and_lasts_while_nothing_changes(api, hold):
+def test_etag_is_strong_and_stable(api, hold):
     assert tag(api, hold) == tag(api, hold)
     assert tag(api, hold).startswith('"')
     assert tag(api, hold).endswith('"')
 
 
-def test_every_change_changes_the_tag(api, hold, executions):
+def test_every_change_changes_the_etag(api, hold, executions):
     renewals = ({"expiration": "2999-01-01T00:00:00Z"}, {"expiration": None})
     seen = [tag(api, hold)]
     seen += [str(api.patch(at(hold), change).headers["ETag"]) for change in renewals]
@@ -211,7 +211,7 @@ def test_every_change_changes_the_tag(api, hold, executions):
     assert seen[-1] == tag(api, hold)
 
 
-def test_an_expiry_changes_the_tag(api, hold):
+def test_expiry_changes_the_etag(api, hold):
     people.pass_time(timedelta(hours=2))
     over = tag(api, hold)
     hold.refresh_from_db()
@@ -224,7 +224,7 @@ def test_an_expiry_changes_the_tag(api, hold):
 
 
 @pytest.mark.parametrize("form", ["{tag}", "*", ' "x", {tag}', 'W/"x",{tag}', " {tag} "])
-def test_who_knows_how_it_is_may_change_it(api, alices, hold, form):
+def test_change_with_the_current_etag_is_accepted(api, alices, hold, form):
     answer = release_if(api, hold, form.format(tag=tag(api, hold)))
     assert (answer.status, answer.json["status"]) == (200, "RELEASED")
     assert money_of(alices) == (100_00, 0)
@@ -232,7 +232,7 @@ def test_who_knows_how_it_is_may_change_it(api, alices, hold, form):
 
 @pytest.mark.parametrize("form", ['"x"', "W/{tag}", 'W/{tag}, "x"', '""'])
 @pytest.mark.parametrize("change", [RELEASE, {"expiration": None}])
-def test_who_does_not_is_told_how_it_is(api, alices, hold, form, change):
+def test_change_with_a_stale_etag_gets_409_with_the_current_one(api, alices, hold, form, change):
     current = tag(api, hold)
     answer = api.patch(at(hold), change, headers={"If-Match": form.format(tag=current)})
     assert (answer.status, answer.code) == (409, "version_conflict")
@@ -242,14 +242,14 @@ def test_who_does_not_is_told_how_it_is(api, alices, hold, form, change):
 
 
 @pytest.mark.parametrize("form", ["", " ", "x", '"x', 'x"', '"x" "y"', '"x",', "*, *", 'w/"x"'])
-def test_versions_that_are_none_are_refused(api, alices, hold, form):
+def test_malformed_etag_gets_400(api, alices, hold, form):
     answer = release_if(api, hold, form)
     assert (answer.status, answer.code) == (400, "invalid_header")
     assert "If-Match" in answer.json["detail"]
     assert money_of(alices) == (100_00, 30_00)
 
 
-def test_of_two_who_saw_the_same_one_wins(api, hold):
+def test_second_change_with_one_etag_gets_409(api, hold):
     seen = tag(api, hold)
     renewed = api.patch(at(hold), {"expiration": None}, headers={"If-Match": seen})
     answer = release_if(api, hold, seen)
@@ -258,5 +258,5 @@ def test_of_two_who_saw_the_same_one_wins(api, hold):
     assert release_if(api, hold, str(renewed.headers["ETag"])).status == 200
 
 
-def test_a_hold_that_is_not_there_has_no_version(stranger, hold):
+def test_change_of_another_clients_hold_gets_404(stranger, hold):
     assert release_if(stranger, hold, "*").status == 404

@@ -40,7 +40,7 @@ def cash_out(account_id: Any, **values: Any) -> dict[str, Any]:
 # --- POST ----------------------------------------------------------------------------------------
 
 
-def test_an_account_is_kept_and_shown(api, alices, wallet, kept):
+def test_added_account_has_all_fields_and_links(api, alices, wallet, kept):
     answer = api.post(kept, bank("ES91 2100 0418 4502 0005 1332", alias="Rent"))
     account = ExternalAccount.objects.get()
     assert (answer.status, answer.headers["Location"]) == (201, f"{HOST}/{kept}/{account.id}")
@@ -60,12 +60,12 @@ def test_an_account_is_kept_and_shown(api, alices, wallet, kept):
 
 
 @pytest.mark.parametrize("given", [{}, {"alias": None}])
-def test_an_alias_may_be_left_out(api, kept, given):
+def test_alias_can_be_omitted(api, kept, given):
     answer = api.post(kept, bank(**given))
     assert (answer.status, answer.json["alias"]) == (201, None)
 
 
-def test_who_kept_it_is_recorded_without_personal_text(api, kept):
+def test_event_has_the_actor_and_no_personal_data(api, kept):
     api.post(kept, bank(alias="Rent"), headers={"X-Request-Id": "mine"})
     event = Event.objects.get(kind="external_account.added")
     assert (event.request_id, event.data) == ("mine", {})
@@ -103,13 +103,13 @@ def test_who_kept_it_is_recorded_without_personal_text(api, kept):
         (bank(alias=" "), {"alias": "blank"}),
     ],
 )
-def test_all_wrong_fields_are_named(api, kept, body, wrong):
+def test_all_invalid_fields_are_reported(api, kept, body, wrong):
     answer = api.post(kept, body, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert not ExternalAccount.objects.exists()
 
 
-def test_an_account_is_kept_once_and_the_other_is_named(api, kept, account, caplog):
+def test_duplicate_account_gets_409_with_the_id_of_the_first(api, kept, account, caplog):
     answer = api.post(kept, bank(alias="Other"), key="k")
     assert (answer.status, answer.code) == (409, "already_exists")
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
@@ -120,11 +120,11 @@ def test_an_account_is_kept_once_and_the_other_is_named(api, kept, account, capl
     assert not Key.objects.exists()
 
 
-def test_another_wallet_may_keep_the_same(api, bobs, account):
+def test_another_wallet_can_add_the_same_account(api, bobs, account):
     assert api.post(f"wallets/{bobs.id}/external-accounts", bank()).status == 201
 
 
-def test_what_was_removed_may_be_kept_again_as_another(api, kept, account):
+def test_removed_account_can_be_added_again_with_a_new_id(api, kept, account):
     api.patch(at(account), REMOVED)
     answer = api.post(kept, bank())
     assert answer.status == 201
@@ -132,7 +132,7 @@ def test_what_was_removed_may_be_kept_again_as_another(api, kept, account):
     assert api.post(kept, bank()).json["conflict"]["externalAccountId"] == answer.json["id"]
 
 
-def test_a_closed_wallet_keeps_nothing_more(api, bobs):
+def test_closed_wallet_cannot_add_an_account(api, bobs):
     path = f"wallets/{bobs.id}/external-accounts"
     people.block(bobs)
     assert api.post(path, bank(OTHER_IBAN)).status == 201, "a blocked one does"
@@ -143,7 +143,7 @@ def test_a_closed_wallet_keeps_nothing_more(api, bobs):
     assert answer.json["conflict"] == {"walletId": str(bobs.id), "status": "UNSUBSCRIBED"}
 
 
-def test_the_same_key_keeps_one_and_shows_it_as_it_is_now(api, kept):
+def test_same_key_adds_one_account_and_returns_its_current_state(api, kept):
     first = api.post(kept, bank(), key="k")
     api.patch(first.headers["Location"], REMOVED)
     again = api.post(kept, bank(alias=None), key="k")
@@ -184,7 +184,7 @@ def test_accounts_are_listed_and_filtered(api, bobs, kept, account, query, found
         ("iban=", {"iban": "blank"}),
     ],
 )
-def test_a_wrong_parameter_is_named(api, kept, query, wrong):
+def test_invalid_parameter_is_reported(api, kept, query, wrong):
     answer = api.get(f"{kept}?{query}")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
 
@@ -192,7 +192,7 @@ def test_a_wrong_parameter_is_named(api, kept, query, wrong):
 # --- PATCH ---------------------------------------------------------------------------------------
 
 
-def test_an_account_is_removed_and_that_may_be_repeated(api, account):
+def test_removal_of_an_account_can_be_repeated(api, account):
     first, again = (api.patch(at(account), REMOVED) for _ in range(2))
     assert (first.status, first.json["status"]) == (200, "REMOVED")
     assert (again.status, again.json) == (200, first.json)
@@ -208,7 +208,7 @@ def test_an_account_is_removed_and_that_may_be_repeated(api, account):
         ({"status": None, "alias": "x"}, {"status": "null", "alias": "unknown_field"}),
     ],
 )
-def test_nothing_else_is_changed(api, account, body, wrong):
+def test_patch_other_than_a_removal_gets_400(api, account, body, wrong):
     answer = api.patch(at(account), body)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     account.refresh_from_db()
@@ -218,7 +218,7 @@ def test_nothing_else_is_changed(api, account, body, wrong):
 # --- Paid out to ---------------------------------------------------------------------------------
 
 
-def test_a_cash_out_goes_to_a_kept_account(api, alices, path, account):
+def test_cash_out_uses_the_iban_of_an_external_account(api, alices, path, account):
     answer = api.post(path, cash_out(account.id))
     assert (answer.status, answer.json["status"], answer.json["iban"]) == (202, "PENDING", IBAN)
     assert money_of(alices) == (100_00, 30_00)
@@ -226,7 +226,7 @@ def test_a_cash_out_goes_to_a_kept_account(api, alices, path, account):
     assert api.get(answer.headers["Location"]).json == answer.json, "it keeps its IBAN"
 
 
-def test_the_same_key_pays_out_once_though_the_account_was_removed(api, alices, path, account):
+def test_same_key_replays_a_cash_out_after_its_account_was_removed(api, alices, path, account):
     first = api.post(path, cash_out(account.id), key="k")
     api.patch(at(account), REMOVED)
     again = api.post(path, cash_out(account.id), key="k")
@@ -234,7 +234,7 @@ def test_the_same_key_pays_out_once_though_the_account_was_removed(api, alices, 
     assert money_of(alices) == (100_00, 30_00)
 
 
-def test_an_account_that_the_wallet_does_not_have_is_named(api, stranger, bobs, path, account):
+def test_cash_out_to_an_unknown_account_gets_404(api, stranger, bobs, path, account):
     theirs = people.first_wallet(people.a_user(Client.objects.get(name="Another"), people.ALICE))
     for caller, where, account_id in (
         (api, path, UNKNOWN),
@@ -247,7 +247,7 @@ def test_an_account_that_the_wallet_does_not_have_is_named(api, stranger, bobs, 
     assert Movement.objects.count() == 1
 
 
-def test_nothing_is_paid_out_to_an_account_that_was_removed(api, alices, path, account):
+def test_cash_out_to_a_removed_account_gets_409(api, alices, path, account):
     api.patch(at(account), REMOVED)
     answer = api.post(path, cash_out(account.id))
     assert (answer.status, answer.code) == (409, "external_account_removed")
@@ -272,12 +272,12 @@ def test_nothing_is_paid_out_to_an_account_that_was_removed(api, alices, path, a
         ),
     ],
 )
-def test_a_cash_out_names_one_account(api, alices, path, account, change, wrong):
+def test_cash_out_requires_exactly_one_account(api, alices, path, account, change, wrong):
     answer = api.post(path, cash_out(account.id) | change)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert money_of(alices) == (100_00, 0)
 
 
-def test_a_cash_out_without_an_account_goes_nowhere(api, path):
+def test_cash_out_without_an_account_gets_400(api, path):
     answer = api.post(path, {"type": "CASH_OUT", "amount": "0"})
     assert answer.wrong == {"iban": "required", "amount": "min_value"}

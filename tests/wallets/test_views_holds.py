@@ -55,7 +55,7 @@ def stamp(moment: datetime) -> str:
 # --- POST ----------------------------------------------------------------------------------------
 
 
-def test_a_hold_sets_money_aside(api, alices, bobs, wallet, holds):
+def test_placed_hold_reduces_the_available_balance(api, alices, bobs, wallet, holds):
     answer = api.post(holds, promise(bobs))
     assert (answer.status, answer.headers["Location"]) == (
         201,
@@ -70,7 +70,7 @@ def test_a_hold_sets_money_aside(api, alices, bobs, wallet, holds):
     assert people.balances(alices, bobs) == [100_00, 0]
 
 
-def test_a_hold_is_shown(api, alices, bobs, wallet, holds):
+def test_hold_has_all_fields_and_links(api, alices, bobs, wallet, holds):
     expiration = in_an_hour()
     order = promise(bobs, concept="Deposit", metadata={"room": "7"}, expiration=stamp(expiration))
     answer = api.post(holds, order)
@@ -101,7 +101,7 @@ def test_a_hold_is_shown(api, alices, bobs, wallet, holds):
 
 
 @pytest.mark.parametrize("given", [{}, {"expiration": None, "concept": None, "metadata": {}}])
-def test_what_is_left_out_is_null(api, bobs, holds, given):
+def test_omitted_fields_of_a_hold_are_null(api, bobs, holds, given):
     shown = api.post(holds, promise(bobs, **given)).json
     assert (shown["expiration"], shown["concept"], shown["metadata"]) == (None, None, None)
 
@@ -134,7 +134,7 @@ def test_what_is_left_out_is_null(api, bobs, holds, given):
         ),
     ],
 )
-def test_all_wrong_fields_are_named(api, alices, holds, values, wrong):
+def test_all_invalid_fields_are_reported(api, alices, holds, values, wrong):
     answer = api.post(holds, values, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert money_of(alices) == (100_00, 0)
@@ -148,16 +148,16 @@ def test_all_wrong_fields_are_named(api, alices, holds, values, wrong):
         ({"expiration": "0001-01-01T00:00:00+23:59"}, {"expiration": "invalid"}),
     ],
 )
-def test_what_the_wallet_or_the_clock_finds_wrong_is_named(api, bobs, holds, change, wrong):
+def test_fields_that_need_the_wallet_or_the_clock_are_reported(api, bobs, holds, change, wrong):
     answer = api.post(holds, promise(bobs) | change)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
 
 
-def test_nobody_promises_to_itself(api, alices, holds):
+def test_hold_for_the_same_wallet_gets_400(api, alices, holds):
     assert api.post(holds, promise(alices)).wrong == {"targetWalletId": "same_wallet"}
 
 
-def test_more_than_is_available_is_refused_with_facts(api, alices, bobs, holds):
+def test_hold_above_the_available_balance_gets_409(api, alices, bobs, holds):
     api.post(holds, promise(bobs, "80.00"))
     answer = api.post(holds, promise(bobs, "20.01"))
     assert (answer.status, answer.code) == (409, "insufficient_funds")
@@ -169,7 +169,7 @@ def test_more_than_is_available_is_refused_with_facts(api, alices, bobs, holds):
     }
 
 
-def test_a_target_must_be_the_clients_ready_and_of_the_currency(api, alices, bob, bobs, holds):
+def test_target_must_be_ready_and_of_the_same_client_and_currency(api, alices, bob, bobs, holds):
     theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     assert api.post(holds, promise(theirs)).code == "target_wallet_not_found"
     assert api.post(holds, promise(people.a_wallet(bob, "USD"))).json["conflict"] == {
@@ -191,7 +191,7 @@ def test_a_hold_of_a_blocked_user_is_refused(api, alice, bobs, holds):
     assert answer.json["conflict"] == {"userId": str(alice.id), "status": "BLOCKED"}
 
 
-def test_a_replay_shows_the_hold_as_it_is_now(api, alices, bobs, holds):
+def test_replay_returns_the_current_state_of_the_hold(api, alices, bobs, holds):
     soon = promise(bobs, expiration=stamp(in_an_hour()))
     first = api.post(holds, soon, key="k")
     people.pass_time(timedelta(hours=2))
@@ -238,12 +238,12 @@ def test_holds_are_filtered(api, holds, many, query, names):
     assert [many[hold["id"]] for hold in found] == names
 
 
-def test_a_hold_in_a_list_is_as_it_is_alone(api, holds, many):
+def test_hold_in_a_list_equals_the_single_hold(api, holds, many):
     for hold in api.get(holds).json["_embedded"]["holds"]:
         assert hold == api.get(hold["_links"]["self"]["href"]).json
 
 
-def test_the_holds_of_a_payee_are_the_payers(api, bobs, hold):
+def test_holds_of_a_payee_are_not_listed(api, bobs, hold):
     assert api.get(f"wallets/{bobs.id}/holds").json["_embedded"] == {"holds": []}
 
 
@@ -258,7 +258,7 @@ def test_the_holds_of_a_payee_are_the_payers(api, bobs, hold):
         ("idempotencyKey=&holdId=x", {"idempotencyKey": "blank", "holdId": "unknown_parameter"}),
     ],
 )
-def test_a_wrong_parameter_is_named(api, holds, query, wrong):
+def test_invalid_parameter_is_reported(api, holds, query, wrong):
     answer = api.get(f"{holds}?{query}")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
 
@@ -266,7 +266,7 @@ def test_a_wrong_parameter_is_named(api, holds, query, wrong):
 # --- PATCH: release and renew --------------------------------------------------------------------
 
 
-def test_a_released_hold_gives_the_money_back(api, alices, hold):
+def test_released_hold_frees_the_money(api, alices, hold):
     answer = api.patch(at(hold), RELEASE)
     assert (answer.status, answer.json["status"], answer.json["remainingAmount"]) == (
         200,
@@ -281,7 +281,7 @@ def test_a_released_hold_gives_the_money_back(api, alices, hold):
     assert money_of(alices) == (100_00, 0)
 
 
-def test_a_hold_is_renewed_and_may_live_for_ever(api, alices, bobs):
+def test_hold_can_be_renewed_with_and_without_an_expiration(api, alices, bobs):
     hold = people.place(alices, bobs, 30_00, expires_at=in_an_hour())
     later = stamp(in_an_hour() + timedelta(days=1))
     assert api.patch(at(hold), {"expiration": later}).json["expiration"] == later
@@ -306,7 +306,7 @@ def test_a_hold_is_renewed_and_may_live_for_ever(api, alices, bobs):
         ),
     ],
 )
-def test_all_wrong_fields_of_a_change_are_named(api, hold, change, wrong):
+def test_all_invalid_fields_of_a_change_are_reported(api, hold, change, wrong):
     answer = api.patch(at(hold), change)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert people.seen(hold.id).status == "OPEN"
@@ -314,7 +314,7 @@ def test_all_wrong_fields_of_a_change_are_named(api, hold, change, wrong):
 
 @pytest.mark.parametrize("change", [RELEASE, {"expiration": None}])
 @pytest.mark.parametrize("status", ["EXECUTED", "RELEASED", "EXPIRED"])
-def test_what_is_over_stays_over(api, alices, bobs, status, change):
+def test_closed_hold_cannot_be_changed_or_executed(api, alices, bobs, status, change):
     hold = people.place(alices, bobs, 30_00, expires_at=in_an_hour())
     if status == "EXECUTED":
         people.execute(hold)
@@ -346,7 +346,7 @@ def test_placed_hold_is_read_again_when_the_connection_breaks(api, bobs, holds, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_placed_hold_that_can_not_be_read_is_not_called_undone(api, bobs, holds, monkeypatch):
+def test_placed_hold_gets_outcome_unknown_when_it_cannot_be_read(api, bobs, holds, monkeypatch):
     def breaks(*args: Any) -> None:
         raise OperationalError("the connection is lost")
 
@@ -356,7 +356,7 @@ def test_placed_hold_that_can_not_be_read_is_not_called_undone(api, bobs, holds,
     assert Hold.objects.count() == 1
 
 
-def test_a_hold_that_was_not_placed_is_called_undone(api, bobs, holds, monkeypatch):
+def test_hold_gets_database_unavailable_when_it_was_not_placed(api, bobs, holds, monkeypatch):
     def breaks(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("the connection is lost")
 

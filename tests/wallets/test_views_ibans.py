@@ -57,7 +57,7 @@ def test_the_institution_may_be_in_any_country(settings, country, bank, branch):
     assert all(IBAN(iban).country_code == country for iban in made)
 
 
-def test_a_wallet_has_one_iban_for_ever(api, alices, path):
+def test_second_iban_of_a_wallet_gets_409(api, alices, path):
     iban = api.post(path).json["iban"]
     again = api.post(path)
     assert (again.status, again.code) == (409, "already_exists")
@@ -78,7 +78,7 @@ def test_a_key_replays_the_iban(api, alices, path):
     assert other.code == "idempotency_key_reused"
 
 
-def test_a_wallet_is_found_by_its_iban_however_it_is_written(api, alices, bobs, path):
+def test_wallet_is_found_by_its_iban_with_and_without_spaces(api, alices, bobs, path):
     iban = api.post(path).json["iban"]
     api.post(f"wallets/{bobs.id}/create-iban")
     spaced = " ".join(iban[at : at + 4] for at in range(0, len(iban), 4))
@@ -89,13 +89,15 @@ def test_a_wallet_is_found_by_its_iban_however_it_is_written(api, alices, bobs, 
     assert (wrong.status, set(wrong.wrong)) == (400, {"iban"})
 
 
-def test_a_closed_wallet_gets_none(api, bobs):
+def test_iban_of_a_closed_wallet_is_refused(api, bobs):
     people.close(bobs)
     answer = api.post(f"wallets/{bobs.id}/create-iban")
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
 
 
-def test_nobody_else_gives_a_wallet_its_iban(api, stranger, nobody, client_demo, path):
+def test_unauthorized_and_invalid_iban_requests_are_refused(
+    api, stranger, nobody, client_demo, path
+):
     reader = people.Api(people.a_key(client_demo, "wallets:read", "movements:write"))
     assert stranger.post(path).status == 404
     assert nobody.post(path).status == 401
@@ -106,7 +108,7 @@ def test_nobody_else_gives_a_wallet_its_iban(api, stranger, nobody, client_demo,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_fifty_at_once_each_gets_its_own(alice):
+def test_concurrent_requests_give_each_wallet_one_iban(alice):
     wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(4))]
     answers = at_once(
         *[lambda wallet=wallet: posting.submit(an_order(wallet)) for wallet in wallets * 10]

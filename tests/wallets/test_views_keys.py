@@ -23,7 +23,7 @@ def test_the_same_key_moves_once(api, alices, bobs, path):
     assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
-def test_the_same_order_is_known_however_it_is_written(api, alices, bobs, path):
+def test_same_key_replays_equivalent_spellings_of_a_request(api, alices, bobs, path):
     spellings = ["1", "1.0", "1.00", 1]
     answers = [
         api.post(path, to(bobs, amount, concept=None, metadata={"a": "1", "b": "2"}), key="k")
@@ -36,7 +36,7 @@ def test_the_same_order_is_known_however_it_is_written(api, alices, bobs, path):
     assert people.balances(bobs) == [1_00]
 
 
-def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, bobs, path):
+def test_reused_key_gets_409_with_the_id_of_its_movement(api, alices, bobs, path):
     made = api.post(path, to(bobs), key="k").json
     others = [
         (path, to(bobs, "10.01")),
@@ -61,7 +61,7 @@ def test_another_order_with_the_key_is_refused_naming_what_it_made(api, alices, 
 USER = {"kind": "NATURAL", "userName": "alice2", "firstName": "Alice", "lastName": "Example"}
 
 
-def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, path):
+def test_equal_keys_of_two_clients_are_independent(api, stranger, alices, bobs, path):
     api.post(path, to(bobs), key="k")
     client = Key.objects.get().client
     another = type(client).objects.exclude(id=client.id).get()
@@ -72,7 +72,7 @@ def test_a_key_of_another_client_is_another_key(api, stranger, alices, bobs, pat
     assert stranger.post(path, to(bobs), key="k").status == 404
 
 
-def test_a_refused_order_leaves_its_key_free(api, alices, bobs, path):
+def test_refused_order_does_not_use_its_key(api, alices, bobs, path):
     order = to(bobs, "150.00")
     assert api.post(path, order, key="k").code == "insufficient_funds"
     people.cash_in(alices, 50_00)
@@ -82,7 +82,7 @@ def test_a_refused_order_leaves_its_key_free(api, alices, bobs, path):
     assert people.balances(alices, bobs) == [0, 150_00]
 
 
-def test_a_replay_asks_no_rules(api, alices, bobs, path):
+def test_replay_does_not_check_the_rules(api, alices, bobs, path):
     first = api.post(path, to(bobs, "100.00"), key="k")
     people.close(alices)
     people.block(bobs)
@@ -90,26 +90,26 @@ def test_a_replay_asks_no_rules(api, alices, bobs, path):
     assert (again.status, again.json) == (201, first.json)
 
 
-def test_a_replay_asks_for_the_scope(client_demo, api, path):
+def test_replay_requires_the_scope(client_demo, api, path):
     api.post(path, cash(), key="k")
     answer = Api(people.a_key(client_demo, "movements:write")).post(path, cash(), key="k")
     assert answer.status == 403
 
 
-def test_without_a_key_the_same_order_moves_twice(api, alices, bobs, path):
+def test_repeated_request_without_a_key_moves_twice(api, alices, bobs, path):
     assert api.post(path, to(bobs)).json["id"] != api.post(path, to(bobs)).json["id"]
     assert people.balances(alices, bobs) == [80_00, 20_00]
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', "k" * 256, "schlüssel", '"k'])
-def test_a_key_that_is_none_is_refused(api, alices, bobs, path, key):
+def test_invalid_key_gets_400(api, alices, bobs, path, key):
     answer = api.post(path, to(bobs), key=key)
     assert (answer.status, answer.code) == (400, "invalid_header")
     assert people.balances(alices) == [100_00]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_key_many_times_at_once_moves_once(api, alices, bobs, path):
+def test_concurrent_requests_with_one_key_move_once(api, alices, bobs, path):
     ask = partial(Api(api.secret).post, path, to(bobs), key="k")
     answers = threads.at_once(*[ask] * 8)
     assert {answer.status for answer in answers} == {201}

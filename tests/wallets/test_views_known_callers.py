@@ -77,18 +77,18 @@ def views(patterns: list[Any]) -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_wallet_takes_one_trip_to_the_database(known, wallet, trips):
+def test_wallet_read_takes_one_round_trip(known, wallet, trips):
     assert known.get(wallet).status == 200
     assert len(trips) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_page_of_movements_takes_two_trips_to_the_database(known, path, trips):
+def test_movement_page_takes_two_round_trips(known, path, trips):
     assert known.get(path).status == 200
     assert len(trips) == 2
 
 
-def test_what_is_read_by_a_known_caller_is_read_as_by_any(client_demo, known, address):
+def test_cached_key_gets_the_same_response_as_a_new_key(client_demo, known, address):
     stranger = Api(people.a_key(client_demo))
     first, second = known.get(address), stranger.get(address)
     assert first.status == second.status == 200
@@ -100,30 +100,30 @@ def test_what_is_read_by_a_known_caller_is_read_as_by_any(client_demo, known, ad
 
 
 @pytest.mark.parametrize("code", CHANGES)
-def test_a_key_that_has_changed_is_refused_at_once(known, address, code):
+def test_changed_key_is_refused_immediately(known, address, code):
     ApiKey.objects.update(**CHANGES[code])
     answer = known.get(address)
     assert (answer.status, answer.code) == (403 if "scope" in code else 401, code)
     assert answer.headers.get("WWW-Authenticate") == (None if "scope" in code else "Bearer")
 
 
-def test_a_suspended_client_is_refused_at_once(known, address):
+def test_suspended_client_is_refused_immediately(known, address):
     Client.objects.update(status=Client.Status.SUSPENDED)
     assert known.get(address).code == "client_suspended"
 
 
-def test_a_key_that_is_gone_is_unknown_at_once(known, address):
+def test_deleted_key_is_refused_immediately(known, address):
     ApiKey.objects.all().delete()
     assert known.get(address).code == "invalid_credentials"
 
 
 @pytest.mark.parametrize("asked", ["{}?surprise=1", f"wallets/{people.unknown_id()}"])
-def test_who_is_no_longer_let_in_is_told_nothing_else(known, wallet, asked):
+def test_revoked_key_gets_only_credentials_revoked(known, wallet, asked):
     ApiKey.objects.update(revoked_at=PAST)
     assert known.get(asked.format(wallet)).code == "credentials_revoked"
 
 
-def test_who_is_no_longer_let_in_is_told_no_rate(known, wallet, settings):
+def test_revoked_key_gets_no_rate_headers(known, wallet, settings):
     settings.RATE_LIMIT = 10
     ApiKey.objects.update(revoked_at=PAST)
     answer = known.get(wallet)
@@ -133,21 +133,21 @@ def test_who_is_no_longer_let_in_is_told_no_rate(known, wallet, settings):
 # --- Who is let in again, or for something else --------------------------------------------------
 
 
-def test_a_client_that_is_active_again_reads_at_once(known, address):
+def test_reactivated_client_is_accepted_immediately(known, address):
     Client.objects.update(status=Client.Status.SUSPENDED)
     assert known.get(address).status == 403
     Client.objects.update(status=Client.Status.ACTIVE)
     assert known.get(address).status == 200
 
 
-def test_a_key_that_lasts_longer_than_it_did_reads_at_once(known, address):
+def test_extended_key_is_accepted_immediately(known, address):
     ApiKey.objects.update(expires_at=PAST)
     assert known.get(address).status == 401
     ApiKey.objects.update(expires_at=FUTURE)
     assert known.get(address).status == 200
 
 
-def test_a_scope_that_was_given_counts_at_once(client_demo, wallet):
+def test_new_scope_applies_immediately(client_demo, wallet):
     caller = Api(people.a_key(client_demo, "users:read"))
     assert caller.get("users").status == 200
     assert caller.get(wallet).code == "insufficient_scope"
@@ -155,12 +155,12 @@ def test_a_scope_that_was_given_counts_at_once(client_demo, wallet):
     assert caller.get(wallet).status == 200
 
 
-def test_a_key_that_changed_otherwise_still_reads(known, address):
+def test_key_with_changed_scopes_is_still_accepted(known, address):
     ApiKey.objects.update(scopes=["wallets:read", "movements:read"])
     assert known.get(address).status == 200
 
 
-def test_a_key_that_has_changed_is_known_again_after_one_look(known, wallet, trips):
+def test_changed_key_is_cached_again_after_one_request(known, wallet, trips):
     ApiKey.objects.update(scopes=["wallets:read"])
     assert known.get(wallet).status == 200
     trips.clear()
@@ -168,7 +168,7 @@ def test_a_key_that_has_changed_is_known_again_after_one_look(known, wallet, tri
     assert len(trips) == 1
 
 
-def test_what_a_key_that_has_changed_asks_counts_once(known, wallet, settings):
+def test_request_with_a_changed_key_counts_once_towards_the_rate_limit(known, wallet, settings):
     settings.RATE_LIMIT = 10
     ApiKey.objects.update(scopes=["wallets:read"])
     answer = known.get(wallet)
@@ -178,17 +178,17 @@ def test_what_a_key_that_has_changed_asks_counts_once(known, wallet, settings):
 # --- Whose things are shown ----------------------------------------------------------------------
 
 
-def test_a_known_caller_of_another_client_finds_nothing(stranger, address):
+def test_cached_key_of_another_client_gets_404(stranger, address):
     assert stranger.get("wallets").status == 200
     assert (stranger.get(address).status, stranger.get(address).code) == (404, "not_found")
 
 
-def test_what_is_not_there_is_not_found_in_one_trip(known, trips):
+def test_unknown_wallet_is_not_found_in_one_round_trip(known, trips):
     assert known.get(f"wallets/{people.unknown_id()}").code == "not_found"
     assert len(trips) == 1
 
 
-def test_what_was_found_for_a_key_that_has_changed_is_not_shown(known, alices):
+def test_query_for_a_changed_key_raises_changed(known, alices):
     """Not even to the view that asked."""
     shown = credentials.remembered(known.secret)
     assert shown
@@ -204,7 +204,7 @@ def wallets_of(wallet: Wallet) -> prepared.Question[Wallet]:
 # --- What holds for every view -------------------------------------------------------------------
 
 
-def test_a_view_that_forgets_to_check_a_known_key_answers_nothing(known, wallet, monkeypatch):
+def test_view_without_the_key_check_gets_500(known, wallet, monkeypatch):
     def forgetful(self, wallet_id):
         return Wallet.objects.seen().get(id=wallet_id)
 
@@ -214,7 +214,7 @@ def test_a_view_that_forgets_to_check_a_known_key_answers_nothing(known, wallet,
     assert (answer.status, answer.code) == (500, "internal_error")
 
 
-def test_every_view_that_reads_for_known_callers_is_tried_here():
+def test_every_view_for_cached_keys_is_tested():
     relying = {
         view
         for view in views(get_resolver().url_patterns)
@@ -224,7 +224,7 @@ def test_every_view_that_reads_for_known_callers_is_tried_here():
     assert len(tried) == len(BELOW)
 
 
-def test_a_database_that_is_away_is_told_whoever_reads(known, wallet, monkeypatch):
+def test_database_error_gets_database_unavailable(known, wallet, monkeypatch):
     def fail(*args, **kwargs):
         raise OperationalError("the connection is lost")
 

@@ -55,38 +55,38 @@ def left(client_demo: Any) -> Iterator[Left]:
     gc.enable()
 
 
-def test_a_transfer_leaves_nothing(bobs, path, left):
+def test_transfer_leaves_no_reference_cycles(bobs, path, left):
     assert not left(path, to(bobs, "1.00"))
     assert Movement.objects.filter(wallet=bobs).count() == 2
 
 
-def test_a_batch_leaves_nothing(bobs, path, left):
+def test_batch_leaves_no_reference_cycles(bobs, path, left):
     assert not left(f"{path}/batch", {"movements": [to(bobs, "1.00"), to(bobs, "2.00")]})
     assert Movement.objects.filter(wallet=bobs).count() == 4
 
 
-def test_a_transfer_that_is_refused_leaves_nothing(bobs, path, left):
+def test_refused_transfer_leaves_no_reference_cycles(bobs, path, left):
     assert not left(path, to(bobs, "1000.00"))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_transfer_that_is_refused_in_a_group_leaves_nothing(bobs, path, left):
+def test_transfer_refused_in_a_group_leaves_no_reference_cycles(bobs, path, left):
     assert not left(path, to(bobs, "1000.00"))
 
 
-def test_a_batch_that_is_refused_leaves_nothing(bobs, path, left):
+def test_refused_batch_leaves_no_reference_cycles(bobs, path, left):
     assert not left(f"{path}/batch", {"movements": [to(bobs, "1000.00")]})
 
 
-def test_wrong_fields_leave_nothing(path, left):
+def test_invalid_fields_leave_no_reference_cycles(path, left):
     assert not left(path, {"type": "TRANSFER"})
 
 
-def test_a_page_leaves_nothing(alices, bobs, path, left):
+def test_page_leaves_no_reference_cycles(alices, bobs, path, left):
     people.transfer(alices, bobs, 1_00)
     assert not left(path)
 
 
-def test_a_document_leaves_nothing(alice, left):
+def test_document_leaves_no_reference_cycles(alice, left):
     demo_documents.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert not left(f"users/{alice.id}/documents/income-tax")

@@ -58,13 +58,13 @@ def test_a_cash_in_above_the_limit_is_refused(api, alice, alices, path):
     assert people.balances(alices) == [100_00]
 
 
-def test_a_balance_above_the_limit_has_no_time_when_there_is_room(api, alice, path):
+def test_balance_refusal_has_no_reset_time(api, alice, path):
     told = facts(alice, "balance", "150.00", "100.00", "50.01")
     assert conflict(api.post(path, cash("50.01"))) == told
     assert api.post(path, cash("50.00")).status == 201
 
 
-def test_more_than_is_ever_allowed_has_no_time_when_there_is_room(api, alice, path):
+def test_cash_in_above_the_whole_limit_has_no_reset_time(api, alice, path):
     told = facts(alice, "cashIn", "200.00", "100.00", "200.01")
     assert conflict(api.post(path, cash("200.01"))) == told
 
@@ -95,7 +95,7 @@ def test_a_cash_out_above_the_limit_is_refused(api, alice, path):
     assert api.post(path, out("30.00")).status == 202
 
 
-def test_a_batch_names_each_item_that_is_above_a_limit(api, alice, bob, alices, bobs, path):
+def test_batch_lists_each_item_above_a_limit(api, alice, bob, alices, bobs, path):
     adjust(bobs, 140_00)
     (brought,) = people.movements(alices)
     items = [cash("50.00"), cash("60.00"), to(bobs, "10.01"), out("90.01"), to(bobs, "10.00")]
@@ -113,19 +113,21 @@ def test_a_batch_names_each_item_that_is_above_a_limit(api, alice, bob, alices, 
     assert people.balances(alices, bobs) == [100_00, 140_00]
 
 
-def test_the_time_when_there_is_room_is_in_utc_with_milliseconds(api, path):
+def test_reset_time_is_in_utc_with_milliseconds(api, path):
     told = conflict(api.post(path, cash("100.01")))["resetsAt"]
     assert (len(told), told[10], told[19], told[-1]) == (24, "T", ".", "Z")
 
 
-def test_what_was_done_is_replayed_whatever_the_limit_is_now(api, path):
+def test_replay_ignores_the_limit(api, path):
     first = api.post(path, cash("50.00"), key="k")
     again = api.post(path, cash("50.00"), key="k")
     assert (again.status, again.json["id"]) == (201, first.json["id"])
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_key_of_what_was_refused_may_be_used_when_there_is_room(api, alices, path, settings):
+def test_key_of_a_refused_cash_in_can_be_used_after_the_limit_is_raised(
+    api, alices, path, settings
+):
     assert conflict(api.post(path, cash("60.00"), key="k"))
     assert not Key.objects.filter(key="k").exists()
     settings.KYC_LIMITS = {}
@@ -134,7 +136,7 @@ def test_a_key_of_what_was_refused_may_be_used_when_there_is_room(api, alices, p
     assert api.post(path, cash("60.00"), key="k").status == 201
 
 
-def test_a_reversal_above_the_payers_limit_is_made(api: Api, alices, bobs, path):
+def test_reversal_ignores_the_payers_limit(api: Api, alices, bobs, path):
     paid = api.post(path, to(bobs, "100.00")).json["id"]
     assert api.post(path, cash("100.00")).status == 201
     assert api.post(f"{path}/{paid}/reversal", {}).status == 201

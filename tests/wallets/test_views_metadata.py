@@ -21,19 +21,19 @@ MANY = {f"{number:040}": "x" * 500 for number in range(20)}
 
 
 @pytest.mark.parametrize("pairs", [PAIRS, MANY])
-def test_a_wallet_is_opened_with_pairs(api, alice, pairs):
+def test_wallet_is_opened_with_metadata(api, alice, pairs):
     answer = api.post("wallets", {"userId": str(alice.id), "metadata": pairs})
     assert (answer.status, answer.json["metadata"]) == (201, pairs)
     assert api.get(answer.headers["Location"]).json == answer.json
 
 
 @pytest.mark.parametrize("given", [{}, {"metadata": None}, {"metadata": {}}])
-def test_no_pairs_are_null_however_they_are_said(api, alice, given):
+def test_wallet_without_metadata_gets_null(api, alice, given):
     answer = api.post("wallets", {"userId": str(alice.id), **given})
     assert (answer.status, answer.json["metadata"]) == (201, None)
 
 
-def test_no_pairs_are_the_same_order_however_they_are_said(api, alice):
+def test_missing_null_and_empty_metadata_are_one_request(api, alice):
     user = {"userId": str(alice.id)}
     orders = [user, user | {"metadata": None}, user | {"metadata": {}}]
     answers = [api.post("wallets", order, key="k") for order in orders]
@@ -41,7 +41,7 @@ def test_no_pairs_are_the_same_order_however_they_are_said(api, alice):
     assert len({answer.json["id"] for answer in answers}) == 1
 
 
-def test_other_pairs_are_another_order(api, alice):
+def test_different_metadata_is_a_different_request(api, alice):
     order = {"userId": str(alice.id), "metadata": {"a": "1", "b": "2"}}
     api.post("wallets", order, key="k")
     turned = {"metadata": {"b": "2", "a": "1"}, "userId": str(alice.id)}
@@ -49,7 +49,7 @@ def test_other_pairs_are_another_order(api, alice):
     assert api.post("wallets", order | {"metadata": {"a": "1"}}, key="k").status == 409
 
 
-def test_a_put_sets_all_pairs_or_clears_them(api, alice):
+def test_put_replaces_or_clears_the_metadata(api, alice):
     path, order = f"wallets/{UNKNOWN}", {"userId": str(alice.id)}
     made = api.put(path, order | {"metadata": PAIRS})
     assert (made.status, made.json["metadata"]) == (201, PAIRS)
@@ -59,7 +59,7 @@ def test_a_put_sets_all_pairs_or_clears_them(api, alice):
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
-def test_a_patch_sets_the_whole_map_and_clears_it(api, wallet, nothing):
+def test_patch_replaces_or_clears_the_metadata(api, wallet, nothing):
     for pairs in (PAIRS, {"order": "5"}):
         answer = api.patch(wallet, {"metadata": pairs})
         assert (answer.status, answer.json["metadata"]) == (200, pairs)
@@ -70,12 +70,12 @@ def test_a_patch_sets_the_whole_map_and_clears_it(api, wallet, nothing):
     assert api.get(wallet).json == answer.json
 
 
-def test_pairs_leave_no_words_in_the_events(api, alices, wallet):
+def test_events_contain_no_metadata(api, alices, wallet):
     api.patch(wallet, {"metadata": {"name": "Alice"}})
     assert Event.objects.get(kind="wallet.changed", wallet_id=alices.id).data == {}
 
 
-def test_a_closed_wallet_keeps_its_pairs(api, bobs):
+def test_closed_wallet_keeps_its_metadata(api, bobs):
     path = f"wallets/{bobs.id}"
     answer = api.patch(path, {"metadata": {"a": "1"}, "status": "UNSUBSCRIBED"})
     assert (answer.status, answer.json["metadata"]) == (200, {"a": "1"})
@@ -120,19 +120,19 @@ def say(api, request, alices, bobs, wallet) -> Any:
 
 
 @pytest.mark.parametrize("pairs", [PAIRS, MANY])
-def test_pairs_are_kept_as_they_were_said(api, say, pairs):
+def test_metadata_is_stored_unchanged(api, say, pairs):
     answer = say(pairs)
     assert (answer.status in {200, 201}, answer.json["metadata"]) == (True, pairs)
     assert api.get(answer.json["_links"]["self"]["href"]).json["metadata"] == pairs
 
 
 @pytest.mark.parametrize("pairs", [None, {}])
-def test_no_pairs_are_null(say, pairs):
+def test_empty_metadata_is_null(say, pairs):
     assert say(pairs).json["metadata"] is None
 
 
 @pytest.mark.parametrize(("pairs", "wrong"), WRONG)
-def test_wrong_pairs_are_named(say, pairs, wrong):
+def test_invalid_metadata_is_reported(say, pairs, wrong):
     before = Event.objects.count()
     answer = say(pairs)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
@@ -194,7 +194,7 @@ def test_a_hold_is_found_by_its_key(api, wallet, lived, key, found):
     assert [hold["id"] for hold in holds] == [lived["hold"]["id"]] * found
 
 
-def test_the_key_of_another_client_finds_nothing(stranger, lived):
+def test_filter_by_key_excludes_other_clients(stranger, lived):
     theirs = people.first_wallet(people.a_user(Client.objects.get(name="Another"), people.ALICE))
     for key in ("cash", "batch", "hold"):
         for name in ("movements", "holds"):
@@ -211,6 +211,6 @@ def test_the_key_of_another_client_finds_nothing(stranger, lived):
         (f"idempotencyKey={'k' * 256}", {"idempotencyKey": "max_length"}),
     ],
 )
-def test_a_wrong_filter_is_named(api, path, query, wrong):
+def test_invalid_filter_is_reported(api, path, query, wrong):
     answer = api.get(f"{path}?{query}")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)

@@ -22,14 +22,14 @@ ENDPOINTS = [
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_without_a_key_nothing_is_shown(nobody, bobs, there, method, path, scope):
+def test_request_without_a_key_gets_401(nobody, bobs, there, method, path, scope):
     answer = nobody.call(method, path.format(**there), to(bobs))
     assert (answer.status, answer.code) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_a_key_without_the_scope_is_refused(client_demo, bobs, there, method, path, scope):
+def test_key_without_the_scope_gets_403(client_demo, bobs, there, method, path, scope):
     others = {"movements:read", "movements:write", "wallets:write", "cash-in:write"} - {scope}
     answer = Api(people.a_key(client_demo, *others)).call(method, path.format(**there), to(bobs))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
@@ -38,13 +38,13 @@ def test_a_key_without_the_scope_is_refused(client_demo, bobs, there, method, pa
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_the_scope_is_enough(client_demo, bobs, there, method, path, scope):
+def test_key_with_the_scope_is_accepted(client_demo, bobs, there, method, path, scope):
     answer = Api(people.a_key(client_demo, scope)).call(method, path.format(**there), to(bobs))
     assert answer.status in {200, 201}
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_another_clients_wallet_is_not_found(stranger, bobs, there, method, path, scope):
+def test_wallet_of_another_client_gets_404(stranger, bobs, there, method, path, scope):
     theirs = stranger.call(method, path.format(**there), to(bobs))
     unknown = stranger.call(method, path.format(wallet=UNKNOWN, movement=UNKNOWN), to(bobs))
     assert (theirs.status, theirs.code) == (404, "not_found")
@@ -62,7 +62,7 @@ def test_another_clients_wallet_is_not_found(stranger, bobs, there, method, path
         ("GET", "wallets/{wallet}/movements/{movement}x"),
     ],
 )
-def test_a_malformed_id_is_not_found(api, bobs, there, method, path):
+def test_malformed_id_gets_404(api, bobs, there, method, path):
     answer = api.call(method, path.format(**there), to(bobs))
     assert (answer.status, answer.code) == (404, "not_found")
 
@@ -78,7 +78,7 @@ def test_a_malformed_id_is_not_found(api, bobs, there, method, path):
         ("DELETE", "wallets/{wallet}/movements/{movement}", ["GET", "PATCH", "HEAD", "OPTIONS"]),
     ],
 )
-def test_a_wrong_method_is_refused(api, there, method, path, allow):
+def test_wrong_method_gets_400(api, there, method, path, allow):
     answer = api.call(method, path.format(**there), {})
     assert (answer.status, answer.code) == (400, "method_not_allowed")
     assert answer.headers["Allow"].split(", ") == allow
@@ -99,7 +99,7 @@ def test_staff_act_for_the_wallets_client_and_are_recorded(staff, alices, bobs, 
     assert desk.post(f"wallets/{UNKNOWN}/movements", cash()).status == 404
 
 
-def test_staff_without_the_permission_move_nothing(alices, path, django_user_model):
+def test_staff_without_the_permission_get_permission_denied(alices, path, django_user_model):
     desk = Api(None)
     desk.browser.force_login(django_user_model.objects.create_user("clerk", is_staff=True))
     assert desk.post(path, cash()).code == "permission_denied"
@@ -107,7 +107,7 @@ def test_staff_without_the_permission_move_nothing(alices, path, django_user_mod
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_wallet_that_somebody_holds_is_busy(api, alices, bobs, path):
+def test_request_for_a_locked_wallet_gets_503(api, alices, bobs, path):
     def ask():
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '50ms'")

@@ -24,7 +24,7 @@ def test_a_movement_of_another_wallet_is_not_found(api, alices, bobs):
     assert api.get(f"wallets/{alices.id}/movements/{UNKNOWN}").status == 404
 
 
-def test_one_movement_takes_no_parameters(api, path, there):
+def test_single_movement_accepts_no_parameters(api, path, there):
     answer = api.get(f"{path}/{there['movement']}?type=CASH_IN")
     assert (answer.status, answer.wrong) == (400, {"type": "unknown_parameter"})
 
@@ -49,7 +49,7 @@ def stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def test_movements_are_listed_newest_first_and_alike(api, path, history):
+def test_listed_movements_are_newest_first_and_equal_the_single_one(api, path, history):
     answer = api.get(path)
     shown = answer.json["_embedded"]["movements"]
     assert [movement["id"] for movement in shown] == [str(one.id) for one in reversed(history)]
@@ -88,7 +88,7 @@ def test_movements_are_filtered_by_their_operation(listed, history):
     assert listed(f"operationId={history[1].operation_id}") == [1]
 
 
-def test_movements_are_filtered_by_time_as_it_is_shown(listed, history):
+def test_time_filter_includes_both_ends_to_the_millisecond(listed, history):
     """Both ends are included, though an answer shows only the milliseconds."""
     for place, movement in enumerate(history):
         moment = stamp(movement.created_at)
@@ -100,7 +100,7 @@ def test_movements_are_filtered_by_time_as_it_is_shown(listed, history):
     assert listed(f"startDate={early}&endDate={late}") == [0, 1, 2]
 
 
-def test_a_plus_that_became_a_space_is_understood(listed):
+def test_plus_sign_decoded_as_a_space_is_accepted_in_a_time(listed):
     assert listed("startDate=2020-01-01T00:00:00+02:00") == [0, 1, 2]
 
 
@@ -134,7 +134,7 @@ def test_the_receiver_finds_the_movement_of_the_payers_key(api, bobs, history):
         ("amount__gte=1", {"amount__gte": "unknown_parameter"}),
     ],
 )
-def test_a_wrong_parameter_is_named(api, path, query, wrong):
+def test_invalid_parameter_is_reported(api, path, query, wrong):
     answer = api.get(f"{path}?{query}")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
 
@@ -150,6 +150,6 @@ def test_pages_keep_their_filters(api, alices, bobs, path):
     assert amounts == ["0.06", "0.05", "0.04", "0.03", "0.02", "0.01"]
 
 
-def test_the_last_moment_of_all_is_an_end_like_any_other(api, path, history):
+def test_latest_possible_end_date_is_accepted(api, path, history):
     answer = api.get(f"{path}?endDate=9999-12-31T23:59:59.999999Z")
     assert len(answer.json["_embedded"]["movements"]) == 3

@@ -51,12 +51,12 @@ def test_walk_finds_every_match_once_and_in_order(api, path, order, rel):
 @pytest.mark.parametrize(
     "query", ["minAmount=5000", "direction=OUT&minAmount=1", "type=TRANSFER&direction=IN"]
 )
-def test_filter_that_matches_nothing_leads_on_over_empty_pages(api, path, query):
+def test_filter_without_matches_returns_linked_empty_pages(api, path, query):
     walked = walk(api, path, query)
     assert walked == [[], [], [], []]
 
 
-def test_filter_that_matches_nothing_reads_a_bounded_range(api, path):
+def test_filter_without_matches_reads_a_bounded_range(api, path):
     with CaptureQueriesContext(connection) as captured:
         answer = api.get(f"{path}?minAmount=5000")
     (read,) = (query["sql"] for query in captured if "iban" in query["sql"])
@@ -65,11 +65,11 @@ def test_filter_that_matches_nothing_reads_a_bounded_range(api, path):
 
 
 @pytest.mark.parametrize("query", ["type=REVERSAL", "status=ERROR", "type=CASH_IN&status=PENDING"])
-def test_filter_that_an_index_answers_ends_at_once(api, path, query):
+def test_indexed_filter_without_matches_has_one_page(api, path, query):
     assert walk(api, path, query) == [[]]
 
 
-def test_filter_that_an_index_answers_fills_its_pages(api, path, monkeypatch):
+def test_indexed_filter_fills_its_pages(api, path, monkeypatch):
     monkeypatch.setattr(pages, "SCANNED", 6)
     walked = walk(api, path, f"type=CASH_IN&size=5&{OLDEST}")
     assert [len(page) for page in walked] == [5, 5, 3]
@@ -80,6 +80,6 @@ def test_unfiltered_list_is_read_in_one_query(api, path):
     assert [len(page) for page in walked] == [10, 5]
 
 
-def test_last_rows_that_are_just_enough_lead_nowhere(api, alices, monkeypatch):
+def test_last_page_has_no_next_link_when_the_scan_limit_is_reached(api, alices, monkeypatch):
     monkeypatch.setattr(pages, "SCANNED", 1)
     assert walk(api, f"wallets/{alices.id}/movements", "direction=OUT") == [[]]

@@ -59,7 +59,7 @@ def new_id(path: str) -> dict[str, Any]:
     return {"user_id": UNKNOWN, "wallet_id": UNKNOWN}
 
 
-def test_every_put_is_known():
+def test_every_put_endpoint_is_tested():
     assert (
         sorted(
             ["users/{user_id}", "wallets/{wallet_id}", "users/{user_id}/documents/{kind}"]
@@ -70,7 +70,7 @@ def test_every_put_is_known():
 
 
 @pytest.mark.parametrize("path", OWN)
-def test_put_that_never_replaces_creates_once(api, alice, path):
+def test_put_with_if_none_match_creates_once(api, alice, path):
     made = put(api, path, alice, NEVER_REPLACES, **new_id(path))
     assert made.status in {201, 202}
     before = [*Event.objects.values_list("id", flat=True)]
@@ -80,7 +80,7 @@ def test_put_that_never_replaces_creates_once(api, alice, path):
 
 
 @pytest.mark.parametrize("path", OWN)
-def test_put_that_never_creates_replaces(api, alice, path):
+def test_put_with_if_match_only_replaces(api, alice, path):
     absent = put(api, path, alice, NEVER_CREATES, **new_id(path))
     assert (absent.status, absent.code) == (404, "not_found")
     put(api, path, alice, {}, **new_id(path))
@@ -88,7 +88,7 @@ def test_put_that_never_creates_replaces(api, alice, path):
 
 
 @pytest.mark.parametrize("path", OWN)
-def test_put_with_both_is_never_done(api, alice, path):
+def test_put_with_both_preconditions_is_always_refused(api, alice, path):
     both = NEVER_CREATES | NEVER_REPLACES
     assert put(api, path, alice, both, **new_id(path)).code == "not_found"
     put(api, path, alice, {}, **new_id(path))
@@ -104,13 +104,15 @@ def test_if_none_match_other_than_any_is_400(api, alice, path, value):
 
 
 @pytest.mark.parametrize("path", [path for path in OWN if not new_id(path)])
-def test_evidence_has_no_version_to_match(api, alice, path):
+def test_kyc_put_with_an_etag_in_if_match_gets_400(api, alice, path):
     answer = put(api, path, alice, {"If-Match": '"a"'})
     assert (answer.status, answer.code) == (400, "invalid_header")
 
 
 @pytest.mark.parametrize("path", OWN)
-def test_another_clients_thing_is_404_with_either(stranger, alice, bob, alices, path):
+def test_resource_of_another_client_gets_404_with_either_precondition(
+    stranger, alice, bob, alices, path
+):
     ids = {"user_id": alice.id, "wallet_id": alices.id}
     for headers in (NEVER_CREATES, NEVER_REPLACES):
         answer = put(stranger, path, alice, headers, **ids)
@@ -118,20 +120,20 @@ def test_another_clients_thing_is_404_with_either(stranger, alice, bob, alices, 
         assert (answer.status, answer.code) in {(404, "not_found"), (404, expected)}
 
 
-def test_published_file_is_never_replaced_either(api, alice):
+def test_published_file_put_checks_both_preconditions(api, alice):
     path = f"/api/v1/public/users/natural/{alice.id}/income-tax-file"
     assert api.put(path, document(CARD), headers=NEVER_CREATES).code == "not_found"
     assert api.put(path, document(CARD), headers=NEVER_REPLACES).status == 201
     assert api.put(path, document(PAGE), headers=NEVER_REPLACES).code == "already_exists"
 
 
-def test_same_document_is_not_replaced_by_itself(api, alice):
+def test_same_document_is_not_replaced_with_if_none_match(api, alice):
     path = f"users/{alice.id}/documents/income-tax"
     assert api.put(path, document(PAGE), headers=NEVER_REPLACES).status == 201
     assert api.put(path, document(PAGE), headers=NEVER_REPLACES).code == "already_exists"
 
 
-def test_conflict_names_what_is_there(api, alice, alices):
+def test_conflict_contains_the_id_of_the_existing_resource(api, alice, alices):
     answer = put(api, "users/{user_id}", alice, NEVER_REPLACES)
     assert answer.json["conflict"] == {"field": "userId", "userId": str(alice.id)}
     answer = put(api, "wallets/{wallet_id}", alice, NEVER_REPLACES, wallet_id=alices.id)
@@ -139,7 +141,7 @@ def test_conflict_names_what_is_there(api, alice, alices):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_create_the_same_wallet_one_does(api, alice):
+def test_concurrent_creations_with_one_id_create_one_wallet(api, alice):
     orders = [
         PutWallet(
             **people.about(Wallet(id=UNKNOWN, client_id=alice.client_id)),

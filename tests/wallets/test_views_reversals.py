@@ -42,14 +42,14 @@ def back(movement: Movement) -> str:
 
 
 @pytest.mark.parametrize("body", [{}, {"amount": "20"}, {"concept": None, "metadata": None}])
-def test_the_payer_gets_it_all_back(api, alices, bobs, paid, body):
+def test_reversal_returns_the_full_amount_to_the_payer(api, alices, bobs, paid, body):
     answer = api.post(back(paid), body)
     assert (answer.status, answer.json["amount"]) == (201, "20.00")
     assert people.balances(alices, bobs) == [100_00, 0]
 
 
 @pytest.mark.parametrize(("leg", "direction"), [("paid", "IN"), ("got", "OUT")])
-def test_the_answer_is_the_movement_of_the_wallet_that_was_named(api, request, leg, direction):
+def test_response_is_the_movement_of_the_wallet_in_the_url(api, request, leg, direction):
     movement = request.getfixturevalue(leg)
     answer = api.post(back(movement), {})
     assert (answer.status, answer.json["direction"]) == (201, direction)
@@ -58,7 +58,7 @@ def test_the_answer_is_the_movement_of_the_wallet_that_was_named(api, request, l
     assert api.get(answer.headers["Location"]).json == answer.json
 
 
-def test_a_reversal_is_shown(api, alices, bobs, paid):
+def test_reversal_has_all_fields_and_links(api, alices, bobs, paid):
     answer = api.post(back(paid), {"amount": "5", "concept": "Sorry", "metadata": {"why": "cold"}})
     reversal = Movement.objects.get(reversal_of=paid)
     assert answer.json.pop("createdAt") == answer.json.pop("settledAt")
@@ -101,7 +101,7 @@ def test_each_wallet_has_its_own_movement_of_one_operation(api, bobs, paid, got)
 # --- In parts, and never more --------------------------------------------------------------------
 
 
-def test_parts_are_given_back_by_either_leg_until_nothing_is_left(api, alices, bobs, paid, got):
+def test_partial_reversals_by_either_leg_end_at_the_full_amount(api, alices, bobs, paid, got):
     amounts = [api.post(back(leg), {"amount": "7.50"}).json["amount"] for leg in (paid, got)]
     amounts.append(api.post(back(paid), {}).json["amount"])
     assert amounts == ["7.50", "7.50", "5.00"]
@@ -112,7 +112,7 @@ def test_parts_are_given_back_by_either_leg_until_nothing_is_left(api, alices, b
         assert answer.json["conflict"]["left"] == "0.00"
 
 
-def test_more_than_is_left_is_refused_with_facts(api, alices, bobs, paid):
+def test_reversal_above_the_remaining_amount_gets_409(api, alices, bobs, paid):
     api.post(back(paid), {"amount": "15.00"})
     answer = api.post(back(paid), {"amount": "5.01"})
     assert (answer.status, answer.code) == (409, "reversal_exceeded")
@@ -127,7 +127,7 @@ def test_more_than_is_left_is_refused_with_facts(api, alices, bobs, paid):
     assert people.balances(alices, bobs) == [95_00, 5_00]
 
 
-def test_a_payee_who_has_spent_it_gives_nothing_back(api, alices, bobs, paid):
+def test_reversal_gets_409_when_the_payee_lacks_funds(api, alices, bobs, paid):
     people.transfer(bobs, alices, 12_00)
     answer = api.post(back(paid), {}, key="k")
     assert (answer.status, answer.code) == (409, "insufficient_funds")
@@ -141,14 +141,14 @@ def test_a_payee_who_has_spent_it_gives_nothing_back(api, alices, bobs, paid):
     assert people.balances(alices, bobs) == [100_00, 0]
 
 
-def test_what_the_payee_has_promised_stays_promised(api, alices, bobs, paid):
+def test_reversal_does_not_take_the_payees_held_money(api, alices, bobs, paid):
     people.place(bobs, alices, 15_00)
     answer = api.post(back(paid), {})
     assert answer.json["conflict"]["available"] == "5.00"
 
 
 @pytest.mark.parametrize("who", ["alices", "bobs"])
-def test_a_blocked_wallet_neither_gives_back_nor_gets(api, request, paid, who):
+def test_reversal_gets_409_when_a_wallet_is_blocked(api, request, paid, who):
     blocked = request.getfixturevalue(who)
     people.block(blocked)
     answer = api.post(back(paid), {})
@@ -172,13 +172,13 @@ def test_a_blocked_wallet_neither_gives_back_nor_gets(api, request, paid, who):
         ({"amount": "0.001"}, {"amount": "max_decimal_places"}),
     ],
 )
-def test_all_wrong_fields_are_named(api, alices, bobs, paid, body, wrong):
+def test_all_invalid_fields_are_reported(api, alices, bobs, paid, body, wrong):
     answer = api.post(back(paid), body, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert people.balances(alices, bobs) == [80_00, 20_00]
 
 
-def test_no_body_gives_back_all_that_is_left(api, paid):
+def test_reversal_without_a_body_returns_the_remaining_amount(api, paid):
     answer = api.post(back(paid))
     assert (answer.status, answer.json["amount"]) == (201, api.get(back(paid)[:-9]).json["amount"])
 
@@ -186,21 +186,21 @@ def test_no_body_gives_back_all_that_is_left(api, paid):
 # --- What can be reversed ------------------------------------------------------------------------
 
 
-def test_a_cash_in_goes_back_to_the_outside(api, alices, brought):
+def test_cash_in_is_reversed_without_a_counterparty(api, alices, brought):
     answer = api.post(back(brought), {"amount": "40.00"})
     assert (answer.status, answer.json["direction"], answer.json["amount"]) == (201, "OUT", "40.00")
     assert answer.json["counterpartyWalletId"] is None
     assert people.balances(alices) == [60_00]
 
 
-def test_a_cash_in_that_was_spent_is_not_given_back(api, alices, brought, paid):
+def test_reversal_of_a_spent_cash_in_gets_409(api, alices, brought, paid):
     answer = api.post(back(brought), {})
     assert (answer.status, answer.code) == (409, "insufficient_funds")
     assert answer.json["conflict"]["walletId"] == str(alices.id)
     assert money_of(alices) == (80_00, 0)
 
 
-def test_a_cash_in_is_reversed_with_its_own_scope_too(client_demo, alices, brought, paid):
+def test_reversal_of_a_cash_in_requires_its_scope(client_demo, alices, brought, paid):
     api = Api(people.a_key(client_demo, "movements:write"))
     assert api.post(back(paid), {}).status == 201
     answer = api.post(back(brought), {}, key="k")
@@ -214,13 +214,13 @@ def test_a_cash_in_is_reversed_with_its_own_scope_too(client_demo, alices, broug
     assert api.post(back(brought), {}, key="k").status == 403, "not even as a replay"
 
 
-def test_the_shape_is_looked_at_before_the_movement(client_demo, stranger, brought):
+def test_invalid_fields_are_reported_before_the_movement_is_read(client_demo, stranger, brought):
     api = Api(people.a_key(client_demo, "movements:write"))
     assert api.post(back(brought), {"amount": 0}).wrong == {"amount": "min_value"}
     assert stranger.post(back(brought), {"amount": 0}).wrong == {"amount": "min_value"}
 
 
-def test_an_execution_is_a_transfer_and_is_given_back(api, alices, bobs):
+def test_execution_is_reversed_like_a_transfer(api, alices, bobs):
     hold = people.place(alices, bobs, 30_00)
     movement = people.execute(hold, 10_00, keep_open=True)
     answer = api.post(back(movement), {})
@@ -234,7 +234,7 @@ def refused(answer: people.Answer, movement: Movement, type_: str) -> None:
     assert answer.json["conflict"] == {"movementId": str(movement.id), "type": type_}
 
 
-def test_a_cash_out_is_not_reversed_whatever_became_of_it(api, alices):
+def test_cash_out_is_not_reversed_in_any_status(api, alices):
     waiting = a_cash_out(alices, 10_00)
     settled = end(SettleCashOut, end(MarkCashOutSent, a_cash_out(alices, 20_00)))
     for movement in (waiting, settled):
@@ -254,7 +254,7 @@ def test_an_adjustment_is_not_reversed(api, alices):
     refused(api.post(back(adjustment), {}), adjustment, "ADJUSTMENT")
 
 
-def test_the_same_key_gives_back_once(api, alices, bobs, paid, got):
+def test_same_key_reverses_once(api, alices, bobs, paid, got):
     first = api.post(back(paid), {"amount": "5"}, key="k")
     people.transfer(bobs, alices, 15_00)
     again = api.post(back(paid), {"amount": "5.00"}, key="k")

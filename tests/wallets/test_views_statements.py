@@ -78,7 +78,7 @@ def totals(page: Any) -> list[str]:
 # --- A balance at an instant ---------------------------------------------------------------------
 
 
-def test_a_balance_is_shown(api, alices, wallet, history):
+def test_balance_has_all_fields_and_links(api, alices, wallet, history):
     at = stamp(settled(history[1]))
     answer = api.get(f"{wallet}/balance?at={at}")
     digest = history[1].digest
@@ -101,25 +101,25 @@ def test_a_balance_is_shown(api, alices, wallet, history):
     assert api.get(answer.json["_links"]["self"]["href"]).json == answer.json
 
 
-def test_what_shows_its_time_is_in_at_that_time_and_not_before(balance, history):
+def test_movement_counts_from_its_displayed_time(balance, history):
     for place, movement in enumerate(history):
         assert balance(stamp(settled(movement))) == BALANCES[place + 1]
         assert balance(stamp(settled(movement) - MILLISECOND)) == BALANCES[place]
 
 
-def test_within_a_millisecond_nothing_is_told_apart(balance, history):
+def test_instants_within_a_millisecond_have_one_balance(balance, history):
     text = stamp(settled(history[1]))
     for digits in ("000001Z", "9999Z", "999999Z"):
         assert balance(text.replace("Z", digits)) == "90.00"
 
 
-def test_an_instant_may_have_any_offset(balance, history):
+def test_instant_can_have_any_utc_offset(balance, history):
     there = settled(history[1]) + timedelta(hours=2)
     assert balance(stamp(there).replace("Z", "%2B02:00")) == "90.00"
     assert balance(stamp(there).replace("Z", "+02:00")) == "90.00"
 
 
-def test_without_an_instant_it_is_the_balance_now(api, alices, wallet, history):
+def test_balance_without_an_instant_is_the_current_one(api, alices, wallet, history):
     for amount in ("75.50", "76.50"):
         before = datetime.now(UTC) - MILLISECOND
         shown = api.get(f"{wallet}/balance").json
@@ -129,12 +129,12 @@ def test_without_an_instant_it_is_the_balance_now(api, alices, wallet, history):
 
 
 @pytest.mark.parametrize("at", [LONG_AGO, "0001-01-01T00:00:00Z"])
-def test_before_the_first_movement_there_is_nothing(api, wallet, history, at):
+def test_balance_before_the_first_movement_is_zero(api, wallet, history, at):
     shown = api.get(f"{wallet}/balance?at={at}").json
     assert (shown["balance"], shown["movementCount"], shown["digest"]) == ("0.00", 0, None)
 
 
-def test_what_is_set_aside_is_still_there(alices, bobs, balance, history):
+def test_balance_includes_held_money(alices, bobs, balance, history):
     people.place(alices, bobs, 30_00)
     a_cash_out(alices, 20_00)
     pause()
@@ -152,7 +152,7 @@ def test_what_is_set_aside_is_still_there(alices, bobs, balance, history):
         (f"at={LONG_AGO}&at={LONG_AGO}", {"at": "repeated_parameter"}),
     ],
 )
-def test_a_wrong_instant_is_named(api, wallet, query, wrong):
+def test_invalid_instant_is_reported(api, wallet, query, wrong):
     answer = api.get(f"{wallet}/balance?{query}")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
 
@@ -160,7 +160,7 @@ def test_a_wrong_instant_is_named(api, wallet, query, wrong):
 # --- A statement over a period -------------------------------------------------------------------
 
 
-def test_a_statement_is_shown(api, alices, path, statement, history):
+def test_statement_has_all_fields_and_links(api, alices, path, statement, history):
     start, last = stamp(settled(history[1])), stamp(settled(history[3]))
     page = statement(f"startDate={start}&endDate={last}")
     links = page.pop("_links")
@@ -185,7 +185,7 @@ def test_a_statement_is_shown(api, alices, path, statement, history):
     assert api.get(links["self"]["href"]).json == page | {"_links": links}
 
 
-def test_a_statement_of_everything_ends_at_the_head_of_the_chain(alices, statement, history):
+def test_full_statement_ends_at_the_head_of_the_chain(alices, statement, history):
     page = statement()
     alices.refresh_from_db()
     assert totals(page) == ["0.00", "105.50", "30.00", "75.50"]
@@ -194,7 +194,7 @@ def test_a_statement_of_everything_ends_at_the_head_of_the_chain(alices, stateme
     assert ids(page) == [str(movement.id) for movement in history]
 
 
-def test_every_period_adds_up_and_meets_the_next(statement, history):
+def test_statement_balances_add_up_and_match_the_next_period(statement, history):
     times = [settled(movement) for movement in history]
     for first in range(5):
         for last in range(first, 5):
@@ -210,14 +210,14 @@ def test_every_period_adds_up_and_meets_the_next(statement, history):
     assert ids(before) + ids(after) == [str(movement.id) for movement in history]
 
 
-def test_a_period_without_movements_has_none(statement, history):
+def test_statement_without_movements_is_empty(statement, history):
     page = statement(f"endDate={LONG_AGO}")
     assert totals(page) == ["0.00"] * 4
     assert (page["startDate"], page["endDate"]) == (LONG_AGO, LONG_AGO)
     assert (page["movementCount"], ids(page), page["closingDigest"]) == (0, [], None)
 
 
-def test_a_cash_out_is_in_it_when_it_has_settled(alices, statement, history):
+def test_statement_includes_a_cash_out_after_it_settled(alices, statement, history):
     waiting = a_cash_out(alices, 20_00)
     end(CancelCashOut, a_cash_out(alices, 5_00))
     assert totals(statement()) == ["0.00", "105.50", "30.00", "75.50"]
@@ -249,7 +249,7 @@ def test_a_closed_wallet_keeps_its_statement(api, bobs, history):
         ("type=TRANSFER&cursor=x", {"type": "unknown_parameter", "cursor": "invalid"}),
     ],
 )
-def test_a_wrong_parameter_is_named(api, wallet, query, wrong):
+def test_invalid_parameter_is_reported(api, wallet, query, wrong):
     answer = api.get(f"{wallet}/statement?{query}")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
 
@@ -275,9 +275,7 @@ SUMMARY = ("startDate", "endDate", "openingBalance", "closingBalance", "totalIn"
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 @pytest.mark.parametrize("sort", ["settledAt,asc", "settledAt,desc"])
-def test_pages_hold_each_movement_once_and_all_the_same_summary(
-    statement, walk, history, sort, size
-):
+def test_pages_list_each_movement_once_with_one_summary(statement, walk, history, sort, size):
     order = [str(movement.id) for movement in history][:: -1 if "desc" in sort else 1]
     pages = list(walk(statement(f"sort={sort}&size={size}")))
     assert [ids(page) for page in pages] == [order[at : at + size] for at in range(0, 5, size)]
@@ -286,12 +284,12 @@ def test_pages_hold_each_movement_once_and_all_the_same_summary(
     assert back == [ids(page) for page in pages][::-1]
 
 
-def test_the_last_page_is_the_end(api, statement, history):
+def test_last_page_has_the_last_movements(api, statement, history):
     last = api.get(statement("size=2")["_links"]["last"]["href"]).json
     assert ids(last) == [str(movement.id) for movement in history[-2:]]
 
 
-def test_links_carry_the_period_that_was_left_open(statement, history):
+def test_links_contain_the_default_period(statement, history):
     page = statement("size=2&sort=settledAt,desc")
     for link in page["_links"].values():
         query = parse_qs(urlsplit(link["href"]).query)
@@ -305,7 +303,7 @@ def test_links_carry_the_period_that_was_left_open(statement, history):
 
 
 @pytest.mark.parametrize("sort", ["settledAt,asc", "settledAt,desc"])
-def test_what_happens_later_is_on_no_page(alices, statement, walk, history, sort):
+def test_later_movement_is_on_no_page(alices, statement, walk, history, sort):
     pages = walk(statement(f"sort={sort}&size=2"))
     first = next(pages)
     people.cash_in(alices, 7_00)

@@ -27,7 +27,7 @@ def test_a_transfer_moves_money(api, alices, bobs, path):
     assert people.balances(alices, bobs) == [90_00, 10_00]
 
 
-def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
+def test_response_is_the_payers_movement(api, alices, bobs, path):
     shown = api.post(path, to(bobs, concept="Lunch", metadata={"order": "1"})).json
     assert shown == api.get(f"{path}/{shown['id']}").json
     (movement,) = [each for each in people.movements(alices) if str(each.id) == shown["id"]]
@@ -54,7 +54,7 @@ def test_a_transfer_answers_the_payers_movement(api, alices, bobs, path):
         {"concept": "señor 🪙 %s ' \" \\"},
     ],
 )
-def test_what_is_answered_is_what_is_read_again(api, bobs, path, values):
+def test_response_equals_the_stored_movement(api, bobs, path, values):
     answer = api.post(path, to(bobs, **values))
     assert answer.status == 201
     assert api.get(answer.headers["Location"]).json == answer.json
@@ -121,7 +121,7 @@ def test_a_number_is_read_exactly(api, alices):
         ({"type": "CASH_IN", "amount": "1", "concept": "  "}, {"concept": "blank"}),
     ],
 )
-def test_all_wrong_fields_are_named(api, path, values, wrong):
+def test_all_invalid_fields_are_reported(api, path, values, wrong):
     answer = api.post(path, values, key="k")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     assert Movement.objects.count() == 1
@@ -161,7 +161,7 @@ WRONG_AMOUNTS = [
 
 @pytest.mark.parametrize(("literal", "code"), WRONG_AMOUNTS)
 @pytest.mark.parametrize("kind", ["TRANSFER", "CASH_IN"])
-def test_an_amount_that_is_none_is_a_wrong_field(api, alices, bobs, path, literal, code, kind):
+def test_invalid_amount_is_reported(api, alices, bobs, path, literal, code, kind):
     target = f'"targetWalletId": "{bobs.id}",' if kind == "TRANSFER" else ""
     text = f'{{"type": "{kind}", {target} "amount": {literal}}}'
     answer = api.post(path, raw=text.encode())
@@ -179,12 +179,12 @@ def test_yen_have_no_decimals(api, alice, amount, status):
     assert status == 400 or (answer.json["amount"], answer.json["balanceAfter"]) == ("10", "10")
 
 
-def test_a_transfer_to_its_own_wallet_is_a_wrong_field(api, alices, path):
+def test_transfer_to_the_same_wallet_gets_400(api, alices, path):
     answer = api.post(path, to(alices))
     assert (answer.status, answer.wrong) == (400, {"targetWalletId": "same_wallet"})
 
 
-def test_more_than_there_is_is_refused_with_what_there_is(api, alices, bobs, path):
+def test_transfer_above_the_available_balance_gets_409(api, alices, bobs, path):
     answer = api.post(path, to(bobs, "100.01"))
     assert (answer.status, answer.code) == (409, "insufficient_funds")
     assert answer.json["conflict"] == {
@@ -197,7 +197,7 @@ def test_more_than_there_is_is_refused_with_what_there_is(api, alices, bobs, pat
     assert people.balances(alices, bobs) == [100_00, 0]
 
 
-def test_a_target_that_the_client_does_not_have_is_named(api, path):
+def test_transfer_to_a_wallet_unknown_to_the_client_gets_404(api, path):
     theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     for target in (str(theirs.id), str(UNKNOWN)):
         answer = api.post(path, {"type": "TRANSFER", "targetWalletId": target, "amount": "1"})
@@ -236,7 +236,7 @@ def test_the_wallet_of_a_blocked_user_receives_nothing(api, bob, bobs, path):
     assert answer.json["conflict"] == {"userId": str(bob.id), "status": "BLOCKED"}
 
 
-def test_who_moved_money_is_recorded(api, bobs, path):
+def test_movement_has_an_event_with_its_actor(api, bobs, path):
     made = api.post(path, to(bobs), headers={"X-Request-Id": "mine"}).json
     event = Event.objects.get(subject_id=made["id"])
     assert (event.kind, event.request_id) == ("movement.settled", "mine")
@@ -244,7 +244,7 @@ def test_who_moved_money_is_recorded(api, bobs, path):
 
 
 @pytest.mark.spoils_the_books
-def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
+def test_transfer_above_the_maximum_balance_gets_409(api, alices, bobs, path):
     type(bobs).objects.filter(id=bobs.id).update(balance=10**17 - 1, received=10**17 - 1)
     answer = api.post(path, to(bobs, "0.02"))
     assert (answer.status, answer.code) == (409, "limit_exceeded")
@@ -259,7 +259,7 @@ def test_no_balance_passes_its_ceiling(api, alices, bobs, path):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_transfer_takes_two_trips_to_the_database(api, alices, bobs, monkeypatch):
+def test_transfer_takes_two_database_round_trips(api, alices, bobs, monkeypatch):
     """Locks and reads, the caller's key among them; then what changed, and COMMIT."""
     assert api.get("wallets").status == 200  # its key is known from now on
     trips: list[tuple[str, str]] = []

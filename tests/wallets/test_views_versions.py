@@ -51,7 +51,7 @@ def thing(request: pytest.FixtureRequest, alice: User, alices: Wallet) -> User |
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_a_change_of_what_was_seen_is_made_and_shows_its_new_version(api, thing, method):
+def test_change_with_the_current_etag_returns_the_new_one(api, thing, method):
     seen = api.get(path_of(thing)).headers["ETag"]
     assert seen == api.get(path_of(thing)).headers["ETag"]
     answer = change(api, method, thing, f'"other", {seen}')
@@ -61,9 +61,7 @@ def test_a_change_of_what_was_seen_is_made_and_shows_its_new_version(api, thing,
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 @pytest.mark.parametrize("tag", ['"other"', "W/{seen}", '""'])
-def test_a_change_of_something_else_than_was_seen_is_refused_naming_what_is_there(
-    api, thing, method, tag
-):
+def test_change_with_a_stale_etag_gets_409_with_the_current_one(api, thing, method, tag):
     seen = api.get(path_of(thing)).headers["ETag"]
     before = api.get(path_of(thing)).json
     answer = change(api, method, thing, tag.format(seen=seen))
@@ -73,17 +71,17 @@ def test_a_change_of_something_else_than_was_seen_is_refused_naming_what_is_ther
     assert api.get(path_of(thing)).json == before
 
 
-def test_whatever_is_there_may_be_changed_with_a_star(api, thing):
+def test_star_matches_any_version(api, thing):
     assert change(api, "PATCH", thing, "*").status == 200
 
 
 @pytest.mark.parametrize("tag", ["other", '"a" "b"', ""])
-def test_what_is_no_list_of_tags_is_refused(api, thing, tag):
+def test_malformed_if_match_gets_400(api, thing, tag):
     answer = change(api, "PATCH", thing, tag)
     assert (answer.status, answer.code) == (400, "invalid_header")
 
 
-def test_everything_that_is_shown_of_a_wallet_is_in_its_version(api, alices, bobs):
+def test_every_change_of_a_wallet_changes_its_etag(api, alices, bobs):
     path = f"wallets/{alices.id}"
     seen = {api.get(path).headers["ETag"]}
 
@@ -113,7 +111,7 @@ def test_everything_that_is_shown_of_a_wallet_is_in_its_version(api, alices, bob
     assert api.get(path).headers["ETag"] == tag
 
 
-def test_an_expiry_makes_what_was_seen_of_a_wallet_stale(api, alices, bobs):
+def test_expired_hold_changes_the_etag_of_its_wallet(api, alices, bobs):
     people.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
     seen = api.get(f"wallets/{alices.id}").headers["ETag"]
     people.pass_time(timedelta(hours=2))
@@ -131,13 +129,13 @@ def test_an_expiry_makes_what_was_seen_of_a_wallet_stale(api, alices, bobs):
         {"mobilePhone": "+34600000077"},
     ],
 )
-def test_everything_that_is_shown_of_a_user_is_in_its_version(api, alice, body):
+def test_every_change_of_a_user_changes_its_etag(api, alice, body):
     path = f"users/{alice.id}"
     seen = api.get(path).headers["ETag"]
     assert api.patch(path, body).headers["ETag"] == api.get(path).headers["ETag"] != seen
 
 
-def test_a_user_is_ended_only_as_it_was_seen(api, bob):
+def test_unsubscription_with_a_stale_etag_is_refused(api, bob):
     path, body = f"users/{bob.id}", {"status": "UNSUBSCRIBED"}
     seen = api.get(path).headers["ETag"]
     api.patch(path, {"firstName": "Robert"})
@@ -146,7 +144,7 @@ def test_a_user_is_ended_only_as_it_was_seen(api, bob):
     assert api.patch(path, body, headers={"If-Match": seen}).json["status"] == "UNSUBSCRIBED"
 
 
-def test_nobody_has_seen_what_is_not_there(api, alice):
+def test_put_with_if_match_of_an_unknown_id_gets_404(api, alice):
     unknown = people.unknown_id()
     put = {"userId": str(alice.id)}
     for path, body in ((f"wallets/{unknown}", put), (f"users/{unknown}", USER)):
@@ -154,7 +152,7 @@ def test_nobody_has_seen_what_is_not_there(api, alice):
         assert (answer.status, answer.code) == (404, "not_found")
 
 
-def test_who_states_no_version_costs_no_more(alices):
+def test_change_without_if_match_runs_no_extra_query(alices):
     order = ChangeWallet(**people.about(alices), alias="Trips")
     with CaptureQueriesContext(connection) as asked:
         posting.submit(order)
@@ -162,7 +160,7 @@ def test_who_states_no_version_costs_no_more(alices):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_saw_the_same_wallet_the_second_is_told(api, alices):
+def test_second_concurrent_change_with_one_version_is_refused(api, alices):
     seen = frozenset({Wallet.objects.seen().get(id=alices.id).version})
     orders = [
         ChangeWallet(**people.about(alices), alias=alias, if_match=seen)

@@ -46,7 +46,7 @@ def test_wallets_are_filtered(api, alice, alices, bobs):
     assert listed(api, f"?userId={alice.id}&currency=EUR&status=READY") == [str(alices.id)]
 
 
-def test_pages_are_walked_forth_and_back_with_their_filters(api, alice):
+def test_page_links_keep_filters_in_both_directions(api, alice):
     wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(4))]
     expected = [str(wallet.id) for wallet in reversed(wallets)]
     page = api.get(f"wallets?userId={alice.id}&size=2").json
@@ -75,7 +75,7 @@ def test_pages_are_walked_forth_and_back_with_their_filters(api, alice):
         ("size=101&cursor=x", {"size": "max_value", "cursor": "invalid"}),
     ],
 )
-def test_a_wrong_parameter_is_named(api, query, wrong):
+def test_invalid_parameter_is_reported(api, query, wrong):
     answer = api.get(f"wallets?{query}")
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_parameters", wrong)
 
@@ -102,7 +102,7 @@ def test_staff_act_for_the_wallets_client_and_are_recorded(desk, staff, alices, 
     assert (event.actor, event.client_id) == (f"staff:{staff.pk}", alices.client_id)
 
 
-def test_staff_open_no_wallets_at_the_top(desk, alice):
+def test_staff_cannot_open_wallets(desk, alice):
     order = {"userId": str(alice.id)}
     answer = desk.post("wallets", order)
     assert (answer.status, answer.code) == (403, "permission_denied")

@@ -38,14 +38,14 @@ def sent(method: str, user: Any) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_without_a_key_nothing_is_shown(nobody, alice, alices, method, path, scope):
+def test_request_without_a_key_gets_401(nobody, alice, alices, method, path, scope):
     answer = nobody.call(method, path.format(id=alices.id), sent(method, alice))
     assert (answer.status, answer.code) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_a_key_without_the_scope_is_refused(client_demo, alice, alices, method, path, scope):
+def test_key_without_the_scope_gets_403(client_demo, alice, alices, method, path, scope):
     others = {"wallets:read", "wallets:write", "users:write", "movements:write"} - {scope}
     api = Api(people.a_key(client_demo, *others))
     answer = api.call(method, path.format(id=alices.id), sent(method, alice))
@@ -54,14 +54,14 @@ def test_a_key_without_the_scope_is_refused(client_demo, alice, alices, method, 
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
-def test_the_scope_is_enough(client_demo, alice, alices, method, path, scope):
+def test_key_with_the_scope_is_accepted(client_demo, alice, alices, method, path, scope):
     api = Api(people.a_key(client_demo, scope))
     answer = api.call(method, path.format(id=alices.id), sent(method, alice))
     assert answer.status in {200, 201}
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS[2:])
-def test_another_clients_wallet_is_not_found(stranger, alice, alices, method, path, scope):
+def test_wallet_of_another_client_gets_404(stranger, alice, alices, method, path, scope):
     theirs = stranger.call(method, path.format(id=alices.id), sent(method, alice))
     unknown = stranger.call(method, path.format(id=UNKNOWN), sent(method, alice))
     assert (theirs.status, theirs.code) == (unknown.status, unknown.code)
@@ -71,7 +71,7 @@ def test_another_clients_wallet_is_not_found(stranger, alice, alices, method, pa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_wallet_is_not_opened_under_the_id_of_another_clients(stranger, alices):
+def test_put_with_the_id_of_another_clients_wallet_gets_404(stranger, alices):
     theirs = people.a_user(Client.objects.exclude(id=alices.client_id).get(), people.BOB)
     answer = stranger.call("PUT", f"wallets/{alices.id}", {"userId": str(theirs.id)})
     assert (answer.status, answer.code) == (404, "not_found")
@@ -81,7 +81,7 @@ def test_wallet_is_not_opened_under_the_id_of_another_clients(stranger, alices):
 
 @pytest.mark.parametrize("wallet_id", ["1", "x", f"{UNKNOWN}0", str(UNKNOWN).replace("-", "")])
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
-def test_a_malformed_id_is_not_found(api, alice, method, wallet_id):
+def test_malformed_id_gets_404(api, alice, method, wallet_id):
     answer = api.call(method, f"wallets/{wallet_id}", sent(method, alice))
     assert (answer.status, answer.code) == (404, "not_found")
 
@@ -96,7 +96,7 @@ def test_a_malformed_id_is_not_found(api, alice, method, wallet_id):
         ("DELETE", "wallets/{id}", "GET, PUT, PATCH, HEAD, OPTIONS"),
     ],
 )
-def test_a_wrong_method_is_refused(api, alice, alices, method, path, allow):
+def test_wrong_method_gets_400(api, alice, alices, method, path, allow):
     answer = api.call(method, path.format(id=alices.id), body(alice))
     assert (answer.status, answer.code) == (400, "method_not_allowed")
     assert answer.headers["Allow"].split(", ") == allow.split(", ")
@@ -106,7 +106,7 @@ def test_a_wrong_method_is_refused(api, alice, alices, method, path, allow):
 # --- GET one -------------------------------------------------------------------------------------
 
 
-def test_a_wallet_is_shown(api, alice, alices, wallet):
+def test_wallet_has_all_fields_and_links(api, alice, alices, wallet):
     answer = api.get(wallet)
     assert answer.status == 200
     created_at = answer.json.pop("createdAt")
@@ -147,7 +147,7 @@ def test_a_wallet_is_shown(api, alice, alices, wallet):
         ("KWD", 1, "0.001", "0.000"),
     ],
 )
-def test_a_balance_has_exactly_its_currencys_decimals(api, alice, currency, minor, text, nothing):
+def test_balance_has_the_decimals_of_its_currency(api, alice, currency, minor, text, nothing):
     wallet = people.a_wallet(alice, currency)
     people.cash_in(wallet, minor)
     shown = api.get(f"wallets/{wallet.id}").json
@@ -156,14 +156,14 @@ def test_a_balance_has_exactly_its_currencys_decimals(api, alice, currency, mino
 
 
 @pytest.mark.spoils_the_books
-def test_what_is_held_is_not_available(api, alices, wallet):
+def test_held_money_is_not_available(api, alices, wallet):
     Wallet.objects.filter(id=alices.id).update(held=30_00)
     shown = api.get(wallet).json
     balances = (shown["balance"], shown["heldBalance"], shown["availableBalance"])
     assert balances == ("100.00", "30.00", "70.00")
 
 
-def test_one_wallet_takes_no_parameters(api, wallet):
+def test_single_wallet_accepts_no_parameters(api, wallet):
     answer = api.get(f"{wallet}?size=1")
     assert (answer.status, answer.wrong) == (400, {"size": "unknown_parameter"})
 
@@ -186,13 +186,13 @@ def test_a_wallet_is_opened(api, alice):
     assert answer.json == api.get(answer.headers["Location"]).json
 
 
-def test_a_wallet_is_in_euros_when_nothing_is_said(api, alice):
+def test_wallet_currency_defaults_to_eur(api, alice):
     answer = api.post("wallets", body(alice, alias=None, dltAddress="0xabc", dltNetwork="ALASTRIA"))
     assert (answer.json["currency"], answer.json["alias"]) == ("EUR", None)
     assert (answer.json["dltAddress"], answer.json["dltNetwork"]) == ("0xabc", "ALASTRIA")
 
 
-def test_who_opened_a_wallet_is_recorded(api, alice):
+def test_opened_wallet_has_an_event_with_its_actor(api, alice):
     headers = {"X-Request-Id": "mine"}
     wallet_id = api.post("wallets", body(alice), headers=headers).json["id"]
     event = Event.objects.get(subject_id=wallet_id)
@@ -230,13 +230,13 @@ WRONG_BODIES = [
 
 @pytest.mark.parametrize(("wrong_body", "wrong"), WRONG_BODIES)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_all_wrong_fields_are_named(api, method, wrong_body, wrong):
+def test_all_invalid_fields_are_reported(api, method, wrong_body, wrong):
     path = "wallets" if method == "POST" else f"wallets/{UNKNOWN}"
     answer = api.call(method, path, wrong_body)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
 
 
-def test_a_user_that_the_client_does_not_have_is_named(api, stranger, alice):
+def test_user_unknown_to_the_client_gets_404(api, stranger, alice):
     for caller, user_id in ((api, UNKNOWN), (stranger, alice.id)):
         answer = caller.post("wallets", {"userId": str(user_id)})
         assert (answer.status, answer.code) == (404, "user_not_found")
@@ -258,7 +258,7 @@ def test_a_user_has_at_most_five_wallets(api, alice):
     assert not Key.objects.exists()
 
 
-def test_a_user_who_is_not_active_opens_nothing(api, alice):
+def test_blocked_user_cannot_open_a_wallet(api, alice):
     people.block(alice)
     answer = api.post("wallets", body(alice))
     assert (answer.status, answer.code) == (409, "user_not_active")
@@ -275,7 +275,7 @@ def test_the_same_key_opens_one_wallet(api, alice):
     assert again.json == first.json | {"status": "UNSUBSCRIBED"}, "as it is now"
 
 
-def test_a_key_is_refused_for_another_order_naming_what_it_made(api, alice):
+def test_reused_key_gets_409_with_the_id_of_its_wallet(api, alice):
     first = api.post("wallets", body(alice), key="k")
     answer = api.post("wallets", body(alice, currency="USD"), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
@@ -287,7 +287,7 @@ def test_a_key_is_refused_for_another_order_naming_what_it_made(api, alice):
     assert Wallet.objects.count() == 2
 
 
-def test_a_refused_order_leaves_its_key_free(api, alice):
+def test_refused_order_does_not_use_its_key(api, alice):
     people.block(alice)
     assert api.post("wallets", body(alice), key="k").status == 409
     type(alice).objects.update(status="ACTIVATED")
@@ -299,7 +299,7 @@ def test_a_refused_order_leaves_its_key_free(api, alice):
 # --- PUT -----------------------------------------------------------------------------------------
 
 
-def test_a_wallet_is_put_under_the_callers_id(api, alice):
+def test_put_creates_a_wallet_with_the_given_id(api, alice):
     path = f"wallets/{UNKNOWN}"
     answer = api.put(path, body(alice, currency="USD", alias="Trips"))
     assert (answer.status, answer.headers["Location"]) == (201, f"{HOST}/{path}")
@@ -307,7 +307,7 @@ def test_a_wallet_is_put_under_the_callers_id(api, alice):
     assert answer.json == api.get(path).json
 
 
-def test_to_put_it_again_replaces_what_can_be_replaced(api, alice):
+def test_second_put_replaces_the_changeable_fields(api, alice):
     path = f"wallets/{UNKNOWN}"
     api.put(path, body(alice, alias="Trips", dltAddress="0xabc"))
     for _ in range(2):
@@ -326,19 +326,19 @@ def test_the_user_and_the_currency_never_change(api, alice, bob, wallet):
         assert answer.json["conflict"] == {"field": field, "walletId": wallet.split("/")[1]}
 
 
-def test_a_wallet_is_not_put_where_the_rules_say_no(api, alice):
+def test_put_is_refused_for_a_blocked_or_unknown_user(api, alice):
     people.block(alice)
     assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "user_not_active"
     assert api.put(f"wallets/{UNKNOWN}", {"userId": str(UNKNOWN)}).code == "user_not_found"
 
 
-def test_a_sixth_wallet_is_not_put_either(api, alice):
+def test_put_of_a_sixth_wallet_is_refused(api, alice):
     for _ in range(4):
         people.a_wallet(alice)
     assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "limit_exceeded"
 
 
-def test_a_closed_wallet_is_not_put_again(api, alice):
+def test_put_of_a_closed_wallet_is_refused(api, alice):
     wallet = people.first_wallet(alice)
     people.close(wallet)
     answer = api.put(f"wallets/{wallet.id}", body(alice))
@@ -348,7 +348,7 @@ def test_a_closed_wallet_is_not_put_again(api, alice):
 # --- PATCH ---------------------------------------------------------------------------------------
 
 
-def test_only_what_a_patch_carries_changes(api, alices, wallet):
+def test_patch_changes_only_the_given_fields(api, alices, wallet):
     assert api.patch(wallet, {"alias": "Trips"}).json["alias"] == "Trips"
     assert api.patch(wallet, {}).json["alias"] == "Trips"
     answer = api.patch(wallet, {"alias": None})
@@ -356,7 +356,7 @@ def test_only_what_a_patch_carries_changes(api, alices, wallet):
     assert answer.json == api.get(wallet).json
 
 
-def test_an_empty_wallet_is_closed_for_ever(api, bobs):
+def test_empty_wallet_is_closed_permanently(api, bobs):
     path = f"wallets/{bobs.id}"
     for _ in range(2):
         answer = api.patch(path, {"status": "UNSUBSCRIBED"})
@@ -391,6 +391,6 @@ def test_a_wallet_with_money_is_not_closed(api, alices, wallet):
         ),
     ],
 )
-def test_all_wrong_fields_of_a_patch_are_named(api, wallet, wrong_body, wrong):
+def test_all_invalid_fields_of_a_patch_are_reported(api, wallet, wrong_body, wrong):
     answer = api.patch(wallet, wrong_body)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
