@@ -49,7 +49,7 @@ def compared(file: Path) -> dict[str, Any]:
     return equation["wrongRow"] or {}
 
 
-def test_an_anchor_names_the_head_of_every_chain(anchor, alices, bobs):
+def test_anchor_lists_the_head_of_every_chain(anchor, alices, bobs):
     title, *lines, root = anchor.read_text().splitlines()
     assert title.startswith("iocash-anchor 2 20")
     assert title.endswith(" after -")

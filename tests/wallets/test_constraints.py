@@ -51,7 +51,7 @@ BROKEN_WALLETS = [
 
 
 @pytest.mark.parametrize(("constraint", "change"), BROKEN_WALLETS)
-def test_a_wallet_is_refused_by_name(stage, constraint, change):
+def test_invalid_wallet_violates_the_named_constraint(stage, constraint, change):
     statement = f"UPDATE wallets_wallet SET {change} WHERE id = %(alices)s"
     assert refused_by(statement, stage) == constraint
 
@@ -161,7 +161,7 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("constraint", "name", "changes"), BROKEN_MOVEMENTS)
-def test_a_movement_is_refused_by_name(stage, constraint, name, changes):
+def test_invalid_movement_violates_the_named_constraint(stage, constraint, name, changes):
     assert refused_by(*a_copy(stage, name, **changes)) == constraint
 
 

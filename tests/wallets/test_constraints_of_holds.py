@@ -43,7 +43,7 @@ def unguarded(table: str, trigger: str) -> None:
 
 
 @pytest.mark.parametrize(("constraint", "change"), BROKEN_HOLDS)
-def test_a_hold_is_refused_by_name(stage, constraint, change):
+def test_invalid_hold_violates_the_named_constraint(stage, constraint, change):
     unguarded("wallets_hold", "hold_is_placed_once")
     statement = f"UPDATE wallets_hold SET {change} WHERE id = %(hold)s"
     assert refused_by(statement, stage) == constraint
@@ -92,7 +92,7 @@ def test_closed_hold_does_not_change(stage, column, value):
     assert refused_by(statement, stage) == "hold_ends_once"
 
 
-def test_every_column_of_a_hold_is_guarded():
+def test_every_column_of_a_hold_is_protected():
     columns = {field.column for field in Hold._meta.fields}
     assert columns == {*PLACED_ONCE, *NEVER_GROWS, *ENDS_ONCE, *HOLD_ONLY_ERASED}
 
@@ -141,5 +141,5 @@ def test_external_account_is_removed_permanently(stage):
         ("wallets_externalaccount_wallet_id_", "ACTIVE", "nobody"),
     ],
 )
-def test_an_external_account_is_refused_by_name(stage, constraint, status, wallet):
+def test_invalid_external_account_violates_the_named_constraint(stage, constraint, status, wallet):
     assert refused_by(*an_account(stage, status, wallet)).startswith(constraint)

@@ -89,7 +89,7 @@ def test_iban_is_required_for_a_cash_out_and_unknown_otherwise(api, path):
     assert api.post(path, a_body("1") | {"type": "CASH_IN"}).wrong == {"iban": "unknown_field"}
 
 
-def test_the_same_key_sets_aside_once_and_answers_202_again(api, alices, path):
+def test_same_key_replays_the_cash_out_with_202(api, alices, path):
     first, again = (api.post(path, a_body(), key="rent") for _ in range(2))
     assert (again.status, again.json) == (202, first.json)
     assert again.headers["Idempotent-Replayed"] == "true"
@@ -129,7 +129,7 @@ def test_cancellation_of_another_movement_type_gets_409(api, alices):
     assert (answer.status, answer.code) == (409, "movement_not_pending")
 
 
-def test_a_cash_out_is_cancelled_in_its_own_wallet_by_its_own_client(api, stranger, alices, bobs):
+def test_cancellation_requires_the_wallet_and_client_of_the_cash_out(api, stranger, alices, bobs):
     movement = a_cash_out(alices, 30_00)
     assert stranger.patch(place(movement), CANCELLED).status == 404
     assert api.patch(f"wallets/{bobs.id}/movements/{movement.id}", CANCELLED).status == 404

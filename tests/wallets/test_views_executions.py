@@ -31,7 +31,7 @@ def executions(hold):
 
 
 @pytest.mark.parametrize("body", [None, {}, {"concept": None}, {"amount": "30"}])
-def test_a_hold_is_paid_in_full(api, alices, bobs, hold, executions, body):
+def test_execution_without_an_amount_pays_the_whole_hold(api, alices, bobs, hold, executions, body):
     answer = api.post(executions, body)
     assert (answer.status, answer.json["amount"]) == (201, "30.00")
     shown = api.get(at(hold)).json

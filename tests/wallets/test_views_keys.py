@@ -13,7 +13,7 @@ from users.models import Key
 pytestmark = pytest.mark.django_db
 
 
-def test_the_same_key_moves_once(api, alices, bobs, path):
+def test_same_key_moves_once(api, alices, bobs, path):
     first = api.post(path, to(bobs), key="k")
     again = api.post(path, to(bobs), key="k")
     assert "Idempotent-Replayed" not in first.headers

@@ -60,7 +60,7 @@ def test_response_equals_the_stored_movement(api, bobs, path, values):
     assert api.get(answer.headers["Location"]).json == answer.json
 
 
-def test_the_receiver_sees_the_same_operation_from_the_other_side(api, alices, bobs, path):
+def test_payee_gets_the_opposite_movement_of_the_operation(api, alices, bobs, path):
     paid = api.post(path, to(bobs, concept="Lunch")).json
     (got,) = api.get(f"wallets/{bobs.id}/movements").json["_embedded"]["movements"]
     assert got["operationId"] == paid["operationId"]
@@ -70,7 +70,7 @@ def test_the_receiver_sees_the_same_operation_from_the_other_side(api, alices, b
 
 
 @pytest.mark.parametrize("amount", ["1", "1.0", "1.00"])
-def test_an_amount_may_have_fewer_decimals_or_be_a_number(api, bobs, path, amount):
+def test_amount_can_have_fewer_decimals_or_be_a_number(api, bobs, path, amount):
     for literal in (amount, f'"{amount}"'):
         text = f'{{"type": "TRANSFER", "targetWalletId": "{bobs.id}", "amount": {literal}}}'
         answer = api.post(path, raw=text.encode())

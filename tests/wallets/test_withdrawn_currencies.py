@@ -35,7 +35,7 @@ def test_wallet_in_a_withdrawn_currency_is_read(withdrawn, api):
     assert api.get(f"{withdrawn}/movements").status == 200
 
 
-def test_lists_have_wallets_in_a_withdrawn_currency(withdrawn, api):
+def test_lists_include_wallets_in_a_withdrawn_currency(withdrawn, api):
     for query in ("", f"?currency={GONE}"):
         wallets = api.get(f"wallets{query}").json["_embedded"]["wallets"]
         assert GONE in {each["currency"] for each in wallets}

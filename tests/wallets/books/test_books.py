@@ -208,7 +208,7 @@ def test_equal_amounts_have_one_digest(amount):
     assert cash_in(amount=amount).digest() == cash_in(amount="1").digest()
 
 
-def test_amounts_are_spelled_without_an_exponent():
+def test_amounts_are_written_without_an_exponent():
     assert cash_in(amount="1E+2").digest() == cash_in(amount="100").digest()
 
 

@@ -90,7 +90,7 @@ def test_different_texts_have_different_digests(texts):
     assert len(others) == 2
 
 
-def test_details_are_salted_at_random():
+def test_salt_of_the_details_is_random():
     (salt, digest), (another_salt, another_digest) = (
         chain.seal("Lunch", None, None) for _ in range(2)
     )

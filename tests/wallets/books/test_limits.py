@@ -167,7 +167,7 @@ def test_flow_refusal_has_the_reset_time(flow):
     assert said(require, 50_00).facts["used"] == "90.00"
 
 
-def test_cash_ins_and_cash_outs_are_counted_apart():
+def test_cash_ins_and_cash_outs_are_counted_separately():
     allowance = an_allowance()
     allowance.count("CASH_IN", Used(NOW, 1_00))
     allowance.count("CASH_OUT", Used(NOW, 2_00))

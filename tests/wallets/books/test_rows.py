@@ -39,7 +39,7 @@ def test_held_money_cannot_be_taken():
 
 
 @pytest.mark.parametrize("status", ["BLOCKED", "UNSUBSCRIBED"])
-def test_only_a_ready_wallet_is_ready(status):
+def test_blocked_or_closed_wallet_is_not_ready(status):
     row = a_row(status=status)
     with pytest.raises(errors.WalletNotReady) as refused:
         row.require_ready()
@@ -72,7 +72,7 @@ def test_balance_can_reach_but_not_exceed_its_maximum():
     }
 
 
-def test_an_empty_wallet_is_empty():
+def test_wallet_without_money_is_empty():
     a_row(balance=0, held=0).require_empty()
 
 

@@ -111,7 +111,7 @@ def test_batch_is_one_operation_checked_in_sequence(books):
     assert len(books.facts) == 6
 
 
-def test_a_batch_is_refused_as_a_whole_naming_each_bad_item(books):
+def test_batch_refusal_lists_each_refused_item_and_changes_nothing(books):
     before = rows(books)
     said = refused(
         books,
@@ -145,7 +145,7 @@ def test_invalid_fields_of_a_batch_are_reported_before_refusals(books):
     ]
 
 
-def test_a_batch_of_a_wallet_that_is_not_the_clients_is_not_found(books):
+def test_batch_of_another_clients_wallet_is_not_found(books):
     order = batch(transfer(), client_id=ANOTHER)
     assert isinstance(refused(books, order), errors.NotFound)
 

@@ -64,7 +64,7 @@ def last_told(books: Books) -> tuple[str, Any]:
     return books.facts[-1].kind, books.facts[-1].subject_id
 
 
-def test_a_cash_out_is_accepted_and_sets_money_aside(books):
+def test_cash_out_is_pending_and_holds_the_money(books):
     order: dict[str, Any] = about(amount=Decimal("30.00"), iban="ES91", concept="Rent")
     outcome = run(books, CashOut(**order))
     (leg,) = outcome.legs
@@ -95,7 +95,7 @@ def test_a_cash_out_is_sent_then_settled(books):
     assert last_told(books) == ("movement.settled", leg.id)
 
 
-def test_a_rejected_cash_out_is_available_again_with_its_reason(books):
+def test_rejected_cash_out_frees_the_money_and_has_its_reason(books):
     leg = a_cash_out(books)
     outcome = run(books, end(RejectCashOut, leg, reason="Closed"))
     assert (outcome.status, outcome.legs) == (200, (leg,))
@@ -106,7 +106,7 @@ def test_a_rejected_cash_out_is_available_again_with_its_reason(books):
     assert last_told(books) == ("movement.error", leg.id)
 
 
-def test_a_cancelled_cash_out_is_available_again_once(books):
+def test_money_of_a_cancelled_cash_out_is_available_again_once(books):
     leg = a_cash_out(books)
     assert run(books, end(CancelCashOut, leg)).status == 200
     assert (leg.status, money_of(books)) == ("CANCELLED", (100_00, 0))

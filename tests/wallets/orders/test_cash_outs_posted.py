@@ -54,7 +54,7 @@ def money_of(wallet: Wallet) -> tuple[int, int]:
     return wallet.balance, wallet.held
 
 
-def test_cash_out_sets_the_money_aside(alices):
+def test_pending_cash_out_holds_the_money(alices):
     movement = a_cash_out(alices, 30_00)
     assert (movement.status, movement.amount, movement.iban) == ("PENDING", -30_00, IBAN)
     assert money_of(alices) == (100_00, 30_00)
@@ -67,19 +67,19 @@ def test_money_of_a_pending_cash_out_cannot_be_spent(alices, bobs):
     assert refused.value.facts["available"] == "70.00"
 
 
-def test_settled_money_leaves_the_wallet(alices):
+def test_settled_cash_out_reduces_the_balance(alices):
     movement = end(SettleCashOut, end(MarkCashOutSent, a_cash_out(alices, 30_00)))
     assert (movement.status, movement.balance_after, movement.seq) == ("SUCCESS", 70_00, 2)
     assert money_of(alices) == (70_00, 0)
 
 
-def test_rejected_cash_out_is_available_again_with_its_reason(alices):
+def test_rejected_cash_out_frees_the_money_and_has_its_reason(alices):
     movement = end(RejectCashOut, a_cash_out(alices, 30_00), reason="Account closed")
     assert (movement.status, movement.reason, movement.seq) == ("ERROR", "Account closed", None)
     assert money_of(alices) == (100_00, 0)
 
 
-def test_cancelled_money_is_available_again(alices):
+def test_money_of_a_cancelled_cash_out_is_available_again(alices):
     movement = end(CancelCashOut, a_cash_out(alices, 30_00))
     assert movement.status == "CANCELLED"
     assert money_of(alices) == (100_00, 0)
@@ -123,7 +123,7 @@ def test_cash_out_of_a_blocked_wallet_can_be_closed(alices):
     assert money_of(alices) == (70_00, 0)
 
 
-def test_a_wallet_with_money_set_aside_cannot_be_closed(alices):
+def test_wallet_with_a_pending_cash_out_cannot_be_closed(alices):
     a_cash_out(alices, 100_00)
     with pytest.raises(errors.WalletNotEmpty):
         posting.submit(

@@ -42,7 +42,7 @@ def books() -> Books:
 # --- Placing -------------------------------------------------------------------------------------
 
 
-def test_a_hold_sets_money_aside_for_another_wallet(books):
+def test_hold_reserves_money_for_another_wallet(books):
     order = place("30.00", concept="Deposit", metadata={"a": "1"}, expires_at=SOON)
     outcome = run(books, order)
     assert (outcome.made, outcome.status, outcome.legs) == ("hold", 201, ())
@@ -86,7 +86,7 @@ def test_wallet_stores_the_earliest_expiry_of_its_holds(books):
 
 
 @pytest.mark.parametrize("moment", [NOW, NOW - timedelta(seconds=1)])
-def test_a_hold_expires_in_the_future(books, moment):
+def test_hold_must_expire_in_the_future(books, moment):
     said = refused(books, place(expires_at=moment))
     assert isinstance(said, errors.InvalidFields)
     assert [(error.field, error.code) for error in said.errors] == [
@@ -115,7 +115,7 @@ def test_held_money_cannot_be_held_or_spent_again(books):
         (place(), {"client_id": ANOTHER}, errors.TargetWalletNotFound),
     ],
 )
-def test_a_hold_is_refused_like_a_transfer(order, rows, refusal):
+def test_hold_has_the_refusals_of_a_transfer(order, rows, refusal):
     books = open_books(a_wallet(ALICES, 100_00), a_wallet(BOBS, **rows))
     assert isinstance(refused(books, order), refusal)
     assert isinstance(
@@ -130,7 +130,7 @@ def test_a_hold_is_refused_like_a_transfer(order, rows, refusal):
 # --- Executing -----------------------------------------------------------------------------------
 
 
-def test_an_execution_pays_all_of_the_hold(books):
+def test_execution_without_an_amount_pays_the_whole_hold(books):
     hold = a_hold(books, "30.00")
     books.wallets[ALICES].is_changed = False
     outcome = run(books, execute(hold, concept="Paid"))
@@ -150,7 +150,7 @@ def test_an_execution_pays_all_of_the_hold(books):
     assert told(books)[1] == ("hold.executed", "system:tests")
 
 
-def test_the_rest_of_an_execution_is_available_again(books):
+def test_rest_of_an_execution_is_available_again(books):
     hold = a_hold(books, "30.00")
     run(books, execute(hold, "10.00"))
     assert (money_of(books), money_of(books, BOBS)) == ((90_00, 0), (10_00, 0))
@@ -234,7 +234,7 @@ def test_hold_of_another_wallet_is_not_found(books):
 # --- Releasing, renewing, expiring ---------------------------------------------------------------
 
 
-def test_a_released_hold_is_available_again_also_in_a_blocked_wallet(books):
+def test_release_frees_the_money_of_a_blocked_wallet_too(books):
     hold = a_hold(books, "30.00")
     books.wallets[ALICES].status = "BLOCKED"
     books.wallets[ALICES].is_changed = False

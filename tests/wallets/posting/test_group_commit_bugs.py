@@ -46,7 +46,7 @@ def test_order_with_a_broken_weight_fails_alone(desk):
     assert numbers(callers) == [1, 3]
 
 
-def test_leader_without_an_answer_is_inconsistent(desk):
+def test_leader_without_an_answer_raises_inconsistent(desk):
     class Forgetful(Noticing):
         def lead(self) -> None:
             pass

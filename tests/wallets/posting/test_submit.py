@@ -226,7 +226,7 @@ def test_transient_error_is_raised_after_the_last_retry(bobs, failing, error):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_duplicate_is_explained_after_the_last_retry_too(alice, bob, failing):
+def test_duplicate_is_refused_with_facts_after_the_last_retry(alice, bob, failing):
     User.objects.filter(id=alice.id).update(unverified_phone=bob.mobile_phone)
     posts = failing(*[wrapped(psycopg.errors.DeadlockDetected())] * posting.RETRIES)
     about = {"client_id": alice.client_id, "by": people.BY, "user_id": alice.id}

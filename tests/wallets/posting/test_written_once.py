@@ -54,7 +54,7 @@ def test_no_column_of_a_settled_movement_changes(stage, rule, column, value):
     assert refused_by(statement, stage) == rule
 
 
-def test_every_column_of_a_movement_is_guarded():
+def test_every_column_of_a_movement_is_protected():
     columns = {field.column for field in Movement._meta.fields}
     assert columns == {*WRITTEN_ONCE, *SETTLED_ONCE, *SENT_ONCE, *ONLY_ERASED}
 
