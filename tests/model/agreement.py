@@ -15,7 +15,7 @@ History = list[tuple[datetime, int, int]]
 
 
 def compare(seen: Stage, known: World) -> None:
-    """All that readers see now is what is known."""
+    """Assert that all current reads match the model."""
     histories = {name: known.history(name) for name in known.wallets}
     compare_movements(seen, known, histories)
     compare_holds(seen, known)
@@ -59,7 +59,7 @@ def compare_holds(seen: Stage, known: World) -> None:
 
 
 def compare_version(seen: Stage, state: tuple[Any, ...], row: Hold) -> None:
-    """A version stands for one state of one hold, and the state for one version."""
+    """Assert that versions and states of holds correspond one to one."""
     assert seen.versions.setdefault(state, row.version) == row.version
     assert seen.states.setdefault(row.version, state) == state
 
@@ -91,7 +91,7 @@ def compare_movements(seen: Stage, known: World, histories: dict[str, History]) 
 def name_new_legs(
     seen: Stage, known: World, there: dict[Any, Movement], histories: dict[str, History]
 ) -> None:
-    """Who ordered a payment hears of its own leg only: the other is found by its place."""
+    """Name the legs that no response contains: only the payer's leg is in the response."""
     bound = set(seen.ids.values())
     new = [row for row in there.values() if row.id not in bound]
     names = {seen.ids["wallet", wallet]: wallet for wallet in known.wallets}
@@ -103,7 +103,7 @@ def name_new_legs(
 
 
 def balances(known: World, histories: dict[str, History]) -> dict[tuple[int, str], int]:
-    """What each settled movement left in its wallet."""
+    """Return the balance after each settled movement."""
     after = {}
     for wallet, history in histories.items():
         balance = known.wallets[wallet].balance
@@ -142,7 +142,7 @@ def as_known(seen: Stage, known: World, number: int, wallet: str) -> tuple[Any, 
 
 
 def compare_past(seen: Stage, known: World, wallet: str, start: datetime, end: datetime) -> None:
-    """The statement from `start` to the millisecond of `end`, which has come, adds up."""
+    """Assert that the statement from `start` to the past millisecond `end` matches the model."""
     row = database.wallet(seen.ids["wallet", wallet])
     until = end + timedelta(milliseconds=1)
     statement = statements.over(row, start, end)

@@ -22,7 +22,7 @@ from wallets.orders import Order, Outcome
 
 
 class Table(RuleBasedStateMachine):
-    """Two clients' wallets, as the ledger keeps them and as the model knows them."""
+    """Two clients' wallets in the ledger and in the model."""
 
     scene: ClassVar[database.Stage]
     steps: ClassVar[int] = 0
@@ -36,7 +36,7 @@ class Table(RuleBasedStateMachine):
         self.past = 0
 
     def teardown(self) -> None:
-        """In the end the audit finds nothing, and every wallet's past is as it was."""
+        """Assert that the audit passes and that the history of every wallet is unchanged."""
         with self.undo:
             if sys.exc_info()[0] is not None:
                 return
@@ -49,12 +49,12 @@ class Table(RuleBasedStateMachine):
 
     @property
     def wallets(self) -> list[str]:
-        """All there are; those where most happens more often."""
+        """Return all wallets; the busiest ones several times."""
         return ["alice's", "bob's", "bob's", "alice's yen", *self.known.wallets]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """Wallets of which one might pay the other."""
+        """Return the pairs of wallets between which a payment is possible."""
         kind = {name: (each.client, each.currency) for name, each in self.known.wallets.items()}
         pairs = itertools.permutations(kind, 2)
         return [(one, other) for one, other in pairs if kind[one] == kind[other]]
@@ -75,12 +75,12 @@ class Table(RuleBasedStateMachine):
         return [number for number in holds if self.known.standing(number) == "OPEN"][-6:]
 
     def owner(self, account: int, other: str) -> str:
-        """Mostly the wallet that has the account."""
+        """Return mostly the wallet that has the account."""
         is_there = 0 <= account < len(self.known.accounts) and len(self.said) % 5
         return self.known.accounts[account].wallet if is_there else other
 
     def amount(self, wallet: str, amount: Any, there: int) -> Decimal | None:
-        """Spell an amount: of so many minor units, or a share of what is there."""
+        """Return an amount: a number of minor units, or a share of the available money."""
         if amount is None:
             return None
         if isinstance(amount, str):
@@ -91,12 +91,12 @@ class Table(RuleBasedStateMachine):
         return Decimal(amount).scaleb(-DECIMALS[known.currency if known else "EUR"])
 
     def of(self, wallet: str, amount: Any, target: str = "") -> Decimal | None:
-        """Spell an amount of what is available in the wallet, and has room in the target."""
+        """Return an amount that is available in the wallet and accepted by the target."""
         there = self.known.available(wallet) if wallet in self.known.wallets else 0
         return self.amount(wallet, amount, min(there, self.room(target)))
 
     def room(self, wallet: str) -> int:
-        """How much more a wallet takes."""
+        """Return the amount that the wallet can still receive."""
         ceiling = CEILING - (self.known.balance(wallet) if wallet in self.known.wallets else 0)
         if not self.known.is_limited(wallet):
             return ceiling
@@ -124,7 +124,7 @@ class Table(RuleBasedStateMachine):
         self.play(self.saying(verb, client, key, **values))
 
     def play(self, said: Said) -> None:
-        """Have the ledger do what is said, and the model too: they answer the same."""
+        """Run the order in the ledger and in the model, and compare their answers."""
         self.said.append(said)
         outcome = self.hear(self.stage.order(said))
         expected = self.expect(said)
@@ -150,11 +150,11 @@ class Table(RuleBasedStateMachine):
             return no
 
     @invariant()
-    def everything_is_as_known(self) -> None:
+    def ledger_matches_the_model(self) -> None:
         agreement.compare(self.stage, self.known)
 
     def look(self, wallet: str, start: int, end: int) -> None:
-        """Thousandths of the game; the last instant is a millisecond ago."""
+        """Compare a past period, given in thousandths of the game up to a millisecond ago."""
         past = max(self.known.now - MILLISECOND - database.START, timedelta(0))
         instants = [database.START + past * part / 1000 for part in (start, end)]
         agreement.compare_past(self.stage, self.known, wallet, instants[0], instants[1])

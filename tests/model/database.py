@@ -119,7 +119,7 @@ def set_clock(now: datetime) -> None:
 
 @dataclass
 class Stage:
-    """Ids of everything that has a name, and every version that a hold was seen with."""
+    """The id of each name, and all versions of each hold."""
 
     ids: dict[tuple[Any, ...], UUID] = field(default_factory=dict)
     versions: dict[tuple[Any, ...], str] = field(default_factory=dict)
@@ -154,7 +154,7 @@ class Stage:
 
     @contextmanager
     def game(self) -> Iterator[tuple[Stage, Reference]]:
-        """A stage of its own, which is as it was afterwards, and what is known of it."""
+        """Yield a stage that is restored afterwards, and its model."""
         with transaction.atomic():
             set_clock(START)
             wallets = {
@@ -172,7 +172,7 @@ class Stage:
     # Saying
 
     def order(self, said: Said) -> Order:
-        """What the model says, in the ledger's words."""
+        """Translate the order of the model into one of the ledger."""
         values: dict[str, Any] = {"by": people.BY, "key": said.key} | MORE.get(said.verb, {})
         values["client_id"] = self.ids["client", said.client]
         for name, value in said.values:
@@ -208,14 +208,14 @@ class Stage:
     # Hearing
 
     def bind(self, name: tuple[Any, ...], found: UUID) -> None:
-        """What was named keeps its id; a new name has a new one."""
+        """Store the id of a new name; a known name must keep its id."""
         if name not in self.ids:
             assert found not in self.ids.values(), f"{name} is something else"
             self.ids[name] = found
         assert self.ids[name] == found, f"{name} is another"
 
     def heard(self, made: Made, outcome: Outcome) -> None:
-        """The outcome is what the model says."""
+        """Assert that the outcome matches the model."""
         said = made.kind, made.status, made.replayed
         assert (outcome.made, outcome.status, outcome.replayed) == said
         legs = [leg.id for leg in outcome.legs]
@@ -229,7 +229,7 @@ class Stage:
                 self.bind(name, found)
 
     def refused(self, no: No, refusal: errors.Refused) -> None:
-        """The refusal is what the model says, with the facts that matter."""
+        """Assert that the refusal and its relevant facts match the model."""
         assert refusal.code == no.code, f"{refusal.words} {refusal.facts} is not {no.code}"
         if isinstance(refusal, errors.InvalidFields):
             assert {error.field: error.code for error in refusal.errors} == no.facts
@@ -252,7 +252,7 @@ class Stage:
 
 
 def fill(wallet: models.Wallet, amount: int) -> None:
-    """Bring so much, in as many orders as it takes."""
+    """Cash in the amount, in several orders if necessary."""
     longest = 10**15 - 1
     parts = [longest] * (amount // longest) + [amount % longest]
     outcomes = group.post([people.a_cash_in(wallet, part) for part in parts if part])
@@ -282,7 +282,7 @@ def holds() -> dict[UUID, models.Hold]:
 
 
 def movements() -> dict[UUID, models.Movement]:
-    """What happened in the game."""
+    """Return the movements of the game."""
     found = models.Movement.objects.filter(created_at__gte=START).defer("metadata", "concept")
     return {seen.id: seen for seen in found}
 

@@ -21,7 +21,7 @@ LIMITS = {"balance": 110_00, "cashIn": 112_00, "cashOut": 15_00}
 
 
 class No(Exception):
-    """A refusal: its code, and the facts that matter."""
+    """A refusal: its code and the relevant facts."""
 
     def __init__(self, code: str, **facts: Any) -> None:
         super().__init__(code, facts)
@@ -30,7 +30,7 @@ class No(Exception):
 
 @dataclass(frozen=True)
 class Said:
-    """An order: who says what, perhaps under a key. Orders that say the same are equal."""
+    """An order with its caller and an optional key. Orders with the same content are equal."""
 
     verb: str
     client: str
@@ -46,7 +46,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Made:
-    """What an order made; `names` are the movements of a batch, or the one thing."""
+    """The result of an order; `names` are the movements of a batch, or the one resource."""
 
     kind: str
     names: tuple[Any, ...]
@@ -56,7 +56,7 @@ class Made:
 
 @dataclass
 class Wallet:
-    """A wallet, and where it stood when the game began."""
+    """A wallet with its state at the beginning of the game."""
 
     client: str
     user: str
@@ -110,7 +110,7 @@ class Account:
 
 @dataclass
 class World:
-    """Everything that is known."""
+    """The state of the model."""
 
     now: datetime
     users: dict[str, list[str]]
@@ -123,7 +123,7 @@ class World:
     # What is
 
     def history(self, wallet: str) -> list[tuple[datetime, int, int]]:
-        """When what changed the wallet by how much, as it settled."""
+        """Return time, change and number of each settled movement of the wallet, in order."""
         return sorted(
             (movement.settled_at, movement.change(wallet), number)
             for number, movement in enumerate(self.movements)
@@ -131,7 +131,7 @@ class World:
         )
 
     def at(self, wallet: str, instant: datetime) -> tuple[int, int, int]:
-        """How many movements settled before the instant, what they left, and what came in."""
+        """Return count, balance and received total of the movements settled before the instant."""
         start = self.wallets[wallet]
         past = [change for moment, change, _ in self.history(wallet) if moment < instant]
         came = sum(change for change in past if change > 0)
@@ -165,23 +165,23 @@ class World:
         return "EXPIRED" if over else "OPEN"
 
     def left(self, number: int) -> int:
-        """What an open hold still sets aside."""
+        """Return the amount that an open hold still holds."""
         if self.standing(number) != "OPEN":
             return 0
         paid = sum(movement.amount for movement in self.movements if movement.hold == number)
         return self.holds[number].amount - paid
 
     def state(self, number: int) -> tuple[str, int, datetime | None]:
-        """All that can change of a hold: what a version stands for."""
+        """Return everything that can change in a hold; a version identifies this state."""
         return self.standing(number), self.left(number), self.holds[number].expires_at
 
     def reversible(self, number: int) -> int:
-        """What of a movement was not given back yet."""
+        """Return the part of a movement that can still be reversed."""
         given = sum(each.amount for each in self.movements if each.reverses == number)
         return self.movements[number].amount - given
 
     def used(self, limit: str) -> int:
-        """What counts towards a limit of the user who has some."""
+        """Return the amount that counts towards a limit of the limited user."""
         own = {name for name, each in self.wallets.items() if (each.user, each.currency) == LIMITED}
         if limit == "balance":
             return sum(map(self.balance, own))
@@ -206,7 +206,7 @@ class World:
     # What happens
 
     def moment(self, *wallets: str | None) -> datetime:
-        """Now, but later than whatever settled in these wallets before."""
+        """Return the current time, or the next one after the last settlement in these wallets."""
         past = [moment + TICK for name in wallets if name and (moment := self.latest(name))]
         return max([self.now, *past])
 
@@ -224,5 +224,5 @@ class World:
         return movement
 
     def moved(self, wallet: str, status: int = 201) -> Made:
-        """The newest movement, as it is seen in the wallet."""
+        """Return the result of the newest movement, from the wallet's side."""
         return Made("movement", (("movement", len(self.movements) - 1, wallet),), status)

@@ -23,7 +23,7 @@ class Reference(World):
     # What may be
 
     def play(self, said: Said) -> Made:
-        """Do what is said, unless it was done under its key before, or raise No."""
+        """Run the order or replay its key; raise No for a refusal."""
         self.shape(said)
         used = self.keys.get((said.client, said.key)) if said.key else None
         if used:
@@ -36,7 +36,7 @@ class Reference(World):
         return made
 
     def shape(self, said: Said) -> None:
-        """What is wrong with an order about money whatever the state is."""
+        """Check the fields of an order about money, independently of the state."""
         if said.verb == "batch":
             self.mine(said)
             wrong: dict[str, str] = {}
@@ -97,7 +97,7 @@ class Reference(World):
             raise No("limit_exceeded", wallet_id=about, used=texts[0], requested=texts[1])
 
     def allowed(self, name: str, amount: int, *limits: str, payer: str = "") -> None:
-        """Whether the wallet's user may; what its own wallets pay each other is no more to it."""
+        """Check the limits of the wallet's user; payments between its own wallets don't count."""
         if not self.is_limited(name) or self.is_limited(payer):
             return
         for limit in limits:
@@ -111,7 +111,7 @@ class Reference(World):
         self.allowed(name, amount, "balance", payer=payer)
 
     def parties(self, said: Said) -> int:
-        """The amount, when the wallet may pay the target now."""
+        """Return the amount if the wallet can pay the target now."""
         wallet = self.wallets[said.wallet]
         amount = self.minor(wallet, said.amount)
         target = self.wallets.get(said.target)
@@ -202,7 +202,7 @@ class Reference(World):
             raise No("invalid_fields", expiration="not_in_the_future")
 
     def held_by(self, said: Said) -> Hold:
-        """The hold that the order names, if it is the wallet's."""
+        """Return the hold of the order if it belongs to the wallet."""
         self.mine(said)
         number: int = said.hold
         hold = self.holds[number] if 0 <= number < len(self.holds) else None
@@ -232,7 +232,7 @@ class Reference(World):
         return self.moved(said.wallet)
 
     def current(self, said: Said) -> Hold:
-        """The hold, open and as the caller saw it."""
+        """Return the hold if it is open and has the caller's version."""
         hold = self.held_by(said)
         if said.if_match is not None and self.state(said.hold) not in said.if_match:
             raise No("version_conflict", current=("version", said.hold, self.state(said.hold)))
@@ -268,7 +268,7 @@ class Reference(World):
         return self.moved(said.wallet, 202)
 
     def seen(self, said: Said) -> Movement:
-        """The movement that the order names, if it is one of the wallet's."""
+        """Return the movement of the order if it belongs to the wallet."""
         number: int = said.movement
         movement = self.movements[number] if 0 <= number < len(self.movements) else None
         if movement is None or said.wallet not in movement.wallets:
@@ -315,7 +315,7 @@ class Reference(World):
         return self.ended(said)
 
     def account(self, said: Said) -> Account | None:
-        """The external account that the order names, if it is the wallet's."""
+        """Return the external account of the order if it belongs to the wallet."""
         found = 0 <= said.account < len(self.accounts)
         account = self.accounts[said.account] if found else None
         return account if account and account.wallet == said.wallet else None

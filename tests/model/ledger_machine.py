@@ -45,7 +45,7 @@ TURNS: Final[dict[str, st.SearchStrategy[dict[str, Any]]]] = {}
 
 
 def turn(times: int, /, **values: Any) -> Callable[[Turn], Turn]:
-    """A turn that is in the deck so many times, and what it is taken with."""
+    """Add a turn to the deck `times` times, with the strategies of its arguments."""
 
     def put(method: Turn) -> Turn:
         DECK.extend([method.__name__] * times)
@@ -56,7 +56,7 @@ def turn(times: int, /, **values: Any) -> Callable[[Turn], Turn]:
 
 
 class Game(Table):
-    """Turns are drawn from a deck; each is one order, or lets time pass, or looks back."""
+    """Draws turns from a deck: an order, a passage of time or a read of the past."""
 
     deck = DECK
     taken = 0
@@ -66,7 +66,7 @@ class Game(Table):
         more=st.lists(st.deferred(lambda: st.sampled_from([*TURNS])), max_size=3),
     )
     def begin(self, part: int, more: list[str]) -> None:
-        """There is something of everything; some turns are taken more often in this game.
+        """Create one resource of each kind, and choose the turns that are frequent in this game.
 
         In the end we look back to a part of it.
         """
@@ -84,14 +84,14 @@ class Game(Table):
         self.say("mark_sent", None, None, **other, movement=3)
         self.say("transfer", None, None, **one, target="bob's hoard", amount=Decimal(5))
         self.say("add_account", None, None, **one, iban="ES1")
-        self.everything_is_as_known()
+        self.ledger_matches_the_model()
         some_of_it = {"hold": 1, "amount": Decimal(1), "keep_open": True}
         self.say("execute", None, None, **one, **some_of_it)
         self.say("renew", None, None, **one, hold=2, if_match=None, expires_at=ends[1])
 
     @property
     def hand(self) -> list[str]:
-        """The deck, cut anew for each turn: the simplest game has turns of every kind."""
+        """Return the deck, cut again each turn: the simplest game has every kind of turn."""
         cut = self.taken * 10 % len(self.deck)
         return self.deck[cut:] + self.deck[:cut]
 
@@ -181,7 +181,7 @@ class Game(Table):
     def change_hold(
         self, hold: int, wallet: Any, client: Any, key: Any, expiry: Any, match: str | None
     ) -> None:
-        """Release or renew, perhaps only what the caller has seen."""
+        """Release or renew a hold, sometimes with the version that the caller has seen."""
         seen = [state for number, state in self.stage.versions if number == hold]
         now = [self.known.state(hold)] if hold >= 0 else []
         states = {None: None, "now": now, "before": seen[:1], "both": seen[:1] + now}[match]
@@ -240,7 +240,7 @@ class Game(Table):
         key=KEYS,
     )
     def change_wallet(self, verb: str, wallet: str, client: Any, key: Any) -> None:
-        """Block a wallet, unblock what was blocked, or close where nothing is available."""
+        """Block or unblock a wallet, or close one without available money."""
         blocked = [name for name, each in self.known.wallets.items() if each.status == "BLOCKED"]
         if blocked and verb != "close_wallet" and len(self.said) % 4:
             verb, wallet = "unblock_wallet", blocked[0]
@@ -258,7 +258,7 @@ class Game(Table):
         currency=st.sampled_from(["EUR", "JPY"]),
     )
     def change_user(self, verb: str, user: str, client: Any, key: Any, currency: str) -> None:
-        """Block or unblock a user, or open a wallet; who is blocked is mostly unblocked soon."""
+        """Block or unblock a user, or open a wallet; a blocked user is mostly unblocked soon."""
         blocked = [name for name, each in self.known.users.items() if each[1] == "BLOCKED"]
         if verb == "open_wallet":
             self.say(verb, client, key, user=user, currency=currency)
@@ -275,7 +275,7 @@ class Game(Table):
         other=st.sampled_from(["", "", "", "client", "amount", "shape", "verb"]),
     )
     def again(self, back: int, other: str) -> None:
-        """What was said is said again; or under its key, something else, or by somebody else."""
+        """Repeat an order, or use its key for another order or by another client."""
         said = self.said[-back % len(self.said)]
         verb, client, values = said.verb, said.client, dict(said.values)
         if other == "client":
@@ -296,7 +296,7 @@ class Game(Table):
         until=st.booleans(),
     )
     def pass_time(self, period: timedelta, nudge: timedelta, until: bool) -> None:
-        """Time passes: a while, or until a hold expires, to the microsecond."""
+        """Let time pass: a period, or exactly until a hold expires."""
         ends = [hold.expires_at for hold in self.known.holds if hold.expires_at and not hold.ended]
         coming = sorted(end + nudge for end in ends if end + nudge > self.known.now)
         self.known.now = coming[0] if coming and until else self.known.now + period
@@ -304,5 +304,5 @@ class Game(Table):
 
     @turn(1, wallet=WALLETS, start=st.integers(0, 1000), end=st.integers(0, 1000))
     def look_back(self, wallet: str, start: int, end: int) -> None:
-        """Any period that is past."""
+        """Compare any past period."""
         self.look(wallet, *sorted([start, end]))

@@ -41,7 +41,7 @@ NEXT_WEEK = TOMORROW + timedelta(days=7)
 
 
 class Later(CashIn):
-    """A cash-in that comes two days later than it seems: what was to expire is overdue for it."""
+    """A cash-in two days later than now, for which expiring holds are overdue."""
 
 
 def on_hold(verb: Any, *, as_seen: bool = False, **values: Any) -> Verb:

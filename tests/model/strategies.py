@@ -22,17 +22,17 @@ HUGE: Final = ["999999999999999", "10000000000000", "1000000000000000", "1234567
 
 
 def seldom(usual: Any, rare: Any, once_in: int) -> Any:
-    """The rare once in so many times."""
+    """Draw the rare value once in `times` draws."""
     return st.sampled_from([usual] * (once_in - 1) + [rare]).flatmap(lambda choice: choice)
 
 
 def some(names: Any) -> Any:
-    """One of what the game has now."""
+    """Draw one of the current values of the game."""
     return st.runner().flatmap(lambda game: st.sampled_from(names(game)))
 
 
 def numbered(numbers: Any) -> Any:
-    """One of these numbers, seldom one that nothing has."""
+    """Draw one of these numbers, seldom an unknown one."""
     return seldom(some(lambda game: numbers(game) or [-1]), st.just(-1), 25)
 
 

@@ -86,7 +86,7 @@ TURNS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
 
 
 def turn(times: int, /, **values: Any) -> Callable[[Turn], Turn]:
-    """A turn that is in the deck so many times, and what it is taken with."""
+    """Add a turn to the deck `times` times, with the strategies of its arguments."""
 
     def put(method: Turn) -> Turn:
         DECK.extend([method.__name__] * times)
@@ -98,7 +98,7 @@ def turn(times: int, /, **values: Any) -> Callable[[Turn], Turn]:
 
 @cache
 def body_of(path: str, variant: int) -> dict[str, Any]:
-    """What is sent as evidence of this kind, in two variants."""
+    """Return the body of a KYC document of this kind, in two variants."""
     if path in BLOCKS:
         first, other = BLOCKS[path]
         return first | other if variant else first
@@ -107,7 +107,7 @@ def body_of(path: str, variant: int) -> dict[str, Any]:
 
 
 class Lives(RuleBasedStateMachine):
-    """Two clients, their users, and staff: each step is predicted, done and compared."""
+    """Two clients, their users and staff; each step is predicted, executed and compared."""
 
     apis: ClassVar[dict[str, Api]]
     clients: ClassVar[dict[str, UUID]]
@@ -141,7 +141,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def take_turn(self, data: st.DataObject) -> None:
-        """Turns are drawn from a deck, so that each game has all of them."""
+        """Draw a turn from the deck, so that each game has all turns."""
         name = data.draw(st.sampled_from(DECK))
         getattr(self, name)(**data.draw(TURNS[name], label=name))
 
@@ -156,7 +156,7 @@ class Lives(RuleBasedStateMachine):
         *,
         name: str,
     ) -> Answer | None:
-        """Call; the answer is as predicted, and None when it is a refusal."""
+        """Call, and compare the answer with the prediction; return None for a refusal."""
         type(self).steps += 1
         answer = call()
         said = answer.code if answer.status >= 400 else ""
@@ -179,7 +179,7 @@ class Lives(RuleBasedStateMachine):
         return By(f"staff:{self.staff.pk}", "test")
 
     def act(self, thing: Any, name: str, **values: Any) -> Answer:
-        """Staff do it in the back office."""
+        """Submit a staff action in the back office."""
         self.actor = "staff:"
         address = page_of(thing).replace("change/", f"act/{name}/")
         status = self.office.status("post", address, {"key": new_id()} | values)
@@ -188,14 +188,14 @@ class Lives(RuleBasedStateMachine):
     # --- Codes ------------------------------------------------------------------------------------
 
     def phone(self, client: str, phone: str) -> Phone:
-        """What the client did with this number; each day its counts begin anew."""
+        """Return the client's use of this number; its counts restart each day."""
         used, today = self.phones[client, phone], self.clock.now().date()
         if used.day != today:
             used.day, used.asked, used.sent, used.tries = today, 0, 0, 0
         return used
 
     def pause(self, person: Person, phone: str) -> bool:
-        """Whether no code may be sent to this number yet."""
+        """Return whether no code can be sent to this number at the moment."""
         used = self.phone(person.client, phone)
         return used.asked_at == self.minutes or used.asked == MOST_CODES
 
@@ -214,7 +214,7 @@ class Lives(RuleBasedStateMachine):
         person.codes[phone] = Code(self.minutes, self.codes[-1].code)
 
     def is_used_up(self, phone: str) -> bool:
-        """Whether both clients together have had as much of a number as it may have."""
+        """Return whether both clients together have reached the limit of the number."""
         uses = [self.phone(client, phone) for client in ("demo", "another")]
         return (
             any(used.sent_at == self.minutes for used in uses)
@@ -237,7 +237,7 @@ class Lives(RuleBasedStateMachine):
     # --- Comparing --------------------------------------------------------------------------------
 
     @invariant()
-    def what_is_stored_is_what_is_known(self) -> None:
+    def stored_state_matches_the_model(self) -> None:
         known = [each for each in (*self.people.values(), *self.gone) if each.status]
         fields = "id", "status", "user_name", "mobile_phone", "unverified_phone"
         stored = User.objects.values_list(*fields, "kyc_level", "kyc_until")
@@ -253,7 +253,7 @@ class Lives(RuleBasedStateMachine):
         assert {(each.user_id, each.path) for each in Evidence.objects.approved()} == approved
 
     @invariant()
-    def every_change_is_told_once_and_by_whom(self) -> None:
+    def each_change_has_one_event_with_its_actor(self) -> None:
         events = list(Event.objects.filter(position__gt=self.last_event).order_by("position"))
         for event in events:
             self.last_event = event.position
@@ -278,13 +278,13 @@ class Lives(RuleBasedStateMachine):
     # --- What more than one act does --------------------------------------------------------------
 
     def find_wallets(self, person: Person) -> None:
-        """A wallet was opened: learn its id."""
+        """Read the ids of newly opened wallets."""
         known = {wallet.id for wallet in person.wallets}
         ids = models.Wallet.objects.filter(user=person.id).values_list("id", flat=True)
         person.wallets += [Wallet(person, each) for each in ids if each not in known]
 
     def waiting(self, person: Person) -> dict[str, UUID]:
-        """The ids of the evidence that waits, by kind."""
+        """Return the ids of the pending KYC documents by kind."""
         assert person.id
         found = Evidence.objects.filter(user=person.id).waiting()
         ids = {each.path: each.id for each in found}
@@ -293,7 +293,7 @@ class Lives(RuleBasedStateMachine):
         return ids
 
     def decided(self, person: Person, paths: list[str], status: str) -> list[str]:
-        """Learn what staff have decided; return what is told of it."""
+        """Apply the decisions of staff to the model; return the expected events."""
         for path in paths:
             shown = person.shown[path] = Shown(person.shown[path].variant, status)
             if status == "APPROVED":
@@ -308,7 +308,7 @@ class Lives(RuleBasedStateMachine):
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """A transaction in the test's, which is undone."""
+    """Open a savepoint in the test's transaction and roll it back."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -319,7 +319,7 @@ def submitted(order: Order) -> Answer:
 
 
 def heard(call: Callable[[], Any]) -> Answer:
-    """An answer, as the API would give one."""
+    """Return an answer in the form of the API's."""
     try:
         call()
     except errors.Refused as refused:

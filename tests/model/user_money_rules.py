@@ -22,10 +22,10 @@ def text(amount: int) -> str:
 
 
 class MoneyMachine(Machine):
-    """Money moves if, and only if, both ends may pay and receive, and no limit is passed."""
+    """Moves money exactly when both users can pay and receive and no limit is exceeded."""
 
     def some_wallet(self, turn: int, client: str = "") -> Wallet | None:
-        """One of those there are, if any; those with money, of who may use it, more often."""
+        """Choose an existing wallet, if any; usable ones with money more often."""
         all_ = [
             wallet
             for person in self.people.values()
@@ -56,7 +56,7 @@ class MoneyMachine(Machine):
 
     @turn(2, turn=TURN, verb=st.sampled_from(["block", "unblock", "unblock", "close"]))
     def change_wallet(self, turn: int, verb: str) -> None:
-        """Who is blocked is mostly unblocked."""
+        """Block, unblock or close a wallet; a blocked one is mostly unblocked."""
         wallet = self.some_wallet(turn)
         all_ = [wallet for person in self.people.values() for wallet in person.wallets]
         blocked = [wallet for wallet in all_ if wallet.status == "BLOCKED"]
@@ -108,16 +108,16 @@ class MoneyMachine(Machine):
         for person in self.people.values():
             for wallet in person.wallets:
                 self.bring(wallet, 45_00)
-                self.every_change_is_told_once_and_by_whom()
+                self.each_change_has_one_event_with_its_actor()
 
     def refusal_of_place(self, source: Wallet, target: Wallet, amount: int) -> str:
-        """Why the target's owner may not have so much more."""
+        """Return the refusal when the target's owner would exceed the balance limit."""
         passes = target.owner is not source.owner and target.owner.passes(BALANCE, amount)
         return "limit_exceeded" if passes else ""
 
     @turn(9, turn=TURN, other=TURN, amount=AMOUNTS, holding=st.booleans())
     def pay(self, turn: int, other: int, amount: int, holding: bool) -> None:
-        """A transfer, or a promise of one."""
+        """Transfer money or place a hold."""
         source = self.some_wallet(turn)
         target = self.some_wallet(other, source.owner.client if source and other % 20 else "")
         if source is None or target is None or source is target:
@@ -153,11 +153,11 @@ class MoneyMachine(Machine):
 
     @turn(3, turn=TURN)
     def release(self, turn: int) -> None:
-        """A turn of its own: drawn within another turn, it was never played in some games."""
+        """A separate turn, because some games never drew it within another turn."""
         self.end_hold(turn, releasing=True)
 
     def end_hold(self, turn: int, *, releasing: bool) -> None:
-        """It is executed or released; once more it is not."""
+        """Execute or release a hold; the second attempt is refused."""
         if not self.holds:
             return
         open_ = [hold for hold in self.holds if hold.is_open]
@@ -201,7 +201,7 @@ class MoneyMachine(Machine):
 
     @turn(3, turn=TURN, rejecting=st.booleans())
     def end_cash_out(self, turn: int, rejecting: bool) -> None:
-        """The bank has paid, or not, whatever became of the owner meanwhile."""
+        """Settle or reject a cash-out in any status of its owner."""
         if not self.cash_outs:
             return
         pending = [each for each in self.cash_outs if each.is_pending]

@@ -38,7 +38,7 @@ ONE_OF = st.sampled_from([0, 1, 2, 2])
 
 
 def values_of(name: str, user_name: int, phone: int) -> dict[str, str]:
-    """One of the names and numbers that a user may have; the last ones all would like to have."""
+    """Return a user name and a phone number; the last of each is shared by all users."""
     return {
         "userName": "shared" if user_name == 2 else f"{name}{user_name}",
         "mobilePhone": "+34600000099" if phone == 2 else f"{PHONES[name]}{phone}",
@@ -49,11 +49,11 @@ BEGINS = ["", "new", "active", "active", "active", "1", "1", "2", "ended"]
 
 
 class Machine(Lives):
-    """All that may happen to a user, in any order."""
+    """All changes of a user, in any order."""
 
     @initialize(begins=st.tuples(*[st.sampled_from(BEGINS)] * 3))
     def begin(self, begins: tuple[str, ...]) -> None:
-        """Each user begins somewhere: not yet created, or even approved."""
+        """Choose the initial state of each user, from not created to approved."""
         for name, begin in zip(PEOPLE, begins, strict=True):
             if begin:
                 self.step(Machine.create, name=name, phone=0, put=False)
@@ -66,17 +66,17 @@ class Machine(Lives):
         self.bring_money()
 
     def bring_money(self) -> None:
-        """Those who may have money have some to begin with."""
+        """Give initial money to users that can receive it."""
 
     def step(self, what: Callable[..., None], **values: Any) -> None:
         what(self, **values)
-        self.every_change_is_told_once_and_by_whom()
+        self.each_change_has_one_event_with_its_actor()
 
     # --- Being created, and changed ---------------------------------------------------------------
 
     @turn(1, name=NAMES, phone=ONE_OF, put=st.booleans())
     def create(self, name: str, phone: int, put: bool) -> None:
-        """A new user; or the same once more, which is a duplicate."""
+        """Create a user, or try a duplicate."""
         person = self.people[name]
         values = values_of(name, 0, phone)
         if there := bool(person.status and not person.is_erased):
@@ -107,7 +107,7 @@ class Machine(Lives):
         stranger=SELDOM,
     )
     def change(self, name: str, fields: str, user_name: int, phone: int, stranger: bool) -> None:
-        """Another name or number, or both, or all of the user."""
+        """Change the name, the number, both or the whole user."""
         person = self.people[name]
         if not person.status:
             return
@@ -129,7 +129,7 @@ class Machine(Lives):
             self.take_number(person, changed["mobilePhone"])
 
     def changed(self, person: Person, body: dict[str, str]) -> dict[str, str]:
-        """Of the fields in the body those that change something."""
+        """Return the fields of the body that change something."""
         phone = body.get("mobilePhone", person.unverified or person.phone)
         waits = person.unverified or person.phone
         changed = {} if phone == waits else {"mobilePhone": phone}
@@ -204,12 +204,12 @@ class Machine(Lives):
 
     @turn(1, name=NAMES)
     def guess(self, name: str) -> None:
-        """Six wrong codes: there are five tries."""
+        """Send six wrong codes; five attempts are allowed."""
         for _ in range(6 if self.people[name].to_verify else 0):
             self.validate_otp(name, "wrong")
 
     def refusal_of_code(self, person: Person, guess: str) -> str:
-        """Why the code does not verify the number; a try is counted when there is one."""
+        """Return the refusal of the code, and count an attempt if a code is active."""
         if not person.to_verify:
             return "already_verified"
         code, used = person.codes.get(person.to_verify), self.phone(person.client, person.to_verify)
@@ -235,7 +235,7 @@ class Machine(Lives):
 
     @turn(5, name=NAMES, unblocking=st.booleans(), turn=TURN)
     def block(self, name: str, unblocking: bool, turn: int) -> None:
-        """Staff do it, by an order or in the back office; who is blocked is mostly unblocked."""
+        """Block or unblock a user, by an order or in the back office."""
         person = self.people[name]
         blocked = [each for each in self.people.values() if each.status == "BLOCKED"]
         if blocked and unblocking and turn % 5:
@@ -313,19 +313,19 @@ class Machine(Lives):
 
     @turn(2, name=NAMES, level=st.sampled_from([1, 1, 2]), turn=TURN)
     def show_all(self, name: str, level: int, turn: int) -> None:
-        """All that a level needs is sent, and approved."""
+        """Send and approve all KYC documents of a level."""
         person = self.people[name]
         if person.status in {"", "UNSUBSCRIBED"}:
             return
         kinds = LEVELS[person.kind].get(level, LEVELS[person.kind][2])
         for path in sorted(kinds - person.approved.keys()):
             self.send_one(person, path, 0, True)
-            self.every_change_is_told_once_and_by_whom()
+            self.each_change_has_one_event_with_its_actor()
         self.review_all(person, turn, rejecting=False)
 
     @turn(3, name=NAMES, rejecting=st.booleans(), turn=TURN)
     def review(self, name: str, rejecting: bool, turn: int) -> None:
-        """Staff decide about all that waits, or a part."""
+        """Review all pending KYC documents, or a part."""
         if self.people[name].status:
             self.review_all(self.people[name], turn, rejecting=rejecting)
 
@@ -357,7 +357,7 @@ class Machine(Lives):
 
     @turn(1, name=NAMES)
     def expire(self, name: str) -> None:
-        """The day after the last one of the approved identity comes."""
+        """Let the approved identity expire."""
         person = self.people[name]
         if "identity" not in person.approved:
             return
@@ -371,7 +371,7 @@ class Machine(Lives):
 
     @turn(2, name=NAMES, stranger=SELDOM)
     def look(self, name: str, stranger: bool) -> None:
-        """What the user may do is what follows from what was approved."""
+        """Assert that compliance follows from the approved KYC documents."""
         person = self.people[name]
         if not person.status:
             return

@@ -47,7 +47,7 @@ def today() -> date:
 
 @dataclass
 class Code:
-    """The last code that was sent to a number; none when it is void."""
+    """The last code sent to a number; its text is None when it is void."""
 
     sent_at: int
     text: str | None
@@ -57,7 +57,7 @@ class Code:
 
 @dataclass
 class Phone:
-    """What a client did with a number, today, and when it last had a code sent to it."""
+    """A client's use of a number today, and the time of the last code."""
 
     day: date | None = None
     asked: int = 0
@@ -69,7 +69,7 @@ class Phone:
 
 @dataclass
 class Shown:
-    """The last evidence of a kind."""
+    """The newest KYC document of a kind."""
 
     variant: int
     status: str
@@ -89,7 +89,7 @@ class Wallet:
 
     @property
     def refusal(self) -> str:
-        """Why it may neither pay nor receive; blank when it may."""
+        """Return the refusal to pay or receive; blank if both are allowed."""
         if self.status != "READY":
             return "wallet_not_ready"
         return "" if self.owner.status == "ACTIVATED" else "user_not_active"
@@ -153,7 +153,7 @@ class Person:
         return 0 if self.until and self.until < today() else self.level
 
     def worth(self) -> tuple[int, date | None]:
-        """The level, and its last day, that follow from what is approved."""
+        """Return the level and its last day, from the approved KYC documents."""
         for level, kinds in sorted(LEVELS[self.kind].items(), reverse=True):
             if kinds <= self.approved.keys():
                 return level, self.expires_on if self.kind == "NATURAL" else None
@@ -174,7 +174,7 @@ class Person:
         return sum(wallet.balance for wallet in self.wallets)
 
     def passes(self, limit: int, amount: int) -> bool:
-        """Whether so much more passes one of the limits."""
+        """Return whether the additional amount exceeds one of the limits."""
         most = LIMITS[self.level_now][limit]
         used = self.balance if limit == BALANCE else self.flows[limit]
         return most is not None and used + amount > most
