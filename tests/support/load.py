@@ -82,7 +82,7 @@ class World:
                 self.remember(order, outcome)
 
     def remember(self, order: Order, outcome: Outcome) -> None:
-        """Note what later orders may be about."""
+        """Store resources that later orders can refer to."""
         if order.key is not None:
             self.keyed.append(order)
         if isinstance(order, PlaceHold):
@@ -96,12 +96,12 @@ class World:
         return next(wallet for wallet in self.wallets if wallet.id == wallet_id)
 
     def notice(self, error: Exception) -> None:
-        """Note that something was posted in vain; perhaps it is posted again."""
+        """Record a failed attempt to post, which may be retried."""
         self.retries.append(type(error.__cause__ or error).__name__)
 
 
 class Caller:
-    """Somebody who does one thing after the other, most of them with the hot wallet."""
+    """A caller that sends one request after another, mostly for the hot wallet."""
 
     def __init__(self, world: World, seed: str) -> None:
         self.world, self.random = world, random.Random(seed)
@@ -127,7 +127,7 @@ class Caller:
                 self.world.submit(order)
 
     def two(self) -> tuple[Wallet, Wallet]:
-        """Two wallets, in any order; the hot one is mostly one of them."""
+        """Choose two wallets in any order; one of them is mostly the hot wallet."""
         hot, *cold = self.world.wallets
         one, other = self.random.sample(cold, 2)
         pairs = [(hot, one), (one, hot), (hot, other), (one, other)]
@@ -137,13 +137,13 @@ class Caller:
         return self.random.randint(1, 20_00)
 
     def words(self) -> dict[str, Any]:
-        """A concept, and most often a key; now and then one that others use just now, too."""
+        """Return a concept and mostly a key, which sometimes collides with another caller's."""
         keys = [None, f"{self.random.getrandbits(64):x}", f"at {time.monotonic():.2f}"]
         (key,) = self.random.choices(keys, [20, 75, 5])
         return {"key": key, "concept": "Lunch"}
 
     def recent(self, things: list[Any]) -> Any:
-        """One of the last: what others are about just now, too."""
+        """Choose one of the newest, which other callers probably use at the same time."""
         return self.random.choice(things[-20:]) if things else None
 
     def cash_in(self) -> Order:
@@ -218,6 +218,6 @@ class Caller:
         return Batch(**people.about(wallet), items=items, key=self.words()["key"])
 
     def again(self) -> Order | None:
-        """What somebody sent before, with its key."""
+        """Repeat an earlier request with its key."""
         order: Order | None = self.recent(self.world.keyed)
         return order

@@ -105,7 +105,7 @@ def schema_of(described: Json) -> Json:
 
 
 def of_request(pair: Pair, place: str) -> Words:
-    """What was taken once and is not any more."""
+    """Name the request values that are no longer accepted."""
     for name in lost(types(pair.old), types(pair.new)):
         yield f"{place} may not be {name} any more"
     for value in lost_values(pair):
@@ -127,7 +127,7 @@ def of_request(pair: Pair, place: str) -> Words:
 
 
 def tighter(pair: Pair, place: str) -> Words:
-    """What must be shorter, longer, fewer, more, or of another form."""
+    """Name the constraints that became stricter."""
     for names, is_tighter in ((AT_MOST, lt), (AT_LEAST, gt)):
         for name in filter(pair.new.__contains__, names):
             value, was = pair.new[name], pair.old.get(name)
@@ -149,7 +149,7 @@ def of_response(pair: Pair, status: str) -> Words:
 
 
 def of_answer(pair: Pair, place: str) -> Words:
-    """What was there once and is not any more, or is something else."""
+    """Name the response members that are missing or have another type."""
     old, new = (merged(part, document) for part, document in zip(pair[:2], pair[2:], strict=True))
     pair = pair._replace(old=old, new=new)
     if types(old) != types(new) and types(old):
@@ -191,12 +191,12 @@ def types(schema: Json) -> list[str]:
 
 
 def lost(old: Any, new: Any) -> list[str]:
-    """The names that are missing; where there are none at all, anything goes."""
+    """Return the missing names; no names at all accept any."""
     return sorted(set(old) - set(new)) if new or isinstance(new, dict) else []
 
 
 def lost_values(pair: Pair) -> list[Any]:
-    """The values of an enumeration that are gone; without one, any value goes."""
+    """Return the values missing in an enumeration; without one, any value is accepted."""
     old, new = pair.old.get("enum", []), pair.new.get("enum")
     return [value for value in old if new is not None and value not in new]
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from tests.support import people
-from tests.support.story import BANK, CODE, DOCUMENT, Recorder, a_while_later, settled
+from tests.support.story import BANK, CODE, DOCUMENT, Recorder, pass_two_minutes, settled
 from users import otp
 from users.models import Otp, User
 from users.serializers.kyc import BLOCKS
@@ -27,19 +27,19 @@ FILES = ("identity-file?side=front", "external-iban-file", "income-tax-file")
 def tell(api: Recorder) -> Json:
     """Tell the story; return what is kept of it."""
     begin = timezone.now()
-    alice, bob = users_come(api, "users/natural", "users/natural", ALICE, BOB)
-    users_come(api, "users/juridical", "users/juridical", COMPANY, OTHER)
+    alice, bob = create_users(api, "users/natural", "users/natural", ALICE, BOB)
+    create_users(api, "users/juridical", "users/juridical", COMPANY, OTHER)
     again = {"userName": "alice-2"}, {"userName": "bob-2"}
-    users_come(api, "users/natural", "users", ALICE | again[0], BOB | again[1])
-    alices, bobs = wallets_are_opened(api, alice, bob)
-    money_moves(api, alices, bobs)
-    holds_are_placed(api, alices, bobs)
+    create_users(api, "users/natural", "users", ALICE | again[0], BOB | again[1])
+    alices, bobs = open_wallets(api, alice, bob)
+    move_money(api, alices, bobs)
+    place_holds(api, alices, bobs)
     return settled(api.kept, begin)
 
 
-def users_come(api: Recorder, kind: str, place: str, *orders: Json) -> list[str]:
-    """Two come, and show who they are: one says it first, of the other it is put in place."""
-    ids = [comes(api, kind, place, order) for order in orders]
+def create_users(api: Recorder, kind: str, place: str, *orders: Json) -> list[str]:
+    """Create two users and submit their KYC documents, with POST for one and PUT for the other."""
+    ids = [create_user(api, kind, place, order) for order in orders]
     first, second = (f"{BASE}/{place}/{user_id}" for user_id in ids)
     for name, body in shown().items():
         api.post(f"{first}/{name}", body)
@@ -55,13 +55,13 @@ def users_come(api: Recorder, kind: str, place: str, *orders: Json) -> list[str]
     return ids
 
 
-def comes(api: Recorder, kind: str, place: str, order: Json) -> str:
-    """Somebody is created, and proves to have the phone."""
+def create_user(api: Recorder, kind: str, place: str, order: Json) -> str:
+    """Create a user and verify the phone."""
     made = api.post(f"{BASE}/{kind}", order | {"mobilePhone": phone()})
     user = User.objects.get(id=made.json["id"])
     path = f"{BASE}/{place}/{user.id}"
     sent = Otp.objects.filter(user=user)
-    a_while_later()
+    pass_two_minutes()
     api.post(f"{path}/request-otp", {})
     sent.update(digest=otp.digest(user.id, user.phone_to_verify or "", CODE))
     assert api.post(f"{path}/validate-otp", {"otp": CODE}).status == 200
@@ -69,7 +69,7 @@ def comes(api: Recorder, kind: str, place: str, order: Json) -> str:
 
 
 def phone() -> str:
-    """A number that nobody has yet."""
+    """Return an unused phone number."""
     return f"+346000001{Otp.objects.count():02}"
 
 
@@ -80,7 +80,7 @@ def shown() -> Json:
     return blocks | dict.fromkeys(FILES, DOCUMENT)
 
 
-def wallets_are_opened(api: Recorder, alice: str, bob: str) -> tuple[str, str]:
+def open_wallets(api: Recorder, alice: str, bob: str) -> tuple[str, str]:
     wallets = f"{BASE}/wallets"
     alices, bobs = (
         api.get(f"{wallets}?userId={user_id}").json["_embedded"]["wallets"][0]["id"]
@@ -92,7 +92,7 @@ def wallets_are_opened(api: Recorder, alice: str, bob: str) -> tuple[str, str]:
     return alices, bobs
 
 
-def money_moves(api: Recorder, alices: str, bobs: str) -> None:
+def move_money(api: Recorder, alices: str, bobs: str) -> None:
     cash_in = {"type": "CASH_IN", "amount": "100.00"}
     people.Api(api.secret).post(f"wallets/{alices}/movements", cash_in)
     wallet = f"{BASE}/wallets/{alices}"
@@ -109,7 +109,7 @@ def money_moves(api: Recorder, alices: str, bobs: str) -> None:
     api.get(f"{wallet}/movements/{paid}")
 
 
-def holds_are_placed(api: Recorder, alices: str, bobs: str) -> None:
+def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     holds = f"{BASE}/wallets/{alices}/holds"
     order = {"targetWallet": bobs, "amount": "30.00", "concept": "Deposit", "expiration": FAR}
     hold, other = (api.post(holds, order).json["id"] for _ in ("executed", "released"))

@@ -47,7 +47,7 @@ CURSOR = re.compile(r"cursor=[\w-]+")
 
 
 class Recorder(Api):
-    """A caller whose orders and answers are kept: the first of each kind."""
+    """A caller that keeps the first request and response of each kind."""
 
     def __init__(self, secret: str | None, kept: Json | None = None) -> None:
         super().__init__(secret)
@@ -83,7 +83,7 @@ def address_of(path: str) -> str:
 
 
 def operation_of(method: str, path: str) -> str:
-    """How the document calls it: the method, and the path with names for its ids."""
+    """Return the document's name of the operation: the method, and the path with named ids."""
     return f"{method} {openapi.path_of(address_of(path).partition('?')[0])}"
 
 
@@ -106,13 +106,13 @@ def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
     """Tell the story; `reader` may only look at wallets. Return what is kept of it."""
     begin = timezone.now()
     of_the_server(api)
-    users_come(api)
-    wallets = wallets_are_opened(api)
-    users_show_who_they_are(api)
-    money_moves(api, *wallets)
-    holds_are_placed(api, *wallets)
-    wallets_are_looked_at(api, wallets[0], begin)
-    nothing_is_had_by_others(wallets[0], stranger, reader)
+    create_users(api)
+    wallets = open_wallets(api)
+    submit_kyc_documents(api)
+    move_money(api, *wallets)
+    place_holds(api, *wallets)
+    read_wallets(api, wallets[0], begin)
+    get_refusals(wallets[0], stranger, reader)
     return settled(api.kept, begin)
 
 
@@ -121,7 +121,7 @@ def of_the_server(api: Recorder) -> None:
         api.get(path)
 
 
-def users_come(api: Recorder) -> None:
+def create_users(api: Recorder) -> None:
     alice = f"users/{IDS['alice']}"
     api.post("users", ALICE, key="alice-1")
     api.post("users", ALICE)
@@ -129,13 +129,13 @@ def users_come(api: Recorder) -> None:
     api.post("users", raw=b"{")
     api.post("users", BOB, key="alice-1")
     User.objects.all().update(user_name="before", mobile_phone="+34600000009")
-    a_while_later()
+    pass_two_minutes()
     api.put(alice, ALICE)
     api.put(alice, ALICE)
     api.put(f"users/{IDS['bob']}", BOB)
     api.put(alice, ALICE | {"kind": "JURIDICAL", "companyName": "Example Ltd"})
     api.post(f"{alice}/request-otp", {})
-    a_while_later()
+    pass_two_minutes()
     api.post(f"{alice}/request-otp", {})
     verified(api, "bob")
     api.post(f"{alice}/validate-otp", {"otp": "654321"})
@@ -149,21 +149,21 @@ def users_come(api: Recorder) -> None:
     api.get("users?size=0")
 
 
-def a_while_later() -> None:
-    """More than a minute goes by since a code was sent."""
+def pass_two_minutes() -> None:
+    """Let two minutes pass since the last code was sent."""
     before = timezone.now() - timedelta(minutes=2)
     PhoneUse.objects.update(asked_at=before, sent_at=before)
 
 
 def verified(api: Recorder, name: str) -> None:
-    """The code that came to the phone is one that the story knows."""
+    """Replace the code sent to the phone by a fixed one, and verify it."""
     user = User.objects.get(id=IDS[name])
     digest = otp.digest(user.id, user.phone_to_verify or "", CODE)
     Otp.objects.filter(user=user).update(digest=digest)
     assert api.post(f"users/{user.id}/validate-otp", {"otp": CODE}).status == 200
 
 
-def wallets_are_opened(api: Recorder) -> tuple[str, str]:
+def open_wallets(api: Recorder) -> tuple[str, str]:
     alices, bobs = (
         api.get(f"wallets?userId={IDS[name]}").json["_embedded"]["wallets"][0]["id"]
         for name in ("alice", "bob")
@@ -181,7 +181,7 @@ def wallets_are_opened(api: Recorder) -> tuple[str, str]:
     return alices, bobs
 
 
-def users_show_who_they_are(api: Recorder) -> None:
+def submit_kyc_documents(api: Recorder) -> None:
     alice, bob = (f"users/{user_id}" for user_id in IDS.values())
     blocks = {
         kind.lower().replace("_", "-"): block().get_initial() for kind, block in BLOCKS.items()
@@ -203,7 +203,7 @@ def cash_out(amount: str, **more: Any) -> Json:
     return {"type": "CASH_OUT", "amount": amount, "iban": BANK, **more}
 
 
-def money_moves(api: Recorder, alices: str, bobs: str) -> None:
+def move_money(api: Recorder, alices: str, bobs: str) -> None:
     movements = f"wallets/{alices}/movements"
     cash_in = {"type": "CASH_IN", "amount": "100.00", "concept": "Card"}
     api.post(movements, cash_in, key="card-1")
@@ -238,7 +238,7 @@ def money_moves(api: Recorder, alices: str, bobs: str) -> None:
     api.post(movements, removed)
 
 
-def holds_are_placed(api: Recorder, alices: str, bobs: str) -> None:
+def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     holds = f"wallets/{alices}/holds"
     order = {"targetWalletId": bobs, "amount": "30.00", "concept": "Deposit", "expiration": FAR}
     hold = api.post(holds, order, key="deposit-1").json["id"]
@@ -251,7 +251,7 @@ def holds_are_placed(api: Recorder, alices: str, bobs: str) -> None:
     api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
 
 
-def wallets_are_looked_at(api: Recorder, alices: str, begin: datetime) -> None:
+def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     wallet = f"wallets/{alices}"
     api.get(wallet)
     api.get(f"{wallet}/balance")
@@ -259,7 +259,7 @@ def wallets_are_looked_at(api: Recorder, alices: str, begin: datetime) -> None:
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=2")
 
 
-def nothing_is_had_by_others(alices: str, stranger: Recorder, reader: Recorder) -> None:
+def get_refusals(alices: str, stranger: Recorder, reader: Recorder) -> None:
     path = f"wallets/{alices}"
     stranger.get(path)
     Recorder(None, stranger.kept).get(path)
@@ -271,7 +271,7 @@ def nothing_is_had_by_others(alices: str, stranger: Recorder, reader: Recorder) 
 
 
 def settled(kept: Json, begin: datetime) -> Json:
-    """What was kept, without what differs between two tellings."""
+    """Return the kept examples without the values that differ between two runs."""
     text = json.dumps(kept, ensure_ascii=False).replace(HOST, READERS_HOST)
     text = NOW_AND_THEN.sub(lambda found: told(found, begin), text)
     text = ID.sub(numbered(lambda number: f"01980000-0000-7000-8000-{number:012}"), text)
@@ -281,7 +281,7 @@ def settled(kept: Json, begin: datetime) -> Json:
 
 
 def told(found: re.Match[str], begin: datetime) -> str:
-    """The time for readers: as far from the beginning, to the hour; what is far stays."""
+    """Replace a time near the beginning by a fixed one with the same distance in hours."""
     colon = found[2]
     at = datetime.fromisoformat(found[0].replace("%3A", ":"))
     if at - begin > timedelta(days=365):
@@ -291,6 +291,6 @@ def told(found: re.Match[str], begin: datetime) -> str:
 
 
 def numbered(make: Callable[[int], str]) -> Callable[[re.Match[str]], str]:
-    """Give each text that is found a number, in order: the same text has the same."""
+    """Number the found texts in order; equal texts get equal numbers."""
     numbers: dict[str, int] = {}
     return lambda found: make(numbers.setdefault(found[0], len(numbers) + 1))

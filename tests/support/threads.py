@@ -28,7 +28,7 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.do(lose_patience)
+            self.do(limit_statements)
         finally:
             connection.close()
 
@@ -103,8 +103,8 @@ def blocked(by: int | None = None) -> list[int]:
         return [pid for (pid,) in cursor.fetchall()]
 
 
-def lose_patience() -> None:
-    """Let no statement of this connection take for ever."""
+def limit_statements() -> None:
+    """Limit the time of each statement of this connection."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET statement_timeout = '{PATIENCE / 2}s'")
 
@@ -117,7 +117,7 @@ class Two:
     """Two callers who meet again and again, each with a connection of their own."""
 
     def __enter__(self) -> Self:
-        self.pools = [ThreadPoolExecutor(1, initializer=lose_patience) for _ in range(2)]
+        self.pools = [ThreadPoolExecutor(1, initializer=limit_statements) for _ in range(2)]
         return self
 
     def __exit__(self, *_: object) -> None:
