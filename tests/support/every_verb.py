@@ -15,7 +15,7 @@ from iocash.times import moment
 from tests.support import kyc as shown
 from tests.support import people, published_story, story, user_actions
 from tests.support.people import Api
-from tests.support.story import Recorder, a_while_later
+from tests.support.story import Recorder, pass_two_minutes
 from tests.support.user_bodies import ALICE, NEW
 from users import kyc
 from users.kyc import Kind
@@ -136,7 +136,7 @@ def play_users(client: Client) -> None:
     david = people.a_user(client, DAVID)
     path = f"users/{david.id}"
     for phone in (NEW, DAVID["mobile_phone"], ALICE["mobilePhone"]):
-        a_while_later()
+        pass_two_minutes()
         api.patch(path, {"mobilePhone": phone})
     api.patch(path, {"userName": "carol"})
     body = ALICE | {"userName": "erin", "mobilePhone": "+34600000023"}

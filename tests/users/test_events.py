@@ -17,7 +17,7 @@ SUBJECTS = {
 
 
 @pytest.mark.parametrize("kind", EventKind)
-def test_event_kind_names_its_subject_and_what_happened(kind):
+def test_event_kind_names_its_subject_and_its_verb(kind):
     subject, _, happened = kind.partition(".")
     assert subject in SUBJECTS
     assert re.fullmatch("[a-z_]+", happened)
