@@ -67,8 +67,8 @@ def to_minor(amount: Decimal, currency: str) -> int:
     places = decimals(currency)
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > places:
-        raise WrongAmount("max_decimal_places", f"{currency} has {places} decimals.")
+        raise WrongAmount("max_decimal_places", f"At most {places} decimals for {currency}.")
     minor = amount.scaleb(places)
     if abs(minor) >= 10**MAX_DIGITS:
-        raise WrongAmount("max_digits", f"At most {MAX_DIGITS} digits in minor units.")
+        raise WrongAmount("max_digits", f"Must have at most {MAX_DIGITS} digits in minor units.")
     return int(minor)

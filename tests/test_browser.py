@@ -147,7 +147,7 @@ def test_refusal_is_shown_as_a_red_message(page, supervisor, alices):
     page.fill("#id_concept", "Counted twice")
     confirm(page)
     expect(page.locator(".messagelist .error")).to_have_text(
-        "100.00 EUR are available and 100.01 EUR are needed."
+        "Insufficient funds: 100.01 EUR requested, 100.00 EUR available."
     )
 
 

@@ -167,7 +167,7 @@ class HasScope(permissions.BasePermission):
         if model is None:
             return is_read
         if not (is_read or view.kwargs):
-            raise errors.PermissionDenied("Creating this needs a client's API key.")
+            raise errors.PermissionDenied("This operation requires a client's API key.")
         action = "view" if is_read else self.ACTIONS.get(request.method or "", "delete")
         own = getattr(view, "staff_permissions", {}).get(request.method)
         usual = f"{model._meta.app_label}.{action}_{model._meta.model_name}"

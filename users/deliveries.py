@@ -101,7 +101,7 @@ def require_place() -> None:
     """Refuse (Overloaded) while too many codes wait to be delivered."""
     if settings.OTP_BACKEND in OVER_A_NETWORK and DELIVERIES.is_full:
         raise errors.Overloaded(
-            "Too many one-time passwords wait to be delivered; nothing was done. Try again later."
+            "Too many one-time passwords are waiting. Nothing was changed; retry later."
         )
 
 

@@ -163,7 +163,7 @@ def send(
         if last is None and not creates:
             raise errors.NotFound()
         if last and not replaces:
-            words = f"There is one already; replace it by PUT: {kind.path}."
+            words = f"{kind.path} already exists. Use PUT to replace it."
             raise errors.AlreadyExists(words, field=kind.path, user_id=user.id)
         if last and stands(last) and is_same(last, evidence):
             return Sent(last, created=False)
@@ -291,7 +291,7 @@ def require_waiting(found: Iterable[Evidence], requested: str) -> None:
 
 def stale(**facts: Any) -> errors.InvalidTransition:
     return errors.InvalidTransition(
-        "Something was changed, or decided about, since this page was shown. Look again.", **facts
+        "The user or a document has changed since you opened this page. Review it again.", **facts
     )
 
 
@@ -306,7 +306,7 @@ def require_known(
         locking.lock(locking.IDENTITIES, number_of(each))
     others = {other.id for other in with_same_document(identities)}
     if others - set(knowing):
-        words = "Another user has the same identity document. Confirm that you have seen this."
+        words = "Another user has the same identity document. Confirm that you have checked this."
         raise errors.InvalidFields(errors.FieldError("same_document", "same_document", words))
     if others:
         record_access(user, Access.What.REVIEW, by, "SAME_DOCUMENT")

@@ -80,7 +80,7 @@ class Passwords(ModelBackend):
 
     def authenticate(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> Any:
         if not HASHING.acquire(timeout=PATIENCE):
-            raise errors.Overloaded("Too many people are logging in. Try again in a moment.")
+            raise errors.Overloaded("Too many people are logging in. Retry in a moment.")
         try:
             return super().authenticate(request, *args, **kwargs)
         finally:

@@ -89,7 +89,7 @@ def require_room(own: Sequence[PhoneUse], now: datetime) -> None:
     if sum(use.asked for use in own if use.day == now.date()) >= PhoneUse.CODES_A_DAY:
         words = (
             f"{PhoneUse.CODES_A_DAY} one-time passwords were requested for this number today;"
-            " ask again at {retry_at}."
+            " request another at {retry_at}."
         )
         until = tomorrow(now)
         refused = errors.OtpTooSoon(words.format(retry_at=errors.said(until)), retry_at=until)
@@ -123,7 +123,7 @@ def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: date
         counted = cursor.fetchone()
     if counted is None:
         until = tomorrow(now)
-        words = f"Too many tries for this number today; try again at {errors.said(until)}."
+        words = f"Too many attempts for this number today; retry at {errors.said(until)}."
         raise later(errors.OtpTriedOut(words, user_id=user_id, retry_at=until), now, until)
 
 

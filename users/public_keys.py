@@ -44,9 +44,9 @@ def read(pem: str) -> RSAPublicKey:
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise Unfit("This is not an RSA public key in PEM.") from error
+        raise Unfit("Must be an RSA public key in PEM format.") from error
     if not isinstance(key, RSAPublicKey):
-        raise Unfit("This is not an RSA public key in PEM.")
+        raise Unfit("Must be an RSA public key in PEM format.")
     require_plain(key, pem)
     require_size(key)
     numbers = key.public_numbers()
@@ -59,12 +59,12 @@ def require_plain(key: RSAPublicKey, pem: str) -> None:
     body = BODY.fullmatch(pem)
     der = base64.b64decode("".join(body[1].split())) if body else b""
     if der not in {key.public_bytes(Encoding.DER, each) for each in FORMATS}:
-        raise Unfit("The key is for RSA-PSS, or there is something beside it.")
+        raise Unfit("Must be a plain RSA key, not RSA-PSS, without other text.")
 
 
 def require_size(key: RSAPublicKey) -> None:
     if not SMALLEST <= key.key_size <= LARGEST:
-        raise Unfit(f"The key has {key.key_size} bits; it needs {SMALLEST} to {LARGEST}.")
+        raise Unfit(f"Must have {SMALLEST} to {LARGEST} bits; the key has {key.key_size} bits.")
 
 
 def require_strong(modulus: int, exponent: int) -> None:

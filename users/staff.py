@@ -47,7 +47,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
     with durable(), transaction.atomic():
         person = locked(device.user_id)
         if user_has_device(person):
-            raise errors.PermissionDenied("You have a second factor already.")
+            raise errors.PermissionDenied("You already have a second factor.")
         TOTPDevice.objects.filter(user=person).delete()
         device.confirmed, device.last_t = True, step
         device.save(force_insert=True)

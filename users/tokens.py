@@ -66,7 +66,7 @@ def verify(token: str, *, audiences: Set[str] = frozenset()) -> tuple[SigningKey
         raise errors.CredentialsExpired("The token has expired.") from None
     except (JoseError, ValueError, TypeError, RecursionError):
         raise errors.InvalidCredentials(
-            "The token is malformed, badly signed or not valid yet."
+            "The token is malformed, wrongly signed or not valid yet."
         ) from None
     require_short(claims)
     require_addressed(claims, audiences)
@@ -79,10 +79,10 @@ def key_of(token: str) -> SigningKey:
     header = header_of(token)
     kid = header.get("kid")
     if not isinstance(kid, str) or not KID.fullmatch(kid):
-        raise errors.InvalidCredentials("The token's kid names no key.")
+        raise errors.InvalidCredentials("The token's kid is unknown.")
     key = SigningKey.objects.called(kid).first()
     if key is None:
-        raise errors.InvalidCredentials("The token's kid names no key.")
+        raise errors.InvalidCredentials("The token's kid is unknown.")
     return key
 
 
@@ -113,7 +113,7 @@ def public_key(pem: str) -> RSAKey:
 
 def require_short(claims: dict[str, Any]) -> None:
     if claims["exp"] > time.time() + LONGEST + LEEWAY:
-        raise errors.InvalidCredentials("The token is valid for more than a year.")
+        raise errors.InvalidCredentials("The token must expire within a year.")
 
 
 def require_addressed(claims: dict[str, Any], audiences: Set[str]) -> None:
@@ -136,5 +136,5 @@ def narrowed(key: SigningKey, claims: dict[str, Any]) -> frozenset[str]:
     if asked is None:
         return frozenset(key.scopes)
     if not isinstance(asked, str):
-        raise errors.InvalidCredentials("The token's scope is no text.")
+        raise errors.InvalidCredentials("The token's scope must be a string.")
     return frozenset(key.scopes) & set(asked.split())

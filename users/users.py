@@ -208,7 +208,7 @@ def locked(
 def require_own_names(user: User, values: Mapping[str, Any]) -> None:
     foreign = FOREIGN[User.Kind(user.kind)]
     wrong = [
-        errors.FieldError(public, "unknown_field", f"A user of kind {user.kind} has none.")
+        errors.FieldError(public, "unknown_field", f"Not allowed for a user of kind {user.kind}.")
         for name, public in foreign.items()
         if name in values
     ]

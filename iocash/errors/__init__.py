@@ -1,4 +1,4 @@
-"""Every way in which ioCash says no: one class for each stable `code`.
+"""All error codes of ioCash: one class for each stable `code`.
 
 The class is the registry's entry: `code` is what programs switch on, `status` is the HTTP
 status, the docstring is the sentence that the documentation shows, and `detail` is what the

@@ -1,10 +1,10 @@
-"""401: who are you? 403: I know you, and you may not."""
+"""401: the credentials are missing or not valid. 403: the caller is not allowed to do this."""
 
 from iocash.errors.registry import Forbidden, Unauthorized
 
 
 class NotAuthenticated(Unauthorized):
-    """No credentials came with the request."""
+    """The request has no credentials."""
 
     code = "not_authenticated"
     detail = "Send an API key: Authorization: Bearer <key>."
@@ -18,7 +18,7 @@ class InvalidCredentials(Unauthorized):
 
 
 class CredentialsExpired(Unauthorized):
-    """The API key was valid once; its time is over."""
+    """The API key has expired."""
 
     code = "credentials_expired"
     detail = "The API key has expired."
@@ -32,36 +32,36 @@ class CredentialsRevoked(Unauthorized):
 
 
 class InsufficientScope(Forbidden):
-    """The credentials lack the scope that this operation needs."""
+    """The credentials don't have the scope that this operation requires."""
 
     code = "insufficient_scope"
-    detail = "This needs the scope {scope}."
+    detail = "This operation requires the scope {scope}."
     carries = ("scope",)
 
 
 class HttpsRequired(Forbidden):
-    """Credentials came over plain HTTP. Anybody on the way may have read them: revoke the key."""
+    """The credentials were sent over plain HTTP, so others may have read them. Revoke the key."""
 
     code = "https_required"
-    detail = "Use HTTPS. These credentials were sent unencrypted: revoke the key."
+    detail = "Use HTTPS. These credentials were sent unencrypted; revoke the key."
 
 
 class ClientSuspended(Forbidden):
-    """The client is suspended; none of its keys works until it is active again."""
+    """The client is suspended. None of its keys works until staff activate it again."""
 
     code = "client_suspended"
     detail = "The client is suspended."
 
 
 class PermissionDenied(Forbidden):
-    """A member of staff lacks the permission, or this needs a client's API key."""
+    """The member of staff lacks the permission, or the operation requires a client's API key."""
 
     code = "permission_denied"
-    detail = "You have no permission for this."
+    detail = "You don't have permission for this operation."
 
 
 class CsrfFailed(Forbidden):
-    """A change by a logged-in member of staff came without the CSRF token of their session."""
+    """A logged-in member of staff sent a change without the CSRF token of the session."""
 
     code = "csrf_failed"
     detail = "The CSRF token is missing or wrong."

@@ -1,45 +1,53 @@
-"""409: the request is fine, the state is not."""
+"""409: the request is valid, but the current state does not allow it."""
 
 from iocash.errors.registry import Conflict
 
+LIMITS = {
+    "balance": "Balance limit exceeded: {limit} {currency}",
+    "cashIn": "Cash-in limit exceeded: {limit} {currency} per 30 days",
+    "cashOut": "Cash-out limit exceeded: {limit} {currency} per 30 days",
+}
+
 
 class AlreadyExists(Conflict):
-    """Another thing of the client has this value already."""
+    """Another resource of the client already has this value."""
 
     code = "already_exists"
-    detail = "{field} is taken already."
+    detail = "{field} is already in use."
     carries = ("field", "user_id", "wallet_id", "external_account_id", "iban")
 
 
 class IdempotencyKeyReused(Conflict):
-    """The Idempotency-Key was used for another order; `conflict` names what that one made."""
+    """The Idempotency-Key was used for another request; `conflict` names what that one created."""
 
     code = "idempotency_key_reused"
-    detail = "The Idempotency-Key was used for another order."
+    detail = "The Idempotency-Key was used for another request."
     carries = ("idempotency_key", "resource", "id")
 
 
 class Immutable(Conflict):
-    """The field is set once and never changes."""
+    """The field can't be changed after creation."""
 
     code = "immutable"
-    detail = "{field} never changes."
+    detail = "{field} can't be changed."
     carries = ("field", "user_id", "wallet_id")
 
 
 class InsufficientFunds(Conflict):
-    """Less is available than the order takes."""
+    """The available balance is too low."""
 
     code = "insufficient_funds"
-    detail = "{available} {currency} are available and {required} {currency} are needed."
+    detail = (
+        "Insufficient funds: {required} {currency} requested, {available} {currency} available."
+    )
     carries = ("wallet_id", "available", "required", "currency")
 
 
 class LimitExceeded(Conflict):
-    """The order would pass a limit; `conflict` has it, what is used, and when there is room."""
+    """The request exceeds a limit. `conflict` has the limit, the used amount, and `resetsAt`."""
 
     code = "limit_exceeded"
-    detail = "The limit is {limit}, {used} are used and {requested} were requested."
+    detail = "Limit exceeded: {limit}, {used} already used, {requested} requested."
     carries = (
         "user_id",
         "wallet_id",
@@ -51,17 +59,23 @@ class LimitExceeded(Conflict):
         "resets_at",
     )
 
+    def template(self) -> str:
+        if "currency" not in self.facts:
+            return "Wallet limit exceeded: {limit} per user, {used} open, {requested} requested."
+        kind = self.facts.get("limit_type", "balance")
+        return LIMITS[kind] + ", {used} {currency} already used, {requested} {currency} requested."
+
 
 class CurrencyMismatch(Conflict):
     """The two wallets have different currencies."""
 
     code = "currency_mismatch"
-    detail = "The wallets are in {currency} and {target_currency}."
+    detail = "The wallets have different currencies: {currency} and {target_currency}."
     carries = ("currency", "target_currency")
 
 
 class WalletNotReady(Conflict):
-    """The wallet is blocked or closed: it neither pays nor receives."""
+    """The wallet is blocked or closed. It can't pay or receive."""
 
     code = "wallet_not_ready"
     detail = "The wallet {wallet_id} is {status}."
@@ -69,7 +83,7 @@ class WalletNotReady(Conflict):
 
 
 class UserNotActive(Conflict):
-    """The owner of the wallet is not activated: the wallet neither pays nor receives."""
+    """The owner of the wallet is not activated. The wallet can't pay or receive."""
 
     code = "user_not_active"
     detail = "The user {user_id} is {status}."
@@ -77,15 +91,15 @@ class UserNotActive(Conflict):
 
 
 class WalletNotEmpty(Conflict):
-    """A wallet that holds money can't be closed."""
+    """The wallet can't be closed because its balance is not zero."""
 
     code = "wallet_not_empty"
-    detail = "The wallet {wallet_id} still holds {balance} {currency}."
+    detail = "The balance of the wallet {wallet_id} is {balance} {currency}; it must be zero."
     carries = ("wallet_id", "balance", "currency")
 
 
 class MovementNotPending(Conflict):
-    """The cash-out has ended already: it was settled, rejected or cancelled."""
+    """The cash-out was already settled, rejected or cancelled."""
 
     code = "movement_not_pending"
     detail = "The movement {movement_id} is {status}."
@@ -93,7 +107,7 @@ class MovementNotPending(Conflict):
 
 
 class CashOutSent(Conflict):
-    """The cash-out went to the bank and can't be cancelled any more, nor sent again."""
+    """The cash-out was sent to the bank. It can't be cancelled or sent again."""
 
     code = "cash_out_sent"
     detail = "The cash-out {movement_id} was sent to the bank at {sent_at}."
@@ -101,7 +115,7 @@ class CashOutSent(Conflict):
 
 
 class CashOutNotSent(Conflict):
-    """The cash-out has not been sent to the bank, so the bank can't have paid it."""
+    """The cash-out has not been sent to the bank. Mark it as sent before you settle it."""
 
     code = "cash_out_not_sent"
     detail = "The cash-out {movement_id} has not been sent to the bank."
@@ -109,19 +123,26 @@ class CashOutNotSent(Conflict):
 
 
 class MovementNotReversible(Conflict):
-    """Only a cash-in and a transfer can be reversed."""
+    """Only cash-ins and transfers can be reversed."""
 
     code = "movement_not_reversible"
-    detail = "The movement {movement_id} is of type {type}."
+    detail = "A movement of type {type} can't be reversed."
     carries = ("movement_id", "type")
 
 
 class ReversalExceeded(Conflict):
-    """More would be given back than the movement moved, or all of it was given back before."""
+    """The reversal exceeds the amount of the movement that is not yet reversed."""
 
     code = "reversal_exceeded"
-    detail = "{left} {currency} are left to reverse, and {requested} were requested."
+    detail = (
+        "Reversal too large: {requested} {currency} requested, {left} {currency} not yet reversed."
+    )
     carries = ("movement_id", "amount", "reversed", "left", "requested", "currency")
+
+    def template(self) -> str:
+        if "amount" in self.facts and self.facts["amount"] == self.facts["reversed"]:
+            return "This movement has already been reversed in full."
+        return self.detail
 
 
 class HoldNotOpen(Conflict):
@@ -133,10 +154,10 @@ class HoldNotOpen(Conflict):
 
 
 class HoldExceeded(Conflict):
-    """Less is left of the hold than is to be executed."""
+    """The requested amount exceeds the remaining amount of the hold."""
 
     code = "hold_exceeded"
-    detail = "{remaining} {currency} are still held, and {requested} were requested."
+    detail = "Hold exceeded: {requested} {currency} requested, {remaining} {currency} still held."
     carries = ("hold_id", "remaining", "requested", "currency")
 
 
@@ -149,64 +170,67 @@ class ExternalAccountRemoved(Conflict):
 
 
 class BatchRefused(Conflict):
-    """Some items of the batch were refused, so none was done; `conflict.items` names them."""
+    """Some items of the batch were refused, so none was executed; `conflict.items` names them."""
 
     code = "batch_refused"
-    detail = "{refused} of {count} movements were refused; none was made."
+    detail = "{refused} of {count} movements were refused; none was executed."
     carries = ("refused", "count", "items")
 
 
 class VersionConflict(Conflict):
-    """The thing has changed since the caller read it: `If-Match` names no current version."""
+    """The resource has changed since you read it; `If-Match` is not its current version."""
 
     code = "version_conflict"
-    detail = "It has changed since it was read; it is {current} now."
+    detail = "The resource has changed since you read it; its current version is {current}."
     carries = ("user_id", "wallet_id", "hold_id", "current")
 
 
 class InvalidTransition(Conflict):
-    """The thing's status does not allow this change."""
+    """The current status does not allow this change."""
 
     code = "invalid_transition"
-    detail = "From {status} there is no way to {requested}."
+    detail = "Status can't change from {status} to {requested}."
     carries = ("user_id", "wallet_id", "evidence_id", "status", "requested")
 
 
 class RetentionNotOver(Conflict):
-    """What is personal of an ended user must be kept for a while yet, unless there is a reason."""
+    """The retention period of this closed user has not ended.
+
+    Give a reason to erase the data earlier.
+    """
 
     code = "retention_not_over"
-    detail = "It is kept until {kept_until}."
+    detail = "The retention period ends at {kept_until}. Give a reason to erase the data earlier."
     carries = ("user_id", "kept_until")
 
 
 class AlreadyVerified(Conflict):
-    """The user has no phone number that waits to be verified."""
+    """The user has no phone number to verify."""
 
     code = "already_verified"
-    detail = "The phone number is verified already."
+    detail = "The phone number is already verified."
     carries = ("user_id", "status")
 
 
 class OtpTooSoon(Conflict):
-    """A one-time password was requested less than a minute ago, or ten today, for this number."""
+    """A one-time password was sent to this number less than a minute ago, or ten were today."""
 
     code = "otp_too_soon"
-    detail = "A one-time password was just sent; ask again at {retry_at}."
+    detail = "A one-time password was just sent; request another at {retry_at}."
     carries = ("retry_at",)
 
 
 class OtpExpired(Conflict):
-    """The one-time password has expired, or none was sent; request another."""
+    """The one-time password has expired, or none was sent. Request another."""
 
     code = "otp_expired"
-    detail = "The one-time password has expired; request another."
+    detail = "The one-time password has expired. Request another."
     carries = ("user_id",)
 
 
 class OtpTriedOut(Conflict):
-    """Too many wrong one-time passwords. Request another; if there is a `retryAt`, then."""
+    """Too many wrong one-time passwords. Request another, not before `retryAt` if present."""
 
     code = "otp_tried_out"
-    detail = "Too many wrong tries; request another one-time password."
+    detail = "Too many wrong attempts. Request another one-time password."
     carries = ("user_id", "retry_at")

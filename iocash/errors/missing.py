@@ -1,13 +1,13 @@
-"""404: not here, or not yours."""
+"""404: it does not exist, or it belongs to another client."""
 
 from iocash.errors.registry import Missing
 
 
 class NotFound(Missing):
-    """No such path, no such thing, a malformed id, or a thing of another client."""
+    """The path or resource does not exist, the id is malformed, or another client owns it."""
 
     code = "not_found"
-    detail = "There is nothing here."
+    detail = "The resource does not exist."
 
 
 class UserNotFound(Missing):

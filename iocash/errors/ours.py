@@ -1,65 +1,65 @@
-"""500 and 503: ours, not yours."""
+"""500 and 503: the fault is the server's."""
 
 from iocash.errors.registry import Crash, Unavailable
 
 
 class Inconsistent(Exception):
-    """What must always hold does not: a bug, or rows that were changed behind the server's back.
+    """An invariant is broken: by a bug, or by rows that were changed outside the server.
 
-    Raised before anything is written, and answered with 500. Not an `assert`, which `python -O`
-    leaves out.
+    It is raised before anything is written, and the response is 500. It is not an `assert`,
+    because `python -O` removes those.
     """
 
 
 class InternalError(Crash):
-    """A bug; `requestId` finds it in the server's log."""
+    """A bug in the server. `requestId` identifies the request in the server's log."""
 
     code = "internal_error"
-    detail = "Something went wrong here. Quote the requestId when you report it."
+    detail = "Internal error. Quote the requestId when you report it."
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database is away, restarting or read-only; nothing was done."""
+    """The database is unavailable, restarting or read-only. Nothing was changed; retry."""
 
     code = "database_unavailable"
-    detail = "The database is away; nothing was done. Try again."
+    detail = "The database is unavailable. Nothing was changed; retry."
     retry_after = 2
 
 
 class LockTimeout(Unavailable):
-    """Somebody else holds what this needs; nothing was done."""
+    """The wallet or user is locked by another request. Nothing was changed; retry."""
 
     code = "lock_timeout"
-    detail = "The wallet is busy; nothing was done. Try again."
+    detail = "The wallet or user is locked by another request. Nothing was changed; retry."
 
 
 class StatementTimeout(Unavailable):
-    """The database took too long; nothing was done."""
+    """The request timed out in the database. Nothing was changed; retry."""
 
     code = "statement_timeout"
-    detail = "The database took too long; nothing was done. Try again."
+    detail = "The request timed out. Nothing was changed; retry."
 
 
 class RateLimited(Unavailable):
-    """The client asks faster than it is served; nothing was done."""
+    """The client sends too many requests per second. Nothing was changed; retry later."""
 
     code = "rate_limited"
-    detail = "Too many requests a second; nothing was done. Try again later."
+    detail = "Too many requests per second. Nothing was changed; retry later."
 
 
 class Overloaded(Unavailable):
-    """More orders or documents wait than can be served soon; nothing was done."""
+    """Too many requests or documents are waiting. Nothing was changed; retry later."""
 
     code = "overloaded"
-    detail = "Too many orders wait; nothing was done. Try again later."
+    detail = "Too many requests are waiting. Nothing was changed; retry later."
 
 
 class OutcomeUnknown(Unavailable):
-    """The connection broke while the change was being committed.
+    """The connection to the database was lost during the commit.
 
-    Repeat the request with its Idempotency-Key to find out; without one, look at the movements.
+    Retry with the same Idempotency-Key to get the result; without a key, check the movements.
     """
 
     code = "outcome_unknown"
-    detail = "The change may or may not have been made. Repeat it with its Idempotency-Key."
+    detail = "The change may or may not have been made. Retry with the same Idempotency-Key."
     retry_after = 2

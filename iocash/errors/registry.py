@@ -1,4 +1,4 @@
-"""What a refusal is, and the registry of all of their codes."""
+"""The base class of refusals, and the registry of all their codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REGISTRY: dict[str, type[Refused]] = {}
 
 
 class FieldError(NamedTuple):
-    """One wrong field: where (`iban.accountNumber`, `movements[3].amount`), a code, words."""
+    """One wrong field: its path (`iban.accountNumber`, `movements[3].amount`), code and text."""
 
     field: str
     code: str
@@ -19,10 +19,10 @@ class FieldError(NamedTuple):
 
 
 class Refused(Exception):
-    """A rule said no. Nothing was changed.
+    """A rule does not allow the request. Nothing was changed.
 
-    `facts` tell the caller what it needs in order to see the cause and to resolve it; those of a
-    409 become the members of `conflict`, in camelCase. Amounts are decimal strings already.
+    `facts` let the caller see the cause and resolve it. The facts of a 409 become the members of
+    `conflict`, in camelCase. Amounts are already decimal strings.
     """
 
     code: ClassVar[str]
@@ -41,12 +41,16 @@ class Refused(Exception):
         if not facts.keys() <= {*self.carries}:
             raise TypeError(f"{self.code} carries no {sorted(facts)}")
         self.facts = facts
-        self.words = detail or self.detail.format(**{name: said(facts[name]) for name in facts})
+        self.words = detail or self.template().format(**{name: said(facts[name]) for name in facts})
         super().__init__(self.words)
+
+    def template(self) -> str:
+        """The text of `detail`; overridden where it depends on the facts."""
+        return self.detail
 
 
 def said(fact: Any) -> Any:
-    """How a fact stands in words: instants as they are everywhere else."""
+    """A fact as text: instants are written as everywhere in the API."""
     return moment(fact) if isinstance(fact, datetime) else fact
 
 
@@ -67,7 +71,7 @@ class Missing(Refused):
 
 
 class Conflict(Refused):
-    """`retry_after` is in seconds, where time alone resolves it."""
+    """`retry_after` is in seconds; it is set where the conflict resolves itself in time."""
 
     status = 409
     retry_after: int | None = None
@@ -78,7 +82,7 @@ class Crash(Refused):
 
 
 class Unavailable(Refused):
-    """`retry_after` is in seconds; nothing is half done."""
+    """`retry_after` is in seconds. Nothing was changed in part."""
 
     status = 503
     carries = ("retry_after",)

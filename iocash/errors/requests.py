@@ -1,10 +1,10 @@
-"""400: the request can't be understood, or a field is wrong."""
+"""400: the request is malformed, or a field is wrong."""
 
 from iocash.errors.registry import BadRequest, FieldError
 
 
 class InvalidFields(BadRequest):
-    """One or more fields of the body are wrong; `errors` names every one of them."""
+    """One or more fields of the body are wrong; `errors` names all of them."""
 
     code = "invalid_fields"
     detail = "One or more fields are wrong."
@@ -15,24 +15,24 @@ class InvalidFields(BadRequest):
 
 
 class InvalidParameters(InvalidFields):
-    """One or more query parameters are wrong; `errors` names every one of them."""
+    """One or more query parameters are wrong; `errors` names all of them."""
 
     code = "invalid_parameters"
     detail = "One or more query parameters are wrong."
 
 
 class InvalidJson(BadRequest):
-    """The body is not one JSON object in UTF-8 without duplicate keys."""
+    """The body must be one JSON object in UTF-8 without duplicate keys."""
 
     code = "invalid_json"
-    detail = "The body is not one JSON object in UTF-8."
+    detail = "The body must be one JSON object in UTF-8."
 
 
 class InvalidHeader(BadRequest):
-    """A header has a value that can't be understood."""
+    """A header has an invalid value."""
 
     code = "invalid_header"
-    detail = "The header {header} can't be understood."
+    detail = "The header {header} has an invalid value."
     carries = ("header",)
 
 
@@ -40,43 +40,43 @@ class InvalidHost(BadRequest):
     """The Host header names a host that this server does not serve."""
 
     code = "invalid_host"
-    detail = "The Host header names a host that is not served here."
+    detail = "The Host header names a host that this server does not serve."
 
 
 class MethodNotAllowed(BadRequest):
-    """The path exists, the method does not; `Allow` lists those that do."""
+    """The path does not support this method. The `Allow` header lists the supported ones."""
 
     code = "method_not_allowed"
-    detail = "{method} is not allowed here."
+    detail = "The method {method} is not allowed for this path."
     carries = ("method", "allow")
 
 
 class UnsupportedMediaType(BadRequest):
-    """The body is not sent as `application/json`."""
+    """The body was not sent as `application/json`."""
 
     code = "unsupported_media_type"
     detail = "Send the body as application/json."
 
 
 class NotAcceptable(BadRequest):
-    """The `Accept` header excludes JSON."""
+    """The `Accept` header excludes JSON, the only supported format."""
 
     code = "not_acceptable"
-    detail = "The answer is JSON, and the Accept header excludes it."
+    detail = "The response is JSON; the Accept header excludes it."
 
 
 class LengthRequired(BadRequest):
-    """The body came without a `Content-Length`."""
+    """The body was sent without a `Content-Length`."""
 
     code = "length_required"
     detail = "Send the body with a Content-Length, not chunked."
 
 
 class BodyTooLarge(BadRequest):
-    """The body is larger than is read here."""
+    """The body exceeds the size limit."""
 
     code = "body_too_large"
-    detail = "The body is larger than {limit} bytes."
+    detail = "The body exceeds the limit of {limit} bytes."
     carries = ("limit",)
 
 
@@ -84,12 +84,12 @@ class BodyInterrupted(BadRequest):
     """The body ended before its `Content-Length`."""
 
     code = "body_interrupted"
-    detail = "The body ended too early."
+    detail = "The body ended before its Content-Length."
 
 
 class InvalidOtp(BadRequest):
-    """The one-time password is not the one that was sent."""
+    """The one-time password is wrong."""
 
     code = "invalid_otp"
-    detail = "The one-time password is wrong; {tries_left} tries are left."
+    detail = "The one-time password is wrong. Attempts left: {tries_left}."
     carries = ("tries_left",)

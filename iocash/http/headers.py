@@ -96,7 +96,7 @@ def _translated(status: int) -> errors.Refused:
         return errors.NotFound()
     if status >= 500:
         return errors.InternalError()
-    return errors.InvalidHeader("The request can't be understood.")
+    return errors.InvalidHeader("The request is malformed.")
 
 
 def _log(request: HttpRequest, status: int, seconds: float) -> None:

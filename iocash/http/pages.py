@@ -80,9 +80,9 @@ def _seal(text: bytes) -> bytes:
 
 
 class CursorToken(fields.Text):
-    """Where to go on: opaque, taken from a link of another page."""
+    """The position of a page: an opaque value from a link of another page."""
 
-    default_error_messages = {"invalid": "This cursor was not made here."}
+    default_error_messages = {"invalid": "Must be a cursor from a link of a page."}
 
     def to_internal_value(self, data: Any) -> Cursor:
         try:
@@ -108,7 +108,7 @@ class PageQuery(fields.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         cursor = attrs.get("cursor")
         if cursor and cursor.sort != attrs["sort"]:
-            raise ValidationError({"cursor": "This cursor belongs to another order."}, "invalid")
+            raise ValidationError({"cursor": "Must be a cursor of this sort order."}, "invalid")
         return attrs
 
 
@@ -140,13 +140,13 @@ def _misshapen(
     known = reader(query_class).fields if query_class else {}
     for name, values in _parameters(request):
         if name not in known:
-            yield FieldError(name, "unknown_parameter", "There is no such parameter here.")
+            yield FieldError(name, "unknown_parameter", "Unknown parameter.")
         elif len(values) > 1:
-            yield FieldError(name, "repeated_parameter", "This parameter comes more than once.")
+            yield FieldError(name, "repeated_parameter", "Must not be repeated.")
         elif not values[0].strip():
-            yield FieldError(name, "blank", "This parameter is empty.")
+            yield FieldError(name, "blank", "Must not be empty.")
         elif UNPRINTABLE.search(values[0]) or "\ufffd" in values[0]:
-            yield FieldError(name, "invalid", "This is not printable text in UTF-8.")
+            yield FieldError(name, "invalid", "Must be printable text in UTF-8.")
 
 
 def _validated(

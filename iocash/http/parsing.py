@@ -117,7 +117,7 @@ def check_media_type(content_type: str) -> None:
         raise errors.UnsupportedMediaType()
     charset = parameters.get("charset", "utf-8")
     if charset.lower() not in {"utf-8", "utf8"}:
-        raise errors.InvalidJson("The Content-Type names another charset than utf-8.")
+        raise errors.InvalidJson("The charset in Content-Type must be utf-8.")
 
 
 def read(request: HttpRequest, length: int) -> bytes:
@@ -144,12 +144,12 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode()
     except UnicodeDecodeError as exc:
-        raise errors.InvalidJson(f"The body is not UTF-8 at byte {exc.start}.") from None
+        raise errors.InvalidJson(f"The body is not valid UTF-8 at byte {exc.start}.") from None
     if text.startswith("\ufeff"):
-        raise errors.InvalidJson("The body begins with a byte order mark.")
+        raise errors.InvalidJson("The body must not begin with a byte order mark.")
     value = _decode(text)
     if not isinstance(value, dict):
-        raise errors.InvalidJson(f"The body is {_kind(value)}, not an object.")
+        raise errors.InvalidJson(f"The body must be an object, not {_kind(value)}.")
     _check_text(value, "", 1)
     return value
 
@@ -159,7 +159,7 @@ def _decode(text: str) -> Any:
         return _DECODER.decode(text)
     except json.JSONDecodeError as exc:
         where = f"line {exc.lineno}, column {exc.colno}"
-        raise errors.InvalidJson(f"The body is not JSON: {exc.msg} ({where}).") from None
+        raise errors.InvalidJson(f"The body is not valid JSON: {exc.msg} ({where}).") from None
     except RecursionError:
         raise _too_deep() from None
 
@@ -178,7 +178,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise errors.InvalidJson(f"The key {_shown(twice)} comes twice in one object.")
+        raise errors.InvalidJson(f"The key {_shown(twice)} is repeated in one object.")
     return result
 
 
@@ -189,7 +189,7 @@ def _number(literal: str) -> Number:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise errors.InvalidJson(f"{name} is not JSON.")
+    raise errors.InvalidJson(f"{name} is not valid JSON.")
 
 
 # Made once: its hooks are plain functions, so threads may share it (as they share json's own).
@@ -206,7 +206,7 @@ def _check_text(value: Any, path: str, depth: int) -> None:
     if isinstance(value, str):
         if UNPRINTABLE.search(value):
             where = path[:200]
-            raise errors.InvalidJson(f"{where} has a control character or half a surrogate pair.")
+            raise errors.InvalidJson(f"{where} has a control character or an unpaired surrogate.")
         return
     if depth > DEEPEST and isinstance(value, dict | list):
         raise _too_deep()

@@ -172,7 +172,7 @@ def _known(exc: Exception) -> errors.Refused | None:
         case core.RequestDataTooBig():
             return errors.BodyTooLarge(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         case core.TooManyFieldsSent():
-            words = "There are too many parameters."
+            words = "Too many parameters."
             return errors.InvalidParameters(errors.FieldError("", "too_many", words))
         case _:
             return _renamed(exc)
@@ -183,7 +183,7 @@ def _renamed(exc: Exception) -> errors.Refused | None:
         if refused := _translations().get(kind):
             return refused()
     if isinstance(exc, core.SuspiciousOperation | core.BadRequest):
-        return errors.InvalidHeader("The request can't be understood.")
+        return errors.InvalidHeader("The request is malformed.")
     return None
 
 
@@ -283,7 +283,7 @@ def say(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    refused = _known(exception) or errors.InvalidHeader("The request can't be understood.")
+    refused = _known(exception) or errors.InvalidHeader("The request is malformed.")
     return say(refused, request)
 
 

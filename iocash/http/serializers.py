@@ -38,8 +38,8 @@ class Field(drf.Field[Any, Any, Any, Any]):
     """A field that reads exactly one JSON type, and describes itself to the OpenAPI document."""
 
     default_error_messages = {
-        "required": "This field is needed.",
-        "null": "This field can't be null.",
+        "required": "This field is required.",
+        "null": "Must not be null.",
     }
     example: Any = ""
 
@@ -158,11 +158,11 @@ class Serializer(drf.Serializer[Any]):
     """What JSON Schema can say of the fields beside each other, for the OpenAPI document."""
 
     default_error_messages = {
-        "required": "This field is needed.",
-        "null": "This field can't be null.",
-        "invalid": "This is not an object.",
-        "unknown_field": "There is no such field here.",
-        "read_only": "This field is not the caller's to set.",
+        "required": "This field is required.",
+        "null": "Must not be null.",
+        "invalid": "Must be an object.",
+        "unknown_field": "Unknown field.",
+        "read_only": "This field is read-only.",
     }
 
     @cached_property

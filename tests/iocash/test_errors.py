@@ -34,11 +34,39 @@ def test_detail_contains_the_facts(kind: type[errors.Refused]) -> None:
 
 def test_detail_formats_an_instant_as_answers_do() -> None:
     refused = errors.OtpTooSoon(retry_at=datetime(2026, 1, 31, 12, 0, 0, 706_727, tzinfo=UTC))
-    assert refused.words.endswith("; ask again at 2026-01-31T12:00:00.706Z.")
+    assert refused.words.endswith("; request another at 2026-01-31T12:00:00.706Z.")
 
 
 def test_detail_may_be_overridden() -> None:
     assert errors.InvalidJson("The body is empty.").words == "The body is empty."
+
+
+LIMIT = {"limit": "150.00", "used": "107.91", "requested": "60.00", "currency": "EUR"}
+AMOUNTS = "150.00 EUR{}, 107.91 EUR already used, 60.00 EUR requested."
+
+
+def limited(**facts: object) -> str:
+    return errors.LimitExceeded(**facts).words
+
+
+def test_limit_exceeded_names_the_limit_and_its_unit() -> None:
+    in_30_days = AMOUNTS.format(" per 30 days")
+    assert limited(**LIMIT, limit_type="cashIn") == f"Cash-in limit exceeded: {in_30_days}"
+    assert limited(**LIMIT, limit_type="cashOut") == f"Cash-out limit exceeded: {in_30_days}"
+    balance = f"Balance limit exceeded: {AMOUNTS.format('')}"
+    assert limited(**LIMIT, limit_type="balance") == limited(**LIMIT) == balance
+    wallets = "Wallet limit exceeded: 5 per user, 5 open, 1 requested."
+    assert limited(limit=5, used=5, requested=1) == wallets
+
+
+def test_reversal_exceeded_names_what_is_not_yet_reversed() -> None:
+    def words(reversed_: str, left: str) -> str:
+        facts = {"amount": "10.00", "reversed": reversed_, "left": left, "currency": "EUR"}
+        return errors.ReversalExceeded(**facts, requested="7.00").words
+
+    part = "Reversal too large: 7.00 EUR requested, 6.00 EUR not yet reversed."
+    assert words("4.00", "6.00") == part
+    assert words("10.00", "0.00") == "This movement has already been reversed in full."
 
 
 def test_every_503_has_a_retry_after() -> None:

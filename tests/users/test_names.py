@@ -122,7 +122,7 @@ def test_approval_is_refused_when_the_name_changed_meanwhile(alice):
             by=people.BY,
             names_seen=seen,
         )
-    assert "Look again" in refused.value.words
+    assert "Review it again" in refused.value.words
     assert not Evidence.objects.approved().exists()
 
 

@@ -83,18 +83,18 @@ def private() -> str:
 
 
 WEAK: dict[str, tuple[str, Callable[[], str]]] = {
-    "nothing": ("not an RSA", lambda: ""),
-    "no key": ("not an RSA", lambda: "Alice"),
-    "no Latin letters": ("not an RSA", lambda: "Ключ"),
-    "a private key": ("not an RSA", private),
+    "nothing": ("Must be an RSA", lambda: ""),
+    "no key": ("Must be an RSA", lambda: "Alice"),
+    "no Latin letters": ("Must be an RSA", lambda: "Ключ"),
+    "a private key": ("Must be an RSA", private),
     "a key of 1,024 bits": (
         "1024 bits",
         lambda: pem(generate_private_key(65537, 1024).public_key()),
     ),
     "a key of 8,192 bits": ("8192 bits", lambda: made_of((1 << 8191) + 1)),
-    "an exponent of 1": ("not an RSA", lambda: made_of(NUMBERS.n, 1)),
+    "an exponent of 1": ("Must be an RSA", lambda: made_of(NUMBERS.n, 1)),
     "an exponent of 3": ("exponent", lambda: made_of(NUMBERS.n, 3)),
-    "an even exponent": ("not an RSA", lambda: made_of(NUMBERS.n, 65538)),
+    "an even exponent": ("Must be an RSA", lambda: made_of(NUMBERS.n, 65538)),
     "a huge exponent": ("exponent", lambda: made_of(NUMBERS.n, (1 << 300) + 1)),
     "an even modulus": ("two large primes", lambda: made_of(NUMBERS.n + 1)),
     "a modulus with a small factor": ("two large primes", lambda: made_of(9_973 * NUMBERS.n)),
@@ -103,15 +103,15 @@ WEAK: dict[str, tuple[str, Callable[[], str]]] = {
     "two primes that are close": ("close", lambda: made_of(two_close_primes())),
     "a key for RSA-PSS": ("RSA-PSS", for_pss),
     "a key on a curve": (
-        "not an RSA",
+        "Must be an RSA",
         lambda: pem(ec.generate_private_key(ec.SECP256R1()).public_key()),
     ),
-    "a key on an odd curve": ("not an RSA", on_an_odd_curve),
+    "a key on an odd curve": ("Must be an RSA", on_an_odd_curve),
     "an Ed25519 key": (
-        "not an RSA",
+        "Must be an RSA",
         lambda: pem(ed25519.Ed25519PrivateKey.generate().public_key()),
     ),
-    "two keys": ("beside it", lambda: pem(PRIVATE.public_key()) * 2),
+    "two keys": ("plain RSA key", lambda: pem(PRIVATE.public_key()) * 2),
 }
 
 

@@ -408,7 +408,7 @@ def test_decision_from_a_stale_page_is_refused(operator, alice, sent, name):
     operator.get(page_of(alice))
     send_one(alice, Kind.OCCUPATION, occupation_code="9999")
     answer = act(operator, alice, name, sent, reason="x")
-    assert "Look again." in answer.content.decode()
+    assert "Review it again." in answer.content.decode()
     assert stored(alice) == [(Kind.OCCUPATION, "REPLACED"), (Kind.OCCUPATION, "PENDING")]
 
 
@@ -430,7 +430,7 @@ def test_ticked_evidence_is_kept_when_the_reason_is_missing(operator, alice, sen
 def test_evidence_of_another_user_is_not_decided(operator, alice, bob, sent):
     others = send_one(bob, Kind.OCCUPATION)
     answer = act(operator, alice, "approve", sent, others)
-    assert "Look again." in answer.content.decode()
+    assert "Review it again." in answer.content.decode()
     assert stored(alice) == stored(bob) == [(Kind.OCCUPATION, "PENDING")]
 
 
@@ -472,7 +472,7 @@ def test_decision_is_refused_when_the_name_changed_since_the_page(operator, alic
     seen = names.seen(alice)
     change(alice, first_name="Mallory")
     answer = act(operator, alice, "approve", sent, names=seen)
-    assert "Look again." in said(answer)[0]
+    assert "Review it again." in said(answer)[0]
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 

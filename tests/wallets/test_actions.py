@@ -225,7 +225,7 @@ def test_reversal_above_the_remaining_amount_renders_the_refusal(alices, bobs):
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
     form = {"key": str(uuid4()), "amount": "10.01", "concept": ""}
     page = somebody(SUPERVISOR).post(address(paid, "reverse"), form, follow=True)
-    assert "10.00 EUR are left to reverse, and 10.01 were requested." in page.text
+    assert "Reversal too large: 10.01 EUR requested, 10.00 EUR not yet reversed." in page.text
     assert money_of(alices) == (90_00, 0)
 
 

@@ -147,7 +147,7 @@ def test_refused_batch_lists_every_refusal_and_changes_nothing(
     ]
     answer = api.post(batch, of(*items), key="k")
     assert (answer.status, answer.code) == (409, "batch_refused")
-    assert answer.json["detail"] == "6 of 8 movements were refused; none was made."
+    assert answer.json["detail"] == "6 of 8 movements were refused; none was executed."
     conflict = answer.json["conflict"]
     assert (set(conflict), conflict["refused"], conflict["count"]) == (
         {"refused", "count", "items"},

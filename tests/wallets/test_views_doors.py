@@ -75,7 +75,7 @@ def test_resource_of_another_client_gets_404(stranger, there, unmoved, door):
     for ids in (there, unknown):
         answer = stranger.call(door.method, door.at(ids), door.body(there), key="k")
         assert (answer.status, answer.code) == (404, "not_found")
-        assert answer.json["detail"] == "There is nothing here."
+        assert answer.json["detail"] == "The resource does not exist."
     assert unmoved()
 
 

@@ -193,7 +193,8 @@ def test_transfer_above_the_available_balance_gets_409(api, alices, bobs, path):
         "required": "100.01",
         "currency": "EUR",
     }
-    assert answer.json["detail"] == "100.00 EUR are available and 100.01 EUR are needed."
+    detail = "Insufficient funds: 100.01 EUR requested, 100.00 EUR available."
+    assert answer.json["detail"] == detail
     assert people.balances(alices, bobs) == [100_00, 0]
 
 

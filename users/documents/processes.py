@@ -89,7 +89,7 @@ def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Report:
         Overloaded: too many wait.
     """
     if not job.room.acquire(timeout=job.patience):
-        raise errors.Overloaded("Too many documents are being processed. Try again later.")
+        raise errors.Overloaded("Too many documents are being processed. Retry later.")
     try:
         answer = ask(job, content, media_type, number)
     finally:

@@ -29,7 +29,7 @@ def damaged(kind: str, why: str) -> WrongDocument:
 
 
 def too_complex(kind: str, why: str) -> WrongDocument:
-    words = f"The {kind} is too complex to be checked: {why}. Save or scan it again as a new file."
+    words = f"The {kind} is too complex to check: {why}. Save or scan it again as a new file."
     return WrongDocument("too_complex", words)
 
 

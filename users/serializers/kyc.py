@@ -43,7 +43,7 @@ NUMBERS: dict[str, Callable[[str], bool]] = {
 class Country(Field):
     """A country of ISO 3166, by its two letters."""
 
-    default_error_messages = {"invalid_choice": "This is no country of ISO 3166-1: two letters."}
+    default_error_messages = {"invalid_choice": "Must be a two-letter country code of ISO 3166-1."}
     example = "ES"
 
     def schema(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Country(Field):
 class Pattern(fields.Text):
     """Text of exactly one form, which has no example but itself."""
 
-    default_error_messages = {"invalid": "This has another form: {form}."}
+    default_error_messages = {"invalid": "Must match {form}."}
 
     def __init__(self, form: str, example: str, **kwargs: Any) -> None:
         self.form, self.example = form, example
@@ -98,15 +98,15 @@ class Expires(fields.Day):
 
 
 class IdentityBody(fields.Serializer):
-    """Who somebody is, by an identity document."""
+    """The data of an identity document."""
 
     default_error_messages = {
-        "invalid_number": "This is no number of such a document.",
-        "not_a_national": "A DNI is for nationals: of ES.",
-        "in_the_future": "This day has not come yet.",
-        "not_after": "The document expires before it is issued.",
-        "before_birth": "The document was issued before the birth.",
-        "too_young": "Users are 18 or older.",
+        "invalid_number": "Invalid document number.",
+        "not_a_national": "A DNI requires nationality ES.",
+        "in_the_future": "The date is in the future.",
+        "not_after": "Must be after the issue date.",
+        "before_birth": "Must not be before the birth date.",
+        "too_young": "Users must be 18 or older.",
     }
     identity_type = fields.Choice(("DNI", "NIE", "PASSPORT"))
     identity_number = Sample(20, "12345678Z")
@@ -157,7 +157,7 @@ def years(born: date, today: date) -> int:
 
 
 class HomeAddressBody(fields.Serializer):
-    """Where somebody lives, or where a company has its seat."""
+    """The address of a person, or the registered office of a company."""
 
     address = Sample(200, "Calle Mayor 1, 2.º A")
     city = Sample(100, "Madrid")
@@ -167,19 +167,19 @@ class HomeAddressBody(fields.Serializer):
 
 
 class ExternalIbanBody(fields.Serializer):
-    """A bank account elsewhere that is the user's own."""
+    """A bank account of the user at another institution."""
 
     external_iban = fields.Iban()
 
 
 class FinancialInformationBody(fields.Serializer):
-    """The bracket of the user's income: one letter, whose meaning is the client's."""
+    """The income bracket of the user: one letter, which the client defines."""
 
     income_level = Pattern("[A-Z]", "A")
 
 
 class OccupationBody(fields.Serializer):
-    """What somebody does for a living: four digits, as ISCO-08 and CNO-11 have them."""
+    """The occupation of the user: a code of four digits (ISCO-08, CNO-11)."""
 
     occupation_code = Pattern("[0-9]{4}", "2511")
 
@@ -194,7 +194,7 @@ BLOCKS: dict[str, type[fields.Serializer]] = {
 
 
 class Reviewed(fields.Serializer):
-    """What is shown of evidence beside what it says; only a replay shows what was replaced."""
+    """The review of a KYC document. Only a replayed response shows a replaced one."""
 
     status = fields.Choice(Evidence.Status.values, read_only=True)
     reason = fields.Text(200, read_only=True, allow_null=True)
@@ -227,23 +227,23 @@ def shown(evidence: Evidence) -> dict[str, Any]:
 
 
 class IdentityAnswer(IdentityBody, Reviewed):
-    """An identity, and what staff decided about it."""
+    """The identity data and their review."""
 
 
 class HomeAddressAnswer(HomeAddressBody, Reviewed):
-    """A home address, and what staff decided about it."""
+    """The home address and its review."""
 
 
 class ExternalIbanAnswer(ExternalIbanBody, Reviewed):
-    """A bank account elsewhere, and what staff decided about it."""
+    """The bank account and its review."""
 
 
 class FinancialInformationAnswer(FinancialInformationBody, Reviewed):
-    """An income bracket, and what staff decided about it."""
+    """The income bracket and its review."""
 
 
 class OccupationAnswer(OccupationBody, Reviewed):
-    """An occupation, and what staff decided about it."""
+    """The occupation and its review."""
 
 
 # --- Documents ---------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class OccupationAnswer(OccupationBody, Reviewed):
 class Content(Field):
     """A PDF, a PNG or a JPEG of at most 5 MB, as base64 (RFC 4648, section 4)."""
 
-    default_error_messages = {"invalid": "This is not base64."}
+    default_error_messages = {"invalid": "Must be base64."}
     LONGEST = -(-documents.MOST_BYTES // 3) * 4
     WRITTEN = (
         "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}"
@@ -296,7 +296,7 @@ MEDIA_TYPES = (documents.PDF, documents.PNG, documents.JPEG)
 
 
 class DocumentBody(fields.Serializer):
-    """A document. Its type is found in its bytes; a type that is named must be the same."""
+    """A document. The file type is detected from its bytes; `mediaType`, if sent, must match."""
 
     default_error_messages = {"other_type": "The file is not of the declared type."}
     content = Content()
@@ -308,7 +308,7 @@ class DocumentBody(fields.Serializer):
 
 
 class DocumentAnswer(Reviewed):
-    """What is known of a document, and what staff decided about it."""
+    """The metadata of a document and its review."""
 
     kind = fields.Text(30, read_only=True)
     media_type = fields.Choice(MEDIA_TYPES, read_only=True)
@@ -317,6 +317,6 @@ class DocumentAnswer(Reviewed):
 
 
 class DocumentContent(DocumentAnswer):
-    """A document: its content too, as base64."""
+    """A document with its content as base64."""
 
     content = Content(read_only=True)

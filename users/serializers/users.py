@@ -22,7 +22,7 @@ NAMES = {
 
 
 class UserAnswer(fields.Serializer):
-    """A person (NATURAL) or a company (JURIDICAL) that owns wallets; erased, it has no names."""
+    """A person (NATURAL) or company (JURIDICAL) that owns wallets. Names are null once erased."""
 
     id = fields.Id(read_only=True)
     client_id = fields.Id(read_only=True)
@@ -57,7 +57,7 @@ class Optional(fields.Text):
 
 
 class UserBody(fields.Serializer):
-    """What a user is created or replaced with. A person has two names, a company one."""
+    """The data of a user. A person has a first and a last name, a company a company name."""
 
     together = {
         "oneOf": [
@@ -107,7 +107,7 @@ class UserBody(fields.Serializer):
 
 
 class UserChange(fields.Serializer):
-    """The fields of a user that a client may change, any of them."""
+    """The fields of a user that a client may change; all are optional."""
 
     user_name = fields.Text(100, required=False)
     first_name = fields.Text(100, required=False)
@@ -121,13 +121,13 @@ class UserChange(fields.Serializer):
 
 
 class Nothing(fields.Serializer):
-    """No fields: an empty object, or no body at all."""
+    """An empty object, or no body."""
 
 
 class Code(fields.Text):
     """Six digits, as text."""
 
-    default_error_messages = {"invalid": "A one-time password is six digits."}
+    default_error_messages = {"invalid": "Must be six digits."}
     example = "123456"
 
     def __init__(self, **kwargs: Any) -> None:
@@ -143,13 +143,13 @@ class Code(fields.Text):
 
 
 class OtpBody(fields.Serializer):
-    """The one-time password that came to the phone."""
+    """The one-time password that was sent to the phone."""
 
     otp = Code()
 
 
 class UserQuery(pages.PageQuery):
-    """Which users to list."""
+    """The filters of the list of users."""
 
     kind = fields.Choice(User.Kind, required=False)
     status = fields.Choice(User.Status, required=False)

@@ -93,7 +93,7 @@ class LockedWallet:
         """
         if amount <= 0:
             raise errors.InvalidFields(
-                errors.FieldError("amount", "min_value", "More than zero, please.")
+                errors.FieldError("amount", "min_value", "Must be greater than zero.")
             )
         try:
             return money.to_minor(amount, self.currency)

@@ -206,7 +206,7 @@ class Payment(MoneyOrder):
         self.minor(books)
         if self.wallet_id == self.target_id:
             raise errors.InvalidFields(
-                errors.FieldError("targetWalletId", "same_wallet", "Name another wallet.")
+                errors.FieldError("targetWalletId", "same_wallet", "Must be another wallet.")
             )
 
     def parties(self, books: Books) -> tuple[LockedWallet, LockedWallet, int]:

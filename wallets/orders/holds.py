@@ -64,7 +64,7 @@ def require_future(expires_at: datetime | None, books: Books) -> None:
     """Refuse an expiry that has come already (InvalidFields)."""
     if expires_at is not None and expires_at <= books.now:
         raise errors.InvalidFields(
-            errors.FieldError("expiration", "not_in_the_future", "This time has passed.")
+            errors.FieldError("expiration", "not_in_the_future", "Must be in the future.")
         )
 
 

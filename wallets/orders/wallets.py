@@ -70,7 +70,7 @@ class OpenWallet(UserOrder):
     def require_active_currency(self) -> None:
         if self.currency not in money.currencies():
             raise errors.InvalidFields(
-                errors.FieldError("currency", "invalid_choice", "ISO 4217 has withdrawn it.")
+                errors.FieldError("currency", "invalid_choice", "Withdrawn from ISO 4217.")
             )
 
     def require_place(self, books: Books) -> None:

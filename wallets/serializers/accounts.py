@@ -15,7 +15,7 @@ from wallets.serializers.shared import BankAccount, hrefs
 
 
 class ExternalAccountAnswer(fields.Serializer):
-    """A bank account that the wallet's owner pays out to."""
+    """A bank account for cash-outs of the wallet."""
 
     id = fields.Id(read_only=True)
     wallet_id = fields.Id(read_only=True)
@@ -27,7 +27,7 @@ class ExternalAccountAnswer(fields.Serializer):
 
     @extend_schema_field(BankAccount(allow_null=True))
     def bank_account(self, account: ExternalAccount) -> dict[str, str] | None:
-        """None is left of who was erased."""
+        """Null once the user is erased."""
         return {"accountNumber": account.iban} if account.iban else None
 
     @extend_schema_field(LINKS)
@@ -43,7 +43,7 @@ class ExternalAccountAnswer(fields.Serializer):
 
 
 class ExternalAccountBody(fields.Serializer):
-    """A bank account to keep for cash-outs to come."""
+    """A bank account to store for later cash-outs."""
 
     alias = Optional(100)
     external_iban = BankAccount()
@@ -53,13 +53,13 @@ class ExternalAccountBody(fields.Serializer):
 
 
 class ExternalAccountChange(fields.Serializer):
-    """The one thing that may be changed of an external account: it is removed, for ever."""
+    """REMOVED removes the external account permanently; nothing else can be changed."""
 
     status = fields.Choice(("REMOVED",))
 
 
 class ExternalAccountQuery(pages.PageQuery):
-    """Which external accounts of a wallet to list."""
+    """The filters of the list of external accounts."""
 
     status = fields.Choice(ExternalAccount.Status, required=False)
     iban = fields.Iban(required=False)

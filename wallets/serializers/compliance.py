@@ -1,4 +1,4 @@
-"""The shape of where a user stands."""
+"""The shape of a user's KYC status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATHS = {"type": "array", "items": {"type": "string", "examples": ["home-address
 
 
 class RequirementAnswer(fields.Serializer):
-    """What the user can show, and how far it has come."""
+    """A KYC document that the user can submit, and its status."""
 
     evidence = fields.Text(40, source="path", read_only=True)
     level = fields.Whole(1, 2, read_only=True)
@@ -29,14 +29,14 @@ class RequirementAnswer(fields.Serializer):
 
 
 class LimitAnswer(fields.Serializer):
-    """A limit, null when there is none, and what is used of it."""
+    """A limit (null: no limit) and the amount already used."""
 
     limit = fields.Money(allow_null=True)
     used = fields.Money()
 
 
 class LimitsAnswer(fields.Serializer):
-    """The limits of one currency, across all wallets; the last two are of any 30 days."""
+    """The limits of one currency across all wallets. Cash-in and cash-out limits cover 30 days."""
 
     currency = fields.Currency(read_only=True)
     balance = LimitAnswer(read_only=True)
@@ -57,7 +57,7 @@ def limits_shown(allowance: Allowance) -> dict[str, Any]:
 
 
 class NameChangeAnswer(fields.Serializer):
-    """New names that wait for staff, or that they rejected; the approved ones stay until then."""
+    """New names that are pending review or rejected. The approved names stay valid meanwhile."""
 
     first_name = fields.Text(100, read_only=True, allow_null=True)
     last_name = fields.Text(100, read_only=True, allow_null=True)
@@ -68,7 +68,7 @@ class NameChangeAnswer(fields.Serializer):
 
 
 class ComplianceAnswer(fields.Serializer):
-    """The level of a user, what it allows, and what is missing for the next one."""
+    """The KYC level of a user, its limits, and the documents missing for the next level."""
 
     user_id = fields.Id(read_only=True)
     kyc_level = fields.Whole(0, 2, read_only=True)

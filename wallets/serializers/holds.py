@@ -16,7 +16,7 @@ from wallets.serializers.shared import Words, hrefs, require_range
 
 
 class HoldAnswer(fields.Serializer):
-    """Money promised to another wallet: `remainingAmount` of `amount` is still set aside."""
+    """Funds reserved for another wallet; `remainingAmount` of `amount` is still reserved."""
 
     id = fields.Id(read_only=True)
     wallet_id = fields.Id(read_only=True)
@@ -47,7 +47,7 @@ class HoldAnswer(fields.Serializer):
 
 
 class HoldBody(Words):
-    """Money to promise to another wallet; without `expiration` the promise never ends by itself."""
+    """Funds to reserve for another wallet. Without `expiration` the hold never expires."""
 
     target_wallet_id = fields.Id()
     amount = fields.Amount()
@@ -55,17 +55,17 @@ class HoldBody(Words):
 
 
 class ExecutionBody(Words):
-    """What to pay of a hold: an `amount`, or all; `keepOpen` keeps the rest set aside."""
+    """The `amount` to pay; all by default. `keepOpen` keeps the rest of the hold open."""
 
     amount = fields.Amount(required=False)
     keep_open = fields.Flag(default=False)
 
 
 class HoldChange(fields.Serializer):
-    """Either release a hold, or let it expire at another time (null: never)."""
+    """Release the hold, or change its expiration (null: never)."""
 
     together = {"minProperties": 1, "maxProperties": 1}
-    default_error_messages = {"one_only": "Either release it or renew it."}
+    default_error_messages = {"one_only": "Must not be sent together with status."}
 
     status = fields.Choice(("RELEASED",), required=False)
     expiration = fields.Moment(required=False, allow_null=True)
@@ -80,7 +80,7 @@ class HoldChange(fields.Serializer):
 
 
 class HoldQuery(pages.PageQuery):
-    """Which holds of a wallet to list."""
+    """The filters of the list of holds."""
 
     status = fields.Choice(Hold.Status, required=False)
     start_date = fields.Moment(required=False)
@@ -88,5 +88,5 @@ class HoldQuery(pages.PageQuery):
     idempotency_key = fields.Text(255, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "The end is before the start.")
+        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
         return super().validate(attrs)

@@ -20,7 +20,7 @@ LARGEST_BATCH: Final = 1_000
 
 
 class MovementAnswer(fields.Serializer):
-    """One change of one wallet's money. A transfer makes one in each of its wallets."""
+    """One change of the balance of one wallet. A transfer creates one in each wallet."""
 
     id = fields.Id(read_only=True)
     wallet_id = fields.Id(read_only=True)
@@ -82,9 +82,9 @@ def _alone(kind: str, *needed: str) -> dict[str, Any]:
 
 
 class MovementBody(Words):
-    """Money to move: from the outside, to a bank account, or to another wallet.
+    """A cash-in, a cash-out to a bank account, or a transfer to another wallet.
 
-    A CASH_OUT goes to an `iban`, or to one of the wallet's external accounts.
+    A CASH_OUT has an `iban`, or the id of one of the wallet's external accounts.
     """
 
     together = {
@@ -95,7 +95,7 @@ class MovementBody(Words):
             _alone("TRANSFER", "targetWalletId"),
         ]
     }
-    default_error_messages = {"one_only": "Name one of the two, not both."}
+    default_error_messages = {"one_only": "Must not be sent together with iban."}
 
     type = fields.Choice(list(OWN_FIELDS))
     target_wallet_id = fields.Id(required=False)
@@ -116,7 +116,7 @@ class MovementBody(Words):
 
 
 class BatchBody(fields.Serializer):
-    """Up to 1,000 movements of one wallet: one operation, all of it or nothing."""
+    """Up to 1,000 movements of one wallet, executed together: all or none."""
 
     together = {
         "allOf": [{"properties": {"movements": {"minItems": 1, "maxItems": LARGEST_BATCH}}}],
@@ -130,13 +130,13 @@ class BatchBody(fields.Serializer):
 
 
 class Movements(fields.Serializer):
-    """Movements that stand in something else."""
+    """A list of movements."""
 
     movements: ListSerializer[Any] = ListSerializer(child=MovementAnswer())
 
 
 class BatchMade(NamedTuple):
-    """What a batch made in its wallet, and where it is listed."""
+    """The movements that a batch created in its wallet, and the address of their list."""
 
     operation_id: UUID
     movements: Iterable[Any]
@@ -144,7 +144,7 @@ class BatchMade(NamedTuple):
 
 
 class BatchAnswer(fields.Serializer):
-    """What a batch made in its wallet: the movements of one operation, in order of its items."""
+    """The movements that the batch created in its wallet, in the order of its items."""
 
     operation_id = fields.Id(read_only=True)
     _links = SerializerMethodField(method_name="links")
@@ -161,19 +161,19 @@ class BatchAnswer(fields.Serializer):
 
 
 class ReversalBody(Words):
-    """What is to be given back: an `amount`, or all that is left."""
+    """The `amount` to reverse; the full remaining amount by default."""
 
     amount = fields.Amount(required=False)
 
 
 class MovementChange(fields.Serializer):
-    """The one thing that a client may change of a movement: it cancels a cash-out."""
+    """CANCELLED cancels a pending cash-out; nothing else can be changed."""
 
     status = fields.Choice(("CANCELLED",))
 
 
 class MovementQuery(pages.PageQuery):
-    """Which movements of a wallet to list."""
+    """The filters of the list of movements."""
 
     start_date = fields.Moment(required=False)
     end_date = fields.Moment(required=False)
@@ -187,6 +187,6 @@ class MovementQuery(pages.PageQuery):
     idempotency_key = fields.Text(255, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "The end is before the start.")
-        require_range(attrs, "min_amount", "max_amount", "The maximum is below the minimum.")
+        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
+        require_range(attrs, "min_amount", "max_amount", "Must not be below minAmount.")
         return super().validate(attrs)

@@ -22,13 +22,15 @@ def require_range(attrs: dict[str, Any], low: str, high: str, words: str) -> Non
 
 
 class BankAccount(fields.Serializer):
-    """A bank account in the Single Euro Payments Area, or anywhere that has IBANs."""
+    """A bank account, by its IBAN."""
+
+    default_error_messages = {"invalid": 'Expected an object: {{"accountNumber": "ES…"}}.'}
 
     account_number = fields.Iban()
 
 
 class Words(fields.Serializer):
-    """The payer's words, and the caller's own pairs."""
+    """The concept of the payer, and the caller's own key-value pairs."""
 
     concept = Optional(140)
     metadata = fields.StringMap(required=False, allow_null=True)

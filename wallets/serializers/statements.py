@@ -17,7 +17,7 @@ from wallets.serializers.shared import hrefs, require_range
 
 
 class BalanceAnswer(fields.Serializer):
-    """What was settled at an instant; `digest` is the head of the wallet's chain then."""
+    """The settled balance at an instant. `digest` is the hash-chain head at that instant."""
 
     wallet_id = fields.Id(read_only=True)
     at = fields.Moment(read_only=True)
@@ -37,7 +37,7 @@ class BalanceAnswer(fields.Serializer):
 
 
 class BalanceQuery(fields.Serializer):
-    """The instant to look at: now, when there is none."""
+    """The instant of the balance; now by default."""
 
     at = fields.Moment(required=False)
 
@@ -45,7 +45,7 @@ class BalanceQuery(fields.Serializer):
 class StatementAnswer(fields.Serializer):
     """A page of a statement: opening + totalIn - totalOut = closing, and the movements.
 
-    The digests are the heads of the wallet's chain before and after the period.
+    The digests are the hash-chain heads of the wallet before and after the period.
     """
 
     wallet_id = fields.Id(source="wallet.id", read_only=True)
@@ -72,12 +72,12 @@ class StatementAnswer(fields.Serializer):
 
 
 class StatementQuery(pages.PageQuery):
-    """The period: from the wallet's opening until now, when it is left open."""
+    """The period; from the opening of the wallet until now by default."""
 
     start_date = fields.Moment(required=False)
     end_date = fields.Moment(required=False)
     sort = fields.Choice(("settledAt,asc", "settledAt,desc"), default="settledAt,asc")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "The end is before the start.")
+        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
         return super().validate(attrs)

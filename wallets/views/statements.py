@@ -27,7 +27,7 @@ def come(instant: datetime, now: datetime, public: str) -> datetime:
         errors.InvalidParameters: it is in the future.
     """
     if instant > now:
-        words = "This time has not come yet."
+        words = "Must not be in the future."
         raise errors.InvalidParameters(errors.FieldError(public, "in_the_future", words))
     return to_millisecond(instant)
 

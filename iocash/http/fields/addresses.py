@@ -38,8 +38,8 @@ class Phone(Field):
     """
 
     default_error_messages = {
-        "invalid": "This is not a phone number in the international form: +34600000000.",
-        "not_personal": "No codes are sent to this kind of number: use a mobile phone.",
+        "invalid": "Must be a phone number in international format, like +34600000000.",
+        "not_personal": "Must be a mobile phone number; this kind of number can't receive codes.",
     }
     example = "+34600000000"
 
@@ -66,7 +66,7 @@ class Phone(Field):
 class Iban(Field):
     """A bank account: an IBAN whose length, form and check digits are right; kept compact."""
 
-    default_error_messages = {"invalid": "This is not an IBAN."}
+    default_error_messages = {"invalid": "Must be a valid IBAN."}
     example = "ES9121000418450200051332"
 
     def schema(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Iban(Field):
 class Email(Text):
     """An e-mail address."""
 
-    default_error_messages = {"invalid": "This is not an e-mail address."}
+    default_error_messages = {"invalid": "Must be a valid e-mail address."}
     example = "alice@example.com"
 
     def __init__(self, max_length: int = 254, **kwargs: Any) -> None:

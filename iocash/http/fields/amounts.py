@@ -19,10 +19,10 @@ class Amount(Field):
     """
 
     default_error_messages = {
-        "invalid": "This is not an amount: digits, with a point if you like, and nothing else.",
-        "min_value": "An amount is greater than zero.",
-        "max_digits": "An amount has at most {max_digits} digits.",
-        "max_decimal_places": "An amount has at most {max_decimal_places} decimals.",
+        "invalid": "Enter an amount like 12.50 (point as decimal separator, no currency sign).",
+        "min_value": "Must be greater than zero.",
+        "max_digits": "Must have at most {max_digits} digits.",
+        "max_decimal_places": "Must have at most {max_decimal_places} decimals.",
     }
     MOST_DECIMALS = 4
     PATTERN = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?")
@@ -84,7 +84,7 @@ class Money(Field):
 class Currency(Field):
     """A currency of ISO 4217 that money can be held in; also one that ISO has withdrawn."""
 
-    default_error_messages = {"invalid_choice": "This is no currency of ISO 4217."}
+    default_error_messages = {"invalid_choice": "Must be a currency code of ISO 4217."}
     example = "EUR"
 
     def schema(self) -> dict[str, Any]:

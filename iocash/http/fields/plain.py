@@ -16,7 +16,7 @@ from iocash.http.serializers import Field
 class Id(Field):
     """A lower-case UUID."""
 
-    default_error_messages = {"invalid": "This is not a lower-case UUID."}
+    default_error_messages = {"invalid": "Must be a UUID in lower case."}
     PATTERN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
     example = "01980000-0000-7000-8000-000000000001"
 
@@ -35,7 +35,7 @@ class Id(Field):
 class Choice(Field):
     """One of a few words, spelled exactly; becomes the member when `choices` is an enum."""
 
-    default_error_messages = {"invalid_choice": "This is none of {choices}."}
+    default_error_messages = {"invalid_choice": "Must be one of: {choices}."}
 
     def __init__(self, choices: type[Choices] | Iterable[str], **kwargs: Any) -> None:
         self.members = {str(getattr(item, "value", item)): item for item in choices}
@@ -59,7 +59,7 @@ class Choice(Field):
 class Flag(Field):
     """`true` or `false`."""
 
-    default_error_messages = {"invalid": "This is neither true nor false."}
+    default_error_messages = {"invalid": "Must be true or false."}
     example = False
 
     def schema(self) -> dict[str, Any]:
@@ -75,9 +75,9 @@ class Whole(Field):
     """A whole number in a range, without a point or an exponent."""
 
     default_error_messages = {
-        "invalid": "This is not a whole number.",
-        "min_value": "This is less than {min_value}.",
-        "max_value": "This is more than {max_value}.",
+        "invalid": "Must be a whole number.",
+        "min_value": "Must be at least {min_value}.",
+        "max_value": "Must be at most {max_value}.",
     }
 
     def __init__(self, min_value: int, max_value: int, **kwargs: Any) -> None:

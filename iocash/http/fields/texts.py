@@ -75,10 +75,10 @@ class Text(Field):
     """Text, kept as it is, in which something can be seen."""
 
     default_error_messages = {
-        "invalid": "This is not a string.",
-        "blank": "This is blank.",
-        "max_length": "This has more than {max_length} characters.",
-        "invisible": "This has invisible characters, or some that change its direction.",
+        "invalid": "Must be a string.",
+        "blank": "Must not be blank.",
+        "max_length": "Must have at most {max_length} characters.",
+        "invisible": "Must not have invisible or text-direction characters.",
     }
     example = "Text"
 
@@ -111,11 +111,11 @@ class StringMap(Field):
     """The caller's own pairs of strings, which mean nothing here."""
 
     default_error_messages = {
-        "invalid": "This is not an object of strings.",
-        "max_pairs": "There are more than {max_pairs} pairs.",
-        "key": "A key has 1 to {max_key} characters.",
-        "not_a_string": "This is not a string.",
-        "max_length": "This has more than {max_length} characters.",
+        "invalid": "Must be an object of strings.",
+        "max_pairs": "Must have at most {max_pairs} pairs.",
+        "key": "Keys must have 1 to {max_key} characters.",
+        "not_a_string": "Must be a string.",
+        "max_length": "Must have at most {max_length} characters.",
     }
     MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 20, 40, 500
     example: Any = {}

@@ -14,7 +14,7 @@ class Moment(Field):
     """An instant: RFC 3339 with any offset in, UTC with milliseconds out."""
 
     default_error_messages = {
-        "invalid": "This is not an instant of RFC 3339 with an offset: 2026-01-31T12:00:00Z.",
+        "invalid": "Must be a date and time with an offset (RFC 3339), like 2026-01-31T12:00:00Z.",
     }
     PATTERN = re.compile(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
@@ -50,7 +50,7 @@ class Moment(Field):
 class Day(Field):
     """A date without a time: `2026-01-31`."""
 
-    default_error_messages = {"invalid": "This is not a date: 2026-01-31."}
+    default_error_messages = {"invalid": "Must be a date like 2026-01-31."}
     example = "2026-01-31"
 
     def schema(self) -> dict[str, Any]:

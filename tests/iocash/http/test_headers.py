@@ -251,7 +251,7 @@ def test_idempotency_key_may_be_bare_or_quoted(sent: str, read: str) -> None:
 def test_malformed_idempotency_key_is_refused(sent: str, form: str) -> None:
     with pytest.raises(errors.InvalidHeader) as caught:
         key(form.format(sent))
-    assert caught.value.words == "The header Idempotency-Key can't be understood."
+    assert caught.value.words == "The header Idempotency-Key has an invalid value."
 
 
 @given(some.text(some.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255))

@@ -112,7 +112,7 @@ def test_random_bytes_are_an_object_or_refused(body: bytes) -> None:
     [(b"[]", "an array"), (b'"a"', "a string"), (b"1", "a number"), (b"null", "null")],
 )
 def test_body_that_is_not_an_object_is_refused(body: bytes, kind: str) -> None:
-    assert refused(body) == f"The body is {kind}, not an object."
+    assert refused(body) == f"The body must be an object, not {kind}."
 
 
 @pytest.mark.parametrize(
@@ -120,24 +120,24 @@ def test_body_that_is_not_an_object_is_refused(body: bytes, kind: str) -> None:
     [b'{"a": 1} x', b'{"a": 1}{}', b"{'a': 1}", b'{"a": 01}', b'{"a": +1}', b'{"a": .5}', b"{,}"],
 )
 def test_invalid_json_is_refused_with_line_and_column(body: bytes) -> None:
-    assert refused(body).startswith("The body is not JSON: ")
+    assert refused(body).startswith("The body is not valid JSON: ")
     assert "line 1, column " in refused(body)
 
 
 @pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
 def test_infinite_and_nan_numbers_are_refused(name: str) -> None:
-    assert refused(f'{{"a": {name}}}'.encode()) == f"{name} is not JSON."
+    assert refused(f'{{"a": {name}}}'.encode()) == f"{name} is not valid JSON."
 
 
 @pytest.mark.parametrize(
     "body", [b'{"a": 1, "a": 1}', b'{"x": [{"a": 1, "\\u0061": 2}]}', b'{"": 1, "": 1}']
 )
 def test_duplicate_key_is_refused(body: bytes) -> None:
-    assert "comes twice in one object" in refused(body)
+    assert "is repeated in one object" in refused(body)
 
 
 def test_byte_order_mark_is_refused() -> None:
-    assert refused(b'\xef\xbb\xbf{"a": 1}') == "The body begins with a byte order mark."
+    assert refused(b'\xef\xbb\xbf{"a": 1}') == "The body must not begin with a byte order mark."
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
@@ -228,7 +228,7 @@ class TestHeaders:
     def test_large_body_is_refused_before_reading(self) -> None:
         answer = Raw(REQUEST_METHOD="POST", CONTENT_TYPE=JSON, CONTENT_LENGTH="2000000")
         assert json.loads(answer.body)["code"] == "body_too_large"
-        assert json.loads(answer.body)["detail"] == "The body is larger than 1000000 bytes."
+        assert json.loads(answer.body)["detail"] == "The body exceeds the limit of 1000000 bytes."
         assert answer.input.tell() == 0
 
     def test_view_may_set_its_own_body_limit(self) -> None:

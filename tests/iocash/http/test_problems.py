@@ -78,7 +78,7 @@ def test_refusal_has_the_rfc_9457_members_and_a_code() -> None:
         "status": 404,
         "code": "not_found",
         "title": "Not Found",
-        "detail": "There is nothing here.",
+        "detail": "The resource does not exist.",
         "instance": "/api/raising",
         "requestId": "abc",
     }
@@ -88,7 +88,7 @@ def test_conflict_contains_its_facts() -> None:
     facts = {"wallet_id": "w", "available": "3.00", "required": "4.00", "currency": "EUR"}
     answer = answer_to(errors.InsufficientFunds(**facts))
     assert answer.status_code == 409
-    assert answer.json()["detail"] == "3.00 EUR are available and 4.00 EUR are needed."
+    assert answer.json()["detail"] == "Insufficient funds: 4.00 EUR requested, 3.00 EUR available."
     assert answer.json()["conflict"] == {
         "walletId": "w",
         "available": "3.00",
@@ -165,7 +165,7 @@ def test_wrong_method_gets_400_with_the_allow_header(method: str) -> None:
     answer = Client().generic(method, "/api/raising")
     assert (answer.status_code, answer["Allow"]) == (400, "GET, POST, HEAD, OPTIONS")
     assert answer.json()["code"] == "method_not_allowed"
-    assert answer.json()["detail"] == f"{method} is not allowed here."
+    assert answer.json()["detail"] == f"The method {method} is not allowed for this path."
 
 
 # What the frameworks raise
@@ -370,7 +370,7 @@ def test_browser_gets_html_for_an_unknown_path_outside_the_api(debug: bool, sett
     answer = answer_to(Http404(), "/nothing", HTTP_ACCEPT=BROWSER)
     assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert answer.templates[0].name == "refused.html"
-    assert "There is nothing here." in answer.text
+    assert "The resource does not exist." in answer.text
 
 
 @pytest.mark.parametrize(
