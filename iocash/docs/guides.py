@@ -1,6 +1,6 @@
 """The guides: pages of documentation for people, at /api/docs/<slug>.
 
-Every example on them is run by a test: what stands in a page is what happens.
+A test runs every example on them and compares the output.
 """
 
 from __future__ import annotations
@@ -27,24 +27,22 @@ class Guide(NamedTuple):
 
 
 GUIDES = (
-    Guide("quick-start", "Quick start", "From an API key to a first transfer in six calls."),
+    Guide("quick-start", "Quick start", "From an API key to the first transfer in six calls."),
     Guide("authentication", "Authentication", "API keys, and tokens that you sign yourself."),
-    Guide("idempotency", "Idempotency", "Send an order as often as you like: it is done once."),
-    Guide("error-handling", "Errors", "How the API says no, and what to do then."),
-    Guide("pagination", "Pagination", "Lists are pages that lead to one another."),
-    Guide(
-        "holds", "Holds", "Money promised to another wallet: set aside, then paid or given back."
-    ),
-    Guide("kyc", "KYC and limits", "Who users are, and how much they may have and move."),
-    Guide("testing", "Testing", "Try everything on your own machine."),
+    Guide("idempotency", "Idempotency", "Retry a request safely; it is executed only once."),
+    Guide("error-handling", "Errors", "Error format and how to handle errors."),
+    Guide("pagination", "Pagination", "Lists use cursor pagination."),
+    Guide("holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."),
+    Guide("kyc", "KYC and limits", "Identify users, and the limits of each KYC level."),
+    Guide("testing", "Testing", "Try the API on your own machine."),
 )
 
-CALLS = Guide("calls", "Every call", "In curl and in Python, each with what is answered.")
-"""What `iocash.docs.calls` makes of the OpenAPI document."""
+CALLS = Guide("calls", "Every call", "Every call in curl and Python, with its response.")
+"""The page that `iocash.docs.calls` generates from the OpenAPI document."""
 
 
 def navigation(request: HttpRequest | None = None) -> dict[str, Any]:
-    """What every page of the documentation leads to; a context processor."""
+    """The links of every page of the documentation; a context processor."""
     return {"guides": GUIDES}
 
 
@@ -64,7 +62,7 @@ def shown(guide: Guide, following: Guide | None) -> Any:
 
 
 def limits() -> list[dict[str, str]]:
-    """The limits that this server has."""
+    """The limits of this server."""
     names = {"balance": "balance", "cash_in": "cashIn", "cash_out": "cashOut"}
     return [
         {"currency": currency, "level": level}

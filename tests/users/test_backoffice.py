@@ -72,7 +72,7 @@ def test_five_wrong_passwords_lock_the_log_in_even_for_the_correct_one(superviso
     assert answers == [200, 200, 200, 200, 429]
     locked = log_in(browser)
     assert locked.status_code == 429
-    assert "Too many tries" in locked.text
+    assert "Too many attempts" in locked.text
     assert not is_in(browser)
 
 
