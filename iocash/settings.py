@@ -330,12 +330,15 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "TAGS": [
         {"name": "users"},
-        {"name": "evidence", "description": "What users show of who they are."},
+        {"name": "evidence", "description": "KYC documents: data and files."},
         {"name": "wallets"},
         {"name": "movements"},
         {"name": "holds"},
         {"name": "external accounts"},
-        {"name": "published paths", "description": "ioCash's own; under `/api/v2/public` too."},
+        {
+            "name": "published paths",
+            "description": "Also under `/api/v2/public`.",
+        },
         {"name": "server"},
     ],
     "CAMELIZE_NAMES": True,

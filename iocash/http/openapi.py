@@ -186,9 +186,9 @@ KEY_PARAMETER: Json = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": (
-        "Names this order. Sent again with the same key, the order is not carried out twice: the "
-        "answer is the thing that it made, with `Idempotent-Replayed: true`. 1 to 255 printable "
-        "ASCII characters, bare or quoted."
+        "A unique string that you choose for this request. If you retry with the same key, the "
+        "request is executed only once: you get what it created, with "
+        "`Idempotent-Replayed: true`. 1 to 255 printable ASCII characters, bare or quoted."
     ),
     "schema": {
         "type": "string",
@@ -207,9 +207,9 @@ IF_MATCH_PARAMETER: Json = {
     "name": "If-Match",
     "in": "header",
     "description": (
-        "The `ETag` of the thing as the caller last saw it. When it has changed since, nothing is "
-        "done, and the answer is 409 `version_conflict`. With this header, also as `*`, a PUT "
-        "creates nothing: 404 `not_found`."
+        "The `ETag` of the resource as you last read it. If the resource has changed since, "
+        "nothing is changed and the response is 409 `version_conflict`. With this header, also as "
+        "`*`, PUT only replaces: if the resource does not exist, the response is 404 `not_found`."
     ),
     "schema": {
         "type": "string",
@@ -223,7 +223,7 @@ IF_NONE_MATCH_PARAMETER: Json = {
     "name": "If-None-Match",
     "in": "header",
     "description": (
-        "`*`: create only. When there is one already, nothing is done, and the answer is 409 "
+        "`*`: create only. If the resource exists, nothing is changed and the response is 409 "
         "`already_exists`."
     ),
     "schema": {"type": "string", "enum": ["*"]},
@@ -232,7 +232,9 @@ IF_NONE_MATCH_PARAMETER: Json = {
 IF_THERE_PARAMETER: Json = {
     "name": "If-Match",
     "in": "header",
-    "description": "`*`: replace only. When there is none yet, the answer is 404 `not_found`.",
+    "description": (
+        "`*`: replace only. If the resource does not exist, the response is 404 `not_found`."
+    ),
     "schema": {"type": "string", "enum": ["*"]},
 }
 
@@ -271,15 +273,15 @@ def _sentence(kind: type[errors.Refused]) -> str:
 RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 STATUS_HEADERS = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
 HEADERS: Json = {
-    "ETag": _header("The version of what is shown."),
-    "Idempotent-Replayed": _header("`true` when the key was used before.", enum=["true"]),
-    "Location": _header("Where the thing is.", format="uri"),
-    "RateLimit-Limit": _header("How many requests a second are served; absent when any are."),
-    "RateLimit-Remaining": _header("How many more would be served now."),
-    "RateLimit-Reset": _header("In how many seconds all of them would be."),
-    "Retry-After": _header("Seconds after which to try again."),
+    "ETag": _header("The version of the resource in the response."),
+    "Idempotent-Replayed": _header("`true` if the key was used before.", enum=["true"]),
+    "Location": _header("The URL of the resource.", format="uri"),
+    "RateLimit-Limit": _header("The allowed requests per second; absent if there is no limit."),
+    "RateLimit-Remaining": _header("The requests that are still allowed now."),
+    "RateLimit-Reset": _header("Seconds until the full number is allowed again."),
+    "Retry-After": _header("Seconds to wait before you retry."),
     "WWW-Authenticate": _header("`Bearer`."),
-    "X-Request-Id": _header("The id of this request, in the log and in errors."),
+    "X-Request-Id": _header("The id of this request, also in the log and in errors."),
 }
 
 FIELD_ERROR: Json = {
@@ -293,22 +295,26 @@ FIELD_ERROR: Json = {
 }
 
 ERROR: Json = {
-    "description": "The members of RFC 9457, and `code`, which programs switch on.",
+    "description": "The members of RFC 9457, and `code`, which programs use to tell errors apart.",
     "type": "object",
     "required": ["type", "status", "code", "title", "detail", "instance", "requestId"],
     "properties": {
-        "type": {"type": "string", "format": "uri", "description": "What the code means."},
+        "type": {
+            "type": "string",
+            "format": "uri",
+            "description": "Documents the code.",
+        },
         "status": {"type": "integer", "enum": [400, 401, 403, 404, 409, 500, 503]},
-        "code": {"type": "string", "description": "Stable; programs switch on it."},
+        "code": {"type": "string", "description": "Stable; for programs."},
         "title": {"type": "string"},
-        "detail": {"type": "string", "description": "For people; the words may change."},
+        "detail": {"type": "string", "description": "For people; the text may change."},
         "instance": {"type": "string"},
         "requestId": {"type": "string"},
-        "errors": {"type": "array", "items": FIELD_ERROR, "description": "Every wrong field."},
+        "errors": {"type": "array", "items": FIELD_ERROR, "description": "All wrong fields."},
         "conflict": {
             "type": "object",
             "additionalProperties": True,
-            "description": "With every 409: what is needed to see the cause and to resolve it.",
+            "description": "With every 409: the facts that show the cause and help to resolve it.",
         },
     },
 }
@@ -328,8 +334,8 @@ COMPONENTS: Json = {
             "type": "http",
             "scheme": "bearer",
             "description": (
-                "`Authorization: Bearer <key>`: a client's API key, or a token that the client has"
-                " signed itself: a JWT, RS256, whose `kid` names a registered public key."
+                "`Authorization: Bearer <key>`: the client's API key, or a token that the client"
+                " signs: a JWT with RS256, whose `kid` names a registered public key."
             ),
         }
     },

@@ -232,15 +232,15 @@ class Public(View):
 
 
 class HealthReport(fields.Serializer):
-    """How the server is."""
+    """The health of the server."""
 
     status = fields.Choice(("ok",), read_only=True)
 
 
 class Livez(Public):
-    """The process answers. It asks nobody else, not even the database.
+    """The process is alive. The database is not checked.
 
-    granian answers this by itself, from `iocash/health`: it needs no thread that may be waiting.
+    granian serves this from `iocash/health`, without a thread of the application.
     """
 
     serializer_class = HealthReport
@@ -250,7 +250,7 @@ class Livez(Public):
 
 
 class Readyz(Public):
-    """The database has every migration, takes changes and keeps them: send requests here."""
+    """The server is ready: the database has all migrations and accepts durable changes."""
 
     serializer_class = HealthReport
     refusals = {"GET": [errors.DatabaseUnavailable]}
@@ -265,7 +265,7 @@ def unready() -> Iterator[str]:
     """Say, a sentence each, why the database should be sent no requests."""
     applied = MigrationRecorder(connection).applied_migrations()
     if any(name not in applied for name in latest_migrations()):
-        yield "The database lacks migrations; run migrate."
+        yield "Migrations are missing in the database; run migrate."
     found = safety.ask()
     yield from safety.not_writable(found)
     yield from safety.unsafe(found)
@@ -281,12 +281,12 @@ def latest_migrations() -> list[tuple[str, str]]:
 
 
 class Root(View):
-    """Where to begin: links to every list."""
+    """Links to all lists."""
 
     lists: ClassVar[dict[str, str]] = {}
     """The name of each list, and of its view."""
     scope: ClassVar[str | None] = None
-    """Any valid credentials will do."""
+    """Any valid credentials are accepted."""
 
     def get(self, request: AnyRequest) -> Response:
         links = {name: {"href": location(request, view)} for name, view in self.lists.items()}
@@ -325,7 +325,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @page
 def error_codes(request: HttpRequest) -> HttpResponse:
-    """Every code that an error can have: what the `type` of an error leads to."""
+    """All error codes: the page that the `type` of an error links to."""
     registered = errors.REGISTRY.values()
     entries = [
         {

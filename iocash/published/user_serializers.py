@@ -25,7 +25,7 @@ class OfKind(UserBody):
 
 
 class NaturalBody(OfKind):
-    """A person to create."""
+    """The data of a person."""
 
     of = User.Kind.NATURAL
     company_name: Any = None
@@ -34,7 +34,7 @@ class NaturalBody(OfKind):
 
 
 class JuridicalBody(OfKind):
-    """A company to create."""
+    """The data of a company."""
 
     of = User.Kind.JURIDICAL
     first_name: Any = None
@@ -43,6 +43,6 @@ class JuridicalBody(OfKind):
 
 
 class PhoneChange(fields.Serializer):
-    """Another phone number, which must be verified."""
+    """The new phone number, which must be verified."""
 
     mobile_phone = fields.Phone()

@@ -13,16 +13,16 @@ from users.views.kyc import Documents
 
 
 class SideQuery(fields.Serializer):
-    """Which side of the identity document."""
+    """The side of the identity document."""
 
     side = fields.Choice(("front", "back"))
 
 
 class FileView(Documents):
-    """A document, by the address that it had: the content comes as base64, like all of ours."""
+    """A file of the user, at its published address. The content is base64."""
 
     name: ClassVar[str] = ""
-    """What we call it."""
+    """Our name of it."""
 
     def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
         return super().get(request, user_id, self.document)

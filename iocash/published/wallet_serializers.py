@@ -54,32 +54,32 @@ class PublishedHoldQuery(HoldQuery):
 
 
 class Paid(fields.Serializer):
-    """What every published payment says."""
+    """The fields of every published payment."""
 
     amount = fields.Amount()
     concept = Optional(140)
 
 
 class TransferBody(Paid):
-    """Money to another wallet."""
+    """A transfer to another wallet."""
 
     target_wallet_id = fields.Id()
 
 
 class CashOutBody(Paid):
-    """Money to a bank account."""
+    """A cash-out to a bank account."""
 
     iban = BankAccount()
 
 
 class FavouriteCashOutBody(Paid):
-    """Money to one of the wallet's external accounts."""
+    """A cash-out to one of the wallet's external accounts."""
 
     favourite_external_account_id = fields.Id(source="external_account_id")
 
 
 class TargetedHoldBody(Paid):
-    """Money to promise to another wallet."""
+    """Funds to reserve for another wallet."""
 
     target_wallet = fields.Id(source="target_wallet_id")
     expiration = PublishedMoment(required=False, allow_null=True)
@@ -91,19 +91,19 @@ class TargetedHoldBody(Paid):
 
 
 class ExecuteBody(fields.Serializer):
-    """What to pay of a hold: an amount, or all of it."""
+    """The `amount` to pay; all by default."""
 
     amount = fields.Amount(required=False)
     concept = Optional(140)
 
 
 class ReleaseBody(fields.Serializer):
-    """Nothing is needed; a concept is taken, and kept nowhere."""
+    """No field is required. A concept is accepted but not stored."""
 
     concept = Optional(140)
 
 
 class RenewalBody(fields.Serializer):
-    """Until when the hold is to last; null: for ever."""
+    """The new expiration of the hold; null: never."""
 
     expiration = PublishedMoment(allow_null=True)

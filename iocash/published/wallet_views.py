@@ -26,7 +26,7 @@ READ = ["get", *ANSWERS]
 
 
 class PaymentView(MovementList):
-    """Money out of a wallet. It is answered 202, as it was, also when it is done already."""
+    """A payment out of a wallet. The response is 202, even if it is already settled."""
 
     collection = ""
     http_method_names = POSTED
@@ -35,35 +35,47 @@ class PaymentView(MovementList):
 
 
 class TransferView(PaymentView):
-    """Move money to another wallet."""
+    """Transfer money to another wallet."""
 
     fixed = {"type": Movement.Type.TRANSFER}
     body_classes = {"POST": wallet_serializers.TransferBody}
 
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Transfer money to another wallet."""
+        return super().post(request, wallet_id)
+
 
 class CashOutView(PaymentView):
-    """Move money to a bank account."""
+    """Cash out to a bank account."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
     body_classes = {"POST": wallet_serializers.CashOutBody}
 
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Cash out to a bank account."""
+        return super().post(request, wallet_id)
+
 
 class FavouriteCashOutView(PaymentView):
-    """Move money to one of the wallet's external accounts."""
+    """Cash out to one of the wallet's external accounts."""
 
     fixed = {"type": Movement.Type.CASH_OUT}
     body_classes = {"POST": wallet_serializers.FavouriteCashOutBody}
 
+    def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Cash out to one of the wallet's external accounts."""
+        return super().post(request, wallet_id)
+
 
 class MovementsView(MovementList):
-    """What happened to a wallet."""
+    """List the movements of a wallet."""
 
     http_method_names = READ
     query_class = wallet_serializers.PublishedMovementQuery
 
 
 class HoldsView(HoldList):
-    """Promise money to another wallet, or list the promises."""
+    """The holds of a wallet."""
 
     query_class = wallet_serializers.PublishedHoldQuery
     body_classes = {"POST": wallet_serializers.TargetedHoldBody}
@@ -76,19 +88,19 @@ class HoldsView(HoldList):
 
 
 class ExecuteHoldView(Executions):
-    """Pay a hold, or a part of it; the rest is available again."""
+    """Pay a hold, in full or in part. The rest becomes available again."""
 
     body_classes = {"POST": wallet_serializers.ExecuteBody}
 
 
 class ExecuteHoldAndKeepOpenView(ExecuteHoldView):
-    """Pay a part of a hold, and keep the rest set aside."""
+    """Pay a part of a hold. The rest stays reserved."""
 
     fixed = {"keep_open": True}
 
 
 class ChangeHoldView(HoldDetail):
-    """What was posted to a hold, and is a change of it here: so it takes no key."""
+    """A change of a hold that is sent by POST; it takes no idempotency key."""
 
     http_method_names = POSTED
     keyed = False
@@ -105,20 +117,24 @@ class ChangeHoldView(HoldDetail):
 
 
 class ReleaseHoldView(ChangeHoldView):
-    """Let go of a hold."""
+    """Release a hold."""
 
     body_optional = True
     body_classes = {"POST": wallet_serializers.ReleaseBody}
 
 
 class RenewHoldView(ChangeHoldView):
-    """Let a hold expire at another time."""
+    """Change the expiration of a hold."""
 
     body_classes = {"POST": wallet_serializers.RenewalBody}
 
 
 class MobilePhoneView(UserDetailWithEnd):
-    """Change the phone number; until it is verified the old one holds."""
+    """Change the phone number. The old one stays valid until the new one is verified."""
 
     http_method_names = ["patch", *ANSWERS]
     body_classes = {"PATCH": PhoneChange}
+
+    def patch(self, request: Request, user_id: UUID) -> Response:
+        """Change the phone number. The old one stays valid until the new one is verified."""
+        return super().patch(request, user_id)

@@ -1,4 +1,4 @@
-"""What users show of who they are: five blocks and five documents, each sent, read and replaced."""
+"""KYC documents: five blocks of data and five files, each submitted, read and replaced."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from users.views.users import REPLAYED, UsersView
 
 
 class EvidenceView(UsersView):
-    """Evidence of one kind: the last that the user has sent."""
+    """A KYC document of one kind: the last one that the user has submitted."""
 
     model = Evidence
     what: ClassVar[str] = Access.What.BLOCK
@@ -72,17 +72,20 @@ class EvidenceView(UsersView):
 
 
 class BlockView(EvidenceView):
-    """A block of facts."""
+    """A KYC document that consists of fields."""
 
     kind: ClassVar[Kind]
 
     def get(self, request: Request, user_id: UUID) -> Response:
+        """Get the data that were last submitted, and their review."""
         return Response(self.show(shown(self.found(user_id, self.kind))))
 
     def post(self, request: Request, user_id: UUID) -> Response:
+        """Submit the data for review."""
         return self.sent(user_id, self.kind, self.body(), key=self.key)
 
     def put(self, request: Request, user_id: UUID) -> Response:
+        """Submit or replace the data."""
         return self.sent(user_id, self.kind, self.body(), **self.existence._asdict())
 
 
@@ -91,7 +94,7 @@ def bodies(kind: Any) -> dict[str, Any]:
 
 
 class Identity(BlockView):
-    """Who the user is, by an identity document."""
+    """The identity data of the user."""
 
     kind = Kind.IDENTITY
     serializer_class = serializers.IdentityAnswer
@@ -99,7 +102,7 @@ class Identity(BlockView):
 
 
 class HomeAddress(BlockView):
-    """Where the user lives, or has its seat."""
+    """The home address of the user."""
 
     kind = Kind.HOME_ADDRESS
     serializer_class = serializers.HomeAddressAnswer
@@ -107,7 +110,7 @@ class HomeAddress(BlockView):
 
 
 class ExternalIban(BlockView):
-    """The user's own bank account elsewhere."""
+    """The user's bank account at another institution."""
 
     kind = Kind.EXTERNAL_IBAN
     serializer_class = serializers.ExternalIbanAnswer
@@ -115,7 +118,7 @@ class ExternalIban(BlockView):
 
 
 class FinancialInformation(BlockView):
-    """The bracket of the user's income."""
+    """The income bracket of the user."""
 
     kind = Kind.FINANCIAL_INFORMATION
     serializer_class = serializers.FinancialInformationAnswer
@@ -123,7 +126,7 @@ class FinancialInformation(BlockView):
 
 
 class Occupation(BlockView):
-    """What the user does for a living."""
+    """The occupation of the user."""
 
     kind = Kind.OCCUPATION
     serializer_class = serializers.OccupationAnswer
@@ -165,7 +168,7 @@ def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
 
 
 class Documents(EvidenceView):
-    """A document of the user: a PDF, a PNG or a JPEG, as base64."""
+    """A file of the user: a PDF, PNG or JPEG, as base64."""
 
     what = Access.What.DOCUMENT
     serializer_class = serializers.DocumentAnswer
@@ -181,6 +184,7 @@ class Documents(EvidenceView):
 
     @extend_schema(parameters=[KIND])
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
+        """Get the document that was last submitted, with its content as base64 and its review."""
         evidence = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
         answer = serializers.DocumentContent(
@@ -201,9 +205,11 @@ class Documents(EvidenceView):
 
     @extend_schema(parameters=[KIND])
     def post(self, request: Request, user_id: UUID, kind: str) -> Response:
+        """Submit a document for review."""
         return self.sent(user_id, self.kind(kind), self.body()["content"], key=self.key)
 
     @extend_schema(parameters=[KIND])
     def put(self, request: Request, user_id: UUID, kind: str) -> Response:
+        """Submit or replace a document."""
         content = self.body()["content"]
         return self.sent(user_id, self.kind(kind), content, **self.existence._asdict())

@@ -195,7 +195,7 @@ class UserView(UsersView):
 
 
 class UserList(UserView):
-    """Create a user, or list those of the client."""
+    """The users of the client."""
 
     collection = "users"
     query_class = serializers.UserQuery
@@ -204,9 +204,11 @@ class UserList(UserView):
     refusals = {"POST": [errors.AlreadyExists, errors.OtpTooSoon, errors.IdempotencyKeyReused]}
 
     def get(self, request: Request) -> Response:
+        """List the users of the client."""
         return self.page(self.users().filter(**self.filters()))
 
     def post(self, request: Request) -> Response:
+        """Create a user. The phone number gets a one-time password."""
         made = self.do(
             users.create, client_id=self.client_id, values=self.body(), by=self.by, key=self.key
         )
@@ -214,7 +216,7 @@ class UserList(UserView):
 
 
 class UserDetail(UserView):
-    """Read, replace or change one user."""
+    """One user."""
 
     body_classes = {"PUT": serializers.UserBody, "PATCH": serializers.UserChange}
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.ACCEPTED]}
@@ -224,9 +226,11 @@ class UserDetail(UserView):
     }
 
     def get(self, request: Request, user_id: UUID) -> Response:
+        """Get one user."""
         return self.shown(self.user(user_id))
 
     def put(self, request: Request, user_id: UUID) -> Response:
+        """Create or replace the user with this id."""
         client_id = self.caller.client_id or self.user(user_id).client_id
         made = self.do(
             users.replace,
@@ -240,6 +244,7 @@ class UserDetail(UserView):
         return self.accepted(made.user) if made.created else self.shown(made.user)
 
     def patch(self, request: Request, user_id: UUID) -> Response:
+        """Change some fields of a user."""
         user = self.do(
             users.change,
             client_id=self.caller.client_id,
@@ -252,7 +257,7 @@ class UserDetail(UserView):
 
 
 class RequestOtp(UserView):
-    """Send another one-time password to the phone number that waits to be verified."""
+    """Send another one-time password to the phone number that is not yet verified."""
 
     keyed = False
     is_queued = True

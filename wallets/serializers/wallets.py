@@ -25,7 +25,7 @@ NEIGHBOURS: Final = {
 
 
 class UserChangeOrEnd(UserChange):
-    """The fields of a user that a client may change, and the status that ends the user."""
+    """The fields of a user that a client may change. UNSUBSCRIBED closes the account."""
 
     status = fields.Choice(UNSUBSCRIBED, required=False)
 
@@ -63,7 +63,7 @@ class WalletAnswer(fields.Serializer):
 
 
 class Labels(fields.Serializer):
-    """What people say of a wallet; null says nothing."""
+    """The client's own data about a wallet. Null removes a value."""
 
     alias = Optional(100)
     metadata = fields.StringMap(required=False, allow_null=True)
@@ -76,7 +76,7 @@ class Labels(fields.Serializer):
 
 
 class WalletBody(Labels):
-    """What a wallet is opened with. `userId` and `currency` never change afterwards."""
+    """The data of a wallet. `userId` and `currency` can't be changed afterwards."""
 
     user_id = fields.Id()
     currency = fields.Currency(default="EUR")
@@ -86,7 +86,7 @@ class WalletBody(Labels):
 
 
 class WalletChange(Labels):
-    """What may be changed of a wallet; UNSUBSCRIBED closes it for ever."""
+    """The changes of a wallet. UNSUBSCRIBED closes it permanently."""
 
     status = fields.Choice(UNSUBSCRIBED, required=False)
 
@@ -96,7 +96,7 @@ class WalletChange(Labels):
 
 
 class WalletQuery(pages.PageQuery):
-    """Which wallets to list."""
+    """The filters of the list of wallets."""
 
     user_id = fields.Id(required=False)
     status = fields.Choice(Wallet.Status, required=False)

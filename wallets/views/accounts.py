@@ -32,7 +32,7 @@ class ExternalAccountView(OrderView):
 
 
 class ExternalAccountList(ExternalAccountView):
-    """Keep a bank account for cash-outs to come, or list those that are kept."""
+    """The external bank accounts of a wallet."""
 
     collection = "externalAccounts"
     query_class = serializers.ExternalAccountQuery
@@ -41,10 +41,12 @@ class ExternalAccountList(ExternalAccountView):
     refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """List the external accounts of a wallet."""
         wallet = self.wallet(wallet_id)
         return self.page(self.accounts(wallet.id).filter(**self.filters()))
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Store a bank account for later cash-outs."""
         values = self.body()
         order = AddExternalAccount(
             **self.common(wallet_id),
@@ -60,14 +62,16 @@ class ExternalAccountList(ExternalAccountView):
 
 
 class ExternalAccountDetail(ExternalAccountView):
-    """Read one external account, or remove it."""
+    """One external bank account."""
 
     body_classes = {"PATCH": serializers.ExternalAccountChange}
 
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
+        """Get one external account."""
         return Response(self.show(self.account(wallet_id, account_id)))
 
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
+        """Remove an external account permanently."""
         self.body(partial=False)
         order = RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
         self.submit(order)

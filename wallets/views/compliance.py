@@ -13,7 +13,7 @@ from wallets import compliance, serializers
 
 
 class ComplianceView(UsersView):
-    """The level of a user, what it allows, and what is missing for the next one."""
+    """The KYC level of a user, its limits, and the documents missing for the next level."""
 
     model = User
     serializer_class = serializers.ComplianceAnswer

@@ -39,7 +39,7 @@ class HoldView(HoldsOf):
 
 
 class HoldList(HoldView):
-    """Promise money to another wallet, or list the promises."""
+    """The holds of a wallet."""
 
     collection = "holds"
     query_class = serializers.HoldQuery
@@ -56,6 +56,7 @@ class HoldList(HoldView):
     }
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """List the holds of a wallet."""
         wallet = self.wallet(wallet_id)
         filters = self.filters()
         found = self.holds(wallet.id).within(filters.get("start_date"), filters.get("end_date"))
@@ -66,6 +67,7 @@ class HoldList(HoldView):
         return self.page(found)
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Reserve funds for another wallet."""
         values = self.body()
         order = PlaceHold(
             **self.common(wallet_id),
@@ -82,17 +84,19 @@ class HoldList(HoldView):
 
 
 class HoldDetail(HoldView):
-    """Read one hold, release it, or let it expire at another time."""
+    """One hold."""
 
     staff_permissions = {"PATCH": ("wallets.release_hold", "wallets.change_hold")}
     body_classes = {"PATCH": serializers.HoldChange}
     refusals = {"PATCH": [errors.HoldNotOpen]}
 
     def get(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        """Get one hold."""
         hold = self.hold(wallet_id, hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
     def patch(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        """Change the expiration, or release the remaining amount."""
         change = self.body()
         is_renewal = "expiration" in change
         self.require_of_staff("wallets.change_hold" if is_renewal else "wallets.release_hold")
@@ -110,7 +114,7 @@ class HoldDetail(HoldView):
 
 
 class Executions(MovementView, HoldsOf):
-    """Pay a hold, or a part of it, to the wallet for which it was placed."""
+    """Pay a hold, in full or in part, to its target wallet."""
 
     body_classes = {"POST": serializers.ExecutionBody}
     body_optional = True

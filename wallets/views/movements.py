@@ -73,7 +73,7 @@ class MovementView(OrderView):
 
 
 class MovementList(MovementView):
-    """Move money out of or into a wallet, or list what happened to it."""
+    """The movements of a wallet."""
 
     collection = "movements"
     pagination_class = ScanningPages
@@ -99,6 +99,7 @@ class MovementList(MovementView):
     }
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """List the movements of a wallet."""
         wallet = self.wallet(wallet_id)
         return self.page(self.matching(wallet, self.filters()))
 
@@ -119,6 +120,7 @@ class MovementList(MovementView):
         return found.filter(**filters)
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Create a cash-in, cash-out or transfer."""
         values = self.body() | self.fixed
         order = self.order({**self.common(wallet_id), "key": self.key}, values)
         return self.moved(self.submit(order))
@@ -151,22 +153,24 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
 
 
 class MovementDetail(MovementView):
-    """Read one movement of a wallet, or cancel a cash-out that was not yet sent to the bank."""
+    """One movement."""
 
     body_classes = {"PATCH": serializers.MovementChange}
     refusals = {"PATCH": [errors.MovementNotPending, errors.CashOutSent]}
 
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        """Get one movement."""
         return Response(self.show(self.movement(wallet_id, movement_id)))
 
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        """Cancel a cash-out that has not been sent to the bank."""
         self.body(partial=False)
         order = CancelCashOut(**self.common(wallet_id), movement_id=movement_id)
         return Response(self.show(self.submit(order).legs[0]))
 
 
 class MovementBatch(MovementView):
-    """Make up to 1,000 movements of one wallet as one operation: all of them, or none."""
+    """Execute up to 1,000 movements of one wallet together: all or none."""
 
     max_body_bytes = 8_000_000
     assuming = frozenset({"POST"})
@@ -191,7 +195,7 @@ class MovementBatch(MovementView):
 
 
 class Reversals(MovementView):
-    """Give back a transfer, an execution of a hold, or a cash-in: all that is left, or a part."""
+    """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
 
     staff_permissions = {"POST": ("wallets.reverse_movement",)}
     body_classes = {"POST": serializers.ReversalBody}

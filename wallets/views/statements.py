@@ -33,7 +33,7 @@ def come(instant: datetime, now: datetime, public: str) -> datetime:
 
 
 class BalanceAt(OrderView):
-    """The settled balance of a wallet as it was at an instant."""
+    """The settled balance of a wallet at an instant, with its hash-chain proof."""
 
     scope = "wallets"
     model = Wallet
@@ -79,7 +79,7 @@ class StatementPages(pages.Pages):
 
 
 class StatementView(MovementView):
-    """The statement of a wallet over a period, tied to the chain of its movements."""
+    """The statement of a wallet over a period, with its hash-chain proof."""
 
     collection = "movements"
     query_class = serializers.StatementQuery

@@ -20,7 +20,7 @@ from wallets.orders import ActivateUser, UnsubscribeUser
 
 
 class UserDetailWithEnd(UserDetail):
-    """Read, replace, change or end one user."""
+    """One user."""
 
     body_classes = UserDetail.body_classes | {"PATCH": serializers.UserChangeOrEnd}
     refusals = UserDetail.refusals | {
@@ -28,6 +28,7 @@ class UserDetailWithEnd(UserDetail):
     }
 
     def patch(self, request: Request, user_id: UUID) -> Response:
+        """Change some fields of a user, or close the user's account."""
         values = self.body(partial=True)
         is_ending = values.pop("status", None) is not None
         user = self.user(user_id)
@@ -48,7 +49,7 @@ class UserDetailWithEnd(UserDetail):
 
 
 class ValidateOtp(UserView):
-    """Verify the phone number; a new user is then activated, and its first wallet opened."""
+    """Verify the phone number. A new user is activated and gets a first wallet."""
 
     keyed = False
     body_classes = {"POST": OtpBody}

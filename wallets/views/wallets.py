@@ -42,7 +42,7 @@ class WalletView(OrderView):
 
 
 class WalletList(WalletView):
-    """Open a wallet, or list those of the client."""
+    """The wallets of the client."""
 
     collection = "wallets"
     is_queued = False
@@ -58,17 +58,19 @@ class WalletList(WalletView):
     }
 
     def get(self, request: Request) -> Response:
+        """List the wallets of the client."""
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
         wallets = wallets.filter(**self.filters())
         return self.page(wallets)
 
     def post(self, request: Request) -> Response:
+        """Open a wallet."""
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
         return self.answer(self.submit(order))
 
 
 class WalletDetail(WalletView):
-    """Read, put, change or close one wallet."""
+    """One wallet."""
 
     assuming = frozenset({"GET"})
     body_classes = {"PUT": serializers.WalletBody, "PATCH": serializers.WalletChange}
@@ -86,6 +88,7 @@ class WalletDetail(WalletView):
     }
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """Get one wallet."""
         return self.shown(self.wallet(wallet_id))
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +108,7 @@ class WalletDetail(WalletView):
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     def put(self, request: Request, wallet_id: UUID) -> Response:
+        """Open or replace the wallet with this id."""
         order = PutWallet(
             **self.common(wallet_id),
             **self.body(),
@@ -114,6 +118,7 @@ class WalletDetail(WalletView):
         return self.answer(self.submit(order))
 
     def patch(self, request: Request, wallet_id: UUID) -> Response:
+        """Change some fields of a wallet, or close it."""
         change = self.body(partial=True)
         order = ChangeWallet(
             **self.common(wallet_id),
@@ -126,7 +131,7 @@ class WalletDetail(WalletView):
 
 
 class IbanView(WalletView):
-    """Give a wallet an IBAN of the institution's own range, once."""
+    """Create the IBAN of a wallet, from the institution's own range. A wallet has one at most."""
 
     body_classes = {"POST": Nothing}
     body_optional = True

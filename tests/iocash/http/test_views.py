@@ -332,7 +332,10 @@ def test_every_error_code_is_documented() -> None:
 
 
 def test_marked_text_escapes_html_and_renders_backticks_as_code() -> None:
-    assert "<code>Allow</code> lists those that do." in Client().get("/api/docs/errors").text
+    assert (
+        "The <code>Allow</code> header lists the supported ones."
+        in Client().get("/api/docs/errors").text
+    )
     assert views.marked("a < `<b>` & `c`.") == (
         "a &lt; <code>&lt;b&gt;</code> &amp; <code>c</code>."
     )
