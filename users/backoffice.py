@@ -1,6 +1,6 @@
-"""The door of the back office: a password, and a second factor (TOTP, RFC 6238) where there is one.
+"""Log-in and second factor (TOTP, RFC 6238) of the back office.
 
-`REQUIRE_SECOND_FACTOR` lets nobody in without one; who has none yet is led to where it is set up.
+With `REQUIRE_SECOND_FACTOR`, staff without a second factor are redirected to the set-up page.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ class TokenField(forms.CharField):
 class LogInForm(AdminAuthenticationForm):
     """A password and, from those who have a second factor, its token."""
 
-    token = TokenField(label="Second factor", required=False, help_text="If you have one.")
+    token = TokenField(
+        label="Second factor",
+        required=False,
+        help_text="If you have set one up.",
+    )
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
@@ -54,7 +58,7 @@ class LogInForm(AdminAuthenticationForm):
             raise ValidationError("The second factor is missing or wrong.", code="invalid_token")
 
     def count_failure(self, user: Any) -> None:
-        """A wrong token is as much of a guess as a wrong password."""
+        """A wrong token counts as much as a wrong password."""
         credentials = {"username": user.get_username()}
         user_login_failed.send(__name__, credentials=credentials, request=self.request)
 
@@ -62,7 +66,7 @@ class LogInForm(AdminAuthenticationForm):
 class TokenForm(forms.Form):
     """The first token of a new second factor: it shows that the app has the secret."""
 
-    token = TokenField(label="Six digits from the app")
+    token = TokenField(label="Six-digit code")
 
     def __init__(self, data: Any, device: TOTPDevice) -> None:
         super().__init__(data)
@@ -77,7 +81,7 @@ class TokenForm(forms.Form):
 
 
 class Site(admin.AdminSite):
-    """Django's admin behind our door."""
+    """Django's admin with our log-in."""
 
     site_header = site_title = "ioCash"
     index_title = "Back office"
@@ -100,10 +104,10 @@ class Site(admin.AdminSite):
 
     @method_decorator(never_cache)
     def second_factor(self, request: HttpRequest) -> HttpResponse:
-        """Set up a second factor, once; who has one already must show it to come here.
+        """Set up a second factor, once. Staff who have one must verify it to open this page.
 
-        Each visit shows a new secret, which its session keeps until it is confirmed: a secret
-        that another visitor has seen is of no use.
+        Each visit shows a new secret, which the session keeps until it is confirmed. A secret
+        that another visitor has seen can't be confirmed.
         """
         if not super().has_permission(request):
             return HttpResponseRedirect(reverse("admin:login"))
@@ -127,7 +131,7 @@ class Site(admin.AdminSite):
         del request.session[PENDING]
         request.session.cycle_key()
         django_otp.login(request, device)
-        messages.success(request, "You have a second factor now.")
+        messages.success(request, "Second factor activated.")
         return HttpResponseRedirect(reverse("admin:index"))
 
     def page(

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from iocash import errors
+from iocash.http.rendering import Response
 from iocash.published import wallet_serializers
 from iocash.published.user_serializers import PhoneChange
 from wallets.models import Movement

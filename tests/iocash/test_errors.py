@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from string import Formatter
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ LIMIT = {"limit": "150.00", "used": "107.91", "requested": "60.00", "currency": 
 AMOUNTS = "150.00 EUR{}, 107.91 EUR already used, 60.00 EUR requested."
 
 
-def limited(**facts: object) -> str:
+def limited(**facts: Any) -> str:
     return errors.LimitExceeded(**facts).words
 
 

@@ -224,5 +224,5 @@ def test_revocation_is_reported_when_the_answer_to_commit_is_lost(office, client
         answer = office.browser.post(
             f"{page_of(key)[:-7]}act/revoke/", {"key": str(uuid7())}, follow=True
         )
-    assert "is revoked" in answer.text
+    assert " revoked." in answer.text
     assert ApiKey.objects.get().is_revoked

@@ -31,7 +31,7 @@ def twins(alice: User, db: None) -> tuple[User, Evidence]:
     return twin, send_one(twin, Kind.IDENTITY)
 
 
-WARNING = "The same identity document is approved for alice of Demo"
+WARNING = "This identity document is already approved for alice of Demo"
 
 
 def test_page_warns_about_a_document_of_another_user(operator, twins):
@@ -52,7 +52,7 @@ def test_confirmed_approval_of_a_shared_document_is_recorded(operator, twins):
     twin, identity = twins
     alice = User.objects.get(user_name="alice")
     answer = act(operator, twin, "approve", identity, same_document=str(alice.id))
-    assert said(answer) == ["Approved."]
+    assert said(answer) == ["Documents approved."]
     assert stored(twin) == [(Kind.IDENTITY, "APPROVED")]
     assert ("REVIEW", "SAME_DOCUMENT", who(operator)) in looks()
 

@@ -100,6 +100,14 @@ def test_operator_can_add_cash_ins_but_not_adjustments(alices):
         assert money_of(alices) == (balance, 0)
 
 
+def test_added_movement_is_confirmed_with_amount_and_owner(alices):
+    browser = somebody(SUPERVISOR)
+    for kind, name, to in (("CASH_IN", "Cash-in", "to"), ("DOWN", "Adjustment down", "for")):
+        form = {"key": str(uuid4()), "kind": kind, "amount": "5000", "concept": "Card"}
+        page = browser.post(address(alices, "add-movement"), form, follow=True).text
+        assert f"{name} of 5,000.00 EUR {to} {alices.user.user_name} recorded." in page
+
+
 def test_form_submitted_twice_moves_once(alices):
     browser = somebody(SUPERVISOR)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Card top-up"}
@@ -148,7 +156,7 @@ def test_second_concurrent_settlement_reports_the_current_status(alices):
         return browser.post(address(movement, "settle"), {"key": str(uuid4())}, follow=True).text
 
     pages = at_once(*[lambda browser=browser: settle(browser) for browser in browsers])
-    assert sorted("Settled: the money has left." in page for page in pages) == [False, True]
+    assert sorted("Settled. The amount was deducted." in page for page in pages) == [False, True]
     assert any(f"The movement {movement.id} is SUCCESS." in page for page in pages)
     assert money_of(alices) == (70_00, 0)
 
@@ -205,7 +213,7 @@ def test_movement_of_a_closed_wallet_renders_the_refusal(bobs):
 def test_a_hold_is_released_by_staff(alices, bobs):
     hold = people.place(alices, bobs, 30_00)
     page = somebody(OPERATOR).post(address(hold, "release"), {"key": str(uuid4())}, follow=True)
-    assert "Released: the money is available again." in page.text
+    assert "Hold released. The amount is available again." in page.text
     assert money_of(alices) == (100_00, 0)
     assert 'href="../act/release/"' not in page.text
 
@@ -217,7 +225,7 @@ def test_a_movement_is_reversed_by_staff_once(alices, bobs, amount, left):
     form = {"key": str(uuid4()), "amount": amount, "concept": "Mistake"}
     for _ in range(2):
         page = browser.post(address(paid, "reverse"), form, follow=True)
-        assert "Reversed: the money was given back." in page.text
+        assert "Movement reversed." in page.text
     assert money_of(alices) == (left, 0)
 
 

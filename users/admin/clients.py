@@ -1,4 +1,4 @@
-"""The pages of clients, and of their keys."""
+"""The pages of clients and their keys."""
 
 from __future__ import annotations
 
@@ -22,37 +22,43 @@ from users.models.clients import SCOPES
 from users.models.events import EventKind, Fact
 
 OVERLAP = timedelta(hours=24)
-"""How long a rotated key goes on working beside the new one."""
+"""How long the old key works after a rotation."""
 
 
 class CredentialForm(ActForm):
-    label = forms.CharField(max_length=100, help_text="What the client calls this key.")
+    label = forms.CharField(max_length=100, help_text="The client's name for this key.")
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
         widget=forms.CheckboxSelectMultiple,
         initial=[scope for scope in SCOPES if scope != "cash-in:write"],
-        help_text="cash-in:write makes money: give it to few.",
+        help_text="cash-in:write can create money. Grant it only where needed.",
     )
     days = forms.IntegerField(
-        min_value=1, max_value=3650, required=False, help_text="Valid for so long; blank: for ever."
+        min_value=1,
+        max_value=3650,
+        required=False,
+        help_text="Days until expiry; leave empty for no expiry.",
     )
 
 
 class PublicKeyForm(CredentialForm):
     kid = forms.CharField(
-        label="Key id", max_length=64, required=False, help_text="Blank: one is made."
+        label="Key id",
+        max_length=64,
+        required=False,
+        help_text="Leave empty to generate one.",
     )
     public_key = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 9, "cols": 66, "spellcheck": "false"}),
-        help_text="PEM; an RSA key of 2048 to 4096 bits. The private key stays with the client.",
+        help_text="An RSA key of 2048 to 4096 bits, in PEM format. Never send the private key.",
     )
 
     def clean_kid(self) -> str:
         kid = self.cleaned_data["kid"] or secrets.token_urlsafe(12)
         if not tokens.KID.fullmatch(kid):
-            raise forms.ValidationError("Letters, digits, dots, lines and underscores only.")
+            raise forms.ValidationError("Letters, digits, dots, hyphens and underscores only.")
         if SigningKey.objects.filter(kid=kid).exists():
-            raise forms.ValidationError("There is a key of this name.")
+            raise forms.ValidationError("A key with this id already exists.")
         return str(kid)
 
     def clean_public_key(self) -> str:
@@ -74,8 +80,8 @@ def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> st
             scopes=sorted(values["scopes"]),
             expires_at=end_of(values["days"]),
         )
-        record(request, key, EventKind.PUBLIC_KEY_REGISTERED)
-    return f"Registered; its tokens name it: kid {key.kid}."
+        record(request, key, "public_key.registered")
+    return f"Key registered. Its tokens must have kid {key.kid}."
 
 
 def end_of(days: int | None) -> datetime | None:
@@ -99,7 +105,7 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
         record(request, key, EventKind.API_KEY_ISSUED)
     context = {
         **admin.site.each_context(request),
-        "title": "The new key",
+        "title": "New API key",
         "key": key,
         "secret": secret,
         "back": address_of(key.client),
@@ -138,8 +144,8 @@ def revoke(kind: str) -> Any:
         with durable(), transaction.atomic():
             still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if still.update(revoked_at=timezone.now()):
-                record(request, key, EventKind(f"{kind}.revoked"))
-        return f"The key {key} is revoked."
+                record(request, key, f"{kind}.revoked")
+        return f"Key {key} revoked."
 
     return act
 
@@ -156,7 +162,7 @@ def set_status(status: str, kind: EventKind) -> Any:
             client.status = status
             client.save(update_fields=["status"])
             record(request, client, kind)
-        return f"{client} is {client.get_status_display().lower()}."
+        return f"The status of {client} is now {client.get_status_display().lower()}."
 
     return act
 
@@ -183,7 +189,7 @@ class ClientAdmin(Acting):
             permission="users.add_signingkey",
             form=PublicKeyForm,
             do=register,
-            warning="Whoever has the private key may then sign tokens in the client's name.",
+            warning="The owner of the private key can then sign tokens for this client.",
         ),
         Action(
             name="suspend",
@@ -191,7 +197,7 @@ class ClientAdmin(Acting):
             permission="users.change_client",
             do=set_status(Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED),
             is_available=lambda client: client.status == Client.Status.ACTIVE,
-            warning="None of the client's keys will work until it is active again.",
+            warning="All keys of the client stop working until you activate it again.",
         ),
         Action(
             name="activate",
@@ -236,7 +242,7 @@ class ApiKeyAdmin(Acting):
             permission="users.add_apikey",
             do=rotate,
             is_available=is_working,
-            warning="Another key is issued with the same scopes; this one works for 24 hours yet.",
+            warning="A new key with the same scopes is issued. This key works for 24 more hours.",
         ),
         Action(
             name="revoke",
@@ -244,7 +250,7 @@ class ApiKeyAdmin(Acting):
             permission="users.change_apikey",
             do=revoke("api_key"),
             is_available=lambda key: not key.is_revoked,
-            warning="The key stops working at once, and for ever.",
+            warning="The key stops working immediately and permanently.",
         ),
     )
 
@@ -272,6 +278,6 @@ class SigningKeyAdmin(Acting):
             permission="users.change_signingkey",
             do=revoke("public_key"),
             is_available=lambda key: not key.is_revoked,
-            warning="Tokens that it signed stop working at once, and for ever.",
+            warning="Tokens signed with this key stop working immediately and permanently.",
         ),
     )

@@ -1,4 +1,4 @@
-"""The pages of what was done, and of what was looked at."""
+"""The pages of events and of the access log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from users.models.clients import as_id
 class EventAdmin(Searched, ReadOnly):
     list_display = ("created_at", "kind", "subject_id", "actor", "request_id")
     search_fields = ("id",)
-    search_help_text = f"The id of what changed; or an actor or request of the last {RECENT:,}."
+    search_help_text = (
+        f"The id of what changed, or an actor or request id of the last {RECENT:,} events."
+    )
     fields = (
         "client",
         "kind",
@@ -42,7 +44,7 @@ class AccessAdmin(Searched, ReadOnly):
     list_display = ("created_at", "what", "kind", "user_id", "actor", "request_id")
     list_filter = ("what",)
     search_fields = ("id",)
-    search_help_text = f"A user's id; or an actor or request of the last {RECENT:,}."
+    search_help_text = f"A user's id, or an actor or request id of the last {RECENT:,} entries."
     fields = ("client", "user", "what", "kind", "actor", "request_id", "created_at")
     ordering = ("-id",)
 

@@ -1,4 +1,4 @@
-"""The queue of users who wait for a decision, and the page on which staff look and decide."""
+"""The queue of users waiting for review, and the page on which staff review them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LABELS = {"external_iban": "IBAN"}
 class EvidenceForm(ActForm):
     """Which of what waits is decided about: only what was ticked where it was shown."""
 
-    evidence = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+    evidence = forms.MultipleChoiceField(label="Documents", widget=forms.CheckboxSelectMultiple)
     names = forms.CharField(widget=forms.HiddenInput)
 
     def about(self, thing: Any) -> None:
@@ -38,18 +38,18 @@ class EvidenceForm(ActForm):
             (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
         ]
         field.error_messages["invalid_choice"] = (
-            "Something was replaced, or decided about, since this page was shown. Look again."
+            "The user or a document has changed since you opened this page. Review it again."
         )
 
 
 class ApprovalForm(EvidenceForm):
-    """Asks whether it is known that other users have the same identity document."""
+    """Requires a confirmation if other users have the same identity document."""
 
     same_document = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
         required=False,
         label="Same document",
-        help_text="These users have the same identity document. Tick each that you have checked.",
+        help_text="These users have the same identity document. Select those you have checked.",
     )
 
     def about(self, thing: Any) -> None:
@@ -63,7 +63,7 @@ class ApprovalForm(EvidenceForm):
 
 
 class RejectionForm(EvidenceForm):
-    reason = forms.CharField(max_length=200, help_text="The client reads it.")
+    reason = forms.CharField(max_length=200, help_text="The client can read it.")
 
 
 def decide(words: str) -> Any:
@@ -100,17 +100,17 @@ def waits(user: User) -> bool:
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Those who wait, unless all are asked for."""
+    """Users waiting for review by default; all on request."""
 
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [("all", "All with evidence")]
+        return [("all", "All with documents")]
 
     def choices(self, changelist: Any) -> Any:
         waiting, *others = super().choices(changelist)
-        return [{**waiting, "display": "Waiting"}, *others]
+        return [{**waiting, "display": "Pending"}, *others]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value():
@@ -120,13 +120,13 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Review)
 class ReviewAdmin(Searched, Acting):
-    """What users have shown of who they are. Whoever opens a page is recorded."""
+    """The KYC documents of users. Every access to the page is logged."""
 
     list_display = ("user_name", "kind", "waiting_since", "waiting", "kyc_level", "client")
     list_filter = (StateFilter, "client")
     list_select_related = ("client",)
     search_fields = ("id",)
-    search_help_text = "A user's id, phone number, e-mail address, or how its name begins."
+    search_help_text = "A user's id, phone number, e-mail address, or the beginning of its name."
     change_form_template = "admin/review.html"
     fields = (
         "user_name",
@@ -144,18 +144,18 @@ class ReviewAdmin(Searched, Acting):
             label="Approve",
             permission="users.change_review",
             form=ApprovalForm,
-            do=decide("Approved."),
+            do=decide("Documents approved."),
             is_available=waits,
-            warning="The user's level follows from all that is approved.",
+            warning="The level is recalculated after approval.",
         ),
         Action(
             name="reject",
             label="Reject",
             permission="users.change_review",
             form=RejectionForm,
-            do=decide("Rejected: the client reads why."),
+            do=decide("Documents rejected. The client can read the reason."),
             is_available=waits,
-            warning="What was approved before holds on.",
+            warning="Documents approved earlier stay approved.",
         ),
     )
 
@@ -179,11 +179,11 @@ class ReviewAdmin(Searched, Acting):
             .order_by(F("waiting_since").asc(nulls_last=True), "id")
         )
 
-    @admin.display(description="waiting since", ordering="waiting_since")
+    @admin.display(description="pending since", ordering="waiting_since")
     def waiting_since(self, user: Any) -> Any:
         return user.waiting_since
 
-    @admin.display(description="waiting", ordering="waiting")
+    @admin.display(description="pending", ordering="waiting")
     def waiting(self, user: Any) -> int:
         return int(user.waiting)
 
@@ -192,7 +192,7 @@ class ReviewAdmin(Searched, Acting):
         return user.level_on(timezone.now().date())
 
     def facts(self, thing: Any) -> Facts:
-        facts = [("User", thing.user_name), ("Level now", self.level_now(thing))]
+        facts = [("User", thing.user_name), ("Current level", self.level_now(thing))]
         return facts + [("Same document", named(each)) for each in same_document(thing)]
 
     # The page

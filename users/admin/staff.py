@@ -22,13 +22,13 @@ admin.site.unregister([Staff, TOTPDevice])
 
 def reset(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
     staff.reset_second_factor(person, by=request.user)
-    return f"The second factor of {person} is reset; their sessions have ended."
+    return f"Second factor of {person} reset. All sessions of {person} are closed."
 
 
 def set_active(is_active: bool) -> Any:
     def act(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
         staff.set_active(person, is_active=is_active, by=request.user)
-        return f"{person} is {'active' if is_active else 'deactivated'}."
+        return f"{person} {'activated' if is_active else 'deactivated'}."
 
     return act
 
@@ -46,8 +46,8 @@ class StaffAdmin(Acting, UserAdmin):
             do=reset,
             is_available=django_otp.user_has_device,
             warning=(
-                "Make sure who asks for this. All sessions end; whoever logs in next with the "
-                "password sets up a new second factor."
+                "Verify the identity of the person who asks for this. All sessions are closed. The "
+                "next log-in with the password sets up a new second factor."
             ),
         ),
         Action(
@@ -56,7 +56,7 @@ class StaffAdmin(Acting, UserAdmin):
             permission="auth.change_user",
             do=set_active(False),
             is_available=lambda person: person.is_active,
-            warning="They can't log in any more, and all of their sessions end.",
+            warning="This person can't log in anymore. All sessions are closed.",
         ),
         Action(
             name="activate",
@@ -82,7 +82,7 @@ class StaffAdmin(Acting, UserAdmin):
         return super().act(request, object_id, name)
 
     def forbidden(self, request: HttpRequest, person: Any) -> HttpResponse:
-        messages.error(request, f"You may not change {person}.")
+        messages.error(request, f"You don't have permission to change {person}.")
         return HttpResponseRedirect(address_of(person))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -108,7 +108,9 @@ class StaffAdmin(Acting, UserAdmin):
             or not staff.has_history(person)
         ):
             return super().delete_view(request, object_id, extra_context)
-        words = f"{person} has a history, which must stay. Deactivate them instead."
+        words = (
+            f"{person} can't be deleted because the log refers to them. Deactivate them instead."
+        )
         messages.warning(request, words)
         return HttpResponseRedirect(f"{address_of(person).removesuffix('change/')}act/deactivate/")
 

@@ -1,4 +1,4 @@
-"""The pages of users and of what was sent to them."""
+"""The pages of users and their one-time passwords."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class UserAdmin(Searched, Acting):
     list_filter = ("status", "kind", "client")
     list_select_related = ("client",)
     search_fields = ("id",)
-    search_help_text = "An id, a phone number, an e-mail address, or how a user name begins."
+    search_help_text = "An id, phone number, e-mail address, or the beginning of a user name."
     ordering = ("-id",)
     exclude = ("client",)
 
@@ -28,7 +28,7 @@ class OtpAdmin(Searched, ReadOnly):
     list_display = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
     list_select_related = ("user",)
     search_fields = ("id",)
-    search_help_text = "A user's id, phone number, e-mail address, or how its name begins."
+    search_help_text = "A user's id, phone number, e-mail address, or the beginning of its name."
     ordering = ("-id",)
     fields = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
 

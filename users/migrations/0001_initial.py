@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                     "unverified_phone",
                     models.CharField(
                         blank=True,
-                        help_text="Takes the place of mobile_phone once it is verified.",
+                        help_text="Replaces mobile_phone after verification.",
                         max_length=16,
                     ),
                 ),
@@ -112,14 +112,14 @@ class Migration(migrations.Migration):
                     "kyc_level",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="What staff have approved; see kyc_until.",
+                        help_text="The level that staff approved.",
                         verbose_name="KYC level",
                     ),
                 ),
                 (
                     "kyc_until",
                     models.DateField(
-                        help_text="The last day of the level; it is 0 afterwards.",
+                        help_text="Level valid until; then 0.",
                         null=True,
                         verbose_name="KYC until",
                     ),
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
                 ("unsubscribed_at", models.DateTimeField(null=True)),
                 (
                     "erased_at",
-                    models.DateTimeField(help_text="When all that is personal went.", null=True),
+                    models.DateTimeField(help_text="Personal data erased at.", null=True),
                 ),
                 (
                     "client",
@@ -239,7 +239,7 @@ class Migration(migrations.Migration):
                     "facts",
                     models.JSONField(
                         encoder=django.core.serializers.json.DjangoJSONEncoder,
-                        help_text="Of a block.",
+                        help_text="The data of a block.",
                         null=True,
                     ),
                 ),
@@ -257,7 +257,7 @@ class Migration(migrations.Migration):
                 ("sha256", models.BinaryField(max_length=32, null=True)),
                 (
                     "expires_on",
-                    models.DateField(help_text="The last day on which it is valid.", null=True),
+                    models.DateField(help_text="The last day of validity.", null=True),
                 ),
                 (
                     "created_at",
@@ -271,7 +271,7 @@ class Migration(migrations.Migration):
                     "reason",
                     models.CharField(
                         blank=True,
-                        help_text="Why it was rejected; its client reads it.",
+                        help_text="Reason for rejection. The client can read it.",
                         max_length=200,
                     ),
                 ),
@@ -311,9 +311,9 @@ class Migration(migrations.Migration):
                     "what",
                     models.CharField(
                         choices=[
-                            ("REVIEW", "the page of review"),
-                            ("BLOCK", "a block"),
-                            ("DOCUMENT", "a document"),
+                            ("REVIEW", "review page"),
+                            ("BLOCK", "block"),
+                            ("DOCUMENT", "document"),
                         ],
                         max_length=8,
                     ),
@@ -375,7 +375,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "label",
-                    models.CharField(help_text="What the client calls this key.", max_length=100),
+                    models.CharField(help_text="The client's name for this key.", max_length=100),
                 ),
                 (
                     "scopes",
@@ -527,7 +527,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "label",
-                    models.CharField(help_text="What the client calls this key.", max_length=100),
+                    models.CharField(help_text="The client's name for this key.", max_length=100),
                 ),
                 (
                     "scopes",
@@ -546,7 +546,7 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("revoked_at", models.DateTimeField(blank=True, null=True)),
                 ("kid", models.CharField(max_length=64, unique=True, verbose_name="key id")),
-                ("public_key", models.TextField(help_text="PEM, as openssl writes it.")),
+                ("public_key", models.TextField(help_text="In PEM format.")),
                 (
                     "client",
                     models.ForeignKey(

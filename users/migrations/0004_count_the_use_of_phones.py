@@ -25,21 +25,17 @@ class Migration(migrations.Migration):
                 ("day", models.DateField()),
                 (
                     "asked",
-                    models.PositiveSmallIntegerField(
-                        default=0, help_text="Codes that were asked for."
-                    ),
+                    models.PositiveSmallIntegerField(default=0, help_text="Requested codes."),
                 ),
                 ("asked_at", models.DateTimeField(null=True)),
                 (
                     "sent",
-                    models.PositiveSmallIntegerField(
-                        default=0, help_text="Codes that were delivered."
-                    ),
+                    models.PositiveSmallIntegerField(default=0, help_text="Delivered codes."),
                 ),
                 ("sent_at", models.DateTimeField(null=True)),
                 (
                     "tries",
-                    models.PositiveSmallIntegerField(default=0, help_text="Codes that were tried."),
+                    models.PositiveSmallIntegerField(default=0, help_text="Attempts."),
                 ),
                 (
                     "client",

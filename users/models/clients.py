@@ -90,7 +90,7 @@ class Credential(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     client = models.ForeignKey(Client, models.PROTECT, related_name="+")
-    label = models.CharField(max_length=100, help_text="What the client calls this key.")
+    label = models.CharField(max_length=100, help_text="The client's name for this key.")
     scopes = ArrayField(models.CharField(max_length=20), help_text=", ".join(SCOPES))
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -81,17 +81,17 @@ class Evidence(Owned):
     user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=30, choices=Kind)
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
-    facts = models.JSONField(null=True, encoder=DjangoJSONEncoder, help_text="Of a block.")
+    facts = models.JSONField(null=True, encoder=DjangoJSONEncoder, help_text="The data of a block.")
     file = models.FileField(storage=documents, upload_to=place_of, blank=True, max_length=200)
     media_type = models.CharField(max_length=20, blank=True)
     size = models.PositiveIntegerField(null=True, help_text="Bytes.")
     sha256 = models.BinaryField(max_length=32, null=True)
-    expires_on = models.DateField(null=True, help_text="The last day on which it is valid.")
+    expires_on = models.DateField(null=True, help_text="The last day of validity.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     reviewed_at = models.DateTimeField(null=True)
     reviewed_by = models.CharField(max_length=60, blank=True)
     reason = models.CharField(
-        max_length=200, blank=True, help_text="Why it was rejected; its client reads it."
+        max_length=200, blank=True, help_text="Reason for rejection. The client can read it."
     )
 
     objects = EvidenceQuerySet.as_manager()
@@ -203,9 +203,9 @@ class Access(models.Model):
     """A member of staff looked at what a user has shown of who they are."""
 
     class What(models.TextChoices):
-        REVIEW = "REVIEW", "the page of review"
-        BLOCK = "BLOCK", "a block"
-        DOCUMENT = "DOCUMENT", "a document"
+        REVIEW = "REVIEW", "review page"
+        BLOCK = "BLOCK", "block"
+        DOCUMENT = "DOCUMENT", "document"
 
     client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)

@@ -22,11 +22,11 @@ class PhoneUse(models.Model):
     number = models.BinaryField(max_length=32)
     client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
     day = models.DateField()
-    asked = models.PositiveSmallIntegerField(default=0, help_text="Codes that were asked for.")
+    asked = models.PositiveSmallIntegerField(default=0, help_text="Requested codes.")
     asked_at = models.DateTimeField(null=True)
-    sent = models.PositiveSmallIntegerField(default=0, help_text="Codes that were delivered.")
+    sent = models.PositiveSmallIntegerField(default=0, help_text="Delivered codes.")
     sent_at = models.DateTimeField(null=True)
-    tries = models.PositiveSmallIntegerField(default=0, help_text="Codes that were tried.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="Attempts.")
 
     class Meta:
         constraints = [

@@ -21,7 +21,7 @@ class SigningKey(Credential):
     """
 
     kid = models.CharField("key id", max_length=64, unique=True)
-    public_key = models.TextField(help_text="PEM, as openssl writes it.")
+    public_key = models.TextField(help_text="In PEM format.")
 
     objects = SigningKeyQuerySet.as_manager()
 

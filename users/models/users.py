@@ -55,19 +55,17 @@ class User(Owned):
     email = models.EmailField(blank=True)
     mobile_phone = models.CharField(max_length=16, help_text="E.164")
     unverified_phone = models.CharField(
-        max_length=16, blank=True, help_text="Takes the place of mobile_phone once it is verified."
+        max_length=16, blank=True, help_text="Replaces mobile_phone after verification."
     )
     dlt_address = models.CharField(max_length=100, blank=True, help_text="For the first wallet.")
     dlt_network = models.CharField(max_length=50, blank=True, help_text="For the first wallet.")
     kyc_level = models.PositiveSmallIntegerField(
-        "KYC level", default=0, help_text="What staff have approved; see kyc_until."
+        "KYC level", default=0, help_text="The level that staff approved."
     )
-    kyc_until = models.DateField(
-        "KYC until", null=True, help_text="The last day of the level; it is 0 afterwards."
-    )
+    kyc_until = models.DateField("KYC until", null=True, help_text="Level valid until; then 0.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     unsubscribed_at = models.DateTimeField(null=True)
-    erased_at = models.DateTimeField(null=True, help_text="When all that is personal went.")
+    erased_at = models.DateTimeField(null=True, help_text="Personal data erased at.")
 
     objects = UserQuerySet.as_manager()
 

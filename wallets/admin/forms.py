@@ -1,4 +1,4 @@
-"""What staff write down before money moves."""
+"""The forms of the actions that move money."""
 
 from __future__ import annotations
 
@@ -31,21 +31,22 @@ class AmountField(forms.CharField):
 
 
 class MovementForm(ActForm):
-    """Money from the outside, or a mistake that is mended."""
+    """A cash-in, or an adjustment that corrects a mistake."""
 
     CASH_IN, UP, DOWN = "CASH_IN", "UP", "DOWN"
+    KINDS = ((CASH_IN, "Cash-in"), (UP, "Adjustment up"), (DOWN, "Adjustment down"))
 
     kind = forms.ChoiceField(
         label="Movement",
-        choices=[(CASH_IN, "Cash-in"), (UP, "Adjustment up"), (DOWN, "Adjustment down")],
+        choices=KINDS,
     )
     amount = AmountField()
     concept = forms.CharField(
-        max_length=140, help_text="What its owner reads; for an adjustment, the reason."
+        max_length=140, help_text="The owner can read it. For an adjustment, give the reason."
     )
 
     def allow(self, user: Any) -> None:
-        """An adjustment makes or takes money with nobody outside: it needs its own permission."""
+        """An adjustment creates or removes money, so it requires its own permission."""
         kind = self.fields["kind"]
         assert isinstance(kind, forms.ChoiceField)
         if not user.has_perm("wallets.adjust_balance"):
@@ -59,17 +60,19 @@ class WalletMovementForm(MovementForm):
     def clean_wallet(self) -> Wallet:
         wallet = Wallet.objects.filter(id=self.cleaned_data["wallet"]).first()
         if wallet is None:
-            raise forms.ValidationError("There is no such wallet.")
+            raise forms.ValidationError("This wallet does not exist.")
         return wallet
 
 
 class ReverseForm(ActForm):
-    amount = AmountField(required=False, help_text="Nothing: all that is left.")
-    concept = forms.CharField(max_length=140, required=False, help_text="Both owners read it.")
+    amount = AmountField(
+        required=False, help_text="Leave empty to reverse the full remaining amount."
+    )
+    concept = forms.CharField(max_length=140, required=False, help_text="Both owners can read it.")
 
 
 class RejectForm(ActForm):
-    reason = forms.CharField(max_length=140, help_text="The client reads it.")
+    reason = forms.CharField(max_length=140, help_text="The client can read it.")
 
 
 class BlockForm(ActForm):
@@ -81,5 +84,5 @@ class BlockForm(ActForm):
 class EraseForm(ActForm):
     reason = forms.ChoiceField(
         choices=[(name, name.replace("_", " ").capitalize()) for name in erasure.REASONS],
-        help_text="Before the retention is over it needs a reason of its own.",
+        help_text="Before the retention period ends, select a reason other than its end.",
     )

@@ -16,7 +16,7 @@ from wallets.orders import ReleaseHold
 
 
 class StandingFilter(admin.SimpleListFilter):
-    """By how a hold stands now: an overdue one has expired, whatever its row says."""
+    """By the current status of a hold: an overdue one has expired, whatever its row says."""
 
     title = "status"
     parameter_name = "status"
@@ -33,7 +33,7 @@ class HoldAdmin(Searched, Acting):
     list_display = ("id", "standing", "shown_left", "currency", "wallet_id", "target_id")
     list_filter = (StandingFilter,)
     search_fields = ("id",)
-    search_help_text = "An id, or a wallet."
+    search_help_text = "The id of a hold or a wallet."
     ordering = ("-id",)
     fields = (
         "id",
@@ -55,9 +55,9 @@ class HoldAdmin(Searched, Acting):
             name="release",
             label="Release",
             permission="wallets.release_hold",
-            do=submitted(about_hold(ReleaseHold), "Released: the money is available again."),
+            do=submitted(about_hold(ReleaseHold), "Hold released. The amount is available again."),
             is_available=lambda hold: hold.standing == Hold.Status.OPEN,
-            warning="The money that was promised becomes available again to its owner.",
+            warning="The held amount becomes available again to the owner.",
         ),
     )
 
@@ -68,7 +68,7 @@ class HoldAdmin(Searched, Acting):
         return [
             ("Still held", f"{self.shown_left(thing)} {thing.currency}"),
             ("Wallet", thing.wallet_id),
-            ("For", thing.target_id),
+            ("Target wallet", thing.target_id),
         ]
 
     @admin.display(description="status")
@@ -93,6 +93,6 @@ class ExternalAccountAdmin(Searched, ReadOnly):
     list_display = ("iban", "status", "alias", "created_at", "wallet_id")
     list_filter = ("status",)
     search_fields = ("id",)
-    search_help_text = "An id, a wallet, or an IBAN."
+    search_help_text = "The id of an external account or a wallet, or an IBAN."
     ordering = ("-id",)
     fields = ("id", "client", "wallet", "alias", "iban", "status", "created_at")

@@ -29,7 +29,7 @@ class MovementAdmin(Searched, Acting):
     list_display = ("created_at", "type", "shown_amount", "currency", "status", "wallet_id")
     list_filter = ("status", "type")
     search_fields = ("id",)
-    search_help_text = "An id, an operation, a wallet, an IBAN, or an idempotency key."
+    search_help_text = "The id of a movement, operation or wallet, an IBAN, or an idempotency key."
     ordering = ("-id",)
     fields = (
         "id",
@@ -59,34 +59,37 @@ class MovementAdmin(Searched, Acting):
             label="Reverse",
             permission="wallets.reverse_movement",
             form=ReverseForm,
-            do=submitted(give_back, "Reversed: the money was given back."),
+            do=submitted(give_back, "Movement reversed."),
             is_available=lambda movement: movement.type in REVERSIBLE,
-            warning="The money goes back to where it came from, if it is still there.",
+            warning="The money goes back to the payer. It must still be available in the wallet.",
         ),
         Action(
             name="send",
             label="Mark as sent",
             permission="wallets.send_cash_out",
-            do=submitted(about_movement(MarkCashOutSent), "Sent: its client can't cancel it now."),
+            do=submitted(
+                about_movement(MarkCashOutSent),
+                "Marked as sent. The client can no longer cancel it.",
+            ),
             is_available=lambda movement: waits(movement) and movement.sent_at is None,
-            warning="Do this when the transfer is with the bank.",
+            warning="Do this after you have sent the transfer to the bank.",
         ),
         Action(
             name="settle",
             label="Settle",
             permission="wallets.settle_cash_out",
-            do=submitted(about_movement(SettleCashOut), "Settled: the money has left."),
+            do=submitted(about_movement(SettleCashOut), "Settled. The amount was deducted."),
             is_available=lambda movement: waits(movement) and movement.sent_at is not None,
-            warning="Do this when the bank has paid.",
+            warning="Do this after the bank has paid.",
         ),
         Action(
             name="reject",
             label="Reject",
             permission="wallets.settle_cash_out",
             form=RejectForm,
-            do=submitted(about_movement(RejectCashOut), "Rejected: the money is available again."),
+            do=submitted(about_movement(RejectCashOut), "Rejected. The amount is available again."),
             is_available=waits,
-            warning="The money that was set aside becomes available again.",
+            warning="The held amount becomes available again.",
         ),
     )
 

@@ -1,12 +1,14 @@
-"""What staff have done: actions that become orders of the ledger."""
+"""The actions of staff that become orders of the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
 
+from iocash import money
 from users.actions import by
 from wallets import posting
 from wallets.admin.forms import MovementForm
@@ -23,10 +25,10 @@ from wallets.orders import (
 )
 
 
-def submitted(make: Callable[..., Order], words: str) -> Any:
+def submitted(make: Callable[..., Order], words: str | Callable[..., str]) -> Any:
     """An act that submits the order that `make` makes of the thing and the form, once.
 
-    `words` say that it is done; they may name the `thing` and the form's values.
+    `words` confirm it; a function writes them from the thing and the form's values.
     """
 
     def do(request: HttpRequest, thing: Any, values: dict[str, Any]) -> str:
@@ -36,7 +38,7 @@ def submitted(make: Callable[..., Order], words: str) -> Any:
             "key": f"staff-{values['key']}",
         }
         posting.submit(make(thing, **values | envelope))
-        return words.format(thing=thing, **values)
+        return words if isinstance(words, str) else words(thing, **values)
 
     return do
 
@@ -46,6 +48,14 @@ def add_movement(thing: Wallet, *, kind: str, wallet: Any = None, **values: Any)
     if kind == MovementForm.CASH_IN:
         return CashIn(wallet_id=thing.id, **values)
     return Adjust(wallet_id=thing.id, is_debit=kind == MovementForm.DOWN, **values)
+
+
+def recorded(thing: Wallet, *, kind: str, amount: Decimal, **values: Any) -> str:
+    """Confirm a cash-in or an adjustment, with its amount and the owner of the wallet."""
+    name = dict(MovementForm.KINDS)[kind]
+    shown = f"{amount:,.{money.decimals(thing.currency)}f} {thing.currency}"
+    target = "to" if kind == MovementForm.CASH_IN else "for"
+    return f"{name} of {shown} {target} {thing.user.user_name} recorded."
 
 
 def give_back(movement: Movement, **values: Any) -> Order:

@@ -21,7 +21,7 @@ admin.site.unregister(User)
 
 def erase(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
     erasure.erase(user_id=user.id, by=by(request), reason=values["reason"])
-    return "Erased: what is left are ids, amounts and times."
+    return "Personal data erased. Ids, amounts and times are kept."
 
 
 @admin.register(User)
@@ -35,16 +35,16 @@ class UserWithWalletsAdmin(users.UserAdmin):
             label="Block",
             permission="users.block_user",
             form=BlockForm,
-            do=submitted(about_user(BlockUser), "The user is blocked."),
+            do=submitted(about_user(BlockUser), "User blocked."),
             is_available=lambda user: user.status == User.Status.ACTIVATED,
-            warning="None of the user's wallets will pay or receive.",
+            warning="The user's wallets can't pay or receive.",
         ),
         Action(
             name="unblock",
             label="Unblock",
             permission="users.block_user",
             form=BlockForm,
-            do=submitted(about_user(UnblockUser), "The user may go on."),
+            do=submitted(about_user(UnblockUser), "User unblocked."),
             is_available=lambda user: user.status == User.Status.BLOCKED,
         ),
         Action(
@@ -56,7 +56,9 @@ class UserWithWalletsAdmin(users.UserAdmin):
             is_available=lambda user: (
                 user.status == User.Status.UNSUBSCRIBED and user.erased_at is None
             ),
-            warning="Names, phone, evidence and texts go, and can't be had again. The money stays.",
+            warning=(
+                "Name, phone, documents and texts are deleted permanently. Movements are kept."
+            ),
         ),
     )
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from iocash import money
 from users.actions import Acting, Action, Facts, Searched
 from wallets.admin.forms import BlockForm, MovementForm
-from wallets.admin.orders import about_wallet, add_movement, submitted
+from wallets.admin.orders import about_wallet, add_movement, recorded, submitted
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import BlockWallet, UnblockWallet
 
@@ -23,7 +23,7 @@ class WalletAdmin(Searched, Acting):
     list_filter = ("status", "client")
     list_select_related = ("user",)
     search_fields = ("id",)
-    search_help_text = "An id, a user's id or name, or an IBAN."
+    search_help_text = "The id of a wallet or a user, a user name, or an IBAN."
     ordering = ("-id",)
     change_form_template = "admin/wallet.html"
     fields = (
@@ -48,7 +48,7 @@ class WalletAdmin(Searched, Acting):
             label="Add movement",
             permission="wallets.add_cash_in",
             form=MovementForm,
-            do=submitted(add_movement, "{amount} {thing.currency}: done."),
+            do=submitted(add_movement, recorded),
             is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
         ),
         Action(
@@ -56,16 +56,16 @@ class WalletAdmin(Searched, Acting):
             label="Block",
             permission="wallets.block_wallet",
             form=BlockForm,
-            do=submitted(about_wallet(BlockWallet), "The wallet is blocked."),
+            do=submitted(about_wallet(BlockWallet), "Wallet blocked."),
             is_available=lambda wallet: wallet.status == Wallet.Status.READY,
-            warning="The wallet will neither pay nor receive.",
+            warning="The wallet can't pay or receive.",
         ),
         Action(
             name="unblock",
             label="Unblock",
             permission="wallets.block_wallet",
             form=BlockForm,
-            do=submitted(about_wallet(UnblockWallet), "The wallet may go on."),
+            do=submitted(about_wallet(UnblockWallet), "Wallet unblocked."),
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
         ),
     )

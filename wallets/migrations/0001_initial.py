@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                     "finished_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
-                ("movements", models.BigIntegerField(help_text="How many there were.")),
+                ("movements", models.BigIntegerField(help_text="Number of movements checked.")),
                 ("finding", models.TextField(blank=True)),
             ],
             options={
@@ -50,8 +50,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("currency", models.CharField(max_length=3)),
-                ("amount", models.BigIntegerField(help_text="As placed, minor units.")),
-                ("remaining", models.BigIntegerField(help_text="Still set aside, minor units.")),
+                ("amount", models.BigIntegerField(help_text="Original amount, in minor units.")),
+                ("remaining", models.BigIntegerField(help_text="Still held, in minor units.")),
                 (
                     "status",
                     models.CharField(
@@ -122,19 +122,21 @@ class Migration(migrations.Migration):
                 (
                     "held",
                     models.BigIntegerField(
-                        default=0, editable=False, help_text="Set aside, minor units."
+                        default=0, editable=False, help_text="Held, in minor units."
                     ),
                 ),
                 (
                     "received",
                     models.BigIntegerField(
-                        default=0, editable=False, help_text="All that ever came in, minor units."
+                        default=0, editable=False, help_text="Total ever received, in minor units."
                     ),
                 ),
                 (
                     "next_expiry",
                     models.DateTimeField(
-                        editable=False, help_text="No open hold expires before this.", null=True
+                        editable=False,
+                        help_text="No open hold expires before this time.",
+                        null=True,
                     ),
                 ),
                 ("metadata", models.JSONField(blank=True, null=True)),
@@ -216,7 +218,7 @@ class Migration(migrations.Migration):
                 (
                     "amount",
                     models.BigIntegerField(
-                        help_text="Minor units; negative when it leaves the wallet."
+                        help_text="In minor units; negative for outgoing money."
                     ),
                 ),
                 ("currency", models.CharField(max_length=3)),
@@ -225,7 +227,8 @@ class Migration(migrations.Migration):
                 (
                     "received_after",
                     models.BigIntegerField(
-                        help_text="All that ever came into the wallet, this included.", null=True
+                        help_text="Total ever received by the wallet, including this movement.",
+                        null=True,
                     ),
                 ),
                 ("created_at", models.DateTimeField()),
@@ -238,7 +241,7 @@ class Migration(migrations.Migration):
                     "reason",
                     models.CharField(
                         blank=True,
-                        help_text="Why a cash-out was rejected; its client reads it.",
+                        help_text="Reason for rejection. The client can read it.",
                         max_length=140,
                     ),
                 ),
@@ -262,7 +265,7 @@ class Migration(migrations.Migration):
                     "hold",
                     models.ForeignKey(
                         db_index=False,
-                        help_text="Which hold this transfer executed.",
+                        help_text="The hold that this transfer executed.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

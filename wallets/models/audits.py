@@ -11,11 +11,11 @@ class Audit(models.Model):
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_default=Now())
-    movements = models.BigIntegerField(help_text="How many there were.")
+    movements = models.BigIntegerField(help_text="Number of movements checked.")
     finding = models.TextField(blank=True)
 
     class Meta:
         verbose_name = "audit"
 
     def __str__(self) -> str:
-        return self.finding or "The books were right."
+        return self.finding or "The ledger is correct."

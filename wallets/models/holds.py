@@ -75,8 +75,8 @@ class Hold(models.Model):
         Wallet, models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
     currency = models.CharField(max_length=3)
-    amount = models.BigIntegerField(help_text="As placed, minor units.")
-    remaining = models.BigIntegerField(help_text="Still set aside, minor units.")
+    amount = models.BigIntegerField(help_text="Original amount, in minor units.")
+    remaining = models.BigIntegerField(help_text="Still held, in minor units.")
     status = models.CharField(max_length=8, choices=Status)
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()

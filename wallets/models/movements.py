@@ -82,7 +82,7 @@ class Movement(Signed, models.Model):
     operation_id = models.UUIDField()
     type = models.CharField(max_length=10, choices=Type)
     status = models.CharField(max_length=9, choices=Status)
-    amount = models.BigIntegerField(help_text="Minor units; negative when it leaves the wallet.")
+    amount = models.BigIntegerField(help_text="In minor units; negative for outgoing money.")
     currency = models.CharField(max_length=3)
     counterparty = models.ForeignKey(
         Wallet,
@@ -95,7 +95,7 @@ class Movement(Signed, models.Model):
     seq = models.BigIntegerField(null=True)
     balance_after = models.BigIntegerField(null=True)
     received_after = models.BigIntegerField(
-        null=True, help_text="All that ever came into the wallet, this included."
+        null=True, help_text="Total ever received by the wallet, including this movement."
     )
     hold = models.ForeignKey(
         Hold,
@@ -103,7 +103,7 @@ class Movement(Signed, models.Model):
         null=True,
         related_name="+",
         db_index=False,
-        help_text="Which hold this transfer executed.",
+        help_text="The hold that this transfer executed.",
     )
     reversal_of = models.ForeignKey(
         "self",
@@ -117,7 +117,7 @@ class Movement(Signed, models.Model):
     sent_at = models.DateTimeField(null=True, help_text="When a cash-out went to the bank.")
     settled_at = models.DateTimeField(null=True)
     reason = models.CharField(
-        max_length=140, blank=True, help_text="Why a cash-out was rejected; its client reads it."
+        max_length=140, blank=True, help_text="Reason for rejection. The client can read it."
     )
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     iban = models.CharField(max_length=34, null=True)  # noqa: DJ001

@@ -64,12 +64,12 @@ class Wallet(models.Model):
     dlt_address = models.CharField(max_length=100, blank=True)
     dlt_network = models.CharField(max_length=50, blank=True)
     balance = models.BigIntegerField(default=0, editable=False, help_text="Settled, minor units.")
-    held = models.BigIntegerField(default=0, editable=False, help_text="Set aside, minor units.")
+    held = models.BigIntegerField(default=0, editable=False, help_text="Held, in minor units.")
     received = models.BigIntegerField(
-        default=0, editable=False, help_text="All that ever came in, minor units."
+        default=0, editable=False, help_text="Total ever received, in minor units."
     )
     next_expiry = models.DateTimeField(
-        null=True, editable=False, help_text="No open hold expires before this."
+        null=True, editable=False, help_text="No open hold expires before this time."
     )
     metadata = models.JSONField(null=True, blank=True)
     seq = models.BigIntegerField(default=0, editable=False, help_text="Settled movements.")
