@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from iocash import errors
-from iocash.http.rendering import Response
+from iocash.http import rendering
 from iocash.published import wallet_serializers
 from iocash.published.user_serializers import PhoneChange
 from wallets.models import Movement
@@ -40,7 +41,7 @@ class TransferView(PaymentView):
     fixed = {"type": Movement.Type.TRANSFER}
     body_classes = {"POST": wallet_serializers.TransferBody}
 
-    def post(self, request: Request, wallet_id: UUID) -> Response:
+    def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         """Transfer money to another wallet."""
         return super().post(request, wallet_id)
 
@@ -51,7 +52,7 @@ class CashOutView(PaymentView):
     fixed = {"type": Movement.Type.CASH_OUT}
     body_classes = {"POST": wallet_serializers.CashOutBody}
 
-    def post(self, request: Request, wallet_id: UUID) -> Response:
+    def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         """Cash out to a bank account."""
         return super().post(request, wallet_id)
 
@@ -62,7 +63,7 @@ class FavouriteCashOutView(PaymentView):
     fixed = {"type": Movement.Type.CASH_OUT}
     body_classes = {"POST": wallet_serializers.FavouriteCashOutBody}
 
-    def post(self, request: Request, wallet_id: UUID) -> Response:
+    def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         """Cash out to one of the wallet's external accounts."""
         return super().post(request, wallet_id)
 
