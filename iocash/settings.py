@@ -330,7 +330,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "TAGS": [
         {"name": "users"},
-        {"name": "evidence", "description": "KYC documents: data and files."},
+        {"name": "KYC documents", "description": "Data and files for review."},
         {"name": "wallets"},
         {"name": "movements"},
         {"name": "holds"},

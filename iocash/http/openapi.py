@@ -302,7 +302,7 @@ ERROR: Json = {
         "type": {
             "type": "string",
             "format": "uri",
-            "description": "Documents the code.",
+            "description": "Explains the code.",
         },
         "status": {"type": "integer", "enum": [400, 401, 403, 404, 409, 500, 503]},
         "code": {"type": "string", "description": "Stable; for programs."},

@@ -53,7 +53,7 @@ def media_type_of(content: bytes) -> str:
 
 def picture(content: bytes) -> str:
     if pdf.HEADER in content[: FIRST + len(pdf.HEADER)]:
-        raise WrongDocument("unknown_type", "The file has a PDF header inside; send one thing.")
+        raise WrongDocument("unknown_type", "The file also has a PDF header. Send one type.")
     if content.startswith(png.SIGNATURE):
         png.check(content)
         return PNG

@@ -295,7 +295,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name_plural": "evidence",
+                "verbose_name": "KYC document",
             },
         ),
         migrations.CreateModel(

@@ -97,7 +97,7 @@ class Evidence(Owned):
     objects = EvidenceQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "evidence"
+        verbose_name = "KYC document"
         constraints = [
             models.CheckConstraint(
                 name="evidence_kind_is_known",

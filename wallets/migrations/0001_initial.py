@@ -234,7 +234,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 (
                     "sent_at",
-                    models.DateTimeField(help_text="When a cash-out went to the bank.", null=True),
+                    models.DateTimeField(help_text="Time of sending to the bank.", null=True),
                 ),
                 ("settled_at", models.DateTimeField(null=True)),
                 (
@@ -276,7 +276,7 @@ class Migration(migrations.Migration):
                     "reversal_of",
                     models.ForeignKey(
                         db_index=False,
-                        help_text="The movement of this wallet that is given back.",
+                        help_text="The movement of this wallet that this one reverses.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

@@ -111,10 +111,10 @@ class Movement(Signed, models.Model):
         null=True,
         related_name="+",
         db_index=False,
-        help_text="The movement of this wallet that is given back.",
+        help_text="The movement of this wallet that this one reverses.",
     )
     created_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True, help_text="When a cash-out went to the bank.")
+    sent_at = models.DateTimeField(null=True, help_text="Time of sending to the bank.")
     settled_at = models.DateTimeField(null=True)
     reason = models.CharField(
         max_length=140, blank=True, help_text="Reason for rejection. The client can read it."
