@@ -40,14 +40,14 @@ class PublishedMoment(fields.Moment):
 
 
 class PublishedMovementQuery(MovementQuery):
-    """Which movements of a wallet to list; days and times as ioCash wrote them too."""
+    """The filters of the list of movements; times also in the published format."""
 
     start_date = PublishedMoment(required=False)
     end_date = PublishedMoment(required=False)
 
 
 class PublishedHoldQuery(HoldQuery):
-    """Which holds of a wallet to list; days and times as ioCash wrote them too."""
+    """The filters of the list of holds; times also in the published format."""
 
     start_date = PublishedMoment(required=False)
     end_date = PublishedMoment(required=False)

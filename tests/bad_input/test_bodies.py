@@ -82,7 +82,7 @@ def needing_a_body(doors: list[Door]) -> list[Door]:
 )
 def test_duplicate_key_is_refused(raw, api, doors):
     answers = refused_everywhere(api, doors, raw.encode(), "invalid_json")
-    assert all("twice" in answer.json["detail"] for answer in answers)
+    assert all("is repeated" in answer.json["detail"] for answer in answers)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ HARMLESS = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 class Shown(NamedTuple):
-    """The pages that the page of review shows, and how many more there are."""
+    """The pages that the review page shows, and the number of further pages."""
 
     pages: range
     more: int = 0

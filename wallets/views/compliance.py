@@ -1,4 +1,4 @@
-"""Where a user stands."""
+"""The KYC status of a user."""
 
 from __future__ import annotations
 
