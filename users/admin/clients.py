@@ -80,7 +80,7 @@ def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> st
             scopes=sorted(values["scopes"]),
             expires_at=end_of(values["days"]),
         )
-        record(request, key, "public_key.registered")
+        record(request, key, EventKind.PUBLIC_KEY_REGISTERED)
     return f"Key registered. Its tokens must have kid {key.kid}."
 
 
@@ -144,7 +144,7 @@ def revoke(kind: str) -> Any:
         with durable(), transaction.atomic():
             still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if still.update(revoked_at=timezone.now()):
-                record(request, key, f"{kind}.revoked")
+                record(request, key, EventKind(f"{kind}.revoked"))
         return f"Key {key} revoked."
 
     return act
