@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection
+from django.test import client as test_client
 from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 
@@ -20,6 +22,12 @@ from wallets.models import Wallet
 
 LONGEST_ID = 80
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequences"})
+
+# As `iocash.wsgi` does. Django's test client connects it again after each of its requests, and a
+# request without the client would then close the connection that its test has a transaction on.
+for end in request_started, request_finished:
+    end.disconnect(close_old_connections)
+test_client.close_old_connections = lambda **kwargs: None  # type: ignore[attr-defined]
 
 settings.register_profile("patient", deadline=None)  # others may be using the processor
 settings.load_profile("patient")

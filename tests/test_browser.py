@@ -295,7 +295,7 @@ def test_staff_approval_of_documents_is_visible_to_the_client(page, supervisor, 
     assert drawn(page, "Income tax return")
     page.uncheck(".piece:has-text('Income tax return') input[name=evidence]")
     page.click("button:has-text('Approve')")
-    expect(page.locator(".messagelist")).to_contain_text("Approved")
+    expect(page.locator(".messagelist")).to_contain_text("approved")
     answer = api.get(compliance).json
     assert answer["kycLevel"] == 1
     waiting = [each["evidence"] for each in answer["requirements"] if each["status"] == "PENDING"]

@@ -91,7 +91,7 @@ def test_amount_must_be_positive(api: Api, alices: Wallet, amount, taken):
     ],
 )
 def test_person_requires_two_names_and_a_company_one(api: Api, body, taken):
-    assert agreed("UserOrder", body, api.post("users", body)) is taken
+    assert agreed("UserBody", body, api.post("users", body)) is taken
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_command_erases_one_user_with_a_reason(ended):
 
 
 def test_command_reports_the_refusal(ended):
-    with pytest.raises(CommandError, match="until"):
+    with pytest.raises(CommandError, match="retention period"):
         run(str(ended.id))
     assert not is_erased(ended)
 

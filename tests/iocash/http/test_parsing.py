@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 from django.urls import path
 from hypothesis import given
@@ -276,8 +274,6 @@ class Raw:
     """One request as a WSGI server makes it, without the test client's own good manners."""
 
     def __init__(self, body: bytes | None = b"", **environ: str) -> None:
-        for end in request_started, request_finished:  # Django's test client connects it again
-            end.disconnect(close_old_connections)
         handler = WSGIHandler()
         handler.request_class = DjangoRequest
         self.input = HungUp() if body is None else io.BytesIO(body)
