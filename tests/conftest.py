@@ -43,6 +43,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if config.option.capture == "no" or config.option.trace else 2
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Drop a connection that a test has left closed: the next would find it so, and fail.
+
+    A browser's event loop gets a connection of its own in this thread, and the old one is closed.
+    """
+    if connection.connection is not None and connection.connection.closed:
+        connection.close()
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name long values by their place: what is made anew, as an archive, has its time in it.
 
