@@ -29,6 +29,8 @@ COMMAND = json.loads(re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)[0])
 def copied(folder: Path) -> Path:
     """Do what each COPY does, without what .dockerignore leaves out."""
     for names, target in STEPS:
+        if target.endswith("/"):
+            (folder / target).mkdir(exist_ok=True)
         for name in names.split():
             source = CHECKOUT / name
             if source.is_dir():
