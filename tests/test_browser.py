@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from iocash.docs.guides import GUIDES
 from tests.support import people
-from tests.wallets.orders.test_cash_outs_posted import a_cash_out
+from tests.support.cash_outs import a_cash_out
 from users import demo_documents, kyc
 from users.models import Client, User
 from wallets.models import Movement, Wallet

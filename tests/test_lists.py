@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support import people
+from tests.support.cash_outs import a_cash_out
 from tests.support.people import Api
-from tests.wallets.orders.test_cash_outs_posted import a_cash_out
 from wallets import posting
 from wallets.models import Wallet
 from wallets.orders import AddExternalAccount

@@ -60,7 +60,7 @@ def test_limit_exceeded_names_the_limit_and_its_unit() -> None:
     assert limited(limit=5, used=5, requested=1) == wallets
 
 
-def test_reversal_exceeded_names_what_is_not_yet_reversed() -> None:
+def test_reversal_exceeded_names_the_amount_left() -> None:
     def words(reversed_: str, left: str) -> str:
         facts = {"amount": "10.00", "reversed": reversed_, "left": left, "currency": "EUR"}
         return errors.ReversalExceeded(**facts, requested="7.00").words

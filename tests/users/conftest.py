@@ -10,11 +10,15 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client as Browser
 from django.utils import timezone
 
+from tests.support.kyc import send_one
+from tests.support.staff import OPERATOR, somebody
 from tests.support.user_actions import a_newcomer
 from users import deliveries, otp
-from users.models import Client, User
+from users.kyc import Kind
+from users.models import Client, Evidence, User
 
 
 class Sent(NamedTuple):
@@ -82,3 +86,14 @@ def newcomer_path(newcomer: User) -> str:
 def alice_created(client_demo: Client, codes: list[Sent]) -> User:
     """Alice, just created; her code is in `codes`."""
     return a_newcomer(client_demo)
+
+
+@pytest.fixture
+def operator(db: None) -> Browser:
+    return somebody(OPERATOR)
+
+
+@pytest.fixture
+def sent(alice: User) -> Evidence:
+    """What Alice does for a living; it waits."""
+    return send_one(alice, Kind.OCCUPATION)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b32decode
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client as Browser
-from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from tests.support.log_ins import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
 from users.unauthenticated import address_of
-
-PASSWORD = "correct horse battery"
 
 pytestmark = pytest.mark.django_db
 
@@ -33,31 +29,6 @@ def device(supervisor) -> TOTPDevice:
 @pytest.fixture
 def required(settings: Any) -> None:
     settings.REQUIRE_SECOND_FACTOR = True
-
-
-def token_of(device: TOTPDevice) -> str:
-    return f"{totp(device.bin_key):06d}"
-
-
-def secret_on(page: Any) -> str:
-    """The secret that a page shows."""
-    found = re.search(r"<code>([A-Z2-7]{32})</code>", page.text)
-    assert found
-    return found[1]
-
-
-def shown_by(secret: str) -> str:
-    """What an app that was given this secret shows now."""
-    return f"{totp(b32decode(secret)):06d}"
-
-
-def log_in(browser: Browser, password: str = PASSWORD, token: str = "", name: str = "supervisor"):
-    form = {"username": name, "password": password, "token": token, "next": "/admin/"}
-    return browser.post("/admin/login/", form)
-
-
-def is_in(browser: Browser) -> bool:
-    return browser.get("/admin/").status_code == 200
 
 
 def test_correct_password_logs_in(supervisor):

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.users.test_backoffice import PASSWORD, log_in
+from tests.support.log_ins import PASSWORD, log_in
 from users import log_ins
 from users.unauthenticated import network_of
 

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
 from iocash.http import sessions
-from tests.users.test_backoffice import PASSWORD, is_in, log_in
+from tests.support.log_ins import PASSWORD, is_in, log_in
 
 pytestmark = pytest.mark.django_db
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
-from django.test import Client as Browser
 
 from tests.support import people
 from tests.support.kyc import approve, send_one, stored
+from tests.support.reviews import act, looks, page_of, said, who
+from tests.support.staff import OPERATOR, SUPERVISOR, somebody
 from tests.support.threads import at_once
-from tests.users.test_reviews import act, looks, page_of, said, who
-from tests.wallets.test_actions import OPERATOR, SUPERVISOR, somebody
 from users import kyc
 from users.kyc import Kind
 from users.models import Event, Evidence, User
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operator(db: None) -> Browser:
-    return somebody(OPERATOR)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from uuid_utils.compat import uuid7
 
 from tests.support.backoffice import page_of, worker
+from tests.support.log_ins import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
 from tests.support.lossy_wire import cut_at_commit
-from tests.users.test_backoffice import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
 from users import staff as members
 
 pytestmark = pytest.mark.django_db

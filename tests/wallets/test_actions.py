@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.apps import apps
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -17,17 +13,16 @@ from django.urls import reverse
 
 from iocash import errors
 from tests.support import people
+from tests.support.cash_outs import a_cash_out, end, money_of
+from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, somebody
 from tests.support.threads import at_once
-from tests.wallets.orders.test_cash_outs_posted import IBAN, a_cash_out, end, money_of
+from tests.support.wallet_endpoints import IBAN
 from users.models import ApiKey
 from wallets.models import Movement
 from wallets.orders import MarkCashOutSent
 
-groups = import_module("wallets.migrations.0003_make_groups_of_staff")
-
 pytestmark = pytest.mark.django_db
 
-VIEWER, OPERATOR, SUPERVISOR = "viewer", "operator", "supervisor"
 
 ACTS: dict[str, tuple[str, set[str]]] = {
     "client/issue-key": ("Issue a key", {SUPERVISOR}),
@@ -42,16 +37,6 @@ ACTS: dict[str, tuple[str, set[str]]] = {
     "transfer/reverse": ("Reverse", {SUPERVISOR}),
     "hold/release": ("Release", {OPERATOR, SUPERVISOR}),
 }
-
-
-def somebody(group: str) -> Browser:
-    """A member of staff in a group, logged in."""
-    groups.make_groups(apps, connection.schema_editor())
-    staff = get_user_model().objects.create_user(group, is_staff=True)
-    staff.groups.add(Group.objects.get(name=group))
-    browser = Browser()
-    browser.force_login(staff)
-    return browser
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from iocash import errors
 from iocash.db.pipeline import Pipeline
 from tests.model import database
 from tests.support import people
+from tests.support.cash_outs import end
 from tests.support.limits import LEVELS, a_cash_out, adjust, limit
 from tests.support.user_actions import COMPANY
-from tests.wallets.orders.test_cash_outs_posted import end
 from users import demo_documents
 from users.models import User
 from wallets import posting

@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 
 from tests.support import people
+from tests.support.cash_outs import a_cash_out, end, money_of
 from tests.support.threads import at_once
-from tests.wallets.orders.test_cash_outs_posted import IBAN, a_cash_out, end, money_of
+from tests.support.wallet_endpoints import IBAN
 from users.models import Event
 from wallets.models import Movement
 from wallets.orders import (

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from tests.support import people
+from tests.support.cash_outs import money_of
 from tests.support.movement_json import HOST, shown_transfer
-from tests.wallets.orders.test_cash_outs_posted import money_of
 from tests.wallets.test_views_holds import RELEASE, at, in_an_hour
 from users.models import Event
 from wallets.models import Hold, Movement, holds

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support import people
+from tests.support.cash_outs import money_of
 from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
-from tests.wallets.orders.test_cash_outs_posted import money_of
 from users.models import Client, Event, Key
 from wallets.models import ExternalAccount, Movement
 

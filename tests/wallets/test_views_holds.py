@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 from iocash.db import outcome
 from tests.support import people
-from tests.wallets.orders.test_cash_outs_posted import money_of
+from tests.support.cash_outs import money_of
 from wallets import posting
 from wallets.models import Hold
 from wallets.orders import ReleaseHold

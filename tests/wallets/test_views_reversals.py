@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support import people
+from tests.support.cash_outs import a_cash_out, end, money_of
 from tests.support.people import Api
-from tests.wallets.orders.test_cash_outs_posted import a_cash_out, end, money_of
 from wallets import posting
 from wallets.models import Movement
 from wallets.orders import Adjust, MarkCashOutSent, SettleCashOut

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support import people
-from tests.wallets.orders.test_cash_outs_posted import a_cash_out, end
+from tests.support.cash_outs import a_cash_out, end
 from tests.wallets.test_views_holds import stamp
 from wallets import statements
 from wallets.models import Movement

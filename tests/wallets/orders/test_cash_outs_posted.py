@@ -1,18 +1,16 @@
 """The life of a cash-out: set aside at once, ended exactly once."""
 
-from typing import Any
-
 import pytest
 
 from iocash import errors
 from tests.support import people
+from tests.support.cash_outs import a_cash_out, end, money_of
+from tests.support.wallet_endpoints import IBAN
 from wallets import posting
-from wallets.models import Movement, Wallet
+from wallets.models import Wallet
 from wallets.orders import (
     Adjust,
     CancelCashOut,
-    CashOut,
-    CashOutOrder,
     ChangeWallet,
     MarkCashOutSent,
     RejectCashOut,
@@ -20,38 +18,6 @@ from wallets.orders import (
 )
 
 pytestmark = pytest.mark.django_db
-
-IBAN = "ES9121000418450200051332"
-
-
-def a_cash_out(source: Wallet, amount: int) -> Movement:
-    order = CashOut(
-        client_id=source.client_id,
-        by=people.BY,
-        wallet_id=source.id,
-        amount=people.decimal(amount),
-        iban=IBAN,
-        concept="Rent",
-    )
-    return Movement.objects.get(id=posting.submit(order).id)
-
-
-def end(verb: type[CashOutOrder], movement: Movement, **values: Any) -> Movement:
-    order = verb(
-        client_id=movement.client_id,
-        by=people.BY,
-        wallet_id=movement.wallet_id,
-        movement_id=movement.id,
-        **values,
-    )
-    posting.submit(order)
-    movement.refresh_from_db()
-    return movement
-
-
-def money_of(wallet: Wallet) -> tuple[int, int]:
-    wallet.refresh_from_db()
-    return wallet.balance, wallet.held
 
 
 def test_pending_cash_out_holds_the_money(alices):
