@@ -114,6 +114,11 @@ class LockedWallet:
         if self.owner != "ACTIVATED":
             raise errors.UserNotActive(user_id=self.user_id, status=self.owner)
 
+    def require_same_currency(self, target: LockedWallet) -> None:
+        """Refuse to pay a wallet in another currency (CurrencyMismatch)."""
+        if self.currency != target.currency:
+            raise errors.CurrencyMismatch(currency=self.currency, target_currency=target.currency)
+
     def require_available(self, amount: int) -> None:
         """Refuse when less than `amount` minor units are available (InsufficientFunds)."""
         if self.available < amount:
@@ -207,7 +212,7 @@ class Leg(Signed):
         )
 
     def mirrors(self, other: Leg) -> bool:
-        """Tell whether the two are the legs of one payment."""
+        """Return whether the two are the legs of one payment."""
         return (
             self.operation_id == other.operation_id
             and self.counterparty_id == other.wallet_id
@@ -324,5 +329,5 @@ class UsedKey:
     status: int
 
     def is_of(self, asked: bytes) -> bool:
-        """Tell whether the order with this digest used the key; nobody knows without the salt."""
+        """Whether the order with this digest used the key; only the salt can prove it."""
         return self.salt is not None and salted(self.salt, asked) == self.fingerprint

@@ -1,14 +1,10 @@
-"""What may be asked of the ledger: each order says what it needs and refuses, and what it does."""
+"""What may be asked of the ledger: each order names what it needs, checks its rules and acts."""
 
 from wallets.orders.base import (
     MoneyOrder,
     Order,
     Outcome,
-    PartOrder,
-    Payment,
-    UserOrder,
-    WalletOrder,
-    WordedOrder,
+    Result,
     attempt,
 )
 from wallets.orders.batch import Batch
@@ -56,22 +52,18 @@ __all__ = [
     "OpenWallet",
     "Order",
     "Outcome",
-    "PartOrder",
-    "Payment",
     "PlaceHold",
     "PutWallet",
     "RejectCashOut",
     "ReleaseHold",
     "RemoveExternalAccount",
     "RenewHold",
+    "Result",
     "Reverse",
     "SettleCashOut",
     "Transfer",
     "UnblockUser",
     "UnblockWallet",
     "UnsubscribeUser",
-    "UserOrder",
-    "WalletOrder",
-    "WordedOrder",
     "attempt",
 ]

@@ -38,7 +38,11 @@ class Outcome:
     legs: tuple[Leg, ...] = ()
 
 
-def attempt(do: Callable[[], Outcome]) -> Outcome | errors.Refused:
+Result = Outcome | errors.Refused
+"""What an order is answered: its outcome, or why a rule does not allow it."""
+
+
+def attempt(do: Callable[[], Outcome]) -> Result:
     """Take a refusal as an answer, for those who have more to do.
 
     Where it was raised is forgotten: that would keep all that was in hand there, in a circle.
@@ -90,7 +94,7 @@ class Order:
         return Needs()
 
     def check_credentials(self, books: Books) -> None:
-        """Refuse to go by what is no longer so (Changed): this comes before anything else."""
+        """Refuse if the API key has changed since it was remembered (Changed); the first rule."""
         if self.credentials and books.credentials.get(self.credentials.id) != self.credentials:
             raise Changed()
 
@@ -114,7 +118,7 @@ class Order:
         return None
 
     def asked(self) -> Asked:
-        """Tell what is ordered, without whose order it is."""
+        """Return what is ordered, without whose order it is."""
         kind: Any = type(self)
         return Asked(kind.__name__, {name: getattr(self, name) for name in ordered(kind)})
 
@@ -137,9 +141,7 @@ class WalletOrder(Order):
     wallet_id: UUID
 
     def needed(self) -> Needs:
-        wallets = (self.wallet_id,)
-        looks = self.if_match is not None and self.made == "wallet"
-        return Needs(wallets=wallets, versions=wallets if looks else ())
+        return Needs(wallets=(self.wallet_id,))
 
     def wallet(self, books: Books) -> LockedWallet:
         return books.wallet(self.wallet_id, self.client_id)
@@ -147,7 +149,7 @@ class WalletOrder(Order):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordedOrder(WalletOrder):
-    """An order that moves money, or promises it, with the payer's words."""
+    """An order that moves or holds money, with the payer's words."""
 
     made = "movement"
     type: ClassVar[str] = ""
@@ -161,7 +163,7 @@ class WordedOrder(WalletOrder):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        return Needs(wallets=wallets, settles=wallets if self.type else ())
+        return Needs(wallets=wallets, settles=wallets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,7 @@ class PartOrder(WordedOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment(MoneyOrder):
-    """An order that pays, or promises to pay, the wallet `target_id` of the same client."""
+    """An order that pays the wallet `target_id` of the same client, now or later."""
 
     target_id: UUID
 
@@ -209,19 +211,12 @@ class Payment(MoneyOrder):
                 errors.FieldError("targetWalletId", "same_wallet", "Must be another wallet.")
             )
 
-    def parties(self, books: Books) -> tuple[LockedWallet, LockedWallet, int]:
-        """Payer, payee and minor units, when the one may pay the other now."""
-        wallet = self.wallet(books)
-        amount = wallet.minor(self.amount)
+    def target(self, books: Books) -> LockedWallet:
+        """The payee's wallet, or TargetWalletNotFound."""
         target = books.find(self.target_id, self.client_id)
         if target is None:
             raise errors.TargetWalletNotFound(target_wallet_id=self.target_id)
-        wallet.require_ready()
-        target.require_ready()
-        if wallet.currency != target.currency:
-            raise errors.CurrencyMismatch(currency=wallet.currency, target_currency=target.currency)
-        wallet.require_available(amount)
-        return wallet, target, amount
+        return target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

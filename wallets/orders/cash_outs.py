@@ -101,7 +101,7 @@ class SettleCashOut(CashOutOrder):
     """
 
     def needed(self) -> Needs:
-        return CashOutOrder.needed(self) | Needs(settles=(self.wallet_id,))
+        return CashOutOrder.needed(self)._replace(settles=(self.wallet_id,))
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
@@ -127,7 +127,7 @@ class RejectCashOut(CashOutOrder):
 
 
 class CancelCashOut(CashOutOrder):
-    """The client has thought better of it, before the cash-out went to the bank.
+    """Cancel a cash-out that was not sent to the bank.
 
     Cancelling what is cancelled changes nothing.
 

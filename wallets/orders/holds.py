@@ -50,11 +50,16 @@ class PlaceHold(Payment):
     expires_at: datetime | None = None
 
     def needed(self) -> Needs:
-        """No limits: nobody has more by a promise, and what is paid later is limited then."""
+        """No limits: a hold gives nobody money, and its execution is limited."""
         return Needs(wallets=(self.wallet_id, self.target_id))
 
     def apply(self, books: Books) -> Outcome:
-        wallet, target, amount = self.parties(books)
+        wallet, target = self.wallet(books), self.target(books)
+        amount = self.minor(books)
+        wallet.require_ready()
+        target.require_ready()
+        wallet.require_same_currency(target)
+        wallet.require_available(amount)
         require_future(self.expires_at, books)
         hold = books.place(wallet, target, amount, self.cause, self.expires_at)
         return self.done(hold.id)

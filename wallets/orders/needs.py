@@ -34,12 +34,6 @@ class Needs(NamedTuple):
     numbers: int = 0
     """How many numbers to draw that nobody else will get."""
 
-    def __or__(self, other: Needs) -> Needs:
-        """Join the needs of two, each row once."""
-        columns: Any = zip(self[:-1], other[:-1], strict=True)
-        joined: Any = (tuple(dict.fromkeys(chain(*column))) for column in columns)
-        return Needs._make([*joined, self.numbers + other.numbers])
-
     @classmethod
     def of_all(cls, needs: Iterable[Needs]) -> Self:
         """Join the needs of many, each row once, in the order in which rows are locked."""

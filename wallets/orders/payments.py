@@ -58,7 +58,12 @@ class Transfer(Payment):
     type = "TRANSFER"
 
     def apply(self, books: Books) -> Outcome:
-        wallet, target, amount = self.parties(books)
+        wallet, target = self.wallet(books), self.target(books)
+        amount = self.minor(books)
+        wallet.require_ready()
+        target.require_ready()
+        wallet.require_same_currency(target)
+        wallet.require_available(amount)
         require_place(books, wallet, target, amount)
         return self.moved(books.pay(wallet, target, amount, self.cause)[0])
 

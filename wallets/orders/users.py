@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from iocash import errors
 from users.models import User
@@ -14,7 +14,7 @@ from wallets.books.rows import LockedUser
 from wallets.orders.base import Outcome, UserOrder
 from wallets.orders.wallets import OpenWallet, close
 
-SET_STATUS: Final = """
+VERIFY_PHONE: Final = """
     UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = ''
     WHERE client_id = %s AND id = %s
 """
@@ -23,7 +23,7 @@ END_USER: Final = """
     WHERE client_id = %s AND id = %s
 """
 VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
-SET_USER_STATUS: Final = "UPDATE users_user SET status = %s WHERE client_id = %s AND id = %s"
+SET_STATUS: Final = "UPDATE users_user SET status = %s WHERE client_id = %s AND id = %s"
 BLOCK_REASONS: Final = (
     "CLIENT_REQUEST",
     "USER_REQUEST",
@@ -62,7 +62,7 @@ class ActivateUser(UserOrder):
         books.record("user", user.id, EventKind.USER_PHONE_VERIFIED, user, self.by)
         if user.status == CREATED:
             self.activate(books, user)
-        books.write(SET_STATUS, user.status, user.mobile_phone, user.client_id, user.id)
+        books.write(VERIFY_PHONE, user.status, user.mobile_phone, user.client_id, user.id)
         return self.done(user.id)
 
     def explain(self, constraint: str) -> errors.Refused | None:
@@ -75,7 +75,6 @@ class ActivateUser(UserOrder):
 
     def activate(self, books: Books, user: LockedUser) -> None:
         for status in (VERIFIED, ACTIVATED):
-            require_transition(user.status, status, user.id)
             user.status = status
             books.record("user", user.id, EventKind(f"user.{status.lower()}"), user, self.by)
         first = OpenWallet(
@@ -127,19 +126,18 @@ class BlockUser(UserOrder):
         InvalidTransition: the user is not activated.
     """
 
+    path: ClassVar[tuple[str, str, EventKind]] = (ACTIVATED, BLOCKED, EventKind.USER_BLOCKED)
+
     reason: str
 
     def apply(self, books: Books) -> Outcome:
         user = self.user(books)
-        require_transition(user.status, BLOCKED, user.id)
-        return self.become(books, user, BLOCKED, EventKind.USER_BLOCKED, reason=self.reason)
-
-    def become(
-        self, books: Books, user: LockedUser, status: str, kind: EventKind, **data: str
-    ) -> Outcome:
-        books.write(SET_USER_STATUS, status, user.client_id, user.id)
-        books.record("user", user.id, kind, user, self.by, **data)
-        user.status = status
+        before, after, kind = self.path
+        if user.status != before:
+            raise errors.InvalidTransition(user_id=user.id, status=user.status, requested=after)
+        user.status = after
+        books.write(SET_STATUS, after, user.client_id, user.id)
+        books.record("user", user.id, kind, user, self.by, reason=self.reason)
         return self.done(user.id)
 
 
@@ -151,8 +149,4 @@ class UnblockUser(BlockUser):
         InvalidTransition: the user is not blocked.
     """
 
-    def apply(self, books: Books) -> Outcome:
-        user = self.user(books)
-        if user.status != BLOCKED:
-            raise errors.InvalidTransition(user_id=user.id, status=user.status, requested=ACTIVATED)
-        return self.become(books, user, ACTIVATED, EventKind.USER_UNBLOCKED, reason=self.reason)
+    path = (BLOCKED, ACTIVATED, EventKind.USER_UNBLOCKED)

@@ -39,7 +39,7 @@ SET_WALLET_STATUS: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenWallet(UserOrder):
-    """Open a wallet for an activated user; under the caller's id when `wallet_id` is given.
+    """Open a wallet for an activated user.
 
     Raises:
         UserNotFound: the client has no such user.
@@ -79,9 +79,12 @@ class OpenWallet(UserOrder):
         if used >= limit:
             raise errors.LimitExceeded(limit=limit, used=used, requested=1, user_id=self.user_id)
 
-    def open(self, books: Books, user: LockedUser, wallet_id: UUID | None = None) -> Outcome:
+    def new_wallet_id(self) -> UUID:
+        return new_id()
+
+    def open(self, books: Books, user: LockedUser) -> Outcome:
         wallet = LockedWallet(
-            id=wallet_id or new_id(),
+            id=self.new_wallet_id(),
             client_id=self.client_id,
             user_id=user.id,
             currency=self.currency,
@@ -130,8 +133,8 @@ class PutWallet(OpenWallet):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        looks = self.if_match is not None
-        return Needs(users=(self.user_id,), wallets=wallets, versions=wallets if looks else ())
+        versions = wallets if self.if_match is not None else ()
+        return Needs(users=(self.user_id,), wallets=wallets, versions=versions)
 
     def apply(self, books: Books) -> Outcome:
         if self.wallet_id not in books.wallets and self.creates:
@@ -157,8 +160,8 @@ class PutWallet(OpenWallet):
         )
         return self.done(wallet.id, status=200)
 
-    def open(self, books: Books, user: LockedUser, wallet_id: UUID | None = None) -> Outcome:
-        return OpenWallet.open(self, books, user, self.wallet_id)
+    def new_wallet_id(self) -> UUID:
+        return self.wallet_id
 
     def explain(self, constraint: str) -> errors.Refused | None:
         if constraint != "wallets_wallet_pkey":
@@ -186,6 +189,10 @@ class ChangeWallet(WalletOrder):
     metadata: Mapping[str, str] | None = None
     closing: bool = False
 
+    def needed(self) -> Needs:
+        wallets = (self.wallet_id,)
+        return Needs(wallets=wallets, versions=wallets if self.if_match is not None else ())
+
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
@@ -208,7 +215,7 @@ def label(
     dlt_network: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Set what people say of the wallet; None leaves it as it is."""
+    """Set alias, DLT address and metadata; None keeps the value."""
     wallet.require_open()
     pairs = None if metadata is None else as_json(metadata) or "{}"
     values = (alias, dlt_address, dlt_network, pairs, wallet.client_id, wallet.id)

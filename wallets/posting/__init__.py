@@ -16,9 +16,9 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
 from iocash.db.pipeline import Silent
-from wallets.orders import Order, Outcome
+from wallets.orders import Order, Outcome, Result
 from wallets.posting import group
-from wallets.posting.group_commit import Answer, GroupCommit, Undone
+from wallets.posting.group_commit import GroupCommit, Undone
 
 RETRIES = 3
 LONGEST = 3.0
@@ -37,13 +37,13 @@ transaction, 25P04 for a transaction that took too long."""
 
 
 def submit(order: Order) -> Outcome:
-    """Post `order`, durably, and tell what it made.
+    """Post `order`, durably, and return what it made.
 
     Raises:
         Refused: a rule said no, and nothing was done.
         Overloaded: too many wait already, and nothing was done.
-        OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of the
-            order; repeat it with its key.
+        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found;
+            repeat the order with its key.
         DatabaseError: nothing was done (the dialect answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
@@ -56,10 +56,10 @@ def submit(order: Order) -> Outcome:
         del answer  # or it and this frame would keep one another
 
 
-def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Answer]:
+def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Result]:
     """Post the orders of many; a wallet that somebody else keeps locked is not waited for.
 
-    Where nobody can tell what became of the group, an order that was refused did nothing: its
+    If the group's outcome is unknown, an order that was refused did nothing: its
     answer is DatabaseUnavailable, and that of all others is OutcomeUnknown.
 
     Raises:
@@ -77,14 +77,14 @@ def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Se
         raise Undone(errors.DatabaseUnavailable if is_silent else None) from error
 
 
-def unknown(answer: Answer) -> errors.Refused:
-    """Answer an order in a group of which nobody can tell whether it was committed."""
+def unknown(answer: Result) -> errors.Refused:
+    """Answer an order whose group may or may not have been committed."""
     if isinstance(answer, errors.Refused):
         return errors.DatabaseUnavailable()
     return errors.OutcomeUnknown()
 
 
-def post_with_retries(order: Order) -> Answer:
+def post_with_retries(order: Order) -> Result:
     """Post one order; what was undone, and may go better now, is tried again.
 
     Raises:
@@ -125,7 +125,7 @@ def explained(order: Order, error: Exception) -> errors.Refused | None:
 
 
 def is_worth_a_retry(error: Exception) -> bool:
-    """Tell whether everything was undone and may go better now: lost connections are worth it."""
+    """Return whether everything was undone and may go better now: lost connections are worth it."""
     cause = error.__cause__
     if not isinstance(cause, psycopg.Error) or isinstance(cause, Silent):
         return False

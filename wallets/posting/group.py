@@ -21,9 +21,8 @@ from functools import partial
 
 from django.conf import settings
 
-from iocash import errors
 from iocash.db.transactions import Transaction, as_array, durable, testify
-from wallets.orders import Order, Outcome, attempt
+from wallets.orders import Order, Result, attempt
 from wallets.posting.opening import open_books
 from wallets.posting.run import run
 from wallets.posting.write import write_back
@@ -32,23 +31,23 @@ from wallets.posting.write import write_back
 class Posting(Transaction):
     """The transaction of orders, and what they are answered once it is committed."""
 
-    outcomes: Sequence[Outcome | errors.Refused] = ()
+    outcomes: Sequence[Result] = ()
 
 
 def post(
     orders: Sequence[Order], own: Posting | None = None, *, is_brief: bool = False
-) -> list[Outcome | errors.Refused]:
+) -> list[Result]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 
     Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` no lock is
     waited for longer than 200 ms: then LockNotAvailable is raised.
 
     Connecting and all trips together take DATABASE_PATIENCE seconds at most; an outcome that has to
-    be asked for takes longer. `own` tells afterwards whether it was rolled back.
+    be asked for takes longer. `own` knows afterwards whether it was rolled back.
 
     Raises:
         DatabaseUnavailable: its clock differs from ours; nothing was done.
-        OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
+        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found.
         DatabaseError: nothing was done.
     """
     own = own or Posting()

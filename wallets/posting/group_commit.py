@@ -32,11 +32,9 @@ from threading import Lock
 from typing import Final
 
 from iocash import errors
-from wallets.orders import Order, Outcome
+from wallets.orders import Order, Result
 
 log = logging.getLogger(__name__)
-
-Answer = Outcome | errors.Refused
 
 
 class Undone(Exception):
@@ -50,7 +48,7 @@ class Undone(Exception):
         self.answer = answer
 
 
-Post = Callable[[Sequence[Order], Callable[[], None]], Sequence[Answer]]
+Post = Callable[[Sequence[Order], Callable[[], None]], Sequence[Result]]
 """Posts a group. It calls the function that it is given before it asks what became of a COMMIT.
 
 Raises Undone, or OutcomeUnknown; anything else is taken for the latter.
@@ -76,7 +74,7 @@ class Entry:
 
     def __init__(self, order: Order) -> None:
         self.order, self.weight = order, order.weight
-        self.answer: Answer | Apart | None = None
+        self.answer: Result | Apart | None = None
         self.leads = False
         self.turn = Lock()
         self.turn.acquire()
@@ -94,7 +92,7 @@ class GroupCommit:
     def __init__(
         self,
         post: Post,
-        apart: Callable[[Order], Answer],
+        apart: Callable[[Order], Result],
         *,
         room: int,
         patience: float,
@@ -106,7 +104,7 @@ class GroupCommit:
         self.queue: deque[Entry] = deque()
         self.is_led = False
 
-    def submit(self, order: Order) -> Answer:
+    def submit(self, order: Order) -> Result:
         """Post `order` with whatever else waits, and wait until that is durable.
 
         Raises:
@@ -131,7 +129,7 @@ class GroupCommit:
         return self.apart(order)
 
     def enter(self, entry: Entry) -> bool:
-        """Queue the order, and tell whether its thread leads, as it does when nobody else does.
+        """Queue the order; return whether its thread leads, as it does when no other leads.
 
         A thread that does not lead waits for `turn`, even if the lead is handed to it at once.
         """
@@ -158,7 +156,7 @@ class GroupCommit:
         """Post one group, whose first is the leader's own order, and let the next thread lead."""
         group = self.take()
         leader = group[0]
-        answers: Sequence[Answer | Apart] = ()
+        answers: Sequence[Result | Apart] = ()
         try:
             answers = self.post([each.order for each in group], partial(self.hand_over, leader))
         except Undone as undone:

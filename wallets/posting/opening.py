@@ -60,52 +60,47 @@ def written(value: Any) -> Any:
     return as_rows(value) if isinstance(value, list) else value
 
 
+Values = Callable[[Asking], tuple[Any, ...]]
+
+
+def of_ids(need: str) -> Values:
+    """The ids that a need names, and the clients of their rows."""
+    return lambda asking: (getattr(asking.needs, need), asking.clients)
+
+
+def of_owners(need: str, *more: Any) -> Values:
+    """The wallets that a need names, the clients of their rows, and the clients of the owners."""
+    return lambda asking: (*of_ids(need)(asking), asking.clients, *more)
+
+
+def by_id(kind: Any, names: tuple[str, ...]) -> Callable[[Rows], dict[UUID, Any]]:
+    return lambda found: {row[0]: record(kind, names, row) for row in found}
+
+
 def accounts(found: Rows) -> dict[UUID, LockedAccount]:
     return {row[0]: LockedAccount(*row) for row in found}
 
 
+def new_accounts(asking: Asking) -> tuple[Any, ...]:
+    """The wallets and the IBANs of the accounts to add, and the clients of their rows."""
+    columns = [*zip(*asking.needs.new_accounts, strict=True)] or [()]
+    return (*columns, asking.clients)
+
+
 READS: Final = {
-    "owners": Read(
-        read.READ_OWNERS, lambda asking: (asking.needs.wallets, asking.clients, asking.clients)
-    ),
-    "balances": Read(
-        read.READ_BALANCES,
-        lambda asking: (asking.needs.limits, asking.clients, asking.clients, limits.TOP),
-    ),
-    "flows": Read(
-        read.READ_FLOWS,
-        lambda asking: (asking.needs.flows, asking.clients, asking.clients, limits.TOP),
-    ),
+    "owners": Read(read.READ_OWNERS, of_owners("wallets")),
+    "balances": Read(read.READ_BALANCES, of_owners("limits", limits.TOP)),
+    "flows": Read(read.READ_FLOWS, of_owners("flows", limits.TOP)),
     "keys": Read(
         read.READ_KEYS,
         lambda asking: (asking.keys,),
         lambda found: {(row[0], row[1]): UsedKey(*row) for row in found},
     ),
-    "movements": Read(
-        read.READ_MOVEMENTS,
-        lambda asking: (asking.needs.movements, asking.clients),
-        lambda found: {row[0]: record(Leg, MOVEMENT, row) for row in found},
-    ),
-    "reversed": Read(
-        read.READ_REVERSED, lambda asking: (asking.needs.movements, asking.clients), dict
-    ),
-    "holds": Read(
-        read.READ_HOLDS,
-        lambda asking: (asking.needs.holds, asking.clients),
-        lambda found: {row[0]: record(LockedHold, HOLD, row) for row in found},
-    ),
-    "accounts": Read(
-        read.READ_ACCOUNTS, lambda asking: (asking.needs.accounts, asking.clients), accounts
-    ),
-    "new_accounts": Read(
-        read.READ_ACCOUNTS_THERE,
-        lambda asking: (
-            (*zip(*asking.needs.new_accounts, strict=True), asking.clients)
-            if asking.needs.new_accounts
-            else ((),)
-        ),
-        accounts,
-    ),
+    "movements": Read(read.READ_MOVEMENTS, of_ids("movements"), by_id(Leg, MOVEMENT)),
+    "reversed": Read(read.READ_REVERSED, of_ids("movements"), dict),
+    "holds": Read(read.READ_HOLDS, of_ids("holds"), by_id(LockedHold, HOLD)),
+    "accounts": Read(read.READ_ACCOUNTS, of_ids("accounts"), accounts),
+    "new_accounts": Read(read.READ_ACCOUNTS_THERE, new_accounts, accounts),
     "numbers": Read(
         read.DRAW_NUMBERS,
         lambda asking: (asking.needs.numbers,),

@@ -36,10 +36,10 @@ clients are each named together with the client, as one value that can be hashed
 
 
 class Locks(NamedTuple):
-    """The statements that lock what orders name, by id: everybody locks in this sequence.
+    """The statements that lock what orders name, by id: all transactions lock in this sequence.
 
-    What another client has is not locked, nor waited for: it is not there. Each list of ids is
-    followed by whose they are; what is found through them, by the clients.
+    Rows of other clients are never locked. Each list of ids is followed by its owners; rows that
+    are found through them, by the clients.
     """
 
     users: str

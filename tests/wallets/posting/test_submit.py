@@ -34,9 +34,9 @@ from wallets.orders import (
     Order,
     Outcome,
     RemoveExternalAccount,
+    Result,
 )
 from wallets.posting import group
-from wallets.posting.group_commit import Answer
 
 
 def test_a_refusal_is_raised(alices, bobs):
@@ -215,7 +215,7 @@ class Gate:
         monkeypatch.setattr(groups, "enter", counted)
         monkeypatch.setattr(groups, "post", self.post)
 
-    def post(self, orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Answer]:
+    def post(self, orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Result]:
         assert self.full.wait(threads.PATIENCE)
         self.groups.append(orders)
         return posting.post_group(orders, before_asking)
