@@ -49,7 +49,7 @@ class NameChange:
 
 @dataclass(frozen=True, slots=True)
 class Compliance:
-    """Where a user stands."""
+    """A user's KYC level, limits and open requirements."""
 
     user_id: UUID
     kyc_level: int

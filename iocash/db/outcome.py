@@ -109,7 +109,7 @@ class ServerFacts(NamedTuple):
 
 
 def find_out(mark: Mark, witness: Witness | None, connect: Callable[[], Connection]) -> Fate:
-    """Ask what became of a transaction, until it can be told, for LONGEST seconds at most.
+    """Find the outcome of a transaction; ask for LONGEST seconds at most.
 
     `connect` opens a new connection, which commits by itself, or raises psycopg.Error.
     """
@@ -151,7 +151,7 @@ class Inquiry(NamedTuple):
 
 
 def ask(question: Inquiry, mark: Mark, witness: Witness | None) -> Fate | None:
-    """Ask once; None: it can't be told yet.
+    """Ask once; None: the outcome is not known yet.
 
     The row is looked for before the status is read: what is aborted then was never to be seen.
     """

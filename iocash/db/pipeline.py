@@ -160,7 +160,7 @@ class Pipeline:
 
 
 def give(connection: Connection, asked: Sequence[Answer]) -> Iterator[tuple[Answer, bytes]]:
-    """Give statements to libpq. Tells for each result to come whose it is, and what it prepares."""
+    """Give statements to libpq; yield each result to come: its statement, the name to prepare."""
     pgconn = connection.pgconn
     prepared = {*PREPARED.setdefault(connection, set())}
     for answer in asked:
@@ -204,7 +204,7 @@ def results(pgconn: PGconn, until: float) -> Iterator[PGresult]:
 
 
 def wait(waiting: select.poll, until: float) -> int:
-    """Wait until the socket is ready, and tell for what.
+    """Wait until the socket is ready; return for what.
 
     Raises:
         Silent: it is not when the monotonic clock says `until`.

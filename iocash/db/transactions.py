@@ -1,4 +1,4 @@
-"""Transactions that send COMMIT themselves, and tell the truth about its outcome.
+"""Transactions that send COMMIT themselves, and report its real outcome.
 
 Also helpers for statements that are sent often: how to send them, and how to write rows as JSON.
 """
@@ -36,7 +36,7 @@ class Transaction:
     `before_asking` is called, once, before an outcome is asked for: that can take ten seconds.
     """
 
-    def __init__(self, before_asking: Callable[[], object] = int) -> None:
+    def __init__(self, before_asking: Callable[[], object] = lambda: None) -> None:
         self.before_asking = before_asking
         self.mark: Mark | None = None
         self.witness: Witness | None = None
@@ -52,7 +52,7 @@ class Transaction:
         asked for, unless the server has said that the transaction had failed before.
 
         Raises:
-            OutcomeUnknown: it may have been done, and nobody can tell.
+            OutcomeUnknown: it may have been done; the outcome can't be found.
             Exception: nothing was done.
         """
         if not (self.mark or self.is_idle):
@@ -73,10 +73,10 @@ class Transaction:
                 raise psycopg.InternalError("an error was passed over; all was undone")
 
     def is_done(self, pipeline: Pipeline, error: Exception) -> bool:
-        """Tell whether a COMMIT without an answer was done.
+        """Return whether a COMMIT without an answer was done.
 
         Raises:
-            OutcomeUnknown: nobody can tell.
+            OutcomeUnknown: the outcome can't be found.
         """
         if pipeline.is_undone or self.is_idle:
             self.is_undone = True
@@ -114,7 +114,7 @@ def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
 
     Raises:
         Inconsistent: such a transaction is open already, and no block of Django's inside it.
-        OutcomeUnknown: the connection broke at COMMIT, and nobody can tell what became of it.
+        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found.
         Exception: any other; nothing was done.
     """
     here: Any = connections[DEFAULT_DB_ALIAS]  # looked up once: `connection` does so at each name

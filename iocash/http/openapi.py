@@ -67,12 +67,12 @@ def _of_callers(method: str) -> Kinds:
 
 
 def takes_key(view: Any, method: str) -> bool:
-    """Tell whether the operation reads an Idempotency-Key."""
+    """Return whether the operation reads an Idempotency-Key."""
     return method == "POST" and bool(view.keyed)
 
 
 def takes_if_match(view: Any, method: str) -> bool:
-    """Tell whether the operation reads `If-Match`."""
+    """Return whether the operation reads `If-Match`."""
     return method in {"PATCH", "PUT"} and bool(view.versioned)
 
 

@@ -178,7 +178,7 @@ def let_go(response: Any) -> None:
 
 
 def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool:
-    """Tell whether a body may carry the field as an answer shows it."""
+    """Return whether a body may carry the field as an answer shows it."""
     field = body.fields[name]
     if field.read_only or shown.get(name) is None:
         return False

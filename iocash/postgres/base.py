@@ -63,5 +63,5 @@ def _address() -> dict[str, str]:
 
 
 def _passes(error: psycopg.OperationalError) -> bool:
-    """Tell whether another try may do: the server is gone and will be started, or is recovering."""
+    """Whether another try may do: the server is gone and will be started, or is recovering."""
     return not SERVER.is_running() or any(words in str(error) for words in PASSING)

@@ -149,7 +149,7 @@ class Cluster:
         return int(first) if first.isdecimal() else 0
 
     def _is_server(self, pid: int) -> bool:
-        """Tell whether `pid` serves our data. A zombie does not, nor whoever has its number now."""
+        """Whether `pid` serves our data. A zombie does not, nor whoever has its number now."""
         return pid > 0 and os.fsencode(self.data) in _command(pid)
 
     def _run(self, program: str, *words: str | Path, sql: str = "") -> None:

@@ -103,7 +103,7 @@ def is_ready(lines: list[str]) -> bool:
 
 
 def fits(folder: Path) -> bool:
-    """Tell whether libpq can reach a socket there: it splits hosts at commas."""
+    """Return whether libpq can reach a socket there: it splits hosts at commas."""
     path = os.fsencode(folder / SOCKET)
     return len(path) <= LONGEST_SOCKET and b"," not in path
 
@@ -134,7 +134,7 @@ def release(descriptor: int) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether some process holds the exclusive lock of `path`."""
+    """Return whether some process holds the exclusive lock of `path`."""
     descriptor = take(path, fcntl.LOCK_SH)
     if descriptor is not None:
         release(descriptor)

@@ -41,7 +41,7 @@ class Server:
         self._sockets = None
 
     def is_running(self) -> bool:
-        """Tell whether a watcher is there and its server accepts connections."""
+        """Return whether a watcher is there and its server accepts connections."""
         watcher = self.places.watcher
         return watcher.exists() and places.is_held(watcher) and self._answers()
 
@@ -70,7 +70,7 @@ class Server:
             self._membership = (os.getpid(), descriptor)  # never closed: we are a user for life
 
     def _is_member(self) -> bool:
-        """Tell whether this process holds the lock that is there now: the file may be a new one."""
+        """Whether this process holds the lock that is there now: the file may be a new one."""
         process, descriptor = self._membership
         try:
             same = os.path.samestat(os.fstat(descriptor), self.places.users.stat())

@@ -46,9 +46,9 @@ class Books(Opened):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is to be written that an answer tells of.
+        """Whether no answer depends on this COMMIT.
 
-        When a wallet's next hold expires is set right in passing; no answer rests on it.
+        A corrected `next_expiry` of a wallet may be lost: the next order corrects it again.
         """
         return not (any(self.size) or self.used)
 
@@ -197,7 +197,7 @@ class Books(Opened):
         return leg
 
     def moment(self, *wallets: LockedWallet | None) -> datetime:
-        """Tell the time of a change: later than every change of these wallets before it."""
+        """Return the time of a change: later than every change of these wallets before it."""
         moment = self.now
         for wallet in wallets:
             if wallet and wallet.settled_at and wallet.settled_at >= moment:

@@ -102,7 +102,7 @@ def _wrong_level(currency: str, level: Any, amounts: Any) -> Iterator[str]:
 
 
 def _is_amount(currency: str, amount: Any) -> bool:
-    """Tell whether it is null, or an amount in digits: a float may be another than was meant."""
+    """Return whether it is null, or an amount in digits: a float may be another than was meant."""
     if amount is None:
         return True
     if isinstance(amount, bool) or not isinstance(amount, str | int):

@@ -87,7 +87,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.is_silent() or super().is_usable()
 
     def is_silent(self) -> bool:
-        """Tell whether nothing has come, not even the end, since the last answer."""
+        """Return whether nothing has come, not even the end, since the last answer."""
         if self.errors_occurred or self.connection is None or self.connection.closed:
             return False
         waiting = select.poll()
@@ -96,7 +96,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:
-    """Tell whether a pooler answers: it hands out numbers of its own, for cancelling.
+    """Return whether a pooler answers: it hands out numbers of its own, for cancelling.
 
     The connection is new: it has no transaction.
     """

@@ -32,7 +32,7 @@ JOINED = frozenset(
 
 
 def hides_something(text: str) -> bool:
-    """Tell whether the text has characters that nobody sees, or that turn its direction.
+    """Return whether the text has characters that nobody sees, or that turn its direction.
 
     Those are control and format characters, line separators, surrogates, and code points without
     a meaning. A joiner passes where scripts need it: between letters of one, or between emoji.
@@ -48,7 +48,7 @@ def hides_something(text: str) -> bool:
 
 
 def joins(text: str, place: int) -> bool:
-    """Tell whether the character is a joiner between two that it can join."""
+    """Return whether the character is a joiner between two that it can join."""
     before, after = text[place - 1 : place] if place else "", text[place + 1 : place + 2]
     if text[place] not in JOINERS or not before or not after:
         return False
@@ -67,7 +67,7 @@ def script(char: str) -> str:
 
 
 def is_seen(text: str) -> bool:
-    """Tell whether anything can be seen: a letter, a number, a sign."""
+    """Return whether anything can be seen: a letter, a number, a sign."""
     return any(category(char)[0] in "LNPS" for char in text)
 
 
