@@ -120,6 +120,13 @@ def test_client_suspended_in_the_back_office_is_refused_by_the_api(office, clien
     assert api.get("users").code == "client_suspended"
 
 
+def test_second_suspension_records_no_second_event(office, client_demo):
+    for _ in range(2):
+        assert suspend(office, client_demo) == 302
+    kinds = [event.kind for event in Event.objects.about(client_demo.id)]
+    assert kinds == ["client.suspended"]
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_no_page_shows_a_secret(model, office, secret):
     digests = [*ApiKey.objects.values_list("digest", flat=True)]

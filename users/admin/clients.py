@@ -156,13 +156,13 @@ def record(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: Even
     events.record(Fact(client_id, subject, thing.id, kind, by(request)))
 
 
-def set_status(status: str, kind: EventKind) -> Any:
+def set_status(status: Client.Status, kind: EventKind) -> Any:
     def act(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with durable(), transaction.atomic():
-            client.status = status
-            client.save(update_fields=["status"])
-            record(request, client, kind)
-        return f"The status of {client} is now {client.get_status_display().lower()}."
+            unset = Client.objects.filter(pk=client.pk).exclude(status=status)
+            if unset.update(status=status):
+                record(request, client, kind)
+        return f"The status of {client} is now {status.label.lower()}."
 
     return act
 
