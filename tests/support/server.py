@@ -71,6 +71,7 @@ class Served:
             "KYC_LIMITS": json.dumps(settings.KYC_LIMITS),
             "DOCUMENTS_DIR": str(log.parent / "documents"),
             "RATE_LIMIT": "0",
+            "RATE_LIMIT_REFUSED": "0",
             **environment,
         }
 
