@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from iocash import errors
 from iocash.http import problems
 from users import credentials, tokens, unauthenticated
-from users.credentials import Credentials
+from users.credentials import Credentials, Proof
 
 if TYPE_CHECKING:  # at run time it would import this module while it is being imported
     from rest_framework.views import APIView
@@ -30,8 +30,8 @@ class Caller:
     actor: str
     client_id: uuid.UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
-    assumed: Credentials | None = None
-    """What was only remembered of the key, and is yet to be checked."""
+    proof: Proof = field(default_factory=Proof)
+    """That the key was read for this request; it is due while the key is only remembered."""
 
     def require(self, scope: str) -> None:
         """Refuse a key without the scope (InsufficientScope); staff have permissions instead."""
@@ -61,29 +61,59 @@ class BearerAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer <API key>`, or a token that the client has signed."""
 
     def authenticate(self, request: Request) -> tuple[ClientUser, Caller] | None:
-        header = request.META.get("HTTP_AUTHORIZATION")
-        if header is None:
+        secret = secret_of(request)
+        if secret is None:
             return None
-        if settings.HTTPS and not request.is_secure():
-            raise errors.HttpsRequired()
-        scheme, _, secret = header.partition(" ")
-        if scheme.lower() != "bearer" or not secret:
-            unauthenticated.count(request)
-            raise errors.InvalidCredentials()
-        known = credentials.remembered(secret) if may_assume(request) else None
-        shown = known or looked_up(secret, request)
-        request._request.client_id = shown.client_id  # type: ignore[attr-defined]
-        caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, known)
-        return ClientUser(shown.client_name), caller
+        known = credentials.remembered(secret) if may_remember(request) else None
+        return let_in(request, known or looked_up(secret, request), Proof(known))
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
-def may_assume(request: Request) -> bool:
-    """Tell whether the view will have the credentials checked when it does what it is asked for."""
+def secret_of(request: Request) -> str | None:
+    """The API key or token of the Authorization header; None without the header.
+
+    Raises:
+        HttpsRequired: it was sent over plain HTTP.
+        InvalidCredentials: the header has another form.
+    """
+    header: str | None = request.META.get("HTTP_AUTHORIZATION")
+    if header is None:
+        return None
+    if settings.HTTPS and not request.is_secure():
+        raise errors.HttpsRequired()
+    scheme, _, secret = header.partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        unauthenticated.count(request)
+        raise errors.InvalidCredentials()
+    return secret
+
+
+def let_in(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUser, Caller]:
+    request._request.client_id = shown.client_id  # type: ignore[attr-defined]
+    caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, proof)
+    return ClientUser(shown.client_name), caller
+
+
+def may_remember(request: Request) -> bool:
+    """Return whether the view spends the proof of a remembered key before it answers."""
     view = request.parser_context["view"]
-    return request.method in getattr(view, "assuming", ())
+    return request.method in getattr(view, "remembering", ())
+
+
+def look_up(request: Request) -> None:
+    """Let the caller in again, or refuse it, by what its key is now.
+
+    Raises:
+        RateLimited, Unauthorized, ClientSuspended: as `looked_up`; the request has no caller then.
+    """
+    secret, authenticator = secret_of(request), request.successful_authenticator
+    request._not_authenticated()  # type: ignore[attr-defined]
+    if secret is None:
+        raise errors.NotAuthenticated()
+    request.user, request.auth = let_in(request, looked_up(secret, request), Proof())
+    request._authenticator = authenticator  # type: ignore[attr-defined]
 
 
 def looked_up(secret: str, request: Request) -> Credentials:

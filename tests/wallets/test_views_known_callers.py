@@ -188,13 +188,20 @@ def test_unknown_wallet_is_not_found_in_one_round_trip(known, trips):
     assert len(trips) == 1
 
 
-def test_query_for_a_changed_key_raises_changed(known, alices):
-    """Not even to the view that asked."""
-    shown = credentials.remembered(known.secret)
-    assert shown
+def test_query_for_a_changed_key_raises_stale_key(known, alices):
+    """The row is not returned to the view either, and the proof stays due."""
+    proof = credentials.Proof(credentials.remembered(known.secret))
     ApiKey.objects.update(revoked_at=PAST)
-    with pytest.raises(credentials.Changed):
-        shown.first(wallets_of(alices), alices.id)
+    with pytest.raises(credentials.StaleKey):
+        proof.first(wallets_of(alices), alices.id)
+    assert proof.is_due
+
+
+def test_query_spends_the_proof_of_an_unchanged_key(known, alices):
+    proof = credentials.Proof(credentials.remembered(known.secret))
+    assert proof.is_due
+    assert proof.first(wallets_of(alices), alices.id) == alices
+    assert not proof.is_due
 
 
 def wallets_of(wallet: Wallet) -> prepared.Question[Wallet]:
@@ -218,7 +225,7 @@ def test_every_view_for_cached_keys_is_tested():
     relying = {
         view
         for view in views(get_resolver().url_patterns)
-        if "GET" in getattr(view, "assuming", ()) and hasattr(view, "get")
+        if "GET" in getattr(view, "remembering", ()) and hasattr(view, "get")
     }
     tried = {view for view in relying if view.__module__ != "iocash.published.wallet_views"}
     assert len(tried) == len(BELOW)

@@ -13,13 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.db.prepared import Question, Row
 from iocash.http import problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.views import Accepted, View, location
 from users import serializers, users
-from users.authentication import Caller
-from users.credentials import Changed, Credentials
+from users.authentication import Caller, look_up
+from users.credentials import Proof, StaleKey
 from users.models import User
 from users.models.events import By
 from users.models.users import UserQuerySet
@@ -44,11 +43,9 @@ class ClientView(View):
     is_done = False
     """Whether something was committed: trouble after that says nothing of it."""
 
-    assuming: frozenset[str] = frozenset()
-    """The methods that may rely on what is remembered of the caller's key until it is checked.
-
-    An order carries it, to be checked when it is posted; what is only read is asked with `first`.
-    """
+    remembering: ClassVar[frozenset[str]] = frozenset()
+    """The methods that let a remembered API key in, since they spend its proof: with `submit`, or
+    with `first`."""
 
     def check_permissions(self, request: Request) -> None:
         """Who is refused is counted too: the rate limit is for every request of the client."""
@@ -62,23 +59,23 @@ class ClientView(View):
         try:
             super().check_permissions(request)
         except errors.InsufficientScope:
-            if self.assumed is None:
+            if not self.proof.is_due:
                 raise
             self.look_up()
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Look the caller's key up before anything is refused, if it was only remembered.
+        """Refuse nothing by what is only remembered of the caller's key: look it up before.
 
         The handler runs again only if what was remembered was the reason of the refusal: then
         nothing was done. After any other error something may have been done.
         """
         if self.is_done and problems.database_trouble(exc):
             exc = errors.OutcomeUnknown()
-        if isinstance(exc, errors.OutcomeUnknown) or self.assumed is None:
+        if isinstance(exc, errors.OutcomeUnknown) or not self.proof.is_due:
             return super().handle_exception(exc)
         try:
             self.look_up()
-            if isinstance(exc, Changed | errors.InsufficientScope):
+            if isinstance(exc, StaleKey | errors.InsufficientScope):
                 handler = getattr(self, str(self.request.method).lower())
                 return handler(self.request, *self.args, **self.kwargs)  # type: ignore[no-any-return]
         except Exception as found:  # noqa: BLE001  # as DRF's own dispatch does
@@ -92,33 +89,22 @@ class ClientView(View):
         return made
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Answer nobody of whose key it is only remembered what it was; a refusal tells nothing."""
-        if self.assumed is not None and not response.exception:
+        """Answer nothing but a refusal while the proof of the caller's key is due."""
+        if self.proof.is_due and not response.exception:
             raise errors.Inconsistent("the caller's key was never checked")
         return super().finalize_response(request, response, *args, **kwargs)
 
     @property
-    def assumed(self) -> Credentials | None:
-        """What was remembered of the caller's key, as long as it is yet to be checked."""
-        if not self.assuming:
-            return None
+    def proof(self) -> Proof:
+        """That of the caller's key; where nobody was let in, nothing is due."""
         caller = getattr(self.request, "_auth", None)  # `auth` would look for one now
-        return caller.assumed if isinstance(caller, Caller) else None
-
-    def first(self, question: Question[Row], *ids: UUID) -> Row | None:
-        """Find a row, and check in the same trip what was only remembered of the caller's key."""
-        if self.assumed is None:
-            return question.first(*ids)
-        found = self.assumed.first(question, *ids)
-        self.assuming = frozenset()  # what was assumed is so
-        return found
+        return caller.proof if isinstance(caller, Caller) else Proof()
 
     def look_up(self) -> None:
         """Let the caller in, or refuse it, by what its key is now; who is refused has no rate."""
-        self.assuming = frozenset()
         wrapped: Any = self.request._request
         rate, wrapped.rate_headers = getattr(wrapped, "rate_headers", {}), {}
-        self.request._authenticate()  # type: ignore[attr-defined]
+        look_up(self.request)
         super().check_permissions(self.request)
         wrapped.rate_headers = rate
 

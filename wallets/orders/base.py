@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
-from users.credentials import Changed, Credentials
+from users.credentials import Proof
 from users.models import fingerprints
 from users.models.events import By
 from users.models.fingerprints import Asked
@@ -19,7 +19,7 @@ from wallets.books import Books
 from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 from wallets.orders.needs import Needs
 
-ENVELOPE: Final = frozenset({"client_id", "by", "key", "credentials", "if_match"})
+ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match"})
 """What says whose order it is, and on what condition, but not what is ordered."""
 
 
@@ -65,8 +65,8 @@ class Order:
     client_id: UUID
     by: By
     key: str | None = None
-    credentials: Credentials | None = None
-    """What was only remembered of the caller's key; nothing is done if that has changed."""
+    proof: Proof | None = None
+    """That of the caller's key: it is read in the order's transaction, while it is due."""
     if_match: frozenset[str] | None = None
     """The versions of what it changes that the caller will have changed; None: any."""
 
@@ -93,10 +93,10 @@ class Order:
         """Name the rows that are locked and read for it; asked once, when it is made."""
         return Needs()
 
-    def check_credentials(self, books: Books) -> None:
-        """Refuse if the API key has changed since it was remembered (Changed); the first rule."""
-        if self.credentials and books.credentials.get(self.credentials.id) != self.credentials:
-            raise Changed()
+    def check_key(self, books: Books) -> None:
+        """Refuse if the API key has changed since it was remembered (StaleKey); the first rule."""
+        if self.proof:
+            self.proof.check(books.credentials)
 
     def check_shape(self, books: Books) -> None:
         """Refuse what is wrong whatever the state: this comes before any replay."""

@@ -37,7 +37,7 @@ transaction, 25P04 for a transaction that took too long."""
 
 
 def submit(order: Order) -> Outcome:
-    """Post `order`, durably, and return what it made.
+    """Post `order`, durably, and return what it made; that spends the order's proof.
 
     Raises:
         Refused: a rule said no, and nothing was done.
@@ -49,6 +49,8 @@ def submit(order: Order) -> Outcome:
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
     answer = GROUPS.submit(order) if shared else post_with_retries(order)
     if not isinstance(answer, errors.Refused):
+        if order.proof:
+            order.proof.spend()
         return answer
     try:
         raise answer

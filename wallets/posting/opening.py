@@ -33,9 +33,9 @@ class Asking(NamedTuple):
     @classmethod
     def of(cls, orders: Sequence[Order], clients: set[UUID]) -> Self:
         keys = [{"client_id": order.client_id, "key": order.key} for order in orders if order.key]
-        shown = {order.credentials.id for order in orders if order.credentials}
+        due = {known.id for order in orders if order.proof and (known := order.proof.remembered)}
         needs = Needs.of_all(order.needs for order in orders)
-        return cls(as_array(clients), needs, keys, tuple(shown))
+        return cls(as_array(clients), needs, keys, tuple(due))
 
 
 class Read(NamedTuple):

@@ -19,7 +19,7 @@ def run(books: Books, order: Order) -> Outcome:
     """
     before = books.size
     try:
-        order.check_credentials(books)
+        order.check_key(books)
         order.check_shape(books)
         return replay(books, order) or apply(books, order)
     except errors.Refused:

@@ -36,7 +36,7 @@ class ExternalAccountList(ExternalAccountView):
 
     collection = "externalAccounts"
     query_class = serializers.ExternalAccountQuery
-    assuming = frozenset({"GET"})
+    remembering = frozenset({"GET"})
     body_classes = {"POST": serializers.ExternalAccountBody}
     refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
 

@@ -43,7 +43,7 @@ class HoldList(HoldView):
 
     collection = "holds"
     query_class = serializers.HoldQuery
-    assuming = frozenset({"GET", "POST"})
+    remembering = frozenset({"GET", "POST"})
     body_classes = {"POST": serializers.HoldBody}
     refusals = {
         "POST": [

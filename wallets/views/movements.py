@@ -80,7 +80,7 @@ class MovementList(MovementView):
     scanned: MovementQuerySet | None = None
     """What is walked to find what other filters leave; None: an index finds it."""
     query_class = serializers.MovementQuery
-    assuming = frozenset({"GET", "POST"})
+    remembering = frozenset({"GET", "POST"})
     body_classes = {"POST": serializers.MovementBody}
     statuses = {"POST": [HTTPStatus.CREATED, HTTPStatus.ACCEPTED]}
     refusals = {
@@ -173,7 +173,7 @@ class MovementBatch(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
 
     max_body_bytes = 8_000_000
-    assuming = frozenset({"POST"})
+    remembering = frozenset({"POST"})
     body_classes = {"POST": serializers.BatchBody}
     answer_classes = {"POST": serializers.BatchAnswer}
     refusals = {"POST": [errors.BatchRefused]}

@@ -22,14 +22,12 @@ class OrderView(ClientView):
 
     def submit(self, order: Order) -> Outcome:
         """Have the order done, as `posting.submit` does."""
-        outcome = self.do(posting.submit, order)
-        self.assuming = frozenset()  # what was assumed was so
-        return outcome
+        return self.do(posting.submit, order)
 
     def wallet(self, wallet_id: UUID) -> Wallet:
         if self.caller.client_id is None:
             return get_object_or_404(Wallet.objects.seen(), id=wallet_id)
-        wallet = self.first(SEEN, self.caller.client_id, wallet_id)
+        wallet = self.proof.first(SEEN, self.caller.client_id, wallet_id)
         if wallet is None:
             raise errors.NotFound()
         return wallet
@@ -43,7 +41,7 @@ class OrderView(ClientView):
         return {
             "client_id": self.client_of(wallet_id),
             "by": self.by,
-            "credentials": self.caller.assumed,
+            "proof": self.caller.proof,
             "wallet_id": wallet_id,
         }
 

@@ -38,7 +38,7 @@ class BalanceAt(OrderView):
     scope = "wallets"
     model = Wallet
     query_class = serializers.BalanceQuery
-    assuming = frozenset({"GET"})
+    remembering = frozenset({"GET"})
     serializer_class = serializers.BalanceAnswer
 
     def get(self, request: Request, wallet_id: UUID) -> Response:
@@ -83,7 +83,7 @@ class StatementView(MovementView):
 
     collection = "movements"
     query_class = serializers.StatementQuery
-    assuming = frozenset({"GET"})
+    remembering = frozenset({"GET"})
     answer_classes = {"GET": serializers.StatementAnswer}
     pagination_class = StatementPages
     statement: statements.Statement

@@ -72,7 +72,7 @@ class WalletList(WalletView):
 class WalletDetail(WalletView):
     """One wallet."""
 
-    assuming = frozenset({"GET"})
+    remembering = frozenset({"GET"})
     body_classes = {"PUT": serializers.WalletBody, "PATCH": serializers.WalletChange}
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
     refusals = {
