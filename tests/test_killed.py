@@ -222,7 +222,7 @@ def told(capsys: pytest.CaptureFixture[str], met: Counter[str]) -> None:
         sys.stdout.write(f" {', '.join(f'{count} {what}' for what, count in met.items())} ")
 
 
-def fates(server: Served) -> Counter[str]:
+def commit_outcomes(server: Served) -> Counter[str]:
     """What the server found out about each COMMIT that was not answered, from its log."""
     return Counter(re.findall(r"its COMMIT was not answered: (\w+)", server.log.read_text()))
 
@@ -277,7 +277,8 @@ def test_terminated_connections_lose_and_repeat_no_payment(postgres, server, dem
     told(capsys, met)
     assert met[BROKEN] == 0
     assert met["kills"] > HANG_UPS
-    assert fates(server)["DONE"] + fates(server)["UNDONE"] > 0
+    outcomes = commit_outcomes(server)
+    assert outcomes["COMMITTED"] + outcomes["ROLLED_BACK"] > 0
     assert met["outcome_unknown"] == 0
 
 
@@ -293,9 +294,9 @@ def test_lost_commit_loses_and_repeats_no_payment(postgres, demo, tmp_path, caps
 
     with Wire(postgres.address()) as wire, Served(wire.address, tmp_path / "log") as server:
         met = survive(postgres, server, demo, attack)
-        found = fates(server)
+        found = commit_outcomes(server)
     told(capsys, met | found)
     assert met[BROKEN] == 0
-    assert found["DONE"] > 0
-    assert found["UNDONE"] > 0
+    assert found["COMMITTED"] > 0
+    assert found["ROLLED_BACK"] > 0
     assert met["outcome_unknown"] == 0

@@ -14,13 +14,12 @@ from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.core.files.base import ContentFile
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from iocash import errors
-from iocash.db.transactions import durable
+from iocash.db.transactions import single_transaction
 from users import locking, names
 from users.models import Access, Evidence, User, events
 from users.models.clients import new_id
@@ -154,7 +153,7 @@ def send(
         AlreadyExists: there is one of this kind, and it was not to be replaced.
     """
     evidence = written(client_id, user_id, kind, shown)
-    with durable(), transaction.atomic():
+    with single_transaction():
         if key and (used := claim(client_id, key, order_of(evidence), **made(evidence))):
             found = Evidence.objects.get(client=client_id, id=used)
             return Sent(found, created=False, replayed=True)
@@ -265,7 +264,7 @@ def review(
         InvalidFields: another user has the same identity document, and staff do not know it.
     """
     status = Evidence.Status.REJECTED if reason else Evidence.Status.APPROVED
-    with durable(), transaction.atomic():
+    with single_transaction():
         user = locked(user_id, client_id)
         found = list(Evidence.objects.of(user).filter(id__in=evidence_ids))
         if len(found) < len(set(evidence_ids)):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from iocash import errors
-from iocash.db.transactions import durable
+from iocash.db.transactions import single_transaction
 from users import deliveries, phones
 from users.models import Otp, User
 
@@ -116,7 +116,7 @@ def count_try(user: User, phone: str) -> tuple[bytes, int]:
 
 def counted_try(user: User, phone: str) -> tuple[bytes, int]:
     now = timezone.now()
-    with durable(), transaction.atomic():
+    with single_transaction():
         phones.count_try(client_id=user.client_id, user_id=user.id, phone=phone, now=now)
         with connection.cursor() as cursor:
             cursor.execute(ATTEMPT, [user.client_id, user.id, phone, now, Otp.MAX_TRIES])

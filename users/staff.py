@@ -8,7 +8,6 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.db import transaction
 from django.utils import timezone
 from django_otp import user_has_device
 from django_otp.oath import TOTP
@@ -17,7 +16,7 @@ from django_otp.util import random_hex
 
 from iocash import errors
 from iocash.db.outcome import Witness
-from iocash.db.transactions import durable, testify
+from iocash.db.transactions import note_witness, single_transaction
 
 FIND_ENTRY: Final = "SELECT FROM django_admin_log WHERE id = %s"
 TOLERANCE = 1
@@ -44,7 +43,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
     Raises:
         PermissionDenied: there is a second factor already.
     """
-    with durable(), transaction.atomic():
+    with single_transaction():
         person = locked(device.user_id)
         if user_has_device(person):
             raise errors.PermissionDenied("You already have a second factor.")
@@ -57,7 +56,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
 
 def reset_second_factor(person: Any, *, by: Any) -> None:
     """Take the second factor away, and end all sessions: the next log-in sets up another."""
-    with durable(), transaction.atomic():
+    with single_transaction():
         person = locked(person.pk)
         TOTPDevice.objects.filter(user=person).delete()
         end_sessions(person)
@@ -66,7 +65,7 @@ def reset_second_factor(person: Any, *, by: Any) -> None:
 
 def set_active(person: Any, *, is_active: bool, by: Any) -> None:
     """Let a member of staff in, or out; who is out has no sessions."""
-    with durable(), transaction.atomic():
+    with single_transaction():
         person = locked(person.pk)
         person.is_active = is_active
         person.save(update_fields=["is_active"])
@@ -96,7 +95,7 @@ def note(person: Any, by: Any, words: str) -> None:
         action_flag=CHANGE,
         change_message=words,
     )
-    testify(Witness(FIND_ENTRY, [entry.pk]))
+    note_witness(Witness(FIND_ENTRY, [entry.pk]))
 
 
 def has_history(person: Any) -> bool:
@@ -112,7 +111,7 @@ def delete(person: Any) -> None:
 
     Django would also delete from the log of the back office, which the role that serves may not.
     """
-    with durable(), transaction.atomic():
+    with single_transaction():
         person = locked(person.pk)
         if has_history(person):
             raise ValueError(f"{person} has a history, which must stay")

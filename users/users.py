@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
-from iocash.db.transactions import durable
+from iocash.db.transactions import single_transaction
 from users import deliveries, names, otp, phones
 from users.models import Key, User, events, fingerprints
 from users.models.clients import new_id
@@ -73,7 +73,7 @@ def create(
     """
     order = Asked("CreateUser", values)
     user = User(id=new_id(), client_id=client_id, **values)
-    with durable(), transaction.atomic():
+    with single_transaction():
         if key and (used := claim(client_id, key, order, made="user", made_id=user.id, status=202)):
             return Made(User.objects.get(client=client_id, id=used), created=False, replayed=True)
         insert(user, by)
@@ -132,7 +132,7 @@ def replace(
         Immutable: the user is of the other kind.
         AlreadyExists, UserNotActive, OtpTooSoon: as for `change`.
     """
-    with durable(), transaction.atomic():
+    with single_transaction():
         user = User(id=user_id, client_id=client_id, **values)
         if creates and insert_unless_there(user, by):
             return Made(user, created=True)
@@ -182,7 +182,7 @@ def change(
         AlreadyExists: the user name or the phone number is taken.
         OtpTooSoon: a one-time password was just sent to that number.
     """
-    with durable(), transaction.atomic():
+    with single_transaction():
         user = locked(user_id, client_id, if_match)
         require_own_names(user, values)
         set_values(user, values, by)
@@ -266,7 +266,7 @@ def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> U
         Overloaded: too many wait to be delivered.
     """
     deliveries.require_place()
-    with durable(), transaction.atomic():
+    with single_transaction():
         user = locked(user_id, client_id)
         phone = user.phone_to_verify
         if not phone:

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from iocash import errors
-from iocash.db.transactions import durable
+from iocash.db.transactions import single_transaction
 from users.models import Evidence, Otp, User, events
 from users.models.events import By, EventKind
 from users.models.evidence import documents
@@ -78,7 +78,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
     for wallet_id in Wallet.objects.filter(user=user).values_list("id", flat=True):
         erase_texts(wallet_id)
     erase_files(user)
-    with durable(), transaction.atomic():
+    with single_transaction():
         user = locked(user_id, None)
         if user.erased_at is None:
             blank(user)

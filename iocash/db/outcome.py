@@ -89,11 +89,11 @@ class Mark:
         return cls(xid, timeline, SYSTEMS[started], started)
 
 
-class Fate(Enum):
-    """What became of a transaction."""
+class CommitOutcome(Enum):
+    """What became of a transaction whose COMMIT was not answered."""
 
-    DONE = auto()
-    UNDONE = auto()
+    COMMITTED = auto()
+    ROLLED_BACK = auto()
     UNKNOWN = auto()
 
 
@@ -108,25 +108,27 @@ class ServerFacts(NamedTuple):
     is_citus: bool
 
 
-def find_out(mark: Mark, witness: Witness | None, connect: Callable[[], Connection]) -> Fate:
+def find_out(
+    mark: Mark, witness: Witness | None, connect: Callable[[], Connection]
+) -> CommitOutcome:
     """Find the outcome of a transaction; ask for LONGEST seconds at most.
 
     `connect` opens a new connection, which commits by itself, or raises psycopg.Error.
     """
     until = time.monotonic() + LONGEST
-    fate = None
+    outcome = None
     for pause in pauses():
         try:
             with closing(connect()) as connection:
-                fate = ask(Inquiry(connection, until), mark, witness)
+                outcome = ask(Inquiry(connection, until), mark, witness)
         except (psycopg.Error, DatabaseError, OSError) as error:
             log.info("transaction %s: can't be asked for: %s", mark.xid, type(error).__name__)
-        if fate or time.monotonic() + pause > until:
+        if outcome or time.monotonic() + pause > until:
             break
         time.sleep(pause)
-    fate = fate or Fate.UNKNOWN
-    log.warning("transaction %s: its COMMIT was not answered: %s", mark.xid, fate.name)
-    return fate
+    outcome = outcome or CommitOutcome.UNKNOWN
+    log.warning("transaction %s: its COMMIT was not answered: %s", mark.xid, outcome.name)
+    return outcome
 
 
 def pauses() -> Iterator[float]:
@@ -150,7 +152,7 @@ class Inquiry(NamedTuple):
         return answer.rows
 
 
-def ask(question: Inquiry, mark: Mark, witness: Witness | None) -> Fate | None:
+def ask(question: Inquiry, mark: Mark, witness: Witness | None) -> CommitOutcome | None:
     """Ask once; None: the outcome is not known yet.
 
     The row is looked for before the status is read: what is aborted then was never to be seen.
@@ -161,17 +163,17 @@ def ask(question: Inquiry, mark: Mark, witness: Witness | None) -> Fate | None:
     if witness and question.rows(*witness):
         return confirmed(question, server)
     if server.is_citus or (server.system, server.timeline) != (mark.system, mark.timeline):
-        return Fate.UNKNOWN
+        return CommitOutcome.UNKNOWN
     if witness and server.started != mark.started:
-        return Fate.UNDONE
+        return CommitOutcome.ROLLED_BACK
     return of_status(status(question, mark), witness)
 
 
-def confirmed(question: Inquiry, server: ServerFacts) -> Fate:
+def confirmed(question: Inquiry, server: ServerFacts) -> CommitOutcome:
     """The row is there. With synchronous standbys, it must be known that they have it too."""
     if server.has_standbys:
         question.rows(WRITE_A_LITTLE)
-    return Fate.DONE
+    return CommitOutcome.COMMITTED
 
 
 def status(question: Inquiry, mark: Mark) -> str | None:
@@ -182,10 +184,10 @@ def status(question: Inquiry, mark: Mark) -> str | None:
         return None
 
 
-def of_status(status: str | None, witness: Witness | None) -> Fate | None:
+def of_status(status: str | None, witness: Witness | None) -> CommitOutcome | None:
     """Judge by the number, where no row was seen."""
     if status == "aborted":
-        return Fate.UNDONE
+        return CommitOutcome.ROLLED_BACK
     if status == "in progress" or (status == "committed" and witness):
         return None  # the row will be seen, when it was committed after it was looked for
-    return Fate.UNKNOWN
+    return CommitOutcome.UNKNOWN

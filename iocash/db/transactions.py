@@ -24,7 +24,7 @@ from django.db import (
 
 from iocash import errors
 from iocash.db import outcome
-from iocash.db.outcome import Fate, Mark, Witness
+from iocash.db.outcome import CommitOutcome, Mark, Witness
 from iocash.db.pipeline import COMMIT, Connection, Pipeline, Row
 
 Found = TypeVar("Found")
@@ -83,12 +83,16 @@ class Transaction:
             return False
         try:
             self.before_asking()
-            fate = outcome.find_out(self.mark, self.witness, connect) if self.mark else Fate.UNKNOWN
+            found = (
+                outcome.find_out(self.mark, self.witness, connect)
+                if self.mark
+                else CommitOutcome.UNKNOWN
+            )
         except Exception as other:
             raise errors.OutcomeUnknown() from other
-        if fate is Fate.UNKNOWN:
+        if found is CommitOutcome.UNKNOWN:
             raise errors.OutcomeUnknown() from error
-        self.is_undone = fate is Fate.UNDONE
+        self.is_undone = found is CommitOutcome.ROLLED_BACK
         return not self.is_undone
 
 
@@ -106,14 +110,31 @@ def connect() -> Connection:
 
 
 @contextmanager
-def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
-    """Own a transaction: all of it, committed when the block ends, or nothing.
+def single_transaction() -> Iterator[None]:
+    """Run the block's queries in one transaction, which is committed when the block ends.
 
-    Inside a block of Django's it is a savepoint: the transaction around it decides. Statements that
-    the block leaves in the pipeline are sent with COMMIT, in one trip.
+    It differs from Django's `atomic` in one respect: a COMMIT that was not answered is not taken
+    for a rollback. Inside an `atomic` block, or another `single_transaction`, it is a savepoint:
+    the transaction around it decides.
 
     Raises:
-        Inconsistent: such a transaction is open already, and no block of Django's inside it.
+        Inconsistent: a `pipelined_transaction` is open, and no `atomic` block inside it.
+        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found.
+        Exception: any other; nothing was done.
+    """
+    with pipelined_transaction(), transaction.atomic():
+        yield
+
+
+@contextmanager
+def pipelined_transaction(own: Transaction | None = None) -> Iterator[Pipeline]:
+    """Open a transaction whose last statements are sent with COMMIT, in one trip.
+
+    The block leaves these statements in the pipeline. `own` knows the outcome afterwards. Inside an
+    `atomic` block of Django's it is a savepoint: the transaction around it decides.
+
+    Raises:
+        Inconsistent: such a transaction is open already, and no `atomic` block inside it.
         OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found.
         Exception: any other; nothing was done.
     """
@@ -124,10 +145,10 @@ def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
             yield pipeline
             pipeline.send()
         return
-    if getattr(here, "durable", None):
+    if getattr(here, "own_transaction", None):
         raise errors.Inconsistent("its COMMIT would be that of the transaction around it")
     own = own or Transaction()
-    here.durable = own
+    here.own_transaction = own
     try:
         here.set_autocommit(False)
         with here.wrap_database_errors:
@@ -135,24 +156,25 @@ def durable(own: Transaction | None = None) -> Iterator[Pipeline]:
             yield pipeline
             own.commit(pipeline)
     except BaseException:
-        undo(here)
+        roll_back(here)
         raise
     finally:
-        here.durable = None
-    go_on(here)
+        here.own_transaction = None
+    after_commit(here)
 
 
-def testify(witness: Witness) -> None:
-    """Note a row of this thread's transaction by which it is found, should its COMMIT be lost."""
-    own: Transaction | None = getattr(connection, "durable", None)
+def note_witness(witness: Witness) -> None:
+    """Note a row that this thread's transaction writes, to look for if COMMIT is not answered."""
+    own: Transaction | None = getattr(connection, "own_transaction", None)
     if own:
         own.witness = witness
 
 
-def go_on(here: Any) -> None:
-    """Have Django do what it does after COMMIT. A connection that is lost now undoes nothing.
+def after_commit(here: Any) -> None:
+    """Set the connection to autocommit, and run the `on_commit` hooks.
 
-    The transaction has ended: Django's own `commit` would only find that out.
+    The transaction has ended: Django's own `commit` would only find that out. A connection that is
+    lost now undoes nothing.
     """
     try:
         here.errors_occurred = False
@@ -165,7 +187,7 @@ def go_on(here: Any) -> None:
         here.run_and_clear_commit_hooks()
 
 
-def undo(here: Any) -> None:
+def roll_back(here: Any) -> None:
     """Roll back; close the connection if that fails.
 
     A block of Django's whose SAVEPOINT met a broken connection was entered, and is never left: it

@@ -7,9 +7,9 @@ was; so the payment is posted again.
 from __future__ import annotations
 
 from iocash.db import outcome
-from iocash.db.outcome import Fate
+from iocash.db.outcome import CommitOutcome
 from iocash.wsgi import application
 
 __all__ = ["application"]
 
-outcome.find_out = lambda *_: Fate.UNDONE
+outcome.find_out = lambda *_: CommitOutcome.ROLLED_BACK

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from iocash.db.transactions import durable
+from iocash.db.transactions import pipelined_transaction
 from tests.faults.relay import (
     WRITES,
     Fault,
@@ -125,7 +125,7 @@ def test_thread_serves_the_next_request_when_its_connection_breaks_in_a_change(a
 def test_thread_serves_the_next_request_when_its_connection_breaks_before_a_savepoint(api, alice):
     """Django records the atomic block before it creates the savepoint."""
 
-    @durable()
+    @pipelined_transaction()
     def break_off() -> None:
         connection.connection.close()
         with transaction.atomic():

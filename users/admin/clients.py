@@ -8,13 +8,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from iocash import errors
-from iocash.db.transactions import durable
+from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
 from users.actions import ActForm, Acting, Action, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
@@ -71,7 +70,7 @@ class PublicKeyForm(CredentialForm):
 
 
 def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
-    with durable(), transaction.atomic():
+    with single_transaction():
         key = SigningKey.objects.create(
             client=client,
             label=values["label"],
@@ -100,7 +99,7 @@ def issue(request: HttpRequest, client: Client, values: dict[str, Any]) -> HttpR
 
 def issued(request: HttpRequest, **values: Any) -> HttpResponse:
     """Issue a key and show its secret, which is nowhere else and can't be shown again."""
-    with durable(), transaction.atomic():
+    with single_transaction():
         key, secret = ApiKey.issue(**values)
         record(request, key, EventKind.API_KEY_ISSUED)
     context = {
@@ -120,7 +119,7 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
         CredentialsRevoked, CredentialsExpired: the key works no longer, so neither may its like.
     """
     end = timezone.now() + OVERLAP
-    with durable(), transaction.atomic():
+    with single_transaction():
         key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
         require_working(key)
         old_end = key.expires_at
@@ -141,7 +140,7 @@ def require_working(key: ApiKey) -> None:
 
 def revoke(kind: str) -> Any:
     def act(request: HttpRequest, key: ApiKey | SigningKey, values: dict[str, Any]) -> str:
-        with durable(), transaction.atomic():
+        with single_transaction():
             still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if still.update(revoked_at=timezone.now()):
                 record(request, key, EventKind(f"{kind}.revoked"))
@@ -158,7 +157,7 @@ def record(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: Even
 
 def set_status(status: Client.Status, kind: EventKind) -> Any:
     def act(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
-        with durable(), transaction.atomic():
+        with single_transaction():
             unset = Client.objects.filter(pk=client.pk).exclude(status=status)
             if unset.update(status=status):
                 record(request, client, kind)

@@ -11,7 +11,7 @@ from django.db import connection, models
 from django.db.models.functions import Now
 
 from iocash.db.outcome import Witness
-from iocash.db.transactions import as_rows, testify
+from iocash.db.transactions import as_rows, note_witness
 from users.models.clients import Client, new_id
 
 
@@ -152,7 +152,7 @@ def record(*facts: Fact) -> None:
 
     By the first of them it is found out whether that transaction was committed.
     """
-    testify(facts[0].witness)
+    note_witness(facts[0].witness)
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [as_rows(facts)])
 

@@ -21,7 +21,7 @@ from functools import partial
 
 from django.conf import settings
 
-from iocash.db.transactions import Transaction, as_array, durable, testify
+from iocash.db.transactions import Transaction, as_array, note_witness, pipelined_transaction
 from wallets.orders import Order, Result, attempt
 from wallets.posting.opening import open_books
 from wallets.posting.run import run
@@ -52,13 +52,13 @@ def post(
     """
     own = own or Posting()
     until = time.monotonic() + settings.DATABASE_PATIENCE
-    with durable(own) as pipeline:
+    with pipelined_transaction(own) as pipeline:
         pipeline.until = until
         clients = {order.client_id for order in orders}
         books = open_books(pipeline, own, orders, clients, is_brief=is_brief)
         own.outcomes = outcomes = [attempt(partial(run, books, order)) for order in orders]
         own.is_idle = books.is_idle
         if books.facts:
-            testify(books.facts[0].witness)
+            note_witness(books.facts[0].witness)
         write_back(pipeline, books, as_array(clients))
     return outcomes

@@ -6,12 +6,11 @@ from functools import partial
 from http import HTTPStatus
 from uuid import UUID
 
-from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.db.transactions import durable, read_back
+from iocash.db.transactions import read_back, single_transaction
 from users import otp, users
 from users.serializers import OtpBody
 from users.views import UserDetail, UserView
@@ -32,7 +31,7 @@ class UserDetailWithEnd(UserDetail):
         values = self.body(partial=True)
         is_ending = values.pop("status", None) is not None
         user = self.user(user_id)
-        with durable(), transaction.atomic():
+        with single_transaction():
             users.change(
                 client_id=user.client_id,
                 user_id=user_id,

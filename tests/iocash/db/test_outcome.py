@@ -10,14 +10,20 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 
 from iocash import errors
 from iocash.db import outcome
 from iocash.db.backend import base
-from iocash.db.outcome import Fate, Mark, Witness
+from iocash.db.outcome import CommitOutcome, Mark, Witness
 from iocash.db.pipeline import Pipeline
-from iocash.db.transactions import Transaction, connect, durable, fetch
+from iocash.db.transactions import (
+    Transaction,
+    connect,
+    fetch,
+    pipelined_transaction,
+    single_transaction,
+)
 from tests.support.lossy_wire import cut_at_commit
 from users.models import Client, events
 from users.models.clients import new_id
@@ -54,7 +60,7 @@ def mark_of(raw: psycopg.Connection) -> Mark:
     return Mark.of_row(*row, pipeline=Pipeline(raw))
 
 
-def find_out(mark: Mark, witness: Witness | None) -> Fate:
+def find_out(mark: Mark, witness: Witness | None) -> CommitOutcome:
     return outcome.find_out(mark, witness, connect)
 
 
@@ -64,20 +70,22 @@ def find_out(mark: Mark, witness: Witness | None) -> Fate:
 def test_present_row_proves_the_commit(other):
     mark = mark_of(other)
     other.commit()
-    assert find_out(mark, PRESENT) is Fate.DONE
+    assert find_out(mark, PRESENT) is CommitOutcome.COMMITTED
 
 
 def test_present_row_proves_the_commit_on_another_timeline(other):
     mark = mark_of(other)
     other.commit()
-    assert find_out(dataclasses.replace(mark, timeline="00000009"), PRESENT) is Fate.DONE
+    assert (
+        find_out(dataclasses.replace(mark, timeline="00000009"), PRESENT) is CommitOutcome.COMMITTED
+    )
 
 
 def test_aborted_transaction_id_proves_the_rollback(other):
     mark = mark_of(other)
     other.rollback()
-    assert find_out(mark, PRESENT) is Fate.UNDONE
-    assert find_out(mark, None) is Fate.UNDONE
+    assert find_out(mark, PRESENT) is CommitOutcome.ROLLED_BACK
+    assert find_out(mark, None) is CommitOutcome.ROLLED_BACK
 
 
 def test_open_transaction_is_polled_until_it_ends(other, monkeypatch):
@@ -85,14 +93,14 @@ def test_open_transaction_is_polled_until_it_ends(other, monkeypatch):
     asked, ask = [], outcome.ask
 
     def ask_and_commit(*about):
-        fate = ask(*about)
-        asked.append(fate)
+        found = ask(*about)
+        asked.append(found)
         other.commit()
-        return fate
+        return found
 
     monkeypatch.setattr(outcome, "ask", ask_and_commit)
-    assert find_out(mark, PRESENT) is Fate.DONE
-    assert asked == [None, Fate.DONE]
+    assert find_out(mark, PRESENT) is CommitOutcome.COMMITTED
+    assert asked == [None, CommitOutcome.COMMITTED]
 
 
 def test_absent_row_proves_the_rollback_after_a_restart(other):
@@ -100,15 +108,15 @@ def test_absent_row_proves_the_rollback_after_a_restart(other):
     mark = mark_of(other)
     other.commit()
     before = dataclasses.replace(mark, started=mark.started - timedelta(seconds=1))
-    assert find_out(before, ABSENT) is Fate.UNDONE
-    assert find_out(before, PRESENT) is Fate.DONE
+    assert find_out(before, ABSENT) is CommitOutcome.ROLLED_BACK
+    assert find_out(before, PRESENT) is CommitOutcome.COMMITTED
 
 
 def test_absent_row_proves_the_rollback_after_a_restart_with_an_earlier_clock(other):
     mark = mark_of(other)
     other.commit()
     after = dataclasses.replace(mark, started=mark.started + timedelta(hours=1), xid=str(2**40))
-    assert find_out(after, ABSENT) is Fate.UNDONE
+    assert find_out(after, ABSENT) is CommitOutcome.ROLLED_BACK
 
 
 # --- What proves nothing -------------------------------------------------------------------------
@@ -120,28 +128,28 @@ def test_absent_row_proves_the_rollback_after_a_restart_with_an_earlier_clock(ot
 def test_transaction_id_of_another_history_proves_nothing(other, change):
     mark = mark_of(other)
     other.rollback()
-    assert find_out(dataclasses.replace(mark, **change), PRESENT) is Fate.UNKNOWN
+    assert find_out(dataclasses.replace(mark, **change), PRESENT) is CommitOutcome.UNKNOWN
 
 
 def test_committed_transaction_id_without_the_row_proves_nothing(other, at_once):
     mark = mark_of(other)
     other.commit()
-    assert find_out(mark, ABSENT) is Fate.UNKNOWN
-    assert find_out(mark, None) is Fate.UNKNOWN
+    assert find_out(mark, ABSENT) is CommitOutcome.UNKNOWN
+    assert find_out(mark, None) is CommitOutcome.UNKNOWN
 
 
 def test_unassigned_transaction_id_proves_nothing(other, at_once):
     mark = dataclasses.replace(mark_of(other), xid=str(2**40))
-    assert find_out(mark, ABSENT) is Fate.UNKNOWN
+    assert find_out(mark, ABSENT) is CommitOutcome.UNKNOWN
 
 
 def test_transaction_without_an_id_proves_nothing(other, at_once):
     mark = dataclasses.replace(mark_of(other), xid=None)
-    assert find_out(mark, ABSENT) is Fate.UNKNOWN
+    assert find_out(mark, ABSENT) is CommitOutcome.UNKNOWN
 
 
 def test_open_transaction_is_unknown_after_the_time_limit(other, at_once):
-    assert find_out(mark_of(other), PRESENT) is Fate.UNKNOWN
+    assert find_out(mark_of(other), PRESENT) is CommitOutcome.UNKNOWN
 
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError(), OSError(24, "too many open files")])
@@ -149,14 +157,14 @@ def test_unreachable_server_leaves_the_outcome_unknown(other, at_once, error):
     def fails() -> psycopg.Connection:
         raise error
 
-    assert outcome.find_out(mark_of(other), PRESENT, fails) is Fate.UNKNOWN
+    assert outcome.find_out(mark_of(other), PRESENT, fails) is CommitOutcome.UNKNOWN
 
 
-# --- A transaction of one's own ------------------------------------------------------------------
+# --- Transactions --------------------------------------------------------------------------------
 
 
 def create(own: Transaction | None = None) -> None:
-    with durable(own):
+    with pipelined_transaction(own):
         client = Client.objects.create(name="Example")
         by = By("system:test")
         events.record(Fact(client.id, "client", client.id, EventKind.CLIENT_SUSPENDED, by))
@@ -179,14 +187,18 @@ def test_lost_commit_raises_and_is_proved_undone():
 
 def test_committed_transaction_without_a_witness_stays_unknown():
     own = Transaction()
-    with cut_at_commit(is_done=True), pytest.raises(errors.OutcomeUnknown), durable(own):
+    with (
+        cut_at_commit(is_done=True),
+        pytest.raises(errors.OutcomeUnknown),
+        pipelined_transaction(own),
+    ):
         Client.objects.create(name="Example")
     assert not own.is_undone
     assert Client.objects.exists()
 
 
 def read_only() -> None:
-    with durable(), transaction.atomic():
+    with single_transaction():
         assert not Client.objects.exists()
 
 

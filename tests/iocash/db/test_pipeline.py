@@ -20,7 +20,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 import iocash.db.pipeline
 from iocash.db.pipeline import Pipeline, Silent
-from iocash.db.transactions import durable, fetch, fetch_each
+from iocash.db.transactions import fetch, fetch_each, pipelined_transaction, single_transaction
 from users.models import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -240,7 +240,7 @@ def test_connection_without_autocommit_opens_a_transaction(raw):
 
 
 def test_pending_statements_are_sent_with_commit():
-    with durable() as pipeline:
+    with pipelined_transaction() as pipeline:
         answer = pipeline.ask("SELECT 1")
         assert not answer.tag
     assert answer.rows == [(1,)]
@@ -248,7 +248,7 @@ def test_pending_statements_are_sent_with_commit():
 
 def test_pending_statements_are_sent_before_the_savepoint_is_released():
     with transaction.atomic():
-        with durable() as pipeline:
+        with pipelined_transaction() as pipeline:
             answer = pipeline.ask("SELECT 1")
         assert answer.rows == [(1,)]
 
@@ -256,7 +256,7 @@ def test_pending_statements_are_sent_before_the_savepoint_is_released():
 def test_suppressed_error_raises_at_commit():
     """PostgreSQL then answers COMMIT with ROLLBACK and reports no error."""
 
-    @durable()
+    @pipelined_transaction()
     def fail_and_go_on() -> None:
         Client.objects.create(name="Example")
         with suppress(DatabaseError):
@@ -286,7 +286,7 @@ def test_fatal_error_proves_nothing_about_later_statements(pipeline, raw):
 def test_connection_ended_before_commit_raises_and_changes_nothing():
 
     def create_and_end() -> None:
-        with durable() as pipeline:
+        with pipelined_transaction() as pipeline:
             Client.objects.create(name="Example")
             pipeline.ask(END)
 
@@ -317,7 +317,7 @@ def test_on_commit_hooks_run_when_the_connection_ends_after_commit(raw, monkeypa
                 raw.pgconn.finish()
             yield result
 
-    with durable(), transaction.atomic():
+    with single_transaction():
         Client.objects.create(name="Example")
         transaction.on_commit(lambda: told.append("Example"))
         monkeypatch.setattr(iocash.db.pipeline, "results", end_afterwards)

@@ -1,58 +1,90 @@
-"""A transaction of one's own: all or nothing, and the connection is as it was."""
+"""Transactions: all or nothing, and the connection is in autocommit afterwards."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
-from iocash.db.transactions import durable
+from iocash.db.transactions import pipelined_transaction, single_transaction
 from users.models import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+both = pytest.mark.parametrize("open_transaction", [single_transaction, pipelined_transaction])
 
-def make_and_fail() -> None:
-    with durable():
+
+def create_and_fail(open_transaction: Any) -> None:
+    with open_transaction():
         Client.objects.create(name="Example")
         raise ZeroDivisionError
 
 
-def test_error_before_commit_rolls_back_and_restores_the_connection():
+@both
+def test_error_before_commit_rolls_back_and_restores_the_connection(open_transaction):
     with pytest.raises(ZeroDivisionError):
-        make_and_fail()
+        create_and_fail(open_transaction)
     assert connection.get_autocommit()
     assert not Client.objects.exists()
-    with durable():
+    with open_transaction():
         Client.objects.create(name="Example")
     assert connection.get_autocommit()
     assert Client.objects.count() == 1
 
 
-def test_outer_transaction_decides_about_commit():
+@both
+def test_refusal_is_raised_unchanged(open_transaction):
+    with pytest.raises(errors.NotFound), open_transaction():
+        raise errors.NotFound()
+    assert connection.get_autocommit()
+
+
+# --- Nested --------------------------------------------------------------------------------------
+
+
+@both
+def test_outer_atomic_block_decides_about_commit(open_transaction):
     with transaction.atomic():
-        with durable():
+        with open_transaction():
             Client.objects.create(name="Example")
         transaction.set_rollback(True)
     assert not Client.objects.exists()
 
 
-def test_nested_durable_transaction_is_inconsistent():
-    """The inner COMMIT would make half of the outer transaction durable."""
+@both
+@pytest.mark.parametrize("outer", [transaction.atomic, single_transaction])
+def test_nested_transaction_is_a_savepoint(outer, open_transaction):
+    with outer():
+        Client.objects.create(name="Outer")
+        with pytest.raises(ZeroDivisionError):
+            create_and_fail(open_transaction)
+        with open_transaction():
+            Client.objects.create(name="Inner")
+    assert connection.get_autocommit()
+    assert {*Client.objects.values_list("name", flat=True)} == {"Outer", "Inner"}
 
-    @durable()
-    def make_one_inside_another() -> None:
+
+@both
+def test_transaction_nested_in_a_pipelined_one_is_inconsistent(open_transaction):
+    """The inner COMMIT would commit half of the outer transaction."""
+
+    @pipelined_transaction()
+    def create_one_inside_another() -> None:
         Client.objects.create(name="Example")
-        with durable():
+        with open_transaction():
             Client.objects.create(name="Another")
 
     with pytest.raises(errors.Inconsistent):
-        make_one_inside_another()
+        create_one_inside_another()
     assert connection.get_autocommit()
     assert not Client.objects.exists()
 
 
-def test_refusal_is_raised_unchanged():
-    with pytest.raises(errors.NotFound), durable():
-        raise errors.NotFound()
-    assert connection.get_autocommit()
+def test_savepoint_inside_a_single_transaction_survives_an_integrity_error():
+    with single_transaction():
+        client = Client.objects.create(name="Example")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Client.objects.create(id=client.id, name="Another")
+    assert Client.objects.get().name == "Example"

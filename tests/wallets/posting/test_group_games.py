@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from iocash import errors
 from iocash.db import outcome
-from iocash.db.outcome import Fate
+from iocash.db.outcome import CommitOutcome
 from tests.support import people
 from tests.support.limits import a_cash_out
 from tests.support.lossy_wire import cut_at_commit
@@ -151,7 +151,7 @@ def test_refused_order_gets_database_unavailable_when_its_group_is_unknown(
     alices, bobs, monkeypatch, is_done
 ):
     """Its refusal may rest on what was lost: to be told to try again is right in any case."""
-    monkeypatch.setattr(outcome, "find_out", lambda *about: Fate.UNKNOWN)
+    monkeypatch.setattr(outcome, "find_out", lambda *about: CommitOutcome.UNKNOWN)
     orders = [people.a_transfer(alices, bobs, 60_00), people.a_transfer(alices, bobs, 60_00)]
     with cut_at_commit(is_done=is_done):
         answers = posting.post_group(orders, lambda: None)

@@ -154,13 +154,13 @@ def test_permanent_database_error_is_not_retried(bobs, failing, error):
 @pytest.mark.django_db(transaction=True)
 def test_error_after_commit_is_not_retried(bobs, settings, monkeypatch):
     settings.GROUP_COMMIT = False
-    go_on = transactions.go_on
+    after_commit = transactions.after_commit
 
     def break_afterwards(here):
-        go_on(here)
+        after_commit(here)
         raise OperationalError("what follows COMMIT has failed")
 
-    monkeypatch.setattr(transactions, "go_on", break_afterwards)
+    monkeypatch.setattr(transactions, "after_commit", break_afterwards)
     with pytest.raises(errors.OutcomeUnknown):
         people.cash_in(bobs, 10_00)
     assert people.balances(bobs) == [10_00]
