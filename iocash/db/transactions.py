@@ -5,6 +5,7 @@ Also helpers for statements that are sent often: how to send them, and how to wr
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from iocash import errors
 from iocash.db import outcome
 from iocash.db.outcome import CommitOutcome, Mark, Witness
 from iocash.db.pipeline import COMMIT, Connection, Pipeline, Row
+
+log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
@@ -173,18 +176,21 @@ def note_witness(witness: Witness) -> None:
 def after_commit(here: Any) -> None:
     """Set the connection to autocommit, and run the `on_commit` hooks.
 
-    The transaction has ended: Django's own `commit` would only find that out. A connection that is
-    lost now undoes nothing.
+    The transaction has ended: Django's own `commit` would only find that out. The change is
+    committed, so nothing that fails now is raised: a lost connection is closed, and the error of a
+    hook is logged, as if the hook had been registered with `robust=True`.
     """
+    hooks, here.run_on_commit = here.run_on_commit, []
     try:
         here.errors_occurred = False
-        here.run_commit_hooks_on_set_autocommit_on = True
         here.set_autocommit(True)
     except (DatabaseError, InterfaceError):
-        hooks = here.run_on_commit
         here.close()
-        here.run_on_commit = hooks
-        here.run_and_clear_commit_hooks()
+    for _, hook, _ in hooks:
+        try:
+            hook()
+        except Exception:
+            log.exception("a hook after COMMIT failed")
 
 
 def roll_back(here: Any) -> None:

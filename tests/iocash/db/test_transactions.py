@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from iocash import errors
 from iocash.db.transactions import pipelined_transaction, single_transaction
@@ -88,3 +89,27 @@ def test_savepoint_inside_a_single_transaction_survives_an_integrity_error():
         with pytest.raises(IntegrityError), transaction.atomic():
             Client.objects.create(id=client.id, name="Another")
     assert Client.objects.get().name == "Example"
+
+
+# --- After COMMIT --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [OperationalError("of another server"), ValueError("a bug")])
+def test_failed_on_commit_hook_is_logged_and_the_next_hook_runs(error, caplog):
+    """The change is committed: an exception would tell the caller that it is not."""
+    connection.ensure_connection()
+    called, raw = [], connection.connection
+
+    def fail() -> None:
+        called.append("first")
+        raise error
+
+    with single_transaction():
+        Client.objects.create(name="Example")
+        transaction.on_commit(partial(fail))
+        transaction.on_commit(lambda: called.append("second"))
+    assert called == ["first", "second"]
+    assert "a hook after COMMIT failed" in caplog.text
+    assert connection.connection is raw, "an error of a hook is not a lost connection"
+    assert connection.get_autocommit()
+    assert Client.objects.exists()
