@@ -120,8 +120,10 @@ def test_only_posting_writes_balances_movements_and_holds():
 
 def test_wallet_is_opened_with_zero_balance():
     opening = [(module, text) for module, text in sql() if "INSERT INTO wallets_wallet" in text]
-    assert [module for module, _ in opening] == ["wallets/orders/wallets.py"]
-    assert re.search(r"balance, held, received, seq, head\) .*, 0, 0, 0, 0, ''\)$", opening[0][1])
+    assert [module for module, _ in opening] == ["wallets/posting/write.py"]
+    assert re.search(
+        r"balance, held, received, seq, head\) SELECT .*, 0, 0, 0, 0, '' FROM", opening[0][1]
+    )
 
 
 def test_no_sql_deletes_or_truncates_money_tables():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from iocash import errors
@@ -18,7 +18,15 @@ from users.models.events import By, EventKind, Fact
 from wallets.books import chain
 from wallets.books.limits import Used
 from wallets.books.opened import Opened
-from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.books.rows import (
+    Cause,
+    Leg,
+    LockedAccount,
+    LockedHold,
+    LockedUser,
+    LockedWallet,
+    UsedKey,
+)
 
 CLOCK: Final = By("system:clock")
 """Who ends what is overdue."""
@@ -35,14 +43,15 @@ class Books(Opened):
     changed_holds: list[LockedHold] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     used: list[UsedKey] = field(default_factory=list)
-    statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    inserts: list[LockedWallet | LockedAccount] = field(default_factory=list)
+    updates: list[LockedUser | LockedWallet | LockedAccount] = field(default_factory=list)
 
     # What has changed
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """How much was changed: nothing changes without an event, or something to write."""
-        return len(self.legs), len(self.facts), len(self.statements)
+        """How much was changed: nothing changes without an event, or a row to write."""
+        return len(self.legs), len(self.facts), len(self.inserts) + len(self.updates)
 
     @property
     def is_idle(self) -> bool:
@@ -78,7 +87,7 @@ class Books(Opened):
         self.legs += part.legs
         self.placed += part.placed
         self.facts += part.facts
-        if part.changed or part.changed_holds or part.statements:
+        if part.changed or part.changed_holds or part.inserts or part.updates:
             raise errors.Inconsistent("a batch has changed what it can't take over")
 
     # Moving money
@@ -297,7 +306,15 @@ class Books(Opened):
             if wallet and hold.is_overdue(self.now):
                 self.end(wallet, hold, "EXPIRED", CLOCK)
 
-    # Writing other things down
+    # Changing what is not money
+
+    def insert(self, row: LockedWallet | LockedAccount) -> None:
+        """Add a new wallet or external account. A wallet is opened READY and without money."""
+        self.inserts.append(row)
+
+    def update(self, row: LockedUser | LockedWallet | LockedAccount) -> None:
+        """Write the columns of a locked row that are not money, as they are in the end."""
+        self.updates.append(row)
 
     def record(
         self,
@@ -311,7 +328,3 @@ class Books(Opened):
         """Record an event about something of `owner`; `data` is ids and codes only."""
         wallet_id = owner.id if isinstance(owner, LockedWallet) else None
         self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, data))
-
-    def write(self, statement: str, *values: Any) -> None:
-        """Write what is not money in the same transaction."""
-        self.statements.append((statement, values))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +19,6 @@ from wallets.models.querysets import Signed
 
 MOST_RECEIVED: Final = 2**63 - 1
 """What a wallet can count of all that ever came in: 92 times the highest balance."""
-
-
-def as_json(metadata: Mapping[str, str] | None) -> str | None:
-    """Write metadata as its column takes it; no pairs are none."""
-    return json.dumps(metadata, ensure_ascii=False) if metadata else None
 
 
 class Cause(NamedTuple):
@@ -47,11 +41,18 @@ class LockedUser:
     unverified_phone: str
     dlt_address: str
     dlt_network: str
+    unsubscribed_at: datetime | None = None
+    voids_otps: bool = False
+    """Whether its one-time passwords can't be used any more."""
 
 
 @dataclass(slots=True)
 class LockedWallet:
-    """A wallet's row, locked. Amounts are in minor units; `owner` is the status of its user."""
+    """A wallet's row, locked. Amounts are in minor units; `owner` is the status of its user.
+
+    `is_changed` concerns the columns of money only. The alias, DLT address and metadata are not
+    read: each is None until an order sets it, and a None is not written.
+    """
 
     id: UUID
     client_id: UUID
@@ -68,6 +69,10 @@ class LockedWallet:
     iban: str | None = None
     owner: str = ""
     is_changed: bool = False
+    alias: str | None = None
+    dlt_address: str | None = None
+    dlt_network: str | None = None
+    metadata: Mapping[str, str] | None = None
 
     @property
     def available(self) -> int:
@@ -308,6 +313,7 @@ class LockedAccount:
     wallet_id: UUID
     iban: str
     status: str
+    alias: str = ""
 
     def require_active(self) -> None:
         """Refuse when it was removed (ExternalAccountRemoved)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from iocash import errors
@@ -13,14 +12,6 @@ from wallets.books import Books
 from wallets.books.rows import LockedAccount, LockedWallet
 from wallets.orders.base import Outcome, WalletOrder
 from wallets.orders.needs import Needs
-
-INSERT: Final = """
-    INSERT INTO wallets_externalaccount (id, client_id, wallet_id, alias, iban, status)
-    VALUES (%s, %s, %s, %s, %s, 'ACTIVE')
-"""
-REMOVE: Final = """
-    UPDATE wallets_externalaccount SET status = 'REMOVED' WHERE client_id = %s AND id = %s
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +36,16 @@ class AddExternalAccount(WalletOrder):
         wallet = self.wallet(books)
         wallet.require_open()
         self.require_new(books, wallet)
-        account = LockedAccount(new_id(), wallet.client_id, wallet.id, self.iban, "ACTIVE")
+        account = LockedAccount(
+            id=new_id(),
+            client_id=wallet.client_id,
+            wallet_id=wallet.id,
+            iban=self.iban,
+            status="ACTIVE",
+            alias=self.alias,
+        )
         books.accounts[account.id] = account
-        books.write(INSERT, account.id, wallet.client_id, wallet.id, self.alias, self.iban)
+        books.insert(account)
         books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_ADDED, wallet, self.by)
         return self.done(account.id)
 
@@ -82,6 +80,6 @@ class RemoveExternalAccount(WalletOrder):
             raise errors.NotFound()
         if account.status == "ACTIVE":
             account.status = "REMOVED"
-            books.write(REMOVE, wallet.client_id, account.id)
+            books.update(account)
             books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_REMOVED, wallet, self.by)
         return self.done(account.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from django.conf import settings
 from schwifty import IBAN
@@ -13,8 +12,6 @@ from users.models.events import EventKind
 from wallets.books import Books
 from wallets.orders.base import Outcome, WalletOrder
 from wallets.orders.needs import Needs
-
-SET_IBAN: Final = "UPDATE wallets_wallet SET iban = %s WHERE client_id = %s AND id = %s"
 
 
 def make(number: int) -> str:
@@ -53,6 +50,6 @@ class CreateIban(WalletOrder):
         if wallet.iban:
             raise errors.AlreadyExists(field="iban", wallet_id=wallet.id, iban=wallet.iban)
         wallet.iban = make(books.numbers.pop())
-        books.write(SET_IBAN, wallet.iban, wallet.client_id, wallet.id)
+        books.update(wallet)
         books.record("wallet", wallet.id, EventKind.WALLET_IBAN_CREATED, wallet, self.by)
         return self.done(wallet.id)

@@ -14,16 +14,6 @@ from wallets.books.rows import LockedUser
 from wallets.orders.base import Outcome, UserOrder
 from wallets.orders.wallets import OpenWallet, close
 
-VERIFY_PHONE: Final = """
-    UPDATE users_user SET status = %s, mobile_phone = %s, unverified_phone = ''
-    WHERE client_id = %s AND id = %s
-"""
-END_USER: Final = """
-    UPDATE users_user SET status = 'UNSUBSCRIBED', unverified_phone = '', unsubscribed_at = %s
-    WHERE client_id = %s AND id = %s
-"""
-VOID_OTPS: Final = "UPDATE users_otp SET digest = NULL WHERE client_id = %s AND user_id = %s"
-SET_STATUS: Final = "UPDATE users_user SET status = %s WHERE client_id = %s AND id = %s"
 BLOCK_REASONS: Final = (
     "CLIENT_REQUEST",
     "USER_REQUEST",
@@ -57,12 +47,12 @@ class ActivateUser(UserOrder):
             raise errors.AlreadyVerified(user_id=user.id, status=user.status)
         if waiting != self.phone:
             raise errors.OtpExpired(user_id=user.id)
-        books.write(VOID_OTPS, user.client_id, user.id)
         user.mobile_phone, user.unverified_phone = self.phone, ""
+        user.voids_otps = True
+        books.update(user)
         books.record("user", user.id, EventKind.USER_PHONE_VERIFIED, user, self.by)
         if user.status == CREATED:
             self.activate(books, user)
-        books.write(VERIFY_PHONE, user.status, user.mobile_phone, user.client_id, user.id)
         return self.done(user.id)
 
     def explain(self, constraint: str) -> errors.Refused | None:
@@ -109,9 +99,10 @@ class UnsubscribeUser(UserOrder):
             wallet.require_empty()
         for wallet in wallets:
             close(books, wallet, self)
-        user.status = UNSUBSCRIBED
-        books.write(END_USER, books.now, user.client_id, user.id)
-        books.write(VOID_OTPS, user.client_id, user.id)
+        user.status, user.unverified_phone = UNSUBSCRIBED, ""
+        user.unsubscribed_at = books.now
+        user.voids_otps = True
+        books.update(user)
         books.record("user", user.id, EventKind.USER_UNSUBSCRIBED, user, self.by)
 
 
@@ -136,7 +127,7 @@ class BlockUser(UserOrder):
         if user.status != before:
             raise errors.InvalidTransition(user_id=user.id, status=user.status, requested=after)
         user.status = after
-        books.write(SET_STATUS, after, user.client_id, user.id)
+        books.update(user)
         books.record("user", user.id, kind, user, self.by, reason=self.reason)
         return self.done(user.id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -15,26 +15,10 @@ from users.models.events import EventKind
 from users.models.versions import require_version
 from users.users import ACTIVATED
 from wallets.books import Books
-from wallets.books.rows import LockedUser, LockedWallet, as_json
+from wallets.books.rows import LockedUser, LockedWallet
 from wallets.models import Wallet
 from wallets.orders.base import Order, Outcome, UserOrder, WalletOrder
 from wallets.orders.needs import Needs
-
-INSERT_WALLET: Final = """
-    INSERT INTO wallets_wallet
-        (id, client_id, user_id, currency, status, alias, dlt_address, dlt_network,
-         metadata, balance, held, received, seq, head)
-    VALUES (%s, %s, %s, %s, 'READY', %s, %s, %s, %s::jsonb, 0, 0, 0, 0, '')
-"""
-UPDATE_LABELS: Final = """
-    UPDATE wallets_wallet SET alias = coalesce(%s, alias),
-        dlt_address = coalesce(%s, dlt_address), dlt_network = coalesce(%s, dlt_network),
-        metadata = nullif(coalesce(%s::jsonb, metadata), '{}')
-    WHERE client_id = %s AND id = %s
-"""
-SET_WALLET_STATUS: Final = """
-    UPDATE wallets_wallet SET status = %s WHERE client_id = %s AND id = %s
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,19 +79,13 @@ class OpenWallet(UserOrder):
             head=b"",
             settled_at=None,
             owner=user.status,
+            alias=self.alias,
+            dlt_address=self.dlt_address,
+            dlt_network=self.dlt_network,
+            metadata=self.metadata,
         )
         books.wallets[wallet.id] = wallet
-        books.write(
-            INSERT_WALLET,
-            wallet.id,
-            wallet.client_id,
-            wallet.user_id,
-            wallet.currency,
-            self.alias,
-            self.dlt_address,
-            self.dlt_network,
-            as_json(self.metadata),
-        )
+        books.insert(wallet)
         books.record(
             "wallet", wallet.id, EventKind.WALLET_OPENED, wallet, self.by, user=str(user.id)
         )
@@ -217,9 +195,15 @@ def label(
 ) -> None:
     """Set alias, DLT address and metadata; None keeps the value."""
     wallet.require_open()
-    pairs = None if metadata is None else as_json(metadata) or "{}"
-    values = (alias, dlt_address, dlt_network, pairs, wallet.client_id, wallet.id)
-    books.write(UPDATE_LABELS, *values)
+    if alias is not None:
+        wallet.alias = alias
+    if dlt_address is not None:
+        wallet.dlt_address = dlt_address
+    if dlt_network is not None:
+        wallet.dlt_network = dlt_network
+    if metadata is not None:
+        wallet.metadata = metadata
+    books.update(wallet)
     books.record("wallet", wallet.id, EventKind.WALLET_CHANGED, wallet, order.by)
 
 
@@ -228,7 +212,7 @@ def close(books: Books, wallet: LockedWallet, order: Order) -> None:
     if wallet.status == "UNSUBSCRIBED":
         return
     wallet.status = "UNSUBSCRIBED"
-    books.write(SET_WALLET_STATUS, wallet.status, wallet.client_id, wallet.id)
+    books.update(wallet)
     books.record("wallet", wallet.id, EventKind.WALLET_UNSUBSCRIBED, wallet, order.by)
 
 
@@ -255,7 +239,7 @@ class BlockWallet(WalletOrder):
                 wallet_id=wallet.id, status=wallet.status, requested=after
             )
         wallet.status = after
-        books.write(SET_WALLET_STATUS, after, wallet.client_id, wallet.id)
+        books.update(wallet)
         books.record("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
         return self.done(wallet.id)
 

@@ -52,7 +52,7 @@ class Locks(NamedTuple):
         return cls(
             users=f"""
                 SELECT id, client_id, status, mobile_phone, unverified_phone, dlt_address,
-                       dlt_network
+                       dlt_network, unsubscribed_at
                 FROM users_user WHERE id = ANY(%s) AND {owned} ORDER BY id FOR NO KEY UPDATE
             """,  # noqa: S608
             wallets=f"""
@@ -150,11 +150,11 @@ READ_NEXT_EXPIRIES = """
     GROUP BY wallet_id
 """
 READ_ACCOUNTS = """
-    SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount
+    SELECT id, client_id, wallet_id, iban, status, alias FROM wallets_externalaccount
     WHERE id = ANY(%s) AND client_id = ANY(%s)
 """
 READ_ACCOUNTS_THERE = """
-    SELECT id, client_id, wallet_id, iban, status FROM wallets_externalaccount
+    SELECT id, client_id, wallet_id, iban, status, alias FROM wallets_externalaccount
     WHERE wallet_id = ANY(%s) AND iban = ANY(%s) AND client_id = ANY(%s) AND status = 'ACTIVE'
 """
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"

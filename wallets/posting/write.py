@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 import psycopg
@@ -21,6 +21,9 @@ from iocash.db.pipeline import Pipeline
 from iocash.db.transactions import as_array, as_rows
 from users.models import events
 from wallets.books import Books
+from wallets.books.rows import LockedAccount, LockedUser, LockedWallet
+
+Row = TypeVar("Row")
 
 MANY: Final = 300
 """Of so many new movements on they are copied."""
@@ -119,6 +122,58 @@ UPDATE_HOLDS = """
     WHERE hold.client_id = new.client_id AND hold.id = new.id
       AND hold.client_id = ANY(%s) AND hold.id = ANY(%s)
 """
+INSERT_WALLETS = """
+    INSERT INTO wallets_wallet
+        (id, client_id, user_id, currency, status, alias, dlt_address, dlt_network,
+         metadata, balance, held, received, seq, head)
+    SELECT id, client_id, user_id, currency, 'READY', alias, dlt_address, dlt_network,
+           nullif(metadata, '{}'), 0, 0, 0, 0, ''
+    FROM json_to_recordset(%s) AS new
+        (id uuid, client_id uuid, user_id uuid, currency text, alias text, dlt_address text,
+         dlt_network text, metadata jsonb)
+"""
+UPDATE_WALLET_DETAILS = """
+    UPDATE wallets_wallet AS wallet
+    SET status = new.status, iban = new.iban, alias = coalesce(new.alias, wallet.alias),
+        dlt_address = coalesce(new.dlt_address, wallet.dlt_address),
+        dlt_network = coalesce(new.dlt_network, wallet.dlt_network),
+        metadata = nullif(coalesce(new.metadata, wallet.metadata), '{}')
+    FROM json_to_recordset(%s) AS new
+        (id uuid, client_id uuid, status text, iban text, alias text, dlt_address text,
+         dlt_network text, metadata jsonb)
+    WHERE wallet.client_id = new.client_id AND wallet.id = new.id
+      AND wallet.client_id = ANY(%s) AND wallet.id = ANY(%s)
+"""
+UPDATE_USERS = """
+    UPDATE users_user AS person
+    SET status = new.status, mobile_phone = new.mobile_phone,
+        unverified_phone = new.unverified_phone, unsubscribed_at = new.unsubscribed_at
+    FROM json_to_recordset(%s) AS new
+        (id uuid, client_id uuid, status text, mobile_phone text, unverified_phone text,
+         unsubscribed_at timestamptz)
+    WHERE person.client_id = new.client_id AND person.id = new.id
+      AND person.client_id = ANY(%s) AND person.id = ANY(%s)
+"""
+VOID_OTPS = """
+    UPDATE users_otp AS otp SET digest = NULL
+    FROM json_to_recordset(%s) AS new (id uuid, client_id uuid)
+    WHERE otp.client_id = new.client_id AND otp.user_id = new.id
+      AND otp.client_id = ANY(%s) AND otp.user_id = ANY(%s)
+"""
+INSERT_ACCOUNTS = "INSERT INTO wallets_externalaccount " + given(
+    id="uuid",
+    client_id="uuid",
+    wallet_id="uuid",
+    alias="text",
+    iban="text",
+    status="text",
+)
+UPDATE_ACCOUNTS = """
+    UPDATE wallets_externalaccount AS account SET status = new.status
+    FROM json_to_recordset(%s) AS new (id uuid, client_id uuid, status text)
+    WHERE account.client_id = new.client_id AND account.id = new.id
+      AND account.client_id = ANY(%s) AND account.id = ANY(%s)
+"""
 INSERT_KEYS = "INSERT INTO users_key " + given(
     client_id="uuid",
     key="text",
@@ -135,8 +190,8 @@ def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
 
     `clients` is the array of the clients whose orders these are.
     """
-    for statement, values in books.statements:
-        pipeline.ask(statement, values)
+    if books.inserts:
+        add(pipeline, INSERT_WALLETS, of_kind(LockedWallet, books.inserts))
     add(pipeline, INSERT_HOLDS, books.placed)
     change(pipeline, UPDATE_HOLDS, clients, books.changed_holds)
     if len(books.legs) < MANY:
@@ -149,7 +204,27 @@ def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
     change(pipeline, UPDATE_MOVEMENTS, clients, books.changed)
     changed = [each for each in books.wallets.values() if each.is_changed]
     change(pipeline, UPDATE_WALLETS, clients, changed)
+    if books.inserts or books.updates:
+        write_details(pipeline, books, clients)
     add(pipeline, INSERT_KEYS, books.used)
+
+
+def write_details(pipeline: Pipeline, books: Books, clients: str) -> None:
+    """Write what is not money.
+
+    It comes after the money, for a wallet that is closed must have none. Accounts are removed
+    before others are added: a wallet has an IBAN only once among its active accounts.
+    """
+    users = of_kind(LockedUser, books.updates)
+    change(pipeline, UPDATE_USERS, clients, users)
+    change(pipeline, VOID_OTPS, clients, [user for user in users if user.voids_otps])
+    change(pipeline, UPDATE_WALLET_DETAILS, clients, of_kind(LockedWallet, books.updates))
+    change(pipeline, UPDATE_ACCOUNTS, clients, of_kind(LockedAccount, books.updates))
+    add(pipeline, INSERT_ACCOUNTS, of_kind(LockedAccount, books.inserts))
+
+
+def of_kind(kind: type[Row], rows: Sequence[Any]) -> list[Row]:
+    return [row for row in rows if isinstance(row, kind)]
 
 
 def copy(

@@ -117,7 +117,7 @@ class Careless(Order):
     made = "movement"
 
     def apply(self, books: Books) -> Outcome:
-        books.write("SELECT 1")
+        books.update(a_wallet())
         raise errors.NotFound()
 
 

@@ -17,9 +17,10 @@ from tests.support import people
 from users.models import Event, Key
 from wallets import posting, statements
 from wallets.books import Books
+from wallets.books.rows import LockedAccount, UsedKey
 from wallets.models import Movement, Wallet
 from wallets.orders import Batch, Order, Outcome
-from wallets.posting import group, opening, read
+from wallets.posting import group, opening, read, write
 
 pytestmark = pytest.mark.django_db
 
@@ -28,12 +29,12 @@ pytestmark = pytest.mark.django_db
 class Broken(Order):
     """An order that the database refuses when it is written back."""
 
-    made = "movement"
-    statement: str = "SELECT 1 / 0"
+    made = "account"
 
     def apply(self, books: Books) -> Outcome:
-        books.write(self.statement)
-        return Outcome("movement", people.unknown_id(), 201)
+        unknown = people.unknown_id()
+        books.insert(LockedAccount(unknown, self.client_id, unknown, "ES91", "UNKNOWN"))
+        return Outcome("account", unknown, 201)
 
 
 def broken(wallet: Wallet) -> Broken:
@@ -57,12 +58,8 @@ class Orphan(Order):
     made = "movement"
 
     def apply(self, books: Books) -> Outcome:
-        books.write(
-            "INSERT INTO users_key (client_id, key, fingerprint, made, made_id, status)"
-            " VALUES (%s, 'k', '', 'movement', %s, 201)",
-            people.unknown_id(),
-            people.unknown_id(),
-        )
+        unknown = people.unknown_id()
+        books.used.append(UsedKey(unknown, "k", None, b"", "movement", unknown, 201))
         return Outcome("movement", people.unknown_id(), 201)
 
 
@@ -295,14 +292,13 @@ def test_post_commits_when_no_transaction_is_open(alices, bobs):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT nothing"])
-def test_database_error_in_one_order_rolls_back_the_group(alices, bobs, statement):
-    orders = [
-        people.a_transfer(alices, bobs, 1_00, key="k"),
-        dataclasses.replace(broken(alices), statement=statement),
-    ]
+@pytest.mark.parametrize(
+    "statement", [write.INSERT_ACCOUNTS, "SELECT length(%s) / 0", "SELECT nothing, %s"]
+)
+def test_database_error_in_one_order_rolls_back_the_group(alices, bobs, statement, monkeypatch):
+    monkeypatch.setattr(write, "INSERT_ACCOUNTS", statement)
     with pytest.raises(DatabaseError):
-        group.post(orders)
+        group.post([people.a_transfer(alices, bobs, 1_00, key="k"), broken(alices)])
     assert connection.get_autocommit()
     assert people.balances(alices, bobs) == [100_00, 0]
     assert not Key.objects.exists()
