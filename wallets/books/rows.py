@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from iocash import errors, money
@@ -19,6 +20,20 @@ from wallets.models.querysets import Signed
 
 MOST_RECEIVED: Final = 2**63 - 1
 """What a wallet can count of all that ever came in: 92 times the highest balance."""
+
+
+NOT_READ: Final = {"read": False}
+"""Marks a field that no column fills when its row is read; such fields come last."""
+
+
+@cache
+def columns(kind: Any) -> tuple[str, ...]:
+    """Return the columns that fill a row when it is read, in the order of its fields.
+
+    `kind(*row)` is right only for rows that were selected by them.
+    """
+    fields = dataclasses.fields(kind)
+    return tuple(each.name for each in fields if each.metadata.get("read", True))
 
 
 class Cause(NamedTuple):
@@ -42,7 +57,7 @@ class LockedUser:
     dlt_address: str
     dlt_network: str
     unsubscribed_at: datetime | None = None
-    voids_otps: bool = False
+    voids_otps: bool = field(default=False, metadata=NOT_READ)
     """Whether its one-time passwords can't be used any more."""
 
 
@@ -67,12 +82,12 @@ class LockedWallet:
     received: int = 0
     next_expiry: datetime | None = None
     iban: str | None = None
-    owner: str = ""
-    is_changed: bool = False
-    alias: str | None = None
-    dlt_address: str | None = None
-    dlt_network: str | None = None
-    metadata: Mapping[str, str] | None = None
+    owner: str = field(default="", metadata=NOT_READ)
+    is_changed: bool = field(default=False, metadata=NOT_READ)
+    alias: str | None = field(default=None, metadata=NOT_READ)
+    dlt_address: str | None = field(default=None, metadata=NOT_READ)
+    dlt_network: str | None = field(default=None, metadata=NOT_READ)
+    metadata: Mapping[str, str] | None = field(default=None, metadata=NOT_READ)
 
     @property
     def available(self) -> int:

@@ -16,7 +16,7 @@ from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, Locke
 from wallets.models import Wallet
 from wallets.orders import Needs, Order
 from wallets.posting import clocks, read
-from wallets.posting.read import HOLD, MOVEMENT, Locks, Rows, record, rows
+from wallets.posting.read import Locks, Rows, record, rows
 
 
 class Asking(NamedTuple):
@@ -73,8 +73,8 @@ def of_owners(need: str, *more: Any) -> Values:
     return lambda asking: (*of_ids(need)(asking), asking.clients, *more)
 
 
-def by_id(kind: Any, names: tuple[str, ...]) -> Callable[[Rows], dict[UUID, Any]]:
-    return lambda found: {row[0]: record(kind, names, row) for row in found}
+def by_id(kind: Any) -> Callable[[Rows], dict[UUID, Any]]:
+    return lambda found: {row[0]: record(kind, row) for row in found}
 
 
 def accounts(found: Rows) -> dict[UUID, LockedAccount]:
@@ -96,9 +96,9 @@ READS: Final = {
         lambda asking: (asking.keys,),
         lambda found: {(row[0], row[1]): UsedKey(*row) for row in found},
     ),
-    "movements": Read(read.READ_MOVEMENTS, of_ids("movements"), by_id(Leg, MOVEMENT)),
+    "movements": Read(read.READ_MOVEMENTS, of_ids("movements"), by_id(Leg)),
     "reversed": Read(read.READ_REVERSED, of_ids("movements"), dict),
-    "holds": Read(read.READ_HOLDS, of_ids("holds"), by_id(LockedHold, HOLD)),
+    "holds": Read(read.READ_HOLDS, of_ids("holds"), by_id(LockedHold)),
     "accounts": Read(read.READ_ACCOUNTS, of_ids("accounts"), accounts),
     "new_accounts": Read(read.READ_ACCOUNTS_THERE, new_accounts, accounts),
     "numbers": Read(
@@ -186,5 +186,5 @@ def expire_overdue(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None
         wallet.next_expiry = next_expiry.get(wallet.id)
         wallet.is_changed = True
     for row in rows(holds):
-        books.holds.setdefault(row[0], record(LockedHold, HOLD, row))
+        books.holds.setdefault(row[0], record(LockedHold, row))
     books.expire()

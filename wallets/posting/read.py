@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Self, TypeVar
@@ -11,11 +10,23 @@ from uuid import UUID
 from iocash.db.outcome import MARK
 from iocash.db.pipeline import Answer
 from wallets.books import Books, limits
-from wallets.books.rows import Leg, LockedHold
+from wallets.books.rows import (
+    Leg,
+    LockedAccount,
+    LockedHold,
+    LockedUser,
+    LockedWallet,
+    UsedKey,
+    columns,
+)
 from wallets.orders import Order
 
 Row = TypeVar("Row", Leg, LockedHold)
 Rows = list[tuple[Any, ...]]
+
+USER, WALLET = ", ".join(columns(LockedUser)), ", ".join(columns(LockedWallet))
+KEY, ACCOUNT = ", ".join(columns(UsedKey)), ", ".join(columns(LockedAccount))
+MOVEMENT, HOLD = ", ".join(columns(Leg)), ", ".join(columns(LockedHold))
 
 EFFECTIVE_LEVEL = """
     CASE WHEN kyc_until < (clock_timestamp() AT TIME ZONE 'UTC')::date THEN 0 ELSE kyc_level END
@@ -48,19 +59,17 @@ class Locks(NamedTuple):
 
     @classmethod
     def of(cls, owned: str) -> Self:
-        columns = ", ".join(WALLET)
         return cls(
             users=f"""
-                SELECT id, client_id, status, mobile_phone, unverified_phone, dlt_address,
-                       dlt_network, unsubscribed_at
-                FROM users_user WHERE id = ANY(%s) AND {owned} ORDER BY id FOR NO KEY UPDATE
+                SELECT {USER} FROM users_user WHERE id = ANY(%s) AND {owned}
+                ORDER BY id FOR NO KEY UPDATE
             """,  # noqa: S608
             wallets=f"""
-                SELECT {columns} FROM wallets_wallet WHERE id = ANY(%s) AND {owned}
+                SELECT {WALLET} FROM wallets_wallet WHERE id = ANY(%s) AND {owned}
                 ORDER BY id FOR NO KEY UPDATE
             """,  # noqa: S608
             wallets_of_users=f"""
-                SELECT {columns} FROM wallets_wallet WHERE id = ANY(ARRAY(
+                SELECT {WALLET} FROM wallets_wallet WHERE id = ANY(ARRAY(
                     SELECT id FROM wallets_wallet WHERE id = ANY(%s) AND {owned}
                     UNION ALL
                     SELECT id FROM wallets_wallet WHERE user_id = ANY(ARRAY(
@@ -74,10 +83,6 @@ class Locks(NamedTuple):
         )
 
 
-WALLET = (
-    *("id", "client_id", "user_id", "currency", "status", "balance", "held", "seq", "head"),
-    *("settled_at", "received", "next_expiry", "iban"),
-)
 LOCKS_OF_ONE, LOCKS_OF_SEVERAL = Locks.of(OF_ONE), Locks.of(OF_SEVERAL)
 
 
@@ -122,26 +127,24 @@ READ_FLOWS = f"""
 
 The clock is read once, in a query of its own: an index finds what came after one instant.
 """
-READ_KEYS = """
-    SELECT client_id, key, salt, fingerprint, made, made_id, status FROM users_key
+READ_KEYS = f"""
+    SELECT {KEY} FROM users_key
     WHERE (client_id, key) IN (
         SELECT client_id, key FROM json_to_recordset(%s) AS used (client_id uuid, key text)
     )
-"""
-MOVEMENT = tuple(field.name for field in dataclasses.fields(Leg))
+"""  # noqa: S608
 READ_MOVEMENTS = f"""
-    SELECT {", ".join(MOVEMENT)} FROM wallets_movement WHERE id = ANY(%s) AND client_id = ANY(%s)
+    SELECT {MOVEMENT} FROM wallets_movement WHERE id = ANY(%s) AND client_id = ANY(%s)
 """  # noqa: S608
 READ_REVERSED = """
     SELECT reversal_of_id, sum(abs(amount))::bigint FROM wallets_movement
     WHERE reversal_of_id = ANY(%s) AND client_id = ANY(%s) GROUP BY reversal_of_id
 """
-HOLD = tuple(field.name for field in dataclasses.fields(LockedHold))
 READ_HOLDS = f"""
-    SELECT {", ".join(HOLD)} FROM wallets_hold WHERE id = ANY(%s) AND client_id = ANY(%s)
+    SELECT {HOLD} FROM wallets_hold WHERE id = ANY(%s) AND client_id = ANY(%s)
 """  # noqa: S608
 READ_OVERDUE = f"""
-    SELECT {", ".join(HOLD)} FROM wallets_hold
+    SELECT {HOLD} FROM wallets_hold
     WHERE wallet_id = ANY(%s) AND client_id = ANY(%s) AND status = 'OPEN' AND expires_at <= %s
 """  # noqa: S608
 READ_NEXT_EXPIRIES = """
@@ -149,14 +152,13 @@ READ_NEXT_EXPIRIES = """
     WHERE wallet_id = ANY(%s) AND client_id = ANY(%s) AND status = 'OPEN' AND expires_at > %s
     GROUP BY wallet_id
 """
-READ_ACCOUNTS = """
-    SELECT id, client_id, wallet_id, iban, status, alias FROM wallets_externalaccount
-    WHERE id = ANY(%s) AND client_id = ANY(%s)
-"""
-READ_ACCOUNTS_THERE = """
-    SELECT id, client_id, wallet_id, iban, status, alias FROM wallets_externalaccount
+READ_ACCOUNTS = f"""
+    SELECT {ACCOUNT} FROM wallets_externalaccount WHERE id = ANY(%s) AND client_id = ANY(%s)
+"""  # noqa: S608
+READ_ACCOUNTS_THERE = f"""
+    SELECT {ACCOUNT} FROM wallets_externalaccount
     WHERE wallet_id = ANY(%s) AND iban = ANY(%s) AND client_id = ANY(%s) AND status = 'ACTIVE'
-"""
+"""  # noqa: S608
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
 READ_CLOCK = f"SELECT {MARK}, pg_catalog.clock_timestamp(), clock_timestamp()"
 """What the transaction is known by afterwards; the time of the database's machine; and that of all
@@ -185,9 +187,9 @@ def allowances(
     return found
 
 
-def record(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
-    """Make a row of what was selected; JSON comes as text."""
-    values = dict(zip(names, row, strict=True))
+def record(kind: type[Row], row: tuple[Any, ...]) -> Row:
+    """Make a row of the columns of its kind; JSON comes as text."""
+    values = dict(zip(columns(kind), row, strict=True))
     if isinstance(values["metadata"], str):
         values["metadata"] = json.loads(values["metadata"])
     return kind(**values)

@@ -1,0 +1,137 @@
+"""A row in memory has in each field what the column of that name has."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from iocash import errors
+from tests.support import people
+from users.models import Key, User
+from wallets import posting, statements
+from wallets.books import Books
+from wallets.books.rows import (
+    Leg,
+    LockedAccount,
+    LockedHold,
+    LockedUser,
+    LockedWallet,
+    UsedKey,
+    columns,
+)
+from wallets.models import ExternalAccount, Hold, Movement, Wallet
+from wallets.orders import AddExternalAccount, CreateIban, Needs, Order
+from wallets.posting import group
+
+KINDS = (Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey)
+IBAN = "ES9121000418450200051332"
+WORDS: dict[str, Any] = {"concept": "Lunch", "metadata": {"a": "1"}}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Order):
+    """An order that needs these rows, keeps the books, and changes nothing."""
+
+    made = "wallet"
+
+    asked: dict[str, Any]
+    opened: list[Books] = dataclasses.field(default_factory=list)
+
+    def needed(self) -> Needs:
+        return Needs(**self.asked)
+
+    def check_shape(self, books: Books) -> None:
+        self.opened.append(books)
+        raise errors.NotFound
+
+
+def opened(client_id: UUID, key: str | None = None, **asked: Any) -> Books:
+    order = Reading(client_id=client_id, by=people.BY, key=key, asked=asked)
+    group.post([order])
+    return order.opened[0]
+
+
+def require_equal(row: Any, stored: Mapping[str, Any]) -> None:
+    for name in columns(type(row)):
+        value = stored[name]
+        value = bytes(value) if isinstance(value, memoryview) else value
+        assert getattr(row, name) == value, name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_are_the_first_fields_of_the_row(kind):
+    """`kind(*row)` fills fields by position, so no field that is not read may stand between."""
+    names = [each.name for each in dataclasses.fields(kind)]
+    assert list(columns(kind)) == names[: len(columns(kind))]
+
+
+@pytest.mark.parametrize("kind", set(KINDS) - {UsedKey})
+def test_first_column_is_the_id(kind):
+    """Rows are found by it once they are read."""
+    assert columns(kind)[0] == "id"
+
+
+def test_key_is_found_by_its_client_and_text():
+    assert columns(UsedKey)[:2] == ("client_id", "key")
+
+
+@pytest.mark.django_db
+def test_user_is_read_by_name(alice):
+    User.objects.filter(id=alice.id).update(
+        unverified_phone="+34600000009", dlt_address="0x1", dlt_network="A"
+    )
+    books = opened(alice.client_id, users=(alice.id,))
+    require_equal(books.users[alice.id], User.objects.values().get(id=alice.id))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("needs", [("wallets",), ("wallets", "limits")])
+def test_wallet_is_read_by_name(alices, bobs, needs):
+    people.transfer(alices, bobs, 10_00)
+    soon = statements.now() + timedelta(hours=1)
+    people.place(alices, bobs, 5_00, expires_at=soon)
+    posting.submit(CreateIban(**people.about(alices)))
+    books = opened(alices.client_id, **dict.fromkeys(needs, (alices.id,)))
+    stored = Wallet.objects.values().get(id=alices.id)
+    assert len({stored["balance"], stored["held"], stored["received"], stored["seq"]}) == 4
+    require_equal(books.wallets[alices.id], stored)
+
+
+@pytest.mark.django_db
+def test_movement_is_read_by_name(alices, bobs):
+    people.transfer(alices, bobs, 10_00, **WORDS)
+    movement = people.movements(alices)[-1]
+    books = opened(alices.client_id, movements=(movement.id,))
+    require_equal(books.movements[movement.id], Movement.objects.values().get(id=movement.id))
+
+
+@pytest.mark.django_db
+def test_hold_is_read_by_name(alices, bobs):
+    hold = people.place(alices, bobs, 10_00, **WORDS)
+    books = opened(alices.client_id, holds=(hold.id,))
+    require_equal(books.holds[hold.id], Hold.objects.values().get(id=hold.id))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_new", [False, True])
+def test_account_is_read_by_name(alices, is_new):
+    order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
+    account_id = posting.submit(order).id
+    asked: dict[str, Any] = (
+        {"new_accounts": ((alices.id, IBAN),)} if is_new else {"accounts": (account_id,)}
+    )
+    books = opened(alices.client_id, **asked)
+    stored = ExternalAccount.objects.values().get(id=account_id)
+    require_equal(books.accounts[account_id], stored)
+
+
+@pytest.mark.django_db
+def test_key_is_read_by_name(alices):
+    people.cash_in(alices, 1_00, key="k")
+    books = opened(alices.client_id, key="k")
+    require_equal(books.keys[alices.client_id, "k"], Key.objects.values().get(key="k"))
