@@ -18,7 +18,7 @@ import wallets
 from tests.support import client_scopes, every_verb
 from tests.support.client_scopes import unrestricted
 from tests.support.statements import noted
-from users.models import PhoneUse
+from users.models import PhoneUse, events
 from users.models.clients import Credential
 from wallets.posting import read, write
 
@@ -131,6 +131,6 @@ def test_every_constant_is_of_one_client():
     assert not faults, "\n\n".join(faults)
 
 
-@pytest.mark.parametrize("columns", [write.MOVEMENTS, write.EVENTS])
+@pytest.mark.parametrize("columns", [write.MOVEMENTS, events.COLUMNS])
 def test_copied_rows_have_a_client(columns):
     assert client_scopes.COLUMN in columns

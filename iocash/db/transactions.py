@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -251,6 +251,25 @@ def as_rows(things: Iterable[Any]) -> str:
     One text costs far less than an array for each column, on both sides.
     """
     return orjson.dumps([*things], _bytea).decode()
+
+
+def from_json(columns: Mapping[str, str]) -> str:
+    """Return what follows INSERT INTO: the columns, and a query for their values.
+
+    The query takes the text of `as_rows`. `columns` are types by attributes; the dotted ones are
+    texts of a dataclass within the row, and the column has the name after the dot.
+    """
+    names, values, read = [], [], {}
+    for attribute, type_ in columns.items():
+        outer, _, inner = attribute.partition(".")
+        names.append(inner or outer)
+        values.append(f"new.{outer} ->> '{inner}'" if inner else outer)
+        read[outer] = "json" if inner else type_
+    record = ", ".join(f"{name} {type_}" for name, type_ in read.items())
+    return (
+        f"({', '.join(names)}) SELECT {', '.join(values)}"  # noqa: S608
+        f" FROM json_to_recordset(%s) AS new ({record})"
+    )
 
 
 def _bytea(value: Any) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection, models
 from django.db.models.functions import Now
 
 from iocash.db.outcome import Witness
-from iocash.db.transactions import as_rows, note_witness
+from iocash.db.transactions import as_rows, from_json, note_witness
 from users.models.clients import Client, new_id
 
 
@@ -135,15 +135,19 @@ class Event(models.Model):
         return f"{self.kind} {self.subject_id}"
 
 
-INSERT = """
-    INSERT INTO users_event
-        (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT id, client_id, subject, subject_id, wallet_id, kind,
-           "by" ->> 'actor', "by" ->> 'request_id', data
-    FROM json_to_recordset(%s) AS new
-        (id uuid, client_id uuid, subject text, subject_id uuid, wallet_id uuid, kind text,
-         "by" json, data jsonb)
-"""
+COLUMNS: Final = {
+    "id": "uuid",
+    "client_id": "uuid",
+    "subject": "text",
+    "subject_id": "uuid",
+    "wallet_id": "uuid",
+    "kind": "text",
+    "by.actor": "text",
+    "by.request_id": "text",
+    "data": "jsonb",
+}
+"""The columns that are written, with their types, by the attribute of a Fact that fills each."""
+INSERT = "INSERT INTO users_event " + from_json(COLUMNS)
 FIND = "SELECT FROM users_event WHERE client_id = %s AND subject_id = %s AND id = %s"
 
 

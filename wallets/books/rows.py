@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -26,7 +25,6 @@ NOT_READ: Final = {"read": False}
 """Marks a field that no column fills when its row is read; such fields come last."""
 
 
-@cache
 def columns(kind: Any) -> tuple[str, ...]:
     """Return the columns that fill a row when it is read, in the order of its fields.
 

@@ -12,7 +12,15 @@ from iocash.db.pipeline import Answer, Pipeline
 from iocash.db.transactions import Transaction, as_array, as_rows
 from users.credentials import READ_BY_IDS, Credentials
 from wallets.books import Books, limits
-from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.books.rows import (
+    Leg,
+    LockedAccount,
+    LockedHold,
+    LockedUser,
+    LockedWallet,
+    UsedKey,
+    columns,
+)
 from wallets.models import Wallet
 from wallets.orders import Needs, Order
 from wallets.posting import clocks, read
@@ -74,7 +82,8 @@ def of_owners(need: str, *more: Any) -> Values:
 
 
 def by_id(kind: Any) -> Callable[[Rows], dict[UUID, Any]]:
-    return lambda found: {row[0]: record(kind, row) for row in found}
+    names = columns(kind)
+    return lambda found: {row[0]: record(kind, names, row) for row in found}
 
 
 def accounts(found: Rows) -> dict[UUID, LockedAccount]:
@@ -185,6 +194,6 @@ def expire_overdue(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None
     for wallet in overdue:
         wallet.next_expiry = next_expiry.get(wallet.id)
         wallet.is_changed = True
-    for row in rows(holds):
-        books.holds.setdefault(row[0], record(LockedHold, row))
+    for hold_id, hold in READS["holds"].load(rows(holds)).items():
+        books.holds.setdefault(hold_id, hold)
     books.expire()

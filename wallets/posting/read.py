@@ -187,9 +187,9 @@ def allowances(
     return found
 
 
-def record(kind: type[Row], row: tuple[Any, ...]) -> Row:
-    """Make a row of the columns of its kind; JSON comes as text."""
-    values = dict(zip(columns(kind), row, strict=True))
+def record(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
+    """Make a row of what was selected; JSON comes as text."""
+    values = dict(zip(names, row, strict=True))
     if isinstance(values["metadata"], str):
         values["metadata"] = json.loads(values["metadata"])
     return kind(**values)

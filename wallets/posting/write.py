@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.types.json import set_json_dumps
 
 from iocash.db.pipeline import Pipeline
-from iocash.db.transactions import as_array, as_rows
+from iocash.db.transactions import as_array, as_rows, from_json
 from users.models import events
 from wallets.books import Books
 from wallets.books.rows import LockedAccount, LockedUser, LockedWallet
@@ -27,13 +27,6 @@ Row = TypeVar("Row")
 
 MANY: Final = 300
 """Of so many new movements on they are copied."""
-
-
-def given(**types: str) -> str:
-    """What follows INSERT INTO: the columns, and where their values come from."""
-    names = ", ".join(types)
-    columns = ", ".join(f"{name} {type_}" for name, type_ in types.items())
-    return f"({names}) SELECT {names} FROM json_to_recordset(%s) AS new ({columns})"  # noqa: S608
 
 
 MOVEMENTS: Final = {
@@ -61,18 +54,7 @@ MOVEMENTS: Final = {
     "digest": "bytea",
     "reason": "text",
 }
-EVENTS: Final = {
-    "id": "uuid",
-    "client_id": "uuid",
-    "subject": "text",
-    "subject_id": "uuid",
-    "wallet_id": "uuid",
-    "kind": "text",
-    "by.actor": "text",
-    "by.request_id": "text",
-    "data": "jsonb",
-}
-INSERT_MOVEMENTS = "INSERT INTO wallets_movement " + given(**MOVEMENTS)
+INSERT_MOVEMENTS = "INSERT INTO wallets_movement " + from_json(MOVEMENTS)
 UPDATE_MOVEMENTS = """
     UPDATE wallets_movement AS movement
     SET status = new.status, sent_at = new.sent_at, reason = new.reason, seq = new.seq,
@@ -94,23 +76,25 @@ UPDATE_WALLETS = """
     WHERE wallet.client_id = new.client_id AND wallet.id = new.id
       AND wallet.client_id = ANY(%s) AND wallet.id = ANY(%s)
 """
-INSERT_HOLDS = "INSERT INTO wallets_hold " + given(
-    id="uuid",
-    client_id="uuid",
-    wallet_id="uuid",
-    target_id="uuid",
-    currency="text",
-    amount="bigint",
-    remaining="bigint",
-    status="text",
-    expires_at="timestamptz",
-    created_at="timestamptz",
-    ended_at="timestamptz",
-    concept="text",
-    metadata="jsonb",
-    salt="bytea",
-    details_digest="bytea",
-    digest="bytea",
+INSERT_HOLDS = "INSERT INTO wallets_hold " + from_json(
+    {
+        "id": "uuid",
+        "client_id": "uuid",
+        "wallet_id": "uuid",
+        "target_id": "uuid",
+        "currency": "text",
+        "amount": "bigint",
+        "remaining": "bigint",
+        "status": "text",
+        "expires_at": "timestamptz",
+        "created_at": "timestamptz",
+        "ended_at": "timestamptz",
+        "concept": "text",
+        "metadata": "jsonb",
+        "salt": "bytea",
+        "details_digest": "bytea",
+        "digest": "bytea",
+    }
 )
 UPDATE_HOLDS = """
     UPDATE wallets_hold AS hold
@@ -160,13 +144,15 @@ VOID_OTPS = """
     WHERE otp.client_id = new.client_id AND otp.user_id = new.id
       AND otp.client_id = ANY(%s) AND otp.user_id = ANY(%s)
 """
-INSERT_ACCOUNTS = "INSERT INTO wallets_externalaccount " + given(
-    id="uuid",
-    client_id="uuid",
-    wallet_id="uuid",
-    alias="text",
-    iban="text",
-    status="text",
+INSERT_ACCOUNTS = "INSERT INTO wallets_externalaccount " + from_json(
+    {
+        "id": "uuid",
+        "client_id": "uuid",
+        "wallet_id": "uuid",
+        "alias": "text",
+        "iban": "text",
+        "status": "text",
+    }
 )
 UPDATE_ACCOUNTS = """
     UPDATE wallets_externalaccount AS account SET status = new.status
@@ -174,14 +160,16 @@ UPDATE_ACCOUNTS = """
     WHERE account.client_id = new.client_id AND account.id = new.id
       AND account.client_id = ANY(%s) AND account.id = ANY(%s)
 """
-INSERT_KEYS = "INSERT INTO users_key " + given(
-    client_id="uuid",
-    key="text",
-    salt="bytea",
-    fingerprint="bytea",
-    made="text",
-    made_id="uuid",
-    status="smallint",
+INSERT_KEYS = "INSERT INTO users_key " + from_json(
+    {
+        "client_id": "uuid",
+        "key": "text",
+        "salt": "bytea",
+        "fingerprint": "bytea",
+        "made": "text",
+        "made_id": "uuid",
+        "status": "smallint",
+    }
 )
 
 
@@ -200,7 +188,7 @@ def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
     else:
         pipeline.send()
         copy(pipeline.connection, "wallets_movement", MOVEMENTS, books.legs)
-        copy(pipeline.connection, "users_event", EVENTS, books.facts)
+        copy(pipeline.connection, "users_event", events.COLUMNS, books.facts)
     change(pipeline, UPDATE_MOVEMENTS, clients, books.changed)
     changed = [each for each in books.wallets.values() if each.is_changed]
     change(pipeline, UPDATE_WALLETS, clients, changed)

@@ -126,9 +126,10 @@ def test_unsubscribed_user_and_closed_wallets_are_written(bob, bobs):
 
 
 def test_blocked_and_unblocked_user_is_written(alice):
-    reason = {"reason": "OTHER"}
-    assert changed(BlockUser(**about(alice), **reason)) == {alice.id: {"status": "BLOCKED"}}
-    assert changed(UnblockUser(**about(alice), **reason)) == {alice.id: {"status": "ACTIVATED"}}
+    assert changed(BlockUser(**about(alice, reason="OTHER"))) == {alice.id: {"status": "BLOCKED"}}
+    assert changed(UnblockUser(**about(alice, reason="OTHER"))) == {
+        alice.id: {"status": "ACTIVATED"}
+    }
 
 
 # --- Wallets -------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def test_blocked_and_unblocked_user_is_written(alice):
 
 def test_opened_wallet_is_written_with_its_labels(alice):
     labels = {"alias": "Trips", "dlt_address": "0x2", "dlt_network": "B", "metadata": {"a": "1"}}
-    order = OpenWallet(**about(alice), currency="USD", **labels)
+    order = OpenWallet(**about(alice, currency="USD", **labels))
     ((wallet_id, wallet),) = changed(order).items()
     assert wallet.pop("created_at")
     assert wallet == labels | {
@@ -164,7 +165,7 @@ def test_wallet_opened_without_metadata_has_null(alice, metadata):
 
 def test_put_writes_all_labels_of_the_wallet(alice, alices):
     labels = {"alias": "Trips", "dlt_address": "0x2", "dlt_network": "B"}
-    order = PutWallet(**about(alice), wallet_id=alices.id, **labels)
+    order = PutWallet(**about(alice, wallet_id=alices.id, **labels))
     assert changed(order) == {alices.id: labels | {"metadata": None}}
 
 

@@ -1,8 +1,9 @@
-"""A row in memory has in each field what the column of that name has."""
+"""Fields of rows in memory and columns of tables: those of one name belong together."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from iocash import errors
 from tests.support import people
-from users.models import Key, User
+from users.models import Key, User, events
 from wallets import posting, statements
 from wallets.books import Books
 from wallets.books.rows import (
@@ -26,10 +27,26 @@ from wallets.books.rows import (
 )
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders import AddExternalAccount, CreateIban, Needs, Order
-from wallets.posting import group
+from wallets.posting import group, write
 
 KINDS = (Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey)
 IBAN = "ES9121000418450200051332"
+WRITTEN = {
+    write.INSERT_WALLETS: LockedWallet,
+    write.INSERT_HOLDS: LockedHold,
+    write.INSERT_MOVEMENTS: Leg,
+    write.INSERT_ACCOUNTS: LockedAccount,
+    write.INSERT_KEYS: UsedKey,
+    write.UPDATE_WALLETS: LockedWallet,
+    write.UPDATE_WALLET_DETAILS: LockedWallet,
+    write.UPDATE_HOLDS: LockedHold,
+    write.UPDATE_MOVEMENTS: Leg,
+    write.UPDATE_USERS: LockedUser,
+    write.UPDATE_ACCOUNTS: LockedAccount,
+    write.VOID_OTPS: LockedUser,
+    events.INSERT: events.Fact,
+}
+"""The statements that take rows as JSON, and of which kind the rows are."""
 WORDS: dict[str, Any] = {"concept": "Lunch", "metadata": {"a": "1"}}
 
 
@@ -39,19 +56,19 @@ class Reading(Order):
 
     made = "wallet"
 
-    asked: dict[str, Any]
+    rows: dict[str, Any]
     opened: list[Books] = dataclasses.field(default_factory=list)
 
     def needed(self) -> Needs:
-        return Needs(**self.asked)
+        return Needs(**self.rows)
 
     def check_shape(self, books: Books) -> None:
         self.opened.append(books)
         raise errors.NotFound
 
 
-def opened(client_id: UUID, key: str | None = None, **asked: Any) -> Books:
-    order = Reading(client_id=client_id, by=people.BY, key=key, asked=asked)
+def opened(client_id: UUID, *, key: str | None = None, **rows: Any) -> Books:
+    order = Reading(client_id=client_id, by=people.BY, key=key, rows=rows)
     group.post([order])
     return order.opened[0]
 
@@ -96,7 +113,8 @@ def test_wallet_is_read_by_name(alices, bobs, needs):
     soon = statements.now() + timedelta(hours=1)
     people.place(alices, bobs, 5_00, expires_at=soon)
     posting.submit(CreateIban(**people.about(alices)))
-    books = opened(alices.client_id, **dict.fromkeys(needs, (alices.id,)))
+    rows: dict[str, Any] = dict.fromkeys(needs, (alices.id,))
+    books = opened(alices.client_id, **rows)
     stored = Wallet.objects.values().get(id=alices.id)
     assert len({stored["balance"], stored["held"], stored["received"], stored["seq"]}) == 4
     require_equal(books.wallets[alices.id], stored)
@@ -135,3 +153,17 @@ def test_key_is_read_by_name(alices):
     people.cash_in(alices, 1_00, key="k")
     books = opened(alices.client_id, key="k")
     require_equal(books.keys[alices.client_id, "k"], Key.objects.values().get(key="k"))
+
+
+@pytest.mark.parametrize(("statement", "kind"), WRITTEN.items())
+def test_statement_takes_only_fields_of_its_rows(statement, kind):
+    """JSON without a name that a statement takes would write NULL."""
+    taken = re.search(r"json_to_recordset\(%s\) AS new\s*\(([^)]*)\)", statement)
+    assert taken
+    names = {column.split()[0] for column in taken[1].split(",")}
+    assert names <= {each.name for each in dataclasses.fields(kind)}
+
+
+def test_every_statement_that_takes_rows_is_tested():
+    texts = [text for text in vars(write).values() if isinstance(text, str)]
+    assert {text for text in texts if "json_to_recordset(%s)" in text} < set(WRITTEN)
