@@ -1,4 +1,4 @@
-"""The open books: rows in memory while orders are applied, and the primitives of every verb.
+"""The open books: locked rows in memory, and the changes of which every order is made.
 
 Nothing here touches the database, reads the clock or knows the request: `posting` opens the books
 with rows that it read under lock, and writes back what changed.
@@ -29,20 +29,20 @@ from wallets.books.rows import (
 )
 
 CLOCK: Final = By("system:clock")
-"""Who ends what is overdue."""
+"""The actor that expires overdue holds."""
 
 
 @dataclass(slots=True)
 class Books(Opened):
-    """Locked rows, what changed in them, and what is to be written."""
+    """Locked rows, and what is written of them in the end."""
 
     operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
-    changed: list[Leg] = field(default_factory=list)
-    placed: list[LockedHold] = field(default_factory=list)
+    changed_legs: list[Leg] = field(default_factory=list)
+    placed_holds: list[LockedHold] = field(default_factory=list)
     changed_holds: list[LockedHold] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
-    used: list[UsedKey] = field(default_factory=list)
+    used_keys: list[UsedKey] = field(default_factory=list)
     inserts: list[LockedWallet | LockedAccount] = field(default_factory=list)
     updates: list[LockedUser | LockedWallet | LockedAccount] = field(default_factory=list)
 
@@ -59,12 +59,12 @@ class Books(Opened):
 
         A corrected `next_expiry` of a wallet may be lost: the next order corrects it again.
         """
-        return not (any(self.size) or self.used)
+        return not (any(self.size) or self.used_keys)
 
     # All or none
 
-    def part(self, wallets: Iterable[UUID], operation_id: UUID) -> Books:
-        """Copy what `wallets` are now: to try several orders about them as one operation."""
+    def fork(self, wallets: Iterable[UUID], operation_id: UUID) -> Books:
+        """Copy `wallets` as they are now, to try several orders as one operation."""
         return Books(
             now=self.now,
             users={},
@@ -79,20 +79,26 @@ class Books(Opened):
             operation_id=operation_id,
         )
 
-    def absorb(self, part: Books) -> None:
-        """Take over what was done in a part: all of it."""
-        self.wallets |= part.wallets
-        self.allowances |= part.allowances
-        self.holds |= part.holds
-        self.legs += part.legs
-        self.placed += part.placed
-        self.facts += part.facts
-        if part.changed or part.changed_holds or part.inserts or part.updates:
-            raise errors.Inconsistent("a batch has changed what it can't take over")
+    def merge(self, fork: Books) -> None:
+        """Take over all changes of a fork."""
+        self.wallets |= fork.wallets
+        self.allowances |= fork.allowances
+        self.holds |= fork.holds
+        self.legs += fork.legs
+        self.placed_holds += fork.placed_holds
+        self.facts += fork.facts
+        if fork.changed_legs or fork.changed_holds or fork.inserts or fork.updates:
+            raise errors.Inconsistent("a batch has changed what a fork can't")
 
     # Moving money
 
-    def cross(
+    def credit(self, wallet: LockedWallet, amount: int, cause: Cause) -> Leg:
+        """Settle `amount` that enters the wallet from outside: one leg."""
+        leg = self.new_leg(wallet, amount, cause)
+        self.legs.append(leg)
+        return self.settle(wallet, leg, cause.by)
+
+    def debit(
         self,
         wallet: LockedWallet,
         amount: int,
@@ -100,16 +106,19 @@ class Books(Opened):
         *,
         reverses: Leg | None = None,
     ) -> Leg:
-        """Settle `amount` crossing to or from the outside: one leg; negative goes out."""
-        leg = self.leg(wallet, amount, cause)
+        """Settle `amount` that leaves the wallet for outside: one leg.
+
+        `reverses` is the leg that it reverses, in the same wallet.
+        """
+        leg = self.new_leg(wallet, -amount, cause)
         if reverses:
-            self.note_reversal(leg, reverses)
+            self.add_reversal(leg, reverses)
         self.legs.append(leg)
         return self.settle(wallet, leg, cause.by)
 
-    def set_aside(self, wallet: LockedWallet, amount: int, cause: Cause, iban: str) -> Leg:
-        """Hold `amount` for a movement that goes out when the outside confirms it."""
-        leg = self.leg(wallet, -amount, cause, iban=iban)
+    def reserve_cash_out(self, wallet: LockedWallet, amount: int, cause: Cause, iban: str) -> Leg:
+        """Reserve `amount` for a pending movement, until the bank has paid it."""
+        leg = self.new_leg(wallet, -amount, cause, iban=iban)
         leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
         wallet.is_changed = True
@@ -117,25 +126,25 @@ class Books(Opened):
         self.record("movement", leg.id, EventKind.MOVEMENT_PENDING, wallet, cause.by)
         return leg
 
-    def take(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
-        """Let what was set aside go out."""
+    def settle_cash_out(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
+        """Settle a pending cash-out: the reserved amount leaves the wallet."""
         wallet.held += leg.amount
-        self.changed.append(leg)
+        self.changed_legs.append(leg)
         return self.settle(wallet, leg, by)
 
-    def mark_sent(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
-        """Note that what was set aside is on its way."""
+    def mark_cash_out_sent(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
+        """Note when a pending cash-out was sent to the bank."""
         leg.sent_at = self.now
-        self.changed.append(leg)
+        self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind.MOVEMENT_SENT, wallet, by)
         return leg
 
-    def give_back(self, wallet: LockedWallet, leg: Leg, status: str, by: By) -> Leg:
-        """Free what was set aside: the movement ends without having moved anything."""
+    def release_cash_out(self, wallet: LockedWallet, leg: Leg, status: str, by: By) -> Leg:
+        """End a pending cash-out unpaid, as `status`: the reserved amount is available again."""
         wallet.held += leg.amount
         wallet.is_changed = True
         leg.status = status
-        self.changed.append(leg)
+        self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind(f"movement.{status.lower()}"), wallet, by)
         return leg
 
@@ -149,29 +158,29 @@ class Books(Opened):
         hold_id: UUID | None = None,
         reverses: tuple[Leg, Leg] | None = None,
     ) -> tuple[Leg, Leg]:
-        """Settle `amount` going from one wallet to another: the payer's leg and the payee's.
+        """Settle `amount` from `source` to `target`: the payer's leg and the payee's.
 
-        `reverses` are the legs that these two give back, in the same two wallets.
+        `reverses` are the legs that these two reverse, in the same two wallets.
         """
-        out = self.leg(source, -amount, cause, counterparty=target, hold_id=hold_id)
+        out = self.new_leg(source, -amount, cause, counterparty=target, hold_id=hold_id)
         into = out.mirrored(new_id())
         if reverses:
-            self.note_reversal(out, reverses[0])
-            self.note_reversal(into, reverses[1])
+            self.add_reversal(out, reverses[0])
+            self.add_reversal(into, reverses[1])
         self.legs += [into, out]
         self.settle(target, into, cause.by)
         return self.settle(source, out, cause.by), into
 
-    def note_reversal(self, leg: Leg, reversed_leg: Leg) -> None:
-        """Note that `leg` gives back what another moved, or a part of it."""
+    def add_reversal(self, leg: Leg, reversed_leg: Leg) -> None:
+        """Note that `leg` reverses another, in whole or in part."""
         leg.reversal_of_id = reversed_leg.id
-        self.reversed[reversed_leg.id] = self.given_back(reversed_leg) + leg.magnitude
+        self.reversed[reversed_leg.id] = self.reversed_amount(reversed_leg) + leg.magnitude
 
-    def given_back(self, leg: Leg) -> int:
-        """How much of what `leg` moved was reversed until now, in minor units."""
+    def reversed_amount(self, leg: Leg) -> int:
+        """Return how much of `leg` was reversed until now, in minor units."""
         return self.reversed.get(leg.id, 0)
 
-    def leg(
+    def new_leg(
         self,
         wallet: LockedWallet,
         amount: int,
@@ -181,7 +190,7 @@ class Books(Opened):
         iban: str | None = None,
         hold_id: UUID | None = None,
     ) -> Leg:
-        """Write down one leg of an operation, not yet settled; it counts towards limits."""
+        """Create one leg of an operation, not yet settled, and count it towards limits."""
         salt, details_digest = chain.seal(cause.concept, iban, cause.metadata)
         leg = Leg(
             id=new_id(),
@@ -193,7 +202,7 @@ class Books(Opened):
             amount=amount,
             currency=wallet.currency,
             counterparty_id=counterparty.id if counterparty else None,
-            created_at=self.moment(wallet, counterparty),
+            created_at=self.time_of_change(wallet, counterparty),
             concept=cause.concept or None,
             iban=iban,
             metadata=cause.metadata or None,
@@ -205,7 +214,7 @@ class Books(Opened):
             allowance.count(leg.type, Used(leg.created_at, leg.magnitude))
         return leg
 
-    def moment(self, *wallets: LockedWallet | None) -> datetime:
+    def time_of_change(self, *wallets: LockedWallet | None) -> datetime:
         """Return the time of a change: later than every change of these wallets before it."""
         moment = self.now
         for wallet in wallets:
@@ -214,7 +223,7 @@ class Books(Opened):
         return moment
 
     def settle(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
-        """Let the leg take effect: balance, next `seq`, and the new head of the chain."""
+        """Settle a leg: change the balance, take the next `seq`, extend the chain."""
         if allowance := self.allowance(wallet):
             allowance.balance += leg.amount
         wallet.balance += leg.amount
@@ -224,15 +233,15 @@ class Books(Opened):
         leg.seq = wallet.seq
         leg.balance_after = wallet.balance
         leg.received_after = wallet.received
-        leg.settled_at = wallet.settled_at = max(leg.created_at, self.moment(wallet))
+        leg.settled_at = wallet.settled_at = max(leg.created_at, self.time_of_change(wallet))
         leg.digest = wallet.head = chain.digest(wallet.head, leg)
         wallet.is_changed = True
         self.record("movement", leg.id, EventKind.MOVEMENT_SETTLED, wallet, by)
         return leg
 
-    # Promising money
+    # Holds
 
-    def place(
+    def place_hold(
         self,
         wallet: LockedWallet,
         target: LockedWallet,
@@ -240,7 +249,7 @@ class Books(Opened):
         cause: Cause,
         expires_at: datetime | None,
     ) -> LockedHold:
-        """Set `amount` aside for `target`, until `expires_at` or for as long as nobody ends it."""
+        """Hold `amount` for `target` until `expires_at`; None: until the hold is ended."""
         salt, details_digest = chain.seal(cause.concept, None, cause.metadata)
         hold = LockedHold(
             id=new_id(),
@@ -261,27 +270,27 @@ class Books(Opened):
         hold.digest = chain.digest_hold(hold)
         wallet.held += amount
         wallet.is_changed = True
-        wallet.expect(expires_at)
+        wallet.note_expiry(expires_at)
         self.holds[hold.id] = hold
-        self.placed.append(hold)
+        self.placed_holds.append(hold)
         self.record("hold", hold.id, EventKind.HOLD_PLACED, wallet, cause.by)
         return hold
 
-    def draw(
+    def execute_hold(
         self, wallet: LockedWallet, hold: LockedHold, amount: int, by: By, *, keep_open: bool
     ) -> None:
-        """Free `amount` of an open hold, to be paid; the rest too, unless it is kept open."""
+        """Release `amount` of an open hold, to be paid; the rest too, unless it is kept open."""
         wallet.held -= amount
         wallet.is_changed = True
         hold.remaining -= amount
         if not (keep_open and hold.remaining):
-            self.end(wallet, hold, "EXECUTED", by)
+            self.end_hold(wallet, hold, "EXECUTED", by)
             return
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind.HOLD_PARTLY_EXECUTED, wallet, by)
 
-    def end(self, wallet: LockedWallet, hold: LockedHold, status: str, by: By) -> None:
-        """End an open hold: what it still set aside is available again."""
+    def end_hold(self, wallet: LockedWallet, hold: LockedHold, status: str, by: By) -> None:
+        """End an open hold, as `status`: its remaining amount is available again."""
         wallet.held -= hold.remaining
         wallet.is_changed = True
         hold.remaining = 0
@@ -290,21 +299,21 @@ class Books(Opened):
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind(f"hold.{status.lower()}"), wallet, by)
 
-    def renew(
+    def renew_hold(
         self, wallet: LockedWallet, hold: LockedHold, expires_at: datetime | None, by: By
     ) -> None:
-        """Let an open hold expire at another time, or never."""
+        """Change when an open hold expires; None: never."""
         hold.expires_at = expires_at
-        wallet.expect(expires_at)
+        wallet.note_expiry(expires_at)
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind.HOLD_RENEWED, wallet, by)
 
-    def expire(self) -> None:
-        """End every hold that is overdue: whoever locks a wallet does this before anything else."""
+    def expire_holds(self) -> None:
+        """Expire all overdue holds, before any order is run."""
         for hold in self.holds.values():
             wallet = self.wallets.get(hold.wallet_id)
             if wallet and hold.is_overdue(self.now):
-                self.end(wallet, hold, "EXPIRED", CLOCK)
+                self.end_hold(wallet, hold, "EXPIRED", CLOCK)
 
     # Changing what is not money
 

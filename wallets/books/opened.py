@@ -34,14 +34,14 @@ class Opened:
         user = self.users.get(user_id)
         return user if user and user.client_id == client_id else None
 
-    def find(self, wallet_id: UUID, client_id: UUID) -> LockedWallet | None:
+    def find_wallet(self, wallet_id: UUID, client_id: UUID) -> LockedWallet | None:
         """The locked wallet, when it is this client's."""
         wallet = self.wallets.get(wallet_id)
         return wallet if wallet and wallet.client_id == client_id else None
 
     def wallet(self, wallet_id: UUID, client_id: UUID) -> LockedWallet:
         """The locked wallet that the path names, or NotFound."""
-        wallet = self.find(wallet_id, client_id)
+        wallet = self.find_wallet(wallet_id, client_id)
         if wallet is None:
             raise errors.NotFound()
         return wallet

@@ -94,16 +94,16 @@ class LockedWallet:
     def copy(self) -> LockedWallet:
         return LockedWallet(*WALLET(self))
 
-    def expect(self, expires_at: datetime | None) -> None:
+    def note_expiry(self, expires_at: datetime | None) -> None:
         """Note that a hold of this wallet will expire."""
         if expires_at and (self.next_expiry is None or expires_at < self.next_expiry):
             self.next_expiry = expires_at
             self.is_changed = True
 
-    def text(self, minor: int) -> str:
+    def to_text(self, minor: int) -> str:
         return money.to_text(minor, self.currency)
 
-    def minor(self, amount: Decimal) -> int:
+    def to_minor(self, amount: Decimal) -> int:
         """Count `amount` in the wallet's minor units.
 
         Raises:
@@ -142,8 +142,8 @@ class LockedWallet:
         if self.available < amount:
             raise errors.InsufficientFunds(
                 wallet_id=self.id,
-                available=self.text(self.available),
-                required=self.text(amount),
+                available=self.to_text(self.available),
+                required=self.to_text(amount),
                 currency=self.currency,
             )
 
@@ -160,9 +160,9 @@ class LockedWallet:
         if self.balance + amount > money.MAX_BALANCE or self.received + amount > MOST_RECEIVED:
             raise errors.LimitExceeded(
                 wallet_id=self.id,
-                limit=self.text(money.MAX_BALANCE),
-                used=self.text(self.balance),
-                requested=self.text(amount),
+                limit=self.to_text(money.MAX_BALANCE),
+                used=self.to_text(self.balance),
+                requested=self.to_text(amount),
                 currency=self.currency,
             )
 
@@ -170,7 +170,7 @@ class LockedWallet:
         """Refuse while the wallet holds money (WalletNotEmpty)."""
         if self.balance:
             raise errors.WalletNotEmpty(
-                wallet_id=self.id, balance=self.text(self.balance), currency=self.currency
+                wallet_id=self.id, balance=self.to_text(self.balance), currency=self.currency
             )
 
 
@@ -244,7 +244,7 @@ class Leg(Signed):
         if self.type not in {"CASH_IN", "TRANSFER"}:
             raise errors.MovementNotReversible(movement_id=self.id, type=self.type)
 
-    def require_left(self, amount: int, reversed_before: int) -> None:
+    def require_reversible_amount(self, amount: int, reversed_before: int) -> None:
         """Refuse to give back more than moved, or nothing (ReversalExceeded)."""
         left = self.magnitude - reversed_before
         if not 0 < amount <= left:

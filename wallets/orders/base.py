@@ -105,13 +105,13 @@ class Order:
         """Require all that the rules ask, or raise a Refused; only then change the books."""
         raise NotImplementedError
 
-    def done(self, thing_id: UUID, *legs: Leg, status: int | None = None) -> Outcome:
+    def outcome(self, thing_id: UUID, *legs: Leg, status: int | None = None) -> Outcome:
         """Say what was made or changed."""
         return Outcome(self.made, thing_id, status or self.status, legs=legs)
 
-    def moved(self, leg: Leg) -> Outcome:
+    def movement_outcome(self, leg: Leg) -> Outcome:
         """Say which movement was made or changed: the leg in the wallet of the path."""
-        return self.done(leg.id, leg)
+        return self.outcome(leg.id, leg)
 
     def explain(self, constraint: str) -> errors.Refused | None:
         """Say in our words what it means that the database refused `constraint`; None: a bug."""
@@ -177,7 +177,7 @@ class MoneyOrder(WordedOrder):
 
     def minor(self, books: Books) -> int:
         """The amount in minor units, or InvalidFields."""
-        return self.wallet(books).minor(self.amount)
+        return self.wallet(books).to_minor(self.amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,11 +187,11 @@ class PartOrder(WordedOrder):
     amount: Decimal | None = None
 
     def check_shape(self, books: Books) -> None:
-        self.part(books)
+        self.minor_or_none(books)
 
-    def part(self, books: Books) -> int | None:
+    def minor_or_none(self, books: Books) -> int | None:
         wallet = self.wallet(books)
-        return None if self.amount is None else wallet.minor(self.amount)
+        return None if self.amount is None else wallet.to_minor(self.amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ class Payment(MoneyOrder):
 
     def target(self, books: Books) -> LockedWallet:
         """The payee's wallet, or TargetWalletNotFound."""
-        target = books.find(self.target_id, self.client_id)
+        target = books.find_wallet(self.target_id, self.client_id)
         if target is None:
             raise errors.TargetWalletNotFound(target_wallet_id=self.target_id)
         return target

@@ -64,8 +64,8 @@ class Batch(WalletOrder):
 
     def apply(self, books: Books) -> Outcome:
         operation_id = new_id()
-        part = books.part(self.needs.wallets, operation_id)
-        outcomes = [attempt(partial(item.apply, part)) for item in self.items]
+        fork = books.fork(self.needs.wallets, operation_id)
+        outcomes = [attempt(partial(item.apply, fork)) for item in self.items]
         refused = [
             {"index": index, "code": outcome.code, "detail": outcome.words, **outcome.facts}
             for index, outcome in enumerate(outcomes)
@@ -73,6 +73,6 @@ class Batch(WalletOrder):
         ]
         if refused:
             raise errors.BatchRefused(refused=len(refused), count=len(self.items), items=refused)
-        books.absorb(part)
+        books.merge(fork)
         done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
-        return self.done(operation_id, *(leg for outcome in done for leg in outcome.legs))
+        return self.outcome(operation_id, *(leg for outcome in done for leg in outcome.legs))

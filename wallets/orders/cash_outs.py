@@ -64,7 +64,7 @@ class CashOut(MoneyOrder):
         wallet.require_available(amount)
         if allowance := books.allowance(wallet):
             allowance.require_cash_out(amount)
-        return self.moved(books.set_aside(wallet, amount, self.cause, iban))
+        return self.movement_outcome(books.reserve_cash_out(wallet, amount, self.cause, iban))
 
     def destination(self, books: Books, wallet: LockedWallet) -> str:
         if self.account_id is None:
@@ -88,7 +88,7 @@ class MarkCashOutSent(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_unsent()
-        return self.moved(books.mark_sent(wallet, leg, self.by))
+        return self.movement_outcome(books.mark_cash_out_sent(wallet, leg, self.by))
 
 
 class SettleCashOut(CashOutOrder):
@@ -106,7 +106,7 @@ class SettleCashOut(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.require_sent()
-        return self.moved(books.take(wallet, leg, self.by))
+        return self.movement_outcome(books.settle_cash_out(wallet, leg, self.by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ class RejectCashOut(CashOutOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
         leg.reason = self.reason
-        return self.moved(books.give_back(wallet, leg, "ERROR", self.by))
+        return self.movement_outcome(books.release_cash_out(wallet, leg, "ERROR", self.by))
 
 
 class CancelCashOut(CashOutOrder):
@@ -141,7 +141,7 @@ class CancelCashOut(CashOutOrder):
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
         if leg.status == "CANCELLED":
-            return self.moved(leg)
+            return self.movement_outcome(leg)
         leg.require_pending()
         leg.require_unsent()
-        return self.moved(books.give_back(wallet, leg, "CANCELLED", self.by))
+        return self.movement_outcome(books.release_cash_out(wallet, leg, "CANCELLED", self.by))

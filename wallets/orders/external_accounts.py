@@ -47,7 +47,7 @@ class AddExternalAccount(WalletOrder):
         books.accounts[account.id] = account
         books.insert(account)
         books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_ADDED, wallet, self.by)
-        return self.done(account.id)
+        return self.outcome(account.id)
 
     def require_new(self, books: Books, wallet: LockedWallet) -> None:
         """Refuse under the lock: a constraint would undo the orders of others too."""
@@ -82,4 +82,4 @@ class RemoveExternalAccount(WalletOrder):
             account.status = "REMOVED"
             books.update(account)
             books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_REMOVED, wallet, self.by)
-        return self.done(account.id)
+        return self.outcome(account.id)

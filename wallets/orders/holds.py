@@ -12,7 +12,7 @@ from wallets.books import Books
 from wallets.books.rows import LockedHold, LockedWallet
 from wallets.orders.base import Outcome, PartOrder, Payment, WalletOrder
 from wallets.orders.needs import Needs
-from wallets.orders.payments import require_place
+from wallets.orders.payments import require_can_receive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,8 @@ class PlaceHold(Payment):
         wallet.require_same_currency(target)
         wallet.require_available(amount)
         require_future(self.expires_at, books)
-        hold = books.place(wallet, target, amount, self.cause, self.expires_at)
-        return self.done(hold.id)
+        hold = books.place_hold(wallet, target, amount, self.cause, self.expires_at)
+        return self.outcome(hold.id)
 
 
 def require_future(expires_at: datetime | None, books: Books) -> None:
@@ -102,13 +102,15 @@ class ExecuteHold(PartOrder):
         hold = books.hold(self.hold_id, wallet)
         target = books.wallet(hold.target_id, self.client_id)
         hold.require_open()
-        amount = self.part(books) or hold.remaining
+        amount = self.minor_or_none(books) or hold.remaining
         hold.require_remaining(amount)
         wallet.require_ready()
         target.require_ready()
-        require_place(books, wallet, target, amount)
-        books.draw(wallet, hold, amount, self.by, keep_open=self.keep_open)
-        return self.moved(books.pay(wallet, target, amount, self.cause, hold_id=hold.id)[0])
+        require_can_receive(books, wallet, target, amount)
+        books.execute_hold(wallet, hold, amount, self.by, keep_open=self.keep_open)
+        return self.movement_outcome(
+            books.pay(wallet, target, amount, self.cause, hold_id=hold.id)[0]
+        )
 
 
 class ReleaseHold(HoldOrder):
@@ -122,8 +124,8 @@ class ReleaseHold(HoldOrder):
 
     def apply(self, books: Books) -> Outcome:
         wallet, hold = self.open_hold(books)
-        books.end(wallet, hold, "RELEASED", self.by)
-        return self.done(hold.id)
+        books.end_hold(wallet, hold, "RELEASED", self.by)
+        return self.outcome(hold.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,5 +144,5 @@ class RenewHold(HoldOrder):
     def apply(self, books: Books) -> Outcome:
         wallet, hold = self.open_hold(books)
         require_future(self.expires_at, books)
-        books.renew(wallet, hold, self.expires_at, self.by)
-        return self.done(hold.id)
+        books.renew_hold(wallet, hold, self.expires_at, self.by)
+        return self.outcome(hold.id)

@@ -52,4 +52,4 @@ class CreateIban(WalletOrder):
         wallet.iban = make(books.numbers.pop())
         books.update(wallet)
         books.record("wallet", wallet.id, EventKind.WALLET_IBAN_CREATED, wallet, self.by)
-        return self.done(wallet.id)
+        return self.outcome(wallet.id)

@@ -40,7 +40,7 @@ class CashIn(MoneyOrder):
         if allowance := books.allowance(wallet):
             allowance.require_cash_in(amount)
             allowance.require_balance(amount)
-        return self.moved(books.cross(wallet, amount, self.cause))
+        return self.movement_outcome(books.credit(wallet, amount, self.cause))
 
 
 class Transfer(Payment):
@@ -64,11 +64,13 @@ class Transfer(Payment):
         target.require_ready()
         wallet.require_same_currency(target)
         wallet.require_available(amount)
-        require_place(books, wallet, target, amount)
-        return self.moved(books.pay(wallet, target, amount, self.cause)[0])
+        require_can_receive(books, wallet, target, amount)
+        return self.movement_outcome(books.pay(wallet, target, amount, self.cause)[0])
 
 
-def require_place(books: Books, wallet: LockedWallet, target: LockedWallet, amount: int) -> None:
+def require_can_receive(
+    books: Books, wallet: LockedWallet, target: LockedWallet, amount: int
+) -> None:
     """Refuse when the target, or its owner, may not have so much more (LimitExceeded).
 
     Between wallets of one owner nobody has more than before.
@@ -110,12 +112,12 @@ class Reverse(PartOrder):
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
         leg.require_reversible()
-        before = books.given_back(leg)
-        amount = self.part(books) or leg.magnitude - before
-        leg.require_left(amount, before)
+        before = books.reversed_amount(leg)
+        amount = self.minor_or_none(books) or leg.magnitude - before
+        leg.require_reversible_amount(amount, before)
         if leg.counterparty_id is None:
-            return self.give_to_outside(books, wallet, leg, amount)
-        return self.give_to_payer(books, (leg, self.mirror(books, leg)), amount)
+            return self.reverse_cash_in(books, wallet, leg, amount)
+        return self.reverse_transfer(books, (leg, self.mirror(books, leg)), amount)
 
     def mirror(self, books: Books, leg: Leg) -> Leg:
         if self.mirror_id is None:
@@ -125,12 +127,12 @@ class Reverse(PartOrder):
             raise errors.Inconsistent("the mirror is another movement's")
         return mirror
 
-    def give_to_outside(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:
+    def reverse_cash_in(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:
         wallet.require_ready()
         wallet.require_available(amount)
-        return self.moved(books.cross(wallet, -amount, self.cause, reverses=leg))
+        return self.movement_outcome(books.debit(wallet, amount, self.cause, reverses=leg))
 
-    def give_to_payer(self, books: Books, legs: tuple[Leg, Leg], amount: int) -> Outcome:
+    def reverse_transfer(self, books: Books, legs: tuple[Leg, Leg], amount: int) -> Outcome:
         paid, received = sorted(legs, key=lambda leg: leg.amount)
         payer = books.wallet(paid.wallet_id, self.client_id)
         payee = books.wallet(received.wallet_id, self.client_id)
@@ -139,7 +141,7 @@ class Reverse(PartOrder):
         payee.require_available(amount)
         payer.require_room(amount)
         given = books.pay(payee, payer, amount, self.cause, reverses=(received, paid))
-        return self.moved(next(leg for leg in given if leg.wallet_id == self.wallet_id))
+        return self.movement_outcome(next(leg for leg in given if leg.wallet_id == self.wallet_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,6 @@ class Adjust(MoneyOrder):
         wallet.require_open()
         if self.is_debit:
             wallet.require_available(amount)
-            return self.moved(books.cross(wallet, -amount, self.cause))
+            return self.movement_outcome(books.debit(wallet, amount, self.cause))
         wallet.require_room(amount)
-        return self.moved(books.cross(wallet, amount, self.cause))
+        return self.movement_outcome(books.credit(wallet, amount, self.cause))

@@ -12,7 +12,7 @@ from users.users import ACTIVATED, BLOCKED, CREATED, UNSUBSCRIBED, VERIFIED, req
 from wallets.books import Books
 from wallets.books.rows import LockedUser
 from wallets.orders.base import Outcome, UserOrder
-from wallets.orders.wallets import OpenWallet, close
+from wallets.orders.wallets import OpenWallet, close_wallet
 
 BLOCK_REASONS: Final = (
     "CLIENT_REQUEST",
@@ -53,7 +53,7 @@ class ActivateUser(UserOrder):
         books.record("user", user.id, EventKind.USER_PHONE_VERIFIED, user, self.by)
         if user.status == CREATED:
             self.activate(books, user)
-        return self.done(user.id)
+        return self.outcome(user.id)
 
     def explain(self, constraint: str) -> errors.Refused | None:
         if constraint != "user_mobile_phone_is_taken_once":
@@ -89,16 +89,16 @@ class UnsubscribeUser(UserOrder):
     def apply(self, books: Books) -> Outcome:
         user = self.user(books)
         if user.status != UNSUBSCRIBED:
-            self.end(books, user)
-        return self.done(user.id)
+            self.unsubscribe(books, user)
+        return self.outcome(user.id)
 
-    def end(self, books: Books, user: LockedUser) -> None:
+    def unsubscribe(self, books: Books, user: LockedUser) -> None:
         require_transition(user.status, UNSUBSCRIBED, user.id)
         wallets = books.wallets_of(user.id)
         for wallet in wallets:
             wallet.require_empty()
         for wallet in wallets:
-            close(books, wallet, self)
+            close_wallet(books, wallet, self)
         user.status, user.unverified_phone = UNSUBSCRIBED, ""
         user.unsubscribed_at = books.now
         user.voids_otps = True
@@ -129,7 +129,7 @@ class BlockUser(UserOrder):
         user.status = after
         books.update(user)
         books.record("user", user.id, kind, user, self.by, reason=self.reason)
-        return self.done(user.id)
+        return self.outcome(user.id)
 
 
 class UnblockUser(BlockUser):

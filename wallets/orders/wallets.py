@@ -48,7 +48,7 @@ class OpenWallet(UserOrder):
         if user.status != ACTIVATED:
             raise errors.UserNotActive(user_id=user.id, status=user.status)
         self.require_active_currency()
-        self.require_place(books)
+        self.require_another_wallet(books)
         return self.open(books, user)
 
     def require_active_currency(self) -> None:
@@ -57,7 +57,7 @@ class OpenWallet(UserOrder):
                 errors.FieldError("currency", "invalid_choice", "Withdrawn from ISO 4217.")
             )
 
-    def require_place(self, books: Books) -> None:
+    def require_another_wallet(self, books: Books) -> None:
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in books.wallets_of(self.user_id))
         limit: int = settings.MAX_WALLETS_PER_USER
         if used >= limit:
@@ -89,7 +89,7 @@ class OpenWallet(UserOrder):
         books.record(
             "wallet", wallet.id, EventKind.WALLET_OPENED, wallet, self.by, user=str(user.id)
         )
-        return self.done(wallet.id)
+        return self.outcome(wallet.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class PutWallet(OpenWallet):
         ):
             if old != new:
                 raise errors.Immutable(field=field, wallet_id=wallet.id)
-        label(
+        set_labels(
             books,
             wallet,
             self,
@@ -136,7 +136,7 @@ class PutWallet(OpenWallet):
             dlt_network=self.dlt_network,
             metadata=self.metadata or {},
         )
-        return self.done(wallet.id, status=200)
+        return self.outcome(wallet.id, status=200)
 
     def new_wallet_id(self) -> UUID:
         return self.wallet_id
@@ -177,13 +177,13 @@ class ChangeWallet(WalletOrder):
         if self.closing:
             wallet.require_empty()
         if self.alias is not None or self.metadata is not None:
-            label(books, wallet, self, alias=self.alias, metadata=self.metadata)
+            set_labels(books, wallet, self, alias=self.alias, metadata=self.metadata)
         if self.closing:
-            close(books, wallet, self)
-        return self.done(wallet.id)
+            close_wallet(books, wallet, self)
+        return self.outcome(wallet.id)
 
 
-def label(
+def set_labels(
     books: Books,
     wallet: LockedWallet,
     order: Order,
@@ -207,7 +207,7 @@ def label(
     books.record("wallet", wallet.id, EventKind.WALLET_CHANGED, wallet, order.by)
 
 
-def close(books: Books, wallet: LockedWallet, order: Order) -> None:
+def close_wallet(books: Books, wallet: LockedWallet, order: Order) -> None:
     """Close an empty wallet; closing it again changes nothing."""
     if wallet.status == "UNSUBSCRIBED":
         return
@@ -241,7 +241,7 @@ class BlockWallet(WalletOrder):
         wallet.status = after
         books.update(wallet)
         books.record("wallet", wallet.id, kind, wallet, self.by, reason=self.reason)
-        return self.done(wallet.id)
+        return self.outcome(wallet.id)
 
 
 class UnblockWallet(BlockWallet):

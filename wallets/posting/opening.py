@@ -196,4 +196,4 @@ def expire_overdue(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None
         wallet.is_changed = True
     for hold_id, hold in READS["holds"].load(rows(holds)).items():
         books.holds.setdefault(hold_id, hold)
-    books.expire()
+    books.expire_holds()

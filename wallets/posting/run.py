@@ -62,5 +62,5 @@ def apply(books: Books, order: Order) -> Outcome:
         made = outcome.made, outcome.id, outcome.status
         used = UsedKey(order.client_id, order.key, salt, fingerprint, *made)
         books.keys[used.client_id, used.key] = used
-        books.used.append(used)
+        books.used_keys.append(used)
     return outcome

@@ -180,7 +180,7 @@ def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
     """
     if books.inserts:
         add(pipeline, INSERT_WALLETS, of_kind(LockedWallet, books.inserts))
-    add(pipeline, INSERT_HOLDS, books.placed)
+    add(pipeline, INSERT_HOLDS, books.placed_holds)
     change(pipeline, UPDATE_HOLDS, clients, books.changed_holds)
     if len(books.legs) < MANY:
         add(pipeline, INSERT_MOVEMENTS, books.legs)
@@ -189,12 +189,12 @@ def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
         pipeline.send()
         copy(pipeline.connection, "wallets_movement", MOVEMENTS, books.legs)
         copy(pipeline.connection, "users_event", events.COLUMNS, books.facts)
-    change(pipeline, UPDATE_MOVEMENTS, clients, books.changed)
+    change(pipeline, UPDATE_MOVEMENTS, clients, books.changed_legs)
     changed = [each for each in books.wallets.values() if each.is_changed]
     change(pipeline, UPDATE_WALLETS, clients, changed)
     if books.inserts or books.updates:
         write_details(pipeline, books, clients)
-    add(pipeline, INSERT_KEYS, books.used)
+    add(pipeline, INSERT_KEYS, books.used_keys)
 
 
 def write_details(pipeline: Pipeline, books: Books, clients: str) -> None:

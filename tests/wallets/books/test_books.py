@@ -134,7 +134,9 @@ def test_key_replays_its_outcome():
     first = run(books, transfer(key="k"))
     again = run(books, transfer(key="k"))
     assert again == Outcome("movement", first.id, 201, replayed=True)
-    assert [(used.key, used.made_id, used.status) for used in books.used] == [("k", first.id, 201)]
+    assert [(used.key, used.made_id, used.status) for used in books.used_keys] == [
+        ("k", first.id, 201)
+    ]
     assert len(books.legs) == 2
 
 
@@ -162,7 +164,7 @@ def test_refused_order_does_not_use_its_key():
     books = open_books()
     with pytest.raises(errors.InsufficientFunds):
         run(books, transfer(amount="100.01", key="k"))
-    assert (books.used, books.keys, books.legs, books.facts) == ([], {}, [], [])
+    assert (books.used_keys, books.keys, books.legs, books.facts) == ([], {}, [], [])
     assert not any(wallet.is_changed for wallet in books.wallets.values())
     assert not run(books, transfer(amount="100", key="k")).replayed
 
@@ -251,8 +253,8 @@ def test_different_orders_have_different_digests(one, other):
 
 def test_wallet_of_another_client_is_not_found():
     books = open_books(a_wallet(ALICES, client_id=ANOTHER))
-    assert books.find(ALICES, CLIENT) is None
-    assert books.find(BOBS, CLIENT) is None
+    assert books.find_wallet(ALICES, CLIENT) is None
+    assert books.find_wallet(BOBS, CLIENT) is None
     with pytest.raises(errors.NotFound):
         books.wallet(ALICES, CLIENT)
 

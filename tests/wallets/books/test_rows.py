@@ -95,7 +95,7 @@ def test_a_wallet_with_a_cent_is_not_empty():
     ],
 )
 def test_amounts_are_counted_in_minor_units(amount, currency, minor):
-    assert a_row(currency=currency).minor(Decimal(amount)) == minor
+    assert a_row(currency=currency).to_minor(Decimal(amount)) == minor
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_amounts_are_counted_in_minor_units(amount, currency, minor):
 )
 def test_invalid_amount_for_the_currency_is_an_invalid_field(amount, currency, code):
     with pytest.raises(errors.InvalidFields) as refused:
-        a_row(currency=currency).minor(Decimal(amount))
+        a_row(currency=currency).to_minor(Decimal(amount))
     assert [(error.field, error.code) for error in refused.value.errors] == [("amount", code)]
 
 

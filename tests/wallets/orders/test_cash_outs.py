@@ -83,7 +83,7 @@ def test_a_cash_out_is_sent_then_settled(books):
     outcome = run(books, end(MarkCashOutSent, leg))
     assert (outcome.status, outcome.legs) == (200, (leg,))
     assert leg.sent_at == NOW
-    assert books.changed == [leg]
+    assert books.changed_legs == [leg]
     assert last_told(books) == ("movement.sent", leg.id)
     assert money_of(books) == (100_00, 30_00)
     outcome = run(books, end(SettleCashOut, leg))
@@ -91,7 +91,7 @@ def test_a_cash_out_is_sent_then_settled(books):
     assert (leg.status, leg.seq, leg.balance_after) == ("SUCCESS", 1, 70_00)
     assert money_of(books) == (70_00, 0)
     assert books.wallets[ALICES].is_changed
-    assert books.changed == [leg, leg]
+    assert books.changed_legs == [leg, leg]
     assert last_told(books) == ("movement.settled", leg.id)
 
 
@@ -102,7 +102,7 @@ def test_rejected_cash_out_frees_the_money_and_has_its_reason(books):
     assert (leg.status, leg.reason, leg.seq) == ("ERROR", "Closed", None)
     assert money_of(books) == (100_00, 0)
     assert books.wallets[ALICES].is_changed
-    assert books.changed == [leg]
+    assert books.changed_legs == [leg]
     assert last_told(books) == ("movement.error", leg.id)
 
 

@@ -67,7 +67,7 @@ def test_hold_reserves_money_for_another_wallet(books):
         details_digest=chain.digest_details(hold.salt or b"", "Deposit", None, {"a": "1"}),
         digest=chain.digest_hold(hold),
     )
-    assert books.placed == [hold]
+    assert books.placed_holds == [hold]
     assert told(books) == [("hold.placed", "system:tests")]
     assert books.wallets[ALICES].is_changed
     assert books.legs == []
@@ -288,12 +288,12 @@ def test_only_overdue_holds_expire(books):
         a_hold(books, "30.00"),
     )
     books.now = SOON + timedelta(minutes=1)
-    books.expire()
+    books.expire_holds()
     assert [hold.status for hold in (overdue, due, never)] == ["EXPIRED", "OPEN", "OPEN"]
     assert money_of(books) == (100_00, 50_00)
     assert (overdue.remaining, overdue.ended_at) == (0, SOON)
     assert told(books)[-1] == ("hold.expired", "system:clock")
-    books.expire()
+    books.expire_holds()
     assert money_of(books) == (100_00, 50_00)
 
 
@@ -301,5 +301,5 @@ def test_hold_of_an_unlocked_wallet_does_not_expire(books):
     hold = a_hold(books, expires_at=SOON)
     books.now = SOON
     del books.wallets[ALICES]
-    books.expire()
+    books.expire_holds()
     assert hold.status == "OPEN"

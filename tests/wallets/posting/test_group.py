@@ -59,7 +59,7 @@ class Orphan(Order):
 
     def apply(self, books: Books) -> Outcome:
         unknown = people.unknown_id()
-        books.used.append(UsedKey(unknown, "k", None, b"", "movement", unknown, 201))
+        books.used_keys.append(UsedKey(unknown, "k", None, b"", "movement", unknown, 201))
         return Outcome("movement", people.unknown_id(), 201)
 
 
