@@ -34,8 +34,7 @@ class Batch(WalletOrder):
 
     def needed(self) -> Needs:
         own = Needs(wallets=(self.wallet_id,))
-        needs = Needs.of_all([own, *(item.needs for item in self.items)])
-        return needs._replace(settles=needs.wallets)
+        return Needs.of_all([own, *(item.needs for item in self.items)])
 
     @property
     def weight(self) -> int:

@@ -101,7 +101,8 @@ class SettleCashOut(CashOutOrder):
     """
 
     def needed(self) -> Needs:
-        return CashOutOrder.needed(self)._replace(settles=(self.wallet_id,))
+        wallets = (self.wallet_id,)
+        return Needs(wallets=wallets, settles=wallets, movements=(self.movement_id,))
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
