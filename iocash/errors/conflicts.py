@@ -3,7 +3,8 @@
 from iocash.errors.registry import Conflict
 
 LIMITS = {
-    "balance": "Balance limit exceeded: {limit} {currency}",
+    "wallet": "Balance limit exceeded: {limit} {currency} per wallet",
+    "balance": "Balance limit exceeded: {limit} {currency} per user",
     "cashIn": "Cash-in limit exceeded: {limit} {currency} per 30 days",
     "cashOut": "Cash-out limit exceeded: {limit} {currency} per 30 days",
 }
@@ -62,7 +63,7 @@ class LimitExceeded(Conflict):
     def template(self) -> str:
         if "currency" not in self.facts:
             return "Wallet limit exceeded: {limit} per user, {used} open, {requested} requested."
-        kind = self.facts.get("limit_type", "balance")
+        kind = self.facts.get("limit_type", "wallet")
         return LIMITS[kind] + ", {used} {currency} already used, {requested} {currency} requested."
 
 

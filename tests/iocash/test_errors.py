@@ -54,8 +54,9 @@ def test_limit_exceeded_names_the_limit_and_its_unit() -> None:
     in_30_days = AMOUNTS.format(" per 30 days")
     assert limited(**LIMIT, limit_type="cashIn") == f"Cash-in limit exceeded: {in_30_days}"
     assert limited(**LIMIT, limit_type="cashOut") == f"Cash-out limit exceeded: {in_30_days}"
-    balance = f"Balance limit exceeded: {AMOUNTS.format('')}"
-    assert limited(**LIMIT, limit_type="balance") == limited(**LIMIT) == balance
+    per_user, per_wallet = AMOUNTS.format(" per user"), AMOUNTS.format(" per wallet")
+    assert limited(**LIMIT, limit_type="balance") == f"Balance limit exceeded: {per_user}"
+    assert limited(**LIMIT) == f"Balance limit exceeded: {per_wallet}"
     wallets = "Wallet limit exceeded: 5 per user, 5 open, 1 requested."
     assert limited(limit=5, used=5, requested=1) == wallets
 
