@@ -118,6 +118,15 @@ def test_only_posting_writes_balances_movements_and_holds():
     } == {"wallets/posting/write.py"}
 
 
+def test_orders_and_books_contain_no_sql():
+    verbs = re.compile(r"(SELECT|INSERT|UPDATE|DELETE)\b")
+    writing = {module for module, text in sql() if verbs.match(text)}
+    assert [
+        each for each in writing if each.startswith(("wallets/orders/", "wallets/books/"))
+    ] == []
+    assert "wallets/posting/write.py" in writing
+
+
 def test_wallet_is_opened_with_zero_balance():
     opening = [(module, text) for module, text in sql() if "INSERT INTO wallets_wallet" in text]
     assert [module for module, _ in opening] == ["wallets/posting/write.py"]

@@ -245,7 +245,7 @@ class Leg(Signed):
             raise errors.MovementNotReversible(movement_id=self.id, type=self.type)
 
     def require_reversible_amount(self, amount: int, reversed_before: int) -> None:
-        """Refuse to give back more than moved, or nothing (ReversalExceeded)."""
+        """Refuse to reverse more than is left to reverse, or nothing (ReversalExceeded)."""
         left = self.magnitude - reversed_before
         if not 0 < amount <= left:
             raise errors.ReversalExceeded(
@@ -275,7 +275,7 @@ class Leg(Signed):
 
 @dataclass(slots=True, kw_only=True)
 class LockedHold:
-    """A hold's row; it is locked with the wallet whose money it sets aside. Minor units."""
+    """A hold's row; it is locked with the wallet whose money it holds. Minor units."""
 
     id: UUID
     client_id: UUID
@@ -307,7 +307,7 @@ class LockedHold:
             raise errors.HoldNotOpen(hold_id=self.id, status=self.status)
 
     def require_remaining(self, amount: int) -> None:
-        """Refuse when less than `amount` minor units are still set aside (HoldExceeded)."""
+        """Refuse when less than `amount` minor units remain (HoldExceeded)."""
         if self.remaining < amount:
             raise errors.HoldExceeded(
                 hold_id=self.id,

@@ -106,11 +106,11 @@ class Order:
         raise NotImplementedError
 
     def outcome(self, thing_id: UUID, *legs: Leg, status: int | None = None) -> Outcome:
-        """Say what was made or changed."""
+        """Return the outcome: what was made or changed, and its legs."""
         return Outcome(self.made, thing_id, status or self.status, legs=legs)
 
     def movement_outcome(self, leg: Leg) -> Outcome:
-        """Say which movement was made or changed: the leg in the wallet of the path."""
+        """Return the outcome for a movement: the leg in the wallet of the path."""
         return self.outcome(leg.id, leg)
 
     def explain(self, constraint: str) -> errors.Refused | None:
@@ -190,6 +190,7 @@ class PartOrder(WordedOrder):
         self.minor_or_none(books)
 
     def minor_or_none(self, books: Books) -> int | None:
+        """The amount in minor units, None when it names none, or InvalidFields."""
         wallet = self.wallet(books)
         return None if self.amount is None else wallet.to_minor(self.amount)
 

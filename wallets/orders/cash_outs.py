@@ -34,7 +34,7 @@ class CashOutOrder(WalletOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashOut(MoneyOrder):
-    """Set `amount` aside, to be paid to a bank account: an `iban`, or an external account.
+    """Reserve `amount`, to be paid to a bank account: an `iban`, or an external account.
 
     Raises:
         ExternalAccountNotFound: the wallet has no external account `account_id`.
@@ -77,7 +77,7 @@ class CashOut(MoneyOrder):
 
 
 class MarkCashOutSent(CashOutOrder):
-    """Say that the cash-out has gone to the bank: its client can't cancel it any more.
+    """Mark the cash-out as sent to the bank: its client can't cancel it any more.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -92,7 +92,7 @@ class MarkCashOutSent(CashOutOrder):
 
 
 class SettleCashOut(CashOutOrder):
-    """The bank has paid: the money leaves the wallet.
+    """Settle a cash-out that the bank has paid: the reserved amount leaves the wallet.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -112,7 +112,7 @@ class SettleCashOut(CashOutOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectCashOut(CashOutOrder):
-    """The bank, or staff, said no: what was set aside is available again.
+    """Reject a cash-out for the bank or staff: the reserved amount is available again.
 
     Raises:
         NotFound: the wallet has no such movement.

@@ -1,4 +1,4 @@
-"""Orders about holds: money set aside for another wallet, then executed, released or expired."""
+"""Orders about holds: money held for another wallet, then executed, released or expired."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class HoldOrder(WalletOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceHold(Payment):
-    """Set `amount` aside for another wallet until `expires_at`, or for as long as nobody ends it.
+    """Hold `amount` for another wallet until `expires_at`; None: until the hold is ended.
 
     Raises:
         InvalidFields: the wallets are one, or `expires_at` has passed.
@@ -114,7 +114,7 @@ class ExecuteHold(PartOrder):
 
 
 class ReleaseHold(HoldOrder):
-    """Let go of a hold: what it set aside is available again.
+    """Release a hold: its remaining amount is available again.
 
     Raises:
         NotFound: the wallet has no such hold.
@@ -130,7 +130,7 @@ class ReleaseHold(HoldOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewHold(HoldOrder):
-    """Let a hold expire at another time; with None, never.
+    """Change when a hold expires; None: never.
 
     Raises:
         NotFound: the wallet has no such hold.

@@ -83,7 +83,7 @@ def require_can_receive(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverse(PartOrder):
-    """Give back `amount` of a transfer or a cash-in, or all that is left of it.
+    """Reverse `amount` of a transfer or a cash-in, or all of it that is not yet reversed.
 
     The movement is named by either of its legs, with its mirror in the counterparty's wallet.
     No limit of its user applies to who gets its money back.
@@ -91,7 +91,7 @@ class Reverse(PartOrder):
     Raises:
         NotFound: the wallet has no such movement.
         MovementNotReversible: it is something else.
-        ReversalExceeded: less than `amount` is left to give back, or nothing.
+        ReversalExceeded: less than `amount` is left to reverse, or nothing.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
         InsufficientFunds: the payee has less than `amount` available.
         LimitExceeded: the payer's balance would pass its ceiling.
