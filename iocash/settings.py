@@ -180,7 +180,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "iocash.http.headers.RequestMiddleware",
+    "iocash.http.middleware.RequestMiddleware",
     "iocash.http.browsers.Sessions",
     "iocash.http.browsers.Common",
     "django.middleware.csrf.CsrfViewMiddleware",

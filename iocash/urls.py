@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from iocash.docs import calls, guides, reference
-from iocash.http import problems, views
+from iocash.http import health, problems, views
 from iocash.published import urls as published
 from users import views as users
 from wallets import views as wallets
@@ -65,8 +65,8 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("admin", views.back_office, name="back-office"),
     path("admin/", admin.site.urls),
-    path("livez", views.Livez.as_view(), name="livez"),
-    path("readyz", views.Readyz.as_view(), name="readyz"),
+    path("livez", health.Livez.as_view(), name="livez"),
+    path("readyz", health.Readyz.as_view(), name="readyz"),
     path("api/v1/public/", include(published.patterns)),
     path("api/v2/public/", include(published.patterns)),
     path("api/schema", reference.Schema.as_view(), name="schema"),

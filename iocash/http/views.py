@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import cache, wraps
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any, ClassVar, Never, cast
-from uuid import UUID
 
-from django.conf import settings
-from django.db import connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
@@ -26,8 +20,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
 
 from iocash import errors
-from iocash.db.backend import safety
 from iocash.http import fields, pages, parsing, problems, serializers
+from iocash.http.links import location
 from iocash.http.rendering import Response, camel
 
 Bodies = dict[str, type[fields.Serializer]]
@@ -111,7 +105,7 @@ class View(GenericAPIView[Any]):
         for name, value in {"Vary": "Accept", **getattr(wrapped, "rate_headers", {})}.items():
             response.headers[name] = value
         if isinstance(response, drf.Response):
-            response.add_post_render_callback(let_go)
+            response.add_post_render_callback(break_cycles)
         return response
 
     # What handlers ask and answer
@@ -166,7 +160,7 @@ class View(GenericAPIView[Any]):
         return cast(Response, self.get_paginated_response(rows))
 
 
-def let_go(response: Any) -> None:
+def break_cycles(response: Any) -> None:
     """Undo the circles of view, request and response, now that the answer is written.
 
     DRF has them name each other and themselves, so that only the garbage collector would free
@@ -189,22 +183,6 @@ def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool
     return True
 
 
-def location(request: Any, name: str, **ids: UUID | str) -> str:
-    """The absolute URL of the view that is called `name`."""
-    path = _path(settings.ROOT_URLCONF, name, tuple(ids))
-    return problems.origin(request) + path.format(**ids)
-
-
-@cache
-def _path(urlconf: str, name: str, names: tuple[str, ...]) -> str:
-    """The path of a view, with names for its ids: a page of 100 rows has 300 links."""
-    stand_ins = {each: UUID(int=number) for number, each in enumerate(names)}
-    path = reverse(name, urlconf, kwargs=stand_ins)
-    for each, stand_in in stand_ins.items():
-        path = path.replace(str(stand_in), f"{{{each}}}")
-    return path
-
-
 class Created(Response):
     """201: a resource now exists, at `location`."""
 
@@ -221,60 +199,11 @@ class Accepted(Created):
     status_made = HTTPStatus.ACCEPTED
 
 
-# Health
-
-
 class Public(View):
     """A view that asks for no credentials."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-
-
-class HealthReport(fields.Serializer):
-    """The health of the server."""
-
-    status = fields.Choice(("ok",), read_only=True)
-
-
-class Livez(Public):
-    """The process is alive. The database is not checked.
-
-    granian serves this from `iocash/health`, without a thread of the application.
-    """
-
-    serializer_class = HealthReport
-
-    def get(self, request: AnyRequest) -> Response:
-        return Response({"status": "ok"})
-
-
-class Readyz(Public):
-    """The server is ready: the database has all migrations and accepts durable changes."""
-
-    serializer_class = HealthReport
-    refusals = {"GET": [errors.DatabaseUnavailable]}
-
-    def get(self, request: AnyRequest) -> Response:
-        if reason := next(unready(), None):
-            raise errors.DatabaseUnavailable(reason)
-        return Response({"status": "ok"})
-
-
-def unready() -> Iterator[str]:
-    """Say, a sentence each, why the database should be sent no requests."""
-    applied = MigrationRecorder(connection).applied_migrations()
-    if any(name not in applied for name in latest_migrations()):
-        yield "Migrations are missing in the database; run migrate."
-    found = safety.ask()
-    yield from safety.not_writable(found)
-    yield from safety.unsafe(found)
-
-
-@cache
-def latest_migrations() -> list[tuple[str, str]]:
-    """The last migration of each app; having it, a database has all before it."""
-    return [(app, name) for app, name in MigrationLoader(None).graph.leaf_nodes()]
 
 
 # Doors

@@ -16,8 +16,9 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.http.headers import Existence
+from iocash.http.links import location
 from iocash.http.rendering import JSON, Response, dump
-from iocash.http.views import Created, location
+from iocash.http.views import Created
 from users import kyc, serializers
 from users.kyc import File, Kind
 from users.models import Access, Evidence

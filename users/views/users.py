@@ -15,7 +15,8 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.http import problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
-from iocash.http.views import Accepted, View, location
+from iocash.http.links import location
+from iocash.http.views import Accepted, View
 from users import serializers, users
 from users.authentication import Caller, look_up
 from users.credentials import Proof, StaleKey

@@ -10,13 +10,14 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http.links import location
 from iocash.http.rendering import Response
-from iocash.http.views import Created, location
+from iocash.http.views import Created
 from wallets import serializers
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
 from wallets.orders import AddExternalAccount, RemoveExternalAccount
-from wallets.views.orders import OrderView
+from wallets.views.base import OrderView
 
 
 class ExternalAccountView(OrderView):

@@ -16,8 +16,8 @@ from iocash.http.views import Created
 from wallets import serializers
 from wallets.models import Hold, HoldQuerySet
 from wallets.orders import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
-from wallets.views.orders import OrderView
 
 
 class HoldsOf(OrderView):

@@ -12,9 +12,10 @@ from rest_framework.request import Request
 
 from iocash import errors, money
 from iocash.db.transactions import read_back
+from iocash.http.links import location
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
-from iocash.http.views import Accepted, Created, location
+from iocash.http.views import Accepted, Created
 from wallets import serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
 from wallets.orders import (
@@ -27,7 +28,7 @@ from wallets.orders import (
     Reverse,
     Transfer,
 )
-from wallets.views.orders import OrderView
+from wallets.views.base import OrderView
 
 
 class MovementView(OrderView):

@@ -16,8 +16,8 @@ from iocash.times import moment
 from wallets import serializers, statements
 from wallets.models import Wallet
 from wallets.models.querysets import to_millisecond
+from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
-from wallets.views.orders import OrderView
 
 
 def come(instant: datetime, now: datetime, public: str) -> datetime:

@@ -12,12 +12,13 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.db.transactions import read_back
-from iocash.http.views import Created, location
+from iocash.http.links import location
+from iocash.http.views import Created
 from users.serializers import Nothing
 from wallets import serializers
 from wallets.models import Movement, Wallet
 from wallets.orders import ChangeWallet, CreateIban, OpenWallet, Outcome, PutWallet
-from wallets.views.orders import OrderView
+from wallets.views.base import OrderView
 
 LAST = 10
 """How many movements a wallet's page shows."""

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.docs import reference
-from iocash.http import fields, openapi, pages, views
+from iocash.http import fields, health, openapi, pages, views
 
 TEN = {"200", "201", "202", "400", "401", "403", "404", "409", "500", "503"}
 
@@ -95,8 +95,8 @@ class Ask(Guarded):
 
 
 urlpatterns = [
-    path("livez", views.Livez.as_view()),
-    path("readyz", views.Readyz.as_view()),
+    path("livez", health.Livez.as_view()),
+    path("readyz", health.Readyz.as_view()),
     path("api/schema", reference.Schema.as_view(), name="schema"),
     path("api/docs", reference.Docs.as_view(), name="docs"),
     path("api/v1/things", Things.as_view()),
