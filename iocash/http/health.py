@@ -14,7 +14,7 @@ from iocash import errors
 from iocash.db.backend import safety
 from iocash.http import fields
 from iocash.http.rendering import Response
-from iocash.http.views import Public
+from iocash.http.views import PublicView
 
 
 class HealthReport(fields.Serializer):
@@ -23,7 +23,7 @@ class HealthReport(fields.Serializer):
     status = fields.Choice(("ok",), read_only=True)
 
 
-class Livez(Public):
+class LivezView(PublicView):
     """The process is alive. The database is not checked.
 
     granian serves this from `iocash/health`, without a thread of the application.
@@ -35,7 +35,7 @@ class Livez(Public):
         return Response({"status": "ok"})
 
 
-class Readyz(Public):
+class ReadyzView(PublicView):
     """The server is ready: the database has all migrations and accepts durable changes."""
 
     serializer_class = HealthReport

@@ -199,7 +199,7 @@ class Accepted(Created):
     status_made = HTTPStatus.ACCEPTED
 
 
-class Public(View):
+class PublicView(View):
     """A view that asks for no credentials."""
 
     authentication_classes = ()
@@ -209,7 +209,7 @@ class Public(View):
 # Doors
 
 
-class Root(View):
+class RootView(View):
     """Links to all lists."""
 
     lists: ClassVar[dict[str, str]] = {}

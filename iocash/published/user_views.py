@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash.http import fields
-from users.views.kyc import Documents
+from users.views.kyc import DocumentView
 
 
 class SideQuery(fields.Serializer):
@@ -18,7 +18,7 @@ class SideQuery(fields.Serializer):
     side = fields.Choice(("front", "back"))
 
 
-class FileView(Documents):
+class FileView(DocumentView):
     """A file of the user, at its published address. The content is base64."""
 
     name: ClassVar[str] = ""

@@ -17,16 +17,16 @@ from iocash.http import rendering
 from iocash.published import wallet_serializers
 from iocash.published.user_serializers import PhoneChange
 from wallets.models import Movement
-from wallets.views.holds import Executions, HoldDetail, HoldList
-from wallets.views.movements import MovementList
-from wallets.views.users import UserDetailWithEnd
+from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView
+from wallets.views.movements import MovementListView
+from wallets.views.users import UserDetailWithEndView
 
 ANSWERS = ["options", "head"]
 POSTED = ["post", *ANSWERS]
 READ = ["get", *ANSWERS]
 
 
-class PaymentView(MovementList):
+class PaymentView(MovementListView):
     """A payment out of a wallet. The response is 202, even if it is already settled."""
 
     collection = ""
@@ -68,14 +68,14 @@ class FavouriteCashOutView(PaymentView):
         return super().post(request, wallet_id)
 
 
-class MovementsView(MovementList):
+class MovementsView(MovementListView):
     """List the movements of a wallet."""
 
     http_method_names = READ
     query_class = wallet_serializers.PublishedMovementQuery
 
 
-class HoldsView(HoldList):
+class HoldsView(HoldListView):
     """The holds of a wallet."""
 
     query_class = wallet_serializers.PublishedHoldQuery
@@ -88,25 +88,25 @@ class HoldsView(HoldList):
         return super().handle_exception(exc)
 
 
-class ExecuteHoldView(Executions):
+class FinalHoldExecutionView(HoldExecutionView):
     """Pay a hold, in full or in part. The rest becomes available again."""
 
     body_classes = {"POST": wallet_serializers.ExecuteBody}
 
 
-class ExecuteHoldAndKeepOpenView(ExecuteHoldView):
+class PartialHoldExecutionView(FinalHoldExecutionView):
     """Pay a part of a hold. The rest stays reserved."""
 
     fixed = {"keep_open": True}
 
 
-class ChangeHoldView(HoldDetail):
+class HoldChangeView(HoldDetailView):
     """A change of a hold that is sent by POST; it takes no idempotency key."""
 
     http_method_names = POSTED
     keyed = False
     versioned = False
-    staff_permissions = {"POST": HoldDetail.staff_permissions["PATCH"]}
+    staff_permissions = {"POST": HoldDetailView.staff_permissions["PATCH"]}
     statuses = {"POST": [HTTPStatus.OK]}
     refusals = {"POST": [errors.HoldNotOpen]}
 
@@ -117,20 +117,20 @@ class ChangeHoldView(HoldDetail):
         return {}
 
 
-class ReleaseHoldView(ChangeHoldView):
+class HoldReleaseView(HoldChangeView):
     """Release a hold."""
 
     body_optional = True
     body_classes = {"POST": wallet_serializers.ReleaseBody}
 
 
-class RenewHoldView(ChangeHoldView):
+class HoldRenewalView(HoldChangeView):
     """Change the expiration of a hold."""
 
     body_classes = {"POST": wallet_serializers.RenewalBody}
 
 
-class MobilePhoneView(UserDetailWithEnd):
+class MobilePhoneView(UserDetailWithEndView):
     """Change the phone number. The old one stays valid until the new one is verified."""
 
     http_method_names = ["patch", *ANSWERS]

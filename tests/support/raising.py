@@ -20,7 +20,7 @@ handler500 = "iocash.http.problems.server_error"
 raised: Exception = Exception()
 
 
-class Raising(views.Public):
+class Raising(views.PublicView):
     def get(self, request: Request) -> Response:
         raise raised
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from iocash import errors
-from iocash.http.views import Root, View
+from iocash.http.views import RootView, View
 from tests.support import people
 from tests.support.people import Answer, Api
 from tests.support.user_bodies import filled
@@ -219,7 +219,7 @@ def test_view_may_accept_any_key(client_demo):
 
 
 def test_root_accepts_any_key_and_refuses_anonymous_requests(client_demo, nobody):
-    assert Root.scope is None
+    assert RootView.scope is None
     assert Api(people.a_key(client_demo, "events:read")).get("/api/v1").status == 200
     assert nobody.get("/api/v1").status == 401
 

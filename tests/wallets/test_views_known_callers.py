@@ -215,7 +215,7 @@ def test_view_without_the_key_check_gets_500(known, wallet, monkeypatch):
     def forgetful(self, wallet_id):
         return Wallet.objects.seen().get(id=wallet_id)
 
-    monkeypatch.setattr(wallets.WalletDetail, "wallet", forgetful)
+    monkeypatch.setattr(wallets.WalletDetailView, "wallet", forgetful)
     known.browser.raise_request_exception = False
     answer = known.get(wallet)
     assert (answer.status, answer.code) == (500, "internal_error")

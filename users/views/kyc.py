@@ -94,7 +94,7 @@ def bodies(kind: Any) -> dict[str, Any]:
     return {"POST": kind, "PUT": kind}
 
 
-class Identity(BlockView):
+class IdentityView(BlockView):
     """The identity data of the user."""
 
     kind = Kind.IDENTITY
@@ -102,7 +102,7 @@ class Identity(BlockView):
     body_classes = bodies(serializers.IdentityBody)
 
 
-class HomeAddress(BlockView):
+class HomeAddressView(BlockView):
     """The home address of the user."""
 
     kind = Kind.HOME_ADDRESS
@@ -110,7 +110,7 @@ class HomeAddress(BlockView):
     body_classes = bodies(serializers.HomeAddressBody)
 
 
-class ExternalIban(BlockView):
+class ExternalIbanView(BlockView):
     """The user's bank account at another institution."""
 
     kind = Kind.EXTERNAL_IBAN
@@ -118,7 +118,7 @@ class ExternalIban(BlockView):
     body_classes = bodies(serializers.ExternalIbanBody)
 
 
-class FinancialInformation(BlockView):
+class FinancialInformationView(BlockView):
     """The income bracket of the user."""
 
     kind = Kind.FINANCIAL_INFORMATION
@@ -126,7 +126,7 @@ class FinancialInformation(BlockView):
     body_classes = bodies(serializers.FinancialInformationBody)
 
 
-class Occupation(BlockView):
+class OccupationView(BlockView):
     """The occupation of the user."""
 
     kind = Kind.OCCUPATION
@@ -168,7 +168,7 @@ def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
     return written.getvalue()
 
 
-class Documents(EvidenceView):
+class DocumentView(EvidenceView):
     """A file of the user: a PDF, PNG or JPEG, as base64."""
 
     what = Access.What.DOCUMENT

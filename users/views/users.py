@@ -181,7 +181,7 @@ class UserView(UsersView):
         return Accepted(self.show(user), where, headers=headers)
 
 
-class UserList(UserView):
+class UserListView(UserView):
     """The users of the client."""
 
     collection = "users"
@@ -202,7 +202,7 @@ class UserList(UserView):
         return self.accepted(made.user, replayed=made.replayed)
 
 
-class UserDetail(UserView):
+class UserDetailView(UserView):
     """One user."""
 
     body_classes = {"PUT": serializers.UserBody, "PATCH": serializers.UserChange}
@@ -243,7 +243,7 @@ class UserDetail(UserView):
         return self.shown(user)
 
 
-class RequestOtp(UserView):
+class OtpView(UserView):
     """Send another one-time password to the phone number that is not yet verified."""
 
     keyed = False

@@ -32,7 +32,7 @@ class ExternalAccountView(OrderView):
         return get_object_or_404(self.accounts(wallet_id), id=account_id)
 
 
-class ExternalAccountList(ExternalAccountView):
+class ExternalAccountListView(ExternalAccountView):
     """The external bank accounts of a wallet."""
 
     collection = "externalAccounts"
@@ -62,7 +62,7 @@ class ExternalAccountList(ExternalAccountView):
         return Created(shown, where, headers=self.replayed(outcome))
 
 
-class ExternalAccountDetail(ExternalAccountView):
+class ExternalAccountDetailView(ExternalAccountView):
     """One external bank account."""
 
     body_classes = {"PATCH": serializers.ExternalAccountChange}

@@ -38,7 +38,7 @@ class HoldView(HoldsOf):
     serializer_class = serializers.HoldAnswer
 
 
-class HoldList(HoldView):
+class HoldListView(HoldView):
     """The holds of a wallet."""
 
     collection = "holds"
@@ -83,7 +83,7 @@ class HoldList(HoldView):
         return Created(shown, shown["_links"]["self"]["href"], headers=headers)
 
 
-class HoldDetail(HoldView):
+class HoldDetailView(HoldView):
     """One hold."""
 
     staff_permissions = {"PATCH": ("wallets.release_hold", "wallets.change_hold")}
@@ -113,7 +113,7 @@ class HoldDetail(HoldView):
         return Response(self.show(hold), headers=self.tag(hold))
 
 
-class Executions(MovementView, HoldsOf):
+class HoldExecutionView(MovementView, HoldsOf):
     """Pay a hold, in full or in part, to its target wallet."""
 
     body_classes = {"POST": serializers.ExecutionBody}

@@ -73,7 +73,7 @@ class MovementView(OrderView):
         return read_back(partial(movements.get, id=movement_id))
 
 
-class MovementList(MovementView):
+class MovementListView(MovementView):
     """The movements of a wallet."""
 
     collection = "movements"
@@ -153,7 +153,7 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
         raise errors.InvalidParameters(error) from None
 
 
-class MovementDetail(MovementView):
+class MovementDetailView(MovementView):
     """One movement."""
 
     body_classes = {"PATCH": serializers.MovementChange}
@@ -170,7 +170,7 @@ class MovementDetail(MovementView):
         return Response(self.show(self.submit(order).legs[0]))
 
 
-class MovementBatch(MovementView):
+class BatchView(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
 
     max_body_bytes = 8_000_000
@@ -195,7 +195,7 @@ class MovementBatch(MovementView):
         return Created(shown.data, where, headers=self.replayed(outcome))
 
 
-class Reversals(MovementView):
+class ReversalView(MovementView):
     """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
 
     staff_permissions = {"POST": ("wallets.reverse_movement",)}

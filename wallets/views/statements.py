@@ -32,7 +32,7 @@ def come(instant: datetime, now: datetime, public: str) -> datetime:
     return to_millisecond(instant)
 
 
-class BalanceAt(OrderView):
+class BalanceView(OrderView):
     """The settled balance of a wallet at an instant, with its hash-chain proof."""
 
     scope = "wallets"

@@ -13,17 +13,21 @@ from iocash import errors
 from iocash.db.transactions import read_back, single_transaction
 from users import otp, users
 from users.serializers import OtpBody
-from users.views import UserDetail, UserView
+from users.views import UserDetailView, UserView
 from wallets import posting, serializers
 from wallets.orders import ActivateUser, UnsubscribeUser
 
 
-class UserDetailWithEnd(UserDetail):
+class UserDetailWithEndView(UserDetailView):
     """One user."""
 
-    body_classes = UserDetail.body_classes | {"PATCH": serializers.UserChangeOrEnd}
-    refusals = UserDetail.refusals | {
-        "PATCH": [*UserDetail.refusals["PATCH"], errors.WalletNotEmpty, errors.InvalidTransition]
+    body_classes = UserDetailView.body_classes | {"PATCH": serializers.UserChangeOrEnd}
+    refusals = UserDetailView.refusals | {
+        "PATCH": [
+            *UserDetailView.refusals["PATCH"],
+            errors.WalletNotEmpty,
+            errors.InvalidTransition,
+        ]
     }
 
     def patch(self, request: Request, user_id: UUID) -> Response:
@@ -47,7 +51,7 @@ class UserDetailWithEnd(UserDetail):
         return self.shown(read_back(partial(self.user, user_id)))
 
 
-class ValidateOtp(UserView):
+class OtpValidationView(UserView):
     """Verify the phone number. A new user is activated and gets a first wallet."""
 
     keyed = False

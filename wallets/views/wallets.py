@@ -42,7 +42,7 @@ class WalletView(OrderView):
         return Response(self.show(wallet), headers=self.tag(wallet))
 
 
-class WalletList(WalletView):
+class WalletListView(WalletView):
     """The wallets of the client."""
 
     collection = "wallets"
@@ -70,7 +70,7 @@ class WalletList(WalletView):
         return self.answer(self.submit(order))
 
 
-class WalletDetail(WalletView):
+class WalletDetailView(WalletView):
     """One wallet."""
 
     remembering = frozenset({"GET"})

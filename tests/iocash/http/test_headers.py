@@ -22,7 +22,7 @@ from iocash.http.headers import idempotency_key
 handler500 = "iocash.http.problems.server_error"
 
 
-class Hello(views.Public):
+class Hello(views.PublicView):
     def get(self, request: Request) -> Response:
         request._request.client_id = "client-1"  # type: ignore[attr-defined]
         return Response({"requestId": request._request.request_id})  # type: ignore[attr-defined]

@@ -14,8 +14,8 @@ from iocash.db.backend import safety
 from iocash.http import health
 
 urlpatterns = [
-    path("livez", health.Livez.as_view()),
-    path("readyz", health.Readyz.as_view()),
+    path("livez", health.LivezView.as_view()),
+    path("readyz", health.ReadyzView.as_view()),
 ]
 
 pytestmark = pytest.mark.urls(__name__)

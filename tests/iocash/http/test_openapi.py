@@ -95,8 +95,8 @@ class Ask(Guarded):
 
 
 urlpatterns = [
-    path("livez", health.Livez.as_view()),
-    path("readyz", health.Readyz.as_view()),
+    path("livez", health.LivezView.as_view()),
+    path("readyz", health.ReadyzView.as_view()),
     path("api/schema", reference.Schema.as_view(), name="schema"),
     path("api/docs", reference.Docs.as_view(), name="docs"),
     path("api/v1/things", Things.as_view()),

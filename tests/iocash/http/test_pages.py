@@ -38,7 +38,7 @@ class RowQuery(pages.PageQuery):
     since = fields.Moment(required=False)
 
 
-class Rows(views.Public):
+class Rows(views.PublicView):
     serializer_class = Row
     query_class = RowQuery
     collection = "rows"

@@ -26,7 +26,7 @@ from iocash.http.parsing import DEEPEST, Number, parse
 JSON = "application/json"
 
 
-class Echo(views.Public):
+class Echo(views.PublicView):
     def post(self, request: Request) -> Response:
         return Response({"keys": sorted(request.data)})
 

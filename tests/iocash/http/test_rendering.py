@@ -61,7 +61,7 @@ class ReadOnly(BasePermission):
         return True
 
 
-class Things(views.Public):
+class Things(views.PublicView):
     serializer_class = ThingView
     body_classes = {"POST": NewThing}
 
@@ -72,7 +72,7 @@ class Things(views.Public):
         return Response({"sent": sorted(self.body())})
 
 
-class Changeable(views.Public):
+class Changeable(views.PublicView):
     serializer_class = ThingView
     body_classes = {"PATCH": NewName}
 

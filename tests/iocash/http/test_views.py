@@ -52,7 +52,7 @@ class Order(fields.Serializer):
     count = fields.Whole(1, 9, default=1)
 
 
-class Careless(views.Public):
+class Careless(views.PublicView):
     def post(self, request: Request) -> Response:
         return Response({})
 
@@ -91,7 +91,7 @@ class Thing(Things):
         return Response({"id": str(thing_id)})
 
 
-class Root(views.Root):
+class Root(views.RootView):
     authentication_classes = (Key,)
     permission_classes = (Scope,)
 
