@@ -44,7 +44,7 @@ api = [  # what is asked for most is found first
         name="external-account",
     ),
     path("/users", users.UserListView.as_view(), name="users"),
-    path(f"/{USER}", wallets.UserDetailWithEndView.as_view(), name="user"),
+    path(f"/{USER}", wallets.UserDetailView.as_view(), name="user"),
     path(f"/{USER}/request-otp", users.OtpView.as_view(), name="request-otp"),
     path(f"/{USER}/validate-otp", wallets.OtpValidationView.as_view(), name="validate-otp"),
     path(f"/{USER}/compliance", wallets.ComplianceView.as_view(), name="compliance"),

@@ -47,7 +47,7 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
 def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
     """The users of one kind."""
     created = {"POST": order}
-    detail = wallets.UserDetailWithEndView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
+    detail = wallets.UserDetailView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
     return [
         path(f"users/{name}", users.UserListView.as_view(of_kind=kind, body_classes=created)),
         path(f"users/{name}/<uuid:user_id>", detail),
@@ -57,7 +57,7 @@ def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
 
 patterns = [
     path("users", users.UserListView.as_view(http_method_names=READ)),
-    path(USER, wallets.UserDetailWithEndView.as_view(http_method_names=READ)),
+    path(USER, wallets.UserDetailView.as_view(http_method_names=READ)),
     *of_kind("natural", User.Kind.NATURAL, NaturalBody),
     *of_kind("juridical", User.Kind.JURIDICAL, JuridicalBody),
     *of_user(USER),

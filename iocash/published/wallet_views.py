@@ -19,7 +19,7 @@ from iocash.published.user_serializers import PhoneChange
 from wallets.models import Movement
 from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView
 from wallets.views.movements import MovementListView
-from wallets.views.users import UserDetailWithEndView
+from wallets.views.users import UserDetailView
 
 ANSWERS = ["options", "head"]
 POSTED = ["post", *ANSWERS]
@@ -130,7 +130,7 @@ class HoldRenewalView(HoldChangeView):
     body_classes = {"POST": wallet_serializers.RenewalBody}
 
 
-class MobilePhoneView(UserDetailWithEndView):
+class MobilePhoneView(UserDetailView):
     """Change the phone number. The old one stays valid until the new one is verified."""
 
     http_method_names = ["patch", *ANSWERS]

@@ -202,47 +202,6 @@ class UserListView(UserView):
         return self.accepted(made.user, replayed=made.replayed)
 
 
-class UserDetailView(UserView):
-    """One user."""
-
-    body_classes = {"PUT": serializers.UserBody, "PATCH": serializers.UserChange}
-    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.ACCEPTED]}
-    refusals = {
-        "PUT": [errors.AlreadyExists, errors.Immutable, errors.UserNotActive, errors.OtpTooSoon],
-        "PATCH": [errors.AlreadyExists, errors.UserNotActive, errors.OtpTooSoon],
-    }
-
-    def get(self, request: Request, user_id: UUID) -> Response:
-        """Get one user."""
-        return self.shown(self.user(user_id))
-
-    def put(self, request: Request, user_id: UUID) -> Response:
-        """Create or replace the user with this id."""
-        client_id = self.caller.client_id or self.user(user_id).client_id
-        made = self.do(
-            users.replace,
-            client_id=client_id,
-            user_id=user_id,
-            values=self.body(),
-            by=self.by,
-            if_match=self.if_match,
-            **self.existence._asdict(),
-        )
-        return self.accepted(made.user) if made.created else self.shown(made.user)
-
-    def patch(self, request: Request, user_id: UUID) -> Response:
-        """Change some fields of a user."""
-        user = self.do(
-            users.change,
-            client_id=self.caller.client_id,
-            user_id=user_id,
-            values=self.body(partial=True),
-            by=self.by,
-            if_match=self.if_match,
-        )
-        return self.shown(user)
-
-
 class OtpView(UserView):
     """Send another one-time password to the phone number that is not yet verified."""
 

@@ -22,7 +22,7 @@ from wallets.views.statements import (
 )
 from wallets.views.users import (
     OtpValidationView,
-    UserDetailWithEndView,
+    UserDetailView,
 )
 from wallets.views.wallets import (
     IbanView,
@@ -45,7 +45,7 @@ __all__ = [
     "OtpValidationView",
     "ReversalView",
     "StatementView",
-    "UserDetailWithEndView",
+    "UserDetailView",
     "WalletDetailView",
     "WalletListView",
 ]

@@ -1,4 +1,4 @@
-"""The endpoints of users where their life touches wallets."""
+"""The endpoints of one user, which may open or close wallets."""
 
 from __future__ import annotations
 
@@ -10,44 +10,62 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.db.transactions import read_back, single_transaction
+from iocash.db.transactions import read_back
 from users import otp, users
-from users.serializers import OtpBody
-from users.views import UserDetailView, UserView
+from users.serializers import OtpBody, UserBody
+from users.views import UserView
 from wallets import posting, serializers
-from wallets.orders import ActivateUser, UnsubscribeUser
+from wallets.orders import ActivateUser
+from wallets.users import change_or_close
 
 
-class UserDetailWithEndView(UserDetailView):
+class UserDetailView(UserView):
     """One user."""
 
-    body_classes = UserDetailView.body_classes | {"PATCH": serializers.UserChangeOrEnd}
-    refusals = UserDetailView.refusals | {
+    body_classes = {"PUT": UserBody, "PATCH": serializers.UserChangeOrEnd}
+    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.ACCEPTED]}
+    refusals = {
+        "PUT": [errors.AlreadyExists, errors.Immutable, errors.UserNotActive, errors.OtpTooSoon],
         "PATCH": [
-            *UserDetailView.refusals["PATCH"],
+            errors.AlreadyExists,
+            errors.UserNotActive,
+            errors.OtpTooSoon,
             errors.WalletNotEmpty,
             errors.InvalidTransition,
-        ]
+        ],
     }
+
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """Get one user."""
+        return self.shown(self.user(user_id))
+
+    def put(self, request: Request, user_id: UUID) -> Response:
+        """Create or replace the user with this id."""
+        client_id = self.caller.client_id or self.user(user_id).client_id
+        made = self.do(
+            users.replace,
+            client_id=client_id,
+            user_id=user_id,
+            values=self.body(),
+            by=self.by,
+            if_match=self.if_match,
+            **self.existence._asdict(),
+        )
+        return self.accepted(made.user) if made.created else self.shown(made.user)
 
     def patch(self, request: Request, user_id: UUID) -> Response:
         """Change some fields of a user, or close the user's account."""
         values = self.body(partial=True)
-        is_ending = values.pop("status", None) is not None
-        user = self.user(user_id)
-        with single_transaction():
-            users.change(
-                client_id=user.client_id,
-                user_id=user_id,
-                values=values,
-                by=self.by,
-                if_match=self.if_match,
-            )
-            if is_ending:
-                posting.submit(
-                    UnsubscribeUser(client_id=user.client_id, by=self.by, user_id=user_id)
-                )
-        self.is_done = True
+        closes = values.pop("status", None) is not None
+        self.do(
+            change_or_close,
+            client_id=self.user(user_id).client_id,
+            user_id=user_id,
+            values=values,
+            closes=closes,
+            by=self.by,
+            if_match=self.if_match,
+        )
         return self.shown(read_back(partial(self.user, user_id)))
 
 
