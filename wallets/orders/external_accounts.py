@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from iocash import errors
@@ -34,6 +34,11 @@ class AddExternalAccount(WalletOrder):
     """
 
     made = "account"
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.WalletNotReady,
+        errors.AlreadyExists,
+    )
 
     iban: str
     alias: str = ""
@@ -64,7 +69,7 @@ class RemoveExternalAccount(WalletOrder):
     """Let no more cash-outs go to the account; removing what is removed changes nothing.
 
     Raises:
-        NotFound: the wallet has no such account.
+        NotFound: the client has no such wallet, or the wallet has no such account.
     """
 
     made = "account"

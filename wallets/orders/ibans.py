@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from django.conf import settings
 from schwifty import IBAN
@@ -43,6 +43,11 @@ class CreateIban(WalletOrder):
     """
 
     made = "wallet"
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.WalletNotReady,
+        errors.AlreadyExists,
+    )
 
     def needed(self) -> Needs:
         return Needs(wallets=(self.wallet_id,), numbers=1)
