@@ -16,6 +16,7 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.http import problems
+from iocash.http.operations import operation
 from iocash.http.rendering import JSON, JSONRenderer, dump
 from iocash.http.views import PublicView
 
@@ -54,6 +55,7 @@ class Schema(PublicView):
 
     renderer_classes = (JSONRenderer,)
 
+    @operation()
     def get(self, request: Request) -> HttpResponse:
         return HttpResponse(document(), content_type=JSON)
 

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from iocash import errors
 from iocash.db.backend import safety
 from iocash.http import fields
+from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import PublicView
 
@@ -31,6 +32,7 @@ class LivezView(PublicView):
 
     serializer_class = HealthReport
 
+    @operation()
     def get(self, request: Request) -> Response:
         return Response({"status": "ok"})
 
@@ -39,8 +41,8 @@ class ReadyzView(PublicView):
     """The server is ready: the database has all migrations and accepts durable changes."""
 
     serializer_class = HealthReport
-    refusals = {"GET": [errors.DatabaseUnavailable]}
 
+    @operation(refuses=(errors.DatabaseUnavailable,))
     def get(self, request: Request) -> Response:
         if reason := next(unready(), None):
             raise errors.DatabaseUnavailable(reason)

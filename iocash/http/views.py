@@ -22,44 +22,31 @@ from rest_framework.request import Request as AnyRequest
 from iocash import errors
 from iocash.http import fields, pages, parsing, problems, serializers
 from iocash.http.links import location
+from iocash.http.operations import Operation, declared, operation
 from iocash.http.rendering import Response, camel
-
-Bodies = dict[str, type[fields.Serializer]]
-Refusals = dict[str, list[type[errors.Refused]]]
 
 
 class View(GenericAPIView[Any]):
     """A view of the API: it refuses what its request may not be before any handler runs.
 
-    In this order: method, Accept, credentials, scope, query parameters, body. Handlers find what
-    was asked in `self.query`, and ask `self.body()` for what was sent.
+    In this order: method, Accept, credentials, scope, query parameters, body. Each handler declares
+    what it takes with `@operation`; it finds what was asked in `self.query`, and asks `self.body()`
+    for what was sent.
     """
 
     http_method_names = ["get", "post", "put", "patch", "head", "options"]
-    query_class: ClassVar[type[fields.Serializer] | None] = None
-    """The parameters of the methods that are `queried`; the others take none."""
-    queried: ClassVar[frozenset[str]] = frozenset({"GET", "HEAD"})
-    body_classes: ClassVar[Bodies] = {}
-    """The serializer of each method's body; without one it is `serializer_class`."""
-    answer_classes: ClassVar[Bodies] = {}
-    """The serializer that describes a method's answer, where it is not `serializer_class`."""
-    body_optional = False
-    max_body_bytes: int | None = None
+    operations: ClassVar[dict[str, Operation]] = {}
+    """What its handlers declare, by method."""
     collection = ""
     """What a page embeds: `wallets`."""
-    refusals: ClassVar[Refusals] = {}
-    """What each method can answer beyond what every operation can, for the OpenAPI document."""
-    statuses: ClassVar[dict[str, list[HTTPStatus]]] = {}
-    """The successes of each method; without them 201 for POST and 200 for the others."""
-
-    keyed = True
-    """Whether its POST reads an Idempotency-Key."""
     versioned = False
     """Whether it answers one thing with its ETag, and changes it only `If-Match`."""
-    is_queued = False
-    """Whether what it is sent waits in a queue that may be full."""
 
     query: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.operations = declared(cls, View.http_method_names)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> AnyRequest:
         wrapping = parsing.Request(
@@ -79,8 +66,7 @@ class View(GenericAPIView[Any]):
             self.format_kwarg = None  # so that a browser gets a page that says so, with its forms
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
-        takes_query = request.method in self.queried
-        self.query = pages.check_query(request, self.query_class if takes_query else None)
+        self.query = pages.check_query(request, self.operation.query)
         if request.method in parsing.BODIES:
             request.data  # noqa: B018  # the body is read, or refused, here
 
@@ -88,9 +74,15 @@ class View(GenericAPIView[Any]):
         allow = ", ".join(self.allowed_methods)
         raise errors.MethodNotAllowed(method=request.method, allow=allow)
 
+    @operation()
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         methods = self.allowed_methods
         return Response({"methods": methods}, headers={"Allow": ", ".join(methods)})
+
+    @property
+    def operation(self) -> Operation:
+        """What the handler of this request declares."""
+        return self.operations[self.request.method or ""]
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -116,21 +108,20 @@ class View(GenericAPIView[Any]):
         Raises:
             ValidationError: it names every wrong field.
         """
-        method = self.request.method or ""
+        method, kind = self.request.method, self.operation.body
+        if kind is None:
+            raise errors.Inconsistent("the handler declares no body")
         is_partial = method == "PATCH" if partial is None else partial
-        kind: type[fields.Serializer] = self.body_class(method)
         reader = serializers.reader(kind, is_partial)
         validated: dict[str, Any] = reader.run_validation(self.request.data)
         return validated
 
-    def body_class(self, method: str) -> type[Any]:
-        return self.body_classes.get(method) or self.get_serializer_class()
-
     def body_example(self, method: str, shown: dict[str, Any]) -> dict[str, Any]:
         """What the browsable API's form begins with: what is shown already, or an example."""
-        if self.serializer_class is None and method not in self.body_classes:
+        kind = self.operations[method].body
+        if kind is None:
             return {}
-        body = self.body_class(method)()
+        body: Any = kind()
         example: dict[str, Any] = body.get_initial()
         if method == "POST":
             return example
@@ -217,6 +208,7 @@ class RootView(View):
     scope: ClassVar[str | None] = None
     """Any valid credentials are accepted."""
 
+    @operation()
     def get(self, request: AnyRequest) -> Response:
         links = {name: {"href": location(request, view)} for name, view in self.lists.items()}
         here = {"self": {"href": request.build_absolute_uri(request.path)}}

@@ -10,9 +10,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from iocash.published import wallet_views
-from iocash.published.user_serializers import JuridicalBody, NaturalBody
-from iocash.published.user_views import FileView, IdentityFileView
+from iocash.published import user_views, wallet_views
 from users import views as users
 from users.models import User
 from wallets import views as wallets
@@ -29,7 +27,7 @@ READ_AND_PATCH = ["patch", *READ]
 def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     """What is below one user; `kind` when the path says it."""
     return [
-        path(f"{prefix}/mobile-phone", wallet_views.MobilePhoneView.as_view(**kind)),
+        path(f"{prefix}/mobile-phone", user_views.MobilePhoneView.as_view(**kind)),
         path(f"{prefix}/request-otp", users.OtpView.as_view(**kind)),
         path(f"{prefix}/validate-otp", wallets.OtpValidationView.as_view(**kind)),
         path(f"{prefix}/compliance", wallets.ComplianceView.as_view(**kind)),
@@ -38,18 +36,20 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
         path(f"{prefix}/external-iban", users.ExternalIbanView.as_view(**kind)),
         path(f"{prefix}/financial-information", users.FinancialInformationView.as_view(**kind)),
         path(f"{prefix}/occupation", users.OccupationView.as_view(**kind)),
-        path(f"{prefix}/identity-file", IdentityFileView.as_view(**kind)),
-        path(f"{prefix}/external-iban-file", FileView.as_view(name="external-iban", **kind)),
-        path(f"{prefix}/income-tax-file", FileView.as_view(name="income-tax", **kind)),
+        path(f"{prefix}/identity-file", user_views.IdentityFileView.as_view(**kind)),
+        path(
+            f"{prefix}/external-iban-file",
+            user_views.FileView.as_view(name="external-iban", **kind),
+        ),
+        path(f"{prefix}/income-tax-file", user_views.FileView.as_view(name="income-tax", **kind)),
     ]
 
 
-def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
+def of_kind(name: str, kind: str, users_view: type[users.UserListView]) -> list[URLPattern]:
     """The users of one kind."""
-    created = {"POST": order}
     detail = wallets.UserDetailView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
     return [
-        path(f"users/{name}", users.UserListView.as_view(of_kind=kind, body_classes=created)),
+        path(f"users/{name}", users_view.as_view()),
         path(f"users/{name}/<uuid:user_id>", detail),
         *of_user(f"users/{name}/<uuid:user_id>", of_kind=kind),
     ]
@@ -58,8 +58,8 @@ def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
 patterns = [
     path("users", users.UserListView.as_view(http_method_names=READ)),
     path(USER, wallets.UserDetailView.as_view(http_method_names=READ)),
-    *of_kind("natural", User.Kind.NATURAL, NaturalBody),
-    *of_kind("juridical", User.Kind.JURIDICAL, JuridicalBody),
+    *of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
+    *of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
     *of_user(USER),
     path("wallets", wallets.WalletListView.as_view()),
     path(WALLET, wallets.WalletDetailView.as_view(http_method_names=READ)),

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from iocash import errors
+from iocash.http.operations import operation
 from iocash.http.views import RootView, View
 from tests.support import people
 from tests.support.people import Answer, Api
@@ -197,6 +198,7 @@ def test_scope_is_checked_before_any_lookup(client_demo):
 class Closed(View):
     """A view that says nothing of scopes."""
 
+    @operation()
     def get(self, request: Any) -> Response:
         return Response({})
 

@@ -225,7 +225,7 @@ def test_every_view_for_cached_keys_is_tested():
     relying = {
         view
         for view in views(get_resolver().url_patterns)
-        if "GET" in getattr(view, "remembering", ()) and hasattr(view, "get")
+        if (read := getattr(view, "operations", {}).get("GET")) and read.spends_proof
     }
     tried = {view for view in relying if view.__module__ != "iocash.published.wallet_views"}
     assert len(tried) == len(BELOW)

@@ -16,6 +16,7 @@ from iocash import errors
 from iocash.http import problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.links import location
+from iocash.http.operations import operation
 from iocash.http.views import Accepted, View
 from users import serializers, users
 from users.authentication import Caller, look_up
@@ -35,18 +36,8 @@ class ClientView(View):
     scope: ClassVar[str]
     model: ClassVar[type[Model]]
     """Whose Django permissions staff need."""
-    staff_permissions: ClassVar[dict[str, tuple[str, ...]]] = {}
-    """By method, where it is another permission than that to add, change or view the model.
-
-    Where there are several, one of them opens the view, which then asks for the right one.
-    """
-
     is_done = False
     """Whether something was committed: trouble after that says nothing of it."""
-
-    remembering: ClassVar[frozenset[str]] = frozenset()
-    """The methods that let a remembered API key in, since they spend its proof: with `submit`, or
-    with `first`."""
 
     def check_permissions(self, request: Request) -> None:
         """Who is refused is counted too: the rate limit is for every request of the client."""
@@ -185,15 +176,18 @@ class UserListView(UserView):
     """The users of the client."""
 
     collection = "users"
-    query_class = serializers.UserQuery
-    body_classes = {"POST": serializers.UserBody}
-    statuses = {"POST": [HTTPStatus.ACCEPTED]}
-    refusals = {"POST": [errors.AlreadyExists, errors.OtpTooSoon, errors.IdempotencyKeyReused]}
 
+    @operation(query=serializers.UserQuery)
     def get(self, request: Request) -> Response:
         """List the users of the client."""
         return self.page(self.users().filter(**self.filters()))
 
+    @operation(
+        body=serializers.UserBody,
+        keyed=True,
+        statuses=(HTTPStatus.ACCEPTED,),
+        refuses=(errors.AlreadyExists, errors.OtpTooSoon),
+    )
     def post(self, request: Request) -> Response:
         """Create a user. The phone number gets a one-time password."""
         made = self.do(
@@ -205,15 +199,12 @@ class UserListView(UserView):
 class OtpView(UserView):
     """Send another one-time password to the phone number that is not yet verified."""
 
-    keyed = False
-    is_queued = True
-
-    serializer_class = serializers.UserAnswer
-    body_optional = True
-    body_classes = {"POST": serializers.Nothing}
-    statuses = {"POST": [HTTPStatus.ACCEPTED]}
-    refusals = {"POST": [errors.AlreadyVerified, errors.OtpTooSoon]}
-
+    @operation(
+        body=serializers.Nothing,
+        body_optional=True,
+        statuses=(HTTPStatus.ACCEPTED,),
+        refuses=(errors.AlreadyVerified, errors.OtpTooSoon, errors.Overloaded),
+    )
     def post(self, request: Request, user_id: UUID) -> Response:
         self.body()
         client_id = self.user(user_id).client_id

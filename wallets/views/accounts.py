@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.links import location
+from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import Created
 from wallets import serializers
@@ -36,16 +37,18 @@ class ExternalAccountListView(ExternalAccountView):
     """The external bank accounts of a wallet."""
 
     collection = "externalAccounts"
-    query_class = serializers.ExternalAccountQuery
-    remembering = frozenset({"GET"})
-    body_classes = {"POST": serializers.ExternalAccountBody}
-    refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
 
+    @operation(query=serializers.ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the external accounts of a wallet."""
         wallet = self.wallet(wallet_id)
         return self.page(self.accounts(wallet.id).filter(**self.filters()))
 
+    @operation(
+        body=serializers.ExternalAccountBody,
+        keyed=True,
+        refuses=(*AddExternalAccount.refuses, errors.Overloaded),
+    )
     def post(self, request: Request, wallet_id: UUID) -> Response:
         """Store a bank account for later cash-outs."""
         values = self.body()
@@ -65,12 +68,15 @@ class ExternalAccountListView(ExternalAccountView):
 class ExternalAccountDetailView(ExternalAccountView):
     """One external bank account."""
 
-    body_classes = {"PATCH": serializers.ExternalAccountChange}
-
+    @operation()
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         """Get one external account."""
         return Response(self.show(self.account(wallet_id, account_id)))
 
+    @operation(
+        body=serializers.ExternalAccountChange,
+        refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         """Remove an external account permanently."""
         self.body(partial=False)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.http import pages
+from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.times import moment
 from wallets import serializers, statements
@@ -37,10 +38,9 @@ class BalanceView(OrderView):
 
     scope = "wallets"
     model = Wallet
-    query_class = serializers.BalanceQuery
-    remembering = frozenset({"GET"})
     serializer_class = serializers.BalanceAnswer
 
+    @operation(query=serializers.BalanceQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
         now = statements.now()
@@ -82,12 +82,12 @@ class StatementView(MovementView):
     """The statement of a wallet over a period, with its hash-chain proof."""
 
     collection = "movements"
-    query_class = serializers.StatementQuery
-    remembering = frozenset({"GET"})
-    answer_classes = {"GET": serializers.StatementAnswer}
     pagination_class = StatementPages
     statement: statements.Statement
 
+    @operation(
+        query=serializers.StatementQuery, answers=serializers.StatementAnswer, spends_proof=True
+    )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
         now = statements.now()

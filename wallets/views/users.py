@@ -11,34 +11,33 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http.operations import operation
 from users import otp, users
 from users.serializers import OtpBody, UserBody
 from users.views import UserView
 from wallets import posting, serializers
-from wallets.orders import ActivateUser
+from wallets.orders import ActivateUser, UnsubscribeUser
 from wallets.users import change_or_close
 
 
 class UserDetailView(UserView):
     """One user."""
 
-    body_classes = {"PUT": UserBody, "PATCH": serializers.UserChangeOrEnd}
-    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.ACCEPTED]}
-    refusals = {
-        "PUT": [errors.AlreadyExists, errors.Immutable, errors.UserNotActive, errors.OtpTooSoon],
-        "PATCH": [
-            errors.AlreadyExists,
-            errors.UserNotActive,
-            errors.OtpTooSoon,
-            errors.WalletNotEmpty,
-            errors.InvalidTransition,
-        ],
-    }
-
+    @operation()
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get one user."""
         return self.shown(self.user(user_id))
 
+    @operation(
+        body=UserBody,
+        statuses=(HTTPStatus.OK, HTTPStatus.ACCEPTED),
+        refuses=(
+            errors.AlreadyExists,
+            errors.Immutable,
+            errors.UserNotActive,
+            errors.OtpTooSoon,
+        ),
+    )
     def put(self, request: Request, user_id: UUID) -> Response:
         """Create or replace the user with this id."""
         client_id = self.caller.client_id or self.user(user_id).client_id
@@ -53,6 +52,15 @@ class UserDetailView(UserView):
         )
         return self.accepted(made.user) if made.created else self.shown(made.user)
 
+    @operation(
+        body=serializers.UserChangeOrEnd,
+        refuses=(
+            *UnsubscribeUser.refuses,
+            errors.AlreadyExists,
+            errors.UserNotActive,
+            errors.OtpTooSoon,
+        ),
+    )
     def patch(self, request: Request, user_id: UUID) -> Response:
         """Change some fields of a user, or close the user's account."""
         values = self.body(partial=True)
@@ -72,19 +80,11 @@ class UserDetailView(UserView):
 class OtpValidationView(UserView):
     """Verify the phone number. A new user is activated and gets a first wallet."""
 
-    keyed = False
-    body_classes = {"POST": OtpBody}
-    statuses = {"POST": [HTTPStatus.OK]}
-    refusals = {
-        "POST": [
-            errors.InvalidOtp,
-            errors.AlreadyVerified,
-            errors.OtpExpired,
-            errors.OtpTriedOut,
-            errors.AlreadyExists,
-        ]
-    }
-
+    @operation(
+        body=OtpBody,
+        statuses=(HTTPStatus.OK,),
+        refuses=(*ActivateUser.refuses, errors.InvalidOtp, errors.OtpTriedOut),
+    )
     def post(self, request: Request, user_id: UUID) -> Response:
         user = self.user(user_id)
         phone = otp.check(user, self.body()["otp"])

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.links import location
+from iocash.http.operations import operation
 from iocash.http.views import Created
 from users.serializers import Nothing
 from wallets import serializers
@@ -46,24 +47,15 @@ class WalletListView(WalletView):
     """The wallets of the client."""
 
     collection = "wallets"
-    is_queued = False
-    query_class = serializers.WalletQuery
-    body_classes = {"POST": serializers.WalletBody}
-    refusals = {
-        "POST": [
-            errors.UserNotFound,
-            errors.UserNotActive,
-            errors.LimitExceeded,
-            errors.IdempotencyKeyReused,
-        ]
-    }
 
+    @operation(query=serializers.WalletQuery)
     def get(self, request: Request) -> Response:
         """List the wallets of the client."""
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
         wallets = wallets.filter(**self.filters())
         return self.page(wallets)
 
+    @operation(body=serializers.WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
         """Open a wallet."""
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
@@ -73,21 +65,7 @@ class WalletListView(WalletView):
 class WalletDetailView(WalletView):
     """One wallet."""
 
-    remembering = frozenset({"GET"})
-    body_classes = {"PUT": serializers.WalletBody, "PATCH": serializers.WalletChange}
-    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
-    refusals = {
-        "PUT": [
-            errors.AlreadyExists,
-            errors.Immutable,
-            errors.WalletNotReady,
-            errors.UserNotFound,
-            errors.UserNotActive,
-            errors.LimitExceeded,
-        ],
-        "PATCH": [errors.WalletNotReady, errors.WalletNotEmpty],
-    }
-
+    @operation(spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """Get one wallet."""
         return self.shown(self.wallet(wallet_id))
@@ -108,6 +86,11 @@ class WalletDetailView(WalletView):
         shown = serializers.MovementAnswer(last[:LAST], many=True, context=context).data
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
+    @operation(
+        body=serializers.WalletBody,
+        statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
+        refuses=(*PutWallet.refuses, errors.Overloaded),
+    )
     def put(self, request: Request, wallet_id: UUID) -> Response:
         """Open or replace the wallet with this id."""
         order = PutWallet(
@@ -118,6 +101,7 @@ class WalletDetailView(WalletView):
         )
         return self.answer(self.submit(order))
 
+    @operation(body=serializers.WalletChange, refuses=(*ChangeWallet.refuses, errors.Overloaded))
     def patch(self, request: Request, wallet_id: UUID) -> Response:
         """Change some fields of a wallet, or close it."""
         change = self.body(partial=True)
@@ -134,10 +118,12 @@ class WalletDetailView(WalletView):
 class IbanView(WalletView):
     """Create the IBAN of a wallet, from the institution's own range. A wallet has one at most."""
 
-    body_classes = {"POST": Nothing}
-    body_optional = True
-    refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
-
+    @operation(
+        body=Nothing,
+        body_optional=True,
+        keyed=True,
+        refuses=(*CreateIban.refuses, errors.Overloaded),
+    )
     def post(self, request: Request, wallet_id: UUID) -> Response:
         self.body()
         order = CreateIban(**self.common(wallet_id), key=self.key)

@@ -18,11 +18,13 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.http import problems, views
 from iocash.http.headers import idempotency_key
+from iocash.http.operations import operation
 
 handler500 = "iocash.http.problems.server_error"
 
 
 class Hello(views.PublicView):
+    @operation()
     def get(self, request: Request) -> Response:
         request._request.client_id = "client-1"  # type: ignore[attr-defined]
         return Response({"requestId": request._request.request_id})  # type: ignore[attr-defined]

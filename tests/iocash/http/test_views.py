@@ -23,6 +23,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.http import fields, links, problems, views
+from iocash.http.operations import operation
 
 ID = UUID("0198abcd-0000-7000-8000-000000000001")
 JSON = "application/json"
@@ -53,6 +54,7 @@ class Order(fields.Serializer):
 
 
 class Careless(views.PublicView):
+    @operation()
     def post(self, request: Request) -> Response:
         return Response({})
 
@@ -69,24 +71,27 @@ class Things(views.View):
     authentication_classes = (Key,)
     permission_classes = (Scope,)
     serializer_class = Answer
-    body_classes = {"POST": Order, "PATCH": Order}
-    query_class = Query
 
+    @operation(query=Query)
     def get(self, request: Request) -> Response:
         return Response(self.query)
 
+    @operation(body=Order)
     def post(self, request: Request) -> Response:
         where = links.location(request, "thing", thing_id=ID)
         return views.Created(self.show(self.body()), where, headers={"X-Extra": "1"})
 
+    @operation()
     def put(self, request: Request) -> Response:
         return Response({})
 
+    @operation(body=Order)
     def patch(self, request: Request) -> Response:
         return views.Accepted(self.body(), "http://testserver/x")
 
 
 class Thing(Things):
+    @operation(query=Query)
     def get(self, request: Request, thing_id: UUID | None = None) -> Response:
         return Response({"id": str(thing_id)})
 
