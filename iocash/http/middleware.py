@@ -1,4 +1,4 @@
-"""The outermost middleware: request ids, one log line per request, and the API's own errors."""
+"""Middleware: request ids, one log line per request, the API's own errors; sessions of browsers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ import logging
 import re
 from collections.abc import Callable
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.encoding import escape_uri_path
+from django_otp.middleware import OTPMiddleware
 
 from iocash import errors
 from iocash.http import problems
 from iocash.http.rendering import JSON
+
+if TYPE_CHECKING:
+    Base = MiddlewareMixin
+else:
+    Base = object
 
 access = logging.getLogger("iocash.access")
 
@@ -98,3 +110,38 @@ def request_id(request: HttpRequest) -> str:
     """Take the caller's id for this request when it is well-formed, else make one."""
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+
+
+# --- For browsers ------------------------------------------------------------------------------
+
+
+class ForBrowsers(Base):
+    """Mixed into middleware for people in browsers: requests with `Authorization` pass by.
+
+    Such a caller has no session and no messages. Its cookies, if it has any, mean nothing: who it
+    is stands in `Authorization`, or nowhere.
+    """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        passes = request.passes_by  # type: ignore[attr-defined]  # set above
+        return self.get_response(request) if passes else super().__call__(request)
+
+
+class Sessions(ForBrowsers, SessionMiddleware):
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> Any:
+        if request.session.accessed:
+            request.session.note_use()  # type: ignore[attr-defined]  # of our own engine
+        return super().process_response(request, response)  # type: ignore[arg-type]
+
+
+class Common(ForBrowsers, CommonMiddleware):
+    """Redirects, and the length of answers: `RequestMiddleware` measures those of the API."""
+
+
+class Authentication(ForBrowsers, AuthenticationMiddleware): ...
+
+
+class SecondFactor(ForBrowsers, OTPMiddleware): ...  # type: ignore[misc]
+
+
+class Messages(ForBrowsers, MessageMiddleware): ...
