@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from iocash.docs import calls, guides, reference
-from iocash.http import problems, views
+from iocash.http import health, problems, views
 from iocash.published import urls as published
 from users import views as users
 from wallets import views as wallets
@@ -20,44 +20,44 @@ MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 
 api = [  # what is asked for most is found first
-    path(f"/{WALLET}/movements", wallets.MovementList.as_view(), name="movements"),
-    path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
-    path("", views.Root.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
-    path("/wallets", wallets.WalletList.as_view(), name="wallets"),
+    path(f"/{WALLET}/movements", wallets.MovementListView.as_view(), name="movements"),
+    path(f"/{WALLET}", wallets.WalletDetailView.as_view(), name="wallet"),
+    path("", views.RootView.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
+    path("/wallets", wallets.WalletListView.as_view(), name="wallets"),
     path(f"/{WALLET}/create-iban", wallets.IbanView.as_view(), name="create-iban"),
-    path(f"/{WALLET}/balance", wallets.BalanceAt.as_view(), name="balance"),
+    path(f"/{WALLET}/balance", wallets.BalanceView.as_view(), name="balance"),
     path(f"/{WALLET}/statement", wallets.StatementView.as_view(), name="statement"),
-    path(f"/{WALLET}/movements/batch", wallets.MovementBatch.as_view(), name="batch"),
-    path(f"/{MOVEMENT}", wallets.MovementDetail.as_view(), name="movement"),
-    path(f"/{MOVEMENT}/reversal", wallets.Reversals.as_view(), name="reversal"),
-    path(f"/{WALLET}/holds", wallets.HoldList.as_view(), name="holds"),
-    path(f"/{HOLD}", wallets.HoldDetail.as_view(), name="hold"),
-    path(f"/{HOLD}/executions", wallets.Executions.as_view(), name="executions"),
+    path(f"/{WALLET}/movements/batch", wallets.BatchView.as_view(), name="batch"),
+    path(f"/{MOVEMENT}", wallets.MovementDetailView.as_view(), name="movement"),
+    path(f"/{MOVEMENT}/reversal", wallets.ReversalView.as_view(), name="reversal"),
+    path(f"/{WALLET}/holds", wallets.HoldListView.as_view(), name="holds"),
+    path(f"/{HOLD}", wallets.HoldDetailView.as_view(), name="hold"),
+    path(f"/{HOLD}/executions", wallets.HoldExecutionView.as_view(), name="executions"),
     path(
         f"/{WALLET}/external-accounts",
-        wallets.ExternalAccountList.as_view(),
+        wallets.ExternalAccountListView.as_view(),
         name="external-accounts",
     ),
     path(
         f"/{WALLET}/external-accounts/<uuid:account_id>",
-        wallets.ExternalAccountDetail.as_view(),
+        wallets.ExternalAccountDetailView.as_view(),
         name="external-account",
     ),
-    path("/users", users.UserList.as_view(), name="users"),
-    path(f"/{USER}", wallets.UserDetailWithEnd.as_view(), name="user"),
-    path(f"/{USER}/request-otp", users.RequestOtp.as_view(), name="request-otp"),
-    path(f"/{USER}/validate-otp", wallets.ValidateOtp.as_view(), name="validate-otp"),
+    path("/users", users.UserListView.as_view(), name="users"),
+    path(f"/{USER}", wallets.UserDetailView.as_view(), name="user"),
+    path(f"/{USER}/request-otp", users.OtpView.as_view(), name="request-otp"),
+    path(f"/{USER}/validate-otp", wallets.OtpValidationView.as_view(), name="validate-otp"),
     path(f"/{USER}/compliance", wallets.ComplianceView.as_view(), name="compliance"),
-    path(f"/{USER}/identity", users.Identity.as_view(), name="identity"),
-    path(f"/{USER}/home-address", users.HomeAddress.as_view(), name="home-address"),
-    path(f"/{USER}/external-iban", users.ExternalIban.as_view(), name="external-iban"),
+    path(f"/{USER}/identity", users.IdentityView.as_view(), name="identity"),
+    path(f"/{USER}/home-address", users.HomeAddressView.as_view(), name="home-address"),
+    path(f"/{USER}/external-iban", users.ExternalIbanView.as_view(), name="external-iban"),
     path(
         f"/{USER}/financial-information",
-        users.FinancialInformation.as_view(),
+        users.FinancialInformationView.as_view(),
         name="financial-information",
     ),
-    path(f"/{USER}/occupation", users.Occupation.as_view(), name="occupation"),
-    path(f"/{USER}/documents/<slug:kind>", users.Documents.as_view(), name="document"),
+    path(f"/{USER}/occupation", users.OccupationView.as_view(), name="occupation"),
+    path(f"/{USER}/documents/<slug:kind>", users.DocumentView.as_view(), name="document"),
 ]
 
 urlpatterns = [
@@ -65,8 +65,8 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("admin", views.back_office, name="back-office"),
     path("admin/", admin.site.urls),
-    path("livez", views.Livez.as_view(), name="livez"),
-    path("readyz", views.Readyz.as_view(), name="readyz"),
+    path("livez", health.LivezView.as_view(), name="livez"),
+    path("readyz", health.ReadyzView.as_view(), name="readyz"),
     path("api/v1/public/", include(published.patterns)),
     path("api/v2/public/", include(published.patterns)),
     path("api/schema", reference.Schema.as_view(), name="schema"),

@@ -14,7 +14,7 @@ from django.test import client as test_client
 from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support import answer_guard, people
+from tests.support import answer_guard, order_guard, people
 from tests.support.people import Api
 from users.models import Client, User
 from wallets import audit
@@ -28,6 +28,8 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequen
 for end in request_started, request_finished:
     end.disconnect(close_old_connections)
 test_client.close_old_connections = lambda **kwargs: None  # type: ignore[attr-defined]
+
+order_guard.watch()
 
 settings.register_profile("patient", deadline=None)  # others may be using the processor
 settings.load_profile("patient")
@@ -86,6 +88,14 @@ def answers_keep_the_contract() -> Iterator[None]:
     answer_guard.findings.clear()
     yield
     assert not answer_guard.findings
+
+
+@pytest.fixture(autouse=True)
+def orders_refuse_what_they_declare() -> Iterator[None]:
+    """Whatever a test asks of the ledger, by whatever way."""
+    order_guard.findings.clear()
+    yield
+    assert not order_guard.findings
 
 
 @pytest.fixture

@@ -51,9 +51,7 @@ class Operation:
         return 404 if "juridical/<" in self.route else 200
 
     def body(self) -> bytes:
-        kind = self.view.view_initkwargs.get("body_classes", self.view.view_class.body_classes).get(
-            self.method.upper()
-        )
+        kind = self.view.view_class.operations[self.method.upper()].body
         return dump(kind().get_initial() if kind else {})
 
 

@@ -297,7 +297,9 @@ def test_no_handler_catches_exceptions(route, view):
 
 @pytest.mark.parametrize(("route", "view"), API, ids=[route for route, _ in API])
 def test_example_of_every_form_is_valid(route, view):
-    for method, kind in view.body_classes.items():
+    for method, operation in view.operations.items():
+        if (kind := operation.body) is None:
+            continue
         form = kind(data=kind().get_initial(), partial=method == "PATCH")
         assert form.is_valid(), (method, form.errors)
 

@@ -97,9 +97,9 @@ def let_in(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUs
 
 
 def may_remember(request: Request) -> bool:
-    """Return whether the view spends the proof of a remembered key before it answers."""
-    view = request.parser_context["view"]
-    return request.method in getattr(view, "remembering", ())
+    """Return whether the handler spends the proof of a remembered key before it answers."""
+    declared = request.parser_context["view"].operations.get(request.method)
+    return declared is not None and declared.spends_proof
 
 
 def look_up(request: Request) -> None:
@@ -190,7 +190,7 @@ class HasScope(permissions.BasePermission):
             caller.require(f"{scope}:{'read' if request.method in self.READS else 'write'}")
         return scope != ""
 
-    def staff_may(self, request: Request, view: APIView) -> bool:
+    def staff_may(self, request: Request, view: Any) -> bool:
         """Nothing at the top can be made by staff: it would belong to no client."""
         model = getattr(view, "model", None)
         is_read = request.method in self.READS
@@ -199,7 +199,7 @@ class HasScope(permissions.BasePermission):
         if not (is_read or view.kwargs):
             raise errors.PermissionDenied("This operation requires a client's API key.")
         action = "view" if is_read else self.ACTIONS.get(request.method or "", "delete")
-        own = getattr(view, "staff_permissions", {}).get(request.method)
+        own = view.operations[request.method].staff_permissions
         usual = f"{model._meta.app_label}.{action}_{model._meta.model_name}"
         if not any(map(request.user.has_perm, own or (usual,))):
             raise errors.PermissionDenied()

@@ -16,8 +16,9 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.http import problems
+from iocash.http.operations import operation
 from iocash.http.rendering import JSON, JSONRenderer, dump
-from iocash.http.views import Public
+from iocash.http.views import PublicView
 
 ALONE = Lock()
 """The generator is not made for several threads at once."""
@@ -49,11 +50,12 @@ def written() -> str:
     return json.dumps(json.loads(dump(described())), indent=1, ensure_ascii=False) + "\n"
 
 
-class Schema(Public):
+class Schema(PublicView):
     """This API as an OpenAPI 3.1 document."""
 
     renderer_classes = (JSONRenderer,)
 
+    @operation()
     def get(self, request: Request) -> HttpResponse:
         return HttpResponse(document(), content_type=JSON)
 

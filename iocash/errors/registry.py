@@ -54,6 +54,10 @@ def said(fact: Any) -> Any:
     return moment(fact) if isinstance(fact, datetime) else fact
 
 
+Refusals = tuple[type[Refused], ...]
+"""What a handler, or an order, may refuse with."""
+
+
 class BadRequest(Refused):
     status = 400
 

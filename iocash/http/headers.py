@@ -1,28 +1,18 @@
-"""What is said beside the body: request ids, idempotency keys, and one log line per request."""
+"""The headers of a request: its idempotency key, its conditions, and the type of its body."""
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from time import perf_counter
 from typing import Any, NamedTuple
 
-import uuid_utils
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.encoding import escape_uri_path
+from django.http import HttpRequest
 from django.utils.http import parse_header_parameters
 
 from iocash import errors
-from iocash.http import problems
-from iocash.http.rendering import JSON
 
-access = logging.getLogger("iocash.access")
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 ENTITY_TAG = re.compile(r'(W/)?"[\x21\x23-\x2b\x2d-\x7e]*"')
 QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
@@ -40,85 +30,6 @@ class Utf8Request(WSGIRequest):
         with suppress(ValueError):
             content_type = meta.get("CONTENT_TYPE", "")
             self.content_type, self.content_params = parse_header_parameters(content_type)
-
-
-class RequestMiddleware:
-    """Give every request an id and a log line, and see that the API answers as the API.
-
-    The outermost of ours: what other middleware and the URL map do wrong is seen here too.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        started = perf_counter()
-        if not request.path_info.startswith("/"):  # OPTIONS *: no pattern would see it
-            request.path_info = f"/{request.path_info}"
-        request.request_id = request_id(request)  # type: ignore[attr-defined]
-        is_api = problems.is_api(request.path)
-        request.passes_by = is_api and "HTTP_AUTHORIZATION" in request.META  # type: ignore[attr-defined]
-        response = self._api_answer(request) if is_api else self.get_response(request)
-        policy = settings.CONTENT_SECURITY_POLICY
-        response.headers.setdefault("Content-Security-Policy", policy)
-        response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
-        # Django logs every refusal as a warning and every 503 as an error; here they are a line.
-        response._has_been_logged = True  # type: ignore[attr-defined]
-        _log(request, response.status_code, perf_counter() - started)
-        return response
-
-    def _api_answer(self, request: HttpRequest) -> HttpResponseBase:
-        if problems.origin(request):
-            response = self.get_response(request)
-        else:
-            response = problems.answer(errors.InvalidHost(), request)
-        if _is_foreign(response):
-            response = problems.answer(_translated(response.status_code), request)
-        response.headers["Cache-Control"] = "no-store"
-        if isinstance(response, HttpResponse):
-            response.headers.setdefault("Content-Length", str(len(response.content)))
-        return response
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase:
-        """Answer crashes outside of DRF's handler: in a renderer, or in a plain view."""
-        return problems.say(problems.refusal(exception, request), request)
-
-
-def _is_foreign(response: HttpResponseBase) -> bool:
-    """Tell an error page, or a redirect, of Django or of other middleware from our answers."""
-    if response.status_code < 300 or response.headers.get("Content-Type") == JSON:
-        return False
-    return not hasattr(response, "accepted_renderer")
-
-
-def _translated(status: int) -> errors.Refused:
-    if status == 404:
-        return errors.NotFound()
-    if status >= 500:
-        return errors.InternalError()
-    return errors.InvalidHeader("The request is malformed.")
-
-
-def _log(request: HttpRequest, status: int, seconds: float) -> None:
-    """Write the access line: no query, no header, no body, so no key, no OTP and no name."""
-    path = escape_uri_path(request.path)
-    milliseconds = round(seconds * 1000, 2)
-    facts = {
-        "requestId": request.request_id,  # type: ignore[attr-defined]
-        "client": getattr(request, "client_id", None),
-        "method": request.method,
-        "path": path,
-        "status": status,
-        "code": getattr(request, "error_code", None),
-        "durationMs": milliseconds,
-    }
-    access.info("%s %s %s %s ms", request.method, path, status, milliseconds, extra=facts)
-
-
-def request_id(request: HttpRequest) -> str:
-    """Take the caller's id for this request when it is well-formed, else make one."""
-    given = request.META.get("HTTP_X_REQUEST_ID", "")
-    return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
 
 
 def idempotency_key(request: HttpRequest) -> str | None:

@@ -1,6 +1,6 @@
 """The OpenAPI document: what drf-spectacular cannot see by itself, above all the refusals.
 
-A view says in `refusals` what its methods can answer beyond what every operation can; the rest
+A handler declares with `@operation` what it can answer beyond what every operation can; the rest
 follows from rules, here. Tests hold the document and the server together.
 """
 
@@ -17,6 +17,7 @@ from drf_spectacular.openapi import AutoSchema as Spectacular
 
 from iocash import errors
 from iocash.http import fields
+from iocash.http.operations import Operation
 from iocash.http.parsing import BODIES
 from iocash.http.rendering import JSON, camel
 
@@ -26,7 +27,7 @@ Kinds = Iterator[type[errors.Refused]]
 
 def refusals(view: Any, method: str, path: str) -> list[type[errors.Refused]]:
     """Everything that an operation can refuse with, sorted by status and code."""
-    kinds = {*_by_rule(view, method, path), *view.refusals.get(method, ())}
+    kinds = {*_by_rule(view, method, path), *view.operations[method].refuses}
     return sorted(kinds, key=lambda kind: (kind.status, kind.code))
 
 
@@ -47,8 +48,6 @@ def _by_rule(view: Any, method: str, path: str) -> Kinds:
         yield errors.NotFound
     if view.authentication_classes:
         yield from _of_callers(method)
-    if view.is_queued and method in BODIES:
-        yield errors.Overloaded
 
 
 def _of_callers(method: str) -> Kinds:
@@ -68,7 +67,7 @@ def _of_callers(method: str) -> Kinds:
 
 def takes_key(view: Any, method: str) -> bool:
     """Return whether the operation reads an Idempotency-Key."""
-    return method == "POST" and bool(view.keyed)
+    return bool(view.operations[method].keyed)
 
 
 def takes_if_match(view: Any, method: str) -> bool:
@@ -80,6 +79,11 @@ class AutoSchema(Spectacular):
     """One operation of a `views.View`."""
 
     view: Any
+
+    @property
+    def declared(self) -> Operation:
+        declared: Operation = self.view.operations[self.method]
+        return declared
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Json | None:
         operation = super().get_operation(*args, **kwargs)
@@ -94,7 +98,7 @@ class AutoSchema(Spectacular):
             if not self.view.versioned:
                 operation["parameters"].append(IF_THERE_PARAMETER)
         if "requestBody" in operation:
-            operation["requestBody"]["required"] = not self.view.body_optional
+            operation["requestBody"]["required"] = not self.declared.body_optional
         for status, response in operation["responses"].items():
             response["headers"] = self._headers(int(status))
         operation["responses"] |= dict(self._refusals())
@@ -133,20 +137,15 @@ class AutoSchema(Spectacular):
         return [{"bearer": [f"{scope}:{kind}"] if scope else []}]
 
     def get_override_parameters(self) -> list[Any]:
-        query_class = self.view.query_class
-        return [query_class] if query_class and self.method in self.view.queried else []
+        return [self.declared.query] if self.declared.query else []
 
     def get_request_serializer(self) -> Any:
-        kinds, own = self.view.body_classes, self.view.serializer_class
-        return (kinds.get(self.method) or own or fields.Serializer)()
+        return (self.declared.body or fields.Serializer)()
 
     def get_response_serializers(self) -> Any:
-        own = self.view.answer_classes.get(self.method)
-        shown = own or self.view.serializer_class or ANY_OBJECT
-        statuses = self.view.statuses.get(self.method) or [
-            HTTPStatus.CREATED if self.method == "POST" else HTTPStatus.OK
-        ]
-        return {str(int(status)): shown for status in statuses}
+        shown = self.declared.answers or self.view.serializer_class or ANY_OBJECT
+        usual = HTTPStatus.CREATED if self.method == "POST" else HTTPStatus.OK
+        return {str(int(status)): shown for status in self.declared.statuses or (usual,)}
 
     def _map_serializer(
         self, serializer: Any, direction: Any, bypass_extensions: bool = False
@@ -163,8 +162,8 @@ class AutoSchema(Spectacular):
         return f"{serializer_name}Page"
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        is_described = self.method in self.view.answer_classes
-        return self.method == "GET" and bool(self.view.collection) and not is_described
+        is_list = bool(self.view.collection) and self.declared.answers is None
+        return self.method == "GET" and is_list
 
     def _get_paginator(self) -> Any:
         paginator = super()._get_paginator()  # type: ignore[no-untyped-call]

@@ -63,12 +63,12 @@ class Request(drf.Request):
             return {}
         if wrapped.META.get("HTTP_TRANSFER_ENCODING"):
             raise errors.LengthRequired()
-        view = self.parser_context.get("view")
+        declared = self.parser_context["view"].operations.get(wrapped.method)
         length = content_length(wrapped)
         if not length:
-            return _nothing(optional=getattr(view, "body_optional", False))
+            return _nothing(optional=declared is not None and declared.body_optional)
         check_media_type(self.content_type or "")
-        limit = getattr(view, "max_body_bytes", None) or settings.MAX_BODY_BYTES
+        limit = (declared and declared.max_body_bytes) or settings.MAX_BODY_BYTES
         if length > limit:
             raise errors.BodyTooLarge(limit=limit)
         return parse(read(wrapped, length))

@@ -142,13 +142,13 @@ def abridged(data: Any) -> Any:
 
 def filters(view: Any, request: Request) -> list[dict[str, Any]]:
     """The parameters of a view, for a form: a cursor is a link's to give."""
-    kind = getattr(view, "query_class", None)
-    if kind is None or request.method != "GET":
+    declared = view.operations.get("GET")
+    if request.method != "GET" or declared is None or declared.query is None:
         return []
     given = request.query_params
     return [
         {"name": name, "value": given.get(name, ""), "choices": list(getattr(field, "members", ()))}
-        for name, field in kind().fields.items()
+        for name, field in declared.query().fields.items()
         if name != "cursor"
     ]
 

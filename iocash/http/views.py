@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import cache, wraps
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any, ClassVar, Never, cast
-from uuid import UUID
 
-from django.conf import settings
-from django.db import connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
@@ -26,46 +20,33 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
 
 from iocash import errors
-from iocash.db.backend import safety
 from iocash.http import fields, pages, parsing, problems, serializers
+from iocash.http.links import location
+from iocash.http.operations import Operation, declared, operation
 from iocash.http.rendering import Response, camel
-
-Bodies = dict[str, type[fields.Serializer]]
-Refusals = dict[str, list[type[errors.Refused]]]
 
 
 class View(GenericAPIView[Any]):
     """A view of the API: it refuses what its request may not be before any handler runs.
 
-    In this order: method, Accept, credentials, scope, query parameters, body. Handlers find what
-    was asked in `self.query`, and ask `self.body()` for what was sent.
+    In this order: method, Accept, credentials, scope, query parameters, body. Each handler declares
+    what it takes with `@operation`; it finds what was asked in `self.query`, and asks `self.body()`
+    for what was sent.
     """
 
     http_method_names = ["get", "post", "put", "patch", "head", "options"]
-    query_class: ClassVar[type[fields.Serializer] | None] = None
-    """The parameters of the methods that are `queried`; the others take none."""
-    queried: ClassVar[frozenset[str]] = frozenset({"GET", "HEAD"})
-    body_classes: ClassVar[Bodies] = {}
-    """The serializer of each method's body; without one it is `serializer_class`."""
-    answer_classes: ClassVar[Bodies] = {}
-    """The serializer that describes a method's answer, where it is not `serializer_class`."""
-    body_optional = False
-    max_body_bytes: int | None = None
+    operations: ClassVar[dict[str, Operation]] = {}
+    """What its handlers declare, by method."""
     collection = ""
     """What a page embeds: `wallets`."""
-    refusals: ClassVar[Refusals] = {}
-    """What each method can answer beyond what every operation can, for the OpenAPI document."""
-    statuses: ClassVar[dict[str, list[HTTPStatus]]] = {}
-    """The successes of each method; without them 201 for POST and 200 for the others."""
-
-    keyed = True
-    """Whether its POST reads an Idempotency-Key."""
     versioned = False
     """Whether it answers one thing with its ETag, and changes it only `If-Match`."""
-    is_queued = False
-    """Whether what it is sent waits in a queue that may be full."""
 
     query: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.operations = declared(cls, View.http_method_names)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> AnyRequest:
         wrapping = parsing.Request(
@@ -85,8 +66,7 @@ class View(GenericAPIView[Any]):
             self.format_kwarg = None  # so that a browser gets a page that says so, with its forms
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
-        takes_query = request.method in self.queried
-        self.query = pages.check_query(request, self.query_class if takes_query else None)
+        self.query = pages.check_query(request, self.operation.query)
         if request.method in parsing.BODIES:
             request.data  # noqa: B018  # the body is read, or refused, here
 
@@ -94,9 +74,15 @@ class View(GenericAPIView[Any]):
         allow = ", ".join(self.allowed_methods)
         raise errors.MethodNotAllowed(method=request.method, allow=allow)
 
+    @operation()
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         methods = self.allowed_methods
         return Response({"methods": methods}, headers={"Allow": ", ".join(methods)})
+
+    @property
+    def operation(self) -> Operation:
+        """What the handler of this request declares."""
+        return self.operations[self.request.method or ""]
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -111,7 +97,7 @@ class View(GenericAPIView[Any]):
         for name, value in {"Vary": "Accept", **getattr(wrapped, "rate_headers", {})}.items():
             response.headers[name] = value
         if isinstance(response, drf.Response):
-            response.add_post_render_callback(let_go)
+            response.add_post_render_callback(break_cycles)
         return response
 
     # What handlers ask and answer
@@ -122,21 +108,20 @@ class View(GenericAPIView[Any]):
         Raises:
             ValidationError: it names every wrong field.
         """
-        method = self.request.method or ""
+        method, kind = self.request.method, self.operation.body
+        if kind is None:
+            raise errors.Inconsistent("the handler declares no body")
         is_partial = method == "PATCH" if partial is None else partial
-        kind: type[fields.Serializer] = self.body_class(method)
         reader = serializers.reader(kind, is_partial)
         validated: dict[str, Any] = reader.run_validation(self.request.data)
         return validated
 
-    def body_class(self, method: str) -> type[Any]:
-        return self.body_classes.get(method) or self.get_serializer_class()
-
     def body_example(self, method: str, shown: dict[str, Any]) -> dict[str, Any]:
         """What the browsable API's form begins with: what is shown already, or an example."""
-        if self.serializer_class is None and method not in self.body_classes:
+        kind = self.operations[method].body
+        if kind is None:
             return {}
-        body = self.body_class(method)()
+        body: Any = kind()
         example: dict[str, Any] = body.get_initial()
         if method == "POST":
             return example
@@ -166,7 +151,7 @@ class View(GenericAPIView[Any]):
         return cast(Response, self.get_paginated_response(rows))
 
 
-def let_go(response: Any) -> None:
+def break_cycles(response: Any) -> None:
     """Undo the circles of view, request and response, now that the answer is written.
 
     DRF has them name each other and themselves, so that only the garbage collector would free
@@ -189,22 +174,6 @@ def _can_take(body: fields.Serializer, name: str, shown: dict[str, Any]) -> bool
     return True
 
 
-def location(request: Any, name: str, **ids: UUID | str) -> str:
-    """The absolute URL of the view that is called `name`."""
-    path = _path(settings.ROOT_URLCONF, name, tuple(ids))
-    return problems.origin(request) + path.format(**ids)
-
-
-@cache
-def _path(urlconf: str, name: str, names: tuple[str, ...]) -> str:
-    """The path of a view, with names for its ids: a page of 100 rows has 300 links."""
-    stand_ins = {each: UUID(int=number) for number, each in enumerate(names)}
-    path = reverse(name, urlconf, kwargs=stand_ins)
-    for each, stand_in in stand_ins.items():
-        path = path.replace(str(stand_in), f"{{{each}}}")
-    return path
-
-
 class Created(Response):
     """201: a resource now exists, at `location`."""
 
@@ -221,66 +190,17 @@ class Accepted(Created):
     status_made = HTTPStatus.ACCEPTED
 
 
-# Health
-
-
-class Public(View):
+class PublicView(View):
     """A view that asks for no credentials."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
 
-class HealthReport(fields.Serializer):
-    """The health of the server."""
-
-    status = fields.Choice(("ok",), read_only=True)
-
-
-class Livez(Public):
-    """The process is alive. The database is not checked.
-
-    granian serves this from `iocash/health`, without a thread of the application.
-    """
-
-    serializer_class = HealthReport
-
-    def get(self, request: AnyRequest) -> Response:
-        return Response({"status": "ok"})
-
-
-class Readyz(Public):
-    """The server is ready: the database has all migrations and accepts durable changes."""
-
-    serializer_class = HealthReport
-    refusals = {"GET": [errors.DatabaseUnavailable]}
-
-    def get(self, request: AnyRequest) -> Response:
-        if reason := next(unready(), None):
-            raise errors.DatabaseUnavailable(reason)
-        return Response({"status": "ok"})
-
-
-def unready() -> Iterator[str]:
-    """Say, a sentence each, why the database should be sent no requests."""
-    applied = MigrationRecorder(connection).applied_migrations()
-    if any(name not in applied for name in latest_migrations()):
-        yield "Migrations are missing in the database; run migrate."
-    found = safety.ask()
-    yield from safety.not_writable(found)
-    yield from safety.unsafe(found)
-
-
-@cache
-def latest_migrations() -> list[tuple[str, str]]:
-    """The last migration of each app; having it, a database has all before it."""
-    return [(app, name) for app, name in MigrationLoader(None).graph.leaf_nodes()]
-
-
 # Doors
 
 
-class Root(View):
+class RootView(View):
     """Links to all lists."""
 
     lists: ClassVar[dict[str, str]] = {}
@@ -288,6 +208,7 @@ class Root(View):
     scope: ClassVar[str | None] = None
     """Any valid credentials are accepted."""
 
+    @operation()
     def get(self, request: AnyRequest) -> Response:
         links = {name: {"href": location(request, view)} for name, view in self.lists.items()}
         here = {"self": {"href": request.build_absolute_uri(request.path)}}

@@ -10,9 +10,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from iocash.published import wallet_views
-from iocash.published.user_serializers import JuridicalBody, NaturalBody
-from iocash.published.user_views import FileView, IdentityFileView
+from iocash.published import user_views, wallet_views
 from users import views as users
 from users.models import User
 from wallets import views as wallets
@@ -29,45 +27,47 @@ READ_AND_PATCH = ["patch", *READ]
 def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     """What is below one user; `kind` when the path says it."""
     return [
-        path(f"{prefix}/mobile-phone", wallet_views.MobilePhoneView.as_view(**kind)),
-        path(f"{prefix}/request-otp", users.RequestOtp.as_view(**kind)),
-        path(f"{prefix}/validate-otp", wallets.ValidateOtp.as_view(**kind)),
+        path(f"{prefix}/mobile-phone", user_views.MobilePhoneView.as_view(**kind)),
+        path(f"{prefix}/request-otp", users.OtpView.as_view(**kind)),
+        path(f"{prefix}/validate-otp", wallets.OtpValidationView.as_view(**kind)),
         path(f"{prefix}/compliance", wallets.ComplianceView.as_view(**kind)),
-        path(f"{prefix}/identity", users.Identity.as_view(**kind)),
-        path(f"{prefix}/home-address", users.HomeAddress.as_view(**kind)),
-        path(f"{prefix}/external-iban", users.ExternalIban.as_view(**kind)),
-        path(f"{prefix}/financial-information", users.FinancialInformation.as_view(**kind)),
-        path(f"{prefix}/occupation", users.Occupation.as_view(**kind)),
-        path(f"{prefix}/identity-file", IdentityFileView.as_view(**kind)),
-        path(f"{prefix}/external-iban-file", FileView.as_view(name="external-iban", **kind)),
-        path(f"{prefix}/income-tax-file", FileView.as_view(name="income-tax", **kind)),
+        path(f"{prefix}/identity", users.IdentityView.as_view(**kind)),
+        path(f"{prefix}/home-address", users.HomeAddressView.as_view(**kind)),
+        path(f"{prefix}/external-iban", users.ExternalIbanView.as_view(**kind)),
+        path(f"{prefix}/financial-information", users.FinancialInformationView.as_view(**kind)),
+        path(f"{prefix}/occupation", users.OccupationView.as_view(**kind)),
+        path(f"{prefix}/identity-file", user_views.IdentityFileView.as_view(**kind)),
+        path(
+            f"{prefix}/external-iban-file",
+            user_views.FileView.as_view(name="external-iban", **kind),
+        ),
+        path(f"{prefix}/income-tax-file", user_views.FileView.as_view(name="income-tax", **kind)),
     ]
 
 
-def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
+def of_kind(name: str, kind: str, users_view: type[users.UserListView]) -> list[URLPattern]:
     """The users of one kind."""
-    created = {"POST": order}
-    detail = wallets.UserDetailWithEnd.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
+    detail = wallets.UserDetailView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
     return [
-        path(f"users/{name}", users.UserList.as_view(of_kind=kind, body_classes=created)),
+        path(f"users/{name}", users_view.as_view()),
         path(f"users/{name}/<uuid:user_id>", detail),
         *of_user(f"users/{name}/<uuid:user_id>", of_kind=kind),
     ]
 
 
 patterns = [
-    path("users", users.UserList.as_view(http_method_names=READ)),
-    path(USER, wallets.UserDetailWithEnd.as_view(http_method_names=READ)),
-    *of_kind("natural", User.Kind.NATURAL, NaturalBody),
-    *of_kind("juridical", User.Kind.JURIDICAL, JuridicalBody),
+    path("users", users.UserListView.as_view(http_method_names=READ)),
+    path(USER, wallets.UserDetailView.as_view(http_method_names=READ)),
+    *of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
+    *of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
     *of_user(USER),
-    path("wallets", wallets.WalletList.as_view()),
-    path(WALLET, wallets.WalletDetail.as_view(http_method_names=READ)),
+    path("wallets", wallets.WalletListView.as_view()),
+    path(WALLET, wallets.WalletDetailView.as_view(http_method_names=READ)),
     path(f"{WALLET}/create-iban", wallets.IbanView.as_view()),
-    path(ACCOUNTS, wallets.ExternalAccountList.as_view()),
+    path(ACCOUNTS, wallets.ExternalAccountListView.as_view()),
     path(
         f"{ACCOUNTS}/<uuid:account_id>",
-        wallets.ExternalAccountDetail.as_view(http_method_names=READ),
+        wallets.ExternalAccountDetailView.as_view(http_method_names=READ),
     ),
     path(f"{WALLET}/transfer", wallet_views.TransferView.as_view()),
     path(f"{WALLET}/cashOuts", wallet_views.CashOutView.as_view()),
@@ -78,12 +78,12 @@ patterns = [
     path(f"{WALLET}/movements", wallet_views.MovementsView.as_view()),
     path(
         f"{WALLET}/movements/<uuid:movement_id>",
-        wallets.MovementDetail.as_view(http_method_names=READ),
+        wallets.MovementDetailView.as_view(http_method_names=READ),
     ),
     path(f"{WALLET}/holds", wallet_views.HoldsView.as_view()),
-    path(HOLD, wallets.HoldDetail.as_view(http_method_names=READ)),
-    path(f"{HOLD}/executeHold", wallet_views.ExecuteHoldView.as_view()),
-    path(f"{HOLD}/executeHoldAndKeepOpen", wallet_views.ExecuteHoldAndKeepOpenView.as_view()),
-    path(f"{HOLD}/releaseHold", wallet_views.ReleaseHoldView.as_view()),
-    path(f"{HOLD}/renewHold", wallet_views.RenewHoldView.as_view()),
+    path(HOLD, wallets.HoldDetailView.as_view(http_method_names=READ)),
+    path(f"{HOLD}/executeHold", wallet_views.FinalHoldExecutionView.as_view()),
+    path(f"{HOLD}/executeHoldAndKeepOpen", wallet_views.PartialHoldExecutionView.as_view()),
+    path(f"{HOLD}/releaseHold", wallet_views.HoldReleaseView.as_view()),
+    path(f"{HOLD}/renewHold", wallet_views.HoldRenewalView.as_view()),
 ]

@@ -17,6 +17,10 @@ class OfKind(UserBody):
     kind: Any = None
     of: User.Kind
 
+    def get_initial(self) -> dict[str, Any]:
+        """An example of the required fields, which are other names for each kind."""
+        return fields.Serializer.get_initial(self)
+
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         return {}
 

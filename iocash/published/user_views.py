@@ -1,7 +1,8 @@
-"""ioCash's published calls about documents: each file had an address of its own."""
+"""ioCash's published calls about users: by kind, and with an address for each file."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -9,7 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash.http import fields
-from users.views.kyc import Documents
+from iocash.published.user_serializers import JuridicalBody, NaturalBody, PhoneChange
+from users.models import User
+from users.views import DocumentView, UserListView
+from wallets.views import UserDetailView
+
+CREATION = UserListView.operations["POST"]
+FILE = DocumentView.operations
 
 
 class SideQuery(fields.Serializer):
@@ -18,32 +25,71 @@ class SideQuery(fields.Serializer):
     side = fields.Choice(("front", "back"))
 
 
-class FileView(Documents):
+class NaturalUsersView(UserListView):
+    """The users who are people."""
+
+    of_kind = User.Kind.NATURAL
+
+    @replace(CREATION, body=NaturalBody)
+    def post(self, request: Request) -> Response:
+        return super().post(request)
+
+
+class JuridicalUsersView(UserListView):
+    """The users that are companies."""
+
+    of_kind = User.Kind.JURIDICAL
+
+    @replace(CREATION, body=JuridicalBody)
+    def post(self, request: Request) -> Response:
+        return super().post(request)
+
+
+class MobilePhoneView(UserDetailView):
+    """Change the phone number. The old one stays valid until the new one is verified."""
+
+    http_method_names = ["patch", "options", "head"]
+
+    @replace(UserDetailView.operations["PATCH"], body=PhoneChange)
+    def patch(self, request: Request, user_id: UUID) -> Response:
+        """Change the phone number. The old one stays valid until the new one is verified."""
+        return super().patch(request, user_id)
+
+
+class FileView(DocumentView):
     """A file of the user, at its published address. The content is base64."""
 
     name: ClassVar[str] = ""
     """Our name of it."""
 
+    @FILE["GET"]
     def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
-        return super().get(request, user_id, self.document)
+        return super().get(request, user_id, self.name)
 
+    @FILE["POST"]
     def post(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
-        return super().post(request, user_id, self.document)
+        return super().post(request, user_id, self.name)
 
+    @FILE["PUT"]
     def put(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
-        return super().put(request, user_id, self.document)
-
-    @property
-    def document(self) -> str:
-        return self.name
+        return super().put(request, user_id, self.name)
 
 
-class IdentityFileView(FileView):
+class IdentityFileView(DocumentView):
     """One side of the identity document."""
 
-    query_class = SideQuery
-    queried = frozenset({"GET", "HEAD", "POST", "PUT"})
+    @replace(FILE["GET"], query=SideQuery)
+    def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
+        return super().get(request, user_id, self.name)
+
+    @replace(FILE["POST"], query=SideQuery)
+    def post(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
+        return super().post(request, user_id, self.name)
+
+    @replace(FILE["PUT"], query=SideQuery)
+    def put(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
+        return super().put(request, user_id, self.name)
 
     @property
-    def document(self) -> str:
+    def name(self) -> str:
         return f"identity-{self.query['side']}"

@@ -5,6 +5,7 @@ Each renames, fixes or accepts what was published, and adds no rule of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -15,71 +16,70 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.http import rendering
 from iocash.published import wallet_serializers
-from iocash.published.user_serializers import PhoneChange
 from wallets.models import Movement
-from wallets.views.holds import Executions, HoldDetail, HoldList
-from wallets.views.movements import MovementList
-from wallets.views.users import UserDetailWithEnd
+from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView, HoldView
+from wallets.views.movements import MovementListView, MovementView
 
-ANSWERS = ["options", "head"]
-POSTED = ["post", *ANSWERS]
-READ = ["get", *ANSWERS]
+READ = ["get", "options", "head"]
 
-
-class PaymentView(MovementList):
-    """A payment out of a wallet. The response is 202, even if it is already settled."""
-
-    collection = ""
-    http_method_names = POSTED
-    made = HTTPStatus.ACCEPTED
-    statuses = {"POST": [HTTPStatus.ACCEPTED]}
+PAYMENT = replace(MovementListView.operations["POST"], statuses=(HTTPStatus.ACCEPTED,))
+"""A payment out of a wallet. The response is 202, even if it is already settled."""
+HOLDS = HoldListView.operations
+EXECUTION = HoldExecutionView.operations["POST"]
+HOLD_CHANGE = replace(
+    HoldDetailView.operations["PATCH"],
+    statuses=(HTTPStatus.OK,),
+    refuses=(errors.HoldNotOpen, errors.Overloaded),
+)
 
 
-class TransferView(PaymentView):
+class TransferView(MovementView):
     """Transfer money to another wallet."""
 
-    fixed = {"type": Movement.Type.TRANSFER}
-    body_classes = {"POST": wallet_serializers.TransferBody}
-
+    @replace(PAYMENT, body=wallet_serializers.TransferBody)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
-        """Transfer money to another wallet."""
-        return super().post(request, wallet_id)
+        values = self.body() | {"type": Movement.Type.TRANSFER}
+        return self.create(wallet_id, values, HTTPStatus.ACCEPTED)
 
 
-class CashOutView(PaymentView):
+class CashOutView(MovementView):
     """Cash out to a bank account."""
 
-    fixed = {"type": Movement.Type.CASH_OUT}
-    body_classes = {"POST": wallet_serializers.CashOutBody}
-
+    @replace(PAYMENT, body=wallet_serializers.CashOutBody)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
-        """Cash out to a bank account."""
-        return super().post(request, wallet_id)
+        values = self.body() | {"type": Movement.Type.CASH_OUT}
+        return self.create(wallet_id, values, HTTPStatus.ACCEPTED)
 
 
-class FavouriteCashOutView(PaymentView):
+class FavouriteCashOutView(MovementView):
     """Cash out to one of the wallet's external accounts."""
 
-    fixed = {"type": Movement.Type.CASH_OUT}
-    body_classes = {"POST": wallet_serializers.FavouriteCashOutBody}
-
+    @replace(PAYMENT, body=wallet_serializers.FavouriteCashOutBody)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
-        """Cash out to one of the wallet's external accounts."""
-        return super().post(request, wallet_id)
+        values = self.body() | {"type": Movement.Type.CASH_OUT}
+        return self.create(wallet_id, values, HTTPStatus.ACCEPTED)
 
 
-class MovementsView(MovementList):
+class MovementsView(MovementListView):
     """List the movements of a wallet."""
 
     http_method_names = READ
-    query_class = wallet_serializers.PublishedMovementQuery
+
+    @replace(MovementListView.operations["GET"], query=wallet_serializers.PublishedMovementQuery)
+    def get(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        return super().get(request, wallet_id)
 
 
-class HoldsView(HoldList):
+class HoldsView(HoldListView):
     """The holds of a wallet."""
 
-    query_class = wallet_serializers.PublishedHoldQuery
-    body_classes = {"POST": wallet_serializers.TargetedHoldBody}
+    @replace(HOLDS["GET"], query=wallet_serializers.PublishedHoldQuery)
+    def get(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        return super().get(request, wallet_id)
+
+    @replace(HOLDS["POST"], body=wallet_serializers.TargetedHoldBody)
+    def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        return super().post(request, wallet_id)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Refuse what was sent by the name that it was sent by."""
@@ -88,54 +88,42 @@ class HoldsView(HoldList):
         return super().handle_exception(exc)
 
 
-class ExecuteHoldView(Executions):
+class FinalHoldExecutionView(HoldExecutionView):
     """Pay a hold, in full or in part. The rest becomes available again."""
 
-    body_classes = {"POST": wallet_serializers.ExecuteBody}
+    @replace(EXECUTION, body=wallet_serializers.ExecuteBody)
+    def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> rendering.Response:
+        return self.execute(wallet_id, hold_id, self.body())
 
 
-class ExecuteHoldAndKeepOpenView(ExecuteHoldView):
+class PartialHoldExecutionView(HoldExecutionView):
     """Pay a part of a hold. The rest stays reserved."""
 
-    fixed = {"keep_open": True}
+    @replace(EXECUTION, body=wallet_serializers.ExecuteBody)
+    def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> rendering.Response:
+        return self.execute(wallet_id, hold_id, self.body() | {"keep_open": True})
 
 
-class ChangeHoldView(HoldDetail):
-    """A change of a hold that is sent by POST; it takes no idempotency key."""
+class HoldChangeView(HoldView):
+    """A change of a hold that is sent by POST; it takes no idempotency key, and has no ETag."""
 
-    http_method_names = POSTED
-    keyed = False
     versioned = False
-    staff_permissions = {"POST": HoldDetail.staff_permissions["PATCH"]}
-    statuses = {"POST": [HTTPStatus.OK]}
-    refusals = {"POST": [errors.HoldNotOpen]}
-
-    def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
-        return self.patch(request, wallet_id, hold_id)
 
     def tag(self, thing: Any) -> dict[str, str]:
         return {}
 
 
-class ReleaseHoldView(ChangeHoldView):
+class HoldReleaseView(HoldChangeView):
     """Release a hold."""
 
-    body_optional = True
-    body_classes = {"POST": wallet_serializers.ReleaseBody}
+    @replace(HOLD_CHANGE, body=wallet_serializers.ReleaseBody, body_optional=True)
+    def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        return self.change(wallet_id, hold_id)
 
 
-class RenewHoldView(ChangeHoldView):
+class HoldRenewalView(HoldChangeView):
     """Change the expiration of a hold."""
 
-    body_classes = {"POST": wallet_serializers.RenewalBody}
-
-
-class MobilePhoneView(UserDetailWithEnd):
-    """Change the phone number. The old one stays valid until the new one is verified."""
-
-    http_method_names = ["patch", *ANSWERS]
-    body_classes = {"PATCH": PhoneChange}
-
-    def patch(self, request: Request, user_id: UUID) -> Response:
-        """Change the phone number. The old one stays valid until the new one is verified."""
-        return super().patch(request, user_id)
+    @replace(HOLD_CHANGE, body=wallet_serializers.RenewalBody)
+    def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        return self.change(wallet_id, hold_id)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash.http import problems, views
+from iocash.http.operations import operation
 
 handler400 = "iocash.http.problems.bad_request"
 handler403 = "iocash.http.problems.permission_denied"
@@ -20,10 +21,12 @@ handler500 = "iocash.http.problems.server_error"
 raised: Exception = Exception()
 
 
-class Raising(views.Public):
+class Raising(views.PublicView):
+    @operation()
     def get(self, request: Request) -> Response:
         raise raised
 
+    @operation()
     def post(self, request: Request) -> Response:
         raise raised
 

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from iocash import errors
-from iocash.http.views import Root, View
+from iocash.http.operations import operation
+from iocash.http.views import RootView, View
 from tests.support import people
 from tests.support.people import Answer, Api
 from tests.support.user_bodies import filled
@@ -197,6 +198,7 @@ def test_scope_is_checked_before_any_lookup(client_demo):
 class Closed(View):
     """A view that says nothing of scopes."""
 
+    @operation()
     def get(self, request: Any) -> Response:
         return Response({})
 
@@ -219,7 +221,7 @@ def test_view_may_accept_any_key(client_demo):
 
 
 def test_root_accepts_any_key_and_refuses_anonymous_requests(client_demo, nobody):
-    assert Root.scope is None
+    assert RootView.scope is None
     assert Api(people.a_key(client_demo, "events:read")).get("/api/v1").status == 200
     assert nobody.get("/api/v1").status == 401
 

@@ -257,7 +257,7 @@ def test_failed_answer_after_commit_is_an_internal_error_and_moves_once(
         ApiKey.objects.update(**change)
         raise ValueError("a bug")
 
-    monkeypatch.setattr(movements.MovementList, "moved", fail)
+    monkeypatch.setattr(movements.MovementListView, "moved", fail)
     known.browser.raise_request_exception = False
     assert known.post(path, people.to(bobs)).code == "internal_error"
     assert Movement.objects.filter(counterparty=bobs).count() == 1
@@ -269,7 +269,7 @@ def test_failed_answer_after_the_second_try_has_an_unknown_outcome(
     def fail(*args, **kwargs):
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(movements.MovementList, "moved", fail)
+    monkeypatch.setattr(movements.MovementListView, "moved", fail)
     assert narrowed.post(path, people.to(bobs)).code == "outcome_unknown"
     assert Movement.objects.filter(counterparty=bobs).count() == 1
 

@@ -15,7 +15,7 @@ from wallets import posting
 from wallets.models import Hold
 from wallets.orders import ReleaseHold
 from wallets.posting import group
-from wallets.views.holds import HoldList
+from wallets.views.holds import HoldListView
 
 pytestmark = pytest.mark.django_db
 
@@ -330,7 +330,7 @@ def test_closed_hold_cannot_be_changed_or_executed(api, alices, bobs, status, ch
 @pytest.mark.django_db(transaction=True)
 def test_placed_hold_is_read_again_when_the_connection_breaks(api, bobs, holds, monkeypatch):
     """After COMMIT, before what was made is read."""
-    read = HoldList.hold
+    read = HoldListView.hold
     broken: list[Any] = []
 
     def breaks_once(*args: Any) -> Hold:
@@ -339,7 +339,7 @@ def test_placed_hold_is_read_again_when_the_connection_breaks(api, bobs, holds, 
             raise OperationalError("the connection is lost")
         return read(*args)
 
-    monkeypatch.setattr(HoldList, "hold", breaks_once)
+    monkeypatch.setattr(HoldListView, "hold", breaks_once)
     assert api.post(holds, promise(bobs)).status == 201
     assert broken
     assert Hold.objects.count() == 1
@@ -350,7 +350,7 @@ def test_placed_hold_gets_outcome_unknown_when_it_cannot_be_read(api, bobs, hold
     def breaks(*args: Any) -> None:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(HoldList, "hold", breaks)
+    monkeypatch.setattr(HoldListView, "hold", breaks)
     monkeypatch.setattr(outcome, "LONGEST", 0)
     assert api.post(holds, promise(bobs)).code == "outcome_unknown"
     assert Hold.objects.count() == 1

@@ -215,7 +215,7 @@ def test_view_without_the_key_check_gets_500(known, wallet, monkeypatch):
     def forgetful(self, wallet_id):
         return Wallet.objects.seen().get(id=wallet_id)
 
-    monkeypatch.setattr(wallets.WalletDetail, "wallet", forgetful)
+    monkeypatch.setattr(wallets.WalletDetailView, "wallet", forgetful)
     known.browser.raise_request_exception = False
     answer = known.get(wallet)
     assert (answer.status, answer.code) == (500, "internal_error")
@@ -225,7 +225,7 @@ def test_every_view_for_cached_keys_is_tested():
     relying = {
         view
         for view in views(get_resolver().url_patterns)
-        if "GET" in getattr(view, "remembering", ()) and hasattr(view, "get")
+        if (read := getattr(view, "operations", {}).get("GET")) and read.spends_proof
     }
     tried = {view for view in relying if view.__module__ != "iocash.published.wallet_views"}
     assert len(tried) == len(BELOW)

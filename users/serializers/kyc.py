@@ -17,8 +17,8 @@ from rest_framework.serializers import SerializerMethodField
 from stdnum.es import dni, nie
 
 from iocash.http import fields
+from iocash.http.links import location
 from iocash.http.serializers import Field
-from iocash.http.views import location
 from users import documents
 from users.kyc import File
 from users.models import Evidence

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.views import location
+from iocash.http.links import location
 from users.models import User
 
 LINKS = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}}

@@ -1,19 +1,18 @@
 """The endpoints of users that touch no wallet. Each finds, asks, answers."""
 
 from users.views.kyc import (
-    Documents,
-    ExternalIban,
-    FinancialInformation,
-    HomeAddress,
-    Identity,
-    Occupation,
+    DocumentView,
+    ExternalIbanView,
+    FinancialInformationView,
+    HomeAddressView,
+    IdentityView,
+    OccupationView,
 )
 from users.views.users import (
     REPLAYED,
     ClientView,
-    RequestOtp,
-    UserDetail,
-    UserList,
+    OtpView,
+    UserListView,
     UsersView,
     UserView,
 )
@@ -21,15 +20,14 @@ from users.views.users import (
 __all__ = [
     "REPLAYED",
     "ClientView",
-    "Documents",
-    "ExternalIban",
-    "FinancialInformation",
-    "HomeAddress",
-    "Identity",
-    "Occupation",
-    "RequestOtp",
-    "UserDetail",
-    "UserList",
+    "DocumentView",
+    "ExternalIbanView",
+    "FinancialInformationView",
+    "HomeAddressView",
+    "IdentityView",
+    "OccupationView",
+    "OtpView",
+    "UserListView",
     "UserView",
     "UsersView",
 ]

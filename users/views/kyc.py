@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -15,9 +16,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.http import fields
 from iocash.http.headers import Existence
+from iocash.http.links import location
+from iocash.http.operations import Operation, operation
 from iocash.http.rendering import JSON, Response, dump
-from iocash.http.views import Created, location
+from iocash.http.views import Created
 from users import kyc, serializers
 from users.kyc import File, Kind
 from users.models import Access, Evidence
@@ -30,11 +34,6 @@ class EvidenceView(UsersView):
 
     model = Evidence
     what: ClassVar[str] = Access.What.BLOCK
-    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
-    refusals = {
-        "POST": [errors.AlreadyExists, errors.UserNotActive],
-        "PUT": [errors.AlreadyExists, errors.UserNotActive],
-    }
 
     @property
     def existence(self) -> Existence:
@@ -71,66 +70,73 @@ class EvidenceView(UsersView):
         return Created(data, f"{user}/{sent.evidence.path}", headers=headers)
 
 
+REFUSES = (errors.AlreadyExists, errors.UserNotActive)
+SUBMISSION = Operation(keyed=True, refuses=REFUSES)
+REPLACEMENT = Operation(statuses=(HTTPStatus.OK, HTTPStatus.CREATED), refuses=REFUSES)
+
+
 class BlockView(EvidenceView):
-    """A KYC document that consists of fields."""
+    """A KYC document that consists of fields. Its handlers are the same for each kind.
+
+    Each kind names its `body` when its class is made: `class IdentityView(BlockView, body=…)`.
+    """
 
     kind: ClassVar[Kind]
 
+    def __init_subclass__(cls, *, body: type[fields.Serializer], **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        sent = {name: replace(cls.operations[name], body=body) for name in ("POST", "PUT")}
+        cls.operations = {**cls.operations, **sent}
+
+    @operation()
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get the data that were last submitted, and their review."""
         return Response(self.show(shown(self.found(user_id, self.kind))))
 
+    @SUBMISSION
     def post(self, request: Request, user_id: UUID) -> Response:
         """Submit the data for review."""
         return self.sent(user_id, self.kind, self.body(), key=self.key)
 
+    @REPLACEMENT
     def put(self, request: Request, user_id: UUID) -> Response:
         """Submit or replace the data."""
         return self.sent(user_id, self.kind, self.body(), **self.existence._asdict())
 
 
-def bodies(kind: Any) -> dict[str, Any]:
-    return {"POST": kind, "PUT": kind}
-
-
-class Identity(BlockView):
+class IdentityView(BlockView, body=serializers.IdentityBody):
     """The identity data of the user."""
 
     kind = Kind.IDENTITY
     serializer_class = serializers.IdentityAnswer
-    body_classes = bodies(serializers.IdentityBody)
 
 
-class HomeAddress(BlockView):
+class HomeAddressView(BlockView, body=serializers.HomeAddressBody):
     """The home address of the user."""
 
     kind = Kind.HOME_ADDRESS
     serializer_class = serializers.HomeAddressAnswer
-    body_classes = bodies(serializers.HomeAddressBody)
 
 
-class ExternalIban(BlockView):
+class ExternalIbanView(BlockView, body=serializers.ExternalIbanBody):
     """The user's bank account at another institution."""
 
     kind = Kind.EXTERNAL_IBAN
     serializer_class = serializers.ExternalIbanAnswer
-    body_classes = bodies(serializers.ExternalIbanBody)
 
 
-class FinancialInformation(BlockView):
+class FinancialInformationView(BlockView, body=serializers.FinancialInformationBody):
     """The income bracket of the user."""
 
     kind = Kind.FINANCIAL_INFORMATION
     serializer_class = serializers.FinancialInformationAnswer
-    body_classes = bodies(serializers.FinancialInformationBody)
 
 
-class Occupation(BlockView):
+class OccupationView(BlockView, body=serializers.OccupationBody):
     """The occupation of the user."""
 
     kind = Kind.OCCUPATION
     serializer_class = serializers.OccupationAnswer
-    body_classes = bodies(serializers.OccupationBody)
 
 
 DOCUMENTS = {
@@ -167,21 +173,26 @@ def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
     return written.getvalue()
 
 
-class Documents(EvidenceView):
+FILE: dict[str, Any] = {
+    "body": serializers.DocumentBody,
+    "max_body_bytes": settings.MAX_DOCUMENT_BODY_BYTES,
+    "refuses": (*REFUSES, errors.Overloaded),
+}
+"""What a submission and a replacement of a file declare beside."""
+
+
+class DocumentView(EvidenceView):
     """A file of the user: a PDF, PNG or JPEG, as base64."""
 
     what = Access.What.DOCUMENT
     serializer_class = serializers.DocumentAnswer
-    answer_classes = {"GET": serializers.DocumentContent}
-    body_classes = bodies(serializers.DocumentBody)
-    max_body_bytes = settings.MAX_DOCUMENT_BODY_BYTES
-    is_queued = True
 
     def kind(self, name: str) -> Kind:
         if name not in DOCUMENTS:
             raise errors.NotFound()
         return DOCUMENTS[name]
 
+    @operation(answers=serializers.DocumentContent)
     @extend_schema(parameters=[KIND])
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Get the document that was last submitted, with its content as base64 and its review."""
@@ -203,11 +214,13 @@ class Documents(EvidenceView):
         """An example for the browsable API's form, never the document that there is."""
         return super().body_example(method, {})
 
+    @replace(SUBMISSION, **FILE)
     @extend_schema(parameters=[KIND])
     def post(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Submit a document for review."""
         return self.sent(user_id, self.kind(kind), self.body()["content"], key=self.key)
 
+    @replace(REPLACEMENT, **FILE)
     @extend_schema(parameters=[KIND])
     def put(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Submit or replace a document."""

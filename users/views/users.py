@@ -15,7 +15,9 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.http import problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
-from iocash.http.views import Accepted, View, location
+from iocash.http.links import location
+from iocash.http.operations import operation
+from iocash.http.views import Accepted, View
 from users import serializers, users
 from users.authentication import Caller, look_up
 from users.credentials import Proof, StaleKey
@@ -34,18 +36,8 @@ class ClientView(View):
     scope: ClassVar[str]
     model: ClassVar[type[Model]]
     """Whose Django permissions staff need."""
-    staff_permissions: ClassVar[dict[str, tuple[str, ...]]] = {}
-    """By method, where it is another permission than that to add, change or view the model.
-
-    Where there are several, one of them opens the view, which then asks for the right one.
-    """
-
     is_done = False
     """Whether something was committed: trouble after that says nothing of it."""
-
-    remembering: ClassVar[frozenset[str]] = frozenset()
-    """The methods that let a remembered API key in, since they spend its proof: with `submit`, or
-    with `first`."""
 
     def check_permissions(self, request: Request) -> None:
         """Who is refused is counted too: the rate limit is for every request of the client."""
@@ -180,19 +172,22 @@ class UserView(UsersView):
         return Accepted(self.show(user), where, headers=headers)
 
 
-class UserList(UserView):
+class UserListView(UserView):
     """The users of the client."""
 
     collection = "users"
-    query_class = serializers.UserQuery
-    body_classes = {"POST": serializers.UserBody}
-    statuses = {"POST": [HTTPStatus.ACCEPTED]}
-    refusals = {"POST": [errors.AlreadyExists, errors.OtpTooSoon, errors.IdempotencyKeyReused]}
 
+    @operation(query=serializers.UserQuery)
     def get(self, request: Request) -> Response:
         """List the users of the client."""
         return self.page(self.users().filter(**self.filters()))
 
+    @operation(
+        body=serializers.UserBody,
+        keyed=True,
+        statuses=(HTTPStatus.ACCEPTED,),
+        refuses=(errors.AlreadyExists, errors.OtpTooSoon),
+    )
     def post(self, request: Request) -> Response:
         """Create a user. The phone number gets a one-time password."""
         made = self.do(
@@ -201,59 +196,15 @@ class UserList(UserView):
         return self.accepted(made.user, replayed=made.replayed)
 
 
-class UserDetail(UserView):
-    """One user."""
-
-    body_classes = {"PUT": serializers.UserBody, "PATCH": serializers.UserChange}
-    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.ACCEPTED]}
-    refusals = {
-        "PUT": [errors.AlreadyExists, errors.Immutable, errors.UserNotActive, errors.OtpTooSoon],
-        "PATCH": [errors.AlreadyExists, errors.UserNotActive, errors.OtpTooSoon],
-    }
-
-    def get(self, request: Request, user_id: UUID) -> Response:
-        """Get one user."""
-        return self.shown(self.user(user_id))
-
-    def put(self, request: Request, user_id: UUID) -> Response:
-        """Create or replace the user with this id."""
-        client_id = self.caller.client_id or self.user(user_id).client_id
-        made = self.do(
-            users.replace,
-            client_id=client_id,
-            user_id=user_id,
-            values=self.body(),
-            by=self.by,
-            if_match=self.if_match,
-            **self.existence._asdict(),
-        )
-        return self.accepted(made.user) if made.created else self.shown(made.user)
-
-    def patch(self, request: Request, user_id: UUID) -> Response:
-        """Change some fields of a user."""
-        user = self.do(
-            users.change,
-            client_id=self.caller.client_id,
-            user_id=user_id,
-            values=self.body(partial=True),
-            by=self.by,
-            if_match=self.if_match,
-        )
-        return self.shown(user)
-
-
-class RequestOtp(UserView):
+class OtpView(UserView):
     """Send another one-time password to the phone number that is not yet verified."""
 
-    keyed = False
-    is_queued = True
-
-    serializer_class = serializers.UserAnswer
-    body_optional = True
-    body_classes = {"POST": serializers.Nothing}
-    statuses = {"POST": [HTTPStatus.ACCEPTED]}
-    refusals = {"POST": [errors.AlreadyVerified, errors.OtpTooSoon]}
-
+    @operation(
+        body=serializers.Nothing,
+        body_optional=True,
+        statuses=(HTTPStatus.ACCEPTED,),
+        refuses=(errors.AlreadyVerified, errors.OtpTooSoon, errors.Overloaded),
+    )
     def post(self, request: Request, user_id: UUID) -> Response:
         self.body()
         client_id = self.user(user_id).client_id

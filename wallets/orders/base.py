@@ -61,6 +61,12 @@ class Order:
     """What it makes, or changes: `movement`, `wallet`, …"""
     status: ClassVar[int] = 201
     """The HTTP status of having done it."""
+    refuses: ClassVar[errors.Refusals] = ()
+    """What its rules may refuse it with: all that its docstring names under `Raises:`.
+
+    What any order may be refused with before its rules are asked is not part of it: a changed API
+    key, a reused idempotency key, a clock that is wrong.
+    """
 
     client_id: UUID
     by: By
@@ -138,6 +144,8 @@ def ordered(kind: Any) -> tuple[str, ...]:
 class WalletOrder(Order):
     """An order about one wallet, or about something of it: the wallet that the path names."""
 
+    refuses: ClassVar[errors.Refusals] = (errors.NotFound,)
+
     wallet_id: UUID
 
     def needed(self) -> Needs:
@@ -170,6 +178,8 @@ class WordedOrder(WalletOrder):
 class MoneyOrder(WordedOrder):
     """An order about an amount that it names: a positive decimal of the wallet's currency."""
 
+    refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
+
     amount: Decimal
 
     def check_shape(self, books: Books) -> None:
@@ -183,6 +193,8 @@ class MoneyOrder(WordedOrder):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOrder(WordedOrder):
     """An order about a part of something, or, when it names no amount, about all that is left."""
+
+    refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
 
     amount: Decimal | None = None
 
@@ -198,6 +210,8 @@ class PartOrder(WordedOrder):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment(MoneyOrder):
     """An order that pays the wallet `target_id` of the same client, now or later."""
+
+    refuses: ClassVar[errors.Refusals] = (*MoneyOrder.refuses, errors.TargetWalletNotFound)
 
     target_id: UUID
 

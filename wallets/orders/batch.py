@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import ClassVar
 
 from iocash import errors
 from users.models.clients import new_id
@@ -18,11 +19,17 @@ class Batch(WalletOrder):
     """Do many orders about one wallet as one operation: all of them, in turn, or none.
 
     Raises:
+        NotFound: the client has no such wallet.
         InvalidFields: an amount is not one of the currency, or a target is the wallet itself.
         BatchRefused: rules refused some; it names each of them with its index.
     """
 
     made = "batch"
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.InvalidFields,
+        errors.BatchRefused,
+    )
 
     items: tuple[MoneyOrder, ...]
     digested: bytes = field(init=False, repr=False, compare=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
@@ -18,6 +19,7 @@ class CashOutOrder(WalletOrder):
 
     made = "movement"
     status = 200
+    refuses: ClassVar[errors.Refusals] = (*WalletOrder.refuses, errors.MovementNotPending)
 
     movement_id: UUID
 
@@ -37,6 +39,8 @@ class CashOut(MoneyOrder):
     """Reserve `amount`, to be paid to a bank account: an `iban`, or an external account.
 
     Raises:
+        NotFound: the client has no such wallet.
+        InvalidFields: `amount` is not one of the wallet's currency.
         ExternalAccountNotFound: the wallet has no external account `account_id`.
         ExternalAccountRemoved: it was removed.
         WalletNotReady, UserNotActive: the wallet or its owner may not pay.
@@ -46,6 +50,15 @@ class CashOut(MoneyOrder):
 
     type = "CASH_OUT"
     status = 202
+    refuses: ClassVar[errors.Refusals] = (
+        *MoneyOrder.refuses,
+        errors.ExternalAccountNotFound,
+        errors.ExternalAccountRemoved,
+        errors.WalletNotReady,
+        errors.UserNotActive,
+        errors.InsufficientFunds,
+        errors.LimitExceeded,
+    )
 
     iban: str = ""
     account_id: UUID | None = None
@@ -59,21 +72,18 @@ class CashOut(MoneyOrder):
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
-        iban = self.destination(books, wallet)
+        iban = self.iban
+        if self.account_id is not None:
+            account = books.account(self.account_id, wallet)
+            if account is None:
+                raise errors.ExternalAccountNotFound(external_account_id=self.account_id)
+            account.require_active()
+            iban = account.iban
         wallet.require_ready()
         wallet.require_available(amount)
         if allowance := books.allowance(wallet):
             allowance.require_cash_out(amount)
         return self.movement_outcome(books.reserve_cash_out(wallet, amount, self.cause, iban))
-
-    def destination(self, books: Books, wallet: LockedWallet) -> str:
-        if self.account_id is None:
-            return self.iban
-        account = books.account(self.account_id, wallet)
-        if account is None:
-            raise errors.ExternalAccountNotFound(external_account_id=self.account_id)
-        account.require_active()
-        return account.iban
 
 
 class MarkCashOutSent(CashOutOrder):
@@ -84,6 +94,8 @@ class MarkCashOutSent(CashOutOrder):
         MovementNotPending: it has ended.
         CashOutSent: it was sent before.
     """
+
+    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutSent)
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
@@ -99,6 +111,8 @@ class SettleCashOut(CashOutOrder):
         MovementNotPending: it has ended.
         CashOutNotSent: it never went to the bank.
     """
+
+    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutNotSent)
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
@@ -137,6 +151,8 @@ class CancelCashOut(CashOutOrder):
         MovementNotPending: it has ended otherwise.
         CashOutSent: it has gone to the bank.
     """
+
+    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutSent)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
@@ -25,6 +26,11 @@ class AddExternalAccount(WalletOrder):
     """
 
     made = "account"
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.WalletNotReady,
+        errors.AlreadyExists,
+    )
 
     iban: str
     alias: str = ""
@@ -62,7 +68,7 @@ class RemoveExternalAccount(WalletOrder):
     """Let no more cash-outs go to the account; removing what is removed changes nothing.
 
     Raises:
-        NotFound: the wallet has no such account.
+        NotFound: the client has no such wallet, or the wallet has no such account.
     """
 
     made = "account"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
@@ -12,7 +13,6 @@ from wallets.books import Books
 from wallets.books.rows import LockedHold, LockedWallet
 from wallets.orders.base import Outcome, PartOrder, Payment, WalletOrder
 from wallets.orders.needs import Needs
-from wallets.orders.payments import require_can_receive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,11 @@ class HoldOrder(WalletOrder):
 
     made = "hold"
     status = 200
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.VersionConflict,
+        errors.HoldNotOpen,
+    )
 
     hold_id: UUID
 
@@ -40,12 +45,21 @@ class PlaceHold(Payment):
     """Hold `amount` for another wallet until `expires_at`; None: until the hold is ended.
 
     Raises:
-        InvalidFields: the wallets are one, or `expires_at` has passed.
+        NotFound: the client has no such wallet.
+        InvalidFields: `amount` is not one of the wallet's currency, the wallets are one, or
+            `expires_at` has passed.
         TargetWalletNotFound, WalletNotReady, UserNotActive, CurrencyMismatch, InsufficientFunds:
             as for a transfer.
     """
 
     made = "hold"
+    refuses: ClassVar[errors.Refusals] = (
+        *Payment.refuses,
+        errors.WalletNotReady,
+        errors.UserNotActive,
+        errors.CurrencyMismatch,
+        errors.InsufficientFunds,
+    )
 
     expires_at: datetime | None = None
 
@@ -81,6 +95,7 @@ class ExecuteHold(PartOrder):
 
     Raises:
         NotFound: the wallet has no such hold.
+        InvalidFields: `amount` is not one of the wallet's currency.
         HoldNotOpen: it was executed or released, or has expired.
         HoldExceeded: less than `amount` is left of it.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
@@ -88,6 +103,14 @@ class ExecuteHold(PartOrder):
     """
 
     type = "TRANSFER"
+    refuses: ClassVar[errors.Refusals] = (
+        *PartOrder.refuses,
+        errors.HoldNotOpen,
+        errors.HoldExceeded,
+        errors.WalletNotReady,
+        errors.UserNotActive,
+        errors.LimitExceeded,
+    )
 
     hold_id: UUID
     target_id: UUID
@@ -106,7 +129,10 @@ class ExecuteHold(PartOrder):
         hold.require_remaining(amount)
         wallet.require_ready()
         target.require_ready()
-        require_can_receive(books, wallet, target, amount)
+        target.require_room(amount)
+        allowance = books.allowance(target)
+        if allowance and target.user_id != wallet.user_id:
+            allowance.require_balance(amount)
         books.execute_hold(wallet, hold, amount, self.by, keep_open=self.keep_open)
         return self.movement_outcome(
             books.pay(wallet, target, amount, self.cause, hold_id=hold.id)[0]
@@ -138,6 +164,8 @@ class RenewHold(HoldOrder):
         HoldNotOpen: it was executed or released, or has expired.
         InvalidFields: `expires_at` has passed.
     """
+
+    refuses: ClassVar[errors.Refusals] = (*HoldOrder.refuses, errors.InvalidFields)
 
     expires_at: datetime | None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from django.conf import settings
 from schwifty import IBAN
@@ -40,6 +41,11 @@ class CreateIban(WalletOrder):
     """
 
     made = "wallet"
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.WalletNotReady,
+        errors.AlreadyExists,
+    )
 
     def needed(self) -> Needs:
         return Needs(wallets=(self.wallet_id,), numbers=1)

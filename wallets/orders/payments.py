@@ -1,14 +1,13 @@
 """Orders that move money at once: cash-ins, transfers, reversals and adjustments.
 
 Each order says what it needs, what it refuses, and what it does to the books. Orders are run with
-their wallets locked; amounts are positive decimals of the wallet's currency. Every order about a
-wallet that the client does not have is refused with NotFound, and every amount that is not one of
-the currency with InvalidFields: they are not said again below.
+their wallets locked; amounts are positive decimals of the wallet's currency.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
@@ -23,11 +22,19 @@ class CashIn(MoneyOrder):
     """Bring `amount` from the outside into the wallet.
 
     Raises:
+        NotFound: the client has no such wallet.
+        InvalidFields: `amount` is not one of the wallet's currency.
         WalletNotReady, UserNotActive: the wallet or its owner may not receive.
         LimitExceeded: the balance would pass its ceiling, or the owner's limits be passed.
     """
 
     type = "CASH_IN"
+    refuses: ClassVar[errors.Refusals] = (
+        *MoneyOrder.refuses,
+        errors.WalletNotReady,
+        errors.UserNotActive,
+        errors.LimitExceeded,
+    )
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
@@ -47,15 +54,25 @@ class Transfer(Payment):
     """Move `amount` to another wallet.
 
     Raises:
+        NotFound: the client has no such wallet.
+        InvalidFields: `amount` is not one of the wallet's currency, or the wallets are one.
         TargetWalletNotFound: the client has no wallet `target_id`.
-        InvalidFields: the wallets are one.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
         CurrencyMismatch: the wallets are in different currencies.
         InsufficientFunds: less than `amount` is available.
-        LimitExceeded: the target's balance would pass its ceiling, or its owner's limit.
+        LimitExceeded: the target's balance would pass its ceiling, or its owner's limit. Between
+            wallets of one owner nobody has more than before, so only the ceiling counts.
     """
 
     type = "TRANSFER"
+    refuses: ClassVar[errors.Refusals] = (
+        *Payment.refuses,
+        errors.WalletNotReady,
+        errors.UserNotActive,
+        errors.CurrencyMismatch,
+        errors.InsufficientFunds,
+        errors.LimitExceeded,
+    )
 
     def apply(self, books: Books) -> Outcome:
         wallet, target = self.wallet(books), self.target(books)
@@ -64,21 +81,11 @@ class Transfer(Payment):
         target.require_ready()
         wallet.require_same_currency(target)
         wallet.require_available(amount)
-        require_can_receive(books, wallet, target, amount)
+        target.require_room(amount)
+        allowance = books.allowance(target)
+        if allowance and target.user_id != wallet.user_id:
+            allowance.require_balance(amount)
         return self.movement_outcome(books.pay(wallet, target, amount, self.cause)[0])
-
-
-def require_can_receive(
-    books: Books, wallet: LockedWallet, target: LockedWallet, amount: int
-) -> None:
-    """Refuse when the target, or its owner, may not have so much more (LimitExceeded).
-
-    Between wallets of one owner nobody has more than before.
-    """
-    target.require_room(amount)
-    allowance = books.allowance(target)
-    if allowance and target.user_id != wallet.user_id:
-        allowance.require_balance(amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,7 @@ class Reverse(PartOrder):
 
     Raises:
         NotFound: the wallet has no such movement.
+        InvalidFields: `amount` is not one of the wallet's currency.
         MovementNotReversible: it is something else.
         ReversalExceeded: less than `amount` is left to reverse, or nothing.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
@@ -98,6 +106,15 @@ class Reverse(PartOrder):
     """
 
     type = "REVERSAL"
+    refuses: ClassVar[errors.Refusals] = (
+        *PartOrder.refuses,
+        errors.MovementNotReversible,
+        errors.ReversalExceeded,
+        errors.WalletNotReady,
+        errors.UserNotActive,
+        errors.InsufficientFunds,
+        errors.LimitExceeded,
+    )
 
     movement_id: UUID
     counterparty_id: UUID | None = None
@@ -151,12 +168,20 @@ class Adjust(MoneyOrder):
     A blocked wallet may be adjusted, and no limit of its user applies: money is never trapped.
 
     Raises:
+        NotFound: the client has no such wallet.
+        InvalidFields: `amount` is not one of the wallet's currency.
         WalletNotReady: the wallet is closed.
         InsufficientFunds: less than `amount` is available to take.
         LimitExceeded: the balance would pass its ceiling.
     """
 
     type = "ADJUSTMENT"
+    refuses: ClassVar[errors.Refusals] = (
+        *MoneyOrder.refuses,
+        errors.WalletNotReady,
+        errors.InsufficientFunds,
+        errors.LimitExceeded,
+    )
 
     is_debit: bool
 

@@ -38,6 +38,13 @@ class ActivateUser(UserOrder):
         AlreadyExists: another user has taken the number in the meantime.
     """
 
+    refuses: ClassVar[errors.Refusals] = (
+        errors.NotFound,
+        errors.AlreadyVerified,
+        errors.OtpExpired,
+        errors.AlreadyExists,
+    )
+
     phone: str
 
     def apply(self, books: Books) -> Outcome:
@@ -83,8 +90,15 @@ class UnsubscribeUser(UserOrder):
 
     Raises:
         NotFound: the client has no such user.
+        InvalidTransition: the user's status can't become UNSUBSCRIBED.
         WalletNotEmpty: one of its wallets holds money.
     """
+
+    refuses: ClassVar[errors.Refusals] = (
+        errors.NotFound,
+        errors.InvalidTransition,
+        errors.WalletNotEmpty,
+    )
 
     def apply(self, books: Books) -> Outcome:
         user = self.user(books)
@@ -117,6 +131,7 @@ class BlockUser(UserOrder):
         InvalidTransition: the user is not activated.
     """
 
+    refuses: ClassVar[errors.Refusals] = (errors.NotFound, errors.InvalidTransition)
     path: ClassVar[tuple[str, str, EventKind]] = (ACTIVATED, BLOCKED, EventKind.USER_BLOCKED)
 
     reason: str

@@ -34,6 +34,12 @@ class OpenWallet(UserOrder):
 
     made = "wallet"
     status = 201
+    refuses: ClassVar[errors.Refusals] = (
+        errors.UserNotFound,
+        errors.UserNotActive,
+        errors.InvalidFields,
+        errors.LimitExceeded,
+    )
 
     currency: str = "EUR"
     alias: str = ""
@@ -47,21 +53,15 @@ class OpenWallet(UserOrder):
             raise errors.UserNotFound(user_id=self.user_id)
         if user.status != ACTIVATED:
             raise errors.UserNotActive(user_id=user.id, status=user.status)
-        self.require_active_currency()
-        self.require_another_wallet(books)
-        return self.open(books, user)
-
-    def require_active_currency(self) -> None:
         if self.currency not in money.currencies():
             raise errors.InvalidFields(
                 errors.FieldError("currency", "invalid_choice", "Withdrawn from ISO 4217.")
             )
-
-    def require_another_wallet(self, books: Books) -> None:
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in books.wallets_of(self.user_id))
         limit: int = settings.MAX_WALLETS_PER_USER
         if used >= limit:
             raise errors.LimitExceeded(limit=limit, used=used, requested=1, user_id=self.user_id)
+        return self.open(books, user)
 
     def new_wallet_id(self) -> UUID:
         return new_id()
@@ -102,8 +102,18 @@ class PutWallet(OpenWallet):
         VersionConflict: the wallet is not what the caller saw.
         Immutable: `userId` or `currency` differ from the wallet's.
         WalletNotReady: the wallet is closed.
-        UserNotFound, UserNotActive, LimitExceeded: as for `OpenWallet`, when it is not there yet.
+        UserNotFound, UserNotActive, InvalidFields, LimitExceeded: as for `OpenWallet`, when it is
+            not there yet.
     """
+
+    refuses: ClassVar[errors.Refusals] = (
+        *OpenWallet.refuses,
+        errors.NotFound,
+        errors.AlreadyExists,
+        errors.VersionConflict,
+        errors.Immutable,
+        errors.WalletNotReady,
+    )
 
     wallet_id: UUID
     creates: bool = True
@@ -162,6 +172,12 @@ class ChangeWallet(WalletOrder):
 
     made = "wallet"
     status = 200
+    refuses: ClassVar[errors.Refusals] = (
+        *WalletOrder.refuses,
+        errors.VersionConflict,
+        errors.WalletNotReady,
+        errors.WalletNotEmpty,
+    )
 
     alias: str | None = None
     metadata: Mapping[str, str] | None = None
@@ -227,6 +243,7 @@ class BlockWallet(WalletOrder):
 
     made = "wallet"
     status = 200
+    refuses: ClassVar[errors.Refusals] = (*WalletOrder.refuses, errors.InvalidTransition)
     path: ClassVar[tuple[str, str, EventKind]] = ("READY", "BLOCKED", EventKind.WALLET_BLOCKED)
 
     reason: str

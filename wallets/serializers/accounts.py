@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.views import location
+from iocash.http.links import location
 from users.serializers.users import LINKS, Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import BankAccount, hrefs

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields
-from iocash.http.views import location
+from iocash.http.links import location
 from users.serializers.users import LINKS
 from wallets.books.limits import NAMES, Allowance
 from wallets.compliance import Compliance

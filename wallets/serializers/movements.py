@@ -10,8 +10,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import ListSerializer, SerializerMethodField
 
 from iocash.http import fields, pages
+from iocash.http.links import location
 from iocash.http.rendering import camel
-from iocash.http.views import location
 from users.serializers.users import LINKS
 from wallets.models import Movement
 from wallets.serializers.shared import BankAccount, Words, hrefs, require_range

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.views import location
+from iocash.http.links import location
 from iocash.times import moment
 from users.serializers.users import LINKS
 from wallets.serializers.movements import Movements

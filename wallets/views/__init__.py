@@ -1,51 +1,51 @@
 """The endpoints of wallets and their money. Each finds, asks, answers."""
 
 from wallets.views.accounts import (
-    ExternalAccountDetail,
-    ExternalAccountList,
+    ExternalAccountDetailView,
+    ExternalAccountListView,
 )
 from wallets.views.compliance import ComplianceView
 from wallets.views.holds import (
-    Executions,
-    HoldDetail,
-    HoldList,
+    HoldDetailView,
+    HoldExecutionView,
+    HoldListView,
 )
 from wallets.views.movements import (
-    MovementBatch,
-    MovementDetail,
-    MovementList,
-    Reversals,
+    BatchView,
+    MovementDetailView,
+    MovementListView,
+    ReversalView,
 )
 from wallets.views.statements import (
-    BalanceAt,
+    BalanceView,
     StatementView,
 )
 from wallets.views.users import (
-    UserDetailWithEnd,
-    ValidateOtp,
+    OtpValidationView,
+    UserDetailView,
 )
 from wallets.views.wallets import (
     IbanView,
-    WalletDetail,
-    WalletList,
+    WalletDetailView,
+    WalletListView,
 )
 
 __all__ = [
-    "BalanceAt",
+    "BalanceView",
+    "BatchView",
     "ComplianceView",
-    "Executions",
-    "ExternalAccountDetail",
-    "ExternalAccountList",
-    "HoldDetail",
-    "HoldList",
+    "ExternalAccountDetailView",
+    "ExternalAccountListView",
+    "HoldDetailView",
+    "HoldExecutionView",
+    "HoldListView",
     "IbanView",
-    "MovementBatch",
-    "MovementDetail",
-    "MovementList",
-    "Reversals",
+    "MovementDetailView",
+    "MovementListView",
+    "OtpValidationView",
+    "ReversalView",
     "StatementView",
-    "UserDetailWithEnd",
-    "ValidateOtp",
-    "WalletDetail",
-    "WalletList",
+    "UserDetailView",
+    "WalletDetailView",
+    "WalletListView",
 ]

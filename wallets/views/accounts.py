@@ -10,13 +10,15 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http.links import location
+from iocash.http.operations import operation
 from iocash.http.rendering import Response
-from iocash.http.views import Created, location
+from iocash.http.views import Created
 from wallets import serializers
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
 from wallets.orders import AddExternalAccount, RemoveExternalAccount
-from wallets.views.orders import OrderView
+from wallets.views.base import OrderView
 
 
 class ExternalAccountView(OrderView):
@@ -31,20 +33,22 @@ class ExternalAccountView(OrderView):
         return get_object_or_404(self.accounts(wallet_id), id=account_id)
 
 
-class ExternalAccountList(ExternalAccountView):
+class ExternalAccountListView(ExternalAccountView):
     """The external bank accounts of a wallet."""
 
     collection = "externalAccounts"
-    query_class = serializers.ExternalAccountQuery
-    remembering = frozenset({"GET"})
-    body_classes = {"POST": serializers.ExternalAccountBody}
-    refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
 
+    @operation(query=serializers.ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the external accounts of a wallet."""
         wallet = self.wallet(wallet_id)
         return self.page(self.accounts(wallet.id).filter(**self.filters()))
 
+    @operation(
+        body=serializers.ExternalAccountBody,
+        keyed=True,
+        refuses=(*AddExternalAccount.refuses, errors.Overloaded),
+    )
     def post(self, request: Request, wallet_id: UUID) -> Response:
         """Store a bank account for later cash-outs."""
         values = self.body()
@@ -61,15 +65,18 @@ class ExternalAccountList(ExternalAccountView):
         return Created(shown, where, headers=self.replayed(outcome))
 
 
-class ExternalAccountDetail(ExternalAccountView):
+class ExternalAccountDetailView(ExternalAccountView):
     """One external bank account."""
 
-    body_classes = {"PATCH": serializers.ExternalAccountChange}
-
+    @operation()
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         """Get one external account."""
         return Response(self.show(self.account(wallet_id, account_id)))
 
+    @operation(
+        body=serializers.ExternalAccountChange,
+        refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         """Remove an external account permanently."""
         self.body(partial=False)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from rest_framework.request import Request
 
+from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from users.models import User
 from users.views import UsersView
@@ -18,5 +19,6 @@ class ComplianceView(UsersView):
     model = User
     serializer_class = serializers.ComplianceAnswer
 
+    @operation()
     def get(self, request: Request, user_id: UUID) -> Response:
         return Response(self.show(compliance.of(self.user(user_id))))

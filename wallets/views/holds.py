@@ -11,50 +11,60 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import Created
 from wallets import serializers
 from wallets.models import Hold, HoldQuerySet
 from wallets.orders import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
-from wallets.views.orders import OrderView
+
+RELEASE_HOLD, CHANGE_HOLD = "wallets.release_hold", "wallets.change_hold"
+"""The permissions of staff."""
 
 
-class HoldsOf(OrderView):
-    """A view that finds holds."""
+def holds_of(client_id: UUID | None, wallet_id: UUID) -> HoldQuerySet:
+    """The holds of a wallet of this client, or, for staff, of any."""
+    return Hold.objects.owned_by(client_id).filter(wallet=wallet_id).seen()
 
+
+class HoldView(OrderView):
     scope = "movements"
-
-    def holds(self, wallet_id: UUID) -> HoldQuerySet:
-        return Hold.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id).seen()
-
-    def hold(self, wallet_id: UUID, hold_id: UUID) -> Hold:
-        return get_object_or_404(self.holds(wallet_id), id=hold_id)
-
-
-class HoldView(HoldsOf):
     model = Hold
     versioned = True
     serializer_class = serializers.HoldAnswer
 
+    def holds(self, wallet_id: UUID) -> HoldQuerySet:
+        return holds_of(self.caller.client_id, wallet_id)
 
-class HoldList(HoldView):
+    def hold(self, wallet_id: UUID, hold_id: UUID) -> Hold:
+        return get_object_or_404(self.holds(wallet_id), id=hold_id)
+
+    def change(self, wallet_id: UUID, hold_id: UUID) -> Response:
+        """Renew a hold if the body has an expiration, and release it otherwise."""
+        change = self.body()
+        is_renewal = "expiration" in change
+        self.require_of_staff(CHANGE_HOLD if is_renewal else RELEASE_HOLD)
+        about: dict[str, Any] = {
+            **self.common(wallet_id),
+            "hold_id": hold_id,
+            "if_match": self.if_match,
+        }
+        if is_renewal:
+            self.submit(RenewHold(**about, expires_at=change["expiration"]))
+        else:
+            self.submit(ReleaseHold(**about))
+        hold = read_back(partial(self.hold, wallet_id, hold_id))
+        return Response(self.show(hold), headers=self.tag(hold))
+
+
+class HoldListView(HoldView):
     """The holds of a wallet."""
 
     collection = "holds"
-    query_class = serializers.HoldQuery
-    remembering = frozenset({"GET", "POST"})
-    body_classes = {"POST": serializers.HoldBody}
-    refusals = {
-        "POST": [
-            errors.TargetWalletNotFound,
-            errors.InsufficientFunds,
-            errors.CurrencyMismatch,
-            errors.WalletNotReady,
-            errors.UserNotActive,
-        ]
-    }
 
+    @operation(query=serializers.HoldQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the holds of a wallet."""
         wallet = self.wallet(wallet_id)
@@ -66,6 +76,12 @@ class HoldList(HoldView):
             found = found.made_with(wallet.client_id, key)
         return self.page(found)
 
+    @operation(
+        body=serializers.HoldBody,
+        keyed=True,
+        refuses=(*PlaceHold.refuses, errors.Overloaded),
+        spends_proof=True,
+    )
     def post(self, request: Request, wallet_id: UUID) -> Response:
         """Reserve funds for another wallet."""
         values = self.body()
@@ -83,58 +99,44 @@ class HoldList(HoldView):
         return Created(shown, shown["_links"]["self"]["href"], headers=headers)
 
 
-class HoldDetail(HoldView):
+class HoldDetailView(HoldView):
     """One hold."""
 
-    staff_permissions = {"PATCH": ("wallets.release_hold", "wallets.change_hold")}
-    body_classes = {"PATCH": serializers.HoldChange}
-    refusals = {"PATCH": [errors.HoldNotOpen]}
-
+    @operation()
     def get(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
         """Get one hold."""
         hold = self.hold(wallet_id, hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
+    @operation(
+        body=serializers.HoldChange,
+        refuses=(*RenewHold.refuses, *ReleaseHold.refuses, errors.Overloaded),
+        staff_permissions=(RELEASE_HOLD, CHANGE_HOLD),
+    )
     def patch(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
         """Change the expiration, or release the remaining amount."""
-        change = self.body()
-        is_renewal = "expiration" in change
-        self.require_of_staff("wallets.change_hold" if is_renewal else "wallets.release_hold")
-        about: dict[str, Any] = {
-            **self.common(wallet_id),
-            "hold_id": hold_id,
-            "if_match": self.if_match,
-        }
-        if is_renewal:
-            self.submit(RenewHold(**about, expires_at=change["expiration"]))
-        else:
-            self.submit(ReleaseHold(**about))
-        hold = read_back(partial(self.hold, wallet_id, hold_id))
-        return Response(self.show(hold), headers=self.tag(hold))
+        return self.change(wallet_id, hold_id)
 
 
-class Executions(MovementView, HoldsOf):
+class HoldExecutionView(MovementView):
     """Pay a hold, in full or in part, to its target wallet."""
 
-    body_classes = {"POST": serializers.ExecutionBody}
-    body_optional = True
-    refusals = {
-        "POST": [
-            errors.HoldNotOpen,
-            errors.HoldExceeded,
-            errors.LimitExceeded,
-            errors.WalletNotReady,
-            errors.UserNotActive,
-        ]
-    }
-
+    @operation(
+        body=serializers.ExecutionBody,
+        body_optional=True,
+        keyed=True,
+        refuses=(*ExecuteHold.refuses, errors.Overloaded),
+    )
     def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
-        values = self.body()
+        return self.execute(wallet_id, hold_id, self.body())
+
+    def execute(self, wallet_id: UUID, hold_id: UUID, values: dict[str, Any]) -> Response:
+        hold = get_object_or_404(holds_of(self.caller.client_id, wallet_id), id=hold_id)
         order = ExecuteHold(
             **self.common(wallet_id),
             key=self.key,
             hold_id=hold_id,
-            target_id=self.hold(wallet_id, hold_id).target_id,
-            **values | self.fixed,
+            target_id=hold.target_id,
+            **values,
         )
         return self.moved(self.submit(order))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -12,9 +12,11 @@ from rest_framework.request import Request
 
 from iocash import errors, money
 from iocash.db.transactions import read_back
+from iocash.http.links import location
+from iocash.http.operations import operation
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
-from iocash.http.views import Accepted, Created, location
+from iocash.http.views import Accepted, Created
 from wallets import serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
 from wallets.orders import (
@@ -27,17 +29,13 @@ from wallets.orders import (
     Reverse,
     Transfer,
 )
-from wallets.views.orders import OrderView
+from wallets.views.base import OrderView
 
 
 class MovementView(OrderView):
     scope = "movements"
     model = Movement
     serializer_class = serializers.MovementAnswer
-    fixed: ClassVar[dict[str, Any]] = {}
-    """What the path says of an order, and not its body."""
-    made: ClassVar[HTTPStatus | None] = None
-    """The status of what was made, where it is another than the order's."""
 
     def movements(self, wallet_id: UUID) -> MovementQuerySet:
         return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
@@ -60,10 +58,17 @@ class MovementView(OrderView):
         self.caller.require("cash-in:write")
         return CashIn(**about)
 
-    def moved(self, outcome: Outcome) -> Response:
+    def create(
+        self, wallet_id: UUID, values: dict[str, Any], status: HTTPStatus | None = None
+    ) -> Response:
+        """Submit the order that these values of a body ask for; answer `status`, or the order's."""
+        order = self.order({**self.common(wallet_id), "key": self.key}, values)
+        return self.moved(self.submit(order), status)
+
+    def moved(self, outcome: Outcome, status: HTTPStatus | None = None) -> Response:
         movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
-        status = self.made or outcome.status
-        answer = Accepted if status == HTTPStatus.ACCEPTED else Created
+        is_accepted = (status or outcome.status) == HTTPStatus.ACCEPTED
+        answer = Accepted if is_accepted else Created
         shown = self.show(movement)
         return answer(shown, shown["_links"]["self"]["href"], headers=self.replayed(outcome))
 
@@ -72,32 +77,15 @@ class MovementView(OrderView):
         return read_back(partial(movements.get, id=movement_id))
 
 
-class MovementList(MovementView):
+class MovementListView(MovementView):
     """The movements of a wallet."""
 
     collection = "movements"
     pagination_class = ScanningPages
     scanned: MovementQuerySet | None = None
     """What is walked to find what other filters leave; None: an index finds it."""
-    query_class = serializers.MovementQuery
-    remembering = frozenset({"GET", "POST"})
-    body_classes = {"POST": serializers.MovementBody}
-    statuses = {"POST": [HTTPStatus.CREATED, HTTPStatus.ACCEPTED]}
-    refusals = {
-        "POST": [
-            errors.TargetWalletNotFound,
-            errors.ExternalAccountNotFound,
-            errors.ExternalAccountRemoved,
-            errors.InsufficientFunds,
-            errors.LimitExceeded,
-            errors.CurrencyMismatch,
-            errors.WalletNotReady,
-            errors.UserNotActive,
-            errors.IdempotencyKeyReused,
-            errors.OutcomeUnknown,
-        ]
-    }
 
+    @operation(query=serializers.MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the movements of a wallet."""
         wallet = self.wallet(wallet_id)
@@ -119,11 +107,16 @@ class MovementList(MovementView):
             found = found.at_most(most)
         return found.filter(**filters)
 
+    @operation(
+        body=serializers.MovementBody,
+        keyed=True,
+        statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
+        refuses=(*Transfer.refuses, *CashOut.refuses, *CashIn.refuses, errors.Overloaded),
+        spends_proof=True,
+    )
     def post(self, request: Request, wallet_id: UUID) -> Response:
         """Create a cash-in, cash-out or transfer."""
-        values = self.body() | self.fixed
-        order = self.order({**self.common(wallet_id), "key": self.key}, values)
-        return self.moved(self.submit(order))
+        return self.create(wallet_id, self.body())
 
 
 FOUND_AT_ONCE = frozenset({"operation_id", "hold_id", "idempotency_key"})
@@ -152,16 +145,15 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
         raise errors.InvalidParameters(error) from None
 
 
-class MovementDetail(MovementView):
+class MovementDetailView(MovementView):
     """One movement."""
 
-    body_classes = {"PATCH": serializers.MovementChange}
-    refusals = {"PATCH": [errors.MovementNotPending, errors.CashOutSent]}
-
+    @operation()
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Get one movement."""
         return Response(self.show(self.movement(wallet_id, movement_id)))
 
+    @operation(body=serializers.MovementChange, refuses=(*CancelCashOut.refuses, errors.Overloaded))
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Cancel a cash-out that has not been sent to the bank."""
         self.body(partial=False)
@@ -169,15 +161,17 @@ class MovementDetail(MovementView):
         return Response(self.show(self.submit(order).legs[0]))
 
 
-class MovementBatch(MovementView):
+class BatchView(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
 
-    max_body_bytes = 8_000_000
-    remembering = frozenset({"POST"})
-    body_classes = {"POST": serializers.BatchBody}
-    answer_classes = {"POST": serializers.BatchAnswer}
-    refusals = {"POST": [errors.BatchRefused]}
-
+    @operation(
+        body=serializers.BatchBody,
+        max_body_bytes=8_000_000,
+        keyed=True,
+        answers=serializers.BatchAnswer,
+        refuses=(*Batch.refuses, errors.Overloaded),
+        spends_proof=True,
+    )
     def post(self, request: Request, wallet_id: UUID) -> Response:
         items = self.body()["movements"]
         common = self.common(wallet_id)
@@ -194,23 +188,16 @@ class MovementBatch(MovementView):
         return Created(shown.data, where, headers=self.replayed(outcome))
 
 
-class Reversals(MovementView):
+class ReversalView(MovementView):
     """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
 
-    staff_permissions = {"POST": ("wallets.reverse_movement",)}
-    body_classes = {"POST": serializers.ReversalBody}
-    body_optional = True
-    refusals = {
-        "POST": [
-            errors.MovementNotReversible,
-            errors.ReversalExceeded,
-            errors.InsufficientFunds,
-            errors.LimitExceeded,
-            errors.WalletNotReady,
-            errors.UserNotActive,
-        ]
-    }
-
+    @operation(
+        body=serializers.ReversalBody,
+        body_optional=True,
+        keyed=True,
+        refuses=(*Reverse.refuses, errors.Overloaded),
+        staff_permissions=("wallets.reverse_movement",),
+    )
     def post(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         values = self.body()
         movement = self.movement(wallet_id, movement_id)

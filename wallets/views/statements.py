@@ -11,13 +11,14 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.http import pages
+from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.times import moment
 from wallets import serializers, statements
 from wallets.models import Wallet
 from wallets.models.querysets import to_millisecond
+from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
-from wallets.views.orders import OrderView
 
 
 def come(instant: datetime, now: datetime, public: str) -> datetime:
@@ -32,15 +33,14 @@ def come(instant: datetime, now: datetime, public: str) -> datetime:
     return to_millisecond(instant)
 
 
-class BalanceAt(OrderView):
+class BalanceView(OrderView):
     """The settled balance of a wallet at an instant, with its hash-chain proof."""
 
     scope = "wallets"
     model = Wallet
-    query_class = serializers.BalanceQuery
-    remembering = frozenset({"GET"})
     serializer_class = serializers.BalanceAnswer
 
+    @operation(query=serializers.BalanceQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
         now = statements.now()
@@ -82,12 +82,12 @@ class StatementView(MovementView):
     """The statement of a wallet over a period, with its hash-chain proof."""
 
     collection = "movements"
-    query_class = serializers.StatementQuery
-    remembering = frozenset({"GET"})
-    answer_classes = {"GET": serializers.StatementAnswer}
     pagination_class = StatementPages
     statement: statements.Statement
 
+    @operation(
+        query=serializers.StatementQuery, answers=serializers.StatementAnswer, spends_proof=True
+    )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
         now = statements.now()

@@ -1,4 +1,4 @@
-"""The endpoints of users where their life touches wallets."""
+"""The endpoints of one user, which may open or close wallets."""
 
 from __future__ import annotations
 
@@ -10,59 +10,81 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.db.transactions import read_back, single_transaction
+from iocash.db.transactions import read_back
+from iocash.http.operations import operation
 from users import otp, users
-from users.serializers import OtpBody
-from users.views import UserDetail, UserView
+from users.serializers import OtpBody, UserBody
+from users.views import UserView
 from wallets import posting, serializers
 from wallets.orders import ActivateUser, UnsubscribeUser
+from wallets.users import change_or_close
 
 
-class UserDetailWithEnd(UserDetail):
+class UserDetailView(UserView):
     """One user."""
 
-    body_classes = UserDetail.body_classes | {"PATCH": serializers.UserChangeOrEnd}
-    refusals = UserDetail.refusals | {
-        "PATCH": [*UserDetail.refusals["PATCH"], errors.WalletNotEmpty, errors.InvalidTransition]
-    }
+    @operation()
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """Get one user."""
+        return self.shown(self.user(user_id))
 
+    @operation(
+        body=UserBody,
+        statuses=(HTTPStatus.OK, HTTPStatus.ACCEPTED),
+        refuses=(
+            errors.AlreadyExists,
+            errors.Immutable,
+            errors.UserNotActive,
+            errors.OtpTooSoon,
+        ),
+    )
+    def put(self, request: Request, user_id: UUID) -> Response:
+        """Create or replace the user with this id."""
+        client_id = self.caller.client_id or self.user(user_id).client_id
+        made = self.do(
+            users.replace,
+            client_id=client_id,
+            user_id=user_id,
+            values=self.body(),
+            by=self.by,
+            if_match=self.if_match,
+            **self.existence._asdict(),
+        )
+        return self.accepted(made.user) if made.created else self.shown(made.user)
+
+    @operation(
+        body=serializers.UserChangeOrEnd,
+        refuses=(
+            *UnsubscribeUser.refuses,
+            errors.AlreadyExists,
+            errors.UserNotActive,
+            errors.OtpTooSoon,
+        ),
+    )
     def patch(self, request: Request, user_id: UUID) -> Response:
         """Change some fields of a user, or close the user's account."""
         values = self.body(partial=True)
-        is_ending = values.pop("status", None) is not None
-        user = self.user(user_id)
-        with single_transaction():
-            users.change(
-                client_id=user.client_id,
-                user_id=user_id,
-                values=values,
-                by=self.by,
-                if_match=self.if_match,
-            )
-            if is_ending:
-                posting.submit(
-                    UnsubscribeUser(client_id=user.client_id, by=self.by, user_id=user_id)
-                )
-        self.is_done = True
+        closes = values.pop("status", None) is not None
+        self.do(
+            change_or_close,
+            client_id=self.user(user_id).client_id,
+            user_id=user_id,
+            values=values,
+            closes=closes,
+            by=self.by,
+            if_match=self.if_match,
+        )
         return self.shown(read_back(partial(self.user, user_id)))
 
 
-class ValidateOtp(UserView):
+class OtpValidationView(UserView):
     """Verify the phone number. A new user is activated and gets a first wallet."""
 
-    keyed = False
-    body_classes = {"POST": OtpBody}
-    statuses = {"POST": [HTTPStatus.OK]}
-    refusals = {
-        "POST": [
-            errors.InvalidOtp,
-            errors.AlreadyVerified,
-            errors.OtpExpired,
-            errors.OtpTriedOut,
-            errors.AlreadyExists,
-        ]
-    }
-
+    @operation(
+        body=OtpBody,
+        statuses=(HTTPStatus.OK,),
+        refuses=(*ActivateUser.refuses, errors.InvalidOtp, errors.OtpTriedOut),
+    )
     def post(self, request: Request, user_id: UUID) -> Response:
         user = self.user(user_id)
         phone = otp.check(user, self.body()["otp"])

@@ -12,12 +12,14 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.db.transactions import read_back
-from iocash.http.views import Created, location
+from iocash.http.links import location
+from iocash.http.operations import operation
+from iocash.http.views import Created
 from users.serializers import Nothing
 from wallets import serializers
 from wallets.models import Movement, Wallet
 from wallets.orders import ChangeWallet, CreateIban, OpenWallet, Outcome, PutWallet
-from wallets.views.orders import OrderView
+from wallets.views.base import OrderView
 
 LAST = 10
 """How many movements a wallet's page shows."""
@@ -41,52 +43,29 @@ class WalletView(OrderView):
         return Response(self.show(wallet), headers=self.tag(wallet))
 
 
-class WalletList(WalletView):
+class WalletListView(WalletView):
     """The wallets of the client."""
 
     collection = "wallets"
-    is_queued = False
-    query_class = serializers.WalletQuery
-    body_classes = {"POST": serializers.WalletBody}
-    refusals = {
-        "POST": [
-            errors.UserNotFound,
-            errors.UserNotActive,
-            errors.LimitExceeded,
-            errors.IdempotencyKeyReused,
-        ]
-    }
 
+    @operation(query=serializers.WalletQuery)
     def get(self, request: Request) -> Response:
         """List the wallets of the client."""
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
         wallets = wallets.filter(**self.filters())
         return self.page(wallets)
 
+    @operation(body=serializers.WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
         """Open a wallet."""
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
         return self.answer(self.submit(order))
 
 
-class WalletDetail(WalletView):
+class WalletDetailView(WalletView):
     """One wallet."""
 
-    remembering = frozenset({"GET"})
-    body_classes = {"PUT": serializers.WalletBody, "PATCH": serializers.WalletChange}
-    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
-    refusals = {
-        "PUT": [
-            errors.AlreadyExists,
-            errors.Immutable,
-            errors.WalletNotReady,
-            errors.UserNotFound,
-            errors.UserNotActive,
-            errors.LimitExceeded,
-        ],
-        "PATCH": [errors.WalletNotReady, errors.WalletNotEmpty],
-    }
-
+    @operation(spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """Get one wallet."""
         return self.shown(self.wallet(wallet_id))
@@ -107,6 +86,11 @@ class WalletDetail(WalletView):
         shown = serializers.MovementAnswer(last[:LAST], many=True, context=context).data
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
+    @operation(
+        body=serializers.WalletBody,
+        statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
+        refuses=(*PutWallet.refuses, errors.Overloaded),
+    )
     def put(self, request: Request, wallet_id: UUID) -> Response:
         """Open or replace the wallet with this id."""
         order = PutWallet(
@@ -117,6 +101,7 @@ class WalletDetail(WalletView):
         )
         return self.answer(self.submit(order))
 
+    @operation(body=serializers.WalletChange, refuses=(*ChangeWallet.refuses, errors.Overloaded))
     def patch(self, request: Request, wallet_id: UUID) -> Response:
         """Change some fields of a wallet, or close it."""
         change = self.body(partial=True)
@@ -133,10 +118,12 @@ class WalletDetail(WalletView):
 class IbanView(WalletView):
     """Create the IBAN of a wallet, from the institution's own range. A wallet has one at most."""
 
-    body_classes = {"POST": Nothing}
-    body_optional = True
-    refusals = {"POST": [errors.AlreadyExists, errors.WalletNotReady]}
-
+    @operation(
+        body=Nothing,
+        body_optional=True,
+        keyed=True,
+        refuses=(*CreateIban.refuses, errors.Overloaded),
+    )
     def post(self, request: Request, wallet_id: UUID) -> Response:
         self.body()
         order = CreateIban(**self.common(wallet_id), key=self.key)

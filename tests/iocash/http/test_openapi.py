@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from django.urls import path
@@ -17,7 +17,8 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.docs import reference
-from iocash.http import fields, openapi, pages, views
+from iocash.http import fields, health, openapi, pages, views
+from iocash.http.operations import operation
 
 TEN = {"200", "201", "202", "400", "401", "403", "404", "409", "500", "503"}
 
@@ -56,13 +57,12 @@ class Things(Guarded):
     """Make a thing, or list them."""
 
     collection = "things"
-    query_class = ThingQuery
-    body_classes = {"POST": NewThing}
-    refusals = {"POST": [errors.InsufficientFunds]}
 
+    @operation(query=ThingQuery)
     def get(self, request: Request) -> Response:
         return Response()
 
+    @operation(body=NewThing, keyed=True, refuses=(errors.InsufficientFunds,))
     def post(self, request: Request) -> Response:
         """Make a thing."""
         return Response()
@@ -71,13 +71,15 @@ class Things(Guarded):
 class OneThing(Guarded):
     """Read or replace a thing."""
 
-    body_classes = {"PUT": NewThing}
-    statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
-    refusals = {"PUT": [errors.Immutable]}
-
+    @operation()
     def get(self, request: Request, thing_id: Any) -> Response:
         return Response()
 
+    @operation(
+        body=NewThing,
+        statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
+        refuses=(errors.Immutable,),
+    )
     def put(self, request: Request, thing_id: Any) -> Response:
         return Response()
 
@@ -85,18 +87,14 @@ class OneThing(Guarded):
 class Ask(Guarded):
     """Ask for something."""
 
-    body_optional = True
-    body_classes = {"POST": fields.Serializer}
-    statuses: ClassVar[Any] = {"POST": [HTTPStatus.ACCEPTED]}
-    keyed = False
-
+    @operation(body=fields.Serializer, body_optional=True, statuses=(HTTPStatus.ACCEPTED,))
     def post(self, request: Request, thing_id: Any) -> Response:
         return Response()
 
 
 urlpatterns = [
-    path("livez", views.Livez.as_view()),
-    path("readyz", views.Readyz.as_view()),
+    path("livez", health.LivezView.as_view()),
+    path("readyz", health.ReadyzView.as_view()),
     path("api/schema", reference.Schema.as_view(), name="schema"),
     path("api/docs", reference.Docs.as_view(), name="docs"),
     path("api/v1/things", Things.as_view()),
@@ -125,20 +123,20 @@ def served() -> Any:
 
 def operations(document: Any) -> Any:
     for address, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield f"{method.upper()} {address}", operation
+        for method, described in methods.items():
+            yield f"{method.upper()} {address}", described
 
 
-def refusal(document: Any, operation: Any, status: int) -> Any:
+def refusal(document: Any, described: Any, status: int) -> Any:
     """What the operation refers to; None when it has no such refusal."""
-    if str(status) not in operation["responses"]:
+    if str(status) not in described["responses"]:
         return None
-    name = operation["responses"][str(status)]["$ref"].removeprefix("#/components/responses/")
+    name = described["responses"][str(status)]["$ref"].removeprefix("#/components/responses/")
     return document["components"]["responses"][name]
 
 
-def codes(document: Any, operation: Any, status: int) -> set[str]:
-    response = refusal(document, operation, status)
+def codes(document: Any, described: Any, status: int) -> set[str]:
+    response = refusal(document, described, status)
     if response is None:
         return set()
     body = response["content"]["application/json"]["schema"]
@@ -169,9 +167,9 @@ AWAY = {"database_unavailable", "lock_timeout", "rate_limited", "statement_timeo
 
 
 def test_list_documents_its_refusals(document: Any) -> None:
-    operation = document["paths"]["/api/v1/things"]["get"]
+    described = document["paths"]["/api/v1/things"]["get"]
     assert {
-        status: codes(document, operation, status) for status in (400, 401, 403, 404, 409, 500, 503)
+        status: codes(document, described, status) for status in (400, 401, 403, 404, 409, 500, 503)
     } == {
         400: ALWAYS,
         401: UNKNOWN,
@@ -184,9 +182,9 @@ def test_list_documents_its_refusals(document: Any) -> None:
 
 
 def test_creation_documents_its_refusals(document: Any) -> None:
-    operation = document["paths"]["/api/v1/things"]["post"]
+    described = document["paths"]["/api/v1/things"]["post"]
     assert {
-        status: codes(document, operation, status) for status in (400, 401, 403, 404, 409, 500, 503)
+        status: codes(document, described, status) for status in (400, 401, 403, 404, 409, 500, 503)
     } == {
         400: WITH_BODY | {"invalid_header"},
         401: UNKNOWN,
@@ -199,28 +197,28 @@ def test_creation_documents_its_refusals(document: Any) -> None:
 
 
 def test_path_with_an_id_documents_not_found(document: Any) -> None:
-    operation = document["paths"]["/api/v1/things/{thingId}"]["get"]
-    assert codes(document, operation, 404) == {"not_found"}
-    assert operation["parameters"][0]["schema"] == {"type": "string", "format": "uuid"}
+    described = document["paths"]["/api/v1/things/{thingId}"]["get"]
+    assert codes(document, described, 404) == {"not_found"}
+    assert described["parameters"][0]["schema"] == {"type": "string", "format": "uuid"}
 
 
 def test_livez_documents_few_refusals(document: Any) -> None:
-    operation = document["paths"]["/livez"]["get"]
-    assert set(operation["responses"]) == {"200", "400", "500"}
-    assert codes(document, operation, 400) == ALWAYS
-    assert "security" not in operation
+    described = document["paths"]["/livez"]["get"]
+    assert set(described["responses"]) == {"200", "400", "500"}
+    assert codes(document, described, 400) == ALWAYS
+    assert "security" not in described
 
 
 def test_readyz_documents_an_unavailable_database(document: Any) -> None:
-    operation = document["paths"]["/readyz"]["get"]
-    assert codes(document, operation, 503) == {"database_unavailable"}
+    described = document["paths"]["/readyz"]["get"]
+    assert codes(document, described, 503) == {"database_unavailable"}
 
 
 def test_documented_successes_equal_the_views(document: Any) -> None:
     paths = document["paths"]
 
-    def successes(operation: Any) -> set[str]:
-        return {status for status in operation["responses"] if status < "300"}
+    def successes(described: Any) -> set[str]:
+        return {status for status in described["responses"] if status < "300"}
 
     assert successes(paths["/api/v1/things"]["get"]) == {"200"}
     assert successes(paths["/api/v1/things"]["post"]) == {"201"}
@@ -232,13 +230,13 @@ def test_documented_successes_equal_the_views(document: Any) -> None:
 
 
 def test_headers_are_documented_where_they_are_sent(document: Any) -> None:
-    operation = document["paths"]["/api/v1/things"]["post"]
-    responses = operation["responses"]
+    described = document["paths"]["/api/v1/things"]["post"]
+    responses = described["responses"]
     pace = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
     made = {"X-Request-Id", "Location", "Idempotent-Replayed"}
     assert set(responses["201"]["headers"]) == made | pace
     refused = {
-        status: refusal(document, operation, status)["headers"] for status in (400, 401, 503)
+        status: refusal(document, described, status)["headers"] for status in (400, 401, 503)
     }
     assert set(refused[401]) == {"X-Request-Id", "WWW-Authenticate"}
     assert set(refused[503]) == {"X-Request-Id", "Retry-After"}
@@ -247,8 +245,8 @@ def test_headers_are_documented_where_they_are_sent(document: Any) -> None:
 
 def test_shared_refusal_is_documented_once(document: Any) -> None:
     said = {
-        operation["responses"]["401"]["$ref"]
-        for name, operation in operations(document)
+        described["responses"]["401"]["$ref"]
+        for name, described in operations(document)
         if " /api/v1" in name
     }
     assert len(said) == 1
@@ -263,8 +261,8 @@ def test_refusal_is_named_by_its_codes_alone() -> None:
 
 
 def test_post_documents_the_idempotency_key_unless_the_view_refuses_it(document: Any) -> None:
-    def takes(operation: Any) -> bool:
-        return "Idempotency-Key" in {found["name"] for found in operation.get("parameters", [])}
+    def takes(described: Any) -> bool:
+        return "Idempotency-Key" in {found["name"] for found in described.get("parameters", [])}
 
     paths = document["paths"]
     assert takes(paths["/api/v1/things"]["post"])
@@ -325,22 +323,22 @@ def test_document_is_valid_openapi_3_1_without_warnings(served: Any) -> None:
 
 
 def test_document_uses_ten_statuses_and_registered_codes_only(served: Any) -> None:
-    for name, operation in operations(served):
-        assert set(operation["responses"]) <= TEN, name
+    for name, described in operations(served):
+        assert set(described["responses"]) <= TEN, name
         for status in (400, 401, 403, 404, 409, 500, 503):
-            for code in codes(served, operation, status):
+            for code in codes(served, described, status):
                 assert errors.REGISTRY[code].status == status
 
 
 def test_every_operation_has_a_unique_name_and_a_description(served: Any) -> None:
-    named = [operation["operationId"] for _, operation in operations(served)]
+    named = [described["operationId"] for _, described in operations(served)]
     assert len(set(named)) == len(named)
-    for name, operation in operations(served):
-        assert operation.get("description"), name
+    for name, described in operations(served):
+        assert described.get("description"), name
 
 
 def test_every_operation_but_the_public_ones_needs_a_key(served: Any) -> None:
-    public = {name for name, operation in operations(served) if not operation.get("security")}
+    public = {name for name, described in operations(served) if not described.get("security")}
     assert public == {"GET /livez", "GET /readyz", "GET /api/schema"}
     assert served["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
@@ -349,7 +347,7 @@ def test_own_paths_are_listed_before_the_published_paths(served: Any) -> None:
     tags = [tag["name"] for tag in served["tags"]]
     assert tags[0] == "users"
     assert tags.index("published paths") > tags.index("external accounts")
-    used = [operation.get("tags", ["default"]) for _, operation in operations(served)]
+    used = [described.get("tags", ["default"]) for _, described in operations(served)]
     assert {tag for each in used for tag in each} == set(tags)
 
 

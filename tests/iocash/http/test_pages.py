@@ -20,6 +20,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.http import fields, pages, views
+from iocash.http.operations import operation
 from iocash.http.pages import Cursor, check_query
 from tests.support import people
 from users.models import Client, User
@@ -38,11 +39,11 @@ class RowQuery(pages.PageQuery):
     since = fields.Moment(required=False)
 
 
-class Rows(views.Public):
+class Rows(views.PublicView):
     serializer_class = Row
-    query_class = RowQuery
     collection = "rows"
 
+    @operation(query=RowQuery)
     def get(self, request: Request) -> Response:
         filters = {name: self.query[name] for name in ("status", "user_name") if name in self.query}
         return self.page(User.objects.filter(**filters))

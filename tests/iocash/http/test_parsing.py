@@ -21,25 +21,32 @@ from rest_framework.response import Response
 from iocash import errors
 from iocash.http import views
 from iocash.http.headers import Utf8Request as DjangoRequest
+from iocash.http.operations import operation
 from iocash.http.parsing import DEEPEST, Number, parse
 
 JSON = "application/json"
 
 
-class Echo(views.Public):
+class Echo(views.PublicView):
+    @operation()
     def post(self, request: Request) -> Response:
         return Response({"keys": sorted(request.data)})
 
+    @operation()
     def get(self, request: Request) -> Response:
         return Response({"keys": sorted(request.data)})
 
 
 class Small(Echo):
-    max_body_bytes = 20
+    @operation(max_body_bytes=20)
+    def post(self, request: Request) -> Response:
+        return super().post(request)
 
 
 class Optional(Echo):
-    body_optional = True
+    @operation(body_optional=True)
+    def post(self, request: Request) -> Response:
+        return super().post(request)
 
 
 urlpatterns = [
@@ -183,6 +190,7 @@ def test_very_long_number_is_refused() -> None:
 
 @pytest.mark.urls(__name__)
 class TestHeaders:
+    @operation()
     def post(self, body: Any, at: str = "echo", content_type: str = JSON, **extra: Any) -> Any:
         return Client().generic("POST", f"/api/{at}", body, content_type, **extra)
 

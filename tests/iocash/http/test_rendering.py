@@ -22,6 +22,7 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.http import fields, rendering, views
+from iocash.http.operations import operation
 from iocash.http.rendering import (
     HTML,
     JSON,
@@ -61,24 +62,26 @@ class ReadOnly(BasePermission):
         return True
 
 
-class Things(views.Public):
+class Things(views.PublicView):
     serializer_class = ThingView
-    body_classes = {"POST": NewThing}
 
+    @operation()
     def get(self, request: Request) -> Response:
         return Response({"name": "Ñandú"})
 
+    @operation(body=NewThing)
     def post(self, request: Request) -> Response:
         return Response({"sent": sorted(self.body())})
 
 
-class Changeable(views.Public):
+class Changeable(views.PublicView):
     serializer_class = ThingView
-    body_classes = {"PATCH": NewName}
 
+    @operation()
     def get(self, request: Request) -> Response:
         return Response({"id": "x", "name": "Ñandú", "status": "OPEN", "alias": None})
 
+    @operation(body=NewName)
     def patch(self, request: Request) -> Response:
         return Response({})
 
@@ -88,6 +91,7 @@ class Readable(Things):
 
 
 class Broken(Things):
+    @operation()
     def get(self, request: Request) -> Response:
         return Response({"crash": object()})
 

@@ -14,8 +14,6 @@ from weakref import ref
 import pytest
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import OperationalError, connection
-from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, RequestFactory
 from django.urls import path, re_path
 from rest_framework.authentication import BaseAuthentication
@@ -24,8 +22,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.db.backend import safety
-from iocash.http import fields, problems, views
+from iocash.http import fields, links, problems, views
+from iocash.http.operations import operation
 
 ID = UUID("0198abcd-0000-7000-8000-000000000001")
 JSON = "application/json"
@@ -55,7 +53,8 @@ class Order(fields.Serializer):
     count = fields.Whole(1, 9, default=1)
 
 
-class Careless(views.Public):
+class Careless(views.PublicView):
+    @operation()
     def post(self, request: Request) -> Response:
         return Response({})
 
@@ -72,37 +71,38 @@ class Things(views.View):
     authentication_classes = (Key,)
     permission_classes = (Scope,)
     serializer_class = Answer
-    body_classes = {"POST": Order, "PATCH": Order}
-    query_class = Query
 
+    @operation(query=Query)
     def get(self, request: Request) -> Response:
         return Response(self.query)
 
+    @operation(body=Order)
     def post(self, request: Request) -> Response:
-        where = views.location(request, "thing", thing_id=ID)
+        where = links.location(request, "thing", thing_id=ID)
         return views.Created(self.show(self.body()), where, headers={"X-Extra": "1"})
 
+    @operation()
     def put(self, request: Request) -> Response:
         return Response({})
 
+    @operation(body=Order)
     def patch(self, request: Request) -> Response:
         return views.Accepted(self.body(), "http://testserver/x")
 
 
 class Thing(Things):
+    @operation(query=Query)
     def get(self, request: Request, thing_id: UUID | None = None) -> Response:
         return Response({"id": str(thing_id)})
 
 
-class Root(views.Root):
+class Root(views.RootView):
     authentication_classes = (Key,)
     permission_classes = (Scope,)
 
 
 urlpatterns = [
     path("", views.home),
-    path("livez", views.Livez.as_view()),
-    path("readyz", views.Readyz.as_view()),
     path("api/careless", Careless.as_view()),
     path("api/things", Things.as_view(), name="things"),
     path("api/things/<uuid:thing_id>", Thing.as_view(), name="thing"),
@@ -198,8 +198,8 @@ def test_malformed_id_gets_404(bad: str) -> None:
 def test_link_has_the_host_of_the_request() -> None:
     for host in ("testserver", "localhost:8000"):
         request = RequestFactory().get("/x", headers={"host": host})
-        assert views.location(request, "thing", thing_id=ID) == f"http://{host}/api/things/{ID}"
-        assert views.location(request, "things") == f"http://{host}/api/things"
+        assert links.location(request, "thing", thing_id=ID) == f"http://{host}/api/things/{ID}"
+        assert links.location(request, "things") == f"http://{host}/api/things"
 
 
 # What is left of a request
@@ -238,71 +238,6 @@ def test_request_leaves_no_reference_cycles(
     server(request.environ, start)
     assert said.startswith(status)
     assert [each() for each in left] == [None] * 3
-
-
-# Health
-
-
-def test_livez_does_not_query_the_database() -> None:  # and has no database to ask
-    answer = Client().get("/livez")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-@pytest.mark.django_db
-def test_readyz_queries_the_database() -> None:
-    answer = Client().get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-@pytest.mark.django_db
-def test_readyz_is_503_while_migrations_are_pending() -> None:
-    MigrationRecorder.Migration.objects.filter(app="users").delete()
-    answer = Client().get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-    assert answer["Retry-After"] == "2"
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ("transaction_read_only = on", "The database is read-only."),
-        ("synchronous_commit = off", "synchronous_commit is off"),
-        ("lock_timeout = 0", "The role's lock_timeout must be above 0"),
-    ],
-)
-def test_readyz_is_503_when_database_settings_are_unsafe(setting: str, words: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL {setting}")
-    answer = Client().get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-    assert answer.json()["detail"].startswith(words)
-
-
-@pytest.mark.django_db
-def test_readyz_is_503_on_a_standby(monkeypatch: pytest.MonkeyPatch) -> None:
-    standby = safety.ask()._replace(is_standby=True, is_read_only=True)
-    monkeypatch.setattr(safety, "ask", lambda: standby)
-    assert (
-        Client().get("/readyz").json()["detail"]
-        == "The database is a standby; it takes no changes."
-    )
-
-
-def test_readyz_is_503_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(self: Any) -> Any:
-        raise OperationalError("connection refused")
-
-    monkeypatch.setattr(MigrationRecorder, "applied_migrations", gone)
-    answer = Client().get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-
-
-@pytest.mark.parametrize("at", ["/livez", "/readyz"])
-def test_health_endpoints_refuse_parameters_and_other_methods(at: str) -> None:
-    assert Client().get(f"{at}?x=1").json()["code"] == "invalid_parameters"
-    answer = Client().post(at)
-    assert (answer.status_code, answer["Allow"]) == (400, "GET, HEAD, OPTIONS")
 
 
 # Doors

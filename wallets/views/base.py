@@ -18,8 +18,6 @@ from wallets.orders import Order, Outcome
 class OrderView(ClientView):
     """A view below the wallets: what it is asked for becomes an order of the wallet's client."""
 
-    is_queued = True
-
     def submit(self, order: Order) -> Outcome:
         """Have the order done, as `posting.submit` does."""
         return self.do(posting.submit, order)

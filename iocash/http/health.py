@@ -1,0 +1,65 @@
+"""Whether the process is alive, and whether the server is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from rest_framework.request import Request
+
+from iocash import errors
+from iocash.db.backend import safety
+from iocash.http import fields
+from iocash.http.operations import operation
+from iocash.http.rendering import Response
+from iocash.http.views import PublicView
+
+
+class HealthReport(fields.Serializer):
+    """The health of the server."""
+
+    status = fields.Choice(("ok",), read_only=True)
+
+
+class LivezView(PublicView):
+    """The process is alive. The database is not checked.
+
+    granian serves this from `iocash/health`, without a thread of the application.
+    """
+
+    serializer_class = HealthReport
+
+    @operation()
+    def get(self, request: Request) -> Response:
+        return Response({"status": "ok"})
+
+
+class ReadyzView(PublicView):
+    """The server is ready: the database has all migrations and accepts durable changes."""
+
+    serializer_class = HealthReport
+
+    @operation(refuses=(errors.DatabaseUnavailable,))
+    def get(self, request: Request) -> Response:
+        if reason := next(unready(), None):
+            raise errors.DatabaseUnavailable(reason)
+        return Response({"status": "ok"})
+
+
+def unready() -> Iterator[str]:
+    """Say, a sentence each, why the database should be sent no requests."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    if any(name not in applied for name in latest_migrations()):
+        yield "Migrations are missing in the database; run migrate."
+    found = safety.ask()
+    yield from safety.not_writable(found)
+    yield from safety.unsafe(found)
+
+
+@cache
+def latest_migrations() -> list[tuple[str, str]]:
+    """The last migration of each app; having it, a database has all before it."""
+    return [(app, name) for app, name in MigrationLoader(None).graph.leaf_nodes()]

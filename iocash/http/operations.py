@@ -1,0 +1,74 @@
+"""What each handler takes, answers and refuses, declared in one place: over the handler.
+
+`View` finds the operation of a request by its method, permissions and the parser ask it what the
+handler may do, and the OpenAPI document is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from iocash import errors
+from iocash.http import fields
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """The declaration of one handler. It is a decorator, and changes nothing of the handler."""
+
+    query: type[fields.Serializer] | None = None
+    """Its query parameters; None: there may be none."""
+    body: type[fields.Serializer] | None = None
+    """Its body, which `View.body` validates; None: the handler looks at none."""
+    body_optional: bool = False
+    """Whether the body may be left out."""
+    max_body_bytes: int | None = None
+    """The size limit of the body; None: MAX_BODY_BYTES of the settings."""
+    keyed: bool = False
+    """Whether it reads an Idempotency-Key."""
+    answers: type[fields.Serializer] | None = None
+    """Its successful response; None: the view's `serializer_class`, in pages if it is a list."""
+    statuses: tuple[HTTPStatus, ...] = ()
+    """The statuses of its successes; none here: 201 of a POST, and 200 of any other method."""
+    refuses: errors.Refusals = ()
+    """What it may refuse with beyond what follows from its method, its address and the above."""
+    staff_permissions: tuple[str, ...] = ()
+    """The permissions of which staff need one; none here: to add, change or view the model.
+
+    Where there are several, the handler asks for the right one.
+    """
+    spends_proof: bool = False
+    """Whether a remembered API key is let in, since the handler spends its proof: with `submit`, or
+    with `first`."""
+
+    def __call__(self, handler: Handler) -> Handler:
+        handler.operation = self  # type: ignore[attr-defined]
+        return handler
+
+
+operation: Final = Operation
+"""The name of the decorator: `@operation(body=…)`."""
+
+
+def declared(view: type[Any], methods: list[str]) -> dict[str, Operation]:
+    """Return the operations of a view by method; HEAD has that of GET.
+
+    Raises:
+        TypeError: a handler declares none.
+    """
+    found: dict[str, Operation] = {}
+    for name in methods:
+        handler = getattr(view, name, None)
+        if handler is None:
+            continue
+        if not hasattr(handler, "operation"):
+            raise TypeError(f"{view.__name__}.{name} declares no operation")
+        found[name.upper()] = handler.operation
+    if "GET" in found:
+        found["HEAD"] = found["GET"]
+    return found
