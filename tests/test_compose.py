@@ -9,26 +9,17 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 from django.conf import settings
 
 import dev
 from iocash import demo, errors
 from iocash.postgres.cluster import ROLES, SETTINGS
+from tests.support.deployment import COMPOSE, DOCKERFILE, SERVICES, config
 from tests.support.nginx import CONFIGURATION as PROXY
 from users.views.kyc import Documents
 from wallets.views.movements import MovementBatch
 
-COMPOSE = yaml.safe_load((dev.ROOT / "compose.yaml").read_text())
-SERVICES = COMPOSE["services"]
-DOCKERFILE = (dev.ROOT / "Dockerfile").read_text()
 UNIT = (dev.ROOT / "deploy" / "iocash-web.service").read_text()
-
-
-def config(name: str) -> str:
-    """A file that stands in compose.yaml, as a container sees it."""
-    text: str = COMPOSE["configs"][name]["content"]
-    return text.replace("$$", "$")
 
 
 def test_image_serves_with_the_options_of_the_demo():

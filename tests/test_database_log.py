@@ -14,9 +14,9 @@ from psycopg.conninfo import make_conninfo
 from iocash.postgres import binaries, places
 from iocash.postgres.cluster import Cluster
 from iocash.postgres.places import Places
+from tests.support.deployment import SERVICES, config
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
-from tests.test_compose import SERVICES, config
 
 pytestmark = pytest.mark.ci
 

@@ -16,9 +16,9 @@ import pytest
 
 import dev
 from iocash.postgres import CHECKOUT
+from tests.support.deployment import DOCKERFILE
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
-from tests.test_compose import DOCKERFILE
 
 pytestmark = pytest.mark.ci
 

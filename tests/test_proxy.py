@@ -21,8 +21,8 @@ from django.conf import settings
 
 from tests.support import people
 from tests.support.nginx import Proxy, judged, needs_nginx
+from tests.support.raw_http import Heard, Wire
 from tests.support.server import PATIENCE, Served, database_of_tests
-from tests.test_sockets import Heard, Wire
 from users.models import Client
 from wallets.models import Wallet
 

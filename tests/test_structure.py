@@ -15,7 +15,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from iocash.settings import BASE_DIR
-from tests.test_architecture import modules
+from tests.support.source_code import modules
 
 LIMITS = {"wallets": (16, 40), "users": (28, 54), "iocash": (14, 21)}
 """How many rooms and arrows each app has at most."""
@@ -105,6 +105,22 @@ def test_file_has_at_most_400_lines():
 
 def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
+
+
+def test_test_modules_do_not_import_each_other():
+    """Helpers that several test modules need are in `tests/support`."""
+    files = sorted((BASE_DIR / "tests").rglob("*.py"))
+    found = {
+        (str(path.relative_to(BASE_DIR)), name)
+        for path in files
+        for name in imported(ast.parse(path.read_text()), {dotted_path(file) for file in files})
+        if name.startswith("tests.") and ".test_" in name
+    }
+    assert found == set()
+
+
+def dotted_path(file: Path) -> str:
+    return dotted(file.relative_to(BASE_DIR).as_posix())
 
 
 def test_function_has_at_most_40_lines():

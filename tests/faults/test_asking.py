@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from iocash.db.transactions import pipelined_transaction
+from tests.faults.commit_faults import DONE, RIGHT, outcome_of
 from tests.faults.relay import (
     WRITES,
     Fault,
@@ -23,7 +24,6 @@ from tests.faults.relay import (
     relayed,
     shut,
 )
-from tests.faults.test_boundaries import DONE, RIGHT, outcome_of
 from users.models import events
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,9 +6,9 @@ import pytest
 
 from tests.faults.attacks import Stage, wire
 from tests.faults.callers import load, some_more
+from tests.faults.commit_faults import BROKEN, LIES
 from tests.faults.proof import falsehoods
 from tests.faults.relay import Relay
-from tests.faults.test_boundaries import BROKEN, LIES
 from tests.support.server import Served
 
 pytestmark = pytest.mark.ci

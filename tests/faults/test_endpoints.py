@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import connection
 
+from tests.faults.commit_faults import DONE, READY, SURE
 from tests.faults.relay import Fault, Relay, cut, end, lose_the_answer, relayed, say
-from tests.faults.test_boundaries import DONE, READY, SURE
 from tests.support import people
 from tests.support.embedded_postgres import eventually
 from tests.support.people import Answer, Api
