@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -36,12 +34,9 @@ def demo(postgres: Scratch) -> dict[str, str]:
 def pooler(request: pytest.FixtureRequest, postgres: Scratch) -> Iterator[Pooler]:
     """Few server connections, so that sessions are shared where the mode allows it."""
     size = {"transaction": 4, "session": 40}[request.param]
-    with (
-        tempfile.TemporaryDirectory(prefix="pooler") as folder,
-        Pooler(
-            postgres.address(), Path(folder), pool_mode=request.param, default_pool_size=size
-        ) as pooler,
-    ):
+    account = postgres.cluster.account
+    options = {"pool_mode": request.param, "default_pool_size": size}
+    with Pooler(postgres.address(), account, **options) as pooler:
         yield pooler
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.faults.commit_faults import DONE, READY
-from tests.faults.pooler import Pooler, needs_pgbouncer
 from tests.faults.relay import Fault, Relay, cut, lose_the_answer
 from tests.support.embedded_postgres import eventually
+from tests.support.pgbouncer import Pooler, needs_pgbouncer
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 

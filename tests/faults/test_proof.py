@@ -22,10 +22,10 @@ from tests.faults.attacks import (
 )
 from tests.faults.callers import load, some_more
 from tests.faults.commit_faults import BROKEN, ENDED, LIES, OTHER_STATES
-from tests.faults.pooler import Pooler, needs_pgbouncer
 from tests.faults.proof import prove
 from tests.faults.relay import Relay
 from tests.support.embedded_postgres import linux
+from tests.support.pgbouncer import Pooler, needs_pgbouncer
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 
