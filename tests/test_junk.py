@@ -33,13 +33,6 @@ JSON = {"Content-Type": "application/json"}
 CASH_IN = '{"type": "CASH_IN", "amount": "0.01"}'
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("junk"))
-    yield scratch
-    scratch.remove()
-
-
 class Caller(Thread):
     """Brings cents to Alice on one kept connection, a little at a time."""
 

@@ -30,18 +30,6 @@ HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename 
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("outage"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
-
-
-@pytest.fixture(scope="module")
 def server(
     postgres: Scratch, demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:

@@ -18,18 +18,6 @@ pytestmark = [pytest.mark.ci, needs_pgbouncer]
 CALLERS, CALLS = 8, 40
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("pooled"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
-
-
 @pytest.fixture(params=["transaction", "session"])
 def pooler(request: pytest.FixtureRequest, postgres: Scratch) -> Iterator[Pooler]:
     """Few server connections, so that sessions are shared where the mode allows it."""

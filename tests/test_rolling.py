@@ -27,18 +27,6 @@ pytestmark = [needs_nginx, linux]
 CALLERS, WORKERS = 8, 2
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("rolling"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
-
-
 class Caller(Thread):
     """Brings cents to Alice, without keys, and looks at her wallet, on one kept connection."""
 

@@ -39,18 +39,6 @@ def a_day_ahead(postgres: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     postgres.start()
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("clock"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
-
-
 def bring(server: Served, demo: dict[str, str], owner: str = "alice") -> int:
     path = f"/api/v1/wallets/{demo[f'{owner}WalletId']}/movements"
     return server.call("POST", path, {"type": "CASH_IN", "amount": "1"}, demo["apiKey"])[0]
