@@ -161,7 +161,7 @@ def test_every_constraint_of_users_is_tested():
         constraint.name
         for model in apps.get_app_config("users").get_models()
         for constraint in model._meta.constraints
-        if model is not Evidence  # its own are broken in test_models_of_evidence
+        if model is not Evidence  # its own are broken in test_evidence
     }
     assert declared == set(BREAKERS)
 
