@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,15 @@ def test_processor_time_includes_exited_children() -> None:
     assert processes.cpu_seconds(os.getpid()) - before >= 0.28
 
 
-def test_undisturbed_block_completes_before_an_interrupt() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, also in jobs in the background of a shell, which ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_undisturbed_block_completes_before_an_interrupt(interruptible: None) -> None:
     begun = []
 
     def begin() -> None:
