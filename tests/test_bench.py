@@ -273,6 +273,7 @@ def databases() -> set[str]:
 def test_benchmark_creates_and_drops_its_own_database(
     transactional_db: None, tmp_path: Path
 ) -> None:
+    """Takes half a minute."""
     app = database_of_tests()
     owner = make_conninfo(app, user=connection.settings_dict["USER"])
     before = databases()
@@ -288,6 +289,7 @@ def test_benchmark_creates_and_drops_its_own_database(
 @pytest.mark.long
 @pytest.mark.parametrize("without_wrk", ["", "1"])
 def test_all_works_are_measured(without_wrk: str, tmp_path: Path) -> None:
+    """Takes many minutes; hordak is measured only where it is installed."""
     found = measured(tmp_path, "--large", **{load.WITHOUT_WRK: without_wrk})
     require_good(found)
     names = {sample["name"] for sample in found["samples"]}

@@ -128,6 +128,7 @@ def test_unit_serves_with_the_options_of_the_image():
 @pytest.mark.ci
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_unit_passes_systemds_own_check(tmp_path):
+    """Takes a second; needs systemd-analyze."""
     copy, program = tmp_path / "iocash-web.service", tmp_path / "granian"
     program.symlink_to(sys.executable)  # whose path may have a space
     copy.write_text(re.sub(r"(?<=ExecStart=)\S+", str(program), UNIT))

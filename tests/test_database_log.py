@@ -1,4 +1,7 @@
-"""What PostgreSQL writes to its log, run with the flags and the script of compose.yaml."""
+"""What PostgreSQL writes to its log, run with the flags and the script of compose.yaml.
+
+Takes seconds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A minute of what nobody has a key for, through the proxy: the others do not notice."""
+"""A minute of what nobody has a key for, through the proxy: the others do not notice.
+
+Takes about a minute and a half; needs nginx and Linux.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Who sends a key repeats the order until it is acknowledged; then it is in the books once. Who sends
 none asks once: what was acknowledged is there once, what was refused is not, and only where the
 connection broke, or the outcome is called unknown, may it be either.
+
+Takes several minutes; needs Linux.
 """
 
 from __future__ import annotations

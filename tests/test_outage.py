@@ -2,6 +2,8 @@
 
 Every caller repeats what was not done, with its key, as the contract asks; so in the end all of it
 was done, each once.
+
+Takes about a minute.
 """
 
 from __future__ import annotations

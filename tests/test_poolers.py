@@ -1,4 +1,7 @@
-"""Behind a PgBouncer, with the server's own defaults."""
+"""Behind a PgBouncer, with the server's own defaults.
+
+Takes seconds; needs PgBouncer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The proxy in front of the server: it speaks as the server does, and keeps trouble from it."""
+"""The proxy in front of the server: it speaks as the server does, and keeps trouble from it.
+
+Takes half a minute; needs nginx.
+"""
 
 from __future__ import annotations
 

@@ -123,6 +123,8 @@ def test_rolling_restart_fails_at_most_one_request_for_each_worker(
     """A worker that stops may close an idle connection as the proxy sends a request to it.
 
     That one is 503 `outcome_unknown`, and is not sent again. Nothing else fails.
+
+    Takes half a minute with 1,000 requests, minutes with 5,000; needs nginx and Linux.
     """
     before = balance(postgres, demo)
     with ExitStack() as stack:

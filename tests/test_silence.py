@@ -1,4 +1,7 @@
-"""PostgreSQL goes silent: it neither answers nor ends its connections."""
+"""PostgreSQL goes silent: it neither answers nor ends its connections.
+
+Takes half a minute.
+"""
 
 from __future__ import annotations
 

@@ -259,6 +259,7 @@ def test_incomplete_requests_do_not_delay_others(server, head):
 
 @pytest.mark.long
 def test_unfinished_headers_close_the_connection(server):
+    """Takes half a minute: the time limit of the server."""
     wire = Wire(server).say(READYZ + b"X-No")
     wire.socket.settimeout(2 * PATIENCE)
     assert wire.hear() == []

@@ -7,6 +7,7 @@ another, those for types included. To raise a limit, write down why in `docs/dec
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,6 +118,32 @@ def test_test_modules_do_not_import_each_other():
         if name.startswith("tests.") and ".test_" in name
     }
     assert found == set()
+
+
+def test_test_that_is_left_out_by_default_says_what_it_takes():
+    """Its docstring, or that of its module, says how long it takes and what it needs."""
+    silent = [
+        f"{path.name}::{node.name}"
+        for path in (BASE_DIR / "tests").rglob("test_*.py")
+        for tree in [ast.parse(path.read_text())]
+        for node in left_out(tree)
+        if "Takes " not in (ast.get_docstring(tree) or "") + (ast.get_docstring(node) or "")
+    ]
+    assert silent == []
+
+
+def left_out(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """The tests of a module that are marked `ci` or `long`, in all cases or in some."""
+    marks = [each.value for each in tree.body if isinstance(each, ast.Assign) and marks_all(each)]
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            applied = " ".join(map(ast.unparse, [*marks, *node.decorator_list]))
+            if re.search(r"pytest\.mark\.(ci|long)\b", applied):
+                yield node
+
+
+def marks_all(assignment: ast.Assign) -> bool:
+    return ast.unparse(assignment.targets[0]) == "pytestmark"
 
 
 def dotted_path(file: Path) -> str:

@@ -1,4 +1,7 @@
-"""A database whose machine has a wrong clock: nothing settles by it, and the log says so."""
+"""A database whose machine has a wrong clock: nothing settles by it, and the log says so.
+
+Takes seconds; needs libfaketime.
+"""
 
 from __future__ import annotations
 

@@ -97,6 +97,7 @@ def test_payment_is_made_once_when_several_connections_break(api, alices, bobs, 
 def test_payment_is_unknown_within_the_time_limit_when_the_outcome_query_fails(
     api, alices, bobs, relay, settings, fault
 ):
+    """Takes half a minute: the time limit is 12 s."""
     settings.DATABASE_PATIENCE = 12.0
     begun = time.monotonic()
     relay.plan(fault)

@@ -36,12 +36,14 @@ def test_payment_without_a_key_is_made_once_and_answered_correctly(api, alices, 
 @pytest.mark.ci
 @pytest.mark.parametrize("fault", OTHER_STATES, ids=str)
 def test_payment_is_made_once_for_any_error_message(api, alices, bobs, relay, fault):
+    """Takes half a minute."""
     assert outcome_of(api, alices, bobs, relay, fault) in RIGHT
 
 
 @pytest.mark.ci
 @pytest.mark.parametrize("fault", [*BROKEN, *LIES, *ENDED, *OTHER_STATES], ids=str)
 def test_payment_is_made_once_without_group_commit(api, alices, bobs, relay, settings, fault):
+    """Takes a minute."""
     settings.GROUP_COMMIT = False
     assert outcome_of(api, alices, bobs, relay, fault) in RIGHT
 

@@ -1,4 +1,7 @@
-"""The tests of faults notice a server that takes a broken COMMIT for one that was not done."""
+"""The tests of faults notice a server that takes a broken COMMIT for one that was not done.
+
+Takes seconds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""PgBouncer says that a query failed while PostgreSQL goes on and commits it."""
+"""PgBouncer says that a query failed while PostgreSQL goes on and commits it.
+
+Takes about a minute; needs PgBouncer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The primary is lost after a COMMIT that nobody heard of, and a standby takes its place."""
+"""The primary is lost after a COMMIT that nobody heard of, and a standby takes its place.
+
+Takes about a minute.
+"""
 
 from __future__ import annotations
 

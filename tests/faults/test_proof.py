@@ -88,6 +88,7 @@ def run(postgres: Scratch, demo: dict[str, str], folder: Path, scale: int, pace:
 @pytest.mark.ci
 @needs_pgbouncer
 def test_few_faults_of_each_kind_lose_and_repeat_no_payment(postgres, demo, tmp_path, capsys):
+    """Takes half a minute; needs PgBouncer and Linux."""
     stage = run(postgres, demo, tmp_path, scale=1, pace=10)
     stage.table.show(capsys)
     stage.table.judge()
@@ -97,6 +98,7 @@ def test_few_faults_of_each_kind_lose_and_repeat_no_payment(postgres, demo, tmp_
 @pytest.mark.long
 @needs_pgbouncer
 def test_hundreds_of_faults_lose_and_repeat_no_payment(postgres, demo, tmp_path, capsys):
+    """Takes several minutes; needs PgBouncer and Linux."""
     stage = run(postgres, demo, tmp_path, scale=10, pace=30)
     stage.table.show(capsys)
     stage.table.judge()

@@ -69,6 +69,7 @@ def test_users_behave_as_the_model(machine, capsys):
 
 @pytest.mark.long
 def test_users_behave_as_the_model_in_long_runs(machine, capsys):
+    """Takes a minute or two."""
     play_with_a_new_seed(machine, 60, 120, capsys)
     with capsys.disabled():
         sys.stdout.write(f" {machine.steps} steps: {dict(sorted(machine.tally.items()))} ")

@@ -50,6 +50,7 @@ def test_ledger_matches_the_model(game, capsys):
 
 @pytest.mark.long
 def test_ledger_matches_the_model_in_long_runs(game, capsys):
+    """Takes several minutes."""
     play_with_a_new_seed(game, 300, 80, capsys)
     with capsys.disabled():
         sys.stdout.write(f" {game.steps} steps: {dict(game.tally.most_common())} ")
