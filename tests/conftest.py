@@ -15,7 +15,9 @@ from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support import answer_guard, order_guard, people
+from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
+from tests.support.scratch_postgres import Scratch
 from users.models import Client, User
 from wallets import audit
 from wallets.models import Wallet
@@ -153,6 +155,12 @@ def staff(db: None) -> Any:
 
 
 @pytest.fixture
+def supervisor(db: None) -> Any:
+    """A member of staff who may do everything, and logs in with `PASSWORD`."""
+    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
+
+
+@pytest.fixture
 def as_serving(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let Django connect as the role that owns nothing, as it does when it serves."""
     address = conninfo_to_dict(configured.DATABASE_URL) if configured.DATABASE_URL else {}
@@ -163,3 +171,17 @@ def as_serving(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Itera
         patch.delitem(connection.settings_dict["OPTIONS"], "options")  # its own timeouts hold
         yield
         connection.close()
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    """A PostgreSQL that the tests of a module may stop, and break otherwise."""
+    scratch = Scratch(tmp_path_factory.mktemp("postgres"))
+    yield scratch
+    scratch.remove()
+
+
+@pytest.fixture(scope="module")
+def demo(postgres: Scratch) -> dict[str, str]:
+    """The ids and keys of the demo in that PostgreSQL."""
+    return postgres.seed()

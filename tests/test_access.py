@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
-from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from tests.support import people
-from tests.support.people import Api, dump
+from tests.support.api_operations import ALL, API, Operation
+from tests.support.people import Api
 from users import demo_documents
 from users.kyc import Kind
 from users.models import ApiKey, Client
@@ -26,56 +25,8 @@ from wallets.orders import AddExternalAccount
 pytestmark = pytest.mark.django_db
 
 IBAN = "ES9121000418450200051332"
-METHODS = ("get", "post", "put", "patch")
 
 
-@dataclass(frozen=True)
-class Operation:
-    """A method at an address."""
-
-    method: str
-    route: str
-    view: Any
-
-    def __str__(self) -> str:
-        return f"{self.method.upper()} /{self.route}"
-
-    @property
-    def scope(self) -> str | None:
-        scope: str | None = self.view.view_class.scope
-        return scope and f"{scope}:{'read' if self.method == 'get' else 'write'}"
-
-    @property
-    def seen(self) -> int:
-        """What reading Alice's things answers: she is no company."""
-        return 404 if "juridical/<" in self.route else 200
-
-    def body(self) -> bytes:
-        kind = self.view.view_class.operations[self.method.upper()].body
-        return dump(kind().get_initial() if kind else {})
-
-
-def addresses(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for entry in patterns:
-        route = prefix + str(entry.pattern)
-        if isinstance(entry, URLResolver):
-            yield from addresses(entry.url_patterns, route)
-        elif "api/v" in route:
-            yield route, entry.callback
-
-
-def operations() -> Iterator[Operation]:
-    for route, callback in API:
-        methods = callback.view_initkwargs.get(
-            "http_method_names", callback.view_class.http_method_names
-        )
-        for method in METHODS:
-            if method in methods and hasattr(callback.view_class, method):
-                yield Operation(method, route, callback)
-
-
-API = list(addresses(get_resolver().url_patterns))
-ALL = list(operations())
 BELOW = [operation for operation in ALL if "<" in operation.route]
 
 

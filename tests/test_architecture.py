@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,7 +13,7 @@ from django.contrib import admin
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from iocash.settings import BASE_DIR
+from tests.support.source_code import modules
 from users.models import Evidence, Key, PhoneUse
 from wallets.models import Hold, Movement, Wallet
 
@@ -60,22 +58,6 @@ class Found(NamedTuple):
     module: str
     line: int
     node: Any
-
-
-@cache
-def modules() -> dict[str, ast.Module]:
-    """All of our code that serves, by path; migrations are the schema's own history."""
-    files = [
-        file
-        for package in ("iocash", "users", "wallets")
-        for file in sorted((BASE_DIR / package).rglob("*.py"))
-        if "migrations" not in file.parts
-    ]
-    return {path(file): ast.parse(file.read_text(), str(file)) for file in files}
-
-
-def path(file: Path) -> str:
-    return file.relative_to(BASE_DIR).as_posix()
 
 
 def every(kind: type[ast.AST]) -> Iterator[Found]:

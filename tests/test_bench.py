@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,15 @@ def test_processor_time_includes_exited_children() -> None:
     assert processes.cpu_seconds(os.getpid()) - before >= 0.28
 
 
-def test_undisturbed_block_completes_before_an_interrupt() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, also in jobs in the background of a shell, which ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_undisturbed_block_completes_before_an_interrupt(interruptible: None) -> None:
     begun = []
 
     def begin() -> None:
@@ -264,6 +273,7 @@ def databases() -> set[str]:
 def test_benchmark_creates_and_drops_its_own_database(
     transactional_db: None, tmp_path: Path
 ) -> None:
+    """Takes half a minute."""
     app = database_of_tests()
     owner = make_conninfo(app, user=connection.settings_dict["USER"])
     before = databases()
@@ -279,6 +289,7 @@ def test_benchmark_creates_and_drops_its_own_database(
 @pytest.mark.long
 @pytest.mark.parametrize("without_wrk", ["", "1"])
 def test_all_works_are_measured(without_wrk: str, tmp_path: Path) -> None:
+    """Takes many minutes; hordak is measured only where it is installed."""
     found = measured(tmp_path, "--large", **{load.WITHOUT_WRK: without_wrk})
     require_good(found)
     names = {sample["name"] for sample in found["samples"]}

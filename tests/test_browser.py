@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db import connection
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
@@ -66,11 +65,6 @@ def page(browser: Browser, live_server: Any) -> Iterator[Page]:
     wrong = [f"{each.text} {each.location}" for each in said if each.type == "error"]
     foreign = [url for url in asked if not url.startswith((live_server.url, *BROWSERS_OWN))]
     assert not wrong + crashed + foreign
-
-
-@pytest.fixture
-def supervisor(db: None) -> Any:
-    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
 
 
 def log_in(page: Page, name: str = "supervisor") -> None:

@@ -9,26 +9,17 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 from django.conf import settings
 
 import dev
 from iocash import demo, errors
 from iocash.postgres.cluster import ROLES, SETTINGS
+from tests.support.deployment import COMPOSE, DOCKERFILE, SERVICES, config
 from tests.support.nginx import CONFIGURATION as PROXY
 from users.views.kyc import DocumentView
 from wallets.views.movements import BatchView
 
-COMPOSE = yaml.safe_load((dev.ROOT / "compose.yaml").read_text())
-SERVICES = COMPOSE["services"]
-DOCKERFILE = (dev.ROOT / "Dockerfile").read_text()
 UNIT = (dev.ROOT / "deploy" / "iocash-web.service").read_text()
-
-
-def config(name: str) -> str:
-    """A file that stands in compose.yaml, as a container sees it."""
-    text: str = COMPOSE["configs"][name]["content"]
-    return text.replace("$$", "$")
 
 
 def test_image_serves_with_the_options_of_the_demo():
@@ -137,6 +128,7 @@ def test_unit_serves_with_the_options_of_the_image():
 @pytest.mark.ci
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_unit_passes_systemds_own_check(tmp_path):
+    """Takes a second; needs systemd-analyze."""
     copy, program = tmp_path / "iocash-web.service", tmp_path / "granian"
     program.symlink_to(sys.executable)  # whose path may have a space
     copy.write_text(re.sub(r"(?<=ExecStart=)\S+", str(program), UNIT))

@@ -1,4 +1,7 @@
-"""What PostgreSQL writes to its log, run with the flags and the script of compose.yaml."""
+"""What PostgreSQL writes to its log, run with the flags and the script of compose.yaml.
+
+Takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from psycopg.conninfo import make_conninfo
 from iocash.postgres import binaries, places
 from iocash.postgres.cluster import Cluster
 from iocash.postgres.places import Places
+from tests.support.deployment import SERVICES, config
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
-from tests.test_compose import SERVICES, config
 
 pytestmark = pytest.mark.ci
 

@@ -292,7 +292,11 @@ def test_failing_step_exits_with_its_exit_code() -> None:
 
 
 def test_interrupted_step_leaves_no_process() -> None:
-    naps = "import dev, sys; dev.step('Sleeping', [sys.executable, '-c', %r])"
+    """Even where the tests themselves ignore SIGINT, as jobs in the background of a shell do."""
+    naps = (
+        "import dev, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        " dev.step('Sleeping', [sys.executable, '-c', %r])"
+    )
     child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", naps % child], stdout=subprocess.PIPE, text=True, cwd=dev.ROOT
@@ -301,6 +305,7 @@ def test_interrupted_step_leaves_no_process() -> None:
         assert process.stdout.readline() == "==> Sleeping\n"
         pid = int(process.stdout.readline())
         process.send_signal(signal.SIGINT)
+    assert process.returncode == -signal.SIGINT
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

@@ -1,4 +1,7 @@
-"""The Dockerfile's steps by hand: what it copies is enough for the command that it ends with."""
+"""The Dockerfile's steps by hand: what it copies is enough for the command that it ends with.
+
+Takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import IO
@@ -16,9 +18,8 @@ import pytest
 
 import dev
 from iocash.postgres import CHECKOUT
-from tests.support.scratch_postgres import Scratch
+from tests.support.deployment import DOCKERFILE
 from tests.support.server import Served
-from tests.test_compose import DOCKERFILE
 
 pytestmark = pytest.mark.ci
 
@@ -67,16 +68,7 @@ class Image(Served):
         )
 
 
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Scratch]:
-    (tmp_path / "database").mkdir()
-    scratch = Scratch(tmp_path / "database")
-    yield scratch
-    scratch.remove()
-
-
-def test_image_contains_everything_needed_to_serve(postgres, tmp_path):
-    demo = postgres.seed()
+def test_image_contains_everything_needed_to_serve(postgres, demo, tmp_path):
     (tmp_path / "image").mkdir()
     folder = copied(tmp_path / "image")
     assert not (folder / "tests").exists()

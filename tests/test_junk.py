@@ -1,4 +1,7 @@
-"""A minute of what nobody has a key for, through the proxy: the others do not notice."""
+"""A minute of what nobody has a key for, through the proxy: the others do not notice.
+
+Takes about a minute and a half; needs nginx and Linux.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,6 @@ MOST = 5.0
 
 JSON = {"Content-Type": "application/json"}
 CASH_IN = '{"type": "CASH_IN", "amount": "0.01"}'
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("junk"))
-    yield scratch
-    scratch.remove()
 
 
 class Caller(Thread):

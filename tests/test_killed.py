@@ -3,6 +3,8 @@
 Who sends a key repeats the order until it is acknowledged; then it is in the books once. Who sends
 none asks once: what was acknowledged is there once, what was refused is not, and only where the
 connection broke, or the outcome is called unknown, may it be either.
+
+Takes several minutes; needs Linux.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.faults.proof import KEYS, MADE
 from tests.support.embedded_postgres import eventually, linux
 from tests.support.lossy_wire import Wire
 from tests.support.scratch_postgres import Scratch
@@ -53,28 +56,7 @@ SLOW_COMMITS = [
 ]
 """Most of the time that a transfer takes is COMMIT then: that is what is cut off."""
 
-MADE = """
-    SELECT coalesce(jsonb_object_agg(mark, times), '{}') FROM (
-        SELECT metadata ->> 'mark' AS mark, count(*) AS times FROM (
-            SELECT metadata FROM wallets_movement WHERE type = 'CASH_IN' OR amount < 0
-            UNION ALL SELECT metadata FROM wallets_hold
-        ) AS thing WHERE metadata ? 'mark' GROUP BY 1
-    ) AS made
-"""
 MONEY = "SELECT sum(balance) FROM wallets_wallet"
-KEYS = "SELECT coalesce(jsonb_object_agg(key, made_id), '{}') FROM users_key"
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("killed"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
 
 
 @pytest.fixture

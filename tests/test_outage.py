@@ -2,6 +2,8 @@
 
 Every caller repeats what was not done, with its key, as the contract asks; so in the end all of it
 was done, each once.
+
+Takes about a minute.
 """
 
 from __future__ import annotations
@@ -27,18 +29,6 @@ CALLERS = 8
 READ_ONLY = "ALTER SYSTEM SET default_transaction_read_only = {}"
 RELOAD = "SELECT pg_reload_conf()"
 HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'iocash_app'"
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("outage"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""What the proxy sends to a second instance, and what it never does."""
+"""What the proxy sends to a second instance, and what it never does.
+
+Takes seconds; needs nginx.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Behind a PgBouncer, with the server's own defaults."""
+"""Behind a PgBouncer, with the server's own defaults.
+
+Takes seconds; needs PgBouncer.
+"""
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -20,28 +21,13 @@ pytestmark = [pytest.mark.ci, needs_pgbouncer]
 CALLERS, CALLS = 8, 40
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("pooled"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
-
-
 @pytest.fixture(params=["transaction", "session"])
 def pooler(request: pytest.FixtureRequest, postgres: Scratch) -> Iterator[Pooler]:
     """Few server connections, so that sessions are shared where the mode allows it."""
     size = {"transaction": 4, "session": 40}[request.param]
-    with (
-        tempfile.TemporaryDirectory(prefix="pooler") as folder,
-        Pooler(
-            postgres.address(), Path(folder), pool_mode=request.param, default_pool_size=size
-        ) as pooler,
-    ):
+    account = postgres.cluster.account
+    options = {"pool_mode": request.param, "default_pool_size": size}
+    with Pooler(postgres.address(), account, **options) as pooler:
         yield pooler
 
 

@@ -1,4 +1,7 @@
-"""The proxy in front of the server: it speaks as the server does, and keeps trouble from it."""
+"""The proxy in front of the server: it speaks as the server does, and keeps trouble from it.
+
+Takes half a minute; needs nginx.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ from django.conf import settings
 
 from tests.support import people
 from tests.support.nginx import Proxy, judged, needs_nginx
+from tests.support.raw_http import Heard, Wire
 from tests.support.server import PATIENCE, Served, database_of_tests
-from tests.test_sockets import Heard, Wire
 from users.models import Client
 from wallets.models import Wallet
 

@@ -14,15 +14,13 @@ import pytest
 
 from iocash.docs import examples
 from tests.support import openapi, people, published_story, story
-from tests.support.story import Recorder
+from tests.support.story import LIMITS, Recorder
 from users.models import Client
-
-LIMITS = {"EUR": {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}}
 
 
 @pytest.fixture
 def told(client_demo: Client, settings: Any) -> Any:
-    settings.KYC_LIMITS = LIMITS | {"USD": LIMITS["EUR"]}
+    settings.KYC_LIMITS = LIMITS
     api = Recorder(people.a_key(client_demo))
     stranger = Recorder(people.a_key(people.a_client("Another")), api.kept)
     reader = Recorder(people.a_key(client_demo, "wallets:read"), api.kept)

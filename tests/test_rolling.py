@@ -27,18 +27,6 @@ pytestmark = [needs_nginx, linux]
 CALLERS, WORKERS = 8, 2
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("rolling"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
-
-
 class Caller(Thread):
     """Brings cents to Alice, without keys, and looks at her wallet, on one kept connection."""
 
@@ -135,6 +123,8 @@ def test_rolling_restart_fails_at_most_one_request_for_each_worker(
     """A worker that stops may close an idle connection as the proxy sends a request to it.
 
     That one is 503 `outcome_unknown`, and is not sent again. Nothing else fails.
+
+    Takes half a minute with 1,000 requests, minutes with 5,000; needs nginx and Linux.
     """
     before = balance(postgres, demo)
     with ExitStack() as stack:

@@ -1,4 +1,7 @@
-"""PostgreSQL goes silent: it neither answers nor ends its connections."""
+"""PostgreSQL goes silent: it neither answers nor ends its connections.
+
+Takes half a minute.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +29,9 @@ THREADS = 2 * 16
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("silence"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    facts = postgres.seed()
+def demo(postgres: Scratch, demo: dict[str, str]) -> dict[str, str]:
     postgres.tell("ALTER ROLE iocash_app SET statement_timeout = '2s'")  # below the patience
-    return facts
+    return demo
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""A standby, a read-only server, and one without a free connection: what is said, what works."""
+"""A standby, a read-only server, and one without a free connection: what is said, what works.
+
+Takes seconds.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ another, those for types included. To raise a limit, write down why in `docs/dec
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from iocash.settings import BASE_DIR
-from tests.test_architecture import modules
+from tests.support.source_code import modules
 
 LIMITS = {"wallets": (16, 40), "users": (28, 54), "iocash": (14, 21)}
 """How many rooms and arrows each app has at most."""
@@ -105,6 +106,48 @@ def test_file_has_at_most_400_lines():
 
 def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
+
+
+def test_test_modules_do_not_import_each_other():
+    """Helpers that several test modules need are in `tests/support`."""
+    files = sorted((BASE_DIR / "tests").rglob("*.py"))
+    found = {
+        (str(path.relative_to(BASE_DIR)), name)
+        for path in files
+        for name in imported(ast.parse(path.read_text()), {dotted_path(file) for file in files})
+        if name.startswith("tests.") and ".test_" in name
+    }
+    assert found == set()
+
+
+def test_test_that_is_left_out_by_default_says_what_it_takes():
+    """Its docstring, or that of its module, says how long it takes and what it needs."""
+    silent = [
+        f"{path.name}::{node.name}"
+        for path in (BASE_DIR / "tests").rglob("test_*.py")
+        for tree in [ast.parse(path.read_text())]
+        for node in left_out(tree)
+        if "Takes " not in (ast.get_docstring(tree) or "") + (ast.get_docstring(node) or "")
+    ]
+    assert silent == []
+
+
+def left_out(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """The tests of a module that are marked `ci` or `long`, in all cases or in some."""
+    marks = [each.value for each in tree.body if isinstance(each, ast.Assign) and marks_all(each)]
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            applied = " ".join(map(ast.unparse, [*marks, *node.decorator_list]))
+            if re.search(r"pytest\.mark\.(ci|long)\b", applied):
+                yield node
+
+
+def marks_all(assignment: ast.Assign) -> bool:
+    return ast.unparse(assignment.targets[0]) == "pytestmark"
+
+
+def dotted_path(file: Path) -> str:
+    return dotted(file.relative_to(BASE_DIR).as_posix())
 
 
 def test_function_has_at_most_40_lines():

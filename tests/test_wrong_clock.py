@@ -1,4 +1,7 @@
-"""A database whose machine has a wrong clock: nothing settles by it, and the log says so."""
+"""A database whose machine has a wrong clock: nothing settles by it, and the log says so.
+
+Takes seconds; needs libfaketime.
+"""
 
 from __future__ import annotations
 
@@ -37,18 +40,6 @@ def a_day_ahead(postgres: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield
     postgres.stop()
     postgres.start()
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = Scratch(tmp_path_factory.mktemp("clock"))
-    yield scratch
-    scratch.remove()
-
-
-@pytest.fixture(scope="module")
-def demo(postgres: Scratch) -> dict[str, str]:
-    return postgres.seed()
 
 
 def bring(server: Served, demo: dict[str, str], owner: str = "alice") -> int:

@@ -14,10 +14,10 @@ from typing import Any
 from uuid import uuid4
 
 from tests.faults.callers import Asking, Records, marked
-from tests.faults.pooler import Pooler
 from tests.faults.proof import Line, Table
 from tests.faults.relay import Fault, Relay
 from tests.support.embedded_postgres import eventually
+from tests.support.pgbouncer import Pooler
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 

@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from iocash.db.transactions import pipelined_transaction
+from tests.faults.commit_faults import DONE, RIGHT, outcome_of
 from tests.faults.relay import (
     WRITES,
     Fault,
@@ -23,7 +24,6 @@ from tests.faults.relay import (
     relayed,
     shut,
 )
-from tests.faults.test_boundaries import DONE, RIGHT, outcome_of
 from users.models import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +97,7 @@ def test_payment_is_made_once_when_several_connections_break(api, alices, bobs, 
 def test_payment_is_unknown_within_the_time_limit_when_the_outcome_query_fails(
     api, alices, bobs, relay, settings, fault
 ):
+    """Takes half a minute: the time limit is 12 s."""
     settings.DATABASE_PATIENCE = 12.0
     begun = time.monotonic()
     relay.plan(fault)

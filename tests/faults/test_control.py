@@ -1,4 +1,7 @@
-"""The tests of faults notice a server that takes a broken COMMIT for one that was not done."""
+"""The tests of faults notice a server that takes a broken COMMIT for one that was not done.
+
+Takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import pytest
 
 from tests.faults.attacks import Stage, wire
 from tests.faults.callers import load, some_more
+from tests.faults.commit_faults import BROKEN, LIES
 from tests.faults.proof import falsehoods
 from tests.faults.relay import Relay
-from tests.faults.test_boundaries import BROKEN, LIES
 from tests.support.server import Served
 
 pytestmark = pytest.mark.ci

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import connection
 
+from tests.faults.commit_faults import DONE, READY, SURE
 from tests.faults.relay import Fault, Relay, cut, end, lose_the_answer, relayed, say
-from tests.faults.test_boundaries import DONE, READY, SURE
 from tests.support import people
 from tests.support.embedded_postgres import eventually
 from tests.support.people import Answer, Api
@@ -130,6 +130,7 @@ def relay(scene) -> Iterator[Relay]:
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("name", CHANGES)
 def test_change_is_made_once_and_answered_correctly(scene, relay, name, fault):
+    """Takes half a minute."""
     check(scene, relay, CHANGES[name], fault)
 
 
@@ -137,6 +138,7 @@ def test_change_is_made_once_and_answered_correctly(scene, relay, name, fault):
 @pytest.mark.parametrize("fault", MORE_FAULTS, ids=str)
 @pytest.mark.parametrize("name", CHANGES)
 def test_change_is_made_once_for_any_fault(scene, relay, name, fault):
+    """Takes minutes."""
     check(scene, relay, CHANGES[name], fault)
 
 

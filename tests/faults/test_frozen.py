@@ -1,4 +1,7 @@
-"""PostgreSQL falls silent without ending a connection: every caller has an answer in time."""
+"""PostgreSQL falls silent without ending a connection: every caller has an answer in time.
+
+Takes half a minute; needs Linux.
+"""
 
 from __future__ import annotations
 

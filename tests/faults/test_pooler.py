@@ -1,4 +1,7 @@
-"""PgBouncer says that a query failed while PostgreSQL goes on and commits it."""
+"""PgBouncer says that a query failed while PostgreSQL goes on and commits it.
+
+Takes about a minute; needs PgBouncer.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.faults.pooler import Pooler, needs_pgbouncer
+from tests.faults.commit_faults import DONE, READY
 from tests.faults.relay import Fault, Relay, cut, lose_the_answer
-from tests.faults.test_boundaries import DONE, READY
 from tests.support.embedded_postgres import eventually
+from tests.support.pgbouncer import Pooler, needs_pgbouncer
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 

@@ -1,4 +1,7 @@
-"""The primary is lost after a COMMIT that nobody heard of, and a standby takes its place."""
+"""The primary is lost after a COMMIT that nobody heard of, and a standby takes its place.
+
+Takes about a minute.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ import pytest
 
 from tests.faults.attacks import Stage
 from tests.faults.callers import load, some_more
+from tests.faults.commit_faults import DONE
 from tests.faults.proof import LONGEST, prove
 from tests.faults.relay import Fault, Relay, fall_silent
 from tests.faults.standby import Standby, either
-from tests.faults.test_boundaries import DONE
 from tests.support.embedded_postgres import eventually
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served

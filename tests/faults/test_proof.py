@@ -21,11 +21,11 @@ from tests.faults.attacks import (
     wire,
 )
 from tests.faults.callers import load, some_more
-from tests.faults.pooler import Pooler, needs_pgbouncer
+from tests.faults.commit_faults import BROKEN, ENDED, LIES, OTHER_STATES
 from tests.faults.proof import prove
 from tests.faults.relay import Relay
-from tests.faults.test_boundaries import BROKEN, ENDED, LIES, OTHER_STATES
 from tests.support.embedded_postgres import linux
+from tests.support.pgbouncer import Pooler, needs_pgbouncer
 from tests.support.scratch_postgres import Scratch
 from tests.support.server import Served
 
@@ -88,6 +88,7 @@ def run(postgres: Scratch, demo: dict[str, str], folder: Path, scale: int, pace:
 @pytest.mark.ci
 @needs_pgbouncer
 def test_few_faults_of_each_kind_lose_and_repeat_no_payment(postgres, demo, tmp_path, capsys):
+    """Takes half a minute; needs PgBouncer and Linux."""
     stage = run(postgres, demo, tmp_path, scale=1, pace=10)
     stage.table.show(capsys)
     stage.table.judge()
@@ -97,6 +98,7 @@ def test_few_faults_of_each_kind_lose_and_repeat_no_payment(postgres, demo, tmp_
 @pytest.mark.long
 @needs_pgbouncer
 def test_hundreds_of_faults_lose_and_repeat_no_payment(postgres, demo, tmp_path, capsys):
+    """Takes several minutes; needs PgBouncer and Linux."""
     stage = run(postgres, demo, tmp_path, scale=10, pace=30)
     stage.table.show(capsys)
     stage.table.judge()

@@ -102,5 +102,6 @@ def test_few_hundred_fuzzed_calls_cause_no_failure(server, client_demo, real):
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_thousands_of_fuzzed_calls_cause_no_failure(server, client_demo, real, seed):
+    """Takes several minutes a seed; needs schemathesis."""
     secret = people.a_key(client_demo)
     assert fuzz(server, secret, real, "--seed", str(seed), "-n", "5") >= 5_000

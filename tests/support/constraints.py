@@ -20,6 +20,25 @@ AS_CASH_OUT = {"type": "CASH_OUT", "counterparty_id": None, "amount": -1, "iban"
 WAITING = UNSETTLED | AS_CASH_OUT | {"status": "PENDING"}
 WORDLESS = {"concept": None, "metadata": None, "salt": None, "details_digest": None}
 
+BROKEN_HOLDS = [
+    ("hold_status_is_known", "status = 'DONE', remaining = 0, ended_at = now()"),
+    ("hold_amount_is_positive", "amount = 0, remaining = 0"),
+    ("hold_target_is_another_wallet", "target_id = wallet_id"),
+    ("hold_remaining_is_within_amount", "remaining = amount + 1"),
+    ("hold_open_has_something_left", "remaining = 0"),
+    ("hold_open_has_something_left", "ended_at = now()"),
+    ("hold_open_has_something_left", "status = 'RELEASED', ended_at = now()"),
+    ("hold_open_has_something_left", "status = 'RELEASED', remaining = 0"),
+    ("hold_expires_only_when_dated", "status = 'EXPIRED', remaining = 0, ended_at = now()"),
+    ("hold_details_have_a_salt", "salt = NULL"),
+    ("hold_details_have_a_salt", "details_digest = NULL"),
+    ("hold_has_its_wallets_client_and_currency", "wallet_id = %(dollars)s"),
+    ("hold_has_its_wallets_client_and_currency", "client_id = %(another)s"),
+    ("hold_has_its_targets_client_and_currency", "target_id = %(their_wallet)s"),
+    ("hold_has_its_targets_client_and_currency", "target_id = %(nobody)s"),
+]
+"""Changes that violate a constraint of holds, each with the name of that constraint."""
+
 
 def run(statement: str, values: Any = None) -> None:
     """Run a statement in a transaction of its own, with nothing put off until the commit."""

@@ -28,6 +28,10 @@ Json = Any
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 """When the story began, for its readers."""
 
+LEVEL_0 = {"0": {"balance": "150", "cashIn": "150", "cashOut": "150"}}
+LIMITS = {"EUR": LEVEL_0, "USD": LEVEL_0}
+"""The KYC limits while the story is recorded, and while its examples are run again."""
+
 HOST, READERS_HOST = "http://testserver", "https://iocash.example"
 CODE = "123456"
 FAR = "2099-12-31T12:00:00.000Z"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
 from django.db import connection, transaction
 
-from wallets.orders import Order
+from iocash import errors
+from wallets.orders import (
+    Order,
+    Outcome,
+)
 from wallets.posting import group
 
 PATIENCE = 20.0
@@ -171,3 +177,20 @@ def caught(call: Callable[[], Any]) -> Any:
         return call()
     except Exception as error:  # noqa: BLE001
         return error
+
+
+def post(order: Order) -> Outcome | errors.Refused:
+    return group.post([order])[0]
+
+
+def kinds(answers: list[object]) -> dict[str, int]:
+    return dict(Counter(type(answer).__name__ for answer in answers))
+
+
+def waiting(order: Order, *held: Order, **kwargs: object) -> Outcome | errors.Refused:
+    """Post `order` while somebody else has posted `held` and not yet committed it."""
+    with holding(*held, **kwargs):  # type: ignore[arg-type]
+        caller = Caller(partial(post, order))
+        wait_until_blocked()
+    answer: Outcome | errors.Refused = caller.answer
+    return answer

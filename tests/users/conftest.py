@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client as Browser
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.support.kyc import send_one
 from tests.support.staff import OPERATOR, somebody
@@ -97,3 +98,9 @@ def operator(db: None) -> Browser:
 def sent(alice: User) -> Evidence:
     """What Alice does for a living; it waits."""
     return send_one(alice, Kind.OCCUPATION)
+
+
+@pytest.fixture
+def device(supervisor: Any) -> TOTPDevice:
+    """The authenticator app of the supervisor."""
+    return TOTPDevice.objects.create(user=supervisor, name="App", confirmed=True)

@@ -16,7 +16,7 @@ from tests.support import backoffice, people
 from tests.support.backoffice import Office, page_of
 from tests.support.lossy_wire import cut_at_commit
 from tests.support.people import Api
-from tests.users.test_tokens import PRIVATE, pem, signed
+from tests.support.signed_tokens import PRIVATE, pem, signed
 from users import demo_documents, kyc, users
 from users.models import (
     Access,

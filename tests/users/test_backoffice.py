@@ -17,16 +17,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def supervisor() -> Any:
-    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
-
-
-@pytest.fixture
-def device(supervisor) -> TOTPDevice:
-    return TOTPDevice.objects.create(user=supervisor, name="App", confirmed=True)
-
-
-@pytest.fixture
 def required(settings: Any) -> None:
     settings.REQUIRE_SECOND_FACTOR = True
 

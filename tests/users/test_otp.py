@@ -202,7 +202,10 @@ def test_try_of_unknown_outcome_is_repeated_only_within_the_time_limit(
 
 @pytest.mark.long
 def test_ten_thousand_guesses_never_succeed(alice_created, codes):
-    """The guesses include the correct code, after the first five tries."""
+    """The guesses include the correct code, after the first five tries.
+
+    Takes half a minute.
+    """
     right = codes[0].code
     others = [f"{number:06d}" for number in random.Random(1).sample(range(10**6), 10_000)]
     guesses = [code for code in others if code != right]

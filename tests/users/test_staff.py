@@ -14,23 +14,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from uuid_utils.compat import uuid7
 
 from tests.support.backoffice import page_of, worker
-from tests.support.log_ins import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
+from tests.support.log_ins import is_in, log_in, secret_on, shown_by, token_of
 from tests.support.lossy_wire import cut_at_commit
 from users import staff as members
 
 pytestmark = pytest.mark.django_db
 
 SET_UP = "/admin/second-factor/"
-
-
-@pytest.fixture
-def supervisor() -> Any:
-    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
-
-
-@pytest.fixture
-def device(supervisor) -> TOTPDevice:
-    return TOTPDevice.objects.create(user=supervisor, name="App", confirmed=True)
 
 
 @pytest.fixture

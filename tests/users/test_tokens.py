@@ -16,28 +16,22 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from iocash import errors
 from tests.support import people
 from tests.support.people import Answer, Api
+from tests.support.signed_tokens import KID, PRIVATE, pem, signed
 from users import tokens
 from users.models import Client, Event, SigningKey
 from users.models.clients import SCOPES
 
 pytestmark = pytest.mark.django_db
 
-PRIVATE = RSAKey.generate_key(2048)
 OTHER = RSAKey.generate_key(2048)
-KID = "demo-1"
 YEAR = 365 * 24 * 3600
 
 Sign = Callable[..., str]
-
-
-def pem(key: RSAKey) -> str:
-    return key.as_pem(private=False).decode()
 
 
 @pytest.fixture
@@ -46,21 +40,6 @@ def key(client_demo: Client) -> SigningKey:
     return SigningKey.objects.create(
         client=client_demo, label="Shop", kid=KID, public_key=pem(PRIVATE), scopes=list(SCOPES)
     )
-
-
-def signed(
-    claims: dict[str, Any] | None = None,
-    *,
-    header: dict[str, Any] | None = None,
-    key: Any = PRIVATE,
-    algorithm: str = "RS256",
-) -> str:
-    """A token for a minute, unless the claims say otherwise; a claim that is None is left out."""
-    about = {"exp": int(time.time()) + 60} | (claims or {})
-    about = {name: value for name, value in about.items() if value is not None}
-    top = {"alg": algorithm, "kid": KID} | (header or {})
-    top = {name: value for name, value in top.items() if value is not None}
-    return jwt.encode(top, about, key, algorithms=[algorithm])
 
 
 def shown(token: str, path: str = "users") -> Answer:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections import Counter
-from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model.play import play, play_with_a_new_seed
 from tests.model.user_money_rules import MoneyMachine
 from tests.model.user_state import MOST_WALLETS, SETTINGS
 from tests.support import people
@@ -63,20 +60,6 @@ def machine(codes, clock, staff, settings):
     return MoneyMachine
 
 
-def play(machine: type[MoneyMachine], examples: int, length: int, **how: Any) -> None:
-    settings = hypothesis.settings(
-        max_examples=examples,
-        stateful_step_count=length,
-        deadline=None,
-        print_blob=True,
-        database=None,
-        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-        suppress_health_check=list(hypothesis.HealthCheck),
-        **how,
-    )
-    run_state_machine_as_test(machine, settings=settings)
-
-
 def test_users_behave_as_the_model(machine, capsys):
     play(machine, 12, 60, derandomize=True)
     with capsys.disabled():
@@ -86,12 +69,8 @@ def test_users_behave_as_the_model(machine, capsys):
 
 @pytest.mark.long
 def test_users_behave_as_the_model_in_long_runs(machine, capsys):
-    """The seed is printed first; pass it to `hypothesis.seed` to repeat a run."""
-    seed = random.SystemRandom().getrandbits(32)
-    with capsys.disabled():
-        sys.stdout.write(f" seed {seed},")
-    hypothesis.seed(seed)(machine)
-    play(machine, 60, 120)
+    """Takes a minute or two."""
+    play_with_a_new_seed(machine, 60, 120, capsys)
     with capsys.disabled():
         sys.stdout.write(f" {machine.steps} steps: {dict(sorted(machine.tally.items()))} ")
     expected = {

@@ -94,6 +94,7 @@ def look_on(world: World, until: float) -> int:
     [(8, 1.5, False), pytest.param(16, 60.0, True, marks=pytest.mark.long)],
 )
 def test_concurrent_histories_are_serializable(world, callers, seconds, is_long, capsys):
+    """Takes more than a minute with 16 callers."""
     seed = random.SystemRandom().getrandbits(32)
     begun = time.monotonic()
     gate = threading.Barrier(callers + 1, timeout=threads.PATIENCE)

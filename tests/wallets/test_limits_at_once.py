@@ -15,7 +15,7 @@ from iocash import errors
 from iocash.db.pipeline import Pipeline
 from tests.support import people, threads
 from tests.support.limits import LEVELS, a_cash_out, adjust, put
-from tests.wallets.test_races import kinds, post, waiting
+from tests.support.threads import kinds, post, waiting
 from users.models import User
 from wallets import compliance, posting
 from wallets.models import Wallet

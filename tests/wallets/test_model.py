@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections import Counter
-from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model import database
 from tests.model.history import LIMITED, LIMITS
 from tests.model.ledger_machine import Game
+from tests.model.play import play, play_with_a_new_seed
 from tests.support import people
 
 pytestmark = pytest.mark.django_db
@@ -36,39 +33,26 @@ def levels(settings):
     settings.KYC_LIMITS = settings.KYC_LIMITS | {LIMITED[1]: own}
 
 
-def play(examples: int, length: int, **how: Any) -> None:
-    """Play so many games of so many steps; what fails is shrunk, for minutes, and shown."""
+@pytest.fixture
+def game():
+    """The game on its stage; what it did is counted anew."""
     Game.scene = database.Stage.build()
     Game.steps, Game.tally = 0, Counter()
-    settings = hypothesis.settings(
-        max_examples=examples,
-        stateful_step_count=length,
-        deadline=None,
-        print_blob=True,
-        database=None,
-        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-        suppress_health_check=list(hypothesis.HealthCheck),
-        **how,
-    )
-    run_state_machine_as_test(Game, settings=settings)
+    return Game
 
 
-def test_ledger_matches_the_model(capsys):
-    play(10, 50, derandomize=True)
+def test_ledger_matches_the_model(game, capsys):
+    play(game, 10, 50, derandomize=True)
     with capsys.disabled():
-        sys.stdout.write(f" {Game.steps} steps ")
-    assert Game.steps >= 400
+        sys.stdout.write(f" {game.steps} steps ")
+    assert game.steps >= 400
 
 
 @pytest.mark.long
-def test_ledger_matches_the_model_in_long_runs(capsys):
-    """The seed is told before: `hypothesis.seed` takes it."""
-    seed = random.SystemRandom().getrandbits(32)
+def test_ledger_matches_the_model_in_long_runs(game, capsys):
+    """Takes several minutes."""
+    play_with_a_new_seed(game, 300, 80, capsys)
     with capsys.disabled():
-        sys.stdout.write(f" seed {seed},")
-    hypothesis.seed(seed)(Game)
-    play(300, 80)
-    with capsys.disabled():
-        sys.stdout.write(f" {Game.steps} steps: {dict(Game.tally.most_common())} ")
-    assert Game.steps >= 20_000
-    assert {*database.ORDERS, *REFUSALS.split(), "replayed"} <= {*Game.tally}, "some never happened"
+        sys.stdout.write(f" {game.steps} steps: {dict(game.tally.most_common())} ")
+    assert game.steps >= 20_000
+    assert {*database.ORDERS, *REFUSALS.split(), "replayed"} <= {*game.tally}, "some never happened"

@@ -219,6 +219,7 @@ def test_any_two_concurrent_orders_are_serializable(two, family):
 @pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 def test_any_two_concurrent_orders_are_serializable_in_many_runs(two, family, capsys):
+    """Takes several minutes."""
     rows = [Row(family, verb) for verb in FAMILIES[family].verbs]
     for row in rows:
         row.run(two, waiting=False, times=TIMES)

@@ -6,7 +6,6 @@ lock is missing, behind a unique key of the database.
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -19,6 +18,7 @@ from django.utils import timezone
 
 from iocash import errors
 from tests.support import people, threads
+from tests.support.threads import kinds, post, waiting
 from users import users
 from users.models import Key, User
 from wallets import posting
@@ -35,14 +35,6 @@ from wallets.orders import (
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def post(order: Order) -> Outcome | errors.Refused:
-    return group.post([order])[0]
-
-
-def kinds(answers: list[object]) -> dict[str, int]:
-    return dict(Counter(type(answer).__name__ for answer in answers))
 
 
 # --- At the same moment --------------------------------------------------------------------------
@@ -167,15 +159,6 @@ def test_circular_payments_never_deadlock(alice):
 
 
 # --- One waits for the other ---------------------------------------------------------------------
-
-
-def waiting(order: Order, *held: Order, **kwargs: object) -> Outcome | errors.Refused:
-    """Post `order` while somebody else has posted `held` and not yet committed it."""
-    with threads.holding(*held, **kwargs):  # type: ignore[arg-type]
-        caller = threads.Caller(partial(post, order))
-        threads.wait_until_blocked()
-    answer: Outcome | errors.Refused = caller.answer
-    return answer
 
 
 def test_waiting_transfer_sees_the_spent_money(alices, bobs):

@@ -79,7 +79,10 @@ def test_every_example_returns_the_documented_answer(slug, reader, live_server):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 def test_guides_work_one_after_another(reader, live_server):
-    """Only the balances differ from the printed ones."""
+    """Only the balances differ from the printed ones.
+
+    Takes seconds; needs the tools of the guides, as `MISSING` lists them.
+    """
     for slug in SLUGS:
         for shown, said in followed(slug, reader, live_server.url):
             assert (

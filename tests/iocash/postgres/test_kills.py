@@ -78,6 +78,7 @@ def test_killed_watcher_stops_the_server(state: Path) -> None:
 @linux
 @pytest.mark.long
 def test_killing_all_processes_leaves_no_server_and_loses_no_data(fresh: Path) -> None:
+    """Takes half a minute; needs Linux."""
     for count in range(5):
         with User(fresh) as alice:
             alice.tell(f"CREATE TABLE kept_{count} ()")
@@ -109,6 +110,7 @@ def test_reused_pid_of_a_dead_server_is_not_taken_for_the_server(state: Path) ->
 
 @pytest.mark.long
 def test_interrupted_initialisation_is_not_used_as_a_database(fresh: Path) -> None:
+    """Takes seconds."""
     with User(fresh) as alice:
         alice.ask("SELECT 1")
     eventually(lambda: not is_up(fresh))
@@ -124,6 +126,7 @@ def test_interrupted_initialisation_is_not_used_as_a_database(fresh: Path) -> No
 @linux
 @pytest.mark.long
 def test_first_start_recovers_from_an_interruption(fresh: Path) -> None:
+    """Takes half a minute; needs Linux."""
     for tenths in range(1, 15, 2):
         with User(fresh):
             time.sleep(tenths / 10)
@@ -140,6 +143,7 @@ def test_first_start_recovers_from_an_interruption(fresh: Path) -> None:
 
 @pytest.mark.long
 def test_new_users_are_served_while_server_and_watcher_are_killed(state: Path) -> None:
+    """Takes a minute."""
     with ExitStack() as stack:
         for count in range(40):
             user = stack.enter_context(User(state))

@@ -51,6 +51,7 @@ def test_missing_postgresql_raises_with_advice(monkeypatch: pytest.MonkeyPatch) 
 @root
 @pytest.mark.long
 def test_programs_of_root_are_copied_where_the_server_account_can_run_them() -> None:
+    """Takes seconds; needs root."""
     nobody: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []}
     with ExitStack() as stack:
         hidden, open_to_all = (Path(stack.enter_context(TemporaryDirectory())) for _ in range(2))

@@ -54,6 +54,7 @@ def test_log_contains_no_values_of_rows_or_statements(alice: User, state: Path) 
 
 @pytest.mark.long
 def test_removed_state_folder_gives_a_new_database(fresh: Path) -> None:
+    """Takes seconds."""
     with User(fresh) as alice:
         alice.tell("CREATE TABLE gone ()")
         home, pid = Places(fresh).home(), server_pid(fresh)
@@ -67,6 +68,7 @@ def test_removed_state_folder_gives_a_new_database(fresh: Path) -> None:
 
 @pytest.mark.parametrize("count", [6, pytest.param(24, marks=pytest.mark.long)])
 def test_concurrent_users_share_one_server(state: Path, count: int) -> None:
+    """Takes seconds with 24 users."""
     with ExitStack() as stack:
         users = [stack.enter_context(User(state)) for _ in range(count)]
         assert len({user.ask("SELECT pg_postmaster_start_time()") for user in users}) == 1
@@ -75,6 +77,7 @@ def test_concurrent_users_share_one_server(state: Path, count: int) -> None:
 
 @pytest.mark.long
 def test_new_user_is_served_while_the_server_stops(state: Path) -> None:
+    """Takes a minute."""
     for count in range(60):
         with User(state) as alice:
             assert alice.ask("SELECT 'x'") == "x"

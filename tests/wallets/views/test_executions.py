@@ -8,8 +8,9 @@ import pytest
 
 from tests.support import people
 from tests.support.cash_outs import money_of
+from tests.support.holds import RELEASE, at
 from tests.support.movement_json import HOST, shown_transfer
-from tests.wallets.test_views_holds import RELEASE, at, in_an_hour
+from tests.support.times import in_an_hour
 from users.models import Event
 from wallets.models import Hold, Movement, holds
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.test_architecture import modules
+from tests.support.source_code import modules
 from users.models.events import EventKind
 
 SUBJECTS = {

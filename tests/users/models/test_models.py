@@ -6,15 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import DatabaseError, IntegrityError, connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
 from tests.support import people
+from tests.support.constraints import refused_by
 from users import users
 from users.models import ApiKey, Client, Event, Evidence, Otp, SigningKey, User
 from users.models.clients import SCOPES, new_id
@@ -31,17 +31,6 @@ INSERT_OTP = """
 """
 
 
-def refusal_of(statement: str, *values: Any) -> str:
-    """The name of the constraint by which the database refuses the statement."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    except IntegrityError as error:
-        return str(getattr(error.__cause__, "diag").constraint_name)  # noqa: B009 (mypy)
-    return "nothing refused it"
-
-
 # --- Every constraint by its name ---------------------------------------------------------------
 
 
@@ -56,21 +45,21 @@ def stage(client_demo: Client) -> dict[str, User]:
 
 
 def break_client_status(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_client SET status = 'GONE'")
+    return refused_by("UPDATE users_client SET status = 'GONE'")
 
 
 def break_scopes(users: dict[str, User]) -> str:
     people.a_key(users["alice"].client)
-    return refusal_of("UPDATE users_apikey SET scopes = '{users:read,everything}'")
+    return refused_by("UPDATE users_apikey SET scopes = '{users:read,everything}'")
 
 
 def break_signing_scopes(users: dict[str, User]) -> str:
     SigningKey.objects.create(client=users["alice"].client, kid="demo-1", scopes=[])
-    return refusal_of("UPDATE users_signingkey SET scopes = '{everything}'")
+    return refused_by("UPDATE users_signingkey SET scopes = '{everything}'")
 
 
 def break_key_status(users: dict[str, User]) -> str:
-    return refusal_of(INSERT_KEY, users["alice"].client_id, new_id(), 409)
+    return refused_by(INSERT_KEY, [users["alice"].client_id, new_id(), 409])
 
 
 def break_user_identity(users: dict[str, User]) -> str:
@@ -79,31 +68,31 @@ def break_user_identity(users: dict[str, User]) -> str:
         cursor.execute("ALTER TABLE users_user DROP CONSTRAINT users_user_pkey CASCADE")
     alice, bob = users.values()
     Otp.objects.all().delete()
-    return refusal_of("UPDATE users_user SET id = %s WHERE id = %s", alice.id, bob.id)
+    return refused_by("UPDATE users_user SET id = %s WHERE id = %s", [alice.id, bob.id])
 
 
 def break_user_name(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_user SET user_name = 'alice'")
+    return refused_by("UPDATE users_user SET user_name = 'alice'")
 
 
 def break_mobile_phone(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_user SET mobile_phone = '+34600000001'")
+    return refused_by("UPDATE users_user SET mobile_phone = '+34600000001'")
 
 
 def break_user_status(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_user SET status = 'DELETED'")
+    return refused_by("UPDATE users_user SET status = 'DELETED'")
 
 
 def break_names(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_user SET company_name = 'Example Ltd'")
+    return refused_by("UPDATE users_user SET company_name = 'Example Ltd'")
 
 
 def break_reach(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_user SET mobile_phone = '' WHERE user_name = 'alice'")
+    return refused_by("UPDATE users_user SET mobile_phone = '' WHERE user_name = 'alice'")
 
 
 def break_end(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_user SET status = 'UNSUBSCRIBED'")
+    return refused_by("UPDATE users_user SET status = 'UNSUBSCRIBED'")
 
 
 def break_erasure(users: dict[str, User]) -> str:
@@ -111,33 +100,33 @@ def break_erasure(users: dict[str, User]) -> str:
         "user_name = '', mobile_phone = '', first_name = '', last_name = '', company_name = '',"
         " email = '', unverified_phone = '', dlt_address = '', dlt_network = ''"
     )
-    return refusal_of(f"UPDATE users_user SET erased_at = now(), {blank}")
+    return refused_by(f"UPDATE users_user SET erased_at = now(), {blank}")
 
 
 def break_level(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_user SET kyc_level = 3")
+    return refused_by("UPDATE users_user SET kyc_level = 3")
 
 
 def break_otp_of_a_number(users: dict[str, User]) -> str:
     otp = Otp.objects.get(user=users["alice"])
-    return refusal_of(INSERT_OTP, new_id(), otp.client_id, otp.user_id, otp.mobile_phone)
+    return refused_by(INSERT_OTP, [new_id(), otp.client_id, otp.user_id, otp.mobile_phone])
 
 
 def break_tries(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_otp SET tries = 6")
+    return refused_by("UPDATE users_otp SET tries = 6")
 
 
 def break_phone_use(users: dict[str, User]) -> str:
     same = "number, client_id, day, asked, sent, tries"
-    return refusal_of(f"INSERT INTO users_phoneuse ({same}) SELECT {same} FROM users_phoneuse")
+    return refused_by(f"INSERT INTO users_phoneuse ({same}) SELECT {same} FROM users_phoneuse")
 
 
 def break_phone_codes(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_phoneuse SET asked = 11")
+    return refused_by("UPDATE users_phoneuse SET asked = 11")
 
 
 def break_phone_tries(users: dict[str, User]) -> str:
-    return refusal_of("UPDATE users_phoneuse SET tries = 16")
+    return refused_by("UPDATE users_phoneuse SET tries = 16")
 
 
 BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
@@ -172,7 +161,7 @@ def test_every_constraint_of_users_is_tested():
         constraint.name
         for model in apps.get_app_config("users").get_models()
         for constraint in model._meta.constraints
-        if model is not Evidence  # its own are broken in test_models_of_evidence
+        if model is not Evidence  # its own are broken in test_evidence
     }
     assert declared == set(BREAKERS)
 
@@ -190,14 +179,14 @@ def test_every_constraint_of_users_is_tested():
     ],
 )
 def test_user_has_exactly_the_names_of_its_kind(names, stage):
-    refused = refusal_of(f"UPDATE users_user SET {names} WHERE user_name = 'alice'")
+    refused = refused_by(f"UPDATE users_user SET {names} WHERE user_name = 'alice'")
     assert refused == "user_kind_has_its_names"
 
 
 def test_one_time_password_is_of_the_client_of_its_user(stage):
     other = people.a_client("Another")
     assert (
-        refusal_of(INSERT_OTP, new_id(), other.id, stage["alice"].id, "+34600000009")
+        refused_by(INSERT_OTP, [new_id(), other.id, stage["alice"].id, "+34600000009"])
         == "otp_is_of_the_users_client"
     )
 
@@ -205,17 +194,17 @@ def test_one_time_password_is_of_the_client_of_its_user(stage):
 def test_idempotency_key_is_used_once_per_client(client_demo):
     for client in (client_demo, people.a_client("Another")):
         users.create(client_id=client.id, values=people.ALICE, by=people.BY, key="k")
-    assert refusal_of(INSERT_KEY, client_demo.id, new_id(), 202) == "users_key_pkey"
+    assert refused_by(INSERT_KEY, [client_demo.id, new_id(), 202]) == "users_key_pkey"
 
 
 def test_key_digest_is_unique(client_demo):
     people.a_key(client_demo), people.a_key(client_demo)
-    assert "digest" in refusal_of("UPDATE users_apikey SET digest = 'same'")
+    assert "digest" in refused_by("UPDATE users_apikey SET digest = 'same'")
 
 
 def test_client_name_is_unique(client_demo):
     people.a_client("Another")
-    assert "name" in refusal_of("UPDATE users_client SET name = 'Demo'")
+    assert "name" in refused_by("UPDATE users_client SET name = 'Demo'")
 
 
 def test_two_clients_may_have_the_same_user(client_demo):

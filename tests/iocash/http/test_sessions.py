@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client as Browser
@@ -18,11 +17,6 @@ from tests.support.log_ins import PASSWORD, is_in, log_in
 pytestmark = pytest.mark.django_db
 
 NEW = "another battery staple"
-
-
-@pytest.fixture
-def supervisor() -> Any:
-    return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
 
 
 @pytest.fixture

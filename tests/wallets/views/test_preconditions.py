@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.support import people
+from tests.support.api_operations import ALL
 from tests.support.kyc import BLOCKS, CARD, PAGE, document
 from tests.support.people import Answer, Api
 from tests.support.threads import Caller, holding, wait_until_blocked
-from tests.test_access import ALL
 from users.models import Event, User
 from wallets import posting
 from wallets.models import Wallet

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import people
-from tests.users.test_models import refusal_of
+from tests.support.constraints import refused_by
 from users import demo_documents, kyc
 from users.kyc import Kind
 from users.models import Access, Evidence, User
@@ -38,14 +38,14 @@ def sent(user: User, kind: Kind) -> Evidence:
 def setting(changes: str, kind: Kind = Kind.HOME_ADDRESS) -> Callable[[User], str]:
     def breaker(user: User) -> str:
         sent(user, kind)
-        return refusal_of(f"UPDATE users_evidence SET {changes}")
+        return refused_by(f"UPDATE users_evidence SET {changes}")
 
     return breaker
 
 
 def wait_twice(user: User) -> str:
     sent(user, Kind.OCCUPATION)
-    return refusal_of(AGAIN)
+    return refused_by(AGAIN)
 
 
 def hold_twice(user: User) -> str:
@@ -55,7 +55,7 @@ def hold_twice(user: User) -> str:
         evidence_ids=[sent(user, Kind.OCCUPATION).id],
         by=people.BY,
     )
-    return refusal_of(AGAIN)
+    return refused_by(AGAIN)
 
 
 BREAKERS: dict[str, list[Callable[[User], str]]] = {
@@ -109,7 +109,7 @@ def test_evidence_and_accesses_belong_to_the_users_client(table, evidence, alice
     kyc.record_access(alice, Access.What.REVIEW, people.BY)
     another = people.a_client("Another").id
     name = table.removeprefix("users_") + "_is_of_the_users_client"
-    assert refusal_of(f"UPDATE {table} SET client_id = %s", another) == name
+    assert refused_by(f"UPDATE {table} SET client_id = %s", [another]) == name
 
 
 def test_evidence_and_accesses_print_no_personal_data(evidence, alice):

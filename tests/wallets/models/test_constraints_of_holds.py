@@ -8,31 +8,13 @@ import pytest
 from django.db import connection
 
 from tests.support import people
-from tests.support.constraints import refused_by, run
+from tests.support.constraints import BROKEN_HOLDS, refused_by, run
 from users.models.clients import new_id
 from wallets import posting
 from wallets.models import Hold
 from wallets.orders import ReleaseHold
 
 pytestmark = pytest.mark.django_db
-
-BROKEN_HOLDS = [
-    ("hold_status_is_known", "status = 'DONE', remaining = 0, ended_at = now()"),
-    ("hold_amount_is_positive", "amount = 0, remaining = 0"),
-    ("hold_target_is_another_wallet", "target_id = wallet_id"),
-    ("hold_remaining_is_within_amount", "remaining = amount + 1"),
-    ("hold_open_has_something_left", "remaining = 0"),
-    ("hold_open_has_something_left", "ended_at = now()"),
-    ("hold_open_has_something_left", "status = 'RELEASED', ended_at = now()"),
-    ("hold_open_has_something_left", "status = 'RELEASED', remaining = 0"),
-    ("hold_expires_only_when_dated", "status = 'EXPIRED', remaining = 0, ended_at = now()"),
-    ("hold_details_have_a_salt", "salt = NULL"),
-    ("hold_details_have_a_salt", "details_digest = NULL"),
-    ("hold_has_its_wallets_client_and_currency", "wallet_id = %(dollars)s"),
-    ("hold_has_its_wallets_client_and_currency", "client_id = %(another)s"),
-    ("hold_has_its_targets_client_and_currency", "target_id = %(their_wallet)s"),
-    ("hold_has_its_targets_client_and_currency", "target_id = %(nobody)s"),
-]
 
 
 def unguarded(table: str, trigger: str) -> None:

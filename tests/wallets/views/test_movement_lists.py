@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from tests.support import people
+from tests.support.times import stamp
 
 pytestmark = pytest.mark.django_db
 
@@ -43,10 +44,6 @@ def listed(api, path, history):
         return [places[found["id"]] for found in answer.json["_embedded"]["movements"]]
 
     return ask
-
-
-def stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def test_listed_movements_are_newest_first_and_equal_the_single_one(api, path, history):

@@ -11,6 +11,7 @@ from django.db import connection, models, transaction
 from iocash import money
 from tests.support.constraints import (
     AS_CASH_OUT,
+    BROKEN_HOLDS,
     UNSETTLED,
     WAITING,
     WORDLESS,
@@ -18,7 +19,6 @@ from tests.support.constraints import (
     refused_by,
     run,
 )
-from tests.wallets.test_constraints_of_holds import BROKEN_HOLDS
 from users.models import Otp
 from users.models.clients import new_id
 from wallets.models import Audit, Wallet

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, end
-from tests.wallets.test_views_holds import stamp
+from tests.support.times import stamp
 from wallets import statements
 from wallets.models import Movement
 from wallets.orders import CancelCashOut, MarkCashOutSent, SettleCashOut

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ from django.db import OperationalError
 from iocash.db import outcome
 from tests.support import people
 from tests.support.cash_outs import money_of
+from tests.support.holds import RELEASE, at
+from tests.support.times import in_an_hour, stamp
 from wallets import posting
 from wallets.models import Hold
 from wallets.orders import ReleaseHold
@@ -21,7 +23,6 @@ pytestmark = pytest.mark.django_db
 
 HOST = "http://testserver/api/v1"
 UNKNOWN = people.unknown_id()
-RELEASE = {"status": "RELEASED"}
 LONG_AGO = "2020-01-01T00:00:00Z"
 
 
@@ -38,18 +39,6 @@ def hold(alices, bobs):
 
 def promise(target: Any, amount: Any = "30.00", **values: Any) -> dict[str, Any]:
     return {"targetWalletId": str(target.id), "amount": amount, **values}
-
-
-def at(hold: Hold) -> str:
-    return f"wallets/{hold.wallet_id}/holds/{hold.id}"
-
-
-def in_an_hour() -> datetime:
-    return (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=123_000)
-
-
-def stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # --- POST ----------------------------------------------------------------------------------------
