@@ -1,4 +1,4 @@
-"""Evidence that shows nobody, for the demo and for tests: facts that fit, and drawn documents."""
+"""KYC documents of nobody, for the demo and for tests: valid blocks, and drawn files."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def page(title: str) -> File:
 
 
 def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
-    """Send evidence of these kinds in the user's name; return its ids."""
+    """Send KYC documents of these kinds for the user; return their ids."""
     return [
         kyc.send(
             client_id=user.client_id,
@@ -96,7 +96,7 @@ def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
             shown=page(kind.label) if kind == Kind.DOCUMENT_INCOME_TAX else shown(kind),
             by=by,
             replaces=True,
-        ).evidence.id
+        ).document.id
         for kind in Kind
         if kind in kinds and kind != Kind.NAME
     ]
@@ -105,5 +105,5 @@ def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
 def approve(user: User, level: int, by: By) -> None:
     """Send all that a level needs, and approve it."""
     kinds = kyc.NEEDED[user.kind][level]
-    evidence_ids = send(user, kinds, by)
-    kyc.review(client_id=user.client_id, user_id=user.id, evidence_ids=evidence_ids, by=by)
+    document_ids = send(user, kinds, by)
+    kyc.review(client_id=user.client_id, user_id=user.id, document_ids=document_ids, by=by)

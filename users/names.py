@@ -1,6 +1,6 @@
 """Names that change after staff have approved who the user is: they wait for staff to decide.
 
-The approved names stay until then. What waits is evidence of the kind NAME.
+The approved names stay until then. What waits is a KYC document of the kind NAME.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from users.models import Evidence, User, events
+from users.models import KycDocument, User, events
 from users.models.clients import new_id
 from users.models.events import By, EventKind
 from users.models.versions import version
 
-Kind = Evidence.Kind
+Kind = KycDocument.Kind
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     User.Kind.NATURAL: ("first_name", "last_name"),
@@ -34,11 +34,11 @@ def of(user: User) -> dict[str, str]:
 
 def are_approved(user: User) -> bool:
     """Tell whether staff have approved something that proves the user's names."""
-    return Evidence.objects.of(user).approved().filter(kind__in=PROOFS[user.kind]).exists()
+    return KycDocument.objects.of(user).approved().filter(kind__in=PROOFS[user.kind]).exists()
 
 
-def waiting(user: User) -> Evidence | None:
-    return Evidence.objects.of(user).waiting().filter(kind=Kind.NAME).first()
+def waiting(user: User) -> KycDocument | None:
+    return KycDocument.objects.of(user).waiting().filter(kind=Kind.NAME).first()
 
 
 def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
@@ -61,29 +61,29 @@ def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
 
 
 def wait(user: User, asked: Mapping[str, str], by: By) -> None:
-    past = Evidence.objects.of(user).filter(kind=Kind.NAME, status__in=["PENDING", "REJECTED"])
+    past = KycDocument.objects.of(user).filter(kind=Kind.NAME, status__in=["PENDING", "REJECTED"])
     past.update(status="REPLACED")
-    evidence = Evidence.objects.create(
+    document = KycDocument.objects.create(
         id=new_id(), client_id=user.client_id, user_id=user.id, kind=Kind.NAME, facts=asked
     )
     events.record_about(
-        user, EventKind.USER_EVIDENCE_SENT, by, evidence=Kind.NAME, id=str(evidence.id)
+        user, EventKind.USER_EVIDENCE_SENT, by, evidence=Kind.NAME, id=str(document.id)
     )
 
 
-def withdraw(user: User, evidence: Evidence | None, by: By) -> None:
-    if evidence:
-        evidence.status = Evidence.Status.REPLACED
-        evidence.save(update_fields=["status"])
+def withdraw(user: User, document: KycDocument | None, by: By) -> None:
+    if document:
+        document.status = KycDocument.Status.REPLACED
+        document.save(update_fields=["status"])
         events.record_about(
-            user, EventKind.USER_EVIDENCE_WITHDRAWN, by, evidence=Kind.NAME, id=str(evidence.id)
+            user, EventKind.USER_EVIDENCE_WITHDRAWN, by, evidence=Kind.NAME, id=str(document.id)
         )
 
 
-def take(user: User, evidence: Evidence, by: By) -> None:
+def take(user: User, document: KycDocument, by: By) -> None:
     """Give the user the names that staff have approved. `user` is locked."""
     for name in NAMES[user.kind]:
-        setattr(user, name, evidence.values[name])
+        setattr(user, name, document.values[name])
     user.save(update_fields=NAMES[user.kind])
     events.record_about(user, EventKind.USER_CHANGED, by, fields=",".join(NAMES[user.kind]))
 

@@ -17,7 +17,7 @@ from tests.support.backoffice import Office, page_of
 from tests.support.people import Api
 from users import demo_documents, names, users
 from users.kyc import NEEDED
-from users.models import Evidence, Review, User
+from users.models import KycDocument, Review, User
 from wallets import posting
 from wallets.models import Movement, Wallet
 from wallets.orders import ActivateUser
@@ -107,7 +107,7 @@ def shows(scene: Scene, office: Office) -> None:
     again = BLOCKS["home-address"] | {"address": "Qx~z Street 2"}
     api.put(scene.path("/home-address"), again)
     review = Review.objects.get(id=alice.id)
-    waiting = {each.kind: str(each.id) for each in Evidence.objects.of(alice).waiting()}
+    waiting = {each.kind: str(each.id) for each in KycDocument.objects.of(alice).waiting()}
     office.get(page_of(review))
     decide(office, review, "reject", [waiting["OCCUPATION"]], reason="Qx~z does not work there")
     decide(office, review, "approve", [waiting["IDENTITY"], waiting["HOME_ADDRESS"]])
@@ -115,7 +115,7 @@ def shows(scene: Scene, office: Office) -> None:
 
 def decide(office: Office, review: Review, act: str, ids: list[str], **values: str) -> None:
     seen = names.seen(User.objects.get(id=review.id))
-    body = {"evidence": ids, "key": people.unknown_id(), "names": seen} | values
+    body = {"documents": ids, "key": people.unknown_id(), "names": seen} | values
     address = page_of(review).replace("change/", f"act/{act}/")
     assert office.status("post", address, body) == 302
 

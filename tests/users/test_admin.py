@@ -23,8 +23,8 @@ from users.models import (
     ApiKey,
     Client,
     Event,
-    Evidence,
     Key,
+    KycDocument,
     Otp,
     PhoneUse,
     Review,
@@ -35,8 +35,8 @@ from users.models import (
 pytestmark = pytest.mark.django_db
 
 MODELS = [Client, ApiKey, SigningKey, User, Otp, Event, Access, Review]
-# A composite primary key has no page; evidence is in reviews; the use of a phone names no number.
-NO_PAGE = {Key, Evidence, PhoneUse}
+# Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
+NO_PAGE = {Key, KycDocument, PhoneUse}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def office(staff: Any) -> Office:
 
 @pytest.fixture
 def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
-    """A key, beside two users, their codes, their evidence and their events."""
+    """A key, beside two users, their codes, their KYC documents and their events."""
     for user in (alice, newcomer_bob):
         demo_documents.send(user, kyc.NEEDED["NATURAL"][1], people.BY)
         kyc.record_access(user, Access.What.REVIEW, people.BY)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests.support import people
 from users import users
-from users.models import ApiKey, Client, Event, Evidence, Otp, SigningKey, User
+from users.models import ApiKey, Client, Event, KycDocument, Otp, SigningKey, User
 from users.models.clients import SCOPES, new_id
 
 pytestmark = pytest.mark.django_db
@@ -172,7 +172,7 @@ def test_every_constraint_of_users_is_tested():
         constraint.name
         for model in apps.get_app_config("users").get_models()
         for constraint in model._meta.constraints
-        if model is not Evidence  # its own are broken in test_models_of_evidence
+        if model is not KycDocument  # its own are broken in test_models_of_kyc_documents
     }
     assert declared == set(BREAKERS)
 

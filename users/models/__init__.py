@@ -2,7 +2,7 @@
 
 from users.models.clients import ApiKey, Client, Key
 from users.models.events import Event
-from users.models.evidence import Access, Evidence, Review
+from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.phones import PhoneUse
 from users.models.signing import SigningKey
 from users.models.users import Otp, User
@@ -12,8 +12,8 @@ __all__ = [
     "ApiKey",
     "Client",
     "Event",
-    "Evidence",
     "Key",
+    "KycDocument",
     "Otp",
     "PhoneUse",
     "Review",

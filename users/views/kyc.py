@@ -20,15 +20,15 @@ from iocash.http.rendering import JSON, Response, dump
 from iocash.http.views import Created, location
 from users import kyc, serializers
 from users.kyc import File, Kind
-from users.models import Access, Evidence
+from users.models import Access, KycDocument
 from users.serializers.kyc import shown
 from users.views.users import REPLAYED, UsersView
 
 
-class EvidenceView(UsersView):
+class KycDocumentView(UsersView):
     """A KYC document of one kind: the last one that the user has submitted."""
 
-    model = Evidence
+    model = KycDocument
     what: ClassVar[str] = Access.What.BLOCK
     statuses = {"PUT": [HTTPStatus.OK, HTTPStatus.CREATED]}
     refusals = {
@@ -38,20 +38,20 @@ class EvidenceView(UsersView):
 
     @property
     def existence(self) -> Existence:
-        """Evidence has no ETag: of `If-Match`, only `*` says something about it."""
+        """A KYC document has no ETag: the only `If-Match` that it can have is `*`."""
         if self.if_match is not None:
             raise errors.InvalidHeader(header="If-Match")
         return super().existence
 
-    def found(self, user_id: UUID, kind: Kind) -> Evidence:
+    def found(self, user_id: UUID, kind: Kind) -> KycDocument:
         """What there is, or NotFound; that a member of staff looks at it is recorded."""
         user = self.user(user_id)
-        evidence = kyc.current(user).get(kind)
-        if evidence is None:
+        document = kyc.current(user).get(kind)
+        if document is None:
             raise errors.NotFound()
         if self.caller.client_id is None:
             kyc.record_access(user, self.what, self.by, kind)
-        return evidence
+        return document
 
     def sent(
         self, user_id: UUID, kind: Kind, says: Mapping[str, Any] | File, **how: Any
@@ -63,15 +63,15 @@ class EvidenceView(UsersView):
         return self.answer(sent)
 
     def answer(self, sent: kyc.Sent) -> Response:
-        data = self.show(shown(sent.evidence))
+        data = self.show(shown(sent.document))
         if not (sent.created or sent.replayed):
             return Response(data)
-        user = location(self.request, "user", user_id=sent.evidence.user_id)
+        user = location(self.request, "user", user_id=sent.document.user_id)
         headers = REPLAYED if sent.replayed else {}
-        return Created(data, f"{user}/{sent.evidence.path}", headers=headers)
+        return Created(data, f"{user}/{sent.document.path}", headers=headers)
 
 
-class BlockView(EvidenceView):
+class BlockView(KycDocumentView):
     """A KYC document that consists of fields."""
 
     kind: ClassVar[Kind]
@@ -149,7 +149,7 @@ PIECE = 48 * 1024
 storage gives as many as it is asked for until the end."""
 
 
-def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
+def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
     """Write an answer whose `content` is blank, with the document there.
 
     It is written once, in place: each further copy of 5 MB costs as much as the base64. No value
@@ -167,7 +167,7 @@ def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
     return written.getvalue()
 
 
-class Documents(EvidenceView):
+class Documents(KycDocumentView):
     """A file of the user: a PDF, PNG or JPEG, as base64."""
 
     what = Access.What.DOCUMENT
@@ -185,14 +185,14 @@ class Documents(EvidenceView):
     @extend_schema(parameters=[KIND])
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Get the document that was last submitted, with its content as base64 and its review."""
-        evidence = self.found(user_id, self.kind(kind))
+        document = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
         answer = serializers.DocumentContent(
-            shown(evidence) | {"content": content}, context=self.get_serializer_context()
+            shown(document) | {"content": content}, context=self.get_serializer_context()
         )
         if not self.answers_json:
             return Response(answer.data)
-        return Response(with_content(answer.data, evidence))
+        return Response(with_content(answer.data, document))
 
     @property
     def answers_json(self) -> bool:

@@ -64,7 +64,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_signingkey": (KEPT, "expires_at, label, revoked_at"),
     "users_otp": (ERASED, "digest, expires_at, sent_at, tries"),
     "users_phoneuse": (ERASED, "asked, asked_at, sent, sent_at, tries"),
-    "users_evidence": (ERASED, "reason, reviewed_at, reviewed_by, status"),
+    "users_kycdocument": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),
     "users_user": (KEPT, USER_COLUMNS),
     "auth_user": (FREE, ""),

@@ -17,9 +17,9 @@ from tests.support.people import Answer, Api
 from tests.support.user_actions import kinds
 from users import kyc
 from users.kyc import Kind
-from users.models import Evidence, Key, User
+from users.models import Key, KycDocument, User
 from users.models.clients import new_id
-from users.models.evidence import documents
+from users.models.kyc_documents import documents
 from wallets import posting
 from wallets.orders import UnsubscribeUser
 
@@ -97,7 +97,7 @@ def test_concurrent_puts_are_all_accepted_and_leave_one_pending(caller, user):
     states = Counter(status for _, status in stored(user))
     assert states == {"REPLACED": 9, "PENDING": 1}
     shown = caller.get(path).json["occupationCode"]
-    assert Evidence.objects.get(status="PENDING").facts == {"occupation_code": shown}
+    assert KycDocument.objects.get(status="PENDING").facts == {"occupation_code": shown}
 
 
 def test_concurrent_identical_puts_create_one_block(caller, user):
@@ -116,7 +116,7 @@ def test_concurrent_posts_of_all_blocks_are_accepted(caller, user):
 # --- Sending and deciding -------------------------------------------------------------------------
 
 
-def another(user: User) -> Evidence:
+def another(user: User) -> KycDocument:
     return send_one(user, Kind.OCCUPATION, occupation_code="9999")
 
 
@@ -147,7 +147,7 @@ def test_concurrent_approval_and_put_never_approve_the_newer_block(user):
             decide, replace = partial(review, user, seen), partial(another, user)
             [(decided, sent)] = two.at_once([decide], [replace])
             assert isinstance(decided, User | errors.InvalidTransition)
-            assert Evidence.objects.get(id=sent.id).status == "PENDING"
+            assert KycDocument.objects.get(id=sent.id).status == "PENDING"
             seen.refresh_from_db()
             assert seen.status == ("APPROVED" if isinstance(decided, User) else "REPLACED")
 
