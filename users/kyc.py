@@ -25,7 +25,7 @@ from users.models import Access, KycDocument, User, events
 from users.models.clients import new_id
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked, canonical
-from users.models.kyc_documents import documents, place_of
+from users.models.kyc_documents import file_storage, place_of
 from users.users import claim, locked, require_not_ended
 
 Kind = KycDocument.Kind
@@ -236,7 +236,7 @@ def keep(user: User, document: KycDocument, by: By) -> None:
         )
     except BaseException:
         if document.is_file:  # a part of it may be there, under a name that it has not got yet
-            documents().delete(place_of(document, ""))
+            file_storage().delete(place_of(document, ""))
         raise
 
 

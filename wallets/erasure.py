@@ -20,7 +20,7 @@ from iocash import errors
 from iocash.db.transactions import single_transaction
 from users.models import KycDocument, Otp, User, events
 from users.models.events import By, EventKind
-from users.models.kyc_documents import documents
+from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked
 from wallets.models import Wallet
 
@@ -125,7 +125,7 @@ def blank(user: User) -> None:
 
 def erase_files(user: User) -> None:
     """Remove the user's folder, with all that was ever stored in it."""
-    storage, folder = documents(), str(user.id)
+    storage, folder = file_storage(), str(user.id)
     with suppress(FileNotFoundError):
         for name in storage.listdir(folder)[1]:
             storage.delete(f"{folder}/{name}")

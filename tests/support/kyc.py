@@ -16,7 +16,7 @@ from tests.support import people
 from users import demo_documents, kyc
 from users.kyc import File, Kind
 from users.models import KycDocument, User
-from users.models.kyc_documents import documents
+from users.models.kyc_documents import file_storage
 
 IDENTITY = {
     "identityType": "DNI",
@@ -123,7 +123,7 @@ def today() -> date:
 
 def files(user: User) -> list[Path]:
     """All that is kept of the user's."""
-    folder = Path(documents().path(str(user.id)))
+    folder = Path(file_storage().path(str(user.id)))
     return sorted(each for each in folder.rglob("*") if each.is_file())
 
 

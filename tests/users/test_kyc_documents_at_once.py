@@ -19,7 +19,7 @@ from users import kyc
 from users.kyc import Kind
 from users.models import Key, KycDocument, User
 from users.models.clients import new_id
-from users.models.kyc_documents import documents
+from users.models.kyc_documents import file_storage
 from wallets import posting
 from wallets.orders import UnsubscribeUser
 
@@ -68,7 +68,7 @@ def test_concurrent_posts_of_a_document_create_one_and_keep_one_file(caller, use
     call = ("POST", f"users/{user.id}/documents/income-tax", document(), None)
     answers = all_at_once(caller, [call] * 20)
     assert counted(answers) == {(201, ""): 1, (409, "already_exists"): 19}
-    assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
+    assert len(list(Path(file_storage().path(str(user.id))).iterdir())) == 1
 
 
 def test_concurrent_posts_with_one_key_create_one_document(caller, user):
@@ -78,7 +78,7 @@ def test_concurrent_posts_with_one_key_create_one_document(caller, user):
     assert len({str(answer.json) for answer in answers}) == 1
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 19
     assert (len(stored(user)), Key.objects.count()) == (1, 1)
-    assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
+    assert len(list(Path(file_storage().path(str(user.id))).iterdir())) == 1
 
 
 def test_concurrent_posts_with_one_key_and_many_bodies_accept_one(caller, user):

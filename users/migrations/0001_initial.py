@@ -248,7 +248,7 @@ class Migration(migrations.Migration):
                     models.FileField(
                         blank=True,
                         max_length=200,
-                        storage=users.models.kyc_documents.documents,
+                        storage=users.models.kyc_documents.file_storage,
                         upload_to=users.models.kyc_documents.place_of,
                     ),
                 ),

@@ -19,13 +19,13 @@ from users.models.users import User
 DOCUMENT = "DOCUMENT_"
 
 
-def documents() -> Storage:
-    """Where documents are kept: outside of everything that is served."""
+def file_storage() -> Storage:
+    """Where files are stored: outside of everything that is served."""
     return storages["documents"]
 
 
 def place_of(document: KycDocument, name: str) -> str:
-    """All of a user's documents are in one folder, each under a name that says nothing."""
+    """The files of a user are in one folder. Their names are ids."""
     return f"{document.user_id}/{document.id}"
 
 
@@ -82,7 +82,7 @@ class KycDocument(Owned):
     kind = models.CharField(max_length=30, choices=Kind)
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
     facts = models.JSONField(null=True, encoder=DjangoJSONEncoder, help_text="The data of a block.")
-    file = models.FileField(storage=documents, upload_to=place_of, blank=True, max_length=200)
+    file = models.FileField(storage=file_storage, upload_to=place_of, blank=True, max_length=200)
     media_type = models.CharField(max_length=20, blank=True)
     size = models.PositiveIntegerField(null=True, help_text="Bytes.")
     sha256 = models.BinaryField(max_length=32, null=True)
