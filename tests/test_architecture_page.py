@@ -23,7 +23,7 @@ from tests.support.books import (
     open_books,
     transfer,
 )
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets import audit
 from wallets.books import Books
 from wallets.books.limits import NOTHING, Allowance

@@ -22,9 +22,9 @@ from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import locking, names
 from users.models import Access, KycDocument, User, events
-from users.models.clients import new_id
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked, canonical
+from users.models.ids import new_id
 from users.models.kyc_documents import file_storage, place_of
 from users.users import claim, locked, require_not_ended
 

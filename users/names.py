@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from users.models import KycDocument, User, events
-from users.models.clients import new_id
 from users.models.events import By, EventKind
+from users.models.ids import new_id
 from users.models.versions import version
 
 Kind = KycDocument.Kind

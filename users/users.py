@@ -12,9 +12,9 @@ from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import deliveries, names, otp, phones
 from users.models import Key, User, events, fingerprints
-from users.models.clients import new_id
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked
+from users.models.ids import new_id
 from users.models.versions import require_version
 
 CREATED, VERIFIED, ACTIVATED, BLOCKED, UNSUBSCRIBED = User.Status

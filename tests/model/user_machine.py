@@ -32,8 +32,8 @@ from tests.support.backoffice import Office, page_of
 from tests.support.people import Answer, Api
 from users import demo_documents, kyc
 from users.models import Event, KycDocument, User
-from users.models.clients import new_id
 from users.models.events import By
+from users.models.ids import new_id
 from users.users import TRANSITIONS
 from wallets import audit, models, posting
 from wallets.orders import Order

@@ -26,8 +26,8 @@ from tests.model.user_state import KINDS, LEVELS, LIMITS, MOST_TRIES, Person, Sh
 from tests.support.people import Answer
 from users import kyc, names
 from users.models import KycDocument, Review, User
-from users.models.clients import new_id
 from users.models.events import By
+from users.models.ids import new_id
 from wallets import erasure
 from wallets.orders import BlockUser, UnblockUser
 

@@ -18,7 +18,7 @@ from tests.support.user_actions import kinds
 from users import kyc
 from users.kyc import Kind
 from users.models import Key, KycDocument, User
-from users.models.clients import new_id
+from users.models.ids import new_id
 from users.models.kyc_documents import file_storage
 from wallets import posting
 from wallets.orders import UnsubscribeUser

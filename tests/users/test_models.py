@@ -17,7 +17,8 @@ from django.utils import timezone
 from tests.support import people
 from users import users
 from users.models import ApiKey, Client, Event, KycDocument, Otp, SigningKey, User
-from users.models.clients import SCOPES, new_id
+from users.models.clients import SCOPES
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from tests.support.user_actions import (
 from tests.support.user_bodies import NEW
 from users import users
 from users.models import Event, User
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets import posting
 from wallets.orders import UnsubscribeUser
 

@@ -16,7 +16,7 @@ from tests.support.user_actions import a_newcomer, change, create, kinds, replac
 from tests.support.user_bodies import ALICE, BOB, NEW
 from users import users
 from users.models import Client, Otp, User
-from users.models.clients import new_id
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db
 

@@ -8,6 +8,7 @@ import uuid_utils.compat
 from django.db import migrations, models
 
 import users.models.events
+import users.models.ids
 import users.models.kyc_documents
 
 
@@ -435,7 +436,7 @@ class Migration(migrations.Migration):
                 ("position", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "id",
-                    models.UUIDField(default=users.models.clients.new_id, editable=False),
+                    models.UUIDField(default=users.models.ids.new_id, editable=False),
                 ),
                 ("subject", models.CharField(max_length=10)),
                 ("subject_id", models.UUIDField()),

@@ -58,13 +58,6 @@ class Client(models.Model):
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
 
-def as_id(words: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(words.strip())
-    except ValueError:
-        return None
-
-
 class OwnedQuerySet(models.QuerySet[Row_co]):
     """Rows that each belong to one client."""
 
@@ -191,8 +184,3 @@ class Key(models.Model):
     def is_of(self, asked: bytes) -> bool:
         """Tell whether the order with this digest used the key; nobody knows without the salt."""
         return self.salt is not None and salted(bytes(self.salt), asked) == bytes(self.fingerprint)
-
-
-def new_id() -> uuid.UUID:
-    """Make an id that sorts by time (UUID version 7)."""
-    return uuid7()

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 
 from iocash.db.outcome import Witness
 from iocash.db.transactions import as_rows, note_witness
-from users.models.clients import Client, new_id
+from users.models.clients import Client
+from users.models.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from iocash import errors
-from users.models.clients import new_id
 from users.models.events import By, EventKind, Fact
+from users.models.ids import new_id
 from wallets.books import chain
 from wallets.books.limits import Used
 from wallets.books.opened import Opened

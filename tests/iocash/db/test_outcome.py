@@ -26,8 +26,8 @@ from iocash.db.transactions import (
 )
 from tests.support.lossy_wire import cut_at_commit
 from users.models import Client, events
-from users.models.clients import new_id
 from users.models.events import By, EventKind, Fact
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

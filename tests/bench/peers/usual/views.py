@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from users.models import Event, Key, User
-from users.models.clients import new_id
 from users.models.fingerprints import Asked, digest, new_salt, salted
+from users.models.ids import new_id
 from wallets.books import chain
 from wallets.models import Movement, Wallet
 
