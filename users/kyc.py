@@ -24,9 +24,10 @@ from users import locking, names
 from users.models import Access, KycDocument, User, events
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked, canonical
+from users.models.idempotency import claim
 from users.models.ids import new_id
 from users.models.kyc_documents import file_storage, place_of
-from users.users import claim, locked, require_not_ended
+from users.users import locked, require_not_ended
 
 Kind = KycDocument.Kind
 Kinds = frozenset[Kind]

@@ -11,9 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import deliveries, names, otp, phones
-from users.models import Key, User, events, fingerprints
+from users.models import User, events
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked
+from users.models.idempotency import claim
 from users.models.ids import new_id
 from users.models.versions import require_version
 
@@ -78,32 +79,6 @@ def create(
             return Made(User.objects.get(client=client_id, id=used), created=False, replayed=True)
         insert(user, by)
     return Made(user, created=True)
-
-
-def claim(
-    client_id: uuid.UUID, key: str, order: Asked, *, made: str, made_id: uuid.UUID, status: int
-) -> uuid.UUID | None:
-    """Take the key for this order; where the order had taken it already, tell what it made.
-
-    A second request with the key waits here until the first one is committed or undone.
-
-    Raises:
-        IdempotencyKeyReused: another order has taken it, or its user was erased since.
-    """
-    asked, salt = fingerprints.digest(order), fingerprints.new_salt()
-    defaults = {"salt": salt, "fingerprint": fingerprints.salted(salt, asked)}
-    used, is_new = Key.objects.get_or_create(
-        client_id=client_id,
-        key=key,
-        defaults=defaults | {"made": made, "made_id": made_id, "status": status},
-    )
-    if is_new:
-        return None
-    if not used.is_of(asked):
-        raise errors.IdempotencyKeyReused(
-            idempotency_key=used.key, resource=used.made, id=used.made_id
-        )
-    return used.made_id
 
 
 def insert(user: User, by: By) -> None:

@@ -1,7 +1,8 @@
 """The parties and what is recorded of them."""
 
-from users.models.clients import ApiKey, Client, Key
+from users.models.clients import ApiKey, Client
 from users.models.events import Event
+from users.models.idempotency import Key
 from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.phones import PhoneUse
 from users.models.signing import SigningKey

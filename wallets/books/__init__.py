@@ -14,11 +14,12 @@ from uuid import UUID
 
 from iocash import errors
 from users.models.events import By, EventKind, Fact
+from users.models.idempotency import UsedKey
 from users.models.ids import new_id
 from wallets.books import chain
 from wallets.books.limits import Used
 from wallets.books.opened import Opened
-from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet
 
 CLOCK: Final = By("system:clock")
 """Who ends what is overdue."""

@@ -11,8 +11,9 @@ from iocash.db.outcome import Mark
 from iocash.db.pipeline import Answer, Pipeline
 from iocash.db.transactions import Transaction, as_array, as_rows
 from users.credentials import READ_BY_IDS, Credentials
+from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
-from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet
 from wallets.models import Wallet
 from wallets.orders import Needs, Order
 from wallets.posting import clocks, read

@@ -133,7 +133,7 @@ def test_key_is_stored_with_the_id_of_its_movement(bobs):
     assert isinstance(made, Outcome)
     key = Key.objects.get(client=bobs.client_id, key="k")
     assert (key.made, key.made_id, key.status) == ("movement", made.id, 201)
-    assert key.is_of(order.digest())
+    assert key.used.is_of(order.digest())
 
 
 def test_returned_leg_equals_the_stored_movement(bobs):
