@@ -13,6 +13,7 @@ write keys, for a reason:
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Final
 from uuid import UUID
 
 from django.db import models
@@ -22,6 +23,9 @@ from iocash import errors
 from users.models import fingerprints
 from users.models.clients import Client
 from users.models.fingerprints import Asked
+
+STAFF: Final = "\x1fstaff-"
+"""How keys of the back office begin. A client's key can't: it is printable ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +124,8 @@ def claim(
         return None
     row.used.require_same(asked)
     return row.made_id
+
+
+def staff_key(number: object) -> str:
+    """Return the key of a form that a member of staff submits; no client can choose it."""
+    return f"{STAFF}{number}"
