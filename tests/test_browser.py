@@ -273,7 +273,7 @@ def newcomer(client_demo: Client) -> User:
     """Alice, of whom all that level 1 needs waits for staff, and a PDF."""
     user = people.a_user(client_demo, people.ALICE)
     kinds = kyc.NEEDED["NATURAL"][1] | {kyc.Kind.DOCUMENT_INCOME_TAX}
-    demo_documents.send(user, kinds, people.BY)
+    demo_documents.send_samples(user, kinds, people.BY)
     return user
 
 

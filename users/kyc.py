@@ -27,7 +27,7 @@ from users.models.fingerprints import Asked, canonical
 from users.models.idempotency import claim
 from users.models.ids import new_id
 from users.models.kyc_documents import file_storage, place_of
-from users.users import locked, require_not_ended
+from users.users import locked_user, require_not_ended
 
 Kind = KycDocument.Kind
 Kinds = frozenset[Kind]
@@ -93,7 +93,7 @@ class Sent(NamedTuple):
 # --- Levels ------------------------------------------------------------------------------------
 
 
-def needed(user_kind: str, level: int, identity: KycDocument | None) -> Kinds:
+def needed_kinds(user_kind: str, level: int, identity: KycDocument | None) -> Kinds:
     """What a user of this kind must have approved for a level."""
     kinds = NEEDED[user_kind][level]
     if identity and identity.facts and identity.facts["identity_type"] == "PASSPORT":
@@ -106,7 +106,7 @@ def level_of(user_kind: str, approved: Iterable[KycDocument]) -> Level:
     kinds = {Kind(each.kind): each for each in approved}
     identity = kinds.get(Kind.IDENTITY)
     for level in sorted(NEEDED[user_kind], reverse=True):
-        if needed(user_kind, level, identity) <= kinds.keys():
+        if needed_kinds(user_kind, level, identity) <= kinds.keys():
             until = identity.expires_on if identity and user_kind == User.Kind.NATURAL else None
             return Level(level, until)
     return Level(0)
@@ -153,12 +153,12 @@ def send(
         IdempotencyKeyReused: the key made something else before.
         AlreadyExists: there is one of this kind, and it was not to be replaced.
     """
-    document = written(client_id, user_id, kind, shown)
+    document = new_document(client_id, user_id, kind, shown)
     with single_transaction():
         if key and (used := claim(client_id, key, order_of(document), **made(document))):
             found = KycDocument.objects.get(client=client_id, id=used)
             return Sent(found, created=False, replayed=True)
-        user = locked(user_id, client_id)
+        user = locked_user(user_id, client_id)
         last = current(user).get(kind)
         if last is None and not creates:
             raise errors.NotFound()
@@ -173,7 +173,7 @@ def send(
     return Sent(document, created=last is None)
 
 
-def written(
+def new_document(
     client_id: uuid.UUID, user_id: uuid.UUID, kind: Kind, shown: Mapping[str, Any] | File
 ) -> KycDocument:
     """Make the document; nothing is stored yet."""
@@ -266,7 +266,7 @@ def review(
     """
     status = KycDocument.Status.REJECTED if reason else KycDocument.Status.APPROVED
     with single_transaction():
-        user = locked(user_id, client_id)
+        user = locked_user(user_id, client_id)
         found = list(KycDocument.objects.of(user).filter(id__in=document_ids))
         if len(found) < len(set(document_ids)):
             raise errors.NotFound()
@@ -278,7 +278,7 @@ def review(
             kinds = [each.kind for each in found]
             KycDocument.objects.of(user).approved().filter(kind__in=kinds).update(status="REPLACED")
         for document in found:
-            decide(user, document, status, reason, by)
+            record_decision(user, document, status, reason, by)
         set_level(user, by)
     return user
 
@@ -303,7 +303,7 @@ def require_known(
     if knowing is None or not identities:
         return
     for each in identities:
-        locking.lock(locking.IDENTITIES, number_of(each))
+        locking.lock_value(locking.IDENTITIES, number_of(each))
     others = {other.id for other in with_same_document(identities)}
     if others - set(knowing):
         words = "Another user has the same identity document. Confirm that you have checked this."
@@ -328,14 +328,14 @@ def with_same_document(identities: Iterable[KycDocument]) -> QuerySet[User]:
     )
 
 
-def decide(user: User, document: KycDocument, status: str, reason: str, by: By) -> None:
+def record_decision(user: User, document: KycDocument, status: str, reason: str, by: By) -> None:
     document.status, document.reason = status, reason
     document.reviewed_at, document.reviewed_by = timezone.now(), by.actor
     document.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
     kind = EventKind(f"user.evidence_{status.lower()}")
     events.record_about(user, kind, by, evidence=document.kind, id=str(document.id))
     if document.kind == Kind.NAME and status == KycDocument.Status.APPROVED:
-        names.take(user, document, by)
+        names.set_names(user, document, by)
 
 
 def set_level(user: User, by: By) -> None:
@@ -352,7 +352,7 @@ def set_level(user: User, by: By) -> None:
 # --- Looking -----------------------------------------------------------------------------------
 
 
-def opened(document: KycDocument) -> Any:
+def open_file(document: KycDocument) -> Any:
     """Open the file of a document.
 
     A file that is not there is a loss, and fails; but an erasure removes the files of who has

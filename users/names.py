@@ -28,7 +28,7 @@ PROOFS: Final[Mapping[str, frozenset[Kind]]] = {
 """What staff compare with the user's names."""
 
 
-def of(user: User) -> dict[str, str]:
+def current_names(user: User) -> dict[str, str]:
     return {name: getattr(user, name) for name in NAMES[user.kind]}
 
 
@@ -37,7 +37,7 @@ def are_approved(user: User) -> bool:
     return KycDocument.objects.of(user).approved().filter(kind__in=PROOFS[user.kind]).exists()
 
 
-def waiting(user: User) -> KycDocument | None:
+def pending_names(user: User) -> KycDocument | None:
     return KycDocument.objects.of(user).waiting().filter(kind=Kind.NAME).first()
 
 
@@ -49,18 +49,18 @@ def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
     given = {name: values[name] for name in NAMES[user.kind] if name in values}
     if not given or user.status == User.Status.UNSUBSCRIBED:
         return frozenset()
-    before, present = waiting(user), of(user)
+    before, present = pending_names(user), current_names(user)
     asked = present | ((before and before.facts) or {}) | given
     if asked == present:
         withdraw(user, before, by)
     elif before is None and not are_approved(user):
         return frozenset()
     elif before is None or asked != before.facts:
-        wait(user, asked, by)
+        submit_names(user, asked, by)
     return frozenset(given)
 
 
-def wait(user: User, asked: Mapping[str, str], by: By) -> None:
+def submit_names(user: User, asked: Mapping[str, str], by: By) -> None:
     past = KycDocument.objects.of(user).filter(kind=Kind.NAME, status__in=["PENDING", "REJECTED"])
     past.update(status="REPLACED")
     document = KycDocument.objects.create(
@@ -80,7 +80,7 @@ def withdraw(user: User, document: KycDocument | None, by: By) -> None:
         )
 
 
-def take(user: User, document: KycDocument, by: By) -> None:
+def set_names(user: User, document: KycDocument, by: By) -> None:
     """Give the user the names that staff have approved. `user` is locked."""
     for name in NAMES[user.kind]:
         setattr(user, name, document.values[name])
@@ -90,4 +90,4 @@ def take(user: User, document: KycDocument, by: By) -> None:
 
 def seen(user: User) -> str:
     """A digest of the names: staff decide about a user under the names that they saw."""
-    return version("names", dict[str, object](of(user)))
+    return version("names", dict[str, object](current_names(user)))

@@ -103,7 +103,7 @@ def requirements(
     identity = approved.get(Kind.IDENTITY) or last.get(Kind.IDENTITY)
     before: kyc.Kinds = frozenset()
     for level in sorted(kyc.NEEDED[user.kind]):
-        kinds = kyc.needed(user.kind, level, identity)
+        kinds = kyc.needed_kinds(user.kind, level, identity)
         for kind in filter((kinds - before).__contains__, Kind):
             yield requirement(kind, level, last.get(kind), approved.get(kind), today)
         before = kinds

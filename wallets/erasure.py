@@ -21,7 +21,7 @@ from iocash.db.transactions import single_transaction
 from users.models import KycDocument, Otp, User, events
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
-from users.users import UNSUBSCRIBED, locked
+from users.users import UNSUBSCRIBED, locked_user
 from wallets.models import Wallet
 
 RETENTION_OVER: Final = "RETENTION_OVER"
@@ -79,7 +79,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         erase_texts(wallet_id)
     erase_files(user)
     with single_transaction():
-        user = locked(user_id, None)
+        user = locked_user(user_id, None)
         if user.erased_at is None:
             blank(user)
             events.record_about(user, EventKind.USER_ERASED, by, reason=reason)

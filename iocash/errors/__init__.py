@@ -71,7 +71,7 @@ from iocash.errors.registry import (
     Refused,
     Unauthorized,
     Unavailable,
-    said,
+    fact_text,
 )
 from iocash.errors.requests import (
     BodyInterrupted,
@@ -157,5 +157,5 @@ __all__ = [
     "VersionConflict",
     "WalletNotEmpty",
     "WalletNotReady",
-    "said",
+    "fact_text",
 ]

@@ -102,7 +102,7 @@ def body_of(path: str, variant: int) -> dict[str, Any]:
     if path in BLOCKS:
         first, other = BLOCKS[path]
         return first | other if variant else first
-    content = demo_documents.page(f"{path} {variant}").content
+    content = demo_documents.draw_pdf(f"{path} {variant}").content
     return {"content": base64.b64encode(content).decode()}
 
 

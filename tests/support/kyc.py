@@ -50,8 +50,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 """One field of each block, with another value."""
 
 DOCUMENTS = ("identity-front", "identity-back", "external-iban", "income-tax", "company-deed")
-CARD = demo_documents.picture("A card")
-PAGE = demo_documents.page("A page")
+CARD = demo_documents.draw_picture("A card")
+PAGE = demo_documents.draw_pdf("A page")
 
 
 def other(path: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def send(user: User, *kinds: Kind, **facts: Any) -> list[KycDocument]:
 
 
 def send_one(user: User, kind: Kind, **facts: Any) -> KycDocument:
-    shown = demo_documents.shown(kind)
+    shown = demo_documents.sample(kind)
     if not isinstance(shown, File):
         shown = shown | {name: value for name, value in facts.items() if name in shown}
     return kyc.send(

@@ -100,7 +100,7 @@ def shows(scene: Scene, office: Office) -> None:
     api, alice = scene.api, scene.alice
     for name, facts in BLOCKS.items():
         assert api.put(scene.path(f"/{name}"), facts).status == 201
-    content = base64.b64encode(demo_documents.page("Qx~z").content).decode()
+    content = base64.b64encode(demo_documents.draw_pdf("Qx~z").content).decode()
     for kind in NEEDED["NATURAL"][2]:
         if kind.startswith("DOCUMENT_"):
             assert api.put(scene.path(f"/{kind.path}"), {"content": content}).status == 201
@@ -125,7 +125,7 @@ def changes(scene: Scene) -> None:
     alice = scene.alice
     about: dict[str, Any] = {"client_id": scene.alice.client_id, "by": people.BY}
     second, third = (f"+34{number}" for number in NUMBERS[1:])
-    users.change(**about, user_id=alice.id, values={"mobile_phone": second})
+    users.update(**about, user_id=alice.id, values={"mobile_phone": second})
     posting.submit(ActivateUser(**about, user_id=alice.id, phone=second))
     assert scene.api.patch(scene.path(), {"mobilePhone": third}).status == 200
     clash = {"kind": "NATURAL", "firstName": "Qx~z", "lastName": "Qx~z", "mobilePhone": second}

@@ -19,7 +19,7 @@ from users.models import Key, KycDocument, User, events
 
 pytestmark = pytest.mark.django_db
 
-OTHER = demo_documents.picture("Another card")
+OTHER = demo_documents.draw_picture("Another card")
 
 each_writing = pytest.mark.parametrize("method", ["POST", "PUT"])
 
@@ -60,7 +60,7 @@ def test_failed_insertion_leaves_no_file(alice, monkeypatch):
 
     monkeypatch.setattr(events, "record_about", fail)
     with pytest.raises(DatabaseError):
-        demo_documents.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
+        demo_documents.send_samples(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert (files(alice), stored(alice)) == ([], [])
 
 

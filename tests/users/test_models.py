@@ -311,7 +311,7 @@ def test_save_changes_no_row_of_another_client(stage):
 def test_events_contain_no_personal_text(client_demo, clock):
     user = people.a_user(client_demo, people.ALICE | {"email": "alice@example.com"})
     values = {"first_name": "Alicia", "mobile_phone": "+34600000005", "email": ""}
-    users.change(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
+    users.update(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
     clock.go(61)
     users.request_otp(client_id=client_demo.id, user_id=user.id, by=people.BY)
     written = json.dumps(list(Event.objects.values()), default=str)

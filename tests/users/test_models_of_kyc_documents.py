@@ -32,7 +32,9 @@ def document(alice: User) -> KycDocument:
 
 
 def sent(user: User, kind: Kind) -> KycDocument:
-    return KycDocument.objects.get(id=demo_documents.send(user, frozenset({kind}), people.BY)[0])
+    return KycDocument.objects.get(
+        id=demo_documents.send_samples(user, frozenset({kind}), people.BY)[0]
+    )
 
 
 def setting(changes: str, kind: Kind = Kind.HOME_ADDRESS) -> Callable[[User], str]:

@@ -31,7 +31,7 @@ def stored(user: User) -> tuple[str, str, int]:
 
 
 def waiting(user: User) -> dict[str, Any] | None:
-    found = names.waiting(user)
+    found = names.pending_names(user)
     return found.facts if found else None
 
 

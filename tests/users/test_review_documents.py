@@ -90,7 +90,7 @@ def test_page_escapes_documents(operator, alice):
     assert "&lt;script&gt;alert(1)" in page
 
 
-PHOTO = demo_documents.picture("A card", kind="JPEG")
+PHOTO = demo_documents.draw_picture("A card", kind="JPEG")
 
 
 @pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])

@@ -119,7 +119,7 @@ def test_user_of_another_client_is_not_found(newcomer):
 
 def test_staff_change_the_user_of_any_client(newcomer):
     values = {"first_name": "Alicia"}
-    users.change(client_id=None, user_id=newcomer.id, values=values, by=people.BY)
+    users.update(client_id=None, user_id=newcomer.id, values=values, by=people.BY)
     assert User.objects.get().first_name == "Alicia"
 
 

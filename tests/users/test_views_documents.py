@@ -22,8 +22,8 @@ from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
-PHOTO = demo_documents.picture("A card", kind="JPEG")
-OTHER = demo_documents.picture("Another card")
+PHOTO = demo_documents.draw_picture("A card", kind="JPEG")
+OTHER = demo_documents.draw_picture("Another card")
 UNKNOWN = people.unknown_id()
 
 each_kind = pytest.mark.parametrize("kind", DOCUMENTS)

@@ -23,7 +23,7 @@ def sent(alice: User) -> KycDocument:
         client_id=alice.client_id,
         user_id=alice.id,
         kind=Kind.OCCUPATION,
-        shown=demo_documents.shown(Kind.OCCUPATION),
+        shown=demo_documents.sample(Kind.OCCUPATION),
         by=people.BY,
         key="k",
     ).document

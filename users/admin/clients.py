@@ -63,7 +63,7 @@ class PublicKeyForm(CredentialForm):
     def clean_public_key(self) -> str:
         pem: str = self.cleaned_data["public_key"].strip() + "\n"
         try:
-            public_keys.read(pem)
+            public_keys.read_public_key(pem)
         except public_keys.Unfit as unfit:
             raise forms.ValidationError(str(unfit)) from unfit
         return pem

@@ -25,7 +25,7 @@ class Shown(NamedTuple):
     more: int = 0
 
 
-def shown(document: KycDocument) -> Shown | None:
+def displayed_pages(document: KycDocument) -> Shown | None:
     """What can be drawn of a document; None for a block of facts.
 
     Raises:
@@ -41,14 +41,14 @@ def shown(document: KycDocument) -> Shown | None:
 def pages(document: KycDocument) -> int:
     """How many pages can be drawn: none of a file that was lost, or is being erased."""
     try:
-        with kyc.opened(document) as file:
+        with kyc.open_file(document) as file:
             content = file.read()
     except (FileNotFoundError, errors.NotFound):
         return 0
-    return processes.pages(content, PDF)
+    return processes.page_count(content, PDF)
 
 
-def page(document: KycDocument, number: int) -> HttpResponseBase:
+def page_image(document: KycDocument, number: int) -> HttpResponseBase:
     """A page as a JPEG; when it can't be drawn, a picture that says so.
 
     Raises:
@@ -75,7 +75,7 @@ def original(document: KycDocument) -> HttpResponseBase:
 def opened(document: KycDocument) -> Any:
     """The file; Http404 while it is being erased. A file that was lost is an error of ours."""
     try:
-        return kyc.opened(document)
+        return kyc.open_file(document)
     except errors.NotFound:
         raise Http404 from None
 

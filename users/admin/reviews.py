@@ -213,7 +213,8 @@ class ReviewAdmin(Searched, Acting):
         context = super().page(request, thing)
         return context | {
             "documents": [
-                (each, said(each), pictures.shown(each)) for each in kyc.current(thing).values()
+                (each, said(each), pictures.displayed_pages(each))
+                for each in kyc.current(thing).values()
             ],
             "accesses": self.accesses(request, thing),
             "same_document": [named(each) for each in same_document(thing)],
@@ -240,7 +241,7 @@ class ReviewAdmin(Searched, Acting):
         """A page of a document, drawn anew."""
         document = self.document(request, user_id, document_id)
         kyc.record_look(document, by(request))
-        return pictures.page(document, number)
+        return pictures.page_image(document, number)
 
     def document(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> KycDocument:
         if not self.has_view_permission(request):

@@ -212,7 +212,7 @@ class Reviewed(fields.Serializer):
         }
 
 
-def shown(document: KycDocument) -> dict[str, Any]:
+def document_values(document: KycDocument) -> dict[str, Any]:
     """All that answers contain of a KYC document, by name."""
     about = ("user_id", "path", "status", "reason", "created_at", "reviewed_at")
     values = {name: getattr(document, name) for name in about} | document.values

@@ -21,7 +21,7 @@ from iocash.http.views import Created, location
 from users import kyc, serializers
 from users.kyc import File, Kind
 from users.models import Access, KycDocument
-from users.serializers.kyc import shown
+from users.serializers.kyc import document_values
 from users.views.users import REPLAYED, UsersView
 
 
@@ -63,7 +63,7 @@ class KycDocumentView(UsersView):
         return self.answer(sent)
 
     def answer(self, sent: kyc.Sent) -> Response:
-        data = self.show(shown(sent.document))
+        data = self.show(document_values(sent.document))
         if not (sent.created or sent.replayed):
             return Response(data)
         user = location(self.request, "user", user_id=sent.document.user_id)
@@ -78,7 +78,7 @@ class BlockView(KycDocumentView):
 
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get the data that were last submitted, and their review."""
-        return Response(self.show(shown(self.found(user_id, self.kind))))
+        return Response(self.show(document_values(self.found(user_id, self.kind))))
 
     def post(self, request: Request, user_id: UUID) -> Response:
         """Submit the data for review."""
@@ -160,7 +160,7 @@ def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
         raise errors.Inconsistent("the answer has no place for the document")
     written = io.BytesIO()
     written.write(before + mark)
-    with kyc.opened(document) as file:
+    with kyc.open_file(document) as file:
         for piece in iter(partial(file.read, PIECE), b""):
             written.write(base64.b64encode(piece))
     written.write(after)
@@ -188,7 +188,7 @@ class Documents(KycDocumentView):
         document = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
         answer = serializers.DocumentContent(
-            shown(document) | {"content": content}, context=self.get_serializer_context()
+            document_values(document) | {"content": content}, context=self.get_serializer_context()
         )
         if not self.answers_json:
             return Response(answer.data)

@@ -232,7 +232,7 @@ class UserDetail(UserView):
     def patch(self, request: Request, user_id: UUID) -> Response:
         """Change some fields of a user."""
         user = self.do(
-            users.change,
+            users.update,
             client_id=self.caller.client_id,
             user_id=user_id,
             values=self.body(partial=True),
