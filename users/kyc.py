@@ -155,7 +155,7 @@ def send(
     """
     document = new_document(client_id, user_id, kind, shown)
     with single_transaction():
-        if key and (used := claim(client_id, key, order_of(document), **made(document))):
+        if key and (used := claim_key(client_id, key, document)):
             found = KycDocument.objects.get(client=client_id, id=used)
             return Sent(found, created=False, replayed=True)
         user = locked_user(user_id, client_id)
@@ -191,19 +191,20 @@ def new_document(
     return document
 
 
-def made(document: KycDocument) -> dict[str, Any]:
-    """What its key is remembered to have made."""
-    return {"made": "evidence", "made_id": document.id, "status": 201}
+def claim_key(client_id: uuid.UUID, key: str, document: KycDocument) -> uuid.UUID | None:
+    """Store the key (`claim`); return the id of the document that the request made before."""
+    asked = request_of(document)
+    return claim(client_id, key, asked, made="evidence", made_id=document.id, status=201)
 
 
-def order_of(document: KycDocument) -> Asked:
-    order = {
+def request_of(document: KycDocument) -> Asked:
+    values = {
         "user_id": document.user_id,
         "kind": str(document.kind),
         "sha256": document.sha256.hex() if document.sha256 else None,
         "facts": document.facts or {},
     }
-    return Asked("SendKycDocument", order)
+    return Asked("SendKycDocument", values)
 
 
 def holds(document: KycDocument) -> bool:
@@ -215,7 +216,7 @@ def stands(document: KycDocument) -> bool:
 
 
 def is_same(one: KycDocument, other: KycDocument) -> bool:
-    return canonical(order_of(one)) == canonical(order_of(other))
+    return canonical(request_of(one)) == canonical(request_of(other))
 
 
 def require_valid(document: KycDocument) -> None:
@@ -228,8 +229,7 @@ def require_valid(document: KycDocument) -> None:
 
 def keep(user: User, document: KycDocument, by: By) -> None:
     """Store it in the place of what waits or was rejected; what is approved holds on."""
-    before = KycDocument.objects.of(user).filter(kind=document.kind)
-    before.filter(status__in=["PENDING", "REJECTED"]).update(status="REPLACED")
+    KycDocument.objects.of(user).replace_unapproved(document.kind)
     try:
         document.save(force_insert=True)
         events.record_about(

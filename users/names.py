@@ -61,8 +61,7 @@ def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
 
 
 def submit_names(user: User, asked: Mapping[str, str], by: By) -> None:
-    past = KycDocument.objects.of(user).filter(kind=Kind.NAME, status__in=["PENDING", "REJECTED"])
-    past.update(status="REPLACED")
+    KycDocument.objects.of(user).replace_unapproved(Kind.NAME)
     document = KycDocument.objects.create(
         id=new_id(), client_id=user.client_id, user_id=user.id, kind=Kind.NAME, facts=asked
     )

@@ -72,10 +72,10 @@ def create(
         AlreadyExists: the user name or the phone number is taken.
         OtpTooSoon: the client has just had a one-time password sent to that number.
     """
-    order = Asked("CreateUser", values)
+    asked = Asked("CreateUser", values)
     user = User(id=new_id(), client_id=client_id, **values)
     with single_transaction():
-        if key and (used := claim(client_id, key, order, made="user", made_id=user.id, status=202)):
+        if key and (used := claim(client_id, key, asked, made="user", made_id=user.id, status=202)):
             return Made(User.objects.get(client=client_id, id=used), created=False, replayed=True)
         insert(user, by)
     return Made(user, created=True)

@@ -40,6 +40,11 @@ class KycDocumentQuerySet(OwnedQuerySet["KycDocument"]):
     def waiting(self) -> Self:
         return self.filter(status=KycDocument.Status.PENDING)
 
+    def replace_unapproved(self, kind: str) -> None:
+        """Mark what is pending or rejected of a kind as replaced."""
+        unapproved = [KycDocument.Status.PENDING, KycDocument.Status.REJECTED]
+        self.filter(kind=kind, status__in=unapproved).update(status=KycDocument.Status.REPLACED)
+
     def approved(self) -> Self:
         return self.filter(status=KycDocument.Status.APPROVED)
 
