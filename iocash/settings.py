@@ -25,7 +25,7 @@ def flag(name: str) -> bool:
     return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
 
 
-def words(name: str, default: str = "") -> list[str]:
+def as_list(name: str, default: str = "") -> list[str]:
     return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
 
 
@@ -38,15 +38,15 @@ def given_json(name: str) -> Any:
 
 DEBUG = flag("DEBUG")
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
-SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")  # former ones, while sessions of theirs live
-ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]" if DEBUG else "")
-CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+SECRET_KEY_FALLBACKS = as_list("SECRET_KEY_FALLBACKS")  # former ones, while sessions of theirs live
+ALLOWED_HOSTS = as_list("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]" if DEBUG else "")
+CSRF_TRUSTED_ORIGINS = as_list("CSRF_TRUSTED_ORIGINS")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")  # for migrate, and audit --as-owner
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "auto")  # auto: unless a pooler answers
 TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))  # in front; each adds whom it serves
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
-TOKEN_AUDIENCE = words("TOKEN_AUDIENCE")  # what `aud` may say; blank: "iocash", or the origin
+TOKEN_AUDIENCE = as_list("TOKEN_AUDIENCE")  # what `aud` may say; blank: "iocash", or the origin
 IBAN_COUNTRY = os.environ.get("IBAN_COUNTRY", "ES")  # the institution whose IBANs are given
 IBAN_BANK_CODE = os.environ.get("IBAN_BANK_CODE", "9999")
 IBAN_BRANCH_CODE = os.environ.get("IBAN_BRANCH_CODE", "0001")

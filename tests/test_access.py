@@ -36,7 +36,7 @@ def things(alices, bobs) -> dict[str, Any]:
     movement = people.transfer(alices, bobs, 10_00)
     order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
     account = ExternalAccount.objects.get(id=posting.submit(order).id)
-    demo_documents.send(alices.user, frozenset(Kind), people.BY)
+    demo_documents.send_samples(alices.user, frozenset(Kind), people.BY)
     return {
         "<uuid:user_id>": alices.user_id,
         "<uuid:wallet_id>": alices.id,

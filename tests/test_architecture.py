@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.support.source_code import modules
-from users.models import Evidence, Key, PhoneUse
+from users.models import Key, KycDocument, PhoneUse
 from wallets.models import Hold, Movement, Wallet
 
 MONEY = frozenset({"Wallet", "Movement", "Hold"})
@@ -206,10 +206,10 @@ def own_models() -> list[Any]:
 
 
 def test_every_model_is_in_the_back_office_except_three():
-    """A key has a composite primary key, which Django's admin can't show; evidence is seen in its
-    user's review only, which records who looks; the use of a phone names no number."""
+    """A key has a composite primary key, which Django's admin can't show. A KYC document is seen
+    in its user's review only, which records the access. The use of a phone contains no number."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
-    assert missing == {Key, Evidence, PhoneUse}
+    assert missing == {Key, KycDocument, PhoneUse}
 
 
 @pytest.mark.parametrize("model", [Wallet, Movement, Hold])

@@ -23,11 +23,11 @@ from tests.support.books import (
     open_books,
     transfer,
 )
-from users.models.clients import new_id
+from users.models.idempotency import UsedKey
+from users.models.ids import new_id
 from wallets import audit
 from wallets.books import Books
 from wallets.books.limits import NOTHING, Allowance
-from wallets.books.rows import UsedKey
 from wallets.orders import Transfer
 from wallets.posting.run import run
 

@@ -267,7 +267,7 @@ def newcomer(client_demo: Client) -> User:
     """Alice, of whom all that level 1 needs waits for staff, and a PDF."""
     user = people.a_user(client_demo, people.ALICE)
     kinds = kyc.NEEDED["NATURAL"][1] | {kyc.Kind.DOCUMENT_INCOME_TAX}
-    demo_documents.send(user, kinds, people.BY)
+    demo_documents.send_samples(user, kinds, people.BY)
     return user
 
 
@@ -287,9 +287,9 @@ def test_staff_approval_of_documents_is_visible_to_the_client(page, supervisor, 
     page.click("#result_list >> text=alice")
     assert drawn(page, "Identity document, front")
     assert drawn(page, "Identity document, back")
-    expect(page.locator(".evidence")).to_contain_text("12345678Z")
+    expect(page.locator(".kyc-documents")).to_contain_text("12345678Z")
     assert drawn(page, "Income tax return")
-    page.uncheck(".piece:has-text('Income tax return') input[name=evidence]")
+    page.uncheck(".piece:has-text('Income tax return') input[name=documents]")
     page.click("button:has-text('Approve')")
     expect(page.locator(".messagelist")).to_contain_text("approved")
     answer = api.get(compliance).json
@@ -302,7 +302,7 @@ def test_client_reads_the_rejection_reason_of_staff(page, supervisor, newcomer, 
     log_in(page)
     page.goto(f"/admin/users/review/{newcomer.pk}/change/")
     for title in ("Identity document, front", "Identity document, back", "Income tax return"):
-        page.uncheck(f".piece:has-text('{title}') input[name=evidence]")
+        page.uncheck(f".piece:has-text('{title}') input[name=documents]")
     page.click("button:has-text('Reject')")
     expect(page.locator(".errorlist")).to_contain_text("required")
     page.fill("#id_reason", "The number can't be read.")

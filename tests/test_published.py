@@ -168,7 +168,7 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_file_is_sent_and_returned_as_base64(api, base, alice, name):
     path = f"{base}/users/natural/{alice.id}/{name}"
-    body = {"content": base64.b64encode(demo_documents.picture("Alice").content).decode()}
+    body = {"content": base64.b64encode(demo_documents.draw_picture("Alice").content).decode()}
     made = api.post(path, body)
     assert made.status == 201
     assert made.headers["Location"].endswith(f"/api/v1/users/{alice.id}/{FILES[name].path}")

@@ -34,8 +34,8 @@ def test_examples_equal_the_servers_answers(told):
     if os.environ.get("RECORD"):
         text = json.dumps(told, indent=1, ensure_ascii=False)
         examples.FILE.write_text(text + "\n")
-        examples.recorded.cache_clear()
-    assert examples.recorded() == told, "RECORD=1 python -m pytest tests/test_recorded.py"
+        examples.recorded_examples.cache_clear()
+    assert examples.recorded_examples() == told, "RECORD=1 python -m pytest tests/test_recorded.py"
 
 
 def operations() -> list[tuple[str, Any]]:
@@ -91,10 +91,10 @@ COMMON = {
 
 
 def test_refusal_has_an_example_of_each_of_its_codes():
-    assert set(examples.recorded()["refusals"]) >= COMMON
+    assert set(examples.recorded_examples()["refusals"]) >= COMMON
     document = json.loads(openapi.written())
     for response in document["components"]["responses"].values():
         content = response["content"]["application/json"]
         codes = set(content["schema"]["allOf"][1]["properties"]["code"]["enum"])
-        known = codes & set(examples.recorded()["refusals"])
+        known = codes & set(examples.recorded_examples()["refusals"])
         assert set(content.get("examples", {})) == known

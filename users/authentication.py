@@ -85,7 +85,7 @@ def secret_of(request: Request) -> str | None:
         raise errors.HttpsRequired()
     scheme, _, secret = header.partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        unauthenticated.count(request)
+        unauthenticated.count_refusal(request)
         raise errors.InvalidCredentials()
     return secret
 
@@ -124,12 +124,12 @@ def looked_up(secret: str, request: Request) -> Credentials:
         Unauthorized, ClientSuspended: it lets nobody in.
     """
     if credentials.remembered(secret) is None:
-        unauthenticated.require_room(request)
+        unauthenticated.require_few_refusals(request)
     try:
         shown = shown_by(secret, request)
         shown.require_valid()
     except (errors.Unauthorized, errors.Forbidden):
-        unauthenticated.count(request)
+        unauthenticated.count_refusal(request)
         raise
     return shown
 
@@ -181,7 +181,7 @@ class HasScope(permissions.BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         caller = request.auth
         if not isinstance(caller, Caller):
-            unauthenticated.count(request)
+            unauthenticated.count_refusal(request)
             raise errors.NotAuthenticated()
         if caller.client_id is None:
             return self.staff_may(request, view)

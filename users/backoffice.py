@@ -141,13 +141,13 @@ class Site(admin.AdminSite):
             **self.each_context(request),
             "title": "Second factor",
             "form": form,
-            "picture": picture(device.config_url) if device else None,
+            "picture": qr_code(device.config_url) if device else None,
             "secret": base64.b32encode(device.bin_key).decode() if device else None,
         }
         return TemplateResponse(request, "admin/second_factor.html", context)
 
 
-def picture(address: str) -> str:
+def qr_code(address: str) -> str:
     """The QR code of `address`, as the address of an image."""
     drawn = io.BytesIO()
     write_qrcode_image(address, drawn)

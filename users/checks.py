@@ -62,7 +62,7 @@ def database_is_safe(databases: Sequence[str] | None = None, **kwargs: Any) -> l
     if "default" not in (databases or ()):
         return []
     try:
-        found = safety.ask()
+        found = safety.read_session()
     except DatabaseError as error:
         return [Error(f"The database can't be asked: {error}", id="iocash.E006")]
     hint = "Set it for the role that serves, as compose.yaml does, or in postgresql.conf."

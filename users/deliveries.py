@@ -41,12 +41,12 @@ def email(user: User, phone: str, code: str) -> None:
     if not user.email:
         logger.error("otp not sent: user %s has no e-mail address", user.id)
         return
-    send_mail("Your one-time password", text(code), None, [user.email])
+    send_mail("Your one-time password", message(code), None, [user.email])
 
 
 def sms(user: User, phone: str, code: str) -> None:
     """Ask an SMS gateway: POST {"to", "text"} to the URL named in the settings."""
-    body = json.dumps({"to": phone, "text": text(code)}).encode()
+    body = json.dumps({"to": phone, "text": message(code)}).encode()
     request = Request(  # noqa: S310 (the operator names the URL)
         settings.OTP_SMS_URL, body, {"Content-Type": "application/json"}
     )
@@ -58,7 +58,7 @@ def sms(user: User, phone: str, code: str) -> None:
         raise
 
 
-def text(code: str) -> str:
+def message(code: str) -> str:
     return f"Your code is {code}. It is valid for {Otp.LIFETIME_SECONDS // 60} minutes."
 
 
@@ -97,7 +97,7 @@ class Deliveries:
 DELIVERIES = Deliveries()
 
 
-def require_place() -> None:
+def require_capacity() -> None:
     """Refuse (Overloaded) while too many codes wait to be delivered."""
     if settings.OTP_BACKEND in OVER_A_NETWORK and DELIVERIES.is_full:
         raise errors.Overloaded(

@@ -1,4 +1,4 @@
-"""Evidence that shows nobody, for the demo and for tests: facts that fit, and drawn documents."""
+"""KYC documents of nobody, for the demo and for tests: valid blocks, and drawn files."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ FACTS: dict[Kind, dict[str, Any]] = {
 }
 
 
-def shown(kind: Kind) -> dict[str, Any] | File:
+def sample(kind: Kind) -> dict[str, Any] | File:
     """What a user of the demo shows of this kind; the identity expires in some years."""
     if kind not in FACTS:
-        return picture(kind.label)
+        return draw_picture(kind.label)
     facts = FACTS[kind]
     if kind == Kind.IDENTITY:
         return facts | {"expiry_date": date.today() + timedelta(days=5 * 365)}  # noqa: DTZ011
     return facts
 
 
-def picture(title: str, *, kind: str = "PNG") -> File:
+def draw_picture(title: str, *, kind: str = "PNG") -> File:
     """Draw a card that says what it stands for."""
     image = Image.new("RGB", (640, 404), PAPER)
     draw = ImageDraw.Draw(image)
@@ -64,7 +64,7 @@ def picture(title: str, *, kind: str = "PNG") -> File:
     return File(drawn.getvalue(), media_type_of(drawn.getvalue()))
 
 
-def page(title: str) -> File:
+def draw_pdf(title: str) -> File:
     """Write a PDF of one page that says what it stands for."""
     drawn = f"BT /F1 24 Tf 72 720 Td (SPECIMEN: {title}) Tj ET".encode("latin-1", "replace")
     objects = [
@@ -86,17 +86,17 @@ def page(title: str) -> File:
     return File(content, PDF)
 
 
-def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
-    """Send evidence of these kinds in the user's name; return its ids."""
+def send_samples(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
+    """Send KYC documents of these kinds for the user; return their ids."""
     return [
         kyc.send(
             client_id=user.client_id,
             user_id=user.id,
             kind=kind,
-            shown=page(kind.label) if kind == Kind.DOCUMENT_INCOME_TAX else shown(kind),
+            shown=draw_pdf(kind.label) if kind == Kind.DOCUMENT_INCOME_TAX else sample(kind),
             by=by,
             replaces=True,
-        ).evidence.id
+        ).document.id
         for kind in Kind
         if kind in kinds and kind != Kind.NAME
     ]
@@ -105,5 +105,5 @@ def send(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
 def approve(user: User, level: int, by: By) -> None:
     """Send all that a level needs, and approve it."""
     kinds = kyc.NEEDED[user.kind][level]
-    evidence_ids = send(user, kinds, by)
-    kyc.review(client_id=user.client_id, user_id=user.id, evidence_ids=evidence_ids, by=by)
+    document_ids = send_samples(user, kinds, by)
+    kyc.review(client_id=user.client_id, user_id=user.id, document_ids=document_ids, by=by)

@@ -21,14 +21,15 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import locking, names
-from users.models import Access, Evidence, User, events
-from users.models.clients import new_id
+from users.models import Access, KycDocument, User, events
 from users.models.events import By, EventKind
-from users.models.evidence import documents, place_of
 from users.models.fingerprints import Asked, canonical
-from users.users import claim, locked, require_not_ended
+from users.models.idempotency import claim
+from users.models.ids import new_id
+from users.models.kyc_documents import file_storage, place_of
+from users.users import locked_user, require_not_ended
 
-Kind = Evidence.Kind
+Kind = KycDocument.Kind
 Kinds = frozenset[Kind]
 
 IDENTITY: Kinds = frozenset(
@@ -55,8 +56,8 @@ NEEDED: Mapping[str, Mapping[int, Kinds]] = {
 
 
 SAME_DOCUMENT: Final = """
-    SELECT other.user_id FROM users_evidence AS own
-    JOIN users_evidence AS other
+    SELECT other.user_id FROM users_kycdocument AS own
+    JOIN users_kycdocument AS other
         ON other.facts ->> 'identity_number' = own.facts ->> 'identity_number'
         AND other.facts ->> 'identity_type' = own.facts ->> 'identity_type'
     WHERE own.id = ANY(%s) AND own.kind = 'IDENTITY'
@@ -82,9 +83,9 @@ class File(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """Evidence, and whether it is new."""
+    """A KYC document, and whether it is new."""
 
-    evidence: Evidence
+    document: KycDocument
     created: bool
     replayed: bool = False
 
@@ -92,7 +93,7 @@ class Sent(NamedTuple):
 # --- Levels ------------------------------------------------------------------------------------
 
 
-def needed(user_kind: str, level: int, identity: Evidence | None) -> Kinds:
+def needed_kinds(user_kind: str, level: int, identity: KycDocument | None) -> Kinds:
     """What a user of this kind must have approved for a level."""
     kinds = NEEDED[user_kind][level]
     if identity and identity.facts and identity.facts["identity_type"] == "PASSPORT":
@@ -100,12 +101,12 @@ def needed(user_kind: str, level: int, identity: Evidence | None) -> Kinds:
     return kinds
 
 
-def level_of(user_kind: str, approved: Iterable[Evidence]) -> Level:
+def level_of(user_kind: str, approved: Iterable[KycDocument]) -> Level:
     """The highest level for which everything is approved."""
     kinds = {Kind(each.kind): each for each in approved}
     identity = kinds.get(Kind.IDENTITY)
     for level in sorted(NEEDED[user_kind], reverse=True):
-        if needed(user_kind, level, identity) <= kinds.keys():
+        if needed_kinds(user_kind, level, identity) <= kinds.keys():
             until = identity.expires_on if identity and user_kind == User.Kind.NATURAL else None
             return Level(level, until)
     return Level(0)
@@ -120,12 +121,12 @@ def next_level(user: User, day: date) -> int | None:
 # --- Sending -----------------------------------------------------------------------------------
 
 
-def current(user: User) -> dict[Kind, Evidence]:
+def current(user: User) -> dict[Kind, KycDocument]:
     """The last that was sent of each kind, by kind.
 
     What is approved was sent before what is not; ids can be older than what they waited behind.
     """
-    found = sorted(Evidence.objects.of(user).current(), key=lambda each: not holds(each))
+    found = sorted(KycDocument.objects.of(user).current(), key=lambda each: not holds(each))
     last = {Kind(each.kind): each for each in found}
     return dict(sorted(last.items(), key=lambda item: item[1].id))
 
@@ -141,7 +142,7 @@ def send(
     creates: bool = True,
     replaces: bool = False,
 ) -> Sent:
-    """Take evidence for staff to review: the first of its kind, or in place of what there is.
+    """Store a KYC document for staff to review: the first of its kind, or a replacement.
 
     The same that waits or is approved already changes nothing.
 
@@ -152,91 +153,91 @@ def send(
         IdempotencyKeyReused: the key made something else before.
         AlreadyExists: there is one of this kind, and it was not to be replaced.
     """
-    evidence = written(client_id, user_id, kind, shown)
+    document = new_document(client_id, user_id, kind, shown)
     with single_transaction():
-        if key and (used := claim(client_id, key, order_of(evidence), **made(evidence))):
-            found = Evidence.objects.get(client=client_id, id=used)
+        if key and (used := claim_key(client_id, key, document)):
+            found = KycDocument.objects.get(client=client_id, id=used)
             return Sent(found, created=False, replayed=True)
-        user = locked(user_id, client_id)
+        user = locked_user(user_id, client_id)
         last = current(user).get(kind)
         if last is None and not creates:
             raise errors.NotFound()
         if last and not replaces:
             words = f"{kind.path} already exists. Use PUT to replace it."
             raise errors.AlreadyExists(words, field=kind.path, user_id=user.id)
-        if last and stands(last) and is_same(last, evidence):
+        if last and stands(last) and is_same(last, document):
             return Sent(last, created=False)
         require_not_ended(user)
-        require_valid(evidence)
-        keep(user, evidence, by)
-    return Sent(evidence, created=last is None)
+        require_valid(document)
+        keep(user, document, by)
+    return Sent(document, created=last is None)
 
 
-def written(
+def new_document(
     client_id: uuid.UUID, user_id: uuid.UUID, kind: Kind, shown: Mapping[str, Any] | File
-) -> Evidence:
-    """Write evidence down; nothing is stored yet."""
-    evidence = Evidence(id=new_id(), client_id=client_id, user_id=user_id, kind=kind)
+) -> KycDocument:
+    """Make the document; nothing is stored yet."""
+    document = KycDocument(id=new_id(), client_id=client_id, user_id=user_id, kind=kind)
     if isinstance(shown, File):
-        evidence.file = ContentFile(shown.content, name=str(evidence.id))
-        evidence.media_type, evidence.size = shown.media_type, len(shown.content)
-        evidence.sha256 = hashlib.sha256(shown.content).digest()
-        return evidence
-    evidence.facts = {
+        document.file = ContentFile(shown.content, name=str(document.id))
+        document.media_type, document.size = shown.media_type, len(shown.content)
+        document.sha256 = hashlib.sha256(shown.content).digest()
+        return document
+    document.facts = {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in shown.items()
     }
-    evidence.expires_on = shown.get("expiry_date")
-    return evidence
+    document.expires_on = shown.get("expiry_date")
+    return document
 
 
-def made(evidence: Evidence) -> dict[str, Any]:
-    """What its key is remembered to have made."""
-    return {"made": "evidence", "made_id": evidence.id, "status": 201}
+def claim_key(client_id: uuid.UUID, key: str, document: KycDocument) -> uuid.UUID | None:
+    """Store the key (`claim`); return the id of the document that the request made before."""
+    asked = request_of(document)
+    return claim(client_id, key, asked, made="evidence", made_id=document.id, status=201)
 
 
-def order_of(evidence: Evidence) -> Asked:
-    order = {
-        "user_id": evidence.user_id,
-        "kind": str(evidence.kind),
-        "sha256": evidence.sha256.hex() if evidence.sha256 else None,
-        "facts": evidence.facts or {},
+def request_of(document: KycDocument) -> Asked:
+    values = {
+        "user_id": document.user_id,
+        "kind": str(document.kind),
+        "sha256": document.sha256.hex() if document.sha256 else None,
+        "facts": document.facts or {},
     }
-    return Asked("SendEvidence", order)
+    return Asked("SendKycDocument", values)
 
 
-def holds(evidence: Evidence) -> bool:
-    return evidence.status == Evidence.Status.APPROVED
+def holds(document: KycDocument) -> bool:
+    return document.status == KycDocument.Status.APPROVED
 
 
-def stands(evidence: Evidence) -> bool:
-    return evidence.status in {Evidence.Status.PENDING, Evidence.Status.APPROVED}
+def stands(document: KycDocument) -> bool:
+    return document.status in {KycDocument.Status.PENDING, KycDocument.Status.APPROVED}
 
 
-def is_same(one: Evidence, other: Evidence) -> bool:
-    return canonical(order_of(one)) == canonical(order_of(other))
+def is_same(one: KycDocument, other: KycDocument) -> bool:
+    return canonical(request_of(one)) == canonical(request_of(other))
 
 
-def require_valid(evidence: Evidence) -> None:
+def require_valid(document: KycDocument) -> None:
     """Refuse a document that is over (InvalidFields)."""
-    if evidence.is_over(timezone.now().date()):
+    if document.is_over(timezone.now().date()):
         raise errors.InvalidFields(
             errors.FieldError("expiryDate", "expired", "The document has expired.")
         )
 
 
-def keep(user: User, evidence: Evidence, by: By) -> None:
+def keep(user: User, document: KycDocument, by: By) -> None:
     """Store it in the place of what waits or was rejected; what is approved holds on."""
-    before = Evidence.objects.of(user).filter(kind=evidence.kind)
-    before.filter(status__in=["PENDING", "REJECTED"]).update(status="REPLACED")
+    KycDocument.objects.of(user).replace_unapproved(document.kind)
     try:
-        evidence.save(force_insert=True)
+        document.save(force_insert=True)
         events.record_about(
-            user, EventKind.USER_EVIDENCE_SENT, by, evidence=evidence.kind, id=str(evidence.id)
+            user, EventKind.USER_EVIDENCE_SENT, by, evidence=document.kind, id=str(document.id)
         )
     except BaseException:
-        if evidence.is_document:  # a part of it may be there, under a name that it has not got yet
-            documents().delete(place_of(evidence, ""))
+        if document.is_file:  # a part of it may be there, under a name that it has not got yet
+            file_storage().delete(place_of(document, ""))
         raise
 
 
@@ -247,45 +248,45 @@ def review(
     *,
     client_id: uuid.UUID,
     user_id: uuid.UUID,
-    evidence_ids: Collection[uuid.UUID],
+    document_ids: Collection[uuid.UUID],
     by: By,
     reason: str = "",
     names_seen: str | None = None,
     knowing: Collection[uuid.UUID] | None = None,
 ) -> User:
-    """Approve evidence or, with a reason that the client reads, reject it; the level follows.
+    """Approve documents or, with a reason that the client reads, reject them; set the level.
 
     Staff say under which names they saw the user (`names.seen`), and which other users they know
     to have the same identity document; None: neither is asked for.
 
     Raises:
-        NotFound: the client has no such user, or the user has not sent some of it.
-        InvalidTransition: some of it does not wait, or the names have changed.
+        NotFound: the client has no such user, or the user has not sent all of them.
+        InvalidTransition: one of them is not pending, or the names have changed.
         InvalidFields: another user has the same identity document, and staff do not know it.
     """
-    status = Evidence.Status.REJECTED if reason else Evidence.Status.APPROVED
+    status = KycDocument.Status.REJECTED if reason else KycDocument.Status.APPROVED
     with single_transaction():
-        user = locked(user_id, client_id)
-        found = list(Evidence.objects.of(user).filter(id__in=evidence_ids))
-        if len(found) < len(set(evidence_ids)):
+        user = locked_user(user_id, client_id)
+        found = list(KycDocument.objects.of(user).filter(id__in=document_ids))
+        if len(found) < len(set(document_ids)):
             raise errors.NotFound()
         require_waiting(found, status)
         if names_seen not in {None, names.seen(user)}:
             raise stale(user_id=user.id, status=user.status, requested=status)
-        if status == Evidence.Status.APPROVED:
+        if status == KycDocument.Status.APPROVED:
             require_known(user, found, knowing, by)
             kinds = [each.kind for each in found]
-            Evidence.objects.of(user).approved().filter(kind__in=kinds).update(status="REPLACED")
-        for evidence in found:
-            decide(user, evidence, status, reason, by)
+            KycDocument.objects.of(user).approved().filter(kind__in=kinds).update(status="REPLACED")
+        for document in found:
+            record_decision(user, document, status, reason, by)
         set_level(user, by)
     return user
 
 
-def require_waiting(found: Iterable[Evidence], requested: str) -> None:
-    for evidence in found:
-        if evidence.status != Evidence.Status.PENDING:
-            raise stale(evidence_id=evidence.id, status=evidence.status, requested=requested)
+def require_waiting(found: Iterable[KycDocument], requested: str) -> None:
+    for document in found:
+        if document.status != KycDocument.Status.PENDING:
+            raise stale(evidence_id=document.id, status=document.status, requested=requested)
 
 
 def stale(**facts: Any) -> errors.InvalidTransition:
@@ -295,14 +296,14 @@ def stale(**facts: Any) -> errors.InvalidTransition:
 
 
 def require_known(
-    user: User, found: Iterable[Evidence], knowing: Collection[uuid.UUID] | None, by: By
+    user: User, found: Iterable[KycDocument], knowing: Collection[uuid.UUID] | None, by: By
 ) -> None:
     """Refuse to approve, unknowingly, an identity document that another user has."""
     identities = [each for each in found if each.kind == Kind.IDENTITY]
     if knowing is None or not identities:
         return
     for each in identities:
-        locking.lock(locking.IDENTITIES, number_of(each))
+        locking.lock_value(locking.IDENTITIES, number_of(each))
     others = {other.id for other in with_same_document(identities)}
     if others - set(knowing):
         words = "Another user has the same identity document. Confirm that you have checked this."
@@ -311,13 +312,13 @@ def require_known(
         record_access(user, Access.What.REVIEW, by, "SAME_DOCUMENT")
 
 
-def number_of(identity: Evidence) -> bytes:
+def number_of(identity: KycDocument) -> bytes:
     facts = identity.facts or {}
     number = f"{facts.get('identity_type')} {facts.get('identity_number')}"
     return hashlib.sha256(number.encode()).digest()
 
 
-def with_same_document(identities: Iterable[Evidence]) -> QuerySet[User]:
+def with_same_document(identities: Iterable[KycDocument]) -> QuerySet[User]:
     """Users, of any client, for whom staff have approved one of these documents: others' users."""
     ids = [each.id for each in identities]
     return (
@@ -327,20 +328,20 @@ def with_same_document(identities: Iterable[Evidence]) -> QuerySet[User]:
     )
 
 
-def decide(user: User, evidence: Evidence, status: str, reason: str, by: By) -> None:
-    evidence.status, evidence.reason = status, reason
-    evidence.reviewed_at, evidence.reviewed_by = timezone.now(), by.actor
-    evidence.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
+def record_decision(user: User, document: KycDocument, status: str, reason: str, by: By) -> None:
+    document.status, document.reason = status, reason
+    document.reviewed_at, document.reviewed_by = timezone.now(), by.actor
+    document.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
     kind = EventKind(f"user.evidence_{status.lower()}")
-    events.record_about(user, kind, by, evidence=evidence.kind, id=str(evidence.id))
-    if evidence.kind == Kind.NAME and status == Evidence.Status.APPROVED:
-        names.take(user, evidence, by)
+    events.record_about(user, kind, by, evidence=document.kind, id=str(document.id))
+    if document.kind == Kind.NAME and status == KycDocument.Status.APPROVED:
+        names.set_names(user, document, by)
 
 
 def set_level(user: User, by: By) -> None:
     """Give the level that follows from what is approved. `user` is locked."""
     before = Level(user.kyc_level, user.kyc_until)
-    level = level_of(user.kind, Evidence.objects.of(user).approved())
+    level = level_of(user.kind, KycDocument.objects.of(user).approved())
     if level == before:
         return
     user.kyc_level, user.kyc_until = level
@@ -351,7 +352,7 @@ def set_level(user: User, by: By) -> None:
 # --- Looking -----------------------------------------------------------------------------------
 
 
-def opened(document: Evidence) -> Any:
+def open_file(document: KycDocument) -> Any:
     """Open the file of a document.
 
     A file that is not there is a loss, and fails; but an erasure removes the files of who has
@@ -369,11 +370,11 @@ def opened(document: Evidence) -> Any:
         raise errors.NotFound() from None
 
 
-def record_access(evidence_of: User, what: str, by: By, kind: str = "") -> None:
+def record_access(user: User, what: str, by: By, kind: str = "") -> None:
     """Record that a member of staff looks at what the user has shown."""
     Access.objects.create(
-        client_id=evidence_of.client_id,
-        user_id=evidence_of.id,
+        client_id=user.client_id,
+        user_id=user.id,
         what=what,
         kind=kind,
         actor=by.actor,
@@ -381,15 +382,15 @@ def record_access(evidence_of: User, what: str, by: By, kind: str = "") -> None:
     )
 
 
-def record_look(evidence: Evidence, by: By) -> None:
+def record_look(document: KycDocument, by: By) -> None:
     """Record that a member of staff looks at a page of a document: once, not once a page."""
     recent = Access.objects.filter(
-        client=evidence.client_id,
-        user=evidence.user_id,
+        client=document.client_id,
+        user=document.user_id,
         what=Access.What.DOCUMENT,
-        kind=evidence.kind,
+        kind=document.kind,
         actor=by.actor,
         created_at__gt=timezone.now() - ONE_LOOK,
     )
     if not recent.exists():
-        record_access(evidence.user, Access.What.DOCUMENT, by, evidence.kind)
+        record_access(document.user, Access.What.DOCUMENT, by, document.kind)

@@ -10,7 +10,7 @@ PHONES: Final = 1
 IDENTITIES: Final = 2
 
 
-def lock(kind: int, digest: bytes) -> None:
+def lock_value(kind: int, digest: bytes) -> None:
     """Let nobody else take this lock until the transaction ends. It is an advisory lock.
 
     Lock a user before the value. Two values may share a lock: then one only waits for the other.

@@ -1,6 +1,6 @@
 """Names that change after staff have approved who the user is: they wait for staff to decide.
 
-The approved names stay until then. What waits is evidence of the kind NAME.
+The approved names stay until then. What waits is a KYC document of the kind NAME.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from users.models import Evidence, User, events
-from users.models.clients import new_id
+from users.models import KycDocument, User, events
 from users.models.events import By, EventKind
+from users.models.ids import new_id
 from users.models.versions import version
 
-Kind = Evidence.Kind
+Kind = KycDocument.Kind
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     User.Kind.NATURAL: ("first_name", "last_name"),
@@ -28,17 +28,17 @@ PROOFS: Final[Mapping[str, frozenset[Kind]]] = {
 """What staff compare with the user's names."""
 
 
-def of(user: User) -> dict[str, str]:
+def current_names(user: User) -> dict[str, str]:
     return {name: getattr(user, name) for name in NAMES[user.kind]}
 
 
 def are_approved(user: User) -> bool:
     """Tell whether staff have approved something that proves the user's names."""
-    return Evidence.objects.of(user).approved().filter(kind__in=PROOFS[user.kind]).exists()
+    return KycDocument.objects.of(user).approved().filter(kind__in=PROOFS[user.kind]).exists()
 
 
-def waiting(user: User) -> Evidence | None:
-    return Evidence.objects.of(user).waiting().filter(kind=Kind.NAME).first()
+def pending_names(user: User) -> KycDocument | None:
+    return KycDocument.objects.of(user).waiting().filter(kind=Kind.NAME).first()
 
 
 def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
@@ -49,45 +49,44 @@ def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
     given = {name: values[name] for name in NAMES[user.kind] if name in values}
     if not given or user.status == User.Status.UNSUBSCRIBED:
         return frozenset()
-    before, present = waiting(user), of(user)
+    before, present = pending_names(user), current_names(user)
     asked = present | ((before and before.facts) or {}) | given
     if asked == present:
         withdraw(user, before, by)
     elif before is None and not are_approved(user):
         return frozenset()
     elif before is None or asked != before.facts:
-        wait(user, asked, by)
+        submit_names(user, asked, by)
     return frozenset(given)
 
 
-def wait(user: User, asked: Mapping[str, str], by: By) -> None:
-    past = Evidence.objects.of(user).filter(kind=Kind.NAME, status__in=["PENDING", "REJECTED"])
-    past.update(status="REPLACED")
-    evidence = Evidence.objects.create(
+def submit_names(user: User, asked: Mapping[str, str], by: By) -> None:
+    KycDocument.objects.of(user).replace_unapproved(Kind.NAME)
+    document = KycDocument.objects.create(
         id=new_id(), client_id=user.client_id, user_id=user.id, kind=Kind.NAME, facts=asked
     )
     events.record_about(
-        user, EventKind.USER_EVIDENCE_SENT, by, evidence=Kind.NAME, id=str(evidence.id)
+        user, EventKind.USER_EVIDENCE_SENT, by, evidence=Kind.NAME, id=str(document.id)
     )
 
 
-def withdraw(user: User, evidence: Evidence | None, by: By) -> None:
-    if evidence:
-        evidence.status = Evidence.Status.REPLACED
-        evidence.save(update_fields=["status"])
+def withdraw(user: User, document: KycDocument | None, by: By) -> None:
+    if document:
+        document.status = KycDocument.Status.REPLACED
+        document.save(update_fields=["status"])
         events.record_about(
-            user, EventKind.USER_EVIDENCE_WITHDRAWN, by, evidence=Kind.NAME, id=str(evidence.id)
+            user, EventKind.USER_EVIDENCE_WITHDRAWN, by, evidence=Kind.NAME, id=str(document.id)
         )
 
 
-def take(user: User, evidence: Evidence, by: By) -> None:
+def set_names(user: User, document: KycDocument, by: By) -> None:
     """Give the user the names that staff have approved. `user` is locked."""
     for name in NAMES[user.kind]:
-        setattr(user, name, evidence.values[name])
+        setattr(user, name, document.values[name])
     user.save(update_fields=NAMES[user.kind])
     events.record_about(user, EventKind.USER_CHANGED, by, fields=",".join(NAMES[user.kind]))
 
 
 def seen(user: User) -> str:
     """A digest of the names: staff decide about a user under the names that they saw."""
-    return version("names", dict[str, object](of(user)))
+    return version("names", dict[str, object](current_names(user)))

@@ -31,7 +31,7 @@ ATTEMPT = """
 """
 
 
-def send(user: User, phone: str) -> None:
+def send_code(user: User, phone: str) -> None:
     """Make a code for `phone`, void all older ones, and deliver it once the change is durable.
 
     `user` and then `phone` are locked. A code that is withheld (`users.phones`) verifies nothing.
@@ -48,19 +48,19 @@ def send(user: User, phone: str) -> None:
         user=user,
         mobile_phone=phone,
         defaults={
-            "digest": digest(user.id, phone, code) if is_sent else secrets.token_bytes(32),
+            "digest": code_digest(user.id, phone, code) if is_sent else secrets.token_bytes(32),
             "tries": 0,
             "sent_at": now,
             "expires_at": now + timedelta(seconds=Otp.LIFETIME_SECONDS),
         },
     )
     if is_sent:
-        transaction.on_commit(lambda: deliver(user, phone, code, now), robust=True)
+        transaction.on_commit(lambda: deliver_code(user, phone, code, now), robust=True)
     else:
         logger.warning("otp withheld: other clients have used up the number of user %s", user.id)
 
 
-def deliver(user: User, phone: str, code: str, sent_at: datetime) -> None:
+def deliver_code(user: User, phone: str, code: str, sent_at: datetime) -> None:
     """Deliver a code; one that can't be tried to deliver delays no other."""
     if not deliveries.deliver(user, phone, code):
         logger.error("otp not sent: too many wait to be delivered; user %s", user.id)
@@ -72,12 +72,12 @@ def void(user: User) -> None:
     Otp.objects.filter(client=user.client_id, user=user).update(digest=None)
 
 
-def digest(user_id: uuid.UUID, phone: str, code: str) -> bytes:
+def code_digest(user_id: uuid.UUID, phone: str, code: str) -> bytes:
     """Keyed with the server's secret: a stolen table alone does not give six digits away."""
     return salted_hmac("users.otp", f"{user_id}{phone}{code}", algorithm="sha256").digest()
 
 
-def check(user: User, code: str) -> str:
+def check_code(user: User, code: str) -> str:
     """Count a try and compare in constant time; return the phone number that is proved.
 
     The try is counted, durably, before the comparison: parallel guesses get five in all.
@@ -91,13 +91,13 @@ def check(user: User, code: str) -> str:
     phone = user.phone_to_verify
     if not phone:
         raise errors.AlreadyVerified(user_id=user.id, status=user.status)
-    expected, tries = count_try(user, phone)
-    if not hmac.compare_digest(expected, digest(user.id, phone, code)):
+    expected, tries = count_attempt(user, phone)
+    if not hmac.compare_digest(expected, code_digest(user.id, phone, code)):
         raise errors.InvalidOtp(tries_left=Otp.MAX_TRIES - tries)
     return phone
 
 
-def count_try(user: User, phone: str) -> tuple[bytes, int]:
+def count_attempt(user: User, phone: str) -> tuple[bytes, int]:
     """Count a try, of the number and of its code; return the code's digest and its tries.
 
     Where nobody can tell whether it was counted, it is counted once more: never less than once.
@@ -107,14 +107,14 @@ def count_try(user: User, phone: str) -> tuple[bytes, int]:
     """
     begun = time.monotonic()
     try:
-        return counted_try(user, phone)
+        return count_attempt_once(user, phone)
     except errors.OutcomeUnknown:
         if time.monotonic() - begun > LONGEST:
             raise
-        return counted_try(user, phone)
+        return count_attempt_once(user, phone)
 
 
-def counted_try(user: User, phone: str) -> tuple[bytes, int]:
+def count_attempt_once(user: User, phone: str) -> tuple[bytes, int]:
     now = timezone.now()
     with single_transaction():
         phones.count_try(client_id=user.client_id, user_id=user.id, phone=phone, now=now)

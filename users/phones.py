@@ -51,17 +51,17 @@ FORGET: Final = """
 """
 
 
-def digest(phone: str) -> bytes:
+def number_digest(phone: str) -> bytes:
     """Name a number without storing it."""
     return salted_hmac("users.phones", phone, algorithm="sha256").digest()
 
 
-def lock(phone: str) -> None:
+def lock_number(phone: str) -> None:
     """Let nobody else count codes of this number until the transaction ends.
 
     Lock a user before its number, and a number before its one-time passwords.
     """
-    locking.lock(locking.PHONES, digest(phone))
+    locking.lock_value(locking.PHONES, number_digest(phone))
 
 
 def count_code(*, client_id: uuid.UUID, phone: str, now: datetime) -> bool:
@@ -70,9 +70,9 @@ def count_code(*, client_id: uuid.UUID, phone: str, now: datetime) -> bool:
     Raises:
         OtpTooSoon: the client asked for one less than a minute ago, or for ten today.
     """
-    number = digest(phone)
+    number = number_digest(phone)
     uses = PhoneUse.objects.filter(number=number, day__gte=now.date() - DAY)
-    require_room([use for use in uses if use.client_id == client_id], now)
+    require_few_codes([use for use in uses if use.client_id == client_id], now)
     is_sent = not is_used_up(uses, now)
     sent_at = now if is_sent else None
     with connection.cursor() as cursor:
@@ -81,7 +81,7 @@ def count_code(*, client_id: uuid.UUID, phone: str, now: datetime) -> bool:
     return is_sent
 
 
-def require_room(own: Sequence[PhoneUse], now: datetime) -> None:
+def require_few_codes(own: Sequence[PhoneUse], now: datetime) -> None:
     """Refuse (OtpTooSoon) what is too much for one client; `own` are its rows of the number."""
     last = max((use.asked_at for use in own if use.asked_at), default=None)
     if last and now < last + PAUSE:
@@ -92,7 +92,7 @@ def require_room(own: Sequence[PhoneUse], now: datetime) -> None:
             " request another at {retry_at}."
         )
         until = tomorrow(now)
-        refused = errors.OtpTooSoon(words.format(retry_at=errors.said(until)), retry_at=until)
+        refused = errors.OtpTooSoon(words.format(retry_at=errors.fact_text(until)), retry_at=until)
         raise later(refused, now, until)
 
 
@@ -109,7 +109,7 @@ def is_used_up(uses: Collection[PhoneUse], now: datetime) -> bool:
 def uncount_code(*, client_id: uuid.UUID, phone: str, sent_at: datetime) -> None:
     """Take back the count of a code that nobody tried to deliver; another may follow at once."""
     with connection.cursor() as cursor:
-        cursor.execute(UNCOUNT_CODE, [digest(phone), client_id, sent_at.date(), sent_at])
+        cursor.execute(UNCOUNT_CODE, [number_digest(phone), client_id, sent_at.date(), sent_at])
 
 
 def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: datetime) -> None:
@@ -119,11 +119,13 @@ def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: date
         OtpTriedOut: the client's users tried fifteen today.
     """
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_TRY, [digest(phone), client_id, now.date(), PhoneUse.TRIES_A_DAY])
+        cursor.execute(
+            COUNT_TRY, [number_digest(phone), client_id, now.date(), PhoneUse.TRIES_A_DAY]
+        )
         counted = cursor.fetchone()
     if counted is None:
         until = tomorrow(now)
-        words = f"Too many attempts for this number today; retry at {errors.said(until)}."
+        words = f"Too many attempts for this number today; retry at {errors.fact_text(until)}."
         raise later(errors.OtpTriedOut(words, user_id=user_id, retry_at=until), now, until)
 
 

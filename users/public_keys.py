@@ -35,7 +35,7 @@ class Unfit(ValueError):
     """The text is not a public key that tokens may be verified with; the words say why."""
 
 
-def read(pem: str) -> RSAPublicKey:
+def read_public_key(pem: str) -> RSAPublicKey:
     """Read an RSA public key from PEM.
 
     Raises:

@@ -44,7 +44,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
         PermissionDenied: there is a second factor already.
     """
     with single_transaction():
-        person = locked(device.user_id)
+        person = locked_staff(device.user_id)
         if user_has_device(person):
             raise errors.PermissionDenied("You already have a second factor.")
         TOTPDevice.objects.filter(user=person).delete()
@@ -57,7 +57,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
 def reset_second_factor(person: Any, *, by: Any) -> None:
     """Take the second factor away, and end all sessions: the next log-in sets up another."""
     with single_transaction():
-        person = locked(person.pk)
+        person = locked_staff(person.pk)
         TOTPDevice.objects.filter(user=person).delete()
         end_sessions(person)
         note(person, by, "Second factor reset.")
@@ -66,7 +66,7 @@ def reset_second_factor(person: Any, *, by: Any) -> None:
 def set_active(person: Any, *, is_active: bool, by: Any) -> None:
     """Let a member of staff in, or out; who is out has no sessions."""
     with single_transaction():
-        person = locked(person.pk)
+        person = locked_staff(person.pk)
         person.is_active = is_active
         person.save(update_fields=["is_active"])
         if not is_active:
@@ -74,7 +74,7 @@ def set_active(person: Any, *, is_active: bool, by: Any) -> None:
         note(person, by, "Activated." if is_active else "Deactivated.")
 
 
-def locked(pk: int) -> Any:
+def locked_staff(pk: int) -> Any:
     return get_user_model().objects.select_for_update(no_key=True).get(pk=pk)
 
 
@@ -112,7 +112,7 @@ def delete(person: Any) -> None:
     Django would also delete from the log of the back office, which the role that serves may not.
     """
     with single_transaction():
-        person = locked(person.pk)
+        person = locked_staff(person.pk)
         if has_history(person):
             raise ValueError(f"{person} has a history, which must stay")
         TOTPDevice.objects.filter(user=person).delete()

@@ -108,7 +108,7 @@ def header_of(token: str) -> dict[str, Any]:
 @lru_cache(maxsize=1024)
 def public_key(pem: str) -> RSAKey:
     """Read an RSA public key (public_keys.Unfit, a ValueError: it is none, or a weak one)."""
-    return RSAKey.import_key(public_keys.read(pem))
+    return RSAKey.import_key(public_keys.read_public_key(pem))
 
 
 def require_short(claims: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ PREFIX = 64
 BUCKETS = Buckets()
 
 
-def address_of(request: HttpRequest) -> str:
+def ip_address_of(request: HttpRequest) -> str:
     """The address of who asks, as the outermost of our own proxies saw it.
 
     Each proxy adds to the right of `X-Forwarded-For`; what stands further left than ours have
@@ -37,7 +37,7 @@ def address_of(request: HttpRequest) -> str:
 def network_of(request: HttpRequest) -> str | None:
     """The address of who asks; of an IPv6 address its /64, of a mapped one the IPv4 address."""
     try:
-        address = ip_address(address_of(request).partition("%")[0])
+        address = ip_address(ip_address_of(request).partition("%")[0])
     except ValueError:
         return None
     if not isinstance(address, IPv6Address):
@@ -47,14 +47,14 @@ def network_of(request: HttpRequest) -> str | None:
     return str(IPv6Network((address, PREFIX), strict=False).network_address)
 
 
-def require_room(request: HttpRequest) -> None:
+def require_few_refusals(request: HttpRequest) -> None:
     """Refuse who was refused too often (RateLimited), before anything is looked up."""
     rate = settings.RATE_LIMIT_REFUSED
     if rate and (wait := BUCKETS.wait(network_of(request), rate)):
         raise errors.RateLimited(retry_after=Buckets.whole(wait))
 
 
-def count(request: Any) -> None:
+def count_refusal(request: Any) -> None:
     """Count a request that was refused; the one that is too many becomes RateLimited."""
     rate = settings.RATE_LIMIT_REFUSED
     if not rate:

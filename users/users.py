@@ -11,10 +11,11 @@ from django.db import IntegrityError, connection, transaction
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import deliveries, names, otp, phones
-from users.models import Key, User, events, fingerprints
-from users.models.clients import new_id
+from users.models import User, events
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked
+from users.models.idempotency import claim
+from users.models.ids import new_id
 from users.models.versions import require_version
 
 CREATED, VERIFIED, ACTIVATED, BLOCKED, UNSUBSCRIBED = User.Status
@@ -71,45 +72,19 @@ def create(
         AlreadyExists: the user name or the phone number is taken.
         OtpTooSoon: the client has just had a one-time password sent to that number.
     """
-    order = Asked("CreateUser", values)
+    asked = Asked("CreateUser", values)
     user = User(id=new_id(), client_id=client_id, **values)
     with single_transaction():
-        if key and (used := claim(client_id, key, order, made="user", made_id=user.id, status=202)):
+        if key and (used := claim(client_id, key, asked, made="user", made_id=user.id, status=202)):
             return Made(User.objects.get(client=client_id, id=used), created=False, replayed=True)
         insert(user, by)
     return Made(user, created=True)
 
 
-def claim(
-    client_id: uuid.UUID, key: str, order: Asked, *, made: str, made_id: uuid.UUID, status: int
-) -> uuid.UUID | None:
-    """Take the key for this order; where the order had taken it already, tell what it made.
-
-    A second request with the key waits here until the first one is committed or undone.
-
-    Raises:
-        IdempotencyKeyReused: another order has taken it, or its user was erased since.
-    """
-    asked, salt = fingerprints.digest(order), fingerprints.new_salt()
-    defaults = {"salt": salt, "fingerprint": fingerprints.salted(salt, asked)}
-    used, is_new = Key.objects.get_or_create(
-        client_id=client_id,
-        key=key,
-        defaults=defaults | {"made": made, "made_id": made_id, "status": status},
-    )
-    if is_new:
-        return None
-    if not used.is_of(asked):
-        raise errors.IdempotencyKeyReused(
-            idempotency_key=used.key, resource=used.made, id=used.made_id
-        )
-    return used.made_id
-
-
 def insert(user: User, by: By) -> None:
-    phones.lock(user.mobile_phone)
+    phones.lock_number(user.mobile_phone)
     save(user)
-    otp.send(user, user.mobile_phone)
+    otp.send_code(user, user.mobile_phone)
     events.record_about(user, EventKind.USER_CREATED, by)
 
 
@@ -136,7 +111,7 @@ def replace(
         user = User(id=user_id, client_id=client_id, **values)
         if creates and insert_unless_there(user, by):
             return Made(user, created=True)
-        found = locked(user_id, client_id, if_match if replaces else None)
+        found = locked_user(user_id, client_id, if_match if replaces else None)
         if not replaces:
             raise errors.AlreadyExists(field="userId", user_id=user_id)
         if found.kind != values["kind"]:
@@ -161,7 +136,7 @@ def insert_unless_there(user: User, by: By) -> bool:
     return True
 
 
-def change(
+def update(
     *,
     client_id: uuid.UUID | None,
     user_id: uuid.UUID,
@@ -183,13 +158,13 @@ def change(
         OtpTooSoon: a one-time password was just sent to that number.
     """
     with single_transaction():
-        user = locked(user_id, client_id, if_match)
+        user = locked_user(user_id, client_id, if_match)
         require_own_names(user, values)
         set_values(user, values, by)
     return user
 
 
-def locked(
+def locked_user(
     user_id: uuid.UUID, client_id: uuid.UUID | None, if_match: frozenset[str] | None = None
 ) -> User:
     """Lock the user, as the caller last saw it: `if_match` are versions; None: any.
@@ -238,10 +213,10 @@ def set_phone(user: User, phone: str) -> list[str]:
         return []
     if phone == user.mobile_phone:
         return forget_phone(user)
-    phones.lock(phone)
+    phones.lock_number(phone)
     if other := User.objects.filter(client=user.client_id, mobile_phone=phone).first():
         raise errors.AlreadyExists(field="mobilePhone", user_id=other.id)
-    otp.send(user, phone)
+    otp.send_code(user, phone)
     field = "mobile_phone" if user.status == CREATED else "unverified_phone"
     setattr(user, field, phone)
     return [field]
@@ -265,14 +240,14 @@ def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> U
         OtpTooSoon: one was requested less than a minute ago, or ten today.
         Overloaded: too many wait to be delivered.
     """
-    deliveries.require_place()
+    deliveries.require_capacity()
     with single_transaction():
-        user = locked(user_id, client_id)
+        user = locked_user(user_id, client_id)
         phone = user.phone_to_verify
         if not phone:
             raise errors.AlreadyVerified(user_id=user.id, status=user.status)
-        phones.lock(phone)
-        otp.send(user, phone)
+        phones.lock_number(phone)
+        otp.send_code(user, phone)
         events.record_about(user, EventKind.USER_OTP_SENT, by)
     return user
 

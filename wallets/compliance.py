@@ -12,7 +12,7 @@ from django.conf import settings
 from iocash.db.transactions import as_array, fetch_each
 from users import kyc
 from users.kyc import Kind
-from users.models import Evidence, User
+from users.models import KycDocument, User
 from wallets import statements
 from wallets.books.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.models import Wallet
@@ -85,8 +85,8 @@ def of(user: User) -> Compliance:
     )
 
 
-def name_change(last: Evidence | None) -> NameChange | None:
-    if last is None or last.status == Evidence.Status.APPROVED:
+def name_change(last: KycDocument | None) -> NameChange | None:
+    if last is None or last.status == KycDocument.Status.APPROVED:
         return None
     facts = last.values
     first, family, company = (
@@ -95,20 +95,22 @@ def name_change(last: Evidence | None) -> NameChange | None:
     return NameChange(first, family, company, last.status, last.reason, last.created_at)
 
 
-def requirements(user: User, last: Mapping[Kind, Evidence], today: date) -> Iterator[Requirement]:
+def requirements(
+    user: User, last: Mapping[Kind, KycDocument], today: date
+) -> Iterator[Requirement]:
     """Everything that a user of this kind can show, by the level for which it is needed."""
-    approved = {Kind(each.kind): each for each in Evidence.objects.of(user).approved()}
+    approved = {Kind(each.kind): each for each in KycDocument.objects.of(user).approved()}
     identity = approved.get(Kind.IDENTITY) or last.get(Kind.IDENTITY)
     before: kyc.Kinds = frozenset()
     for level in sorted(kyc.NEEDED[user.kind]):
-        kinds = kyc.needed(user.kind, level, identity)
+        kinds = kyc.needed_kinds(user.kind, level, identity)
         for kind in filter((kinds - before).__contains__, Kind):
             yield requirement(kind, level, last.get(kind), approved.get(kind), today)
         before = kinds
 
 
 def requirement(
-    kind: Kind, level: int, last: Evidence | None, approved: Evidence | None, today: date
+    kind: Kind, level: int, last: KycDocument | None, approved: KycDocument | None, today: date
 ) -> Requirement:
     is_met = approved is not None and not approved.is_over(today)
     if last is None:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from iocash import money
 from users.backoffice import Site
-from users.models import Evidence, User
+from users.models import KycDocument, User
 from wallets.models import Audit, Movement, Wallet
 
 DAYS = 30
@@ -162,8 +162,8 @@ def bars(series: Sequence[FlowsOfDay], currency: str) -> Iterable[Bar]:
 
 
 def reviews() -> dict[str, Any]:
-    """How many users wait for staff to look at their evidence, and since when."""
-    pending = Evidence.objects.waiting().exclude(user__status=User.Status.UNSUBSCRIBED)
+    """The number of users whose KYC documents are pending, and the time of the oldest one."""
+    pending = KycDocument.objects.waiting().exclude(user__status=User.Status.UNSUBSCRIBED)
     return pending.aggregate(count=Count("user", distinct=True), since=Min("created_at"))
 
 

@@ -1,8 +1,8 @@
 """Erasing what is personal of a user who has ended; the ledger stays whole, and passes its audit.
 
-What goes: names, phones, e-mail, evidence and its files, aliases, external accounts, the texts of
-movements and holds, in both wallets of a payment, and the salts of the idempotency keys of orders
-that name the user. What stays: ids, amounts, times, digests.
+What goes: names, phones, e-mail, KYC documents and their files, aliases, external accounts, the
+texts of movements and holds, in both wallets of a payment, and the salts of the idempotency keys of
+orders that name the user. What stays: ids, amounts, times, digests.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from django.utils import timezone
 
 from iocash import errors
 from iocash.db.transactions import single_transaction
-from users.models import Evidence, Otp, User, events
+from users.models import KycDocument, Otp, User, events
 from users.models.events import By, EventKind
-from users.models.evidence import documents
-from users.users import UNSUBSCRIBED, locked
+from users.models.kyc_documents import file_storage
+from users.users import UNSUBSCRIBED, locked_user
 from wallets.models import Wallet
 
 RETENTION_OVER: Final = "RETENTION_OVER"
@@ -79,7 +79,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         erase_texts(wallet_id)
     erase_files(user)
     with single_transaction():
-        user = locked(user_id, None)
+        user = locked_user(user_id, None)
         if user.erased_at is None:
             blank(user)
             events.record_about(user, EventKind.USER_ERASED, by, reason=reason)
@@ -116,7 +116,7 @@ def blank(user: User) -> None:
     """Leave nothing of the user but what the ledger names. `user` is locked."""
     forget_keys(user)
     Otp.objects.filter(client=user.client_id, user=user).delete()
-    Evidence.objects.of(user).delete()
+    KycDocument.objects.of(user).delete()
     for name in PERSONAL:
         setattr(user, name, "")
     user.erased_at = timezone.now()
@@ -125,7 +125,7 @@ def blank(user: User) -> None:
 
 def erase_files(user: User) -> None:
     """Remove the user's folder, with all that was ever stored in it."""
-    storage, folder = documents(), str(user.id)
+    storage, folder = file_storage(), str(user.id)
     with suppress(FileNotFoundError):
         for name in storage.listdir(folder)[1]:
             storage.delete(f"{folder}/{name}")

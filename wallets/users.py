@@ -28,6 +28,6 @@ def change_or_close(
         Refused: as `users.change` and `UnsubscribeUser` refuse.
     """
     with single_transaction():
-        users.change(client_id=client_id, user_id=user_id, values=values, by=by, if_match=if_match)
+        users.update(client_id=client_id, user_id=user_id, values=values, by=by, if_match=if_match)
         if closes:
             posting.submit(UnsubscribeUser(client_id=client_id, by=by, user_id=user_id))

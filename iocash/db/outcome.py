@@ -117,10 +117,10 @@ def find_out(
     """
     until = time.monotonic() + LONGEST
     outcome = None
-    for pause in pauses():
+    for pause in inquiry_pauses():
         try:
             with closing(connect()) as connection:
-                outcome = ask(Inquiry(connection, until), mark, witness)
+                outcome = ask_once(Inquiry(connection, until), mark, witness)
         except (psycopg.Error, DatabaseError, OSError) as error:
             log.info("transaction %s: can't be asked for: %s", mark.xid, type(error).__name__)
         if outcome or time.monotonic() + pause > until:
@@ -131,7 +131,7 @@ def find_out(
     return outcome
 
 
-def pauses() -> Iterator[float]:
+def inquiry_pauses() -> Iterator[float]:
     """From milliseconds to half a second, and jittered: many may ask at once."""
     pause = 0.02
     while True:
@@ -152,7 +152,7 @@ class Inquiry(NamedTuple):
         return answer.rows
 
 
-def ask(question: Inquiry, mark: Mark, witness: Witness | None) -> CommitOutcome | None:
+def ask_once(question: Inquiry, mark: Mark, witness: Witness | None) -> CommitOutcome | None:
     """Ask once; None: the outcome is not known yet.
 
     The row is looked for before the status is read: what is aborted then was never to be seen.

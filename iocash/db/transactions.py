@@ -217,7 +217,7 @@ def read_back(read: Callable[[], Found]) -> Found:
     Raises:
         OutcomeUnknown: it can't be read for as long as an outcome is asked for.
     """
-    until, pauses = time.monotonic() + outcome.LONGEST, outcome.pauses()
+    until, pauses = time.monotonic() + outcome.LONGEST, outcome.inquiry_pauses()
     while True:
         try:
             return read()

@@ -99,7 +99,7 @@ def chapters() -> list[Chapter]:
 
 def call(method: str, path: str, operation: Json) -> Call:
     (scope,) = [each for way in operation.get("security", []) for each in way["bearer"]] or [""]
-    kept = examples.recorded()["operations"].get(f"{method} {path}", {})
+    kept = examples.recorded_examples()["operations"].get(f"{method} {path}", {})
     words, others = kept.get("words", {}), []
     for parameter in operation.get("parameters", []):
         if word := words.get(parameter["name"]):
@@ -218,7 +218,7 @@ class Snippet(NamedTuple):
             parts.append('-H "If-Match: $ETAG"')
         if self.body is not None:
             parts.append("-H 'Content-Type: application/json'")
-            parts.append(f"-d '{written(self.body, in_shell)}'")
+            parts.append(f"-d '{literal(self.body, in_shell)}'")
         return "\n".join([*begin, " \\\n  ".join(parts)])
 
     def python(self) -> str:
@@ -226,7 +226,7 @@ class Snippet(NamedTuple):
         url = self.url("", lambda name: f"{{{name}}}")
         parts = [f'"{self.method}"', f'{"f" if "{" in url else ""}"{url}"']
         if self.body is not None:
-            begin.append(f"order = {written(self.body, in_python)}")
+            begin.append(f"order = {literal(self.body, in_python)}")
             parts.append("order")
         if self.key:
             parts.append(f'key="{self.key}"')
@@ -239,15 +239,15 @@ class Snippet(NamedTuple):
         return "\n".join(["from client import call\n", *begin, said, "print(status, answer)"])
 
 
-def written(value: Json, word: Callable[[Json], str], indent: str = "") -> str:
+def literal(value: Json, word: Callable[[Json], str], indent: str = "") -> str:
     """A value in the lines that JSON and Python share; `word` writes what is in them."""
     if not isinstance(value, dict | list):
         return word(value)
     inner = f"{indent}  "
     if isinstance(value, dict):
-        parts = [f'"{name}": {written(each, word, inner)}' for name, each in value.items()]
+        parts = [f'"{name}": {literal(each, word, inner)}' for name, each in value.items()]
     else:
-        parts = [written(each, word, inner) for each in value]
+        parts = [literal(each, word, inner) for each in value]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     line = f"{opening}{', '.join(parts)}{closing}"
     if len(indent + line) < WIDTH and "\n" not in line:

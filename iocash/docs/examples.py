@@ -16,7 +16,7 @@ FILE = settings.BASE_DIR / "docs" / "examples.json"
 
 
 @cache
-def recorded() -> Json:
+def recorded_examples() -> Json:
     """What was kept of the test's story, by operation; its refusals by code."""
     return json.loads(FILE.read_text())
 
@@ -28,13 +28,13 @@ def illustrate(result: Json, **kwargs: Any) -> Json:
             if "/public/" not in path:
                 address = f"/api/docs/calls#{operation['operationId']}"
                 operation["externalDocs"] = {"description": "curl and Python", "url": address}
-            kept = recorded()["operations"].get(f"{method.upper()} {path}")
+            kept = recorded_examples()["operations"].get(f"{method.upper()} {path}")
             if kept:
                 illustrate_operation(operation, kept)
     components = result["components"]
     for response in components["responses"].values():
         illustrate_refusal(response["content"][JSON])
-    components["examples"] = named(dict(sorted(recorded()["refusals"].items())))
+    components["examples"] = named(dict(sorted(recorded_examples()["refusals"].items())))
     return result
 
 
@@ -48,7 +48,7 @@ def illustrate_operation(operation: Json, kept: Json) -> None:
 def illustrate_refusal(content: Json) -> None:
     """Refer to an example of each code that the refusal can have, where there is one."""
     codes = content["schema"]["allOf"][1]["properties"]["code"]["enum"]
-    known = [code for code in codes if code in recorded()["refusals"]]
+    known = [code for code in codes if code in recorded_examples()["refusals"]]
     if known:
         content["examples"] = {code: {"$ref": f"#/components/examples/{code}"} for code in known}
 

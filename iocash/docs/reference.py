@@ -37,15 +37,15 @@ def described() -> dict[str, Any]:
 def document() -> bytes:
     """The document, made once in each process."""
     with ALONE:
-        return made()
+        return dump_document()
 
 
 @cache
-def made() -> bytes:
+def dump_document() -> bytes:
     return dump(described())
 
 
-def written() -> str:
+def document_text() -> str:
     """The document as a file: a line for each fact, so that a change shows what it changes."""
     return json.dumps(json.loads(dump(described())), indent=1, ensure_ascii=False) + "\n"
 

@@ -72,7 +72,7 @@ from iocash.errors.registry import (
     Refused,
     Unauthorized,
     Unavailable,
-    said,
+    fact_text,
 )
 from iocash.errors.requests import (
     BodyInterrupted,
@@ -159,5 +159,5 @@ __all__ = [
     "VersionConflict",
     "WalletNotEmpty",
     "WalletNotReady",
-    "said",
+    "fact_text",
 ]

@@ -41,7 +41,9 @@ class Refused(Exception):
         if not facts.keys() <= {*self.carries}:
             raise TypeError(f"{self.code} carries no {sorted(facts)}")
         self.facts = facts
-        self.words = detail or self.template().format(**{name: said(facts[name]) for name in facts})
+        self.words = detail or self.template().format(
+            **{name: fact_text(facts[name]) for name in facts}
+        )
         super().__init__(self.words)
 
     def template(self) -> str:
@@ -49,7 +51,7 @@ class Refused(Exception):
         return self.detail
 
 
-def said(fact: Any) -> Any:
+def fact_text(fact: Any) -> Any:
     """A fact as text: instants are written as everywhere in the API."""
     return moment(fact) if isinstance(fact, datetime) else fact
 

@@ -54,7 +54,7 @@ def unready() -> Iterator[str]:
     applied = MigrationRecorder(connection).applied_migrations()
     if any(name not in applied for name in latest_migrations()):
         yield "Migrations are missing in the database; run migrate."
-    found = safety.ask()
+    found = safety.read_session()
     yield from safety.not_writable(found)
     yield from safety.unsafe(found)
 

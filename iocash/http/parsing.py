@@ -71,7 +71,7 @@ class Request(drf.Request):
         limit = (declared and declared.max_body_bytes) or settings.MAX_BODY_BYTES
         if length > limit:
             raise errors.BodyTooLarge(limit=limit)
-        return parse(read(wrapped, length))
+        return parse_json(read_body(wrapped, length))
 
 
 class JSONObjectParser(BaseParser):
@@ -84,7 +84,7 @@ class JSONObjectParser(BaseParser):
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
     ) -> dict[str, Any]:
         check_media_type(media_type or JSON)
-        return parse(stream.read())
+        return parse_json(stream.read())
 
 
 def content_length(request: HttpRequest) -> int:
@@ -120,7 +120,7 @@ def check_media_type(content_type: str) -> None:
         raise errors.InvalidJson("The charset in Content-Type must be utf-8.")
 
 
-def read(request: HttpRequest, length: int) -> bytes:
+def read_body(request: HttpRequest, length: int) -> bytes:
     """Read the whole body.
 
     Raises:
@@ -135,7 +135,7 @@ def read(request: HttpRequest, length: int) -> bytes:
     return bytes(body)
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse_json(body: bytes) -> dict[str, Any]:
     """Read one JSON object; its numbers become `Number`.
 
     Raises:

@@ -39,7 +39,7 @@ WALLETS_OF_USERS = """
 """
 
 PAPERS = """
-    INSERT INTO users_evidence
+    INSERT INTO users_kycdocument
         (id, client_id, user_id, kind, status, facts, file, media_type, size, sha256,
          reviewed_at, reviewed_by, reason)
     SELECT md5(owner.id || paper.kind)::uuid, client_id, owner.id, paper.kind, 'APPROVED', facts,
@@ -57,7 +57,7 @@ APPROVALS = """
         (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
     SELECT gen_random_uuid(), client_id, 'user', user_id, NULL, 'user.evidence_approved',
            'system:bench', '', jsonb_build_object('evidence', kind, 'id', id)
-    FROM users_evidence WHERE client_id = %(client)s
+    FROM users_kycdocument WHERE client_id = %(client)s
 """
 OPENINGS = """
     INSERT INTO users_event

@@ -31,9 +31,9 @@ from tests.model.user_state import (
 from tests.support.backoffice import Office, page_of
 from tests.support.people import Answer, Api
 from users import demo_documents, kyc
-from users.models import Event, Evidence, User
-from users.models.clients import new_id
+from users.models import Event, KycDocument, User
 from users.models.events import By
+from users.models.ids import new_id
 from users.users import TRANSITIONS
 from wallets import audit, models, posting
 from wallets.orders import Order
@@ -102,7 +102,7 @@ def body_of(path: str, variant: int) -> dict[str, Any]:
     if path in BLOCKS:
         first, other = BLOCKS[path]
         return first | other if variant else first
-    content = demo_documents.page(f"{path} {variant}").content
+    content = demo_documents.draw_pdf(f"{path} {variant}").content
     return {"content": base64.b64encode(content).decode()}
 
 
@@ -250,7 +250,7 @@ class Lives(RuleBasedStateMachine):
         rows = models.Wallet.objects.values_list("id", "status", "balance", "held")
         assert set(rows) == wallets
         approved = {(person.id, path) for person in known for path in person.approved}
-        assert {(each.user_id, each.path) for each in Evidence.objects.approved()} == approved
+        assert {(each.user_id, each.path) for each in KycDocument.objects.approved()} == approved
 
     @invariant()
     def each_change_has_one_event_with_its_actor(self) -> None:
@@ -286,7 +286,7 @@ class Lives(RuleBasedStateMachine):
     def waiting(self, person: Person) -> dict[str, UUID]:
         """Return the ids of the pending KYC documents by kind."""
         assert person.id
-        found = Evidence.objects.filter(user=person.id).waiting()
+        found = KycDocument.objects.filter(user=person.id).waiting()
         ids = {each.path: each.id for each in found}
         known = {path for path, each in person.shown.items() if each.status == "PENDING"}
         assert ids.keys() == known
@@ -336,7 +336,7 @@ def review(person: Person, ids: list[UUID], by: By, reason: str) -> Answer:
     assert person.id
     user = User.objects.get(id=person.id)
     about: dict[str, Any] = {"client_id": user.client_id, "user_id": user.id, "by": by}
-    return heard(lambda: kyc.review(**about, evidence_ids=ids, reason=reason))
+    return heard(lambda: kyc.review(**about, document_ids=ids, reason=reason))
 
 
 AMOUNTS = st.sampled_from([5_00, 20_00, 20_00, 45_00, 45_00, 60_00, 100_00])

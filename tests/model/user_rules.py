@@ -25,9 +25,9 @@ from tests.model.user_machine import (
 from tests.model.user_state import KINDS, LEVELS, LIMITS, MOST_TRIES, Person, Shown, today
 from tests.support.people import Answer
 from users import kyc, names
-from users.models import Evidence, Review, User
-from users.models.clients import new_id
+from users.models import KycDocument, Review, User
 from users.models.events import By
+from users.models.ids import new_id
 from wallets import erasure
 from wallets.orders import BlockUser, UnblockUser
 
@@ -349,8 +349,8 @@ class Machine(Lives):
             return review(person, ids, by, reason)
         assert person.id
         thing = Review.objects.get(id=person.id)
-        others = kyc.with_same_document(Evidence.objects.filter(id__in=ids))
-        values: dict[str, Any] = {"evidence": ids, "names": names.seen(thing)}
+        others = kyc.with_same_document(KycDocument.objects.filter(id__in=ids))
+        values: dict[str, Any] = {"documents": ids, "names": names.seen(thing)}
         if not reason:
             values["same_document"] = [other.id for other in others]
         return self.act(thing, "reject" if reason else "approve", **values, reason=reason)
@@ -363,7 +363,7 @@ class Machine(Lives):
             return
         person.expires_on = yesterday = today() - timedelta(days=1)
         about = "user_id = %s AND kind = 'IDENTITY' AND status = 'APPROVED'"
-        run(f"UPDATE users_evidence SET expires_on = %s WHERE {about}", yesterday, person.id)
+        run(f"UPDATE users_kycdocument SET expires_on = %s WHERE {about}", yesterday, person.id)
         if person.until:
             person.until = yesterday
             run("UPDATE users_user SET kyc_until = %s WHERE id = %s", yesterday, person.id)

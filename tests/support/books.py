@@ -11,7 +11,7 @@ import pytest
 
 from iocash import errors
 from tests.support.people import BY
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedWallet
 from wallets.orders import (

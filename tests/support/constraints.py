@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from users.models.clients import new_id
+from users.models.ids import new_id
 
 UNSETTLED = {
     "seq": None,

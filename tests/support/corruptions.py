@@ -152,7 +152,7 @@ WRONG_LEVELS = [
     (
         "levels",
         (
-            "UPDATE users_evidence SET status = 'REPLACED'"
+            "UPDATE users_kycdocument SET status = 'REPLACED'"
             " WHERE user_id = %(alice)s AND kind = 'IDENTITY'"
         ),
         "user",

@@ -127,7 +127,7 @@ def play_reviews(client: Client) -> None:
     for kept in shown.files(carol):
         kept.unlink()
     with pytest.raises(FileNotFoundError):
-        kyc.opened(card)
+        kyc.open_file(card)
 
 
 def play_users(client: Client) -> None:

@@ -15,8 +15,8 @@ from django.utils import timezone
 from tests.support import people
 from users import demo_documents, kyc
 from users.kyc import File, Kind
-from users.models import Evidence, User
-from users.models.evidence import documents
+from users.models import KycDocument, User
+from users.models.kyc_documents import file_storage
 
 IDENTITY = {
     "identityType": "DNI",
@@ -50,8 +50,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 """One field of each block, with another value."""
 
 DOCUMENTS = ("identity-front", "identity-back", "external-iban", "income-tax", "company-deed")
-CARD = demo_documents.picture("A card")
-PAGE = demo_documents.page("A page")
+CARD = demo_documents.draw_picture("A card")
+PAGE = demo_documents.draw_pdf("A page")
 
 
 def other(path: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def document(file: File | bytes = CARD, **values: Any) -> dict[str, Any]:
     return {"content": base64.b64encode(content).decode(), **values}
 
 
-def send(user: User, *kinds: Kind, **facts: Any) -> list[Evidence]:
+def send(user: User, *kinds: Kind, **facts: Any) -> list[KycDocument]:
     """Send specimens of these kinds, in this order; with these facts, where a kind has them.
 
     A name is never sent by itself: it waits when a user changes.
@@ -82,8 +82,8 @@ def send(user: User, *kinds: Kind, **facts: Any) -> list[Evidence]:
     return [send_one(user, kind, **facts) for kind in kinds if kind != Kind.NAME]
 
 
-def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:
-    shown = demo_documents.shown(kind)
+def send_one(user: User, kind: Kind, **facts: Any) -> KycDocument:
+    shown = demo_documents.sample(kind)
     if not isinstance(shown, File):
         shown = shown | {name: value for name, value in facts.items() if name in shown}
     return kyc.send(
@@ -93,14 +93,14 @@ def send_one(user: User, kind: Kind, **facts: Any) -> Evidence:
         shown=shown,
         by=people.BY,
         replaces=True,
-    ).evidence
+    ).document
 
 
-def review(user: User, *evidence: Evidence, reason: str = "") -> User:
+def review(user: User, *documents: KycDocument, reason: str = "") -> User:
     return kyc.review(
         client_id=user.client_id,
         user_id=user.id,
-        evidence_ids=[each.id for each in evidence],
+        document_ids=[each.id for each in documents],
         by=people.BY,
         reason=reason,
     )
@@ -113,7 +113,7 @@ def approve(user: User, kinds: Iterable[Kind], **facts: Any) -> User:
 
 def stored(user: User) -> list[tuple[str, str]]:
     """All that was ever sent, and how far it came; oldest first."""
-    rows = Evidence.objects.filter(user=user.id).order_by("id")
+    rows = KycDocument.objects.filter(user=user.id).order_by("id")
     return [(each.kind, each.status) for each in rows]
 
 
@@ -123,7 +123,7 @@ def today() -> date:
 
 def files(user: User) -> list[Path]:
     """All that is kept of the user's."""
-    folder = Path(documents().path(str(user.id)))
+    folder = Path(file_storage().path(str(user.id)))
     return sorted(each for each in folder.rglob("*") if each.is_file())
 
 

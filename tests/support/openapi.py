@@ -21,7 +21,7 @@ Json = Any
 @cache
 def written() -> str:
     """The document of the real server, as it is written down."""
-    return reference.written()
+    return reference.document_text()
 
 
 LOCK = Lock()

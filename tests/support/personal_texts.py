@@ -17,7 +17,7 @@ from tests.support.backoffice import Office, page_of
 from tests.support.people import Api
 from users import demo_documents, names, users
 from users.kyc import NEEDED
-from users.models import Evidence, Review, User
+from users.models import KycDocument, Review, User
 from wallets import posting
 from wallets.models import Movement, Wallet
 from wallets.orders import ActivateUser
@@ -100,14 +100,14 @@ def shows(scene: Scene, office: Office) -> None:
     api, alice = scene.api, scene.alice
     for name, facts in BLOCKS.items():
         assert api.put(scene.path(f"/{name}"), facts).status == 201
-    content = base64.b64encode(demo_documents.page("Qx~z").content).decode()
+    content = base64.b64encode(demo_documents.draw_pdf("Qx~z").content).decode()
     for kind in NEEDED["NATURAL"][2]:
         if kind.startswith("DOCUMENT_"):
             assert api.put(scene.path(f"/{kind.path}"), {"content": content}).status == 201
     again = BLOCKS["home-address"] | {"address": "Qx~z Street 2"}
     api.put(scene.path("/home-address"), again)
     review = Review.objects.get(id=alice.id)
-    waiting = {each.kind: str(each.id) for each in Evidence.objects.of(alice).waiting()}
+    waiting = {each.kind: str(each.id) for each in KycDocument.objects.of(alice).waiting()}
     office.get(page_of(review))
     decide(office, review, "reject", [waiting["OCCUPATION"]], reason="Qx~z does not work there")
     decide(office, review, "approve", [waiting["IDENTITY"], waiting["HOME_ADDRESS"]])
@@ -115,7 +115,7 @@ def shows(scene: Scene, office: Office) -> None:
 
 def decide(office: Office, review: Review, act: str, ids: list[str], **values: str) -> None:
     seen = names.seen(User.objects.get(id=review.id))
-    body = {"evidence": ids, "key": people.unknown_id(), "names": seen} | values
+    body = {"documents": ids, "key": people.unknown_id(), "names": seen} | values
     address = page_of(review).replace("change/", f"act/{act}/")
     assert office.status("post", address, body) == 302
 
@@ -125,7 +125,7 @@ def changes(scene: Scene) -> None:
     alice = scene.alice
     about: dict[str, Any] = {"client_id": scene.alice.client_id, "by": people.BY}
     second, third = (f"+34{number}" for number in NUMBERS[1:])
-    users.change(**about, user_id=alice.id, values={"mobile_phone": second})
+    users.update(**about, user_id=alice.id, values={"mobile_phone": second})
     posting.submit(ActivateUser(**about, user_id=alice.id, phone=second))
     assert scene.api.patch(scene.path(), {"mobilePhone": third}).status == 200
     clash = {"kind": "NATURAL", "firstName": "Qx~z", "lastName": "Qx~z", "mobilePhone": second}

@@ -63,7 +63,7 @@ def create_user(api: Recorder, kind: str, place: str, order: Json) -> str:
     sent = Otp.objects.filter(user=user)
     pass_two_minutes()
     api.post(f"{path}/request-otp", {})
-    sent.update(digest=otp.digest(user.id, user.phone_to_verify or "", CODE))
+    sent.update(digest=otp.code_digest(user.id, user.phone_to_verify or "", CODE))
     assert api.post(f"{path}/validate-otp", {"otp": CODE}).status == 200
     return str(user.id)
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from tests.support.backoffice import list_of
 from users import names
 from users.kyc import Kind
-from users.models import Access, Evidence, Review, User
+from users.models import Access, KycDocument, Review, User
 
 QUEUE = list_of(Review)
 
@@ -24,15 +24,15 @@ def page_of(user: User) -> str:
     return reverse("admin:users_review_change", args=[user.pk])
 
 
-def address_of(user: User, evidence: Evidence) -> str:
-    return reverse("admin:users_review_document", args=[user.pk, evidence.pk])
+def address_of(user: User, document: KycDocument) -> str:
+    return reverse("admin:users_review_document", args=[user.pk, document.pk])
 
 
-def act(browser: Browser, user: User, name: str, *evidence: Evidence, **values: str) -> Any:
+def act(browser: Browser, user: User, name: str, *documents: KycDocument, **values: str) -> Any:
     address = reverse("admin:users_review_act", args=[user.pk, name])
-    ids = [str(each.id) for each in evidence]
+    ids = [str(each.id) for each in documents]
     seen = {"key": str(uuid4()), "names": names.seen(User.objects.get(pk=user.pk))}
-    return browser.post(address, {**seen, "evidence": ids, **values})
+    return browser.post(address, {**seen, "documents": ids, **values})
 
 
 def said(answer: Any) -> list[str]:
@@ -55,5 +55,5 @@ def who(browser: Browser) -> str:
     return f"staff:{browser.session['_auth_user_id']}"
 
 
-def picture_of(user: User, evidence: Evidence, number: int = 1) -> str:
-    return reverse("admin:users_review_picture", args=[user.pk, evidence.pk, number])
+def picture_of(user: User, document: KycDocument, number: int = 1) -> str:
+    return reverse("admin:users_review_picture", args=[user.pk, document.pk, number])

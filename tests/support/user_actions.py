@@ -29,7 +29,7 @@ def replace(client: Client, user_id: Any, values: dict[str, Any]) -> users.Made:
 
 
 def change(user: User, **values: Any) -> User:
-    return users.change(client_id=user.client_id, user_id=user.id, values=values, by=people.BY)
+    return users.update(client_id=user.client_id, user_id=user.id, values=values, by=people.BY)
 
 
 def kinds(user: User) -> list[str]:
@@ -52,7 +52,7 @@ def change_phone(user: User, phone: str = NEW) -> User:
 def validate(user: User, code: str) -> User:
     """What `validate-otp` does."""
     fresh = User.objects.get(id=user.id)
-    phone = otp.check(fresh, code)
+    phone = otp.check_code(fresh, code)
     order = ActivateUser(client_id=user.client_id, by=people.BY, user_id=user.id, phone=phone)
     posting.submit(order)
     return User.objects.get(id=user.id)
@@ -60,6 +60,6 @@ def validate(user: User, code: str) -> User:
 
 def guess(user: User, code: str) -> errors.Refused | str:
     try:
-        return otp.check(user, code)
+        return otp.check_code(user, code)
     except errors.Refused as refused:
         return refused

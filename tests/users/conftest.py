@@ -19,7 +19,7 @@ from tests.support.staff import OPERATOR, somebody
 from tests.support.user_actions import a_newcomer
 from users import deliveries, otp
 from users.kyc import Kind
-from users.models import Client, Evidence, User
+from users.models import Client, KycDocument, User
 
 
 class Sent(NamedTuple):
@@ -95,7 +95,7 @@ def operator(db: None) -> Browser:
 
 
 @pytest.fixture
-def sent(alice: User) -> Evidence:
+def sent(alice: User) -> KycDocument:
     """What Alice does for a living; it waits."""
     return send_one(alice, Kind.OCCUPATION)
 

@@ -23,8 +23,8 @@ from users.models import (
     ApiKey,
     Client,
     Event,
-    Evidence,
     Key,
+    KycDocument,
     Otp,
     PhoneUse,
     Review,
@@ -35,8 +35,8 @@ from users.models import (
 pytestmark = pytest.mark.django_db
 
 MODELS = [Client, ApiKey, SigningKey, User, Otp, Event, Access, Review]
-# A composite primary key has no page; evidence is in reviews; the use of a phone names no number.
-NO_PAGE = {Key, Evidence, PhoneUse}
+# Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
+NO_PAGE = {Key, KycDocument, PhoneUse}
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def office(staff: Any) -> Office:
 
 @pytest.fixture
 def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
-    """A key, beside two users, their codes, their evidence and their events."""
+    """A key, beside two users, their codes, their KYC documents and their events."""
     for user in (alice, newcomer_bob):
-        demo_documents.send(user, kyc.NEEDED["NATURAL"][1], people.BY)
+        demo_documents.send_samples(user, kyc.NEEDED["NATURAL"][1], people.BY)
         kyc.record_access(user, Access.What.REVIEW, people.BY)
     SigningKey.objects.create(client=client_demo, label="Shop", kid="demo-1", scopes=["users:read"])
     return people.a_key(client_demo)
@@ -152,7 +152,7 @@ def populate(client: Client, count: int) -> None:
     for number in range(count, 2 * count + 1):
         names = {"user_name": f"user{number}", "mobile_phone": f"+3460000{number:04d}"}
         user = people.a_user(client, people.ALICE | names)
-        demo_documents.send(user, frozenset({kyc.Kind.OCCUPATION}), people.BY)
+        demo_documents.send_samples(user, frozenset({kyc.Kind.OCCUPATION}), people.BY)
         kyc.record_access(user, Access.What.REVIEW, people.BY)
         people.a_key(client)
         SigningKey.objects.create(client=client, kid=f"key{number}", scopes=[])

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.support.log_ins import PASSWORD, is_in, log_in, secret_on, shown_by, token_of
-from users.unauthenticated import address_of
+from users.unauthenticated import ip_address_of
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,7 @@ def test_client_address_is_read_from_the_outermost_trusted_proxy(
 ):
     settings.TRUSTED_PROXIES = proxies
     headers = {} if passed is None else {"X-Forwarded-For": passed}
-    assert address_of(rf.get("/admin/login/", headers=headers)) == found
+    assert ip_address_of(rf.get("/admin/login/", headers=headers)) == found
 
 
 def test_lock_applies_to_one_address(supervisor, settings):

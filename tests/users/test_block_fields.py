@@ -11,7 +11,7 @@ import pytest
 from tests.support.kyc import ADDRESS, IDENTITY, stored
 from tests.support.people import Answer, Api
 from users import kyc
-from users.models import Evidence, User
+from users.models import KycDocument, User
 from users.serializers import kyc as shapes
 
 pytestmark = pytest.mark.django_db
@@ -311,7 +311,7 @@ def test_income_level_must_be_one_capital_letter(api, alice, level):
 def test_occupation_code_must_be_four_digits(api, alice, code):
     answer = api.put(f"users/{alice.id}/occupation", {"occupationCode": code})
     assert answer.wrong == {"occupationCode": "invalid"}
-    assert not Evidence.objects.exists()
+    assert not KycDocument.objects.exists()
 
 
 def test_occupation_code_keeps_leading_zeros(api, alice):

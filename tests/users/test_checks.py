@@ -75,7 +75,7 @@ def test_unsafe_session_is_an_error(setting, value, words, settings):
 @pytest.mark.django_db
 def test_unsafe_settings_of_the_whole_server_are_reported(settings):
     """A test can't change fsync: it is a setting of the whole server."""
-    found = safety.ask()
+    found = safety.read_session()
     torn = found._replace(lacks_fsync=True, tears_pages=True)
     assert [words.partition(" is off")[0] for words in safety.unsafe(torn)] == [
         "fsync",
@@ -88,7 +88,7 @@ def test_unreachable_database_is_an_error(monkeypatch):
     def silent() -> None:
         raise OperationalError("no answer")
 
-    monkeypatch.setattr(safety, "ask", silent)
+    monkeypatch.setattr(safety, "read_session", silent)
     assert ids(checks.database_is_safe(databases=["default"])) == ["iocash.E006"]
 
 

@@ -15,11 +15,11 @@ from iocash.settings import BASE_DIR
 from tests.support import people
 from tests.support.kyc import document, files, stored
 from users import demo_documents, kyc
-from users.models import Evidence, Key, User, events
+from users.models import Key, KycDocument, User, events
 
 pytestmark = pytest.mark.django_db
 
-OTHER = demo_documents.picture("Another card")
+OTHER = demo_documents.draw_picture("Another card")
 
 each_writing = pytest.mark.parametrize("method", ["POST", "PUT"])
 
@@ -33,8 +33,8 @@ def path(alice: User) -> str:
 def test_document_files_are_private_and_outside_the_checkout(api, alice, path):
     api.put(path, document())
     (file,) = files(alice)
-    evidence = Evidence.objects.get()
-    assert evidence.file.name == f"{alice.id}/{evidence.id}"
+    row = KycDocument.objects.get()
+    assert row.file.name == f"{alice.id}/{row.id}"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert not file.is_relative_to(BASE_DIR)
@@ -42,7 +42,7 @@ def test_document_files_are_private_and_outside_the_checkout(api, alice, path):
 
 def test_documents_are_not_served_as_static_files(api, nobody, alice, path):
     api.put(path, document())
-    name = Evidence.objects.get().file.name
+    name = KycDocument.objects.get().file.name
     for folder in ("static/", "static/../documents/", "media/", "documents/", ""):
         assert nobody.browser.get(f"/{folder}{name}").status_code == 404
 
@@ -60,7 +60,7 @@ def test_failed_insertion_leaves_no_file(alice, monkeypatch):
 
     monkeypatch.setattr(events, "record_about", fail)
     with pytest.raises(DatabaseError):
-        demo_documents.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
+        demo_documents.send_samples(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert (files(alice), stored(alice)) == ([], [])
 
 

@@ -11,7 +11,7 @@ from tests.support.user_actions import COMPANY, create, kinds
 from tests.support.user_bodies import path_of
 from users import demo_documents, kyc
 from users.kyc import Kind
-from users.models import Client, Event, Evidence, User
+from users.models import Client, Event, KycDocument, User
 
 pytestmark = pytest.mark.django_db
 
@@ -34,11 +34,11 @@ def level(user: User) -> int:
 # --- Levels ---------------------------------------------------------------------------------------
 
 
-def test_user_without_evidence_is_at_level_0(alice):
+def test_user_without_documents_is_at_level_0(alice):
     assert (alice.kyc_level, alice.kyc_until, level(alice)) == (0, None, 0)
 
 
-def test_pending_evidence_gives_no_level(alice):
+def test_pending_documents_give_no_level(alice):
     send(alice, *Kind)
     assert level(alice) == 0
 
@@ -103,7 +103,7 @@ def test_signatory_identity_gives_a_company_no_level(company):
 # --- What holds, and for how long -----------------------------------------------------------------
 
 
-def test_approved_evidence_counts_until_its_replacement_is_approved(alice):
+def test_approved_document_counts_until_its_replacement_is_approved(alice):
     approve(alice, LEVEL_1)
     sent = send_one(alice, Kind.IDENTITY, identity_number="87654321X")
     assert level(alice) == 1
@@ -116,7 +116,7 @@ def test_rejection_keeps_the_earlier_approval(alice):
     approve(alice, LEVEL_1)
     review(alice, send_one(alice, Kind.IDENTITY, identity_number="87654321X"), reason="Blurred")
     assert level(alice) == 1
-    approved = Evidence.objects.of(alice).approved().get(kind=Kind.IDENTITY)
+    approved = KycDocument.objects.of(alice).approved().get(kind=Kind.IDENTITY)
     assert approved.values["identity_number"] == "12345678Z"
 
 
@@ -130,7 +130,7 @@ def test_dni_after_a_passport_needs_its_back(alice):
 @pytest.mark.parametrize(("days", "left"), [(0, 1), (1, 1), (-1, 0), (-400, 0)])
 def test_level_expires_with_the_identity_document(alice, days, left):
     approve(alice, LEVEL_1)
-    Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(days))
+    KycDocument.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(days))
     User.objects.filter(id=alice.id).update(kyc_until=in_days(days))
     assert level(alice) == left
 
@@ -142,7 +142,7 @@ def test_level_is_valid_on_the_last_day_of_the_document(alice):
 
 def test_document_expired_before_approval_gives_no_level(alice):
     sent = send(alice, *LEVEL_1)
-    Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
+    KycDocument.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
     review(alice, *sent)
     assert level(alice) == 0
 
@@ -177,7 +177,7 @@ def test_reason_is_returned_by_the_block_and_by_compliance(api, alice):
 
 @pytest.mark.parametrize("reason", ["", "Blurred"], ids=["approve", "reject"])
 @pytest.mark.parametrize("before", ["", "Blurred"], ids=["approved", "rejected"])
-def test_decided_evidence_is_not_decided_again(alice, before, reason):
+def test_decided_document_is_not_decided_again(alice, before, reason):
     sent = send_one(alice, Kind.OCCUPATION)
     review(alice, sent, reason=before)
     with pytest.raises(errors.InvalidTransition) as refused:
@@ -187,7 +187,7 @@ def test_decided_evidence_is_not_decided_again(alice, before, reason):
     assert stored(alice) == [(Kind.OCCUPATION, status)]
 
 
-def test_replaced_evidence_is_not_decided(alice):
+def test_replaced_document_is_not_decided(alice):
     old = send_one(alice, Kind.OCCUPATION)
     send_one(alice, Kind.OCCUPATION, occupation_code="9999")
     with pytest.raises(errors.InvalidTransition) as refused:
@@ -207,7 +207,7 @@ def test_decision_about_several_is_refused_when_one_is_not_pending(alice):
     assert (Kind.HOME_ADDRESS, "PENDING") in stored(alice)
 
 
-def test_evidence_of_another_user_is_not_found(alice, bob):
+def test_document_of_another_user_is_not_found(alice, bob):
     own, others = send_one(alice, Kind.OCCUPATION), send_one(bob, Kind.OCCUPATION)
     with pytest.raises(errors.NotFound):
         review(alice, own, others)
@@ -220,7 +220,7 @@ def test_user_of_another_client_is_not_found(alice):
         kyc.review(
             client_id=people.a_client("Another").id,
             user_id=alice.id,
-            evidence_ids=[sent.id],
+            document_ids=[sent.id],
             by=people.BY,
         )
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]

@@ -14,7 +14,7 @@ from tests.support.user_actions import change, create, kinds
 from tests.support.user_bodies import ALICE
 from users import kyc, names
 from users.kyc import Kind
-from users.models import Evidence, User
+from users.models import KycDocument, User
 
 pytestmark = pytest.mark.django_db
 
@@ -31,13 +31,13 @@ def stored(user: User) -> tuple[str, str, int]:
 
 
 def waiting(user: User) -> dict[str, Any] | None:
-    found = names.waiting(user)
+    found = names.pending_names(user)
     return found.facts if found else None
 
 
-def sent(user: User) -> Evidence:
+def sent(user: User) -> KycDocument:
     """The name that waits."""
-    return Evidence.objects.of(user).waiting().get(kind=Kind.NAME)
+    return KycDocument.objects.of(user).waiting().get(kind=Kind.NAME)
 
 
 def test_unapproved_name_changes_at_once(alice):
@@ -93,7 +93,7 @@ def test_newer_name_replaces_the_pending_one(approved):
     change(approved, first_name="Alicia")
     change(approved, last_name="Other")
     assert waiting(approved) == {"first_name": "Alicia", "last_name": "Other"}
-    assert Evidence.objects.filter(kind=Kind.NAME, status="REPLACED").count() == 1
+    assert KycDocument.objects.filter(kind=Kind.NAME, status="REPLACED").count() == 1
 
 
 def test_same_pending_name_changes_nothing(approved):
@@ -118,12 +118,12 @@ def test_approval_is_refused_when_the_name_changed_meanwhile(alice):
         kyc.review(
             client_id=alice.client_id,
             user_id=alice.id,
-            evidence_ids=[front.id],
+            document_ids=[front.id],
             by=people.BY,
             names_seen=seen,
         )
     assert "Review it again" in refused.value.words
-    assert not Evidence.objects.approved().exists()
+    assert not KycDocument.objects.approved().exists()
 
 
 # --- Over the API ---------------------------------------------------------------------------------

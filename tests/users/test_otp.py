@@ -54,14 +54,14 @@ def test_only_a_digest_of_the_code_is_stored(alice_created, codes):
 
 
 def test_digest_is_keyed_with_the_servers_secret(alice_created, settings):
-    before = otp.digest(alice_created.id, NEW, "123456")
+    before = otp.code_digest(alice_created.id, NEW, "123456")
     settings.SECRET_KEY = "another"
-    assert otp.digest(alice_created.id, NEW, "123456") != before
+    assert otp.code_digest(alice_created.id, NEW, "123456") != before
 
 
 def test_digest_depends_on_user_and_number(alice_created, bob):
     digests = {
-        otp.digest(user.id, phone, "123456")
+        otp.code_digest(user.id, phone, "123456")
         for user in (alice_created, bob)
         for phone in (NEW, "+34600000001")
     }
@@ -71,7 +71,7 @@ def test_digest_depends_on_user_and_number(alice_created, bob):
 def test_codes_are_compared_in_constant_time(alice_created, codes, monkeypatch):
     compare = Mock(wraps=hmac.compare_digest)
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    otp.check(alice_created, codes[0].code)
+    otp.check_code(alice_created, codes[0].code)
     compare.assert_called_once()
 
 
@@ -97,7 +97,7 @@ def test_logs_and_answers_do_not_contain_the_code(api, codes, clock, caplog):
 
 
 def test_correct_code_verifies_the_number(alice_created, codes):
-    assert otp.check(alice_created, codes[0].code) == "+34600000001"
+    assert otp.check_code(alice_created, codes[0].code) == "+34600000001"
 
 
 def test_code_is_valid_for_ten_minutes(alice_created, codes, clock):
@@ -108,7 +108,7 @@ def test_code_is_valid_for_ten_minutes(alice_created, codes, clock):
 def test_code_expires_after_ten_minutes(alice_created, codes, clock):
     clock.go(600)
     with pytest.raises(errors.OtpExpired) as refused:
-        otp.check(alice_created, codes[0].code)
+        otp.check_code(alice_created, codes[0].code)
     assert refused.value.facts == {"user_id": alice_created.id}
 
 
@@ -116,7 +116,7 @@ def test_expired_code_counts_no_try(alice_created, codes, clock):
     clock.go(600)
     for _ in range(6):
         with pytest.raises(errors.OtpExpired):
-            otp.check(alice_created, wrong(codes[0].code))
+            otp.check_code(alice_created, wrong(codes[0].code))
     assert Otp.objects.get().tries == 0
 
 
@@ -141,7 +141,7 @@ def test_used_code_does_not_verify_the_same_number_again(alice_created, codes):
 def test_code_of_another_user_is_wrong(alice_created, client_demo, codes):
     a_newcomer(client_demo, user_name="bob", mobile_phone="+34600000002")
     with pytest.raises(errors.InvalidOtp):
-        otp.check(alice_created, codes[1].code)
+        otp.check_code(alice_created, codes[1].code)
 
 
 # --- Five tries ---------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_try_is_counted_before_the_code_is_compared(alice_created, codes, monkey
 
     monkeypatch.setattr(hmac, "compare_digest", interrupted)
     with pytest.raises(SystemExit):
-        otp.check(alice_created, codes[0].code)
+        otp.check_code(alice_created, codes[0].code)
     assert Otp.objects.get().tries == 1
 
 
@@ -194,9 +194,9 @@ def test_try_of_unknown_outcome_is_repeated_only_within_the_time_limit(
         raise errors.OutcomeUnknown()
 
     monkeypatch.setattr(time, "monotonic", lambda: real() + late[0])
-    monkeypatch.setattr(otp, "counted_try", lose)
+    monkeypatch.setattr(otp, "count_attempt_once", lose)
     with pytest.raises(errors.OutcomeUnknown):
-        otp.check(alice_created, codes[0].code)
+        otp.check_code(alice_created, codes[0].code)
     assert len(tried) == times
 
 
@@ -218,7 +218,7 @@ def test_ten_thousand_guesses_never_succeed(alice_created, codes):
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_guesses_get_five_tries(codes):
     user = a_newcomer(people.a_client())
-    guesses = [lambda n=n: otp.check(user, wrong(codes[0].code)) for n in range(50)]
+    guesses = [lambda n=n: otp.check_code(user, wrong(codes[0].code)) for n in range(50)]
     names = [type(result).__name__ for result in threads.at_once(*guesses)]
     assert (names.count("InvalidOtp"), names.count("OtpTriedOut")) == (5, 45)
     assert Otp.objects.get().tries == 5

@@ -26,7 +26,7 @@ def test_new_code_voids_the_older_one(alice_created, codes, clock):
     request_otp(alice_created)
     if codes[0].code != codes[1].code:
         assert isinstance(guess(alice_created, codes[0].code), errors.InvalidOtp)
-    assert otp.check(alice_created, codes[1].code)
+    assert otp.check_code(alice_created, codes[1].code)
 
 
 def test_code_for_a_new_number_voids_the_older_numbers_code(alice_created, codes):
@@ -39,7 +39,7 @@ def test_code_for_a_new_number_voids_the_older_numbers_code(alice_created, codes
 def test_code_of_one_number_does_not_verify_another(alice_created, codes, monkeypatch):
     changed = change_phone(alice_created)
     with pytest.raises(errors.InvalidOtp):
-        otp.check(changed, codes[0].code if codes[0].code != codes[1].code else "x")
+        otp.check_code(changed, codes[0].code if codes[0].code != codes[1].code else "x")
 
 
 def test_restored_number_needs_a_new_code(alice_created, codes, clock):
@@ -104,7 +104,7 @@ def test_verification_of_a_new_number_opens_no_second_wallet(alice, codes):
 
 def test_number_that_changed_between_check_and_use_is_not_verified(alice, codes, clock):
     change_phone(alice)
-    phone = otp.check(User.objects.get(), codes[0].code)
+    phone = otp.check_code(User.objects.get(), codes[0].code)
     change_phone(alice, "+34600000008")
     order = ActivateUser(client_id=alice.client_id, by=people.BY, user_id=alice.id, phone=phone)
     with pytest.raises(errors.OtpExpired):

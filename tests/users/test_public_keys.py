@@ -119,21 +119,21 @@ WEAK: dict[str, tuple[str, Callable[[], str]]] = {
 def test_weak_key_is_refused(name):
     words, make = WEAK[name]
     with pytest.raises(public_keys.Unfit, match=words):
-        public_keys.read(make())
+        public_keys.read_public_key(make())
 
 
 @pytest.mark.parametrize("bits", [2048, 3072, 4096])
 def test_usual_key_is_accepted(bits):
     key = generate_private_key(65537, bits).public_key()
-    assert public_keys.read(pem(key)).public_numbers() == key.public_numbers()
+    assert public_keys.read_public_key(pem(key)).public_numbers() == key.public_numbers()
 
 
 def test_pkcs1_key_is_accepted():
-    assert public_keys.read(pem(PRIVATE.public_key(), PublicFormat.PKCS1))
+    assert public_keys.read_public_key(pem(PRIVATE.public_key(), PublicFormat.PKCS1))
 
 
 def test_key_built_from_numbers_equals_the_librarys():
-    assert public_keys.read(made_of(NUMBERS.n)).public_numbers() == NUMBERS
+    assert public_keys.read_public_key(made_of(NUMBERS.n)).public_numbers() == NUMBERS
 
 
 def test_small_primes_are_the_primes_below_ten_thousand():

@@ -12,13 +12,13 @@ from tests.support.staff import OPERATOR, SUPERVISOR, somebody
 from tests.support.threads import at_once
 from users import kyc
 from users.kyc import Kind
-from users.models import Event, Evidence, User
+from users.models import Event, KycDocument, User
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def twins(alice: User, db: None) -> tuple[User, Evidence]:
+def twins(alice: User, db: None) -> tuple[User, KycDocument]:
     """A user of another client who shows the document that is approved for Alice."""
     approve(alice, kyc.IDENTITY)
     twin = people.a_user(people.a_client("Another"), people.BOB)
@@ -86,14 +86,14 @@ def test_concurrent_approvals_of_a_shared_document_accept_one():
             for browser, user, each in zip(browsers, users, sent, strict=True)
         ]
     )
-    assert Evidence.objects.approved().count() == 1
+    assert KycDocument.objects.approved().count() == 1
 
 
 def test_shared_document_search_uses_its_index(twins):
     _, identity = twins
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("DROP INDEX evidence_holds_once")  # as good for a few rows, not for many
+        cursor.execute("DROP INDEX kyc_document_is_approved_once")  # good for few rows only
         cursor.execute(f"EXPLAIN {kyc.SAME_DOCUMENT}", [[identity.id]])
         plan = " ".join(row for (row,) in cursor.fetchall())
-    assert "evidence_identity_number" in plan
+    assert "kyc_document_identity_number" in plan

@@ -18,7 +18,7 @@ from tests.support.user_actions import (
 from tests.support.user_bodies import NEW
 from users import users
 from users.models import Event, User
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets import posting
 from wallets.orders import UnsubscribeUser
 
@@ -119,7 +119,7 @@ def test_user_of_another_client_is_not_found(newcomer):
 
 def test_staff_change_the_user_of_any_client(newcomer):
     values = {"first_name": "Alicia"}
-    users.change(client_id=None, user_id=newcomer.id, values=values, by=people.BY)
+    users.update(client_id=None, user_id=newcomer.id, values=values, by=people.BY)
     assert User.objects.get().first_name == "Alicia"
 
 

@@ -12,7 +12,7 @@ from tests.support import people
 from tests.support.user_actions import COMPANY, change, create, kinds
 from users import users
 from users.models import Event, Key, User
-from users.models.clients import new_id
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from tests.support.user_actions import a_newcomer, change, create, kinds, replac
 from tests.support.user_bodies import ALICE, BOB, NEW
 from users import users
 from users.models import Client, Otp, User
-from users.models.clients import new_id
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db
 
@@ -181,7 +181,7 @@ def test_duplicate_released_during_the_request_is_not_answered_404(times, alice,
 
     about = {"client_id": alice.client_id, "user_id": alice.id, "by": people.BY}
     with connection.execute_wrapper(give_up):
-        answer = outcome_of(lambda: users.change(**about, values={"user_name": name}))
+        answer = outcome_of(lambda: users.update(**about, values={"user_name": name}))
     if times < users.TRIES:
         assert answer.user_name == name
     else:

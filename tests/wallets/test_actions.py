@@ -101,6 +101,15 @@ def test_form_submitted_twice_moves_once(alices):
     assert money_of(alices) == (105_00, 0)
 
 
+def test_form_moves_money_although_a_client_has_used_a_key_like_its_own(api, alices):
+    number = str(uuid4())
+    body = {"type": "CASH_IN", "amount": "1"}
+    assert api.post(f"wallets/{alices.id}/movements", body, key=f"staff-{number}").status == 201
+    form = {"key": number, "kind": "CASH_IN", "amount": "5", "concept": "Card top-up"}
+    assert somebody(SUPERVISOR).post(address(alices, "add-movement"), form).status_code == 302
+    assert money_of(alices) == (106_00, 0)
+
+
 @pytest.mark.parametrize("amount", ["1e2", "-1", "0", "0.001", "", "x"])
 def test_invalid_amount_is_reported_at_the_field(alices, amount):
     browser = somebody(SUPERVISOR)

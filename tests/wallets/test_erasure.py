@@ -9,7 +9,7 @@ import pytest
 from iocash.postgres.base import SERVER
 from tests.support import people, personal_texts
 from tests.support.personal_texts import Scene, left, marks_in
-from users.models import Event, Evidence, Otp, PhoneUse, User
+from users.models import Event, KycDocument, Otp, PhoneUse, User
 from wallets import audit, erasure
 from wallets.models import Movement
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 TABLES = {
     "users_user",
     "users_otp",
-    "users_evidence",
+    "users_kycdocument",
     "wallets_wallet",
     "wallets_movement",
     "wallets_hold",
@@ -53,7 +53,7 @@ def test_erasure_leaves_no_personal_data(request, caplog):
     assert set.union(*before.values()) == {mark.lower() for mark in personal_texts.MARKS}
     erase(scene)
     assert marks_in(left()) == {}
-    assert (Evidence.objects.count(), Otp.objects.filter(user=scene.alice).count()) == (0, 0)
+    assert (KycDocument.objects.count(), Otp.objects.filter(user=scene.alice).count()) == (0, 0)
     assert personal_texts.files() == []
     log = SERVER.places.log.read_bytes()[begun:].decode() if begun else ""
     assert ("user_name_is_taken_once" in log) == bool(begun)

@@ -46,7 +46,7 @@ def erase(user: User, reason: str = REASON) -> User:
 @pytest.fixture
 def ended(alice: User) -> User:
     """Alice, who had no money and has shown her occupation, has ended just now."""
-    demo_documents.send(
+    demo_documents.send_samples(
         alice, frozenset({kyc.Kind.OCCUPATION, kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY
     )
     return unsubscribe(alice)

@@ -51,7 +51,7 @@ def said(api, alices, bobs):
         "batch": (f"{own}/movements/batch", {"movements": [pay | to_bob, pay | to_bob]}),
         "cash-in": (f"{own}/movements", bring),
         "cash-in-words": (f"{own}/movements", bring | {"concept": "Card"}),
-        "evidence": (f"{alice}/occupation", {"occupationCode": "2511"}),
+        "document": (f"{alice}/occupation", {"occupationCode": "2511"}),
         "hold": (f"{own}/holds", {"amount": "1", **to_bob}),
         "hold-of-bob": (f"{bob_own}/holds", {"amount": "1", **to_alice}),
         "iban": (f"{own}/create-iban", {}),
@@ -119,7 +119,7 @@ def test_order_can_be_guessed_before_the_erasure_and_not_after(alices, api):
     path = f"users/{alices.user_id}/occupation"
     assert api.post(path, {"occupationCode": "2511"}, key="k").status == 201
     order = {"user_id": alices.user_id, "kind": "OCCUPATION", "sha256": None, "facts": facts}
-    guess = canonical(Asked("SendEvidence", order))
+    guess = canonical(Asked("SendKycDocument", order))
 
     def is_guessed() -> bool:
         """Whoever has a copy of the table tries all that the table itself has as a salt."""

@@ -18,7 +18,7 @@ from users import public_keys, tokens
 from users.actions import ActForm, Acting, Action, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
-from users.models.events import EventKind, Fact
+from users.models.events import EventKind
 
 OVERLAP = timedelta(hours=24)
 """How long the old key works after a rotation."""
@@ -63,7 +63,7 @@ class PublicKeyForm(CredentialForm):
     def clean_public_key(self) -> str:
         pem: str = self.cleaned_data["public_key"].strip() + "\n"
         try:
-            public_keys.read(pem)
+            public_keys.read_public_key(pem)
         except public_keys.Unfit as unfit:
             raise forms.ValidationError(str(unfit)) from unfit
         return pem
@@ -79,7 +79,7 @@ def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> st
             scopes=sorted(values["scopes"]),
             expires_at=end_of(values["days"]),
         )
-        record(request, key, EventKind.PUBLIC_KEY_REGISTERED)
+        events.record_about_client(key, EventKind.PUBLIC_KEY_REGISTERED, by(request))
     return f"Key registered. Its tokens must have kid {key.kid}."
 
 
@@ -101,7 +101,7 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
     """Issue a key and show its secret, which is nowhere else and can't be shown again."""
     with single_transaction():
         key, secret = ApiKey.issue(**values)
-        record(request, key, EventKind.API_KEY_ISSUED)
+        events.record_about_client(key, EventKind.API_KEY_ISSUED, by(request))
     context = {
         **admin.site.each_context(request),
         "title": "New API key",
@@ -143,16 +143,10 @@ def revoke(kind: str) -> Any:
         with single_transaction():
             still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if still.update(revoked_at=timezone.now()):
-                record(request, key, EventKind(f"{kind}.revoked"))
+                events.record_about_client(key, EventKind(f"{kind}.revoked"), by(request))
         return f"Key {key} revoked."
 
     return act
-
-
-def record(request: HttpRequest, thing: ApiKey | SigningKey | Client, kind: EventKind) -> None:
-    client_id = thing.id if isinstance(thing, Client) else thing.client_id
-    subject = kind.partition(".")[0]
-    events.record(Fact(client_id, subject, thing.id, kind, by(request)))
 
 
 def set_status(status: Client.Status, kind: EventKind) -> Any:
@@ -160,7 +154,7 @@ def set_status(status: Client.Status, kind: EventKind) -> Any:
         with single_transaction():
             unset = Client.objects.filter(pk=client.pk).exclude(status=status)
             if unset.update(status=status):
-                record(request, client, kind)
+                events.record_about_client(client, kind, by(request))
         return f"The status of {client} is now {status.label.lower()}."
 
     return act

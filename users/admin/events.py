@@ -10,7 +10,7 @@ from django.db.models import Q
 from users.actions import ReadOnly, Searched
 from users.change_lists import RECENT, recent
 from users.models import Access, Event
-from users.models.clients import as_id
+from users.models.ids import as_id
 
 
 @admin.register(Event)

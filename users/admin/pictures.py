@@ -13,7 +13,7 @@ from django.templatetags.static import static
 from iocash import errors
 from users import kyc
 from users.documents import MOST_PAGES, PDF, processes
-from users.models import Evidence
+from users.models import KycDocument
 
 HARMLESS = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
@@ -25,30 +25,30 @@ class Shown(NamedTuple):
     more: int = 0
 
 
-def shown(document: Evidence) -> Shown | None:
+def displayed_pages(document: KycDocument) -> Shown | None:
     """What can be drawn of a document; None for a block of facts.
 
     Raises:
         Overloaded: too many documents are being processed.
     """
-    if not document.is_document:
+    if not document.is_file:
         return None
     count = pages(document) if document.media_type == PDF else 1
     most = min(count, MOST_PAGES)
     return Shown(range(1, most + 1), count - most)
 
 
-def pages(document: Evidence) -> int:
+def pages(document: KycDocument) -> int:
     """How many pages can be drawn: none of a file that was lost, or is being erased."""
     try:
-        with kyc.opened(document) as file:
+        with kyc.open_file(document) as file:
             content = file.read()
     except (FileNotFoundError, errors.NotFound):
         return 0
-    return processes.pages(content, PDF)
+    return processes.page_count(content, PDF)
 
 
-def page(document: Evidence, number: int) -> HttpResponseBase:
+def page_image(document: KycDocument, number: int) -> HttpResponseBase:
     """A page as a JPEG; when it can't be drawn, a picture that says so.
 
     Raises:
@@ -64,7 +64,7 @@ def page(document: Evidence, number: int) -> HttpResponseBase:
     return guarded(HttpResponse(drawn, content_type="image/jpeg"))
 
 
-def original(document: Evidence) -> HttpResponseBase:
+def original(document: KycDocument) -> HttpResponseBase:
     """The file as it was sent, for the browser to save."""
     response = FileResponse(opened(document), content_type=document.media_type)
     ending = document.media_type.rpartition("/")[2]
@@ -72,10 +72,10 @@ def original(document: Evidence) -> HttpResponseBase:
     return guarded(response)
 
 
-def opened(document: Evidence) -> Any:
+def opened(document: KycDocument) -> Any:
     """The file; Http404 while it is being erased. A file that was lost is an error of ours."""
     try:
-        return kyc.opened(document)
+        return kyc.open_file(document)
     except errors.NotFound:
         raise Http404 from None
 

@@ -16,24 +16,24 @@ from django.utils import timezone
 from users import kyc, names
 from users.actions import ActForm, Acting, Action, Facts, Searched, by, names_of
 from users.admin import pictures
-from users.models import Access, Evidence, Review, User
+from users.models import Access, KycDocument, Review, User
 from users.serializers.kyc import BLOCKS
 
 LABELS = {"external_iban": "IBAN"}
 
 
-class EvidenceForm(ActForm):
+class KycDocumentsForm(ActForm):
     """Which of what waits is decided about: only what was ticked where it was shown."""
 
-    evidence = forms.MultipleChoiceField(label="Documents", widget=forms.CheckboxSelectMultiple)
+    documents = forms.MultipleChoiceField(label="Documents", widget=forms.CheckboxSelectMultiple)
     names = forms.CharField(widget=forms.HiddenInput)
 
     def about(self, thing: Any) -> None:
         self.fields["names"].initial = names.seen(thing)
-        field = self.fields["evidence"]
+        field = self.fields["documents"]
         assert isinstance(field, forms.MultipleChoiceField)
-        ticked = field.widget.value_from_datadict(self.data, self.files, "evidence") or []
-        waiting = Evidence.objects.of(thing).waiting().order_by("id")
+        ticked = field.widget.value_from_datadict(self.data, self.files, "documents") or []
+        waiting = KycDocument.objects.of(thing).waiting().order_by("id")
         field.choices = [
             (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
         ]
@@ -42,7 +42,7 @@ class EvidenceForm(ActForm):
         )
 
 
-class ApprovalForm(EvidenceForm):
+class ApprovalForm(KycDocumentsForm):
     """Requires a confirmation if other users have the same identity document."""
 
     same_document = forms.MultipleChoiceField(
@@ -62,7 +62,7 @@ class ApprovalForm(EvidenceForm):
             del self.fields["same_document"]
 
 
-class RejectionForm(EvidenceForm):
+class RejectionForm(KycDocumentsForm):
     reason = forms.CharField(max_length=200, help_text="The client can read it.")
 
 
@@ -73,7 +73,7 @@ def decide(words: str) -> Any:
         kyc.review(
             client_id=user.client_id,
             user_id=user.id,
-            evidence_ids=[UUID(each) for each in values["evidence"]],
+            document_ids=[UUID(each) for each in values["documents"]],
             by=by(request),
             reason=values.get("reason", ""),
             names_seen=values["names"],
@@ -86,7 +86,7 @@ def decide(words: str) -> Any:
 
 def same_document(user: User) -> list[User]:
     """The other users, of any client, who have the identity document that this user shows."""
-    identities = Evidence.objects.of(user).current().filter(kind=Evidence.Kind.IDENTITY)
+    identities = KycDocument.objects.of(user).current().filter(kind=KycDocument.Kind.IDENTITY)
     return list(kyc.with_same_document(identities))
 
 
@@ -96,7 +96,7 @@ def named(user: User) -> str:
 
 
 def waits(user: User) -> bool:
-    return Evidence.objects.of(user).waiting().exists()
+    return KycDocument.objects.of(user).waiting().exists()
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -115,7 +115,7 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value():
             return queryset.order_by("-id")
-        return queryset.filter(id__in=Evidence.objects.waiting().values("user"))
+        return queryset.filter(id__in=KycDocument.objects.waiting().values("user"))
 
 
 @admin.register(Review)
@@ -160,19 +160,19 @@ class ReviewAdmin(Searched, Acting):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        pending = Evidence.objects.filter(user=OuterRef("pk"), status=Evidence.Status.PENDING)
+        pending = KycDocument.objects.filter(user=OuterRef("pk"), status=KycDocument.Status.PENDING)
         grouped = pending.order_by().values("user")
-        shown = Evidence.objects.filter(user=OuterRef("pk")).order_by().values("user")
+        shown = KycDocument.objects.filter(user=OuterRef("pk")).order_by().values("user")
         return (
             super()
             .get_queryset(request)
-            .filter(id__in=Evidence.objects.values("user"))
+            .filter(id__in=KycDocument.objects.values("user"))
             .exclude(status=User.Status.UNSUBSCRIBED)
             .annotate(
                 waiting_since=Subquery(grouped.annotate(first=Min("created_at")).values("first")),
                 waiting=Subquery(
                     shown.annotate(
-                        waiting=Count("id", filter=Q(status=Evidence.Status.PENDING))
+                        waiting=Count("id", filter=Q(status=KycDocument.Status.PENDING))
                     ).values("waiting")
                 ),
             )
@@ -198,7 +198,7 @@ class ReviewAdmin(Searched, Acting):
     # The page
 
     def get_urls(self) -> list[URLPattern]:
-        document = "<uuid:user_id>/document/<uuid:evidence_id>/"
+        document = "<uuid:user_id>/document/<uuid:document_id>/"
         shown = self.admin_site.admin_view
         return [
             path(document, shown(self.original), name="users_review_document"),
@@ -212,12 +212,13 @@ class ReviewAdmin(Searched, Acting):
         kyc.record_access(thing, Access.What.REVIEW, by(request))
         context = super().page(request, thing)
         return context | {
-            "evidence": [
-                (each, said(each), pictures.shown(each)) for each in kyc.current(thing).values()
+            "documents": [
+                (each, said(each), pictures.displayed_pages(each))
+                for each in kyc.current(thing).values()
             ],
             "accesses": self.accesses(request, thing),
             "same_document": [named(each) for each in same_document(thing)],
-            "form": EvidenceForm(user=request.user, thing=thing),
+            "form": KycDocumentsForm(user=request.user, thing=thing),
         }
 
     def accesses(self, request: HttpRequest, user: User) -> Any:
@@ -228,39 +229,39 @@ class ReviewAdmin(Searched, Acting):
         names = names_of({access.actor for access in last})
         return [(access, names.get(access.actor, access.actor)) for access in last]
 
-    def original(self, request: HttpRequest, user_id: UUID, evidence_id: UUID) -> HttpResponseBase:
+    def original(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> HttpResponseBase:
         """A document as it was sent, to be saved; no browser opens it."""
-        evidence = self.document(request, user_id, evidence_id)
-        kyc.record_access(evidence.user, Access.What.DOCUMENT, by(request), evidence.kind)
-        return pictures.original(evidence)
+        document = self.document(request, user_id, document_id)
+        kyc.record_access(document.user, Access.What.DOCUMENT, by(request), document.kind)
+        return pictures.original(document)
 
     def picture(
-        self, request: HttpRequest, user_id: UUID, evidence_id: UUID, number: int
+        self, request: HttpRequest, user_id: UUID, document_id: UUID, number: int
     ) -> HttpResponseBase:
         """A page of a document, drawn anew."""
-        evidence = self.document(request, user_id, evidence_id)
-        kyc.record_look(evidence, by(request))
-        return pictures.page(evidence, number)
+        document = self.document(request, user_id, document_id)
+        kyc.record_look(document, by(request))
+        return pictures.page_image(document, number)
 
-    def document(self, request: HttpRequest, user_id: UUID, evidence_id: UUID) -> Evidence:
+    def document(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> KycDocument:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        documents = Evidence.objects.select_related("user").exclude(file="")
-        evidence = documents.filter(id=evidence_id, user=user_id).first()
-        if not evidence or evidence.client_id != evidence.user.client_id:
+        documents = KycDocument.objects.select_related("user").exclude(file="")
+        document = documents.filter(id=document_id, user=user_id).first()
+        if not document or document.client_id != document.user.client_id:
             raise Http404
-        return evidence
+        return document
 
 
-def said(evidence: Evidence) -> Facts:
+def said(document: KycDocument) -> Facts:
     """A block's facts as people read them; a document's size and digest."""
-    if evidence.is_document:
-        digest = bytes(evidence.sha256 or b"").hex()
-        return [("Type", evidence.media_type), ("Bytes", evidence.size), ("SHA-256", digest)]
-    values = evidence.values
-    if evidence.kind == Evidence.Kind.NAME:
+    if document.is_file:
+        digest = bytes(document.sha256 or b"").hex()
+        return [("Type", document.media_type), ("Bytes", document.size), ("SHA-256", digest)]
+    values = document.values
+    if document.kind == KycDocument.Kind.NAME:
         return [(name.replace("_", " ").capitalize(), value) for name, value in values.items()]
     return [
         (LABELS.get(name, name.replace("_", " ").capitalize()), values[name])
-        for name in BLOCKS[evidence.kind]._declared_fields
+        for name in BLOCKS[document.kind]._declared_fields
     ]

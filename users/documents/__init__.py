@@ -48,10 +48,10 @@ def media_type_of(content: bytes) -> str:
         pdf.check(content)
         processes.inspect(content)
         return PDF
-    return picture(content)
+    return picture_type(content)
 
 
-def picture(content: bytes) -> str:
+def picture_type(content: bytes) -> str:
     if pdf.HEADER in content[: FIRST + len(pdf.HEADER)]:
         raise WrongDocument("unknown_type", "The file also has a PDF header. Send one type.")
     if content.startswith(png.SIGNATURE):

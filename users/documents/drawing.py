@@ -19,7 +19,7 @@ QUALITY: Final = 88
 WHITE: Final = (255, 255, 255)
 
 
-def pages(content: bytes, media_type: str) -> int:
+def count_pages(content: bytes, media_type: str) -> int:
     """How many pages there are to draw; a picture is one."""
     if media_type != PDF:
         return 1
@@ -27,15 +27,15 @@ def pages(content: bytes, media_type: str) -> int:
         return len(pdf)
 
 
-def draw(content: bytes, media_type: str, number: int) -> bytes:
+def render(content: bytes, media_type: str, number: int) -> bytes:
     """Draw a page, from 1 on, as a JPEG of at most `WIDTH` × `HEIGHT` pixels."""  # noqa: RUF002
-    image = page(content, number) if media_type == PDF else photo(content, media_type)
+    image = render_pdf_page(content, number) if media_type == PDF else photo(content, media_type)
     drawn = io.BytesIO()
     flat(image).save(drawn, "JPEG", quality=QUALITY)
     return drawn.getvalue()
 
 
-def page(content: bytes, number: int) -> Image.Image:
+def render_pdf_page(content: bytes, number: int) -> Image.Image:
     with pypdfium2.PdfDocument(content) as pdf:
         pdf.init_forms()  # so that what is filled in is drawn; this build runs no JavaScript
         shown = pdf[number - 1]

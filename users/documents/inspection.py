@@ -47,7 +47,7 @@ TEXT: Final = re.compile(rb"\((?:[^\\)]|\\.)*\)", re.DOTALL)
 """A string as qpdf writes it, with every bracket inside escaped."""
 
 
-def check(content: bytes) -> None:
+def check_objects(content: bytes) -> None:
     """Refuse a PDF that does more than show pages, or that can't be read to its end.
 
     Raises:
@@ -68,7 +68,7 @@ def look_into(pdf: pikepdf.Pdf) -> None:
     if len(pdf.objects) > MOST_OBJECTS:
         raise too_complex("PDF", f"more than {MOST_OBJECTS:,} objects")
     for each in chain([pdf.trailer], pdf.objects):
-        require_passive(written(each))
+        require_passive(object_bytes(each))
     if pdf.get_warnings():  # other readers would guess, and might find what this one did not
         raise damaged("PDF", "parts of it can't be read")
     if not len(pdf.pages):
@@ -80,7 +80,7 @@ def encrypted() -> WrongDocument:
     return WrongDocument("encrypted", words)
 
 
-def written(thing: Any) -> bytes:
+def object_bytes(thing: Any) -> bytes:
     """An object as qpdf writes it; of a stream its dictionary. Numbers and null have no names."""
     if not isinstance(thing, pikepdf.Object):
         return b""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from users.documents.refusals import (
     WrongDocument,
     damaged,
-    require_size,
+    require_pixels,
     too_complex,
     trailing_data,
 )
@@ -169,7 +169,7 @@ def check_picture(content: bytes, found: list[Segment]) -> None:
     if frames[0].end - frames[0].start < 13:
         raise damaged(KIND, "its frame is cut short")
     height, width = struct.unpack_from(">HH", content, frames[0].start + 5)
-    require_size(width, height, KIND)
+    require_pixels(width, height, KIND)
 
 
 # --- Behind the last picture ---------------------------------------------------------------------

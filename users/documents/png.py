@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from users.documents.refusals import (
     WrongDocument,
     damaged,
-    require_size,
+    require_pixels,
     too_complex,
     trailing_data,
 )
@@ -95,7 +95,7 @@ def check_header(content: bytes, first: Chunk) -> None:
     width, height, depth, colour, compression, filtering, interlace = struct.unpack_from(
         ">IIBBBBB", content, first.start + 8
     )
-    require_size(width, height, "PNG picture")
+    require_pixels(width, height, "PNG picture")
     known = depth in DEPTHS.get(colour, ()) and interlace in {0, 1}
     if not known or compression or filtering:
         raise damaged("PNG picture", "its kind of pixels is unknown")

@@ -55,7 +55,7 @@ def inspect(content: bytes) -> None:
         WrongDocument: active_content, damaged, encrypted, too_complex.
         Overloaded: too many wait.
     """
-    facts = run(INSPECT, content, PDF).facts
+    facts = run_job(INSPECT, content, PDF).facts
     if facts is None or "failed" in facts:
         raise too_complex("PDF", "it takes too much time or memory")
     if "wrong" in facts:
@@ -63,13 +63,13 @@ def inspect(content: bytes) -> None:
         raise WrongDocument(code, words)
 
 
-def pages(content: bytes, media_type: str) -> int:
+def page_count(content: bytes, media_type: str) -> int:
     """How many pages there are to draw; 0 when that can't be found out within the limits.
 
     Raises:
         Overloaded: too many wait.
     """
-    facts = run(COUNT, content, media_type).facts or {}
+    facts = run_job(COUNT, content, media_type).facts or {}
     return int(facts.get("pages", 0))
 
 
@@ -79,10 +79,10 @@ def draw(content: bytes, media_type: str, number: int) -> bytes:
     Raises:
         Overloaded: too many wait.
     """
-    return run(DRAW, content, media_type, number).content
+    return run_job(DRAW, content, media_type, number).content
 
 
-def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Report:
+def run_job(job: Job, content: bytes, media_type: str, number: int = 1) -> Report:
     """Have a process of its own do the job.
 
     Raises:
@@ -91,7 +91,7 @@ def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Report:
     if not job.room.acquire(timeout=job.patience):
         raise errors.Overloaded("Too many documents are being processed. Retry later.")
     try:
-        answer = ask(job, content, media_type, number)
+        answer = send_job(job, content, media_type, number)
     finally:
         job.room.release()
     failed = "no answer" if answer.facts is None else answer.facts.get("failed")
@@ -100,7 +100,7 @@ def run(job: Job, content: bytes, media_type: str, number: int = 1) -> Report:
     return answer
 
 
-def ask(job: Job, content: bytes, media_type: str, number: int) -> Report:
+def send_job(job: Job, content: bytes, media_type: str, number: int) -> Report:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         NURSERY.send(theirs)
@@ -118,12 +118,12 @@ def ask(job: Job, content: bytes, media_type: str, number: int) -> Report:
         try:
             ours.sendall(json.dumps(said).encode() + b"\n")
             ours.sendall(content)
-            return read(ours)
+            return receive_report(ours)
         except OSError:  # it has ended, or says nothing
             return Report(None)
 
 
-def read(connection: socket.socket) -> Report:
+def receive_report(connection: socket.socket) -> Report:
     with connection.makefile("rb") as stream:
         line = stream.readline()
         return Report(json.loads(line), stream.read()) if line.endswith(b"\n") else Report(None)

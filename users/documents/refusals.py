@@ -38,7 +38,7 @@ def trailing_data(kind: str) -> WrongDocument:
     return WrongDocument("trailing_data", words)
 
 
-def require_size(width: int, height: int, kind: str) -> None:
+def require_pixels(width: int, height: int, kind: str) -> None:
     """Refuse a picture without pixels, or with more than `MOST_PIXELS`."""
     if not width or not height:
         raise damaged(kind, "its width or height is 0")

@@ -29,27 +29,27 @@ NICENESS = 5
 """Payments come first."""
 
 
-def inspect(content: bytes, media_type: str, number: int) -> Answer:
-    inspection.check(content)
+def inspect_job(content: bytes, media_type: str, number: int) -> Answer:
+    inspection.check_objects(content)
     return {}, b""
 
 
-def count(content: bytes, media_type: str, number: int) -> Answer:
-    return {"pages": drawing.pages(content, media_type)}, b""
+def count_job(content: bytes, media_type: str, number: int) -> Answer:
+    return {"pages": drawing.count_pages(content, media_type)}, b""
 
 
-def draw(content: bytes, media_type: str, number: int) -> Answer:
-    return {}, drawing.draw(content, media_type, number)
+def draw_job(content: bytes, media_type: str, number: int) -> Answer:
+    return {}, drawing.render(content, media_type, number)
 
 
 JOBS: dict[str, Callable[[bytes, str, int], Answer]] = {
-    "inspect": inspect,
-    "count": count,
-    "draw": draw,
+    "inspect": inspect_job,
+    "count": count_job,
+    "draw": draw_job,
 }
 
 
-def serve(control: socket.socket) -> None:
+def serve_jobs(control: socket.socket) -> None:
     """Fork a process for each connection, until the server closes its end."""
     os.nice(NICENESS)
     gc.freeze()
@@ -77,14 +77,14 @@ def work(connection: socket.socket) -> None:
         with connection.makefile("rwb") as stream:
             job = json.loads(stream.readline())
             limit(job["cpu"], job["seconds"], job["memory"])
-            facts, content = done(job, stream.read(job["size"]))
+            facts, content = do_job(job, stream.read(job["size"]))
             stream.write(json.dumps(facts).encode() + b"\n" + content)
         status = 0
     finally:
         os._exit(status)
 
 
-def done(job: dict[str, Any], content: bytes) -> Answer:
+def do_job(job: dict[str, Any], content: bytes) -> Answer:
     """Do the job. What a library makes of a hostile file is no concern but its name."""
     try:
         facts, picture = JOBS[job["name"]](content, job["media_type"], job["number"])
@@ -117,4 +117,4 @@ def limit(cpu: float, seconds: float, memory: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve_jobs(socket.socket(fileno=int(sys.argv[1])))

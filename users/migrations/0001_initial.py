@@ -8,7 +8,8 @@ import uuid_utils.compat
 from django.db import migrations, models
 
 import users.models.events
-import users.models.evidence
+import users.models.ids
+import users.models.kyc_documents
 
 
 class Migration(migrations.Migration):
@@ -193,7 +194,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Evidence",
+            name="KycDocument",
             fields=[
                 (
                     "id",
@@ -248,8 +249,8 @@ class Migration(migrations.Migration):
                     models.FileField(
                         blank=True,
                         max_length=200,
-                        storage=users.models.evidence.documents,
-                        upload_to=users.models.evidence.place_of,
+                        storage=users.models.kyc_documents.file_storage,
+                        upload_to=users.models.kyc_documents.place_of,
                     ),
                 ),
                 ("media_type", models.CharField(blank=True, max_length=20)),
@@ -435,7 +436,7 @@ class Migration(migrations.Migration):
                 ("position", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "id",
-                    models.UUIDField(default=users.models.clients.new_id, editable=False),
+                    models.UUIDField(default=users.models.ids.new_id, editable=False),
                 ),
                 ("subject", models.CharField(max_length=10)),
                 ("subject_id", models.UUIDField()),
@@ -705,19 +706,19 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
-            model_name="evidence",
-            index=models.Index(fields=["user", "id"], name="evidence_of_user"),
+            model_name="kycdocument",
+            index=models.Index(fields=["user", "id"], name="kyc_document_of_user"),
         ),
         migrations.AddIndex(
-            model_name="evidence",
+            model_name="kycdocument",
             index=models.Index(
                 condition=models.Q(("status", "PENDING")),
                 fields=["created_at", "user"],
-                name="evidence_waiting",
+                name="kyc_document_pending",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     (
@@ -736,11 +737,11 @@ class Migration(migrations.Migration):
                         ],
                     )
                 ),
-                name="evidence_kind_is_known",
+                name="kyc_document_kind_is_known",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
@@ -762,22 +763,22 @@ class Migration(migrations.Migration):
                     ),
                     _connector="OR",
                 ),
-                name="evidence_is_facts_or_a_document",
+                name="kyc_document_is_a_block_or_a_file",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("expires_on__isnull", False), ("kind", "IDENTITY")),
                     models.Q(models.Q(("kind", "IDENTITY"), _negated=True), ("expires_on", None)),
                     _connector="OR",
                 ),
-                name="evidence_identity_expires",
+                name="kyc_document_identity_expires",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
@@ -789,34 +790,34 @@ class Migration(migrations.Migration):
                     ("status", "REPLACED"),
                     _connector="OR",
                 ),
-                name="evidence_decision_has_somebody_who_took_it",
+                name="kyc_document_decision_has_a_reviewer",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("status", "REJECTED"), _negated=True),
                     models.Q(("reason", ""), _negated=True),
                     _connector="OR",
                 ),
-                name="evidence_rejection_has_a_reason",
+                name="kyc_document_rejection_has_a_reason",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("status", "PENDING")),
                 fields=("client", "user", "kind"),
-                name="evidence_waits_once",
+                name="kyc_document_is_pending_once",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("status", "APPROVED")),
                 fields=("client", "user", "kind"),
-                name="evidence_holds_once",
+                name="kyc_document_is_approved_once",
             ),
         ),
         migrations.AddIndex(

@@ -19,14 +19,14 @@ class Migration(migrations.Migration):
             """
             ALTER TABLE users_otp ADD CONSTRAINT otp_is_of_the_users_client
                 FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
-            ALTER TABLE users_evidence ADD CONSTRAINT evidence_is_of_the_users_client
+            ALTER TABLE users_kycdocument ADD CONSTRAINT kyc_document_is_of_the_users_client
                 FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
             ALTER TABLE users_access ADD CONSTRAINT access_is_of_the_users_client
                 FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
             """,
             """
             ALTER TABLE users_otp DROP CONSTRAINT otp_is_of_the_users_client;
-            ALTER TABLE users_evidence DROP CONSTRAINT evidence_is_of_the_users_client;
+            ALTER TABLE users_kycdocument DROP CONSTRAINT kyc_document_is_of_the_users_client;
             ALTER TABLE users_access DROP CONSTRAINT access_is_of_the_users_client;
             """,
         ),
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
         ),
         Grant(
             "SELECT, INSERT, DELETE, UPDATE (status, reviewed_at, reviewed_by, reason)",
-            "users_evidence",
+            "users_kycdocument",
         ),
         Grant(
             "SELECT, INSERT, UPDATE (status, user_name, first_name, last_name, company_name, "

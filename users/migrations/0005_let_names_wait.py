@@ -11,11 +11,11 @@ class Migration(migrations.Migration):
 
     operations: ClassVar = [
         migrations.RemoveConstraint(
-            model_name="evidence",
-            name="evidence_kind_is_known",
+            model_name="kycdocument",
+            name="kyc_document_kind_is_known",
         ),
         migrations.AlterField(
-            model_name="evidence",
+            model_name="kycdocument",
             name="kind",
             field=models.CharField(
                 choices=[
@@ -35,15 +35,15 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
-            model_name="evidence",
+            model_name="kycdocument",
             index=models.Index(
                 django.db.models.fields.json.KeyTextTransform("identity_number", "facts"),
                 condition=models.Q(("kind", "IDENTITY"), ("status", "APPROVED")),
-                name="evidence_identity_number",
+                name="kyc_document_identity_number",
             ),
         ),
         migrations.AddConstraint(
-            model_name="evidence",
+            model_name="kycdocument",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     (
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                         ],
                     )
                 ),
-                name="evidence_kind_is_known",
+                name="kyc_document_kind_is_known",
             ),
         ),
     ]

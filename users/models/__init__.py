@@ -1,8 +1,9 @@
 """The parties and what is recorded of them."""
 
-from users.models.clients import ApiKey, Client, Key
+from users.models.clients import ApiKey, Client
 from users.models.events import Event
-from users.models.evidence import Access, Evidence, Review
+from users.models.idempotency import Key
+from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.phones import PhoneUse
 from users.models.signing import SigningKey
 from users.models.users import Otp, User
@@ -12,8 +13,8 @@ __all__ = [
     "ApiKey",
     "Client",
     "Event",
-    "Evidence",
     "Key",
+    "KycDocument",
     "Otp",
     "PhoneUse",
     "Review",

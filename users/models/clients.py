@@ -1,4 +1,4 @@
-"""Clients, the API keys that they call with, and the idempotency keys that they send."""
+"""Clients, and the API keys that they call with."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from uuid_utils.compat import uuid7
-
-from users.models.fingerprints import salted
 
 ALPHABET = string.ascii_letters + string.digits
 SCOPES = (
@@ -56,13 +54,6 @@ class Client(models.Model):
 
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
-
-
-def as_id(words: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(words.strip())
-    except ValueError:
-        return None
 
 
 class OwnedQuerySet(models.QuerySet[Row_co]):
@@ -157,42 +148,3 @@ class ApiKey(Credential):
             expires_at=expires_at,
         )
         return key, secret
-
-
-class Key(models.Model):
-    """An Idempotency-Key that was used: the order's salted fingerprint, and what the order made.
-
-    Written in the transaction that made it, kept for ever, unique within the client. The salt is
-    erased with the first user that the order names; after that nobody can tell which order it was.
-    """
-
-    pk = models.CompositePrimaryKey("client", "key")
-    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
-    key = models.CharField(max_length=255)
-    salt = models.BinaryField(max_length=16, null=True)
-    fingerprint = models.BinaryField(max_length=32)
-    made = models.CharField(max_length=10)
-    made_id = models.UUIDField()
-    status = models.PositiveSmallIntegerField()
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        verbose_name = "idempotency key"
-        constraints = [
-            models.CheckConstraint(
-                name="key_status_is_a_success", condition=models.Q(status__in=[200, 201, 202])
-            ),
-        ]
-        indexes = [models.Index(fields=["made_id"], name="key_of_made")]
-
-    def __str__(self) -> str:
-        return f"{self.made} {self.made_id}"
-
-    def is_of(self, asked: bytes) -> bool:
-        """Tell whether the order with this digest used the key; nobody knows without the salt."""
-        return self.salt is not None and salted(bytes(self.salt), asked) == bytes(self.fingerprint)
-
-
-def new_id() -> uuid.UUID:
-    """Make an id that sorts by time (UUID version 7)."""
-    return uuid7()

@@ -12,12 +12,16 @@ from django.db.models.functions import Now
 
 from iocash.db.outcome import Witness
 from iocash.db.transactions import as_rows, from_json, note_witness
-from users.models.clients import Client, new_id
+from users.models.clients import Client, Credential
+from users.models.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who asks, and in which request: `key:<id>`, `staff:<id>` or `system:<command>`."""
+    """Who asks, and in which request: `key:<id>`, `staff:<id>` or `system:<command>`.
+
+    A command that a person runs adds the person's log-in: `system:<command>:<log-in>`.
+    """
 
     actor: str
     request_id: str = ""
@@ -164,3 +168,9 @@ def record(*facts: Fact) -> None:
 def record_about(user: Any, kind: EventKind, by: By, **data: str) -> None:
     """Record one event about a user; `data` is ids and codes only."""
     record(Fact(user.client_id, "user", user.id, kind, by, None, data))
+
+
+def record_about_client(subject: Client | Credential, kind: EventKind, by: By) -> None:
+    """Record one event about a client, or about one of its keys."""
+    client_id = subject.id if isinstance(subject, Client) else subject.client_id
+    record(Fact(client_id, kind.partition(".")[0], subject.id, kind, by))

@@ -11,7 +11,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from users.models.clients import Client, Owned, OwnedQuerySet, as_id
+from users.models.clients import Client, Owned, OwnedQuerySet
+from users.models.ids import as_id
 from users.models.versions import version
 
 

@@ -1,4 +1,4 @@
-"""The shapes of users and their evidence, in requests and answers. Shape only."""
+"""The shapes of users and their KYC documents, in requests and answers. Shape only."""
 
 from users.serializers.kyc import (
     DocumentAnswer,

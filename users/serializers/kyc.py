@@ -21,7 +21,7 @@ from iocash.http.links import location
 from iocash.http.serializers import Field
 from users import documents
 from users.kyc import File
-from users.models import Evidence
+from users.models import KycDocument
 from users.serializers.users import LINKS
 
 ADULT = 18
@@ -185,43 +185,43 @@ class OccupationBody(fields.Serializer):
 
 
 BLOCKS: dict[str, type[fields.Serializer]] = {
-    Evidence.Kind.IDENTITY: IdentityBody,
-    Evidence.Kind.HOME_ADDRESS: HomeAddressBody,
-    Evidence.Kind.EXTERNAL_IBAN: ExternalIbanBody,
-    Evidence.Kind.FINANCIAL_INFORMATION: FinancialInformationBody,
-    Evidence.Kind.OCCUPATION: OccupationBody,
+    KycDocument.Kind.IDENTITY: IdentityBody,
+    KycDocument.Kind.HOME_ADDRESS: HomeAddressBody,
+    KycDocument.Kind.EXTERNAL_IBAN: ExternalIbanBody,
+    KycDocument.Kind.FINANCIAL_INFORMATION: FinancialInformationBody,
+    KycDocument.Kind.OCCUPATION: OccupationBody,
 }
 
 
 class Reviewed(fields.Serializer):
     """The review of a KYC document. Only a replayed response shows a replaced one."""
 
-    status = fields.Choice(Evidence.Status.values, read_only=True)
+    status = fields.Choice(KycDocument.Status.values, read_only=True)
     reason = fields.Text(200, read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
     reviewed_at = fields.Moment(read_only=True, allow_null=True)
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)
-    def links(self, evidence: dict[str, Any]) -> dict[str, Any]:
-        user = location(self.context["request"], "user", user_id=evidence["user_id"])
+    def links(self, document: dict[str, Any]) -> dict[str, Any]:
+        user = location(self.context["request"], "user", user_id=document["user_id"])
         return {
-            "self": {"href": f"{user}/{evidence['path']}"},
+            "self": {"href": f"{user}/{document['path']}"},
             "user": {"href": user},
             "compliance": {"href": f"{user}/compliance"},
         }
 
 
-def shown(evidence: Evidence) -> dict[str, Any]:
-    """Everything that answers show of evidence, by name."""
+def document_values(document: KycDocument) -> dict[str, Any]:
+    """All that answers contain of a KYC document, by name."""
     about = ("user_id", "path", "status", "reason", "created_at", "reviewed_at")
-    values = {name: getattr(evidence, name) for name in about} | evidence.values
-    if evidence.is_document:
+    values = {name: getattr(document, name) for name in about} | document.values
+    if document.is_file:
         values |= {
-            "kind": evidence.path.removeprefix("documents/"),
-            "media_type": evidence.media_type,
-            "size": evidence.size,
-            "sha256": bytes(evidence.sha256 or b"").hex(),
+            "kind": document.path.removeprefix("documents/"),
+            "media_type": document.media_type,
+            "size": document.size,
+            "sha256": bytes(document.sha256 or b"").hex(),
         }
     return values
 

@@ -24,33 +24,33 @@ from iocash.http.rendering import JSON, Response, dump
 from iocash.http.views import Created
 from users import kyc, serializers
 from users.kyc import File, Kind
-from users.models import Access, Evidence
-from users.serializers.kyc import shown
+from users.models import Access, KycDocument
+from users.serializers.kyc import document_values
 from users.views.users import REPLAYED, UsersView
 
 
-class EvidenceView(UsersView):
+class KycDocumentView(UsersView):
     """A KYC document of one kind: the last one that the user has submitted."""
 
-    model = Evidence
+    model = KycDocument
     what: ClassVar[str] = Access.What.BLOCK
 
     @property
     def existence(self) -> Existence:
-        """Evidence has no ETag: of `If-Match`, only `*` says something about it."""
+        """A KYC document has no ETag: the only `If-Match` that it can have is `*`."""
         if self.if_match is not None:
             raise errors.InvalidHeader(header="If-Match")
         return super().existence
 
-    def found(self, user_id: UUID, kind: Kind) -> Evidence:
+    def found(self, user_id: UUID, kind: Kind) -> KycDocument:
         """What there is, or NotFound; that a member of staff looks at it is recorded."""
         user = self.user(user_id)
-        evidence = kyc.current(user).get(kind)
-        if evidence is None:
+        document = kyc.current(user).get(kind)
+        if document is None:
             raise errors.NotFound()
         if self.caller.client_id is None:
             kyc.record_access(user, self.what, self.by, kind)
-        return evidence
+        return document
 
     def sent(
         self, user_id: UUID, kind: Kind, says: Mapping[str, Any] | File, **how: Any
@@ -62,12 +62,12 @@ class EvidenceView(UsersView):
         return self.answer(sent)
 
     def answer(self, sent: kyc.Sent) -> Response:
-        data = self.show(shown(sent.evidence))
+        data = self.show(document_values(sent.document))
         if not (sent.created or sent.replayed):
             return Response(data)
-        user = location(self.request, "user", user_id=sent.evidence.user_id)
+        user = location(self.request, "user", user_id=sent.document.user_id)
         headers = REPLAYED if sent.replayed else {}
-        return Created(data, f"{user}/{sent.evidence.path}", headers=headers)
+        return Created(data, f"{user}/{sent.document.path}", headers=headers)
 
 
 REFUSES = (errors.AlreadyExists, errors.UserNotActive)
@@ -75,7 +75,7 @@ SUBMISSION = Operation(keyed=True, refuses=REFUSES)
 REPLACEMENT = Operation(statuses=(HTTPStatus.OK, HTTPStatus.CREATED), refuses=REFUSES)
 
 
-class BlockView(EvidenceView):
+class BlockView(KycDocumentView):
     """A KYC document that consists of fields. Its handlers are the same for each kind.
 
     Each kind names its `body` when its class is made: `class IdentityView(BlockView, body=…)`.
@@ -91,7 +91,7 @@ class BlockView(EvidenceView):
     @operation()
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get the data that were last submitted, and their review."""
-        return Response(self.show(shown(self.found(user_id, self.kind))))
+        return Response(self.show(document_values(self.found(user_id, self.kind))))
 
     @SUBMISSION
     def post(self, request: Request, user_id: UUID) -> Response:
@@ -155,7 +155,7 @@ PIECE = 48 * 1024
 storage gives as many as it is asked for until the end."""
 
 
-def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
+def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
     """Write an answer whose `content` is blank, with the document there.
 
     It is written once, in place: each further copy of 5 MB costs as much as the base64. No value
@@ -166,7 +166,7 @@ def with_content(answer: dict[str, Any], document: Evidence) -> bytes:
         raise errors.Inconsistent("the answer has no place for the document")
     written = io.BytesIO()
     written.write(before + mark)
-    with kyc.opened(document) as file:
+    with kyc.open_file(document) as file:
         for piece in iter(partial(file.read, PIECE), b""):
             written.write(base64.b64encode(piece))
     written.write(after)
@@ -181,7 +181,7 @@ FILE: dict[str, Any] = {
 """What a submission and a replacement of a file declare beside."""
 
 
-class DocumentView(EvidenceView):
+class DocumentView(KycDocumentView):
     """A file of the user: a PDF, PNG or JPEG, as base64."""
 
     what = Access.What.DOCUMENT
@@ -196,14 +196,14 @@ class DocumentView(EvidenceView):
     @extend_schema(parameters=[KIND])
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Get the document that was last submitted, with its content as base64 and its review."""
-        evidence = self.found(user_id, self.kind(kind))
+        document = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
         answer = serializers.DocumentContent(
-            shown(evidence) | {"content": content}, context=self.get_serializer_context()
+            document_values(document) | {"content": content}, context=self.get_serializer_context()
         )
         if not self.answers_json:
             return Response(answer.data)
-        return Response(with_content(answer.data, evidence))
+        return Response(with_content(answer.data, document))
 
     @property
     def answers_json(self) -> bool:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from iocash import money
 from users.actions import by
+from users.models import idempotency
 from wallets import posting
 from wallets.admin.forms import MovementForm
 from wallets.models import Movement, Wallet
@@ -35,7 +36,7 @@ def submitted(make: Callable[..., Order], words: str | Callable[..., str]) -> An
         envelope = {
             "client_id": thing.client_id,
             "by": by(request),
-            "key": f"staff-{values['key']}",
+            "key": idempotency.staff_key(values["key"]),
         }
         posting.submit(make(thing, **values | envelope))
         return words if isinstance(words, str) else words(thing, **values)

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from users.actions import Action, by
 from users.admin import users
-from users.models import Evidence, User
+from users.models import KycDocument, User
 from wallets import erasure
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.orders import about_user, submitted
@@ -66,5 +66,5 @@ class UserWithWalletsAdmin(users.UserAdmin):
         wallets = Wallet.objects.filter(user=thing).order_by("created_at")
         return super().page(request, thing) | {
             "wallets": wallets,
-            "has_evidence": Evidence.objects.of(thing).exists(),
+            "has_documents": KycDocument.objects.of(thing).exists(),
         }

@@ -79,12 +79,12 @@ MADE: Final[Mapping[str, str]] = {
     "hold": "wallets_hold WHERE id = made_id",
     "account": "wallets_externalaccount WHERE id = made_id",
     "evidence": """(
-        SELECT id, client_id FROM users_evidence
+        SELECT id, client_id FROM users_kycdocument
         UNION ALL
         SELECT (data ->> 'id')::uuid, event.client_id
         FROM users_user AS person JOIN users_event AS event ON event.subject_id = person.id
         WHERE erased_at IS NOT NULL AND event.kind = 'user.evidence_sent'
-    ) AS evidence WHERE id = made_id""",
+    ) AS document WHERE id = made_id""",
 }
 """Where what a key made is found."""
 

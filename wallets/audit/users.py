@@ -30,14 +30,14 @@ EQUATIONS: Final = (
                        bool_or(kind = 'IDENTITY' AND facts ->> 'identity_type' = 'PASSPORT')
                            AS has_passport,
                        max(expires_on) FILTER (WHERE kind = 'IDENTITY') AS expires_on
-                FROM users_evidence AS evidence
+                FROM users_kycdocument AS document
                 WHERE status = 'APPROVED' AND user_id BETWEEN %(first)s AND %(last)s
                   AND EXISTS (
                       SELECT FROM users_event AS event
-                      WHERE event.subject_id = evidence.user_id
+                      WHERE event.subject_id = document.user_id
                         AND event.kind = 'user.evidence_approved'
-                        AND event.data ->> 'id' = evidence.id::text
-                        AND event.actor = evidence.reviewed_by)
+                        AND event.data ->> 'id' = document.id::text
+                        AND event.actor = document.reviewed_by)
                 GROUP BY user_id, client_id
             ) AS approved ON approved.user_id = person.id AND approved.client_id = person.client_id
             WHERE person.id BETWEEN %(first)s AND %(last)s AND person.erased_at IS NULL

@@ -13,20 +13,13 @@ from typing import Final
 from uuid import UUID
 
 from iocash import errors
-from users.models.clients import new_id
 from users.models.events import By, EventKind, Fact
+from users.models.idempotency import UsedKey
+from users.models.ids import new_id
 from wallets.books import chain
 from wallets.books.limits import Used
 from wallets.books.opened import Opened
-from wallets.books.rows import (
-    Cause,
-    Leg,
-    LockedAccount,
-    LockedHold,
-    LockedUser,
-    LockedWallet,
-    UsedKey,
-)
+from wallets.books.rows import Cause, Leg, LockedAccount, LockedHold, LockedUser, LockedWallet
 
 CLOCK: Final = By("system:clock")
 """The actor that expires overdue holds."""

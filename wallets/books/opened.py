@@ -8,8 +8,9 @@ from uuid import UUID
 
 from iocash import errors
 from users.credentials import Credentials
+from users.models.idempotency import UsedKey
 from wallets.books.limits import Allowance
-from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey
+from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from iocash import errors, money
 from users.models.events import By
-from users.models.fingerprints import salted
 from wallets.models.holds import version_of
 from wallets.models.querysets import Signed
 
@@ -332,21 +331,3 @@ class LockedAccount:
         """Refuse when it was removed (ExternalAccountRemoved)."""
         if self.status != "ACTIVE":
             raise errors.ExternalAccountRemoved(external_account_id=self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class UsedKey:
-    """What an Idempotency-Key made when it was used."""
-
-    client_id: UUID
-    key: str
-    salt: bytes | None
-    """None once a user that the order names was erased."""
-    fingerprint: bytes
-    made: str
-    made_id: UUID
-    status: int
-
-    def is_of(self, asked: bytes) -> bool:
-        """Whether the order with this digest used the key; only the salt can prove it."""
-        return self.salt is not None and salted(self.salt, asked) == self.fingerprint

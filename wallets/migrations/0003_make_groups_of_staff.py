@@ -23,7 +23,7 @@ OPERATOR = (
     "block_user",
     "block_wallet",
     "view_review",
-    "view_evidence",
+    "view_kycdocument",
     "change_review",
 )
 SUPERVISOR = (

@@ -11,7 +11,8 @@ from uuid_utils.compat import uuid7
 
 from users.models import Client
 from users.models.clients import OwnedQuerySet
-from wallets.models.querysets import as_id, compact
+from users.models.ids import as_id
+from wallets.models.querysets import compact
 from wallets.models.wallets import Wallet
 
 

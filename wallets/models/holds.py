@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
+from users.models.ids import as_id
 from users.models.versions import version
-from wallets.models.querysets import DatedQuerySet, as_id
+from wallets.models.querysets import DatedQuerySet
 from wallets.models.wallets import Wallet
 
 OPEN, EXPIRED = "OPEN", "EXPIRED"

@@ -10,8 +10,9 @@ from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
+from users.models.ids import as_id
 from wallets.models.holds import Hold
-from wallets.models.querysets import DatedQuerySet, Signed, as_id, compact
+from wallets.models.querysets import DatedQuerySet, Signed, compact
 from wallets.models.wallets import Wallet
 
 

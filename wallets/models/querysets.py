@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from users.models.clients import OwnedQuerySet, Row_co, as_id
+from users.models.clients import OwnedQuerySet, Row_co
 
-__all__ = ["DatedQuerySet", "Signed", "as_id", "compact", "to_millisecond"]
+__all__ = ["DatedQuerySet", "Signed", "compact", "to_millisecond"]
 
 MILLISECOND = timedelta(milliseconds=1)
 LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND

@@ -14,8 +14,9 @@ from uuid_utils.compat import uuid7
 from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet
+from users.models.ids import as_id
 from users.models.versions import version
-from wallets.models.querysets import as_id, compact
+from wallets.models.querysets import compact
 
 
 class WalletQuerySet(OwnedQuerySet["Wallet"]):

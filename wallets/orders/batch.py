@@ -7,8 +7,8 @@ from functools import partial
 from typing import ClassVar
 
 from iocash import errors
-from users.models.clients import new_id
 from users.models.fingerprints import Asked
+from users.models.ids import new_id
 from wallets.books import Books
 from wallets.orders.base import MoneyOrder, Outcome, WalletOrder, attempt
 from wallets.orders.needs import Needs

@@ -7,8 +7,8 @@ from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
-from users.models.clients import new_id
 from users.models.events import EventKind
+from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.rows import LockedAccount, LockedWallet
 from wallets.orders.base import Outcome, WalletOrder

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.conf import settings
 
 from iocash import errors, money
-from users.models.clients import new_id
 from users.models.events import EventKind
+from users.models.ids import new_id
 from users.models.versions import require_version
 from users.users import ACTIVATED
 from wallets.books import Books

@@ -11,6 +11,7 @@ from iocash.db.outcome import Mark
 from iocash.db.pipeline import Answer, Pipeline
 from iocash.db.transactions import Transaction, as_array, as_rows
 from users.credentials import READ_BY_IDS, Credentials
+from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.rows import (
     Leg,
@@ -18,7 +19,6 @@ from wallets.books.rows import (
     LockedHold,
     LockedUser,
     LockedWallet,
-    UsedKey,
     columns,
 )
 from wallets.models import Wallet

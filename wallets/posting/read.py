@@ -9,6 +9,7 @@ from uuid import UUID
 
 from iocash.db.outcome import MARK
 from iocash.db.pipeline import Answer
+from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.rows import (
     Leg,
@@ -16,7 +17,6 @@ from wallets.books.rows import (
     LockedHold,
     LockedUser,
     LockedWallet,
-    UsedKey,
     columns,
 )
 from wallets.orders import Order

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from iocash import errors
-from users.models.fingerprints import new_salt, salted
+from users.models.idempotency import UsedKey
 from wallets.books import Books
-from wallets.books.rows import UsedKey
 from wallets.orders import Order, Outcome
 from wallets.posting import clocks
 
@@ -38,10 +37,7 @@ def replay(books: Books, order: Order) -> Outcome | None:
     used = books.keys.get((order.client_id, order.key)) if order.key else None
     if used is None:
         return None
-    if not used.is_of(order.digest()):
-        raise errors.IdempotencyKeyReused(
-            idempotency_key=used.key, resource=used.made, id=used.made_id
-        )
+    used.require_same(order.digest())
     return Outcome(used.made, used.made_id, used.status, replayed=True)
 
 
@@ -57,10 +53,14 @@ def apply(books: Books, order: Order) -> Outcome:
             clocks.require_passed(wallet, books.now)
     outcome = order.apply(books)
     if order.key:
-        salt = new_salt()
-        fingerprint = salted(salt, order.digest())
-        made = outcome.made, outcome.id, outcome.status
-        used = UsedKey(order.client_id, order.key, salt, fingerprint, *made)
+        used = UsedKey.of(
+            order.client_id,
+            order.key,
+            order.digest(),
+            made=outcome.made,
+            made_id=outcome.id,
+            status=outcome.status,
+        )
         books.keys[used.client_id, used.key] = used
         books.used_keys.append(used)
     return outcome

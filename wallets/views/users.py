@@ -87,7 +87,7 @@ class OtpValidationView(UserView):
     )
     def post(self, request: Request, user_id: UUID) -> Response:
         user = self.user(user_id)
-        phone = otp.check(user, self.body()["otp"])
+        phone = otp.check_code(user, self.body()["otp"])
         order = ActivateUser(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)
         self.do(posting.submit, order)
         return self.shown(read_back(partial(self.user, user_id)))

@@ -35,7 +35,7 @@ class Session(NamedTuple):
     idle_timeout: float
 
 
-def ask() -> Session:
+def read_session() -> Session:
     return Session(*fetch(QUESTION, ())[0])
 
 

@@ -64,7 +64,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_signingkey": (KEPT, "expires_at, label, revoked_at"),
     "users_otp": (ERASED, "digest, expires_at, sent_at, tries"),
     "users_phoneuse": (ERASED, "asked, asked_at, sent, sent_at, tries"),
-    "users_evidence": (ERASED, "reason, reviewed_at, reviewed_by, status"),
+    "users_kycdocument": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),
     "users_user": (KEPT, USER_COLUMNS),
     "auth_user": (FREE, ""),
@@ -237,7 +237,7 @@ def test_role_may_run_everything_that_serving_needs(as_serving):
     people.cash_in(alices, 10_00, concept="Card", key="k")
     people.transfer(alices, bobs, 10_00, metadata={"a": "b"})
     values = {"email": "b@example.com", "mobile_phone": "+34600000009"}
-    users.change(client_id=client.id, user_id=bob.id, values=values, by=people.BY)
+    users.update(client_id=client.id, user_id=bob.id, values=values, by=people.BY)
     put = PutWallet(
         client_id=client.id, by=people.BY, user_id=alice.id, wallet_id=people.unknown_id()
     )

@@ -26,8 +26,8 @@ from iocash.db.transactions import (
 )
 from tests.support.lossy_wire import cut_at_commit
 from users.models import Client, events
-from users.models.clients import new_id
 from users.models.events import By, EventKind, Fact
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,7 +90,7 @@ def test_aborted_transaction_id_proves_the_rollback(other):
 
 def test_open_transaction_is_polled_until_it_ends(other, monkeypatch):
     mark = mark_of(other)
-    asked, ask = [], outcome.ask
+    asked, ask = [], outcome.ask_once
 
     def ask_and_commit(*about):
         found = ask(*about)
@@ -98,7 +98,7 @@ def test_open_transaction_is_polled_until_it_ends(other, monkeypatch):
         other.commit()
         return found
 
-    monkeypatch.setattr(outcome, "ask", ask_and_commit)
+    monkeypatch.setattr(outcome, "ask_once", ask_and_commit)
     assert find_out(mark, PRESENT) is CommitOutcome.COMMITTED
     assert asked == [None, CommitOutcome.COMMITTED]
 

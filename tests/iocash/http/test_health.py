@@ -59,8 +59,8 @@ def test_readyz_is_503_when_database_settings_are_unsafe(setting: str, words: st
 
 @pytest.mark.django_db
 def test_readyz_is_503_on_a_standby(monkeypatch: pytest.MonkeyPatch) -> None:
-    standby = safety.ask()._replace(is_standby=True, is_read_only=True)
-    monkeypatch.setattr(safety, "ask", lambda: standby)
+    standby = safety.read_session()._replace(is_standby=True, is_read_only=True)
+    monkeypatch.setattr(safety, "read_session", lambda: standby)
     assert (
         Client().get("/readyz").json()["detail"]
         == "The database is a standby; it takes no changes."

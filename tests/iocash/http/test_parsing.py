@@ -22,7 +22,7 @@ from iocash import errors
 from iocash.http import views
 from iocash.http.headers import Utf8Request as DjangoRequest
 from iocash.http.operations import operation
-from iocash.http.parsing import DEEPEST, Number, parse
+from iocash.http.parsing import DEEPEST, Number, parse_json
 
 JSON = "application/json"
 
@@ -58,7 +58,7 @@ urlpatterns = [
 
 def refused(body: bytes) -> str:
     with pytest.raises(errors.InvalidJson) as caught:
-        parse(body)
+        parse_json(body)
     return caught.value.words
 
 
@@ -67,28 +67,28 @@ def refused(body: bytes) -> str:
 
 def test_object_is_parsed() -> None:
     body = '{"a": "é", "b": [true, false, null], "c": {"d": "🙂"}}'.encode()
-    assert parse(body) == {"a": "é", "b": [True, False, None], "c": {"d": "🙂"}}
+    assert parse_json(body) == {"a": "é", "b": [True, False, None], "c": {"d": "🙂"}}
 
 
 def test_white_space_is_accepted() -> None:
-    assert parse(b' \r\n\t{"a" : "b"}\n ') == {"a": "b"}
+    assert parse_json(b' \r\n\t{"a" : "b"}\n ') == {"a": "b"}
 
 
 @pytest.mark.parametrize("literal", ["1", "-0", "0.1", "1e2", "1.50", "1E+2", "123456789" * 20])
 def test_number_keeps_its_literal(literal: str) -> None:
-    assert parse(f'{{"a": {literal}}}'.encode()) == {"a": Number(literal)}
+    assert parse_json(f'{{"a": {literal}}}'.encode()) == {"a": Number(literal)}
 
 
 def test_number_is_never_converted_to_float() -> None:
     literal = "0.1000000000000000055"
-    assert parse(f'{{"a": {literal}}}'.encode())["a"].literal == literal
+    assert parse_json(f'{{"a": {literal}}}'.encode())["a"].literal == literal
 
 
 @given(some.decimals(allow_nan=False, allow_infinity=False))
 def test_decimal_is_parsed_exactly(value: Decimal) -> None:
     literal = format(value, "f")
     if len(literal) <= 400:
-        assert Decimal(parse(f'{{"a": {literal}}}'.encode())["a"].literal) == value
+        assert Decimal(parse_json(f'{{"a": {literal}}}'.encode())["a"].literal) == value
 
 
 visible = some.text(some.characters(exclude_categories=["Cc", "Cs"]), max_size=30)
@@ -100,13 +100,13 @@ trees = some.recursive(
 
 @given(some.dictionaries(visible, trees), some.booleans())
 def test_object_of_valid_text_is_parsed_unchanged(thing: dict[str, Any], ascii_only: bool) -> None:
-    assert parse(json.dumps(thing, ensure_ascii=ascii_only).encode()) == thing
+    assert parse_json(json.dumps(thing, ensure_ascii=ascii_only).encode()) == thing
 
 
 @given(some.binary(max_size=60))
 def test_random_bytes_are_an_object_or_refused(body: bytes) -> None:
     with suppress(errors.InvalidJson):
-        assert isinstance(parse(body), dict)
+        assert isinstance(parse_json(body), dict)
 
 
 # What is refused
@@ -166,7 +166,7 @@ def test_lone_surrogate_is_refused(half: str) -> None:
 
 
 def test_surrogate_pair_is_parsed_as_one_character() -> None:
-    assert parse(b'{"a": "\\ud83d\\ude42"}') == {"a": "🙂"}
+    assert parse_json(b'{"a": "\\ud83d\\ude42"}') == {"a": "🙂"}
 
 
 @pytest.mark.parametrize("levels", [DEEPEST, 20_000, 200_000])
@@ -178,7 +178,7 @@ def test_deep_nesting_is_refused(levels: int) -> None:
 
 def test_moderate_nesting_is_accepted() -> None:
     inner = DEEPEST - 1
-    assert parse(f'{{"a": {"[" * inner}1{"]" * inner}}}'.encode())
+    assert parse_json(f'{{"a": {"[" * inner}1{"]" * inner}}}'.encode())
 
 
 def test_very_long_number_is_refused() -> None:

@@ -40,7 +40,7 @@ def test_html_page_neither_reads_nor_shows_the_content(api, path, monkeypatch):
     content = document(PAGE)["content"]
     checked: list[bytes] = []
     monkeypatch.setattr(documents, "media_type_of", checked.append)
-    monkeypatch.setattr(kyc, "opened", checked.append)
+    monkeypatch.setattr(kyc, "open_file", checked.append)
     shown = html(api, "GET", path)
     assert "application/pdf" in shown
     assert "(left out of this page: ask for application/json)" in shown

@@ -19,21 +19,21 @@ from tests.support.staff import SUPERVISOR, somebody
 from users import demo_documents, kyc
 from users.documents import processes
 from users.kyc import File, Kind
-from users.models import Evidence, User
+from users.models import KycDocument, User
 from wallets import erasure, posting
 from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
 
-def a_document(user: User, file: File) -> Evidence:
+def a_document(user: User, file: File) -> KycDocument:
     return kyc.send(
         client_id=user.client_id,
         user_id=user.id,
         kind=Kind.DOCUMENT_INCOME_TAX,
         shown=file,
         by=people.BY,
-    ).evidence
+    ).document
 
 
 # --- Access log -----------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def test_opening_the_page_is_recorded(operator, alice, sent):
     assert looks() == [("REVIEW", "", who(operator))]
 
 
-def test_queue_shows_no_evidence_and_records_no_access(operator, sent):
+def test_queue_shows_no_documents_and_records_no_access(operator, sent):
     assert "2511" not in operator.get(QUEUE).content.decode()
     assert looks() == []
 
@@ -74,7 +74,7 @@ def test_client_access_is_not_recorded(api, alice, sent):
 # --- The page and the documents -------------------------------------------------------------------
 
 
-def test_page_shows_the_latest_evidence(operator, alice, sent):
+def test_page_shows_the_latest_documents(operator, alice, sent):
     approve(alice, {Kind.HOME_ADDRESS})
     send_one(alice, Kind.HOME_ADDRESS, city="Toledo")
     page = operator.get(page_of(alice)).content.decode()
@@ -83,14 +83,14 @@ def test_page_shows_the_latest_evidence(operator, alice, sent):
     assert page.count("> include") == 2
 
 
-def test_page_escapes_evidence(operator, alice):
+def test_page_escapes_documents(operator, alice):
     send_one(alice, Kind.HOME_ADDRESS, address="<script>alert(1)</script>")
     page = operator.get(page_of(alice)).content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
-PHOTO = demo_documents.picture("A card", kind="JPEG")
+PHOTO = demo_documents.draw_picture("A card", kind="JPEG")
 
 
 @pytest.mark.parametrize("file", [CARD, PHOTO, PAGE], ids=["png", "jpeg", "pdf"])
@@ -198,7 +198,7 @@ def test_block_gets_404_as_a_document(operator, alice, sent):
     assert operator.get(address_of(alice, sent)).status_code == 404
 
 
-def test_page_runs_the_same_number_of_queries_for_little_and_much_evidence(operator, alice, sent):
+def test_page_runs_the_same_number_of_queries_for_few_and_many_documents(operator, alice, sent):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert operator.get(page_of(alice)).status_code == 200

@@ -25,7 +25,7 @@ from tests.support.threads import at_once
 from tests.support.user_actions import change
 from users import kyc, names
 from users.kyc import Kind
-from users.models import Event, Evidence, User
+from users.models import Event, KycDocument, User
 from wallets import posting
 from wallets.orders import UnsubscribeUser
 
@@ -45,19 +45,19 @@ def test_queue_lists_the_longest_waiting_user_first(operator, alice, bob):
         ("bob", "2026-01-01T00:00:00Z", Kind.HOME_ADDRESS),
     ]
     for name, at, kind in order:
-        Evidence.objects.filter(user__user_name=name, kind=kind).update(created_at=at)
+        KycDocument.objects.filter(user__user_name=name, kind=kind).update(created_at=at)
     assert queue(operator) == ["bob", "alice"]
-    review(bob, Evidence.objects.get(kind=Kind.HOME_ADDRESS))
+    review(bob, KycDocument.objects.get(kind=Kind.HOME_ADDRESS))
     assert queue(operator) == ["alice", "bob"]
 
 
-def test_queue_lists_only_users_with_pending_evidence_by_default(operator, alice, bob, sent):
+def test_queue_lists_only_users_with_pending_documents_by_default(operator, alice, bob, sent):
     approve(bob, {Kind.OCCUPATION})
     assert queue(operator) == ["alice"]
     assert queue(operator, state="all") == ["bob", "alice"]  # newest first
 
 
-def test_user_without_evidence_is_not_listed(operator, alice):
+def test_user_without_documents_is_not_listed(operator, alice):
     assert queue(operator, state="all") == []
     assert operator.get(page_of(alice)).status_code == 302
 
@@ -130,7 +130,7 @@ def test_approval_raises_the_level_and_records_the_reviewer(operator, alice):
     answer = act(operator, alice, "approve", *sent)
     assert said(answer) == ["Documents approved."]
     assert User.objects.get(id=alice.id).kyc_level == 1
-    assert {each.reviewed_by for each in Evidence.objects.all()} == {who(operator)}
+    assert {each.reviewed_by for each in KycDocument.objects.all()} == {who(operator)}
     assert Event.objects.get(kind="user.level_changed").actor == who(operator)
 
 
@@ -152,16 +152,16 @@ def test_approval_ignores_a_typed_reason(operator, alice, sent):
     assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
 
 
-def test_unticked_evidence_stays_pending(operator, alice, sent):
+def test_unticked_document_stays_pending(operator, alice, sent):
     other = send_one(alice, Kind.HOME_ADDRESS)
     act(operator, alice, "approve", other)
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING"), (Kind.HOME_ADDRESS, "APPROVED")]
 
 
 @pytest.mark.parametrize("name", ["approve", "reject"])
-def test_decision_without_evidence_is_refused(operator, alice, sent, name):
+def test_decision_without_documents_is_refused(operator, alice, sent, name):
     answer = act(operator, alice, name, reason="x")
-    assert "evidence" in answer.context["form"].errors
+    assert "documents" in answer.context["form"].errors
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
@@ -174,8 +174,8 @@ def test_decision_from_a_stale_page_is_refused(operator, alice, sent, name):
     assert stored(alice) == [(Kind.OCCUPATION, "REPLACED"), (Kind.OCCUPATION, "PENDING")]
 
 
-def test_decision_form_offers_only_the_selected_evidence(operator, alice, sent):
-    """Opening the address selects nothing, and newer evidence does not replace the selected one."""
+def test_decision_form_offers_only_the_selected_documents(operator, alice, sent):
+    """Opening the address selects nothing, and a newer document replaces no selected one."""
     address = reverse("admin:users_review_act", args=[alice.pk, "approve"])
     assert str(sent.id) not in operator.get(address).content.decode()
     new = send_one(alice, Kind.OCCUPATION, occupation_code="9999")
@@ -183,13 +183,13 @@ def test_decision_form_offers_only_the_selected_evidence(operator, alice, sent):
     assert str(new.id) not in answer.content.decode()
 
 
-def test_ticked_evidence_is_kept_when_the_reason_is_missing(operator, alice, sent):
+def test_ticked_document_is_kept_when_the_reason_is_missing(operator, alice, sent):
     other = send_one(alice, Kind.HOME_ADDRESS)
     page = act(operator, alice, "reject", sent).content.decode()
     assert (str(sent.id) in page, str(other.id) in page) == (True, False)
 
 
-def test_evidence_of_another_user_is_not_decided(operator, alice, bob, sent):
+def test_document_of_another_user_is_not_decided(operator, alice, bob, sent):
     others = send_one(bob, Kind.OCCUPATION)
     answer = act(operator, alice, "approve", sent, others)
     assert "Review it again." in answer.content.decode()
@@ -226,7 +226,7 @@ def test_new_name_is_shown_and_approved_on_the_page(operator, alice):
     change(alice, last_name="Newname")
     assert "Newname" in operator.get(page_of(alice)).content.decode()
     assert queue(operator) == ["alice"]
-    act(operator, alice, "approve", Evidence.objects.get(kind=Kind.NAME))
+    act(operator, alice, "approve", KycDocument.objects.get(kind=Kind.NAME))
     assert User.objects.get(id=alice.id).last_name == "Newname"
 
 

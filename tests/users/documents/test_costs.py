@@ -95,9 +95,9 @@ def heavy() -> bytes:
     "limit", [{"cpu": 0.001}, {"seconds": 0.001}, {"memory": 0}], ids=["cpu", "clock", "memory"]
 )
 def test_process_is_killed_at_its_limit(limit):
-    answer = processes.ask(replace(INSPECT, **limit), heavy(), PDF, 1)
+    answer = processes.send_job(replace(INSPECT, **limit), heavy(), PDF, 1)
     assert answer.facts is None or answer.facts.keys() & {"failed", "wrong"}
-    facts = processes.ask(INSPECT, hostile_files.pdf(), PDF, 1).facts
+    facts = processes.send_job(INSPECT, hostile_files.pdf(), PDF, 1).facts
     assert facts is not None
     assert facts.keys() == {"cpu"}
 
@@ -111,9 +111,9 @@ def test_document_gets_503_when_all_inspection_slots_are_used():
     room = BoundedSemaphore(1)
     job = replace(INSPECT, room=room, patience=0)
     with room, pytest.raises(errors.Overloaded):
-        processes.run(job, hostile_files.pdf(), PDF)
-    assert processes.run(job, hostile_files.pdf(), PDF).facts is not None
-    assert processes.run(job, hostile_files.pdf(), PDF).facts is not None
+        processes.run_job(job, hostile_files.pdf(), PDF)
+    assert processes.run_job(job, hostile_files.pdf(), PDF).facts is not None
+    assert processes.run_job(job, hostile_files.pdf(), PDF).facts is not None
 
 
 def test_killed_process_is_restarted():

@@ -23,7 +23,7 @@ def drawn(content: bytes, media_type: str, number: int = 1) -> Image.Image:
 def test_ordinary_file_is_drawn(name):
     make, media_type = ordinary_files.ORDINARY[name]
     content = make()
-    assert processes.pages(content, media_type) == (2 if media_type == PDF else 1)
+    assert processes.page_count(content, media_type) == (2 if media_type == PDF else 1)
     width, height = drawn(content, media_type).size
     assert 0 < width <= 1600
     assert 0 < height <= 2200

@@ -18,7 +18,7 @@ from users import demo_documents, documents
 from users.documents import MOST_BYTES, WrongDocument, media_type_of
 from users.documents.png import SIGNATURE
 
-PHOTO = demo_documents.picture("A card", kind="JPEG")
+PHOTO = demo_documents.draw_picture("A card", kind="JPEG")
 PNG, JPEG, PDF = CARD.content, PHOTO.content, PAGE.content
 HTML = b"<!doctype html><script>alert(1)</script>"
 PHP = b"<?php system($_GET['c']); ?>"

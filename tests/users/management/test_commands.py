@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import stat
 from datetime import timedelta
 from io import StringIO
@@ -13,12 +14,12 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command, get_commands
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from tests.support.people import Api
 from users.management.commands import migrate
-from users.models import ApiKey, Client, User
+from users.models import ApiKey, Client, Event, User, events
 from users.models.clients import SCOPES
 from wallets.models import Movement, Wallet
 
@@ -67,6 +68,34 @@ def test_issued_key_has_the_given_scopes_label_and_days():
     assert (key.scopes, key.label) == (["users:read", "wallets:read"], "till 7")
     left = key.expires_at - timezone.now() if key.expires_at else timedelta()
     assert timedelta(days=29, hours=23) < left <= timedelta(days=30)
+
+
+def test_issued_key_has_an_event_with_the_name_of_the_systems_user():
+    issue_key("Demo")
+    (event,) = Event.objects.all()
+    key = ApiKey.objects.get()
+    login = pwd.getpwuid(os.getuid()).pw_name
+    assert (event.kind, event.subject, event.subject_id) == ("api_key.issued", "api_key", key.id)
+    assert (event.client_id, event.actor) == (key.client_id, f"system:issue_key:{login}")
+
+
+def test_issued_key_has_an_event_with_the_number_of_a_nameless_user(monkeypatch):
+    def nameless(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+    issue_key("Demo")
+    assert Event.objects.get().actor == f"system:issue_key:{os.getuid()}"
+
+
+def test_key_without_an_event_is_not_issued(monkeypatch):
+    def broken(*facts: Any) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(events, "record", broken)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        issue_key("Demo")
+    assert not Client.objects.exists()
 
 
 @pytest.mark.parametrize(

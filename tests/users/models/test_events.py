@@ -25,7 +25,7 @@ def test_event_kind_names_its_subject_and_its_verb(kind):
 
 
 def test_every_kind_of_event_is_recorded_somewhere():
-    """By its name, or by the status that a user, a movement, a hold or evidence has now."""
+    """By its name, or by the status that a user, movement, hold or KYC document has now."""
     named = {
         node.attr
         for path, tree in modules().items()

@@ -16,8 +16,9 @@ from django.utils import timezone
 from tests.support import people
 from tests.support.constraints import refused_by
 from users import users
-from users.models import ApiKey, Client, Event, Evidence, Otp, SigningKey, User
-from users.models.clients import SCOPES, new_id
+from users.models import ApiKey, Client, Event, KycDocument, Otp, SigningKey, User
+from users.models.clients import SCOPES
+from users.models.ids import new_id
 
 pytestmark = pytest.mark.django_db
 
@@ -161,7 +162,7 @@ def test_every_constraint_of_users_is_tested():
         constraint.name
         for model in apps.get_app_config("users").get_models()
         for constraint in model._meta.constraints
-        if model is not Evidence  # its own are broken in test_evidence
+        if model is not KycDocument  # its own are broken in test_kyc_documents
     }
     assert declared == set(BREAKERS)
 
@@ -299,7 +300,7 @@ def test_save_changes_no_row_of_another_client(stage):
 def test_events_contain_no_personal_text(client_demo, clock):
     user = people.a_user(client_demo, people.ALICE | {"email": "alice@example.com"})
     values = {"first_name": "Alicia", "mobile_phone": "+34600000005", "email": ""}
-    users.change(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
+    users.update(client_id=client_demo.id, user_id=user.id, values=values, by=people.BY)
     clock.go(61)
     users.request_otp(client_id=client_demo.id, user_id=user.id, by=people.BY)
     written = json.dumps(list(Event.objects.values()), default=str)

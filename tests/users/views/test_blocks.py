@@ -10,7 +10,7 @@ from tests.support import people
 from tests.support.kyc import BLOCKS, CHANGES, other, review, stored
 from tests.support.people import Api
 from tests.support.user_bodies import MOMENT, ROOT
-from users.models import Event, Evidence, Key, User
+from users.models import Event, Key, KycDocument, User
 from users.models.clients import SCOPES
 from wallets import erasure, posting
 from wallets.orders import UnsubscribeUser
@@ -88,22 +88,22 @@ def test_same_put_twice_changes_nothing(api, path, body):
     events = Event.objects.count()
     again = api.put(path, body)
     assert (again.status, again.json) == (200, first.json)
-    assert (Evidence.objects.count(), Event.objects.count()) == (1, events)
+    assert (KycDocument.objects.count(), Event.objects.count()) == (1, events)
 
 
 @each_block
 def test_same_put_keeps_the_approval(api, alice, path, body):
     api.put(path, body)
-    review(alice, Evidence.objects.get())
+    review(alice, KycDocument.objects.get())
     answer = api.put(path, body)
     assert (answer.status, answer.json["status"]) == (200, "APPROVED")
-    assert Evidence.objects.count() == 1
+    assert KycDocument.objects.count() == 1
 
 
 @each_block
 def test_put_resubmits_a_rejected_block(api, alice, path, body):
     api.put(path, body)
-    review(alice, Evidence.objects.get(), reason="Blurred")
+    review(alice, KycDocument.objects.get(), reason="Blurred")
     assert api.get(path).json["reason"] == "Blurred"
     answer = api.put(path, body)
     assert (answer.status, answer.json["status"], answer.json["reason"]) == (200, "PENDING", None)
@@ -141,7 +141,7 @@ def test_unsubscribed_user_gets_409(api, alice, path, body, method):
     answer = api.call(method, path, body)
     assert (answer.status, answer.code) == (409, "user_not_active")
     assert answer.json["conflict"] == {"userId": str(alice.id), "status": "UNSUBSCRIBED"}
-    assert not Evidence.objects.exists()
+    assert not KycDocument.objects.exists()
 
 
 @each_block
@@ -151,7 +151,7 @@ def test_all_wrong_fields_are_named_together(api, path, body, method):
     answer = api.call(method, path, values)
     assert (answer.status, answer.code) == (400, "invalid_fields")
     assert set(answer.wrong) == {*body, "color"}
-    assert not Evidence.objects.exists()
+    assert not KycDocument.objects.exists()
 
 
 @each_block
@@ -194,7 +194,7 @@ def test_user_of_another_client_gets_404(stranger, api, path, body, method):
     api.put(path, body)
     answer = stranger.call(method, path, body, key="k" if method == "POST" else None)
     assert (answer.status, answer.code) == (404, "not_found")
-    assert (Evidence.objects.count(), Key.objects.count()) == (1, 0)
+    assert (KycDocument.objects.count(), Key.objects.count()) == (1, 0)
 
 
 @each_block
@@ -218,7 +218,7 @@ def test_request_without_a_key_gets_401(nobody, path, body, method):
     answer = nobody.call(method, path, body)
     assert (answer.status, answer.code) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert not Evidence.objects.exists()
+    assert not KycDocument.objects.exists()
 
 
 @each_block
@@ -228,7 +228,7 @@ def test_key_without_the_scope_is_refused(client_demo, path, body, method):
     api = Api(people.a_key(client_demo, *set(SCOPES) - {scope}))
     answer = api.call(method, path, body)
     assert (answer.status, answer.code) == (403, "insufficient_scope")
-    assert not Evidence.objects.exists()
+    assert not KycDocument.objects.exists()
 
 
 @each_block
@@ -258,14 +258,14 @@ def test_same_key_creates_one_block(api, path, body):
     assert again.headers["Location"] == first.headers["Location"]
     assert again.headers["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first.headers
-    assert Evidence.objects.count() == 1
+    assert KycDocument.objects.count() == 1
 
 
 @each_block
 def test_same_key_for_another_body_is_refused(api, path, name):
     api.post(path, BLOCKS[name], key="k")
     answer = api.post(path, other(name), key="k")
-    made = Evidence.objects.get()
+    made = KycDocument.objects.get()
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
     assert answer.json["conflict"] == {
         "idempotencyKey": "k",
@@ -278,13 +278,13 @@ def test_same_key_for_another_body_is_refused(api, path, name):
 def test_same_key_for_another_user_is_refused(api, bob, path, name, body):
     api.post(path, body, key="k")
     assert api.post(f"users/{bob.id}/{name}", body, key="k").code == "idempotency_key_reused"
-    assert Evidence.objects.count() == 1
+    assert KycDocument.objects.count() == 1
 
 
 @each_block
 def test_replay_returns_the_current_status(api, alice, path, body):
     api.post(path, body, key="k")
-    review(alice, Evidence.objects.get(), reason="Blurred")
+    review(alice, KycDocument.objects.get(), reason="Blurred")
     again = api.post(path, body, key="k")
     assert (again.status, again.json["status"]) == (201, "REJECTED")
     assert again.json["reason"] == "Blurred"

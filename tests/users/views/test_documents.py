@@ -15,15 +15,15 @@ from tests.support.people import Api
 from tests.support.user_bodies import MOMENT, ROOT
 from users import demo_documents
 from users.documents import MOST_BYTES, processes
-from users.models import Event, Evidence, Key, User
+from users.models import Event, Key, KycDocument, User
 from users.models.clients import SCOPES
 from wallets import posting
 from wallets.orders import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
-PHOTO = demo_documents.picture("A card", kind="JPEG")
-OTHER = demo_documents.picture("Another card")
+PHOTO = demo_documents.draw_picture("A card", kind="JPEG")
+OTHER = demo_documents.draw_picture("Another card")
 UNKNOWN = people.unknown_id()
 
 each_kind = pytest.mark.parametrize("kind", DOCUMENTS)
@@ -108,12 +108,12 @@ def test_same_put_twice_changes_nothing(api, alice, path):
     events = Event.objects.count()
     again = api.put(path, document())
     assert (again.status, again.json) == (200, first.json)
-    assert (len(files(alice)), Evidence.objects.count(), Event.objects.count()) == (1, 1, events)
+    assert (len(files(alice)), KycDocument.objects.count(), Event.objects.count()) == (1, 1, events)
 
 
 def test_document_returns_its_rejection(api, alice, path):
     api.put(path, document())
-    review(alice, Evidence.objects.get(), reason="Blurred")
+    review(alice, KycDocument.objects.get(), reason="Blurred")
     shown = api.get(path).json
     assert (shown["status"], shown["reason"]) == ("REJECTED", "Blurred")
     assert MOMENT.fullmatch(shown["reviewedAt"])
@@ -325,7 +325,7 @@ def test_same_key_for_another_document_is_refused(api, alice, path):
     api.post(path, document(CARD), key="k")
     answer = api.post(path, document(OTHER), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
-    assert answer.json["conflict"]["id"] == str(Evidence.objects.get().id)
+    assert answer.json["conflict"]["id"] == str(KycDocument.objects.get().id)
     assert len(files(alice)) == 1
 
 

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support import people
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.audit import canonical
 from wallets.books import chain
 from wallets.books.rows import Leg

@@ -29,7 +29,7 @@ from tests.support.books import (
     transfer,
 )
 from tests.support.people import BY
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.books import Books, chain
 from wallets.books.rows import LockedUser
 from wallets.orders import Batch, CancelCashOut, CashIn, Order, Outcome, Transfer

@@ -20,7 +20,7 @@ from tests.support.constraints import (
     run,
 )
 from users.models import Otp
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.models import Audit, Wallet
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests.support import people
 from tests.support.constraints import BROKEN_HOLDS, refused_by, run
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets import posting
 from wallets.models import Hold
 from wallets.orders import ReleaseHold

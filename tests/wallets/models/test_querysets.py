@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import people
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.models import Movement, MovementQuerySet, Wallet
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.constraints import UNSETTLED, WAITING, a_copy, refused_by, run
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db

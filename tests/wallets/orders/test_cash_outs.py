@@ -20,7 +20,7 @@ from tests.support.books import (
     refused,
     transfer,
 )
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.rows import Leg
 from wallets.orders import (

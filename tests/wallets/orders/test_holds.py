@@ -27,7 +27,7 @@ from tests.support.books import (
     told,
     transfer,
 )
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.books import Books, chain
 from wallets.books.rows import LockedHold
 from wallets.posting.run import run

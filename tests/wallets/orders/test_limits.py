@@ -27,7 +27,7 @@ from tests.support.books import (
     transfer,
     written,
 )
-from users.models.clients import new_id
+from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.limits import Allowance, Limits
 from wallets.books.rows import Leg

@@ -120,7 +120,7 @@ def test_replaced_phone_cannot_be_verified(newcomer):
 
 
 def change_phone(user: User) -> None:
-    users.change(
+    users.update(
         client_id=user.client_id, user_id=user.id, values={"mobile_phone": NEW_PHONE}, by=people.BY
     )
 

@@ -14,6 +14,7 @@ import pytest
 from iocash import errors
 from tests.support import people
 from users.models import Key, User, events
+from users.models.idempotency import UsedKey
 from wallets import posting, statements
 from wallets.books import Books
 from wallets.books.rows import (
@@ -22,7 +23,6 @@ from wallets.books.rows import (
     LockedHold,
     LockedUser,
     LockedWallet,
-    UsedKey,
     columns,
 )
 from wallets.models import ExternalAccount, Hold, Movement, Wallet

@@ -15,9 +15,10 @@ from iocash.db.backend.base import DatabaseWrapper
 from iocash.db.pipeline import Pipeline
 from tests.support import people
 from users.models import Event, Key
+from users.models.idempotency import UsedKey
 from wallets import posting, statements
 from wallets.books import Books
-from wallets.books.rows import LockedAccount, UsedKey
+from wallets.books.rows import LockedAccount
 from wallets.models import Movement, Wallet
 from wallets.orders import Batch, Order, Outcome
 from wallets.posting import group, opening, read, write
@@ -130,7 +131,7 @@ def test_key_is_stored_with_the_id_of_its_movement(bobs):
     assert isinstance(made, Outcome)
     key = Key.objects.get(client=bobs.client_id, key="k")
     assert (key.made, key.made_id, key.status) == ("movement", made.id, 201)
-    assert key.is_of(order.digest())
+    assert key.used.is_of(order.digest())
 
 
 def test_returned_leg_equals_the_stored_movement(bobs):

@@ -16,7 +16,7 @@ from tests.support.user_bodies import ROOT
 from tests.support.wallet_endpoints import IBAN
 from users import kyc
 from users.kyc import Kind
-from users.models import Evidence, User
+from users.models import KycDocument, User
 from users.models.clients import SCOPES
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_user_without_kyc_documents_gets_all_requirements(api, alice, path):
     answer = api.get(path)
     assert answer.status == 200
     user = f"{ROOT}/users/{alice.id}"
-    evidence = {name: {"href": f"{user}/{name}"} for name in [*FIRST, *REST]}
+    document = {name: {"href": f"{user}/{name}"} for name in [*FIRST, *REST]}
     empty = {"status": "MISSING", "reason": None, "reviewedAt": None}
     assert answer.json == {
         "userId": str(alice.id),
@@ -100,7 +100,7 @@ def test_user_without_kyc_documents_gets_all_requirements(api, alice, path):
         "_links": {
             "self": {"href": f"{user}/compliance"},
             "user": {"href": user},
-            **evidence,
+            **document,
         },
     }
 
@@ -182,7 +182,7 @@ def test_approved_requirement_is_not_missing_while_a_new_one_is_pending(api, ali
 def test_expired_requirement_is_missing_again(api, alice, path):
     approve(alice, LEVEL_2, expiry_date=today())
     assert api.get(path).json["kycLevel"] == 2
-    Evidence.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
+    KycDocument.objects.filter(kind=Kind.IDENTITY).update(expires_on=in_days(-1))
     User.objects.filter(id=alice.id).update(kyc_until=in_days(-1))
     answer = api.get(path)
     assert (answer.json["kycLevel"], answer.json["levelUntil"]) == (0, None)

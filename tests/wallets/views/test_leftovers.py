@@ -88,5 +88,5 @@ def test_page_leaves_no_reference_cycles(alices, bobs, path, left):
 
 
 def test_document_leaves_no_reference_cycles(alice, left):
-    demo_documents.send(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
+    demo_documents.send_samples(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     assert not left(f"users/{alice.id}/documents/income-tax")

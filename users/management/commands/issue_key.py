@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +11,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from users.models import ApiKey, Client
+from iocash.db.transactions import single_transaction
+from users.models import ApiKey, Client, events
 from users.models.clients import SCOPES
+from users.models.events import By, EventKind
 
 
 def check_lengths(name: str, label: str) -> None:
@@ -19,6 +23,14 @@ def check_lengths(name: str, label: str) -> None:
         ApiKey(label=label).clean_fields(exclude={"client", "digest", "prefix", "scopes"})
     except ValidationError as error:
         raise CommandError("; ".join(error.messages)) from error
+
+
+def login() -> str:
+    """The name of the operating system's user; its number if it has no name (in a container)."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 class Command(BaseCommand):
@@ -41,12 +53,15 @@ class Command(BaseCommand):
         if days is not None and days < 1:
             raise CommandError("--days takes a positive number.")
         check_lengths(options["client"], options["label"])
-        client, _ = Client.objects.get_or_create(name=options["client"])
-        key, secret = ApiKey.issue(
-            client=client,
-            label=options["label"],
-            scopes=options["scope"] or list(SCOPES),
-            expires_at=timezone.now() + timedelta(days=days) if days else None,
-        )
+        with single_transaction():
+            client, _ = Client.objects.get_or_create(name=options["client"])
+            key, secret = ApiKey.issue(
+                client=client,
+                label=options["label"],
+                scopes=options["scope"] or list(SCOPES),
+                expires_at=timezone.now() + timedelta(days=days) if days else None,
+            )
+            by = By(f"system:issue_key:{login()}"[:60])
+            events.record_about_client(key, EventKind.API_KEY_ISSUED, by)
         self.stderr.write(f"Key {key.prefix}… of {client.name}. It is not shown again:")
         self.stdout.write(secret)

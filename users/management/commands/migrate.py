@@ -75,7 +75,7 @@ class Command(migrate.Command):
                     raise CommandError(NOT_THE_OWNER.format(role=role)) from error
                 if state != LOCKED:
                     raise
-                return said(seen)
+                return describe_blockers(seen)
         return None
 
 
@@ -110,7 +110,7 @@ def watch(alias: str, pid: int, seen: list[Blocker], enough: Event) -> None:
         connection.close()
 
 
-def said(seen: list[Blocker]) -> str:
+def describe_blockers(seen: list[Blocker]) -> str:
     if not seen:
         return "A lock was not free in time"
     (what, *_), holders = seen[0], [one for one in seen if one[0] == seen[0][0]]

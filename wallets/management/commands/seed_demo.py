@@ -116,7 +116,9 @@ def show(user: User) -> None:
     first, *others = sorted(NEEDED[user.kind])
     demo_documents.approve(user, first, BY)
     if user.user_name == "alice":
-        demo_documents.send(user, NEEDED[user.kind][others[0]] - NEEDED[user.kind][first], BY)
+        demo_documents.send_samples(
+            user, NEEDED[user.kind][others[0]] - NEEDED[user.kind][first], BY
+        )
 
 
 def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:

@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from users.models import Event, Key, User
-from users.models.clients import new_id
 from users.models.fingerprints import Asked, digest, new_salt, salted
+from users.models.ids import new_id
 from wallets.books import chain
 from wallets.models import Movement, Wallet
 
@@ -107,10 +107,10 @@ def transfer(
         .order_by("id")
     }
     order = digest(Asked("Transfer", {"source": source_id, **values}))
-    if key and (used := Key.objects.filter(client=caller.client, key=key).first()):
-        if not used.is_of(order):
+    if key and (row := Key.objects.filter(client=caller.client, key=key).first()):
+        if not row.used.is_of(order):
             raise Conflict("The key was used for another order.")
-        return Movement.objects.get(id=used.made_id)
+        return Movement.objects.get(id=row.made_id)
     source, target = wallets.get(source_id), wallets.get(target_id)
     if source is None or target is None or source == target:
         raise exceptions.NotFound()

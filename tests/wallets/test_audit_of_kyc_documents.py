@@ -1,4 +1,4 @@
-"""The audit knows what keys made of evidence; and that erasing takes it away."""
+"""The audit finds the KYC documents that keys made, and knows that erasure deletes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support import people
 from users import demo_documents, kyc
 from users.kyc import Kind
-from users.models import Evidence, User
+from users.models import KycDocument, User
 from wallets import audit, erasure, posting
 from wallets.orders import UnsubscribeUser
 
@@ -17,16 +17,16 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sent(alice: User) -> Evidence:
+def sent(alice: User) -> KycDocument:
     """What Alice sent with a key."""
     return kyc.send(
         client_id=alice.client_id,
         user_id=alice.id,
         kind=Kind.OCCUPATION,
-        shown=demo_documents.shown(Kind.OCCUPATION),
+        shown=demo_documents.sample(Kind.OCCUPATION),
         by=people.BY,
         key="k",
-    ).evidence
+    ).document
 
 
 def wrong() -> list[dict[str, Any]]:
@@ -39,19 +39,19 @@ def test_kyc_document_of_a_key_passes_the_audit(sent):
 
 @pytest.mark.spoils_the_books
 def test_missing_kyc_document_of_a_key_is_reported(sent):
-    Evidence.objects.all().delete()
+    KycDocument.objects.all().delete()
     assert wrong() == [{"client": sent.client_id, "made": "evidence", "id": sent.id}]
 
 
 @pytest.mark.spoils_the_books
 def test_key_with_a_kyc_document_of_another_client_is_detected(sent):
     theirs = people.a_user(people.a_client("Another"), people.ALICE)
-    Evidence.objects.update(client=theirs.client, user=theirs)
+    KycDocument.objects.update(client=theirs.client, user=theirs)
     assert wrong() == [{"client": sent.client_id, "made": "evidence", "id": sent.id}]
 
 
 def test_kyc_document_of_an_erased_user_is_not_reported(alice, sent):
     posting.submit(UnsubscribeUser(client_id=alice.client_id, by=people.BY, user_id=alice.id))
     erasure.erase(user_id=alice.id, by=people.BY, reason="USER_REQUEST")
-    assert not Evidence.objects.exists()
+    assert not KycDocument.objects.exists()
     assert wrong() == []

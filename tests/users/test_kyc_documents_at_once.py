@@ -17,9 +17,9 @@ from tests.support.people import Answer, Api
 from tests.support.user_actions import kinds
 from users import kyc
 from users.kyc import Kind
-from users.models import Evidence, Key, User
-from users.models.clients import new_id
-from users.models.evidence import documents
+from users.models import Key, KycDocument, User
+from users.models.ids import new_id
+from users.models.kyc_documents import file_storage
 from wallets import posting
 from wallets.orders import UnsubscribeUser
 
@@ -68,7 +68,7 @@ def test_concurrent_posts_of_a_document_create_one_and_keep_one_file(caller, use
     call = ("POST", f"users/{user.id}/documents/income-tax", document(), None)
     answers = all_at_once(caller, [call] * 20)
     assert counted(answers) == {(201, ""): 1, (409, "already_exists"): 19}
-    assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
+    assert len(list(Path(file_storage().path(str(user.id))).iterdir())) == 1
 
 
 def test_concurrent_posts_with_one_key_create_one_document(caller, user):
@@ -78,7 +78,7 @@ def test_concurrent_posts_with_one_key_create_one_document(caller, user):
     assert len({str(answer.json) for answer in answers}) == 1
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 19
     assert (len(stored(user)), Key.objects.count()) == (1, 1)
-    assert len(list(Path(documents().path(str(user.id))).iterdir())) == 1
+    assert len(list(Path(file_storage().path(str(user.id))).iterdir())) == 1
 
 
 def test_concurrent_posts_with_one_key_and_many_bodies_accept_one(caller, user):
@@ -97,7 +97,7 @@ def test_concurrent_puts_are_all_accepted_and_leave_one_pending(caller, user):
     states = Counter(status for _, status in stored(user))
     assert states == {"REPLACED": 9, "PENDING": 1}
     shown = caller.get(path).json["occupationCode"]
-    assert Evidence.objects.get(status="PENDING").facts == {"occupation_code": shown}
+    assert KycDocument.objects.get(status="PENDING").facts == {"occupation_code": shown}
 
 
 def test_concurrent_identical_puts_create_one_block(caller, user):
@@ -116,7 +116,7 @@ def test_concurrent_posts_of_all_blocks_are_accepted(caller, user):
 # --- Sending and deciding -------------------------------------------------------------------------
 
 
-def another(user: User) -> Evidence:
+def another(user: User) -> KycDocument:
     return send_one(user, Kind.OCCUPATION, occupation_code="9999")
 
 
@@ -147,7 +147,7 @@ def test_concurrent_approval_and_put_never_approve_the_newer_block(user):
             decide, replace = partial(review, user, seen), partial(another, user)
             [(decided, sent)] = two.at_once([decide], [replace])
             assert isinstance(decided, User | errors.InvalidTransition)
-            assert Evidence.objects.get(id=sent.id).status == "PENDING"
+            assert KycDocument.objects.get(id=sent.id).status == "PENDING"
             seen.refresh_from_db()
             assert seen.status == ("APPROVED" if isinstance(decided, User) else "REPLACED")
 

@@ -1,4 +1,4 @@
-"""What the database itself refuses about evidence."""
+"""What the database itself refuses about KYC documents."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from tests.support import people
 from tests.support.constraints import refused_by
 from users import demo_documents, kyc
 from users.kyc import Kind
-from users.models import Access, Evidence, User
+from users.models import Access, KycDocument, User
 
 pytestmark = pytest.mark.django_db
 
 AGAIN = """
-    INSERT INTO users_evidence
+    INSERT INTO users_kycdocument
         (id, client_id, user_id, kind, status, facts, file, media_type, size, sha256, expires_on,
          reviewed_at, reviewed_by, reason)
     SELECT gen_random_uuid(), client_id, user_id, kind, status, facts, file, media_type, size,
            sha256, expires_on, reviewed_at, reviewed_by, reason
-    FROM users_evidence
+    FROM users_kycdocument
 """
 DECIDED = "reviewed_at = now(), reviewed_by = 'staff:1'"
 
 
 @pytest.fixture
-def evidence(alice: User) -> Evidence:
+def document(alice: User) -> KycDocument:
     """Where Alice lives; it waits for staff."""
     return sent(alice, Kind.HOME_ADDRESS)
 
 
-def sent(user: User, kind: Kind) -> Evidence:
-    return Evidence.objects.get(id=demo_documents.send(user, frozenset({kind}), people.BY)[0])
+def sent(user: User, kind: Kind) -> KycDocument:
+    return KycDocument.objects.get(
+        id=demo_documents.send_samples(user, frozenset({kind}), people.BY)[0]
+    )
 
 
 def setting(changes: str, kind: Kind = Kind.HOME_ADDRESS) -> Callable[[User], str]:
     def breaker(user: User) -> str:
         sent(user, kind)
-        return refused_by(f"UPDATE users_evidence SET {changes}")
+        return refused_by(f"UPDATE users_kycdocument SET {changes}")
 
     return breaker
 
@@ -52,15 +54,15 @@ def hold_twice(user: User) -> str:
     kyc.review(
         client_id=user.client_id,
         user_id=user.id,
-        evidence_ids=[sent(user, Kind.OCCUPATION).id],
+        document_ids=[sent(user, Kind.OCCUPATION).id],
         by=people.BY,
     )
     return refused_by(AGAIN)
 
 
 BREAKERS: dict[str, list[Callable[[User], str]]] = {
-    "evidence_kind_is_known": [setting("kind = 'HOROSCOPE'")],
-    "evidence_is_facts_or_a_document": [
+    "kyc_document_kind_is_known": [setting("kind = 'HOROSCOPE'")],
+    "kyc_document_is_a_block_or_a_file": [
         setting("facts = NULL"),
         setting("file = 'a'"),
         setting("media_type = 'image/png'"),
@@ -74,11 +76,11 @@ BREAKERS: dict[str, list[Callable[[User], str]]] = {
         setting("sha256 = NULL", Kind.DOCUMENT_INCOME_TAX),
         setting("kind = 'DOCUMENT_INCOME_TAX'"),
     ],
-    "evidence_identity_expires": [
+    "kyc_document_identity_expires": [
         setting("expires_on = NULL", Kind.IDENTITY),
         setting("expires_on = '2030-01-01'"),
     ],
-    "evidence_decision_has_somebody_who_took_it": [
+    "kyc_document_decision_has_a_reviewer": [
         setting("status = 'LOST'"),
         setting("status = 'APPROVED'"),
         setting("status = 'APPROVED', reviewed_at = now()"),
@@ -86,9 +88,9 @@ BREAKERS: dict[str, list[Callable[[User], str]]] = {
         setting("status = 'REJECTED', reason = 'Blurred'"),
         setting(DECIDED),
     ],
-    "evidence_rejection_has_a_reason": [setting(f"status = 'REJECTED', {DECIDED}")],
-    "evidence_waits_once": [wait_twice],
-    "evidence_holds_once": [hold_twice],
+    "kyc_document_rejection_has_a_reason": [setting(f"status = 'REJECTED', {DECIDED}")],
+    "kyc_document_is_pending_once": [wait_twice],
+    "kyc_document_is_approved_once": [hold_twice],
 }
 
 
@@ -100,19 +102,22 @@ def test_database_refuses_rows_that_violate_a_constraint(name, breaker, alice):
     assert breaker(alice) == name
 
 
-def test_every_constraint_of_evidence_is_tested():
-    assert {constraint.name for constraint in Evidence._meta.constraints} == set(BREAKERS)
+def test_every_constraint_of_kyc_documents_is_tested():
+    assert {constraint.name for constraint in KycDocument._meta.constraints} == set(BREAKERS)
 
 
-@pytest.mark.parametrize("table", ["users_evidence", "users_access"])
-def test_evidence_and_accesses_belong_to_the_users_client(table, evidence, alice):
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("users_kycdocument", "kyc_document"), ("users_access", "access")],
+)
+def test_documents_and_accesses_belong_to_the_users_client(table, name, document, alice):
     kyc.record_access(alice, Access.What.REVIEW, people.BY)
     another = people.a_client("Another").id
-    name = table.removeprefix("users_") + "_is_of_the_users_client"
-    assert refused_by(f"UPDATE {table} SET client_id = %s", [another]) == name
+    refusal = refused_by(f"UPDATE {table} SET client_id = %s", [another])
+    assert refusal == f"{name}_is_of_the_users_client"
 
 
-def test_evidence_and_accesses_print_no_personal_data(evidence, alice):
+def test_documents_and_accesses_print_no_personal_data(document, alice):
     kyc.record_access(alice, Access.What.REVIEW, people.BY)
-    assert str(evidence) == str(evidence.id)
+    assert str(document) == str(document.id)
     assert [str(access) for access in Access.objects.all()] == [f"REVIEW {alice.id}"]

@@ -1,4 +1,4 @@
-"""What users have shown of who they are, and which members of staff looked at it."""
+"""The KYC documents that users submit, and which members of staff looked at them."""
 
 from __future__ import annotations
 
@@ -19,33 +19,38 @@ from users.models.users import User
 DOCUMENT = "DOCUMENT_"
 
 
-def documents() -> Storage:
-    """Where documents are kept: outside of everything that is served."""
+def file_storage() -> Storage:
+    """Where files are stored: outside of everything that is served."""
     return storages["documents"]
 
 
-def place_of(evidence: Evidence, name: str) -> str:
-    """All of a user's documents are in one folder, each under a name that says nothing."""
-    return f"{evidence.user_id}/{evidence.id}"
+def place_of(document: KycDocument, name: str) -> str:
+    """The files of a user are in one folder. Their names are ids."""
+    return f"{document.user_id}/{document.id}"
 
 
-class EvidenceQuerySet(OwnedQuerySet["Evidence"]):
+class KycDocumentQuerySet(OwnedQuerySet["KycDocument"]):
     def of(self, user: User) -> Self:
         return self.filter(client=user.client_id, user=user.id)
 
     def current(self) -> Self:
         """What was not replaced: of each kind the last one sent, and what holds."""
-        return self.exclude(status=Evidence.Status.REPLACED)
+        return self.exclude(status=KycDocument.Status.REPLACED)
 
     def waiting(self) -> Self:
-        return self.filter(status=Evidence.Status.PENDING)
+        return self.filter(status=KycDocument.Status.PENDING)
+
+    def replace_unapproved(self, kind: str) -> None:
+        """Mark what is pending or rejected of a kind as replaced."""
+        unapproved = [KycDocument.Status.PENDING, KycDocument.Status.REJECTED]
+        self.filter(kind=kind, status__in=unapproved).update(status=KycDocument.Status.REPLACED)
 
     def approved(self) -> Self:
-        return self.filter(status=Evidence.Status.APPROVED)
+        return self.filter(status=KycDocument.Status.APPROVED)
 
 
-class Evidence(Owned):
-    """A block of facts, or a document, by which a user shows who they are.
+class KycDocument(Owned):
+    """What a user submits for review: a *block* of fields, or a *file*.
 
     A row is written once and reviewed at most once; what comes after it is another row. Of each
     kind at most one waits, and at most one is approved: that one holds until another is.
@@ -82,7 +87,7 @@ class Evidence(Owned):
     kind = models.CharField(max_length=30, choices=Kind)
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
     facts = models.JSONField(null=True, encoder=DjangoJSONEncoder, help_text="The data of a block.")
-    file = models.FileField(storage=documents, upload_to=place_of, blank=True, max_length=200)
+    file = models.FileField(storage=file_storage, upload_to=place_of, blank=True, max_length=200)
     media_type = models.CharField(max_length=20, blank=True)
     size = models.PositiveIntegerField(null=True, help_text="Bytes.")
     sha256 = models.BinaryField(max_length=32, null=True)
@@ -94,13 +99,13 @@ class Evidence(Owned):
         max_length=200, blank=True, help_text="Reason for rejection. The client can read it."
     )
 
-    objects = EvidenceQuerySet.as_manager()
+    objects = KycDocumentQuerySet.as_manager()
 
     class Meta:
         verbose_name = "KYC document"
         constraints = [
             models.CheckConstraint(
-                name="evidence_kind_is_known",
+                name="kyc_document_kind_is_known",
                 condition=Q(
                     kind__in=[
                         "IDENTITY",
@@ -118,7 +123,7 @@ class Evidence(Owned):
                 ),
             ),
             models.CheckConstraint(
-                name="evidence_is_facts_or_a_document",
+                name="kyc_document_is_a_block_or_a_file",
                 condition=Q(
                     kind__startswith=DOCUMENT,
                     facts__isnull=True,
@@ -132,12 +137,12 @@ class Evidence(Owned):
                 & Q(facts__isnull=False, sha256=None, size=None, file="", media_type=""),
             ),
             models.CheckConstraint(
-                name="evidence_identity_expires",
+                name="kyc_document_identity_expires",
                 condition=Q(kind="IDENTITY", expires_on__isnull=False)
                 | (~Q(kind="IDENTITY") & Q(expires_on=None)),
             ),
             models.CheckConstraint(
-                name="evidence_decision_has_somebody_who_took_it",
+                name="kyc_document_decision_has_a_reviewer",
                 condition=(
                     Q(status__in=["APPROVED", "REJECTED"], reviewed_at__isnull=False)
                     & ~Q(reviewed_by="")
@@ -146,31 +151,31 @@ class Evidence(Owned):
                 | Q(status="REPLACED"),
             ),
             models.CheckConstraint(
-                name="evidence_rejection_has_a_reason",
+                name="kyc_document_rejection_has_a_reason",
                 condition=~Q(status="REJECTED") | ~Q(reason=""),
             ),
             models.UniqueConstraint(
                 fields=["client", "user", "kind"],
                 condition=Q(status="PENDING"),
-                name="evidence_waits_once",
+                name="kyc_document_is_pending_once",
             ),
             models.UniqueConstraint(
                 fields=["client", "user", "kind"],
                 condition=Q(status="APPROVED"),
-                name="evidence_holds_once",
+                name="kyc_document_is_approved_once",
             ),
         ]
         indexes = [
-            models.Index(fields=["user", "id"], name="evidence_of_user"),
+            models.Index(fields=["user", "id"], name="kyc_document_of_user"),
             models.Index(
                 KeyTextTransform("identity_number", "facts"),
                 condition=Q(kind="IDENTITY", status="APPROVED"),
-                name="evidence_identity_number",
+                name="kyc_document_identity_number",
             ),
             models.Index(
                 fields=["created_at", "user"],
                 condition=Q(status="PENDING"),
-                name="evidence_waiting",
+                name="kyc_document_pending",
             ),
         ]
 
@@ -182,7 +187,7 @@ class Evidence(Owned):
         return self.Kind(self.kind).path
 
     @property
-    def is_document(self) -> bool:
+    def is_file(self) -> bool:
         return self.kind.startswith(DOCUMENT)
 
     def is_over(self, day: date) -> bool:
@@ -200,7 +205,7 @@ class Evidence(Owned):
 
 
 class Access(models.Model):
-    """A member of staff looked at what a user has shown of who they are."""
+    """A member of staff looked at the KYC documents of a user."""
 
     class What(models.TextChoices):
         REVIEW = "REVIEW", "review page"
@@ -224,7 +229,7 @@ class Access(models.Model):
 
 
 class Review(User):
-    """A user whose evidence staff look at and decide about; may be seen only with `view_review`."""
+    """A user whose KYC documents staff review; may be seen only with `view_review`."""
 
     class Meta:
         proxy = True
