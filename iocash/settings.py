@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ def as_list(name: str, default: str = "") -> list[str]:
     return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
 
 
-def given_json(name: str) -> Any:
+def parsed(name: str, parse: Callable[[str], Any], form: str) -> Any:
+    text = os.environ.get(name)
     try:
-        return json.loads(os.environ.get(name) or "null")
+        return parse(text) if text else None
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is not JSON: {error}.") from error
+        raise ImproperlyConfigured(f"{name} is not {form}: {error}.") from error
 
 
 DEBUG = flag("DEBUG")
@@ -68,7 +70,7 @@ GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # orders that meet 
 CLOCK_TOLERANCE = float(os.environ.get("CLOCK_TOLERANCE", "60"))  # seconds; of the two clocks
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
-KYC_LIMITS: dict[str, Any] = given_json("KYC_LIMITS") or {
+KYC_LIMITS: dict[str, Any] = parsed("KYC_LIMITS", json.loads, "JSON") or {
     "EUR": {  # and so on for other currencies: where none are set, only level 2 may have money
         "0": {"balance": "150", "cashIn": "150", "cashOut": "150"},
         "1": {"balance": "2500", "cashIn": "2500", "cashOut": "1000"},
@@ -76,6 +78,12 @@ KYC_LIMITS: dict[str, Any] = given_json("KYC_LIMITS") or {
 }
 SESSION_HOURS = int(os.environ.get("SESSION_HOURS", "12"))  # of staff, from the log-in on
 SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "60"))  # without a request
+SECURITY_CONTACT = words("SECURITY_CONTACT")  # URIs of the operator, in security.txt
+SECURITY_EXPIRES: date | None = parsed(
+    "SECURITY_EXPIRES", date.fromisoformat, "a date like 2027-06-30"
+)
+SECURITY_POLICY = os.environ.get("SECURITY_POLICY", "")
+SECURITY_LANGUAGES = words("SECURITY_LANGUAGES", "en")
 HTTPS = not DEBUG and not flag("INSECURE_HTTP")
 
 
@@ -275,7 +283,9 @@ OTP_TOTP_ISSUER = "ioCash"
 # --- Safety ------------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^(?!$|admin|static)"]  # only what is for browsers redirects
+SECURE_REDIRECT_EXEMPT = [
+    r"^(?!$|admin|static|\.well-known/security\.txt$)"
+]  # only what is for browsers redirects
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and flag("HSTS_INCLUDE_SUBDOMAINS")
@@ -335,10 +345,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "movements"},
         {"name": "holds"},
         {"name": "external accounts"},
-        {
-            "name": "published paths",
-            "description": "Also under `/api/v2/public`.",
-        },
+        {"name": "published paths", "description": "Also under `/api/v2/public`."},
         {"name": "server"},
     ],
     "CAMELIZE_NAMES": True,

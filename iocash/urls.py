@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from iocash.docs import calls, guides, reference
-from iocash.http import health, problems, views
+from iocash.http import health, problems, security_txt, views
 from iocash.published import urls as published
 from users import views as users
 from wallets import views as wallets
@@ -63,6 +63,7 @@ api = [  # what is asked for most is found first
 urlpatterns = [
     path("api/v1", include(api)),
     path("", views.home, name="home"),
+    path(security_txt.PATH, security_txt.security_txt, name="security-txt"),
     path("admin", views.back_office, name="back-office"),
     path("admin/", admin.site.urls),
     path("livez", health.LivezView.as_view(), name="livez"),

@@ -38,7 +38,8 @@ PAGES = [
     *sorted((dev.ROOT / "docs").glob("*.md")),
     *sorted((dev.ROOT / "docs" / "decisions").glob("*.md")),
 ]
-FILE = re.compile(r"`([\w./-]+(?:/|\.(?:py|md|json|toml|yaml|txt|html)))`")
+FILE = re.compile(r"`((?!/)[\w./-]+(?:/|\.(?:py|md|json|toml|yaml|txt|html)))`")
+"""The path of a file in the repository; what begins with a slash is the path of a URL."""
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 

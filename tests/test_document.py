@@ -9,7 +9,7 @@ import pytest
 import dev
 from iocash import errors
 from iocash.docs import reference
-from tests.support import openapi
+from tests.support import openapi, release
 from tests.support.openapi_changes import incompatible
 from wallets.management.commands import write_docs
 
@@ -17,6 +17,7 @@ PUBLISHED = dev.ROOT / "docs" / "openapi-released.json"
 """The document of the last release: a copy of docs/openapi.json, renewed with each release."""
 
 MEANT = "- Breaking: "
+"""How a line of CHANGELOG.md begins that names an incompatible change since the last release."""
 
 
 def test_document_matches_the_code():
@@ -44,7 +45,7 @@ def test_write_docs_writes_both_files(monkeypatch, tmp_path):
 
 def test_changelog_lists_every_incompatible_change():
     changes = incompatible(json.loads(PUBLISHED.read_text()), json.loads(openapi.written()))
-    said = (dev.ROOT / "CHANGELOG.md").read_text().splitlines()
+    _, _, said = release.newest_section(release.CHANGELOG.read_text())
     silent = [words for words in changes if MEANT + words not in said]
     assert not silent, "\n".join(["CHANGELOG.md lacks these lines:", *map(MEANT.__add__, silent)])
 

@@ -47,7 +47,8 @@ def server(
     with django_db_blocker.unblock():
         database = database_of_tests()
     log = tmp_path_factory.mktemp("behind") / "server.log"
-    with Served(database, log, TRUSTED_PROXIES="1") as served:
+    contact = {"SECURITY_CONTACT": "mailto:security@pay.example", "SECURITY_EXPIRES": "2027-06-30"}
+    with Served(database, log, TRUSTED_PROXIES="1", **contact) as served:
         yield served
 
 
@@ -88,6 +89,16 @@ def test_refusal_of_the_server_passes_unchanged(proxy, bearer):
     status, got, content = proxy.call("GET", "/api/v1//users", headers=bearer)
     assert (status, content["code"]) == (404, "not_found")
     assert len(got["x-request-id"]) == 32
+
+
+def test_security_contact_passes_unchanged(proxy):
+    at = f"http://127.0.0.1:{proxy.port}/.well-known/security.txt"
+    with build_opener().open(at, timeout=PATIENCE) as response:
+        text = response.read().decode()
+    assert text.startswith("Contact: mailto:security@pay.example\nExpires: 2027-06-30T")
+    assert f"Canonical: {at}\n" in text
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.headers["Cache-Control"] == "public, max-age=86400"
 
 
 def test_batch_of_nearly_8_megabytes_passes(proxy, bearer, alices: Wallet):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError
+from django.utils import timezone
 
 from iocash.db.backend import safety
+
+CONTACT_SCHEMES = ("mailto:", "https://", "tel:")
 
 
 @register
@@ -54,6 +58,24 @@ def documents_have_a_place(**kwargs: Any) -> list[CheckMessage]:
         return []
     words = "DOCUMENTS_DIR is not set: where are users' documents to be kept?"
     return [Error(words, id="iocash.E004")]
+
+
+@register
+def security_contact_is_complete(**kwargs: Any) -> list[CheckMessage]:
+    """RFC 9116 requires a contact, as a URI, and a date at most a year ahead."""
+    contacts, expires = settings.SECURITY_CONTACT, settings.SECURITY_EXPIRES
+    if bool(contacts) != bool(expires):
+        words = "SECURITY_CONTACT and SECURITY_EXPIRES must be set together."
+        return [Error(words, id="iocash.E007")]
+    if not all(contact.startswith(CONTACT_SCHEMES) for contact in contacts):
+        words = f"SECURITY_CONTACT must have URIs that begin with {', '.join(CONTACT_SCHEMES)}."
+        return [Error(words, id="iocash.E008")]
+    today = timezone.now().date()
+    if expires and not today < expires <= today + timedelta(days=366):
+        words = "SECURITY_EXPIRES must be in the future, and at most a year ahead."
+        hint = "Check that the contact is still right, and set a new date."
+        return [checks.Warning(words, hint=hint, id="iocash.W002")]
+    return []
 
 
 @register(Tags.database)

@@ -63,6 +63,8 @@ def test_former_secrets_are_read_from_the_environment():
         ("/readyz", 200),
         ("/", 301),
         ("/admin/", 301),
+        ("/.well-known/security.txt", 301),
+        ("/.well-known/security.txt/more", 404),
         ("/static/iocash/api.css", 301),
     ],
 )
@@ -72,3 +74,9 @@ def test_only_web_pages_redirect_to_https(settings, path, status):
     assert response.status_code == status
     if status != 301:
         assert response.headers["Content-Type"] == "application/json"
+
+
+def test_wrong_date_stops_the_start():
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        production(SECURITY_EXPIRES="30 June")
+    assert b"SECURITY_EXPIRES is not a date like 2027-06-30" in stopped.value.stderr

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from iocash.db.backend import safety
 from users import checks
@@ -35,6 +37,26 @@ def ids(found: list[Any]) -> list[str]:
 def test_delivery_settings_are_checked(backend, debug, url, expected, settings):
     settings.OTP_BACKEND, settings.DEBUG, settings.OTP_SMS_URL = backend, debug, url
     assert ids(checks.codes_can_be_delivered()) == expected
+
+
+@pytest.mark.parametrize(
+    ("contacts", "days", "expected"),
+    [
+        ([], None, []),
+        (["mailto:security@pay.example", "https://pay.example/report"], 365, []),
+        (["mailto:security@pay.example"], None, ["iocash.E007"]),
+        ([], 30, ["iocash.E007"]),
+        (["security@pay.example"], 30, ["iocash.E008"]),
+        (["http://pay.example/report"], 30, ["iocash.E008"]),
+        (["tel:+34600000001"], 0, ["iocash.W002"]),
+        (["tel:+34600000001"], 367, ["iocash.W002"]),
+    ],
+)
+def test_security_contact_is_checked(contacts, days, expected, settings):
+    today = timezone.now().date()
+    settings.SECURITY_CONTACT = contacts
+    settings.SECURITY_EXPIRES = None if days is None else today + timedelta(days=days)
+    assert ids(checks.security_contact_is_complete()) == expected
 
 
 @pytest.mark.parametrize(("owner", "expected"), [("another", []), (None, ["iocash.W001"])])
