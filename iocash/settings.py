@@ -78,12 +78,12 @@ KYC_LIMITS: dict[str, Any] = parsed("KYC_LIMITS", json.loads, "JSON") or {
 }
 SESSION_HOURS = int(os.environ.get("SESSION_HOURS", "12"))  # of staff, from the log-in on
 SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "60"))  # without a request
-SECURITY_CONTACT = words("SECURITY_CONTACT")  # URIs of the operator, in security.txt
+SECURITY_CONTACT = as_list("SECURITY_CONTACT")  # URIs of the operator, in security.txt
 SECURITY_EXPIRES: date | None = parsed(
     "SECURITY_EXPIRES", date.fromisoformat, "a date like 2027-06-30"
 )
 SECURITY_POLICY = os.environ.get("SECURITY_POLICY", "")
-SECURITY_LANGUAGES = words("SECURITY_LANGUAGES", "en")
+SECURITY_LANGUAGES = as_list("SECURITY_LANGUAGES", "en")
 HTTPS = not DEBUG and not flag("INSECURE_HTTP")
 
 
