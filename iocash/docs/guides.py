@@ -62,11 +62,11 @@ def shown(guide: Guide, following: Guide | None) -> Any:
 
 
 def limits() -> list[dict[str, str]]:
-    """The limits of this server."""
+    """The KYC limits of this server, one row for each currency and level."""
     names = {"balance": "balance", "cash_in": "cashIn", "cash_out": "cashOut"}
     return [
         {"currency": currency, "level": level}
-        | {name: amounts.get(known) or "any" for name, known in names.items()}
+        | {name: amounts.get(known) or "no limit" for name, known in names.items()}
         for currency, levels in sorted(settings.KYC_LIMITS.items())
         for level, amounts in sorted(levels.items())
     ]
