@@ -29,7 +29,7 @@ def address_of(user: User, evidence: Evidence) -> str:
 
 
 def act(browser: Browser, user: User, name: str, *evidence: Evidence, **values: str) -> Any:
-    address = reverse("admin:users_review_act", args=[user.pk, name])
+    address = reverse("admin:users_review_action", args=[user.pk, name])
     ids = [str(each.id) for each in evidence]
     seen = {"key": str(uuid4()), "names": names.seen(User.objects.get(pk=user.pk))}
     return browser.post(address, {**seen, "evidence": ids, **values})

@@ -56,7 +56,7 @@ def address(thing: Any, name: str = "") -> str:
     options = thing._meta
     page = f"admin:{options.app_label}_{options.model_name}"
     if name:
-        return reverse(f"{page}_act", args=[thing.pk, name])
+        return reverse(f"{page}_action", args=[thing.pk, name])
     return reverse(f"{page}_change", args=[thing.pk])
 
 

@@ -1,4 +1,4 @@
-"""The actions of staff that become orders of the ledger."""
+"""Submit the orders of the ledger that actions of staff ask for."""
 
 from __future__ import annotations
 
@@ -26,55 +26,56 @@ from wallets.orders import (
 
 
 def submitted(make: Callable[..., Order], words: str | Callable[..., str]) -> Any:
-    """An act that submits the order that `make` makes of the thing and the form, once.
+    """The function of an action: it submits the order that `make` builds, once.
 
-    `words` confirm it; a function writes them from the thing and the form's values.
+    `make` gets the object and the form's values. `words` is the confirmation, or a function that
+    writes it from the same arguments.
     """
 
-    def do(request: HttpRequest, thing: Any, values: dict[str, Any]) -> str:
+    def do(request: HttpRequest, obj: Any, values: dict[str, Any]) -> str:
         envelope = {
-            "client_id": thing.client_id,
+            "client_id": obj.client_id,
             "by": by(request),
             "key": f"staff-{values['key']}",
         }
-        posting.submit(make(thing, **values | envelope))
-        return words if isinstance(words, str) else words(thing, **values)
+        posting.submit(make(obj, **values | envelope))
+        return words if isinstance(words, str) else words(obj, **values)
 
     return do
 
 
-def add_movement(thing: Wallet, *, kind: str, wallet: Any = None, **values: Any) -> Order:
-    """The cash-in and the adjustment of the back office; a form may name the wallet once more."""
+def cash_in_or_adjustment(obj: Wallet, *, kind: str, wallet: Any = None, **values: Any) -> Order:
+    """Build the cash-in or the adjustment. `wallet` is in forms that select the wallet: unused."""
     if kind == MovementForm.CASH_IN:
-        return CashIn(wallet_id=thing.id, **values)
-    return Adjust(wallet_id=thing.id, is_debit=kind == MovementForm.DOWN, **values)
+        return CashIn(wallet_id=obj.id, **values)
+    return Adjust(wallet_id=obj.id, is_debit=kind == MovementForm.DOWN, **values)
 
 
-def recorded(thing: Wallet, *, kind: str, amount: Decimal, **values: Any) -> str:
-    """Confirm a cash-in or an adjustment, with its amount and the owner of the wallet."""
+def confirmation(obj: Wallet, *, kind: str, amount: Decimal, **values: Any) -> str:
+    """The confirmation of a cash-in or an adjustment: amount and owner of the wallet."""
     name = dict(MovementForm.KINDS)[kind]
-    shown = f"{amount:,.{money.decimals(thing.currency)}f} {thing.currency}"
+    shown = f"{amount:,.{money.decimals(obj.currency)}f} {obj.currency}"
     target = "to" if kind == MovementForm.CASH_IN else "for"
-    return f"{name} of {shown} {target} {thing.user.user_name} recorded."
+    return f"{name} of {shown} {target} {obj.user.user_name} recorded."
 
 
-def give_back(movement: Movement, **values: Any) -> Order:
+def reversal(movement: Movement, **values: Any) -> Order:
     return Reverse(**movement.reversible, **values)
 
 
-def about_hold(order: type[HoldOrder]) -> Callable[..., Order]:
+def hold_order(order: type[HoldOrder]) -> Callable[..., Order]:
     return lambda hold, **values: order(wallet_id=hold.wallet_id, hold_id=hold.id, **values)
 
 
-def about_user(order: type[BlockUser]) -> Callable[..., Order]:
+def user_order(order: type[BlockUser]) -> Callable[..., Order]:
     return lambda user, **values: order(user_id=user.id, **values)
 
 
-def about_wallet(order: type[BlockWallet]) -> Callable[..., Order]:
+def wallet_order(order: type[BlockWallet]) -> Callable[..., Order]:
     return lambda wallet, **values: order(wallet_id=wallet.id, **values)
 
 
-def about_movement(order: type[CashOutOrder]) -> Callable[..., Order]:
+def cash_out_order(order: type[CashOutOrder]) -> Callable[..., Order]:
     return lambda movement, **values: order(
         wallet_id=movement.wallet_id, movement_id=movement.id, **values
     )
