@@ -209,7 +209,7 @@ def survive(
     marks = ", ".join(f"'{mark}'" for mark in made.keys() | doubted)
     came_in = postgres.ask(cash.format(marks))
     assert postgres.ask(MONEY) - money == came_in
-    assert "The books are right." in postgres.manage("audit")
+    assert "The ledger is correct." in postgres.manage("audit")
     assert max(caller.slowest for caller in callers) < LONGEST
     met = sum((caller.met for caller in callers), Counter[str]())
     met |= Counter(kills=kills, doubted=len(doubted), done=len(doubted & times.keys()))
