@@ -1,4 +1,4 @@
-"""The whole URL map on one page."""
+"""All addresses of the server."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -19,7 +19,7 @@ WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 
-api = [  # what is asked for most is found first
+api = [  # the most frequent addresses first
     path(f"/{WALLET}/movements", wallets.MovementList.as_view(), name="movements"),
     path(f"/{WALLET}", wallets.WalletDetail.as_view(), name="wallet"),
     path("", views.Root.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),

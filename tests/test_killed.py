@@ -224,7 +224,7 @@ def told(capsys: pytest.CaptureFixture[str], met: Counter[str]) -> None:
 
 def commit_outcomes(server: Served) -> Counter[str]:
     """What the server found out about each COMMIT that was not answered, from its log."""
-    return Counter(re.findall(r"its COMMIT was not answered: (\w+)", server.log.read_text()))
+    return Counter(re.findall(r"COMMIT got no answer; outcome: (\w+)", server.log.read_text()))
 
 
 def kill_the_older(server: Served) -> None:

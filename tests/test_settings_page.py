@@ -13,7 +13,7 @@ import dev
 
 PAGE = (dev.ROOT / "docs" / "settings.md").read_text()
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
-READERS = frozenset({"flag", "words", "given_json"})
+READERS = frozenset({"flag", "words", "number", "given_json"})
 
 
 def rows() -> dict[str, tuple[str, str]]:

@@ -19,7 +19,7 @@ from iocash.http.views import page
 
 
 class Guide(NamedTuple):
-    """One page; its template has the name of its slug."""
+    """One page; its template is named after its slug."""
 
     slug: str
     title: str
@@ -49,10 +49,10 @@ def navigation(request: HttpRequest | None = None) -> dict[str, Any]:
 def patterns() -> Iterator[URLPattern]:
     for each, following in pairwise([*GUIDES, None]):
         assert each
-        yield path(each.slug, shown(each, following), name=f"guide-{each.slug}")
+        yield path(each.slug, guide_view(each, following), name=f"guide-{each.slug}")
 
 
-def shown(guide: Guide, following: Guide | None) -> Any:
+def guide_view(guide: Guide, following: Guide | None) -> Any:
     @page
     def view(request: HttpRequest) -> HttpResponse:
         context = {"guide": guide, "next": following, "origin": problems.origin(request)}

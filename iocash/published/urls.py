@@ -1,7 +1,7 @@
-"""The addresses that ioCash published for the same things: aliases, which carry no logic.
+"""The published addresses of ioCash: aliases without rules of their own.
 
-They are served under `/api/v1/public` and `/api/v2/public`. An alias may say the kind of user,
-rename a field, or answer 202 where ioCash did; the view, and its rules, are ours.
+They are served under `/api/v1/public` and `/api/v2/public`. An alias may set the kind of user,
+rename a field or answer 202, as ioCash does; it uses our own views.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READ_AND_PATCH = ["patch", *READ]
 
 
 def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
-    """What is below one user; `kind` when the path says it."""
+    """The addresses below a user; `kind` is set if the path contains it."""
     return [
         path(f"{prefix}/mobile-phone", wallet_views.MobilePhoneView.as_view(**kind)),
         path(f"{prefix}/request-otp", users.RequestOtp.as_view(**kind)),
@@ -45,7 +45,7 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
 
 
 def of_kind(name: str, kind: str, order: Any) -> list[URLPattern]:
-    """The users of one kind."""
+    """The addresses of users of one kind."""
     created = {"POST": order}
     detail = wallets.UserDetailWithEnd.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
     return [

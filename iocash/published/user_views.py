@@ -1,4 +1,4 @@
-"""ioCash's published calls about documents: each file had an address of its own."""
+"""ioCash's published calls about documents: each file has its own address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FileView(Documents):
     """A file of the user, at its published address. The content is base64."""
 
     name: ClassVar[str] = ""
-    """Our name of it."""
+    """Our own name of the document."""
 
     def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]
         return super().get(request, user_id, self.document)

@@ -66,7 +66,7 @@ def test_schema_is_generated_once_by_concurrent_requests(monkeypatch):
             return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(reference, "SchemaGenerator", Counted)
-    reference.made.cache_clear()
+    reference.cached.cache_clear()
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(reference.document) for _ in range(4)]
     assert (len({each.result() for each in asked}), len(made)) == (1, 1)
