@@ -12,6 +12,7 @@ from typing import Any
 
 import django
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -116,7 +117,11 @@ if not DATABASE_URL and not DEBUG:
 
 def database(url: str) -> dict[str, Any]:
     """Parse a PostgreSQL URL as libpq does, also with several hosts."""
-    parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except ProgrammingError:  # its text quotes the URL, which contains a password
+        words = "DATABASE_URL and DATABASE_OWNER_URL must be like postgresql://role@host/name."
+        raise ImproperlyConfigured(words) from None
     return {
         "ENGINE": "iocash.db.backend",
         "NAME": parts.pop("dbname", "iocash"),
@@ -265,10 +270,7 @@ else:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
     EMAIL_USE_TLS, EMAIL_TIMEOUT = SMTP["use_tls"], SMTP["timeout"]
 
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "users.log_ins.Passwords",
-]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "users.log_ins.Passwords"]
 SESSION_ENGINE = "iocash.http.sessions"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 AXES_HANDLER = "users.log_ins.Attempts"
@@ -332,7 +334,6 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
-
 SPECTACULAR_SETTINGS = {
     "TITLE": "ioCash",
     "DESCRIPTION": "E-money wallets: cash in, cash out, transfer, hold.",
@@ -346,10 +347,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "movements"},
         {"name": "holds"},
         {"name": "external accounts"},
-        {
-            "name": "published paths",
-            "description": "Also under `/api/v2/public`.",
-        },
+        {"name": "published paths", "description": "Also under `/api/v2/public`."},
         {"name": "server"},
     ],
     "CAMELIZE_NAMES": True,
@@ -391,7 +389,9 @@ LOGGING = {
         "unquoted": {"()": "iocash.logs.Unquoted"},
         "first_error": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": lambda record: "error ignored terminating" not in record.msg,
+            "callback": lambda record: (
+                "error ignored terminating" not in record.msg
+            ),  # raised anyway
         },
     },
     # An error in a pipeline is raised; the failing end of the pipeline needs no second line.

@@ -72,3 +72,33 @@ def test_only_web_pages_redirect_to_https(settings, path, status):
     assert response.status_code == status
     if status != 301:
         assert response.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        (
+            {"RATE_LIMIT": "many"},
+            "ioCash can't start: RATE_LIMIT must be a whole number, not 'many'.",
+        ),
+        ({"CLOCK_TOLERANCE": ""}, "ioCash can't start: CLOCK_TOLERANCE must be a number, not ''."),
+        (
+            {"DATABASE_URL": "secret"},
+            "ioCash can't start: DATABASE_URL and DATABASE_OWNER_URL must",
+        ),
+        ({"DATABASE_URL": "postgresql://app@127.0.0.1:1/iocash"}, "connection failed: "),
+    ],
+)
+def test_command_with_a_wrong_setting_prints_no_traceback(environment, words):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "audit"],
+        cwd=dev.ROOT,
+        env={"PATH": os.defpath, **dev.PRODUCTION, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(words)
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr

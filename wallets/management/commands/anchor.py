@@ -54,6 +54,7 @@ class Command(BaseCommand):
                 yield out
             draft.replace(path)
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}") from error
+            file = path if error.filename == str(draft) else error.filename
+            raise CommandError(f"{file}: {error.strerror}") from error
         finally:
             draft.unlink(missing_ok=True)
