@@ -389,9 +389,7 @@ LOGGING = {
         "unquoted": {"()": "iocash.logs.Unquoted"},
         "first_error": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": lambda record: (
-                "error ignored terminating" not in record.msg
-            ),  # raised anyway
+            "callback": lambda record: "error ignored terminating" not in record.msg,
         },
     },
     # An error in a pipeline is raised; the failing end of the pipeline needs no second line.
