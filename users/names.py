@@ -1,6 +1,6 @@
-"""Names that change after staff have approved who the user is: they wait for staff to decide.
+"""Changes of approved names: they are pending until staff review them.
 
-The approved names stay until then. What waits is evidence of the kind NAME.
+The approved names stay valid meanwhile. Pending names are documents of the kind NAME.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROOFS: Final[Mapping[str, frozenset[Kind]]] = {
     ),
     User.Kind.JURIDICAL: frozenset({Kind.DOCUMENT_COMPANY_DEED}),
 }
-"""What staff compare with the user's names."""
+"""The documents that prove the user's names."""
 
 
 def of(user: User) -> dict[str, str]:
@@ -33,7 +33,7 @@ def of(user: User) -> dict[str, str]:
 
 
 def are_approved(user: User) -> bool:
-    """Tell whether staff have approved something that proves the user's names."""
+    """Whether a document that proves the user's names is approved."""
     return Evidence.objects.of(user).approved().filter(kind__in=PROOFS[user.kind]).exists()
 
 
@@ -42,9 +42,9 @@ def waiting(user: User) -> Evidence | None:
 
 
 def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
-    """Let new names wait for staff if those before are approved; return the fields that do.
+    """Store new names for review if the current ones are approved. Returns these fields.
 
-    `user` is locked. Names that wait are replaced by newer ones; the approved ones withdraw them.
+    `user` is locked. Newer names replace pending ones; the approved names withdraw them.
     """
     given = {name: values[name] for name in NAMES[user.kind] if name in values}
     if not given or user.status == User.Status.UNSUBSCRIBED:
@@ -81,7 +81,7 @@ def withdraw(user: User, evidence: Evidence | None, by: By) -> None:
 
 
 def take(user: User, evidence: Evidence, by: By) -> None:
-    """Give the user the names that staff have approved. `user` is locked."""
+    """Set the names that staff have approved. `user` is locked."""
     for name in NAMES[user.kind]:
         setattr(user, name, evidence.values[name])
     user.save(update_fields=NAMES[user.kind])
@@ -89,5 +89,5 @@ def take(user: User, evidence: Evidence, by: By) -> None:
 
 
 def seen(user: User) -> str:
-    """A digest of the names: staff decide about a user under the names that they saw."""
+    """A digest of the names, to detect a change after staff opened the review page."""
     return version("names", dict[str, object](of(user)))
