@@ -1,7 +1,7 @@
-"""The open books: rows in memory while orders are applied, and the primitives of every verb.
+"""The books: locked rows in memory while orders are applied, and the primitives of all orders.
 
-Nothing here touches the database, reads the clock or knows the request: `posting` opens the books
-with rows that it read under lock, and writes back what changed.
+The books access no database, clock or request. `posting` fills them with rows that it has read
+under lock, and writes the changes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from wallets.books.opened import Opened
 from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet, UsedKey
 
 CLOCK: Final = By("system:clock")
-"""Who ends what is overdue."""
+"""The actor of expirations."""
 
 
 @dataclass(slots=True)
 class Books(Opened):
-    """Locked rows, what changed in them, and what is to be written."""
+    """Locked rows, their changes, and the rows to insert."""
 
     operation_id: UUID | None = None
     legs: list[Leg] = field(default_factory=list)
@@ -37,25 +37,25 @@ class Books(Opened):
     used: list[UsedKey] = field(default_factory=list)
     statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
-    # What has changed
+    # Changes
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """How much was changed: nothing changes without an event, or something to write."""
+        """The number of changes: each change has an event or a row to write."""
         return len(self.legs), len(self.facts), len(self.statements)
 
     @property
     def is_idle(self) -> bool:
         """Whether no answer depends on this COMMIT.
 
-        A corrected `next_expiry` of a wallet may be lost: the next order corrects it again.
+        A corrected `next_expiry` can be lost, because the next order corrects it again.
         """
         return not (any(self.size) or self.used)
 
     # All or none
 
     def part(self, wallets: Iterable[UUID], operation_id: UUID) -> Books:
-        """Copy what `wallets` are now: to try several orders about them as one operation."""
+        """A copy of these wallets, to apply several orders as one operation."""
         return Books(
             now=self.now,
             users={},
@@ -71,7 +71,7 @@ class Books(Opened):
         )
 
     def absorb(self, part: Books) -> None:
-        """Take over what was done in a part: all of it."""
+        """Apply all changes of a part to these books."""
         self.wallets |= part.wallets
         self.allowances |= part.allowances
         self.holds |= part.holds
@@ -91,7 +91,7 @@ class Books(Opened):
         *,
         reverses: Leg | None = None,
     ) -> Leg:
-        """Settle `amount` crossing to or from the outside: one leg; negative goes out."""
+        """Settle one leg from or to the outside; a negative `amount` is outgoing."""
         leg = self.leg(wallet, amount, cause)
         if reverses:
             self.note_reversal(leg, reverses)
@@ -99,7 +99,7 @@ class Books(Opened):
         return self.settle(wallet, leg, cause.by)
 
     def set_aside(self, wallet: LockedWallet, amount: int, cause: Cause, iban: str) -> Leg:
-        """Hold `amount` for a movement that goes out when the outside confirms it."""
+        """Hold `amount` for a pending cash-out."""
         leg = self.leg(wallet, -amount, cause, iban=iban)
         leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
@@ -109,20 +109,20 @@ class Books(Opened):
         return leg
 
     def take(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
-        """Let what was set aside go out."""
+        """Settle a pending cash-out: deduct the held amount."""
         wallet.held += leg.amount
         self.changed.append(leg)
         return self.settle(wallet, leg, by)
 
     def mark_sent(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
-        """Note that what was set aside is on its way."""
+        """Mark a pending cash-out as sent."""
         leg.sent_at = self.now
         self.changed.append(leg)
         self.record("movement", leg.id, EventKind.MOVEMENT_SENT, wallet, by)
         return leg
 
     def give_back(self, wallet: LockedWallet, leg: Leg, status: str, by: By) -> Leg:
-        """Free what was set aside: the movement ends without having moved anything."""
+        """Release the held amount of a cash-out, which ends without settling."""
         wallet.held += leg.amount
         wallet.is_changed = True
         leg.status = status
@@ -140,9 +140,9 @@ class Books(Opened):
         hold_id: UUID | None = None,
         reverses: tuple[Leg, Leg] | None = None,
     ) -> tuple[Leg, Leg]:
-        """Settle `amount` going from one wallet to another: the payer's leg and the payee's.
+        """Settle a payment between two wallets: the payer's leg and the payee's.
 
-        `reverses` are the legs that these two give back, in the same two wallets.
+        `reverses` are the legs that these two reverse, in the same two wallets.
         """
         out = self.leg(source, -amount, cause, counterparty=target, hold_id=hold_id)
         into = out.mirrored(new_id())
@@ -154,12 +154,12 @@ class Books(Opened):
         return self.settle(source, out, cause.by), into
 
     def note_reversal(self, leg: Leg, reversed_leg: Leg) -> None:
-        """Note that `leg` gives back what another moved, or a part of it."""
+        """Record that `leg` reverses another leg, in full or in part."""
         leg.reversal_of_id = reversed_leg.id
         self.reversed[reversed_leg.id] = self.given_back(reversed_leg) + leg.magnitude
 
     def given_back(self, leg: Leg) -> int:
-        """How much of what `leg` moved was reversed until now, in minor units."""
+        """The reversed amount of `leg`, in minor units."""
         return self.reversed.get(leg.id, 0)
 
     def leg(
@@ -172,7 +172,7 @@ class Books(Opened):
         iban: str | None = None,
         hold_id: UUID | None = None,
     ) -> Leg:
-        """Write down one leg of an operation, not yet settled; it counts towards limits."""
+        """Create one leg of an operation, not yet settled; it counts towards limits."""
         salt, details_digest = chain.seal(cause.concept, iban, cause.metadata)
         leg = Leg(
             id=new_id(),
@@ -197,7 +197,7 @@ class Books(Opened):
         return leg
 
     def moment(self, *wallets: LockedWallet | None) -> datetime:
-        """Return the time of a change: later than every change of these wallets before it."""
+        """The time of a change: later than every earlier change of these wallets."""
         moment = self.now
         for wallet in wallets:
             if wallet and wallet.settled_at and wallet.settled_at >= moment:
@@ -205,7 +205,7 @@ class Books(Opened):
         return moment
 
     def settle(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
-        """Let the leg take effect: balance, next `seq`, and the new head of the chain."""
+        """Settle a leg: update the balance, `seq` and the head of the chain."""
         if allowance := self.allowance(wallet):
             allowance.balance += leg.amount
         wallet.balance += leg.amount
@@ -221,7 +221,7 @@ class Books(Opened):
         self.record("movement", leg.id, EventKind.MOVEMENT_SETTLED, wallet, by)
         return leg
 
-    # Promising money
+    # Holds
 
     def place(
         self,
@@ -231,7 +231,7 @@ class Books(Opened):
         cause: Cause,
         expires_at: datetime | None,
     ) -> LockedHold:
-        """Set `amount` aside for `target`, until `expires_at` or for as long as nobody ends it."""
+        """Place a hold of `amount` for `target`, until `expires_at` or without an expiry."""
         salt, details_digest = chain.seal(cause.concept, None, cause.metadata)
         hold = LockedHold(
             id=new_id(),
@@ -261,7 +261,7 @@ class Books(Opened):
     def draw(
         self, wallet: LockedWallet, hold: LockedHold, amount: int, by: By, *, keep_open: bool
     ) -> None:
-        """Free `amount` of an open hold, to be paid; the rest too, unless it is kept open."""
+        """Release `amount` of an open hold to pay it; the rest too, unless it is kept open."""
         wallet.held -= amount
         wallet.is_changed = True
         hold.remaining -= amount
@@ -272,7 +272,7 @@ class Books(Opened):
         self.record("hold", hold.id, EventKind.HOLD_PARTLY_EXECUTED, wallet, by)
 
     def end(self, wallet: LockedWallet, hold: LockedHold, status: str, by: By) -> None:
-        """End an open hold: what it still set aside is available again."""
+        """End an open hold: the remaining amount is available again."""
         wallet.held -= hold.remaining
         wallet.is_changed = True
         hold.remaining = 0
@@ -284,20 +284,20 @@ class Books(Opened):
     def renew(
         self, wallet: LockedWallet, hold: LockedHold, expires_at: datetime | None, by: By
     ) -> None:
-        """Let an open hold expire at another time, or never."""
+        """Change the expiry of an open hold; None is no expiry."""
         hold.expires_at = expires_at
         wallet.expect(expires_at)
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind.HOLD_RENEWED, wallet, by)
 
     def expire(self) -> None:
-        """End every hold that is overdue: whoever locks a wallet does this before anything else."""
+        """End every overdue hold. Each transaction that locks wallets does this first."""
         for hold in self.holds.values():
             wallet = self.wallets.get(hold.wallet_id)
             if wallet and hold.is_overdue(self.now):
                 self.end(wallet, hold, "EXPIRED", CLOCK)
 
-    # Writing other things down
+    # Other rows
 
     def record(
         self,
@@ -308,10 +308,10 @@ class Books(Opened):
         by: By,
         **data: str,
     ) -> None:
-        """Record an event about something of `owner`; `data` is ids and codes only."""
+        """Record an event about an object of `owner`; `data` contains ids and codes only."""
         wallet_id = owner.id if isinstance(owner, LockedWallet) else None
         self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, data))
 
     def write(self, statement: str, *values: Any) -> None:
-        """Write what is not money in the same transaction."""
+        """Queue a statement for the same transaction, for rows without money."""
         self.statements.append((statement, values))

@@ -1,4 +1,4 @@
-"""Orders about cash-outs: a client requests them, and the answer of the bank ends them."""
+"""Orders about cash-outs: request, send, settle, reject and cancel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wallets.orders.needs import Needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashOutOrder(WalletOrder):
-    """An order about a cash-out that waits. A blocked wallet does not keep it from ending."""
+    """An order that changes a pending cash-out, also of a blocked wallet."""
 
     made = "movement"
     status = 200
@@ -25,7 +25,7 @@ class CashOutOrder(WalletOrder):
         return Needs(wallets=(self.wallet_id,), movements=(self.movement_id,))
 
     def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
-        """The wallet and its cash-out, which must not have ended yet."""
+        """The wallet and its cash-out, which must be pending."""
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
         leg.require_pending()
@@ -34,7 +34,7 @@ class CashOutOrder(WalletOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashOut(MoneyOrder):
-    """Set `amount` aside, to be paid to a bank account: an `iban`, or an external account.
+    """Reserve `amount` for a payment to a bank account: an `iban` or an external account.
 
     Raises:
         ExternalAccountNotFound: the wallet has no external account `account_id`.
@@ -77,7 +77,7 @@ class CashOut(MoneyOrder):
 
 
 class MarkCashOutSent(CashOutOrder):
-    """Say that the cash-out has gone to the bank: its client can't cancel it any more.
+    """Mark the cash-out as sent to the bank; the client can no longer cancel it.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -92,7 +92,7 @@ class MarkCashOutSent(CashOutOrder):
 
 
 class SettleCashOut(CashOutOrder):
-    """The bank has paid: the money leaves the wallet.
+    """Settle the cash-out after the bank has paid: deduct the amount.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -111,7 +111,7 @@ class SettleCashOut(CashOutOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectCashOut(CashOutOrder):
-    """The bank, or staff, said no: what was set aside is available again.
+    """Reject the cash-out: the held amount is available again.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -129,7 +129,7 @@ class RejectCashOut(CashOutOrder):
 class CancelCashOut(CashOutOrder):
     """Cancel a cash-out that was not sent to the bank.
 
-    Cancelling what is cancelled changes nothing.
+    A second cancellation changes nothing.
 
     Raises:
         NotFound: the wallet has no such movement.

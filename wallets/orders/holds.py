@@ -1,4 +1,4 @@
-"""Orders about holds: money set aside for another wallet, then executed, released or expired."""
+"""Orders about holds: place, execute, release and renew."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wallets.orders.payments import require_place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOrder(WalletOrder):
-    """An order that ends or renews a hold. A blocked wallet does not keep it from that."""
+    """An order that releases or renews a hold, also of a blocked wallet."""
 
     made = "hold"
     status = 200
@@ -37,7 +37,7 @@ class HoldOrder(WalletOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceHold(Payment):
-    """Set `amount` aside for another wallet until `expires_at`, or for as long as nobody ends it.
+    """Reserve `amount` for another wallet until `expires_at`, or without an expiry.
 
     Raises:
         InvalidFields: the wallets are one, or `expires_at` has passed.
@@ -50,7 +50,7 @@ class PlaceHold(Payment):
     expires_at: datetime | None = None
 
     def needed(self) -> Needs:
-        """No limits: a hold gives nobody money, and its execution is limited."""
+        """No limits: a hold moves no money; limits apply to its execution."""
         return Needs(wallets=(self.wallet_id, self.target_id))
 
     def apply(self, books: Books) -> Outcome:
@@ -66,7 +66,7 @@ class PlaceHold(Payment):
 
 
 def require_future(expires_at: datetime | None, books: Books) -> None:
-    """Refuse an expiry that has come already (InvalidFields)."""
+    """Raise InvalidFields if the expiry is in the past."""
     if expires_at is not None and expires_at <= books.now:
         raise errors.InvalidFields(
             errors.FieldError("expiration", "not_in_the_future", "Must be in the future.")
@@ -75,9 +75,9 @@ def require_future(expires_at: datetime | None, books: Books) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteHold(PartOrder):
-    """Pay `amount` of an open hold to the wallet for which it was placed, or all that is left.
+    """Pay `amount` of an open hold, or the whole remainder, to its target wallet.
 
-    What is not paid is available again; with `keep_open` it stays held. `target_id` is the hold's.
+    The rest becomes available again; with `keep_open` it stays held. `target_id` is the hold's.
 
     Raises:
         NotFound: the wallet has no such hold.
@@ -112,7 +112,7 @@ class ExecuteHold(PartOrder):
 
 
 class ReleaseHold(HoldOrder):
-    """Let go of a hold: what it set aside is available again.
+    """Release a hold: the remaining amount is available again.
 
     Raises:
         NotFound: the wallet has no such hold.
@@ -128,7 +128,7 @@ class ReleaseHold(HoldOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewHold(HoldOrder):
-    """Let a hold expire at another time; with None, never.
+    """Change the expiry of a hold; None is no expiry.
 
     Raises:
         NotFound: the wallet has no such hold.

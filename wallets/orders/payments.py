@@ -1,9 +1,8 @@
-"""Orders that move money at once: cash-ins, transfers, reversals and adjustments.
+"""Orders that settle immediately: cash-ins, transfers, reversals and adjustments.
 
-Each order says what it needs, what it refuses, and what it does to the books. Orders are run with
-their wallets locked; amounts are positive decimals of the wallet's currency. Every order about a
-wallet that the client does not have is refused with NotFound, and every amount that is not one of
-the currency with InvalidFields: they are not said again below.
+Orders run while their wallets are locked. Amounts are positive decimals of the wallet's currency.
+Every order raises NotFound if the client does not have the wallet, and InvalidFields if the
+currency can't represent the amount; `Raises:` below does not repeat this.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from wallets.orders.needs import Needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashIn(MoneyOrder):
-    """Bring `amount` from the outside into the wallet.
+    """Add `amount` from the outside to the wallet.
 
     Raises:
         WalletNotReady, UserNotActive: the wallet or its owner may not receive.
@@ -69,9 +68,9 @@ class Transfer(Payment):
 
 
 def require_place(books: Books, wallet: LockedWallet, target: LockedWallet, amount: int) -> None:
-    """Refuse when the target, or its owner, may not have so much more (LimitExceeded).
+    """Raise LimitExceeded if the amount exceeds a limit of the target or of its owner.
 
-    Between wallets of one owner nobody has more than before.
+    The owner's limit does not apply between wallets of one owner.
     """
     target.require_room(amount)
     allowance = books.allowance(target)
@@ -81,10 +80,10 @@ def require_place(books: Books, wallet: LockedWallet, target: LockedWallet, amou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverse(PartOrder):
-    """Give back `amount` of a transfer or a cash-in, or all that is left of it.
+    """Return `amount` of a transfer or a cash-in, or the whole amount not yet reversed.
 
-    The movement is named by either of its legs, with its mirror in the counterparty's wallet.
-    No limit of its user applies to who gets its money back.
+    Either leg identifies the movement, with its mirror in the counterparty's wallet. KYC limits
+    do not apply to the user who gets the money back.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -144,9 +143,9 @@ class Reverse(PartOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjust(MoneyOrder):
-    """Mend a wallet's balance by `amount`, up or (when `is_debit`) down; for staff, with a reason.
+    """Correct a wallet's balance by `amount`, up or (if `is_debit`) down; for staff, with a reason.
 
-    A blocked wallet may be adjusted, and no limit of its user applies: money is never trapped.
+    Blocked wallets can be adjusted, and KYC limits do not apply.
 
     Raises:
         WalletNotReady: the wallet is closed.
