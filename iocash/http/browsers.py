@@ -1,7 +1,6 @@
-"""Middleware for people in browsers. A caller of the API with credentials of its own passes by.
+"""Middleware for browsers. Requests with an Authorization header skip sessions and messages.
 
-Such a caller has no session and no messages. Its cookies, if it has any, mean
-nothing: who it is stands in `Authorization`, or nowhere.
+Cookies of such requests are ignored: only the header identifies the caller.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ else:
 
 
 class ForBrowsers(Base):
-    """Mixed into middleware that others need not pass through."""
+    """Mixin for middleware that other requests skip."""
 
     def __call__(self, request: HttpRequest) -> Any:
         passes = request.passes_by  # type: ignore[attr-defined]  # set by `headers`
@@ -39,7 +38,7 @@ class Sessions(ForBrowsers, SessionMiddleware):
 
 
 class Common(ForBrowsers, CommonMiddleware):
-    """Redirects, and the length of answers: those of the API are measured by `headers`."""
+    """Redirects and Content-Length; responses of the API get it from `headers`."""
 
 
 class Authentication(ForBrowsers, AuthenticationMiddleware): ...

@@ -1,4 +1,4 @@
-"""What is said beside the body: request ids, idempotency keys, and one log line per request."""
+"""Headers: request ids, idempotency keys and preconditions; and one log line per request."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 
 
 class Utf8Request(WSGIRequest):
-    """A request whose text is UTF-8, whatever its Content-Type says.
+    """A request whose text is UTF-8, regardless of its Content-Type.
 
-    Django would decode the query with the charset that a caller names there, and crash on one
-    that is none; where the type matters, `parsing` reads it, and refuses in words.
+    Django would decode the query with the charset of the Content-Type, and crash on an unknown one.
+    `parsing` checks the Content-Type and refuses wrong ones.
     """
 
     def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
@@ -43,9 +43,9 @@ class Utf8Request(WSGIRequest):
 
 
 class RequestMiddleware:
-    """Give every request an id and a log line, and see that the API answers as the API.
+    """Add a request id and a log line, and make sure that the API answers in its own format.
 
-    The outermost of ours: what other middleware and the URL map do wrong is seen here too.
+    It is our outermost middleware, so it also handles errors of other middleware and of the URLs.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -80,12 +80,12 @@ class RequestMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase:
-        """Answer crashes outside of DRF's handler: in a renderer, or in a plain view."""
+        """Answer exceptions outside of DRF's handler: in a renderer or in a plain view."""
         return problems.say(problems.refusal(exception, request), request)
 
 
 def _is_foreign(response: HttpResponseBase) -> bool:
-    """Tell an error page, or a redirect, of Django or of other middleware from our answers."""
+    """Whether it is an error page or a redirect of Django or of other middleware."""
     if response.status_code < 300 or response.headers.get("Content-Type") == JSON:
         return False
     return not hasattr(response, "accepted_renderer")
@@ -100,7 +100,7 @@ def _translated(status: int) -> errors.Refused:
 
 
 def _log(request: HttpRequest, status: int, seconds: float) -> None:
-    """Write the access line: no query, no header, no body, so no key, no OTP and no name."""
+    """Write the access line, without query, headers and body, so without secrets and names."""
     path = escape_uri_path(request.path)
     milliseconds = round(seconds * 1000, 2)
     facts = {
@@ -116,13 +116,13 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
 
 
 def request_id(request: HttpRequest) -> str:
-    """Take the caller's id for this request when it is well-formed, else make one."""
+    """The caller's request id if it is well-formed; otherwise a new one."""
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
 
 
 def idempotency_key(request: HttpRequest) -> str | None:
-    """Read the Idempotency-Key, bare or quoted as the IETF's draft has it; both are one key.
+    """Read the Idempotency-Key, bare or quoted as in the IETF draft; both are the same key.
 
     Raises:
         errors.InvalidHeader: it is empty, longer than 255, or not printable ASCII.
@@ -140,14 +140,14 @@ def idempotency_key(request: HttpRequest) -> str | None:
 
 
 class Existence(NamedTuple):
-    """What a PUT may do: create what is not there, replace what is."""
+    """Whether a PUT can create a missing resource, and replace an existing one."""
 
     creates: bool
     replaces: bool
 
 
 def existence(request: HttpRequest) -> Existence:
-    """Read `If-None-Match: *`, which never replaces, and `If-Match`, which never creates.
+    """Read `If-None-Match: *` (create only) and `If-Match` (replace only).
 
     Raises:
         errors.InvalidHeader: `If-None-Match` is something other than `*`.
@@ -159,9 +159,9 @@ def existence(request: HttpRequest) -> Existence:
 
 
 def if_match(request: HttpRequest) -> frozenset[str] | None:
-    """Read the versions that `If-Match` names, without their quotes; None: any will do.
+    """Read the versions in `If-Match`, without quotes; None accepts any.
 
-    Weak ones are left out: they never match (RFC 9110, 13.1.1).
+    Weak ones are left out, because they never match (RFC 9110, 13.1.1).
 
     Raises:
         errors.InvalidHeader: it is neither `*` nor a list of entity-tags.

@@ -1,4 +1,4 @@
-"""The shapes of users and their evidence, in requests and answers. Shape only."""
+"""Bodies, queries and answers about users and KYC documents. They check shape only."""
 
 from users.serializers.kyc import (
     DocumentAnswer,

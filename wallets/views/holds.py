@@ -21,7 +21,7 @@ from wallets.views.orders import OrderView
 
 
 class HoldsOf(OrderView):
-    """A view that finds holds."""
+    """The base class of views of holds."""
 
     scope = "movements"
 

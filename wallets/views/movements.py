@@ -35,9 +35,9 @@ class MovementView(OrderView):
     model = Movement
     serializer_class = serializers.MovementAnswer
     fixed: ClassVar[dict[str, Any]] = {}
-    """What the path says of an order, and not its body."""
+    """Fields of an order that the path determines."""
     made: ClassVar[HTTPStatus | None] = None
-    """The status of what was made, where it is another than the order's."""
+    """The status of a success, if it differs from the order's."""
 
     def movements(self, wallet_id: UUID) -> MovementQuerySet:
         return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
@@ -46,7 +46,7 @@ class MovementView(OrderView):
         return get_object_or_404(self.movements(wallet_id), id=movement_id)
 
     def order(self, common: dict[str, Any], values: dict[str, Any]) -> MoneyOrder:
-        """Make the order that a body, or an item of a batch, asks for."""
+        """Build the order for a body or for an item of a batch."""
         kind = values.pop("type")
         target_id = values.pop("target_wallet_id", None)
         bank_account = values.pop("iban", {})
@@ -78,7 +78,7 @@ class MovementList(MovementView):
     collection = "movements"
     pagination_class = ScanningPages
     scanned: MovementQuerySet | None = None
-    """What is walked to find what other filters leave; None: an index finds it."""
+    """The list to scan for filters without an index; None if an index finds the rows."""
     query_class = serializers.MovementQuery
     remembering = frozenset({"GET", "POST"})
     body_classes = {"POST": serializers.MovementBody}
@@ -127,11 +127,11 @@ class MovementList(MovementView):
 
 
 FOUND_AT_ONCE = frozenset({"operation_id", "hold_id", "idempotency_key"})
-"""Filters that leave few movements, each by an index of its own."""
+"""Filters with few matches, each with its own index."""
 
 
 def indexed(filters: dict[str, Any]) -> dict[str, Any]:
-    """The one filter, if any, whose movements of a wallet an index has in order."""
+    """The filter whose movements an index has in order, if there is one."""
     if filters.get("status", Movement.Status.SUCCESS) != Movement.Status.SUCCESS:
         return {"status": filters["status"]}
     if filters.get("type", Movement.Type.TRANSFER) != Movement.Type.TRANSFER:
@@ -140,7 +140,7 @@ def indexed(filters: dict[str, Any]) -> dict[str, Any]:
 
 
 def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
-    """Take an amount out of the filters, in the wallet's minor units."""
+    """Remove an amount from the filters. Returns it in the wallet's minor units."""
     amount = filters.pop(name, None)
     if amount is None:
         return None

@@ -1,4 +1,4 @@
-"""The endpoints of users where their life touches wallets."""
+"""The endpoints of users that change wallets too."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from wallets.orders import ChangeWallet, CreateIban, OpenWallet, Outcome, PutWal
 from wallets.views.orders import OrderView
 
 LAST = 10
-"""How many movements a wallet's page shows."""
+"""Number of movements on a wallet's page."""
 
 
 class WalletView(OrderView):
@@ -92,7 +92,7 @@ class WalletDetail(WalletView):
         return self.shown(self.wallet(wallet_id))
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
-        """Its balances, and its last movements for who may see them."""
+        """The balances and, with permission, the last movements, for the browsable API."""
         if self.request.method != "GET" or "balance" not in shown:
             return {}
         return {"wallet": shown, "movements": self.last_movements(shown["id"])}
