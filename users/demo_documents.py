@@ -1,4 +1,4 @@
-"""Evidence that shows nobody, for the demo and for tests: facts that fit, and drawn documents."""
+"""Artificial KYC documents for the demo and for tests: valid data and generated files."""
 
 from __future__ import annotations
 

@@ -120,6 +120,15 @@ def test_a_movement_is_added_by_the_id_of_its_wallet(alices):
     assert money_of(alices) == (105_00, 0)
 
 
+@pytest.mark.parametrize(("group", "expected"), [(VIEWER, 403), (OPERATOR, 302)])
+def test_page_to_add_a_movement_requires_the_permission(alices, group, expected):
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
+    screen = reverse("admin:wallets_movement_add")
+    answer = somebody(group).post(screen, form | {"wallet": str(alices.id)})
+    assert answer.status_code == expected
+    assert money_of(alices) == (100_00 if expected == 403 else 105_00, 0)
+
+
 def test_rotated_key_stays_valid_until_it_is_revoked(api, client_demo):
     browser = somebody(SUPERVISOR)
     (key,) = ApiKey.objects.all()
