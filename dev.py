@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Set up, run and test ioCash on a machine that has only Python 3.11 or newer.
 
-python3 dev.py run [--port N]   serve with demo data, on port 8000 unless told otherwise
-python3 dev.py test [ARGS]      every check, then pytest with ARGS, in two processes (-n 0: in one)
-python3 dev.py bench [ARGS]     measure it beside pgbench and the usual way (--help)
-python3 dev.py manage [ARGS]    manage.py for development only: with DEBUG, on the demo's database
+python3 dev.py run [--port N]   serve with demo data, on port 8000 by default
+python3 dev.py test [ARGS]      run all checks, then pytest with ARGS (-n 0: in one process)
+python3 dev.py bench [ARGS]     measure ioCash, pgbench and comparable servers (--help)
+python3 dev.py manage [ARGS]    run manage.py with DEBUG=1 on the demo's database
 """
 
 import argparse
@@ -24,9 +24,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 DEMO = ROOT / "requirements-demo.txt"
-DEVELOPMENT = ROOT / "requirements-dev.txt"  # all of DEMO, and the tools
+DEVELOPMENT = ROOT / "requirements-dev.txt"  # DEMO and the development tools
 VENV = ROOT / ".venv"
-INSTALLED = VENV / "installed"  # says which locks, once all of them are
+INSTALLED = VENV / "installed"  # names the lock files that are installed completely
 PYTHON = str(VENV / "bin" / "python")
 MANAGE = str(ROOT / "manage.py")
 PRODUCTION = {
@@ -88,15 +88,15 @@ def require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
-            sys.exit(f"dev.py: port {port} can't be used ({reason}): choose one with --port.")
+            sys.exit(f"dev.py: port {port} can't be used ({reason}). Choose another with --port.")
 
 
 def set_up(lock: Path) -> None:
-    """Install what a lock file says in .venv, unless that is done; go on with its Python."""
+    """Install a lock file in .venv, if needed; continue with the Python of .venv."""
     import fcntl
 
     with Path(__file__).open() as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)  # another dev.py may be at it
+        fcntl.flock(alone, fcntl.LOCK_EX)  # another dev.py may be installing
         if mark(lock) not in installed():
             install(lock)
     if not VENV.samefile(sys.prefix):
@@ -109,7 +109,7 @@ def mark(lock: Path) -> str:
 
 
 def installed() -> list:
-    """Return the marks of the locks in .venv: none if it was interrupted, or is of other locks."""
+    """Return the marks of the lock files in .venv; none if it is incomplete or outdated."""
     if not (Path(PYTHON).exists() and INSTALLED.exists()):
         return []
     marks = INSTALLED.read_text().splitlines()
@@ -117,35 +117,33 @@ def installed() -> list:
 
 
 def install(lock: Path) -> None:
-    """Install a lock file, in a new .venv if the present one is not known to be whole."""
+    """Install a lock file; create a new .venv if the current one may be incomplete."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        sys.exit(
-            "dev.py: this Python has no venv or ensurepip: apt install python3-venv, or the like."
-        )
+        sys.exit("dev.py: this Python has no venv or ensurepip. Run apt install python3-venv.")
     if VENV.is_symlink() or not installed():
         make_venv()
-    INSTALLED.unlink(missing_ok=True)  # an interrupted installation is begun anew
+    INSTALLED.unlink(missing_ok=True)  # so that an interrupted installation is repeated
     options = ["--disable-pip-version-check", "--progress-bar", "off", "--require-hashes"]
     if not sys.dont_write_bytecode:
-        options.append("--no-compile")  # what is used is compiled when it is, and kept
+        options.append("--no-compile")  # modules are compiled at their first import
     command = [*pip(lock), "install", *options, "--requirement", str(lock)]
     step("Installing", command, {"PYTHONUNBUFFERED": "1"}, Progress(lock))
     INSTALLED.write_text("\n".join({mark(DEMO), mark(lock)}))
 
 
 def make_venv() -> None:
-    """Make an empty .venv, without pip."""
+    """Create an empty .venv, without pip."""
     if VENV.is_symlink():
-        VENV.unlink()  # what it leads to is somebody else's
+        VENV.unlink()  # its target is not ours to clear
     base = getattr(sys, "_base_executable", sys.executable)  # .venv's own can't replace itself
-    step("Making .venv", [base, "-m", "venv", "--clear", "--without-pip", str(VENV)])
+    step("Creating .venv", [base, "-m", "venv", "--clear", "--without-pip", str(VENV)])
 
 
 def pip(lock: Path) -> list:
-    """Return how to run pip for .venv.
+    """Return the command that runs pip for .venv.
 
-    The demo uses the wheel that comes with Python: to install that takes longer than Django.
-    Developers have a pip of their own in .venv.
+    The demo runs pip from Python's bundled wheel, because installing pip takes longer than
+    installing Django. For development, pip is installed in .venv.
     """
     wheel = pip_wheel()
     if wheel and lock == DEMO:
@@ -155,7 +153,7 @@ def pip(lock: Path) -> list:
 
 
 def pip_wheel() -> str:
-    """Return where the wheel is that ensurepip installs; empty if it is not where we know."""
+    """Return the path of the wheel that ensurepip installs; empty if it is not found."""
     import ensurepip
 
     own = Path(ensurepip.__file__).parent / "_bundled"
@@ -164,7 +162,7 @@ def pip_wheel() -> str:
 
 
 class Quiet:
-    """Show nothing of what a command says, unless it complains."""
+    """Hide the ordinary output of a command; print warnings and errors."""
 
     ordinary = re.compile(
         r"\s*(Collecting|Downloading|Using cached|Ignoring|Looking in|Processing|Requirement"
@@ -172,23 +170,23 @@ class Quiet:
         r"|Preparing|Getting|Building|Created|Stored|Defaulting)\b|\s*$"
     )
 
-    def take(self, line: str) -> None:
+    def read(self, line: str) -> None:
         if not self.ordinary.match(line):
             self.clear()
             sys.stdout.write(line)
             sys.stdout.flush()
 
     def clear(self) -> None:
-        """Leave the cursor at the beginning of an empty line."""
+        """Move the cursor to the beginning of an empty line."""
 
     def end(self) -> None:
-        """Show nothing more: the command has ended."""
+        """Stop: the command has ended."""
 
 
 class Progress(Quiet):
-    """Count the packages that pip has found, then those that it has unpacked.
+    """Count the packages that pip has resolved, then those that it has unpacked.
 
-    A terminal has one line, which is written again; elsewhere there is a line for each ten.
+    A terminal gets one line that is rewritten; other outputs get a line for every ten packages.
     """
 
     counted = re.compile(r"(?:Collecting|Requirement already satisfied:|Ignoring) ([\w.-]+)")
@@ -201,7 +199,7 @@ class Progress(Quiet):
         self.has_ended = threading.Event()
         self.unpacking = threading.Thread(target=self.unpack, daemon=True)
 
-    def take(self, line: str) -> None:
+    def read(self, line: str) -> None:
         found = self.counted.match(line)
         if found and found.group(1) not in self.names:
             self.names.add(found.group(1))
@@ -209,10 +207,10 @@ class Progress(Quiet):
         elif line.startswith("Installing collected packages"):
             self.all = line.count(",") + 1
             self.unpacking.start()
-        super().take(line)
+        super().read(line)
 
     def unpack(self) -> None:
-        """Look how many are there: pip says nothing meanwhile, and this takes longest."""
+        """Count unpacked packages: this takes longest, and pip prints nothing meanwhile."""
         before, shown = unpacked(), 0
         while not self.has_ended.wait(0.2):
             for done in range(shown + 1, min(unpacked() - before, self.all) + 1):
@@ -245,7 +243,7 @@ def unpacked() -> int:
 
 
 def start_database() -> None:
-    """Keep it for as long as we live: else each step would start and stop it."""
+    """Keep PostgreSQL running until this process exits; otherwise each step would restart it."""
     if os.environ.get("DATABASE_URL"):
         return
     from iocash.postgres import STATE
@@ -265,7 +263,7 @@ def step(
     environment: "dict[str, str] | None" = None,
     progress: "Quiet | None" = None,
 ) -> None:
-    """Run a command, saying so, and leave with its exit code if it fails."""
+    """Print the title and run the command; exit with its code if it fails."""
     say(title)
     begun = time.monotonic()
     process = subprocess.Popen(
@@ -279,7 +277,7 @@ def step(
     )
     try:
         code = watch(process, progress)
-    except BaseException:  # Ctrl-C is for us alone: what we run would show a traceback
+    except BaseException:  # this process handles Ctrl-C; the command would print a traceback
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
         raise
@@ -289,11 +287,11 @@ def step(
 
 
 def watch(process: "subprocess.Popen[str]", progress: "Quiet | None") -> int:
-    """Wait for a process, and return its exit code; let `progress` say what it says."""
+    """Wait for a process and return its exit code; pass its output to `progress`."""
     if progress and process.stdout:
         try:
             for line in process.stdout:
-                progress.take(line)
+                progress.read(line)
         finally:
             progress.end()
     return process.wait()
@@ -312,7 +310,7 @@ def main() -> None:
     if not sys.argv[1:] or sys.argv[1] not in commands:
         sys.exit(str(__doc__).strip())
     os.environ.setdefault("DEBUG", "1")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         commands[sys.argv[1]](sys.argv[2:])

@@ -1,1 +1,1 @@
-"""The project, and the HTTP dialect that its API speaks. Knows no wallet and no user."""
+"""The project: settings, URLs, the HTTP layer and the database tools. No users or wallets."""

@@ -1,7 +1,7 @@
-"""The minor units of every currency that a wallet may ever have had, by their number of decimals.
+"""The currencies of wallets, open and closed, by their number of decimals.
 
-ISO 4217 withdraws currencies, and wallets stay: so what is here is never removed, and never
-changed, for stored amounts are counted in it. A test says when ISO has a new currency.
+Never remove or change an entry: stored amounts depend on it, also after ISO 4217 has withdrawn the
+currency. A test fails if ISO adds a currency.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ACTIVE: Final = {
     3: """BHD IQD JOD KWD LYD OMR TND""",
     4: """CLF UYW""",
 }
-"""Those that ISO 4217 has, or had when this was written."""
+"""The active currencies of ISO 4217 when this was written."""
 
 WITHDRAWN: Final = {
     0: "BYR",
     2: "ANG BGN CUC HRK MRO SLL STD VEF ZWL",
 }
-"""Those that ISO 4217 withdrew in the ten years before."""
+"""The currencies that ISO 4217 withdrew in the ten years before that."""
 
 DECIMALS: Final = {
     code: decimals

@@ -1,4 +1,4 @@
-"""Serve the demo on this machine, and say how to use it. For `dev.py run`."""
+"""Serve the demo on this machine, and print how to use it. For `dev.py run`."""
 
 import http.client
 import json
@@ -20,35 +20,35 @@ GRANIAN = (
     " --static-path-route /livez --static-path-mount iocash/health"
     " --static-path-dir-to-file livez.json --static-path-expires 0"
 )
-PATIENCE = 10.0  # seconds for requests to end
+PATIENCE = 10.0  # seconds for running requests
 WELCOME = """
 API          {url}/api/v1    key {apiKey}
 Docs         {url}/api/docs/quick-start
 Back office  {url}/admin/    user {staffUser}    password {staffPassword}
 
-For the examples of the docs:
+Variables for the examples in the docs:
 {exports}
 
 Create a user:
 curl {send} {url}/api/v1/users -d '{user}'
 
-Look at a wallet:
+Read a wallet:
 curl {send} {url}/api/v1/wallets/{aliceWalletId}
 
 Make a transfer:
 curl {send} -H 'Idempotency-Key: {key}' {url}/api/v1/wallets/{aliceWalletId}/movements -d '{transfer}'
 
-Ctrl-C stops everything.
-"""  # noqa: E501 (what is there to be copied must not be broken)
+Press Ctrl-C to stop the server and PostgreSQL.
+"""  # noqa: E501 (lines to copy must not be broken)
 
 
 def serve(port: int) -> NoReturn:
-    """Serve until we are stopped, and leave no process behind."""
+    """Serve until this process is stopped; stop all child processes."""
     granian = [sys.executable, "-m", "granian", *GRANIAN.split(), "--port", str(port)]
     server = subprocess.Popen(
         [*granian, "iocash.wsgi:application"],
         cwd=CHECKOUT,
-        start_new_session=True,  # Ctrl-C is for us alone
+        start_new_session=True,  # this process handles Ctrl-C
         preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 (there are no threads)
     )
     try:
@@ -57,7 +57,7 @@ def serve(port: int) -> NoReturn:
         if server.poll() is None:
             sys.stdout.write(welcome(f"http://127.0.0.1:{port}"))
             sys.stdout.flush()
-        sys.exit(f"dev.py: the web server ended by itself, with code {server.wait()}.")
+        sys.exit(f"dev.py: the web server stopped unexpectedly with code {server.wait()}.")
     finally:
         _end(server)
 
@@ -68,15 +68,15 @@ def welcome(url: str) -> str:
         url=url,
         exports="\n".join(f"export {name}={value}" for name, value in values(url, demo).items()),
         send=f"-H 'Authorization: Bearer {demo['apiKey']}' -H 'Content-Type: application/json'",
-        user=json.dumps(_somebody()),
-        transfer=json.dumps(_lunch(demo["bobWalletId"])),
+        user=json.dumps(_new_user()),
+        transfer=json.dumps(_transfer(demo["bobWalletId"])),
         key=secrets.token_hex(8),
         **demo,
     )
 
 
 def values(url: str, demo: dict[str, str]) -> dict[str, str]:
-    """Return the shell variables that the guides begin with."""
+    """Return the shell variables that the guides use."""
     return {
         "API": f"{url}/api/v1",
         "KEY": demo["apiKey"],
@@ -85,10 +85,8 @@ def values(url: str, demo: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _somebody() -> dict[str, str]:
-    digits = (
-        f"{secrets.randbelow(10**8):08}"  # every start has its own, so that the line works again
-    )
+def _new_user() -> dict[str, str]:
+    digits = f"{secrets.randbelow(10**8):08}"  # new at each start, because numbers are unique
     return {
         "kind": "NATURAL",
         "userName": f"newcomer{digits}",
@@ -98,7 +96,7 @@ def _somebody() -> dict[str, str]:
     }
 
 
-def _lunch(wallet: str) -> dict[str, str]:
+def _transfer(wallet: str) -> dict[str, str]:
     return {"type": "TRANSFER", "targetWalletId": wallet, "amount": "1.00", "concept": "Lunch"}
 
 
@@ -112,10 +110,10 @@ def _answers(port: int) -> bool:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience would leave half of it running
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the clean-up
     server.terminate()
     with suppress(subprocess.TimeoutExpired):
         server.wait(PATIENCE)
     with suppress(OSError):
-        os.killpg(server.pid, signal.SIGKILL)  # workers don't notice that their parent was killed
+        os.killpg(server.pid, signal.SIGKILL)  # workers survive a killed parent
     server.wait()

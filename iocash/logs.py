@@ -1,4 +1,4 @@
-"""Log lines that quote nobody: errors of the database and of mail servers tell whose they are."""
+"""Log format, and removal of personal data from database and SMTP error messages."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ logger = logging.getLogger(__name__)
 
 
 class Lines(OrjsonFormatter):
-    """A JSON object a line, whose time is in UTC and says so."""
+    """One JSON object a line, with the time in UTC."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         return moment(datetime.fromtimestamp(record.created, UTC))
 
 
 def database_error(error: BaseException, *, code: str, request_id: str | None) -> None:
-    """Log which error of the database is behind a 503: its SQLSTATE, its class, its first line.
+    """Log the database error that caused a 503: its SQLSTATE, class and first line.
 
-    The first line quotes nobody: errors that quote values are bugs, and never a 503.
+    The first line has no personal data: errors that quote values never cause a 503.
     """
     found = next((each for each in chain(error) if isinstance(each, psycopg.Error)), None)
     if found is None:
@@ -43,7 +43,7 @@ def database_error(error: BaseException, *, code: str, request_id: str | None) -
 
 
 class Unquoted(logging.Filter):
-    """Lets every record through, without the values that its exception quotes."""
+    """Keeps every record, and removes the values that its exception quotes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -57,7 +57,7 @@ class Unquoted(logging.Filter):
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception, and those that led to it."""
+    """The exception and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
@@ -68,9 +68,9 @@ def quotes(error: BaseException) -> bool:
 
 
 def unquoted(text: str, quoting: list[BaseException]) -> str:
-    """Leave of what each says the first line, which names the constraint; of mail servers, none."""
+    """Keep the first line of database errors (the constraint) and nothing of SMTP errors."""
     for error in quoting:
-        said = str(error)
-        kept = "" if isinstance(error, smtplib.SMTPException) else said.partition("\n")[0]
-        text = text.replace(said, kept) if said else text
+        message = str(error)
+        kept = "" if isinstance(error, smtplib.SMTPException) else message.partition("\n")[0]
+        text = text.replace(message, kept) if message else text
     return text

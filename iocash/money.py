@@ -10,22 +10,22 @@ import iso4217
 from iocash.currencies import DECIMALS
 
 MAX_DIGITS = 15
-"""The longest amount of one order, in digits of minor units."""
+"""The most digits of an amount in minor units."""
 
 MAX_BALANCE = 10**17
-"""No balance passes this, in minor units."""
+"""The highest balance of a wallet, in minor units."""
 
 
 def decimals(currency: str) -> int:
-    """How many decimals `currency` has: EUR 2, JPY 0, KWD 3; also one that ISO has withdrawn.
+    """The number of decimals of `currency` (EUR 2, JPY 0, KWD 3), also of withdrawn currencies.
 
     Raises:
-        ValueError: it is no currency that money can be held in (unknown, gold, a test code).
+        ValueError: wallets can't have this currency (unknown, gold, a test code).
     """
     try:
         return DECIMALS[currency]
     except KeyError:
-        raise ValueError(f"nobody pays in {currency}") from None
+        raise ValueError(f"wallets can't have the currency {currency}") from None
 
 
 @cache
@@ -50,7 +50,7 @@ def to_text(minor: int, currency: str) -> str:
 
 
 class WrongAmount(ValueError):
-    """The amount is none of the currency's; `code` is the field error's, the words say why."""
+    """The currency can't represent the amount. `code` is the code of the field error."""
 
     def __init__(self, code: str, words: str) -> None:
         super().__init__(words)
@@ -58,7 +58,7 @@ class WrongAmount(ValueError):
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
-    """Count `amount` in minor units of `currency`.
+    """Convert `amount` to minor units of `currency`.
 
     Raises:
         WrongAmount: it has more decimals than the currency (zeros too), or more than MAX_DIGITS

@@ -1,4 +1,4 @@
-"""Every setting. What differs between machines is read from the environment, in one block."""
+"""The settings. Those that depend on the environment are read in one block."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from typing import Any
 
 import django
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE = BASE_DIR / ".iocash"
-"""What one checkout keeps to itself: the demo's log-in, the embedded database. Mode 0700."""
+"""Private files of the checkout: the demo's log-in, the embedded database. Mode 0700."""
 
-# --- What differs between machines -----------------------------------------------------------
+# --- Environment -----------------------------------------------------------------------------
 
 
 def flag(name: str) -> bool:
@@ -30,12 +31,16 @@ def as_list(name: str, default: str = "") -> list[str]:
     return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
 
 
-def parsed(name: str, parse: Callable[[str], Any], form: str) -> Any:
-    text = os.environ.get(name)
+def parsed(name: str, parse: Callable[[str], Any], form: str, default: str = "") -> Any:
+    text = os.environ.get(name) or default
     try:
         return parse(text) if text else None
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is not {form}: {error}.") from error
+        raise ImproperlyConfigured(f"{name} must be {form}, not {text!r}.") from error
+
+
+def number(name: str, default: str, kind: type[Any] = int) -> Any:
+    return parsed(name, kind, "a whole number" if kind is int else "a number", default)
 
 
 DEBUG = flag("DEBUG")
@@ -46,49 +51,47 @@ CSRF_TRUSTED_ORIGINS = as_list("CSRF_TRUSTED_ORIGINS")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASE_OWNER_URL = os.environ.get("DATABASE_OWNER_URL", "")  # for migrate, and audit --as-owner
 PREPARED_STATEMENTS = os.environ.get("PREPARED_STATEMENTS", "auto")  # auto: unless a pooler answers
-TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))  # in front; each adds whom it serves
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", "0")  # in front; each adds whom it serves
 REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR")  # of staff, in the back office
 TOKEN_AUDIENCE = as_list("TOKEN_AUDIENCE")  # what `aud` may say; blank: "iocash", or the origin
 IBAN_COUNTRY = os.environ.get("IBAN_COUNTRY", "ES")  # the institution whose IBANs are given
 IBAN_BANK_CODE = os.environ.get("IBAN_BANK_CODE", "9999")
 IBAN_BRANCH_CODE = os.environ.get("IBAN_BRANCH_CODE", "0001")
 OTP_BACKEND = os.environ.get("OTP_BACKEND", "console" if DEBUG else "")  # or email, sms
-OTP_SMS_URL = os.environ.get("OTP_SMS_URL", "")  # the gateway that takes {"to", "text"}
+OTP_SMS_URL = os.environ.get("OTP_SMS_URL", "")  # the gateway; it gets {"to", "text"}
 SMTP = {
     "host": os.environ.get("EMAIL_HOST", "localhost"),
-    "port": int(os.environ.get("EMAIL_PORT", "25")),
+    "port": number("EMAIL_PORT", "25"),
     "username": os.environ.get("EMAIL_HOST_USER", ""),
     "password": os.environ.get("EMAIL_HOST_PASSWORD", ""),
     "use_tls": flag("EMAIL_USE_TLS"),
     "timeout": 5,
 }
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "iocash@localhost")
-RATE_LIMIT = int(os.environ.get("RATE_LIMIT", "1000"))  # requests a second, client and process
-DATABASE_PATIENCE = float(os.environ.get("DATABASE_PATIENCE", "12"))  # seconds for any answer
-RATE_LIMIT_REFUSED = int(os.environ.get("RATE_LIMIT_REFUSED", "50"))  # the same, by address
-GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # orders that meet commit together
-CLOCK_TOLERANCE = float(os.environ.get("CLOCK_TOLERANCE", "60"))  # seconds; of the two clocks
+RATE_LIMIT = number("RATE_LIMIT", "1000")  # requests a second, per client and process
+DATABASE_PATIENCE = number("DATABASE_PATIENCE", "12", float)  # seconds to wait for an answer
+RATE_LIMIT_REFUSED = number("RATE_LIMIT_REFUSED", "50")  # 401s a second, per address and process
+GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # concurrent orders commit together
+CLOCK_TOLERANCE = number("CLOCK_TOLERANCE", "60", float)  # seconds, database against server
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
-RETENTION_YEARS = int(os.environ.get("RETENTION_YEARS", "5"))  # of an ended user's personal data
+RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
 KYC_LIMITS: dict[str, Any] = parsed("KYC_LIMITS", json.loads, "JSON") or {
     "EUR": {  # and so on for other currencies: where none are set, only level 2 may have money
         "0": {"balance": "150", "cashIn": "150", "cashOut": "150"},
         "1": {"balance": "2500", "cashIn": "2500", "cashOut": "1000"},
     }
 }
-SESSION_HOURS = int(os.environ.get("SESSION_HOURS", "12"))  # of staff, from the log-in on
-SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "60"))  # without a request
+SESSION_HOURS = number("SESSION_HOURS", "12")  # of staff, from the log-in on
+SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", "60")  # without a request
 SECURITY_CONTACT = as_list("SECURITY_CONTACT")  # URIs of the operator, in security.txt
-SECURITY_EXPIRES: date | None = parsed(
-    "SECURITY_EXPIRES", date.fromisoformat, "a date like 2027-06-30"
-)
+SECURITY_EXPIRES: date | None = parsed("SECURITY_EXPIRES", date.fromisoformat, "like 2027-06-30")
 SECURITY_POLICY = os.environ.get("SECURITY_POLICY", "")
 SECURITY_LANGUAGES = as_list("SECURITY_LANGUAGES", "en")
 HTTPS = not DEBUG and not flag("INSECURE_HTTP")
 
 
 def development_secret() -> str:
-    """Make the checkout's own secret once; every process of the checkout reads the same."""
+    """Create the secret of this checkout, once; all its processes read the same file."""
     STATE.mkdir(mode=0o700, exist_ok=True)
     file = STATE / "secret_key"
     if not file.exists():
@@ -104,16 +107,22 @@ def development_secret() -> str:
 if not SECRET_KEY and DEBUG:
     SECRET_KEY = development_secret()
 if not SECRET_KEY:
-    raise ImproperlyConfigured("Set SECRET_KEY, or DEBUG=1 for development.")
+    raise ImproperlyConfigured(
+        "Set SECRET_KEY to 50 random characters, or DEBUG=1 for development."
+    )
 if not DATABASE_URL and not DEBUG:
-    raise ImproperlyConfigured("Set DATABASE_URL, or DEBUG=1 for the embedded PostgreSQL.")
+    raise ImproperlyConfigured("Set DATABASE_URL, or set DEBUG=1 to use the embedded PostgreSQL.")
 
 # --- Database ----------------------------------------------------------------------------------
 
 
 def database(url: str) -> dict[str, Any]:
-    """Read any PostgreSQL URL, also one with several hosts, the way libpq itself does."""
-    parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    """Parse a PostgreSQL URL as libpq does, also with several hosts."""
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except ProgrammingError:  # its text quotes the URL, which contains a password
+        form = "must be like postgresql://role@host/name"
+        raise ImproperlyConfigured(f"DATABASE_URL and DATABASE_OWNER_URL {form}.") from None
     return {
         "ENGINE": "iocash.db.backend",
         "NAME": parts.pop("dbname", "iocash"),
@@ -138,7 +147,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 
 
 def connect_timeout(hosts: str) -> int:
-    """Return the seconds for each host, so that all of them together stay within the patience."""
+    """Return the seconds for each host: all together stay within DATABASE_PATIENCE."""
     return max(2, min(5, int(DATABASE_PATIENCE / (hosts.count(",") + 1))))
 
 
@@ -148,7 +157,7 @@ TCP_LIMITS = {
     "keepalives_interval": 5,
     "keepalives_count": 2,
 }
-"""A server that has gone silent is given up within half a minute: callers wait behind it."""
+"""A connection to a silent server is closed within half a minute."""
 for alias in DATABASES.values():
     alias["CONN_MAX_AGE"] = None
     alias["CONN_HEALTH_CHECKS"] = True
@@ -160,7 +169,7 @@ for alias in DATABASES.values():
     alias["OPTIONS"].setdefault("prepare_threshold", None if PREPARED_STATEMENTS == "off" else 5)
 DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
 DATABASE_ROLE = DATABASES["default"]["USER"]
-"""The role that serves requests. It owns nothing, and migrations grant it what it needs."""
+"""The role that serves requests. It owns no tables; migrations grant its privileges."""
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -241,7 +250,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "iocash" / "static"]
-WHITENOISE_USE_FINDERS = True  # nothing to collect before serving
+WHITENOISE_USE_FINDERS = True  # serves without collectstatic
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -262,20 +271,17 @@ else:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
     EMAIL_USE_TLS, EMAIL_TIMEOUT = SMTP["use_tls"], SMTP["timeout"]
 
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "users.log_ins.Passwords",
-]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "users.log_ins.Passwords"]
 SESSION_ENGINE = "iocash.http.sessions"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 AXES_HANDLER = "users.log_ins.Attempts"
-AXES_FAILURE_LIMIT = 5  # of one name at one address; the other limits are the handler's
+AXES_FAILURE_LIMIT = 5  # per name and address; the handler has further limits
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "users.unauthenticated.network_of"
 AXES_LOCKOUT_TEMPLATE = "locked.html"
 AXES_RESET_ON_SUCCESS = True
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nobody keeps others locked out
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # attempts during a lock-out do not extend it
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False
 OTP_TOTP_ISSUER = "ioCash"
@@ -283,14 +289,12 @@ OTP_TOTP_ISSUER = "ioCash"
 # --- Safety ------------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [
-    r"^(?!$|admin|static|\.well-known/security\.txt$)"
-]  # only what is for browsers redirects
+SECURE_REDIRECT_EXEMPT = [r"^(?!$|admin|static|\.well-known/security\.txt$)"]  # for programs
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and flag("HSTS_INCLUDE_SUBDOMAINS")
 SECURE_HSTS_PRELOAD = HTTPS and flag("HSTS_PRELOAD")
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # those two are the operator's choice
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # the operator decides about HSTS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
@@ -330,7 +334,6 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "ioCash",
@@ -390,7 +393,7 @@ LOGGING = {
             "callback": lambda record: "error ignored terminating" not in record.msg,
         },
     },
-    # An error in a pipeline is raised; that the pipeline's end fails after it is no news.
+    # An error in a pipeline is raised; the failing end of the pipeline needs no second line.
     "loggers": {"psycopg": {"filters": ["first_error"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }

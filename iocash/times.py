@@ -1,4 +1,4 @@
-"""How an instant is written, wherever somebody reads it."""
+"""The format of times in the API, in logs and in reports."""
 
 from __future__ import annotations
 

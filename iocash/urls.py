@@ -1,4 +1,4 @@
-"""The whole URL map on one page."""
+"""All addresses of the server."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path

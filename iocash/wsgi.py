@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
 
 application = get_wsgi_application()
 
-from django.conf import settings  # noqa: E402 (what follows needs the settings)
+from django.conf import settings  # noqa: E402 (needs the settings)
 from django.core.cache import close_caches  # noqa: E402
 from django.core.signals import request_finished, request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
@@ -23,23 +23,23 @@ from iocash.http.unread import draining  # noqa: E402
 application.request_class = Utf8Request
 DatabaseWrapper.patience = settings.DATABASE_PATIENCE
 
-# Both ends of a request look at open connections; the one cache, in memory, has none.
+# `renew` checks the open connections at the start and the end of a request. The cache is in memory.
 request_started.disconnect(reset_queries)
 request_finished.disconnect(close_caches)
 for end in request_started, request_finished:
     end.disconnect(close_old_connections)
     end.connect(renew)
 
-# What is loaded stays: the collector need not look through it again and again.
+# Loaded modules stay in memory, so the garbage collector can skip them.
 get_resolver().url_patterns  # noqa: B018 (loads the views)
 gc.collect()
 gc.freeze()
 gc.set_threshold(20_000, 10, 10)
 
-# A large block goes back to the system when it is free. glibc would keep it, for each thread, once
-# it has seen one: the largest batch that each thread ever had.
+# Return large blocks to the system when they are freed. By default glibc raises this threshold, and
+# each thread keeps the memory of its largest batch.
 M_MMAP_THRESHOLD, LARGE = -3, 128 * 1024
-if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # others than glibc have none
+if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # glibc only
     mallopt(M_MMAP_THRESHOLD, LARGE)
 
 application = draining(application)  # type: ignore[assignment]

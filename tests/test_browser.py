@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -14,21 +13,14 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from iocash.docs.guides import GUIDES
 from tests.support import people
 from tests.support.cash_outs import a_cash_out
+from tests.support.chromium import CHROMIUM, launch
 from users import demo_documents, kyc
 from users.models import Client, User
 from wallets.models import Movement, Wallet
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 BROWSERS_OWN = ("data:", "blob:", "chrome:", "chrome-extension:")
 """What a browser has in itself; that which shows a PDF too."""
 PASSWORD = "correct horse battery"
-FLAGS = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -39,9 +31,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in this thread
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = launch(playwright)
         yield browser
         browser.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -35,7 +35,7 @@ def test_used_port_prints_one_line() -> None:
         answer = words("run", "--port", str(port))
     assert answer.returncode == 1
     assert answer.stderr == (
-        f"dev.py: port {port} can't be used (Address already in use): choose one with --port.\n"
+        f"dev.py: port {port} can't be used (Address already in use). Choose another with --port.\n"
     )
 
 
@@ -121,7 +121,7 @@ class Installation:
 
     def step(self, title: str, command: list[str], *_: object, **__: object) -> None:
         self.steps.append(title)
-        if title == "Making .venv":
+        if title == "Creating .venv":
             dev.INSTALLED.unlink(missing_ok=True)
 
     def set_up(self, lock: Path) -> list[str]:
@@ -130,7 +130,7 @@ class Installation:
         return list(self.steps)
 
 
-ANEW = ["Making .venv", "Installing"]
+ANEW = ["Creating .venv", "Installing"]
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_linked_venv_is_replaced_before_installing_tools(installation: Installat
     dev.VENV.symlink_to(theirs)
     with pytest.raises(FileNotFoundError):  # our steps make no .venv in its place
         installation.set_up(installation.development)
-    assert "Making .venv" in installation.steps
+    assert "Creating .venv" in installation.steps
     assert (theirs / "installed").exists()
 
 
@@ -230,7 +230,7 @@ def test_progress_prints_a_line_for_each_ten_packages(
     progress: dev.Progress, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for line in SAID_BY_PIP:
-        progress.take(line)
+        progress.read(line)
     progress.end()
     assert capsys.readouterr().out.splitlines() == [
         "==> Installing: found 10 of 25 packages",
@@ -243,7 +243,7 @@ def test_progress_uses_one_line_on_a_terminal(
 ) -> None:
     progress.is_terminal = True
     for line in SAID_BY_PIP:
-        progress.take(line)
+        progress.read(line)
     progress.end()
     shown = capsys.readouterr().out
     assert "\n" not in shown
@@ -279,7 +279,7 @@ def test_pip_errors_are_printed_on_their_own_lines(
         "        Expected sha256 0\n",
     ]
     for line in [SAID_BY_PIP[0], *complaint]:
-        progress.take(line)
+        progress.read(line)
     assert capsys.readouterr().out.split("\r")[-1] == "".join(complaint)
 
 

@@ -6,14 +6,12 @@ import json
 
 import pytest
 
-import dev
 from iocash import errors
 from iocash.docs import reference
 from tests.support import openapi, release
 from tests.support.openapi_changes import incompatible
 from wallets.management.commands import write_docs
 
-PUBLISHED = dev.ROOT / "docs" / "openapi-released.json"
 """The document of the last release: a copy of docs/openapi.json, renewed with each release."""
 
 MEANT = "- Breaking: "
@@ -44,7 +42,9 @@ def test_write_docs_writes_both_files(monkeypatch, tmp_path):
 
 
 def test_changelog_lists_every_incompatible_change():
-    changes = incompatible(json.loads(PUBLISHED.read_text()), json.loads(openapi.written()))
+    changes = incompatible(
+        json.loads(release.RELEASED_DOCUMENT.read_text()), json.loads(openapi.written())
+    )
     _, _, said = release.newest_section(release.CHANGELOG.read_text())
     silent = [words for words in changes if MEANT + words not in said]
     assert not silent, "\n".join(["CHANGELOG.md lacks these lines:", *map(MEANT.__add__, silent)])
@@ -58,4 +58,4 @@ def test_removal_from_the_document_is_detected(words):
         del after["paths"][name.removeprefix("GET ")]["get"]
     else:
         del after["paths"][name]
-    assert words in incompatible(json.loads(PUBLISHED.read_text()), after)
+    assert words in incompatible(json.loads(release.RELEASED_DOCUMENT.read_text()), after)

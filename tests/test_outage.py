@@ -134,7 +134,7 @@ def survive(
     stored = postgres.ask(f"{rows} WHERE k.key IN ({keys}) AND m.amount = -1")
     after = postgres.ask(f"SELECT balance FROM wallets_wallet WHERE id = '{demo['aliceWalletId']}'")
     assert stored == len(acknowledged) == before - after
-    assert "The books are right." in postgres.manage("audit")
+    assert "The ledger is correct." in postgres.manage("audit")
     assert server.call("GET", "/readyz")[0] == 200
     return refusals(payers)
 

@@ -51,7 +51,7 @@ def test_every_request_is_answered_behind_a_pooler(pooler, postgres, demo, tmp_p
         for caller in callers:
             caller.join()
     assert met == {201: CALLERS * CALLS, 200: 2 * CALLERS * CALLS}, log.read_text()[-2000:]
-    assert "The books are right." in postgres.manage("audit")
+    assert "The ledger is correct." in postgres.manage("audit")
 
 
 @pytest.mark.parametrize("pooler", ["transaction"], indirect=True)

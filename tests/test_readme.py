@@ -73,7 +73,7 @@ def test_management_commands_run_as_printed(capsys, tmp_path, monkeypatch):
         call_command(name, *arguments)
     printed = capsys.readouterr().out
     assert re.search(r"^iocash_\w{40}$", printed, re.MULTILINE)
-    assert "The books are right." in printed
+    assert "The ledger is correct." in printed
     assert (tmp_path / "heads.txt").read_text().startswith("iocash-anchor")
 
 

@@ -9,7 +9,6 @@ import pytest
 import dev
 from iocash.docs import reference
 from tests.support import release
-from tests.test_document import PUBLISHED
 
 VERSION, DATE, _ = release.newest_section(release.CHANGELOG.read_text())
 IS_RELEASED = DATE != "unreleased"
@@ -28,7 +27,7 @@ def test_released_migrations_are_listed_and_unchanged():
 
 
 def test_released_document_is_the_one_of_the_release():
-    assert not IS_RELEASED or PUBLISHED.read_bytes() == reference.FILE.read_bytes()
+    assert not IS_RELEASED or release.RELEASED_DOCUMENT.read_bytes() == reference.FILE.read_bytes()
 
 
 # --- The rules -----------------------------------------------------------------------------------

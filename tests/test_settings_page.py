@@ -13,7 +13,7 @@ import dev
 
 PAGE = (dev.ROOT / "docs" / "settings.md").read_text()
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
-READERS = frozenset({"flag", "words", "parsed"})
+READERS = {"flag", "as_list", "number", "parsed"}
 
 
 def rows() -> dict[str, tuple[str, str]]:

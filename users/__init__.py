@@ -1,1 +1,1 @@
-"""The parties: people, companies, and the clients who speak for them. Never money."""
+"""Users (people and companies), API clients, authentication and KYC. No ledger code."""

@@ -1,6 +1,6 @@
-"""What staff do to a thing from its page: a button, a form, and an order.
+"""Actions of staff on the pages of the back office: a button, a form and a function.
 
-The ledger's refusals are shown in words; nothing here decides anything.
+The orders that the functions submit check the rules. Their refusals appear as messages.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ from users.models.events import By
 
 LAST_EVENTS = 50
 Facts = Sequence[tuple[str, object]]
-"""Names and values."""
+"""Labels and values."""
 
 
-class ActForm(forms.Form):
-    """What an act needs to know. Its key makes a form that is sent twice act once."""
+class ActionForm(forms.Form):
+    """The input of an action. A form that is sent twice has the same key and is executed once."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
 
-    def __init__(self, data: Any = None, *, user: Any, thing: Any = None) -> None:
+    def __init__(self, data: Any = None, *, user: Any, obj: Any = None) -> None:
         super().__init__(data)
-        self.allow(user)
-        self.about(thing)
+        self.restrict(user)
+        self.offer(obj)
 
-    def about(self, thing: Any) -> None:
-        """Offer what can be chosen of this thing."""
+    def offer(self, obj: Any) -> None:
+        """Set the choices that depend on the object."""
 
-    def allow(self, user: Any) -> None:
-        """Leave out what this member of staff may not choose."""
+    def restrict(self, user: Any) -> None:
+        """Remove the choices that require a permission which this member of staff lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something that staff may do. `do` returns what to say, or a page of its own."""
+    """An action of staff. `do` returns the confirmation, or a response to show instead."""
 
     name: str
     label: str
     permission: str
     do: Callable[[HttpRequest, Any, dict[str, Any]], str | HttpResponse]
-    form: type[ActForm] = ActForm
-    is_available: Callable[[Any], bool] = lambda thing: True
+    form: type[ActionForm] = ActionForm
+    is_available: Callable[[Any], bool] = lambda obj: True
     warning: str = ""
 
-    def is_open_to(self, request: HttpRequest, thing: Any) -> bool:
-        return request.user.has_perm(self.permission) and self.is_available(thing)
+    def is_open_to(self, request: HttpRequest, obj: Any) -> bool:
+        return request.user.has_perm(self.permission) and self.is_available(obj)
 
 
 class ReadOnly(admin.ModelAdmin):
-    """Shown and searched; changed by actions only."""
+    """Pages to list, search and read; only actions change the objects."""
 
     change_list_template = "admin/uncounted.html"
     show_full_result_count = False
@@ -85,7 +85,7 @@ class ReadOnly(admin.ModelAdmin):
 
 
 class Searched:
-    """A search for what people may mean, by the querysets' `named`."""
+    """Searches with the queryset's `named`: by id, name, phone number and the like."""
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -97,18 +97,19 @@ class Searched:
         return queryset.named(words)
 
 
-class Acting(ReadOnly):
-    """A page with what may be done, and with who did what."""
+class WithActions(ReadOnly):
+    """Adds actions and the history to the page of an object."""
 
     page_actions: ClassVar[tuple[Action, ...]] = ()
     change_form_template = "admin/with_actions.html"
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
-        act = path(
-            "<path:object_id>/act/<slug:name>/", self.admin_site.admin_view(self.act), name=name
+        action = path(
+            "<path:object_id>/act/<slug:name>/",
+            self.admin_site.admin_view(self.run_action),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_action",
         )
-        return [act, *super().get_urls()]
+        return [action, *super().get_urls()]
 
     def change_view(
         self,
@@ -117,58 +118,66 @@ class Acting(ReadOnly):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        thing = self.get_object(request, unquote(object_id))
-        context = {} if thing is None else self.page(request, thing)
+        obj = self.get_object(request, unquote(object_id))
+        context = {} if obj is None else self.page(request, obj)
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
-    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
-        """What the page of a thing shows beyond its fields."""
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """The context of the object's page: its available actions and its history."""
         return {
-            "page_actions": [act for act in self.page_actions if act.is_open_to(request, thing)],
-            "events": history(thing),
+            "page_actions": self.available_actions(request, obj),
+            "events": history(obj),
         }
 
-    def facts(self, thing: Any) -> Facts:
-        """What somebody must see of a thing who decides about it."""
+    def available_actions(self, request: HttpRequest, obj: Any) -> list[Action]:
+        return [action for action in self.page_actions if action.is_open_to(request, obj)]
+
+    def facts(self, obj: Any) -> Facts:
+        """The facts that the page of an action shows about the object."""
         return []
 
-    def act(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        act = next((act for act in self.page_actions if act.name == name), None)
-        thing = self.get_object(request, unquote(object_id))
-        if act is None or thing is None:
+    def run_action(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        action = next((action for action in self.page_actions if action.name == name), None)
+        obj = self.get_object(request, unquote(object_id))
+        if action is None or obj is None:
             raise Http404
-        if not request.user.has_perm(act.permission):
+        if not request.user.has_perm(action.permission):
             raise PermissionDenied
-        form = act.form(request.POST or None, user=request.user, thing=thing)
+        form = action.form(request.POST or None, user=request.user, obj=obj)
         if request.method == "POST" and form.is_valid():
-            answer = done(request, act, thing, form)
+            answer = perform(request, action, obj, form)
             if isinstance(answer, HttpResponse):
                 return answer
             if answer:
-                return HttpResponseRedirect(address_of(thing))
-        return self.act_page(request, act, thing, form)
+                return HttpResponseRedirect(address_of(obj))
+        return self.action_page(request, action, obj, form)
 
-    def act_page(
-        self, request: HttpRequest, act: Action, thing: Any, form: forms.Form
+    def action_page(
+        self, request: HttpRequest, action: Action, obj: Any, form: forms.Form
     ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": act.label,
-            "act": act,
-            "thing": thing,
-            "facts": self.facts(thing) if thing else [],
+            "title": action.label,
+            "action": action,
+            "object": obj,
+            "facts": self.facts(obj) if obj else [],
             "form": form,
             "opts": self.opts,
             "media": self.media + form.media,
-            "back": address_of(thing) if thing else None,
+            "back": address_of(obj) if obj else None,
         }
         return TemplateResponse(request, "admin/action.html", context)
 
 
-def done(request: HttpRequest, act: Action, thing: Any, form: forms.Form) -> HttpResponse | bool:
-    """Do it and say so; False leaves the person at the form, which shows what is wrong."""
+def perform(
+    request: HttpRequest, action: Action, obj: Any, form: forms.Form
+) -> HttpResponse | bool:
+    """Run an action and add its confirmation or its refusal as a message.
+
+    Returns False if fields are wrong: the page shows the form again, with their errors.
+    """
     try:
-        answer = act.do(request, thing, form.cleaned_data)
+        answer = action.do(request, obj, form.cleaned_data)
     except errors.InvalidFields as refused:
         for wrong in refused.errors:
             form.add_error(wrong.field if wrong.field in form.fields else None, wrong.detail)
@@ -186,27 +195,27 @@ def by(request: HttpRequest) -> By:
     return By(f"staff:{request.user.pk}", request.request_id)  # type: ignore[attr-defined]
 
 
-def address_of(thing: Model) -> str:
-    """The back-office page of a thing."""
-    options = thing._meta
-    return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[thing.pk])
+def address_of(obj: Model) -> str:
+    """The address of the object's page in the back office."""
+    options = obj._meta
+    return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[obj.pk])
 
 
-# --- Who did what --------------------------------------------------------------------------------
+# --- History --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event as people read it."""
+    """An event with the actor's name and its data as text."""
 
     event: Event
     actor: str
     words: str
 
 
-def history(*things: Model) -> Sequence[Line]:
-    """The last events about things, newest first, with the names of those who acted."""
-    ids = [thing.pk for thing in things]
+def history(*objects: Model) -> Sequence[Line]:
+    """The last events of the objects, newest first, with the names of the actors."""
+    ids = [obj.pk for obj in objects]
     events = list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS])
     names = names_of({event.actor for event in events})
     return [Line(event, names.get(event.actor, event.actor), words(event)) for event in events]
@@ -217,7 +226,7 @@ def words(event: Event) -> str:
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:
-    """Turn `staff:7` and `key:<id>` into what people call them, in two queries at most."""
+    """Map `staff:7` and `key:<id>` to user names and key labels, in at most two queries."""
     ids: dict[str, list[str]] = {"staff": [], "key": []}
     for actor in actors:
         kind, _, number = actor.partition(":")

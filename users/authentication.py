@@ -1,4 +1,4 @@
-"""Who calls, a client with an API key or staff in the browser, and what they may do."""
+"""Authentication and permissions of clients (API keys, tokens) and of staff (sessions)."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from iocash.http import problems
 from users import credentials, tokens, unauthenticated
 from users.credentials import Credentials, Proof
 
-if TYPE_CHECKING:  # at run time it would import this module while it is being imported
+if TYPE_CHECKING:  # a circular import at run time
     from rest_framework.views import APIView
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose things are shown, and on whose record a change goes.
+    """The authenticated caller, who is the actor of events.
 
-    `client_id` is None for staff, who see the things of all clients.
+    `client_id` is None for staff, who have access to the resources of all clients.
     """
 
     actor: str
     client_id: uuid.UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     proof: Proof = field(default_factory=Proof)
-    """That the key was read for this request; it is due while the key is only remembered."""
+    """Whether the key was validated for this request; due while it is only remembered."""
 
     def require(self, scope: str) -> None:
         """Refuse a key without the scope (InsufficientScope); staff have permissions instead."""
@@ -40,7 +40,7 @@ class Caller:
 
 
 class ClientUser(AnonymousUser):
-    """What DRF and the browsable API take for a user when a key calls."""
+    """The user object that DRF and the browsable API need for a client."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -58,14 +58,14 @@ class ClientUser(AnonymousUser):
 
 
 class BearerAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer <API key>`, or a token that the client has signed."""
+    """`Authorization: Bearer` with an API key, or with a token that the client has signed."""
 
     def authenticate(self, request: Request) -> tuple[ClientUser, Caller] | None:
         secret = secret_of(request)
         if secret is None:
             return None
         known = credentials.remembered(secret) if may_remember(request) else None
-        return let_in(request, known or looked_up(secret, request), Proof(known))
+        return authenticated(request, known or looked_up(secret, request), Proof(known))
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -75,8 +75,8 @@ def secret_of(request: Request) -> str | None:
     """The API key or token of the Authorization header; None without the header.
 
     Raises:
-        HttpsRequired: it was sent over plain HTTP.
-        InvalidCredentials: the header has another form.
+        HttpsRequired: the request used plain HTTP.
+        InvalidCredentials: the header is malformed.
     """
     header: str | None = request.META.get("HTTP_AUTHORIZATION")
     if header is None:
@@ -90,7 +90,7 @@ def secret_of(request: Request) -> str | None:
     return secret
 
 
-def let_in(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUser, Caller]:
+def authenticated(request: Request, shown: Credentials, proof: Proof) -> tuple[ClientUser, Caller]:
     request._request.client_id = shown.client_id  # type: ignore[attr-defined]
     caller = Caller(f"key:{shown.id}", shown.client_id, shown.scopes, proof)
     return ClientUser(shown.client_name), caller
@@ -103,52 +103,52 @@ def may_remember(request: Request) -> bool:
 
 
 def look_up(request: Request) -> None:
-    """Let the caller in again, or refuse it, by what its key is now.
+    """Authenticate the caller again with the current data of its key.
 
     Raises:
-        RateLimited, Unauthorized, ClientSuspended: as `looked_up`; the request has no caller then.
+        RateLimited, Unauthorized, ClientSuspended: as `looked_up`; then the request has no caller.
     """
     secret, authenticator = secret_of(request), request.successful_authenticator
     request._not_authenticated()  # type: ignore[attr-defined]
     if secret is None:
         raise errors.NotAuthenticated()
-    request.user, request.auth = let_in(request, looked_up(secret, request), Proof())
+    request.user, request.auth = authenticated(request, looked_up(secret, request), Proof())
     request._authenticator = authenticator  # type: ignore[attr-defined]
 
 
 def looked_up(secret: str, request: Request) -> Credentials:
-    """What stands behind a key or a token that lets its client in; who is refused is counted.
+    """The valid credentials of a key or token. Refused requests are counted.
 
     Raises:
-        RateLimited: too many were refused at this address, and the key is not a known one.
-        Unauthorized, ClientSuspended: it lets nobody in.
+        RateLimited: too many requests of this address were refused, and the key is unknown.
+        Unauthorized, ClientSuspended: the credentials are not valid.
     """
     if credentials.remembered(secret) is None:
         unauthenticated.require_few_refusals(request)
     try:
-        shown = shown_by(secret, request)
-        shown.require_valid()
+        found = read_credentials(secret, request)
+        found.require_valid()
     except (errors.Unauthorized, errors.Forbidden):
         unauthenticated.count_refusal(request)
         raise
-    return shown
+    return found
 
 
-def shown_by(secret: str, request: Request) -> Credentials:
-    """What stands behind an API key, or behind a token that its client has signed."""
+def read_credentials(secret: str, request: Request) -> Credentials:
+    """The credentials of an API key, or of a verified token."""
     if tokens.looks_signed(secret):
         return Credentials.of(*tokens.verify(secret, audiences=audiences(request)))
     return Credentials.of_secret(secret)
 
 
 def audiences(request: Request) -> frozenset[str]:
-    """What a token's `aud` may call this server: by default also the origin it was sent to."""
+    """The accepted values of `aud`: by default also the origin of the request."""
     own = settings.TOKEN_AUDIENCE or [tokens.AUDIENCE, problems.origin(request)]
     return frozenset(own)
 
 
 class StaffAuthentication(authentication.SessionAuthentication):
-    """A member of staff who is logged in to the back office; changes need the CSRF token."""
+    """A session of a member of staff; changes require the CSRF token."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         found = super().authenticate(request)
@@ -164,15 +164,15 @@ class StaffAuthentication(authentication.SessionAuthentication):
 
 
 def lacks_second_factor(user: Any) -> bool:
-    """Tell whether the settings ask staff for a second factor that this one has not shown."""
+    """Whether the settings require a second factor that this user has not verified."""
     return settings.REQUIRE_SECOND_FACTOR and not user.is_verified()
 
 
 class HasScope(permissions.BasePermission):
     """A key needs the view's scope; staff need the Django permission on the view's model.
 
-    Closed by default: a view without a `scope` is refused to keys (None says that any key will
-    do), and staff may only read where there is no `model`.
+    Closed by default: keys can't use a view without a `scope` (None allows all keys), and staff can
+    only read views without a `model`.
     """
 
     READS = frozenset({"GET", "HEAD", "OPTIONS"})

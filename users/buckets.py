@@ -1,7 +1,7 @@
-"""Rates: a bucket for each who asks, in the memory of each process.
+"""Rate limits: leaky buckets in the memory of each process (GCRA, ITU-T I.371).
 
-The buckets leak evenly (GCRA, the generic cell rate algorithm of ITU-T I.371): who was silent for
-a second may ask `rate` times at once, and goes on at that pace.
+Each bucket leaks evenly. After a second without requests, `rate` requests may be sent at once;
+further ones are allowed at that rate.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from time import monotonic
 from typing import NamedTuple
 
 MOST = 10_000
-"""Buckets. When there are more, those that are empty go; in need, all."""
+"""The most buckets. At the limit, empty buckets are deleted; if none is empty, all."""
 
 
 class Taken(NamedTuple):
-    """Whether there was room, how many requests fit now, and in how many seconds more will."""
+    """Whether the request is allowed, how many more fit now, and the seconds until more fit."""
 
     allowed: bool
     left: int
@@ -25,7 +25,7 @@ class Taken(NamedTuple):
 
 
 class Buckets:
-    """The fill of every bucket: until when it would take to leak."""
+    """The fill of every bucket, as the time at which it will be empty."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self.now = now
@@ -34,29 +34,29 @@ class Buckets:
 
     @staticmethod
     def whole(wait: float) -> int:
-        """Seconds to wait, as `Retry-After` has them."""
+        """Round seconds up, for `Retry-After`."""
         return max(1, math.ceil(wait))
 
-    def wait(self, who: Hashable, rate: int) -> float:
-        """In how many seconds one more would fit; 0: now. Nothing is counted."""
-        filled = self.empty_at.get(who, 0.0) - self.now() + 1 / rate
+    def wait(self, caller: Hashable, rate: int) -> float:
+        """Seconds until another request fits; 0 is now. Counts nothing."""
+        filled = self.empty_at.get(caller, 0.0) - self.now() + 1 / rate
         return filled - 1 if filled > 1 + 1e-9 else 0.0
 
-    def take(self, who: Hashable, rate: int) -> Taken:
-        """Count one request, of which `rate` fit in a second; or refuse it."""
+    def take(self, caller: Hashable, rate: int) -> Taken:
+        """Count a request, if fewer than `rate` were counted in the last second."""
         with self.lock:
             now = self.now()
-            filled = max(self.empty_at.get(who, now) - now, 0.0) + 1 / rate
+            filled = max(self.empty_at.get(caller, now) - now, 0.0) + 1 / rate
             if filled > 1 + 1e-9:
                 return Taken(False, 0, filled - 1)
             self.make_room(now)
-            self.empty_at[who] = now + filled
+            self.empty_at[caller] = now + filled
         return Taken(True, int((1 - filled) * rate + 1e-6), filled)
 
     def make_room(self, now: float) -> None:
-        """Forget those who are silent; the lock is held."""
+        """Delete empty buckets. The lock is held."""
         if len(self.empty_at) < MOST:
             return
-        self.empty_at = {who: end for who, end in self.empty_at.items() if end > now}
+        self.empty_at = {caller: end for caller, end in self.empty_at.items() if end > now}
         if len(self.empty_at) >= MOST:
             self.empty_at.clear()

@@ -1,7 +1,7 @@
-"""Lists of the back office over tables of any size: a page costs what a page shows.
+"""Lists of the back office that are fast for tables of any size.
 
-Nothing is counted, nothing is sorted by a column, and no column is searched for its values. What is
-searched has an index, or is among the newest rows.
+They don't count rows, sort by columns or offer filters with a column's values. Searches use an
+index, or look at the newest rows only.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 LAST_PAGE = 100
-"""Who looks further back searches, or filters."""
+"""The last page; for older rows, search or filter."""
 
 RECENT = 100_000
-"""How many of the newest rows are searched for what has no index."""
+"""Number of newest rows to search for a value without an index."""
 
 
 class Uncounted(ChangeList):
-    """One page, and whether there is another."""
+    """One page of rows, without a count of all rows."""
 
     has_next = False
 
@@ -30,10 +30,10 @@ class Uncounted(ChangeList):
         return super().get_ordering(request, queryset)
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read a page and one row more, which tells whether there is another.
+        """Read a page and one more row, to know whether there is a next page.
 
         Raises:
-            IncorrectLookupParameters: there is no such page.
+            IncorrectLookupParameters: the page does not exist.
         """
         if not 1 <= self.page_num <= LAST_PAGE:
             raise IncorrectLookupParameters
@@ -65,6 +65,6 @@ class Uncounted(ChangeList):
 
 
 def recent(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """The newest rows of a table whose ids count up."""
+    """The newest rows of a table with increasing integer ids."""
     newest = queryset.model._default_manager.order_by("-pk").first()
     return queryset.filter(pk__gt=newest.pk - RECENT) if newest else queryset

@@ -1,4 +1,4 @@
-"""What `manage.py check` says about the settings, the roles and the database."""
+"""System checks of the settings, the database roles and the database."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CONTACT_SCHEMES = ("mailto:", "https://", "tel:")
 
 
 @register
-def roles_are_two(**kwargs: Any) -> list[CheckMessage]:
-    """The role that serves must not own the tables: it could then do what no migration granted.
+def roles_differ(**kwargs: Any) -> list[CheckMessage]:
+    """The serving role must not own the tables, because an owner bypasses the grants.
 
-    A server that serves knows its own role alone; then there is nothing to compare.
+    Without DATABASE_OWNER_URL, as in a serving process, there is nothing to compare.
     """
     default, owner = settings.DATABASES["default"], settings.DATABASES["owner"]
     if not settings.DATABASE_OWNER_URL or default["USER"] != owner["USER"]:
@@ -29,7 +29,7 @@ def roles_are_two(**kwargs: Any) -> list[CheckMessage]:
     return [
         checks.Warning(
             "DATABASE_URL and DATABASE_OWNER_URL connect as the same role.",
-            hint="Serve with a role that owns nothing; only migrate needs the owner.",
+            hint="Set DATABASE_URL to a role that owns no tables. Only migrate needs the owner.",
             id="iocash.W001",
         )
     ]
@@ -37,27 +37,30 @@ def roles_are_two(**kwargs: Any) -> list[CheckMessage]:
 
 @register
 def codes_can_be_delivered(**kwargs: Any) -> list[CheckMessage]:
-    """A one-time password on the console of a production server would be in its logs."""
-    from users.deliveries import BACKENDS  # noqa: PLC0415 (it needs the models)
+    """One-time passwords need a backend; `console` would write them to the production log."""
+    from users.deliveries import BACKENDS  # noqa: PLC0415 (it imports models)
 
     backend = settings.OTP_BACKEND
     if backend not in BACKENDS:
-        words = f"OTP_BACKEND is {backend!r}; it must be one of {', '.join(sorted(BACKENDS))}."
-        return [Error(words, id="iocash.E001")]
+        words = f"OTP_BACKEND is {backend!r}."
+        hint = f"Set it to one of {', '.join(sorted(BACKENDS))}."
+        return [Error(words, hint=hint, id="iocash.E001")]
     if backend == "console" and not settings.DEBUG:
-        return [Error("OTP_BACKEND=console is for development only.", id="iocash.E002")]
+        words = "OTP_BACKEND=console is for development only: it logs one-time passwords."
+        return [Error(words, hint="Set it to email or sms.", id="iocash.E002")]
     if backend == "sms" and not settings.OTP_SMS_URL:
-        return [Error("OTP_BACKEND=sms needs OTP_SMS_URL.", id="iocash.E003")]
+        hint = "Set OTP_SMS_URL to the address of the SMS gateway."
+        return [Error("OTP_BACKEND=sms needs OTP_SMS_URL.", hint=hint, id="iocash.E003")]
     return []
 
 
 @register
-def documents_have_a_place(**kwargs: Any) -> list[CheckMessage]:
-    """Documents are kept apart from the code, where every process that serves finds them."""
+def documents_dir_is_set(**kwargs: Any) -> list[CheckMessage]:
+    """Users' documents need a folder that every serving process can access."""
     if settings.DOCUMENTS_DIR:
         return []
-    words = "DOCUMENTS_DIR is not set: where are users' documents to be kept?"
-    return [Error(words, id="iocash.E004")]
+    hint = "Set it to a folder for users' documents that every serving process can access."
+    return [Error("DOCUMENTS_DIR is not set.", hint=hint, id="iocash.E004")]
 
 
 @register
@@ -80,12 +83,13 @@ def security_contact_is_complete(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def database_is_safe(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """What acknowledged payments rest on must be set; for `manage.py check --database default`."""
+    """Check the settings that durability depends on, with `manage.py check --database default`."""
     if "default" not in (databases or ()):
         return []
     try:
         found = safety.read_session()
     except DatabaseError as error:
-        return [Error(f"The database can't be asked: {error}", id="iocash.E006")]
+        hint = "Check DATABASE_URL, and that the database is running."
+        return [Error(f"The database can't be queried: {error}", hint=hint, id="iocash.E006")]
     hint = "Set it for the role that serves, as compose.yaml does, or in postgresql.conf."
     return [Error(words, hint=hint, id="iocash.E005") for words in safety.unsafe(found)]

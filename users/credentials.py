@@ -1,9 +1,9 @@
-"""What a caller is let in with: an API key, or the key that signed a token.
+"""Credentials of callers: an API key, or the key that signed a token.
 
-API keys are remembered by each process, and read again before anything is done or answered for
-them, where that costs no trip of its own. A `Proof` stands for this: `posting.submit` reads the key
-in the transaction of the order, `Proof.first` in the trip of the query. To look each key up by
-itself costs a tenth of a transfer, and a tenth of a GET.
+API keys are cached per process and validated again before anything is changed or answered, if that
+needs no extra trip. A `Proof` represents this validation: `posting.submit` reads the key in the
+transaction of the order, `Proof.first` in the trip of the query. A separate query for each key
+would cost a tenth of a transfer, and a tenth of a GET.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ MOST_REMEMBERED = 10_000
 
 
 class StaleKey(errors.Unauthorized):
-    """The API key has changed since it was remembered; nothing was done. Look it up again."""
+    """The API key has changed since it was cached. Nothing was changed; look the key up again."""
 
     detail = "The API key has changed."
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Whose they are, what they allow, and whether they still do."""
+    """The client, the scopes and the validity of a key."""
 
     id: UUID
     client_id: UUID
@@ -53,10 +53,10 @@ class Credentials:
 
     @classmethod
     def of_secret(cls, secret: str) -> Self:
-        """Those of an API key, as they are now.
+        """Read the credentials of an API key.
 
         Raises:
-            InvalidCredentials: there is no such key.
+            InvalidCredentials: the key does not exist.
         """
         digest = ApiKey.digest_of(secret)
         found = fetch(READ_BY_DIGEST, [digest])
@@ -69,13 +69,13 @@ class Credentials:
 
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> Self:
-        """Read a row of READ."""
+        """Build credentials from a row of `READ`."""
         key_id, client_id, name, scopes, is_revoked, is_expired, status = row
         return cls(key_id, client_id, name, frozenset(scopes), is_revoked, is_expired, status)
 
     @classmethod
     def of(cls, key: Credential, scopes: frozenset[str]) -> Self:
-        """Those of a key that was read, as far as it allows `scopes`."""
+        """Build credentials from a key, with these scopes of it."""
         return cls(
             id=key.id,
             client_id=key.client_id,
@@ -88,7 +88,7 @@ class Credentials:
 
     @property
     def refusal(self) -> errors.Refused | None:
-        """Why they no longer let anybody in; None: they do."""
+        """Why they are not valid; None if they are."""
         if self.is_revoked:
             return errors.CredentialsRevoked()
         if self.is_expired:
@@ -98,16 +98,16 @@ class Credentials:
         return None
 
     def require_valid(self) -> None:
-        """Refuse what was revoked or has expired, and whatever a suspended client shows."""
+        """Refuse a revoked or expired key, and every key of a suspended client."""
         if refusal := self.refusal:
             raise refusal
 
 
 class Proof:
-    """The proof that a caller's key is still what it was remembered to be; it is spent once.
+    """The obligation to validate a cached key once, before a request is answered.
 
-    While it is due, nothing may be answered for the key but a refusal. It is due only for a key
-    that was remembered: a key that was looked up for this request proves itself.
+    While it is due, only refusals may be answered. It is due only for a key from the cache; a key
+    that was read for this request needs no second validation.
     """
 
     __slots__ = ("remembered",)
@@ -120,17 +120,17 @@ class Proof:
         return self.remembered is not None
 
     def spend(self) -> None:
-        """Note that the key was read again, and was the same."""
+        """Record that the key was read again and has not changed."""
         self.remembered = None
 
     def check(self, found: Mapping[UUID, Credentials]) -> None:
-        """Refuse (StaleKey) unless `found` has the key as it was remembered."""
+        """Raise StaleKey unless `found` has the key as it was cached."""
         known = self.remembered
         if known and found.get(known.id) != known:
             raise StaleKey()
 
     def first(self, question: Question[Row], *ids: UUID) -> Row | None:
-        """Find a row with these ids; while due, read the key in the same trip, after the row.
+        """Read the row with these ids; while due, read the key in the same trip, after the row.
 
         Raises:
             StaleKey: the key has changed.

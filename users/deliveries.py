@@ -1,7 +1,7 @@
-"""How a one-time password reaches its user: on the console, by e-mail, or by an SMS gateway.
+"""Delivery of one-time passwords: on the console, by e-mail, or by an SMS gateway.
 
-What goes over a network is delivered by two threads of each process, after the transaction and
-after the answer: requests never wait for a gateway. At most `WAITING` codes wait for them.
+Two threads of each process deliver e-mails and SMS after the commit and after the answer, so
+requests never wait for a gateway. At most `WAITING` codes wait for the threads.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Backend(Protocol):
 
 
 def console(user: User, phone: str, code: str) -> None:
-    """For development: one line on the console of the server."""
+    """Print one line on the console of the server, for development."""
     print(f"OTP {code} for user {user.id}", flush=True)  # noqa: T201
 
 
@@ -67,7 +67,7 @@ OVER_A_NETWORK: Final = frozenset({"email", "sms"})
 
 
 class Deliveries:
-    """Two threads, and a bounded number of calls that wait for them."""
+    """Two threads with a bounded queue."""
 
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(THREADS, "deliveries")
@@ -75,14 +75,14 @@ class Deliveries:
 
     @property
     def is_full(self) -> bool:
-        """Whether a call would find no place now."""
+        """Whether the queue is full."""
         if not self.places.acquire(blocking=False):
             return True
         self.places.release()
         return False
 
     def take(self, call: Callable[[], None]) -> bool:
-        """Have one of the threads make the call; False when too many wait already."""
+        """Queue a call for the threads; False if the queue is full."""
         if not self.places.acquire(blocking=False):
             return False
         self.pool.submit(call).add_done_callback(self.end)
@@ -106,7 +106,7 @@ def require_capacity() -> None:
 
 
 def deliver(user: User, phone: str, code: str) -> bool:
-    """Deliver a code, now or soon; False when it will not be tried: too many wait."""
+    """Deliver a code or queue it; False if the queue is full."""
     call = partial(BACKENDS[settings.OTP_BACKEND], user, phone, code)
     if settings.OTP_BACKEND in OVER_A_NETWORK:
         return DELIVERIES.take(call)

@@ -65,6 +65,7 @@ SAME_DOCUMENT: Final = """
         AND other.user_id <> own.user_id
 """
 ONE_LOOK = timedelta(minutes=10)
+CHANGED = "The user or a document has changed since you opened this page. Review it again."
 """For so long, the pages of a document that the same person opens are one access."""
 
 
@@ -290,9 +291,7 @@ def require_waiting(found: Iterable[KycDocument], requested: str) -> None:
 
 
 def stale(**facts: Any) -> errors.InvalidTransition:
-    return errors.InvalidTransition(
-        "The user or a document has changed since you opened this page. Review it again.", **facts
-    )
+    return errors.InvalidTransition(CHANGED, **facts)
 
 
 def require_known(

@@ -1,4 +1,4 @@
-"""Locks of values that have no row to lock: phone numbers, identity documents."""
+"""Advisory locks of values without a row: phone numbers, identity documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IDENTITIES: Final = 2
 def lock_value(kind: int, digest: bytes) -> None:
     """Let nobody else take this lock until the transaction ends. It is an advisory lock.
 
-    Lock a user before the value. Two values may share a lock: then one only waits for the other.
+    Lock a user before the value. Two values may share a lock; then one waits for the other.
     """
     number = int.from_bytes(digest[:4], "big", signed=True)
     with connection.cursor() as cursor:

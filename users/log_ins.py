@@ -1,7 +1,7 @@
-"""Against guessing passwords, and against the cost of checking them.
+"""Limits of log-ins: against guessing passwords, and against the cost of hashing them.
 
-django-axes counts what was wrong, in the database. A log-in is refused before its password is
-hashed, which takes a third of a second of processor time. An address is, of IPv6, a /64.
+django-axes counts failed log-ins in the database. Over a limit, a log-in is refused before its
+password is hashed, which takes a third of a second of CPU time. IPv6 addresses count by /64.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from iocash import errors
 BY_ADDRESS: Final = 20
 BY_NAME: Final = 50
 BY_ALL: Final = 300
-"""Wrong log-ins within the cool-off time: of an address, of a name anywhere, of everybody.
+"""Limits of failed log-ins within the cool-off time: per address, per name, and in total.
 
-Those of a name at one address are AXES_FAILURE_LIMIT. Who logged in from an address before still
-may when the name's or everybody's are used up: others can't lock members of staff out at work.
+AXES_FAILURE_LIMIT is the limit per name and address. Staff who have logged in from an address
+before can log in from it over the other two limits, so attackers can't lock them out.
 """
 
 KNOWN_FOR: Final = timedelta(days=90)
@@ -34,14 +34,14 @@ PATIENCE: Final = 1.0
 """Seconds to wait for another log-in's password to be hashed."""
 
 HASHING = BoundedSemaphore(1)
-"""One password at a time in each process."""
+"""Each process hashes one password at a time."""
 
 
 class Attempts(AxesDatabaseHandler):  # type: ignore[misc]
-    """What was wrong lately, by name and address."""
+    """Counts recent failed log-ins by name and address."""
 
     def get_failures(self, request: HttpRequest, credentials: Any = None) -> int:
-        """How many count; AXES_FAILURE_LIMIT or more: the log-in is locked."""
+        """The number of failures; from AXES_FAILURE_LIMIT on the log-in is locked."""
         name = get_client_username(request, credentials)
         limit: int = settings.AXES_FAILURE_LIMIT
         wrong = failures(request, name)
@@ -54,7 +54,7 @@ class Attempts(AxesDatabaseHandler):  # type: ignore[misc]
 
 
 def failures(request: Any, name: str | None) -> dict[str, int]:
-    """Count those of the last quarter of an hour in four ways, in one query."""
+    """Count the failures within the cool-off time in four ways, with one query."""
     here, theirs = Q(ip_address=request.axes_ip_address), Q(username=name)
     since = request.axes_attempt_time - settings.AXES_COOLOFF_TIME
     total = "failures_since_start"
@@ -69,18 +69,18 @@ def failures(request: Any, name: str | None) -> dict[str, int]:
 
 
 def is_known(request: Any, name: str | None) -> bool:
-    """Tell whether this member of staff has logged in from here before."""
+    """Whether this member of staff has logged in from this address before."""
     since = request.axes_attempt_time - KNOWN_FOR
     here = AccessLog.objects.filter(username=name, ip_address=request.axes_ip_address)
     return bool(here.filter(attempt_time__gte=since).exists())
 
 
 class Passwords(ModelBackend):
-    """Django's, but only so many at the same time: the rest of the server goes on."""
+    """Django's password check, one at a time, so that log-ins can't use all CPU time."""
 
     def authenticate(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> Any:
         if not HASHING.acquire(timeout=PATIENCE):
-            raise errors.Overloaded("Too many people are logging in. Retry in a moment.")
+            raise errors.Overloaded("Too many log-ins at the same time. Retry in a moment.")
         try:
             return super().authenticate(request, *args, **kwargs)
         finally:

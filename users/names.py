@@ -1,4 +1,4 @@
-"""Names that change after staff have approved who the user is: they wait for staff to decide.
+"""Changes of approved names: they are pending until staff review them.
 
 The approved names stay until then. What waits is a KYC document of the kind NAME.
 """
@@ -25,7 +25,7 @@ PROOFS: Final[Mapping[str, frozenset[Kind]]] = {
     ),
     User.Kind.JURIDICAL: frozenset({Kind.DOCUMENT_COMPANY_DEED}),
 }
-"""What staff compare with the user's names."""
+"""The documents that prove the user's names."""
 
 
 def current_names(user: User) -> dict[str, str]:
@@ -42,9 +42,9 @@ def pending_names(user: User) -> KycDocument | None:
 
 
 def hold_back(user: User, values: Mapping[str, Any], by: By) -> frozenset[str]:
-    """Let new names wait for staff if those before are approved; return the fields that do.
+    """Store new names for review if the current ones are approved. Returns these fields.
 
-    `user` is locked. Names that wait are replaced by newer ones; the approved ones withdraw them.
+    `user` is locked. Newer names replace pending ones; the approved names withdraw them.
     """
     given = {name: values[name] for name in NAMES[user.kind] if name in values}
     if not given or user.status == User.Status.UNSUBSCRIBED:

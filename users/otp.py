@@ -1,4 +1,4 @@
-"""One-time passwords: made, sent, counted and compared. A code belongs to one phone number."""
+"""One-time passwords: creation, delivery and verification. A code is for one phone number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from users.models import Otp, User
 logger = logging.getLogger(__name__)
 
 LONGEST = 3.0
-"""Seconds after which a try is not counted again: callers, and proxies, wait no longer than 30."""
+"""Seconds after which counting is not retried, because callers and proxies wait 30 seconds."""
 
 ATTEMPT = """
     UPDATE users_otp SET tries = tries + 1
@@ -34,10 +34,10 @@ ATTEMPT = """
 def send_code(user: User, phone: str) -> None:
     """Make a code for `phone`, void all older ones, and deliver it once the change is durable.
 
-    `user` and then `phone` are locked. A code that is withheld (`users.phones`) verifies nothing.
+    `user` and then `phone` are locked. A withheld code (see `users.phones`) verifies nothing.
 
     Raises:
-        OtpTooSoon: the client asked for one less than a minute ago, or for ten today.
+        OtpTooSoon: the client requested one less than a minute ago, or ten today.
     """
     now = timezone.now()
     is_sent = phones.count_code(client_id=user.client_id, phone=phone, now=now)
@@ -68,7 +68,7 @@ def deliver_code(user: User, phone: str, code: str, sent_at: datetime) -> None:
 
 
 def void(user: User) -> None:
-    """Make all codes of the user worthless."""
+    """Void all codes of the user."""
     Otp.objects.filter(client=user.client_id, user=user).update(digest=None)
 
 
@@ -80,13 +80,13 @@ def code_digest(user_id: uuid.UUID, phone: str, code: str) -> bytes:
 def check_code(user: User, code: str) -> str:
     """Count a try and compare in constant time; return the phone number that is proved.
 
-    The try is counted, durably, before the comparison: parallel guesses get five in all.
+    The attempt is committed before the comparison, so parallel guesses share five attempts.
 
     Raises:
-        AlreadyVerified: no number waits to be verified.
-        OtpExpired: none was sent, or its time is over.
-        OtpTriedOut: five tries were made of this code, or fifteen of the number's today.
-        InvalidOtp: it is another code.
+        AlreadyVerified: there is no number to verify.
+        OtpExpired: no code was sent, or it has expired.
+        OtpTriedOut: five attempts for this code, or fifteen for the number today.
+        InvalidOtp: the code is wrong.
     """
     phone = user.phone_to_verify
     if not phone:
@@ -100,10 +100,10 @@ def check_code(user: User, code: str) -> str:
 def count_attempt(user: User, phone: str) -> tuple[bytes, int]:
     """Count a try, of the number and of its code; return the code's digest and its tries.
 
-    Where nobody can tell whether it was counted, it is counted once more: never less than once.
+    If the outcome of the commit is unknown, it is counted again: at least once in any case.
 
     Raises:
-        OutcomeUnknown: it took too long to find that out, or happened twice.
+        OutcomeUnknown: the outcome was unknown twice, or it took too long to find out.
     """
     begun = time.monotonic()
     try:

@@ -1,9 +1,9 @@
-"""How often a phone number may be sent a code, and how often its codes may be tried.
+"""Limits of codes and attempts per phone number.
 
-Both are counted for each number, across users and clients. A client is refused only for what it
-did itself. If other clients have used up what a number may be sent, the code is *withheld*: it is
-recorded like any other, but it is never delivered and verifies nothing. So no client learns from
-the answers that a number is in use at another client.
+Both are counted for each number, across users and clients. A client is refused only for its own
+requests. If other clients have used up the limit of a number, the code is *withheld*: it is
+recorded like any other, but never delivered, and it verifies nothing. So the answers don't reveal
+that another client uses the number.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def lock_number(phone: str) -> None:
 
 
 def count_code(*, client_id: uuid.UUID, phone: str, now: datetime) -> bool:
-    """Count one more code to `phone`, which is locked; False when it is to be withheld.
+    """Count a code for `phone`, which is locked. Returns False if it must be withheld.
 
     Raises:
-        OtpTooSoon: the client asked for one less than a minute ago, or for ten today.
+        OtpTooSoon: the client requested one less than a minute ago, or ten today.
     """
     number = number_digest(phone)
     uses = PhoneUse.objects.filter(number=number, day__gte=now.date() - DAY)
@@ -97,7 +97,7 @@ def require_few_codes(own: Sequence[PhoneUse], now: datetime) -> None:
 
 
 def is_used_up(uses: Collection[PhoneUse], now: datetime) -> bool:
-    """Tell whether all clients together have had as much of the number as it may have."""
+    """Whether all clients together have used up the limits of the number."""
     today = [use for use in uses if use.day == now.date()]
     return (
         any(use.sent_at and now < use.sent_at + PAUSE for use in uses)
@@ -107,16 +107,16 @@ def is_used_up(uses: Collection[PhoneUse], now: datetime) -> bool:
 
 
 def uncount_code(*, client_id: uuid.UUID, phone: str, sent_at: datetime) -> None:
-    """Take back the count of a code that nobody tried to deliver; another may follow at once."""
+    """Undo the count of a code whose delivery was not attempted."""
     with connection.cursor() as cursor:
         cursor.execute(UNCOUNT_CODE, [number_digest(phone), client_id, sent_at.date(), sent_at])
 
 
 def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: datetime) -> None:
-    """Count a try of a code of `phone`, right or wrong.
+    """Count an attempt for `phone`, right or wrong.
 
     Raises:
-        OtpTriedOut: the client's users tried fifteen today.
+        OtpTriedOut: the client's users made fifteen attempts today.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -130,7 +130,7 @@ def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: date
 
 
 def forget(now: datetime) -> None:
-    """Delete what is counted no more: all that is older than yesterday."""
+    """Delete counts older than yesterday, which are no longer used."""
     with connection.cursor() as cursor:
         cursor.execute(FORGET, [now.date() - DAY])
 
@@ -140,6 +140,6 @@ def tomorrow(now: datetime) -> datetime:
 
 
 def later(refused: errors.Conflict, now: datetime, until: datetime) -> errors.Conflict:
-    """Say in how many seconds it may be tried again."""
+    """Set the seconds until a retry can succeed."""
     refused.retry_after = math.ceil((until - now).total_seconds())
     return refused

@@ -1,7 +1,7 @@
-"""Which RSA public keys are good enough to verify tokens with.
+"""Checks of the RSA public keys that verify clients' tokens.
 
-The checks are those of NIST SP 800-89, 5.3.3, and two more: the modulus is not itself a prime,
-and its two primes are not close to each other.
+The checks are those of NIST SP 800-89, 5.3.3, and two more: the modulus is not a prime, and its
+two primes are not close to each other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 SMALLEST: Final = 2048
 LARGEST: Final = 4096
-"""Bits. A larger key costs the verifier too much."""
+"""Bits; verification with larger keys is too slow."""
 
 EXPONENTS: Final = range(65537, 1 << 256, 2)
 SMALL_PRIMES_BELOW: Final = 10_000
@@ -32,14 +32,14 @@ BODY: Final = re.compile(r"\s*-----BEGIN [A-Z ]+-----([A-Za-z0-9+/=\s]+)-----END
 
 
 class Unfit(ValueError):
-    """The text is not a public key that tokens may be verified with; the words say why."""
+    """The key is not accepted; the message contains the reason."""
 
 
 def read_public_key(pem: str) -> RSAPublicKey:
     """Read an RSA public key from PEM.
 
     Raises:
-        Unfit: it is another kind of key, private, too small, or weak.
+        Unfit: it is not an RSA key, private, too small, too large or weak.
     """
     try:
         key = load_pem_public_key(pem.encode())
@@ -55,7 +55,7 @@ def read_public_key(pem: str) -> RSAPublicKey:
 
 
 def require_plain(key: RSAPublicKey, pem: str) -> None:
-    """Refuse an RSA-PSS key, which RS256 must not use: the library reads it as if it were plain."""
+    """Refuse an RSA-PSS key: RS256 must not use it, but the library loads it as a plain key."""
     body = BODY.fullmatch(pem)
     der = base64.b64decode("".join(body[1].split())) if body else b""
     if der not in {key.public_bytes(Encoding.DER, each) for each in FORMATS}:
@@ -87,12 +87,12 @@ def small_primes() -> int:
 
 
 def is_probably_prime(number: int) -> bool:
-    """Fermat's test to one base: a product of two random large primes does not pass it."""
+    """Fermat's test to base 2. A product of two random large primes fails it."""
     return pow(2, number - 1, number) == 1
 
 
 def is_nearly_square(number: int) -> bool:
-    """Tell whether Fermat's factorisation finds the factors in a few steps; a square, at once."""
+    """Whether Fermat's factorisation finds the factors in a few steps (a square in one)."""
     root = math.isqrt(number)
     root += root * root < number
     for step in range(FERMAT_STEPS):

@@ -1,4 +1,4 @@
-"""Members of staff: their second factor, their sessions, and what they leave behind."""
+"""Members of staff: second factor, sessions, activation and deletion."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from iocash.db.transactions import note_witness, single_transaction
 
 FIND_ENTRY: Final = "SELECT FROM django_admin_log WHERE id = %s"
 TOLERANCE = 1
-"""Steps of half a minute by which the clock of an app may differ."""
+"""Tolerated difference of an app's clock, in steps of 30 seconds."""
 
 
 def new_device(user: Any, secret: str | None = None) -> TOTPDevice:
-    """Make a second factor with a secret of its own; nothing is stored."""
+    """Create a second factor with a new secret, without storing it."""
     return TOTPDevice(user=user, name="Authenticator app", key=secret or random_hex(20))
 
 
 def step_of(device: TOTPDevice, token: str) -> int | None:
-    """The step of time at which the app shows this token; None: it shows another now."""
+    """The time step of this token; None if the token is wrong now."""
     counted = TOTP(device.bin_key, device.step, device.t0, device.digits)
     is_right = token.isascii() and token.isdigit() and counted.verify(int(token), TOLERANCE)
     return int(counted.t()) if is_right else None
 
 
 def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
-    """Give a member of staff a second factor, whose app showed the token of `step`.
+    """Store a second factor after its app has shown the token of `step`.
 
-    All other sessions of theirs end, and what those had begun with them.
+    All other sessions of the member of staff are closed.
 
     Raises:
-        PermissionDenied: there is a second factor already.
+        PermissionDenied: there is already a second factor.
     """
     with single_transaction():
         person = locked_staff(device.user_id)
@@ -55,7 +55,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> None:
 
 
 def reset_second_factor(person: Any, *, by: Any) -> None:
-    """Take the second factor away, and end all sessions: the next log-in sets up another."""
+    """Delete the second factor and close all sessions; the next log-in sets up another."""
     with single_transaction():
         person = locked_staff(person.pk)
         TOTPDevice.objects.filter(user=person).delete()
@@ -64,7 +64,7 @@ def reset_second_factor(person: Any, *, by: Any) -> None:
 
 
 def set_active(person: Any, *, is_active: bool, by: Any) -> None:
-    """Let a member of staff in, or out; who is out has no sessions."""
+    """Activate or deactivate a member of staff; deactivation closes all sessions."""
     with single_transaction():
         person = locked_staff(person.pk)
         person.is_active = is_active
@@ -79,14 +79,14 @@ def locked_staff(pk: int) -> Any:
 
 
 def end_sessions(person: Any, *, besides: str | None = None) -> None:
-    """End the sessions of a member of staff. Sessions are few: all are looked at."""
+    """Close the sessions of a member of staff. It reads all sessions, which are few."""
     rows = Session.objects.filter(expire_date__gt=timezone.now()).exclude(session_key=besides)
     theirs = [row.pk for row in rows if row.get_decoded().get(SESSION_KEY) == str(person.pk)]
     Session.objects.filter(pk__in=theirs).delete()
 
 
 def note(person: Any, by: Any, words: str) -> None:
-    """Record in the back office's log what was done to a member of staff."""
+    """Record a change of a member of staff in the log of the back office."""
     entry = LogEntry.objects.create(
         user=by,
         content_type=ContentType.objects.get_for_model(type(person)),
@@ -99,25 +99,25 @@ def note(person: Any, by: Any, words: str) -> None:
 
 
 def has_history(person: Any) -> bool:
-    """Tell whether records may name this member of staff: who never came in did nothing."""
+    """Whether records may refer to this member of staff: there was a log-in or a log entry."""
     return bool(person.last_login) or LogEntry.objects.filter(user_id=person.pk).exists()
 
 
 def delete(person: Any) -> None:
-    """Remove a member of staff who has no history.
+    """Delete a member of staff without a history.
+
+    Django's own deletion would also delete log entries, which the serving role must not.
 
     Raises:
-        ValueError: they have one.
-
-    Django would also delete from the log of the back office, which the role that serves may not.
+        ValueError: there is a history.
     """
     with single_transaction():
         person = locked_staff(person.pk)
         if has_history(person):
-            raise ValueError(f"{person} has a history, which must stay")
+            raise ValueError(f"{person} has a history, which must be kept")
         TOTPDevice.objects.filter(user=person).delete()
         person.groups.clear()
         person.user_permissions.clear()
         end_sessions(person)
-        everybody = get_user_model().objects.filter(pk=person.pk)
-        everybody._raw_delete(using=everybody.db)
+        rows = get_user_model().objects.filter(pk=person.pk)
+        rows._raw_delete(using=rows.db)

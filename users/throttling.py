@@ -1,4 +1,4 @@
-"""How fast a client may ask. With N processes a client can ask up to N times as fast."""
+"""Rate limit of each client. It applies per process: with N processes it is N times as high."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUCKETS = Buckets()
 
 
 class ClientThrottle(BaseThrottle):
-    """At most `settings.RATE_LIMIT` requests a second for each client; 0: any. Staff are free."""
+    """At most `RATE_LIMIT` requests a second per client; 0 is no limit. Staff have no limit."""
 
     taken: Taken
 

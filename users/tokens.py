@@ -1,8 +1,8 @@
-"""Tokens that clients sign themselves: JSON Web Tokens (RFC 7519), RS256 and nothing else.
+"""Tokens that clients sign themselves: JSON Web Tokens (RFC 7519), with RS256 only.
 
-The header's `kid` names the client's registered public key; `exp` is required, and at most a year
-away. A `scope` claim (RFC 8693: words, spaces between them) may narrow what the key allows. `aud`
-and `iss` are optional; when present, they must name this server and the client.
+The header's `kid` names the client's registered public key. `exp` is required, and at most a year
+ahead. A `scope` claim (RFC 8693: words separated by spaces) can reduce the key's scopes. `aud` and
+`iss` are optional; if present, they must name this server and the client.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from users.models import SigningKey
 
 ALGORITHM: Final = "RS256"
 AUDIENCE: Final = "iocash"
-"""What `aud` may say on every server that has no `TOKEN_AUDIENCE` of its own."""
+"""The accepted `aud` of servers without `TOKEN_AUDIENCE`."""
 
 LEEWAY: Final = 60
-"""Seconds by which two clocks may differ."""
+"""Tolerated difference of two clocks, in seconds."""
 
 LONGEST: Final = 365 * 24 * 3600
-"""Seconds that a token may have left."""
+"""The longest time until a token expires, in seconds."""
 
 LONGEST_TOKEN: Final = 8_000
 KID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 EXTENSIONS: Final = frozenset({"crit", "b64"})
-"""Headers that change what a signature means; none is understood here (RFC 7515, 4.1.11)."""
+"""Headers that change how a signature is verified; none is supported (RFC 7515, 4.1.11)."""
 
 CLAIMS = jwt.JWTClaimsRegistry(leeway=LEEWAY, exp={"essential": True})
 HEADERS = jws.JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
 
 
 def looks_signed(secret: str) -> bool:
-    """Tell a token from an API key: it has three parts."""
+    """Whether it is a token, not an API key: a token has three parts."""
     return secret.count(".") == 2
 
 
 def verify(token: str, *, audiences: Set[str] = frozenset()) -> tuple[SigningKey, frozenset[str]]:
-    """Find the key that signed a token, and what the two together allow.
+    """Verify a token. Returns the key that signed it, and its scopes.
 
-    `audiences` are this server's names. Whether the key, and its client, may still be used is for
-    the caller to ask.
+    `audiences` are this server's names. The caller must check that the key and the client are
+    still valid.
 
     Raises:
-        InvalidCredentials: no such key, another algorithm, a wrong signature or claim.
-        CredentialsExpired: its time is over.
+        InvalidCredentials: unknown key, another algorithm, wrong signature or claim.
+        CredentialsExpired: the token has expired.
     """
     try:
         key = key_of(token)
@@ -75,7 +75,7 @@ def verify(token: str, *, audiences: Set[str] = frozenset()) -> tuple[SigningKey
 
 
 def key_of(token: str) -> SigningKey:
-    """The key that the header names; nothing in the token is believed yet."""
+    """The key that the header names. The token is not verified yet."""
     header = header_of(token)
     kid = header.get("kid")
     if not isinstance(kid, str) or not KID.fullmatch(kid):
@@ -91,13 +91,13 @@ def header_of(token: str) -> dict[str, Any]:
 
     Raises:
         ValueError, RecursionError: it is not a JSON object in UTF-8 and base64url.
-        InvalidCredentials: it asks for another algorithm, or for an extension.
+        InvalidCredentials: it names another algorithm or an extension.
     """
     if len(token) > LONGEST_TOKEN:
         raise ValueError("too long")
     header = json.loads(urlsafe_b64decode(token.partition(".")[0].encode()).decode())
     if not isinstance(header, dict):
-        raise ValueError(header)  # as malformed as any other
+        raise ValueError(header)  # malformed
     if header.get("alg") != ALGORITHM:
         raise errors.InvalidCredentials("The token must be signed with RS256.")
     if EXTENSIONS & header.keys():
@@ -117,7 +117,7 @@ def require_short(claims: dict[str, Any]) -> None:
 
 
 def require_addressed(claims: dict[str, Any], audiences: Set[str]) -> None:
-    """Refuse a token that is meant for others; its types are checked."""
+    """Refuse a token whose `aud` does not name this server. The claims' types are checked."""
     audience = claims.get("aud", [])
     named = {audience} if isinstance(audience, str) else {*audience}
     if "aud" in claims and not named & audiences:
@@ -125,13 +125,13 @@ def require_addressed(claims: dict[str, Any], audiences: Set[str]) -> None:
 
 
 def require_issued(claims: dict[str, Any], key: SigningKey) -> None:
-    """Refuse a token whose issuer is not the client, by its id or by that of its key."""
+    """Refuse a token whose `iss` is neither the id of the client nor that of its key."""
     if "iss" in claims and claims["iss"] not in {str(key.client_id), key.kid}:
         raise errors.InvalidCredentials("The token's iss names neither the client nor its key.")
 
 
 def narrowed(key: SigningKey, claims: dict[str, Any]) -> frozenset[str]:
-    """What the key allows, as far as the token asks for it."""
+    """The scopes of the key, reduced by the token's `scope` claim."""
     asked = claims.get("scope")
     if asked is None:
         return frozenset(key.scopes)

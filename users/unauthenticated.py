@@ -1,4 +1,4 @@
-"""Callers who were not let in: where they are, and how often each of them may try."""
+"""Rate limit of refused requests, by client address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iocash import errors
 from users.buckets import Buckets
 
 PREFIX = 64
-"""Of an IPv6 address, the bits that name a site: one site has all addresses below it."""
+"""The prefix length of a site's IPv6 addresses."""
 
 BUCKETS = Buckets()
 
@@ -20,8 +20,8 @@ BUCKETS = Buckets()
 def ip_address_of(request: HttpRequest) -> str:
     """The address of who asks, as the outermost of our own proxies saw it.
 
-    Each proxy adds to the right of `X-Forwarded-For`; what stands further left than ours have
-    written is the caller's to invent, and is not read.
+    Each proxy appends an address to `X-Forwarded-For`. Addresses to the left of those of our
+    proxies are not trusted, because the client can invent them.
     """
     peer: str = request.META.get("REMOTE_ADDR", "")
     passed = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
@@ -35,7 +35,7 @@ def ip_address_of(request: HttpRequest) -> str:
 
 
 def network_of(request: HttpRequest) -> str | None:
-    """The address of who asks; of an IPv6 address its /64, of a mapped one the IPv4 address."""
+    """The client's IPv4 address (also of a mapped one), or the /64 of its IPv6 address."""
     try:
         address = ip_address(ip_address_of(request).partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""A user's life: which status may follow which, and the verbs that need no wallet."""
+"""Users: transitions of status, and the operations that need no wallet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 }
 
 TRIES = 3
-"""How often a user is saved when the duplicate that was in the way is gone each time."""
+"""The most attempts to save a user if the conflicting duplicate disappears each time."""
 
 UNIQUE = {
     "user_name_is_taken_once": ("user_name", "userName"),
@@ -39,11 +39,11 @@ FOREIGN = {
     User.Kind.NATURAL: {"company_name": "companyName"},
     User.Kind.JURIDICAL: {"first_name": "firstName", "last_name": "lastName"},
 }
-"""The names that only the other kind has."""
+"""The fields that only the other kind has."""
 
 
 class Made(NamedTuple):
-    """A user, and whether it existed before the call."""
+    """A user, and whether the call created it."""
 
     user: User
     created: bool
@@ -51,13 +51,13 @@ class Made(NamedTuple):
 
 
 def require_transition(status: str, requested: str, user_id: uuid.UUID) -> None:
-    """Refuse a change of status that the table does not allow (InvalidTransition)."""
+    """Raise InvalidTransition if `TRANSITIONS` does not allow the change."""
     if requested not in TRANSITIONS[status]:
         raise errors.InvalidTransition(user_id=user_id, status=status, requested=requested)
 
 
 def require_not_ended(user: User) -> None:
-    """Refuse to change what is over (UserNotActive)."""
+    """Raise UserNotActive if the user is closed."""
     if user.status == UNSUBSCRIBED:
         raise errors.UserNotActive(user_id=user.id, status=user.status)
 
@@ -68,9 +68,9 @@ def create(
     """Create a user and send a one-time password to the phone.
 
     Raises:
-        IdempotencyKeyReused: the key made something else before.
-        AlreadyExists: the user name or the phone number is taken.
-        OtpTooSoon: the client has just had a one-time password sent to that number.
+        IdempotencyKeyReused: the key was used for another request.
+        AlreadyExists: the user name or the phone number is in use.
+        OtpTooSoon: the client has just requested a one-time password for that number.
     """
     asked = Asked("CreateUser", values)
     user = User(id=new_id(), client_id=client_id, **values)
@@ -98,12 +98,12 @@ def replace(
     creates: bool = True,
     replaces: bool = True,
 ) -> Made:
-    """Create the user under the caller's id, or set all of its fields.
+    """Create the user with the caller's id, or replace all of its fields.
 
     Raises:
-        NotFound: the id is another client's, or nobody's and the caller does not create.
-        AlreadyExists: the user is there, and the caller does not replace.
-        VersionConflict: the user is not what the caller saw.
+        NotFound: another client has the id, or no client has it and `creates` is false.
+        AlreadyExists: the user exists, and `replaces` is false.
+        VersionConflict: the user has changed since the caller read it.
         Immutable: the user is of the other kind.
         AlreadyExists, UserNotActive, OtpTooSoon: as for `change`.
     """
@@ -123,10 +123,10 @@ def replace(
 
 
 def insert_unless_there(user: User, by: By) -> bool:
-    """Insert; False when the client has it. Two at once: the second waits for the first.
+    """Insert the user; False if it exists. Concurrent calls wait for each other.
 
     Raises:
-        NotFound: the id is another client's.
+        NotFound: another client has the id.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [user.id.int % 2**63])
@@ -144,17 +144,17 @@ def update(
     by: By,
     if_match: frozenset[str] | None = None,
 ) -> User:
-    """Set the fields that `values` names.
+    """Set the fields in `values`.
 
-    A new phone number waits until it is verified; a new name waits for staff if the name before
-    is approved.
+    A new phone number is pending until it is verified. A new name is pending until staff approve
+    it, if the current name is approved.
 
     Raises:
         NotFound: the client has no such user.
-        VersionConflict: the user is not what the caller saw.
-        InvalidFields: a name that only the other kind of user has.
-        UserNotActive: the user is unsubscribed.
-        AlreadyExists: the user name or the phone number is taken.
+        VersionConflict: the user has changed since the caller read it.
+        InvalidFields: a field that only the other kind of user has.
+        UserNotActive: the user is closed.
+        AlreadyExists: the user name or the phone number is in use.
         OtpTooSoon: a one-time password was just sent to that number.
     """
     with single_transaction():
@@ -167,11 +167,11 @@ def update(
 def locked_user(
     user_id: uuid.UUID, client_id: uuid.UUID | None, if_match: frozenset[str] | None = None
 ) -> User:
-    """Lock the user, as the caller last saw it: `if_match` are versions; None: any.
+    """Lock the user. `if_match` are the versions that the caller accepts; None is any.
 
     Raises:
         NotFound: the client has no such user.
-        VersionConflict: the user is not what the caller saw.
+        VersionConflict: the user has changed since the caller read it.
     """
     user = User.objects.owned_by(client_id).locked().filter(id=user_id).first()
     if user is None:
@@ -192,7 +192,7 @@ def require_own_names(user: User, values: Mapping[str, Any]) -> None:
 
 
 def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
-    """`user` is locked. What changes nothing is refused to nobody."""
+    """Set the fields of a locked user. If nothing changes, it is allowed in every status."""
     changed = [name for name, value in values.items() if getattr(user, name) != value]
     if changed:
         require_not_ended(user)
@@ -208,7 +208,7 @@ def set_values(user: User, values: Mapping[str, Any], by: By) -> None:
 
 
 def set_phone(user: User, phone: str) -> list[str]:
-    """Take a new number, at once or after its verification; name the field that changed."""
+    """Set a new number, or store it for verification. Returns the changed fields."""
     if phone == user.unverified_phone:
         return []
     if phone == user.mobile_phone:
@@ -223,7 +223,7 @@ def set_phone(user: User, phone: str) -> list[str]:
 
 
 def forget_phone(user: User) -> list[str]:
-    """Give up the number that waits to be verified, if one does."""
+    """Discard the unverified number, if there is one. Returns the changed fields."""
     if not user.unverified_phone:
         return []
     otp.void(user)
@@ -232,13 +232,13 @@ def forget_phone(user: User) -> list[str]:
 
 
 def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> User:
-    """Send another one-time password to the number that waits to be verified.
+    """Send another one-time password to the unverified number.
 
     Raises:
         NotFound: the client has no such user.
-        AlreadyVerified: no number waits.
+        AlreadyVerified: there is no number to verify.
         OtpTooSoon: one was requested less than a minute ago, or ten today.
-        Overloaded: too many wait to be delivered.
+        Overloaded: too many codes are waiting for delivery.
     """
     deliveries.require_capacity()
     with single_transaction():
@@ -256,9 +256,9 @@ def request_otp(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> U
 
 
 def save(user: User, fields: list[str] | None = None) -> None:
-    """Save these fields of the user; without any, insert it.
+    """Save these fields of the user; without fields, insert it.
 
-    A duplicate that is gone when we look for it was given up meanwhile: then we save again.
+    If the conflicting duplicate has disappeared meanwhile, save again.
 
     Raises:
         AlreadyExists: another user of the client has the name or the number.
@@ -279,10 +279,10 @@ def save(user: User, fields: list[str] | None = None) -> None:
 
 
 def duplicate(error: IntegrityError) -> tuple[str, str]:
-    """Name the field whose uniqueness was violated; any other violation is a bug, and raised.
+    """The field of the violated unique constraint. Other violations are bugs and are raised.
 
     Raises:
-        NotFound: it is the id, and another client's: among our own it was looked for before.
+        NotFound: another client has the id.
     """
     cause = error.__cause__
     constraint = getattr(getattr(cause, "diag", None), "constraint_name", None)

@@ -1,1 +1,1 @@
-"""Money: wallets, movements, and the ledger that alone may change them."""
+"""Wallets, movements and holds, and the ledger, which alone changes them."""

@@ -10,15 +10,15 @@ class Wallets(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Refuse to start with limits that would not be those that somebody meant."""
-        from wallets.books import limits  # noqa: PLC0415 (it needs the models)
+        """Refuse to start if KYC_LIMITS is wrong."""
+        from wallets.books import limits  # noqa: PLC0415 (imports models)
 
         if wrong := list(limits.wrong_settings(settings.KYC_LIMITS)):
             raise ImproperlyConfigured(" ".join(wrong))
 
 
 class BackOfficeConfig(admin.AdminConfig):
-    """Django's admin, whose site is the one with the dashboard."""
+    """Django's admin with the dashboard as its first page."""
 
     default = False
     default_site = "wallets.dashboard.BackOffice"

@@ -1,4 +1,4 @@
-"""What a user may do, how much of it is used, and what is missing for more."""
+"""The KYC status of a user: level, limits, used amounts and missing documents."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from wallets.posting import read
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a user of this kind can show, and how far it has come."""
+    """A KYC document that the user can submit, and its status."""
 
     path: str
     level: int
-    """The level for which it is needed."""
+    """The level that requires it."""
     status: str
-    """That of the last one sent: PENDING, APPROVED or REJECTED; EXPIRED; or MISSING."""
+    """The status of the last one: PENDING, APPROVED, REJECTED or EXPIRED; or MISSING."""
     reason: str
     reviewed_at: datetime | None
     is_met: bool
-    """Whether one is approved and has not expired: perhaps the one before the last."""
+    """Whether one is approved and not expired; it may be an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
 class NameChange:
-    """The names that a user would have, if staff approve them."""
+    """New names of a user, which staff have not approved."""
 
     first_name: str
     last_name: str
     company_name: str
     status: str
-    """PENDING, or REJECTED with a reason."""
+    """PENDING or REJECTED; only the latter has a reason."""
     reason: str
     created_at: datetime
 
@@ -61,7 +61,7 @@ class Compliance:
 
     @property
     def missing(self) -> list[str]:
-        """What must be approved yet for the next level."""
+        """The documents that are not yet approved for the next level."""
         return [
             each.path
             for each in self.requirements
@@ -70,7 +70,7 @@ class Compliance:
 
 
 def of(user: User) -> Compliance:
-    """Read where the user stands now."""
+    """Read the current KYC status of a user."""
     today = statements.now().date()
     level = user.level_on(today)
     last = kyc.current(user)
@@ -120,9 +120,9 @@ def requirement(
 
 
 def allowances(user: User, level: int) -> Iterator[Allowance]:
-    """Limits and what is used of them: in every currency that has limits or a wallet.
+    """Limits and used amounts, in every currency with limits or with a wallet of the user.
 
-    Nothing is locked: what moved is read first, so that its wallet is among those read after it.
+    Nothing is locked. Movements are read before wallets, so each movement's wallet is included.
     """
     ids = list(Wallet.objects.filter(client=user.client_id, user=user).values_list("id", flat=True))
     client = as_array([user.client_id])

@@ -1,7 +1,7 @@
-"""The first page of the back office: a few cheap questions, and charts drawn on the server.
+"""The first page of the back office: a few cheap queries, and charts as SVG.
 
-Whatever the number of movements: sums of balances are sums over wallets; the days are read off an
-index, and of the curve only the last thirty days are looked at.
+Its cost does not depend on the number of movements: totals are sums over wallets, and the charts
+read the last thirty days from an index.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LEFT, RIGHT, TOP, BOTTOM = 6, 6, 12, 20
 
 @dataclass(frozen=True, slots=True)
 class FlowsOfDay:
-    """What came in and what went out of the system on one day, in minor units."""
+    """The cash-ins and cash-outs of one day, in minor units."""
 
     day: date
     came_in: int
@@ -49,7 +49,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """The money of all wallets in one currency, and how it came to be what it is."""
+    """The total balance in one currency, and its changes over thirty days."""
 
     currency: str
     total: str
@@ -63,17 +63,17 @@ class Outstanding:
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """What the first page shows to this member of staff."""
-    shown: dict[str, Any] = {"last_audit": Audit.objects.order_by("-id").first()}
+    """The data of the first page that this member of staff has permission to see."""
+    data: dict[str, Any] = {"last_audit": Audit.objects.order_by("-id").first()}
     if request.user.has_perm("wallets.view_movement"):
-        shown["outstanding"] = outstanding(timezone.now())
-        shown["waiting"] = waiting()
+        data["outstanding"] = outstanding(timezone.now())
+        data["waiting"] = waiting()
     if request.user.has_perm("users.view_review"):
-        shown["reviews"] = reviews()
+        data["reviews"] = reviews()
     if request.user.has_perm("users.view_user"):
         counts = User.objects.values_list("status").annotate(Count("id")).order_by("status")
-        shown["users"] = list(counts)
-    return shown
+        data["users"] = list(counts)
+    return data
 
 
 def outstanding(now: datetime) -> list[Outstanding]:
@@ -87,7 +87,7 @@ def outstanding(now: datetime) -> list[Outstanding]:
 
 
 def days_of(now: datetime) -> dict[str, dict[date, FlowsOfDay]]:
-    """What crossed the border of the system, by currency and day."""
+    """The flows from and to the outside, by currency and day."""
     since = now - timedelta(days=DAYS)
     rows = (
         Movement.objects.filter(settled_at__gte=since, counterparty=None, status="SUCCESS")
@@ -124,7 +124,7 @@ def describe(currency: str, total: int, days: dict[date, FlowsOfDay], today: dat
 
 
 def balances(total: int, series: Sequence[FlowsOfDay]) -> list[int]:
-    """Go back from today's total, day by day: what stood at the end of each day."""
+    """The total at the end of each day, calculated back from today's total."""
     found = [total]
     for day in reversed(series[1:]):
         found.append(found[-1] - day.came_in + day.went_out)
@@ -142,7 +142,7 @@ def curve_points(values: Sequence[int]) -> list[tuple[float, float]]:
 
 
 def bars(series: Sequence[FlowsOfDay], currency: str) -> Iterable[Bar]:
-    """Two bars for a day: what came in and what went out."""
+    """Two bars for each day: in and out."""
     highest = max(1, *(max(day.came_in, day.went_out) for day in series))
     slot = (WIDTH - LEFT - RIGHT) / len(series)
     room = HEIGHT - TOP - BOTTOM
@@ -168,7 +168,7 @@ def reviews() -> dict[str, Any]:
 
 
 def waiting() -> dict[str, Any]:
-    """The cash-outs that somebody must decide about, oldest first."""
+    """The pending cash-outs, oldest first."""
     pending = Movement.objects.filter(status=Movement.Status.PENDING)
     counts = pending.aggregate(unsent=Count("id", filter=Q(sent_at=None)), all=Count("id"))
     rows = [

@@ -1,4 +1,4 @@
-"""Erasing what is personal of a user who has ended; the ledger stays whole, and passes its audit.
+"""Erases the personal data of a closed user. The ledger stays complete and passes its audit.
 
 What goes: names, phones, e-mail, KYC documents and their files, aliases, external accounts, the
 texts of movements and holds, in both wallets of a payment, and the salts of the idempotency keys of
@@ -26,10 +26,10 @@ from wallets.models import Wallet
 
 RETENTION_OVER: Final = "RETENTION_OVER"
 REASONS: Final = (RETENTION_OVER, "AUTHORITY_ORDER", "USER_REQUEST", "OTHER")
-"""Words from a list, for events carry no personal text."""
+"""A fixed list, because events contain no personal texts."""
 
 MOST: Final = 5_000
-"""Movements that are erased in one transaction."""
+"""The most movements that one transaction erases."""
 
 ERASE_TEXTS: Final = "SELECT reached_at, reached FROM wallets_erase_texts(%s, %s, %s, %s)"
 FORGET_KEYS: Final = "SELECT users_forget_keys(%s)"
@@ -48,28 +48,28 @@ PERSONAL: Final = (
 
 
 def due(now: datetime) -> list[User]:
-    """Who ended so long ago that nothing personal need be kept any more."""
+    """The closed users whose retention period has ended."""
     ended = User.objects.filter(status=UNSUBSCRIBED, erased_at=None)
     return [user for user in ended.order_by("unsubscribed_at") if kept_until(user) <= now]
 
 
 def kept_until(user: User) -> datetime:
-    """When the retention of an ended user's data is over."""
+    """The end of the retention period of a closed user."""
     if user.unsubscribed_at is None:
-        raise errors.Inconsistent("the user has not ended")
+        raise errors.Inconsistent("the user is not closed")
     return user.unsubscribed_at + timedelta(days=365.25 * settings.RETENTION_YEARS)
 
 
 def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
-    """Erase all that is personal of a user who has ended. Repeated, it erases what is left.
+    """Erase the personal data of a closed user. A second call erases what is left.
 
-    It is done in several transactions, and the user is marked as erased in the last one, after
-    the files went: what an interruption left is due again, and erased by the next call.
+    It uses several transactions. The last one, after the files are deleted, marks the user as
+    erased, so an interrupted erasure is due again.
 
     Raises:
-        NotFound: there is no such user.
-        InvalidTransition: the user has not ended.
-        RetentionNotOver: it is too early, and the reason is no other.
+        NotFound: the user does not exist.
+        InvalidTransition: the user is not closed.
+        RetentionNotOver: the retention period has not ended, and the reason is RETENTION_OVER.
     """
     user = User.objects.filter(id=user_id).first()
     if user is None:
@@ -94,9 +94,9 @@ def require_over(user: User, reason: str) -> None:
 
 
 def erase_texts(wallet_id: uuid.UUID) -> None:
-    """Erase the texts of a wallet, of its movements and of those on the other side of them.
+    """Erase the texts of a wallet, of its movements and holds, and of their other legs.
 
-    The salts of the keys that made them go too.
+    Also erase the salts of the keys that created them.
     """
     place: tuple[datetime | None, uuid.UUID | None] | None = BEGINNING
     while place:
@@ -107,13 +107,13 @@ def erase_texts(wallet_id: uuid.UUID) -> None:
 
 
 def forget_keys(user: User) -> None:
-    """Erase the salts of the keys that made the user, or what the user has shown."""
+    """Erase the salts of the keys that created the user or its KYC documents."""
     with connection.cursor() as cursor:
         cursor.execute(FORGET_KEYS, [user.id])
 
 
 def blank(user: User) -> None:
-    """Leave nothing of the user but what the ledger names. `user` is locked."""
+    """Erase all personal data in the user's row and tables. `user` is locked."""
     forget_keys(user)
     Otp.objects.filter(client=user.client_id, user=user).delete()
     KycDocument.objects.of(user).delete()

@@ -1,7 +1,7 @@
-"""What a wallet's money was at an instant, and over a period: read from the chain itself.
+"""Past balances and statements of wallets, read from the chain of movements.
 
-Settled movements follow each other strictly in time, so the movement at an instant is found by
-halving: twenty looks for a million movements, and no index of times.
+The times of settled movements strictly increase, so the movement at a time is found by binary
+search: about 20 look-ups for a million movements, without an index of times.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ WRITERS: Final = """
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND mode IN ('RowShareLock', 'RowExclusiveLock') AND pid <> pg_backend_pid()
 """
-"""The transactions that lock wallets, or may: each has this lock of the table until it ends."""
+"""Transactions that may lock wallets: each holds one of these table locks until it ends."""
 
 MOST_WAIT: Final = 2.0
-"""Seconds, as everybody waits for a lock."""
+"""Seconds; the same as the `lock_timeout` of the serving role."""
 
 FIND: Final = """
     WITH RECURSIVE search (low, high) AS (
@@ -51,7 +51,7 @@ FIND: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A wallet between two movements: `seq` of the last one, and what it left. Minor units."""
+    """The state of a wallet after the movement `seq`; amounts in minor units."""
 
     seq: int = 0
     balance: int = 0
@@ -65,7 +65,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What happened to a wallet's money in a period: opening + what came in - what went out."""
+    """The movements of a wallet in a period: opening + total_in - total_out = closing."""
 
     wallet: Wallet
     start: datetime
@@ -96,7 +96,7 @@ class Statement:
 
 
 def now() -> datetime:
-    """The time by the clock of the database, by which everything settles."""
+    """The time of the database's clock, which dates all movements."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         instant: datetime = cursor.fetchone()[0]
@@ -104,7 +104,7 @@ def now() -> datetime:
 
 
 def before(wallet: Wallet, instant: datetime) -> Point:
-    """Where the wallet stood just before an instant that has come."""
+    """The state of the wallet just before a past instant."""
     values: dict[str, Any] = {"wallet": wallet.id, "client": wallet.client_id, "instant": instant}
     with connection.cursor() as cursor:
         cursor.execute(FIND, values)
@@ -113,11 +113,11 @@ def before(wallet: Wallet, instant: datetime) -> Point:
 
 
 def wait_until(instant: datetime) -> None:
-    """Wait until nothing can settle before `instant`, which has come or comes within a moment.
+    """Wait until no movement can settle before `instant`, which is past or at most moments ahead.
 
-    Nothing is locked. A transaction reads the clock after it has locked its wallets, so those that
-    can settle before the instant are among those that lock wallets when it has come: we wait for
-    these to end, and for no others. Those that begin later settle later.
+    It locks nothing. A transaction reads the clock after it has locked its wallets, so only
+    transactions that hold locks at `instant` can settle before it. This waits for those to end;
+    transactions that begin later settle later.
 
     Raises:
         LockTimeout: one of them takes too long.
@@ -133,21 +133,21 @@ def wait_until(instant: datetime) -> None:
 
 
 def writers() -> set[str]:
-    """The transactions that lock wallets now, whoever's they are."""
+    """The transactions of all processes that may lock wallets now."""
     with connection.cursor() as cursor:
         cursor.execute(WRITERS)
         return {name for (name,) in cursor.fetchall()}
 
 
 def balance_at(wallet: Wallet, instant: datetime) -> Point:
-    """What was settled up to the millisecond of `instant`; it must not be in the future."""
+    """The state at the end of the millisecond of `instant`, which must not be in the future."""
     end = instant + timedelta(milliseconds=1)
     wait_until(end)
     return before(wallet, end)
 
 
 def over(wallet: Wallet, start: datetime, end: datetime) -> Statement:
-    """The statement from `start` to the millisecond of `end`; that must not be in the future."""
+    """The statement from `start` to the millisecond of `end`, which must not be in the future."""
     closing = balance_at(wallet, end)
     opening = before(wallet, start)
     return Statement(wallet, start, end, opening, closing)

@@ -1,6 +1,6 @@
-"""What the role that serves requests may do to a table: granted by migrations, table by table.
+"""Privileges of the serving role. Migrations grant them, table by table.
 
-The role owns nothing, so what no migration grants, no bug and no injected SQL can do.
+The role owns no table, so a bug or injected SQL can do only what a migration granted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.db.migrations.operations.base import Operation
 
 
 class Grant(Operation):
-    """Let the serving role do `privileges` (as in SQL's GRANT) on `tables`, and nothing else."""
+    """Grant the serving role `privileges` (as in SQL's GRANT) on `tables`; revoke all others."""
 
     reversible = True
 
@@ -21,7 +21,7 @@ class Grant(Operation):
         self.tables = tables
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Privileges are no part of the models."""
+        """Privileges do not change the models."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any

@@ -1,14 +1,14 @@
-"""What became of a COMMIT that was not answered: PostgreSQL is asked, on a new connection.
+"""Finds out whether a transaction was committed when COMMIT got no answer.
 
-A transaction notes two things before COMMIT. Its *witness* is a row that it wrote, with an id that
-it chose itself: where that row is, the transaction was committed. Its *mark* is its number, with
-the cluster and the timeline that gave it: where no row is, and the same cluster on the same
-timeline says that this number was aborted, it was rolled back. Where no row is on a server of that
-cluster and timeline that was started again, it was rolled back too: its backend is gone. Starts are
-only compared for equality, since a clock can be set back.
+A transaction records two facts before COMMIT. Its *witness* is a row that it wrote, with an id that
+it chose: if another connection sees the row, the transaction was committed. Its *mark* is its
+transaction number with the cluster and timeline that assigned it. If there is no row, and the same
+cluster on the same timeline reports the number as aborted, the transaction was rolled back. It was
+also rolled back if there is no row and that cluster was restarted on that timeline, because its
+backend has ended. Start times are compared for equality only, because clocks can be set back.
 
-The number alone proves nothing. Each cluster counts for itself, and after a promotion the same
-number can be another transaction's.
+The number alone is no proof: each cluster has its own numbers, and after a promotion the same
+number can belong to another transaction.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from iocash.db.pipeline import Connection, Pipeline, Row
 log = logging.getLogger(__name__)
 
 LONGEST: Final = 10.0
-"""Seconds for which an outcome is asked for. With a trip that was waited for, and what an order
-waits for in the queue, they are less than the 30 seconds that proxies wait."""
+"""Seconds for which the outcome is queried. Together with the time in the queue and a trip that
+timed out, this is less than the usual 30 seconds of proxies."""
 
 MARK: Final = """
     pg_current_xact_id_if_assigned()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8),
     pg_postmaster_start_time()
 """
-"""What a mark is read from, once locks or rows have had a number given to the transaction."""
+"""The columns of a mark. A transaction has a number after it has locked or written a row."""
 READ_MARK: Final = f"SELECT {MARK}"
 READ_SYSTEM: Final = "SELECT system_identifier FROM pg_control_system()"
 READ_SERVER: Final = """
@@ -52,14 +52,14 @@ READ_SERVER: Final = """
 """
 READ_STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
 WRITE_A_LITTLE: Final = "SELECT pg_logical_emit_message(true, 'iocash', '')"
-"""A commit of its own, which is answered when the standbys have all that came before it."""
+"""A commit that returns when the synchronous standbys have all earlier commits."""
 
 SYSTEMS: dict[datetime, int] = {}
-"""The cluster that each server belongs to, by the instant at which the server was started."""
+"""The cluster of each server, by the server's start time."""
 
 
 class Witness(NamedTuple):
-    """A question that has a row for its answer where a transaction was committed."""
+    """A query that returns a row if the transaction was committed."""
 
     statement: str
     values: Sequence[Any]
@@ -67,7 +67,7 @@ class Witness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The number of a transaction; None: none was given, for nothing was written or locked."""
+    """The number of a transaction; `xid` is None if nothing was written or locked."""
 
     xid: str | None
     timeline: str
@@ -78,9 +78,9 @@ class Mark:
     def of_row(
         cls, xid: str | None, timeline: str, started: datetime, *, pipeline: Pipeline
     ) -> Mark:
-        """Read what MARK selects; a server that is met for the first time is asked for its cluster.
+        """Build a mark from the columns of `MARK`; query the cluster of a server only once.
 
-        The pipeline is empty, and in the transaction.
+        The pipeline is empty, and its transaction is open.
         """
         if started not in SYSTEMS:
             asked = pipeline.ask(READ_SYSTEM)
@@ -90,7 +90,7 @@ class Mark:
 
 
 class CommitOutcome(Enum):
-    """What became of a transaction whose COMMIT was not answered."""
+    """The outcome of a transaction whose COMMIT got no answer."""
 
     COMMITTED = auto()
     ROLLED_BACK = auto()
@@ -98,7 +98,7 @@ class CommitOutcome(Enum):
 
 
 class ServerFacts(NamedTuple):
-    """The server that is asked."""
+    """Facts about the server that answers the query."""
 
     is_in_recovery: bool
     started: datetime
@@ -113,7 +113,7 @@ def find_out(
 ) -> CommitOutcome:
     """Find the outcome of a transaction; ask for LONGEST seconds at most.
 
-    `connect` opens a new connection, which commits by itself, or raises psycopg.Error.
+    `connect` opens a new connection in autocommit mode, or raises psycopg.Error.
     """
     until = time.monotonic() + LONGEST
     outcome = None
@@ -122,12 +122,12 @@ def find_out(
             with closing(connect()) as connection:
                 outcome = ask_once(Inquiry(connection, until), mark, witness)
         except (psycopg.Error, DatabaseError, OSError) as error:
-            log.info("transaction %s: can't be asked for: %s", mark.xid, type(error).__name__)
+            log.info("transaction %s: outcome not readable: %s", mark.xid, type(error).__name__)
         if outcome or time.monotonic() + pause > until:
             break
         time.sleep(pause)
     outcome = outcome or CommitOutcome.UNKNOWN
-    log.warning("transaction %s: its COMMIT was not answered: %s", mark.xid, outcome.name)
+    log.warning("transaction %s: COMMIT got no answer; outcome: %s", mark.xid, outcome.name)
     return outcome
 
 
@@ -140,7 +140,7 @@ def inquiry_pauses() -> Iterator[float]:
 
 
 class Inquiry(NamedTuple):
-    """A connection that is asked one statement at a time, until an instant."""
+    """A connection for single queries, with a deadline on the monotonic clock."""
 
     connection: Connection
     until: float
@@ -155,7 +155,7 @@ class Inquiry(NamedTuple):
 def ask_once(question: Inquiry, mark: Mark, witness: Witness | None) -> CommitOutcome | None:
     """Ask once; None: the outcome is not known yet.
 
-    The row is looked for before the status is read: what is aborted then was never to be seen.
+    The row is queried before the status, so an aborted transaction has no row.
     """
     server = ServerFacts(*question.rows(READ_SERVER)[0])
     if server.is_in_recovery:
@@ -170,24 +170,24 @@ def ask_once(question: Inquiry, mark: Mark, witness: Witness | None) -> CommitOu
 
 
 def confirmed(question: Inquiry, server: ServerFacts) -> CommitOutcome:
-    """The row is there. With synchronous standbys, it must be known that they have it too."""
+    """The row exists. With synchronous standbys, wait until they have it too."""
     if server.has_standbys:
         question.rows(WRITE_A_LITTLE)
     return CommitOutcome.COMMITTED
 
 
 def status(question: Inquiry, mark: Mark) -> str | None:
-    """What PostgreSQL says of the number; None: it does not know it, or does not say."""
+    """The status of the transaction number; None if PostgreSQL does not know it."""
     try:
         return question.rows(READ_STATUS, [mark.xid])[0][0] if mark.xid else None
-    except psycopg.DataError:  # a number that this cluster has not given yet
+    except psycopg.DataError:  # this cluster has not assigned the number yet
         return None
 
 
 def of_status(status: str | None, witness: Witness | None) -> CommitOutcome | None:
-    """Judge by the number, where no row was seen."""
+    """The outcome by the transaction number, if there is no row."""
     if status == "aborted":
         return CommitOutcome.ROLLED_BACK
     if status == "in progress" or (status == "committed" and witness):
-        return None  # the row will be seen, when it was committed after it was looked for
+        return None  # committed after the row was queried; the next query sees it
     return CommitOutcome.UNKNOWN

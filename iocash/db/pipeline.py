@@ -1,12 +1,12 @@
-"""Several statements in one trip to PostgreSQL: sent together, answered together.
+"""Sends several statements in one trip to PostgreSQL.
 
-psycopg has a pipeline as well, but it goes to the socket once for each statement, and PostgreSQL
-is woken for each: that takes four times as long. Here libpq is given all statements and sends them
-at once. PostgreSQL skips those after one that fails.
+psycopg's own pipeline writes to the socket once for each statement, which takes four times as long.
+Here libpq gets all statements and sends them at once. After a failed statement, PostgreSQL skips
+the rest.
 
-Only two answers prove anything about a statement: its own tag, that it was done; and an ERROR, when
-the ReadyForQuery of a failed transaction follows, that the rest was skipped. A FATAL proves
-nothing: a connection pooler says it of its own, while PostgreSQL goes on to COMMIT.
+Only two answers prove anything: a statement's tag proves that it was executed; an ERROR, followed
+by the ReadyForQuery of a failed transaction, proves that the rest was skipped. A FATAL proves
+nothing: a connection pooler may send it while PostgreSQL still executes COMMIT.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ Row = tuple[Any, ...]
 BEGIN, COMMIT = "BEGIN", "COMMIT"
 
 PREPARED: WeakKeyDictionary[Connection, set[bytes]] = WeakKeyDictionary()
-"""The names of what each connection has prepared."""
+"""The names of the prepared statements of each connection."""
 
 
 class Loading(NamedTuple):
-    """How columns are read: as psycopg does it, but JSON stays text, as Django's fields want it."""
+    """psycopg's loaders, but JSON stays text, because Django's fields parse it."""
 
     adapters: AdaptersMap
     connection: None = None
@@ -51,11 +51,11 @@ LOADING.adapters.register_loader("jsonb", TextLoader)
 
 
 class Silent(psycopg.OperationalError):
-    """The database has said nothing for as long as it is waited for; the connection is closed."""
+    """The database did not answer in time; the connection is closed."""
 
 
 class Answer:
-    """A statement; and once PostgreSQL has done it, its `tag` and what it returned."""
+    """A statement; after its execution also its `tag` and its rows."""
 
     __slots__ = ("rows", "statement", "tag", "values")
 
@@ -64,7 +64,7 @@ class Answer:
         self.rows: list[Row] = []
         self.tag = ""
 
-    def take(self, result: PGresult, loader: abc.Transformer) -> None:
+    def load(self, result: PGresult, loader: abc.Transformer) -> None:
         self.tag = (result.command_status or b"").decode()
         if result.ntuples:
             loader.set_pgresult(result)
@@ -72,10 +72,10 @@ class Answer:
 
 
 class Pipeline:
-    """The statements that go to a connection in one trip.
+    """The statements to send to a connection in one trip.
 
-    `until` is the instant of the monotonic clock at which no answer is waited for any more; without
-    it each trip may take DATABASE_PATIENCE seconds.
+    `until` is the deadline on the monotonic clock; without it each trip may take DATABASE_PATIENCE
+    seconds.
     """
 
     def __init__(self, connection: Connection, *, until: float | None = None) -> None:
@@ -83,29 +83,29 @@ class Pipeline:
         self.until = until
         self.asked: list[Answer] = []
         self.is_undone = False
-        """Whether the last trip is proved to have done nothing that lasts.
+        """Whether the last trip provably changed nothing.
 
-        Nothing was sent, or the server said ERROR, and then that its transaction has failed.
+        Nothing was sent, or the server sent ERROR and then reported a failed transaction.
         """
 
     def ask(self, statement: str, values: Sequence[Any] = ()) -> Answer:
-        """Add a statement, with %s where its values go.
+        """Add a statement, with %s as placeholders.
 
         Raises:
-            DataError: a text holds NUL, which PostgreSQL's do not.
+            DataError: a text contains NUL, which PostgreSQL does not support.
         """
         answer = Answer(statement, [text(value) for value in values])
         self.asked.append(answer)
         return answer
 
     def send(self) -> None:
-        """Send what was asked, and wait for the answers.
+        """Send all statements, and wait for the answers.
 
-        As psycopg does, it begins a transaction first, unless the connection commits by itself.
+        Like psycopg, it begins a transaction first, unless the connection is in autocommit mode.
 
         Raises:
-            psycopg.Error: what the first statement that failed has met, or that the connection is
-                lost; then it is closed.
+            psycopg.Error: the error of the first failed statement, or the connection is lost and
+                was closed.
             Silent: the database did not answer in time; the connection is closed.
         """
         asked, self.asked = self.asked, []
@@ -118,7 +118,7 @@ class Pipeline:
         try:
             pgconn.enter_pipeline_mode()
             self.is_undone = False  # from here on libpq may send
-            awaited = [*give(self.connection, asked)]
+            awaited = [*enqueue(self.connection, asked)]
             pgconn.pipeline_sync()
             until = self.until or time.monotonic() + settings.DATABASE_PATIENCE
             error = self.read(awaited, results(pgconn, until))
@@ -128,7 +128,7 @@ class Pipeline:
         self.is_undone = bool(error) and pgconn.transaction_status == TransactionStatus.INERROR
         try:
             pgconn.exit_pipeline_mode()
-        except psycopg.OperationalError:  # the server ends; but it has answered everything
+        except psycopg.OperationalError:  # the server is shutting down, but has answered everything
             self.connection.close()
         if error:
             raise error
@@ -136,10 +136,10 @@ class Pipeline:
     def read(
         self, awaited: Sequence[tuple[Answer, bytes]], found: Iterator[PGresult]
     ) -> psycopg.Error | None:
-        """Read all results; after the first that is an error, the others have nothing to say.
+        """Read all results. Returns the first error; the statements after it were skipped.
 
         Raises:
-            psycopg.Error: the connection is lost. What was not answered may be done, or yet be.
+            psycopg.Error: the connection is lost. Unanswered statements may still be executed.
         """
         loader = Transformer(LOADING)
         for answer, name in awaited:
@@ -154,13 +154,16 @@ class Pipeline:
             if name:
                 PREPARED[self.connection].add(name)
             else:
-                answer.take(result, loader)
+                answer.load(result, loader)
         next(found)
         return None
 
 
-def give(connection: Connection, asked: Sequence[Answer]) -> Iterator[tuple[Answer, bytes]]:
-    """Give statements to libpq; yield each result to come: its statement, the name to prepare."""
+def enqueue(connection: Connection, asked: Sequence[Answer]) -> Iterator[tuple[Answer, bytes]]:
+    """Queue statements in libpq; yield the statement of each expected result.
+
+    The name is that of the statement to prepare, or empty for an execution.
+    """
     pgconn = connection.pgconn
     prepared = {*PREPARED.setdefault(connection, set())}
     for answer in asked:
@@ -177,12 +180,12 @@ def give(connection: Connection, asked: Sequence[Answer]) -> Iterator[tuple[Answ
 
 
 def results(pgconn: PGconn, until: float) -> Iterator[PGresult]:
-    """Send what libpq was given, and find each result when it has come.
+    """Send the queued statements, and yield each result when it arrives.
 
-    While it waits it lets other threads run; libpq itself would not.
+    Other threads run while it waits; libpq's own wait would block them.
 
     Raises:
-        Silent: a result has not come when the monotonic clock says `until`.
+        Silent: a result did not arrive until `until`, on the monotonic clock.
         psycopg.OperationalError: the connection is lost.
     """
     waiting = select.poll()
@@ -200,14 +203,14 @@ def results(pgconn: PGconn, until: float) -> Iterator[PGresult]:
             raise psycopg.OperationalError("the connection is lost")
         yield result
         if result.status != ExecStatus.PIPELINE_SYNC:
-            pgconn.get_result()  # the end of what this statement has to say: there at once
+            pgconn.get_result()  # the end of this statement's results; it never blocks
 
 
 def wait(waiting: select.poll, until: float) -> int:
-    """Wait until the socket is ready; return for what.
+    """Wait until the socket is ready. Returns the poll events.
 
     Raises:
-        Silent: it is not when the monotonic clock says `until`.
+        Silent: it was not ready until `until`, on the monotonic clock.
     """
     ready = waiting.poll(max(0.0, until - time.monotonic()) * 1000)
     if not ready:
@@ -217,19 +220,19 @@ def wait(waiting: select.poll, until: float) -> int:
 
 @cache
 def numbered(statement: str) -> tuple[bytes, bytes]:
-    """Name a statement, and write its placeholders as PostgreSQL does: $1, $2, …"""
+    """The name of a statement, and its SQL with PostgreSQL's placeholders: $1, $2, …"""
     numbers = count(1)
     sql = re.sub("%[%s]", lambda one: f"${next(numbers)}" if one[0] == "%s" else "%", statement)
     return b"iocash_" + sha256(sql.encode()).hexdigest()[:32].encode(), sql.encode()
 
 
 def text(value: Any) -> bytes | None:
-    """Write a value as PostgreSQL reads it."""
+    """Encode a value as PostgreSQL's text format."""
     if value is None:
         return None
     if isinstance(value, bytes):
         return f"\\x{value.hex()}".encode()
     written = str(value).encode()
     if b"\0" in written:
-        raise psycopg.DataError("PostgreSQL's texts hold no NUL")
+        raise psycopg.DataError("PostgreSQL does not support NUL in texts")
     return written

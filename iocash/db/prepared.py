@@ -1,8 +1,7 @@
-"""Querysets that are compiled once: for the few questions that are asked all the time.
+"""Querysets that are compiled to SQL once per process, for the most frequent queries.
 
-Django writes the SQL of a queryset anew each time that it is asked, which takes longer than the
-answer. Here that is done once for each process, with stand-ins for the values; afterwards the
-server prepares the statement too.
+Django compiles a queryset each time it is evaluated, which takes longer than the query itself. Here
+it is compiled once, with stand-ins for the values; the server prepares the statement too.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class PreparedStatement(NamedTuple):
-    """The SQL, what to put in it, and how to read what comes."""
+    """The SQL, its values, and how to convert the columns."""
 
     sql: str
     values: list[Any]
     model: type[models.Model]
     names: list[str]
     readers: list[tuple[int, Callable[..., Any]]]
-    """Where a column is read in another way than as it comes, and how."""
+    """The positions of columns that need a conversion, and the conversions."""
     annotations: list[tuple[str, Any]]
 
 
 class Question(Generic[Row]):
-    """What `ask` finds by ids: `ask` is called once, with ids that stand in for those to come."""
+    """A query by ids. `ask` builds its queryset and is called once, with stand-ins for the ids."""
 
     def __init__(self, ask: Callable[..., models.QuerySet[Row]], number: int) -> None:
         self.ask = ask
@@ -44,7 +43,7 @@ class Question(Generic[Row]):
         queryset = self.ask(*self.stand_ins)
         sql, values = queryset.query.sql_with_params()
         if not {*self.stand_ins} <= {*values}:
-            raise errors.Inconsistent("an id is written in another way in this statement")
+            raise errors.Inconsistent("the statement does not contain the ids as plain parameters")
         fields = [*queryset.model._meta.concrete_fields]
         names = [each.attname for each in fields]
         found = [getattr(each, "from_db_value", None) for each in fields]
@@ -53,16 +52,16 @@ class Question(Generic[Row]):
         return PreparedStatement(sql, [*values], queryset.model, names, readers, annotations)
 
     def first(self, *ids: UUID) -> Row | None:
-        """The row with these ids, which stand where the stand-ins stood."""
+        """The row with these ids."""
         return self.read(fetch(*self.about(*ids)))
 
     def about(self, *ids: UUID) -> tuple[str, list[Any]]:
-        """The statement that finds the row with these ids, and its values."""
+        """The statement that selects the row with these ids, and its values."""
         given = dict(zip(self.stand_ins, ids, strict=True))
         return self.statement.sql, [given.get(value, value) for value in self.statement.values]
 
     def read(self, found: list[tuple[Any, ...]]) -> Row | None:
-        """Make a row of the first that was found, as Django does."""
+        """Build a model instance of the first row, as Django does."""
         if not found:
             return None
         _, _, model, names, readers, annotations = self.statement

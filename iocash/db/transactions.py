@@ -1,6 +1,6 @@
-"""Transactions that send COMMIT themselves, and report its real outcome.
+"""Transactions that send COMMIT themselves and report its real outcome.
 
-Also helpers for statements that are sent often: how to send them, and how to write rows as JSON.
+Also helpers to send frequent statements and to encode rows as JSON.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Found = TypeVar("Found")
 
 
 class Transaction:
-    """A transaction that sends COMMIT itself, and what is known of its outcome.
+    """A transaction that sends COMMIT itself, and the known facts about its outcome.
 
-    `before_asking` is called, once, before an outcome is asked for: that can take ten seconds.
+    `before_asking` is called once before the outcome is queried, which can take ten seconds.
     """
 
     def __init__(self, before_asking: Callable[[], object] = lambda: None) -> None:
@@ -44,25 +44,25 @@ class Transaction:
         self.mark: Mark | None = None
         self.witness: Witness | None = None
         self.is_idle = False
-        """Whether nothing was written that anybody was promised: COMMIT can do nothing then."""
+        """Whether nothing was written, so that COMMIT changes nothing."""
         self.is_undone = True
-        """Whether nothing was done, provably: until COMMIT is sent, that is so."""
+        """Whether provably nothing was committed; true until COMMIT is sent."""
 
     def commit(self, pipeline: Pipeline) -> None:
-        """Commit, and send what is left before.
+        """Send the remaining statements and COMMIT.
 
-        An answered COMMIT is done, whatever breaks afterwards. If no answer comes, the outcome is
-        asked for, unless the server has said that the transaction had failed before.
+        An answered COMMIT is a success, whatever fails afterwards. Without an answer, the outcome
+        is queried, unless the server has reported that the transaction had failed before.
 
         Raises:
-            OutcomeUnknown: it may have been done; the outcome can't be found.
-            Exception: nothing was done.
+            OutcomeUnknown: the outcome can't be found; the changes may be committed.
+            Exception: nothing was changed.
         """
         if not (self.mark or self.is_idle):
             asked = pipeline.ask(outcome.READ_MARK)
             pipeline.send()
             self.mark = Mark.of_row(*asked.rows[0], pipeline=pipeline)
-            self.is_idle = self.mark.xid is None  # all was sent, and it needed no number
+            self.is_idle = self.mark.xid is None  # no statement wrote or locked a row
         done = pipeline.ask(COMMIT)
         self.is_undone = False
         try:
@@ -73,10 +73,10 @@ class Transaction:
         else:
             self.is_undone = done.tag != COMMIT
             if self.is_undone:
-                raise psycopg.InternalError("an error was passed over; all was undone")
+                raise psycopg.InternalError("a statement failed; the transaction was rolled back")
 
     def is_done(self, pipeline: Pipeline, error: Exception) -> bool:
-        """Return whether a COMMIT without an answer was done.
+        """Return whether a COMMIT without an answer was executed.
 
         Raises:
             OutcomeUnknown: the outcome can't be found.
@@ -100,10 +100,10 @@ class Transaction:
 
 
 def connect() -> Connection:
-    """Open another connection to the database of this thread's; it commits by itself.
+    """Open a second connection, in autocommit mode, to this thread's database.
 
-    It prepares nothing, so nobody need find out whether a pooler answers: a pooler whose server is
-    gone lets everybody in, and the first statement would wait for longer than there is time.
+    It prepares no statements, so it needn't check for a pooler: a pooler without a server accepts
+    connections, and that check would then take too long.
     """
     other = connection.copy("outcome")
     given = {**other.get_connection_params(), "connect_timeout": 2, "prepare_threshold": None}
@@ -116,14 +116,14 @@ def connect() -> Connection:
 def single_transaction() -> Iterator[None]:
     """Run the block's queries in one transaction, which is committed when the block ends.
 
-    It differs from Django's `atomic` in one respect: a COMMIT that was not answered is not taken
-    for a rollback. Inside an `atomic` block, or another `single_transaction`, it is a savepoint:
-    the transaction around it decides.
+    Unlike Django's `atomic`, it does not treat a COMMIT without an answer as a rollback. Inside an
+    `atomic` block, or another `single_transaction`, it is a savepoint, and the outer transaction
+    decides.
 
     Raises:
-        Inconsistent: a `pipelined_transaction` is open, and no `atomic` block inside it.
-        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found.
-        Exception: any other; nothing was done.
+        Inconsistent: a `pipelined_transaction` is open, without an `atomic` block inside it.
+        OutcomeUnknown: the connection was lost at COMMIT, and the outcome can't be found.
+        Exception: any other; nothing was changed.
     """
     with pipelined_transaction(), transaction.atomic():
         yield
@@ -133,15 +133,15 @@ def single_transaction() -> Iterator[None]:
 def pipelined_transaction(own: Transaction | None = None) -> Iterator[Pipeline]:
     """Open a transaction whose last statements are sent with COMMIT, in one trip.
 
-    The block leaves these statements in the pipeline. `own` knows the outcome afterwards. Inside an
-    `atomic` block of Django's it is a savepoint: the transaction around it decides.
+    The block leaves these statements in the pipeline. Afterwards `own` has the outcome. Inside an
+    `atomic` block it is a savepoint, and the outer transaction decides.
 
     Raises:
-        Inconsistent: such a transaction is open already, and no `atomic` block inside it.
-        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found.
-        Exception: any other; nothing was done.
+        Inconsistent: such a transaction is already open, without an `atomic` block inside it.
+        OutcomeUnknown: the connection was lost at COMMIT, and the outcome can't be found.
+        Exception: any other; nothing was changed.
     """
-    here: Any = connections[DEFAULT_DB_ALIAS]  # looked up once: `connection` does so at each name
+    here: Any = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up at each attribute
     if here.in_atomic_block:
         with transaction.atomic(), here.wrap_database_errors:
             pipeline = Pipeline(here.connection)
@@ -149,7 +149,7 @@ def pipelined_transaction(own: Transaction | None = None) -> Iterator[Pipeline]:
             pipeline.send()
         return
     if getattr(here, "own_transaction", None):
-        raise errors.Inconsistent("its COMMIT would be that of the transaction around it")
+        raise errors.Inconsistent("its COMMIT would commit the outer transaction")
     own = own or Transaction()
     here.own_transaction = own
     try:
@@ -167,7 +167,7 @@ def pipelined_transaction(own: Transaction | None = None) -> Iterator[Pipeline]:
 
 
 def note_witness(witness: Witness) -> None:
-    """Note a row that this thread's transaction writes, to look for if COMMIT is not answered."""
+    """Record the row that proves the commit of this thread's transaction."""
     own: Transaction | None = getattr(connection, "own_transaction", None)
     if own:
         own.witness = witness
@@ -176,9 +176,9 @@ def note_witness(witness: Witness) -> None:
 def after_commit(here: Any) -> None:
     """Set the connection to autocommit, and run the `on_commit` hooks.
 
-    The transaction has ended: Django's own `commit` would only find that out. The change is
-    committed, so nothing that fails now is raised: a lost connection is closed, and the error of a
-    hook is logged, as if the hook had been registered with `robust=True`.
+    Django's own `commit` can't be used, because the transaction has already ended. The change is
+    committed, so no error is raised: a lost connection is closed, and the error of a hook is
+    logged, as with `robust=True`.
     """
     hooks, here.run_on_commit = here.run_on_commit, []
     try:
@@ -196,8 +196,8 @@ def after_commit(here: Any) -> None:
 def roll_back(here: Any) -> None:
     """Roll back; close the connection if that fails.
 
-    A block of Django's whose SAVEPOINT met a broken connection was entered, and is never left: it
-    ends here too, or the thread would be in it for ever.
+    An `atomic` block whose SAVEPOINT failed on a broken connection was entered but is never left.
+    Its state is reset here; otherwise the thread would stay in it.
     """
     here.in_atomic_block = here.needs_rollback = False
     here.closed_in_transaction = False
@@ -212,10 +212,10 @@ def roll_back(here: Any) -> None:
 
 
 def read_back(read: Callable[[], Found]) -> Found:
-    """Read what was just committed. Where the connection breaks meanwhile, it is tried again.
+    """Read a result after its commit; retry if the connection is lost.
 
     Raises:
-        OutcomeUnknown: it can't be read for as long as an outcome is asked for.
+        OutcomeUnknown: it could not be read within `outcome.LONGEST` seconds.
     """
     until, pauses = time.monotonic() + outcome.LONGEST, outcome.inquiry_pauses()
     while True:
@@ -229,12 +229,12 @@ def read_back(read: Callable[[], Found]) -> Found:
 
 
 def fetch(statement: str, values: Sequence[Any]) -> list[Row]:
-    """Ask one question, which the server prepares once for each connection."""
+    """Execute one query, which the server prepares once per connection."""
     return fetch_each((statement, values))[0]
 
 
 def fetch_each(*questions: tuple[str, Sequence[Any]]) -> list[list[Row]]:
-    """Ask several, in one trip; each sees what was committed before its own turn."""
+    """Execute several queries in one trip; each has its own snapshot."""
     here = connections[DEFAULT_DB_ALIAS]
     here.close_if_health_check_failed()
     here.ensure_connection()
@@ -245,12 +245,12 @@ def fetch_each(*questions: tuple[str, Sequence[Any]]) -> list[list[Row]]:
     return [answer.rows for answer in answers]
 
 
-def as_rows(things: Iterable[Any]) -> str:
-    """Write dataclasses or dicts as the JSON that `json_to_recordset` reads.
+def as_rows(objects: Iterable[Any]) -> str:
+    """Encode dataclasses or dicts as JSON for `json_to_recordset`.
 
-    One text costs far less than an array for each column, on both sides.
+    One text is much cheaper than an array for each column, in Python and in PostgreSQL.
     """
-    return orjson.dumps([*things], _bytea).decode()
+    return orjson.dumps([*objects], _bytea).decode()
 
 
 def from_json(columns: Mapping[str, str]) -> str:
@@ -275,12 +275,12 @@ def from_json(columns: Mapping[str, str]) -> str:
 def _bytea(value: Any) -> str:
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
-    raise TypeError(f"{type(value).__name__} is no column")
+    raise TypeError(f"{type(value).__name__} can't be stored in a column")
 
 
 def as_array(ids: Iterable[Any]) -> str:
-    """Write ids, numbers or IBANs as the array that PostgreSQL reads.
+    """Encode ids, numbers or IBANs as a PostgreSQL array.
 
-    Its elements may stand in double quotes, as in JSON; but of JSON's escapes it knows two only.
+    Like JSON it allows elements in double quotes, but it supports only two of JSON's escapes.
     """
     return f"{{{orjson.dumps([*ids]).decode()[1:-1]}}}"

@@ -1,7 +1,7 @@
 """Every call of the API in curl and in Python, at /api/docs/calls.
 
-It is made of the OpenAPI document and of what was recorded beside it. A test runs every example:
-what stands on the page is what happens.
+The page is generated from the OpenAPI document and the recorded examples. A test runs every
+example and compares the response.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from iocash.http.views import page
 Json = Any
 
 RECORDED_AT = "https://iocash.example"
-"""The server in recorded answers; a page names the one that it comes from."""
+"""The server in recorded answers; pages replace it by their own origin."""
 
 API = "/api/v1"
 WIDTH = 88
@@ -36,13 +36,13 @@ PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 class Blank(str):
-    """The name of an id that is a reader's own: `wallet_id`."""
+    """A placeholder for an id of the reader: `wallet_id`."""
 
     __slots__ = ()
 
 
 class Example(NamedTuple):
-    """An order as it is sent, and what was answered, by status."""
+    """A request in curl and Python, and its responses by status."""
 
     kind: str
     order: Snippet
@@ -52,7 +52,7 @@ class Example(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One operation: where and what it is, who may ask, and what else can be said."""
+    """One operation: its path, description, scope, optional parameters and examples."""
 
     id: str
     method: str
@@ -65,7 +65,7 @@ class Call(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """The calls about one thing."""
+    """The calls with one tag."""
 
     tag: str
     calls: list[Call]
@@ -73,20 +73,20 @@ class Chapter(NamedTuple):
 
 @page
 def every_call(request: HttpRequest) -> HttpResponse:
-    """The page, for readers of the server that they have come to."""
+    """The page, with the origin of this request."""
     return HttpResponse(rendered().replace(RECORDED_AT, escape(problems.origin(request))))
 
 
 @cache
 def rendered() -> str:
-    """The page, made once in each process."""
+    """The page, rendered once per process."""
     context = {"guide": guides.CALLS, "chapters": chapters(), "origin": RECORDED_AT}
     return render_to_string("docs/calls.html", context | guides.navigation())
 
 
 @cache
 def chapters() -> list[Chapter]:
-    """Every operation of the document that is no alias, by what it is about."""
+    """Every operation of the document except aliases, by tag."""
     tags: Any = settings.SPECTACULAR_SETTINGS["TAGS"]
     calls: dict[str, list[Call]] = {tag["name"]: [] for tag in tags}
     paths = json.loads(reference.document())["paths"]
@@ -115,7 +115,7 @@ def call(method: str, path: str, operation: Json) -> Call:
 
 
 def kinds(operation: Json) -> list[str]:
-    """What different things can be sent; one kind where there is nothing to send."""
+    """The names of the body's examples; one name if there is no body."""
     return list(sent(operation) or {"example": None})
 
 
@@ -137,7 +137,7 @@ def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> E
 
 
 def answers(operation: Json, kind: str) -> dict[str, str]:
-    """What was answered to one kind of order, by status; blank where it is not shown here."""
+    """The responses to one example, by status; empty if there is no recorded one."""
     found = {}
     for status in [each for each in operation["responses"] if each < "300"]:
         shown = operation["responses"][status]["content"][JSON].get("examples")
@@ -149,11 +149,11 @@ def answers(operation: Json, kind: str) -> dict[str, str]:
     return found
 
 
-# --- Ids are the reader's own --------------------------------------------------------------------
+# --- Placeholders for ids ------------------------------------------------------------------------
 
 
 def blanked(value: Json, name: str = "") -> Json:
-    """Put a name where an id stands: that of its field."""
+    """Replace ids by placeholders, named after their fields."""
     if isinstance(value, dict):
         return {each: blanked(inner, each) for each, inner in value.items()}
     if isinstance(value, list):
@@ -162,7 +162,7 @@ def blanked(value: Json, name: str = "") -> Json:
 
 
 def blanks(value: Json) -> Iterator[Blank]:
-    """The names that stand in a value for ids."""
+    """The placeholders in a value."""
     if isinstance(value, Blank):
         yield value
     elif isinstance(value, dict | list):
@@ -174,11 +174,11 @@ def snake(name: str) -> str:
     return re.sub(r"(?=[A-Z])", "_", name).lower()
 
 
-# --- In a shell, and in Python -------------------------------------------------------------------
+# --- curl and Python ----------------------------------------------------------------------------
 
 
 class Snippet(NamedTuple):
-    """What is to be said in both."""
+    """A request, to be written in curl and in Python."""
 
     method: str
     path: str
@@ -189,12 +189,12 @@ class Snippet(NamedTuple):
     has_secret: bool
 
     def names(self) -> list[str]:
-        """What readers fill in, each once, in order."""
+        """The names of the placeholders, without duplicates, in order."""
         in_path = [snake(name) for name in PARAMETER.findall(self.path)]
         return list(dict.fromkeys([*in_path, *blanks(self.query), *blanks(self.body)]))
 
     def url(self, api: str, name: Callable[[str], str]) -> str:
-        """The address, written with `name` for ids and `api` for where the API is."""
+        """The address. `name` writes a placeholder, and `api` is the address of the API."""
         path = PARAMETER.sub(lambda found: name(snake(found[1])), self.path)
         marked = {
             each: f"\0{value}\0" if isinstance(value, Blank) else value
@@ -233,10 +233,10 @@ class Snippet(NamedTuple):
         if self.has_etag:
             begin.append("etag = '\"…\"'")
             parts.append("etag=etag")
-        said = f"status, answer = call({', '.join(parts)})"
-        if len(said) > WIDTH:
-            said = f"status, answer = call(\n  {', '.join(parts)}\n)"
-        return "\n".join(["from client import call\n", *begin, said, "print(status, answer)"])
+        line = f"status, answer = call({', '.join(parts)})"
+        if len(line) > WIDTH:
+            line = f"status, answer = call(\n  {', '.join(parts)}\n)"
+        return "\n".join(["from client import call\n", *begin, line, "print(status, answer)"])
 
 
 def literal(value: Json, word: Callable[[Json], str], indent: str = "") -> str:
@@ -257,7 +257,7 @@ def literal(value: Json, word: Callable[[Json], str], indent: str = "") -> str:
 
 
 def in_shell(word: Json) -> str:
-    """JSON between single quotes; an id steps out of them."""
+    """JSON inside single quotes; placeholders close and reopen them."""
     if isinstance(word, Blank):
         return f"\"'${word.upper()}'\""
     return json.dumps(word, ensure_ascii=False).replace("'", "'\\''")

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document: what a test once sent, and what it was answered."""
+"""The examples of the OpenAPI document: requests and responses that a test recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def recorded_examples() -> Json:
 
 
 def illustrate(result: Json, **kwargs: Any) -> Json:
-    """Show operations and refusals by what was recorded; a hook of drf-spectacular."""
+    """Add the recorded examples to operations and refusals; a hook of drf-spectacular."""
     for path, methods in result["paths"].items():
         for method, operation in methods.items():
             if "/public/" not in path:
@@ -46,7 +46,7 @@ def illustrate_operation(operation: Json, kept: Json) -> None:
 
 
 def illustrate_refusal(content: Json) -> None:
-    """Refer to an example of each code that the refusal can have, where there is one."""
+    """Refer to the example of each code of the refusal, if there is one."""
     codes = content["schema"]["allOf"][1]["properties"]["code"]["enum"]
     known = [code for code in codes if code in recorded_examples()["refusals"]]
     if known:

@@ -19,7 +19,7 @@ from iocash.http.views import page
 
 
 class Guide(NamedTuple):
-    """One page; its template has the name of its slug."""
+    """One page; its template is named after its slug."""
 
     slug: str
     title: str
@@ -62,11 +62,11 @@ def guide_view(guide: Guide, following: Guide | None) -> Any:
 
 
 def limits() -> list[dict[str, str]]:
-    """The limits of this server."""
+    """The KYC limits of this server, one row for each currency and level."""
     names = {"balance": "balance", "cash_in": "cashIn", "cash_out": "cashOut"}
     return [
         {"currency": currency, "level": level}
-        | {name: amounts.get(known) or "any" for name, known in names.items()}
+        | {name: amounts.get(known) or "no limit" for name, known in names.items()}
         for currency, levels in sorted(settings.KYC_LIMITS.items())
         for level, amounts in sorted(levels.items())
     ]

@@ -21,33 +21,33 @@ from iocash.http.rendering import JSON, JSONRenderer, dump
 from iocash.http.views import PublicView
 
 ALONE = Lock()
-"""The generator is not made for several threads at once."""
+"""The generator is not thread-safe."""
 
 FILE = settings.BASE_DIR / "docs" / "openapi.json"
-"""The document as it is kept under version control, written by `manage.py write_docs`."""
+"""The document under version control, written by `manage.py write_docs`."""
 
 
-def described() -> dict[str, Any]:
-    """What the code says of itself."""
+def generated() -> dict[str, Any]:
+    """The document, generated from the code."""
     generator: Any = SchemaGenerator
     document: dict[str, Any] = generator().get_schema(request=None, public=True)
     return document
 
 
 def document() -> bytes:
-    """The document, made once in each process."""
+    """The document, generated once per process."""
     with ALONE:
         return dump_document()
 
 
 @cache
 def dump_document() -> bytes:
-    return dump(described())
+    return dump(generated())
 
 
 def document_text() -> str:
-    """The document as a file: a line for each fact, so that a change shows what it changes."""
-    return json.dumps(json.loads(dump(described())), indent=1, ensure_ascii=False) + "\n"
+    """The document as a file: one value a line, so that differences are readable."""
+    return json.dumps(json.loads(dump(generated())), indent=1, ensure_ascii=False) + "\n"
 
 
 class Schema(PublicView):

@@ -1,1 +1,1 @@
-"""The HTTP dialect of the API: requests in, answers and problems out. It knows no wallet."""
+"""The HTTP layer of the API: requests, responses and errors. It does not depend on wallets."""

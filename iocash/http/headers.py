@@ -19,10 +19,10 @@ QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 
 
 class Utf8Request(WSGIRequest):
-    """A request whose text is UTF-8, whatever its Content-Type says.
+    """A request whose text is UTF-8, regardless of its Content-Type.
 
-    Django would decode the query with the charset that a caller names there, and crash on one
-    that is none; where the type matters, `parsing` reads it, and refuses in words.
+    Django would decode the query with the charset of the Content-Type, and crash on an unknown one.
+    `parsing` checks the Content-Type and refuses wrong ones.
     """
 
     def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
@@ -33,7 +33,7 @@ class Utf8Request(WSGIRequest):
 
 
 def idempotency_key(request: HttpRequest) -> str | None:
-    """Read the Idempotency-Key, bare or quoted as the IETF's draft has it; both are one key.
+    """Read the Idempotency-Key, bare or quoted as in the IETF draft; both are the same key.
 
     Raises:
         errors.InvalidHeader: it is empty, longer than 255, or not printable ASCII.
@@ -51,14 +51,14 @@ def idempotency_key(request: HttpRequest) -> str | None:
 
 
 class Existence(NamedTuple):
-    """What a PUT may do: create what is not there, replace what is."""
+    """Whether a PUT can create a missing resource, and replace an existing one."""
 
     creates: bool
     replaces: bool
 
 
 def existence(request: HttpRequest) -> Existence:
-    """Read `If-None-Match: *`, which never replaces, and `If-Match`, which never creates.
+    """Read `If-None-Match: *` (create only) and `If-Match` (replace only).
 
     Raises:
         errors.InvalidHeader: `If-None-Match` is something other than `*`.
@@ -70,9 +70,9 @@ def existence(request: HttpRequest) -> Existence:
 
 
 def if_match(request: HttpRequest) -> frozenset[str] | None:
-    """Read the versions that `If-Match` names, without their quotes; None: any will do.
+    """Read the versions in `If-Match`, without quotes; None accepts any.
 
-    Weak ones are left out: they never match (RFC 9110, 13.1.1).
+    Weak ones are left out, because they never match (RFC 9110, 13.1.1).
 
     Raises:
         errors.InvalidHeader: it is neither `*` nor a list of entity-tags.

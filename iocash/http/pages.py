@@ -1,7 +1,7 @@
 """Lists: HAL pages with keyset cursors, and the query parameters that lists take.
 
-Page 10,000 costs what page 1 costs: a cursor holds the `(created_at, id)` of the row at the edge
-of a page, and the next page begins right after it. Nothing is counted, nothing is skipped over.
+Every page costs the same: a cursor contains the `(created_at, id)` of the last row of a page, and
+the next page begins after it. Rows are never counted or skipped.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
 NEXT, PREVIOUS, LAST = "next", "previous", "last"
 SCANNED = 5_000
-"""How many rows a page of a filtered list looks at."""
+"""The most rows that a page of a filtered list scans."""
 SEAL = 8
-"""How many bytes of a cursor's token prove that it was made here."""
+"""Length in bytes of the signature of a cursor."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
-"""Where a query string turned the `+` of an offset into a space."""
+"""A `+` of an offset that the query string has decoded as a space."""
 
 
 class Cursor(NamedTuple):
-    """Where a page begins: after or before a row, or at the far end of the list."""
+    """The start of a page: after or before a row, or at the end of the list."""
 
     where: str
     sort: str
@@ -55,7 +55,7 @@ class Cursor(NamedTuple):
         return EPOCH + self.place * MICROSECOND
 
     def token(self) -> str:
-        """Write the cursor down, sealed: what comes back is what was given."""
+        """The signed token of the cursor."""
         text = "|".join(map(str, self)).encode()
         return urlsafe_b64encode(_seal(text) + text).decode().rstrip("=")
 
@@ -64,7 +64,7 @@ class Cursor(NamedTuple):
         """Read a token.
 
         Raises:
-            ValueError: it was not made here.
+            ValueError: the signature is wrong.
         """
         sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         where, sort, place, row_id = sealed[SEAL:].decode().split("|")
@@ -99,7 +99,7 @@ class WholeText(fields.Whole):
 
 
 class PageQuery(fields.Serializer):
-    """What every list takes. A list with filters extends this."""
+    """The parameters of every list. Lists with filters extend it."""
 
     size = WholeText(1, LARGEST_SIZE, default=DEFAULT_SIZE)
     sort = fields.Choice((NEWEST_FIRST, OLDEST_FIRST), default=NEWEST_FIRST)
@@ -184,7 +184,7 @@ class Pages(BasePagination):
         return list(self.rows)
 
     def bounded(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Leave out rows that are too far away for one page."""
+        """Limit the rows that are read for one page."""
         return queryset
 
     @property
@@ -202,7 +202,7 @@ class Pages(BasePagination):
     columns: ClassVar[tuple[str, ...]] = ("created_at", "pk")
 
     def place(self, row: Any) -> tuple[int, str]:
-        """Where a row stands, for a cursor: the time, and the id among those of one time."""
+        """The position of a row for a cursor: its time and id."""
         return (row.created_at - EPOCH) // MICROSECOND, str(row.pk)
 
     def beyond(self, cursor: Cursor, descending: bool) -> Q:
@@ -282,7 +282,7 @@ class ScanningPages(Pages):
     """
 
     edge: Cursor | None = None
-    """The last row that was looked at, when there are more behind it."""
+    """The last scanned row, if there are more rows."""
 
     def bounded(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out what lies behind the SCANNED rows; the view says of which list, if at all."""

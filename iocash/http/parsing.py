@@ -1,4 +1,4 @@
-"""JSON in: one object in UTF-8, strict and exact. Nothing is guessed, nothing passes a float."""
+"""Parses bodies: one JSON object in UTF-8, strictly, and without floats."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ BODIES = frozenset({"POST", "PUT", "PATCH"})
 """The methods whose body is read; a body on any other is ignored."""
 
 DEEPEST = 64
-"""How far arrays and objects may be nested."""
+"""The deepest nesting of arrays and objects."""
 
 LONGEST_NUMBER = 400
-"""How many characters a number may have."""
+"""The most characters of a number."""
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters (Unicode Cc) and halves of surrogate pairs."""
@@ -33,7 +33,7 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A JSON number as it was written. Each field decides what it reads in it."""
+    """A JSON number as its text; each field parses it."""
 
     literal: str
 
@@ -202,7 +202,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _check_text(value: Any, path: str, depth: int) -> None:
-    """Refuse what JSON can spell and no text should hold, wherever it is."""
+    """Refuse control characters and lone surrogates in texts, at any depth."""
     if isinstance(value, str):
         if UNPRINTABLE.search(value):
             where = path[:200]

@@ -1,4 +1,4 @@
-"""From an exception to the one error body of the API. Nothing else makes error bodies."""
+"""Converts exceptions to error responses. Only this module creates error bodies."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 DOCUMENTED_AT = "/api/docs/errors"
 
 WEB_PATHS = ("/admin", "/static")
-"""Below these, and at `/`, a caller is a browser and gets pages."""
+"""Below these paths, and at `/`, errors are HTML pages."""
 
 
 def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
-    """Say `refused` in the members of RFC 9457, and `code`, which the access line has as well."""
+    """The body of a refusal: the members of RFC 9457 and `code`, which is also logged."""
     getattr(request, "_request", request).error_code = refused.code
     content = {
         "type": f"{origin(request)}{DOCUMENTED_AT}#{refused.code}",
@@ -57,7 +57,7 @@ def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
 
 
 def camelized(facts: Any) -> Any:
-    """Write the names and the times of facts, at any depth, as the API does."""
+    """Convert names and times of facts, at any depth, to the format of the API."""
     if isinstance(facts, Mapping):
         return {camel(name): camelized(value) for name, value in facts.items()}
     if isinstance(facts, list | tuple):
@@ -66,7 +66,7 @@ def camelized(facts: Any) -> Any:
 
 
 def headers(refused: errors.Refused) -> dict[str, str]:
-    """The headers that the status promises."""
+    """The headers that belong to the status."""
     if isinstance(refused, errors.Unauthorized):
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(refused, errors.Unavailable):
@@ -79,7 +79,7 @@ def headers(refused: errors.Refused) -> dict[str, str]:
 
 
 def answer(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
-    """Answer outside of DRF."""
+    """The error response, outside of DRF."""
     return HttpResponse(
         dump(body(refused, request)),
         content_type=JSON,
@@ -89,14 +89,14 @@ def answer(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """Answer whatever a view raised, as DRF asks its EXCEPTION_HANDLER to."""
+    """The error response to an exception of a view; DRF's EXCEPTION_HANDLER."""
     request = context["request"]
     refused = refusal(exc, request)
     return Response(body(refused, request), status=refused.status, headers=headers(refused))
 
 
 def refusal(exc: Exception, request: Any) -> errors.Refused:
-    """Translate an exception. What nobody foresaw is logged, and becomes InternalError."""
+    """Convert an exception to a refusal. Unexpected ones are logged and become InternalError."""
     if isinstance(exc, errors.Refused):
         noted(exc, exc, request)
         return exc
@@ -132,15 +132,15 @@ def origin(request: Any) -> str:
     return str(wrapped.origin)
 
 
-# What the frameworks raise
+# Exceptions of Django and DRF
 
 MOST_ERRORS = 1_000
-"""Of more wrong fields than these, these are named: no answer is larger than what was asked."""
+"""The most wrong fields that an error names, to limit the size of responses."""
 
 
 @cache
 def _translations() -> dict[type[Exception], type[errors.Refused]]:
-    """Exceptions that need no more than another name."""
+    """Exceptions with a fixed refusal."""
     return {
         Http404: errors.NotFound,
         drf.NotFound: errors.NotFound,
@@ -197,7 +197,7 @@ def flatten(detail: Any, path: str = "") -> Iterator[errors.FieldError]:
             yield from flatten(inner, _joined(path, key))
     elif isinstance(detail, list | tuple):
         for index, inner in enumerate(detail):
-            # A list is either one of errors, or one of items with details of their own.
+            # A list contains either errors, or items with their own details.
             where = _joined(path, index) if isinstance(inner, Mapping) else path
             yield from flatten(inner, where)
     else:
@@ -212,16 +212,16 @@ def _joined(path: str, key: str | int) -> str:
     return f"{path}.{key}"
 
 
-# What the database raises
+# Exceptions of the database
 
 LOST = ("08", "25006", "25P03", "25P04", "57P0")
-"""SQLSTATEs after which a connection is of no use: broken, read-only, or ended by the server."""
+"""SQLSTATEs of an unusable connection: lost, read-only, or closed by the server."""
 
 BUSY = ("40001", "40P01", "53")
 
 
 def database_trouble(exc: Exception) -> errors.Refused | None:
-    """Say which 503 an error of the database is; None, when it is another error."""
+    """The 503 for a database error; None for other errors."""
     if not isinstance(exc, DatabaseError | psycopg.Error):
         return None
     state = _sqlstate(exc)
@@ -238,7 +238,7 @@ def database_trouble(exc: Exception) -> errors.Refused | None:
 
 
 def _sqlstate(exc: Exception) -> str:
-    """PostgreSQL's own word for it, on psycopg's exception, which Django's wraps as its cause."""
+    """The SQLSTATE of psycopg's exception, which is the cause of Django's."""
     return next((s for e in (exc, exc.__cause__) if (s := getattr(e, "sqlstate", None))), "")
 
 
@@ -253,11 +253,11 @@ def _close_connections() -> None:
             connection.close()
 
 
-# Django's own handlers, and paths that nobody serves
+# Django's error handlers, and unknown paths
 
 
 def is_api(path: str) -> bool:
-    """Tell where the rules of the API hold to the letter."""
+    """Whether a path belongs to the API."""
     return path.startswith(settings.API_PREFIXES) or path == "/api"
 
 
@@ -271,7 +271,7 @@ def _wants_page(request: HttpRequest) -> bool:
 
 
 def say(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
-    """Answer with a page to a browser on a web page, and with JSON to everybody else."""
+    """The error as a page for browsers on web pages, and as JSON otherwise."""
     if not _wants_page(request):
         return answer(refused, request)
     request.error_code = refused.code  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""JSON out: the renderers, what a caller may ask for, and how names are written."""
+"""Renderers, content negotiation, and the names of fields in JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONGEST_ACCEPT = 4096
 
 @cache
 def camel(name: str) -> str:
-    """Write a name as the API does.
+    """Convert a name to camelCase.
 
     >>> camel("retry_at"), camel("_links")
     ('retryAt', '_links')
@@ -46,7 +46,7 @@ def _other(value: Any) -> Any:
 
 
 def dump(data: Any, *, indent: bool = False) -> bytes:
-    """Write `data` as JSON in UTF-8."""
+    """Encode `data` as JSON in UTF-8."""
     return orjson.dumps(data, _other, orjson.OPT_INDENT_2 if indent else 0)
 
 
@@ -69,7 +69,7 @@ class JSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        if isinstance(data, bytes):  # written already: it is too large to be copied
+        if isinstance(data, bytes):  # already rendered; it is too large to copy
             return data
         return dump(data, indent=bool(renderer_context and renderer_context.get("indent")))
 
@@ -113,7 +113,7 @@ class BrowsableAPI(BrowsableAPIRenderer):
     def show_form_for_method(self, view: Any, method: str, request: Request, obj: Any) -> bool:
         try:
             return bool(super().show_form_for_method(view, method, request, obj))
-        except errors.Refused:  # by the view's permissions: this caller may not
+        except errors.Refused:  # the view's permissions refuse this caller
             return False
 
     def get_rendered_html_form(self, data: Any, view: Any, method: str, request: Request) -> Any:
@@ -183,7 +183,7 @@ def preferred(accept: str | None, offered: tuple[str, ...]) -> str | None:
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Tell a browser from a program."""
+    """Whether the caller prefers HTML, as browsers do."""
     return preferred(accept, (JSON, HTML)) == HTML
 
 

@@ -1,8 +1,7 @@
-"""How a class of serializers becomes a shape: worked out once, then used for every request.
+"""Serializers whose fields are bound once per class, instead of once per request.
 
-DRF copies and binds every field for every request, and looks at each of them again when it
-writes. Here that is done once for each class: so fields carry no state, and never ask their
-serializer for its context.
+DRF copies and binds every field for every request and every answer. Here this is done once for each
+class. Therefore fields have no state, and never use the context of their serializer.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ from rest_framework.utils.serializer_helpers import BindingDict
 from iocash.http.rendering import camel
 
 MOST_ERRORS = 100
-"""Of more unknown fields than these, these are named."""
+"""The most unknown fields that an error names."""
 
 Getter = Callable[[Any], Any]
 
 
 def picker(source: str) -> Getter:
-    """Read `source` (dots allowed) from an object, or a key from a dict."""
+    """A function that reads `source` (with dots) from an object, or a key from a dict."""
     get = attrgetter(source)
     return lambda thing: thing[source] if isinstance(thing, dict) else get(thing)
 
 
 class Field(drf.Field[Any, Any, Any, Any]):
-    """A field that reads exactly one JSON type, and describes itself to the OpenAPI document."""
+    """A field with exactly one JSON type and its OpenAPI schema."""
 
     default_error_messages = {
         "required": "This field is required.",
@@ -48,14 +47,14 @@ class Field(drf.Field[Any, Any, Any, Any]):
         set_override(self, "field", self.schema())
 
     def schema(self) -> dict[str, Any]:
-        """This field in the OpenAPI document."""
+        """The OpenAPI schema of this field."""
         raise NotImplementedError
 
     def get_initial(self) -> Any:
         return self.example
 
     def getter(self) -> Getter:
-        """How an answer reads this field; made once for each class of serializers."""
+        """A function that reads this field for an answer; created once per serializer class."""
         return _getter(self)
 
     def to_representation(self, value: Any) -> Any:
@@ -75,17 +74,17 @@ def _getter(field: Any) -> Getter:
 
 
 class Writable(NamedTuple):
-    """A field that a request may carry."""
+    """A field of a body."""
 
     name: str
     field: Any
     source: str
     check: str | None
-    """The serializer's own `validate_…` for it."""
+    """The serializer's `validate_…` method of this field."""
 
 
 class Readable(NamedTuple):
-    """A field that an answer shows: with `get`, or with `ask` when the context matters."""
+    """A field of an answer: read with `get`, or with `ask` if it needs the context."""
 
     name: str
     get: Getter | None
@@ -93,7 +92,7 @@ class Readable(NamedTuple):
 
 
 class Shape:
-    """The bound fields of one class of serializers."""
+    """The bound fields of a serializer class."""
 
     def __init__(self, kind: type[Serializer]) -> None:
         prototype = kind()
@@ -147,15 +146,15 @@ def shape_of(kind: type[Serializer]) -> Shape:
 
 
 class Serializer(drf.Serializer[Any]):
-    """Fields are declared in snake_case and are camelCase outside; every wrong one is named.
+    """Fields have snake_case names in Python and camelCase in JSON. All wrong fields are reported.
 
-    A name that the request may not carry is wrong too. `validated_data` has snake_case keys.
+    Unknown fields are wrong too. `validated_data` has snake_case keys.
     Methods of `SerializerMethodField` and `validate_<name>` are called on the serializer of the
     request, with its context.
     """
 
     together: ClassVar[dict[str, Any]] = {}
-    """What JSON Schema can say of the fields beside each other, for the OpenAPI document."""
+    """JSON Schema about combinations of fields, for the OpenAPI document."""
 
     default_error_messages = {
         "required": "This field is required.",
@@ -167,7 +166,7 @@ class Serializer(drf.Serializer[Any]):
 
     @cached_property
     def fields(self) -> BindingDict:
-        """The fields of the class, shared: never change them on an instance."""
+        """The shared fields of the class. Never change them on an instance."""
         return shape_of(type(self)).fields
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -232,7 +231,7 @@ class Serializer(drf.Serializer[Any]):
         }
 
     def get_initial(self) -> dict[str, Any]:
-        """An example of a body: what is needed, or else everything that may be sent."""
+        """An example of a body: the required fields or, without any, all fields."""
         writable = shape_of(type(self)).writable
         needed = [entry for entry in writable if entry.field.required]
         return {entry.name: entry.field.get_initial() for entry in needed or writable}
@@ -244,14 +243,14 @@ def _detail(exc: drf.ValidationError | DjangoValidationError) -> Any:
 
 @cache
 def reader(kind: type[Serializer], is_partial: bool = False) -> Serializer:
-    """The serializer that reads what is sent to all: it has no context and keeps nothing."""
+    """The shared serializer that validates bodies, without context and state."""
     return kind(partial=is_partial)
 
 
 def writer(kind: Any, context: Mapping[str, Any]) -> Serializer:
-    """A serializer that writes answers, with the context of a request.
+    """A serializer that renders answers, with the context of a request.
 
-    It is a copy of one that is kept: DRF makes a new one for every answer, from nothing.
+    It is a copy of a cached one, because a new one for every answer is slow.
     """
     copy: Serializer = object.__new__(kind)
     vars(copy).update(vars(reader(kind)), _context=context)

@@ -1,4 +1,4 @@
-"""Sessions of staff: they end some hours after the log-in, and earlier when nobody uses them."""
+"""Sessions of staff. They end some hours after the log-in, or earlier if they are idle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 BEGUN: Final = "begun"
 SEEN: Final = "seen"
 STEP: Final = 60
-"""Seconds. That a session is used is written down this often, and no more."""
+"""Seconds between two updates of a session that is in use."""
 
 
 class SessionStore(db.SessionStore):
@@ -30,12 +30,12 @@ class SessionStore(db.SessionStore):
         return row
 
     def cycle_key(self) -> None:
-        """Begin anew: somebody has just logged in."""
+        """Start the limits again, after a log-in."""
         self.pop(BEGUN, None)
         super().cycle_key()
 
     def note_use(self) -> None:
-        """Have the session saved, and so kept, if the last time is long ago."""
+        """Save the session, to extend it, if the last update is long ago."""
         seen = self.get(SEEN)
         if seen is not None and timezone.now().timestamp() - seen >= STEP:
             self.modified = True

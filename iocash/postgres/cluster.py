@@ -1,4 +1,4 @@
-"""The data of the embedded PostgreSQL: make it, serve it. For the watcher, which holds its lock."""
+"""Create and serve the data of the embedded PostgreSQL. The watcher calls it under its lock."""
 
 import ctypes
 import os
@@ -16,10 +16,10 @@ from typing import IO, Any
 from iocash.postgres import binaries, places
 from iocash.postgres.places import Places, Unusable
 
-ROOTS_PARENT = Path("/var/lib/iocash")  # lasts across reboots, unlike /tmp
-SHORT_PARENT = Path("/tmp")  # noqa: S108 (the folder inside is private, and checked to be ours)
-STOPPING = 20.0  # seconds for a fast shutdown, before an immediate one
-ORPHANS = 20.0  # seconds for the children of a server that was killed to notice
+ROOTS_PARENT = Path("/var/lib/iocash")  # kept after reboots, unlike /tmp
+SHORT_PARENT = Path("/tmp")  # noqa: S108 (the folder inside is private, and its owner is checked)
+STOPPING = 20.0  # seconds for a fast shutdown; then an immediate one
+ORPHANS = 20.0  # seconds until the children of a killed server exit
 ORPHANED = b"pre-existing shared memory block"
 
 SETTINGS = {
@@ -30,7 +30,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
-    # What people are called, and their numbers, are in statements and in details of errors.
+    # Statements and error details contain personal data.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
 }
@@ -54,11 +54,11 @@ ALTER ROLE iocash_app SET tcp_keepalives_interval = '5s'
 ALTER ROLE iocash_app SET tcp_keepalives_count = 3
 ALTER ROLE iocash_app SET tcp_user_timeout = '20s'
 CREATE DATABASE iocash OWNER iocash_owner
-"""  # single-user mode takes one statement a line
+"""  # single-user mode reads one statement a line
 
 
 class Cluster:
-    """The data, the account that they belong to, and the programs that serve them."""
+    """The data, their owner, and the programs that serve them."""
 
     def __init__(self, where: Places, programs: Path, log: IO[bytes]) -> None:
         self.log = log
@@ -72,7 +72,7 @@ class Cluster:
             self.programs = binaries.within_reach(programs, self._rights(), ROOTS_PARENT)
 
     def _settle(self, link: Path, parent: Path) -> Path:
-        """Make a private folder in `parent`, and `link` to it."""
+        """Create a private folder in `parent`, and `link` to it."""
         if not parent.exists():
             parent.mkdir(parents=True)
             parent.chmod(0o755)
@@ -85,7 +85,8 @@ class Cluster:
     def start(self) -> subprocess.Popen[bytes]:
         """Return the running server, ready for connections.
 
-        Raises: Unavailable, when it ends instead.
+        Raises:
+            Unusable: the server exits instead.
         """
         self._stop_leftover()
         if not self.data.exists():
@@ -97,7 +98,7 @@ class Cluster:
             if self._becomes_ready(server):
                 return server
             if not self._met_orphans(begun) or time.monotonic() > deadline:
-                raise Unusable("it ended at once.")
+                raise Unusable("it exited immediately.")
             time.sleep(0.2)
 
     def _log_size(self) -> int:
@@ -107,19 +108,19 @@ class Cluster:
         return ORPHANED in Path(self.log.name).read_bytes()[begun:]
 
     def _stop_leftover(self) -> None:
-        """Stop a server whose watcher was killed; on Linux it is on its way already."""
+        """Stop a server whose watcher was killed; on Linux the kernel has already signalled it."""
         pid = self._recorded_pid()
         for sign in (signal.SIGINT, signal.SIGQUIT):
             if self._is_server(pid):
                 os.kill(pid, sign)
                 _wait_while(lambda: self._is_server(pid), STOPPING)
         if self._is_server(pid):
-            raise Unusable(f"process {pid}, a former server, can't be stopped.")
+            raise Unusable(f"process {pid}, an old server, can't be stopped.")
         for name in (places.SOCKET, f"{places.SOCKET}.lock"):
             (self.sockets / name).unlink(missing_ok=True)
 
     def _create(self) -> None:
-        """Make the data under another name: what was interrupted is never taken for a database."""
+        """Create the data under another name, so that an interrupted run is not taken for data."""
         for unfinished in self.home.glob("new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
         new = self.home / f"new-{os.getpid()}"
@@ -149,7 +150,7 @@ class Cluster:
         return int(first) if first.isdecimal() else 0
 
     def _is_server(self, pid: int) -> bool:
-        """Whether `pid` serves our data. A zombie does not, nor whoever has its number now."""
+        """Whether process `pid` serves our data; False for a zombie or another process."""
         return pid > 0 and os.fsencode(self.data) in _command(pid)
 
     def _run(self, program: str, *words: str | Path, sql: str = "") -> None:
@@ -161,9 +162,9 @@ class Cluster:
     def _popen(
         self, program: str, *words: str | Path, stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
-        # PostgreSQL does not start while any process at all has the number in its pid file, unless
-        # told that this number does not count. Removing the file instead would remove its better
-        # guard as well, the one against children that have outlived their server.
+        # PostgreSQL does not start while any process has the id in its pid file, unless that id is
+        # passed as PG_GRANDPARENT_PID. Deleting the file would also disable PostgreSQL's check
+        # for surviving children of the old server.
         stale = str(self._recorded_pid())
         return subprocess.Popen(
             [self.programs / program, *words],
@@ -193,11 +194,11 @@ def _account(where: Places) -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise Unusable("it refuses to be root, and there is neither an account postgres nor nobody.")
+    raise Unusable("it does not run as root, and there is no account postgres or nobody.")
 
 
 def _command(pid: int) -> bytes:
-    """Return the command line of a process, empty when it has ended."""
+    """Return the command line of a process; empty if it has exited."""
     if not Path("/proc/self/cmdline").exists():
         ps = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
         return subprocess.run(ps, capture_output=True, check=False).stdout
@@ -214,7 +215,7 @@ def _wait_while(condition: Callable[[], bool], patience: float) -> None:
 
 
 def ending_with_parent(sign: signal.Signals) -> Callable[[], None] | None:
-    """Return what makes the kernel stop a new child when its parent dies. Only Linux does that."""
+    """Return a function for the child: the kernel stops it when its parent dies (Linux only)."""
     if not sys.platform.startswith("linux"):
         return None
     set_option, parent = ctypes.CDLL(None).prctl, os.getpid()

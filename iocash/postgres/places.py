@@ -1,4 +1,4 @@
-"""Where the embedded PostgreSQL of one checkout keeps its things, and the locks among them."""
+"""The paths and locks of the embedded PostgreSQL of one checkout."""
 
 import fcntl
 import hashlib
@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PORT = "5432"  # only the name of the socket: nothing listens on the network
+PORT = "5432"  # part of the socket's name; nothing listens on the network
 DATA = "data"
 SOCKET = f".s.PGSQL.{PORT}"
-LONGEST_SOCKET = 103  # bytes; Linux takes 107, macOS 103
+LONGEST_SOCKET = 103  # bytes; Linux allows 107, macOS 103
 POLL = 0.02  # seconds
 
 
 class Unusable(Exception):
-    """There is no embedded PostgreSQL to be had; the message says why and what to do."""
+    """The embedded PostgreSQL can't be used; the message contains the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
     """The folders and locks below the state folder of a checkout.
 
-    Root has a set of its own, so that running something once as root leaves the owner's alone.
+    Root has its own set, so a command that runs as root does not change the owner's files.
     """
 
     state: Path
@@ -36,17 +36,17 @@ class Places:
 
     @property
     def starting(self) -> Path:
-        """Locked by the process that has the server started."""
+        """Locked by the process that starts the watcher."""
         return self.private / "starting.lock"
 
     @property
     def users(self) -> Path:
-        """Locked, shared, by each process that uses the server, for its life."""
+        """Locked, shared, by each process that uses the server, until it exits."""
         return self.private / "users.lock"
 
     @property
     def watcher(self) -> Path:
-        """Locked by the watcher for its life."""
+        """Locked by the watcher until it exits."""
         return self.private / "watcher.lock"
 
     @property
@@ -63,15 +63,15 @@ class Places:
 
     @property
     def tag(self) -> str:
-        """Tells checkouts apart: a copied one has its original's links and must not follow them."""
+        """Identifies the checkout: a copy of it must not follow the links of the original."""
         return hashlib.sha256(os.fsencode(self.state)).hexdigest()[:10]
 
     def home(self) -> Path | None:
-        """Return the folder of the data. PostgreSQL refuses to be root, so root's is elsewhere."""
+        """Return the folder of the data. It is elsewhere for root, as PostgreSQL refuses root."""
         return self.private if os.geteuid() else self._elsewhere(self.home_link)
 
     def sockets(self) -> Path | None:
-        """Return the folder of the socket, which is elsewhere when its path would not fit."""
+        """Return the folder of the socket, which is elsewhere if its path is too long."""
         home = self.home()
         return home if home is None or fits(home) else self._elsewhere(self.socket_link)
 
@@ -90,7 +90,7 @@ class Places:
 
 
 def pid_file(home: Path) -> list[str]:
-    """Return what the server in `home` says of itself, line by line; nothing when it has ended."""
+    """Return the lines of the pid file of the server in `home`; empty if it has exited."""
     try:
         text = (home / DATA / "postmaster.pid").read_text()
     except FileNotFoundError:
@@ -103,13 +103,13 @@ def is_ready(lines: list[str]) -> bool:
 
 
 def fits(folder: Path) -> bool:
-    """Return whether libpq can reach a socket there: it splits hosts at commas."""
+    """Return whether libpq can use a socket there: the length is limited, and commas split."""
     path = os.fsencode(folder / SOCKET)
     return len(path) <= LONGEST_SOCKET and b"," not in path
 
 
-def take(path: Path, kind: int, patience: float = 0.0) -> int | None:
-    """Lock `path` and return the descriptor, or None if it was held for `patience` seconds."""
+def acquire(path: Path, kind: int, patience: float = 0.0) -> int | None:
+    """Lock `path` and return the descriptor, or None after `patience` seconds."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + patience
     while not _locked(descriptor, kind):
@@ -129,13 +129,13 @@ def _locked(descriptor: int, kind: int) -> bool:
 
 
 def release(descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile may have it open too
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked child may have it open too
     os.close(descriptor)
 
 
 def is_held(path: Path) -> bool:
-    """Return whether some process holds the exclusive lock of `path`."""
-    descriptor = take(path, fcntl.LOCK_SH)
+    """Return whether a process holds the exclusive lock of `path`."""
+    descriptor = acquire(path, fcntl.LOCK_SH)
     if descriptor is not None:
         release(descriptor)
     return descriptor is None
@@ -145,11 +145,12 @@ def is_held(path: Path) -> bool:
 def alone(path: Path, patience: float) -> Iterator[None]:
     """Hold the exclusive lock of `path`.
 
-    Raises: Unavailable, when others hold it for longer than `patience` seconds.
+    Raises:
+        Unusable: another process holds it for longer than `patience` seconds.
     """
-    descriptor = take(path, fcntl.LOCK_EX, patience)
+    descriptor = acquire(path, fcntl.LOCK_EX, patience)
     if descriptor is None:
-        raise Unusable(f"Others have been starting PostgreSQL for {patience:.0f} seconds.")
+        raise Unusable(f"Another process has been starting PostgreSQL for {patience:.0f} seconds.")
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""Use the embedded PostgreSQL: join those who use it, have it started when it is not running.
+"""Use the embedded PostgreSQL: register as a user, and start the server if it is not running.
 
-Nobody who uses the server is responsible for stopping it. Each process holds a shared lock, which
-the kernel drops however the process dies; the watcher waits for the exclusive one.
+No process has to stop the server. Each user holds a shared lock, which the kernel releases when
+the process exits or dies; the watcher waits for the exclusive lock.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from iocash.postgres import CHECKOUT, binaries, places
 from iocash.postgres.places import Places, Unusable
 
 WATCHER = "iocash.postgres.watcher"
-PATIENCE = 60.0  # seconds: a first start makes the data, one after a crash replays what was written
+PATIENCE = 60.0  # seconds: the first start creates the data; after a crash it replays the WAL
 
 
 class Server:
@@ -24,24 +24,25 @@ class Server:
 
     def __init__(self, state: Path) -> None:
         self.places = Places(state)
-        self._membership = (0, -1)  # the process, and its descriptor of the users' lock
+        self._membership = (0, -1)  # the process id, and its descriptor of the users' lock
         self._sockets: Path | None = None
 
     def sockets(self) -> Path:
-        """Return the folder of the server's socket: join its users, and start it if need be.
+        """Return the folder of the server's socket; register, and start the server if needed.
 
-        Raises: Unavailable, when it can't be started.
+        Raises:
+            Unusable: it can't be started.
         """
         if self._sockets is None or self._membership[0] != os.getpid():
             self._sockets = self._used()
         return self._sockets
 
     def forget(self) -> None:
-        """Look anew the next time: a connection failed."""
+        """Check the server at the next call, because a connection failed."""
         self._sockets = None
 
     def is_running(self) -> bool:
-        """Return whether a watcher is there and its server accepts connections."""
+        """Return whether a watcher is running and its server accepts connections."""
         watcher = self.places.watcher
         return watcher.exists() and places.is_held(watcher) and self._answers()
 
@@ -51,26 +52,27 @@ class Server:
             if not self.is_running():
                 self._start()
         except PermissionError as error:
-            text = f"{error.filename} belongs to another account: use that one, or remove it."
+            text = f"{error.filename} belongs to another account. Use it, or delete the file."
             raise Unusable(text) from error
         except OSError as error:
             raise Unusable(f"PostgreSQL could not be started: {error}.") from error
         sockets = self.places.sockets()
         if sockets is None:
-            raise Unusable(f"PostgreSQL has gone again: see {self.places.log}.")
+            raise Unusable(f"PostgreSQL has stopped. See {self.places.log}.")
         return sockets
 
     def _join(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while not self._is_member():
             self.places.create()
-            descriptor = places.take(self.places.users, fcntl.LOCK_SH, deadline - time.monotonic())
+            left = deadline - time.monotonic()
+            descriptor = places.acquire(self.places.users, fcntl.LOCK_SH, left)
             if descriptor is None:
                 raise Unusable(f"PostgreSQL has been stopping for {PATIENCE:.0f} seconds.")
-            self._membership = (os.getpid(), descriptor)  # never closed: we are a user for life
+            self._membership = (os.getpid(), descriptor)  # kept open until this process exits
 
     def _is_member(self) -> bool:
-        """Whether this process holds the lock that is there now: the file may be a new one."""
+        """Whether this process holds the current lock file; it may have been replaced."""
         process, descriptor = self._membership
         try:
             same = os.path.samestat(os.fstat(descriptor), self.places.users.stat())
@@ -83,9 +85,9 @@ class Server:
         with places.alone(self.places.starting, PATIENCE):
             while not self.is_running():
                 if time.monotonic() > deadline:
-                    raise Unusable(f"PostgreSQL does not answer: see {self.places.log}.")
+                    raise Unusable(f"PostgreSQL does not answer. See {self.places.log}.")
                 if places.is_held(self.places.watcher):
-                    time.sleep(places.POLL)  # it is starting the server, or stopping it
+                    time.sleep(places.POLL)  # the watcher is starting or stopping the server
                 else:
                     self._launch()
 
@@ -104,14 +106,14 @@ class Server:
             try:
                 probe.connect(str(folder / places.SOCKET))
             except BlockingIOError:
-                return True  # so many are connecting that the queue is full
+                return True  # the queue of connections is full
             except OSError:
                 return False
-        return places.is_ready(places.pid_file(home))  # not before: it listens, to say "not yet"
+        return places.is_ready(places.pid_file(home))  # it also listens before it is ready
 
 
 def _output(program: list[str | Path]) -> str:
-    ours = ("PYTHON", "PG")  # what configures us and our connections is not meant for the server
+    ours = ("PYTHON", "PG")  # settings of this process, not for the server
     with subprocess.Popen(
         program,
         cwd=CHECKOUT,
@@ -119,10 +121,10 @@ def _output(program: list[str | Path]) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is for us, not for the server
+        start_new_session=True,  # Ctrl-C must not stop the server
         text=True,
     ) as process:
         try:
             return process.communicate(timeout=PATIENCE)[0].strip()
         except subprocess.TimeoutExpired:
-            return f"its watcher said nothing for {PATIENCE:.0f} seconds."
+            return f"its watcher did not answer for {PATIENCE:.0f} seconds."

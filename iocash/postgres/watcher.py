@@ -1,9 +1,9 @@
-"""Start the embedded PostgreSQL; stop it when its last user is gone, however it died.
+"""Start the embedded PostgreSQL; stop it when its last user has exited.
 
-The watcher is the server's parent. It holds its own lock for life, and waits for the exclusive
-lock of the users' file: while it stops the server, newcomers wait for that lock, so nobody meets a
-server that is going away. When the server is killed, the watcher ends; when the watcher is killed,
-the server stops, where the system can tell it to; the next connection starts both.
+The watcher is the server's parent. It holds its own lock until it exits, and waits for the
+exclusive lock of the users' file. While it stops the server, new users wait for that lock, so they
+never connect to a server that is stopping. If the server is killed, the watcher exits. If the
+watcher is killed, the server stops (Linux only). The next connection starts both.
 """
 
 import fcntl
@@ -22,18 +22,18 @@ from iocash.postgres.cluster import STOPPING, Cluster
 from iocash.postgres.places import Places, Unusable
 
 LOG_LIMIT = 1_000_000  # bytes
-ATTENTION = 2.0  # seconds between looks at the socket
+CHECK_INTERVAL = 2.0  # seconds between checks of the socket
 
 
 def main(state: str, programs: str) -> None:
-    """Become a process of our own, and watch; say `ready`, `busy` or what is wrong to who waits."""
+    """Detach, and watch. Print `ready`, `busy` or the error for the waiting parent."""
     if os.fork():
         os._exit(0)
     os.umask(0o077)
     os.chdir("/")
     where = Places(Path(state))
-    if places.take(where.watcher, fcntl.LOCK_EX, 1.0) is None:
-        _say("busy")
+    if places.acquire(where.watcher, fcntl.LOCK_EX, 1.0) is None:
+        _report("busy")
     else:
         with _open_log(where.log) as log:
             _watch(where, Path(programs), log)
@@ -46,27 +46,27 @@ def _watch(where: Places, programs: Path, log: IO[bytes]) -> None:
         cluster = Cluster(where, programs, log)
         server = cluster.start()
     except (Unusable, OSError, subprocess.SubprocessError) as error:
-        return _say(f"{error}\n{_tail(where.log, begun)}")
+        return _report(f"{error}\n{_tail(where.log, begun)}")
     signal.signal(signal.SIGTERM, lambda *_: server.send_signal(signal.SIGINT))
     Thread(target=_stop_when_unused, args=(server, users), daemon=True).start()
-    _say("ready")
+    _report("ready")
     for descriptor in (1, 2):
         os.dup2(log.fileno(), descriptor)
     return _attend(server, cluster.sockets / places.SOCKET)
 
 
 def _stop_when_unused(server: subprocess.Popen[bytes], users: int) -> None:
-    fcntl.flock(users, fcntl.LOCK_EX)  # nobody uses the server any more, and nobody can begin to
+    fcntl.flock(users, fcntl.LOCK_EX)  # there are no users, and new ones have to wait
     server.send_signal(signal.SIGINT)
     time.sleep(STOPPING)
     server.send_signal(signal.SIGQUIT)
 
 
 def _attend(server: subprocess.Popen[bytes], socket: Path) -> None:
-    """Return when the server has ended; end it when nobody can reach it: its folder was removed."""
+    """Wait until the server exits; stop it if the folder of its socket was removed."""
     while True:
         try:
-            server.wait(ATTENTION)
+            server.wait(CHECK_INTERVAL)
         except subprocess.TimeoutExpired:
             if not socket.exists():
                 server.send_signal(signal.SIGINT)
@@ -85,8 +85,8 @@ def _tail(path: Path, begun: int) -> str:
     return "\n".join(["The end of its log:", *lines[-10:]]) if lines else ""
 
 
-def _say(text: str) -> None:
-    with suppress(BrokenPipeError):  # the one who waited is gone
+def _report(text: str) -> None:
+    with suppress(BrokenPipeError):  # the parent has exited
         sys.stdout.write(text)
         sys.stdout.flush()
 

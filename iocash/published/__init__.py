@@ -1,1 +1,1 @@
-"""The addresses that ioCash published, as aliases of ours: this folder can be removed whole."""
+"""The published ioCash API, as aliases of our own views. This package can be removed as a whole."""

@@ -1,7 +1,7 @@
-"""The addresses that ioCash published for the same things: aliases, which carry no logic.
+"""The published addresses of ioCash: aliases without rules of their own.
 
-They are served under `/api/v1/public` and `/api/v2/public`. An alias may say the kind of user,
-rename a field, or answer 202 where ioCash did; the view, and its rules, are ours.
+They are served under `/api/v1/public` and `/api/v2/public`. An alias may set the kind of user,
+rename a field or answer 202, as ioCash does; it uses our own views.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ READ_AND_PATCH = ["patch", *READ]
 
 
 def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
-    """What is below one user; `kind` when the path says it."""
+    """The addresses below a user; `kind` is set if the path contains it."""
     return [
         path(f"{prefix}/mobile-phone", user_views.MobilePhoneView.as_view(**kind)),
         path(f"{prefix}/request-otp", users.OtpView.as_view(**kind)),

@@ -11,7 +11,7 @@ from users.serializers.users import UserBody
 
 
 class OfKind(UserBody):
-    """What a user of one kind is created with: the path says the kind."""
+    """The data of a new user; the path contains the kind."""
 
     together = {}
     kind: Any = None

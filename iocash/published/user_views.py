@@ -60,7 +60,7 @@ class FileView(DocumentView):
     """A file of the user, at its published address. The content is base64."""
 
     name: ClassVar[str] = ""
-    """Our name of it."""
+    """Our own name of the document."""
 
     @FILE["GET"]
     def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]

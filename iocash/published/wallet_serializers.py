@@ -15,7 +15,7 @@ from wallets.serializers.shared import BankAccount
 
 
 class PublishedMoment(fields.Moment):
-    """An instant as ioCash wrote it too: `2020-02-28 7:00:00`, in UTC; offsets of hours alone."""
+    """A time, also in the published format `2020-02-28 7:00:00` (UTC) and with offsets in hours."""
 
     SPELLINGS = re.compile(
         r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<hour>[0-9]{1,2})(?P<rest>:[0-9]{2}:[0-9]{2})"
@@ -86,7 +86,7 @@ class TargetedHoldBody(Paid):
 
     @staticmethod
     def as_sent(error: FieldError) -> FieldError:
-        """What a rule says of the target, which it knows by our name."""
+        """Rename the target field in an error of a rule to its published name."""
         return error._replace(field="targetWallet") if error.field == "targetWalletId" else error
 
 

@@ -1,6 +1,6 @@
-"""ioCash's published calls that our own views do not answer as they are.
+"""ioCash's published calls that differ from our own.
 
-Each renames, fixes or accepts what was published, and adds no rule of its own.
+Each view renames or fixes fields, or changes the status; none adds a rule.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class HoldsView(HoldListView):
         return super().post(request, wallet_id)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Refuse what was sent by the name that it was sent by."""
+        """Name wrong fields as the caller sent them."""
         if isinstance(exc, errors.InvalidFields):
             exc.errors = tuple(map(wallet_serializers.TargetedHoldBody.as_sent, exc.errors))
         return super().handle_exception(exc)

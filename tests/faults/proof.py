@@ -39,7 +39,7 @@ def prove(postgres: Scratch, records: Records) -> None:
     """Compare what was told with the books: all of it, one by one; then audit them."""
     found = [*falsehoods(postgres, records)]
     assert not found, "\n".join(found[:MOST])
-    assert "The books are right." in postgres.manage("audit")
+    assert "The ledger is correct." in postgres.manage("audit")
 
 
 def falsehoods(postgres: Scratch, records: Records) -> Iterator[str]:

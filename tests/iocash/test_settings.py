@@ -79,4 +79,4 @@ def test_only_web_pages_redirect_to_https(settings, path, status):
 def test_wrong_date_stops_the_start():
     with pytest.raises(subprocess.CalledProcessError) as stopped:
         production(SECURITY_EXPIRES="30 June")
-    assert b"SECURITY_EXPIRES is not a date like 2027-06-30" in stopped.value.stderr
+    assert b"SECURITY_EXPIRES must be like 2027-06-30" in stopped.value.stderr

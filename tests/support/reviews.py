@@ -29,7 +29,7 @@ def address_of(user: User, document: KycDocument) -> str:
 
 
 def act(browser: Browser, user: User, name: str, *documents: KycDocument, **values: str) -> Any:
-    address = reverse("admin:users_review_act", args=[user.pk, name])
+    address = reverse("admin:users_review_action", args=[user.pk, name])
     ids = [str(each.id) for each in documents]
     seen = {"key": str(uuid4()), "names": names.seen(User.objects.get(pk=user.pk))}
     return browser.post(address, {**seen, "documents": ids, **values})

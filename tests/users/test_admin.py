@@ -101,7 +101,7 @@ def test_records_are_read_only(model, office, secret):
 
 
 def suspend(office: Office, client: Client) -> int:
-    address = reverse("admin:users_client_act", args=[client.pk, "suspend"])
+    address = reverse("admin:users_client_action", args=[client.pk, "suspend"])
     return office.status("post", address, {"key": str(uuid4())})
 
 
@@ -163,7 +163,7 @@ def populate(client: Client, count: int) -> None:
 
 
 def register(office: Office, client: Client, **values: Any) -> int:
-    address = reverse("admin:users_client_act", args=[client.pk, "register-key"])
+    address = reverse("admin:users_client_action", args=[client.pk, "register-key"])
     given = {"key": str(uuid4()), "label": "Shop", "scopes": ["users:read"], **values}
     return office.status("post", address, given)
 
@@ -173,7 +173,7 @@ def test_public_key_is_registered_and_used_and_revoked(office, client_demo):
     api = Api(signed(header={"kid": "shop-1"}))
     assert api.get("users").status == 200
     key = SigningKey.objects.get()
-    revoking = reverse("admin:users_signingkey_act", args=[key.pk, "revoke"])
+    revoking = reverse("admin:users_signingkey_action", args=[key.pk, "revoke"])
     assert office.status("post", revoking, {"key": str(uuid4())}) == 302
     assert api.get("users").code == "credentials_revoked"
     kinds = Event.objects.about(key.id).values_list("kind", flat=True)

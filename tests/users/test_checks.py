@@ -64,13 +64,13 @@ def test_serving_role_and_owner_must_differ(owner, expected, settings, monkeypat
     settings.DATABASE_OWNER_URL = "postgresql://some.where/iocash"
     serving = settings.DATABASES["default"]["USER"]
     monkeypatch.setitem(settings.DATABASES["owner"], "USER", owner or serving)
-    assert ids(checks.roles_are_two()) == expected
+    assert ids(checks.roles_differ()) == expected
 
 
 def test_server_without_the_owners_url_gets_no_warning(settings, monkeypatch):
     settings.DATABASE_OWNER_URL = ""
     monkeypatch.setitem(settings.DATABASES["owner"], "USER", settings.DATABASES["default"]["USER"])
-    assert checks.roles_are_two() == []
+    assert checks.roles_differ() == []
 
 
 @pytest.mark.django_db

@@ -144,7 +144,7 @@ def test_passwords_are_hashed_one_at_a_time(monkeypatch):
     with log_ins.HASHING:
         busy = log_in(Browser(raise_request_exception=False, REMOTE_ADDR="192.0.2.1"))
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
-    assert "Too many people" in busy.text
+    assert "Too many log-ins" in busy.text
     assert not AccessAttempt.objects.exists()
     assert status("192.0.2.1") == 302
 

@@ -196,7 +196,7 @@ def test_address_with_refused_keys_gets_503_with_retry_after(header, strict):
 @pytest.mark.django_db
 def test_rate_limited_address_causes_no_key_lookup(strict, monkeypatch):
     assert [bad() for _ in range(4)][-1] == "rate_limited"
-    monkeypatch.setattr(authentication, "shown_by", None)
+    monkeypatch.setattr(authentication, "read_credentials", None)
     assert bad() == "rate_limited"
 
 

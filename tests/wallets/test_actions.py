@@ -56,7 +56,7 @@ def address(thing: Any, name: str = "") -> str:
     options = thing._meta
     page = f"admin:{options.app_label}_{options.model_name}"
     if name:
-        return reverse(f"{page}_act", args=[thing.pk, name])
+        return reverse(f"{page}_action", args=[thing.pk, name])
     return reverse(f"{page}_change", args=[thing.pk])
 
 
@@ -127,6 +127,15 @@ def test_a_movement_is_added_by_the_id_of_its_wallet(alices):
     assert "errorlist" in browser.post(screen, form | {"wallet": str(uuid4())}).text
     assert browser.post(screen, form | {"wallet": str(alices.id)}).status_code == 302
     assert money_of(alices) == (105_00, 0)
+
+
+@pytest.mark.parametrize(("group", "expected"), [(VIEWER, 403), (OPERATOR, 302)])
+def test_page_to_add_a_movement_requires_the_permission(alices, group, expected):
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
+    screen = reverse("admin:wallets_movement_add")
+    answer = somebody(group).post(screen, form | {"wallet": str(alices.id)})
+    assert answer.status_code == expected
+    assert money_of(alices) == (100_00 if expected == 403 else 105_00, 0)
 
 
 def test_rotated_key_stays_valid_until_it_is_revoked(api, client_demo):

@@ -90,7 +90,7 @@ def test_the_next_anchor_has_only_the_movements_since_the_last(anchor, alices, b
 
 def test_anchor_after_an_invalid_one_is_not_written(anchor, tmp_path):
     changed(anchor, " 2 ", " 1 ")
-    with pytest.raises(CommandError, match="root is another") as refused:
+    with pytest.raises(CommandError, match="root does not match") as refused:
         call_command("anchor", str(tmp_path / "next"), "--after", str(anchor))
     assert refused.value.returncode == 2
     with pytest.raises(CommandError, match="nowhere: No such file"):
@@ -125,7 +125,7 @@ def test_extended_chains_match_their_anchors(anchor):
 def test_audit_text_reports_the_anchor_as_right(anchor):
     out = StringIO()
     call_command("audit", "--anchor", str(anchor), stdout=out)
-    assert "right  anchor" in out.getvalue()
+    assert "passed  anchor" in out.getvalue()
 
 
 @pytest.mark.spoils_the_books
@@ -154,7 +154,7 @@ def test_deleted_history_with_intact_chains_is_detected(anchor, alices, bobs):
     row = compared(anchor)
     assert row["wallet"] == str(min(alices.id, bobs.id))
     assert row["movement"] is None
-    assert Audit.objects.latest("id").finding.startswith("anchor: not true that everything that")
+    assert Audit.objects.latest("id").finding.startswith("anchor violated: every line of the")
 
 
 @pytest.mark.spoils_the_books
@@ -204,7 +204,7 @@ def test_modified_anchor_file_is_refused(anchor, old, new):
 
 def test_malformed_line_is_reported_with_its_number(anchor):
     changed(anchor, "\nwallet ", "\nwallets ")
-    with pytest.raises(CommandError, match=r"Line 6 is no line of an anchor: 'wallets "):
+    with pytest.raises(CommandError, match=r"Line 6 is not a line of an anchor: 'wallets "):
         call_command("audit", "--anchor", str(anchor), stdout=StringIO())
 
 

@@ -273,9 +273,9 @@ def test_audit_command_reports_each_equation_as_right(stage):
     call_command("audit", stdout=out)
     lines = out.getvalue().splitlines()
     assert [line.split()[:2] for line in lines[:-1]] == [
-        ["right", equation.name] for equation in audit.EQUATIONS
+        ["passed", equation.name] for equation in audit.EQUATIONS
     ]
-    assert lines[-1] == "The books are right."
+    assert lines[-1] == "The ledger is correct."
 
 
 @pytest.mark.spoils_the_books
@@ -286,10 +286,10 @@ def test_audit_command_fails_and_reports_the_wrong_row(stage):
         call_command("audit", stdout=out)
     assert failed.value.returncode == 1
     wrong = str(failed.value).splitlines()
-    assert wrong[0].startswith("balance: not true that a wallet's balance, seq, head and time are")
+    assert wrong[0].startswith("balance violated: a wallet's balance, seq, head and time are")
     assert f"wallet {stage['alices']}, balance 7701, movements 7700" in wrong[0]
-    assert [line.split(":")[0] for line in wrong] == ["balance", "outside"]
-    assert out.getvalue().count("wrong") == 2
+    assert [line.split(" ")[0] for line in wrong] == ["balance", "outside"]
+    assert out.getvalue().count("failed") == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""The back office of clients, their keys, users, reviews, and what was done."""
+"""The back office of clients, keys, users, reviews, events and staff."""
 
 from users.admin import clients, events, reviews, staff, users
 

@@ -15,16 +15,17 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
-from users.actions import ActForm, Acting, Action, address_of, by, history
+from users.actions import Action, ActionForm, WithActions, address_of, by, history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import EventKind
 
+CHANGE_CLIENT, ISSUE_KEY = "users.change_client", "users.add_apikey"
 OVERLAP = timedelta(hours=24)
-"""How long the old key works after a rotation."""
+"""The time for which the old key still works after a rotation."""
 
 
-class CredentialForm(ActForm):
+class CredentialForm(ActionForm):
     label = forms.CharField(max_length=100, help_text="The client's name for this key.")
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
@@ -98,7 +99,7 @@ def issue(request: HttpRequest, client: Client, values: dict[str, Any]) -> HttpR
 
 
 def issued(request: HttpRequest, **values: Any) -> HttpResponse:
-    """Issue a key and show its secret, which is nowhere else and can't be shown again."""
+    """Issue a key and show its secret once. The secret is not stored."""
     with single_transaction():
         key, secret = ApiKey.issue(**values)
         events.record_about_client(key, EventKind.API_KEY_ISSUED, by(request))
@@ -113,10 +114,11 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
 
 
 def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpResponse:
-    """Issue another key with the same scopes; the old one works for a day yet.
+    """Issue another key with the same scopes; the old one works for `OVERLAP` more.
 
     Raises:
-        CredentialsRevoked, CredentialsExpired: the key works no longer, so neither may its like.
+        CredentialsRevoked: the key is revoked, so it can't be rotated.
+        CredentialsExpired: the key has expired, so it can't be rotated.
     """
     end = timezone.now() + OVERLAP
     with single_transaction():
@@ -139,29 +141,29 @@ def require_working(key: ApiKey) -> None:
 
 
 def revoke(kind: str) -> Any:
-    def act(request: HttpRequest, key: ApiKey | SigningKey, values: dict[str, Any]) -> str:
+    def run(request: HttpRequest, key: ApiKey | SigningKey, values: dict[str, Any]) -> str:
         with single_transaction():
-            still = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
-            if still.update(revoked_at=timezone.now()):
+            unrevoked = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
+            if unrevoked.update(revoked_at=timezone.now()):
                 events.record_about_client(key, EventKind(f"{kind}.revoked"), by(request))
         return f"Key {key} revoked."
 
-    return act
+    return run
 
 
 def set_status(status: Client.Status, kind: EventKind) -> Any:
-    def act(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
+    def run(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with single_transaction():
-            unset = Client.objects.filter(pk=client.pk).exclude(status=status)
-            if unset.update(status=status):
+            unchanged = Client.objects.filter(pk=client.pk).exclude(status=status)
+            if unchanged.update(status=status):
                 events.record_about_client(client, kind, by(request))
         return f"The status of {client} is now {status.label.lower()}."
 
-    return act
+    return run
 
 
 @admin.register(Client)
-class ClientAdmin(Acting):
+class ClientAdmin(WithActions):
     list_display = ("name", "status", "created_at")
     list_filter = ("status",)
     search_fields = ("name", "id")
@@ -172,7 +174,7 @@ class ClientAdmin(Acting):
         Action(
             name="issue-key",
             label="Issue a key",
-            permission="users.add_apikey",
+            permission=ISSUE_KEY,
             form=CredentialForm,
             do=issue,
         ),
@@ -187,7 +189,7 @@ class ClientAdmin(Acting):
         Action(
             name="suspend",
             label="Suspend",
-            permission="users.change_client",
+            permission=CHANGE_CLIENT,
             do=set_status(Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED),
             is_available=lambda client: client.status == Client.Status.ACTIVE,
             warning="All keys of the client stop working until you activate it again.",
@@ -195,7 +197,7 @@ class ClientAdmin(Acting):
         Action(
             name="activate",
             label="Activate",
-            permission="users.change_client",
+            permission=CHANGE_CLIENT,
             do=set_status(Client.Status.ACTIVE, EventKind.CLIENT_ACTIVATED),
             is_available=lambda client: client.status == Client.Status.SUSPENDED,
         ),
@@ -207,13 +209,13 @@ class ClientAdmin(Acting):
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         return super().get_fields(request, obj) if obj else ("name",)
 
-    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
-        keys = ApiKey.objects.filter(client=thing).order_by("-created_at")
-        signing = SigningKey.objects.filter(client=thing).order_by("-created_at")
-        return super().page(request, thing) | {
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        keys = ApiKey.objects.filter(client=obj).order_by("-created_at")
+        signing = SigningKey.objects.filter(client=obj).order_by("-created_at")
+        return super().page(request, obj) | {
             "keys": keys,
             "signing_keys": signing,
-            "events": history(thing, *keys, *signing),
+            "events": history(obj, *keys, *signing),
         }
 
 
@@ -222,7 +224,7 @@ def is_working(key: ApiKey) -> bool:
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(Acting):
+class ApiKeyAdmin(WithActions):
     list_display = ("prefix", "client", "label", "created_at", "expires_at", "revoked_at")
     list_filter = ("client",)
     list_select_related = ("client",)
@@ -232,7 +234,7 @@ class ApiKeyAdmin(Acting):
         Action(
             name="rotate",
             label="Rotate",
-            permission="users.add_apikey",
+            permission=ISSUE_KEY,
             do=rotate,
             is_available=is_working,
             warning="A new key with the same scopes is issued. This key works for 24 more hours.",
@@ -249,7 +251,7 @@ class ApiKeyAdmin(Acting):
 
 
 @admin.register(SigningKey)
-class SigningKeyAdmin(Acting):
+class SigningKeyAdmin(WithActions):
     list_display = ("kid", "client", "label", "created_at", "expires_at", "revoked_at")
     list_filter = ("client",)
     list_select_related = ("client",)

@@ -1,6 +1,6 @@
-"""What staff see of a document: pictures of its pages, drawn by us, and the original to save.
+"""Documents in the back office: their pages rendered as JPEGs, and the original as a download.
 
-No browser of ours opens what was sent: a file can be made for the program that shows it.
+Browsers of staff never open the original: it could contain an exploit for its viewer.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from users import kyc
 from users.documents import MOST_PAGES, PDF, processes
 from users.models import KycDocument
 
-HARMLESS = "default-src 'none'; frame-ancestors 'none'; sandbox"
+CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
-class Shown(NamedTuple):
+class Preview(NamedTuple):
     """The pages that the review page shows, and the number of further pages."""
 
     pages: range
     more: int = 0
 
 
-def displayed_pages(document: KycDocument) -> Shown | None:
-    """What can be drawn of a document; None for a block of facts.
+def preview(document: KycDocument) -> Preview | None:
+    """The pages of a document that are displayed; None for a block.
 
     Raises:
         Overloaded: too many documents are being processed.
     """
     if not document.is_file:
         return None
-    count = pages(document) if document.media_type == PDF else 1
+    count = count_pages(document) if document.media_type == PDF else 1
     most = min(count, MOST_PAGES)
-    return Shown(range(1, most + 1), count - most)
+    return Preview(range(1, most + 1), count - most)
 
 
-def pages(document: KycDocument) -> int:
-    """How many pages can be drawn: none of a file that was lost, or is being erased."""
+def count_pages(document: KycDocument) -> int:
+    """The number of pages that can be rendered; 0 if the file is missing or being erased."""
     try:
         with kyc.open_file(document) as file:
             content = file.read()
@@ -49,14 +49,14 @@ def pages(document: KycDocument) -> int:
 
 
 def page_image(document: KycDocument, number: int) -> HttpResponseBase:
-    """A page as a JPEG; when it can't be drawn, a picture that says so.
+    """A page as a JPEG. Redirects to a placeholder image if it can't be rendered.
 
     Raises:
         Overloaded: too many documents are being processed.
     """
     if not 1 <= number <= MOST_PAGES:
         raise Http404
-    with opened(document) as file:
+    with open_or_404(document) as file:
         content = file.read()
     drawn = processes.draw(content, document.media_type, number)
     if not drawn:
@@ -65,15 +65,20 @@ def page_image(document: KycDocument, number: int) -> HttpResponseBase:
 
 
 def original(document: KycDocument) -> HttpResponseBase:
-    """The file as it was sent, for the browser to save."""
-    response = FileResponse(opened(document), content_type=document.media_type)
+    """The original file, as a download."""
+    response = FileResponse(open_or_404(document), content_type=document.media_type)
     ending = document.media_type.rpartition("/")[2]
     response.headers["Content-Disposition"] = f'attachment; filename="{document.id}.{ending}"'
     return guarded(response)
 
 
-def opened(document: KycDocument) -> Any:
-    """The file; Http404 while it is being erased. A file that was lost is an error of ours."""
+def open_or_404(document: KycDocument) -> Any:
+    """Open the file.
+
+    Raises:
+        Http404: the file is being erased.
+        FileNotFoundError: the file is missing, which is a fault of the server.
+    """
     try:
         return kyc.open_file(document)
     except errors.NotFound:
@@ -81,8 +86,8 @@ def opened(document: KycDocument) -> Any:
 
 
 def guarded(response: Any) -> HttpResponseBase:
-    """Let the browser run nothing, frame nothing, guess nothing, and keep nothing."""
-    response.headers["Content-Security-Policy"] = HARMLESS
+    """Forbid scripts, frames, content sniffing and caching."""
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     checked: HttpResponseBase = response

@@ -14,32 +14,31 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from users import kyc, names
-from users.actions import ActForm, Acting, Action, Facts, Searched, by, names_of
+from users.actions import Action, ActionForm, Facts, Searched, WithActions, by, names_of
 from users.admin import pictures
 from users.models import Access, KycDocument, Review, User
 from users.serializers.kyc import BLOCKS
 
+CHANGE_REVIEW = "users.change_review"
 LABELS = {"external_iban": "IBAN"}
 
 
-class KycDocumentsForm(ActForm):
-    """Which of what waits is decided about: only what was ticked where it was shown."""
+class KycDocumentsForm(ActionForm):
+    """The documents to review: only those that are pending and were ticked on the page."""
 
     documents = forms.MultipleChoiceField(label="Documents", widget=forms.CheckboxSelectMultiple)
     names = forms.CharField(widget=forms.HiddenInput)
 
-    def about(self, thing: Any) -> None:
-        self.fields["names"].initial = names.seen(thing)
+    def offer(self, obj: Any) -> None:
+        self.fields["names"].initial = names.seen(obj)
         field = self.fields["documents"]
         assert isinstance(field, forms.MultipleChoiceField)
         ticked = field.widget.value_from_datadict(self.data, self.files, "documents") or []
-        waiting = KycDocument.objects.of(thing).waiting().order_by("id")
+        waiting = KycDocument.objects.of(obj).waiting().order_by("id")
         field.choices = [
             (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
         ]
-        field.error_messages["invalid_choice"] = (
-            "The user or a document has changed since you opened this page. Review it again."
-        )
+        field.error_messages["invalid_choice"] = kyc.CHANGED
 
 
 class ApprovalForm(KycDocumentsForm):
@@ -52,12 +51,12 @@ class ApprovalForm(KycDocumentsForm):
         help_text="These users have the same identity document. Select those you have checked.",
     )
 
-    def about(self, thing: Any) -> None:
-        super().about(thing)
-        others = same_document(thing)
+    def offer(self, obj: Any) -> None:
+        super().offer(obj)
+        others = same_document(obj)
         field = self.fields["same_document"]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(str(each.id), named(each)) for each in others]
+        field.choices = [(str(each.id), label_of(each)) for each in others]
         if not others:
             del self.fields["same_document"]
 
@@ -66,8 +65,8 @@ class RejectionForm(KycDocumentsForm):
     reason = forms.CharField(max_length=200, help_text="The client can read it.")
 
 
-def decide(words: str) -> Any:
-    """An act that approves or, with a reason, rejects."""
+def review_documents(words: str) -> Any:
+    """The function of an action that approves documents or, with a reason, rejects them."""
 
     def do(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
         kyc.review(
@@ -85,17 +84,17 @@ def decide(words: str) -> Any:
 
 
 def same_document(user: User) -> list[User]:
-    """The other users, of any client, who have the identity document that this user shows."""
+    """The other users, of any client, with the identity document of this user."""
     identities = KycDocument.objects.of(user).current().filter(kind=KycDocument.Kind.IDENTITY)
     return list(kyc.with_same_document(identities))
 
 
-def named(user: User) -> str:
-    """Say who a user of any client is."""
+def label_of(user: User) -> str:
+    """Name, client and status of a user."""
     return f"{user.user_name or user.id} of {user.client} ({user.get_status_display()})"
 
 
-def waits(user: User) -> bool:
+def has_pending(user: User) -> bool:
     return KycDocument.objects.of(user).waiting().exists()
 
 
@@ -119,7 +118,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Review)
-class ReviewAdmin(Searched, Acting):
+class ReviewAdmin(Searched, WithActions):
     """The KYC documents of users. Every access to the page is logged."""
 
     list_display = ("user_name", "kind", "waiting_since", "waiting", "kyc_level", "client")
@@ -142,19 +141,19 @@ class ReviewAdmin(Searched, Acting):
         Action(
             name="approve",
             label="Approve",
-            permission="users.change_review",
+            permission=CHANGE_REVIEW,
             form=ApprovalForm,
-            do=decide("Documents approved."),
-            is_available=waits,
+            do=review_documents("Documents approved."),
+            is_available=has_pending,
             warning="The level is recalculated after approval.",
         ),
         Action(
             name="reject",
             label="Reject",
-            permission="users.change_review",
+            permission=CHANGE_REVIEW,
             form=RejectionForm,
-            do=decide("Documents rejected. The client can read the reason."),
-            is_available=waits,
+            do=review_documents("Documents rejected. The client can read the reason."),
+            is_available=has_pending,
             warning="Documents approved earlier stay approved.",
         ),
     )
@@ -162,7 +161,7 @@ class ReviewAdmin(Searched, Acting):
     def get_queryset(self, request: HttpRequest) -> Any:
         pending = KycDocument.objects.filter(user=OuterRef("pk"), status=KycDocument.Status.PENDING)
         grouped = pending.order_by().values("user")
-        shown = KycDocument.objects.filter(user=OuterRef("pk")).order_by().values("user")
+        all_of_user = KycDocument.objects.filter(user=OuterRef("pk")).order_by().values("user")
         return (
             super()
             .get_queryset(request)
@@ -171,7 +170,7 @@ class ReviewAdmin(Searched, Acting):
             .annotate(
                 waiting_since=Subquery(grouped.annotate(first=Min("created_at")).values("first")),
                 waiting=Subquery(
-                    shown.annotate(
+                    all_of_user.annotate(
                         waiting=Count("id", filter=Q(status=KycDocument.Status.PENDING))
                     ).values("waiting")
                 ),
@@ -191,38 +190,37 @@ class ReviewAdmin(Searched, Acting):
     def level_now(self, user: User) -> int:
         return user.level_on(timezone.now().date())
 
-    def facts(self, thing: Any) -> Facts:
-        facts = [("User", thing.user_name), ("Current level", self.level_now(thing))]
-        return facts + [("Same document", named(each)) for each in same_document(thing)]
+    def facts(self, obj: Any) -> Facts:
+        facts = [("User", obj.user_name), ("Current level", self.level_now(obj))]
+        return facts + [("Same document", label_of(each)) for each in same_document(obj)]
 
-    # The page
+    # The review page
 
     def get_urls(self) -> list[URLPattern]:
         document = "<uuid:user_id>/document/<uuid:document_id>/"
-        shown = self.admin_site.admin_view
+        view = self.admin_site.admin_view
         return [
-            path(document, shown(self.original), name="users_review_document"),
-            path(f"{document}<int:number>/", shown(self.picture), name="users_review_picture"),
+            path(document, view(self.original), name="users_review_document"),
+            path(f"{document}<int:number>/", view(self.picture), name="users_review_picture"),
             *super().get_urls(),
         ]
 
-    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
-        if not self.has_view_permission(request, thing):
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        if not self.has_view_permission(request, obj):
             raise PermissionDenied
-        kyc.record_access(thing, Access.What.REVIEW, by(request))
-        context = super().page(request, thing)
+        kyc.record_access(obj, Access.What.REVIEW, by(request))
+        context = super().page(request, obj)
         return context | {
             "documents": [
-                (each, said(each), pictures.displayed_pages(each))
-                for each in kyc.current(thing).values()
+                (each, facts_of(each), pictures.preview(each)) for each in kyc.current(obj).values()
             ],
-            "accesses": self.accesses(request, thing),
-            "same_document": [named(each) for each in same_document(thing)],
-            "form": KycDocumentsForm(user=request.user, thing=thing),
+            "accesses": self.accesses(request, obj),
+            "same_document": [label_of(each) for each in same_document(obj)],
+            "form": KycDocumentsForm(user=request.user, obj=obj),
         }
 
     def accesses(self, request: HttpRequest, user: User) -> Any:
-        """Who looked at this, for those who may know."""
+        """The last accesses, with the names of the actors; None without permission to see them."""
         if not request.user.has_perm("users.view_access"):
             return None
         last = list(Access.objects.filter(user=user.id).order_by("-id")[:20])
@@ -230,7 +228,7 @@ class ReviewAdmin(Searched, Acting):
         return [(access, names.get(access.actor, access.actor)) for access in last]
 
     def original(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> HttpResponseBase:
-        """A document as it was sent, to be saved; no browser opens it."""
+        """The original file, as a download."""
         document = self.document(request, user_id, document_id)
         kyc.record_access(document.user, Access.What.DOCUMENT, by(request), document.kind)
         return pictures.original(document)
@@ -238,7 +236,7 @@ class ReviewAdmin(Searched, Acting):
     def picture(
         self, request: HttpRequest, user_id: UUID, document_id: UUID, number: int
     ) -> HttpResponseBase:
-        """A page of a document, drawn anew."""
+        """A page of a document, rendered as a JPEG."""
         document = self.document(request, user_id, document_id)
         kyc.record_look(document, by(request))
         return pictures.page_image(document, number)
@@ -253,8 +251,8 @@ class ReviewAdmin(Searched, Acting):
         return document
 
 
-def said(document: KycDocument) -> Facts:
-    """A block's facts as people read them; a document's size and digest."""
+def facts_of(document: KycDocument) -> Facts:
+    """The fields of a block; the type, size and digest of a document."""
     if document.is_file:
         digest = bytes(document.sha256 or b"").hex()
         return [("Type", document.media_type), ("Bytes", document.size), ("SHA-256", digest)]

@@ -1,11 +1,11 @@
-"""The pages of staff. Nobody sees the secret of a second factor, not even who administers staff."""
+"""The pages of staff. No page shows the secret of a second factor."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import django_otp
-import django_otp.plugins.otp_totp.admin  # it registers what is unregistered here
+import django_otp.plugins.otp_totp.admin  # registers TOTPDevice, which is unregistered below
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
@@ -14,8 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from users import staff
-from users.actions import Acting, Action, address_of
+from users.actions import Action, WithActions, address_of
 
+CHANGE = "auth.change_user"
 Staff = get_user_model()
 admin.site.unregister([Staff, TOTPDevice])
 
@@ -26,15 +27,15 @@ def reset(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
 
 
 def set_active(is_active: bool) -> Any:
-    def act(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    def run(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
         staff.set_active(person, is_active=is_active, by=request.user)
         return f"{person} {'activated' if is_active else 'deactivated'}."
 
-    return act
+    return run
 
 
 @admin.register(Staff)
-class StaffAdmin(Acting, UserAdmin):
+class StaffAdmin(WithActions, UserAdmin):
     list_display = ("username", "first_name", "last_name", "is_active", "last_login")
     change_form_template = "admin/staff.html"
     actions = None
@@ -42,7 +43,7 @@ class StaffAdmin(Acting, UserAdmin):
         Action(
             name="reset-second-factor",
             label="Reset the second factor",
-            permission="auth.change_user",
+            permission=CHANGE,
             do=reset,
             is_available=django_otp.user_has_device,
             warning=(
@@ -53,7 +54,7 @@ class StaffAdmin(Acting, UserAdmin):
         Action(
             name="deactivate",
             label="Deactivate",
-            permission="auth.change_user",
+            permission=CHANGE,
             do=set_active(False),
             is_available=lambda person: person.is_active,
             warning="This person can't log in anymore. All sessions are closed.",
@@ -61,25 +62,21 @@ class StaffAdmin(Acting, UserAdmin):
         Action(
             name="activate",
             label="Activate",
-            permission="auth.change_user",
+            permission=CHANGE,
             do=set_active(True),
             is_available=lambda person: not person.is_active,
         ),
     )
 
-    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
-        may = self.has_change_permission(request, thing)
-        return {
-            "page_actions": [
-                act for act in self.page_actions if may and act.is_open_to(request, thing)
-            ]
-        }
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        may = self.has_change_permission(request, obj)
+        return {"page_actions": self.available_actions(request, obj) if may else []}
 
-    def act(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+    def run_action(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         person = self.get_object(request, unquote(object_id))
         if person is not None and not self.has_change_permission(request, person):
             return self.forbidden(request, person)
-        return super().act(request, object_id, name)
+        return super().run_action(request, object_id, name)
 
     def forbidden(self, request: HttpRequest, person: Any) -> HttpResponse:
         messages.error(request, f"You don't have permission to change {person}.")
@@ -100,7 +97,7 @@ class StaffAdmin(Acting, UserAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Delete who never came in; who has a history can be deactivated instead."""
+        """Delete staff without a history. Staff with a history can only be deactivated."""
         person = self.get_object(request, unquote(object_id))
         if (
             person is None
@@ -108,10 +105,10 @@ class StaffAdmin(Acting, UserAdmin):
             or not staff.has_history(person)
         ):
             return super().delete_view(request, object_id, extra_context)
-        words = (
-            f"{person} can't be deleted because the log refers to them. Deactivate them instead."
+        messages.warning(
+            request,
+            f"{person} can't be deleted because the log refers to them. Deactivate them instead.",
         )
-        messages.warning(request, words)
         return HttpResponseRedirect(f"{address_of(person).removesuffix('change/')}act/deactivate/")
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

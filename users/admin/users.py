@@ -6,14 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 
-from users.actions import Acting, ReadOnly, Searched
+from users.actions import ReadOnly, Searched, WithActions
 from users.models import Otp, User
 
 MOST_USERS = 100
 
 
 @admin.register(User)
-class UserAdmin(Searched, Acting):
+class UserAdmin(Searched, WithActions):
     list_display = ("user_name", "kind", "status", "client", "created_at")
     list_filter = ("status", "kind", "client")
     list_select_related = ("client",)

@@ -1,7 +1,7 @@
-"""Finds out what a document is from its bytes, and refuses files that are two things at once.
+"""Detects the file type of a document from its bytes, and rejects polyglot files.
 
-Nothing here draws or runs what was sent, and no library sees it in this process: pictures are
-walked by `png` and `jpeg`; what needs a library runs in a process with limits (`processes`).
+No library parses a document in this process: `png` and `jpeg` check the structure of pictures, and
+code that needs a library runs in a process with limits (`processes`).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ __all__ = [
 ]
 
 FIRST = 1024
-"""Readers of PDF look for its header in so many bytes."""
+"""PDF readers search for the header in this many bytes."""
 
 
 def media_type_of(content: bytes) -> str:
-    """Tell what the bytes are: `PDF`, `PNG` or `JPEG`.
+    """Return the media type: `PDF`, `PNG` or `JPEG`.
 
     Raises:
-        WrongDocument: too large, none of the three, damaged, two things at once, or a PDF that
-            is encrypted or does more than show pages.
+        WrongDocument: too large, of another type, damaged, a polyglot file, or a PDF that is
+            encrypted or has active content.
         Overloaded: too many PDFs are being checked.
     """
     if len(content) > MOST_BYTES:
@@ -60,11 +60,11 @@ def picture_type(content: bytes) -> str:
     if content.startswith(jpeg.BEGIN + b"\xff"):
         jpeg.check(content)
         return JPEG
-    raise WrongDocument("unknown_type", other(content))
+    raise WrongDocument("unknown_type", unknown_type(content))
 
 
-def other(content: bytes) -> str:
-    """Say what is accepted, and name what phones send instead."""
+def unknown_type(content: bytes) -> str:
+    """The message for another file type; it names the formats of phones."""
     if content[4:8] == b"ftyp":
         return "HEIC, AVIF and video files are not accepted. Send a JPEG, a PNG or a PDF."
     return "The file is not a PDF, a PNG or a JPEG."

@@ -1,4 +1,4 @@
-"""ZIP archives that are something else as well: they are read from their end."""
+"""Detects ZIP archives in other files: programs find an archive by its end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ END_SIZE: Final = 22
 ENTRY: Final = b"PK\x01\x02"
 LOCATOR_OF_64: Final = b"PK\x06\x07"
 FARTHEST: Final = END_SIZE + 0xFFFF
-"""How far from the file's end an archive's own end may be: its comment has up to 65,535 bytes."""
+"""The longest distance of an archive's end record from the file's end, with its comment."""
 
 
 def is_archive(content: bytes) -> bool:
-    """Tell whether programs find an archive in it, also one of the large kind (ZIP64).
+    """Whether programs would find an archive in the file, also a ZIP64 one.
 
-    The four bytes of its end are in one photo of 65,000 by chance: what it points to must fit.
+    By chance, one photo in 65,000 contains the four bytes of an end record. Therefore the entries
+    that it points to are checked too.
     """
     at = content.rfind(END, max(0, len(content) - FARTHEST))
     while at >= 0:

@@ -1,4 +1,4 @@
-"""Pictures of a document for people, drawn anew. This runs in a process with limits (`sandbox`)."""
+"""Renders pages of documents as JPEGs. It runs in a process with limits (`sandbox`)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from users.documents import jpeg, png
 from users.documents.refusals import JPEG, MOST_PIXELS, PDF
 
 WIDTH, HEIGHT = 1600, 2200
-"""Pixels: the print on an A4 page can be read, and a picture of it has some hundred kB."""
+"""Pixels: the text of an A4 page is readable, and its picture has some hundred kB."""
 LARGEST_SCALE: Final = 6.0
-"""Of a page that is small on paper; 1 is 72 pixels an inch."""
+"""The largest scale of small pages; 1 is 72 pixels an inch."""
 QUALITY: Final = 88
 WHITE: Final = (255, 255, 255)
 
@@ -37,7 +37,7 @@ def render(content: bytes, media_type: str, number: int) -> bytes:
 
 def render_pdf_page(content: bytes, number: int) -> Image.Image:
     with pypdfium2.PdfDocument(content) as pdf:
-        pdf.init_forms()  # so that what is filled in is drawn; this build runs no JavaScript
+        pdf.init_forms()  # to render form values; this build runs no JavaScript
         shown = pdf[number - 1]
         width, height = shown.get_size()
         scale = min(WIDTH / width, HEIGHT / height, LARGEST_SCALE)
@@ -46,18 +46,18 @@ def render_pdf_page(content: bytes, number: int) -> Image.Image:
 
 
 def photo(content: bytes, media_type: str) -> Image.Image:
-    """A picture without its metadata, upright."""
+    """A picture, upright and without metadata."""
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     kind = jpeg if media_type == JPEG else png
     image = Image.open(io.BytesIO(kind.needed(content)), formats=["JPEG", "PNG"])
-    image.draft("RGB", (2 * WIDTH, 2 * HEIGHT))  # a JPEG is read at a smaller scale
+    image.draft("RGB", (2 * WIDTH, 2 * HEIGHT))  # decode a JPEG at a smaller scale
     upright = ImageOps.exif_transpose(image)
     upright.thumbnail((WIDTH, HEIGHT))
     return upright
 
 
 def flat(image: Image.Image) -> Image.Image:
-    """Without transparency: on white, as on paper."""
+    """The picture on a white background, without transparency."""
     if "transparency" not in image.info and not image.mode.endswith(("A", "a")):
         return image.convert("RGB")
     paper = Image.new("RGB", image.size, WHITE)

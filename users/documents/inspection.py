@@ -1,8 +1,8 @@
-"""What a PDF can do beyond showing pages. This runs in a process with limits (`sandbox`).
+"""Searches a PDF for active content. It runs in a process with limits (`sandbox`).
 
-qpdf reads every object, those in object streams too, and writes names in their plain form: a
-byte search would miss `/#4aS`. What is refused is refused wherever it is; what only moves to a
-page or opens a web address when it is clicked is harmless.
+qpdf reads every object, also those in object streams, and writes names in their plain form; a byte
+search would miss `/#4aS`. Forbidden names are refused in every object. Links to a page or to a web
+address are allowed.
 """
 
 from __future__ import annotations
@@ -37,39 +37,39 @@ ACTIVE: Final = {
     b"Movie": "multimedia",
     b"3D": "multimedia",
 }
-"""Names of PDF that a document must not contain, and what they are."""
+"""Forbidden names of PDF, and their meanings."""
 
 STRICTLY: Final[dict[str, Any]] = {"attempt_recovery": False, "inherit_page_attributes": False}
-"""Nothing is guessed, and pages are left alone until all else was looked at."""
+"""Don't repair the file, and don't change its pages before the checks."""
 
 NAME: Final = re.compile(rb"/(%s)(?=[\s/<>()\[\]]|\Z)" % b"|".join(ACTIVE))
 TEXT: Final = re.compile(rb"\((?:[^\\)]|\\.)*\)", re.DOTALL)
-"""A string as qpdf writes it, with every bracket inside escaped."""
+"""A string as qpdf writes it, with escaped brackets."""
 
 
-def check_objects(content: bytes) -> None:
-    """Refuse a PDF that does more than show pages, or that can't be read to its end.
+def check_pdf(content: bytes) -> None:
+    """Refuse a PDF with active content, or one that can't be read completely.
 
     Raises:
         WrongDocument: active_content, damaged, encrypted, too_complex.
     """
     try:
         with pikepdf.open(io.BytesIO(content), **STRICTLY) as pdf:
-            look_into(pdf)
+            check_objects(pdf)
     except pikepdf.PasswordError:
         raise encrypted() from None
     except pikepdf.PdfError:
         raise damaged("PDF", "it can't be read") from None
 
 
-def look_into(pdf: pikepdf.Pdf) -> None:
+def check_objects(pdf: pikepdf.Pdf) -> None:
     if pdf.is_encrypted:
         raise encrypted()
     if len(pdf.objects) > MOST_OBJECTS:
         raise too_complex("PDF", f"more than {MOST_OBJECTS:,} objects")
     for each in chain([pdf.trailer], pdf.objects):
-        require_passive(object_bytes(each))
-    if pdf.get_warnings():  # other readers would guess, and might find what this one did not
+        require_passive(serialized(each))
+    if pdf.get_warnings():  # other readers repair it, and may find other objects
         raise damaged("PDF", "parts of it can't be read")
     if not len(pdf.pages):
         raise damaged("PDF", "it has no pages")
@@ -80,13 +80,13 @@ def encrypted() -> WrongDocument:
     return WrongDocument("encrypted", words)
 
 
-def object_bytes(thing: Any) -> bytes:
-    """An object as qpdf writes it; of a stream its dictionary. Numbers and null have no names."""
-    if not isinstance(thing, pikepdf.Object):
+def serialized(obj: Any) -> bytes:
+    """An object as qpdf writes it; of a stream, its dictionary. Numbers and null are empty."""
+    if not isinstance(obj, pikepdf.Object):
         return b""
-    text = thing.unparse(resolved=True)
-    if text.endswith(b" R"):  # a stream names itself
-        text = thing.stream_dict.unparse(resolved=True)
+    text = obj.unparse(resolved=True)
+    if text.endswith(b" R"):  # a stream is written as a reference to itself
+        text = obj.stream_dict.unparse(resolved=True)
     return text
 
 

@@ -1,7 +1,7 @@
-"""JPEG (ITU-T T.81), read marker by marker; also several pictures in one file (CIPA DC-007, MPO).
+"""Checks the structure of a JPEG (ITU-T T.81), also with several pictures (CIPA DC-007, MPO).
 
-Phones write a second, smaller picture behind the first (a map of its brightness, a preview), and
-Samsung's write a short index of facts behind that. Both are ordinary; anything else is refused.
+Phones write a second, smaller picture after the first (a gain map, a preview), and Samsung phones
+write a short index after that. Both are accepted; other data after the picture is refused.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from users.documents.refusals import (
 KIND: Final = "JPEG picture"
 BEGIN: Final = b"\xff\xd8"
 MOST_SEGMENTS: Final = 1_000
-"""In all pictures of a file. A photo has twenty; one with large metadata has a hundred."""
+"""In all pictures of a file. A photo has about 20; with much metadata about 100."""
 MOST_SCANS: Final = 50
-"""Each costs a decoder a pass over all pixels. A progressive picture has ten."""
+"""Each scan is a pass of the decoder over all pixels. A progressive picture has about 10."""
 MOST_PICTURES: Final = 5
 MOST_FILL: Final = 1_024
-"""Bytes of FF that may stand before markers. No encoder is known to write any."""
+"""Bytes of FF before markers. No encoder is known to write them."""
 MOST_PADDING: Final = 64 * 1024
 MOST_TRAILER: Final = 64 * 1024
 
 SOI, EOI, SOS, DHT, DAC, COM = 0xD8, 0xD9, 0xDA, 0xC4, 0xCC, 0xFE
 DECODED: Final = frozenset({0xC0, 0xC1, 0xC2})
-"""Frames that browsers draw: baseline, extended, progressive."""
+"""The frames that browsers support: baseline, extended, progressive."""
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, DAC}
 TABLES: Final = frozenset({DHT, 0xDB, 0xDD})
 APP0, EXIF, MPF, ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
 
 MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""What ends a scan's pixels: no stuffed byte, no restart, no fill."""
+"""The end of a scan's pixels; not a stuffed byte, a restart marker or fill."""
 
 
 class Segment(NamedTuple):
-    """A marker with what belongs to it: from the marker's FF to its end, pixels included."""
+    """A marker and its data: from the marker's FF to its end, including pixels."""
 
     marker: int
     start: int
@@ -50,12 +50,12 @@ class Segment(NamedTuple):
 
 
 class Bounds:
-    """What the pictures of one file may still have."""
+    """Remaining limits for the pictures of one file."""
 
     def __init__(self) -> None:
         self.segments, self.fill = MOST_SEGMENTS, MOST_FILL
 
-    def take(self, fill: int) -> None:
+    def count(self, fill: int) -> None:
         self.segments -= 1
         self.fill -= fill
         if self.segments < 0:
@@ -65,7 +65,7 @@ class Bounds:
 
 
 def check(content: bytes) -> None:
-    """Refuse what is no whole JPEG, or is followed by anything but the pictures of an MPO.
+    """Refuse an incomplete JPEG, or data after it other than further pictures of an MPO.
 
     Raises:
         WrongDocument: damaged, too_complex, too_many_pixels, trailing_data.
@@ -81,7 +81,7 @@ def check(content: bytes) -> None:
 
 
 def needed(content: bytes) -> bytes:
-    """The first picture without its metadata: what a decoder needs, and how to turn it."""
+    """The first picture without metadata except its orientation."""
     kept = [each for each in segments(content, 0, Bounds()) if is_needed(content, each)]
     return BEGIN + b"".join(content[each.start : each.end] for each in kept)
 
@@ -101,7 +101,7 @@ def is_app(content: bytes, segment: Segment, marker: int, name: bytes) -> bool:
 
 
 def further(content: bytes, end: int, limits: Bounds) -> int:
-    """Walk the pictures behind the first; return where the last one ends."""
+    """Check the pictures after the first one. Returns the end of the last."""
     for _ in range(MOST_PICTURES - 1):
         begin = after_padding(content, end)
         if not content.startswith(BEGIN, begin):
@@ -113,21 +113,21 @@ def further(content: bytes, end: int, limits: Bounds) -> int:
 
 
 def segments(content: bytes, at: int, limits: Bounds) -> list[Segment]:
-    """Walk one picture from behind its SOI to its EOI."""
+    """The segments of one picture, from after SOI to EOI."""
     if not content.startswith(BEGIN, at):
         raise damaged(KIND, "it does not begin like one")
     at += len(BEGIN)
     found: list[Segment] = []
     while not found or found[-1].marker != EOI:
         start = marker_at(content, at)
-        limits.take(start - at)
+        limits.count(start - at)
         found.append(segment_at(content, start))
         at = found[-1].end
     return found
 
 
 def marker_at(content: bytes, at: int) -> int:
-    """Where the FF directly before the next marker's code is; only fill may be in between."""
+    """The position of the last FF before the next marker's code; only fill may precede it."""
     for start in range(at, min(at + MOST_FILL + 1, len(content) - 1)):
         if content[start] != 0xFF:
             break
@@ -156,7 +156,7 @@ def end_of_pixels(content: bytes, at: int) -> int:
 
 
 def check_picture(content: bytes, found: list[Segment]) -> None:
-    """One frame of a kind that browsers draw, of a size that is allowed, with its scans."""
+    """Require one frame of a supported kind and an allowed size, with scans."""
     frames = [each for each in found if each.marker in FRAMES]
     scans = [each for each in found if each.marker == SOS]
     if len(frames) != 1 or not scans or scans[0].start < frames[0].start:
@@ -172,11 +172,11 @@ def check_picture(content: bytes, found: list[Segment]) -> None:
     require_pixels(width, height, KIND)
 
 
-# --- Behind the last picture ---------------------------------------------------------------------
+# --- After the last picture ----------------------------------------------------------------------
 
 
 def after_padding(content: bytes, at: int) -> int:
-    """Where the zeros end that fill up a block, as cameras write them."""
+    """The end of the zeros with which cameras fill a block."""
     rest = content[at : at + MOST_PADDING]
     return at + len(rest) - len(rest.lstrip(b"\x00"))
 
@@ -186,7 +186,7 @@ def is_padding(content: bytes, at: int) -> bool:
 
 
 def is_trailer(content: bytes, at: int) -> bool:
-    """Tell Samsung's index of facts (`SEFH … SEFT`), which begins at once; a film is too large."""
+    """Whether a Samsung index (`SEFH … SEFT`) starts here; one with a video is too large."""
     size = len(content) - at
     if not content.endswith(b"SEFT") or not 20 <= size <= MOST_TRAILER:
         return False

@@ -1,8 +1,8 @@
-"""PNG (ISO/IEC 15948), read chunk by chunk. Nothing is ever inflated here.
+"""Checks the structure of a PNG (ISO/IEC 15948) without inflating any data.
 
-A PNG is a row of chunks, each with its length and its checksum. Compressed text and colour
-profiles can grow a thousandfold when they are inflated, and a decoder inflates each of them:
-so they are counted, not opened, and a decoder gets only the chunks that it needs to draw.
+A PNG is a sequence of chunks, each with its length and checksum. Compressed texts and colour
+profiles can grow a thousandfold when a decoder inflates them. Therefore they are only counted,
+and the decoder gets only the chunks that it needs.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from users.documents.refusals import (
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS: Final = 10_000
-"""Encoders write a chunk of pixels for every 2 to 64 kB."""
+"""Encoders write a chunk for every 2 to 64 kB of pixels."""
 MOST_ANCILLARY: Final = 100
-"""Chunks that a decoder does not need: text, colours, times. Cameras and editors write ten."""
+"""Chunks that a decoder does not need: texts, colours, times. About 10 are usual."""
 
 NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 ONCE: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"eXIf"})
 DEPTHS: Final = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
-"""The bits of a sample that each type of colour may have."""
+"""The allowed bits per sample of each colour type."""
 
 
 class Chunk(NamedTuple):
-    """A chunk: its name, and where it begins and ends in the file."""
+    """A chunk: its name, its start and its end in the file."""
 
     name: bytes
     start: int
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
 
 
 def check(content: bytes) -> None:
-    """Refuse what is no whole PNG, or more than one.
+    """Refuse an incomplete PNG, or data after it.
 
     Raises:
         WrongDocument: damaged, too_complex, too_many_pixels, trailing_data, unknown_type.
@@ -55,13 +55,13 @@ def check(content: bytes) -> None:
 
 
 def needed(content: bytes) -> bytes:
-    """The picture without text, colour profiles and the like: what a decoder needs to draw it."""
+    """The picture without texts, colour profiles and other metadata."""
     pieces = [content[each.start : each.end] for each in chunks(content) if each.name in NEEDED]
     return SIGNATURE + b"".join(pieces)
 
 
 def chunks(content: bytes) -> Iterator[Chunk]:
-    """Walk to the first IEND, checking each chunk's checksum; never more than `MOST_CHUNKS`."""
+    """Yield the chunks up to the first IEND, at most `MOST_CHUNKS`; verify their checksums."""
     at, ancillary, view = len(SIGNATURE), 0, memoryview(content)
     for _ in range(MOST_CHUNKS):
         chunk = chunk_at(view, at)
@@ -102,7 +102,7 @@ def check_header(content: bytes, first: Chunk) -> None:
 
 
 def check_order(content: bytes, names: list[bytes]) -> None:
-    """Pixels are there, in one run of chunks; what may come once comes once."""
+    """Require consecutive chunks of pixels, and no duplicate of a chunk that must be unique."""
     if b"acTL" in names:
         raise WrongDocument("unknown_type", "Animated pictures are not accepted; send a still one.")
     pixels = names.count(b"IDAT")

@@ -1,4 +1,4 @@
-"""The server's side of `sandbox`: who asks, how many at once, and with which limits."""
+"""The server's side of `sandbox`: the jobs, their limits, and the processes that run them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MEGABYTE: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is asked of a process, and its limits: seconds of processor and clock, and bytes."""
+    """A job of a process, with its limits: seconds of CPU, seconds of time, and bytes."""
 
     name: str
     cpu: float
     seconds: float
     memory: int
     patience: float
-    """Seconds for which a thread waits until one of `room` is free."""
+    """Seconds for which a thread waits for a free place in `room`."""
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
 
 
@@ -42,18 +42,18 @@ DRAW: Final = Job("draw", cpu=6, seconds=15, memory=600 * MEGABYTE, patience=10)
 
 
 class Report(NamedTuple):
-    """What a process answered; `facts` is None when it ended without an answer."""
+    """The answer of a process; `facts` is None if it exited without one."""
 
     facts: dict[str, Any] | None
     content: bytes = b""
 
 
 def inspect(content: bytes) -> None:
-    """Look into a PDF.
+    """Check a PDF for active content.
 
     Raises:
         WrongDocument: active_content, damaged, encrypted, too_complex.
-        Overloaded: too many wait.
+        Overloaded: too many documents are waiting.
     """
     facts = run_job(INSPECT, content, PDF).facts
     if facts is None or "failed" in facts:
@@ -67,17 +67,17 @@ def page_count(content: bytes, media_type: str) -> int:
     """How many pages there are to draw; 0 when that can't be found out within the limits.
 
     Raises:
-        Overloaded: too many wait.
+        Overloaded: too many documents are waiting.
     """
     facts = run_job(COUNT, content, media_type).facts or {}
     return int(facts.get("pages", 0))
 
 
 def draw(content: bytes, media_type: str, number: int) -> bytes:
-    """Draw a page, from 1 on, as a JPEG; blank when that can't be done within the limits.
+    """Render a page, counted from 1, as a JPEG; empty if the process fails or exceeds its limits.
 
     Raises:
-        Overloaded: too many wait.
+        Overloaded: too many documents are waiting.
     """
     return run_job(DRAW, content, media_type, number).content
 
@@ -86,7 +86,7 @@ def run_job(job: Job, content: bytes, media_type: str, number: int = 1) -> Repor
     """Have a process of its own do the job.
 
     Raises:
-        Overloaded: too many wait.
+        Overloaded: too many documents are waiting.
     """
     if not job.room.acquire(timeout=job.patience):
         raise errors.Overloaded("Too many documents are being processed. Retry later.")
@@ -103,10 +103,10 @@ def run_job(job: Job, content: bytes, media_type: str, number: int = 1) -> Repor
 def send_job(job: Job, content: bytes, media_type: str, number: int) -> Report:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        NURSERY.send(theirs)
+        FORKER.send(theirs)
         theirs.close()
         ours.settimeout(job.seconds + 1)
-        said = {
+        request = {
             "name": job.name,
             "cpu": job.cpu,
             "seconds": job.seconds,
@@ -116,7 +116,7 @@ def send_job(job: Job, content: bytes, media_type: str, number: int) -> Report:
             "number": number,
         }
         try:
-            ours.sendall(json.dumps(said).encode() + b"\n")
+            ours.sendall(json.dumps(request).encode() + b"\n")
             ours.sendall(content)
             return receive_report(ours)
         except OSError:  # it has ended, or says nothing
@@ -129,8 +129,8 @@ def receive_report(connection: socket.socket) -> Report:
         return Report(json.loads(line), stream.read()) if line.endswith(b"\n") else Report(None)
 
 
-class Nursery:
-    """The process that the others are forked from; started when the first document needs it."""
+class Forker:
+    """The process that forks the others; started for the first document."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -139,7 +139,7 @@ class Nursery:
         self.owner = 0
 
     def send(self, connection: socket.socket) -> None:
-        """Hand over a connection, to a new process where the old one has ended."""
+        """Send a connection to the process; start a new one if the old one has exited."""
         with self.lock:
             try:
                 socket.send_fds(self.started(), [b"+"], [connection.fileno()])
@@ -148,7 +148,7 @@ class Nursery:
                 socket.send_fds(self.started(), [b"+"], [connection.fileno()])
 
     def started(self) -> socket.socket:
-        if self.control is None or self.owner != os.getpid():  # a fork has a nursery of its own
+        if self.control is None or self.owner != os.getpid():  # after a fork, start another one
             self.control, theirs = socket.socketpair()
             command = [sys.executable, "-m", "users.documents.sandbox", str(theirs.fileno())]
             with theirs:
@@ -166,12 +166,12 @@ class Nursery:
         return self.control
 
     def stop(self) -> None:
-        """Close our end: the process ends, as it does when this one is killed."""
+        """Close this end of the socket: the process exits, as it does if this one is killed."""
         control, process, self.control, self.process = self.control, self.process, None, None
         if control and process and self.owner == os.getpid():
             control.close()
             process.wait()
 
 
-NURSERY: Final = Nursery()
-atexit.register(NURSERY.stop)
+FORKER: Final = Forker()
+atexit.register(FORKER.stop)

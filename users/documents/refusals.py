@@ -1,4 +1,4 @@
-"""What a document may be at most, and the one exception that refuses it."""
+"""Limits of documents, and the exception that refuses a document."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Final
 
 MOST_BYTES: Final = 5_000_000
 MOST_PIXELS: Final = 50_000_000
-"""More than a phone's picture of a card; less than what would fill a viewer's memory."""
+"""Enough for photos of phones, and little enough for the memory of a viewer."""
 
 MOST_PAGES: Final = 20
-"""Of a document, to be drawn for staff."""
+"""The most pages that are rendered for staff."""
 
 PDF: Final = "application/pdf"
 PNG: Final = "image/png"
@@ -17,7 +17,7 @@ JPEG: Final = "image/jpeg"
 
 
 class WrongDocument(ValueError):
-    """The file is not accepted; `code` says why in one word, the text in a sentence."""
+    """The file is not accepted; `code` and the text contain the reason."""
 
     def __init__(self, code: str, words: str) -> None:
         self.code = code

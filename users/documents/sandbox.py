@@ -1,9 +1,9 @@
-"""The processes that look into documents, each with limits, each for one document.
+"""Processes that parse documents: one process with limits for each document.
 
-`python -m users.documents.sandbox FD` loads the libraries once and waits at its end of a socket.
-For each connection that comes through, it forks a process, which sets its limits, reads a job,
-answers and ends: what a document breaks is gone with it, and a new one costs milliseconds. It
-has no credentials in its environment, writes no file, and ends with the server that started it.
+`python -m users.documents.sandbox FD` loads the libraries once and waits on a socket. For each
+connection that it receives, it forks a process that sets its limits, reads a job, answers and
+exits. A crash affects that process only, and a fork takes milliseconds. The processes have no
+credentials in their environment, write no files, and exit with the server that started them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from users.documents.refusals import WrongDocument
 
 Answer = tuple[dict[str, Any], bytes]
 NICENESS = 5
-"""Payments come first."""
+"""Lower priority than payments."""
 
 
 def inspect_job(content: bytes, media_type: str, number: int) -> Answer:
-    inspection.check_objects(content)
+    inspection.check_pdf(content)
     return {}, b""
 
 
@@ -71,7 +71,7 @@ def reap() -> None:
 
 
 def work(connection: socket.socket) -> None:
-    """Do one job and end, whatever happens: nothing of the loop above may run in this process."""
+    """Run one job and exit in any case, so that this process never continues the loop above."""
     status = 1
     try:
         with connection.makefile("rwb") as stream:
@@ -96,21 +96,21 @@ def do_job(job: dict[str, Any], content: bytes) -> Answer:
 
 
 def limit(cpu: float, seconds: float, memory: int) -> None:
-    """End this process after so much time of the processor or of the clock; bound its memory.
+    """Limit the CPU time, the time and the memory of this process.
 
-    `memory` is in bytes, beyond what the libraries take. The signals of both timers end a process
-    that does not handle them, also in the midst of a library's code.
+    `memory` is in bytes, in addition to the libraries. The signals of both timers kill a process
+    that does not handle them, even inside a library.
     """
-    for ends, timer, time_left in (
+    for kills, timer, time_left in (
         (signal.SIGPROF, signal.ITIMER_PROF, cpu),
         (signal.SIGALRM, signal.ITIMER_REAL, seconds),
     ):
-        signal.signal(ends, signal.SIG_DFL)
+        signal.signal(kills, signal.SIG_DFL)
         signal.setitimer(timer, time_left)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
-    with suppress(FileNotFoundError):  # other systems than Linux do not say
+    with suppress(FileNotFoundError):  # Linux only
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + memory
         resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -1,4 +1,4 @@
-"""The parties and what is recorded of them."""
+"""The models of users, clients, credentials, KYC documents and events."""
 
 from users.models.clients import ApiKey, Client
 from users.models.events import Event

@@ -30,7 +30,7 @@ SCOPES = (
 
 
 class Client(models.Model):
-    """A company that calls the API; everything belongs to one, and none sees another's."""
+    """A company that calls the API. Each resource has one client; others can't access it."""
 
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE"
@@ -57,15 +57,15 @@ Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
 
 class OwnedQuerySet(models.QuerySet[Row_co]):
-    """Rows that each belong to one client."""
+    """Rows with a client."""
 
     def owned_by(self, client_id: uuid.UUID | None) -> Self:
-        """Those of one client; with None, of all clients (a member of staff looks)."""
+        """The rows of one client; with None, of all clients (for staff)."""
         return self.all() if client_id is None else self.filter(client_id=client_id)
 
 
 class Owned(models.Model):
-    """A row of one client, which `save` looks for among the rows of that client."""
+    """A row with a client; `save` updates it only among the rows of that client."""
 
     client_id: uuid.UUID
 
@@ -77,7 +77,7 @@ class Owned(models.Model):
 
 
 class Credential(models.Model):
-    """What a client shows to be let in, and for what; it ends by itself, or is revoked."""
+    """A credential of a client, with its scopes; it can expire or be revoked."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     client = models.ForeignKey(Client, models.PROTECT, related_name="+")
@@ -105,7 +105,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(Credential):
-    """What a client authenticates with. Only its SHA-256 digest is stored; `prefix` names it."""
+    """An API key. Only its SHA-256 digest is stored; `prefix` identifies it for people."""
 
     prefix = models.CharField(max_length=16, editable=False)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
@@ -137,7 +137,7 @@ class ApiKey(Credential):
         scopes: list[str],
         expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key for `client`; the secret is returned once and can't be had again."""
+        """Create a key for `client`. Returns it with its secret, which is not stored."""
         secret = "iocash_" + "".join(secrets.choice(ALPHABET) for _ in range(40))
         key = cls.objects.create(
             client=client,

@@ -1,4 +1,4 @@
-"""The record of who did what: one row for every change of a user, wallet, movement or hold."""
+"""Events: one row for every change of a user, wallet, movement, hold or credential."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class By:
 
 
 class EventKind(StrEnum):
-    """Every kind of event: what it is about, and what happened to it."""
+    """All kinds of events: the kind of object, and its change."""
 
     API_KEY_ISSUED = "api_key.issued"
     API_KEY_REVOKED = "api_key.revoked"
@@ -74,9 +74,9 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event before it is written. `data` carries ids and codes, never personal text.
+    """An event before it is written. `data` contains ids and codes, never personal texts.
 
-    Its `id` is chosen here: where the event is found, its transaction was committed.
+    Its `id` is chosen here: if the event exists, its transaction was committed.
     """
 
     client_id: uuid.UUID
@@ -90,7 +90,7 @@ class Fact:
 
     @property
     def witness(self) -> Witness:
-        """The question whether the event is there, which an index on the subject answers."""
+        """The query that finds the event, by an index on the subject."""
         return Witness(FIND, [self.client_id, self.subject_id, self.id])
 
 
@@ -100,7 +100,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class TransactionId(models.Field):
-    """PostgreSQL's `xid8`: what a reader compares with `pg_snapshot_xmin`, to skip nothing."""
+    """PostgreSQL's `xid8`. Readers compare it with `pg_snapshot_xmin`, to miss no event."""
 
     def db_type(self, connection: object) -> str:
         return "xid8"
@@ -112,9 +112,9 @@ class CurrentTransaction(models.Func):
 
 
 class Event(models.Model):
-    """Something changed; written in the transaction of the change, never edited.
+    """A change; written in the same transaction, never edited.
 
-    `position` is drawn under the lock of what changed: it is the order in which things happened.
+    `position` is taken under the lock of the changed object, so it gives the order of changes.
     """
 
     position = models.BigAutoField(primary_key=True)
@@ -156,9 +156,9 @@ FIND = "SELECT FROM users_event WHERE client_id = %s AND subject_id = %s AND id 
 
 
 def record(*facts: Fact) -> None:
-    """Write events, in the transaction of the change that they tell of.
+    """Write events, in the transaction of their change.
 
-    By the first of them it is found out whether that transaction was committed.
+    The first event is the witness of that transaction's commit.
     """
     note_witness(facts[0].witness)
     with connection.cursor() as cursor:
@@ -166,7 +166,7 @@ def record(*facts: Fact) -> None:
 
 
 def record_about(user: Any, kind: EventKind, by: By, **data: str) -> None:
-    """Record one event about a user; `data` is ids and codes only."""
+    """Record one event of a user; `data` contains ids and codes only."""
     record(Fact(user.client_id, "user", user.id, kind, by, None, data))
 
 

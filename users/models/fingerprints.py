@@ -1,8 +1,8 @@
-"""Fingerprints of what was asked or shown, from bytes that are the same on every Python.
+"""Fingerprints of requests and resources, from bytes that are the same on every Python.
 
-The bytes are JSON: UTF-8, names sorted, no spaces, and every value that is not text, a number or a
-boolean is tagged with its type. `repr` and `str` of containers are not used: they depend on the
-Unicode table of the Python that runs.
+The bytes are JSON: UTF-8, sorted names, no spaces. Values that are not text, number or boolean are
+tagged with their type. `repr` and `str` of containers are not used, because they depend on the
+Unicode table of the Python version.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ SALT_BYTES: Final = 16
 
 
 class Asked(NamedTuple):
-    """A verb with its typed values. A value that is None or blank was not asked."""
+    """A request: its name and typed values. None and blank values are left out."""
 
     verb: str
     values: Mapping[str, object]
 
 
 def canonical(asked: Asked) -> bytes:
-    """Write `asked` as bytes: equal orders give equal bytes, and other orders other bytes.
+    """Encode `asked` as bytes: equal requests have equal bytes, different ones different bytes.
 
     Raises:
         TypeError: a value is of a type that has no canonical form.
@@ -37,14 +37,14 @@ def canonical(asked: Asked) -> bytes:
 
 
 def digest(asked: Asked) -> bytes:
-    """Digest the canonical bytes. Personal values can be guessed from it: never store it."""
+    """The digest of the canonical bytes. Never store it: personal values can be guessed from it."""
     return sha256(canonical(asked)).digest()
 
 
 def salted(salt: bytes, asked: bytes) -> bytes:
-    """Make the fingerprint that is stored, from a row's own salt and the digest of an order.
+    """The fingerprint to store: of a row's own salt and the digest of a request.
 
-    Without the salt nobody can guess the order from it, or recognise the same order again.
+    Without the salt, the request can't be guessed from it or recognised.
     """
     return sha256(salt + asked).digest()
 
@@ -54,7 +54,7 @@ def new_salt() -> bytes:
 
 
 def plain(value: object) -> Any:
-    """Turn a typed value into what JSON has; `1`, `"1"`, `Decimal(1)` and `True` stay apart."""
+    """Convert a value for JSON; `1`, `"1"`, `Decimal(1)` and `True` stay different."""
     kind = value.__class__
     if kind in AS_IT_IS:
         return value
@@ -72,7 +72,7 @@ def order(asked: Asked) -> list[Any]:
 
 
 def shortest(number: Decimal) -> str:
-    """Spell equal decimals equally, without an exponent: 1, 1.0 and 1.00 are the same amount."""
+    """Equal decimals as equal texts, without an exponent: 1, 1.0 and 1.00 are the same."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -94,4 +94,4 @@ FORMS: Final[dict[type[Any], Callable[[Any], Any]]] = {
     dict: lambda value: {"pairs": {name: plain(each) for name, each in value.items()}},
     str: str,
 }
-"""How each type is written; the first that fits: an Asked is a tuple, a datetime a date."""
+"""How each type is encoded; the first match counts (an Asked is a tuple, a datetime a date)."""

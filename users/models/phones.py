@@ -1,4 +1,4 @@
-"""How much a phone number is used for one-time passwords."""
+"""Counts of one-time passwords per phone number."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from users.models.clients import Client
 
 
 class PhoneUse(models.Model):
-    """What one client did with one phone number on one day (UTC).
+    """The codes and attempts of one client for one phone number on one day (UTC).
 
-    The number is stored as a digest, keyed with the server's secret. Rows are deleted when the day
-    after theirs has passed.
+    The number is stored as a digest, keyed with the server's secret. Rows are deleted two days
+    later.
     """
 
     PAUSE_SECONDS = 60

@@ -15,9 +15,9 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
 
 
 class SigningKey(Credential):
-    """An RSA public key by which a client's own tokens are known (RFC 7519); `kid` names it.
+    """An RSA public key that verifies a client's own tokens (RFC 7519); `kid` identifies it.
 
-    A client may have several, so that one can follow the other.
+    A client can have several, for rotation.
     """
 
     kid = models.CharField("key id", max_length=64, unique=True)

@@ -18,11 +18,11 @@ from users.models.versions import version
 
 class UserQuerySet(OwnedQuerySet["User"]):
     def locked(self) -> Self:
-        """Lock the users, always in order of id and always before any wallet."""
+        """Lock the users, always by id and always before wallets."""
         return self.order_by("id").select_for_update(no_key=True)
 
     def named(self, words: str) -> Self:
-        """Those that people may mean: an id, a phone, an e-mail address, how a name begins."""
+        """Search by id, phone number, e-mail address or the beginning of a user name."""
         if found := as_id(words):
             return self.filter(id=found)
         clients = list(Client.objects.values_list("id", flat=True))
@@ -145,30 +145,30 @@ class User(Owned):
 
     @property
     def version(self) -> str:
-        """Digest all that is shown: the user's ETag."""
+        """The ETag: a digest of the rendered fields."""
         shown = ("id", "kind", "status", "user_name", "first_name", "last_name", "company_name")
         reach = ("email", "mobile_phone", "unverified_phone")
         return version("user", {name: getattr(self, name) for name in (*shown, *reach)})
 
     def level_on(self, day: date) -> int:
-        """The KYC level on a day: it lapses when the identity document does."""
+        """The KYC level on a day; it ends when the identity document expires."""
         return kyc_level_on(self.kyc_level, self.kyc_until, day)
 
     @property
     def phone_to_verify(self) -> str:
-        """The number that waits for a one-time password; empty when none does."""
+        """The number to verify; empty if there is none."""
         if self.unverified_phone:
             return self.unverified_phone
         return self.mobile_phone if self.status == self.Status.CREATED else ""
 
 
 def kyc_level_on(level: int, until: date | None, day: date) -> int:
-    """What is left of a level that holds `until` a day, itself included."""
+    """The KYC level on a day, if the level is valid until a day (included)."""
     return level if until is None or day <= until else 0
 
 
 class Otp(Owned):
-    """A one-time password sent to one number of a user; void when `digest` is null."""
+    """A one-time password for one number of a user; void if `digest` is null."""
 
     LIFETIME_SECONDS = 600
     MAX_TRIES = 5

@@ -1,4 +1,4 @@
-"""Versions: in which state a caller saw a thing."""
+"""Versions of resources, for ETag and If-Match."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from users.models.fingerprints import Asked, digest
 
 
 def version(kind: str, shown: dict[str, object]) -> str:
-    """Digest what is shown of a thing: its ETag."""
+    """The ETag of a resource: a digest of its rendered fields."""
     return digest(Asked(kind, shown)).hex()[:32]
 
 
 def require_version(current: str, if_match: frozenset[str] | None, **facts: Any) -> None:
-    """Refuse unless the thing is as the caller saw it (VersionConflict); None: whatever it is."""
+    """Raise VersionConflict unless `if_match` has the current version; None accepts any."""
     if if_match is not None and current not in if_match:
         raise errors.VersionConflict(**facts, current=f'"{current}"')

@@ -1,4 +1,4 @@
-"""The shapes of users, in requests and answers. Shape only: rules are the life's."""
+"""Bodies, queries and answers about users. They check shape only; `users.users` has the rules."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class UserAnswer(fields.Serializer):
 
 
 class Optional(fields.Text):
-    """Text that may be left out or null: there is none then."""
+    """Optional text; null is the same as none."""
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:
         super().__init__(max_length, required=False, allow_null=True, **kwargs)
@@ -86,7 +86,7 @@ class UserBody(fields.Serializer):
     dlt_network = Optional(50)
 
     def get_initial(self) -> dict[str, Any]:
-        """A person; a company has a `companyName` instead of the two names."""
+        """An example of a person; a company has `companyName` instead of the two names."""
         return super().get_initial() | {"firstName": "Alice", "lastName": "Example"}
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
@@ -159,5 +159,5 @@ class UserQuery(pages.PageQuery):
 
 
 def without_nulls(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Null says that there is none; tables say it with a blank."""
+    """Replace null by the blank text that tables store."""
     return {name: "" if value is None else value for name, value in attrs.items()}

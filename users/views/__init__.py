@@ -1,4 +1,4 @@
-"""The endpoints of users that touch no wallet. Each finds, asks, answers."""
+"""The endpoints of users that need no wallet."""
 
 from users.views.kyc import (
     DocumentView,

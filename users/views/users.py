@@ -1,4 +1,4 @@
-"""What endpoints of clients share, and those of the users themselves."""
+"""The base class of views with a client, and the endpoints of users."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 class ClientView(View):
-    """A view of what belongs to clients, for one of them or for a member of staff."""
+    """A view of resources of clients, for a client or for staff."""
 
     scope: ClassVar[str]
     model: ClassVar[type[Model]]
     """Whose Django permissions staff need."""
     is_done = False
-    """Whether something was committed: trouble after that says nothing of it."""
+    """Whether something was committed; later errors don't change that."""
 
     def check_permissions(self, request: Request) -> None:
-        """Who is refused is counted too: the rate limit is for every request of the client."""
+        """Count refused requests too: the rate limit applies to every request of the client."""
         try:
             self.check_what_is_known(request)
         except errors.Forbidden:
@@ -75,20 +75,20 @@ class ClientView(View):
         return super().handle_exception(exc)
 
     def do(self, verb: Callable[..., Made], *orders: Any, **about: Any) -> Made:
-        """Run a verb that commits; after it, no answer may say that nothing was done."""
+        """Run a function that commits. Later errors must not claim that nothing was changed."""
         made = verb(*orders, **about)
         self.is_done = True
         return made
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Answer nothing but a refusal while the proof of the caller's key is due."""
+        """Allow only refusals while the proof of the caller's key is due."""
         if self.proof.is_due and not response.exception:
             raise errors.Inconsistent("the caller's key was never checked")
         return super().finalize_response(request, response, *args, **kwargs)
 
     @property
     def proof(self) -> Proof:
-        """That of the caller's key; where nobody was let in, nothing is due."""
+        """The proof of the caller's key; not due without a caller."""
         caller = getattr(self.request, "_auth", None)  # `auth` would look for one now
         return caller.proof if isinstance(caller, Caller) else Proof()
 
@@ -108,7 +108,7 @@ class ClientView(View):
         return caller
 
     def require_of_staff(self, permission: str) -> None:
-        """Refuse a member of staff without the permission (PermissionDenied)."""
+        """Raise PermissionDenied for staff without the permission."""
         if self.caller.client_id is None and not self.request.user.has_perm(permission):
             raise errors.PermissionDenied()
 
@@ -130,13 +130,13 @@ class ClientView(View):
 
     @property
     def client_id(self) -> UUID:
-        """The caller's client; permissions keep staff away from where there is none."""
+        """The caller's client. Permissions keep staff from views that need one."""
         if self.caller.client_id is None:
             raise errors.Inconsistent("staff have no client of their own")
         return self.caller.client_id
 
     def filters(self) -> dict[str, Any]:
-        """The query's filters that are columns of the same name."""
+        """The filters of the query that are columns of the same name."""
         return {name: value for name, value in self.query.items() if name not in PAGING}
 
 
@@ -148,7 +148,7 @@ class UsersView(ClientView):
 
     scope = "users"
     of_kind: ClassVar[str | None] = None
-    """Users of this kind only; the others are not there."""
+    """The only kind of users of this view; others are not found."""
 
     def users(self) -> UserQuerySet:
         users = User.objects.owned_by(self.caller.client_id)

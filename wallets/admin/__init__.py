@@ -1,4 +1,4 @@
-"""The back office of money: looked at freely, moved by orders of the ledger only."""
+"""The back office of the ledger: its pages are read-only; actions submit orders."""
 
 from wallets.admin import audits, holds, movements, users, wallets
 

@@ -1,4 +1,4 @@
-"""The runs of the audit."""
+"""The page of audit runs."""
 
 from __future__ import annotations
 

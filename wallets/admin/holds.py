@@ -9,14 +9,14 @@ from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
 
 from iocash import money
-from users.actions import Acting, Action, Facts, ReadOnly, Searched
-from wallets.admin.orders import about_hold, submitted
+from users.actions import Action, Facts, ReadOnly, Searched, WithActions
+from wallets.admin.submit import hold_order, submitted
 from wallets.models import ExternalAccount, Hold
 from wallets.orders import ReleaseHold
 
 
 class StandingFilter(admin.SimpleListFilter):
-    """By the current status of a hold: an overdue one has expired, whatever its row says."""
+    """Filters by the current status: an overdue hold is expired, even if its row says open."""
 
     title = "status"
     parameter_name = "status"
@@ -29,7 +29,7 @@ class StandingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Hold)
-class HoldAdmin(Searched, Acting):
+class HoldAdmin(Searched, WithActions):
     list_display = ("id", "standing", "shown_left", "currency", "wallet_id", "target_id")
     list_filter = (StandingFilter,)
     search_fields = ("id",)
@@ -55,7 +55,7 @@ class HoldAdmin(Searched, Acting):
             name="release",
             label="Release",
             permission="wallets.release_hold",
-            do=submitted(about_hold(ReleaseHold), "Hold released. The amount is available again."),
+            do=submitted(hold_order(ReleaseHold), "Hold released. The amount is available again."),
             is_available=lambda hold: hold.standing == Hold.Status.OPEN,
             warning="The held amount becomes available again to the owner.",
         ),
@@ -64,11 +64,11 @@ class HoldAdmin(Searched, Acting):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
 
-    def facts(self, thing: Any) -> Facts:
+    def facts(self, obj: Any) -> Facts:
         return [
-            ("Still held", f"{self.shown_left(thing)} {thing.currency}"),
-            ("Wallet", thing.wallet_id),
-            ("Target wallet", thing.target_id),
+            ("Still held", f"{self.shown_left(obj)} {obj.currency}"),
+            ("Wallet", obj.wallet_id),
+            ("Target wallet", obj.target_id),
         ]
 
     @admin.display(description="status")

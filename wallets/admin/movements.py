@@ -9,23 +9,24 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from iocash import money
-from users.actions import Acting, Action, Facts, Searched, address_of, done
+from users.actions import Action, Facts, Searched, WithActions, address_of, perform
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
-from wallets.admin.orders import about_movement, give_back, submitted
-from wallets.admin.wallets import WalletAdmin, shown
+from wallets.admin.submit import cash_out_order, reversal, submitted
+from wallets.admin.wallets import ADD_MOVEMENT, amount_of
 from wallets.models import Movement
 from wallets.orders import MarkCashOutSent, RejectCashOut, SettleCashOut
 
-ADD_MOVEMENT = WalletAdmin.page_actions[0]
 REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
+SETTLE = "wallets.settle_cash_out"
+"""The permission to settle and reject cash-outs."""
 
 
-def waits(movement: Movement) -> bool:
+def is_pending(movement: Movement) -> bool:
     return movement.status == Movement.Status.PENDING
 
 
 @admin.register(Movement)
-class MovementAdmin(Searched, Acting):
+class MovementAdmin(Searched, WithActions):
     list_display = ("created_at", "type", "shown_amount", "currency", "status", "wallet_id")
     list_filter = ("status", "type")
     search_fields = ("id",)
@@ -59,7 +60,7 @@ class MovementAdmin(Searched, Acting):
             label="Reverse",
             permission="wallets.reverse_movement",
             form=ReverseForm,
-            do=submitted(give_back, "Movement reversed."),
+            do=submitted(reversal, "Movement reversed."),
             is_available=lambda movement: movement.type in REVERSIBLE,
             warning="The money goes back to the payer. It must still be available in the wallet.",
         ),
@@ -68,34 +69,34 @@ class MovementAdmin(Searched, Acting):
             label="Mark as sent",
             permission="wallets.send_cash_out",
             do=submitted(
-                about_movement(MarkCashOutSent),
+                cash_out_order(MarkCashOutSent),
                 "Marked as sent. The client can no longer cancel it.",
             ),
-            is_available=lambda movement: waits(movement) and movement.sent_at is None,
-            warning="Do this after you have sent the transfer to the bank.",
+            is_available=lambda movement: is_pending(movement) and movement.sent_at is None,
+            warning="Do this after you have sent the payment to the bank.",
         ),
         Action(
             name="settle",
             label="Settle",
-            permission="wallets.settle_cash_out",
-            do=submitted(about_movement(SettleCashOut), "Settled. The amount was deducted."),
-            is_available=lambda movement: waits(movement) and movement.sent_at is not None,
+            permission=SETTLE,
+            do=submitted(cash_out_order(SettleCashOut), "Settled. The amount was deducted."),
+            is_available=lambda movement: is_pending(movement) and movement.sent_at is not None,
             warning="Do this after the bank has paid.",
         ),
         Action(
             name="reject",
             label="Reject",
-            permission="wallets.settle_cash_out",
+            permission=SETTLE,
             form=RejectForm,
-            do=submitted(about_movement(RejectCashOut), "Rejected. The amount is available again."),
-            is_available=waits,
+            do=submitted(cash_out_order(RejectCashOut), "Rejected. The amount is available again."),
+            is_available=is_pending,
             warning="The held amount becomes available again.",
         ),
     )
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, movement: Movement) -> str:
-        return shown(movement)
+        return amount_of(movement)
 
     @admin.display(description="balance after")
     def shown_balance_after(self, movement: Movement) -> str:
@@ -103,28 +104,28 @@ class MovementAdmin(Searched, Acting):
             return "-"
         return money.to_text(movement.balance_after, movement.currency)
 
-    def facts(self, thing: Any) -> Facts:
-        other = "From or to" if thing.counterparty_id else "To the account"
+    def facts(self, obj: Any) -> Facts:
+        other = "From or to" if obj.counterparty_id else "To the account"
         facts = [
-            ("Amount", f"{shown(thing)} {thing.currency}"),
-            ("Wallet", thing.wallet_id),
-            (other, thing.iban or thing.counterparty_id),
-            ("Concept", thing.concept),
+            ("Amount", f"{amount_of(obj)} {obj.currency}"),
+            ("Wallet", obj.wallet_id),
+            (other, obj.iban or obj.counterparty_id),
+            ("Concept", obj.concept),
         ]
         return [(name, value) for name, value in facts if value]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("wallets.add_cash_in")
+        return request.user.has_perm(ADD_MOVEMENT.permission)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The cash-in and adjustment screen, for a wallet that is named in the form."""
+        """The page to add a cash-in or an adjustment, with a field for the wallet's id."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = WalletMovementForm(request.POST or None, user=request.user)
         if request.method == "POST" and form.is_valid():
             wallet = form.cleaned_data["wallet"]
-            if done(request, ADD_MOVEMENT, wallet, form):
+            if perform(request, ADD_MOVEMENT, wallet, form):
                 return HttpResponseRedirect(address_of(wallet))
-        return self.act_page(request, ADD_MOVEMENT, None, form)
+        return self.action_page(request, ADD_MOVEMENT, None, form)

@@ -1,4 +1,4 @@
-"""The page of a user, with what touches its wallets."""
+"""The page of a user, with its wallets and the actions that change them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from users.admin import users
 from users.models import KycDocument, User
 from wallets import erasure
 from wallets.admin.forms import BlockForm, EraseForm
-from wallets.admin.orders import about_user, submitted
+from wallets.admin.submit import submitted, user_order
 from wallets.models import Wallet
 from wallets.orders import BlockUser, UnblockUser
+
+BLOCK = "users.block_user"
+"""The permission to block and unblock users."""
 
 admin.site.unregister(User)
 
@@ -26,25 +29,25 @@ def erase(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
 
 @admin.register(User)
 class UserWithWalletsAdmin(users.UserAdmin):
-    """The user's page, with what touches its wallets."""
+    """Adds the wallets, and the actions that submit orders, to the user's page."""
 
     change_form_template = "admin/user.html"
     page_actions = (
         Action(
             name="block",
             label="Block",
-            permission="users.block_user",
+            permission=BLOCK,
             form=BlockForm,
-            do=submitted(about_user(BlockUser), "User blocked."),
+            do=submitted(user_order(BlockUser), "User blocked."),
             is_available=lambda user: user.status == User.Status.ACTIVATED,
             warning="The user's wallets can't pay or receive.",
         ),
         Action(
             name="unblock",
             label="Unblock",
-            permission="users.block_user",
+            permission=BLOCK,
             form=BlockForm,
-            do=submitted(about_user(UnblockUser), "User unblocked."),
+            do=submitted(user_order(UnblockUser), "User unblocked."),
             is_available=lambda user: user.status == User.Status.BLOCKED,
         ),
         Action(
@@ -62,9 +65,9 @@ class UserWithWalletsAdmin(users.UserAdmin):
         ),
     )
 
-    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
-        wallets = Wallet.objects.filter(user=thing).order_by("created_at")
-        return super().page(request, thing) | {
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        wallets = Wallet.objects.filter(user=obj).order_by("created_at")
+        return super().page(request, obj) | {
             "wallets": wallets,
-            "has_documents": KycDocument.objects.of(thing).exists(),
+            "has_documents": KycDocument.objects.of(obj).exists(),
         }

@@ -8,17 +8,27 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from iocash import money
-from users.actions import Acting, Action, Facts, Searched
+from users.actions import Action, Facts, Searched, WithActions
 from wallets.admin.forms import BlockForm, MovementForm
-from wallets.admin.orders import about_wallet, add_movement, recorded, submitted
+from wallets.admin.submit import cash_in_or_adjustment, confirmation, submitted, wallet_order
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders import BlockWallet, UnblockWallet
 
 LAST_ROWS = 10
+BLOCK = "wallets.block_wallet"
+"""The permission to block and unblock wallets."""
+ADD_MOVEMENT = Action(
+    name="add-movement",
+    label="Add movement",
+    permission="wallets.add_cash_in",
+    form=MovementForm,
+    do=submitted(cash_in_or_adjustment, confirmation),
+    is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
+)
 
 
 @admin.register(Wallet)
-class WalletAdmin(Searched, Acting):
+class WalletAdmin(Searched, WithActions):
     list_display = ("id", "status", "shown_balance", "shown_held", "currency", "user", "created_at")
     list_filter = ("status", "client")
     list_select_related = ("user",)
@@ -43,29 +53,22 @@ class WalletAdmin(Searched, Acting):
         "created_at",
     )
     page_actions = (
-        Action(
-            name="add-movement",
-            label="Add movement",
-            permission="wallets.add_cash_in",
-            form=MovementForm,
-            do=submitted(add_movement, recorded),
-            is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
-        ),
+        ADD_MOVEMENT,
         Action(
             name="block",
             label="Block",
-            permission="wallets.block_wallet",
+            permission=BLOCK,
             form=BlockForm,
-            do=submitted(about_wallet(BlockWallet), "Wallet blocked."),
+            do=submitted(wallet_order(BlockWallet), "Wallet blocked."),
             is_available=lambda wallet: wallet.status == Wallet.Status.READY,
             warning="The wallet can't pay or receive.",
         ),
         Action(
             name="unblock",
             label="Unblock",
-            permission="wallets.block_wallet",
+            permission=BLOCK,
             form=BlockForm,
-            do=submitted(about_wallet(UnblockWallet), "Wallet unblocked."),
+            do=submitted(wallet_order(UnblockWallet), "Wallet unblocked."),
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
         ),
     )
@@ -73,11 +76,11 @@ class WalletAdmin(Searched, Acting):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
 
-    def facts(self, thing: Any) -> Facts:
+    def facts(self, obj: Any) -> Facts:
         return [
-            ("Owner", thing.user.user_name),
-            ("Balance", f"{self.shown_balance(thing)} {thing.currency}"),
-            ("Available", f"{self.shown_available(thing)} {thing.currency}"),
+            ("Owner", obj.user.user_name),
+            ("Balance", f"{self.shown_balance(obj)} {obj.currency}"),
+            ("Available", f"{self.shown_available(obj)} {obj.currency}"),
         ]
 
     @admin.display(description="balance", ordering="balance")
@@ -92,16 +95,16 @@ class WalletAdmin(Searched, Acting):
     def shown_available(self, wallet: Wallet) -> str:
         return money.to_text(wallet.available, wallet.currency)
 
-    def page(self, request: HttpRequest, thing: Any) -> dict[str, Any]:
-        last = Movement.objects.filter(wallet=thing).order_by("-created_at", "-id")
-        holds = Hold.objects.filter(wallet=thing).seen().standing("OPEN").order_by("created_at")
-        return super().page(request, thing) | {
-            "movements": [(movement, shown(movement)) for movement in last[:LAST_ROWS]],
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        last = Movement.objects.filter(wallet=obj).order_by("-created_at", "-id")
+        holds = Hold.objects.filter(wallet=obj).seen().standing("OPEN").order_by("created_at")
+        return super().page(request, obj) | {
+            "movements": [(movement, amount_of(movement)) for movement in last[:LAST_ROWS]],
             "holds": [
                 (hold, money.to_text(hold.left, hold.currency)) for hold in holds[:LAST_ROWS]
             ],
         }
 
 
-def shown(movement: Movement) -> str:
+def amount_of(movement: Movement) -> str:
     return money.to_text(movement.amount, movement.currency)

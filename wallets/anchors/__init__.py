@@ -1,12 +1,12 @@
-"""Anchors: what the books were, written down outside of the database's reach.
+"""Anchors: the digests of the ledger at one time, stored outside the database.
 
-Somebody who owns the database can rewrite rows, all digests after them and their events: the audit
-finds nothing then. `compare` does, with an anchor that was written before: what it has of the
-chains, the owners, the pending cash-outs and the open holds must still be there. The root alone
-tells later whether a file is the one that was written, and a path of the tree proves one movement.
+The owner of a database can rewrite rows, all later digests and their events; the audit does not
+detect that. `compare` does, with an earlier anchor: its chains, owners, pending cash-outs and open
+holds must be unchanged. The Merkle root identifies the file, and a path of the tree proves that it
+contains a movement.
 """
 
-# ruff: noqa: S608 (the queries are put together from constants)
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -23,11 +23,11 @@ __all__ = ["EQUATION", "BadAnchor", "compare", "lines"]
 
 EQUATION: Final = Equation(
     "anchor",
-    "everything that was anchored is there, as it was",
+    "every line of the anchor still matches the ledger",
     AT_ONCE,
     "",
 )
-"""Its queries depend on the kind of line."""
+"""It has no query of its own: `QUERIES` has one for each kind of line."""
 
 SETTLED: Final = """
     LEFT JOIN wallets_movement AS movement
@@ -75,12 +75,12 @@ QUERIES: Final = {
 
 
 def compare(anchor: Iterable[str]) -> Finding | None:
-    """Find the first line of the anchor that is not true of the books any more.
+    """Find the first line of the anchor that does not match the ledger any more.
 
-    All of the anchor is read first to last, also behind what is found.
+    The whole anchor is read even after a mismatch, because its last line has the root.
 
     Raises:
-        BadAnchor: the file proves nothing.
+        BadAnchor: the file is not an anchor, or was damaged.
     """
     found = None
     for kind, some in groupby(Reading(anchor).lines(), key=lambda line: line.kind):

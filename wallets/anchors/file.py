@@ -1,14 +1,14 @@
-"""The lines of an anchor, written and read.
+"""Writes and reads the lines of an anchor.
 
-    iocash-anchor 2 <time> after <root of the last anchor, or ->
-    movement <wallet> <seq> <digest>           each that settled since the last anchor
-    cash-out <id> <wallet> <digest>            each that is pending
-    hold <id> <wallet> <digest>                each that is open
-    wallet <id> <owner> <seq> <head, or ->     each
+    iocash-anchor 2 <time> after <root of the previous anchor, or ->
+    movement <wallet> <seq> <digest>           each movement settled since the previous anchor
+    cash-out <id> <wallet> <digest>            each pending cash-out
+    hold <id> <wallet> <digest>                each open hold
+    wallet <id> <owner> <seq> <head, or ->     each wallet
     root <number of lines before> <Merkle root over them>
 
-Every line but the last is a leaf, so that the root stands for the time and for the last anchor
-too. Ids are in order within a kind.
+Every line but the last is a leaf of the tree, so the root also covers the time and the previous
+anchor. Lines of a kind are sorted by id.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from wallets.models import Wallet
 
 TITLE: Final = "iocash-anchor 2"
 CHUNK: Final = 10_000
-"""How many lines are dealt with at once."""
+"""Number of lines processed at once."""
 
 ID, NUMBER, DIGEST = "([0-9a-f-]{36})", "([0-9]{1,18})", "([0-9a-f]{64})"
 FORMS: Final = {
@@ -57,11 +57,11 @@ LOWEST, HIGHEST = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ff
 
 
 class BadAnchor(Exception):
-    """The file is no anchor, or not as it was written: it proves nothing."""
+    """The file is not an anchor, or was damaged."""
 
 
 class AnchorLine(NamedTuple):
-    """What one line says: its kind, and the words after it."""
+    """A line: its kind, and the values after it."""
 
     kind: str
     words: tuple[str, ...]
@@ -71,12 +71,13 @@ class AnchorLine(NamedTuple):
 
 
 def lines(now: datetime, last: Path | None = None) -> Iterator[str]:
-    """The lines of an anchor of the books as this transaction sees them.
+    """The lines of an anchor of the ledger, in the snapshot of this transaction.
 
-    `last` is the file of the last anchor, if there is one: what that has of movements is left out.
+    `last` is the file of the previous anchor, if any; its movements are left out.
 
     Raises:
-        OSError, BadAnchor: the last anchor can't be read, or is none. Nothing was yielded yet.
+        OSError: the previous anchor can't be read; no line was yielded.
+        BadAnchor: `last` is not an anchor; no line was yielded.
     """
     root = root_of_file(last) if last else "-"
     tree = Merkle()
@@ -87,7 +88,7 @@ def lines(now: datetime, last: Path | None = None) -> Iterator[str]:
 
 
 def root_of_file(anchor: Path) -> str:
-    """Read the file to its end, for its root is right or wrong only then."""
+    """Read the whole file and return its root."""
     with anchor.open() as given:
         reading = Reading(given)
         for _ in reading.lines():
@@ -114,7 +115,7 @@ def leaves(now: datetime, last: Path | None, root: str) -> Iterator[str]:
 
 
 def movements(anchored: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    """The movements that came after those of the anchored wallets, in order of the wallets."""
+    """The movements after those in the previous anchor, sorted by wallet."""
     before = LOWEST
     while before != HIGHEST:
         chunk = list(islice(anchored, CHUNK))
@@ -126,7 +127,7 @@ def movements(anchored: Iterator[tuple[str, ...]]) -> Iterator[str]:
 
 
 def rows(question: str, *values: list[str] | str) -> Iterator[tuple[Any, ...]]:
-    """Ask with a cursor of the server's: what it answers can be more than there is memory."""
+    """Read with a server-side cursor: the rows may not fit in memory."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(question, values)
         while some := cursor.fetchmany(CHUNK):
@@ -137,23 +138,22 @@ def rows(question: str, *values: list[str] | str) -> Iterator[tuple[Any, ...]]:
 
 
 class Reading:
-    """Reads an anchor once, from its first line to its last; `root` is known then."""
+    """Reads an anchor once, from its first line to its last; then `root` is set."""
 
     def __init__(self, anchor: Iterable[str]) -> None:
         self.given = (line.removesuffix("\n") for line in anchor)
         self.root = ""
 
     def lines(self) -> Iterator[AnchorLine]:
-        """What its lines say; at the end the root must be right.
+        """Yield the parsed lines, then verify the root.
 
         Raises:
-            BadAnchor: it does not begin or end as an anchor, a line is none of an anchor's, or its
-                root is another one.
+            BadAnchor: the first line, another line or the root is wrong, or the root is missing.
         """
         tree = Merkle()
         head = next(self.given, "")
         if not HEAD.fullmatch(head):
-            raise BadAnchor(f"The file does not begin with {TITLE!r}, a time and the last root.")
+            raise BadAnchor(f"The first line must be {TITLE!r}, a time and the previous root.")
         tree.add(head)
         for number, line in enumerate(self.given, 2):
             if line.startswith("root "):
@@ -161,13 +161,13 @@ class Reading:
                 return
             yield parse(line, number)
             tree.add(line)
-        raise BadAnchor("The file was cut off: it has no root.")
+        raise BadAnchor("The file is incomplete: it has no root.")
 
     def end(self, line: str, tree: Merkle) -> None:
         if line != f"root {tree.leaves} {tree.root}":
-            raise BadAnchor("The file was changed after it was written: its root is another.")
+            raise BadAnchor("The file was changed: its root does not match its lines.")
         if next(self.given, None) is not None:
-            raise BadAnchor("Something follows the root.")
+            raise BadAnchor("There are lines after the root.")
         self.root = tree.root
 
 
@@ -175,5 +175,5 @@ def parse(line: str, number: int) -> AnchorLine:
     kind = line.partition(" ")[0]
     found = FORMS[kind].fullmatch(line) if kind in FORMS else None
     if found is None:
-        raise BadAnchor(f"Line {number} is no line of an anchor: {line[:100]!r}.")
+        raise BadAnchor(f"Line {number} is not a line of an anchor: {line[:100]!r}.")
     return AnchorLine(kind, found.groups())

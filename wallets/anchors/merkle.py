@@ -1,7 +1,6 @@
-"""Merkle trees as RFC 9162 (2.1) makes them: one root for many lines, and paths from line to root.
+"""Merkle trees of RFC 9162 (2.1): one root for many lines, and paths from a line to the root.
 
-The hash of a leaf begins with a zero byte and that of a node with a one: no node can be passed off
-as a leaf.
+Leaves are hashed with a prefix of 0x00 and nodes with 0x01, so a node can't be used as a leaf.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ def node(left: bytes, right: bytes) -> bytes:
 
 
 class Merkle:
-    """A tree of which only the edge is kept: as many digests as its leaves have bits."""
+    """A tree that keeps only the digests of its right edge: log2 of the number of leaves."""
 
     def __init__(self) -> None:
         self.edge: list[tuple[int, bytes]] = []
@@ -44,7 +43,7 @@ class Merkle:
 
 
 def path(lines: Sequence[str], index: int) -> list[bytes]:
-    """The digests that lead from the line at `index` to the root, from the bottom up."""
+    """The path of the line at `index` to the root: sibling digests, from the bottom up."""
     level = [leaf(line) for line in lines]
     found = []
     while len(level) > 1:
@@ -57,7 +56,7 @@ def path(lines: Sequence[str], index: int) -> list[bytes]:
 
 
 def root_of(line: str, index: int, size: int, found: Sequence[bytes]) -> str:
-    """The root to which a path leads from the line at `index` of `size`; "" when it is no path."""
+    """The root that a path yields for the line at `index` of `size`; "" for an invalid path."""
     digest, rest = leaf(line), list(found)
     while size > 1:
         if index ^ 1 < size:

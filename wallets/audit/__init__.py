@@ -1,12 +1,12 @@
-"""Proves that the books are right: equations that no constraint can state, asked of every row.
+"""Verifies the ledger: equations that no constraint can state, checked for every row.
 
-Everything is asked in SQL, of one snapshot, in steps of so many rows: nothing grows with the
-books but the time. Nothing is taken from the code that wrote the rows: the canonical forms, the
-digests and the rules are written here a second time. Somebody who rewrites rows, all digests after
-them and their events is found by an anchor only: see `wallets.anchors`.
+All queries use SQL on one snapshot, in steps of `STEP` rows, so memory does not grow with the
+ledger. The audit shares no code with the writer: canonical forms, digests and rules are written
+here a second time. If rows, all later digests and their events were rewritten together, only an
+anchor detects it: see `wallets.anchors`.
 """
 
-# ruff: noqa: S608 (the queries are put together from constants)
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 Report = Callable[[str, int, int], None]
-"""Told, after each step, which equation is asked, how much is done, and how much there is."""
+"""Called after each step with the equation's name, the rows checked so far, and all rows."""
 
 EQUATIONS: Final = (
     *balances.EQUATIONS,
@@ -62,24 +62,24 @@ SURVEY: Final = " UNION ALL ".join(
     ]
 )
 STEP: Final = 50_000
-"""How many rows a step is about."""
+"""Number of rows in a step."""
 
 ALONE: Final = """
     SET LOCAL statement_timeout = 0;
     SET LOCAL max_parallel_workers_per_gather = 0;
     SET LOCAL work_mem = '64MB'
 """
-"""A step takes one processor, and sorts in memory."""
+"""A step uses one processor and sorts in memory."""
 
 LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 
 
 Cut = tuple[UUID, int]
-"""The last id of a whole step, and how many rows there are up to it."""
+"""The last id of a full step, and the number of rows up to it."""
 
 
 class Step(NamedTuple):
-    """Ids to ask about at once, `first` to `last`, and how many rows that is about."""
+    """A range of ids for one query, `first` to `last`, and its number of rows."""
 
     first: UUID
     last: UUID
@@ -87,11 +87,11 @@ class Step(NamedTuple):
 
 
 def silent(name: str, done: int, total: int) -> None:
-    """Report to nobody."""
+    """Report no progress."""
 
 
 def findings(report: Report = silent) -> Iterator[tuple[Equation, Finding | None]]:
-    """Ask each equation, in one snapshot; yield it with the first row that is wrong, if any."""
+    """Check all equations in one snapshot; yield each with its first wrong row, or None."""
     with snapshot():
         cuts, filled = survey()
         walks = {walk: list(steps(cuts[walk.name])) for walk in WALKS}
@@ -108,7 +108,7 @@ def findings(report: Report = silent) -> Iterator[tuple[Equation, Finding | None
 
 
 def survey() -> tuple[dict[str, list[Cut]], set[str]]:
-    """Find the last id of each whole step of each walk, and which tables have rows, in one trip."""
+    """Read the cuts of each walk and the names of the tables with rows, in one trip."""
     cuts: dict[str, list[Cut]] = {walk.name: [] for walk in WALKS}
     filled = set()
     with connection.cursor() as cursor:
@@ -122,7 +122,7 @@ def survey() -> tuple[dict[str, list[Cut]], set[str]]:
 
 
 def steps(cuts: Iterable[Cut]) -> Iterator[Step]:
-    """Make steps of all ids; the last goes on to the highest, so that none is left out."""
+    """Build steps that cover all ids; the last step ends at the highest possible id."""
     first, before = LOWEST, 0
     for last, total in cuts:
         if first <= last < HIGHEST:
@@ -132,7 +132,7 @@ def steps(cuts: Iterable[Cut]) -> Iterator[Step]:
 
 
 FIRST_WRONG: Final = "SELECT * FROM ({} OFFSET 0) AS wrong ORDER BY 1, 2 LIMIT 1"
-"""OFFSET 0 keeps the limit out of the query, or it would be asked in the order of all ids."""
+"""OFFSET 0 stops the planner from moving LIMIT into the query, which would scan all ids."""
 
 
 def ask(equation: Equation, step: Step) -> Finding | None:
@@ -146,7 +146,7 @@ def ask(equation: Equation, step: Step) -> Finding | None:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """See one moment of the database; inside a transaction, what that one sees."""
+    """Read one snapshot of the database; inside a transaction, the snapshot of that one."""
     outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if outermost:

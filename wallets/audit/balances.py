@@ -1,6 +1,6 @@
-"""What the rows of wallets must be, and all of them together."""
+"""Equations about the rows of wallets, and about their sum."""
 
-# ruff: noqa: S608 (the queries are put together from constants)
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 from typing import Final
@@ -9,7 +9,7 @@ from wallets.audit.equations import AT_ONCE, BY_WALLET, Equation
 
 SETTLED: Final = "movement.status = 'SUCCESS'"
 NOW: Final = "statement_timestamp() + interval '1 second'"
-"""Movements of one wallet in one moment are dated a microsecond apart: some are ahead of it."""
+"""The times of simultaneous movements are a microsecond apart, so some are in the future."""
 
 EQUATIONS: Final = (
     Equation(
@@ -40,7 +40,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "held",
-        "a wallet's held balance is what its open holds and pending cash-outs have set aside",
+        "a wallet's held balance is the sum of its open holds and pending cash-outs",
         BY_WALLET,
         """
         SELECT wallet.id AS wallet, wallet.held, coalesce(promised, 0) AS holds,
@@ -86,7 +86,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "outside",
-        "all balances of a client in a currency add up to what came in from the outside",
+        "all balances of a client in a currency add up to its movements from and to the outside",
         AT_ONCE,
         f"""
         SELECT client_id AS client, currency, balances, outside
@@ -104,4 +104,4 @@ EQUATIONS: Final = (
         ("wallets_wallet", "wallets_movement"),
     ),
 )
-"""The times of settled movements rise within a wallet (`chain`): its last one tells of all."""
+"""`future` checks the last settled movement only: times increase within a wallet (`chain`)."""

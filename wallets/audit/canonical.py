@@ -1,4 +1,4 @@
-"""The canonical forms that are digested, in SQL; `wallets.books.chain` has them in Python."""
+"""The canonical forms of the digests, in SQL; `wallets.books.chain` has them in Python."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def micros(column: str) -> str:
 
 
 def digest(facts: str) -> str:
-    """What fixes these facts and the texts of a thing that is in no chain."""
+    """The digest of a hold or cash-out, which is in no chain: its facts and its texts."""
     return f"sha256(convert_to({facts}, 'UTF8') || coalesce(details_digest, ''))"
 
 
 def details(iban: str) -> str:
-    """The texts of a thing; `iban` is the column that has one, or ''."""
+    """The texts of a row; `iban` is the column with the IBAN, or ''."""
     return rf"""
     concat(concept, E'\x1f', {iban}, (
         SELECT string_agg(concat(E'\x1f', key, E'\x1f', value), '' ORDER BY key COLLATE "C")
@@ -30,7 +30,7 @@ CANONICAL: Final = f"""
         coalesce(reversal_of_id::text, ''), seq, balance_after, received_after,
         {micros("created_at")}, {micros("settled_at")})
 """
-"""A settled movement's facts; they follow the digest of the movement before it."""
+"""The facts of a settled movement; the previous movement's digest precedes them."""
 
 CASH_OUT: Final = f"""
     concat_ws('|', 'cash-out', 1, id, client_id, wallet_id, operation_id, type, amount, currency,

@@ -1,4 +1,4 @@
-"""What an equation of the audit is, and how the books are gone through for it."""
+"""Equations of the audit, and the walks that split the rows into steps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 
 class Walk(NamedTuple):
-    """How to go through the books step by step: a query that cuts all ids into steps.
+    """A way to split the rows into steps: a query that cuts all ids.
 
-    It answers the last id of each whole step of `%(step)s` rows, and how many rows there are up
-    to that id. An empty query: everything is asked at once.
+    The query returns the last id of each full step of `%(step)s` rows, and the number of rows up
+    to that id. With an empty query, there is one step for all rows.
     """
 
     name: str
@@ -18,7 +18,7 @@ class Walk(NamedTuple):
 
 
 def by_index(name: str, table: str, column: str) -> Walk:
-    """Cut along an index, one look-up for each step: nothing is sorted."""
+    """Cut along an index, with one look-up for each step and no sort."""
     nth = f"SELECT {column} FROM {table} {{}} ORDER BY {column} OFFSET %(step)s - 1 LIMIT 1"  # noqa: S608
     first, following = nth.format(""), nth.format(f"WHERE {column} > cut.id")
     return Walk(
@@ -51,10 +51,10 @@ AT_ONCE: Final = Walk("whole", "")
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """A sentence that must be true, and the query that finds the rows for which it is not.
+    """A sentence that must be true, and the query that selects the rows that violate it.
 
-    The query's columns are the words that name the row: ids first, what is stored, what should
-    be. It is about the ids of `walk` between `%(first)s` and `%(last)s`.
+    The query's columns describe the row: ids first, then the stored and the expected values. It
+    selects ids of `walk` between `%(first)s` and `%(last)s`.
     """
 
     name: str
@@ -62,16 +62,16 @@ class Equation:
     walk: Walk
     query: str
     tables: tuple[str, ...] = ("wallets_movement",)
-    """Where its rows are: while all of these are empty, there is nothing to ask."""
+    """The tables with its rows; if all of them are empty, the query is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The first row that contradicts an equation."""
+    """The first row that violates an equation."""
 
     equation: Equation
     row: dict[str, object]
 
     def __str__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self.row.items())
-        return f"{self.equation.name}: not true that {self.equation.sentence} ({facts})"
+        return f"{self.equation.name} violated: {self.equation.sentence} ({facts})"

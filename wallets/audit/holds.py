@@ -1,6 +1,6 @@
-"""What holds and cash-outs must be: what was promised, what was paid of it, and what is left."""
+"""Equations about holds and cash-outs: their digests, remaining amounts and executions."""
 
-# ruff: noqa: S608 (the queries are put together from constants)
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 from typing import Final
@@ -11,7 +11,7 @@ from wallets.audit.equations import BY_WALLET, Equation
 EQUATIONS: Final = (
     Equation(
         "promises",
-        "a hold, and a cash-out that has not settled, are what they were when they were made",
+        "a hold or unsettled cash-out has not changed since it was created",
         BY_WALLET,
         f"""
         SELECT id AS promise, wallet_id AS wallet, 'cash-out' AS kind, amount
@@ -29,7 +29,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "holds",
-        "what is left of a hold is its amount less what was executed, and its wallet knows its end",
+        "the remaining amount of a hold is its amount less executions; its wallet has its expiry",
         BY_WALLET,
         """
         SELECT hold.id AS hold, hold.status, hold.amount, hold.remaining,
@@ -61,7 +61,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "executions",
-        "an execution pays from the wallet of its hold to the wallet for which it was placed",
+        "an execution pays from the wallet of its hold to the target of its hold",
         BY_WALLET,
         """
         SELECT movement.id AS movement, movement.hold_id AS hold

@@ -1,6 +1,6 @@
-"""What movements must be: each by itself, after the one before it, and with its other leg."""
+"""Equations about movements: their chain, their texts, their legs and their reversals."""
 
-# ruff: noqa: S608 (the queries are put together from constants)
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 from typing import Final
@@ -10,7 +10,7 @@ from wallets.audit.equations import BY_OPERATION, BY_SUBJECT, BY_WALLET, Equatio
 
 
 def wrong_texts(table: str, details: str, texts: str, other: str) -> str:
-    """Select what has other texts than were sealed, or none though nobody's data were erased."""
+    """Select rows whose texts don't match their digest, or are missing without an erasure."""
     return f"""
         SELECT id, wallet_id FROM {table} AS worded
         WHERE id BETWEEN %(first)s AND %(last)s AND CASE
@@ -34,7 +34,7 @@ OF_HOLDS: Final = wrong_texts("wallets_hold", HOLD_DETAILS, "concept, metadata",
 EQUATIONS: Final = (
     Equation(
         "chain",
-        "seq, balance, time and digest of a movement follow from the one before it",
+        "seq, balance, time and digest of a movement follow from the previous movement",
         BY_WALLET,
         f"""
         SELECT wallet_id AS wallet, seq, movement, balance_after, expected_balance
@@ -63,7 +63,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "details",
-        "the texts of a movement or hold are those that were sealed, or erased with their user",
+        "the texts of a movement or hold match their digest, or were erased with their user",
         BY_SUBJECT,
         f"""
         SELECT id AS movement, wallet_id AS wallet
@@ -73,7 +73,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "legs",
-        "a payment from one wallet to another has two legs that mirror each other, and no third",
+        "a payment between two wallets has exactly two legs, which mirror each other",
         BY_OPERATION,
         """
         SELECT movement.id AS movement, wrong.operation_id AS operation, movement.amount
@@ -101,7 +101,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "reversals",
-        "a reversal gives back one payment, the other way in its wallets, at most what it moved",
+        "a reversal returns one payment, between the same wallets, up to its amount",
         BY_WALLET,
         """
         SELECT movement.id AS movement, reversed.id AS reversal_of, reversed.amount,

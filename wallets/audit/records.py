@@ -1,6 +1,6 @@
-"""What is recorded of everything that was made: its events, and the keys that made it."""
+"""Equations about events and idempotency keys."""
 
-# ruff: noqa: S608 (the queries are put together from constants)
+# ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ OTHERS: Final = f"""
     UNION ALL
     SELECT 'user', id, client_id, id, 'user.created' FROM users_user WHERE id {IN_STEP}
 """
-"""An event that opens a wallet says whose it is."""
+"""The event that opens a wallet contains its owner."""
 
-TOLD: Final = f"""
+EVENTS: Final = f"""
     SELECT subject, subject_id AS id, client_id, coalesce(wallet_id, subject_id) AS wallet_id,
            count(*) AS number, min(kind) AS kind
     FROM users_event
@@ -47,24 +47,25 @@ TOLD: Final = f"""
     GROUP BY subject_id, subject, client_id, coalesce(wallet_id, subject_id)
 """
 KINDS: Final = """
-    CASE WHEN told.number = 1 AND told.subject = 'movement' THEN told.kind ELSE (
+    CASE WHEN recorded.number = 1 AND recorded.subject = 'movement' THEN recorded.kind ELSE (
         SELECT string_agg(
             concat_ws(' ', kind, CASE kind WHEN 'wallet.opened' THEN data ->> 'user' END),
             ' ' ORDER BY position)
         FROM users_event
-        WHERE subject_id = told.id AND subject = told.subject AND (subject = 'movement' OR kind IN (
+        WHERE subject_id = recorded.id AND subject = recorded.subject
+          AND (subject = 'movement' OR kind IN (
             'hold.placed', 'hold.partly_executed', 'hold.executed', 'hold.released',
             'hold.expired', 'wallet.opened', 'external_account.added', 'user.created'))
     ) END
 """
-"""The events that a thing must have, in order; other kinds may be there or not.
+"""The required events of an object, in order; other kinds are optional.
 
-Most movements have one event, and need no second look.
+Most movements have one event, so the subquery is skipped.
 """
 
 
 def lost(made: str, there: str) -> str:
-    """Select the keys that made such a thing, when it is not there any more."""
+    """Select the keys whose object no longer exists."""
     return f"""
         SELECT client_id AS client, made, made_id AS id FROM users_key AS key
         WHERE made = '{made}' AND NOT EXISTS (SELECT FROM {there} AND client_id = key.client_id)
@@ -86,19 +87,19 @@ MADE: Final[Mapping[str, str]] = {
         WHERE erased_at IS NOT NULL AND event.kind = 'user.evidence_sent'
     ) AS document WHERE id = made_id""",
 }
-"""Where what a key made is found."""
+"""Where to find the object that a key created."""
 
 EQUATIONS: Final = (
     Equation(
         "events",
-        "everything has the events of what happened to it, and every event is about something",
+        "every object has the events of its changes, and every event has its object",
         BY_SUBJECT,
         f"""
         SELECT id, subject, expected, events
         FROM (
-            SELECT id, subject, thing.expected, {KINDS} AS events
-            FROM ({MOVEMENTS} UNION ALL {HOLDS} UNION ALL {OTHERS}) AS thing
-            FULL JOIN ({TOLD}) AS told USING (id, subject, client_id, wallet_id)
+            SELECT id, subject, object.expected, {KINDS} AS events
+            FROM ({MOVEMENTS} UNION ALL {HOLDS} UNION ALL {OTHERS}) AS object
+            FULL JOIN ({EVENTS}) AS recorded USING (id, subject, client_id, wallet_id)
         ) AS compared
         WHERE expected IS NULL OR expected IS DISTINCT FROM events
         """,
@@ -113,7 +114,7 @@ EQUATIONS: Final = (
     ),
     Equation(
         "keys",
-        "what an idempotency key made is there, or was erased with its user",
+        "the object that an idempotency key created exists, or was erased with its user",
         AT_ONCE,
         " UNION ALL ".join(lost(made, there) for made, there in MADE.items())
         + f"""

@@ -1,4 +1,4 @@
-"""What users' KYC levels must be: staff's approvals give them, and nothing else."""
+"""Equation about KYC levels: only approvals of staff raise them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wallets.audit.equations import BY_USER, Equation
 EQUATIONS: Final = (
     Equation(
         "levels",
-        "a user's KYC level, and its last day, follow from what staff have approved",
+        "a user's KYC level, and its last day, follow from the approvals of staff",
         BY_USER,
         """
         SELECT id AS user, kyc_level AS level, kyc_until AS until, expected
@@ -49,4 +49,4 @@ EQUATIONS: Final = (
         ("users_user",),
     ),
 )
-"""What was approved of an erased user is gone; the level stays, and allows nothing any more."""
+"""Erased users are skipped: their approvals are deleted, and their level has no effect."""

@@ -1,7 +1,7 @@
 """The open books: locked rows in memory, and the changes of which every order is made.
 
-Nothing here touches the database, reads the clock or knows the request: `posting` opens the books
-with rows that it read under lock, and writes back what changed.
+The books access no database, clock or request. `posting` fills them with rows that it has read
+under lock, and writes the changes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Books(Opened):
     inserts: list[LockedWallet | LockedAccount] = field(default_factory=list)
     updates: list[LockedUser | LockedWallet | LockedAccount] = field(default_factory=list)
 
-    # What has changed
+    # Changes
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -50,7 +50,7 @@ class Books(Opened):
     def is_idle(self) -> bool:
         """Whether no answer depends on this COMMIT.
 
-        A corrected `next_expiry` of a wallet may be lost: the next order corrects it again.
+        A corrected `next_expiry` can be lost, because the next order corrects it again.
         """
         return not (any(self.size) or self.used_keys)
 
@@ -327,6 +327,6 @@ class Books(Opened):
         by: By,
         **data: str,
     ) -> None:
-        """Record an event about something of `owner`; `data` is ids and codes only."""
+        """Record an event about an object of `owner`; `data` contains ids and codes only."""
         wallet_id = owner.id if isinstance(owner, LockedWallet) else None
         self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, data))

@@ -1,7 +1,7 @@
-"""How much money a user may have and move, by its KYC level: across all wallets of a currency.
+"""KYC limits of users, across all wallets of a currency.
 
-The balance is capped; cash-ins and cash-outs are capped over any 30 days. Level 2 has no limits;
-the others have those of `settings.KYC_LIMITS`, and where none are set they may have nothing.
+They limit the balance, and the cash-ins and cash-outs of any 30 days. Level 2 has no limits. The
+other levels have those of `settings.KYC_LIMITS`; in currencies without an entry they are 0.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALMOST_A_MILLISECOND: Final = timedelta(microseconds=999)
 
 
 class Limits(NamedTuple):
-    """What a user may have, bring in and take out in one currency. Minor units; None: any."""
+    """The limits of a user in one currency, in minor units; None is no limit."""
 
     balance: int | None = None
     cash_in: int | None = None
@@ -38,11 +38,11 @@ class Limits(NamedTuple):
 NO_LIMITS: Final = Limits()
 NOTHING: Final = Limits(0, 0, 0)
 NAMES: Final = {"balance": "balance", "cash_in": "cashIn", "cash_out": "cashOut"}
-"""What the settings and callers call them."""
+"""The names of the limits in the settings and in the API."""
 
 
 def limits_of(level: int, currency: str) -> Limits:
-    """The limits of a level, by the settings."""
+    """The limits of a level, from the settings."""
     if level >= TOP:
         return NO_LIMITS
     amounts = settings.KYC_LIMITS.get(currency, {}).get(str(level))
@@ -51,10 +51,10 @@ def limits_of(level: int, currency: str) -> Limits:
 
 @cache
 def read(currency: str, *amounts: str | None) -> Limits:
-    """Count amounts of the settings in minor units.
+    """Convert the amounts of the settings to minor units.
 
     Raises:
-        ValueError, ArithmeticError: a currency or an amount is none.
+        ValueError, ArithmeticError: a currency or an amount is invalid.
     """
     return Limits(
         *(
@@ -68,9 +68,9 @@ def read(currency: str, *amounts: str | None) -> Limits:
 
 
 def wrong_settings(configured: Any) -> Iterator[str]:
-    """Say, a sentence each, what is wrong with KYC_LIMITS.
+    """Yield one sentence for each error in KYC_LIMITS.
 
-    Every limit must be named: null means any.
+    Every limit must be set; null means no limit.
     """
     if not isinstance(configured, Mapping):
         yield "KYC_LIMITS must be an object: a currency, its levels, and their limits."
@@ -102,7 +102,7 @@ def _wrong_level(currency: str, level: Any, amounts: Any) -> Iterator[str]:
 
 
 def _is_amount(currency: str, amount: Any) -> bool:
-    """Return whether it is null, or an amount in digits: a float may be another than was meant."""
+    """Whether it is null or an amount as text. Floats are refused, because they are inexact."""
     if amount is None:
         return True
     if isinstance(amount, bool) or not isinstance(amount, str | int):
@@ -114,7 +114,7 @@ def _is_amount(currency: str, amount: Any) -> bool:
 
 
 class Used(NamedTuple):
-    """What went through at a time, in minor units; of an hour's movements the last one's time."""
+    """A used amount in minor units, and its time; the sum of an hour has the last time."""
 
     at: datetime
     amount: int
@@ -122,9 +122,9 @@ class Used(NamedTuple):
 
 @dataclass(slots=True)
 class Allowance:
-    """What a user may still do in one currency, and what it did before. Minor units.
+    """The limits and the used amounts of a user in one currency, in minor units.
 
-    All wallets of the user are locked, so nobody else changes any of it.
+    All wallets of the user are locked, so no other transaction can change the amounts.
     """
 
     user_id: UUID
@@ -141,30 +141,30 @@ class Allowance:
 
     @property
     def cash_in(self) -> int:
-        """What came in within the last 30 days."""
+        """The cash-ins of the last 30 days."""
         return sum(each.amount for each in self.cash_ins)
 
     @property
     def cash_out(self) -> int:
-        """What went out, or is about to, within the last 30 days."""
+        """The cash-outs of the last 30 days, pending ones included."""
         return sum(each.amount for each in self.cash_outs)
 
     def require_balance(self, amount: int) -> None:
-        """Refuse when the user would have more than its level allows (LimitExceeded)."""
+        """Raise LimitExceeded if the balance would exceed the limit."""
         self._require("balance", self.limits.balance, self.balance, amount)
 
     def require_cash_in(self, amount: int) -> None:
-        """Refuse when more would come in than its level allows in 30 days (LimitExceeded)."""
+        """Raise LimitExceeded if the cash-ins of 30 days would exceed the limit."""
         limit = self.limits.cash_in
         self._require("cash_in", limit, self.cash_in, amount, self.cash_ins)
 
     def require_cash_out(self, amount: int) -> None:
-        """Refuse when more would go out than its level allows in 30 days (LimitExceeded)."""
+        """Raise LimitExceeded if the cash-outs of 30 days would exceed the limit."""
         limit = self.limits.cash_out
         self._require("cash_out", limit, self.cash_out, amount, self.cash_outs)
 
     def count(self, type_: str, used: Used) -> None:
-        """Count a cash-in, or a cash-out from when it is set aside; nothing else is a flow."""
+        """Count a cash-in, or a cash-out from its request on; other types do not count."""
         flows = {"CASH_IN": self.cash_ins, "CASH_OUT": self.cash_outs}
         if (flow := flows.get(type_)) is not None:
             flow.append(used)
@@ -190,9 +190,9 @@ class Allowance:
 
 
 def fits_at(flow: Sequence[Used], room: int) -> datetime | None:
-    """When no more than `room` will be left of what was used; None: never.
+    """The time at which the used amount falls to `room`; None is never.
 
-    To the millisecond that callers are shown, and never before it.
+    It is rounded up to the milliseconds of the API.
     """
     left = sum(each.amount for each in flow)
     for each in sorted(flow):

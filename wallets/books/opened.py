@@ -1,4 +1,4 @@
-"""The rows that were locked and read for orders, and how orders find them."""
+"""The locked rows, and the look-ups of orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, Locke
 
 @dataclass(slots=True)
 class Opened:
-    """Locked rows, what they protect, and `now`: the time of all that is done to them."""
+    """Locked rows, the rows that they protect, and `now`, the time of all changes."""
 
     now: datetime
     users: dict[UUID, LockedUser]
@@ -31,7 +31,7 @@ class Opened:
     credentials: dict[UUID, Credentials] = field(default_factory=dict)
 
     def user(self, user_id: UUID, client_id: UUID) -> LockedUser | None:
-        """The locked user, when it is this client's."""
+        """The locked user, if the client has it."""
         user = self.users.get(user_id)
         return user if user and user.client_id == client_id else None
 
@@ -51,14 +51,14 @@ class Opened:
         return [wallet for wallet in self.wallets.values() if wallet.user_id == user_id]
 
     def movement(self, movement_id: UUID, wallet: LockedWallet) -> Leg:
-        """The movement that the path names, if it is this wallet's, or NotFound."""
+        """The movement of the path in this wallet. Raises NotFound."""
         leg = self.movements.get(movement_id)
         if leg is None or leg.wallet_id != wallet.id:
             raise errors.NotFound()
         return leg
 
     def hold(self, hold_id: UUID, wallet: LockedWallet) -> LockedHold:
-        """The hold that the path names, if it is this wallet's, or NotFound."""
+        """The hold of the path in this wallet. Raises NotFound."""
         hold = self.holds.get(hold_id)
         if hold is None or hold.wallet_id != wallet.id:
             raise errors.NotFound()
@@ -67,12 +67,12 @@ class Opened:
         return hold
 
     def account(self, account_id: UUID, wallet: LockedWallet) -> LockedAccount | None:
-        """The external account, if it is this wallet's."""
+        """The external account, if this wallet has it."""
         account = self.accounts.get(account_id)
         return account if account and account.wallet_id == wallet.id else None
 
     def allowance(self, wallet: LockedWallet) -> Allowance | None:
-        """What the wallet's owner may still do in its currency; None: anything."""
+        """The allowance of the wallet's owner in its currency; None without limits."""
         if not self.allowances:
             return None
         return self.allowances.get((wallet.user_id, wallet.currency))

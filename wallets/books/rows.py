@@ -1,4 +1,4 @@
-"""The rows that the books hold in memory, and what may be required of them."""
+"""The rows of the books in memory, and their rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wallets.models.holds import version_of
 from wallets.models.querysets import Signed
 
 MOST_RECEIVED: Final = 2**63 - 1
-"""What a wallet can count of all that ever came in: 92 times the highest balance."""
+"""The highest total ever received by a wallet: 92 times the highest balance."""
 
 
 NOT_READ: Final = {"read": False}
@@ -34,7 +34,7 @@ def columns(kind: Any) -> tuple[str, ...]:
 
 
 class Cause(NamedTuple):
-    """Why money moves: the type of its movement, on whose record, and the payer's words."""
+    """The type of a movement, its actor, and the payer's texts."""
 
     type: str
     by: By
@@ -44,7 +44,7 @@ class Cause(NamedTuple):
 
 @dataclass(slots=True)
 class LockedUser:
-    """A user's row, locked by an order that names the user."""
+    """The locked row of a user."""
 
     id: UUID
     client_id: UUID
@@ -120,11 +120,11 @@ class LockedWallet:
             ) from None
 
     def require_ready(self) -> None:
-        """Refuse unless the wallet and its owner may pay and receive.
+        """Require that the wallet and its owner can pay and receive.
 
         Raises:
             WalletNotReady: it is blocked or closed.
-            UserNotActive: its owner is blocked, unsubscribed or not yet activated.
+            UserNotActive: its owner is not activated.
         """
         if self.status != "READY":
             raise errors.WalletNotReady(wallet_id=self.id, status=self.status)
@@ -132,12 +132,12 @@ class LockedWallet:
             raise errors.UserNotActive(user_id=self.user_id, status=self.owner)
 
     def require_same_currency(self, target: LockedWallet) -> None:
-        """Refuse to pay a wallet in another currency (CurrencyMismatch)."""
+        """Raise CurrencyMismatch if the wallets have different currencies."""
         if self.currency != target.currency:
             raise errors.CurrencyMismatch(currency=self.currency, target_currency=target.currency)
 
     def require_available(self, amount: int) -> None:
-        """Refuse when less than `amount` minor units are available (InsufficientFunds)."""
+        """Raise InsufficientFunds if less than `amount` minor units are available."""
         if self.available < amount:
             raise errors.InsufficientFunds(
                 wallet_id=self.id,
@@ -147,14 +147,14 @@ class LockedWallet:
             )
 
     def require_open(self) -> None:
-        """Refuse when the wallet is closed (WalletNotReady); a blocked one will do."""
+        """Raise WalletNotReady if the wallet is closed; it may be blocked."""
         if self.status == "UNSUBSCRIBED":
             raise errors.WalletNotReady(wallet_id=self.id, status=self.status)
 
     def require_room(self, amount: int) -> None:
-        """Refuse when `amount` more would pass the highest balance (LimitExceeded).
+        """Raise LimitExceeded if `amount` more would exceed the highest balance.
 
-        Or when more would ever have come in than can be counted.
+        It also applies to the highest total ever received.
         """
         if self.balance + amount > money.MAX_BALANCE or self.received + amount > MOST_RECEIVED:
             raise errors.LimitExceeded(
@@ -166,7 +166,7 @@ class LockedWallet:
             )
 
     def require_empty(self) -> None:
-        """Refuse while the wallet holds money (WalletNotEmpty)."""
+        """Raise WalletNotEmpty if the balance is not zero."""
         if self.balance:
             raise errors.WalletNotEmpty(
                 wallet_id=self.id, balance=self.to_text(self.balance), currency=self.currency
@@ -174,12 +174,12 @@ class LockedWallet:
 
 
 WALLET: Final = attrgetter(*(each.name for each in dataclasses.fields(LockedWallet)))
-"""All that is known of one: `dataclasses.replace` takes four times as long."""
+"""A copy of all attributes; `dataclasses.replace` takes four times as long."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Leg(Signed):
-    """A movement in memory: what one operation does to one wallet. Minor units, signed."""
+    """A movement in memory: one leg of an operation. Amounts are signed minor units."""
 
     id: UUID
     client_id: UUID
@@ -207,7 +207,7 @@ class Leg(Signed):
     digest: bytes | None = None
 
     def mirrored(self, leg_id: UUID) -> Leg:
-        """Write down the other leg of a payment, not yet settled; the two have the same words."""
+        """Create the other leg of a payment, not yet settled, with the same texts."""
         if self.counterparty_id is None:
             raise errors.Inconsistent("a payment has two wallets")
         return Leg(
@@ -229,7 +229,7 @@ class Leg(Signed):
         )
 
     def mirrors(self, other: Leg) -> bool:
-        """Return whether the two are the legs of one payment."""
+        """Whether the two are the legs of one payment."""
         return (
             self.operation_id == other.operation_id
             and self.counterparty_id == other.wallet_id
@@ -239,7 +239,7 @@ class Leg(Signed):
         )
 
     def require_reversible(self) -> None:
-        """Refuse unless it is a cash-in or a transfer (MovementNotReversible)."""
+        """Raise MovementNotReversible unless it is a cash-in or a transfer."""
         if self.type not in {"CASH_IN", "TRANSFER"}:
             raise errors.MovementNotReversible(movement_id=self.id, type=self.type)
 
@@ -257,17 +257,17 @@ class Leg(Signed):
             )
 
     def require_pending(self) -> None:
-        """Refuse when the movement has ended already (MovementNotPending)."""
+        """Raise MovementNotPending if the movement is not pending."""
         if self.status != "PENDING":
             raise errors.MovementNotPending(movement_id=self.id, status=self.status)
 
     def require_unsent(self) -> None:
-        """Refuse when the movement has gone to the bank (CashOutSent)."""
+        """Raise CashOutSent if the cash-out was sent to the bank."""
         if self.sent_at is not None:
             raise errors.CashOutSent(movement_id=self.id, sent_at=self.sent_at)
 
     def require_sent(self) -> None:
-        """Refuse while the movement has not gone to the bank (CashOutNotSent)."""
+        """Raise CashOutNotSent if the cash-out was not sent to the bank."""
         if self.sent_at is None:
             raise errors.CashOutNotSent(movement_id=self.id)
 
@@ -301,7 +301,7 @@ class LockedHold:
         return self.status == "OPEN" and self.expires_at is not None and self.expires_at <= now
 
     def require_open(self) -> None:
-        """Refuse when it was executed or released, or has expired (HoldNotOpen)."""
+        """Raise HoldNotOpen if it was executed or released, or has expired."""
         if self.status != "OPEN":
             raise errors.HoldNotOpen(hold_id=self.id, status=self.status)
 
@@ -318,7 +318,7 @@ class LockedHold:
 
 @dataclass(slots=True)
 class LockedAccount:
-    """An external account; it is locked with its wallet."""
+    """The row of an external account, locked with its wallet."""
 
     id: UUID
     client_id: UUID
@@ -328,6 +328,6 @@ class LockedAccount:
     alias: str = ""
 
     def require_active(self) -> None:
-        """Refuse when it was removed (ExternalAccountRemoved)."""
+        """Raise ExternalAccountRemoved if it was removed."""
         if self.status != "ACTIVE":
             raise errors.ExternalAccountRemoved(external_account_id=self.id)

@@ -1,4 +1,4 @@
-"""The bank accounts that a wallet's owner pays out to again and again."""
+"""External accounts: bank accounts for repeated cash-outs of a wallet."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from wallets.models.wallets import Wallet
 
 class ExternalAccountQuerySet(OwnedQuerySet["ExternalAccount"]):
     def named(self, words: str) -> Self:
-        """Those that people may mean: an id, a wallet, or an IBAN."""
+        """Search by id, wallet or IBAN."""
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(wallet=found))
         return self.filter(iban=compact(words))
 
 
 class ExternalAccount(models.Model):
-    """A bank account, by its IBAN, under a name that the wallet's owner gave it."""
+    """A bank account with an IBAN, and an alias that the client chose."""
 
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE"

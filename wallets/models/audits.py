@@ -1,4 +1,4 @@
-"""The runs of the audit."""
+"""Audit runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class Audit(models.Model):
-    """One run of the audit, and the first thing that it found wrong, if anything."""
+    """One run of the audit, with the first wrong row of each violated equation."""
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_default=Now())

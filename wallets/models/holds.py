@@ -1,4 +1,4 @@
-"""Money promised to another wallet, and when the promise ends."""
+"""Holds: funds reserved for another wallet."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ IS_OVERDUE = Q(status=OPEN, expires_at__lte=Now())
 
 
 class HoldQuerySet(DatedQuerySet["Hold"]):
-    """Holds as they are at this instant: `is_overdue` is the database's clock's answer."""
+    """Holds with their current status; `is_overdue` uses the clock of the database."""
 
     def seen(self) -> Self:
-        """Let each say whether it is overdue; without this, ask no hold how it stands."""
+        """Annotate `is_overdue`, which `standing`, `left`, `over_at` and `version` need."""
         return self.annotate(
             is_overdue=models.Case(models.When(IS_OVERDUE, then=True), default=False)
         )
 
     def standing(self, status: str) -> Self:
-        """Those that have the status now; an overdue one has expired, let go of or not."""
+        """Holds with this current status. An overdue hold is expired, even if its row says open."""
         if status == OPEN:
             return self.filter(status=OPEN).exclude(IS_OVERDUE)
         if status == EXPIRED:
@@ -39,24 +39,25 @@ class HoldQuerySet(DatedQuerySet["Hold"]):
         return self.filter(status=status)
 
     def named(self, words: str) -> Self:
-        """Those that people may mean: an id, or the wallet that promises."""
+        """Search by id or by the wallet of the hold."""
         found = as_id(words)
         return self.filter(Q(id=found) | Q(wallet=found)) if found else self.none()
 
     def made_with(self, client_id: uuid.UUID, key: str) -> Self:
-        """The one that an Idempotency-Key placed."""
+        """The hold that was placed with this Idempotency-Key."""
         made = Key.objects.filter(client=client_id, key=key, made="hold").values("made_id")
         return self.filter(id__in=made)
 
 
 class Hold(models.Model):
-    """Money of `wallet` set aside for `target`: `remaining` of the `amount` is held while open.
+    """Funds of `wallet` reserved for `target`: while open, `remaining` of `amount` is held.
 
-    It is placed once; parts may be executed; it ends once. Each execution is a TRANSFER that
-    names the hold. `digest` fixes what was placed; `details_digest` stands in for the texts.
+    It is placed once, can be executed in parts, and ends once. Each execution is a TRANSFER with
+    the id of the hold. `digest` covers the facts of the placed hold; `details_digest` covers the
+    texts.
 
-    An open hold whose `expires_at` has come is over, whoever looks: its row says so when somebody
-    next locks the wallet.
+    An open hold is expired from `expires_at` on. Its row is updated when an order next locks the
+    wallet.
     """
 
     class Status(models.TextChoices):
@@ -133,7 +134,7 @@ class Hold(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
-    # How it stands at the instant when it was `seen`
+    # The current status, of a hold that was read with `seen`
 
     @property
     def standing(self) -> str:
@@ -153,7 +154,7 @@ class Hold(models.Model):
 
 
 def version_of(hold_id: uuid.UUID, status: str, remaining: int, expires_at: datetime | None) -> str:
-    """Digest all that can change of a hold: its ETag."""
+    """The ETag of a hold: a digest of the fields that can change."""
     shown: dict[str, object] = {
         "id": hold_id,
         "status": status,

@@ -1,4 +1,4 @@
-"""What happened to wallets' money."""
+"""Movements: the changes of wallets' balances."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         return self.filter(amount__gte=-minor, amount__lte=minor)
 
     def made_with(self, client_id: uuid.UUID, key: str) -> Self:
-        """Those of the operation that an Idempotency-Key made, in whichever wallet."""
+        """The movements of the operation that this Idempotency-Key created, in all wallets."""
         used = Key.objects.filter(client=client_id, key=key).first()
         if used is None or used.made not in {"movement", "batch"}:
             return self.none()
@@ -37,11 +37,11 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         return self.filter(operation_id=made.values("operation_id")[:1])
 
     def made_by(self, operation_id: uuid.UUID) -> Self:
-        """Those of one operation, in the order in which it made them."""
+        """The movements of one operation, in the order of their creation."""
         return self.filter(operation_id=operation_id).order_by("created_at", "id")
 
     def named(self, words: str) -> Self:
-        """Those that people may mean: an id, an operation, a wallet, an IBAN, a key."""
+        """Search by id, operation, wallet, IBAN or idempotency key."""
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(operation_id=found) | Q(wallet=found))
         clients = list(Client.objects.values_list("id", flat=True))
@@ -51,13 +51,13 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
 
 
 class Movement(Signed, models.Model):
-    """One change of one wallet's money: written once, settled at most once, never removed.
+    """One change of a wallet's balance: inserted once, settled at most once, never deleted.
 
-    `seq`, `balance_after`, `received_after` and `settled_at` are given when it settles. `digest`
-    chains it to the wallet's previous movement then; before, or if it never settles, it fixes what
-    was ordered. `details_digest` stands in for the texts, which may be erased, together with their
-    `salt`, without breaking the chain. The foreign keys to wallets carry client and currency (see
-    the migration): no leg strays to another of these.
+    `seq`, `balance_after`, `received_after` and `settled_at` are set when it settles. From then on
+    `digest` links it to the wallet's previous movement; before, it covers the facts of the order.
+    `details_digest` covers the texts, which can be erased with their `salt` without breaking the
+    chain. The foreign keys to wallets include client and currency (see the migration), so both
+    legs have the same client and currency.
     """
 
     class Type(models.TextChoices):
@@ -281,7 +281,7 @@ class Movement(Signed, models.Model):
 
     @property
     def mirror(self) -> Movement | None:
-        """The other leg of a payment, in the counterparty's wallet; None: there is no other."""
+        """The other leg, in the counterparty's wallet; None if there is none."""
         if self.counterparty_id is None:
             return None
         return Movement.objects.filter(
@@ -294,7 +294,7 @@ class Movement(Signed, models.Model):
 
     @property
     def reversible(self) -> dict[str, Any]:
-        """What an order to reverse it names: it, and its mirror in the counterparty's wallet."""
+        """The ids that an order to reverse it needs: its own, and those of its mirror."""
         mirror = self.mirror
         return {
             "wallet_id": self.wallet_id,

@@ -1,4 +1,4 @@
-"""What the querysets of this package share: the words of people, and spans of time."""
+"""Shared querysets and helpers: search and periods."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["DatedQuerySet", "Signed", "compact", "to_millisecond"]
 
 MILLISECOND = timedelta(milliseconds=1)
 LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND
-"""Nothing is created later: an end that is has no effect."""
+"""The latest possible creation; a later end has no effect."""
 
 
 class DatedQuerySet(OwnedQuerySet[Row_co]):
-    """Rows that were created at some time."""
+    """Rows with `created_at`."""
 
     def within(self, start: datetime | None, end: datetime | None) -> Self:
-        """Those created from `start` to the millisecond of `end`, both included."""
+        """Rows created from `start` to the millisecond of `end`, both included."""
         found = self.all() if start is None else self.filter(created_at__gte=start)
         if end is None or end >= LATEST:
             return found
@@ -26,12 +26,12 @@ class DatedQuerySet(OwnedQuerySet[Row_co]):
 
 
 def to_millisecond(instant: datetime) -> datetime:
-    """The instant as the API shows it."""
+    """Truncate to milliseconds, as in the API."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 class Signed:
-    """What has an amount that is negative when it leaves the wallet."""
+    """An amount that is negative for outgoing money."""
 
     __slots__ = ()
     amount: Any
@@ -42,7 +42,7 @@ class Signed:
 
     @property
     def magnitude(self) -> int:
-        """The amount without its sign, which `direction` tells."""
+        """The absolute amount."""
         return abs(int(self.amount))
 
 

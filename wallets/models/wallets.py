@@ -20,12 +20,12 @@ from wallets.models.querysets import compact
 
 
 class WalletQuerySet(OwnedQuerySet["Wallet"]):
-    """Wallets; `seen` before any is shown: holds that are overdue set nothing aside."""
+    """Wallets. Use `seen` before rendering, because overdue holds reserve nothing."""
 
     def seen(self) -> Self:
-        """Let each say what open holds that are overdue still count as held in its row.
+        """Annotate `overdue`: the sum of overdue holds that `held` still includes.
 
-        The row knows when its next hold expires, so this costs nothing while none has.
+        `next_expiry` of the row avoids the subquery while no hold is overdue.
         """
         holds = apps.get_model("wallets", "Hold").objects
         own = holds.filter(client=OuterRef("client"), wallet=OuterRef("pk"))
@@ -40,7 +40,7 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         )
 
     def named(self, words: str) -> Self:
-        """Those that people may mean: an id, a user's id or name, or an IBAN."""
+        """Search by id, user id, user name or IBAN."""
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(user=found))
         owners = list(User.objects.filter(user_name=words.strip()).values_list("id", flat=True))
@@ -123,12 +123,12 @@ class Wallet(models.Model):
 
     @property
     def held_now(self) -> int:
-        """What is held at the instant when the wallet was `seen`."""
+        """The held balance without overdue holds; needs `seen`."""
         return self.held - self.overdue
 
     @property
     def version(self) -> str:
-        """Digest all that is shown at the instant when the wallet was `seen`: its ETag."""
+        """The ETag: a digest of the rendered fields that can change; needs `seen`."""
         shown = ("id", "status", "balance", "held_now", "alias", "iban")
         more = ("dlt_address", "dlt_network")
         values = {name: getattr(self, name) for name in (*shown, *more)}
@@ -144,4 +144,4 @@ def seen_by(client_id: UUID, wallet_id: UUID) -> models.QuerySet[Wallet]:
 
 
 SEEN: Question[Wallet] = Question(seen_by, 2)
-"""A client's wallet, as it is shown."""
+"""A client's wallet, with the annotations that rendering needs."""

@@ -1,4 +1,4 @@
-"""What may be asked of the ledger: each order names what it needs, checks its rules and acts."""
+"""Orders: the commands of the ledger. Each names its needs, checks its rules and is applied."""
 
 from wallets.orders.base import (
     MoneyOrder,

@@ -1,4 +1,4 @@
-"""What a verb wants done, before it is posted; and what became of it."""
+"""The base classes of orders, and their outcomes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 from wallets.orders.needs import Needs
 
 ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match"})
-"""What says whose order it is, and on what condition, but not what is ordered."""
+"""The fields of the caller and its conditions, which don't describe the request itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an order that was not refused.
+    """The outcome of an order that was not refused.
 
-    `legs` are what it just made, in the wallet of its path; none when it was replayed, or made
-    something else: read the thing again then, as it is now.
+    `legs` are the movements that it created in the wallet of the path. They are empty after a
+    replay and for other resources; then read the current resource.
     """
 
     made: str
@@ -39,13 +39,13 @@ class Outcome:
 
 
 Result = Outcome | errors.Refused
-"""What an order is answered: its outcome, or why a rule does not allow it."""
+"""The answer to an order: its outcome, or its refusal."""
 
 
 def attempt(do: Callable[[], Outcome]) -> Result:
-    """Take a refusal as an answer, for those who have more to do.
+    """Return a refusal as the answer, so that other orders can continue.
 
-    Where it was raised is forgotten: that would keep all that was in hand there, in a circle.
+    Its traceback is dropped, because it would keep the frames and their objects in a cycle.
     """
     try:
         return do()
@@ -55,10 +55,10 @@ def attempt(do: Callable[[], Outcome]) -> Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a verb wants done: an immutable record that can apply itself to the books."""
+    """A command: an immutable record that can be applied to the books."""
 
     made: ClassVar[str]
-    """What it makes, or changes: `movement`, `wallet`, …"""
+    """The kind of object that it creates or changes: `movement`, `wallet`, …"""
     status: ClassVar[int] = 201
     """The HTTP status of having done it."""
     refuses: ClassVar[errors.Refusals] = ()
@@ -72,43 +72,43 @@ class Order:
     by: By
     key: str | None = None
     proof: Proof | None = None
-    """That of the caller's key: it is read in the order's transaction, while it is due."""
+    """The proof of the caller's API key; while due, the key is read in the same transaction."""
     if_match: frozenset[str] | None = None
-    """The versions of what it changes that the caller will have changed; None: any."""
+    """The versions that the caller accepts; None is any."""
 
     needs: Needs = field(init=False, repr=False, compare=False)
-    """What is locked and read for it."""
+    """The rows to lock and read."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", self.needed())
 
     @property
     def weight(self) -> int:
-        """How many orders it is."""
+        """Its size in a group: 1, or the number of a batch's items."""
         return 1
 
     @property
     def is_shared(self) -> bool:
-        """Whether it may be posted in one transaction with the orders of others.
+        """Whether it can share a transaction with other orders.
 
-        Not who locks users, or looks at the row of a wallet before it is locked.
+        Orders that lock users, or read a wallet's version, are posted alone.
         """
         return not self.needs.users and not self.needs.versions
 
     def needed(self) -> Needs:
-        """Name the rows that are locked and read for it; asked once, when it is made."""
+        """The rows to lock and read; called once, when the order is created."""
         return Needs()
 
     def check_key(self, books: Books) -> None:
-        """Refuse if the API key has changed since it was remembered (StaleKey); the first rule."""
+        """Raise StaleKey if the API key has changed since it was cached; the first rule."""
         if self.proof:
             self.proof.check(books.credentials)
 
     def check_shape(self, books: Books) -> None:
-        """Refuse what is wrong whatever the state: this comes before any replay."""
+        """Refuse what is wrong in every state; checked before a replay."""
 
     def apply(self, books: Books) -> Outcome:
-        """Require all that the rules ask, or raise a Refused; only then change the books."""
+        """Check all rules, raise a Refused if one fails, and only then change the books."""
         raise NotImplementedError
 
     def outcome(self, thing_id: UUID, *legs: Leg, status: int | None = None) -> Outcome:
@@ -120,29 +120,29 @@ class Order:
         return self.outcome(leg.id, leg)
 
     def explain(self, constraint: str) -> errors.Refused | None:
-        """Say in our words what it means that the database refused `constraint`; None: a bug."""
+        """The refusal for a violated constraint; None if the violation is a bug."""
         return None
 
     def asked(self) -> Asked:
-        """Return what is ordered, without whose order it is."""
+        """The fields that describe the request, without those of the caller."""
         kind: Any = type(self)
         return Asked(kind.__name__, {name: getattr(self, name) for name in ordered(kind)})
 
     def digest(self) -> bytes:
-        """Digest what is ordered, so that the same order is known when it comes again."""
+        """The digest of the request, to recognise it when it is repeated."""
         return fingerprints.digest(self.asked())
 
 
 @cache
 def ordered(kind: Any) -> tuple[str, ...]:
-    """The names of the fields that say what is ordered, by the class of an order."""
+    """The names of the fields that describe the request, for each class of order."""
     fields = (item.name for item in dataclasses.fields(kind) if item.init)
     return tuple(name for name in fields if name not in ENVELOPE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletOrder(Order):
-    """An order about one wallet, or about something of it: the wallet that the path names."""
+    """An order about the wallet of the path, or about a resource in it."""
 
     refuses: ClassVar[errors.Refusals] = (errors.NotFound,)
 
@@ -157,7 +157,7 @@ class WalletOrder(Order):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordedOrder(WalletOrder):
-    """An order that moves or holds money, with the payer's words."""
+    """An order that moves or holds money, with concept and metadata."""
 
     made = "movement"
     type: ClassVar[str] = ""
@@ -176,7 +176,7 @@ class WordedOrder(WalletOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyOrder(WordedOrder):
-    """An order about an amount that it names: a positive decimal of the wallet's currency."""
+    """An order with an amount: a positive decimal of the wallet's currency."""
 
     refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
 
@@ -192,7 +192,7 @@ class MoneyOrder(WordedOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOrder(WordedOrder):
-    """An order about a part of something, or, when it names no amount, about all that is left."""
+    """An order about a part of a hold or movement; without an amount, about the remainder."""
 
     refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
 
@@ -236,7 +236,7 @@ class Payment(MoneyOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserOrder(Order):
-    """An order about one user: the user and all of its wallets are locked for it."""
+    """An order about one user, which locks the user and all its wallets."""
 
     made = "user"
     status = 200

@@ -1,4 +1,4 @@
-"""Many orders about one wallet as one operation."""
+"""Batches: several movements of one wallet as one operation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wallets.orders.needs import Needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch(WalletOrder):
-    """Do many orders about one wallet as one operation: all of them, in turn, or none.
+    """Execute several orders about one wallet as one operation: all of them, in turn, or none.
 
     Raises:
         NotFound: the client has no such wallet.
@@ -33,7 +33,7 @@ class Batch(WalletOrder):
 
     items: tuple[MoneyOrder, ...]
     digested: bytes = field(init=False, repr=False, compare=False)
-    """What a key is kept with is worked out before anybody waits for wallets."""
+    """Calculate the digest before wallets are locked, because it takes long."""
 
     def __post_init__(self) -> None:
         WalletOrder.__post_init__(self)

@@ -1,4 +1,4 @@
-"""Orders about cash-outs: a client requests them, and the answer of the bank ends them."""
+"""Orders about cash-outs: request, send, settle, reject and cancel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wallets.orders.needs import Needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashOutOrder(WalletOrder):
-    """An order about a cash-out that waits. A blocked wallet does not keep it from ending."""
+    """An order that changes a pending cash-out, also of a blocked wallet."""
 
     made = "movement"
     status = 200
@@ -27,7 +27,7 @@ class CashOutOrder(WalletOrder):
         return Needs(wallets=(self.wallet_id,), movements=(self.movement_id,))
 
     def pending(self, books: Books) -> tuple[LockedWallet, Leg]:
-        """The wallet and its cash-out, which must not have ended yet."""
+        """The wallet and its cash-out, which must be pending."""
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
         leg.require_pending()
@@ -144,7 +144,7 @@ class RejectCashOut(CashOutOrder):
 class CancelCashOut(CashOutOrder):
     """Cancel a cash-out that was not sent to the bank.
 
-    Cancelling what is cancelled changes nothing.
+    A second cancellation changes nothing.
 
     Raises:
         NotFound: the wallet has no such movement.

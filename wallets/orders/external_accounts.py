@@ -1,4 +1,4 @@
-"""The bank accounts that a wallet pays out to: added once, removed for ever. Orders, too."""
+"""Orders about external accounts: add and remove."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wallets.orders.needs import Needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddExternalAccount(WalletOrder):
-    """Keep a bank account by its `iban`, under an `alias`, for cash-outs to come.
+    """Store a bank account with its `iban` and `alias`, for later cash-outs.
 
     Raises:
         NotFound: the client has no such wallet.
@@ -56,7 +56,7 @@ class AddExternalAccount(WalletOrder):
         return self.outcome(account.id)
 
     def require_new(self, books: Books, wallet: LockedWallet) -> None:
-        """Refuse under the lock: a constraint would undo the orders of others too."""
+        """Check uniqueness under the lock: a constraint would roll back the whole group."""
         for account in books.accounts.values():
             is_same = (account.wallet_id, account.iban) == (wallet.id, self.iban)
             if is_same and account.status == "ACTIVE":
@@ -65,7 +65,7 @@ class AddExternalAccount(WalletOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveExternalAccount(WalletOrder):
-    """Let no more cash-outs go to the account; removing what is removed changes nothing.
+    """Remove an external account permanently; a second removal changes nothing.
 
     Raises:
         NotFound: the client has no such wallet, or the wallet has no such account.

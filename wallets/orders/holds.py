@@ -17,7 +17,7 @@ from wallets.orders.needs import Needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOrder(WalletOrder):
-    """An order that ends or renews a hold. A blocked wallet does not keep it from that."""
+    """An order that releases or renews a hold, also of a blocked wallet."""
 
     made = "hold"
     status = 200
@@ -64,7 +64,7 @@ class PlaceHold(Payment):
     expires_at: datetime | None = None
 
     def needed(self) -> Needs:
-        """No limits: a hold gives nobody money, and its execution is limited."""
+        """No limits: a hold moves no money; limits apply to its execution."""
         return Needs(wallets=(self.wallet_id, self.target_id))
 
     def apply(self, books: Books) -> Outcome:
@@ -80,7 +80,7 @@ class PlaceHold(Payment):
 
 
 def require_future(expires_at: datetime | None, books: Books) -> None:
-    """Refuse an expiry that has come already (InvalidFields)."""
+    """Raise InvalidFields if the expiry is in the past."""
     if expires_at is not None and expires_at <= books.now:
         raise errors.InvalidFields(
             errors.FieldError("expiration", "not_in_the_future", "Must be in the future.")
@@ -89,9 +89,9 @@ def require_future(expires_at: datetime | None, books: Books) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteHold(PartOrder):
-    """Pay `amount` of an open hold to the wallet for which it was placed, or all that is left.
+    """Pay `amount` of an open hold, or the whole remainder, to its target wallet.
 
-    What is not paid is available again; with `keep_open` it stays held. `target_id` is the hold's.
+    The rest becomes available again; with `keep_open` it stays held. `target_id` is the hold's.
 
     Raises:
         NotFound: the wallet has no such hold.

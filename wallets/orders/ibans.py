@@ -1,4 +1,4 @@
-"""IBANs of the institution's own range: made from a sequence, so that none is given twice."""
+"""IBANs of the institution's own range, from a sequence, so that each is assigned once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make(number: int) -> str:
     """The IBAN (ISO 13616) of the account with this number, at the institution of the settings.
 
     Raises:
-        schwifty.exceptions.SchwiftyException: the range is used up, or the settings are wrong.
+        schwifty.exceptions.SchwiftyException: the range is exhausted, or the settings are wrong.
     """
     iban = IBAN.generate(
         settings.IBAN_COUNTRY,
@@ -32,7 +32,7 @@ def make(number: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateIban(WalletOrder):
-    """Give the wallet an IBAN, once and for ever.
+    """Assign an IBAN to the wallet, permanently.
 
     Raises:
         NotFound: the client has no such wallet.

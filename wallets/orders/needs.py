@@ -1,4 +1,4 @@
-"""What orders need locked and read before their rules run."""
+"""The rows that orders need locked and read before their rules run."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from uuid import UUID
 
 
 class Needs(NamedTuple):
-    """The rows that an order needs. What it does not name, its rules can't see."""
+    """The rows that an order needs. Its rules can't read other rows."""
 
     users: tuple[UUID, ...] = ()
     """The users to lock, and all of their wallets with them."""
     wallets: tuple[UUID, ...] = ()
     """The wallets to lock."""
     settles: tuple[UUID, ...] = ()
-    """The wallets in which it makes or settles movements: their time must not run backwards."""
+    """The wallets in which it creates or settles movements; times must not decrease in them."""
     limits: tuple[UUID, ...] = ()
     """The wallets whose owners' limits apply: all wallets of those owners are locked."""
     flows: tuple[UUID, ...] = ()
-    """Those of them whose owners' cash-ins and cash-outs of the last 30 days count."""
+    """Of these, the wallets whose owners' flows of the last 30 days count."""
     movements: tuple[UUID, ...] = ()
-    """The movements to read once their wallets are locked, with what was reversed of them."""
+    """The movements to read after their wallets are locked, with their reversed amounts."""
     holds: tuple[UUID, ...] = ()
-    """The holds to read once their wallets are locked."""
+    """The holds to read after their wallets are locked."""
     accounts: tuple[UUID, ...] = ()
-    """The external accounts to read once their wallets are locked."""
+    """The external accounts to read after their wallets are locked."""
     new_accounts: tuple[tuple[UUID, str], ...] = ()
-    """The wallets and IBANs of the external accounts that it would add."""
+    """The wallets and IBANs of the external accounts to add."""
     versions: tuple[UUID, ...] = ()
-    """The wallets whose versions to find out once they are locked: seldom any."""
+    """The wallets whose versions to read after they are locked; usually none."""
     numbers: int = 0
-    """How many numbers to draw that nobody else will get."""
+    """The number of values to take from the sequence of account numbers."""
 
     @classmethod
     def of_all(cls, needs: Iterable[Needs]) -> Self:
-        """Join the needs of many, each row once, in the order in which rows are locked."""
+        """Merge the needs of several orders without duplicates, in the order of locking."""
         columns: Any = [*zip(*needs, strict=True)] or [()] * len(cls._fields)
         joined: Any = (tuple(sorted({*chain(*column)})) for column in columns[:-1])
         return cls._make([*joined, sum(columns[-1])])

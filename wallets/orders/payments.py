@@ -1,4 +1,4 @@
-"""Orders that move money at once: cash-ins, transfers, reversals and adjustments.
+"""Orders that settle immediately: cash-ins, transfers, reversals and adjustments.
 
 Each order says what it needs, what it refuses, and what it does to the books. Orders are run with
 their wallets locked; amounts are positive decimals of the wallet's currency.
@@ -19,7 +19,7 @@ from wallets.orders.needs import Needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashIn(MoneyOrder):
-    """Bring `amount` from the outside into the wallet.
+    """Add `amount` from the outside to the wallet.
 
     Raises:
         NotFound: the client has no such wallet.
@@ -92,8 +92,8 @@ class Transfer(Payment):
 class Reverse(PartOrder):
     """Reverse `amount` of a transfer or a cash-in, or all of it that is not yet reversed.
 
-    The movement is named by either of its legs, with its mirror in the counterparty's wallet.
-    No limit of its user applies to who gets its money back.
+    Either leg identifies the movement, with its mirror in the counterparty's wallet. KYC limits
+    do not apply to the user who gets the money back.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -163,9 +163,9 @@ class Reverse(PartOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjust(MoneyOrder):
-    """Mend a wallet's balance by `amount`, up or (when `is_debit`) down; for staff, with a reason.
+    """Correct a wallet's balance by `amount`, up or (if `is_debit`) down; for staff, with a reason.
 
-    A blocked wallet may be adjusted, and no limit of its user applies: money is never trapped.
+    Blocked wallets can be adjusted, and KYC limits do not apply.
 
     Raises:
         NotFound: the client has no such wallet.

@@ -22,14 +22,14 @@ BLOCK_REASONS: Final = (
     "RESOLVED",
     "OTHER",
 )
-"""Words from a list, for events carry no personal text."""
+"""A fixed list, because events contain no personal texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateUser(UserOrder):
-    """Take `phone` as verified; a new user is then activated and its first wallet opened.
+    """Mark `phone` as verified; activate a new user and open its first wallet.
 
-    The one-time password has been compared before; it is used up here, under the lock.
+    The one-time password was compared before; it is voided here, under the lock.
 
     Raises:
         NotFound: the client has no such user.
@@ -66,7 +66,7 @@ class ActivateUser(UserOrder):
         if constraint != "user_mobile_phone_is_taken_once":
             return None
         other = User.objects.filter(client=self.client_id, mobile_phone=self.phone).first()
-        if other is None:  # it has another number by now
+        if other is None:  # the user has changed the number meanwhile
             return None
         return errors.AlreadyExists(field="mobilePhone", user_id=other.id)
 
@@ -86,7 +86,7 @@ class ActivateUser(UserOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubscribeUser(UserOrder):
-    """End a user, for ever, and close its wallets.
+    """Close a user and its wallets permanently.
 
     Raises:
         NotFound: the client has no such user.
@@ -122,9 +122,9 @@ class UnsubscribeUser(UserOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockUser(UserOrder):
-    """Stop a user: its wallets neither pay nor receive until staff unblock it.
+    """Block a user: its wallets can't pay or receive until staff unblock it.
 
-    `reason` is one of `BLOCK_REASONS`, for the record.
+    `reason` is one of `BLOCK_REASONS` and is recorded in the event.
 
     Raises:
         NotFound: the client has no such user.
@@ -148,7 +148,7 @@ class BlockUser(UserOrder):
 
 
 class UnblockUser(BlockUser):
-    """Let a blocked user go on: everything is as it was.
+    """Unblock a user: its wallets have the status that they had before.
 
     Raises:
         NotFound: the client has no such user.

@@ -94,7 +94,7 @@ class OpenWallet(UserOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutWallet(OpenWallet):
-    """Open a wallet under the caller's id, or set what can be set of the one that is there.
+    """Open a wallet with the caller's id, or replace the fields that can be changed.
 
     Raises:
         NotFound: the id is another client's, or nobody's and the caller does not create.
@@ -155,13 +155,13 @@ class PutWallet(OpenWallet):
         if constraint != "wallets_wallet_pkey":
             return None
         if Wallet.objects.filter(id=self.wallet_id, client=self.client_id).exists():
-            return None  # the client has opened it meanwhile: another try finds it
+            return None  # the client has opened it meanwhile; a retry finds it
         return errors.NotFound()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeWallet(WalletOrder):
-    """Set a wallet's alias and metadata, or close it for ever, or all of that.
+    """Set a wallet's alias and metadata, close it permanently, or both.
 
     Raises:
         NotFound: the client has no such wallet.
@@ -234,7 +234,7 @@ def close_wallet(books: Books, wallet: LockedWallet, order: Order) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockWallet(WalletOrder):
-    """Stop one wallet: it neither pays nor receives until staff unblock it.
+    """Block a wallet: it can't pay or receive until staff unblock it.
 
     Raises:
         NotFound: the client has no such wallet.
@@ -262,7 +262,7 @@ class BlockWallet(WalletOrder):
 
 
 class UnblockWallet(BlockWallet):
-    """Let a blocked wallet go on.
+    """Unblock a wallet.
 
     Raises:
         NotFound: the client has no such wallet.

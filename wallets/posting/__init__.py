@@ -1,7 +1,7 @@
-"""The way in: what a request calls to have an order done.
+"""Posting: the entry point to submit an order.
 
-`submit` answers when the order is durable, or was refused. Orders that arrive together are posted
-together (see `group_commit`), except orders that lock users, and orders in an open transaction.
+`submit` returns after the order is committed, or raises its refusal. Concurrent orders are posted
+as a group (see `group_commit`), except orders that lock users and orders in an open transaction.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from wallets.posting.group_commit import GroupCommit, Undone
 
 RETRIES = 3
 LONGEST = 3.0
-"""Seconds after which an order is not tried again: callers, and proxies, wait no longer than 30."""
+"""Seconds after which an order is not retried, because callers and proxies wait 30 seconds."""
 
 AGAIN = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
     psycopg.errors.UniqueViolation,
 )
-"""After these everything was undone, and a second look at the books will decide."""
+"""Errors after a rollback that a retry can resolve."""
 
 LOST = ("08", "57P0", "25P03", "25P04")
-"""SQLSTATEs of a connection that broke, or that the server ended: 25P03 for being idle in a
-transaction, 25P04 for a transaction that took too long."""
+"""SQLSTATEs of a connection that was lost or closed by the server: 25P03 for an idle transaction,
+25P04 for a transaction that took too long."""
 
 
 def submit(order: Order) -> Outcome:
-    """Post `order`, durably, and return what it made; that spends the order's proof.
+    """Post and commit `order`, and return its outcome. This spends the order's proof.
 
     Raises:
-        Refused: a rule said no, and nothing was done.
-        Overloaded: too many wait already, and nothing was done.
-        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found;
-            repeat the order with its key.
-        DatabaseError: nothing was done (the dialect answers 503).
+        Refused: a rule does not allow it; nothing was changed.
+        Overloaded: too many orders are waiting; nothing was changed.
+        OutcomeUnknown: the connection was lost at COMMIT, and the outcome can't be found;
+            retry with the same key.
+        DatabaseError: nothing was changed (the HTTP layer answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
     answer = GROUPS.submit(order) if shared else post_with_retries(order)
@@ -55,17 +55,17 @@ def submit(order: Order) -> Outcome:
     try:
         raise answer
     finally:
-        del answer  # or it and this frame would keep one another
+        del answer  # avoids a reference cycle with this frame
 
 
 def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Sequence[Result]:
-    """Post the orders of many; a wallet that somebody else keeps locked is not waited for.
+    """Post a group of orders, without waiting long for wallets that are locked.
 
-    If the group's outcome is unknown, an order that was refused did nothing: its
-    answer is DatabaseUnavailable, and that of all others is OutcomeUnknown.
+    If the group's outcome is unknown, the answer of refused orders, which changed nothing, is
+    DatabaseUnavailable, and that of all others is OutcomeUnknown.
 
     Raises:
-        Undone: nothing was done, provably.
+        Undone: provably nothing was changed.
     """
     own = group.Posting(before_asking)
     try:
@@ -80,21 +80,21 @@ def post_group(orders: Sequence[Order], before_asking: Callable[[], None]) -> Se
 
 
 def unknown(answer: Result) -> errors.Refused:
-    """Answer an order whose group may or may not have been committed."""
+    """The answer to an order whose group has an unknown outcome."""
     if isinstance(answer, errors.Refused):
         return errors.DatabaseUnavailable()
     return errors.OutcomeUnknown()
 
 
 def post_with_retries(order: Order) -> Result:
-    """Post one order; what was undone, and may go better now, is tried again.
+    """Post one order; retry it after a rollback that a retry can resolve.
 
     Raises:
-        OutcomeUnknown: as `submit`; it is not tried again.
-        DatabaseError: nothing was done.
+        OutcomeUnknown: as `submit`; it is not retried.
+        DatabaseError: nothing was changed.
     """
     begun = time.monotonic()
-    for pause in [*pauses(), None]:  # after the last try there is no pause
+    for pause in [*pauses(), None]:  # no pause after the last attempt
         own = group.Posting()
         try:
             return group.post([order], own)[0]
@@ -116,18 +116,18 @@ GROUPS = GroupCommit(post_group, post_with_retries, room=1_000, patience=4.0, mo
 
 
 def pauses() -> list[float]:
-    """Short and jittered, so that those who collided do not collide again."""
+    """Short pauses with jitter, so that colliding orders do not collide again."""
     return [random.uniform(0.5, 1.0) * 0.01 * 2**n for n in range(RETRIES)]  # noqa: S311
 
 
 def explained(order: Order, error: Exception) -> errors.Refused | None:
-    """Let the order say what the refusal of a constraint means."""
+    """The order's refusal for a violated constraint."""
     constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
     return order.explain(constraint) if constraint else None
 
 
 def is_worth_a_retry(error: Exception) -> bool:
-    """Return whether everything was undone and may go better now: lost connections are worth it."""
+    """Whether the order was rolled back and a retry can succeed, as after a lost connection."""
     cause = error.__cause__
     if not isinstance(cause, psycopg.Error) or isinstance(cause, Silent):
         return False

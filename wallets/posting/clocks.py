@@ -1,8 +1,8 @@
-"""Refuses to move money by a clock that is wrong, and says so in the log.
+"""Refuses to settle movements if a clock is wrong, and logs it.
 
-Movements of a wallet follow each other strictly in time. A small step back of the clock is bridged
-by the next microsecond; a larger one is refused, or one wallet that settled under a wrong clock
-would pull every wallet that it pays into the future.
+The times of a wallet's movements strictly increase. If the clock is slightly behind, the next
+microsecond is used; a larger difference is refused. Otherwise a wallet that settled under a wrong
+clock would move every wallet that it pays into the future.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from wallets.books.rows import LockedWallet
 log = logging.getLogger(__name__)
 
 MOST_BEHIND: Final = timedelta(seconds=1)
-"""How far the clock may be behind what has settled; also how long a reader waits for an instant."""
+"""The tolerated delay of the clock behind the last movement; also the longest wait of readers."""
 
 WORDS: Final = "The clock of the database is wrong; nothing was done. Try again later."
 
 
 def require_agreement(database: datetime) -> None:
-    """Refuse when the database's clock, read just now, differs from that of this server.
+    """Compare the clocks of the database and of this server.
 
     Raises:
-        DatabaseUnavailable: by more than `settings.CLOCK_TOLERANCE` seconds; 0 compares nothing.
+        DatabaseUnavailable: they differ by more than `CLOCK_TOLERANCE` seconds (0: no check).
     """
     apart = (database - datetime.now(UTC)).total_seconds()
     if settings.CLOCK_TOLERANCE and abs(apart) > settings.CLOCK_TOLERANCE:
@@ -40,10 +40,10 @@ def require_agreement(database: datetime) -> None:
 
 
 def require_passed(wallet: LockedWallet, now: datetime) -> None:
-    """Refuse to settle in a wallet whose last movement has settled in the future.
+    """Check that the last movement of a wallet is not in the future.
 
     Raises:
-        DatabaseUnavailable: by more than `MOST_BEHIND`.
+        DatabaseUnavailable: it is, by more than `MOST_BEHIND`.
     """
     if wallet.settled_at and wallet.settled_at - now > MOST_BEHIND:
         log.critical(
@@ -55,10 +55,10 @@ def require_passed(wallet: LockedWallet, now: datetime) -> None:
 
 
 def seconds_until(instant: datetime, now: datetime) -> float:
-    """How long to wait for an instant that has come, or comes within a moment.
+    """Seconds until `instant`, which is past or at most moments ahead.
 
     Raises:
-        DatabaseUnavailable: longer than `MOST_BEHIND`: the clock was set back meanwhile.
+        DatabaseUnavailable: more than `MOST_BEHIND`, because the clock was set back.
     """
     if instant - now > MOST_BEHIND:
         log.critical("the database's clock was set back: %s had come already", instant.isoformat())

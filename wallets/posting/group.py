@@ -1,14 +1,14 @@
-"""Opens the books with rows read under lock, and writes back what the orders changed.
+"""Reads rows under lock, applies a group of orders to them, and writes the changes.
 
 `post` runs any number of orders in one transaction:
 
-1. It locks, always in the same sequence: the users that orders name, by id; then the wallets, by
-   id. Everybody locks in this sequence, so nobody can wait in a circle.
-2. *In the next statements*, with a fresh snapshot, it reads what those locks protect. To read it
-   in the locking statement would be wrong: after a wait, PostgreSQL looks again only at the rows
-   that it locks and shows all others as they were before the wait.
+1. It locks the users by id, then the wallets by id. All transactions lock in this sequence, so
+   they can't deadlock.
+2. *In the next statements*, with a fresh snapshot, it reads the rows that those locks protect.
+   The locking statement can't read them: after a wait, PostgreSQL re-reads only the locked rows
+   and returns all others as they were before the wait.
 3. Each order is replayed, applied or refused, in turn, in memory.
-4. What changed is written set-based, and committed once.
+4. The changes are written with set-based statements, and committed once.
 
 Locks and reads are sent together, and so are writes and COMMIT: two trips to the database.
 """
@@ -29,7 +29,7 @@ from wallets.posting.write import write_back
 
 
 class Posting(Transaction):
-    """The transaction of orders, and what they are answered once it is committed."""
+    """The transaction of a group, and the answers to its orders after the commit."""
 
     outcomes: Sequence[Result] = ()
 
@@ -39,16 +39,16 @@ def post(
 ) -> list[Result]:
     """Run orders in one transaction; each gets its own outcome or refusal.
 
-    Inside an open transaction they are posted in it, behind a savepoint. With `is_brief` no lock is
-    waited for longer than 200 ms: then LockNotAvailable is raised.
+    Inside an open transaction they are posted in a savepoint. With `is_brief`, LockNotAvailable is
+    raised after waiting 200 ms for a lock.
 
-    Connecting and all trips together take DATABASE_PATIENCE seconds at most; an outcome that has to
-    be asked for takes longer. `own` knows afterwards whether it was rolled back.
+    Connecting and all trips take DATABASE_PATIENCE seconds at most; querying an unknown outcome
+    takes longer. Afterwards `own` has the outcome.
 
     Raises:
-        DatabaseUnavailable: its clock differs from ours; nothing was done.
-        OutcomeUnknown: the connection broke at COMMIT, and the outcome can't be found.
-        DatabaseError: nothing was done.
+        DatabaseUnavailable: the clocks differ; nothing was changed.
+        OutcomeUnknown: the connection was lost at COMMIT, and the outcome can't be found.
+        DatabaseError: nothing was changed.
     """
     own = own or Posting()
     until = time.monotonic() + settings.DATABASE_PATIENCE

@@ -1,9 +1,9 @@
-"""Group commit: orders that arrive together are posted together, in one transaction.
+"""Group commit (leader/follower): concurrent orders are posted in one transaction.
 
-There is no separate thread, and no timer. Orders queue. One of the threads that brought them leads:
-it takes the orders that wait, its own first, posts them all at once on its own connection, and
-hands the lead to the thread of the next order in the queue. Meanwhile other orders queue. So groups
-grow with the load, and a single order is posted at once.
+There is no separate thread and no timer. The thread of the first order in the queue leads: it posts
+all waiting orders, its own first, in one transaction on its own connection, and then passes the
+leadership to the thread of the next order. Meanwhile other orders queue. So groups grow with the
+load, and a single order is posted immediately.
 
 Why it is safe:
 
@@ -11,12 +11,12 @@ Why it is safe:
   thread that has waited too long withdraws its order, unless a leader has taken it. Then the thread
   waits for the outcome: the database's timeouts limit how long a leader needs.
 - **A leader serves one group and hands over in `finally`.** Whatever fails, every order that it
-  took is answered, and the next thread leads. To ask for the outcome of a COMMIT can take seconds:
-  the lead is handed over before that.
-- **Nobody pays for another's order, and nothing is posted twice.** A refusal is the outcome of its
-  own order. Only when a group is proved to be Undone does each thread post its own order again, by
-  itself. After anything else the outcome is unknown, for all of them, and nothing is tried again.
-- **Nothing is answered before it is durable**: `post` returns after COMMIT.
+  took is answered, and the next thread leads. Querying the outcome of a COMMIT can take seconds;
+  the leadership is passed on before that.
+- **Orders don't affect each other, and none is posted twice.** A refusal concerns its own order
+  only. If a group is provably Undone, each thread posts its own order again, alone. After any
+  other error the outcome is unknown for all of them, and none is retried.
+- **Nothing is answered before it is committed**: `post` returns after COMMIT.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ log = logging.getLogger(__name__)
 
 
 class Undone(Exception):
-    """A group was not posted: it was rolled back, provably. The cause says why.
+    """A group was provably rolled back; the cause is attached.
 
-    With an `answer` there is no use in posting the orders apart: each gets that.
+    With an `answer`, posting the orders alone is useless, and each order gets this answer.
     """
 
     def __init__(self, answer: type[errors.Refused] | None = None) -> None:
@@ -56,7 +56,7 @@ Raises Undone, or OutcomeUnknown; anything else is taken for the latter.
 
 
 class Apart(Enum):
-    """What a thread does whose group was undone: it posts its order by itself."""
+    """Posts an order alone, after its group was rolled back."""
 
     APART = auto()
 
@@ -65,9 +65,9 @@ APART: Final = Apart.APART
 
 
 class Entry:
-    """One order in the queue; its thread waits until `turn` is released.
+    """An order in the queue; its thread waits until `turn` is released.
 
-    Then there is an answer; or there is none, and the thread leads.
+    Then it has an answer, or its thread leads.
     """
 
     __slots__ = ("answer", "leads", "order", "turn", "weight")
@@ -83,9 +83,9 @@ class Entry:
 class GroupCommit:
     """Posts the orders of many threads in groups.
 
-    `post` posts a group in one transaction and answers each order; `apart` posts one by itself.
-    At most `room` orders wait, and none is begun, or begun again, after `patience` seconds; a group
-    weighs at most `most` orders, where a batch weighs what it holds, unless its first alone weighs
+    `post` posts a group in one transaction and answers each order; `apart` posts one order alone.
+    At most `room` orders wait, and none is started or retried after `patience` seconds. A group has
+    at most the weight `most` (a batch weighs its number of items), unless its first order weighs
     more.
     """
 
@@ -105,10 +105,10 @@ class GroupCommit:
         self.is_led = False
 
     def submit(self, order: Order) -> Result:
-        """Post `order` with whatever else waits, and wait until that is durable.
+        """Post `order` with the other waiting orders, and wait for the commit.
 
         Raises:
-            Overloaded: too many wait, or it has waited too long; nothing was done.
+            Overloaded: too many orders wait, or it has waited too long; nothing was changed.
             OutcomeUnknown: the group may or may not have been posted.
             DatabaseError: as `apart` raises it.
             Inconsistent: a bug of this class.
@@ -129,9 +129,9 @@ class GroupCommit:
         return self.apart(order)
 
     def enter(self, entry: Entry) -> bool:
-        """Queue the order; return whether its thread leads, as it does when no other leads.
+        """Queue the order. Returns whether its thread leads, because no other thread does.
 
-        A thread that does not lead waits for `turn`, even if the lead is handed to it at once.
+        A thread that does not lead waits for `turn`, even if leadership is passed to it at once.
         """
         with self.lock:
             if len(self.queue) >= self.room:
@@ -143,7 +143,7 @@ class GroupCommit:
         return True
 
     def wait(self, entry: Entry) -> None:
-        """Wait for an answer, or for the lead."""
+        """Wait for an answer or for leadership."""
         if entry.turn.acquire(timeout=self.patience):
             return
         with self.lock:
@@ -153,14 +153,14 @@ class GroupCommit:
         entry.turn.acquire()
 
     def lead(self) -> None:
-        """Post one group, whose first is the leader's own order, and let the next thread lead."""
+        """Post one group, which begins with the leader's own order, and pass on leadership."""
         group = self.take()
         leader = group[0]
         answers: Sequence[Result | Apart] = ()
         try:
             answers = self.post([each.order for each in group], partial(self.hand_over, leader))
         except Undone as undone:
-            cause = type(undone.__cause__).__name__  # its words quote what callers sent
+            cause = type(undone.__cause__).__name__  # its text may quote personal data
             log.info("%d orders were rolled back: %s", len(group), cause)
             answers = [undone.answer() if undone.answer else APART for _ in group]
         except errors.OutcomeUnknown:
@@ -182,7 +182,7 @@ class GroupCommit:
         return group
 
     def hand_over(self, leader: Entry) -> None:
-        """Let the thread of the next order lead, unless `leader` has handed over before."""
+        """Pass leadership to the thread of the next order, unless `leader` has done so."""
         with self.lock:
             if not leader.leads:
                 return

@@ -1,4 +1,4 @@
-"""Open the books: lock what orders need, then read what the locks protect."""
+"""Fill the books: lock the rows that orders need, then read the rows that the locks protect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from wallets.posting.read import Locks, Rows, record, rows
 
 
 class Asking(NamedTuple):
-    """What a group of orders asks the database for: their needs, keys and remembered API keys.
+    """The needs, idempotency keys and cached API keys of a group of orders.
 
     Only rows of `clients`, an array, are read.
     """
@@ -47,9 +47,9 @@ class Asking(NamedTuple):
 
 
 class Read(NamedTuple):
-    """How a need is read: a statement, the values that it takes, and what becomes of its rows.
+    """How a need is read: its statement, its values, and the handling of its rows.
 
-    It is left out when the first of its values is empty.
+    It is skipped if the first of its values is empty.
     """
 
     statement: str
@@ -62,7 +62,7 @@ class Read(NamedTuple):
 
 
 def written(value: Any) -> Any:
-    """Write ids as an array, and dicts as the JSON of rows."""
+    """Encode ids as an array, and dicts as JSON rows."""
     if isinstance(value, tuple):
         return as_array(value)
     return as_rows(value) if isinstance(value, list) else value
@@ -72,12 +72,12 @@ Values = Callable[[Asking], tuple[Any, ...]]
 
 
 def of_ids(need: str) -> Values:
-    """The ids that a need names, and the clients of their rows."""
+    """The ids of a need, and the clients of their rows."""
     return lambda asking: (getattr(asking.needs, need), asking.clients)
 
 
 def of_owners(need: str, *more: Any) -> Values:
-    """The wallets that a need names, the clients of their rows, and the clients of the owners."""
+    """The wallets of a need, the clients of their rows, and the clients of their owners."""
     return lambda asking: (*of_ids(need)(asking), asking.clients, *more)
 
 
@@ -121,7 +121,7 @@ READS: Final = {
         lambda found: {row[0]: Credentials.of_row(row) for row in found},
     ),
 }
-"""How each need is read, in this order. A new kind of row: a field of `Needs`, and a line here."""
+"""How each need is read, in this order. A new kind of row needs a field of `Needs` and a line."""
 
 
 def open_books(
@@ -132,7 +132,7 @@ def open_books(
     *,
     is_brief: bool = False,
 ) -> Books:
-    """Lock what the clients' orders need, read what the locks protect; expire overdue holds."""
+    """Lock the needed rows, read the rows that the locks protect, and expire overdue holds."""
     asking = Asking.of(orders, clients)
     if is_brief:
         pipeline.ask(read.BE_BRIEF)
@@ -167,7 +167,7 @@ def open_books(
 def lock(
     pipeline: Pipeline, asking: Asking, locks: Locks, whose: UUID | str
 ) -> tuple[Answer | None, Answer]:
-    """Lock users, and then wallets, those of the users and of limited owners too; each by id."""
+    """Lock users by id, then wallets by id, including those of the users and of limited owners."""
     needs = asking.needs
     ids = [as_array(each) for each in (needs.wallets, needs.users, needs.limits)]
     if not (needs.users or needs.limits):
@@ -178,7 +178,7 @@ def lock(
 
 
 def expire_overdue(pipeline: Pipeline, books: Books, clients: set[UUID]) -> None:
-    """End the holds that are overdue in the clients' locked wallets; most often there are none."""
+    """End the overdue holds of the locked wallets; usually there are none."""
     overdue = [
         wallet
         for wallet in books.wallets.values()

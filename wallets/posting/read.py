@@ -1,4 +1,4 @@
-"""The statements that lock rows, and those that read what the locks protect."""
+"""The statements that lock rows, and those that read the rows that the locks protect."""
 
 from __future__ import annotations
 
@@ -47,10 +47,9 @@ clients are each named together with the client, as one value that can be hashed
 
 
 class Locks(NamedTuple):
-    """The statements that lock what orders name, by id: all transactions lock in this sequence.
+    """The statements that lock rows by id; all transactions lock in this sequence.
 
-    Rows of other clients are never locked. Each list of ids is followed by its owners; rows that
-    are found through them, by the clients.
+    Rows of other clients are never locked. Each list of ids is followed by the clients of its rows.
     """
 
     users: str
@@ -87,7 +86,7 @@ LOCKS_OF_ONE, LOCKS_OF_SEVERAL = Locks.of(OF_ONE), Locks.of(OF_SEVERAL)
 
 
 def locks(orders: Sequence[Order], clients: Collection[UUID]) -> tuple[Locks, UUID | str]:
-    """The locks that the clients' orders need, and whose is what they name."""
+    """The locks that the orders need, and the clients of the named rows."""
     if len(clients) == 1:
         return LOCKS_OF_ONE, next(iter(clients))
     pairs = {
@@ -172,7 +171,7 @@ def allowances(
     balances: Rows,
     flows: Rows,
 ) -> dict[tuple[UUID, str], limits.Allowance]:
-    """What the owners of these wallets may still do; who may do anything is left out."""
+    """The allowances of the owners of these wallets; owners without limits are left out."""
     found = {}
     balance = {(user_id, currency): amount for user_id, currency, amount in balances}
     for wallet_id in limited_ids:
@@ -188,7 +187,7 @@ def allowances(
 
 
 def record(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
-    """Make a row of what was selected; JSON comes as text."""
+    """Build a row object from a selected row; JSON is text."""
     values = dict(zip(names, row, strict=True))
     if isinstance(values["metadata"], str):
         values["metadata"] = json.loads(values["metadata"])

@@ -1,4 +1,4 @@
-"""Run an order on the open books: replay it, apply it, or refuse it."""
+"""Run an order on the books: replay, apply or refuse it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run(books: Books, order: Order) -> Outcome:
 
     Raises:
         Refused: a rule does not allow it.
-        Inconsistent: the order has changed the books before it was refused: a bug.
+        Inconsistent: the order changed the books before it was refused, which is a bug.
     """
     before = books.size
     try:
@@ -29,10 +29,10 @@ def run(books: Books, order: Order) -> Outcome:
 
 
 def replay(books: Books, order: Order) -> Outcome | None:
-    """Find what the order's key made before; None when the key is new.
+    """The outcome of the order's key, if it was used; None for a new key.
 
     Raises:
-        IdempotencyKeyReused: the key was used for another order.
+        IdempotencyKeyReused: the key was used for another request.
     """
     used = books.keys.get((order.client_id, order.key)) if order.key else None
     if used is None:
@@ -42,10 +42,10 @@ def replay(books: Books, order: Order) -> Outcome | None:
 
 
 def apply(books: Books, order: Order) -> Outcome:
-    """Apply an order, and keep its key with what it made.
+    """Apply an order, and store its key with the created object.
 
     Raises:
-        DatabaseUnavailable: a wallet has settled in the future.
+        DatabaseUnavailable: the last movement of a wallet is in the future.
         Refused: a rule does not allow it.
     """
     for wallet in map(books.wallets.get, order.needs.settles):

@@ -1,9 +1,8 @@
-"""Write everything that changed, set-based.
+"""Write all changes with set-based statements.
 
-Rows go in as JSON; the columns that a statement takes from it have the names that the books have.
-What is changed is named by arrays of clients and ids too: how many rows JSON has, no planner can
-know, and it would rather read a whole table. Many new rows are copied instead: that costs the
-database less for each, but takes trips of its own.
+Rows are sent as JSON whose names are those of the books. Updates also get arrays of clients and
+ids, because PostgreSQL can't estimate the row count of a JSON set; without the arrays it would scan
+tables. Many new rows are sent with COPY instead: that is cheaper per row, but needs extra trips.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from wallets.books.rows import LockedAccount, LockedUser, LockedWallet
 Row = TypeVar("Row")
 
 MANY: Final = 300
-"""Of so many new movements on they are copied."""
+"""From this number of new movements on, rows are sent with COPY."""
 
 
 MOVEMENTS: Final = {
@@ -174,9 +173,9 @@ INSERT_KEYS = "INSERT INTO users_key " + from_json(
 
 
 def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
-    """Have everything written, in an order that foreign keys allow.
+    """Write all changes, in an order that foreign keys allow.
 
-    `clients` is the array of the clients whose orders these are.
+    `clients` is the array of the orders' clients.
     """
     if books.inserts:
         add(pipeline, INSERT_WALLETS, of_kind(LockedWallet, books.inserts))
@@ -218,7 +217,7 @@ def of_kind(kind: type[Row], rows: Sequence[Any]) -> list[Row]:
 def copy(
     raw: psycopg.Connection[Any], table: str, columns: dict[str, str], things: Sequence[Any]
 ) -> None:
-    """Send many new rows; a column has the name of the last of its attributes."""
+    """Send many new rows with COPY; a column is named after the last attribute of its path."""
     names = sql.SQL(", ").join(sql.Identifier(name.split(".")[-1]) for name in columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)")
     cursor, values = psycopg.Cursor(raw), attrgetter(*columns)

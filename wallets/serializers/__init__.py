@@ -1,4 +1,4 @@
-"""The shapes of wallets and their money, in requests and answers. Shape only."""
+"""Bodies, queries and answers about wallets. They check shape only, no rules."""
 
 from wallets.serializers.accounts import (
     ExternalAccountAnswer,

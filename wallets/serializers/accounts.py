@@ -1,4 +1,4 @@
-"""The shapes of external accounts."""
+"""Bodies, queries and answers about external accounts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ExternalAccountAnswer(fields.Serializer):
 
     @extend_schema_field(BankAccount(allow_null=True))
     def bank_account(self, account: ExternalAccount) -> dict[str, str] | None:
-        """Null once the user is erased."""
+        """Null after the user's personal data are erased."""
         return {"accountNumber": account.iban} if account.iban else None
 
     @extend_schema_field(LINKS)

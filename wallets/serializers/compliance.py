@@ -1,4 +1,4 @@
-"""The shape of a user's KYC status."""
+"""Answers about the KYC status of a user."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LimitsAnswer(fields.Serializer):
     cash_out = LimitAnswer(read_only=True)
 
 
-def limits_shown(allowance: Allowance) -> dict[str, Any]:
+def limits_answer(allowance: Allowance) -> dict[str, Any]:
     currency = allowance.currency
     return {"currency": currency} | {
         name: {
@@ -86,7 +86,7 @@ class ComplianceAnswer(fields.Serializer):
 
     @extend_schema_field(LimitsAnswer(many=True))
     def limits_of(self, compliance: Compliance) -> Any:
-        shown = [limits_shown(allowance) for allowance in compliance.allowances]
+        shown = [limits_answer(allowance) for allowance in compliance.allowances]
         return LimitsAnswer(shown, many=True).data
 
     @extend_schema_field(LINKS)

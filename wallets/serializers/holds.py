@@ -1,4 +1,4 @@
-"""The shapes of holds."""
+"""Bodies, queries and answers about holds."""
 
 from __future__ import annotations
 

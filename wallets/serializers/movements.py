@@ -1,4 +1,4 @@
-"""The shapes of movements."""
+"""Bodies, queries and answers about movements."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ OWN_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     Movement.Type.CASH_OUT: ("iban", "external_account_id"),
     Movement.Type.TRANSFER: ("target_wallet_id",),
 }
-"""The types of movement that a client may order; each has one of its own fields, if any."""
+"""The types that a client can order, and the fields of which each needs one."""
 
 
 def _alone(kind: str, *needed: str) -> dict[str, Any]:
-    """A movement of one type: what it needs to say where the money goes, and nothing else."""
+    """The schema of one type: its required fields, and the forbidden fields of other types."""
     names = {camel(name) for own in OWN_FIELDS.values() for name in own}
     foreign: dict[str, Any] = dict.fromkeys(sorted(names - {*needed}), False)
     return {"properties": {"type": {"const": kind}} | foreign, "required": ["type", *needed]}

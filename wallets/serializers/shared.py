@@ -1,4 +1,4 @@
-"""What the shapes of wallets have in common."""
+"""Shared serializers and helpers."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ class Words(fields.Serializer):
     metadata = fields.StringMap(required=False, allow_null=True)
 
     def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:
-        """No pairs are no metadata."""
+        """Store an empty object as null."""
         return pairs or None

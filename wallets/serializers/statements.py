@@ -1,4 +1,4 @@
-"""The shapes of what a wallet was: its balance at an instant, and over a period."""
+"""Queries and answers about past balances and statements."""
 
 from __future__ import annotations
 

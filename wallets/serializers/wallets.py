@@ -1,4 +1,4 @@
-"""The shapes of wallets, and of what ends their owners."""
+"""Bodies, queries and answers about wallets; the body that closes a user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEIGHBOURS: Final = {
     "balance": "balance",
     "statement": "statement",
 }
-"""What a wallet leads to, by the names of the views."""
+"""The links of a wallet, by the names of the views."""
 
 
 class UserChangeOrEnd(UserChange):
@@ -52,7 +52,7 @@ class WalletAnswer(fields.Serializer):
     @extend_schema_field(LINKS)
     def links(self, wallet: Wallet) -> dict[str, Any]:
         request = self.context["request"]
-        wallet_id = str(wallet.id)  # written once
+        wallet_id = str(wallet.id)  # converted once
         links = {
             "self": location(request, "wallet", wallet_id=wallet_id),
             "user": location(request, "user", user_id=wallet.user_id),
@@ -91,7 +91,7 @@ class WalletChange(Labels):
     status = fields.Choice(UNSUBSCRIBED, required=False)
 
     def get_initial(self) -> dict[str, Any]:
-        """Nothing that would close the wallet by a slip."""
+        """An example that does not close the wallet by accident."""
         return {"alias": "Savings"}
 
 

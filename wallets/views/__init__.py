@@ -1,4 +1,4 @@
-"""The endpoints of wallets and their money. Each finds, asks, answers."""
+"""The endpoints of wallets, movements, holds and external accounts."""
 
 from wallets.views.accounts import (
     ExternalAccountDetailView,

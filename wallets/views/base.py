@@ -1,4 +1,4 @@
-"""What the endpoints below wallets share."""
+"""The base class of the endpoints below wallets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from wallets.orders import Order, Outcome
 
 
 class OrderView(ClientView):
-    """A view below the wallets: what it is asked for becomes an order of the wallet's client."""
+    """A view below a wallet, which submits orders of the wallet's client."""
 
     def submit(self, order: Order) -> Outcome:
-        """Have the order done, as `posting.submit` does."""
+        """Submit the order; see `posting.submit`."""
         return self.do(posting.submit, order)
 
     def wallet(self, wallet_id: UUID) -> Wallet:
@@ -31,11 +31,11 @@ class OrderView(ClientView):
         return wallet
 
     def client_of(self, wallet_id: UUID) -> UUID:
-        """The client for whom an order acts: the caller's, or for staff the wallet's."""
+        """The client of an order: the caller's or, for staff, the wallet's."""
         return self.caller.client_id or self.wallet(wallet_id).client_id
 
     def common(self, wallet_id: UUID) -> dict[str, Any]:
-        """What every order about a wallet says beside what is ordered."""
+        """The fields that all orders about a wallet share."""
         return {
             "client_id": self.client_of(wallet_id),
             "by": self.by,
@@ -44,5 +44,5 @@ class OrderView(ClientView):
         }
 
     def replayed(self, outcome: Outcome) -> dict[str, str]:
-        """The header of an answer to a key that was used before."""
+        """The header of a replayed response."""
         return REPLAYED if outcome.replayed else {}

@@ -44,7 +44,7 @@ class MovementView(OrderView):
         return get_object_or_404(self.movements(wallet_id), id=movement_id)
 
     def order(self, common: dict[str, Any], values: dict[str, Any]) -> MoneyOrder:
-        """Make the order that a body, or an item of a batch, asks for."""
+        """Build the order for a body or for an item of a batch."""
         kind = values.pop("type")
         target_id = values.pop("target_wallet_id", None)
         bank_account = values.pop("iban", {})
@@ -120,11 +120,11 @@ class MovementListView(MovementView):
 
 
 FOUND_AT_ONCE = frozenset({"operation_id", "hold_id", "idempotency_key"})
-"""Filters that leave few movements, each by an index of its own."""
+"""Filters with few matches, each with its own index."""
 
 
 def indexed(filters: dict[str, Any]) -> dict[str, Any]:
-    """The one filter, if any, whose movements of a wallet an index has in order."""
+    """The filter whose movements an index has in order, if there is one."""
     if filters.get("status", Movement.Status.SUCCESS) != Movement.Status.SUCCESS:
         return {"status": filters["status"]}
     if filters.get("type", Movement.Type.TRANSFER) != Movement.Type.TRANSFER:
@@ -133,7 +133,7 @@ def indexed(filters: dict[str, Any]) -> dict[str, Any]:
 
 
 def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
-    """Take an amount out of the filters, in the wallet's minor units."""
+    """Remove an amount from the filters. Returns it in the wallet's minor units."""
     amount = filters.pop(name, None)
     if amount is None:
         return None

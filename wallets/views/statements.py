@@ -1,4 +1,4 @@
-"""The endpoints that look back: a balance at an instant, and a statement."""
+"""The endpoints of past balances and statements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wallets.views.movements import MovementView
 
 
 def come(instant: datetime, now: datetime, public: str) -> datetime:
-    """The instant of a parameter, to the millisecond, as it is shown.
+    """The time of a parameter, truncated to milliseconds.
 
     Raises:
         errors.InvalidParameters: it is in the future.
@@ -58,7 +58,7 @@ class BalanceView(OrderView):
 
 
 class StatementPages(pages.Pages):
-    """Pages in the order in which movements settled, with the summary on each of them."""
+    """Pages in the order of settlement, each with the summary."""
 
     columns: ClassVar[tuple[str, ...]] = ("seq",)
 

@@ -22,7 +22,7 @@ from wallets.orders import ChangeWallet, CreateIban, OpenWallet, Outcome, PutWal
 from wallets.views.base import OrderView
 
 LAST = 10
-"""How many movements a wallet's page shows."""
+"""Number of movements on a wallet's page."""
 
 
 class WalletView(OrderView):
@@ -71,7 +71,7 @@ class WalletDetailView(WalletView):
         return self.shown(self.wallet(wallet_id))
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
-        """Its balances, and its last movements for who may see them."""
+        """The balances and, with permission, the last movements, for the browsable API."""
         if self.request.method != "GET" or "balance" not in shown:
             return {}
         return {"wallet": shown, "movements": self.last_movements(shown["id"])}

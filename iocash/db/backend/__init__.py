@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, whose connections are checked without asking it."""
+"""Django's PostgreSQL backend, with cheaper checks of connections."""

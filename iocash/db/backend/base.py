@@ -1,4 +1,4 @@
-"""Connections that end with their thread, give up a silent server, and notice a pooler."""
+"""Connections that close with their thread, time out, and detect a pooler."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from psycopg import errors
 from psycopg.abc import PQGen
 
 KEPT = local()
-"""What each thread keeps until it ends: its connections."""
+"""The connections of each thread."""
 
 
 T = TypeVar("T")
 
 
 class Patient(psycopg.Connection[Any]):
-    """Waits `patience` seconds for an answer, and then closes itself; None: as long as it takes.
+    """Closes itself after waiting `patience` seconds for an answer; None is no limit.
 
-    PostgreSQL's own timeouts need a PostgreSQL that runs. This one also ends the wait for a server
-    that was frozen, or for a network that loses everything.
+    PostgreSQL's own timeouts need a running server. This one also works if the server is frozen or
+    the network drops all packets.
     """
 
     patience: float | None = None
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Wait for what `gen` asked the server.
+        """Wait for the answer to `gen`.
 
         Raises:
-            psycopg.OperationalError: no answer came in time; the connection is closed.
+            psycopg.OperationalError: there was no answer in time; the connection is closed.
         """
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
@@ -45,8 +45,8 @@ class Patient(psycopg.Connection[Any]):
 class Kept:
     """Closes a connection when its thread ends.
 
-    Servers end threads that were idle, and Django keeps connections where only the garbage
-    collector finds them, some day: until then PostgreSQL would run out of room.
+    Servers end idle threads, and Django leaves their connections to the garbage collector. Before
+    it runs, PostgreSQL could run out of connections.
     """
 
     def __init__(self, wrapper: DatabaseWrapper, connection: Any) -> None:
@@ -58,15 +58,14 @@ class Kept:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Asks the server whether it is there only when there is a reason to doubt it.
+    """Checks a connection by looking at its socket, without a query.
 
-    Django asks with a statement before the first of each request. But a server that ended a
-    connection has said so: then there is something to read on a connection where nothing was
-    asked.
+    Django sends a query before the first one of each request. But a server that closes a connection
+    sends a message: the socket of an idle connection is then readable.
     """
 
     patience: ClassVar[float | None] = None
-    """Seconds that a statement may take; set where requests are served. Commands have no hurry."""
+    """The time limit of a statement in seconds; set by the web server only, not by commands."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -79,7 +78,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def keep_no_state(self, connection: Patient) -> None:
-        """Leave nothing in a server's session: the next statement may meet another session."""
+        """Keep no state in the server's session: the next statement may run in another session."""
         connection.prepare_threshold = None
         self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
 
@@ -87,7 +86,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.is_silent() or super().is_usable()
 
     def is_silent(self) -> bool:
-        """Return whether nothing has come, not even the end, since the last answer."""
+        """Return whether the socket has received nothing since the last answer."""
         if self.errors_occurred or self.connection is None or self.connection.closed:
             return False
         waiting = select.poll()
@@ -96,9 +95,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:
-    """Return whether a pooler answers: it hands out numbers of its own, for cancelling.
+    """Return whether the connection goes through a pooler, which reports process ids of its own.
 
-    The connection is new: it has no transaction.
+    The connection is new, without a transaction.
     """
     connection.autocommit = True
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
@@ -107,10 +106,10 @@ def is_pooled(connection: psycopg.Connection[Any]) -> bool:
 
 
 def renew(**kwargs: Any) -> None:
-    """At both ends of a request, close those of the thread's connections that broke.
+    """Close the broken connections of this thread, at the start and the end of a request.
 
-    Django's `close_old_connections` and `reset_queries`, for connections that are open: theirs
-    look for each that there may be, where every thread and task has its own.
+    It replaces Django's `close_old_connections` and `reset_queries`, which look up every
+    configured connection; this one visits open connections only.
     """
     for kept in vars(KEPT).values():
         kept.wrapper.queries_log.clear()

@@ -1,4 +1,4 @@
-"""What the safety of money rests on in PostgreSQL's settings, asked of the role that serves."""
+"""The PostgreSQL settings that the safety of money depends on, as the serving role sees them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUESTION = """
 
 
 class Session(NamedTuple):
-    """The settings of a session that serves; timeouts are in seconds, 0: none."""
+    """The settings of the serving role's session; timeouts are in seconds, 0 is no timeout."""
 
     is_standby: bool
     is_read_only: bool
@@ -40,7 +40,7 @@ def read_session() -> Session:
 
 
 def not_writable(found: Session) -> Iterator[str]:
-    """Say why this server takes no changes now; that may be as it should be, on a standby."""
+    """Yield why the database can't be written; on a standby that is normal."""
     if found.is_standby:
         yield "The database is a standby; it takes no changes."
     elif found.is_read_only:
@@ -48,7 +48,7 @@ def not_writable(found: Session) -> Iterator[str]:
 
 
 def unsafe(found: Session) -> Iterator[str]:
-    """Say, a sentence each, what somebody must change before this server keeps money."""
+    """Yield one sentence for each setting that is unsafe for money."""
     if found.commits_early:
         yield "synchronous_commit is off: a crash loses acknowledged payments."
     if found.lacks_fsync:

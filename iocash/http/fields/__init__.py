@@ -1,6 +1,6 @@
-"""What a field of a request or an answer may be: each takes exactly its own JSON type.
+"""The fields of bodies and answers. Each accepts exactly one JSON type.
 
-No rules of the house here, only shape: types, ranges, formats.
+Fields check types, ranges and formats, but no rules.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where somebody, or their money, is reached: phones, bank accounts, e-mail."""
+"""Phone numbers, bank accounts and e-mail addresses."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ COSTLY = frozenset(
         TYPES.VOICEMAIL,
     }
 )
-"""Types of numbers that are no person's phone, or that somebody earns by a message to."""
+"""Types of numbers that are not personal, or that charge for received messages."""
 
 NETWORKS = frozenset({800, 808, 870, 878, 881, 882, 883, 888, 979})
-"""Country codes of no country: satellites, global networks, global services."""
+"""Country codes without a country: satellites, global networks, global services."""
 
 
 class Phone(Field):
-    """A phone number in the international form, which begins with `+`; kept as E.164.
+    """A phone number in international form with `+`; stored as E.164.
 
     Numbers of satellite and global networks and of special rates are refused.
     """
@@ -64,7 +64,7 @@ class Phone(Field):
 
 
 class Iban(Field):
-    """A bank account: an IBAN whose length, form and check digits are right; kept compact."""
+    """An IBAN with valid length, form and check digits; stored without spaces."""
 
     default_error_messages = {"invalid": "Must be a valid IBAN."}
     example = "ES9121000418450200051332"

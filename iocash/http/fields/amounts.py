@@ -1,4 +1,4 @@
-"""Amounts in, money out, and the currencies of both."""
+"""Amounts in bodies, money in answers, and currencies."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from iocash.http.serializers import Field, Getter, picker
 
 
 class Amount(Field):
-    """An amount of an order, as a string or a JSON number; read exactly, into a Decimal.
+    """An amount in a body, as a string or a JSON number; parsed exactly into a Decimal.
 
-    How many decimals the currency has is for the ledger to check: it knows the wallet.
+    The order checks the number of decimals, because it knows the wallet's currency.
     """
 
     default_error_messages = {
@@ -30,7 +30,7 @@ class Amount(Field):
         r"^([1-9][0-9]{0,10}(\.[0-9]{1,4})?|[1-9][0-9]{11,14}"
         r"|0\.([1-9][0-9]{0,3}|0[1-9][0-9]{0,2}|00[1-9][0-9]?|000[1-9]))$"
     )
-    """More than nothing, in at most 15 digits, of which at most 4 behind the point."""
+    """Positive, with at most 15 digits and at most 4 decimals."""
     example = "10.00"
 
     def schema(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Amount(Field):
 
 
 class Money(Field):
-    """Minor units in an answer, as a decimal string with exactly the currency's decimals."""
+    """Minor units, rendered as a decimal string with exactly the currency's decimals."""
 
     example = "10.50"
 
@@ -82,13 +82,13 @@ class Money(Field):
 
 
 class Currency(Field):
-    """A currency of ISO 4217 that money can be held in; also one that ISO has withdrawn."""
+    """A currency of ISO 4217 for wallets, also a withdrawn one."""
 
     default_error_messages = {"invalid_choice": "Must be a currency code of ISO 4217."}
     example = "EUR"
 
     def schema(self) -> dict[str, Any]:
-        # 160 codes would drown the document.
+        # A list of 160 codes would make the document hard to read.
         return {"type": "string", "pattern": "^[A-Z]{3}$", "example": self.example}
 
     def to_internal_value(self, data: Any) -> str:

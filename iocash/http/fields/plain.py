@@ -1,4 +1,4 @@
-"""Ids, words of a few, flags and whole numbers."""
+"""Ids, choices, flags and whole numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Id(Field):
 
 
 class Choice(Field):
-    """One of a few words, spelled exactly; becomes the member when `choices` is an enum."""
+    """One of a few words, spelled exactly; converted to the member if `choices` is an enum."""
 
     default_error_messages = {"invalid_choice": "Must be one of: {choices}."}
 

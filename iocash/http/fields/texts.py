@@ -1,4 +1,4 @@
-"""Text, and the caller's own pairs of it."""
+"""Texts, and the caller's own pairs of texts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from iocash.http.serializers import Field
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
 SEEN = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
-"""Text without control characters, in which something can be seen."""
+"""Text without control characters and with a visible character."""
 
 PLAIN = rf"^[^{CONTROLS}]*$"
 """Text without control characters; `parsing` refuses them anywhere."""
 
 
 FILLERS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
-"""Letters, signs and marks that show nothing."""
+"""Letters, signs and marks that are invisible."""
 
 JOINERS = "\u200c\u200d"
 JOINED = frozenset(
@@ -28,14 +28,14 @@ JOINED = frozenset(
         *("ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "MYANMAR", "KHMER"),
     }
 )
-"""The scripts in which a joiner between letters changes how they are written."""
+"""The scripts in which a joiner changes the form of letters."""
 
 
 def hides_something(text: str) -> bool:
-    """Return whether the text has characters that nobody sees, or that turn its direction.
+    """Whether the text has invisible characters or characters that change its direction.
 
-    Those are control and format characters, line separators, surrogates, and code points without
-    a meaning. A joiner passes where scripts need it: between letters of one, or between emoji.
+    These are control and format characters, line separators, surrogates and unassigned code
+    points. Joiners are allowed where scripts need them: between letters of one, or between emoji.
     """
     if FILLERS.search(text):
         return True
@@ -48,7 +48,7 @@ def hides_something(text: str) -> bool:
 
 
 def joins(text: str, place: int) -> bool:
-    """Return whether the character is a joiner between two that it can join."""
+    """Whether the character is a joiner between two characters that it can join."""
     before, after = text[place - 1 : place] if place else "", text[place + 1 : place + 2]
     if text[place] not in JOINERS or not before or not after:
         return False
@@ -62,17 +62,17 @@ def is_emoji(char: str) -> bool:
 
 
 def script(char: str) -> str:
-    """The script of a letter or of a mark on one, which is the first word of its name."""
+    """The script of a letter or mark: the first word of its Unicode name."""
     return name(char, "").split(" ")[0] if category(char)[0] in "LM" else ""
 
 
 def is_seen(text: str) -> bool:
-    """Return whether anything can be seen: a letter, a number, a sign."""
+    """Whether the text has a visible character: a letter, a number or a sign."""
     return any(category(char)[0] in "LNPS" for char in text)
 
 
 class Text(Field):
-    """Text, kept as it is, in which something can be seen."""
+    """Text with a visible character, stored unchanged."""
 
     default_error_messages = {
         "invalid": "Must be a string.",
@@ -103,12 +103,12 @@ class Text(Field):
         return data
 
     def to_representation(self, value: str) -> str | None:
-        """Blank text is never taken, so what is stored blank is shown as null."""
+        """Blank texts are never accepted, so a stored blank is rendered as null."""
         return value or None
 
 
 class StringMap(Field):
-    """The caller's own pairs of strings, which mean nothing here."""
+    """The caller's own pairs of strings."""
 
     default_error_messages = {
         "invalid": "Must be an object of strings.",

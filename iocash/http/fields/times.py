@@ -1,4 +1,4 @@
-"""Instants and days."""
+"""Times and dates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iocash.times import moment
 
 
 class Moment(Field):
-    """An instant: RFC 3339 with any offset in, UTC with milliseconds out."""
+    """A time: RFC 3339 with any offset as input, UTC with milliseconds as output."""
 
     default_error_messages = {
         "invalid": "Must be a date and time with an offset (RFC 3339), like 2026-01-31T12:00:00Z.",
@@ -26,10 +26,10 @@ class Moment(Field):
         return {"type": "string", "format": "date-time", "example": self.example}
 
     def read(self, text: str) -> datetime:
-        """Read an instant. Subclasses read other spellings first.
+        """Parse a time. Subclasses accept other formats too.
 
         Raises:
-            ValueError, OverflowError: there is no such instant.
+            ValueError, OverflowError: the time does not exist.
         """
         if not self.PATTERN.fullmatch(text):
             raise ValueError(text)

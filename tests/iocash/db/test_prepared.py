@@ -59,5 +59,5 @@ def test_question_is_compiled_once(alices):
 
 def test_unused_id_is_inconsistent(alices):
     question = Question(lambda wallet_id: Wallet.objects.filter(seq=F("seq")), 1)
-    with pytest.raises(errors.Inconsistent, match="another way"):
+    with pytest.raises(errors.Inconsistent, match="plain parameters"):
         question.first(alices.id)

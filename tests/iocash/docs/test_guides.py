@@ -207,7 +207,7 @@ def test_unknown_guide_gets_404():
 def test_guides_show_the_limits_of_this_server(settings):
     settings.KYC_LIMITS = {"JPY": {"0": {"balance": "7", "cashIn": None, "cashOut": "9"}}}
     text = Browser().get("/api/docs/kyc").text
-    assert '<th scope="row">JPY</th><td>0</td><td>7</td><td>any</td><td>9</td>' in text
+    assert '<th scope="row">JPY</th><td>0</td><td>7</td><td>no limit</td><td>9</td>' in text
 
 
 def test_every_link_in_the_guides_works():

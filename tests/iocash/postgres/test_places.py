@@ -68,5 +68,5 @@ def test_programs_of_root_are_copied_where_the_server_account_can_run_them() -> 
 
 @root
 def test_inaccessible_foreign_installation_is_not_copied(tmp_path: Path) -> None:
-    with pytest.raises(Unusable, match="may not run the programs in"):
+    with pytest.raises(Unusable, match="may not execute the programs in"):
         binaries.within_reach(tmp_path / "pgsql" / "bin", {"user": "nobody"}, tmp_path)

@@ -96,7 +96,7 @@ def test_failed_start_prints_the_end_of_the_log(state: Path) -> None:
     with User(state) as alice:
         text, _ = alice.process.communicate(timeout=PATIENCE)
     version.write_text(right)
-    assert "PostgreSQL did not start: it ended at once." in text
+    assert "PostgreSQL did not start: it exited immediately." in text
     assert "database files are incompatible with server" in text
 
 

@@ -176,7 +176,7 @@ def test_decision_from_a_stale_page_is_refused(operator, alice, sent, name):
 
 def test_decision_form_offers_only_the_selected_documents(operator, alice, sent):
     """Opening the address selects nothing, and a newer document replaces no selected one."""
-    address = reverse("admin:users_review_act", args=[alice.pk, "approve"])
+    address = reverse("admin:users_review_action", args=[alice.pk, "approve"])
     assert str(sent.id) not in operator.get(address).content.decode()
     new = send_one(alice, Kind.OCCUPATION, occupation_code="9999")
     answer = act(operator, alice, "approve", sent)

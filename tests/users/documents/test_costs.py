@@ -17,7 +17,7 @@ import pytest
 from iocash import errors
 from tests.support import hostile_files, ordinary_files
 from users.documents import MOST_BYTES, PDF, WrongDocument, jpeg, media_type_of, png, processes
-from users.documents.processes import INSPECT, NURSERY
+from users.documents.processes import FORKER, INSPECT
 
 BOUNDED = {"too_complex", "too_many_pixels", "trailing_data", "damaged"}
 
@@ -118,27 +118,27 @@ def test_document_gets_503_when_all_inspection_slots_are_used():
 
 def test_killed_process_is_restarted():
     media_type_of(hostile_files.pdf())
-    assert NURSERY.process
-    NURSERY.process.kill()
-    NURSERY.process.wait()
+    assert FORKER.process
+    FORKER.process.kill()
+    FORKER.process.wait()
     assert media_type_of(hostile_files.pdf()) == PDF
 
 
 def test_process_has_no_secrets_and_low_priority(monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "hush")
-    NURSERY.stop()
+    FORKER.stop()
     media_type_of(hostile_files.pdf())
-    assert NURSERY.process
-    known = Path(f"/proc/{NURSERY.process.pid}/environ").read_bytes().split(b"\0")
+    assert FORKER.process
+    known = Path(f"/proc/{FORKER.process.pid}/environ").read_bytes().split(b"\0")
     assert {each.split(b"=")[0] for each in known if each} <= {b"PATH", b"PYTHONPATH", b"LC_CTYPE"}
-    assert os.getpriority(os.PRIO_PROCESS, NURSERY.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, FORKER.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 STARTS = """
 from users.documents import processes
 from tests.support import hostile_files
 processes.inspect(hostile_files.pdf())
-print(processes.NURSERY.process.pid, flush=True)
+print(processes.FORKER.process.pid, flush=True)
 input()
 """
 

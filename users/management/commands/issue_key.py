@@ -1,4 +1,4 @@
-"""`manage.py issue_key CLIENT`: make an API key and show it, once."""
+"""`manage.py issue_key CLIENT`: issue an API key and print it once."""
 
 from __future__ import annotations
 
@@ -34,24 +34,33 @@ def login() -> str:
 
 
 class Command(BaseCommand):
-    help = "Make an API key for a client, which is created when it is new. The key is shown once."
+    help = (
+        "Issue an API key for a client, and create the client if it doesn't exist. The key is "
+        "printed once; copy it to a safe place."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("client", help="the client's name")
-        parser.add_argument("--label", default="issued on the command line")
+        parser.add_argument("client", help="The client's name.")
+        parser.add_argument(
+            "--label",
+            default="issued on the command line",
+            help="A name for the key (default: %(default)s).",
+        )
         parser.add_argument(
             "--scope",
             action="append",
             choices=SCOPES,
             metavar="SCOPE",
-            help=f"may be repeated; all of them when left out: {', '.join(SCOPES)}",
+            help=f"Repeat for several scopes; without it, the key has all: {', '.join(SCOPES)}.",
         )
-        parser.add_argument("--days", type=int, help="how long it is valid; for ever if left out")
+        parser.add_argument(
+            "--days", type=int, help="Days until expiry; without it, the key does not expire."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
         if days is not None and days < 1:
-            raise CommandError("--days takes a positive number.")
+            raise CommandError("--days must be at least 1.")
         check_lengths(options["client"], options["label"])
         with single_transaction():
             client, _ = Client.objects.get_or_create(name=options["client"])

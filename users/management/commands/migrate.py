@@ -1,7 +1,7 @@
-"""Django's `migrate`, as the role that owns the tables: the one that serves may not alter them.
+"""Django's `migrate`, run as the role that owns the tables.
 
-It waits for a lock only as long as the owner's `lock_timeout`: every request queues behind it. Then
-it lets them pass, and tries again.
+It waits for a lock at most for the owner's `lock_timeout`, because requests queue behind it. Then
+it pauses, so that they can pass, and tries again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from django.core.management.commands import migrate
 from django.db import DatabaseError, connections
 
 PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each further try."""
+"""Seconds before each further attempt."""
 
-LOOK = 0.1
-"""Seconds between two looks at what is waited for."""
+POLL = 0.1
+"""Seconds between two queries for the blocking sessions."""
 
-HURRY = "SELECT set_config('lock_timeout', '1s', false) WHERE current_setting('lock_timeout') = '0'"
+SET_LOCK_TIMEOUT = (
+    "SELECT set_config('lock_timeout', '1s', false) WHERE current_setting('lock_timeout') = '0'"
+)
 
 BLOCKERS = """
     SELECT DISTINCT coalesce(wanted.relation::regclass::text, wanted.locktype), by.pid,
@@ -37,11 +39,11 @@ BLOCKERS = """
 LOCKED, FORBIDDEN = "55P03", "42501"
 
 NOT_THE_OWNER = (
-    "The role {role} does not own the tables. Set DATABASE_OWNER_URL to the role that does."
+    "The role {role} does not own the tables. Set DATABASE_OWNER_URL to connect as their owner."
 )
 STILL_LOCKED = (
     "Gave up after {tries} tries: {blockers}. Migrations that were applied stay applied. "
-    "End those sessions or wait for them, and run migrate again."
+    "Wait for those sessions or end them, then run migrate again."
 )
 
 
@@ -61,10 +63,10 @@ class Command(migrate.Command):
             time.sleep(pause)
 
     def blocked(self, *args: Any, **options: Any) -> str | None:
-        """Migrate. Return who held a lock for too long; None: it is done."""
+        """Migrate once. Returns a description of the blocking sessions, or None after success."""
         alias = options["database"]
         with connections[alias].cursor() as cursor:
-            cursor.execute(HURRY)
+            cursor.execute(SET_LOCK_TIMEOUT)
         with watched(alias) as seen:
             try:
                 super().handle(*args, **options)
@@ -84,25 +86,25 @@ Blocker = tuple[str, int, str, str]
 
 @contextmanager
 def watched(alias: str) -> Iterator[list[Blocker]]:
-    """See, from a second connection, who holds what this one waits for."""
+    """Collect, on a second connection, the sessions that block this one."""
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         pid = cursor.fetchone()[0]
     seen: list[Blocker] = []
-    enough = Event()
-    watcher = Thread(target=watch, args=(alias, pid, seen, enough), daemon=True)
+    stopped = Event()
+    watcher = Thread(target=watch, args=(alias, pid, seen, stopped), daemon=True)
     watcher.start()
     try:
         yield seen
     finally:
-        enough.set()
+        stopped.set()
         watcher.join()
 
 
-def watch(alias: str, pid: int, seen: list[Blocker], enough: Event) -> None:
+def watch(alias: str, pid: int, seen: list[Blocker], stopped: Event) -> None:
     connection = connections.create_connection(alias)
     try:
-        while not enough.wait(LOOK):
+        while not stopped.wait(POLL):
             with connection.cursor() as cursor:
                 cursor.execute(BLOCKERS, [pid])
                 seen[:] = cursor.fetchall() or seen
@@ -112,7 +114,7 @@ def watch(alias: str, pid: int, seen: list[Blocker], enough: Event) -> None:
 
 def describe_blockers(seen: list[Blocker]) -> str:
     if not seen:
-        return "A lock was not free in time"
+        return "A lock was not released in time"
     (what, *_), holders = seen[0], [one for one in seen if one[0] == seen[0][0]]
     named = ", ".join(f"{pid} ({role}, {program})" for _, pid, role, program in holders)
     return f"{what} is locked by session {named}"

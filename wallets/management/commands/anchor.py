@@ -1,4 +1,4 @@
-"""`manage.py anchor`: write down what the books are, with one root over it."""
+"""`manage.py anchor`: write the digests of the ledger to a file, with one Merkle root."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ from wallets import anchors, audit
 
 class Command(BaseCommand):
     help = (
-        "Write an anchor to a file or to stdout: the digests of all movements since the last "
-        "anchor, all wallets with their owners and heads, and one Merkle root."
+        "Write an anchor to a file or to stdout: the digests of all movements since the previous "
+        "anchor, all wallets with their owners and heads, and one Merkle root. Keep it outside "
+        "the database; `audit --anchor` compares the ledger with it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", nargs="?", default="-", help="where to; - is stdout")
-        parser.add_argument("--after", metavar="FILE", type=Path, help="the last anchor")
+        parser.add_argument(
+            "file", nargs="?", default="-", help="The file to write; - is stdout (default)."
+        )
+        parser.add_argument(
+            "--after",
+            metavar="FILE",
+            type=Path,
+            help="The previous anchor; movements that it contains are left out.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         last = options["after"]
@@ -35,7 +43,7 @@ class Command(BaseCommand):
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Any]:
-        """The file, whole or not at all."""
+        """Write the file atomically: after an error there is no partial file."""
         if name == "-":
             yield self.stdout
             return
@@ -46,6 +54,7 @@ class Command(BaseCommand):
                 yield out
             draft.replace(path)
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}") from error
+            file = path if error.filename == str(draft) else error.filename
+            raise CommandError(f"{file}: {error.strerror}") from error
         finally:
             draft.unlink(missing_ok=True)

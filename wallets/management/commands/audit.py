@@ -1,4 +1,4 @@
-"""`manage.py audit`: prove that the books are right."""
+"""`manage.py audit`: verify the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wallets import anchors, audit
 from wallets.models import Audit, Movement
 
 BAR = 30
-"""How wide the progress bar is, in characters."""
+"""Width of the progress bar, in characters."""
 
 ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
@@ -27,18 +27,24 @@ Result = tuple[audit.Equation, audit.Finding | None]
 
 class Command(BaseCommand):
     help = (
-        "Prove that the books are right. Exit 0: they are; 1: they are not, and the first wrong "
-        "row of each equation is named; 2: the anchor proves nothing."
+        "Verify the ledger. Exit code 0: every equation holds. 1: an equation is violated; its "
+        "first wrong row is printed. 2: the anchor file is missing or damaged."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="report as one JSON object")
+        parser.add_argument(
+            "--json", action="store_true", help="Print the report as one JSON object."
+        )
         parser.add_argument(
             "--as-owner",
             action="store_true",
-            help="connect as DATABASE_OWNER_URL says: also when the server has no connection left",
+            help="Connect with DATABASE_OWNER_URL. Use it if all other connections are in use.",
         )
-        parser.add_argument("--anchor", metavar="FILE", help="compare with what `anchor` wrote")
+        parser.add_argument(
+            "--anchor",
+            metavar="FILE",
+            help="Compare the ledger with this file of the `anchor` command.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["as_owner"]:
@@ -52,7 +58,7 @@ class Command(BaseCommand):
             results.append((equation, finding, seconds))
             if not options["json"]:
                 self.wipe()
-                mark = "wrong" if finding else "right"
+                mark = "failed" if finding else "passed"
                 self.stdout.write(
                     f"{mark}  {equation.name:10} {seconds:7.2f} s  {equation.sentence}"
                 )
@@ -63,13 +69,13 @@ class Command(BaseCommand):
             finding="\n".join(wrong),
         )
         if not recorded(done):
-            self.stderr.write("The database is read-only: this audit is not recorded there.")
+            self.stderr.write("The database is read-only, so this audit is not recorded in it.")
         if options["json"]:
             self.stdout.write(json.dumps(report(done, results), indent=2, default=str))
         if wrong:
             raise CommandError("\n".join(wrong), returncode=1)
         if not options["json"]:
-            self.stdout.write(self.style.SUCCESS("The books are right."))
+            self.stdout.write(self.style.SUCCESS("The ledger is correct."))
 
     def results(self, anchor: str | None) -> Iterator[Result]:
         yield from audit.findings(self.draw if sys.stderr.isatty() else audit.silent)
@@ -82,21 +88,21 @@ class Command(BaseCommand):
             raise CommandError(f"{anchor}: {error}", returncode=2) from error
 
     def draw(self, name: str, done: int, total: int) -> None:
-        """Draw the progress bar over itself."""
+        """Redraw the progress bar."""
         filled = BAR * done // total
         bar = f"{'#' * filled}{' ' * (BAR - filled)}"
         sys.stderr.write(f"\r[{bar}] {100 * done // total:3} %  {name:10}")
         sys.stderr.flush()
 
     def wipe(self) -> None:
-        """Make room for a line where the bar is."""
+        """Erase the progress bar before a line is printed."""
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
 
 def recorded(done: Audit) -> bool:
-    """Write the run down, where the database takes changes; a standby does not."""
+    """Save the audit run, unless the database is read-only."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('transaction_read_only') = 'off'")
         is_writable: bool = cursor.fetchone()[0]
@@ -109,7 +115,7 @@ def recorded(done: Audit) -> bool:
 
 
 def use_owner() -> None:
-    """Connect as the owner from now on, for whom some connections are kept free."""
+    """Connect as the owner: some connections are reserved for that role."""
     connections["default"].close()
     connections["default"].settings_dict |= {
         name: connections["owner"].settings_dict[name] for name in ADDRESS
@@ -117,7 +123,7 @@ def use_owner() -> None:
 
 
 def report(kept: Audit, results: list[tuple[audit.Equation, audit.Finding | None, float]]) -> Any:
-    """What `--json` prints."""
+    """The report that `--json` prints."""
     return {
         "right": not kept.finding,
         "startedAt": moment(kept.started_at),

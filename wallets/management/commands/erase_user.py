@@ -1,4 +1,4 @@
-"""`manage.py erase_user`: erase what is personal of users who have ended."""
+"""`manage.py erase_user`: erase the personal data of closed users."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ BY = By("system:erase_user")
 
 
 class Command(BaseCommand):
-    help = "Erase the personal data of an unsubscribed user; with --due, of all whose time is over."
+    help = (
+        "Erase the personal data of a closed (UNSUBSCRIBED) user; with --due, of every user whose "
+        "retention period has ended. Movements are kept."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("user", nargs="?", type=uuid.UUID, help="The user's id.")
-        which.add_argument("--due", action="store_true", help="All whose retention is over.")
+        which.add_argument(
+            "--due", action="store_true", help="Erase every user whose retention period has ended."
+        )
         parser.add_argument(
             "--reason",
             choices=erasure.REASONS,
             default=erasure.RETENTION_OVER,
-            help="Why: another than RETENTION_OVER erases before the retention is over.",
+            help="The reason; every reason but RETENTION_OVER erases before the period has ended.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

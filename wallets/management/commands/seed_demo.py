@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: a client, three users, and money moved between them, made once."""
+"""`manage.py seed_demo`: create a client, staff and three users with movements."""
 
 from __future__ import annotations
 
@@ -53,28 +53,31 @@ PEOPLE: dict[str, dict[str, str]] = {
 
 
 class Command(BaseCommand):
-    help = "Make the demo once: a client, staff, three users with money. Its log-in goes to a file."
+    help = (
+        "Create the demo, if it doesn't exist: a client, staff, and three users with money. The "
+        "API key and the password are written to .iocash/demo.json."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--migrate", action="store_true", help="run migrate first")
+        parser.add_argument("--migrate", action="store_true", help="Run migrate first.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("The demo is for development: set DEBUG=1.")
+            raise CommandError("The demo is for development only. Set DEBUG=1.")
         if options["migrate"]:
             call_command("migrate", verbosity=0)
         file = settings.STATE / "demo.json"
         if file.exists() and Client.objects.filter(name=CLIENT).exists():
-            self.stdout.write("The demo is there already.")
+            self.stdout.write("The demo already exists.")
             return
         with transaction.atomic():
             facts = seed()
             write_private(file, json.dumps(facts, indent=2))
-        self.stdout.write("The demo is ready.")
+        self.stdout.write(f"Demo created. Its API key and password are in {file}.")
 
 
 def seed() -> dict[str, str]:
-    """Make all of it, or take up what an interrupted seeding left."""
+    """Create what is missing: an interrupted run may have created a part of the demo."""
     client, _ = Client.objects.get_or_create(name=CLIENT)
     _, api_key = ApiKey.issue(client=client, label="demo", scopes=list(SCOPES))
     facts = {"apiKey": api_key, **make_staff()}
@@ -83,7 +86,7 @@ def seed() -> dict[str, str]:
         user = make_user(client.id, values)
         wallets[name] = Wallet.objects.get(user=user)
         if not user.kyc_level:
-            show(user)
+            send_documents(user)
         facts |= {f"{name}UserId": str(user.id), f"{name}WalletId": str(wallets[name].id)}
     if not wallets["alice"].seq:
         move_money(client.id, {name: wallet.id for name, wallet in wallets.items()})
@@ -111,8 +114,8 @@ def make_user(client_id: UUID, values: dict[str, str]) -> User:
     return user
 
 
-def show(user: User) -> None:
-    """Let the user be known well enough for the demo's money; more of Alice waits for staff."""
+def send_documents(user: User) -> None:
+    """Approve the documents that the demo's amounts need; leave others of Alice pending."""
     first, *others = sorted(NEEDED[user.kind])
     demo_documents.approve(user, first, BY)
     if user.user_name == "alice":
@@ -126,15 +129,15 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
         about = {"client_id": client_id, "by": BY, "wallet_id": wallets[name]}
         return about | {"amount": Decimal(amount), "concept": concept}
 
-    def bring(name: str, amount: str, concept: str) -> None:
+    def cash_in(name: str, amount: str, concept: str) -> None:
         posting.submit(CashIn(**order(name, amount, concept)))
 
     def pay(name: str, target: str, amount: str, concept: str) -> None:
         posting.submit(Transfer(**order(name, amount, concept), target_id=wallets[target]))
 
-    bring("alice", "500.00", "Card")
-    bring("bob", "250.00", "Card")
-    bring("company", "1000.00", "Opening balance")
+    cash_in("alice", "500.00", "Card")
+    cash_in("bob", "250.00", "Card")
+    cash_in("company", "1000.00", "Opening balance")
     pay("alice", "bob", "12.50", "Lunch")
     pay("bob", "company", "39.90", "Order 1001")
     pay("alice", "company", "85.00", "Order 1002")
@@ -145,7 +148,7 @@ def move_money(client_id: UUID, wallets: dict[str, UUID]) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, and only as a whole."""
+    """Write a file atomically, readable by its owner only."""
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -1,4 +1,4 @@
-"""`manage.py write_docs`: write what follows from the code and is kept under version control."""
+"""`manage.py write_docs`: write the generated documents that are under version control."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
 
 
 class Command(BaseCommand):
-    help = "Write docs/openapi.json, and the table of codes in docs/errors.md."
+    help = "Write docs/openapi.json and the table of error codes in docs/errors.md."
 
     def handle(self, *args: Any, **options: Any) -> None:
         reference.FILE.write_text(reference.document_text())
@@ -24,14 +24,14 @@ class Command(BaseCommand):
 
 
 def with_codes(text: str) -> str:
-    """Put the table of codes between its two markers, in the place of what is there."""
+    """Replace the table of codes between its two markers."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + codes() + END + after
 
 
 def codes() -> str:
-    """Every code of the API, its status and its sentence."""
+    """The table of error codes: code, status and meaning."""
     kinds = sorted(errors.REGISTRY.values(), key=lambda kind: (kind.status, kind.code))
     rows = [f"| `{kind.code}` | {kind.status} | {sentence(kind)} |\n" for kind in kinds]
     return f"{len(kinds)} codes:\n\n| code | status | meaning |\n|---|---|---|\n{''.join(rows)}"
