@@ -199,7 +199,8 @@ class HasScope(permissions.BasePermission):
         if not (is_read or view.kwargs):
             raise errors.PermissionDenied("This operation requires a client's API key.")
         action = "view" if is_read else self.ACTIONS.get(request.method or "", "delete")
-        own = view.operations[request.method].staff_permissions
+        declared = view.operations.get(request.method)  # a page for people may have none for GET
+        own = declared.staff_permissions if declared else ()
         usual = f"{model._meta.app_label}.{action}_{model._meta.model_name}"
         if not any(map(request.user.has_perm, own or (usual,))):
             raise errors.PermissionDenied()

@@ -115,7 +115,7 @@ def test_unreachable_database_is_an_error(monkeypatch):
 
 
 def test_database_is_checked_only_when_selected(monkeypatch):
-    monkeypatch.delattr(safety, "ask")
+    monkeypatch.delattr(safety, "read_session")
     assert checks.database_is_safe(databases=None) == []
     assert checks.database_is_safe(databases=["owner"]) == []
 

@@ -66,7 +66,7 @@ def test_invalid_amount_is_reported(amount: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("{'EUR'", "KYC_LIMITS is not JSON"),
+        ("{'EUR'", "KYC_LIMITS must be JSON"),
         (json.dumps({"EUR": {"0": {"balanse": "1"}}}), "there is no limit 'balanse'"),
     ],
 )
