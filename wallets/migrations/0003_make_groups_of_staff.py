@@ -68,6 +68,6 @@ def remove_groups(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("wallets", "0002_guard_the_money")]
+    dependencies: ClassVar = [("wallets", "0002_guard_the_ledger")]
 
     operations: ClassVar = [migrations.RunPython(make_groups, remove_groups)]

@@ -1,9 +1,6 @@
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import migrations
-
-from iocash.db.grants import Grant
 
 FOREIGN_KEYS = """
 ALTER TABLE wallets_wallet
@@ -35,7 +32,7 @@ ALTER TABLE wallets_movement
 ALTER TABLE wallets_wallet DROP CONSTRAINT wallet_is_of_its_users_client;
 """
 
-# A wallet's row changes with every movement: the free space lets it change in place (HOT).
+# The row of a wallet changes with every movement: free space lets it change in place (HOT).
 ROOM = "ALTER TABLE wallets_wallet SET (fillfactor = 60);"
 NO_ROOM = "ALTER TABLE wallets_wallet RESET (fillfactor);"
 
@@ -55,6 +52,12 @@ BEGIN
         OLD.details_digest)
     THEN
         RAISE EXCEPTION 'a movement is written once'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_written_once';
+    END IF;
+    IF OLD.digest IS DISTINCT FROM NEW.digest
+       AND OLD.status = 'PENDING' AND NEW.status <> 'SUCCESS'
+    THEN
+        RAISE EXCEPTION 'the digest of a movement changes only when it settles'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_written_once';
     END IF;
     IF OLD.status <> 'PENDING' AND
@@ -102,10 +105,10 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_is_never_removed';
     END IF;
     IF (NEW.id, NEW.client_id, NEW.wallet_id, NEW.target_id, NEW.currency, NEW.amount,
-        NEW.created_at)
+        NEW.created_at, NEW.details_digest, NEW.digest)
        IS DISTINCT FROM
        (OLD.id, OLD.client_id, OLD.wallet_id, OLD.target_id, OLD.currency, OLD.amount,
-        OLD.created_at)
+        OLD.created_at, OLD.details_digest, OLD.digest)
     THEN
         RAISE EXCEPTION 'a hold is placed once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_is_placed_once';
@@ -122,8 +125,9 @@ BEGIN
         RAISE EXCEPTION 'a hold never grows'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_never_grows';
     END IF;
-    IF (NEW.concept, NEW.metadata) IS DISTINCT FROM (OLD.concept, OLD.metadata)
-       AND num_nonnulls(NEW.concept, NEW.metadata) > 0
+    IF (NEW.concept, NEW.metadata, NEW.salt)
+       IS DISTINCT FROM (OLD.concept, OLD.metadata, OLD.salt)
+       AND num_nonnulls(NEW.concept, NEW.metadata, NEW.salt) > 0
     THEN
         RAISE EXCEPTION 'the texts of a hold are erased together, and never changed'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_texts_are_only_erased';
@@ -167,14 +171,23 @@ DROP TRIGGER external_account_is_removed_for_ever ON wallets_externalaccount;
 DROP FUNCTION external_account_is_removed_for_ever();
 """
 
-# The texts of who has ended go, at most so many movements at a time; the ledger stays whole. The
-# other leg of a payment says the same, so it is erased too. Runs as the owner: what serves may
-# erase nothing else, and nobody else.
+# The numbers of IBANs. A number that was drawn and not used is lost, and never comes again.
+NUMBERS = "CREATE SEQUENCE wallets_iban_number;"
+NO_NUMBERS = "DROP SEQUENCE wallets_iban_number;"
+
+# Erase the texts of a closed user's wallet, and the salts of the keys of all orders that name it.
+# One call erases at most `most` movements, after the place that the last call reached; it returns
+# no place when none are left. The other leg of a payment has the same texts, and may have the key:
+# both are erased. The ledger stays complete. Runs as the owner: the serving role may erase nothing
+# else, and only of closed users.
 ERASURE = """
-CREATE FUNCTION wallets_erase_texts(erased uuid, since timestamptz, most integer)
-RETURNS timestamptz LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION wallets_erase_texts(
+    erased uuid, since timestamptz, after uuid, most integer,
+    OUT reached_at timestamptz, OUT reached uuid
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    reached timestamptz;
+    own uuid[];
+    legs uuid[];
 BEGIN
     IF NOT EXISTS (
         SELECT FROM wallets_wallet AS wallet JOIN users_user AS owner ON owner.id = wallet.user_id
@@ -183,51 +196,64 @@ BEGIN
         RAISE EXCEPTION 'only who has ended is erased'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'user_is_erased_after_its_end';
     END IF;
+    IF after IS NULL THEN
+        PERFORM wallets_erase_labels(erased);
+    END IF;
+    SELECT array_agg(id ORDER BY created_at, id) INTO own FROM (
+        SELECT id, created_at FROM wallets_movement
+        WHERE wallet_id = erased AND (after IS NULL OR (created_at, id) > (since, after))
+        ORDER BY created_at, id LIMIT most
+    ) AS next;
+    SELECT array_agg(leg.id) INTO legs FROM (
+        SELECT id FROM unnest(own) AS id
+        UNION ALL
+        SELECT mirror.id
+        FROM unnest(own) AS leg_id
+        JOIN wallets_movement AS leg ON leg.id = leg_id
+        JOIN wallets_movement AS mirror ON mirror.operation_id = leg.operation_id
+            AND mirror.wallet_id = leg.counterparty_id
+            AND mirror.counterparty_id = leg.wallet_id
+            AND mirror.created_at = leg.created_at
+    ) AS leg;
+    UPDATE wallets_movement
+    SET concept = NULL, iban = NULL, metadata = NULL, salt = NULL, reason = ''
+    WHERE id = ANY(legs) AND salt IS NOT NULL;
+    UPDATE users_key SET salt = NULL
+    WHERE salt IS NOT NULL AND made_id = ANY(
+        legs || ARRAY(SELECT DISTINCT operation_id FROM wallets_movement WHERE id = ANY(own))
+    );
+    IF cardinality(own) = most THEN
+        SELECT created_at, id INTO reached_at, reached FROM wallets_movement
+        WHERE id = own[most];
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION wallets_erase_texts FROM PUBLIC;
+
+CREATE FUNCTION wallets_erase_labels(erased uuid)
+RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
     UPDATE wallets_wallet SET alias = '', dlt_address = '', dlt_network = '', metadata = NULL
     WHERE id = erased;
     UPDATE wallets_externalaccount SET status = 'REMOVED', alias = '', iban = ''
     WHERE wallet_id = erased;
-    UPDATE wallets_hold SET concept = NULL, metadata = NULL
-    WHERE (wallet_id = erased OR target_id = erased)
-      AND (concept IS NOT NULL OR metadata IS NOT NULL);
-    WITH own AS (
-        SELECT id, operation_id, wallet_id, counterparty_id, created_at FROM wallets_movement
-        WHERE wallet_id = erased AND created_at >= since AND salt IS NOT NULL
-        ORDER BY created_at LIMIT most
-    ), gone AS (
-        UPDATE wallets_movement
-        SET concept = NULL, iban = NULL, metadata = NULL, salt = NULL, reason = ''
-        WHERE id IN (
-            SELECT id FROM own
-            UNION ALL
-            SELECT mirror.id FROM own JOIN wallets_movement AS mirror USING (operation_id)
-            WHERE mirror.wallet_id = own.counterparty_id AND mirror.counterparty_id = own.wallet_id
-              AND mirror.created_at = own.created_at
-        )
-    )
-    SELECT max(created_at) INTO reached FROM own;
-    RETURN reached;
+    UPDATE wallets_hold SET concept = NULL, metadata = NULL, salt = NULL
+    WHERE (wallet_id = erased OR target_id = erased) AND salt IS NOT NULL;
+    UPDATE users_key SET salt = NULL
+    WHERE salt IS NOT NULL AND made_id IN (
+        SELECT erased
+        UNION ALL SELECT id FROM wallets_externalaccount WHERE wallet_id = erased
+        UNION ALL SELECT id FROM wallets_hold WHERE wallet_id = erased OR target_id = erased
+    );
 END
 $$;
-REVOKE ALL ON FUNCTION wallets_erase_texts FROM PUBLIC;
+REVOKE ALL ON FUNCTION wallets_erase_labels FROM PUBLIC;
 """
-SERVED = f'GRANT EXECUTE ON FUNCTION wallets_erase_texts TO "{settings.DATABASE_ROLE}";'
-NO_ERASURE = "DROP FUNCTION wallets_erase_texts;"
-
-# The numbers of IBANs. A number that was drawn and not used is lost, and never comes again.
-NUMBERS = f"""
-CREATE SEQUENCE wallets_iban_number;
-REVOKE ALL ON SEQUENCE wallets_iban_number FROM "{settings.DATABASE_ROLE}";
-GRANT USAGE ON SEQUENCE wallets_iban_number TO "{settings.DATABASE_ROLE}";
-"""
-NO_NUMBERS = "DROP SEQUENCE wallets_iban_number;"
+NO_ERASURE = "DROP FUNCTION wallets_erase_texts; DROP FUNCTION wallets_erase_labels;"
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [
-        ("wallets", "0001_initial"),
-        ("users", "0002_grant_what_serving_needs"),
-    ]
+    dependencies: ClassVar = [("wallets", "0001_initial"), ("users", "0002_guard_users")]
 
     operations: ClassVar = [
         migrations.RunSQL(FOREIGN_KEYS, NO_FOREIGN_KEYS),
@@ -237,18 +263,4 @@ class Migration(migrations.Migration):
         migrations.RunSQL(REMOVED_ONCE, NOT_REMOVED_ONCE),
         migrations.RunSQL(NUMBERS, NO_NUMBERS),
         migrations.RunSQL(ERASURE, NO_ERASURE),
-        migrations.RunSQL(SERVED, migrations.RunSQL.noop),
-        Grant("SELECT, INSERT", "wallets_audit"),
-        Grant(
-            "SELECT, INSERT, UPDATE (status, alias, iban, dlt_address, dlt_network, metadata, "
-            "balance, held, received, next_expiry, seq, head, settled_at)",
-            "wallets_wallet",
-        ),
-        Grant(
-            "SELECT, INSERT, UPDATE (status, sent_at, reason, seq, balance_after, "
-            "received_after, settled_at, digest)",
-            "wallets_movement",
-        ),
-        Grant("SELECT, INSERT, UPDATE (status, remaining, expires_at, ended_at)", "wallets_hold"),
-        Grant("SELECT, INSERT, UPDATE (status)", "wallets_externalaccount"),
     ]

@@ -1,35 +1,25 @@
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import migrations
 
 from iocash.db.grants import Grant
 
+FORGET = f'GRANT EXECUTE ON FUNCTION users_forget_keys TO "{settings.DATABASE_ROLE}";'
+
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0001_initial"),
-        ("auth", "0012_alter_user_first_name_max_length"),
+        ("users", "0002_guard_users"),
         ("admin", "0003_logentry_add_action_flag_choices"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("axes", "0010_accessattemptexpiration"),
         ("contenttypes", "0002_remove_content_type_name"),
+        ("otp_totp", "0003_add_timestamps"),
         ("sessions", "0001_initial"),
     ]
 
     operations: ClassVar = [
-        migrations.RunSQL(
-            """
-            ALTER TABLE users_otp ADD CONSTRAINT otp_is_of_the_users_client
-                FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
-            ALTER TABLE users_kycdocument ADD CONSTRAINT kyc_document_is_of_the_users_client
-                FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
-            ALTER TABLE users_access ADD CONSTRAINT access_is_of_the_users_client
-                FOREIGN KEY (client_id, user_id) REFERENCES users_user (client_id, id);
-            """,
-            """
-            ALTER TABLE users_otp DROP CONSTRAINT otp_is_of_the_users_client;
-            ALTER TABLE users_kycdocument DROP CONSTRAINT kyc_document_is_of_the_users_client;
-            ALTER TABLE users_access DROP CONSTRAINT access_is_of_the_users_client;
-            """,
-        ),
         Grant(
             "SELECT, INSERT, UPDATE, DELETE",
             "auth_user",
@@ -61,4 +51,17 @@ class Migration(migrations.Migration):
             "kyc_until, unsubscribed_at, erased_at)",
             "users_user",
         ),
+        Grant(
+            "SELECT, INSERT, UPDATE, DELETE",
+            "axes_accessattempt",
+            "axes_accessattemptexpiration",
+            "axes_accessfailurelog",
+            "axes_accesslog",
+            "otp_totp_totpdevice",
+        ),
+        Grant(
+            "SELECT, INSERT, DELETE, UPDATE (asked, asked_at, sent, sent_at, tries)",
+            "users_phoneuse",
+        ),
+        migrations.RunSQL(FORGET, migrations.RunSQL.noop),
     ]
