@@ -68,7 +68,7 @@ class Run:
         )
         assert self.process.stdout
         self.lines: list[str] = []
-        while not self.lines or not self.lines[-1].startswith("Ctrl-C"):
+        while not self.lines or not self.lines[-1].startswith("Press Ctrl-C"):
             self.lines.append(self.process.stdout.readline())
             assert self.lines[-1], "".join(self.lines)
         return self
