@@ -37,7 +37,7 @@ class Books(Opened):
     facts: list[Fact] = field(default_factory=list)
     used_keys: list[UsedKey] = field(default_factory=list)
     inserts: list[LockedWallet | LockedAccount] = field(default_factory=list)
-    updates: list[LockedUser | LockedWallet | LockedAccount] = field(default_factory=list)
+    updates: dict[UUID, LockedUser | LockedWallet | LockedAccount] = field(default_factory=dict)
 
     # Changes
 
@@ -315,8 +315,11 @@ class Books(Opened):
         self.inserts.append(row)
 
     def update(self, row: LockedUser | LockedWallet | LockedAccount) -> None:
-        """Write the columns of a locked row that are not money, as they are in the end."""
-        self.updates.append(row)
+        """Write the columns of a locked row that are not money, as they are in the end.
+
+        By id: a batch replaces the rows of its wallets, and only the last row has all changes.
+        """
+        self.updates[row.id] = row
 
     def record(
         self,

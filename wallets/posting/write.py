@@ -7,7 +7,7 @@ tables. Many new rows are sent with COPY instead: that is cheaper per row, but n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -202,15 +202,16 @@ def write_details(pipeline: Pipeline, books: Books, clients: str) -> None:
     It comes after the money, for a wallet that is closed must have none. Accounts are removed
     before others are added: a wallet has an IBAN only once among its active accounts.
     """
-    users = of_kind(LockedUser, books.updates)
+    updates = books.updates.values()
+    users = of_kind(LockedUser, updates)
     change(pipeline, UPDATE_USERS, clients, users)
     change(pipeline, VOID_OTPS, clients, [user for user in users if user.voids_otps])
-    change(pipeline, UPDATE_WALLET_DETAILS, clients, of_kind(LockedWallet, books.updates))
-    change(pipeline, UPDATE_ACCOUNTS, clients, of_kind(LockedAccount, books.updates))
+    change(pipeline, UPDATE_WALLET_DETAILS, clients, of_kind(LockedWallet, updates))
+    change(pipeline, UPDATE_ACCOUNTS, clients, of_kind(LockedAccount, updates))
     add(pipeline, INSERT_ACCOUNTS, of_kind(LockedAccount, books.inserts))
 
 
-def of_kind(kind: type[Row], rows: Sequence[Any]) -> list[Row]:
+def of_kind(kind: type[Row], rows: Iterable[Any]) -> list[Row]:
     return [row for row in rows if isinstance(row, kind)]
 
 

@@ -15,6 +15,7 @@ from wallets.models import ExternalAccount, Wallet
 from wallets.orders import (
     ActivateUser,
     AddExternalAccount,
+    Batch,
     BlockUser,
     BlockWallet,
     ChangeWallet,
@@ -193,6 +194,15 @@ def test_changes_of_one_wallet_in_a_group_are_all_written(alices, bobs):
         alices.id: {"alias": "A", "metadata": {"a": "1"}},
         bobs.id: {"alias": "B", "status": "BLOCKED"},
     }
+
+
+def test_last_change_of_a_wallet_is_written_when_a_batch_comes_between(alices, bobs):
+    """A batch replaces the wallet's row in the books, so two rows have the wallet's changes."""
+    batch = Batch(**people.about(alices), items=(people.a_transfer(alices, bobs, 1_00),))
+    for alias, last in ("A", "B"), ("Y", "Z"):
+        orders = [ChangeWallet(**people.about(alices), alias=each) for each in (alias, last)]
+        written = changed(orders[0], batch, orders[1])
+        assert written[alices.id]["alias"] == last
 
 
 def test_unblocked_wallet_is_written(alices):
