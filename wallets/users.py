@@ -25,7 +25,7 @@ def change_or_close(
     """Set the fields that `values` names and, with `closes`, close the account: both or neither.
 
     Raises:
-        Refused: as `users.change` and `UnsubscribeUser` refuse.
+        Refused: as `users.update` and `UnsubscribeUser` refuse.
     """
     with single_transaction():
         users.update(client_id=client_id, user_id=user_id, values=values, by=by, if_match=if_match)
