@@ -29,7 +29,7 @@ from wallets import audit
 from wallets.books import Books
 from wallets.books.limits import NOTHING, Allowance
 from wallets.orders import Transfer
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 PAGE = (dev.ROOT / "docs" / "architecture.md").read_text()
 PAGES = [

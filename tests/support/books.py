@@ -25,7 +25,7 @@ from wallets.orders import (
     Reverse,
     Transfer,
 )
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)

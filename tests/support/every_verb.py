@@ -24,7 +24,6 @@ from wallets import orders, posting
 from wallets.models import Wallet
 from wallets.orders import Order
 from wallets.posting import group
-from wallets.posting import run as posting_run
 
 LIMITS = {"EUR": {"0": {"balance": "500", "cashIn": "500", "cashOut": "500"}}}
 IBAN = str(shown.BLOCKS["external-iban"]["externalIban"])
@@ -46,7 +45,7 @@ def verbs() -> set[type[Order]]:
 def noted_orders() -> Iterator[set[type[Order]]]:
     """Note which orders are posted."""
     played: set[type[Order]] = set()
-    run = posting_run.run
+    run = group.run
 
     def running(books: Any, order: Order) -> Any:
         played.add(type(order))

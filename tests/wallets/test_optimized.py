@@ -17,14 +17,14 @@ from uuid import UUID
 
 from iocash import errors
 from users.models.events import By
-from wallets.posting.run import run
+from wallets.posting.group import run
 from wallets.books import Books
 from wallets.orders import Order
 
 class Careless(Order):
     made = "movement"
     def apply(self, books):
-        books.update(None)
+        books.insert(None)
         raise errors.NotFound()
 
 assert False, "this is left out"

@@ -23,7 +23,7 @@ from wallets.books.limits import (
     limits_of,
 )
 from wallets.orders import Batch
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 LEVELS = {
     "EUR": {

@@ -33,7 +33,7 @@ from users.models.ids import new_id
 from wallets.books import Books, chain
 from wallets.books.rows import LockedUser
 from wallets.orders import Batch, CancelCashOut, CashIn, Order, Outcome, Transfer
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 # --- Money ---------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from users.models.events import By
 from wallets.books import Books
 from wallets.books.rows import LockedWallet
 from wallets.orders import Batch, CashOut, MoneyOrder
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from wallets.orders import (
     RejectCashOut,
     SettleCashOut,
 )
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 
 @pytest.fixture

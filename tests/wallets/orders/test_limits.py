@@ -41,7 +41,7 @@ from wallets.orders import (
     RejectCashOut,
     SettleCashOut,
 )
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 BOB, SAVINGS = new_id(), new_id()
 

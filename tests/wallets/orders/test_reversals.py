@@ -22,7 +22,7 @@ from tests.support.books import (
 )
 from users.models.ids import new_id
 from wallets.books import Books
-from wallets.posting.run import run
+from wallets.posting.group import run
 
 
 @pytest.fixture
