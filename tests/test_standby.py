@@ -56,7 +56,7 @@ def audit(server: Scratch, *words: str) -> subprocess.CompletedProcess[str]:
 
 READ_ONLY = "ALTER SYSTEM SET default_transaction_read_only = {}"
 RELOAD = "SELECT pg_reload_conf()"
-NOT_RECORDED = "The database is read-only: this audit is not recorded there.\n"
+NOT_RECORDED = "The database is read-only, so this audit is not recorded in it.\n"
 
 
 def test_audit_on_a_standby_reports_and_warns_that_it_is_not_recorded(standby):
