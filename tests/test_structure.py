@@ -147,7 +147,7 @@ def test_test_modules_do_not_import_each_other():
     assert found == set()
 
 
-def test_test_that_is_left_out_by_default_says_what_it_takes():
+def test_slow_test_documents_its_time_and_needs():
     """Its docstring, or that of its module, says how long it takes and what it needs."""
     silent = [
         f"{path.name}::{node.name}"

@@ -20,7 +20,7 @@ from wallets.models import Hold, Movement, Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CAROL = {
+OTHER_ALICE = {
     "kind": "NATURAL",
     "userName": "alice2",
     "firstName": "Alice",
@@ -90,11 +90,11 @@ CHANGES = {
         lambda on: Wallet.objects.filter(user=on.alice).count() - 1,
     ),
     "new user": Change(
-        lambda on: on.api.post("users", CAROL),
+        lambda on: on.api.post("users", OTHER_ALICE),
         lambda on: User.objects.filter(user_name="alice2").count(),
     ),
     "new user with a key": Change(
-        lambda on: on.api.post("users", CAROL, key="k"),
+        lambda on: on.api.post("users", OTHER_ALICE, key="k"),
         lambda on: User.objects.filter(user_name="alice2").count(),
     ),
     "changed name": Change(
@@ -114,7 +114,7 @@ CHANGES = {
 
 @pytest.fixture
 def scene(api, alice, alices, bobs, capsys) -> Scene:
-    body = CAROL | {"userName": "bob2", "mobilePhone": "+34600000008"}
+    body = OTHER_ALICE | {"userName": "bob2", "mobilePhone": "+34600000008"}
     assert api.post("users", body).status == 202
     (code,) = re.findall(r"OTP (\d{6})", capsys.readouterr().out)[-1:]
     return Scene(api, alice, alices, bobs, code)

@@ -27,8 +27,8 @@ from wallets.posting import group
 
 LIMITS = {"EUR": {"0": {"balance": "500", "cashIn": "500", "cashOut": "500"}}}
 IBAN = str(shown.BLOCKS["external-iban"]["externalIban"])
-CAROL = people.ALICE | {"user_name": "carol", "mobile_phone": "+34600000021"}
-DAVID = people.ALICE | {"user_name": "david", "mobile_phone": "+34600000022"}
+OTHER_ALICE = people.ALICE | {"user_name": "alice3", "mobile_phone": "+34600000021"}
+OTHER_BOB = people.ALICE | {"user_name": "bob3", "mobile_phone": "+34600000022"}
 
 
 def verbs() -> set[type[Order]]:
@@ -112,18 +112,18 @@ def play_group(wallet: Wallet) -> None:
 
 def play_reviews(client: Client) -> None:
     """Staff decide about what a user shows; new names then wait for them."""
-    carol = people.a_user(client, CAROL)
-    shown.approve(carol, [Kind.HOME_ADDRESS, *kyc.IDENTITY])
-    shown.approve(carol, [Kind.HOME_ADDRESS], city="Toledo")
-    shown.review(carol, *shown.send(carol, Kind.OCCUPATION), reason="Illegible")
-    for name in ("Carla", "Alice", "Carolina"):
-        user_actions.change(carol, first_name=name)
-    shown.review(carol, kyc.current(carol)[Kind.NAME])
-    card = kyc.current(carol)[Kind.DOCUMENT_IDENTITY_FRONT]
+    other_alice = people.a_user(client, OTHER_ALICE)
+    shown.approve(other_alice, [Kind.HOME_ADDRESS, *kyc.IDENTITY])
+    shown.approve(other_alice, [Kind.HOME_ADDRESS], city="Toledo")
+    shown.review(other_alice, *shown.send(other_alice, Kind.OCCUPATION), reason="Illegible")
+    for name in ("Alicia", "Alice", "Ally"):
+        user_actions.change(other_alice, first_name=name)
+    shown.review(other_alice, kyc.current(other_alice)[Kind.NAME])
+    card = kyc.current(other_alice)[Kind.DOCUMENT_IDENTITY_FRONT]
     kyc.record_look(card, people.BY)
     api = Api(people.a_key(client))
-    api.get(f"users/{carol.id}/compliance")
-    for kept in shown.files(carol):
+    api.get(f"users/{other_alice.id}/compliance")
+    for kept in shown.files(other_alice):
         kept.unlink()
     with pytest.raises(FileNotFoundError):
         kyc.open_file(card)
@@ -132,12 +132,12 @@ def play_reviews(client: Client) -> None:
 def play_users(client: Client) -> None:
     """Keys that are sent again, duplicates, numbers that are taken back, and an end."""
     api = Api(people.a_key(client))
-    david = people.a_user(client, DAVID)
-    path = f"users/{david.id}"
-    for phone in (NEW, DAVID["mobile_phone"], ALICE["mobilePhone"]):
+    other_bob = people.a_user(client, OTHER_BOB)
+    path = f"users/{other_bob.id}"
+    for phone in (NEW, OTHER_BOB["mobile_phone"], ALICE["mobilePhone"]):
         pass_two_minutes()
         api.patch(path, {"mobilePhone": phone})
-    api.patch(path, {"userName": "carol"})
+    api.patch(path, {"userName": "alice3"})
     body = ALICE | {"userName": "erin", "mobilePhone": "+34600000023"}
     for _ in ("made", "sent again"):
         api.post("users", body, key="erin")

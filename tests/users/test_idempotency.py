@@ -44,7 +44,7 @@ def test_two_keys_of_one_request_have_different_fingerprints():
 
 
 @pytest.mark.django_db
-def test_claimed_key_names_what_its_request_made_first(alice):
+def test_claimed_key_names_the_first_resource_of_its_request(alice):
     def again(made_id: UUID) -> UUID | None:
         return claim(alice.client_id, "lunch", request, made="user", made_id=made_id, status=202)
 

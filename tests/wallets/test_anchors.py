@@ -76,10 +76,10 @@ def test_anchor_lists_movements_pending_cash_outs_and_holds(alices, bobs, tmp_pa
 
 
 def test_the_next_anchor_has_only_the_movements_since_the_last(anchor, alices, bobs, client_demo):
-    carol = people.a_user(
+    other_alice = people.a_user(
         client_demo, people.ALICE | {"user_name": "c", "mobile_phone": "+34600000003"}
     )
-    new = people.first_wallet(carol)
+    new = people.first_wallet(other_alice)
     people.cash_in(new, 1_00)
     lines = written(anchor.with_name("next"), "--after", str(anchor))
     assert lines[0].endswith(f" after {anchor.read_text().split()[-1]}")

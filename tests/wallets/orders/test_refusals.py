@@ -29,7 +29,7 @@ def test_orders_are_found():
 
 
 @pytest.mark.parametrize("kind", ORDERS)
-def test_order_declares_what_its_docstring_raises(kind):
+def test_declared_refusals_equal_those_of_the_docstring(kind):
     assert {each.__name__ for each in kind.refuses} == documented(kind)
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 USER = {
     "kind": "NATURAL",
-    "userName": "carol",
+    "userName": "alice3",
     "firstName": "Alice",
     "lastName": "Example",
     "mobilePhone": "+34600000003",
