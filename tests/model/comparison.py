@@ -18,7 +18,7 @@ from tests.model.history import DECIMALS, LIMITS, Made, No, Said
 from tests.model.ledger import CEILING
 from tests.model.strategies import MILLISECOND
 from wallets import audit, posting
-from wallets.orders import Order, Outcome
+from wallets.orders.base import Order, Outcome
 
 
 class Table(RuleBasedStateMachine):

@@ -18,7 +18,8 @@ from tests.support import people
 from users.models import Client, Event, Key, User, events
 from users.models.events import EventKind, Fact
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
-from wallets.orders import OpenWallet, Order, Outcome
+from wallets.orders.base import Order, Outcome
+from wallets.orders.wallets import OpenWallet
 from wallets.posting import group
 
 

@@ -18,7 +18,7 @@ from wallets import anchors, audit, posting
 from wallets.anchors import merkle
 from wallets.audit.canonical import CASH_OUT, HOLD, digest
 from wallets.models import Audit, Movement
-from wallets.orders import MarkCashOutSent, SettleCashOut
+from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
 
 pytestmark = pytest.mark.django_db
 

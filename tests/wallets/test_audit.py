@@ -23,7 +23,8 @@ from wallets import audit, posting
 from wallets.books import chain
 from wallets.books.rows import Leg
 from wallets.models import Movement
-from wallets.orders import CancelCashOut, MarkCashOutSent, PutWallet, RejectCashOut
+from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut
+from wallets.orders.wallets import PutWallet
 
 pytestmark = pytest.mark.django_db
 

@@ -27,7 +27,7 @@ from tests.support.load import Caller, World
 from users.models import Client, Event, User, events
 from users.models.events import EventKind, Fact
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import Order
+from wallets.orders.base import Order
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)

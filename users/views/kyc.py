@@ -22,10 +22,25 @@ from iocash.http.links import location
 from iocash.http.operations import Operation, operation
 from iocash.http.rendering import JSON, Response, dump
 from iocash.http.views import Created
-from users import kyc, serializers
+from users import kyc
 from users.kyc import File, Kind
 from users.models import Access, KycDocument
-from users.serializers.kyc import document_values
+from users.serializers.kyc import (
+    DocumentAnswer,
+    DocumentBody,
+    DocumentContent,
+    ExternalIbanAnswer,
+    ExternalIbanBody,
+    FinancialInformationAnswer,
+    FinancialInformationBody,
+    HomeAddressAnswer,
+    HomeAddressBody,
+    IdentityAnswer,
+    IdentityBody,
+    OccupationAnswer,
+    OccupationBody,
+    document_values,
+)
 from users.views.users import REPLAYED, UsersView
 
 
@@ -104,39 +119,39 @@ class BlockView(KycDocumentView):
         return self.sent(user_id, self.kind, self.body(), **self.existence._asdict())
 
 
-class IdentityView(BlockView, body=serializers.IdentityBody):
+class IdentityView(BlockView, body=IdentityBody):
     """The identity data of the user."""
 
     kind = Kind.IDENTITY
-    serializer_class = serializers.IdentityAnswer
+    serializer_class = IdentityAnswer
 
 
-class HomeAddressView(BlockView, body=serializers.HomeAddressBody):
+class HomeAddressView(BlockView, body=HomeAddressBody):
     """The home address of the user."""
 
     kind = Kind.HOME_ADDRESS
-    serializer_class = serializers.HomeAddressAnswer
+    serializer_class = HomeAddressAnswer
 
 
-class ExternalIbanView(BlockView, body=serializers.ExternalIbanBody):
+class ExternalIbanView(BlockView, body=ExternalIbanBody):
     """The user's bank account at another institution."""
 
     kind = Kind.EXTERNAL_IBAN
-    serializer_class = serializers.ExternalIbanAnswer
+    serializer_class = ExternalIbanAnswer
 
 
-class FinancialInformationView(BlockView, body=serializers.FinancialInformationBody):
+class FinancialInformationView(BlockView, body=FinancialInformationBody):
     """The income bracket of the user."""
 
     kind = Kind.FINANCIAL_INFORMATION
-    serializer_class = serializers.FinancialInformationAnswer
+    serializer_class = FinancialInformationAnswer
 
 
-class OccupationView(BlockView, body=serializers.OccupationBody):
+class OccupationView(BlockView, body=OccupationBody):
     """The occupation of the user."""
 
     kind = Kind.OCCUPATION
-    serializer_class = serializers.OccupationAnswer
+    serializer_class = OccupationAnswer
 
 
 DOCUMENTS = {
@@ -174,7 +189,7 @@ def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
 
 
 FILE: dict[str, Any] = {
-    "body": serializers.DocumentBody,
+    "body": DocumentBody,
     "max_body_bytes": settings.MAX_DOCUMENT_BODY_BYTES,
     "refuses": (*REFUSES, errors.Overloaded),
 }
@@ -185,20 +200,20 @@ class DocumentView(KycDocumentView):
     """A file of the user: a PDF, PNG or JPEG, as base64."""
 
     what = Access.What.DOCUMENT
-    serializer_class = serializers.DocumentAnswer
+    serializer_class = DocumentAnswer
 
     def kind(self, name: str) -> Kind:
         if name not in DOCUMENTS:
             raise errors.NotFound()
         return DOCUMENTS[name]
 
-    @operation(answers=serializers.DocumentContent)
+    @operation(answers=DocumentContent)
     @extend_schema(parameters=[KIND])
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Get the document that was last submitted, with its content as base64 and its review."""
         document = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
-        answer = serializers.DocumentContent(
+        answer = DocumentContent(
             document_values(document) | {"content": content}, context=self.get_serializer_context()
         )
         if not self.answers_json:

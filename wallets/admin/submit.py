@@ -14,16 +14,12 @@ from users.models import idempotency
 from wallets import posting
 from wallets.admin.forms import MovementForm
 from wallets.models import Movement, Wallet
-from wallets.orders import (
-    Adjust,
-    BlockUser,
-    BlockWallet,
-    CashIn,
-    CashOutOrder,
-    HoldOrder,
-    Order,
-    Reverse,
-)
+from wallets.orders.base import Order
+from wallets.orders.cash_outs import CashOutOrder
+from wallets.orders.holds import HoldOrder
+from wallets.orders.payments import Adjust, CashIn, Reverse
+from wallets.orders.users import BlockUser
+from wallets.orders.wallets import BlockWallet
 
 
 def submitted(make: Callable[..., Order], words: str | Callable[..., str]) -> Any:

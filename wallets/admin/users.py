@@ -14,7 +14,7 @@ from wallets import erasure
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.submit import submitted, user_order
 from wallets.models import Wallet
-from wallets.orders import BlockUser, UnblockUser
+from wallets.orders.users import BlockUser, UnblockUser
 
 BLOCK = "users.block_user"
 """The permission to block and unblock users."""

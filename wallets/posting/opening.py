@@ -22,7 +22,8 @@ from wallets.books.rows import (
     columns,
 )
 from wallets.models import Wallet
-from wallets.orders import Needs, Order
+from wallets.orders.base import Order
+from wallets.orders.needs import Needs
 from wallets.posting import clocks, read
 from wallets.posting.read import Locks, Rows, record, rows
 

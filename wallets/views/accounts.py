@@ -14,17 +14,22 @@ from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import Created
-from wallets import serializers
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
-from wallets.orders import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.serializers.accounts import (
+    ExternalAccountAnswer,
+    ExternalAccountBody,
+    ExternalAccountChange,
+    ExternalAccountQuery,
+)
 from wallets.views.base import OrderView
 
 
 class ExternalAccountView(OrderView):
     scope = "wallets"
     model = ExternalAccount
-    serializer_class = serializers.ExternalAccountAnswer
+    serializer_class = ExternalAccountAnswer
 
     def accounts(self, wallet_id: UUID) -> ExternalAccountQuerySet:
         return ExternalAccount.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
@@ -38,14 +43,14 @@ class ExternalAccountListView(ExternalAccountView):
 
     collection = "externalAccounts"
 
-    @operation(query=serializers.ExternalAccountQuery, spends_proof=True)
+    @operation(query=ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the external accounts of a wallet."""
         wallet = self.wallet(wallet_id)
         return self.page(self.accounts(wallet.id).filter(**self.filters()))
 
     @operation(
-        body=serializers.ExternalAccountBody,
+        body=ExternalAccountBody,
         keyed=True,
         refuses=(*AddExternalAccount.refuses, errors.Overloaded),
     )
@@ -74,7 +79,7 @@ class ExternalAccountDetailView(ExternalAccountView):
         return Response(self.show(self.account(wallet_id, account_id)))
 
     @operation(
-        body=serializers.ExternalAccountChange,
+        body=ExternalAccountChange,
         refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
     )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:

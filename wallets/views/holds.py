@@ -14,9 +14,9 @@ from iocash.db.transactions import read_back
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import Created
-from wallets import serializers
 from wallets.models import Hold, HoldQuerySet
-from wallets.orders import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.serializers.holds import ExecutionBody, HoldAnswer, HoldBody, HoldChange, HoldQuery
 from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
 
@@ -33,7 +33,7 @@ class HoldView(OrderView):
     scope = "movements"
     model = Hold
     versioned = True
-    serializer_class = serializers.HoldAnswer
+    serializer_class = HoldAnswer
 
     def holds(self, wallet_id: UUID) -> HoldQuerySet:
         return holds_of(self.caller.client_id, wallet_id)
@@ -64,7 +64,7 @@ class HoldListView(HoldView):
 
     collection = "holds"
 
-    @operation(query=serializers.HoldQuery, spends_proof=True)
+    @operation(query=HoldQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the holds of a wallet."""
         wallet = self.wallet(wallet_id)
@@ -77,7 +77,7 @@ class HoldListView(HoldView):
         return self.page(found)
 
     @operation(
-        body=serializers.HoldBody,
+        body=HoldBody,
         keyed=True,
         refuses=(*PlaceHold.refuses, errors.Overloaded),
         spends_proof=True,
@@ -109,7 +109,7 @@ class HoldDetailView(HoldView):
         return Response(self.show(hold), headers=self.tag(hold))
 
     @operation(
-        body=serializers.HoldChange,
+        body=HoldChange,
         refuses=(*RenewHold.refuses, *ReleaseHold.refuses, errors.Overloaded),
         staff_permissions=(RELEASE_HOLD, CHANGE_HOLD),
     )
@@ -122,7 +122,7 @@ class HoldExecutionView(MovementView):
     """Pay a hold, in full or in part, to its target wallet."""
 
     @operation(
-        body=serializers.ExecutionBody,
+        body=ExecutionBody,
         body_optional=True,
         keyed=True,
         refuses=(*ExecuteHold.refuses, errors.Overloaded),

@@ -17,17 +17,20 @@ from iocash.http.operations import operation
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created
-from wallets import serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
-from wallets.orders import (
-    Batch,
-    CancelCashOut,
-    CashIn,
-    CashOut,
-    MoneyOrder,
-    Outcome,
-    Reverse,
-    Transfer,
+from wallets.orders.base import MoneyOrder, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CancelCashOut, CashOut
+from wallets.orders.payments import CashIn, Reverse, Transfer
+from wallets.serializers.movements import (
+    BatchAnswer,
+    BatchBody,
+    BatchMade,
+    MovementAnswer,
+    MovementBody,
+    MovementChange,
+    MovementQuery,
+    ReversalBody,
 )
 from wallets.views.base import OrderView
 
@@ -35,7 +38,7 @@ from wallets.views.base import OrderView
 class MovementView(OrderView):
     scope = "movements"
     model = Movement
-    serializer_class = serializers.MovementAnswer
+    serializer_class = MovementAnswer
 
     def movements(self, wallet_id: UUID) -> MovementQuerySet:
         return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
@@ -85,7 +88,7 @@ class MovementListView(MovementView):
     scanned: MovementQuerySet | None = None
     """What is walked to find what other filters leave; None: an index finds it."""
 
-    @operation(query=serializers.MovementQuery, spends_proof=True)
+    @operation(query=MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the movements of a wallet."""
         wallet = self.wallet(wallet_id)
@@ -108,7 +111,7 @@ class MovementListView(MovementView):
         return found.filter(**filters)
 
     @operation(
-        body=serializers.MovementBody,
+        body=MovementBody,
         keyed=True,
         statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
         refuses=(*Transfer.refuses, *CashOut.refuses, *CashIn.refuses, errors.Overloaded),
@@ -153,7 +156,7 @@ class MovementDetailView(MovementView):
         """Get one movement."""
         return Response(self.show(self.movement(wallet_id, movement_id)))
 
-    @operation(body=serializers.MovementChange, refuses=(*CancelCashOut.refuses, errors.Overloaded))
+    @operation(body=MovementChange, refuses=(*CancelCashOut.refuses, errors.Overloaded))
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Cancel a cash-out that has not been sent to the bank."""
         self.body(partial=False)
@@ -165,10 +168,10 @@ class BatchView(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
 
     @operation(
-        body=serializers.BatchBody,
+        body=BatchBody,
         max_body_bytes=8_000_000,
         keyed=True,
-        answers=serializers.BatchAnswer,
+        answers=BatchAnswer,
         refuses=(*Batch.refuses, errors.Overloaded),
         spends_proof=True,
     )
@@ -182,9 +185,7 @@ class BatchView(MovementView):
         )
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
-        shown = serializers.BatchAnswer(
-            serializers.BatchMade(outcome.id, made, where), context={"request": request}
-        )
+        shown = BatchAnswer(BatchMade(outcome.id, made, where), context={"request": request})
         return Created(shown.data, where, headers=self.replayed(outcome))
 
 
@@ -192,7 +193,7 @@ class ReversalView(MovementView):
     """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
 
     @operation(
-        body=serializers.ReversalBody,
+        body=ReversalBody,
         body_optional=True,
         keyed=True,
         refuses=(*Reverse.refuses, errors.Overloaded),

@@ -14,9 +14,15 @@ from iocash.http import pages
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.times import moment
-from wallets import serializers, statements
+from wallets import statements
 from wallets.models import Wallet
 from wallets.models.querysets import to_millisecond
+from wallets.serializers.statements import (
+    BalanceAnswer,
+    BalanceQuery,
+    StatementAnswer,
+    StatementQuery,
+)
 from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
 
@@ -38,9 +44,9 @@ class BalanceView(OrderView):
 
     scope = "wallets"
     model = Wallet
-    serializer_class = serializers.BalanceAnswer
+    serializer_class = BalanceAnswer
 
-    @operation(query=serializers.BalanceQuery, spends_proof=True)
+    @operation(query=BalanceQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
         now = statements.now()
@@ -75,7 +81,7 @@ class StatementPages(pages.Pages):
     def get_paginated_response(self, data: Any) -> Response:
         page = super().get_paginated_response(data)
         context = {"page": page.data}
-        return Response(serializers.StatementAnswer(self.view.statement, context=context).data)
+        return Response(StatementAnswer(self.view.statement, context=context).data)
 
 
 class StatementView(MovementView):
@@ -85,9 +91,7 @@ class StatementView(MovementView):
     pagination_class = StatementPages
     statement: statements.Statement
 
-    @operation(
-        query=serializers.StatementQuery, answers=serializers.StatementAnswer, spends_proof=True
-    )
+    @operation(query=StatementQuery, answers=StatementAnswer, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
         now = statements.now()

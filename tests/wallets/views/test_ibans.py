@@ -12,8 +12,8 @@ from tests.support import people
 from tests.support.threads import at_once
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import CreateIban, Order
-from wallets.orders.ibans import make
+from wallets.orders.base import Order
+from wallets.orders.ibans import CreateIban, make
 
 pytestmark = pytest.mark.django_db
 
