@@ -33,14 +33,14 @@ WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 
-api = [  # what is asked for most is found first
+# What is asked for most is found first. The links of a wallet and the chapters of the reference
+# have this order.
+api = [
     path(f"/{WALLET}/movements", MovementListView.as_view(), name="movements"),
     path(f"/{WALLET}", WalletDetailView.as_view(), name="wallet"),
     path("", views.RootView.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
     path("/wallets", WalletListView.as_view(), name="wallets"),
     path(f"/{WALLET}/create-iban", IbanView.as_view(), name="create-iban"),
-    path(f"/{WALLET}/balance", BalanceView.as_view(), name="balance"),
-    path(f"/{WALLET}/statement", StatementView.as_view(), name="statement"),
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),
     path(f"/{MOVEMENT}", MovementDetailView.as_view(), name="movement"),
     path(f"/{MOVEMENT}/reversal", ReversalView.as_view(), name="reversal"),
@@ -57,6 +57,8 @@ api = [  # what is asked for most is found first
         ExternalAccountDetailView.as_view(),
         name="external-account",
     ),
+    path(f"/{WALLET}/balance", BalanceView.as_view(), name="balance"),
+    path(f"/{WALLET}/statement", StatementView.as_view(), name="statement"),
     path("/users", UserListView.as_view(), name="users"),
     path(f"/{USER}", UserDetailView.as_view(), name="user"),
     path(f"/{USER}/request-otp", OtpView.as_view(), name="request-otp"),

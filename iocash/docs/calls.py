@@ -15,7 +15,6 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
@@ -87,10 +86,9 @@ def rendered() -> str:
 @cache
 def chapters() -> list[Chapter]:
     """Every operation of the document except aliases, by tag."""
-    tags: Any = settings.SPECTACULAR_SETTINGS["TAGS"]
-    calls: dict[str, list[Call]] = {tag["name"]: [] for tag in tags}
-    paths = json.loads(reference.document())["paths"]
-    for path, methods in paths.items():
+    document = json.loads(reference.document())
+    calls: dict[str, list[Call]] = {tag["name"]: [] for tag in document["tags"]}
+    for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if "/public/" not in path:
                 calls[operation["tags"][0]].append(call(method.upper(), path, operation))

@@ -17,6 +17,7 @@ from drf_spectacular.openapi import AutoSchema as Spectacular
 
 from iocash import errors
 from iocash.http import fields
+from iocash.http.chapters import chapter
 from iocash.http.operations import Operation
 from iocash.http.parsing import BODIES
 from iocash.http.rendering import JSON, camel
@@ -123,11 +124,7 @@ class AutoSchema(Spectacular):
             yield str(status), _refusal(status, list(group))
 
     def get_tags(self) -> list[str]:
-        """By what it is about: the chapters of the reference."""
-        if "/public/" in self.path:
-            return ["published paths"]
-        model = getattr(self.view, "model", None)
-        return [str(model._meta.verbose_name_plural)] if model else ["server"]
+        return [chapter(self.view, self.path)]
 
     def get_auth(self) -> list[Json]:
         if not self.view.authentication_classes:
