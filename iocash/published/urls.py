@@ -57,7 +57,7 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     ]
 
 
-def of_kind(name: str, kind: str, users_view: type[UserListView]) -> list[URLPattern]:
+def users_of_kind(name: str, kind: str, users_view: type[UserListView]) -> list[URLPattern]:
     """The users of one kind."""
     detail = UserDetailView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
     return [
@@ -70,8 +70,8 @@ def of_kind(name: str, kind: str, users_view: type[UserListView]) -> list[URLPat
 patterns = [
     path("users", UserListView.as_view(http_method_names=READ)),
     path(USER, UserDetailView.as_view(http_method_names=READ)),
-    *of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
-    *of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
+    *users_of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
+    *users_of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
     *of_user(USER),
     path("wallets", WalletListView.as_view()),
     path(WALLET, WalletDetailView.as_view(http_method_names=READ)),

@@ -66,7 +66,7 @@ class Family:
             for client in clients
             for values in (people.ALICE, people.BOB)
         )
-        events.record(
+        events.record_facts(
             *(
                 Fact(user.client_id, "user", user.id, EventKind.USER_CREATED, people.BY)
                 for user in users

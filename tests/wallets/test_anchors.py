@@ -16,7 +16,7 @@ from django.db import connection
 from tests.support import limits, people
 from wallets import anchors, audit, posting
 from wallets.anchors import merkle
-from wallets.audit.canonical import CASH_OUT, HOLD, digest
+from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
 from wallets.models import Audit, Movement
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
 
@@ -312,7 +312,7 @@ TOLD = "DELETE FROM users_event WHERE subject_id = %({})s"
 REWRITTEN = {
     "a pending cash-out of another amount": (
         "UPDATE wallets_movement SET amount = -900 WHERE id = %(cash_out)s",
-        f"UPDATE wallets_movement SET digest = {digest(CASH_OUT)} WHERE id = %(cash_out)s",
+        f"UPDATE wallets_movement SET digest = {digest_sql(CASH_OUT)} WHERE id = %(cash_out)s",
         SPENT.format(100),
     ),
     "a pending cash-out that is gone": (
@@ -322,7 +322,7 @@ REWRITTEN = {
     ),
     "an open hold of another amount": (
         "UPDATE wallets_hold SET amount = 1900, remaining = 1900 WHERE id = %(hold)s",
-        f"UPDATE wallets_hold SET digest = {digest(HOLD)} WHERE id = %(hold)s",
+        f"UPDATE wallets_hold SET digest = {digest_sql(HOLD)} WHERE id = %(hold)s",
         SPENT.format(100),
     ),
     "an open hold that is gone": (

@@ -57,7 +57,7 @@ def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
     created = (
         Fact(user.client_id, "user", user.id, EventKind.USER_CREATED, people.BY) for user in users
     )
-    events.record(*created)
+    events.record_facts(*created)
     world = World([people.a_wallet(user) for user in users])
     for n, wallet in enumerate(world.wallets):
         world.submit(people.a_cash_in(wallet, 20_00 if n else 1000_00))

@@ -130,7 +130,7 @@ class Order:
 
     def digest(self) -> bytes:
         """The digest of the request, to recognise it when it is repeated."""
-        return fingerprints.digest(self.asked())
+        return fingerprints.canonical_digest(self.asked())
 
 
 @cache

@@ -87,7 +87,7 @@ def by_id(kind: Any) -> Callable[[Rows], dict[UUID, Any]]:
     return lambda found: {row[0]: record(kind, names, row) for row in found}
 
 
-def of_kind(need: str, kind: type[LockedResource]) -> Values:
+def of_resources(need: str, kind: type[LockedResource]) -> Values:
     """The columns of a need about rows of one kind, without the table; the clients of the rows."""
 
     def values(asking: Asking) -> tuple[Any, ...]:
@@ -104,7 +104,7 @@ def resources(need: str, statements: dict[type[LockedResource], str]) -> dict[st
         return lambda found: {row[0]: kind(*row) for row in found}
 
     return {
-        f"{need} {kind.table}": Read(statement, of_kind(need, kind), rows_of(kind))
+        f"{need} {kind.table}": Read(statement, of_resources(need, kind), rows_of(kind))
         for kind, statement in statements.items()
     }
 
