@@ -202,10 +202,12 @@ def test_modified_anchor_file_is_refused(anchor, old, new):
     assert refused.value.returncode == 2
 
 
-def test_malformed_line_is_reported_with_its_number(anchor):
+def test_malformed_line_is_reported_with_its_number_before_the_audit(anchor):
     changed(anchor, "\nwallet ", "\nwallets ")
+    out = StringIO()
     with pytest.raises(CommandError, match=r"Line 6 is not a line of an anchor: 'wallets "):
-        call_command("audit", "--anchor", str(anchor), stdout=StringIO())
+        call_command("audit", "--anchor", str(anchor), stdout=out)
+    assert out.getvalue() == ""
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 3])
@@ -224,10 +226,14 @@ def test_anchor_file_with_lines_after_its_root_is_refused(anchor):
     assert refused.value.returncode == 2
 
 
-def test_missing_file_is_reported(tmp_path):
+def test_missing_file_is_reported_before_the_audit(tmp_path):
+    out = StringIO()
     with pytest.raises(CommandError, match="nowhere") as refused:
-        call_command("audit", "--anchor", str(tmp_path / "nowhere"), stdout=StringIO())
-    assert refused.value.returncode == 2
+        call_command("audit", "--anchor", str(tmp_path / "nowhere"), stdout=out)
+    assert (refused.value.returncode, out.getvalue()) == (2, "")
+
+
+def test_anchor_is_not_written_to_a_missing_folder(tmp_path):
     with pytest.raises(CommandError, match="No such file"):
         call_command("anchor", str(tmp_path / "nowhere" / "anchor"))
 
