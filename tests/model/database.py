@@ -16,7 +16,8 @@ from django.db import connection, transaction
 
 from iocash import errors
 from tests.model.history import LIMITED, Made, No, Said, Wallet
-from tests.model.ledger import CEILING, Reference
+from tests.model.ledger import Reference
+from tests.model.ledger_rules import CEILING
 from tests.support import people
 from users import demo_documents
 from users.models import User
