@@ -8,8 +8,7 @@ from typing import ClassVar
 from iocash import errors
 from users.models.events import EventKind
 from wallets.books import Books, ibans
-from wallets.orders.base import Outcome, WalletOrder
-from wallets.orders.needs import Needs
+from wallets.orders.base import Needs, Outcome, WalletOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

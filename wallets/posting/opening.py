@@ -22,8 +22,7 @@ from wallets.books.rows import (
     columns,
 )
 from wallets.models import Wallet
-from wallets.orders.base import Order
-from wallets.orders.needs import Needs
+from wallets.orders.base import Needs, Order
 from wallets.posting import clocks, read
 from wallets.posting.read import Locks, Rows, record, rows
 
