@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support import people
 from tests.support.people import Api
-from users import authentication, buckets, throttling, unauthenticated
-from users.buckets import Buckets
+from users import authentication, throttling, unauthenticated
+from users.throttling import Buckets
 
 ALICE, BOB = uuid4(), uuid4()
 
@@ -227,7 +227,7 @@ def test_accepted_requests_of_an_address_are_not_counted(api, strict):
 
 
 def test_number_of_buckets_is_limited(monkeypatch):
-    monkeypatch.setattr(buckets, "MOST", 100)
+    monkeypatch.setattr(throttling, "MOST", 100)
     clock = Clock()
     some = Buckets(clock)
     for number in range(1_000):
