@@ -158,6 +158,15 @@ def test_forbidden_request_has_no_rate_headers_without_a_limit(client_demo, sett
     assert Api(people.a_key(client_demo, "wallets:read")).get("users").status == 403
 
 
+@pytest.mark.django_db
+def test_staff_have_no_limit(staff, slow):
+    browser = Browser()
+    browser.force_login(staff)
+    answers = [browser.get("/api/v1/users") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert "RateLimit-Limit" not in answers[0].headers
+
+
 # --- Who is not let in ---------------------------------------------------------------------------
 
 
