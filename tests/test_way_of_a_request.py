@@ -1,4 +1,4 @@
-"""How many of our files a request enters; the numbers are only lowered."""
+"""How many of our files a request enters; the numbers are only lowered (decision 13)."""
 
 from __future__ import annotations
 
