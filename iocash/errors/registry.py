@@ -9,6 +9,8 @@ from iocash.times import moment
 
 REGISTRY: dict[str, type[Refused]] = {}
 
+ACRONYMS = {name.lower(): name for name in ("CSRF", "HTTPS", "JSON", "OTP")}
+
 
 class FieldError(NamedTuple):
     """One wrong field: its path (`iban.accountNumber`, `movements[3].amount`), code and text."""
@@ -45,6 +47,12 @@ class Refused(Exception):
             **{name: fact_text(facts[name]) for name in facts}
         )
         super().__init__(self.words)
+
+    @classmethod
+    def title(cls) -> str:
+        """The name of the error for people: its code in words."""
+        first, *rest = (ACRONYMS.get(word, word) for word in cls.code.split("_"))
+        return " ".join([first[:1].upper() + first[1:], *rest])
 
     def template(self) -> str:
         """The text of `detail`; overridden where it depends on the facts."""

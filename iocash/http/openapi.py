@@ -302,7 +302,11 @@ ERROR: Json = {
         },
         "status": {"type": "integer", "enum": [400, 401, 403, 404, 409, 500, 503]},
         "code": {"type": "string", "description": "Stable; for programs."},
-        "title": {"type": "string"},
+        "title": {
+            "type": "string",
+            "description": "The name of the error, for people; the text may change.",
+            "examples": ["Insufficient funds"],
+        },
         "detail": {"type": "string", "description": "For people; the text may change."},
         "instance": {"type": "string"},
         "requestId": {"type": "string"},

@@ -44,7 +44,7 @@ def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
         "type": f"{origin(request)}{DOCUMENTED_AT}#{refused.code}",
         "status": refused.status,
         "code": refused.code,
-        "title": HTTPStatus(refused.status).phrase,
+        "title": refused.title(),
         "detail": refused.words,
         "instance": request.path,
         "requestId": getattr(request, "request_id", None),
@@ -275,7 +275,7 @@ def say(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
     if not _wants_page(request):
         return answer(refused, request)
     request.error_code = refused.code  # type: ignore[attr-defined]
-    context = {"refused": refused, "title": HTTPStatus(refused.status).phrase}
+    context = {"refused": refused, "title": refused.title()}
     response = render(request, "refused.html", context, status=refused.status)
     for name, value in headers(refused).items():
         response.headers[name] = value

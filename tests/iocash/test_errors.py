@@ -23,6 +23,15 @@ def test_every_code_has_a_status_and_a_sentence(kind: type[errors.Refused]) -> N
     assert kind.detail.endswith(".")
 
 
+def test_title_names_the_error_and_not_its_status() -> None:
+    titles = {kind.code: kind.title() for kind in KINDS}
+    assert titles["insufficient_funds"] == "Insufficient funds"
+    assert titles["invalid_json"] == "Invalid JSON"
+    assert titles["otp_too_soon"] == "OTP too soon"
+    assert titles["csrf_failed"] == "CSRF failed"
+    assert len(set(titles.values())) == len(KINDS)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_detail_contains_the_facts(kind: type[errors.Refused]) -> None:
     if issubclass(kind, errors.InvalidFields):

@@ -36,7 +36,7 @@ def test_refusal_has_the_rfc_9457_members_and_a_code() -> None:
         "type": "http://testserver/api/docs/errors#not_found",
         "status": 404,
         "code": "not_found",
-        "title": "Not Found",
+        "title": "Not found",
         "detail": "The resource does not exist.",
         "instance": "/api/raising",
         "requestId": "abc",
