@@ -73,11 +73,17 @@ class BadRequest(Refused):
 
 
 class Unauthorized(Refused):
+    """`challenge` is the `error` of RFC 6750, 3.1; empty where the request had no credentials."""
+
     status = 401
+    challenge: ClassVar[str] = "invalid_token"
 
 
 class Forbidden(Refused):
+    """`challenge` is as for Unauthorized; empty where other credentials would not help."""
+
     status = 403
+    challenge: ClassVar[str] = ""
 
 
 class Missing(Refused):

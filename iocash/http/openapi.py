@@ -267,7 +267,7 @@ def _sentence(kind: type[errors.Refused]) -> str:
 
 
 RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-STATUS_HEADERS = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
+STATUS_HEADERS = {401: ("WWW-Authenticate",), 403: ("WWW-Authenticate",), 503: ("Retry-After",)}
 HEADERS: Json = {
     "ETag": _header("The version of the resource in the response."),
     "Idempotent-Replayed": _header("`true` if the key was used before.", enum=["true"]),
@@ -276,7 +276,11 @@ HEADERS: Json = {
     "RateLimit-Remaining": _header("The requests that are still allowed now."),
     "RateLimit-Reset": _header("Seconds until the full number is allowed again."),
     "Retry-After": _header("Seconds to wait before you retry."),
-    "WWW-Authenticate": _header("`Bearer`."),
+    "WWW-Authenticate": _header(
+        "A challenge as in RFC 6750: `error` is `invalid_token` or `insufficient_scope`, and "
+        "`scope` is the scope that the operation needs. A 403 has it with `insufficient_scope`.",
+        examples=['Bearer realm="ioCash", error="insufficient_scope", scope="users:read"'],
+    ),
     "X-Request-Id": _header("The id of this request, also in the log and in errors."),
 }
 

@@ -67,8 +67,8 @@ def camelized(facts: Any) -> Any:
 
 def headers(refused: errors.Refused) -> dict[str, str]:
     """The headers that belong to the status."""
-    if isinstance(refused, errors.Unauthorized):
-        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(refused, errors.Unauthorized | errors.InsufficientScope):
+        return {"WWW-Authenticate": challenge(refused)}
     if isinstance(refused, errors.Unavailable):
         return {"Retry-After": str(refused.facts.get("retry_after", refused.retry_after))}
     if isinstance(refused, errors.Conflict) and refused.retry_after is not None:
@@ -76,6 +76,13 @@ def headers(refused: errors.Refused) -> dict[str, str]:
     if isinstance(refused, errors.MethodNotAllowed):
         return {"Allow": str(refused.facts.get("allow", ""))}
     return {}
+
+
+def challenge(refused: errors.Unauthorized | errors.Forbidden) -> str:
+    """The value of `WWW-Authenticate` (RFC 6750, 3): the error, and the scope that is needed."""
+    scope = refused.facts.get("scope", "")
+    values = {"realm": "ioCash", "error": refused.challenge, "scope": scope}
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in values.items() if value)
 
 
 def answer(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
