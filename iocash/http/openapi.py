@@ -266,15 +266,21 @@ def _sentence(kind: type[errors.Refused]) -> str:
     return " ".join((kind.__doc__ or "").split())
 
 
-RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
 STATUS_HEADERS = {401: ("WWW-Authenticate",), 403: ("WWW-Authenticate",), 503: ("Retry-After",)}
 HEADERS: Json = {
     "ETag": _header("The version of the resource in the response."),
     "Idempotent-Replayed": _header("`true` if the key was used before.", enum=["true"]),
     "Location": _header("The URL of the resource.", format="uri"),
-    "RateLimit-Limit": _header("The allowed requests per second; absent if there is no limit."),
-    "RateLimit-Remaining": _header("The requests that are still allowed now."),
-    "RateLimit-Reset": _header("Seconds until the full number is allowed again."),
+    "RateLimit": _header(
+        "What is left of the policy: `r` requests are still allowed now, and after `t` seconds "
+        "all are allowed again. Refused requests are counted, and their responses have it too.",
+        examples=['"client";r=49;t=1'],
+    ),
+    "RateLimit-Policy": _header(
+        "The client may send `q` requests in `w` seconds; absent if there is no limit.",
+        examples=['"client";q=50;w=1'],
+    ),
     "Retry-After": _header("Seconds to wait before you retry."),
     "WWW-Authenticate": _header(
         "A challenge as in RFC 6750: `error` is `invalid_token` or `insufficient_scope`, and "

@@ -50,7 +50,7 @@ def unmoved(there: dict[str, UUID]) -> Any:
 def test_request_without_a_key_gets_401(nobody, there, unmoved, door):
     answer = nobody.call(door.method, door.at(there), door.body(there))
     assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="ioCash", scope=')
     assert unmoved()
 
 
