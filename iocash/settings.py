@@ -307,6 +307,7 @@ CONTENT_SECURITY_POLICY = (
 # --- The API -----------------------------------------------------------------------------------
 
 API_PREFIXES = ("/api/", "/livez", "/readyz")
+PUBLISHED_PREFIXES = ("/api/v1/public/", "/api/v2/public/")
 MAX_BODY_BYTES = 1_000_000
 MAX_DOCUMENT_BODY_BYTES = 8_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
