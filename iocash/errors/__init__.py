@@ -41,6 +41,7 @@ from iocash.errors.conflicts import (
     ReversalExceeded,
     UserNotActive,
     VersionConflict,
+    WalletLimitReached,
     WalletNotEmpty,
     WalletNotReady,
 )
@@ -157,6 +158,7 @@ __all__ = [
     "UserNotActive",
     "UserNotFound",
     "VersionConflict",
+    "WalletLimitReached",
     "WalletNotEmpty",
     "WalletNotReady",
     "fact_text",

@@ -100,7 +100,8 @@ class Rules(World):
         if balance + amount > CEILING:
             texts = self.text(name, balance), self.text(name, amount)
             about = ("wallet", name)
-            raise No("limit_exceeded", wallet_id=about, used=texts[0], requested=texts[1])
+            limit = {"limit_type": "walletBalance", "used": texts[0], "requested": texts[1]}
+            raise No("limit_exceeded", wallet_id=about, **limit)
 
     def allowed(self, name: str, amount: int, *limits: str, payer: str = "") -> None:
         """Check the limits of the wallet's user; payments between its own wallets don't count."""

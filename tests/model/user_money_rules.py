@@ -48,7 +48,7 @@ class MoneyMachine(Machine):
         refusal = "" if person.status == "ACTIVATED" else "user_not_active"
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in person.wallets)
         if not refusal and used >= MOST_WALLETS:
-            refusal = "limit_exceeded"
+            refusal = "wallet_limit_reached"
         api, body = self.api(person.client, stranger), {"userId": str(person.id)}
         refusal = "user_not_found" if stranger else refusal
         call = partial(api.post, "wallets", body)

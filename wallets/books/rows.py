@@ -174,22 +174,21 @@ class LockedWallet:
         `conflict` has the figures of the one that would be exceeded.
         """
         if self.balance + amount > money.MAX_BALANCE:
-            raise self.limit_exceeded(money.MAX_BALANCE, self.balance, amount)
+            raise self.limit_exceeded("walletBalance", money.MAX_BALANCE, self.balance, amount)
         if self.received + amount > MOST_RECEIVED:
-            most = f"{self.to_text(MOST_RECEIVED)} {self.currency}"
-            words = f"Limit of the total ever received exceeded: {most} per wallet."
-            raise self.limit_exceeded(MOST_RECEIVED, self.received, amount, words)
+            raise self.limit_exceeded("walletReceived", MOST_RECEIVED, self.received, amount)
 
     def limit_exceeded(
-        self, limit: int, used: int, amount: int, detail: str | None = None
+        self, limit_type: str, limit: int, used: int, amount: int
     ) -> errors.LimitExceeded:
         return errors.LimitExceeded(
-            detail,
             wallet_id=self.id,
+            limit_type=limit_type,
             limit=self.to_text(limit),
             used=self.to_text(used),
             requested=self.to_text(amount),
             currency=self.currency,
+            resets_at=None,
         )
 
     def require_empty(self) -> None:

@@ -28,7 +28,7 @@ class OpenWallet(UserOrder):
         UserNotFound: the client has no such user.
         UserNotActive: the user is not activated.
         InvalidFields: ISO 4217 has withdrawn the currency.
-        LimitExceeded: the user has as many wallets as a user may have.
+        WalletLimitReached: the user has as many wallets as a user may have.
     """
 
     made = "wallet"
@@ -37,7 +37,7 @@ class OpenWallet(UserOrder):
         errors.UserNotFound,
         errors.UserNotActive,
         errors.InvalidFields,
-        errors.LimitExceeded,
+        errors.WalletLimitReached,
     )
 
     currency: str = "EUR"
@@ -59,7 +59,7 @@ class OpenWallet(UserOrder):
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in books.wallets_of(self.user_id))
         limit: int = settings.MAX_WALLETS_PER_USER
         if used >= limit:
-            raise errors.LimitExceeded(limit=limit, used=used, requested=1, user_id=self.user_id)
+            raise errors.WalletLimitReached(user_id=self.user_id, limit=limit, open=used)
         return self.open(books, user)
 
     def new_wallet_id(self) -> UUID:
@@ -101,8 +101,8 @@ class PutWallet(OpenWallet):
         VersionConflict: the wallet is not what the caller saw.
         Immutable: `userId` or `currency` differ from the wallet's.
         WalletNotReady: the wallet is closed.
-        UserNotFound, UserNotActive, InvalidFields, LimitExceeded: as for `OpenWallet`, when it is
-            not there yet.
+        UserNotFound, UserNotActive, InvalidFields, WalletLimitReached: as for `OpenWallet`, when
+            it is not there yet.
     """
 
     refuses: ClassVar[errors.Refusals] = (

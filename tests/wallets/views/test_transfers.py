@@ -251,6 +251,8 @@ def test_transfer_above_the_maximum_balance_gets_409(api, alices, bobs, path):
     assert (answer.status, answer.code) == (409, "limit_exceeded")
     assert answer.json["conflict"] == {
         "walletId": str(bobs.id),
+        "limitType": "walletBalance",
+        "resetsAt": None,
         "limit": "1000000000000000.00",
         "used": "999999999999999.99",
         "requested": "0.02",

@@ -248,13 +248,8 @@ def test_a_user_has_at_most_five_wallets(api, alice):
     for _ in range(4):
         assert api.post("wallets", body(alice)).status == 201
     answer = api.post("wallets", body(alice), key="k")
-    assert (answer.status, answer.code) == (409, "limit_exceeded")
-    assert answer.json["conflict"] == {
-        "limit": 5,
-        "used": 5,
-        "requested": 1,
-        "userId": str(alice.id),
-    }
+    assert (answer.status, answer.code) == (409, "wallet_limit_reached")
+    assert answer.json["conflict"] == {"limit": 5, "open": 5, "userId": str(alice.id)}
     assert not Key.objects.exists()
 
 
@@ -335,7 +330,7 @@ def test_put_is_refused_for_a_blocked_or_unknown_user(api, alice):
 def test_put_of_a_sixth_wallet_is_refused(api, alice):
     for _ in range(4):
         people.a_wallet(alice)
-    assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "limit_exceeded"
+    assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "wallet_limit_reached"
 
 
 def test_put_of_a_closed_wallet_is_refused(api, alice):
