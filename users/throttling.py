@@ -69,7 +69,7 @@ BUCKETS = Buckets()
 
 
 def rate_headers(rate: int, taken: Taken) -> dict[str, str]:
-    """The policy and what is left of it, as structured fields (draft-ietf-httpapi-ratelimit-headers).
+    """The policy and what is left of it, as in draft-ietf-httpapi-ratelimit-headers.
 
     `q` requests in `w` seconds are allowed, `r` are left, and `t` is the number of seconds until
     all of them are allowed again.

@@ -10,7 +10,7 @@ PUBLISHED: Final = "published paths"
 SERVER: Final = "server"
 DESCRIPTIONS: Final = {
     "KYC documents": "Data and files for review.",
-    PUBLISHED: "Also under `/api/v2/public`. A double slash at the head of these paths is one slash.",
+    PUBLISHED: "Also under `/api/v2/public`. `//` at the head of a path is taken as `/`.",
 }
 
 

@@ -181,6 +181,8 @@ FAMILIES: dict[str, Family] = {
             ("execute part", "release"): "200 hold",
             ("release", "execute"): "hold_not_open",
             ("release", "renew"): "hold_not_open",
+            ("release", "release"): "200 hold",
+            ("renew", "renew"): "200 hold",
             ("release", "spend"): "201 movement",
             ("renew", "release as seen"): "version_conflict",
             ("expire", "execute"): "hold_not_open",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.http import HttpResponse
 from django.test import Client as Browser
 
 from tests.support import people
@@ -12,11 +13,10 @@ from tests.support.people import Api
 pytestmark = pytest.mark.django_db
 
 
-def at(api: Api, path: str) -> HttpResponse:
+def at(api: Api, path: str) -> Any:
     """GET a path that Django's test client would take for a host."""
     headers = {"Authorization": f"Bearer {api.secret}"}
-    response: HttpResponse = Browser().get("/", PATH_INFO=path, headers=headers)
-    return response
+    return Browser().get("/", PATH_INFO=path, headers=headers)
 
 
 @pytest.mark.parametrize("base", ["/api/v1/public", "/api/v2/public"])
