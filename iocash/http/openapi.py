@@ -73,7 +73,8 @@ def takes_key(view: Any, method: str) -> bool:
 
 def takes_if_match(view: Any, method: str) -> bool:
     """Return whether the operation reads `If-Match`."""
-    return method in {"PATCH", "PUT"} and bool(view.versioned)
+    changes = method in {"PATCH", "PUT"} or view.operations[method].conditional
+    return changes and bool(view.versioned)
 
 
 class AutoSchema(Spectacular):

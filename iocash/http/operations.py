@@ -31,6 +31,8 @@ class Operation:
     """The size limit of the body; None: MAX_BODY_BYTES of the settings."""
     keyed: bool = False
     """Whether it reads an Idempotency-Key."""
+    conditional: bool = False
+    """Whether it reads `If-Match` of a versioned resource; PATCH and PUT of one always do."""
     answers: type[fields.Serializer] | None = None
     """Its successful response; None: the view's `serializer_class`, in pages if it is a list."""
     statuses: tuple[HTTPStatus, ...] = ()

@@ -252,7 +252,7 @@ def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     api.post(f"{holds}/{hold}/executions", {"amount": "30.00"})
     api.get(f"{holds}?status=OPEN")
     api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
-    api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
+    api.patch(f"{holds}/{hold}", {"expiration": None})
 
 
 def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
