@@ -15,6 +15,7 @@ from iocash import errors, money
 from users.models.events import By
 from wallets.models.holds import version_of
 from wallets.models.querysets import Signed
+from wallets.models.wallets import Labelled
 
 MOST_RECEIVED: Final = 2**63 - 1
 """The highest total ever received by a wallet: 92 times the highest balance."""
@@ -76,11 +77,11 @@ class LockedUser:
 
 
 @dataclass(slots=True)
-class LockedWallet:
+class LockedWallet(Labelled):
     """A wallet's row, locked. Amounts are in minor units; `owner` is the status of its user.
 
-    `is_changed` concerns the columns of money only. The alias, DLT address and metadata are not
-    read: each is None until an order sets it, and a None is not written.
+    `is_changed` concerns the columns of money only. The alias, DLT address and metadata are None
+    unless an order needs or sets them, and a None is not written; without them there is no version.
     """
 
     id: UUID

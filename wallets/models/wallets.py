@@ -16,7 +16,7 @@ from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet
 from users.models.ids import as_id
-from users.models.versions import version
+from users.models.versions import Versioned
 from wallets.models.querysets import compact
 
 
@@ -48,7 +48,14 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         return self.filter(Q(iban=compact(words)) | Q(user__in=owners))
 
 
-class Wallet(models.Model):
+class Labelled(Versioned):
+    """A wallet with its labels. The version covers what can be changed, but not the money."""
+
+    __slots__ = ()
+    VERSION = ("wallet", "status", "alias", "iban", "dlt_address", "dlt_network", "metadata")
+
+
+class Wallet(Labelled, models.Model):
     """A user's money in one currency."""
 
     class Status(models.TextChoices):
@@ -126,14 +133,6 @@ class Wallet(models.Model):
     def held_now(self) -> int:
         """The held balance without overdue holds; needs `seen`."""
         return self.held - self.overdue
-
-    @property
-    def version(self) -> str:
-        """The ETag: a digest of the rendered fields that can change; needs `seen`."""
-        shown = ("id", "status", "balance", "held_now", "alias", "iban")
-        more = ("dlt_address", "dlt_network")
-        values = {name: getattr(self, name) for name in (*shown, *more)}
-        return version("wallet", values | {"metadata": sorted((self.metadata or {}).items())})
 
     @property
     def available(self) -> int:

@@ -44,8 +44,8 @@ class Needs(NamedTuple):
     """The tables and ids of the external accounts and other resources to read."""
     new_resources: tuple[tuple[str, UUID, str], ...] = ()
     """The tables, wallets and unique values of the resources to add."""
-    versions: tuple[UUID, ...] = ()
-    """The wallets whose versions to read after they are locked; usually none."""
+    labels: tuple[UUID, ...] = ()
+    """The wallets whose alias, DLT address and metadata to read after they are locked."""
     numbers: int = 0
     """The number of values to take from the sequence of account numbers."""
 
@@ -125,9 +125,9 @@ class Order:
     def is_shared(self) -> bool:
         """Whether it can share a transaction with other orders.
 
-        Orders that lock users, or read a wallet's version, are posted alone.
+        Orders that lock users are posted alone.
         """
-        return not self.needs.users and not self.needs.versions
+        return not self.needs.users
 
     def needed(self) -> Needs:
         """The rows to lock and read; called once, when the order is created."""

@@ -120,8 +120,7 @@ class PutWallet(OpenWallet):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        versions = wallets if self.if_match is not None else ()
-        return Needs(users=(self.user_id,), wallets=wallets, versions=versions)
+        return Needs(users=(self.user_id,), wallets=wallets, labels=wallets)
 
     def apply(self, books: Books) -> Outcome:
         if self.wallet_id not in books.wallets and self.creates:
@@ -129,7 +128,7 @@ class PutWallet(OpenWallet):
         wallet = books.wallet(self.wallet_id, self.client_id)
         if not self.replaces:
             raise errors.AlreadyExists(field="walletId", wallet_id=wallet.id)
-        require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
+        require_version(wallet.version, self.if_match, wallet_id=wallet.id)
         for field, old, new in (
             ("userId", wallet.user_id, self.user_id),
             ("currency", wallet.currency, self.currency),
@@ -184,15 +183,14 @@ class ChangeWallet(WalletOrder):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        return Needs(wallets=wallets, versions=wallets if self.if_match is not None else ())
+        return Needs(wallets=wallets, labels=wallets)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
-        require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
+        require_version(wallet.version, self.if_match, wallet_id=wallet.id)
         if self.closing:
             wallet.require_empty()
-        if self.alias is not None or self.metadata is not None:
-            set_labels(books, wallet, self, alias=self.alias, metadata=self.metadata)
+        set_labels(books, wallet, self, alias=self.alias, metadata=self.metadata)
         if self.closing:
             close_wallet(books, wallet, self)
         return self.outcome(wallet.id)
@@ -208,16 +206,26 @@ def set_labels(
     dlt_network: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Set alias, DLT address and metadata; None keeps the value."""
+    """Set alias, DLT address and metadata; None keeps the value.
+
+    The labels of the wallet were read. If nothing changes, it is allowed in every status.
+    """
+    given = {
+        "alias": alias,
+        "dlt_address": dlt_address,
+        "dlt_network": dlt_network,
+        "metadata": metadata,
+    }
+    changed = {
+        name: value
+        for name, value in given.items()
+        if value is not None and value != getattr(wallet, name)
+    }
+    if not changed:
+        return
     wallet.require_open()
-    if alias is not None:
-        wallet.alias = alias
-    if dlt_address is not None:
-        wallet.dlt_address = dlt_address
-    if dlt_network is not None:
-        wallet.dlt_network = dlt_network
-    if metadata is not None:
-        wallet.metadata = metadata
+    for name, value in changed.items():
+        setattr(wallet, name, value)
     books.update(wallet)
     books.record("wallet", wallet.id, EventKind.WALLET_CHANGED, wallet, order.by)
 

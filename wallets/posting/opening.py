@@ -21,7 +21,6 @@ from wallets.books.rows import (
     LockedWallet,
     columns,
 )
-from wallets.models import Wallet
 from wallets.orders.base import Needs, Order
 from wallets.posting import clocks, read
 from wallets.posting.read import Locks, Rows, record, rows
@@ -131,6 +130,7 @@ READS: Final = {
         lambda asking: (asking.needs.numbers,),
         lambda found: [number for (number,) in found],
     ),
+    "labels": Read(read.READ_LABELS, of_ids("labels")),
     "credentials": Read(
         READ_BY_IDS,
         lambda asking: (asking.credentials,),
@@ -161,7 +161,8 @@ def open_books(
     own.mark = Mark.of_row(*mark, pipeline=pipeline)
     clocks.require_agreement(machine)
     found = {name: READS[name].load(rows(answer)) for name, answer in answers.items()}
-    owners, balances, flows = (found.pop(name) for name in ("owners", "balances", "flows"))
+    apart = "owners", "balances", "flows", "labels"
+    owners, balances, flows, labels = (found.pop(name) for name in apart)
     for name in RESOURCES:
         found.setdefault("resources", {}).update(found.pop(name))
     books = Books(
@@ -173,12 +174,10 @@ def open_books(
     status_of = {user_id: status for user_id, status, _ in owners}
     for wallet in books.wallets.values():
         wallet.owner = status_of.get(wallet.user_id, "")
+    read.set_labels(books, labels)
     levels = {user_id: level for user_id, _, level in owners}
     books.allowances = read.allowances(books, asking.needs.limits, levels, balances, flows)
     expire_overdue(pipeline, books, clients)
-    if asking.needs.versions:
-        seen = Wallet.objects.seen().filter(client__in=clients, id__in=asking.needs.versions)
-        books.versions = {wallet.id: wallet.version for wallet in seen}
     return books
 
 

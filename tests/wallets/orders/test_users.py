@@ -284,7 +284,7 @@ def test_put_of_a_closed_wallet_is_refused(alice):
     wallet = people.first_wallet(alice)
     people.close(wallet)
     with pytest.raises(errors.WalletNotReady):
-        put_wallet(alice, wallet.id)
+        put_wallet(alice, wallet.id, alias="Trips")
 
 
 # --- Changing wallets ----------------------------------------------------------------------------

@@ -336,7 +336,7 @@ def test_put_of_a_sixth_wallet_is_refused(api, alice):
 def test_put_of_a_closed_wallet_is_refused(api, alice):
     wallet = people.first_wallet(alice)
     people.close(wallet)
-    answer = api.put(f"wallets/{wallet.id}", body(alice))
+    answer = api.put(f"wallets/{wallet.id}", body(alice, alias="Trips"))
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
 
 
