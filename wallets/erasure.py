@@ -119,8 +119,8 @@ def blank(user: User) -> None:
     KycDocument.objects.of(user).delete()
     for name in PERSONAL:
         setattr(user, name, "")
-    user.erased_at = clock.now()
-    user.save(update_fields=[*PERSONAL, "erased_at"])
+    user.erased_at = user.updated_at = clock.now()
+    user.save(update_fields=[*PERSONAL, "erased_at", "updated_at"])
 
 
 def erase_files(user: User) -> None:

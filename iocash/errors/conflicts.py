@@ -194,7 +194,14 @@ class VersionConflict(Conflict):
 
     code = "version_conflict"
     detail = "The resource has changed since you read it; its current version is {current}."
-    carries = ("user_id", "wallet_id", "hold_id", "current")
+    carries = (
+        "user_id",
+        "wallet_id",
+        "hold_id",
+        "movement_id",
+        "external_account_id",
+        "current",
+    )
 
 
 class InvalidTransition(Conflict):

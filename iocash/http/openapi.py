@@ -274,19 +274,16 @@ HEADERS: Json = {
     "Idempotent-Replayed": _header("`true` if the key was used before.", enum=["true"]),
     "Location": _header("The URL of the resource.", format="uri"),
     "RateLimit": _header(
-        "What is left of the policy: `r` requests are still allowed now, and after `t` seconds "
-        "all are allowed again. Refused requests are counted, and their responses have it too.",
-        examples=['"client";r=49;t=1'],
+        '`r` requests are still allowed, and after `t` seconds all: `"client";r=49;t=1`. '
+        "Refused requests count, and have it too."
     ),
     "RateLimit-Policy": _header(
-        "The client may send `q` requests in `w` seconds; absent if there is no limit.",
-        examples=['"client";q=50;w=1'],
+        '`q` requests in `w` seconds are allowed: `"client";q=50;w=1`. Absent without limit.'
     ),
     "Retry-After": _header("Seconds to wait before you retry."),
     "WWW-Authenticate": _header(
-        "A challenge as in RFC 6750: `error` is `invalid_token` or `insufficient_scope`, and "
-        "`scope` is the scope that the operation needs. A 403 has it with `insufficient_scope`.",
-        examples=['Bearer realm="ioCash", error="insufficient_scope", scope="users:read"'],
+        "A challenge (RFC 6750): `error` is `invalid_token` or `insufficient_scope`; `scope` is "
+        "what the operation needs. With 401, and with 403 `insufficient_scope`."
     ),
     "X-Request-Id": _header("The id of this request, also in the log and in errors."),
 }
@@ -313,11 +310,7 @@ ERROR: Json = {
         },
         "status": {"type": "integer", "enum": [400, 401, 403, 404, 409, 500, 503]},
         "code": {"type": "string", "description": "Stable; for programs."},
-        "title": {
-            "type": "string",
-            "description": "The name of the error, for people; the text may change.",
-            "examples": ["Insufficient funds"],
-        },
+        "title": {"type": "string", "description": "Names the error, for people."},
         "detail": {"type": "string", "description": "For people; the text may change."},
         "instance": {"type": "string"},
         "requestId": {"type": "string"},

@@ -65,6 +65,9 @@ class User(Owned):
     )
     kyc_until = models.DateField("KYC until", null=True, help_text="Level valid until; then 0.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="Last change of what the ETag covers."
+    )
     unsubscribed_at = models.DateTimeField(null=True)
     erased_at = models.DateTimeField(null=True, help_text="Personal data erased at.")
 

@@ -15,6 +15,8 @@ from users.models import User
 
 LINKS = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}}
 
+UPDATED_AT = "Last change of what the ETag covers."
+
 NAMES = {
     User.Kind.NATURAL: ("first_name", "last_name"),
     User.Kind.JURIDICAL: ("company_name",),
@@ -36,6 +38,7 @@ class UserAnswer(fields.Serializer):
     mobile_phone = fields.Phone(read_only=True, allow_null=True)
     unverified_phone = fields.Phone(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
+    updated_at = fields.Moment(read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)

@@ -123,11 +123,13 @@ class Books(Opened):
         """Settle a pending cash-out: the reserved amount leaves the wallet."""
         wallet.held += leg.amount
         self.changed_legs.append(leg)
-        return self.settle(wallet, leg, by)
+        leg = self.settle(wallet, leg, by)
+        leg.updated_at = leg.settled_at
+        return leg
 
     def mark_cash_out_sent(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
         """Note when a pending cash-out was sent to the bank."""
-        leg.sent_at = self.now
+        leg.sent_at = leg.updated_at = self.now
         self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind.MOVEMENT_SENT, wallet, by)
         return leg
@@ -137,6 +139,7 @@ class Books(Opened):
         wallet.held += leg.amount
         wallet.is_changed = True
         leg.status = status
+        leg.updated_at = self.now
         self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind(f"movement.{status.lower()}"), wallet, by)
         return leg
@@ -255,6 +258,7 @@ class Books(Opened):
             status="OPEN",
             expires_at=expires_at,
             created_at=self.now,
+            updated_at=self.now,
             concept=cause.concept or None,
             metadata=cause.metadata or None,
             salt=salt,
@@ -276,6 +280,7 @@ class Books(Opened):
         wallet.held -= amount
         wallet.is_changed = True
         hold.remaining -= amount
+        hold.updated_at = self.now
         if not (keep_open and hold.remaining):
             self.end_hold(wallet, hold, "EXECUTED", by)
             return
@@ -288,7 +293,8 @@ class Books(Opened):
         wallet.is_changed = True
         hold.remaining = 0
         hold.status = status
-        hold.ended_at = hold.expires_at if status == "EXPIRED" else self.now
+        ended_at = hold.expires_at if status == "EXPIRED" else None
+        hold.ended_at = hold.updated_at = ended_at or self.now
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind(f"hold.{status.lower()}"), wallet, by)
 
@@ -297,6 +303,7 @@ class Books(Opened):
     ) -> None:
         """Change when an open hold expires; None: never."""
         hold.expires_at = expires_at
+        hold.updated_at = self.now
         wallet.note_expiry(expires_at)
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind.HOLD_RENEWED, wallet, by)

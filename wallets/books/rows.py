@@ -13,6 +13,7 @@ from uuid import UUID
 
 from iocash import errors, money
 from users.models.events import By
+from wallets.models.accounts import VersionedAccount
 from wallets.models.holds import version_of
 from wallets.models.querysets import Signed
 from wallets.models.wallets import Labelled
@@ -231,6 +232,7 @@ class Leg(Signed):
     balance_after: int | None = None
     received_after: int | None = None
     settled_at: datetime | None = None
+    updated_at: datetime | None = None
     digest: bytes | None = None
 
     def mirrored(self, leg_id: UUID) -> Leg:
@@ -313,6 +315,7 @@ class LockedHold:
     status: str
     expires_at: datetime | None
     created_at: datetime
+    updated_at: datetime
     ended_at: datetime | None = None
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
@@ -367,7 +370,7 @@ class LockedResource:
 
 
 @dataclass(slots=True)
-class LockedAccount(LockedResource):
+class LockedAccount(VersionedAccount, LockedResource):
     """The row of an external account, locked with its wallet."""
 
     table = "wallets_externalaccount"

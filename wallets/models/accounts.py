@@ -12,6 +12,7 @@ from iocash.db.clock import Now
 from users.models import Client
 from users.models.clients import OwnedQuerySet
 from users.models.ids import as_id
+from users.models.versions import Versioned
 from wallets.models.querysets import compact
 from wallets.models.wallets import Wallet
 
@@ -24,7 +25,14 @@ class ExternalAccountQuerySet(OwnedQuerySet["ExternalAccount"]):
         return self.filter(iban=compact(words))
 
 
-class ExternalAccount(models.Model):
+class VersionedAccount(Versioned):
+    """What an external account and its locked row have in common."""
+
+    __slots__ = ()
+    VERSION = ("account", "status", "alias", "iban")
+
+
+class ExternalAccount(VersionedAccount, models.Model):
     """A bank account with an IBAN, and an alias that the client chose."""
 
     class Status(models.TextChoices):
@@ -40,6 +48,7 @@ class ExternalAccount(models.Model):
     iban = models.CharField(max_length=34)
     status = models.CharField(max_length=7, choices=Status, default=Status.ACTIVE)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ExternalAccountQuerySet.as_manager()
 

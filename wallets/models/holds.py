@@ -83,6 +83,7 @@ class Hold(models.Model):
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(db_default=Now())
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     metadata = models.JSONField(null=True)
     salt = models.BinaryField(max_length=16, null=True)
@@ -147,6 +148,11 @@ class Hold(models.Model):
     @property
     def over_at(self) -> datetime | None:
         return self.expires_at if self.is_overdue else self.ended_at
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When it was last changed; an expired hold changes at its expiration."""
+        return self.expires_at if self.is_overdue else self.updated_at
 
     @property
     def version(self) -> str:

@@ -117,6 +117,9 @@ class Movement(Signed, models.Model):
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, help_text="Time of sending to the bank.")
     settled_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(
+        null=True, help_text="Last change; null for what was settled at once."
+    )
     reason = models.CharField(
         max_length=140, blank=True, help_text="Reason for rejection. The client can read it."
     )

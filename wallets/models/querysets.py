@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from users.models.clients import OwnedQuerySet, Row_co
+from users.models.versions import Versioned
 
 __all__ = ["DatedQuerySet", "Signed", "compact", "to_millisecond"]
 
@@ -30,11 +31,20 @@ def to_millisecond(instant: datetime) -> datetime:
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-class Signed:
-    """An amount that is negative for outgoing money."""
+class Signed(Versioned):
+    """What a movement and its leg in memory have in common. Outgoing amounts are negative."""
 
     __slots__ = ()
+    VERSION = ("movement", "status", "sent_at")
     amount: Any
+    created_at: Any
+    updated_at: Any
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it was last changed: sent, settled, rejected or cancelled."""
+        changed: datetime = self.updated_at or self.created_at
+        return changed
 
     @property
     def direction(self) -> str:

@@ -85,6 +85,9 @@ class Wallet(Labelled, models.Model):
     head = models.BinaryField(max_length=32, default=bytes, editable=False)
     settled_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="Last change of what the ETag covers."
+    )
 
     objects = WalletQuerySet.as_manager()
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
+from users.models.versions import require_version
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedAccount, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, WalletOrder
@@ -147,15 +148,21 @@ class CancelCashOut(CashOutOrder):
 
     Raises:
         NotFound: the wallet has no such movement.
+        VersionConflict: it is not what the caller saw.
         MovementNotPending: it has ended otherwise.
         CashOutSent: it has gone to the bank.
     """
 
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutSent)
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.VersionConflict,
+        errors.CashOutSent,
+    )
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
+        require_version(leg.version, self.if_match, movement_id=leg.id)
         if leg.status == "CANCELLED":
             return self.movement_outcome(leg)
         leg.require_pending()

@@ -9,6 +9,7 @@ from uuid import UUID
 from iocash import errors
 from users.models.events import EventKind
 from users.models.ids import new_id
+from users.models.versions import require_version
 from wallets.books import Books
 from wallets.books.rows import LockedAccount
 from wallets.orders.base import Needs, Outcome, WalletOrder
@@ -62,10 +63,12 @@ class RemoveExternalAccount(WalletOrder):
 
     Raises:
         NotFound: the client has no such wallet, or the wallet has no such account.
+        VersionConflict: it is not what the caller saw.
     """
 
     made = "account"
     status = 200
+    refuses: ClassVar[errors.Refusals] = (*WalletOrder.refuses, errors.VersionConflict)
 
     account_id: UUID
 
@@ -78,6 +81,7 @@ class RemoveExternalAccount(WalletOrder):
         account = books.resource(LockedAccount, self.account_id, wallet)
         if account is None:
             raise errors.NotFound()
+        require_version(account.version, self.if_match, external_account_id=account.id)
         if account.is_active:
             account.status = "REMOVED"
             books.update(account)

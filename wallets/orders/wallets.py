@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -210,22 +210,13 @@ def set_labels(
 
     The labels of the wallet were read. If nothing changes, it is allowed in every status.
     """
-    given = {
-        "alias": alias,
-        "dlt_address": dlt_address,
-        "dlt_network": dlt_network,
-        "metadata": metadata,
-    }
-    changed = {
-        name: value
-        for name, value in given.items()
-        if value is not None and value != getattr(wallet, name)
-    }
-    if not changed:
+    given: tuple[Any, ...] = alias, dlt_address, dlt_network, metadata
+    kept: tuple[Any, ...] = wallet.alias, wallet.dlt_address, wallet.dlt_network, wallet.metadata
+    labels = tuple(old if new is None else new for old, new in zip(kept, given, strict=True))
+    if labels == kept:
         return
     wallet.require_open()
-    for name, value in changed.items():
-        setattr(wallet, name, value)
+    wallet.alias, wallet.dlt_address, wallet.dlt_network, wallet.metadata = labels
     books.update(wallet)
     books.record("wallet", wallet.id, EventKind.WALLET_CHANGED, wallet, order.by)
 

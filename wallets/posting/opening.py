@@ -174,7 +174,7 @@ def open_books(
     status_of = {user_id: status for user_id, status, _ in owners}
     for wallet in books.wallets.values():
         wallet.owner = status_of.get(wallet.user_id, "")
-    read.set_labels(books, labels)
+    read.add_labels(books, labels)
     levels = {user_id: level for user_id, _, level in owners}
     books.allowances = read.allowances(books, asking.needs.limits, levels, balances, flows)
     expire_overdue(pipeline, books, clients)

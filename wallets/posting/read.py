@@ -199,7 +199,7 @@ def allowances(
     return found
 
 
-def set_labels(books: Books, labels: Rows) -> None:
+def add_labels(books: Books, labels: Rows) -> None:
     """Give the locked wallets the labels that were read of them."""
     for wallet_id, *texts, metadata in labels:
         if wallet := books.wallets.get(wallet_id):  # other clients' are not locked

@@ -9,7 +9,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.links import location
-from users.serializers.users import LINKS, Optional, without_nulls
+from users.serializers.users import LINKS, UPDATED_AT, Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import BankAccount, hrefs
 
@@ -23,6 +23,7 @@ class ExternalAccountAnswer(fields.Serializer):
     external_iban = SerializerMethodField(method_name="bank_account")
     status = fields.Choice(ExternalAccount.Status, read_only=True)
     created_at = fields.Moment(read_only=True)
+    updated_at = fields.Moment(read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(BankAccount(allow_null=True))

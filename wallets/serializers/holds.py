@@ -10,7 +10,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.links import location
-from users.serializers.users import LINKS
+from users.serializers.users import LINKS, UPDATED_AT
 from wallets.models import Hold
 from wallets.serializers.shared import Words, hrefs, require_range
 
@@ -29,6 +29,7 @@ class HoldAnswer(fields.Serializer):
     metadata = fields.StringMap(read_only=True, allow_null=True)
     expiration = fields.Moment(source="expires_at", read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
+    updated_at = fields.Moment(source="changed_at", read_only=True, help_text=UPDATED_AT)
     ended_at = fields.Moment(source="over_at", read_only=True, allow_null=True)
     _links = SerializerMethodField(method_name="links")
 

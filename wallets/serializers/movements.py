@@ -12,7 +12,7 @@ from rest_framework.serializers import ListSerializer, SerializerMethodField
 from iocash.http import fields, pages
 from iocash.http.links import location
 from iocash.http.rendering import camel
-from users.serializers.users import LINKS
+from users.serializers.users import LINKS, UPDATED_AT
 from wallets.models import Movement
 from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
 
@@ -39,6 +39,7 @@ class MovementAnswer(fields.Serializer):
     reason = fields.Text(140, read_only=True, allow_null=True)
     metadata = fields.StringMap(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
+    updated_at = fields.Moment(source="changed_at", read_only=True, help_text=UPDATED_AT)
     sent_at = fields.Moment(read_only=True, allow_null=True)
     settled_at = fields.Moment(read_only=True, allow_null=True)
     _links = SerializerMethodField(method_name="links")

@@ -9,7 +9,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.links import below, location
-from users.serializers.users import LINKS, Optional, UserChange, without_nulls
+from users.serializers.users import LINKS, UPDATED_AT, Optional, UserChange, without_nulls
 from wallets.models import Wallet
 from wallets.serializers.shared import hrefs
 
@@ -39,6 +39,7 @@ class WalletAnswer(fields.Serializer):
     dlt_network = fields.Text(50, read_only=True, allow_null=True)
     metadata = fields.StringMap(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
+    updated_at = fields.Moment(read_only=True, help_text=f"{UPDATED_AT} No payment changes it.")
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)

@@ -30,12 +30,16 @@ class ExternalAccountView(OrderView):
     scope = "wallets"
     model = ExternalAccount
     serializer_class = ExternalAccountAnswer
+    versioned = True
 
     def accounts(self, wallet_id: UUID) -> ExternalAccountQuerySet:
         return ExternalAccount.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
 
     def account(self, wallet_id: UUID, account_id: UUID) -> ExternalAccount:
         return get_object_or_404(self.accounts(wallet_id), id=account_id)
+
+    def shown(self, account: ExternalAccount) -> Response:
+        return Response(self.show(account), headers=self.tag(account))
 
 
 class ExternalAccountListView(ExternalAccountView):
@@ -64,10 +68,11 @@ class ExternalAccountListView(ExternalAccountView):
             alias=values.get("alias", ""),
         )
         outcome = self.submit(order)
-        shown = self.show(read_back(partial(self.account, wallet_id, outcome.id)))
+        account = read_back(partial(self.account, wallet_id, outcome.id))
         ids = {"wallet_id": wallet_id, "account_id": outcome.id}
         where = location(request, "external-account", **ids)
-        return Created(shown, where, headers=self.replayed(outcome))
+        headers = self.tag(account) | self.replayed(outcome)
+        return Created(self.show(account), where, headers=headers)
 
 
 class ExternalAccountDetailView(ExternalAccountView):
@@ -76,7 +81,7 @@ class ExternalAccountDetailView(ExternalAccountView):
     @operation()
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         """Get one external account."""
-        return Response(self.show(self.account(wallet_id, account_id)))
+        return self.shown(self.account(wallet_id, account_id))
 
     @operation(
         body=ExternalAccountChange,
@@ -85,6 +90,6 @@ class ExternalAccountDetailView(ExternalAccountView):
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         """Remove an external account permanently."""
         self.body(partial=False)
-        order = RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
-        self.submit(order)
-        return Response(self.show(read_back(partial(self.account, wallet_id, account_id))))
+        about = {**self.common(wallet_id), "if_match": self.if_match}
+        self.submit(RemoveExternalAccount(**about, account_id=account_id))
+        return self.shown(read_back(partial(self.account, wallet_id, account_id)))

@@ -151,17 +151,21 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
 class MovementDetailView(MovementView):
     """One movement."""
 
+    versioned = True
+
     @operation()
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Get one movement."""
-        return Response(self.show(self.movement(wallet_id, movement_id)))
+        movement = self.movement(wallet_id, movement_id)
+        return Response(self.show(movement), headers=self.tag(movement))
 
     @operation(body=MovementChange, refuses=(*CancelCashOut.refuses, errors.Overloaded))
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Cancel a cash-out that has not been sent to the bank."""
         self.body(partial=False)
-        order = CancelCashOut(**self.common(wallet_id), movement_id=movement_id)
-        return Response(self.show(self.submit(order).legs[0]))
+        about = {**self.common(wallet_id), "if_match": self.if_match}
+        (leg,) = self.submit(CancelCashOut(**about, movement_id=movement_id)).legs
+        return Response(self.show(leg), headers=self.tag(leg))
 
 
 class BatchView(MovementView):

@@ -42,22 +42,25 @@ FREE = "DELETE, INSERT, SELECT, UPDATE"
 READ = "SELECT"
 USER_COLUMNS = (
     "company_name, dlt_address, dlt_network, email, erased_at, first_name, kyc_level, kyc_until,"
-    " last_name, mobile_phone, status, unsubscribed_at, unverified_phone, user_name"
+    " last_name, mobile_phone, status, unsubscribed_at, unverified_phone, updated_at, user_name"
 )
 PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_wallet": (
         KEPT,
         (
             "alias, balance, dlt_address, dlt_network, head, held, iban, metadata, next_expiry,"
-            " received, seq, settled_at, status"
+            " received, seq, settled_at, status, updated_at"
         ),
     ),
     "wallets_movement": (
         KEPT,
-        "balance_after, digest, reason, received_after, sent_at, seq, settled_at, status",
+        (
+            "balance_after, digest, reason, received_after, sent_at, seq, settled_at, status,"
+            " updated_at"
+        ),
     ),
-    "wallets_hold": (KEPT, "ended_at, expires_at, remaining, status"),
-    "wallets_externalaccount": (KEPT, "status"),
+    "wallets_hold": (KEPT, "ended_at, expires_at, remaining, status, updated_at"),
+    "wallets_externalaccount": (KEPT, "status, updated_at"),
     "wallets_audit": (KEPT, ""),
     "users_key": (KEPT, ""),
     "users_event": (KEPT, ""),

@@ -59,6 +59,7 @@ def test_hold_reserves_money_for_another_wallet(books):
         remaining=30_00,
         status="OPEN",
         expires_at=SOON,
+        updated_at=NOW,
         created_at=NOW,
         ended_at=None,
         concept="Deposit",
