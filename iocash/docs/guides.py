@@ -34,6 +34,7 @@ GUIDES = (
     Guide("pagination", "Pagination", "Lists use cursor pagination."),
     Guide("holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."),
     Guide("kyc", "KYC and limits", "Identify users, and the limits of each KYC level."),
+    Guide("versions", "Versions", "What may change without notice, and how changes are announced."),
     Guide("testing", "Testing", "Try the API on your own machine."),
 )
 

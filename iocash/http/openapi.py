@@ -124,6 +124,9 @@ class AutoSchema(Spectacular):
         for status, group in groupby(kinds, key=lambda kind: kind.status):
             yield str(status), _refusal(status, list(group))
 
+    def is_deprecated(self) -> bool:
+        return self.declared.deprecated is not None
+
     def get_tags(self) -> list[str]:
         return [chapter(self.view, self.path)]
 
@@ -199,7 +202,6 @@ KEY_PARAMETER: Json = {
     "example": "order-1234",
 }
 
-
 IF_MATCH_PARAMETER: Json = {
     "name": "If-Match",
     "in": "header",
@@ -214,7 +216,6 @@ IF_MATCH_PARAMETER: Json = {
     },
     "example": '"8d3c2f0a"',
 }
-
 
 IF_NONE_MATCH_PARAMETER: Json = {
     "name": "If-None-Match",
@@ -303,11 +304,7 @@ ERROR: Json = {
     "type": "object",
     "required": ["type", "status", "code", "title", "detail", "instance", "requestId"],
     "properties": {
-        "type": {
-            "type": "string",
-            "format": "uri",
-            "description": "Explains the code.",
-        },
+        "type": {"type": "string", "format": "uri", "description": "Explains the code."},
         "status": {"type": "integer", "enum": [400, 401, 403, 404, 409, 500, 503]},
         "code": {"type": "string", "description": "Stable; for programs."},
         "title": {"type": "string", "description": "Names the error, for people."},

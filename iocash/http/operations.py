@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from iocash import errors
 from iocash.http import fields
+
+EXPLAINED: Final = '</api/docs/versions>; rel="deprecation"; type="text/html"'
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -47,6 +51,25 @@ class Operation:
     spends_proof: bool = False
     """Whether a remembered API key is let in, since the handler spends its proof: with `submit`, or
     with `first`."""
+
+    deprecated: datetime | None = None
+    """Since when callers should use something else; None: it is current."""
+    sunset: datetime | None = None
+    """From when on it may be gone; only of what is deprecated."""
+
+    def __post_init__(self) -> None:
+        if self.sunset and not (self.deprecated and self.deprecated < self.sunset):
+            raise TypeError("what has a sunset was deprecated before")
+
+    @property
+    def life_headers(self) -> dict[str, str]:
+        """`Deprecation` (RFC 9745) and `Sunset` (RFC 8594), and where they are explained."""
+        if self.deprecated is None:
+            return {}
+        headers = {"Deprecation": f"@{int(self.deprecated.timestamp())}", "Link": EXPLAINED}
+        if self.sunset:
+            headers["Sunset"] = format_datetime(self.sunset.astimezone(UTC), usegmt=True)
+        return headers
 
     def __call__(self, handler: Handler) -> Handler:
         handler.operation = self  # type: ignore[attr-defined]

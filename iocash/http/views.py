@@ -94,7 +94,10 @@ class View(GenericAPIView[Any]):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         wrapped = getattr(request, "_request", request)
-        for name, value in {"Vary": "Accept", **getattr(wrapped, "rate_headers", {})}.items():
+        declared = self.operations.get(request.method or "")
+        life = declared.life_headers if declared else {}
+        rate = getattr(wrapped, "rate_headers", {})
+        for name, value in {"Vary": "Accept", **rate, **life}.items():
             response.headers[name] = value
         if isinstance(response, drf.Response):
             response.add_post_render_callback(break_cycles)
