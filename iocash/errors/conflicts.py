@@ -79,11 +79,11 @@ class WalletLimitReached(Conflict):
 
 
 class CurrencyMismatch(Conflict):
-    """The two wallets have different currencies."""
+    """The wallet has another currency than the order, or than the wallet that pays."""
 
     code = "currency_mismatch"
-    detail = "The wallets have different currencies: {currency} and {target_currency}."
-    carries = ("currency", "target_currency")
+    detail = "The wallet {wallet_id} is in {currency}, and the order in {order_currency}."
+    carries = ("wallet_id", "currency", "order_currency")
 
 
 class WalletNotReady(Conflict):

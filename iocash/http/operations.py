@@ -63,10 +63,9 @@ class Operation:
 
     @property
     def life_headers(self) -> dict[str, str]:
-        """`Deprecation` (RFC 9745) and `Sunset` (RFC 8594), and where they are explained."""
-        if self.deprecated is None:
-            return {}
-        headers = {"Deprecation": f"@{int(self.deprecated.timestamp())}", "Link": EXPLAINED}
+        """`Deprecation` (RFC 9745) and `Sunset` (RFC 8594) of what is deprecated."""
+        since = self.deprecated.timestamp() if self.deprecated else 0
+        headers = {"Deprecation": f"@{int(since)}", "Link": EXPLAINED}
         if self.sunset:
             headers["Sunset"] = format_datetime(self.sunset.astimezone(UTC), usegmt=True)
         return headers

@@ -95,7 +95,7 @@ class View(GenericAPIView[Any]):
         response = super().finalize_response(request, response, *args, **kwargs)
         wrapped = getattr(request, "_request", request)
         declared = self.operations.get(request.method or "")
-        life = declared.life_headers if declared else {}
+        life = declared.life_headers if declared and declared.deprecated else {}
         rate = getattr(wrapped, "rate_headers", {})
         for name, value in {"Vary": "Accept", **rate, **life}.items():
             response.headers[name] = value

@@ -127,8 +127,8 @@ class Rules(World):
         self.ready(said.wallet)
         self.ready(said.target)
         if wallet.currency != target.currency:
-            currencies = {"currency": wallet.currency, "target_currency": target.currency}
-            raise No("currency_mismatch", **currencies)
+            currencies = {"currency": target.currency, "order_currency": wallet.currency}
+            raise No("currency_mismatch", wallet_id=("wallet", said.target), **currencies)
         self.enough(said.wallet, amount)
         return amount
 

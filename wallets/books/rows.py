@@ -150,10 +150,12 @@ class LockedWallet(Labelled):
         if self.owner != "ACTIVATED":
             raise errors.UserNotActive(user_id=self.user_id, status=self.owner)
 
-    def require_same_currency(self, target: LockedWallet) -> None:
-        """Raise CurrencyMismatch if the wallets have different currencies."""
-        if self.currency != target.currency:
-            raise errors.CurrencyMismatch(currency=self.currency, target_currency=target.currency)
+    def require_currency(self, currency: str) -> None:
+        """Raise CurrencyMismatch if the wallet has another currency."""
+        if self.currency != currency:
+            raise errors.CurrencyMismatch(
+                wallet_id=self.id, currency=self.currency, order_currency=currency
+            )
 
     def require_available(self, amount: int) -> None:
         """Raise InsufficientFunds if less than `amount` minor units are available."""

@@ -19,7 +19,7 @@ from users.models.fingerprints import Asked
 from wallets.books import Books
 from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 
-ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match"})
+ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match", "expected_currency"})
 """The fields of the caller and its conditions, which don't describe the request itself."""
 
 
@@ -198,6 +198,8 @@ class WordedOrder(WalletOrder):
 
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
+    expected_currency: str | None = None
+    """The currency that the wallet must have; None is any."""
 
     @property
     def cause(self) -> Cause:
@@ -207,37 +209,66 @@ class WordedOrder(WalletOrder):
         wallets = (self.wallet_id,)
         return Needs(wallets=wallets, settles=wallets)
 
+    def to_minor(self, amount: Decimal, books: Books) -> int:
+        """The amount in minor units of the wallet.
+
+        Raises:
+            CurrencyMismatch: the caller expects another currency.
+            InvalidFields: the amount is not one of the wallet's currency.
+        """
+        wallet = self.wallet(books)
+        wallet.require_currency(self.expected_currency or wallet.currency)
+        return wallet.to_minor(amount)
+
+    def check_amount(self, amount: Decimal | None, books: Books) -> None:
+        """Refuse an amount that is not one of the wallet's currency (InvalidFields).
+
+        An amount of another currency is left to the rules.
+        """
+        currency = self.wallet(books).currency
+        if amount is not None and self.expected_currency in {None, currency}:
+            self.to_minor(amount, books)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyOrder(WordedOrder):
     """An order with an amount: a positive decimal of the wallet's currency."""
 
-    refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
+    refuses: ClassVar[errors.Refusals] = (
+        *WordedOrder.refuses,
+        errors.InvalidFields,
+        errors.CurrencyMismatch,
+    )
 
     amount: Decimal
 
     def check_shape(self, books: Books) -> None:
-        self.minor(books)
+        self.check_amount(self.amount, books)
 
     def minor(self, books: Books) -> int:
-        """The amount in minor units, or InvalidFields."""
-        return self.wallet(books).to_minor(self.amount)
+        """The amount in minor units; see `to_minor`."""
+        return self.to_minor(self.amount, books)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOrder(WordedOrder):
     """An order about a part of a hold or movement; without an amount, about the remainder."""
 
-    refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
+    refuses: ClassVar[errors.Refusals] = (
+        *WordedOrder.refuses,
+        errors.InvalidFields,
+        errors.CurrencyMismatch,
+    )
 
     amount: Decimal | None = None
 
     def check_shape(self, books: Books) -> None:
-        self.minor_or_none(books)
+        self.check_amount(self.amount, books)
 
     def minor_or_none(self, books: Books) -> int | None:
-        """The amount in minor units, None when it names none, or InvalidFields."""
+        """The amount in minor units, or None when it names none; see `to_minor`."""
         wallet = self.wallet(books)
+        wallet.require_currency(self.expected_currency or wallet.currency)
         return None if self.amount is None else wallet.to_minor(self.amount)
 
 
@@ -254,7 +285,7 @@ class Payment(MoneyOrder):
         return Needs(wallets=both, settles=both, limits=(self.target_id,))
 
     def check_shape(self, books: Books) -> None:
-        self.minor(books)
+        self.check_amount(self.amount, books)
         if self.wallet_id == self.target_id:
             raise errors.InvalidFields(
                 errors.FieldError("targetWalletId", "same_wallet", "Must be another wallet.")

@@ -41,6 +41,7 @@ class CashOut(MoneyOrder):
     Raises:
         NotFound: the client has no such wallet.
         InvalidFields: `amount` is not one of the wallet's currency.
+        CurrencyMismatch: the caller expects another currency.
         ExternalAccountNotFound: the wallet has no external account `account_id`.
         ExternalAccountRemoved: it was removed.
         WalletNotReady, UserNotActive: the wallet or its owner may not pay.

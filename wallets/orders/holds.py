@@ -57,7 +57,6 @@ class PlaceHold(Payment):
         *Payment.refuses,
         errors.WalletNotReady,
         errors.UserNotActive,
-        errors.CurrencyMismatch,
         errors.InsufficientFunds,
     )
 
@@ -72,7 +71,7 @@ class PlaceHold(Payment):
         amount = self.minor(books)
         wallet.require_ready()
         target.require_ready()
-        wallet.require_same_currency(target)
+        target.require_currency(wallet.currency)
         wallet.require_available(amount)
         require_future(self.expires_at, books)
         hold = books.place_hold(wallet, target, amount, self.cause, self.expires_at)
@@ -101,6 +100,7 @@ class ExecuteHold(PartOrder):
     Raises:
         NotFound: the wallet has no such hold.
         InvalidFields: `amount` is not one of the wallet's currency.
+        CurrencyMismatch: the caller expects another currency.
         HoldNotOpen: it was executed or released, or has expired.
         HoldExceeded: less than `amount` is left of it.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.

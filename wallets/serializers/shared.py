@@ -30,9 +30,14 @@ class BankAccount(fields.Serializer):
 
 
 class Words(fields.Serializer):
-    """The concept of the payer, and the caller's own key-value pairs."""
+    """The concept of the payer, the caller's own key-value pairs, and the currency, if checked."""
 
     concept = Optional(140)
+    currency = fields.Currency(
+        required=False,
+        source="expected_currency",
+        help_text="ISO 4217. If given, it must be the wallet's currency (409 `currency_mismatch`).",
+    )
     metadata = fields.StringMap(required=False, allow_null=True)
 
     def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:

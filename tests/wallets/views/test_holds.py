@@ -162,9 +162,11 @@ def test_hold_above_the_available_balance_gets_409(api, alices, bobs, holds):
 def test_target_must_be_ready_and_of_the_same_client_and_currency(api, alices, bob, bobs, holds):
     theirs = people.first_wallet(people.a_user(people.a_client("Another"), people.ALICE))
     assert api.post(holds, promise(theirs)).code == "target_wallet_not_found"
-    assert api.post(holds, promise(people.a_wallet(bob, "USD"))).json["conflict"] == {
-        "currency": "EUR",
-        "targetCurrency": "USD",
+    dollars = people.a_wallet(bob, "USD")
+    assert api.post(holds, promise(dollars)).json["conflict"] == {
+        "walletId": str(dollars.id),
+        "currency": "USD",
+        "orderCurrency": "EUR",
     }
     people.block(bobs)
     answer = api.post(holds, promise(bobs))

@@ -207,9 +207,14 @@ def test_transfer_to_a_wallet_unknown_to_the_client_gets_404(api, path):
 
 
 def test_wallets_of_two_currencies_are_refused(api, bob, path):
-    answer = api.post(path, to(people.a_wallet(bob, "USD")))
+    dollars = people.a_wallet(bob, "USD")
+    answer = api.post(path, to(dollars))
     assert (answer.status, answer.code) == (409, "currency_mismatch")
-    assert answer.json["conflict"] == {"currency": "EUR", "targetCurrency": "USD"}
+    assert answer.json["conflict"] == {
+        "walletId": str(dollars.id),
+        "currency": "USD",
+        "orderCurrency": "EUR",
+    }
 
 
 @pytest.mark.parametrize(("source", "target"), [("alices", "bobs"), ("bobs", "alices")])
