@@ -14,7 +14,7 @@ from wallets.models import Wallet
 pytestmark = pytest.mark.django_db
 
 ID = "01980000-0000-7000-8000-000000000001"
-IBAN = {"accountNumber": "ES9121000418450200051332"}
+IBAN = "ES9121000418450200051332"
 COMPANY = {"kind": "JURIDICAL", "userName": "example", "mobilePhone": "+34600000009"}
 
 
@@ -37,6 +37,10 @@ def agreed(schema: str, body: Any, answer: Answer) -> bool:
         ({"type": "CASH_OUT", "amount": "1.00", "externalAccountId": ID}, True),
         ({"type": "CASH_OUT", "amount": "1.00", "externalAccountId": ID, "iban": IBAN}, False),
         ({"type": "CASH_OUT", "amount": "1.00"}, False),
+        ({"type": "CASH_OUT", "amount": "1.00", "iban": IBAN, "holderName": "Bob"}, True),
+        ({"type": "CASH_OUT", "amount": "1.00", "externalAccountId": ID, "holderName": "B"}, False),
+        ({"type": "TRANSFER", "amount": "1.00", "targetWalletId": ID, "holderName": "B"}, False),
+        ({"type": "CASH_IN", "amount": "1.00", "holderName": "B"}, False),
     ],
     ids=str,
 )

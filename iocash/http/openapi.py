@@ -293,7 +293,7 @@ FIELD_ERROR: Json = {
     "type": "object",
     "required": ["field", "code", "detail"],
     "properties": {
-        "field": {"type": "string", "examples": ["iban.accountNumber", "movements[3].amount"]},
+        "field": {"type": "string", "examples": ["amount", "movements[3].amount"]},
         "code": {"type": "string", "examples": ["min_value"]},
         "detail": {"type": "string"},
     },

@@ -9,9 +9,9 @@ from typing import Any
 from iocash.errors import FieldError
 from iocash.http import fields
 from users.serializers.users import Optional
+from wallets.serializers.accounts import PublishedIban
 from wallets.serializers.holds import HoldQuery
 from wallets.serializers.movements import MovementQuery
-from wallets.serializers.shared import BankAccount
 
 
 class PublishedMoment(fields.Moment):
@@ -69,7 +69,7 @@ class TransferBody(Paid):
 class CashOutBody(Paid):
     """A cash-out to a bank account."""
 
-    iban = BankAccount()
+    iban = PublishedIban()
 
 
 class FavouriteCashOutBody(Paid):

@@ -18,17 +18,28 @@ from iocash.http.operations import Operation
 from iocash.published import wallet_serializers
 from wallets.models import Movement
 from wallets.orders.cash_outs import CashOut
-from wallets.orders.holds import ReleaseHold, RenewHold
+from wallets.orders.holds import ExecuteHold, ReleaseHold, RenewHold
 from wallets.orders.payments import Transfer
+from wallets.serializers.accounts import PublishedAccountAnswer, PublishedAccountBody
+from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
 from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView, HoldView
 from wallets.views.movements import MovementListView, MovementView
 
 READ = ["get", "options", "head"]
 
+
+def less(refuses: errors.Refusals, *others: type[errors.Refused]) -> errors.Refusals:
+    """What can be refused of a published body, which names no currency; without `others`."""
+    return tuple(kind for kind in refuses if kind not in {errors.CurrencyMismatch, *others})
+
+
 PAYMENT = replace(MovementListView.operations["POST"], statuses=(HTTPStatus.ACCEPTED,))
 """A payment out of a wallet. The response is 202, even if it is already settled."""
 HOLDS = HoldListView.operations
-EXECUTION = HoldExecutionView.operations["POST"]
+ACCOUNTS = ExternalAccountListView.operations
+EXECUTION = replace(
+    HoldExecutionView.operations["POST"], refuses=(*less(ExecuteHold.refuses), errors.Overloaded)
+)
 HOLD_CHANGE = replace(
     HoldDetailView.operations["PATCH"],
     statuses=(HTTPStatus.OK,),
@@ -37,11 +48,7 @@ HOLD_CHANGE = replace(
 """A change of a hold that is sent by POST; it takes no idempotency key."""
 
 
-TO_IBAN = tuple(
-    kind
-    for kind in CashOut.refuses
-    if kind not in {errors.ExternalAccountNotFound, errors.ExternalAccountRemoved}
-)
+TO_IBAN = less(CashOut.refuses, errors.ExternalAccountNotFound, errors.ExternalAccountRemoved)
 """What a cash-out refuses that names no external account."""
 
 
@@ -71,10 +78,31 @@ class CashOutView(MovementView):
 class FavouriteCashOutView(MovementView):
     """Cash out to one of the wallet's external accounts."""
 
-    @payment(wallet_serializers.FavouriteCashOutBody, CashOut.refuses)
+    @payment(wallet_serializers.FavouriteCashOutBody, less(CashOut.refuses))
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         values = self.body() | {"type": Movement.Type.CASH_OUT}
         return self.create(wallet_id, values, HTTPStatus.ACCEPTED)
+
+
+class AccountListView(ExternalAccountListView):
+    """The external bank accounts of a wallet."""
+
+    serializer_class = PublishedAccountAnswer
+
+    @ACCOUNTS["GET"]
+    def get(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        return super().get(request, wallet_id)
+
+    @replace(ACCOUNTS["POST"], body=PublishedAccountBody)
+    def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        return super().post(request, wallet_id)
+
+
+class AccountDetailView(ExternalAccountDetailView):
+    """One external bank account."""
+
+    serializer_class = PublishedAccountAnswer
+    http_method_names = READ
 
 
 class MovementsView(MovementListView):

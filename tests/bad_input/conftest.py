@@ -80,7 +80,7 @@ def doors(there: dict[str, UUID], order: dict[str, Any]) -> list[Door]:
         ("POST", f"{wallet}/holds", promise),
         ("PATCH", f"{wallet}/holds/{there['hold']}", {"expiration": None}),
         ("POST", f"{wallet}/holds/{there['hold']}/executions", {"amount": "1.00"}),
-        ("POST", f"{wallet}/external-accounts", {"externalIban": {"accountNumber": OTHER_IBAN}}),
+        ("POST", f"{wallet}/external-accounts", {"iban": OTHER_IBAN}),
         ("PATCH", f"{wallet}/external-accounts/{there['account']}", {"status": "REMOVED"}),
     ]
 

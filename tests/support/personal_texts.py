@@ -153,11 +153,12 @@ def pays(scene: Scene, office: Office) -> None:
     scene.holds = [by, for_, people.place(bobs, alices, 1_00, **TEXT)]
     people.execute(by, **TEXT)
     people.execute(for_, **TEXT)
-    account = {"alias": "Qx~z's bank", "externalIban": {"accountNumber": IBANS[1]}}
+    account = {"alias": "Qx~z's bank", "iban": IBANS[1], "holderName": "Qx~z the holder"}
     account_id = scene.api.post(f"{own}/external-accounts", account).json["id"]
     cash_out(scene, office, {"externalAccountId": account_id}, "reject")
     there = people.balances(alices)[0]
-    all_of_it = {"amount": f"{there / 100:.2f}", "iban": {"accountNumber": IBANS[2]}}
+    all_of_it = {"amount": f"{there / 100:.2f}", "iban": IBANS[2]}
+    all_of_it["holderName"] = "Qx~z the payee"
     cash_out(scene, office, all_of_it, "settle")
 
 

@@ -41,7 +41,7 @@ IDS = {
     "bob": "0198f000-0000-7000-8000-0000000000b0",
 }
 WALLET = "0198f000-0000-7000-8000-00000000e0e0"
-BANK = {"accountNumber": "ES9121000418450200051332"}
+BANK = "ES9121000418450200051332"
 ALICIA = ALICE | {"firstName": "Alicia"}
 DOCUMENT = {"content": Content.example}
 NOW_AND_THEN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)(:|%3A)\d\d(:|%3A)\d\d\.\d{3}Z")
@@ -204,7 +204,13 @@ def transfer(target: str, amount: str, **more: Any) -> Json:
 
 
 def cash_out(amount: str, **more: Any) -> Json:
-    return {"type": "CASH_OUT", "amount": amount, "iban": BANK, **more}
+    return {
+        "type": "CASH_OUT",
+        "amount": amount,
+        "iban": BANK,
+        "holderName": "Alice Example",
+        **more,
+    }
 
 
 def move_money(api: Recorder, alices: str, bobs: str) -> None:
@@ -232,9 +238,9 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     api.get(f"{movements}?type=TRANSFER&direction=OUT&size=1")
     api.patch(f"wallets/{alices}", {"status": "UNSUBSCRIBED"})
     accounts = f"wallets/{alices}/external-accounts"
-    kept = api.post(accounts, {"alias": "My bank", "externalIban": BANK}, key="account-1").json[
-        "id"
-    ]
+    kept = api.post(
+        accounts, {"alias": "My bank", "iban": BANK, "holderName": "Alice Example"}, key="account-1"
+    ).json["id"]
     api.get(accounts)
     api.get(f"{accounts}/{kept}")
     api.patch(f"{accounts}/{kept}", {"status": "REMOVED"})

@@ -109,9 +109,16 @@ class Books(Opened):
         self.legs.append(leg)
         return self.settle(wallet, leg, cause.by)
 
-    def reserve_cash_out(self, wallet: LockedWallet, amount: int, cause: Cause, iban: str) -> Leg:
+    def reserve_cash_out(
+        self,
+        wallet: LockedWallet,
+        amount: int,
+        cause: Cause,
+        iban: str,
+        holder_name: str | None = None,
+    ) -> Leg:
         """Reserve `amount` for a pending movement, until the bank has paid it."""
-        leg = self.new_leg(wallet, -amount, cause, iban=iban)
+        leg = self.new_leg(wallet, -amount, cause, iban=iban, holder_name=holder_name or None)
         leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
         wallet.is_changed = True
@@ -184,10 +191,11 @@ class Books(Opened):
         *,
         counterparty: LockedWallet | None = None,
         iban: str | None = None,
+        holder_name: str | None = None,
         hold_id: UUID | None = None,
     ) -> Leg:
         """Create one leg of an operation, not yet settled, and count it towards limits."""
-        salt, details_digest = chain.seal(cause.concept, iban, cause.metadata)
+        salt, details_digest = chain.seal(cause.concept, iban, cause.metadata, holder_name)
         leg = Leg(
             id=new_id(),
             client_id=wallet.client_id,
@@ -201,6 +209,7 @@ class Books(Opened):
             created_at=self.time_of_change(wallet, counterparty),
             concept=cause.concept or None,
             iban=iban,
+            holder_name=holder_name,
             metadata=cause.metadata or None,
             salt=salt,
             details_digest=details_digest,

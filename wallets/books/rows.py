@@ -226,6 +226,7 @@ class Leg(Signed):
     salt: bytes | None
     details_digest: bytes | None
     iban: str | None = None
+    holder_name: str | None = None
     hold_id: UUID | None = None
     reversal_of_id: UUID | None = None
     sent_at: datetime | None = None
@@ -380,6 +381,7 @@ class LockedAccount(VersionedAccount, LockedResource):
 
     iban: str
     alias: str = ""
+    holder_name: str = ""
 
     def require_active(self) -> None:
         """Raise ExternalAccountRemoved if it was removed."""

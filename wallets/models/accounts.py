@@ -46,6 +46,7 @@ class ExternalAccount(VersionedAccount, models.Model):
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="+", db_index=False)
     alias = models.CharField(max_length=100, blank=True)
     iban = models.CharField(max_length=34)
+    holder_name = models.CharField(max_length=70, blank=True, db_default="")
     status = models.CharField(max_length=7, choices=Status, default=Status.ACTIVE)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)

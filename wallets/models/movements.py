@@ -125,6 +125,9 @@ class Movement(Signed, models.Model):
     )
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     iban = models.CharField(max_length=34, null=True)  # noqa: DJ001
+    holder_name = models.CharField(  # noqa: DJ001 (erased is null)
+        max_length=70, null=True, help_text="Who holds the bank account of a cash-out."
+    )
     metadata = models.JSONField(null=True)
     salt = models.BinaryField(max_length=16, null=True)
     details_digest = models.BinaryField(max_length=32, null=True)
@@ -221,6 +224,10 @@ class Movement(Signed, models.Model):
                 name="movement_details_have_a_salt",
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
                 | Q(salt=None, concept=None, iban=None, metadata__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="movement_holder_has_an_iban",
+                condition=Q(holder_name=None) | Q(iban__isnull=False),
             ),
             models.UniqueConstraint(
                 fields=["client", "wallet", "seq"], name="movement_seq_is_given_once_per_wallet"

@@ -62,6 +62,8 @@ class CashOut(MoneyOrder):
     )
 
     iban: str = ""
+    holder_name: str | None = None
+    """Who holds the account of `iban`; an external account has its own."""
     account_id: UUID | None = None
 
     def needed(self) -> Needs:
@@ -73,18 +75,19 @@ class CashOut(MoneyOrder):
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
-        iban = self.iban
+        iban, holder_name = self.iban, self.holder_name
         if self.account_id is not None:
             account = books.resource(LockedAccount, self.account_id, wallet)
             if account is None:
                 raise errors.ExternalAccountNotFound(external_account_id=self.account_id)
             account.require_active()
-            iban = account.iban
+            iban, holder_name = account.iban, account.holder_name
         wallet.require_ready()
         wallet.require_available(amount)
         if allowance := books.allowance(wallet):
             allowance.require_cash_out(amount)
-        return self.movement_outcome(books.reserve_cash_out(wallet, amount, self.cause, iban))
+        leg = books.reserve_cash_out(wallet, amount, self.cause, iban, holder_name)
+        return self.movement_outcome(leg)
 
 
 class MarkCashOutSent(CashOutOrder):

@@ -17,7 +17,7 @@ from wallets.orders.base import Needs, Outcome, WalletOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddExternalAccount(WalletOrder):
-    """Store a bank account with its `iban` and `alias`, for later cash-outs.
+    """Store a bank account with its `iban`, holder and `alias`, for later cash-outs.
 
     Raises:
         NotFound: the client has no such wallet.
@@ -34,6 +34,7 @@ class AddExternalAccount(WalletOrder):
 
     iban: str
     alias: str = ""
+    holder_name: str = ""
 
     def needed(self) -> Needs:
         new = LockedAccount.table, self.wallet_id, self.iban
@@ -43,7 +44,7 @@ class AddExternalAccount(WalletOrder):
         wallet = self.wallet(books)
         wallet.require_open()
         if found := books.active(LockedAccount, self.iban, wallet):
-            raise errors.AlreadyExists(field="externalIban", external_account_id=found.id)
+            raise errors.AlreadyExists(field="iban", external_account_id=found.id)
         account = LockedAccount(
             id=new_id(),
             client_id=wallet.client_id,
@@ -51,6 +52,7 @@ class AddExternalAccount(WalletOrder):
             iban=self.iban,
             status="ACTIVE",
             alias=self.alias,
+            holder_name=self.holder_name,
         )
         books.insert(account)
         books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_ADDED, wallet, self.by)

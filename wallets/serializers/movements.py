@@ -14,7 +14,14 @@ from iocash.http.links import location
 from iocash.http.rendering import camel
 from users.serializers.users import LINKS, UPDATED_AT
 from wallets.models import Movement
-from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
+from wallets.serializers.shared import (
+    HOLDER_NAME,
+    HolderName,
+    PayeeIban,
+    Words,
+    hrefs,
+    require_range,
+)
 
 LARGEST_BATCH: Final = 1_000
 
@@ -36,6 +43,7 @@ class MovementAnswer(fields.Serializer):
     reversal_of = fields.Id(source="reversal_of_id", read_only=True, allow_null=True)
     balance_after = fields.Money(allow_null=True)
     iban = fields.Iban(read_only=True, allow_null=True)
+    holder_name = fields.Text(70, read_only=True, allow_null=True, help_text=HOLDER_NAME)
     reason = fields.Text(140, read_only=True, allow_null=True)
     metadata = fields.StringMap(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
@@ -77,15 +85,17 @@ OWN_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 
 def _alone(kind: str, *needed: str) -> dict[str, Any]:
     """The schema of one type: its required fields, and the forbidden fields of other types."""
-    names = {camel(name) for own in OWN_FIELDS.values() for name in own}
-    foreign: dict[str, Any] = dict.fromkeys(sorted(names - {*needed}), False)
+    names = {camel(name) for own in OWN_FIELDS.values() for name in own} | {"holderName"}
+    needed_or_not = {*needed, *(("holderName",) if "iban" in needed else ())}
+    foreign: dict[str, Any] = dict.fromkeys(sorted(names - needed_or_not), False)
     return {"properties": {"type": {"const": kind}} | foreign, "required": ["type", *needed]}
 
 
 class MovementBody(Words):
     """A cash-in, a cash-out to a bank account, or a transfer to another wallet.
 
-    A CASH_OUT has an `iban`, or the id of one of the wallet's external accounts.
+    A CASH_OUT has an `iban`, perhaps with `holderName`, or the id of one of the wallet's external
+    accounts, which has its own.
     """
 
     together = {
@@ -96,11 +106,15 @@ class MovementBody(Words):
             _alone("TRANSFER", "targetWalletId"),
         ]
     }
-    default_error_messages = {"one_only": "Must not be sent together with iban."}
+    default_error_messages = {
+        "one_only": "Must not be sent together with iban.",
+        "with_iban_only": "Must be sent together with iban only.",
+    }
 
     type = fields.Choice(list(OWN_FIELDS))
     target_wallet_id = fields.Id(required=False)
-    iban = BankAccount(required=False)
+    iban = PayeeIban(required=False)
+    holder_name = HolderName()
     external_account_id = fields.Id(required=False)
     amount = fields.Amount()
 
@@ -111,6 +125,8 @@ class MovementBody(Words):
         others = {name for names in OWN_FIELDS.values() for name in names if name not in own}
         wrong = {name: "unknown_field" for name in others if name in given}
         named = [name for name in own if name in given]
+        if "holder_name" in given and "iban" not in named:
+            wrong["holder_name"] = "with_iban_only" if "iban" in own else "unknown_field"
         if own and not named:
             wrong[own[0]] = "required"
         return wrong | dict.fromkeys(named[1:], "one_only")

@@ -8,6 +8,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from iocash.http import fields
 from iocash.http.rendering import camel
+from iocash.http.serializers import reader
 from users.serializers.users import Optional
 
 
@@ -22,11 +23,31 @@ def require_range(attrs: dict[str, Any], low: str, high: str, words: str) -> Non
 
 
 class BankAccount(fields.Serializer):
-    """A bank account, by its IBAN."""
+    """A bank account, by its IBAN: the form of ioCash's published calls."""
 
     default_error_messages = {"invalid": 'Expected an object: {{"accountNumber": "ES…"}}.'}
 
     account_number = fields.Iban()
+
+
+class PayeeIban(fields.Iban):
+    """The IBAN of a bank account; `{"accountNumber": …}` is accepted too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        account: dict[str, str] = reader(BankAccount).run_validation(data)
+        return account["account_number"]
+
+
+HOLDER_NAME = "Who holds the bank account. It is sent to the bank with the cash-out."
+
+
+class HolderName(Optional):
+    """The name of the holder of a bank account."""
+
+    def __init__(self) -> None:
+        super().__init__(70, help_text=HOLDER_NAME)
 
 
 class Words(fields.Serializer):

@@ -64,7 +64,8 @@ class ExternalAccountListView(ExternalAccountView):
         order = AddExternalAccount(
             **self.common(wallet_id),
             key=self.key,
-            iban=values["external_iban"]["account_number"],
+            iban=values["iban"],
+            holder_name=values.get("holder_name", ""),
             alias=values.get("alias", ""),
         )
         outcome = self.submit(order)

@@ -50,14 +50,13 @@ class MovementView(OrderView):
         """Build the order for a body or for an item of a batch."""
         kind = values.pop("type")
         target_id = values.pop("target_wallet_id", None)
-        bank_account = values.pop("iban", {})
+        bank = {"iban": values.pop("iban", ""), "holder_name": values.pop("holder_name", None)}
         account_id = values.pop("external_account_id", None)
         about = values | common
         if kind == Movement.Type.TRANSFER:
             return Transfer(target_id=target_id, **about)
         if kind == Movement.Type.CASH_OUT:
-            iban = bank_account.get("account_number", "")
-            return CashOut(iban=iban, account_id=account_id, **about)
+            return CashOut(account_id=account_id, **bank, **about)
         self.caller.require("cash-in:write")
         return CashIn(**about)
 

@@ -34,25 +34,51 @@ MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2999, 1, 1), timezones=st.
 PAIRS = st.dictionaries(TEXT.filter(len), TEXT, max_size=20)
 
 
-def in_sql(concept: str | None, iban: str | None, metadata: Mapping[str, str] | None) -> bytes:
+def in_sql(
+    concept: str | None,
+    iban: str | None,
+    metadata: Mapping[str, str] | None,
+    holder_name: str | None = None,
+) -> bytes:
     """The audit's digest of the same texts, read from columns as they are stored."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT sha256(%s::bytea || convert_to({canonical.DETAILS}, 'UTF8'))"
-            " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb) AS texts (concept, iban, metadata)",
-            [SALT, concept, iban, json.dumps(metadata) if metadata else None],
+            " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb, %s::varchar)"
+            " AS texts (concept, iban, metadata, holder_name)",
+            [SALT, concept, iban, json.dumps(metadata) if metadata else None, holder_name],
         )
         return bytes(cursor.fetchall()[0][0])
 
 
 @pytest.mark.django_db
 @settings(max_examples=200)
-@given(st.none() | TEXT, st.none() | TEXT, st.none() | PAIRS)
-@example("Lunch", "ES9121000418450200051332", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"})
-@example("a", None, {"b": "c"})
-@example(None, None, {f"key {n}": "" for n in range(20)})
-def test_sql_digests_the_same_details(concept, iban, metadata):
-    assert chain.digest_details(SALT, concept, iban, metadata) == in_sql(concept, iban, metadata)
+@given(st.none() | TEXT, st.none() | TEXT, st.none() | PAIRS, st.none() | TEXT)
+@example("Lunch", "ES9121", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"}, "Alice")
+@example("a", None, {"b": "c"}, None)
+@example(None, None, {f"key {n}": "" for n in range(20)}, "")
+def test_sql_digests_the_same_details(concept, iban, metadata, holder_name):
+    texts = concept, iban, metadata, holder_name
+    assert chain.digest_details(SALT, *texts) == in_sql(*texts)
+
+
+def test_digest_without_a_holder_is_that_of_before():
+    pairs = {"b": "2", "a": "1"}
+    line = "\x1f".join(["Rent", "ES9121", "a", "1", "b", "2"])
+    before = hashlib.sha256(SALT + line.encode()).digest()
+    for holder_name in (None, ""):
+        assert chain.digest_details(SALT, "Rent", "ES9121", pairs, holder_name) == before
+
+
+def test_holder_is_never_taken_for_metadata():
+    known = chain.digest_details(SALT, "Rent", "ES9121", {"a": "1"}, "Alice")
+    others = [
+        ({"a": "1", "Alice": ""}, None),
+        ({"a": "1"}, "Bob"),
+        ({}, "Alice"),
+        ({"a": "1"}, None),
+    ]
+    assert all(chain.digest_details(SALT, "Rent", "ES9121", *each) != known for each in others)
 
 
 @pytest.mark.django_db

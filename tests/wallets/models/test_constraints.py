@@ -102,6 +102,7 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("movement_transfer_has_a_counterparty", "into", {"counterparty_id": None}),
     ("movement_cash_in_comes_from_outside", "brought", {"counterparty_id": "bobs"}),
     ("movement_cash_in_comes_from_outside", "brought", {"amount": -1}),
+    ("movement_holder_has_an_iban", "into", {"holder_name": "Bob"}),
     *[("movement_success_is_settled", "into", {name: None}) for name in UNSETTLED],
     ("movement_success_is_settled", "into", {"seq": 0}),
     ("movement_success_is_settled", "into", {"balance_after": -1}),

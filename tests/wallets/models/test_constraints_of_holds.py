@@ -48,6 +48,7 @@ ENDS_ONCE = {
     "remaining": "1",
     "expires_at": "now()",
     "ended_at": "now() + interval '1s'",
+    "updated_at": "now() + interval '1s'",
 }
 HOLD_ONLY_ERASED = {
     "concept": "'Dinner'",

@@ -32,11 +32,13 @@ SETTLED_ONCE = {
     "settled_at": "settled_at + interval '1us'",
     "digest": "''",
     "reason": "'Closed'",
+    "updated_at": "now()",
 }
 SENT_ONCE = {"sent_at": "now()"}
 ONLY_ERASED = {
     "concept": "'Dinner'",
     "iban": "'ES91'",
+    "holder_name": "'Bob'",
     "metadata": """'{"a": "2"}'""",
     "salt": "''",
 }

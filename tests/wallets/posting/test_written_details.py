@@ -224,7 +224,9 @@ def test_iban_is_written(alices):
 
 
 def test_added_account_is_written(alices):
-    order = AddExternalAccount(**people.about(alices), iban=OTHER_IBAN, alias="Gym")
+    order = AddExternalAccount(
+        **people.about(alices), iban=OTHER_IBAN, alias="Gym", holder_name="Bob"
+    )
     ((account_id, account),) = changed(order).items()
     assert account.pop("created_at")
     assert account == {
@@ -233,6 +235,7 @@ def test_added_account_is_written(alices):
         "wallet_id": alices.id,
         "alias": "Gym",
         "iban": OTHER_IBAN,
+        "holder_name": "Bob",
         "status": "ACTIVE",
     }
 

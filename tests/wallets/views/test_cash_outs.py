@@ -73,7 +73,7 @@ def test_iban_is_stored_without_spaces(api, path):
         ),
         ({"iban": {"accountNumber": "x"}}, {"iban.accountNumber": "invalid"}),
         ({"iban": {"accountNumber": IBAN, "bic": "X"}}, {"iban.bic": "unknown_field"}),
-        ({"iban": IBAN}, {"iban": "invalid"}),
+        ({"iban": 1}, {"iban": "invalid"}),
         ({"amount": "0"}, {"amount": "min_value"}),
         ({"type": "ADJUSTMENT"}, {"type": "invalid_choice"}),
         ({"targetWalletId": str(people.unknown_id())}, {"targetWalletId": "unknown_field"}),

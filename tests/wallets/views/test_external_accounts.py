@@ -26,7 +26,7 @@ def kept(wallet):
 
 
 def bank(iban: Any = IBAN, **values: Any) -> dict[str, Any]:
-    return {"externalIban": {"accountNumber": iban}, **values}
+    return {"iban": iban, **values}
 
 
 def at(account: ExternalAccount) -> str:
@@ -50,7 +50,8 @@ def test_added_account_has_all_fields_and_links(api, alices, wallet, kept):
         "id": str(account.id),
         "walletId": str(alices.id),
         "alias": "Rent",
-        "externalIban": {"accountNumber": IBAN},
+        "iban": IBAN,
+        "holderName": None,
         "status": "ACTIVE",
         "_links": {
             "self": {"href": f"{HOST}/{kept}/{account.id}"},
@@ -75,19 +76,22 @@ def test_event_has_the_actor_and_no_personal_data(api, kept):
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
-        ({}, {"externalIban": "required"}),
-        (bank(None), {"externalIban.accountNumber": "null"}),
-        ({"externalIban": IBAN}, {"externalIban": "invalid"}),
+        ({}, {"iban": "required"}),
+        (bank(None), {"iban": "null"}),
+        ({"iban": 1}, {"iban": "invalid"}),
+        ({"iban": {}}, {"iban.accountNumber": "required"}),
         ({"externalIban": {}}, {"externalIban.accountNumber": "required"}),
-        (bank("ES9121000418450200051333"), {"externalIban.accountNumber": "invalid"}),
-        (bank("ES912100041845020005133"), {"externalIban.accountNumber": "invalid"}),
-        (bank("XX9121000418450200051332"), {"externalIban.accountNumber": "invalid"}),
-        (bank(IBAN.lower()), {"externalIban.accountNumber": "invalid"}),
+        (bank("ES9121000418450200051333"), {"iban": "invalid"}),
+        (bank("ES912100041845020005133"), {"iban": "invalid"}),
+        (bank("XX9121000418450200051332"), {"iban": "invalid"}),
+        (bank(IBAN.lower()), {"iban": "invalid"}),
+        (bank(holderName="a" * 71), {"holderName": "max_length"}),
+        (bank(externalIban=IBAN), {"externalIban": "unknown_field"}),
         (
             {
                 "externalIban": {"accountNumber": "x", "bic": "x"},
                 "alias": "a" * 101,
-                "iban": IBAN,
+                "holderName": " ",
                 "status": "ACTIVE",
                 "walletId": "x",
             },
@@ -95,7 +99,7 @@ def test_event_has_the_actor_and_no_personal_data(api, kept):
                 "externalIban.accountNumber": "invalid",
                 "externalIban.bic": "unknown_field",
                 "alias": "max_length",
-                "iban": "unknown_field",
+                "holderName": "blank",
                 "status": "unknown_field",
                 "walletId": "unknown_field",
             },
@@ -114,7 +118,7 @@ def test_duplicate_account_gets_409_with_the_id_of_the_first(api, kept, account,
     assert (answer.status, answer.code) == (409, "already_exists")
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert answer.json["conflict"] == {
-        "field": "externalIban",
+        "field": "iban",
         "externalAccountId": str(account.id),
     }
     assert not Key.objects.exists()
@@ -173,7 +177,7 @@ def test_accounts_are_listed_and_filtered(api, bobs, kept, account, query, found
     api.post(kept, bank(OTHER_IBAN))
     api.post(f"wallets/{bobs.id}/external-accounts", bank())
     shown = api.get(f"{kept}?{query}").json["_embedded"]["externalAccounts"]
-    assert [each["externalIban"]["accountNumber"] for each in shown] == found
+    assert [each["iban"] for each in shown] == found
     assert all(each == api.get(each["_links"]["self"]["href"]).json for each in shown)
 
 

@@ -80,6 +80,7 @@ def test_hold_has_all_fields_and_links(api, alices, bobs, wallet, holds):
         "metadata": {"room": "7"},
         "expiration": stamp(expiration),
         "createdAt": stamp(hold.created_at),
+        "updatedAt": stamp(hold.created_at),
         "endedAt": None,
         "_links": {
             "self": {"href": f"{HOST}/{holds}/{hold.id}"},

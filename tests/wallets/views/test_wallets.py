@@ -110,6 +110,7 @@ def test_wallet_has_all_fields_and_links(api, alice, alices, wallet):
     answer = api.get(wallet)
     assert answer.status == 200
     created_at = answer.json.pop("createdAt")
+    assert answer.json.pop("updatedAt") == created_at
     assert answer.json == {
         "id": str(alices.id),
         "clientId": str(alice.client_id),
@@ -267,7 +268,8 @@ def test_the_same_key_opens_one_wallet(api, alice):
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (again.status, again.headers["Location"]) == (201, first.headers["Location"])
-    assert again.json == first.json | {"status": "UNSUBSCRIBED"}, "as it is now"
+    closed = {"status": "UNSUBSCRIBED", "updatedAt": again.json["updatedAt"]}
+    assert again.json == first.json | closed, "as it is now"
 
 
 def test_reused_key_gets_409_with_the_id_of_its_wallet(api, alice):
