@@ -326,7 +326,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["users.throttling.ClientThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "iocash.http.rendering.Negotiation",
     "DEFAULT_PAGINATION_CLASS": "iocash.http.pages.Pages",
-    "DEFAULT_SCHEMA_CLASS": "iocash.http.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "iocash.http.openapi.operations.AutoSchema",
     "EXCEPTION_HANDLER": "iocash.http.problems.exception_handler",
     "NON_FIELD_ERRORS_KEY": "",
     "URL_FORMAT_OVERRIDE": None,
@@ -337,26 +337,39 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "ioCash",
-    "DESCRIPTION": "E-money wallets: cash in, cash out, transfer, hold.",
+    "DESCRIPTION": (
+        "E-money wallets: cash in, cash out, transfer, hold.\n\nAmounts are decimal strings in units "
+        "of the currency, times are RFC 3339 in UTC. A string with `x-extensible-enum` has one of "
+        "these values today; new ones may be added, so handle unknown values. `x-codes` lists the "
+        "error codes of a response. The examples come from real calls."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "SERVERS": [
+        {
+            "url": "https://{host}",
+            "description": "The server of your institution.",
+            "variables": {"host": {"default": "iocash.example", "description": "Its host name."}},
+        }
+    ],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "TAGS": [
-        {"name": "users"},
-        {"name": "KYC documents", "description": "Data and files for review."},
-        {"name": "wallets"},
-        {"name": "movements"},
-        {"name": "holds"},
-        {"name": "external accounts"},
-        {"name": "published paths", "description": "Also under `/api/v2/public`."},
-        {"name": "server"},
+        {"name": "users", "description": "People and companies that own wallets."},
+        {"name": "KYC documents", "description": "Identity data and files for review."},
+        {"name": "wallets", "description": "A user's money in one currency."},
+        {"name": "movements", "description": "Cash-ins, cash-outs, transfers and reversals."},
+        {"name": "holds", "description": "Funds that are reserved for another wallet."},
+        {"name": "external accounts", "description": "Bank accounts for cash-outs."},
+        {"name": "server", "description": "The server itself: its document and its health."},
     ],
-    "CAMELIZE_NAMES": True,
     "SORT_OPERATION_PARAMETERS": False,
     "COMPONENT_SPLIT_PATCH": False,
     "COMPONENT_SPLIT_REQUEST": False,
-    "PREPROCESSING_HOOKS": ["iocash.http.openapi.without_twins"],
-    "POSTPROCESSING_HOOKS": ["iocash.http.openapi.complete", "iocash.docs.examples.illustrate"],
+    "POSTPROCESSING_HOOKS": [
+        "iocash.http.openapi.whole.complete",
+        "iocash.docs.examples.illustrate",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {

@@ -86,14 +86,13 @@ def rendered() -> str:
 
 @cache
 def chapters() -> list[Chapter]:
-    """Every operation of the document except aliases, by tag."""
+    """Every operation of our own paths, by tag."""
     tags: Any = settings.SPECTACULAR_SETTINGS["TAGS"]
     calls: dict[str, list[Call]] = {tag["name"]: [] for tag in tags}
-    paths = json.loads(reference.document())["paths"]
+    paths = json.loads(reference.OWN.json())["paths"]
     for path, methods in paths.items():
         for method, operation in methods.items():
-            if "/public/" not in path:
-                calls[operation["tags"][0]].append(call(method.upper(), path, operation))
+            calls[operation["tags"][0]].append(call(method.upper(), path, operation))
     return [Chapter(tag, several) for tag, several in calls.items() if several]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from functools import cache
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.generators import SchemaGenerator
+from django.utils.cache import patch_vary_headers
+from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
@@ -17,47 +19,112 @@ from rest_framework.request import Request
 from iocash import errors
 from iocash.http import problems
 from iocash.http.operations import operation
-from iocash.http.rendering import JSON, JSONRenderer, dump
+from iocash.http.rendering import JSON, JSONRenderer, accepts_gzip, dump, lines
 from iocash.http.views import PublicView
 
 ALONE = Lock()
 """The generator is not thread-safe."""
 
+ALIASES = "/public/"
+"""What the paths that ioCash has published have in common; under v2 they are the same as under v1."""
+
+
+class OwnPaths(EndpointEnumerator):
+    def get_api_endpoints(self, *args: Any, **kwargs: Any) -> list[Any]:
+        found = super().get_api_endpoints(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return [each for each in found if ALIASES not in each[0]]
+
+
+class PublishedPaths(EndpointEnumerator):
+    def get_api_endpoints(self, *args: Any, **kwargs: Any) -> list[Any]:
+        found = super().get_api_endpoints(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return [each for each in found if each[0].startswith(f"/api/v1{ALIASES}")]
+
+
+class OwnGenerator(SchemaGenerator):
+    """Describes our own paths."""
+
+    endpoint_inspector_cls = OwnPaths
+
+
+class PublishedGenerator(SchemaGenerator):
+    """Describes the paths that ioCash has published."""
+
+    endpoint_inspector_cls = PublishedPaths
+
+
+class Document:
+    """An OpenAPI document, generated from the code once per process."""
+
+    def __init__(self, generator: type[SchemaGenerator]) -> None:
+        self.generator: Any = generator
+
+    def generated(self) -> dict[str, Any]:
+        document: dict[str, Any] = self.generator().get_schema(request=None, public=True)
+        return document
+
+    def json(self) -> bytes:
+        with ALONE:
+            return self._json
+
+    def compressed(self) -> bytes:
+        """The JSON, compressed with gzip."""
+        with ALONE:
+            return self._compressed
+
+    @cached_property
+    def _json(self) -> bytes:
+        return dump(self.generated())
+
+    @cached_property
+    def _compressed(self) -> bytes:
+        return gzip.compress(self._json, mtime=0)
+
+    def text(self) -> str:
+        """The document as a file: one member a line, so that differences are readable."""
+        return lines(json.loads(dump(self.generated()))) + "\n"
+
+
+OWN, PUBLISHED = Document(OwnGenerator), Document(PublishedGenerator)
+
 FILE = settings.BASE_DIR / "docs" / "openapi.json"
-"""The document under version control, written by `manage.py write_docs`."""
-
-
-def generated() -> dict[str, Any]:
-    """The document, generated from the code."""
-    generator: Any = SchemaGenerator
-    document: dict[str, Any] = generator().get_schema(request=None, public=True)
-    return document
-
-
-def document() -> bytes:
-    """The document, generated once per process."""
-    with ALONE:
-        return dump_document()
-
-
-@cache
-def dump_document() -> bytes:
-    return dump(generated())
-
-
-def document_text() -> str:
-    """The document as a file: one value a line, so that differences are readable."""
-    return json.dumps(json.loads(dump(generated())), indent=1, ensure_ascii=False) + "\n"
+"""The document of our own paths under version control, written by `manage.py write_docs`."""
 
 
 class Schema(PublicView):
-    """This API as an OpenAPI 3.1 document."""
+    """Get this API as an OpenAPI 3.1 document.
+
+    The response is compressed with gzip if `Accept-Encoding` allows it.
+    """
 
     renderer_classes = (JSONRenderer,)
+    document = OWN
 
-    @operation()
+    @operation(name="get_schema")
     def get(self, request: Request) -> HttpResponse:
-        return HttpResponse(document(), content_type=JSON)
+        if accepts_gzip(request.META.get("HTTP_ACCEPT_ENCODING", "")):
+            encoded = {"Content-Encoding": "gzip"}
+            return HttpResponse(self.document.compressed(), content_type=JSON, headers=encoded)
+        return HttpResponse(self.document.json(), content_type=JSON)
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)
+        patch_vary_headers(response, ["Accept-Encoding"])
+        return response
+
+
+class PublishedSchema(Schema):
+    """Get the paths that ioCash has published as an OpenAPI 3.1 document.
+
+    They are aliases of this API under `/api/v1/public` and `/api/v2/public`. Use them only to move
+    an existing integration; all of them are deprecated.
+    """
+
+    document = PUBLISHED
+
+    @operation(name="get_published_schema")
+    def get(self, request: Request) -> HttpResponse:
+        return super().get(request)
 
 
 class Docs(SpectacularSwaggerSplitView):

@@ -32,7 +32,7 @@ class LivezView(PublicView):
 
     serializer_class = HealthReport
 
-    @operation()
+    @operation(name="get_liveness")
     def get(self, request: Request) -> Response:
         return Response({"status": "ok"})
 
@@ -42,7 +42,7 @@ class ReadyzView(PublicView):
 
     serializer_class = HealthReport
 
-    @operation(refuses=(errors.DatabaseUnavailable,))
+    @operation(name="get_readiness", refuses=(errors.DatabaseUnavailable,))
     def get(self, request: Request) -> Response:
         if reason := next(unready(), None):
             raise errors.DatabaseUnavailable(reason)

@@ -21,6 +21,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Operation:
     """The declaration of one handler. It is a decorator, and changes nothing of the handler."""
 
+    name: str = ""
+    """The name of the operation in the OpenAPI document, and of a method in generated clients."""
     query: type[fields.Serializer] | None = None
     """Its query parameters; None: there may be none."""
     body: type[fields.Serializer] | None = None

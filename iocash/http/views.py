@@ -42,6 +42,9 @@ class View(GenericAPIView[Any]):
     versioned = False
     """Whether it answers one thing with its ETag, and changes it only `If-Match`."""
 
+    path_fields: ClassVar[dict[str, fields.Field]] = {}
+    """What stands in its path, for the OpenAPI document."""
+
     query: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -208,7 +211,7 @@ class RootView(View):
     scope: ClassVar[str | None] = None
     """Any valid credentials are accepted."""
 
-    @operation()
+    @operation(name="get_root")
     def get(self, request: AnyRequest) -> Response:
         links = {name: {"href": location(request, view)} for name, view in self.lists.items()}
         here = {"self": {"href": request.build_absolute_uri(request.path)}}

@@ -13,7 +13,7 @@ from users.serializers.users import UserBody
 class OfKind(UserBody):
     """The data of a new user; the path contains the kind."""
 
-    together = {}
+    variants = {}
     kind: Any = None
     of: User.Kind
 

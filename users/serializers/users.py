@@ -11,10 +11,12 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.links import location
+from iocash.http.serializers import Variant
 from users.models import User
 
-LINKS = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}}
+LINKS = {"$ref": "#/components/schemas/Links"}
 
+PERSONAL = ("firstName", "lastName")
 NAMES = {
     User.Kind.NATURAL: ("first_name", "last_name"),
     User.Kind.JURIDICAL: ("company_name",),
@@ -59,21 +61,14 @@ class Optional(fields.Text):
 class UserBody(fields.Serializer):
     """The data of a user. A person has a first and a last name, a company a company name."""
 
-    together = {
-        "oneOf": [
-            {
-                "properties": {"kind": {"const": "NATURAL"}, "companyName": False},
-                "required": ["firstName", "lastName"],
-            },
-            {
-                "properties": {
-                    "kind": {"const": "JURIDICAL"},
-                    "firstName": False,
-                    "lastName": False,
-                },
-                "required": ["companyName"],
-            },
-        ]
+    told_apart_by = "kind"
+    variants = {
+        User.Kind.NATURAL: Variant(
+            "NaturalUserBody", "The data of a person.", PERSONAL, required=PERSONAL
+        ),
+        User.Kind.JURIDICAL: Variant(
+            "JuridicalUserBody", "The data of a company.", ("companyName",), ("companyName",)
+        ),
     }
     kind = fields.Choice(User.Kind)
     user_name = fields.Text(100)

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from iocash import errors
@@ -144,7 +143,12 @@ DOCUMENTS = {
 }
 """Every kind of document, by its name in the path."""
 
-KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(DOCUMENTS))
+
+class DocumentKind(fields.Choice):
+    """Which document: a side of the identity document, or the proof of another KYC document."""
+
+    words = tuple(DOCUMENTS)
+    is_open = False
 
 
 LEFT_OUT = "(left out of this page: ask for application/json)"
@@ -186,14 +190,17 @@ class DocumentView(KycDocumentView):
 
     what = Access.What.DOCUMENT
     serializer_class = serializers.DocumentAnswer
+    path_fields = {
+        **KycDocumentView.path_fields,
+        "kind": DocumentKind(help_text="Which document of the user."),
+    }
 
     def kind(self, name: str) -> Kind:
         if name not in DOCUMENTS:
             raise errors.NotFound()
         return DOCUMENTS[name]
 
-    @operation(answers=serializers.DocumentContent)
-    @extend_schema(parameters=[KIND])
+    @operation(name="get_document", answers=serializers.DocumentContent)
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Get the document that was last submitted, with its content as base64 and its review."""
         document = self.found(user_id, self.kind(kind))
@@ -214,14 +221,12 @@ class DocumentView(KycDocumentView):
         """An example for the browsable API's form, never the document that there is."""
         return super().body_example(method, {})
 
-    @replace(SUBMISSION, **FILE)
-    @extend_schema(parameters=[KIND])
+    @replace(SUBMISSION, name="create_document", **FILE)
     def post(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Submit a document for review."""
         return self.sent(user_id, self.kind(kind), self.body()["content"], key=self.key)
 
-    @replace(REPLACEMENT, **FILE)
-    @extend_schema(parameters=[KIND])
+    @replace(REPLACEMENT, name="put_document", **FILE)
     def put(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Submit or replace a document."""
         content = self.body()["content"]

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.http import problems
+from iocash.http import fields, problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.links import location
 from iocash.http.operations import operation
@@ -147,6 +147,7 @@ class UsersView(ClientView):
     """A view of users, or of what is theirs."""
 
     scope = "users"
+    path_fields = {"user_id": fields.Id(help_text="The id of the user.")}
     of_kind: ClassVar[str | None] = None
     """The only kind of users of this view; others are not found."""
 
@@ -177,12 +178,13 @@ class UserListView(UserView):
 
     collection = "users"
 
-    @operation(query=serializers.UserQuery)
+    @operation(name="list_users", query=serializers.UserQuery)
     def get(self, request: Request) -> Response:
         """List the users of the client."""
         return self.page(self.users().filter(**self.filters()))
 
     @operation(
+        name="create_user",
         body=serializers.UserBody,
         keyed=True,
         statuses=(HTTPStatus.ACCEPTED,),
@@ -200,6 +202,7 @@ class OtpView(UserView):
     """Send another one-time password to the phone number that is not yet verified."""
 
     @operation(
+        name="request_otp",
         body=serializers.Nothing,
         body_optional=True,
         statuses=(HTTPStatus.ACCEPTED,),

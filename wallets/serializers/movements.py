@@ -11,7 +11,7 @@ from rest_framework.serializers import ListSerializer, SerializerMethodField
 
 from iocash.http import fields, pages
 from iocash.http.links import location
-from iocash.http.rendering import camel
+from iocash.http.serializers import Variant
 from users.serializers.users import LINKS
 from wallets.models import Movement
 from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
@@ -74,26 +74,29 @@ OWN_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """The types that a client can order, and the fields of which each needs one."""
 
 
-def _alone(kind: str, *needed: str) -> dict[str, Any]:
-    """The schema of one type: its required fields, and the forbidden fields of other types."""
-    names = {camel(name) for own in OWN_FIELDS.values() for name in own}
-    foreign: dict[str, Any] = dict.fromkeys(sorted(names - {*needed}), False)
-    return {"properties": {"type": {"const": kind}} | foreign, "required": ["type", *needed]}
-
-
 class MovementBody(Words):
     """A cash-in, a cash-out to a bank account, or a transfer to another wallet.
 
     A CASH_OUT has an `iban`, or the id of one of the wallet's external accounts.
     """
 
-    together = {
-        "oneOf": [
-            _alone("CASH_IN"),
-            _alone("CASH_OUT", "iban"),
-            _alone("CASH_OUT", "externalAccountId"),
-            _alone("TRANSFER", "targetWalletId"),
-        ]
+    told_apart_by = "type"
+    variants = {
+        Movement.Type.CASH_IN: Variant(
+            "CashInBody", "Money that comes in from outside. Requires `cash-in:write` too."
+        ),
+        Movement.Type.CASH_OUT: Variant(
+            "CashOutBody",
+            "Money that is paid to a bank account: to an `iban`, or to an external account of the "
+            "wallet. Send one of the two, not both.",
+            ("iban", "externalAccountId"),
+        ),
+        Movement.Type.TRANSFER: Variant(
+            "TransferBody",
+            "Money that is paid to another wallet of the same currency.",
+            ("targetWalletId",),
+            required=("targetWalletId",),
+        ),
     }
     default_error_messages = {"one_only": "Must not be sent together with iban."}
 
@@ -118,9 +121,6 @@ class MovementBody(Words):
 class BatchBody(fields.Serializer):
     """Up to 1,000 movements of one wallet, executed together: all or none."""
 
-    together = {
-        "allOf": [{"properties": {"movements": {"minItems": 1, "maxItems": LARGEST_BATCH}}}],
-    }
     movements: ListSerializer[Any] = ListSerializer(
         child=MovementBody(), allow_empty=False, max_length=LARGEST_BATCH
     )

@@ -24,6 +24,7 @@ def require_range(attrs: dict[str, Any], low: str, high: str, words: str) -> Non
 class BankAccount(fields.Serializer):
     """A bank account, by its IBAN."""
 
+    together = {"additionalProperties": False}
     default_error_messages = {"invalid": 'Expected an object: {{"accountNumber": "ES…"}}.'}
 
     account_number = fields.Iban()

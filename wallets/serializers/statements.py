@@ -16,6 +16,9 @@ from wallets.serializers.movements import Movements
 from wallets.serializers.shared import hrefs, require_range
 
 
+PAGE_LINKS = {"$ref": "#/components/schemas/PageLinks"}
+
+
 class BalanceAnswer(fields.Serializer):
     """The settled balance at an instant. `digest` is the hash-chain head at that instant."""
 
@@ -62,7 +65,7 @@ class StatementAnswer(fields.Serializer):
     _links = SerializerMethodField(method_name="links")
     _embedded = SerializerMethodField(method_name="embedded")
 
-    @extend_schema_field(LINKS)
+    @extend_schema_field(PAGE_LINKS)
     def links(self, statement: Any) -> Any:
         return self.context["page"]["_links"]
 
@@ -71,12 +74,21 @@ class StatementAnswer(fields.Serializer):
         return self.context["page"]["_embedded"]
 
 
+OLDEST_FIRST, NEWEST_FIRST = "settledAt,asc", "settledAt,desc"
+
+
+class StatementSort(pages.Sort):
+    """Oldest or newest first, by the time of settlement."""
+
+    words = (OLDEST_FIRST, NEWEST_FIRST)
+
+
 class StatementQuery(pages.PageQuery):
     """The period; from the opening of the wallet until now by default."""
 
     start_date = fields.Moment(required=False)
     end_date = fields.Moment(required=False)
-    sort = fields.Choice(("settledAt,asc", "settledAt,desc"), default="settledAt,asc")
+    sort = StatementSort(default=OLDEST_FIRST, help_text="The order of the movements.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         require_range(attrs, "start_date", "end_date", "Must not be before startDate.")

@@ -38,13 +38,16 @@ class ExternalAccountListView(ExternalAccountView):
 
     collection = "externalAccounts"
 
-    @operation(query=serializers.ExternalAccountQuery, spends_proof=True)
+    @operation(
+        name="list_external_accounts", query=serializers.ExternalAccountQuery, spends_proof=True
+    )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the external accounts of a wallet."""
         wallet = self.wallet(wallet_id)
         return self.page(self.accounts(wallet.id).filter(**self.filters()))
 
     @operation(
+        name="create_external_account",
         body=serializers.ExternalAccountBody,
         keyed=True,
         refuses=(*AddExternalAccount.refuses, errors.Overloaded),
@@ -68,12 +71,13 @@ class ExternalAccountListView(ExternalAccountView):
 class ExternalAccountDetailView(ExternalAccountView):
     """One external bank account."""
 
-    @operation()
+    @operation(name="get_external_account")
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
         """Get one external account."""
         return Response(self.show(self.account(wallet_id, account_id)))
 
     @operation(
+        name="update_external_account",
         body=serializers.ExternalAccountChange,
         refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
     )

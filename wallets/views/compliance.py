@@ -19,6 +19,6 @@ class ComplianceView(UsersView):
     model = User
     serializer_class = serializers.ComplianceAnswer
 
-    @operation()
+    @operation(name="get_compliance")
     def get(self, request: Request, user_id: UUID) -> Response:
         return Response(self.show(compliance.of(self.user(user_id))))

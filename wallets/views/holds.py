@@ -64,7 +64,7 @@ class HoldListView(HoldView):
 
     collection = "holds"
 
-    @operation(query=serializers.HoldQuery, spends_proof=True)
+    @operation(name="list_holds", query=serializers.HoldQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the holds of a wallet."""
         wallet = self.wallet(wallet_id)
@@ -77,6 +77,7 @@ class HoldListView(HoldView):
         return self.page(found)
 
     @operation(
+        name="create_hold",
         body=serializers.HoldBody,
         keyed=True,
         refuses=(*PlaceHold.refuses, errors.Overloaded),
@@ -102,13 +103,14 @@ class HoldListView(HoldView):
 class HoldDetailView(HoldView):
     """One hold."""
 
-    @operation()
+    @operation(name="get_hold")
     def get(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
         """Get one hold."""
         hold = self.hold(wallet_id, hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
     @operation(
+        name="update_hold",
         body=serializers.HoldChange,
         refuses=(*RenewHold.refuses, *ReleaseHold.refuses, errors.Overloaded),
         staff_permissions=(RELEASE_HOLD, CHANGE_HOLD),
@@ -122,6 +124,7 @@ class HoldExecutionView(MovementView):
     """Pay a hold, in full or in part, to its target wallet."""
 
     @operation(
+        name="execute_hold",
         body=serializers.ExecutionBody,
         body_optional=True,
         keyed=True,

@@ -85,7 +85,7 @@ class MovementListView(MovementView):
     scanned: MovementQuerySet | None = None
     """What is walked to find what other filters leave; None: an index finds it."""
 
-    @operation(query=serializers.MovementQuery, spends_proof=True)
+    @operation(name="list_movements", query=serializers.MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the movements of a wallet."""
         wallet = self.wallet(wallet_id)
@@ -108,6 +108,7 @@ class MovementListView(MovementView):
         return found.filter(**filters)
 
     @operation(
+        name="create_movement",
         body=serializers.MovementBody,
         keyed=True,
         statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
@@ -148,12 +149,16 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
 class MovementDetailView(MovementView):
     """One movement."""
 
-    @operation()
+    @operation(name="get_movement")
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Get one movement."""
         return Response(self.show(self.movement(wallet_id, movement_id)))
 
-    @operation(body=serializers.MovementChange, refuses=(*CancelCashOut.refuses, errors.Overloaded))
+    @operation(
+        name="update_movement",
+        body=serializers.MovementChange,
+        refuses=(*CancelCashOut.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Cancel a cash-out that has not been sent to the bank."""
         self.body(partial=False)
@@ -165,6 +170,7 @@ class BatchView(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
 
     @operation(
+        name="create_batch",
         body=serializers.BatchBody,
         max_body_bytes=8_000_000,
         keyed=True,
@@ -192,6 +198,7 @@ class ReversalView(MovementView):
     """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
 
     @operation(
+        name="reverse_movement",
         body=serializers.ReversalBody,
         body_optional=True,
         keyed=True,

@@ -40,7 +40,7 @@ class BalanceView(OrderView):
     model = Wallet
     serializer_class = serializers.BalanceAnswer
 
-    @operation(query=serializers.BalanceQuery, spends_proof=True)
+    @operation(name="get_balance", query=serializers.BalanceQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)
         now = statements.now()
@@ -86,7 +86,10 @@ class StatementView(MovementView):
     statement: statements.Statement
 
     @operation(
-        query=serializers.StatementQuery, answers=serializers.StatementAnswer, spends_proof=True
+        name="get_statement",
+        query=serializers.StatementQuery,
+        answers=serializers.StatementAnswer,
+        spends_proof=True,
     )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         wallet = self.wallet(wallet_id)

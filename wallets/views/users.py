@@ -23,12 +23,13 @@ from wallets.users import change_or_close
 class UserDetailView(UserView):
     """One user."""
 
-    @operation()
+    @operation(name="get_user")
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get one user."""
         return self.shown(self.user(user_id))
 
     @operation(
+        name="put_user",
         body=UserBody,
         statuses=(HTTPStatus.OK, HTTPStatus.ACCEPTED),
         refuses=(
@@ -53,6 +54,7 @@ class UserDetailView(UserView):
         return self.accepted(made.user) if made.created else self.shown(made.user)
 
     @operation(
+        name="update_user",
         body=serializers.UserChangeOrEnd,
         refuses=(
             *UnsubscribeUser.refuses,
@@ -81,6 +83,7 @@ class OtpValidationView(UserView):
     """Verify the phone number. A new user is activated and gets a first wallet."""
 
     @operation(
+        name="validate_otp",
         body=OtpBody,
         statuses=(HTTPStatus.OK,),
         refuses=(*ActivateUser.refuses, errors.InvalidOtp, errors.OtpTriedOut),

@@ -48,14 +48,16 @@ class WalletListView(WalletView):
 
     collection = "wallets"
 
-    @operation(query=serializers.WalletQuery)
+    @operation(name="list_wallets", query=serializers.WalletQuery)
     def get(self, request: Request) -> Response:
         """List the wallets of the client."""
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
         wallets = wallets.filter(**self.filters())
         return self.page(wallets)
 
-    @operation(body=serializers.WalletBody, keyed=True, refuses=OpenWallet.refuses)
+    @operation(
+        name="create_wallet", body=serializers.WalletBody, keyed=True, refuses=OpenWallet.refuses
+    )
     def post(self, request: Request) -> Response:
         """Open a wallet."""
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
@@ -65,7 +67,7 @@ class WalletListView(WalletView):
 class WalletDetailView(WalletView):
     """One wallet."""
 
-    @operation(spends_proof=True)
+    @operation(name="get_wallet", spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """Get one wallet."""
         return self.shown(self.wallet(wallet_id))
@@ -87,6 +89,7 @@ class WalletDetailView(WalletView):
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     @operation(
+        name="put_wallet",
         body=serializers.WalletBody,
         statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
         refuses=(*PutWallet.refuses, errors.Overloaded),
@@ -101,7 +104,11 @@ class WalletDetailView(WalletView):
         )
         return self.answer(self.submit(order))
 
-    @operation(body=serializers.WalletChange, refuses=(*ChangeWallet.refuses, errors.Overloaded))
+    @operation(
+        name="update_wallet",
+        body=serializers.WalletChange,
+        refuses=(*ChangeWallet.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID) -> Response:
         """Change some fields of a wallet, or close it."""
         change = self.body(partial=True)
@@ -119,6 +126,7 @@ class IbanView(WalletView):
     """Create the IBAN of a wallet, from the institution's own range. A wallet has one at most."""
 
     @operation(
+        name="create_iban",
         body=Nothing,
         body_optional=True,
         keyed=True,

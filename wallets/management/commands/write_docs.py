@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Write docs/openapi.json and the table of error codes in docs/errors.md."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        reference.FILE.write_text(reference.document_text())
+        reference.FILE.write_text(reference.OWN.text())
         CODES.write_text(with_codes(CODES.read_text()))
 
 
