@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -68,9 +69,19 @@ def constants() -> Iterator[tuple[str, str]]:
             if is_exempt(found.name):
                 continue
             for name, value in vars(importlib.import_module(found.name)).items():
-                for text in value if isinstance(value, tuple) else (value,):
-                    if isinstance(text, str) and not name.startswith("__"):
-                        yield f"{found.name}.{name}", text
+                if not name.startswith("__"):
+                    yield from ((f"{found.name}.{name}", text) for text in texts(value))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """The texts of a constant, also within tuples and dicts."""
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from texts(each)
 
 
 def test_every_table_of_clients_is_known():

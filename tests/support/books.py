@@ -148,5 +148,5 @@ def an_account(books: Books, **values: Any) -> LockedAccount:
     row: dict[str, Any] = about(id=new_id(), iban="ES91")
     del row["by"]
     account = LockedAccount(**row | {"status": "ACTIVE"} | values)
-    books.accounts[account.id] = account
+    books.resources[account.id] = account
     return account

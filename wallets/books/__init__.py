@@ -19,7 +19,7 @@ from users.models.ids import new_id
 from wallets.books import chain
 from wallets.books.limits import Used
 from wallets.books.opened import Opened
-from wallets.books.rows import Cause, Leg, LockedAccount, LockedHold, LockedUser, LockedWallet
+from wallets.books.rows import Cause, Leg, LockedHold, LockedResource, LockedUser, LockedWallet
 
 CLOCK: Final = By("system:clock")
 """The actor that expires overdue holds."""
@@ -36,8 +36,8 @@ class Books(Opened):
     changed_holds: list[LockedHold] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     used_keys: list[UsedKey] = field(default_factory=list)
-    inserts: list[LockedWallet | LockedAccount] = field(default_factory=list)
-    updates: dict[UUID, LockedUser | LockedWallet | LockedAccount] = field(default_factory=dict)
+    inserts: list[LockedWallet | LockedResource] = field(default_factory=list)
+    updates: dict[UUID, LockedUser | LockedWallet | LockedResource] = field(default_factory=dict)
 
     # Changes
 
@@ -67,7 +67,7 @@ class Books(Opened):
                 if wallet_id in self.wallets
             },
             keys={},
-            accounts=self.accounts,
+            resources=self.resources,
             allowances={name: each.copy() for name, each in self.allowances.items()},
             operation_id=operation_id,
         )
@@ -310,11 +310,13 @@ class Books(Opened):
 
     # Changing what is not money
 
-    def insert(self, row: LockedWallet | LockedAccount) -> None:
-        """Add a new wallet or external account. A wallet is opened READY and without money."""
+    def insert(self, row: LockedWallet | LockedResource) -> None:
+        """Add a new wallet or resource of one. A wallet is opened READY and without money."""
         self.inserts.append(row)
+        if isinstance(row, LockedResource):
+            self.resources[row.id] = row
 
-    def update(self, row: LockedUser | LockedWallet | LockedAccount) -> None:
+    def update(self, row: LockedUser | LockedWallet | LockedResource) -> None:
         """Write the columns of a locked row that are not money, as they are in the end.
 
         By id: a batch replaces the rows of its wallets, and only the last row has all changes.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from iocash import errors
 from users.credentials import Credentials
 from users.models.idempotency import UsedKey
 from wallets.books.limits import Allowance
-from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedUser, LockedWallet
+from wallets.books.rows import Leg, LockedHold, LockedResource, LockedUser, LockedWallet
+
+Resource = TypeVar("Resource", bound=LockedResource)
 
 
 @dataclass(slots=True)
@@ -24,7 +27,7 @@ class Opened:
     movements: dict[UUID, Leg] = field(default_factory=dict)
     reversed: dict[UUID, int] = field(default_factory=dict)
     holds: dict[UUID, LockedHold] = field(default_factory=dict)
-    accounts: dict[UUID, LockedAccount] = field(default_factory=dict)
+    resources: dict[UUID, LockedResource] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     versions: dict[UUID, str] = field(default_factory=dict)
     allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
@@ -66,10 +69,21 @@ class Opened:
             raise errors.Inconsistent("the wallet did not know when its next hold expires")
         return hold
 
-    def account(self, account_id: UUID, wallet: LockedWallet) -> LockedAccount | None:
-        """The external account, if this wallet has it."""
-        account = self.accounts.get(account_id)
-        return account if account and account.wallet_id == wallet.id else None
+    def resource(
+        self, kind: type[Resource], resource_id: UUID, wallet: LockedWallet
+    ) -> Resource | None:
+        """The external account or other resource, if this wallet has it."""
+        found = self.resources.get(resource_id)
+        return found if isinstance(found, kind) and found.wallet_id == wallet.id else None
+
+    def active(self, kind: type[Resource], value: str, wallet: LockedWallet) -> Resource | None:
+        """The active resource of this wallet whose unique column has the value, if any."""
+        for found in self.resources.values():
+            if not isinstance(found, kind) or found.wallet_id != wallet.id:
+                continue
+            if found.is_active and getattr(found, kind.unique) == value:
+                return found
+        return None
 
     def allowance(self, wallet: LockedWallet) -> Allowance | None:
         """The allowance of the wallet's owner in its currency; None without limits."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from iocash import errors, money
@@ -31,6 +31,23 @@ def columns(kind: Any) -> tuple[str, ...]:
     """
     fields = dataclasses.fields(kind)
     return tuple(each.name for each in fields if each.metadata.get("read", True))
+
+
+TYPES: Final = {
+    "UUID": "uuid",
+    "str": "text",
+    "int": "bigint",
+    "bytes": "bytea",
+    "datetime": "timestamptz",
+    "Mapping[str, str]": "jsonb",
+}
+"""The types of columns by those of fields."""
+
+
+def types(kind: Any) -> dict[str, str]:
+    """Return the types of the columns of a row, by name. Raises KeyError for other types."""
+    names = {each.name: str(each.type) for each in dataclasses.fields(kind)}
+    return {name: TYPES[names[name].removesuffix(" | None")] for name in columns(kind)}
 
 
 class Cause(NamedTuple):
@@ -317,17 +334,43 @@ class LockedHold:
 
 
 @dataclass(slots=True)
-class LockedAccount:
-    """The row of an external account, locked with its wallet."""
+class LockedResource:
+    """The row of what a wallet has beside money, locked with the wallet.
+
+    The subclasses in `RESOURCES` declare how posting reads and writes their rows.
+    """
+
+    table: ClassVar[str]
+    unique: ClassVar[str]
+    """The column in which no two ACTIVE rows of a wallet may have the same value."""
+    changes: ClassVar[tuple[str, ...]] = ("status",)
+    """The columns that orders may change."""
 
     id: UUID
     client_id: UUID
     wallet_id: UUID
-    iban: str
     status: str
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "ACTIVE"
+
+
+@dataclass(slots=True)
+class LockedAccount(LockedResource):
+    """The row of an external account, locked with its wallet."""
+
+    table = "wallets_externalaccount"
+    unique = "iban"
+
+    iban: str
     alias: str = ""
 
     def require_active(self) -> None:
         """Raise ExternalAccountRemoved if it was removed."""
-        if self.status != "ACTIVE":
+        if not self.is_active:
             raise errors.ExternalAccountRemoved(external_account_id=self.id)
+
+
+RESOURCES: Final[tuple[type[LockedResource], ...]] = (LockedAccount,)
+"""The kinds of resources of a wallet; posting reads and writes each of them."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from iocash import errors
 from wallets.books import Books
-from wallets.books.rows import Leg, LockedWallet
+from wallets.books.rows import Leg, LockedAccount, LockedWallet
 from wallets.orders.base import MoneyOrder, Outcome, WalletOrder
 from wallets.orders.needs import Needs
 
@@ -65,16 +65,16 @@ class CashOut(MoneyOrder):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        accounts = (self.account_id,) if self.account_id else ()
+        account = ((LockedAccount.table, self.account_id),) if self.account_id else ()
         return Needs(
-            wallets=wallets, settles=wallets, limits=wallets, flows=wallets, accounts=accounts
+            wallets=wallets, settles=wallets, limits=wallets, flows=wallets, resources=account
         )
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
         iban = self.iban
         if self.account_id is not None:
-            account = books.account(self.account_id, wallet)
+            account = books.resource(LockedAccount, self.account_id, wallet)
             if account is None:
                 raise errors.ExternalAccountNotFound(external_account_id=self.account_id)
             account.require_active()

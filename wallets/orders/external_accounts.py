@@ -10,7 +10,7 @@ from iocash import errors
 from users.models.events import EventKind
 from users.models.ids import new_id
 from wallets.books import Books
-from wallets.books.rows import LockedAccount, LockedWallet
+from wallets.books.rows import LockedAccount
 from wallets.orders.base import Outcome, WalletOrder
 from wallets.orders.needs import Needs
 
@@ -36,12 +36,14 @@ class AddExternalAccount(WalletOrder):
     alias: str = ""
 
     def needed(self) -> Needs:
-        return Needs(wallets=(self.wallet_id,), new_accounts=((self.wallet_id, self.iban),))
+        new = LockedAccount.table, self.wallet_id, self.iban
+        return Needs(wallets=(self.wallet_id,), new_resources=(new,))
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         wallet.require_open()
-        self.require_new(books, wallet)
+        if found := books.active(LockedAccount, self.iban, wallet):
+            raise errors.AlreadyExists(field="externalIban", external_account_id=found.id)
         account = LockedAccount(
             id=new_id(),
             client_id=wallet.client_id,
@@ -50,17 +52,9 @@ class AddExternalAccount(WalletOrder):
             status="ACTIVE",
             alias=self.alias,
         )
-        books.accounts[account.id] = account
         books.insert(account)
         books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_ADDED, wallet, self.by)
         return self.outcome(account.id)
-
-    def require_new(self, books: Books, wallet: LockedWallet) -> None:
-        """Check uniqueness under the lock: a constraint would roll back the whole group."""
-        for account in books.accounts.values():
-            is_same = (account.wallet_id, account.iban) == (wallet.id, self.iban)
-            if is_same and account.status == "ACTIVE":
-                raise errors.AlreadyExists(field="externalIban", external_account_id=account.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +71,15 @@ class RemoveExternalAccount(WalletOrder):
     account_id: UUID
 
     def needed(self) -> Needs:
-        return Needs(wallets=(self.wallet_id,), accounts=(self.account_id,))
+        account = LockedAccount.table, self.account_id
+        return Needs(wallets=(self.wallet_id,), resources=(account,))
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
-        account = books.account(self.account_id, wallet)
+        account = books.resource(LockedAccount, self.account_id, wallet)
         if account is None:
             raise errors.NotFound()
-        if account.status == "ACTIVE":
+        if account.is_active:
             account.status = "REMOVED"
             books.update(account)
             books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_REMOVED, wallet, self.by)

@@ -25,10 +25,10 @@ class Needs(NamedTuple):
     """The movements to read after their wallets are locked, with their reversed amounts."""
     holds: tuple[UUID, ...] = ()
     """The holds to read after their wallets are locked."""
-    accounts: tuple[UUID, ...] = ()
-    """The external accounts to read after their wallets are locked."""
-    new_accounts: tuple[tuple[UUID, str], ...] = ()
-    """The wallets and IBANs of the external accounts to add."""
+    resources: tuple[tuple[str, UUID], ...] = ()
+    """The tables and ids of the external accounts and other resources to read."""
+    new_resources: tuple[tuple[str, UUID, str], ...] = ()
+    """The tables, wallets and unique values of the resources to add."""
     versions: tuple[UUID, ...] = ()
     """The wallets whose versions to read after they are locked; usually none."""
     numbers: int = 0

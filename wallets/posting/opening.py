@@ -15,8 +15,8 @@ from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.rows import (
     Leg,
-    LockedAccount,
     LockedHold,
+    LockedResource,
     LockedUser,
     LockedWallet,
     columns,
@@ -86,14 +86,31 @@ def by_id(kind: Any) -> Callable[[Rows], dict[UUID, Any]]:
     return lambda found: {row[0]: record(kind, names, row) for row in found}
 
 
-def accounts(found: Rows) -> dict[UUID, LockedAccount]:
-    return {row[0]: LockedAccount(*row) for row in found}
+def of_kind(need: str, kind: type[LockedResource]) -> Values:
+    """The columns of a need about rows of one kind, without the table; the clients of the rows."""
+
+    def values(asking: Asking) -> tuple[Any, ...]:
+        named = [rest for table, *rest in getattr(asking.needs, need) if table == kind.table]
+        return (*([*zip(*named, strict=True)] or [()]), asking.clients)
+
+    return values
 
 
-def new_accounts(asking: Asking) -> tuple[Any, ...]:
-    """The wallets and the IBANs of the accounts to add, and the clients of their rows."""
-    columns = [*zip(*asking.needs.new_accounts, strict=True)] or [()]
-    return (*columns, asking.clients)
+def resources(need: str, statements: dict[type[LockedResource], str]) -> dict[str, Read]:
+    """How a need is read for each kind of a wallet's resources."""
+
+    def rows_of(kind: type[LockedResource]) -> Callable[[Rows], dict[UUID, LockedResource]]:
+        return lambda found: {row[0]: kind(*row) for row in found}
+
+    return {
+        f"{need} {kind.table}": Read(statement, of_kind(need, kind), rows_of(kind))
+        for kind, statement in statements.items()
+    }
+
+
+RESOURCES: Final = resources("resources", read.READ_RESOURCES) | resources(
+    "new_resources", read.READ_ACTIVE
+)
 
 
 READS: Final = {
@@ -108,8 +125,7 @@ READS: Final = {
     "movements": Read(read.READ_MOVEMENTS, of_ids("movements"), by_id(Leg)),
     "reversed": Read(read.READ_REVERSED, of_ids("movements"), dict),
     "holds": Read(read.READ_HOLDS, of_ids("holds"), by_id(LockedHold)),
-    "accounts": Read(read.READ_ACCOUNTS, of_ids("accounts"), accounts),
-    "new_accounts": Read(read.READ_ACCOUNTS_THERE, new_accounts, accounts),
+    **RESOURCES,
     "numbers": Read(
         read.DRAW_NUMBERS,
         lambda asking: (asking.needs.numbers,),
@@ -121,7 +137,8 @@ READS: Final = {
         lambda found: {row[0]: Credentials.of_row(row) for row in found},
     ),
 }
-"""How each need is read, in this order. A new kind of row needs a field of `Needs` and a line."""
+"""How each need is read, in this order. A new kind of row needs a field of `Needs` and a line.
+Resources of a wallet need neither: their classes declare it."""
 
 
 def open_books(
@@ -145,7 +162,8 @@ def open_books(
     clocks.require_agreement(machine)
     found = {name: READS[name].load(rows(answer)) for name, answer in answers.items()}
     owners, balances, flows = (found.pop(name) for name in ("owners", "balances", "flows"))
-    found["accounts"] |= found.pop("new_accounts")
+    for name in RESOURCES:
+        found.setdefault("resources", {}).update(found.pop(name))
     books = Books(
         now=now,
         users={row[0]: LockedUser(*row) for row in rows(users)},

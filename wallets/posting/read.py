@@ -12,8 +12,8 @@ from iocash.db.pipeline import Answer
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.rows import (
+    RESOURCES,
     Leg,
-    LockedAccount,
     LockedHold,
     LockedUser,
     LockedWallet,
@@ -25,7 +25,7 @@ Row = TypeVar("Row", Leg, LockedHold)
 Rows = list[tuple[Any, ...]]
 
 USER, WALLET = ", ".join(columns(LockedUser)), ", ".join(columns(LockedWallet))
-KEY, ACCOUNT = ", ".join(columns(UsedKey)), ", ".join(columns(LockedAccount))
+KEY = ", ".join(columns(UsedKey))
 MOVEMENT, HOLD = ", ".join(columns(Leg)), ", ".join(columns(LockedHold))
 
 EFFECTIVE_LEVEL = """
@@ -151,13 +151,22 @@ READ_NEXT_EXPIRIES = """
     WHERE wallet_id = ANY(%s) AND client_id = ANY(%s) AND status = 'OPEN' AND expires_at > %s
     GROUP BY wallet_id
 """
-READ_ACCOUNTS = f"""
-    SELECT {ACCOUNT} FROM wallets_externalaccount WHERE id = ANY(%s) AND client_id = ANY(%s)
-"""  # noqa: S608
-READ_ACCOUNTS_THERE = f"""
-    SELECT {ACCOUNT} FROM wallets_externalaccount
-    WHERE wallet_id = ANY(%s) AND iban = ANY(%s) AND client_id = ANY(%s) AND status = 'ACTIVE'
-"""  # noqa: S608
+READ_RESOURCES = {
+    kind: f"""
+        SELECT {", ".join(columns(kind))} FROM {kind.table}
+        WHERE id = ANY(%s) AND client_id = ANY(%s)
+    """  # noqa: S608
+    for kind in RESOURCES
+}
+READ_ACTIVE = {
+    kind: f"""
+        SELECT {", ".join(columns(kind))} FROM {kind.table}
+        WHERE wallet_id = ANY(%s) AND {kind.unique} = ANY(%s) AND client_id = ANY(%s)
+          AND status = 'ACTIVE'
+    """  # noqa: S608
+    for kind in RESOURCES
+}
+"""The rows with which new ones could collide: a constraint would roll back the whole group."""
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
 READ_CLOCK = f"SELECT {MARK}, pg_catalog.clock_timestamp(), clock_timestamp()"
 """What the transaction is known by afterwards; the time of the database's machine; and that of all

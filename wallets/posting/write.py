@@ -20,7 +20,7 @@ from iocash.db.pipeline import Pipeline
 from iocash.db.transactions import as_array, as_rows, from_json
 from users.models import events
 from wallets.books import Books
-from wallets.books.rows import LockedAccount, LockedUser, LockedWallet
+from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet, types
 
 Row = TypeVar("Row")
 
@@ -28,31 +28,8 @@ MANY: Final = 300
 """From this number of new movements on, rows are sent with COPY."""
 
 
-MOVEMENTS: Final = {
-    "id": "uuid",
-    "client_id": "uuid",
-    "wallet_id": "uuid",
-    "operation_id": "uuid",
-    "type": "text",
-    "status": "text",
-    "amount": "bigint",
-    "currency": "text",
-    "counterparty_id": "uuid",
-    "seq": "bigint",
-    "balance_after": "bigint",
-    "received_after": "bigint",
-    "created_at": "timestamptz",
-    "settled_at": "timestamptz",
-    "concept": "text",
-    "iban": "text",
-    "metadata": "jsonb",
-    "hold_id": "uuid",
-    "reversal_of_id": "uuid",
-    "salt": "bytea",
-    "details_digest": "bytea",
-    "digest": "bytea",
-    "reason": "text",
-}
+MOVEMENTS: Final = {name: type_ for name, type_ in types(Leg).items() if name != "sent_at"}
+"""The columns of new movements; none was sent to the bank yet."""
 INSERT_MOVEMENTS = "INSERT INTO wallets_movement " + from_json(MOVEMENTS)
 UPDATE_MOVEMENTS = """
     UPDATE wallets_movement AS movement
@@ -75,26 +52,7 @@ UPDATE_WALLETS = """
     WHERE wallet.client_id = new.client_id AND wallet.id = new.id
       AND wallet.client_id = ANY(%s) AND wallet.id = ANY(%s)
 """
-INSERT_HOLDS = "INSERT INTO wallets_hold " + from_json(
-    {
-        "id": "uuid",
-        "client_id": "uuid",
-        "wallet_id": "uuid",
-        "target_id": "uuid",
-        "currency": "text",
-        "amount": "bigint",
-        "remaining": "bigint",
-        "status": "text",
-        "expires_at": "timestamptz",
-        "created_at": "timestamptz",
-        "ended_at": "timestamptz",
-        "concept": "text",
-        "metadata": "jsonb",
-        "salt": "bytea",
-        "details_digest": "bytea",
-        "digest": "bytea",
-    }
-)
+INSERT_HOLDS = f"INSERT INTO wallets_hold {from_json(types(LockedHold))}"
 UPDATE_HOLDS = """
     UPDATE wallets_hold AS hold
     SET status = new.status, remaining = new.remaining, expires_at = new.expires_at,
@@ -143,22 +101,20 @@ VOID_OTPS = """
     WHERE otp.client_id = new.client_id AND otp.user_id = new.id
       AND otp.client_id = ANY(%s) AND otp.user_id = ANY(%s)
 """
-INSERT_ACCOUNTS = "INSERT INTO wallets_externalaccount " + from_json(
-    {
-        "id": "uuid",
-        "client_id": "uuid",
-        "wallet_id": "uuid",
-        "alias": "text",
-        "iban": "text",
-        "status": "text",
-    }
-)
-UPDATE_ACCOUNTS = """
-    UPDATE wallets_externalaccount AS account SET status = new.status
-    FROM json_to_recordset(%s) AS new (id uuid, client_id uuid, status text)
-    WHERE account.client_id = new.client_id AND account.id = new.id
-      AND account.client_id = ANY(%s) AND account.id = ANY(%s)
-"""
+INSERT_RESOURCES = {
+    kind: f"INSERT INTO {kind.table} {from_json(types(kind))}" for kind in RESOURCES
+}
+UPDATE_RESOURCES = {
+    kind: f"""
+    UPDATE {kind.table} AS resource
+    SET {", ".join(f"{name} = new.{name}" for name in kind.changes)}
+    FROM json_to_recordset(%s) AS new
+        ({", ".join(f"{name} {types(kind)[name]}" for name in ("id", "client_id", *kind.changes))})
+    WHERE resource.client_id = new.client_id AND resource.id = new.id
+      AND resource.client_id = ANY(%s) AND resource.id = ANY(%s)
+"""  # noqa: S608
+    for kind in RESOURCES
+}
 INSERT_KEYS = "INSERT INTO users_key " + from_json(
     {
         "client_id": "uuid",
@@ -199,16 +155,17 @@ def write_back(pipeline: Pipeline, books: Books, clients: str) -> None:
 def write_details(pipeline: Pipeline, books: Books, clients: str) -> None:
     """Write what is not money.
 
-    It comes after the money, for a wallet that is closed must have none. Accounts are removed
-    before others are added: a wallet has an IBAN only once among its active accounts.
+    It comes after the money, for a wallet that is closed must have none. Resources are removed
+    before others are added: a unique value is only once among a wallet's active ones.
     """
     updates = books.updates.values()
     users = of_kind(LockedUser, updates)
     change(pipeline, UPDATE_USERS, clients, users)
     change(pipeline, VOID_OTPS, clients, [user for user in users if user.voids_otps])
     change(pipeline, UPDATE_WALLET_DETAILS, clients, of_kind(LockedWallet, updates))
-    change(pipeline, UPDATE_ACCOUNTS, clients, of_kind(LockedAccount, updates))
-    add(pipeline, INSERT_ACCOUNTS, of_kind(LockedAccount, books.inserts))
+    for kind in RESOURCES:
+        change(pipeline, UPDATE_RESOURCES[kind], clients, of_kind(kind, updates))
+        add(pipeline, INSERT_RESOURCES[kind], of_kind(kind, books.inserts))
 
 
 def of_kind(kind: type[Row], rows: Iterable[Any]) -> list[Row]:

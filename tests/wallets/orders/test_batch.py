@@ -33,7 +33,7 @@ from tests.support.books import (
 )
 from users.models.events import By
 from wallets.books import Books
-from wallets.books.rows import LockedWallet
+from wallets.books.rows import LockedAccount, LockedWallet
 from wallets.orders import Batch, CashOut, MoneyOrder
 from wallets.posting.group import run
 
@@ -61,7 +61,7 @@ def test_order_names_the_rows_that_it_needs(books):
         assert set(order.needs.wallets) == wallets
         assert set(order.needs.holds) == holds
         assert set(order.needs.movements) == movements
-        assert order.needs.accounts == order.needs.users == ()
+        assert order.needs.resources == order.needs.users == ()
         assert order.needs.numbers == 0
 
 
@@ -171,7 +171,7 @@ def test_batch_names_the_rows_of_all_items(books):
     account = an_account(books)
     order = batch(transfer(), transfer(target=ANOTHERS), pay_out(account))
     assert set(order.needs.wallets) == {ALICES, BOBS, ANOTHERS}
-    assert order.needs.accounts == (account.id,)
+    assert order.needs.resources == ((LockedAccount.table, account.id),)
     assert run(books, batch(pay_out(account))).legs[0].iban == "ES91"
 
 

@@ -22,7 +22,7 @@ from tests.support.books import (
 )
 from users.models.ids import new_id
 from wallets.books import Books
-from wallets.books.rows import Leg
+from wallets.books.rows import Leg, LockedAccount
 from wallets.orders import (
     Adjust,
     CancelCashOut,
@@ -164,7 +164,7 @@ def test_a_cash_out_needs_a_ready_wallet_with_funds(books):
 def test_cash_out_uses_an_account_of_its_wallet(books):
     account = an_account(books)
     order = pay_out(account)
-    assert order.needs.accounts == (account.id,)
+    assert order.needs.resources == ((LockedAccount.table, account.id),)
     (leg,) = run(books, order).legs
     assert (leg.iban, leg.status, leg.amount) == ("ES91", "PENDING", -10_00)
 

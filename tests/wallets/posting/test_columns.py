@@ -18,6 +18,7 @@ from users.models.idempotency import UsedKey
 from wallets import posting, statements
 from wallets.books import Books
 from wallets.books.rows import (
+    RESOURCES,
     Leg,
     LockedAccount,
     LockedHold,
@@ -29,20 +30,20 @@ from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders import AddExternalAccount, CreateIban, Needs, Order
 from wallets.posting import group, write
 
-KINDS = (Leg, LockedAccount, LockedHold, LockedUser, LockedWallet, UsedKey)
+KINDS = (Leg, *RESOURCES, LockedHold, LockedUser, LockedWallet, UsedKey)
 IBAN = "ES9121000418450200051332"
 WRITTEN = {
     write.INSERT_WALLETS: LockedWallet,
     write.INSERT_HOLDS: LockedHold,
     write.INSERT_MOVEMENTS: Leg,
-    write.INSERT_ACCOUNTS: LockedAccount,
+    **{statement: kind for kind, statement in write.INSERT_RESOURCES.items()},
     write.INSERT_KEYS: UsedKey,
     write.UPDATE_WALLETS: LockedWallet,
     write.UPDATE_WALLET_DETAILS: LockedWallet,
     write.UPDATE_HOLDS: LockedHold,
     write.UPDATE_MOVEMENTS: Leg,
     write.UPDATE_USERS: LockedUser,
-    write.UPDATE_ACCOUNTS: LockedAccount,
+    **{statement: kind for kind, statement in write.UPDATE_RESOURCES.items()},
     write.VOID_OTPS: LockedUser,
     events.INSERT: events.Fact,
 }
@@ -141,11 +142,13 @@ def test_account_is_read_by_name(alices, is_new):
     order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
     account_id = posting.submit(order).id
     asked: dict[str, Any] = (
-        {"new_accounts": ((alices.id, IBAN),)} if is_new else {"accounts": (account_id,)}
+        {"new_resources": ((LockedAccount.table, alices.id, IBAN),)}
+        if is_new
+        else {"resources": ((LockedAccount.table, account_id),)}
     )
     books = opened(alices.client_id, **asked)
     stored = ExternalAccount.objects.values().get(id=account_id)
-    require_equal(books.accounts[account_id], stored)
+    require_equal(books.resources[account_id], stored)
 
 
 @pytest.mark.django_db

@@ -294,10 +294,15 @@ def test_post_commits_when_no_transaction_is_open(alices, bobs):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "statement", [write.INSERT_ACCOUNTS, "SELECT length(%s) / 0", "SELECT nothing, %s"]
+    "statement",
+    [
+        write.INSERT_RESOURCES[LockedAccount],
+        "SELECT length(%s) / 0",
+        "SELECT nothing, %s",
+    ],
 )
 def test_database_error_in_one_order_rolls_back_the_group(alices, bobs, statement, monkeypatch):
-    monkeypatch.setattr(write, "INSERT_ACCOUNTS", statement)
+    monkeypatch.setitem(write.INSERT_RESOURCES, LockedAccount, statement)
     with pytest.raises(DatabaseError):
         group.post([people.a_transfer(alices, bobs, 1_00, key="k"), broken(alices)])
     assert connection.get_autocommit()
