@@ -338,10 +338,10 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "ioCash",
     "DESCRIPTION": (
-        "E-money wallets: cash in, cash out, transfer, hold.\n\nAmounts are decimal strings in units "
-        "of the currency, times are RFC 3339 in UTC. A string with `x-extensible-enum` has one of "
-        "these values today; new ones may be added, so handle unknown values. `x-codes` lists the "
-        "error codes of a response. The examples come from real calls."
+        "E-money wallets: cash in, cash out, transfer, hold.\n\nAmounts are decimal strings in "
+        "units of the currency, times are RFC 3339 in UTC. A string with `x-extensible-enum` has "
+        "one of these values today; new ones may be added, so handle unknown values. `x-codes` "
+        "lists the error codes of a response. The examples come from real calls."
     ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",

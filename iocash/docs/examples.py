@@ -31,7 +31,9 @@ def illustrate(result: Json, **kwargs: Any) -> Json:
     components = result["components"]
     for response in components["responses"].values():
         illustrate_refusal(response)
-    components["examples"] = named(dict(sorted(recorded_examples()["refusals"].items())))
+    refusals = recorded_examples()["refusals"]
+    known = {code for each in components["responses"].values() for code in each["x-codes"]}
+    components["examples"] = named({code: refusals[code] for code in sorted(known & {*refusals})})
     return result
 
 

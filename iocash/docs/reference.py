@@ -26,7 +26,7 @@ ALONE = Lock()
 """The generator is not thread-safe."""
 
 ALIASES = "/public/"
-"""What the paths that ioCash has published have in common; under v2 they are the same as under v1."""
+"""In every path that ioCash has published. Those under v2 are the same as those under v1."""
 
 
 class OwnPaths(EndpointEnumerator):
@@ -84,11 +84,38 @@ class Document:
         """The document as a file: one member a line, so that differences are readable."""
         return lines(json.loads(dump(self.generated()))) + "\n"
 
+    def bare_text(self) -> str:
+        """The same without texts and examples: later documents are compared with it."""
+        return lines(bare(json.loads(dump(self.generated())))) + "\n"
+
+
+WORDS = {"description", "summary", "example", "examples", "links"}
+
+
+def bare(node: Any, *, names: bool = False) -> Any:
+    """Leave out texts and examples. The keys of `names` are names that somebody has chosen."""
+    if isinstance(node, list):
+        return [bare(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {
+        name: bare(each, names=name == "properties")
+        for name, each in node.items()
+        if names or name not in WORDS
+    }
+    is_response = "content" in node and "description" in node
+    return {"description": "", **kept} if is_response else kept
+
 
 OWN, PUBLISHED = Document(OwnGenerator), Document(PublishedGenerator)
 
 FILE = settings.BASE_DIR / "docs" / "openapi.json"
 """The document of our own paths under version control, written by `manage.py write_docs`."""
+RELEASED = {
+    settings.BASE_DIR / "docs" / "openapi-released.json": OWN,
+    settings.BASE_DIR / "docs" / "published-released.json": PUBLISHED,
+}
+"""The documents of the last release, bare, written by `manage.py write_docs --release`."""
 
 
 class Schema(PublicView):

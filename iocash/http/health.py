@@ -34,6 +34,11 @@ class LivezView(PublicView):
 
     @operation(name="get_liveness")
     def get(self, request: Request) -> Response:
+        """Check that the process is alive.
+
+        Needs no credentials and does not check the database: use it to decide whether to restart
+        the process.
+        """
         return Response({"status": "ok"})
 
 
@@ -44,6 +49,11 @@ class ReadyzView(PublicView):
 
     @operation(name="get_readiness", refuses=(errors.DatabaseUnavailable,))
     def get(self, request: Request) -> Response:
+        """Check that the server is ready.
+
+        Needs no credentials. The database has all migrations and accepts durable changes: use it to
+        decide whether to send requests here.
+        """
         if reason := next(unready(), None):
             raise errors.DatabaseUnavailable(reason)
         return Response({"status": "ok"})

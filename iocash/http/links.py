@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
 
 from iocash.http import problems
+
+LINKS: Final = {"$ref": "#/components/schemas/Links"}
+"""The schema of `_links`, for the OpenAPI document."""
 
 
 def location(request: Any, name: str, **ids: UUID | str) -> str:

@@ -124,7 +124,7 @@ class PageQuery(fields.Serializer):
         400,
         required=False,
         example="b3BhcXVl",
-        help_text="Where the page begins. Take it, with the whole URL, from a link of another page.",
+        help_text="Where the page begins: an opaque value from a link of another page.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

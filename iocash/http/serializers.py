@@ -29,8 +29,9 @@ Getter = Callable[[Any], Any]
 
 
 def text_of(documented: Any) -> str:
-    """The docstring as it reads in the OpenAPI document: a line for each paragraph."""
-    paragraphs = cleandoc(documented.__doc__ or "").split("\n\n")
+    """A docstring, or that of a class, as the OpenAPI document has it: a line a paragraph."""
+    text = documented if isinstance(documented, str) else documented.__doc__ or ""
+    paragraphs = cleandoc(text).split("\n\n")
     return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 

@@ -35,10 +35,17 @@ class User(Owned):
     """A person (NATURAL) or a company (JURIDICAL) that owns wallets."""
 
     class Kind(models.TextChoices):
+        """NATURAL: a person. JURIDICAL: a company."""
+
         NATURAL = "NATURAL"
         JURIDICAL = "JURIDICAL"
 
     class Status(models.TextChoices):
+        """CREATED: the phone is not verified. VERIFIED: it is; the user is about to be activated.
+        ACTIVATED: can use its wallets. BLOCKED: staff have stopped it. UNSUBSCRIBED: closed
+        permanently.
+        """
+
         CREATED = "CREATED"
         VERIFIED = "VERIFIED"
         ACTIVATED = "ACTIVATED"

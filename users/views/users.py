@@ -180,7 +180,10 @@ class UserListView(UserView):
 
     @operation(name="list_users", query=serializers.UserQuery)
     def get(self, request: Request) -> Response:
-        """List the users of the client."""
+        """List the users of the client.
+
+        The newest first by default. Filters can be combined; each matches exactly.
+        """
         return self.page(self.users().filter(**self.filters()))
 
     @operation(
@@ -191,7 +194,12 @@ class UserListView(UserView):
         refuses=(errors.AlreadyExists, errors.OtpTooSoon),
     )
     def post(self, request: Request) -> Response:
-        """Create a user. The phone number gets a one-time password."""
+        """Create a user.
+
+        A person or a company. The phone number gets a one-time password: send it to `validate-otp`,
+        which activates the user and opens the first wallet. User name and phone number
+        must be unique among the users of the client.
+        """
         made = self.do(
             users.create, client_id=self.client_id, values=self.body(), by=self.by, key=self.key
         )
@@ -209,6 +217,12 @@ class OtpView(UserView):
         refuses=(errors.AlreadyVerified, errors.OtpTooSoon, errors.Overloaded),
     )
     def post(self, request: Request, user_id: UUID) -> Response:
+        """Send another one-time password.
+
+        To the phone number that is not yet verified: of a new user, or a new number of an active
+        one. One per minute and ten per day; the response to more is 409 `otp_too_soon` with
+        `retryAt`.
+        """
         self.body()
         client_id = self.user(user_id).client_id
         user = self.do(users.request_otp, client_id=client_id, user_id=user_id, by=self.by)

@@ -42,7 +42,10 @@ class ExternalAccountListView(ExternalAccountView):
         name="list_external_accounts", query=serializers.ExternalAccountQuery, spends_proof=True
     )
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the external accounts of a wallet."""
+        """List the external accounts of a wallet.
+
+        The bank accounts that are stored for cash-outs, removed ones included: filter by `status`.
+        """
         wallet = self.wallet(wallet_id)
         return self.page(self.accounts(wallet.id).filter(**self.filters()))
 
@@ -53,7 +56,11 @@ class ExternalAccountListView(ExternalAccountView):
         refuses=(*AddExternalAccount.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Store a bank account for later cash-outs."""
+        """Store a bank account for cash-outs.
+
+        A CASH_OUT can name it by `externalAccountId` instead of an IBAN. A wallet has each IBAN
+        once.
+        """
         values = self.body()
         order = AddExternalAccount(
             **self.common(wallet_id),
@@ -73,7 +80,10 @@ class ExternalAccountDetailView(ExternalAccountView):
 
     @operation(name="get_external_account")
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
-        """Get one external account."""
+        """Get an external account.
+
+        A bank account that is stored for cash-outs of the wallet; also a removed one.
+        """
         return Response(self.show(self.account(wallet_id, account_id)))
 
     @operation(
@@ -82,7 +92,11 @@ class ExternalAccountDetailView(ExternalAccountView):
         refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
     )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
-        """Remove an external account permanently."""
+        """Remove an external account.
+
+        Permanently: send `{"status": "REMOVED"}`. Pending cash-outs to it are not affected.
+        Removing it again changes nothing.
+        """
         self.body(partial=False)
         order = RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
         self.submit(order)

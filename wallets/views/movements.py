@@ -87,7 +87,11 @@ class MovementListView(MovementView):
 
     @operation(name="list_movements", query=serializers.MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the movements of a wallet."""
+        """List the movements of a wallet.
+
+        A page of a filtered list can be short, or even empty, and still have a `next`: the list
+        ends where there is no `next`. Filters can be combined.
+        """
         wallet = self.wallet(wallet_id)
         return self.page(self.matching(wallet, self.filters()))
 
@@ -116,7 +120,12 @@ class MovementListView(MovementView):
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Create a cash-in, cash-out or transfer."""
+        """Create a cash-in, cash-out or transfer.
+
+        The `type` says which. Cash-ins and transfers are settled at once (201). A cash-out is
+        accepted (202): its amount is held until the bank has paid it, and GET shows how it goes on.
+        A CASH_IN requires the scope `cash-in:write` too.
+        """
         return self.create(wallet_id, self.body())
 
 
@@ -151,7 +160,10 @@ class MovementDetailView(MovementView):
 
     @operation(name="get_movement")
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
-        """Get one movement."""
+        """Get a movement.
+
+        One change of the wallet's money: of a transfer, this wallet's side.
+        """
         return Response(self.show(self.movement(wallet_id, movement_id)))
 
     @operation(
@@ -160,7 +172,11 @@ class MovementDetailView(MovementView):
         refuses=(*CancelCashOut.refuses, errors.Overloaded),
     )
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
-        """Cancel a cash-out that has not been sent to the bank."""
+        """Cancel a cash-out.
+
+        Send `{"status": "CANCELLED"}`. Only a pending cash-out that has not been sent to the bank
+        can be cancelled; its amount becomes available again.
+        """
         self.body(partial=False)
         order = CancelCashOut(**self.common(wallet_id), movement_id=movement_id)
         return Response(self.show(self.submit(order).legs[0]))
@@ -179,6 +195,12 @@ class BatchView(MovementView):
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Create up to 1,000 movements together.
+
+        All of them or none. They are checked in their order, each against the balance that those
+        before it leave. If some are refused, none is executed, and `conflict.items` of 409
+        `batch_refused` names them all.
+        """
         items = self.body()["movements"]
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
@@ -206,6 +228,12 @@ class ReversalView(MovementView):
         staff_permissions=("wallets.reverse_movement",),
     )
     def post(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        """Reverse a movement, in full or in part.
+
+        A transfer, the execution of a hold, or a cash-in. The money returns to its payer; without
+        `amount`, all that is not yet reversed. To reverse a cash-in requires the scope `cash-
+        in:write` too.
+        """
         values = self.body()
         movement = self.movement(wallet_id, movement_id)
         if movement.type == Movement.Type.CASH_IN:

@@ -42,6 +42,11 @@ class BalanceView(OrderView):
 
     @operation(name="get_balance", query=serializers.BalanceQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """Get the balance at an instant.
+
+        The settled balance of the wallet, now or at a time in the past, with the head of its hash
+        chain. It does not lock the wallet.
+        """
         wallet = self.wallet(wallet_id)
         now = statements.now()
         instant = come(self.query.get("at", now), now, "at")
@@ -92,6 +97,11 @@ class StatementView(MovementView):
         spends_proof=True,
     )
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """Get a statement of a wallet.
+
+        Opening and closing balance, the totals and the movements of a period, in the order of
+        settlement. The digests prove that no movement was changed or left out.
+        """
         wallet = self.wallet(wallet_id)
         now = statements.now()
         end = come(self.query.get("end_date", now), now, "endDate")

@@ -34,8 +34,8 @@ class Amount(Field):
     example = "10.00"
 
     def schema(self) -> dict[str, Any]:
-        """A string: numbers are accepted too, but many languages would send them as floats."""
-        return {"type": "string", "pattern": self.WRITTEN}
+        """A string. A number is accepted too, but many languages would send a float."""
+        return {"type": "string", "pattern": self.WRITTEN, "x-also-accepted": "number"}
 
     def to_internal_value(self, data: Any) -> Decimal:
         literal = data.literal if isinstance(data, Number) else data

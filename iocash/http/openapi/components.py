@@ -122,7 +122,7 @@ def schemas(codes: set[str]) -> Json:
     """The schemas of errors with these codes, and of links."""
     kinds = [errors.REGISTRY[code] for code in sorted(codes)]
     return {
-        **conflict_schemas(kind for kind in kinds if issubclass(kind, errors.Conflict)),
+        **conflict_schemas(kinds),
         "Error": ERROR,
         "ErrorCode": {
             "type": "string",

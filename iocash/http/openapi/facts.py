@@ -84,12 +84,17 @@ FACTS: Json = {
     "sentAt": _time("When the cash-out was sent to the bank."),
     "status": _text("The present status of the resource.", "BLOCKED"),
     "targetCurrency": _text("The currency of the target wallet (ISO 4217).", "USD"),
+    "targetWalletId": _id("The target wallet, which the client does not have."),
     "type": _text("The type of the movement.", "CASH_OUT"),
     "used": _limited("What is used of the limit already"),
     "userId": _id("The user."),
     "walletId": _id("The wallet."),
 }
 FACTS["currency"]["pattern"] = FACTS["targetCurrency"]["pattern"] = Currency().schema()["pattern"]
+
+
+ITEMS = (errors.Conflict, errors.Missing)
+"""What an item of a batch can be refused with."""
 
 
 def carried(kinds: Iterable[type[errors.Refused]]) -> Json:
@@ -104,9 +109,9 @@ def conflict_name(kind: type[errors.Refused]) -> str:
 
 
 def conflict_schemas(kinds: Iterable[type[errors.Refused]]) -> Json:
-    """One schema of `conflict` for each refusal, and one with the facts of all of them."""
-    known = sorted(kinds, key=lambda kind: kind.code)
-    item = [kind for kind in known if kind is not errors.BatchRefused]
+    """One schema of `conflict` for each code, one with all facts, and that of items of a batch."""
+    known = [kind for kind in kinds if issubclass(kind, errors.Conflict)]
+    item = [kind for kind in kinds if issubclass(kind, ITEMS)]
     return {
         **{conflict_name(kind): _object(f"`conflict` of `{kind.code}`.", kind) for kind in known},
         "Conflict": {
@@ -127,9 +132,11 @@ def _object(description: str, *kinds: type[errors.Refused]) -> Json:
 
 def _refused_item(kinds: Iterable[type[errors.Refused]]) -> Json:
     item = _object("An item of a batch that was refused, with the facts of its refusal.", *kinds)
+    batch = carried([errors.BatchRefused])
+    facts = {name: each for name, each in item["properties"].items() if name not in batch}
     own: Json = {
         "index": _count("The place of the item in the batch, from 0.", 1),
         "code": {"$ref": "#/components/schemas/ErrorCode"},
         "detail": _text("For people; the text may change.", "The wallet is BLOCKED."),
     }
-    return {**item, "properties": own | item["properties"], "required": list(own)}
+    return {**item, "properties": own | facts, "required": list(own)}

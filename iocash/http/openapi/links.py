@@ -24,6 +24,15 @@ def link_creations(paths: Json) -> None:
                 )
                 if target:
                     responses[status]["links"] = links(paths, target, is_here=target == path)
+                elif path.endswith("/batch"):
+                    responses[status]["links"] = {"list": link_to_operation(paths, path)}
+
+
+def link_to_operation(paths: Json, path: str) -> Json:
+    """Link a batch to the movements that it has created: the list above it, by their operation."""
+    above = path.rpartition("/")[0]
+    values = parameters(above, is_here=True) | {"operationId": "$response.body#/operationId"}
+    return {"operationId": paths[above]["get"]["operationId"], "parameters": values}
 
 
 def reading_paths(paths: Json) -> dict[str, str]:

@@ -93,7 +93,8 @@ class AutoSchema(Spectacular):
 
     def _words(self) -> tuple[str, str, str]:
         handler = getattr(self.view, self.method.lower())
-        return text_of(handler if handler.__doc__ else type(self.view)).partition("\n\n")
+        said = self.declared.text or handler.__doc__ or type(self.view)
+        return text_of(said).partition("\n\n")
 
     def is_deprecated(self) -> bool:
         return self.is_alias

@@ -13,7 +13,7 @@ from iocash.http.rendering import camel
 Json = dict[str, Any]
 
 BESIDE = {"readOnly", "default", "allOf"}
-"""What a field may have beside a reference, which the referred schema says again, or nobody needs."""
+"""What may be beside a reference: the named schema says it again, or nobody needs it."""
 
 
 def complete(result: Json, **kwargs: Any) -> Json:

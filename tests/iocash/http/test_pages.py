@@ -316,7 +316,12 @@ def test_missing_parameters_get_defaults() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["2020-01-01T00:00:00+02:00", "2020-01-01T00:00:00 02:00", "2020-01-01T00:00:00%2B02:00"],
+    [
+        "2020-01-01T00:00:00+02:00",
+        "2020-01-01T00:00:00 02:00",
+        "2020-01-01T00:00:00 0200",
+        "2020-01-01T00:00:00%2B02:00",
+    ],
 )
 def test_plus_decoded_as_a_space_is_restored_in_an_instant(written: str) -> None:
     assert asked(f"since={written}")["since"] == datetime(2019, 12, 31, 22, tzinfo=UTC)
