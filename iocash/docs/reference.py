@@ -141,10 +141,10 @@ class Schema(PublicView):
 
 
 class PublishedSchema(Schema):
-    """Get the paths that ioCash has published as an OpenAPI 3.1 document.
+    """Get the published paths as an OpenAPI 3.1 document.
 
-    They are aliases of this API under `/api/v1/public` and `/api/v2/public`. Use them only to move
-    an existing integration; all of them are deprecated.
+    The paths that ioCash has published: aliases of this API under `/api/v1/public` and
+    `/api/v2/public`. They are deprecated; use them only to move an existing integration.
     """
 
     document = PUBLISHED

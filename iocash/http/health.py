@@ -21,7 +21,7 @@ from iocash.http.views import PublicView
 class HealthReport(fields.Serializer):
     """The health of the server."""
 
-    status = fields.Choice(("ok",), read_only=True)
+    status = fields.Choice(("ok",), read_only=True, help_text="Always `ok`; else it is a 503.")
 
 
 class LivezView(PublicView):

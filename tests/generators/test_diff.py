@@ -51,7 +51,8 @@ def add_required_field(document: Any) -> None:
 
 
 def narrow_enumeration(document: Any) -> None:
-    parameters = document["paths"][DOCUMENTS]["get"]["parameters"]
+    shared = document["paths"][DOCUMENTS]["get"]["parameters"]
+    parameters = [resolved(each, document) for each in shared]
     (kind,) = (each["schema"] for each in parameters if each["name"] == "kind")
     resolved(kind, document)["enum"].remove("income-tax")
 

@@ -26,7 +26,9 @@ class ExternalAccountAnswer(fields.Serializer):
         example="My bank",
         help_text="Your name for the account. Null: none, or erased.",
     )
-    external_iban = SerializerMethodField(method_name="bank_account")
+    external_iban = SerializerMethodField(
+        method_name="bank_account", help_text="The bank account. Null after erasure."
+    )
     status = fields.Choice(ExternalAccount.Status, read_only=True)
     created_at = fields.Moment(read_only=True, help_text="When the account was stored.")
     _links = SerializerMethodField(method_name="links")
