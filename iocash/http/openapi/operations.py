@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from drf_spectacular import plumbing
 from drf_spectacular.openapi import AutoSchema as Spectacular
-from drf_spectacular.plumbing import ResolvedComponent
 from rest_framework.serializers import ListSerializer
 
 from iocash.http import fields
@@ -17,6 +17,7 @@ from iocash.http.serializers import text_of
 
 Json = dict[str, Any]
 
+NamedSchema: Any = plumbing.ResolvedComponent
 ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
 
 
@@ -79,14 +80,13 @@ class AutoSchema(Spectacular):
 
     def get_operation_id(self) -> str:
         if self.is_alias or not self.declared.name:
-            name: str = super().get_operation_id()  # type: ignore[no-untyped-call]
-            return name
+            return super().get_operation_id()
         return self.declared.name
 
     def get_summary(self) -> str:
         return self._words()[0].removesuffix(".")
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """What follows the summary; the summary itself where nothing does."""
         summary, _, rest = self._words()
         return rest or summary
@@ -162,9 +162,7 @@ class AutoSchema(Spectacular):
                 "properties": properties | {key: told},
                 "required": sorted({*whole["required"], *variant.required}),
             }
-            component = ResolvedComponent(
-                variant.name, ResolvedComponent.SCHEMA, schema, object=variant.name
-            )
+            component = NamedSchema(variant.name, NamedSchema.SCHEMA, schema, object=variant.name)
             self.registry.register_on_missing(component)
             mapping[str(value)] = component.ref["$ref"]
         return {
@@ -180,7 +178,7 @@ class AutoSchema(Spectacular):
             field, direction, bypass_extensions
         )
         if schema and isinstance(field, ListSerializer):
-            least, most = (None if field.allow_empty else 1), field.max_length
+            least, most = (None if field.allow_empty else 1), getattr(field, "max_length", None)
             bounds = {"minItems": least, "maxItems": most}
             schema |= {name: bound for name, bound in bounds.items() if bound is not None}
         return schema
