@@ -6,8 +6,22 @@ from django.urls import include, path, re_path
 from iocash.docs import calls, guides, reference
 from iocash.http import health, problems, security_txt, views
 from iocash.published import urls as published
-from users import views as users
-from wallets import views as wallets
+from users.views.kyc import (
+    DocumentView,
+    ExternalIbanView,
+    FinancialInformationView,
+    HomeAddressView,
+    IdentityView,
+    OccupationView,
+)
+from users.views.users import OtpView, UserListView
+from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
+from wallets.views.compliance import ComplianceView
+from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView
+from wallets.views.movements import BatchView, MovementDetailView, MovementListView, ReversalView
+from wallets.views.statements import BalanceView, StatementView
+from wallets.views.users import OtpValidationView, UserDetailView
+from wallets.views.wallets import IbanView, WalletDetailView, WalletListView
 
 handler400 = "iocash.http.problems.bad_request"
 handler403 = "iocash.http.problems.permission_denied"
@@ -19,45 +33,47 @@ WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 
-api = [  # what is asked for most is found first
-    path(f"/{WALLET}/movements", wallets.MovementListView.as_view(), name="movements"),
-    path(f"/{WALLET}", wallets.WalletDetailView.as_view(), name="wallet"),
+# What is asked for most is found first. The links of a wallet and the chapters of the reference
+# have this order.
+api = [
+    path(f"/{WALLET}/movements", MovementListView.as_view(), name="movements"),
+    path(f"/{WALLET}", WalletDetailView.as_view(), name="wallet"),
     path("", views.RootView.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
-    path("/wallets", wallets.WalletListView.as_view(), name="wallets"),
-    path(f"/{WALLET}/create-iban", wallets.IbanView.as_view(), name="create-iban"),
-    path(f"/{WALLET}/balance", wallets.BalanceView.as_view(), name="balance"),
-    path(f"/{WALLET}/statement", wallets.StatementView.as_view(), name="statement"),
-    path(f"/{WALLET}/movements/batch", wallets.BatchView.as_view(), name="batch"),
-    path(f"/{MOVEMENT}", wallets.MovementDetailView.as_view(), name="movement"),
-    path(f"/{MOVEMENT}/reversal", wallets.ReversalView.as_view(), name="reversal"),
-    path(f"/{WALLET}/holds", wallets.HoldListView.as_view(), name="holds"),
-    path(f"/{HOLD}", wallets.HoldDetailView.as_view(), name="hold"),
-    path(f"/{HOLD}/executions", wallets.HoldExecutionView.as_view(), name="executions"),
+    path("/wallets", WalletListView.as_view(), name="wallets"),
+    path(f"/{WALLET}/create-iban", IbanView.as_view(), name="create-iban"),
+    path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),
+    path(f"/{MOVEMENT}", MovementDetailView.as_view(), name="movement"),
+    path(f"/{MOVEMENT}/reversal", ReversalView.as_view(), name="reversal"),
+    path(f"/{WALLET}/holds", HoldListView.as_view(), name="holds"),
+    path(f"/{HOLD}", HoldDetailView.as_view(), name="hold"),
+    path(f"/{HOLD}/executions", HoldExecutionView.as_view(), name="executions"),
     path(
         f"/{WALLET}/external-accounts",
-        wallets.ExternalAccountListView.as_view(),
+        ExternalAccountListView.as_view(),
         name="external-accounts",
     ),
     path(
         f"/{WALLET}/external-accounts/<uuid:account_id>",
-        wallets.ExternalAccountDetailView.as_view(),
+        ExternalAccountDetailView.as_view(),
         name="external-account",
     ),
-    path("/users", users.UserListView.as_view(), name="users"),
-    path(f"/{USER}", wallets.UserDetailView.as_view(), name="user"),
-    path(f"/{USER}/request-otp", users.OtpView.as_view(), name="request-otp"),
-    path(f"/{USER}/validate-otp", wallets.OtpValidationView.as_view(), name="validate-otp"),
-    path(f"/{USER}/compliance", wallets.ComplianceView.as_view(), name="compliance"),
-    path(f"/{USER}/identity", users.IdentityView.as_view(), name="identity"),
-    path(f"/{USER}/home-address", users.HomeAddressView.as_view(), name="home-address"),
-    path(f"/{USER}/external-iban", users.ExternalIbanView.as_view(), name="external-iban"),
+    path(f"/{WALLET}/balance", BalanceView.as_view(), name="balance"),
+    path(f"/{WALLET}/statement", StatementView.as_view(), name="statement"),
+    path("/users", UserListView.as_view(), name="users"),
+    path(f"/{USER}", UserDetailView.as_view(), name="user"),
+    path(f"/{USER}/request-otp", OtpView.as_view(), name="request-otp"),
+    path(f"/{USER}/validate-otp", OtpValidationView.as_view(), name="validate-otp"),
+    path(f"/{USER}/compliance", ComplianceView.as_view(), name="compliance"),
+    path(f"/{USER}/identity", IdentityView.as_view(), name="identity"),
+    path(f"/{USER}/home-address", HomeAddressView.as_view(), name="home-address"),
+    path(f"/{USER}/external-iban", ExternalIbanView.as_view(), name="external-iban"),
     path(
         f"/{USER}/financial-information",
-        users.FinancialInformationView.as_view(),
+        FinancialInformationView.as_view(),
         name="financial-information",
     ),
-    path(f"/{USER}/occupation", users.OccupationView.as_view(), name="occupation"),
-    path(f"/{USER}/documents/<slug:kind>", users.DocumentView.as_view(), name="document"),
+    path(f"/{USER}/occupation", OccupationView.as_view(), name="occupation"),
+    path(f"/{USER}/documents/<slug:kind>", DocumentView.as_view(), name="document"),
 ]
 
 urlpatterns = [

@@ -20,7 +20,7 @@ from users.models import ApiKey, Client
 from users.models.clients import SCOPES
 from wallets import posting
 from wallets.models import ExternalAccount
-from wallets.orders import AddExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 

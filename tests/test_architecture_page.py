@@ -28,7 +28,7 @@ from users.models.ids import new_id
 from wallets import audit
 from wallets.books import Books
 from wallets.books.limits import NOTHING, Allowance
-from wallets.orders import Transfer
+from wallets.orders.payments import Transfer
 from wallets.posting.group import run
 
 PAGE = (dev.ROOT / "docs" / "architecture.md").read_text()

@@ -10,7 +10,7 @@ import pytest
 import dev
 from iocash import errors
 from iocash.docs import examples, reference
-from iocash.http.rendering import lines
+from iocash.http.rendering import dump_lines
 from tests.support import openapi, release
 from tests.support.openapi_changes import incompatible
 from wallets.management.commands import write_docs
@@ -89,6 +89,6 @@ def test_generated_json_is_small_and_has_one_member_a_line():
     files = [*(dev.ROOT / "docs").glob("*.json")]
     assert {reference.FILE, examples.FILE, *reference.RELEASED} == {*files}
     for file in files:
-        assert file.read_text() == lines(json.loads(file.read_text())) + "\n", file.name
+        assert file.read_text() == dump_lines(json.loads(file.read_text())) + "\n", file.name
     assert reference.FILE.stat().st_size <= 400_000
     assert sum(file.stat().st_size for file in files) <= 1_200_000

@@ -11,7 +11,7 @@ from tests.support.cash_outs import a_cash_out
 from tests.support.people import Api
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import AddExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 

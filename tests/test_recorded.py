@@ -15,7 +15,7 @@ import pytest
 
 from iocash.docs import examples
 from iocash.docs.reference import OWN, PUBLISHED, Document
-from iocash.http.rendering import lines
+from iocash.http.rendering import dump_lines
 from tests.support import openapi, people, published_story, story
 from tests.support.story import LIMITS, Recorder
 from users.models import Client
@@ -35,7 +35,7 @@ def told(client_demo: Client, settings: Any) -> Any:
 
 def test_examples_equal_the_servers_answers(told):
     if os.environ.get("RECORD"):
-        examples.FILE.write_text(lines(told) + "\n")
+        examples.FILE.write_text(dump_lines(told) + "\n")
         examples.recorded_examples.cache_clear()
     assert examples.recorded_examples() == told, "RECORD=1 python -m pytest tests/test_recorded.py"
 

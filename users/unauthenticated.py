@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from iocash import errors
-from users.buckets import Buckets
+from users.throttling import Buckets
 
 PREFIX = 64
 """The prefix length of a site's IPv6 addresses."""

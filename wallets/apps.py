@@ -10,11 +10,16 @@ class Wallets(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Refuse to start if KYC_LIMITS is wrong."""
-        from wallets.books import limits  # noqa: PLC0415 (imports models)
+        """Refuse to start if KYC_LIMITS is wrong, or if no IBAN can be made."""
+        from wallets.books import ibans, limits  # noqa: PLC0415 (imports models)
 
         if wrong := list(limits.wrong_settings(settings.KYC_LIMITS)):
             raise ImproperlyConfigured(" ".join(wrong))
+        try:
+            ibans.make(1)
+        except ValueError as error:
+            names = "IBAN_COUNTRY, IBAN_BANK_CODE and IBAN_BRANCH_CODE"
+            raise ImproperlyConfigured(f"{names} make no IBAN: {error}.") from error
 
 
 class BackOfficeConfig(admin.AdminConfig):

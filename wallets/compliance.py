@@ -80,7 +80,7 @@ def of(user: User) -> Compliance:
         level_until=user.kyc_until if level else None,
         next_level=kyc.next_level(user, today),
         requirements=list(requirements(user, last, today)),
-        allowances=list(allowances(user, level)),
+        allowances=list(allowances_of(user, level)),
         name_change=name_change(last.get(Kind.NAME)),
     )
 
@@ -119,7 +119,7 @@ def requirement(
     return Requirement(kind.path, level, status, last.reason, last.reviewed_at, is_met)
 
 
-def allowances(user: User, level: int) -> Iterator[Allowance]:
+def allowances_of(user: User, level: int) -> Iterator[Allowance]:
     """Limits and used amounts, in every currency with limits or with a wallet of the user.
 
     Nothing is locked. Movements are read before wallets, so each movement's wallet is included.

@@ -10,7 +10,7 @@ from iocash.db.transactions import single_transaction
 from users import users
 from users.models.events import By
 from wallets import posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 
 def change_or_close(

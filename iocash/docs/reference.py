@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from iocash import errors
 from iocash.http import problems
 from iocash.http.operations import operation
-from iocash.http.rendering import JSON, JSONRenderer, accepts_gzip, dump, lines
+from iocash.http.rendering import JSON, JSONRenderer, accepts_gzip, dump, dump_lines
 from iocash.http.views import PublicView
 
 ALONE = Lock()
@@ -82,11 +82,11 @@ class Document:
 
     def text(self) -> str:
         """The document as a file: one member a line, so that differences are readable."""
-        return lines(json.loads(dump(self.generated()))) + "\n"
+        return dump_lines(json.loads(dump(self.generated()))) + "\n"
 
     def bare_text(self) -> str:
         """The same without texts and examples: later documents are compared with it."""
-        return lines(bare(json.loads(dump(self.generated())))) + "\n"
+        return dump_lines(bare(json.loads(dump(self.generated())))) + "\n"
 
 
 WORDS = {"description", "summary", "example", "examples", "links"}

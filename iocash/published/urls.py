@@ -11,9 +11,21 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from iocash.published import user_views, wallet_views
-from users import views as users
 from users.models import User
-from wallets import views as wallets
+from users.views.kyc import (
+    ExternalIbanView,
+    FinancialInformationView,
+    HomeAddressView,
+    IdentityView,
+    OccupationView,
+)
+from users.views.users import OtpView, UserListView
+from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
+from wallets.views.compliance import ComplianceView
+from wallets.views.holds import HoldDetailView
+from wallets.views.movements import MovementDetailView
+from wallets.views.users import OtpValidationView, UserDetailView
+from wallets.views.wallets import IbanView, WalletDetailView, WalletListView
 
 USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
@@ -28,14 +40,14 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     """The addresses below a user; `kind` is set if the path contains it."""
     return [
         path(f"{prefix}/mobile-phone", user_views.MobilePhoneView.as_view(**kind)),
-        path(f"{prefix}/request-otp", users.OtpView.as_view(**kind)),
-        path(f"{prefix}/validate-otp", wallets.OtpValidationView.as_view(**kind)),
-        path(f"{prefix}/compliance", wallets.ComplianceView.as_view(**kind)),
-        path(f"{prefix}/identity", users.IdentityView.as_view(**kind)),
-        path(f"{prefix}/home-address", users.HomeAddressView.as_view(**kind)),
-        path(f"{prefix}/external-iban", users.ExternalIbanView.as_view(**kind)),
-        path(f"{prefix}/financial-information", users.FinancialInformationView.as_view(**kind)),
-        path(f"{prefix}/occupation", users.OccupationView.as_view(**kind)),
+        path(f"{prefix}/request-otp", OtpView.as_view(**kind)),
+        path(f"{prefix}/validate-otp", OtpValidationView.as_view(**kind)),
+        path(f"{prefix}/compliance", ComplianceView.as_view(**kind)),
+        path(f"{prefix}/identity", IdentityView.as_view(**kind)),
+        path(f"{prefix}/home-address", HomeAddressView.as_view(**kind)),
+        path(f"{prefix}/external-iban", ExternalIbanView.as_view(**kind)),
+        path(f"{prefix}/financial-information", FinancialInformationView.as_view(**kind)),
+        path(f"{prefix}/occupation", OccupationView.as_view(**kind)),
         path(f"{prefix}/identity-file", user_views.IdentityFileView.as_view(**kind)),
         path(
             f"{prefix}/external-iban-file",
@@ -45,9 +57,9 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     ]
 
 
-def of_kind(name: str, kind: str, users_view: type[users.UserListView]) -> list[URLPattern]:
+def users_of_kind(name: str, kind: str, users_view: type[UserListView]) -> list[URLPattern]:
     """The users of one kind."""
-    detail = wallets.UserDetailView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
+    detail = UserDetailView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
     return [
         path(f"users/{name}", users_view.as_view()),
         path(f"users/{name}/<uuid:user_id>", detail),
@@ -56,18 +68,18 @@ def of_kind(name: str, kind: str, users_view: type[users.UserListView]) -> list[
 
 
 patterns = [
-    path("users", users.UserListView.as_view(http_method_names=READ)),
-    path(USER, wallets.UserDetailView.as_view(http_method_names=READ)),
-    *of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
-    *of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
+    path("users", UserListView.as_view(http_method_names=READ)),
+    path(USER, UserDetailView.as_view(http_method_names=READ)),
+    *users_of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
+    *users_of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
     *of_user(USER),
-    path("wallets", wallets.WalletListView.as_view()),
-    path(WALLET, wallets.WalletDetailView.as_view(http_method_names=READ)),
-    path(f"{WALLET}/create-iban", wallets.IbanView.as_view()),
-    path(ACCOUNTS, wallets.ExternalAccountListView.as_view()),
+    path("wallets", WalletListView.as_view()),
+    path(WALLET, WalletDetailView.as_view(http_method_names=READ)),
+    path(f"{WALLET}/create-iban", IbanView.as_view()),
+    path(ACCOUNTS, ExternalAccountListView.as_view()),
     path(
         f"{ACCOUNTS}/<uuid:account_id>",
-        wallets.ExternalAccountDetailView.as_view(http_method_names=READ),
+        ExternalAccountDetailView.as_view(http_method_names=READ),
     ),
     path(f"{WALLET}/transfer", wallet_views.TransferView.as_view()),
     path(f"{WALLET}/cashOuts", wallet_views.CashOutView.as_view()),
@@ -78,10 +90,10 @@ patterns = [
     path(f"{WALLET}/movements", wallet_views.MovementsView.as_view()),
     path(
         f"{WALLET}/movements/<uuid:movement_id>",
-        wallets.MovementDetailView.as_view(http_method_names=READ),
+        MovementDetailView.as_view(http_method_names=READ),
     ),
     path(f"{WALLET}/holds", wallet_views.HoldsView.as_view()),
-    path(HOLD, wallets.HoldDetailView.as_view(http_method_names=READ)),
+    path(HOLD, HoldDetailView.as_view(http_method_names=READ)),
     path(f"{HOLD}/executeHold", wallet_views.FinalHoldExecutionView.as_view()),
     path(f"{HOLD}/executeHoldAndKeepOpen", wallet_views.PartialHoldExecutionView.as_view()),
     path(f"{HOLD}/releaseHold", wallet_views.HoldReleaseView.as_view()),

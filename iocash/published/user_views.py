@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from iocash.http import fields
 from iocash.published.user_serializers import JuridicalBody, NaturalBody, PhoneChange
 from users.models import User
-from users.views import DocumentView, UserListView
-from wallets.views import UserDetailView
+from users.views.kyc import DocumentView
+from users.views.users import UserListView
+from wallets.views.users import UserDetailView
 
 CREATION = UserListView.operations["POST"]
 FILE = DocumentView.operations

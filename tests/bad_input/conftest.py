@@ -16,7 +16,7 @@ from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
 from users.models import Client
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import AddExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount
 
 
 @pytest.fixture(autouse=True)

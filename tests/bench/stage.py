@@ -88,7 +88,7 @@ def make_client(number: int, wallets: int) -> dict[str, Any]:
     from users.models import ApiKey, Client
     from users.models.clients import SCOPES
     from users.models.events import By
-    from wallets.orders import CashIn
+    from wallets.orders.payments import CashIn
 
     client = Client.objects.create(name=f"Client {number}")
     key, secret = ApiKey.issue(client=client, label="bench", scopes=list(SCOPES))
@@ -138,7 +138,7 @@ def transfers(
 ) -> Iterator[Any]:
     """One transfer of 0.01 for each pair of the client's wallets, each with a key."""
     from users.models.events import By
-    from wallets.orders import Transfer
+    from wallets.orders.payments import Transfer
 
     about: dict[str, Any] = {"client_id": UUID(client["id"]), "by": By("system:bench")}
     for count, (source, target) in enumerate(pairs):

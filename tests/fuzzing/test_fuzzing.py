@@ -23,7 +23,7 @@ from tests.support.server import Served, database_of_tests
 from users.serializers.kyc import Content
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import AddExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

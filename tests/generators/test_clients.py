@@ -1,4 +1,7 @@
-"""Clients made by other people's generators compile, and the whole story can be told with each."""
+"""Clients made by other people's generators compile, and the whole story can be told with each.
+
+Takes minutes; needs Java and Node.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`redocly diff` tells what breaks callers of an older document, and is silent on what does not."""
+"""`redocly diff` tells what breaks callers of an older document, and is silent on what does not.
+
+Takes half a minute; needs Node.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.generators.test_lint import linted
+from tests.support.linting import linted
 from tests.support.openapi_changes import resolved
 from tests.support.tools import REDOCLY
 

@@ -1,14 +1,15 @@
-"""Other people's linters find no errors in the OpenAPI document."""
+"""Other people's linters find no errors in the OpenAPI document.
+
+Takes half a minute; needs Node.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.linting import linted
 from tests.support.tools import REDOCLY, SPECTRAL
 
 pytestmark = pytest.mark.ci
@@ -16,16 +17,6 @@ pytestmark = pytest.mark.ci
 RULES = Path(__file__).parent
 MOST = 1000
 """How many findings redocly names."""
-
-
-def linted(folder: Path, *command: str) -> Any:
-    """Return a linter's report, whatever its exit code; its notes on itself go elsewhere."""
-    with (folder / "notes").open("w") as notes:
-        ran = subprocess.run(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=notes, text=True, check=False
-        )
-    assert ran.stdout, (folder / "notes").read_text()
-    return json.loads(ran.stdout)
 
 
 def test_redocly_finds_no_errors(document, tmp_path):

@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from iocash import errors
 from tests.model import agreement, database
 from tests.model.history import DECIMALS, LIMITS, Made, No, Said
-from tests.model.ledger import CEILING
+from tests.model.ledger_rules import CEILING
 from tests.model.strategies import MILLISECOND
 from wallets import audit, posting
-from wallets.orders import Order, Outcome
+from wallets.orders.base import Order, Outcome
 
 
 class Table(RuleBasedStateMachine):

@@ -16,37 +16,26 @@ from django.db import connection, transaction
 
 from iocash import errors
 from tests.model.history import LIMITED, Made, No, Said, Wallet
-from tests.model.ledger import CEILING, Reference
+from tests.model.ledger import Reference
+from tests.model.ledger_rules import CEILING
 from tests.support import people
 from users import demo_documents
 from users.models import User
 from wallets import models
-from wallets.orders import (
-    AddExternalAccount,
-    Adjust,
-    Batch,
-    BlockUser,
-    BlockWallet,
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import (
     CancelCashOut,
-    CashIn,
     CashOut,
-    ChangeWallet,
-    ExecuteHold,
     MarkCashOutSent,
-    OpenWallet,
-    Order,
-    Outcome,
-    PlaceHold,
     RejectCashOut,
-    ReleaseHold,
-    RemoveExternalAccount,
-    RenewHold,
-    Reverse,
     SettleCashOut,
-    Transfer,
-    UnblockUser,
-    UnblockWallet,
 )
+from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.orders.payments import Adjust, CashIn, Reverse, Transfer
+from wallets.orders.users import BlockUser, UnblockUser
+from wallets.orders.wallets import BlockWallet, ChangeWallet, OpenWallet, UnblockWallet
 from wallets.posting import group
 
 DAWN: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -18,7 +18,8 @@ from tests.support import people
 from users.models import Client, Event, Key, User, events
 from users.models.events import EventKind, Fact
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
-from wallets.orders import OpenWallet, Order, Outcome
+from wallets.orders.base import Order, Outcome
+from wallets.orders.wallets import OpenWallet
 from wallets.posting import group
 
 
@@ -65,7 +66,7 @@ class Family:
             for client in clients
             for values in (people.ALICE, people.BOB)
         )
-        events.record(
+        events.record_facts(
             *(
                 Fact(user.client_id, "user", user.id, EventKind.USER_CREATED, people.BY)
                 for user in users

@@ -13,27 +13,21 @@ from django.utils import timezone
 from tests.model.race_stages import Family, Stage, Verb
 from tests.support import people
 from wallets.models import Wallet
-from wallets.orders import (
-    AddExternalAccount,
-    Adjust,
-    Batch,
-    BlockUser,
-    BlockWallet,
+from wallets.orders.base import Order
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import (
     CancelCashOut,
-    CashIn,
     CashOut,
     CashOutOrder,
-    ChangeWallet,
     MarkCashOutSent,
-    OpenWallet,
-    Order,
     RejectCashOut,
-    ReleaseHold,
-    RemoveExternalAccount,
-    RenewHold,
     SettleCashOut,
-    UnsubscribeUser,
 )
+from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.holds import ReleaseHold, RenewHold
+from wallets.orders.payments import Adjust, CashIn
+from wallets.orders.users import BlockUser, UnsubscribeUser
+from wallets.orders.wallets import BlockWallet, ChangeWallet, OpenWallet
 
 IBAN, OTHER_IBAN = "ES9121000418450200051332", "DE89370400440532013000"
 TOMORROW = timezone.now() + timedelta(days=1)

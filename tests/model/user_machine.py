@@ -36,7 +36,7 @@ from users.models.events import By
 from users.models.ids import new_id
 from users.users import TRANSITIONS
 from wallets import audit, models, posting
-from wallets.orders import Order
+from wallets.orders.base import Order
 
 PEOPLE = {
     "alice": ("demo", "NATURAL", {"firstName": "Alice", "lastName": "Example"}),

@@ -12,7 +12,8 @@ from tests.model.user_machine import AMOUNTS, NAMES, submitted, turn
 from tests.model.user_rules import SELDOM, TURN, Machine
 from tests.model.user_state import BALANCE, CASH_IN, CASH_OUT, MOST_WALLETS, CashOut, Hold, Wallet
 from tests.support.people import Answer
-from wallets.orders import BlockWallet, MarkCashOutSent, RejectCashOut, SettleCashOut, UnblockWallet
+from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.wallets import BlockWallet, UnblockWallet
 
 IBAN = {"accountNumber": "ES9121000418450200051332"}
 

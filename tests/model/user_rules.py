@@ -29,7 +29,7 @@ from users.models import KycDocument, Review, User
 from users.models.events import By
 from users.models.ids import new_id
 from wallets import erasure
-from wallets.orders import BlockUser, UnblockUser
+from wallets.orders.users import BlockUser, UnblockUser
 
 PHONES = {"alice": "+3460000001", "bob": "+3460000002", "company": "+3460000003"}
 SELDOM = st.sampled_from([False] * 9 + [True])

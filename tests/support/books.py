@@ -14,17 +14,10 @@ from tests.support.people import BY
 from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedWallet
-from wallets.orders import (
-    CashIn,
-    CashOut,
-    ExecuteHold,
-    Order,
-    PlaceHold,
-    ReleaseHold,
-    RenewHold,
-    Reverse,
-    Transfer,
-)
+from wallets.orders.base import Order
+from wallets.orders.cash_outs import CashOut
+from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.orders.payments import CashIn, Reverse, Transfer
 from wallets.posting.group import run
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

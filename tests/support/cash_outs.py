@@ -6,10 +6,7 @@ from tests.support import people
 from tests.support.wallet_endpoints import IBAN
 from wallets import posting
 from wallets.models import Movement, Wallet
-from wallets.orders import (
-    CashOut,
-    CashOutOrder,
-)
+from wallets.orders.cash_outs import CashOut, CashOutOrder
 
 
 def a_cash_out(source: Wallet, amount: int) -> Movement:

@@ -76,6 +76,8 @@ WRONG_EVENTS = [
     ("events", NO_EVENT.format("hold", "hold.placed"), "id", "hold"),
     ("events", NO_EVENT.format("hold", "hold.partly_executed"), "id", "hold"),
     ("events", NO_EVENT.format("expired", "hold.expired"), "id", "expired"),
+    ("events", NO_EVENT.format("account", "external_account.added"), "id", "account"),
+    ("events", "DELETE FROM wallets_externalaccount WHERE id = %(account)s", "id", "account"),
     ("events", NO_EVENT.format("alices", "wallet.opened"), "id", "alices"),
     ("events", NO_EVENT.format("alice", "user.created"), "id", "alice"),
     ("events", EVENT.format(f"subject_id = {NEW_ID}", "out", "movement.settled"), "id", "new"),

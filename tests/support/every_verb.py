@@ -13,16 +13,20 @@ from django.utils import timezone
 
 from iocash.times import moment
 from tests.support import kyc as shown
-from tests.support import people, published_story, story, user_actions
+from tests.support import order_guard, people, published_story, story, user_actions
 from tests.support.people import Api
 from tests.support.story import Recorder, pass_two_minutes
 from tests.support.user_bodies import ALICE, NEW
 from users import kyc
 from users.kyc import Kind
 from users.models import Client, User
-from wallets import orders, posting
+from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import Order
+from wallets.orders.base import Order
+from wallets.orders.cash_outs import CashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.payments import Adjust
+from wallets.orders.users import BlockUser, UnblockUser, UnsubscribeUser
+from wallets.orders.wallets import BlockWallet, UnblockWallet
 from wallets.posting import group
 
 LIMITS = {"EUR": {"0": {"balance": "500", "cashIn": "500", "cashOut": "500"}}}
@@ -33,12 +37,7 @@ OTHER_BOB = people.ALICE | {"user_name": "bob3", "mobile_phone": "+34600000022"}
 
 def verbs() -> set[type[Order]]:
     """Every order that can be posted."""
-    exported = (getattr(orders, name) for name in orders.__all__)
-    return {
-        each
-        for each in exported
-        if isinstance(each, type) and issubclass(each, Order) and each.apply is not Order.apply
-    }
+    return {*order_guard.concrete()}
 
 
 @contextmanager
@@ -82,16 +81,16 @@ def play_orders(client: Client) -> Wallet:
     )
     people.cash_in(alices, 100_00)
     about = people.about(alices)
-    for end in (orders.SettleCashOut, partial(orders.RejectCashOut, reason="Unknown account")):
+    for end in (SettleCashOut, partial(RejectCashOut, reason="Unknown account")):
         amount = people.decimal(10_00)
-        sent = posting.submit(orders.CashOut(**about, amount=amount, iban=IBAN)).id
-        posting.submit(orders.MarkCashOutSent(**about, movement_id=sent))
+        sent = posting.submit(CashOut(**about, amount=amount, iban=IBAN)).id
+        posting.submit(MarkCashOutSent(**about, movement_id=sent))
         posting.submit(end(**about, movement_id=sent))
-    posting.submit(orders.Adjust(**about, amount=people.decimal(1_00), is_debit=True))
-    for verb in (orders.BlockWallet, orders.UnblockWallet):
+    posting.submit(Adjust(**about, amount=people.decimal(1_00), is_debit=True))
+    for verb in (BlockWallet, UnblockWallet):
         posting.submit(verb(**about, reason="OTHER"))
     owner: dict[str, Any] = {"client_id": client.id, "by": people.BY, "user_id": alices.user_id}
-    for user_verb in (orders.BlockUser, orders.UnblockUser):
+    for user_verb in (BlockUser, UnblockUser):
         posting.submit(user_verb(**owner, reason="OTHER"))
     people.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
     people.pass_time(timedelta(hours=2), alices)
@@ -105,9 +104,7 @@ def play_group(wallet: Wallet) -> None:
     other = people.first_wallet(stranger)
     group.post([people.a_cash_in(wallet, 1_00), people.a_cash_in(other, 1_00)])
     people.reverse(people.movements(other)[0])
-    posting.submit(
-        orders.UnsubscribeUser(client_id=other.client_id, by=people.BY, user_id=stranger.id)
-    )
+    posting.submit(UnsubscribeUser(client_id=other.client_id, by=people.BY, user_id=stranger.id))
 
 
 def play_reviews(client: Client) -> None:

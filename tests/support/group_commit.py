@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.threads import PATIENCE, Stranger
-from wallets.orders import Outcome
+from wallets.orders.base import Outcome
 from wallets.posting.group_commit import GroupCommit
 
 

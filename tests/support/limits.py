@@ -13,7 +13,10 @@ from tests.support.wallet_endpoints import IBAN
 from users.models import User
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import Adjust, CashOut, Order, PutWallet
+from wallets.orders.base import Order
+from wallets.orders.cash_outs import CashOut
+from wallets.orders.payments import Adjust
+from wallets.orders.wallets import PutWallet
 
 LEVELS = {
     "EUR": {

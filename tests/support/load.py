@@ -17,23 +17,17 @@ from iocash import errors
 from tests.support import people
 from wallets import posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import (
-    Adjust,
-    Batch,
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import (
     CancelCashOut,
-    CashIn,
     CashOut,
-    ExecuteHold,
     MarkCashOutSent,
-    Order,
-    Outcome,
-    PlaceHold,
     RejectCashOut,
-    ReleaseHold,
-    RenewHold,
     SettleCashOut,
-    Transfer,
 )
+from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.orders.payments import Adjust, CashIn, Transfer
 
 IBAN = "ES9121000418450200051332"
 ENDS = (MarkCashOutSent, MarkCashOutSent, SettleCashOut, SettleCashOut, CancelCashOut)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import wraps
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from iocash import errors
 from wallets import orders
-from wallets.orders import Order
+from wallets.orders.base import Order
 
 RULES = ("check_shape", "apply", "explain")
 """The methods of an order that refuse it: they raise a refusal, or return one."""
@@ -18,10 +20,12 @@ findings: list[str] = []
 
 
 def concrete() -> list[type[Order]]:
-    """Every order that can be submitted."""
-    exported = (getattr(orders, name) for name in orders.__all__)
-    kinds = [each for each in exported if isinstance(each, type) and issubclass(each, Order)]
-    return [kind for kind in kinds if kind.apply is not Order.apply]
+    """Every order that can be submitted, from all modules of `wallets.orders`."""
+    names = (f"{orders.__name__}.{each.name}" for each in iter_modules(orders.__path__))
+    defined = (each for name in names for each in vars(import_module(name)).values())
+    kinds = {each for each in defined if isinstance(each, type) and issubclass(each, Order)}
+    submitted = (kind for kind in kinds if kind.apply is not Order.apply)
+    return sorted(submitted, key=lambda kind: kind.__name__)
 
 
 def watch() -> None:

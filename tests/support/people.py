@@ -22,18 +22,11 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from wallets import posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import (
-    ActivateUser,
-    CashIn,
-    ChangeWallet,
-    ExecuteHold,
-    HoldOrder,
-    OpenWallet,
-    Outcome,
-    PlaceHold,
-    Reverse,
-    Transfer,
-)
+from wallets.orders.base import Outcome
+from wallets.orders.holds import ExecuteHold, HoldOrder, PlaceHold
+from wallets.orders.payments import CashIn, Reverse, Transfer
+from wallets.orders.users import ActivateUser
+from wallets.orders.wallets import ChangeWallet, OpenWallet
 
 BY = By("system:tests", "test")
 ALICE = {

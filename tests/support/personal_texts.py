@@ -20,7 +20,7 @@ from users.kyc import NEEDED
 from users.models import KycDocument, Review, User
 from wallets import posting
 from wallets.models import Movement, Wallet
-from wallets.orders import ActivateUser
+from wallets.orders.users import ActivateUser
 
 MARK = "qx~z"
 """In every text about Alice that she, Bob, their client or staff write; never in base64."""

@@ -21,7 +21,7 @@ from tests.support.user_bodies import ALICE, BOB
 from users import otp
 from users.models import Otp, PhoneUse, User
 from users.serializers.kyc import BLOCKS, Content
-from wallets.orders.ibans import make
+from wallets.books.ibans import make
 
 Json = Any
 

@@ -14,10 +14,7 @@ from typing import Any, Self
 from django.db import connection, transaction
 
 from iocash import errors
-from wallets.orders import (
-    Order,
-    Outcome,
-)
+from wallets.orders.base import Order, Outcome
 from wallets.posting import group
 
 PATIENCE = 20.0

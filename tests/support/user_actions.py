@@ -10,7 +10,7 @@ from tests.support.user_bodies import NEW
 from users import otp, users
 from users.models import Client, Event, User
 from wallets import posting
-from wallets.orders import ActivateUser
+from wallets.orders.users import ActivateUser
 
 COMPANY = {
     "kind": "JURIDICAL",

@@ -13,12 +13,15 @@ from hypothesis import strategies as some
 
 from iocash import errors
 from iocash.http.headers import idempotency_key
-from users.models.fingerprints import Asked, digest
+from users.models.fingerprints import Asked, canonical_digest
 from users.models.idempotency import STAFF, Key, UsedKey, claim, staff_key
 from users.models.ids import new_id
 
 CLIENT, MADE = new_id(), new_id()
-ASKED, OTHER = digest(Asked("Pay", {"amount": 1})), digest(Asked("Pay", {"amount": 2}))
+ASKED, OTHER = (
+    canonical_digest(Asked("Pay", {"amount": 1})),
+    canonical_digest(Asked("Pay", {"amount": 2})),
+)
 
 
 def a_used_key() -> UsedKey:

@@ -21,7 +21,7 @@ from users.models import Key, KycDocument, User
 from users.models.ids import new_id
 from users.models.kyc_documents import file_storage
 from wallets import posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

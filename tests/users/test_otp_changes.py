@@ -13,7 +13,7 @@ from tests.support.user_bodies import NEW, wrong
 from users import otp
 from users.models import Otp, User
 from wallets import posting
-from wallets.orders import ActivateUser
+from wallets.orders.users import ActivateUser
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support import people
 from tests.support.people import Api
-from users import authentication, buckets, throttling, unauthenticated
-from users.buckets import Buckets
+from users import authentication, throttling, unauthenticated
+from users.throttling import Buckets
 
 ALICE, BOB = uuid4(), uuid4()
 
@@ -158,6 +158,15 @@ def test_forbidden_request_has_no_rate_headers_without_a_limit(client_demo, sett
     assert Api(people.a_key(client_demo, "wallets:read")).get("users").status == 403
 
 
+@pytest.mark.django_db
+def test_staff_have_no_limit(staff, slow):
+    browser = Browser()
+    browser.force_login(staff)
+    answers = [browser.get("/api/v1/users") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert "RateLimit-Limit" not in answers[0].headers
+
+
 # --- Who is not let in ---------------------------------------------------------------------------
 
 
@@ -227,7 +236,7 @@ def test_accepted_requests_of_an_address_are_not_counted(api, strict):
 
 
 def test_number_of_buckets_is_limited(monkeypatch):
-    monkeypatch.setattr(buckets, "MOST", 100)
+    monkeypatch.setattr(throttling, "MOST", 100)
     clock = Clock()
     some = Buckets(clock)
     for number in range(1_000):

@@ -20,7 +20,7 @@ from users import users
 from users.models import Event, User
 from users.models.ids import new_id
 from wallets import posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from tests.support import people, personal_texts
 from tests.support.wallet_endpoints import IBAN
 from wallets import posting
 from wallets.models import ExternalAccount
-from wallets.orders import AddExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.support.threads import at_once
 from tests.support.wallet_endpoints import IBAN
 from users.models import ApiKey
 from wallets.models import Movement
-from wallets.orders import MarkCashOutSent
+from wallets.orders.cash_outs import MarkCashOutSent
 
 pytestmark = pytest.mark.django_db
 

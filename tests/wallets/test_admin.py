@@ -14,7 +14,7 @@ from tests.support import backoffice, people
 from tests.support.backoffice import Office
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
-from wallets.orders import AddExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 

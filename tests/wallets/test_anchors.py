@@ -16,9 +16,9 @@ from django.db import connection
 from tests.support import limits, people
 from wallets import anchors, audit, posting
 from wallets.anchors import merkle
-from wallets.audit.canonical import CASH_OUT, HOLD, digest
+from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
 from wallets.models import Audit, Movement
-from wallets.orders import MarkCashOutSent, SettleCashOut
+from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
 
 pytestmark = pytest.mark.django_db
 
@@ -202,10 +202,12 @@ def test_modified_anchor_file_is_refused(anchor, old, new):
     assert refused.value.returncode == 2
 
 
-def test_malformed_line_is_reported_with_its_number(anchor):
+def test_malformed_line_is_reported_with_its_number_before_the_audit(anchor):
     changed(anchor, "\nwallet ", "\nwallets ")
+    out = StringIO()
     with pytest.raises(CommandError, match=r"Line 6 is not a line of an anchor: 'wallets "):
-        call_command("audit", "--anchor", str(anchor), stdout=StringIO())
+        call_command("audit", "--anchor", str(anchor), stdout=out)
+    assert out.getvalue() == ""
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 3])
@@ -224,10 +226,14 @@ def test_anchor_file_with_lines_after_its_root_is_refused(anchor):
     assert refused.value.returncode == 2
 
 
-def test_missing_file_is_reported(tmp_path):
+def test_missing_file_is_reported_before_the_audit(tmp_path):
+    out = StringIO()
     with pytest.raises(CommandError, match="nowhere") as refused:
-        call_command("audit", "--anchor", str(tmp_path / "nowhere"), stdout=StringIO())
-    assert refused.value.returncode == 2
+        call_command("audit", "--anchor", str(tmp_path / "nowhere"), stdout=out)
+    assert (refused.value.returncode, out.getvalue()) == (2, "")
+
+
+def test_anchor_is_not_written_to_a_missing_folder(tmp_path):
     with pytest.raises(CommandError, match="No such file"):
         call_command("anchor", str(tmp_path / "nowhere" / "anchor"))
 
@@ -312,7 +318,7 @@ TOLD = "DELETE FROM users_event WHERE subject_id = %({})s"
 REWRITTEN = {
     "a pending cash-out of another amount": (
         "UPDATE wallets_movement SET amount = -900 WHERE id = %(cash_out)s",
-        f"UPDATE wallets_movement SET digest = {digest(CASH_OUT)} WHERE id = %(cash_out)s",
+        f"UPDATE wallets_movement SET digest = {digest_sql(CASH_OUT)} WHERE id = %(cash_out)s",
         SPENT.format(100),
     ),
     "a pending cash-out that is gone": (
@@ -322,7 +328,7 @@ REWRITTEN = {
     ),
     "an open hold of another amount": (
         "UPDATE wallets_hold SET amount = 1900, remaining = 1900 WHERE id = %(hold)s",
-        f"UPDATE wallets_hold SET digest = {digest(HOLD)} WHERE id = %(hold)s",
+        f"UPDATE wallets_hold SET digest = {digest_sql(HOLD)} WHERE id = %(hold)s",
         SPENT.format(100),
     ),
     "an open hold that is gone": (

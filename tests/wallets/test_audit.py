@@ -23,13 +23,14 @@ from wallets import audit, posting
 from wallets.books import chain
 from wallets.books.rows import Leg
 from wallets.models import Movement
-from wallets.orders import CancelCashOut, MarkCashOutSent, PutWallet, RejectCashOut
+from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut
+from wallets.orders.wallets import PutWallet
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def stage(alices, bobs):
+def stage(alices, bobs, account):
     """Money in, money over, with words and a key: the rows that the spoilers name."""
     out = people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, key="k")
     moved = Movement.objects.get(id=out.id)
@@ -66,6 +67,7 @@ def stage(alices, bobs):
         "out": moved.id,
         "into": into.id,
         "cash_in": brought.id,
+        "account": account.id,
         "client": alices.client_id,
     }
 

@@ -11,7 +11,7 @@ from users import demo_documents, kyc
 from users.kyc import Kind
 from users.models import KycDocument, User
 from wallets import audit, erasure, posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

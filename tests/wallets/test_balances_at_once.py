@@ -13,7 +13,7 @@ from iocash import errors
 from tests.support import people
 from tests.support.threads import PATIENCE, Caller, holding
 from wallets import statements
-from wallets.orders import Outcome
+from wallets.orders.base import Outcome
 
 pytestmark = pytest.mark.django_db
 

@@ -26,7 +26,7 @@ from users import demo_documents, kyc
 from users.models import Event, User
 from wallets import erasure, posting
 from wallets.models import Hold, Movement
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

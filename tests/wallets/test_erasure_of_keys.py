@@ -15,7 +15,9 @@ from users.models import Event, Key, User
 from users.models.fingerprints import Asked, canonical
 from wallets import audit, erasure, posting
 from wallets.models import Hold, Wallet
-from wallets.orders import Adjust, ReleaseHold, UnsubscribeUser
+from wallets.orders.holds import ReleaseHold
+from wallets.orders.payments import Adjust
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

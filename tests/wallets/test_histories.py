@@ -27,7 +27,7 @@ from tests.support.load import Caller, World
 from users.models import Client, Event, User, events
 from users.models.events import EventKind, Fact
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import Order
+from wallets.orders.base import Order
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +57,7 @@ def world(client_demo: Client, monkeypatch: pytest.MonkeyPatch) -> World:
     created = (
         Fact(user.client_id, "user", user.id, EventKind.USER_CREATED, people.BY) for user in users
     )
-    events.record(*created)
+    events.record_facts(*created)
     world = World([people.a_wallet(user) for user in users])
     for n, wallet in enumerate(world.wallets):
         world.submit(people.a_cash_in(wallet, 20_00 if n else 1000_00))

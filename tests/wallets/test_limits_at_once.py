@@ -19,7 +19,9 @@ from tests.support.threads import kinds, post, waiting
 from users.models import User
 from wallets import compliance, posting
 from wallets.models import Wallet
-from wallets.orders import Batch, CancelCashOut, Order, Outcome
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CancelCashOut
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

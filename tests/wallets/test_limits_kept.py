@@ -19,7 +19,8 @@ from users import demo_documents
 from users.models import User
 from wallets import posting
 from wallets.models import Movement, Wallet
-from wallets.orders import CancelCashOut, MarkCashOutSent, Outcome, RejectCashOut, SettleCashOut
+from wallets.orders.base import Outcome
+from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
 from wallets.posting import group, read
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from iocash import errors
 from users.models.events import By
 from wallets.posting.group import run
 from wallets.books import Books
-from wallets.orders import Order
+from wallets.orders.base import Order
 
 class Careless(Order):
     made = "movement"

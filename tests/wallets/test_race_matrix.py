@@ -26,7 +26,8 @@ from tests.support import people
 from tests.support.threads import Two, caught
 from wallets import audit, posting
 from wallets.models import Wallet
-from wallets.orders import AddExternalAccount, Order, Outcome
+from wallets.orders.base import Order, Outcome
+from wallets.orders.external_accounts import AddExternalAccount
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)

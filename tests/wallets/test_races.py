@@ -23,15 +23,9 @@ from users import users
 from users.models import Key, User
 from wallets import posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import (
-    ActivateUser,
-    ChangeWallet,
-    OpenWallet,
-    Order,
-    Outcome,
-    PutWallet,
-    UnsubscribeUser,
-)
+from wallets.orders.base import Order, Outcome
+from wallets.orders.users import ActivateUser, UnsubscribeUser
+from wallets.orders.wallets import ChangeWallet, OpenWallet, PutWallet
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,5 +1,10 @@
-"""The back office of clients, keys, users, reviews, events and staff."""
+"""The back office of clients, keys, users, reviews, events and staff.
 
-from users.admin import clients, events, reviews, staff, users
+All modules of this package are loaded with it: each registers its own pages.
+"""
 
-__all__ = ["clients", "events", "reviews", "staff", "users"]
+from importlib import import_module
+from pkgutil import iter_modules
+
+for module in iter_modules(__path__):
+    import_module(f"{__name__}.{module.name}")

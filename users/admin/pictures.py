@@ -33,12 +33,12 @@ def preview(document: KycDocument) -> Preview | None:
     """
     if not document.is_file:
         return None
-    count = count_pages(document) if document.media_type == PDF else 1
+    count = count_pdf_pages(document) if document.media_type == PDF else 1
     most = min(count, MOST_PAGES)
     return Preview(range(1, most + 1), count - most)
 
 
-def count_pages(document: KycDocument) -> int:
+def count_pdf_pages(document: KycDocument) -> int:
     """The number of pages that can be rendered; 0 if the file is missing or being erased."""
     try:
         with kyc.open_file(document) as file:

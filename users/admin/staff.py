@@ -26,12 +26,14 @@ def reset(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
     return f"Second factor of {person} reset. All sessions of {person} are closed."
 
 
-def set_active(is_active: bool) -> Any:
-    def run(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
-        staff.set_active(person, is_active=is_active, by=request.user)
-        return f"{person} {'activated' if is_active else 'deactivated'}."
+def activate(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    staff.set_active(person, is_active=True, by=request.user)
+    return f"{person} activated."
 
-    return run
+
+def deactivate(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    staff.set_active(person, is_active=False, by=request.user)
+    return f"{person} deactivated."
 
 
 @admin.register(Staff)
@@ -55,7 +57,7 @@ class StaffAdmin(WithActions, UserAdmin):
             name="deactivate",
             label="Deactivate",
             permission=CHANGE,
-            do=set_active(False),
+            do=deactivate,
             is_available=lambda person: person.is_active,
             warning="This person can't log in anymore. All sessions are closed.",
         ),
@@ -63,7 +65,7 @@ class StaffAdmin(WithActions, UserAdmin):
             name="activate",
             label="Activate",
             permission=CHANGE,
-            do=set_active(True),
+            do=activate,
             is_available=lambda person: not person.is_active,
         ),
     )

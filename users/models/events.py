@@ -155,7 +155,7 @@ INSERT = "INSERT INTO users_event " + from_json(COLUMNS)
 FIND = "SELECT FROM users_event WHERE client_id = %s AND subject_id = %s AND id = %s"
 
 
-def record(*facts: Fact) -> None:
+def record_facts(*facts: Fact) -> None:
     """Write events, in the transaction of their change.
 
     The first event is the witness of that transaction's commit.
@@ -167,10 +167,10 @@ def record(*facts: Fact) -> None:
 
 def record_about(user: Any, kind: EventKind, by: By, **data: str) -> None:
     """Record one event of a user; `data` contains ids and codes only."""
-    record(Fact(user.client_id, "user", user.id, kind, by, None, data))
+    record_facts(Fact(user.client_id, "user", user.id, kind, by, None, data))
 
 
 def record_about_client(subject: Client | Credential, kind: EventKind, by: By) -> None:
     """Record one event about a client, or about one of its keys."""
     client_id = subject.id if isinstance(subject, Client) else subject.client_id
-    record(Fact(client_id, kind.partition(".")[0], subject.id, kind, by))
+    record_facts(Fact(client_id, kind.partition(".")[0], subject.id, kind, by))

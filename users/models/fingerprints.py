@@ -36,7 +36,7 @@ def canonical(asked: Asked) -> bytes:
     return orjson.dumps(plain(asked), option=orjson.OPT_SORT_KEYS)
 
 
-def digest(asked: Asked) -> bytes:
+def canonical_digest(asked: Asked) -> bytes:
     """The digest of the canonical bytes. Never store it: personal values can be guessed from it."""
     return sha256(canonical(asked)).digest()
 

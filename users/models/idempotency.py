@@ -117,7 +117,7 @@ def claim(
     Raises:
         IdempotencyKeyReused: another request used it, or its user was erased since.
     """
-    asked = fingerprints.digest(request)
+    asked = fingerprints.canonical_digest(request)
     new = UsedKey.of(client_id, key, asked, made=made, made_id=made_id, status=status)
     row, is_new = Key.objects.get_or_create(client_id=client_id, key=key, defaults=asdict(new))
     if is_new:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from iocash import errors
-from users.models.fingerprints import Asked, digest
+from users.models.fingerprints import Asked, canonical_digest
 
 
 def version(kind: str, shown: dict[str, object]) -> str:
     """The ETag of a resource: a digest of its rendered fields."""
-    return digest(Asked(kind, shown)).hex()[:32]
+    return canonical_digest(Asked(kind, shown)).hex()[:32]
 
 
 def require_version(current: str, if_match: frozenset[str] | None, **facts: Any) -> None:

@@ -21,10 +21,25 @@ from iocash.http.links import location
 from iocash.http.operations import Operation, operation
 from iocash.http.rendering import JSON, Response, dump
 from iocash.http.views import Created
-from users import kyc, serializers
+from users import kyc
 from users.kyc import File, Kind
 from users.models import Access, KycDocument
-from users.serializers.kyc import document_values
+from users.serializers.kyc import (
+    DocumentAnswer,
+    DocumentBody,
+    DocumentContent,
+    ExternalIbanAnswer,
+    ExternalIbanBody,
+    FinancialInformationAnswer,
+    FinancialInformationBody,
+    HomeAddressAnswer,
+    HomeAddressBody,
+    IdentityAnswer,
+    IdentityBody,
+    OccupationAnswer,
+    OccupationBody,
+    document_values,
+)
 from users.views.users import REPLAYED, UsersView
 
 
@@ -109,11 +124,11 @@ class BlockView(KycDocumentView):
         return self.sent(user_id, self.kind, self.body(), **self.existence._asdict())
 
 
-class IdentityView(BlockView, body=serializers.IdentityBody):
+class IdentityView(BlockView, body=IdentityBody):
     """The identity data of the user."""
 
     kind = Kind.IDENTITY
-    serializer_class = serializers.IdentityAnswer
+    serializer_class = IdentityAnswer
     texts = {
         "GET": """Get the identity data.
 
@@ -133,11 +148,11 @@ class IdentityView(BlockView, body=serializers.IdentityBody):
     }
 
 
-class HomeAddressView(BlockView, body=serializers.HomeAddressBody):
+class HomeAddressView(BlockView, body=HomeAddressBody):
     """The home address of the user."""
 
     kind = Kind.HOME_ADDRESS
-    serializer_class = serializers.HomeAddressAnswer
+    serializer_class = HomeAddressAnswer
     texts = {
         "GET": """Get the home address.
 
@@ -157,11 +172,11 @@ class HomeAddressView(BlockView, body=serializers.HomeAddressBody):
     }
 
 
-class ExternalIbanView(BlockView, body=serializers.ExternalIbanBody):
+class ExternalIbanView(BlockView, body=ExternalIbanBody):
     """The user's bank account at another institution."""
 
     kind = Kind.EXTERNAL_IBAN
-    serializer_class = serializers.ExternalIbanAnswer
+    serializer_class = ExternalIbanAnswer
     texts = {
         "GET": """Get the user's bank account.
 
@@ -181,11 +196,11 @@ class ExternalIbanView(BlockView, body=serializers.ExternalIbanBody):
     }
 
 
-class FinancialInformationView(BlockView, body=serializers.FinancialInformationBody):
+class FinancialInformationView(BlockView, body=FinancialInformationBody):
     """The income bracket of the user."""
 
     kind = Kind.FINANCIAL_INFORMATION
-    serializer_class = serializers.FinancialInformationAnswer
+    serializer_class = FinancialInformationAnswer
     texts = {
         "GET": """Get the income bracket.
 
@@ -204,11 +219,11 @@ class FinancialInformationView(BlockView, body=serializers.FinancialInformationB
     }
 
 
-class OccupationView(BlockView, body=serializers.OccupationBody):
+class OccupationView(BlockView, body=OccupationBody):
     """The occupation of the user."""
 
     kind = Kind.OCCUPATION
-    serializer_class = serializers.OccupationAnswer
+    serializer_class = OccupationAnswer
     texts = {
         "GET": """Get the occupation.
 
@@ -267,7 +282,7 @@ def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
 
 
 FILE: dict[str, Any] = {
-    "body": serializers.DocumentBody,
+    "body": DocumentBody,
     "max_body_bytes": settings.MAX_DOCUMENT_BODY_BYTES,
     "refuses": (*REFUSES, errors.Overloaded),
 }
@@ -278,7 +293,7 @@ class DocumentView(KycDocumentView):
     """A file of the user: a PDF, PNG or JPEG, as base64."""
 
     what = Access.What.DOCUMENT
-    serializer_class = serializers.DocumentAnswer
+    serializer_class = DocumentAnswer
     path_fields = {
         **KycDocumentView.path_fields,
         "kind": DocumentKind(help_text="Which document of the user."),
@@ -289,7 +304,7 @@ class DocumentView(KycDocumentView):
             raise errors.NotFound()
         return DOCUMENTS[name]
 
-    @operation(name="get_document", answers=serializers.DocumentContent)
+    @operation(name="get_document", answers=DocumentContent)
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
         """Get a document with its content.
 
@@ -297,7 +312,7 @@ class DocumentView(KycDocumentView):
         """
         document = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
-        answer = serializers.DocumentContent(
+        answer = DocumentContent(
             document_values(document) | {"content": content}, context=self.get_serializer_context()
         )
         if not self.answers_json:

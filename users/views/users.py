@@ -18,12 +18,13 @@ from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.views import Accepted, View
-from users import serializers, users
+from users import users
 from users.authentication import Caller, look_up
 from users.credentials import Proof, StaleKey
 from users.models import User
 from users.models.events import By
 from users.models.users import UserQuerySet
+from users.serializers.users import Nothing, UserAnswer, UserBody, UserQuery
 
 Made = TypeVar("Made")
 
@@ -161,7 +162,7 @@ class UsersView(ClientView):
 
 class UserView(UsersView):
     model = User
-    serializer_class = serializers.UserAnswer
+    serializer_class = UserAnswer
     versioned = True
 
     def shown(self, user: User) -> Response:
@@ -178,7 +179,7 @@ class UserListView(UserView):
 
     collection = "users"
 
-    @operation(name="list_users", query=serializers.UserQuery)
+    @operation(name="list_users", query=UserQuery)
     def get(self, request: Request) -> Response:
         """List the users of the client.
 
@@ -188,7 +189,7 @@ class UserListView(UserView):
 
     @operation(
         name="create_user",
-        body=serializers.UserBody,
+        body=UserBody,
         keyed=True,
         statuses=(HTTPStatus.ACCEPTED,),
         refuses=(errors.AlreadyExists, errors.OtpTooSoon),
@@ -211,7 +212,7 @@ class OtpView(UserView):
 
     @operation(
         name="request_otp",
-        body=serializers.Nothing,
+        body=Nothing,
         body_optional=True,
         statuses=(HTTPStatus.ACCEPTED,),
         refuses=(errors.AlreadyVerified, errors.OtpTooSoon, errors.Overloaded),

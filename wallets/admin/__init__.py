@@ -1,5 +1,10 @@
-"""The back office of the ledger: its pages are read-only; actions submit orders."""
+"""The back office of the ledger: its pages are read-only; actions submit orders.
 
-from wallets.admin import audits, holds, movements, users, wallets
+All modules of this package are loaded with it: each registers its own pages.
+"""
 
-__all__ = ["audits", "holds", "movements", "users", "wallets"]
+from importlib import import_module
+from pkgutil import iter_modules
+
+for module in iter_modules(__path__):
+    import_module(f"{__name__}.{module.name}")

@@ -12,7 +12,7 @@ from iocash.http import fields
 from users.actions import ActionForm
 from wallets import erasure
 from wallets.models import Wallet
-from wallets.orders import BLOCK_REASONS
+from wallets.orders.users import BLOCK_REASONS
 
 
 def labelled(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from iocash import money
 from users.actions import Action, Facts, ReadOnly, Searched, WithActions
 from wallets.admin.submit import hold_order, submitted
 from wallets.models import ExternalAccount, Hold
-from wallets.orders import ReleaseHold
+from wallets.orders.holds import ReleaseHold
 
 
 class StandingFilter(admin.SimpleListFilter):

@@ -14,7 +14,7 @@ from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.submit import cash_out_order, reversal, submitted
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
 from wallets.models import Movement
-from wallets.orders import MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 
 REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
 SETTLE = "wallets.settle_cash_out"

@@ -14,16 +14,10 @@ from users.models import idempotency
 from wallets import posting
 from wallets.admin.forms import MovementForm
 from wallets.models import Movement, Wallet
-from wallets.orders import (
-    Adjust,
-    BlockUser,
-    BlockWallet,
-    CashIn,
-    CashOutOrder,
-    HoldOrder,
-    Order,
-    Reverse,
-)
+from wallets.orders.base import Order, UserOrder, WalletOrder
+from wallets.orders.cash_outs import CashOutOrder
+from wallets.orders.holds import HoldOrder
+from wallets.orders.payments import Adjust, CashIn, Reverse
 
 
 def submitted(make: Callable[..., Order], words: str | Callable[..., str]) -> Any:
@@ -68,11 +62,11 @@ def hold_order(order: type[HoldOrder]) -> Callable[..., Order]:
     return lambda hold, **values: order(wallet_id=hold.wallet_id, hold_id=hold.id, **values)
 
 
-def user_order(order: type[BlockUser]) -> Callable[..., Order]:
+def user_order(order: type[UserOrder]) -> Callable[..., Order]:
     return lambda user, **values: order(user_id=user.id, **values)
 
 
-def wallet_order(order: type[BlockWallet]) -> Callable[..., Order]:
+def wallet_order(order: type[WalletOrder]) -> Callable[..., Order]:
     return lambda wallet, **values: order(wallet_id=wallet.id, **values)
 
 

@@ -14,7 +14,7 @@ from wallets import erasure
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.submit import submitted, user_order
 from wallets.models import Wallet
-from wallets.orders import BlockUser, UnblockUser
+from wallets.orders.users import BlockUser, UnblockUser
 
 BLOCK = "users.block_user"
 """The permission to block and unblock users."""
@@ -22,7 +22,7 @@ BLOCK = "users.block_user"
 admin.site.unregister(User)
 
 
-def erase(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
+def erase_personal_data(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
     erasure.erase(user_id=user.id, by=by(request), reason=values["reason"])
     return "Personal data erased. Ids, amounts and times are kept."
 
@@ -55,7 +55,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
             label="Erase",
             permission="users.erase_user",
             form=EraseForm,
-            do=erase,
+            do=erase_personal_data,
             is_available=lambda user: (
                 user.status == User.Status.UNSUBSCRIBED and user.erased_at is None
             ),

@@ -12,7 +12,7 @@ from users.actions import Action, Facts, Searched, WithActions
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.submit import cash_in_or_adjustment, confirmation, submitted, wallet_order
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import BlockWallet, UnblockWallet
+from wallets.orders.wallets import BlockWallet, UnblockWallet
 
 LAST_ROWS = 10
 BLOCK = "wallets.block_wallet"

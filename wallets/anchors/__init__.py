@@ -16,7 +16,7 @@ from typing import Final
 from django.db import connection
 
 from wallets.anchors.file import CHUNK, AnchorLine, BadAnchor, Reading, lines
-from wallets.audit.canonical import CASH_OUT, HOLD, digest
+from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
 from wallets.audit.equations import AT_ONCE, Equation, Finding
 
 __all__ = ["EQUATION", "BadAnchor", "compare", "lines"]
@@ -46,7 +46,7 @@ QUERIES: Final = {
         SELECT anchored.wallet, anchored.id AS cash_out, movement.status
         FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS anchored (id, wallet, digest)
         LEFT JOIN (
-            SELECT id, wallet_id, status, {digest(CASH_OUT)} AS fixed FROM wallets_movement
+            SELECT id, wallet_id, status, {digest_sql(CASH_OUT)} AS fixed FROM wallets_movement
             WHERE id = ANY(%s::uuid[])
         ) AS movement ON movement.id = anchored.id AND movement.wallet_id = anchored.wallet
         WHERE fixed IS DISTINCT FROM decode(anchored.digest, 'hex')
@@ -55,7 +55,7 @@ QUERIES: Final = {
         SELECT anchored.wallet, anchored.id AS hold, hold.status
         FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS anchored (id, wallet, digest)
         LEFT JOIN (
-            SELECT id, wallet_id, status, {digest(HOLD)} AS fixed FROM wallets_hold
+            SELECT id, wallet_id, status, {digest_sql(HOLD)} AS fixed FROM wallets_hold
             WHERE id = ANY(%s::uuid[])
         ) AS hold ON hold.id = anchored.id AND hold.wallet_id = anchored.wallet
         WHERE fixed IS DISTINCT FROM decode(anchored.digest, 'hex')
@@ -85,11 +85,11 @@ def compare(anchor: Iterable[str]) -> Finding | None:
     found = None
     for kind, some in groupby(Reading(anchor).lines(), key=lambda line: line.kind):
         while chunk := list(islice(some, CHUNK)):
-            found = found or ask(kind, chunk)
+            found = found or first_mismatch(kind, chunk)
     return found
 
 
-def ask(kind: str, chunk: list[AnchorLine]) -> Finding | None:
+def first_mismatch(kind: str, chunk: list[AnchorLine]) -> Finding | None:
     columns = [list(column) for column in zip(*(line.words for line in chunk), strict=True)]
     if kind in {"cash-out", "hold"}:
         columns.append(columns[0])

@@ -107,7 +107,7 @@ def leaves(now: datetime, last: Path | None, root: str) -> Iterator[str]:
     yield f"{TITLE} {moment(now)} after {root}"
     yield from movements(wallets_of_file(last))
     for kind, question in (("cash-out", CASH_OUTS), ("hold", HOLDS)):
-        for own, wallet, digest in rows(question):
+        for own, wallet, digest in stream_rows(question):
             yield f"{kind} {own} {wallet} {bytes(digest).hex()}"
     wallets = Wallet.objects.order_by("id").values_list("id", "user", "seq", "head")
     for own, owner, seq, head in wallets.iterator():
@@ -121,12 +121,12 @@ def movements(anchored: Iterator[tuple[str, ...]]) -> Iterator[str]:
         chunk = list(islice(anchored, CHUNK))
         until = chunk[-1][0] if len(chunk) == CHUNK else HIGHEST
         ids, seqs = [words[0] for words in chunk], [words[2] for words in chunk]
-        for wallet, seq, digest in rows(SETTLED_SINCE, ids, seqs, before, until):
+        for wallet, seq, digest in stream_rows(SETTLED_SINCE, ids, seqs, before, until):
             yield f"movement {wallet} {seq} {bytes(digest).hex()}"
         before = until
 
 
-def rows(question: str, *values: list[str] | str) -> Iterator[tuple[Any, ...]]:
+def stream_rows(question: str, *values: list[str] | str) -> Iterator[tuple[Any, ...]]:
     """Read with a server-side cursor: the rows may not fit in memory."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(question, values)

@@ -101,7 +101,7 @@ def findings(report: Report = silent) -> Iterator[tuple[Equation, Finding | None
             found = None
             for step in walks[equation.walk]:
                 if not filled.isdisjoint(equation.tables):
-                    found = found or ask(equation, step)
+                    found = found or first_wrong_row(equation, step)
                 done += step.rows
                 report(equation.name, done, total)
             yield equation, found
@@ -135,7 +135,7 @@ FIRST_WRONG: Final = "SELECT * FROM ({} OFFSET 0) AS wrong ORDER BY 1, 2 LIMIT 1
 """OFFSET 0 stops the planner from moving LIMIT into the query, which would scan all ids."""
 
 
-def ask(equation: Equation, step: Step) -> Finding | None:
+def first_wrong_row(equation: Equation, step: Step) -> Finding | None:
     with connection.cursor() as cursor:
         query = FIRST_WRONG.format(equation.query)
         cursor.execute(query, {"first": step.first, "last": step.last})

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 
-def micros(column: str) -> str:
+def micros_sql(column: str) -> str:
     """The microseconds since 1970."""
     return f"(extract(epoch FROM {column}) * 1000000)::bigint"
 
 
-def digest(facts: str) -> str:
+def digest_sql(facts: str) -> str:
     """The digest of a hold or cash-out, which is in no chain: its facts and its texts."""
     return f"sha256(convert_to({facts}, 'UTF8') || coalesce(details_digest, ''))"
 
 
-def details(iban: str) -> str:
+def details_sql(iban: str) -> str:
     """The texts of a row; `iban` is the column with the IBAN, or ''."""
     return rf"""
     concat(concept, E'\x1f', {iban}, (
@@ -28,18 +28,18 @@ CANONICAL: Final = f"""
     concat_ws('|', 1, id, client_id, wallet_id, operation_id, type, amount, currency,
         coalesce(counterparty_id::text, ''), coalesce(hold_id::text, ''),
         coalesce(reversal_of_id::text, ''), seq, balance_after, received_after,
-        {micros("created_at")}, {micros("settled_at")})
+        {micros_sql("created_at")}, {micros_sql("settled_at")})
 """
 """The facts of a settled movement; the previous movement's digest precedes them."""
 
 CASH_OUT: Final = f"""
     concat_ws('|', 'cash-out', 1, id, client_id, wallet_id, operation_id, type, amount, currency,
-        {micros("created_at")})
+        {micros_sql("created_at")})
 """
 HOLD: Final = f"""
     concat_ws('|', 'hold', 1, id, client_id, wallet_id, target_id, amount, currency,
-        {micros("created_at")})
+        {micros_sql("created_at")})
 """
 
-DETAILS: Final = details("iban")
-HOLD_DETAILS: Final = details("''")
+DETAILS: Final = details_sql("iban")
+HOLD_DETAILS: Final = details_sql("''")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wallets.audit.canonical import CASH_OUT, HOLD, digest
+from wallets.audit.canonical import CASH_OUT, HOLD, digest_sql
 from wallets.audit.equations import BY_WALLET, Equation
 
 EQUATIONS: Final = (
@@ -18,12 +18,12 @@ EQUATIONS: Final = (
         FROM wallets_movement
         WHERE type = 'CASH_OUT' AND status <> 'SUCCESS'
           AND wallet_id BETWEEN %(first)s AND %(last)s
-          AND digest IS DISTINCT FROM {digest(CASH_OUT)}
+          AND digest IS DISTINCT FROM {digest_sql(CASH_OUT)}
         UNION ALL
         SELECT id, wallet_id, 'hold', amount
         FROM wallets_hold
         WHERE wallet_id BETWEEN %(first)s AND %(last)s
-          AND digest IS DISTINCT FROM {digest(HOLD)}
+          AND digest IS DISTINCT FROM {digest_sql(HOLD)}
         """,
         ("wallets_movement", "wallets_hold"),
     ),

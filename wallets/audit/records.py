@@ -3,62 +3,94 @@
 # ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from wallets.audit.equations import AT_ONCE, BY_SUBJECT, Equation
 
-IN_STEP: Final = "BETWEEN %(first)s AND %(last)s"
 
-MOVEMENTS: Final = f"""
-    SELECT 'movement' AS subject, id, client_id, wallet_id,
-           CASE WHEN type <> 'CASH_OUT' AND status = 'SUCCESS' THEN 'movement.settled'
-                WHEN type = 'CASH_OUT' THEN concat(
-                    'movement.pending', CASE WHEN sent_at IS NOT NULL THEN ' movement.sent' END,
-                    CASE status WHEN 'PENDING' THEN '' WHEN 'SUCCESS' THEN ' movement.settled'
-                         WHEN 'ERROR' THEN ' movement.error'
-                         WHEN 'CANCELLED' THEN ' movement.cancelled' END) END AS expected
-    FROM wallets_movement WHERE id {IN_STEP}
+class Recorded(NamedTuple):
+    """A kind of object: where it is stored, and the events that each object must have."""
+
+    subject: str
+    """Its name in events and in idempotency keys. SQL in `expected` calls its row so too."""
+    table: str
+    wallet: str
+    """The column with the id of its wallet; `id` if it is in none."""
+    kinds: tuple[str, ...] = ()
+    """The kinds of events that are compared; others are optional. If empty, all are compared."""
+    expected: str = ""
+    """SQL: the compared events of a row, in order. If empty, the one of `kinds`, once."""
+
+    @property
+    def query(self) -> str:
+        expected = self.expected or f"'{self.kinds[0]}'"
+        return f"""
+            SELECT '{self.subject}' AS subject, id, client_id, {self.wallet} AS wallet_id,
+                   {expected} AS expected
+            FROM {self.table} AS "{self.subject}" WHERE id BETWEEN %(first)s AND %(last)s
+        """
+
+
+MOVEMENT_EVENTS: Final = """
+    CASE WHEN type <> 'CASH_OUT' AND status = 'SUCCESS' THEN 'movement.settled'
+         WHEN type = 'CASH_OUT' THEN concat(
+             'movement.pending', CASE WHEN sent_at IS NOT NULL THEN ' movement.sent' END,
+             CASE status WHEN 'PENDING' THEN '' WHEN 'SUCCESS' THEN ' movement.settled'
+                  WHEN 'ERROR' THEN ' movement.error'
+                  WHEN 'CANCELLED' THEN ' movement.cancelled' END) END
 """
-HOLDS: Final = f"""
-    SELECT 'hold', id, client_id, wallet_id,
-           'hold.placed' || repeat(' hold.partly_executed', (
-               SELECT count(*)::int FROM wallets_movement WHERE hold_id = hold.id AND amount < 0
-           ) - (status = 'EXECUTED')::int)
-           || CASE WHEN status = 'OPEN' THEN '' ELSE ' hold.' || lower(status) END
-    FROM wallets_hold AS hold WHERE id {IN_STEP}
+HOLD_EVENTS: Final = """
+    'hold.placed' || repeat(' hold.partly_executed', (
+        SELECT count(*)::int FROM wallets_movement WHERE hold_id = hold.id AND amount < 0
+    ) - (status = 'EXECUTED')::int)
+    || CASE WHEN status = 'OPEN' THEN '' ELSE ' hold.' || lower(status) END
 """
-OTHERS: Final = f"""
-    SELECT 'wallet', id, client_id, id, 'wallet.opened ' || user_id FROM wallets_wallet
-    WHERE id {IN_STEP}
-    UNION ALL
-    SELECT 'account', id, client_id, wallet_id, 'external_account.added'
-    FROM wallets_externalaccount WHERE id {IN_STEP}
-    UNION ALL
-    SELECT 'user', id, client_id, id, 'user.created' FROM users_user WHERE id {IN_STEP}
-"""
+HOLD_KINDS: Final = (
+    "hold.placed",
+    "hold.partly_executed",
+    "hold.executed",
+    "hold.released",
+    "hold.expired",
+)
+OWNED: Final = "'wallet.opened ' || user_id"
 """The event that opens a wallet contains its owner."""
 
+RECORDED: Final = (
+    Recorded("movement", "wallets_movement", "wallet_id", expected=MOVEMENT_EVENTS),
+    Recorded("hold", "wallets_hold", "wallet_id", HOLD_KINDS, HOLD_EVENTS),
+    Recorded("wallet", "wallets_wallet", "id", ("wallet.opened",), OWNED),
+    Recorded("account", "wallets_externalaccount", "wallet_id", ("external_account.added",)),
+    Recorded("user", "users_user", "id", ("user.created",)),
+)
+"""All kinds of objects. A new resource is a new line."""
+
+
+def literals(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+OBJECTS: Final = " UNION ALL ".join(each.query for each in RECORDED)
 EVENTS: Final = f"""
     SELECT subject, subject_id AS id, client_id, coalesce(wallet_id, subject_id) AS wallet_id,
            count(*) AS number, min(kind) AS kind
     FROM users_event
-    WHERE subject_id {IN_STEP} AND subject IN ('movement', 'hold', 'wallet', 'account', 'user')
+    WHERE subject_id BETWEEN %(first)s AND %(last)s
+      AND subject IN ({literals(each.subject for each in RECORDED)})
     GROUP BY subject_id, subject, client_id, coalesce(wallet_id, subject_id)
 """
-KINDS: Final = """
+KINDS: Final = f"""
     CASE WHEN recorded.number = 1 AND recorded.subject = 'movement' THEN recorded.kind ELSE (
         SELECT string_agg(
             concat_ws(' ', kind, CASE kind WHEN 'wallet.opened' THEN data ->> 'user' END),
             ' ' ORDER BY position)
         FROM users_event
         WHERE subject_id = recorded.id AND subject = recorded.subject
-          AND (subject = 'movement' OR kind IN (
-            'hold.placed', 'hold.partly_executed', 'hold.executed', 'hold.released',
-            'hold.expired', 'wallet.opened', 'external_account.added', 'user.created'))
+          AND (subject IN ({literals(each.subject for each in RECORDED if not each.kinds)})
+            OR kind IN ({literals(kind for each in RECORDED for kind in each.kinds)}))
     ) END
 """
-"""The required events of an object, in order; other kinds are optional.
+"""The compared events of an object, in order.
 
 Most movements have one event, so the subquery is skipped.
 """
@@ -73,12 +105,8 @@ def lost(made: str, there: str) -> str:
 
 
 MADE: Final[Mapping[str, str]] = {
-    "user": "users_user WHERE id = made_id",
-    "wallet": "wallets_wallet WHERE id = made_id",
-    "movement": "wallets_movement WHERE id = made_id",
+    **{each.subject: f"{each.table} WHERE id = made_id" for each in RECORDED},
     "batch": "wallets_movement WHERE operation_id = made_id",
-    "hold": "wallets_hold WHERE id = made_id",
-    "account": "wallets_externalaccount WHERE id = made_id",
     "evidence": """(
         SELECT id, client_id FROM users_kycdocument
         UNION ALL
@@ -98,19 +126,12 @@ EQUATIONS: Final = (
         SELECT id, subject, expected, events
         FROM (
             SELECT id, subject, object.expected, {KINDS} AS events
-            FROM ({MOVEMENTS} UNION ALL {HOLDS} UNION ALL {OTHERS}) AS object
+            FROM ({OBJECTS}) AS object
             FULL JOIN ({EVENTS}) AS recorded USING (id, subject, client_id, wallet_id)
         ) AS compared
         WHERE expected IS NULL OR expected IS DISTINCT FROM events
         """,
-        (
-            "users_event",
-            "users_user",
-            "wallets_wallet",
-            "wallets_movement",
-            "wallets_hold",
-            "wallets_externalaccount",
-        ),
+        ("users_event", *(each.table for each in RECORDED)),
     ),
     Equation(
         "keys",
@@ -120,7 +141,7 @@ EQUATIONS: Final = (
         + f"""
         UNION ALL
         SELECT client_id, made, made_id FROM users_key
-        WHERE made NOT IN ({", ".join(f"'{made}'" for made in MADE)})
+        WHERE made NOT IN ({literals(MADE)})
         """,
         ("users_key",),
     ),

@@ -169,18 +169,28 @@ class LockedWallet:
             raise errors.WalletNotReady(wallet_id=self.id, status=self.status)
 
     def require_room(self, amount: int) -> None:
-        """Raise LimitExceeded if `amount` more would exceed the highest balance.
+        """Raise LimitExceeded if `amount` more would exceed the highest balance or total received.
 
-        It also applies to the highest total ever received.
+        `conflict` has the figures of the one that would be exceeded.
         """
-        if self.balance + amount > money.MAX_BALANCE or self.received + amount > MOST_RECEIVED:
-            raise errors.LimitExceeded(
-                wallet_id=self.id,
-                limit=self.to_text(money.MAX_BALANCE),
-                used=self.to_text(self.balance),
-                requested=self.to_text(amount),
-                currency=self.currency,
-            )
+        if self.balance + amount > money.MAX_BALANCE:
+            raise self.limit_exceeded(money.MAX_BALANCE, self.balance, amount)
+        if self.received + amount > MOST_RECEIVED:
+            most = f"{self.to_text(MOST_RECEIVED)} {self.currency}"
+            words = f"Limit of the total ever received exceeded: {most} per wallet."
+            raise self.limit_exceeded(MOST_RECEIVED, self.received, amount, words)
+
+    def limit_exceeded(
+        self, limit: int, used: int, amount: int, detail: str | None = None
+    ) -> errors.LimitExceeded:
+        return errors.LimitExceeded(
+            detail,
+            wallet_id=self.id,
+            limit=self.to_text(limit),
+            used=self.to_text(used),
+            requested=self.to_text(amount),
+            currency=self.currency,
+        )
 
     def require_empty(self) -> None:
         """Raise WalletNotEmpty if the balance is not zero."""

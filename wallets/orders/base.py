@@ -1,13 +1,14 @@
-"""The base classes of orders, and their outcomes."""
+"""The base classes of orders, what they need, and their outcomes."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from typing import Any, ClassVar, Final
+from itertools import chain
+from typing import Any, ClassVar, Final, NamedTuple, Self
 from uuid import UUID
 
 from iocash import errors
@@ -17,10 +18,43 @@ from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
 from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
-from wallets.orders.needs import Needs
 
 ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match"})
 """The fields of the caller and its conditions, which don't describe the request itself."""
+
+
+class Needs(NamedTuple):
+    """The rows that an order needs. Its rules can't read other rows."""
+
+    users: tuple[UUID, ...] = ()
+    """The users to lock, and all of their wallets with them."""
+    wallets: tuple[UUID, ...] = ()
+    """The wallets to lock."""
+    settles: tuple[UUID, ...] = ()
+    """The wallets in which it creates or settles movements; times must not decrease in them."""
+    limits: tuple[UUID, ...] = ()
+    """The wallets whose owners' limits apply: all wallets of those owners are locked."""
+    flows: tuple[UUID, ...] = ()
+    """Of these, the wallets whose owners' flows of the last 30 days count."""
+    movements: tuple[UUID, ...] = ()
+    """The movements to read after their wallets are locked, with their reversed amounts."""
+    holds: tuple[UUID, ...] = ()
+    """The holds to read after their wallets are locked."""
+    resources: tuple[tuple[str, UUID], ...] = ()
+    """The tables and ids of the external accounts and other resources to read."""
+    new_resources: tuple[tuple[str, UUID, str], ...] = ()
+    """The tables, wallets and unique values of the resources to add."""
+    versions: tuple[UUID, ...] = ()
+    """The wallets whose versions to read after they are locked; usually none."""
+    numbers: int = 0
+    """The number of values to take from the sequence of account numbers."""
+
+    @classmethod
+    def of_all(cls, needs: Iterable[Needs]) -> Self:
+        """Merge the needs of several orders without duplicates, in the order of locking."""
+        columns: Any = [*zip(*needs, strict=True)] or [()] * len(cls._fields)
+        joined: Any = (tuple(sorted({*chain(*column)})) for column in columns[:-1])
+        return cls._make([*joined, sum(columns[-1])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +164,7 @@ class Order:
 
     def digest(self) -> bytes:
         """The digest of the request, to recognise it when it is repeated."""
-        return fingerprints.digest(self.asked())
+        return fingerprints.canonical_digest(self.asked())
 
 
 @cache

@@ -10,8 +10,7 @@ from iocash import errors
 from users.models.fingerprints import Asked
 from users.models.ids import new_id
 from wallets.books import Books
-from wallets.orders.base import MoneyOrder, Outcome, WalletOrder, attempt
-from wallets.orders.needs import Needs
+from wallets.orders.base import MoneyOrder, Needs, Outcome, WalletOrder, attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

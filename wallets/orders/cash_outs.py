@@ -9,8 +9,7 @@ from uuid import UUID
 from iocash import errors
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedAccount, LockedWallet
-from wallets.orders.base import MoneyOrder, Outcome, WalletOrder
-from wallets.orders.needs import Needs
+from wallets.orders.base import MoneyOrder, Needs, Outcome, WalletOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

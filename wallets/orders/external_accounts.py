@@ -11,8 +11,7 @@ from users.models.events import EventKind
 from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.rows import LockedAccount
-from wallets.orders.base import Outcome, WalletOrder
-from wallets.orders.needs import Needs
+from wallets.orders.base import Needs, Outcome, WalletOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,7 @@ from iocash import errors
 from users.models.versions import require_version
 from wallets.books import Books
 from wallets.books.rows import LockedHold, LockedWallet
-from wallets.orders.base import Outcome, PartOrder, Payment, WalletOrder
-from wallets.orders.needs import Needs
+from wallets.orders.base import Needs, Outcome, PartOrder, Payment, WalletOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

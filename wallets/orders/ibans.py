@@ -1,33 +1,14 @@
-"""IBANs of the institution's own range, from a sequence, so that each is assigned once."""
+"""The order that assigns an IBAN to a wallet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from django.conf import settings
-from schwifty import IBAN
-
 from iocash import errors
 from users.models.events import EventKind
-from wallets.books import Books
-from wallets.orders.base import Outcome, WalletOrder
-from wallets.orders.needs import Needs
-
-
-def make(number: int) -> str:
-    """The IBAN (ISO 13616) of the account with this number, at the institution of the settings.
-
-    Raises:
-        schwifty.exceptions.SchwiftyException: the range is exhausted, or the settings are wrong.
-    """
-    iban = IBAN.generate(
-        settings.IBAN_COUNTRY,
-        bank_code=settings.IBAN_BANK_CODE,
-        branch_code=settings.IBAN_BRANCH_CODE,
-        account_code=str(number),
-    )
-    return str(iban)
+from wallets.books import Books, ibans
+from wallets.orders.base import Needs, Outcome, WalletOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +36,7 @@ class CreateIban(WalletOrder):
         wallet.require_open()
         if wallet.iban:
             raise errors.AlreadyExists(field="iban", wallet_id=wallet.id, iban=wallet.iban)
-        wallet.iban = make(books.numbers.pop())
+        wallet.iban = ibans.make(books.numbers.pop())
         books.update(wallet)
         books.record("wallet", wallet.id, EventKind.WALLET_IBAN_CREATED, wallet, self.by)
         return self.outcome(wallet.id)

@@ -13,8 +13,7 @@ from uuid import UUID
 from iocash import errors
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedWallet
-from wallets.orders.base import MoneyOrder, Outcome, PartOrder, Payment
-from wallets.orders.needs import Needs
+from wallets.orders.base import MoneyOrder, Needs, Outcome, PartOrder, Payment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

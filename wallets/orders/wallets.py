@@ -17,8 +17,7 @@ from users.users import ACTIVATED
 from wallets.books import Books
 from wallets.books.rows import LockedUser, LockedWallet
 from wallets.models import Wallet
-from wallets.orders.base import Order, Outcome, UserOrder, WalletOrder
-from wallets.orders.needs import Needs
+from wallets.orders.base import Needs, Order, Outcome, UserOrder, WalletOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from iocash import errors
 from iocash.db.pipeline import Silent
-from wallets.orders import Order, Outcome, Result
+from wallets.orders.base import Order, Outcome, Result
 from wallets.posting import group
 from wallets.posting.group_commit import GroupCommit, Undone
 

@@ -25,7 +25,7 @@ from iocash import errors
 from iocash.db.transactions import Transaction, as_array, note_witness, pipelined_transaction
 from users.models.idempotency import UsedKey
 from wallets.books import Books
-from wallets.orders import Order, Outcome, Result, attempt
+from wallets.orders.base import Order, Outcome, Result, attempt
 from wallets.posting import clocks
 from wallets.posting.opening import open_books
 from wallets.posting.write import write_back

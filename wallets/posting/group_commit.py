@@ -32,7 +32,7 @@ from threading import Lock
 from typing import Final
 
 from iocash import errors
-from wallets.orders import Order, Result
+from wallets.orders.base import Order, Result
 
 log = logging.getLogger(__name__)
 

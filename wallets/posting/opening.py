@@ -22,7 +22,7 @@ from wallets.books.rows import (
     columns,
 )
 from wallets.models import Wallet
-from wallets.orders import Needs, Order
+from wallets.orders.base import Needs, Order
 from wallets.posting import clocks, read
 from wallets.posting.read import Locks, Rows, record, rows
 
@@ -86,7 +86,7 @@ def by_id(kind: Any) -> Callable[[Rows], dict[UUID, Any]]:
     return lambda found: {row[0]: record(kind, names, row) for row in found}
 
 
-def of_kind(need: str, kind: type[LockedResource]) -> Values:
+def of_resources(need: str, kind: type[LockedResource]) -> Values:
     """The columns of a need about rows of one kind, without the table; the clients of the rows."""
 
     def values(asking: Asking) -> tuple[Any, ...]:
@@ -103,7 +103,7 @@ def resources(need: str, statements: dict[type[LockedResource], str]) -> dict[st
         return lambda found: {row[0]: kind(*row) for row in found}
 
     return {
-        f"{need} {kind.table}": Read(statement, of_kind(need, kind), rows_of(kind))
+        f"{need} {kind.table}": Read(statement, of_resources(need, kind), rows_of(kind))
         for kind, statement in statements.items()
     }
 

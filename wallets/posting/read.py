@@ -19,7 +19,7 @@ from wallets.books.rows import (
     LockedWallet,
     columns,
 )
-from wallets.orders import Order
+from wallets.orders.base import Order
 
 Row = TypeVar("Row", Leg, LockedHold)
 Rows = list[tuple[Any, ...]]

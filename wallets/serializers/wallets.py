@@ -8,20 +8,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.links import LINKS, location
+from iocash.http.links import LINKS, below, location
 from users.serializers.users import DLT_ADDRESS, Optional, UserChange, without_nulls
 from wallets.models import Wallet
 from wallets.serializers.shared import METADATA, hrefs
 
 UNSUBSCRIBED: Final = ("UNSUBSCRIBED",)
-NEIGHBOURS: Final = {
-    "movements": "movements",
-    "holds": "holds",
-    "externalAccounts": "external-accounts",
-    "balance": "balance",
-    "statement": "statement",
-}
-"""The links of a wallet, by the names of the views."""
 
 
 class UserChangeOrEnd(UserChange):
@@ -99,7 +91,7 @@ class WalletAnswer(fields.Serializer):
             "self": location(request, "wallet", wallet_id=wallet_id),
             "user": location(request, "user", user_id=wallet.user_id),
         }
-        for rel, name in NEIGHBOURS.items():
+        for rel, name in below("wallet").items():
             links[rel] = location(request, name, wallet_id=wallet_id)
         return hrefs(links)
 

@@ -14,17 +14,22 @@ from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import Created
-from wallets import serializers
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
-from wallets.orders import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.serializers.accounts import (
+    ExternalAccountAnswer,
+    ExternalAccountBody,
+    ExternalAccountChange,
+    ExternalAccountQuery,
+)
 from wallets.views.base import OrderView
 
 
 class ExternalAccountView(OrderView):
     scope = "wallets"
     model = ExternalAccount
-    serializer_class = serializers.ExternalAccountAnswer
+    serializer_class = ExternalAccountAnswer
 
     def accounts(self, wallet_id: UUID) -> ExternalAccountQuerySet:
         return ExternalAccount.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
@@ -38,9 +43,7 @@ class ExternalAccountListView(ExternalAccountView):
 
     collection = "externalAccounts"
 
-    @operation(
-        name="list_external_accounts", query=serializers.ExternalAccountQuery, spends_proof=True
-    )
+    @operation(name="list_external_accounts", query=ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the external accounts of a wallet.
 
@@ -51,7 +54,7 @@ class ExternalAccountListView(ExternalAccountView):
 
     @operation(
         name="create_external_account",
-        body=serializers.ExternalAccountBody,
+        body=ExternalAccountBody,
         keyed=True,
         refuses=(*AddExternalAccount.refuses, errors.Overloaded),
     )
@@ -88,7 +91,7 @@ class ExternalAccountDetailView(ExternalAccountView):
 
     @operation(
         name="update_external_account",
-        body=serializers.ExternalAccountChange,
+        body=ExternalAccountChange,
         refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
     )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:

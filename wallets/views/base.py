@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404
 
 from iocash import errors
 from iocash.http import fields
-from users.views import REPLAYED, ClientView
+from users.views.users import REPLAYED, ClientView
 from wallets import posting
 from wallets.models import Wallet
 from wallets.models.wallets import SEEN
-from wallets.orders import Order, Outcome
+from wallets.orders.base import Order, Outcome
 
 
 class OrderView(ClientView):

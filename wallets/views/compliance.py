@@ -9,15 +9,16 @@ from rest_framework.request import Request
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from users.models import User
-from users.views import UsersView
-from wallets import compliance, serializers
+from users.views.users import UsersView
+from wallets import compliance
+from wallets.serializers.compliance import ComplianceAnswer
 
 
 class ComplianceView(UsersView):
     """The KYC level of a user, its limits, and the documents missing for the next level."""
 
     model = User
-    serializer_class = serializers.ComplianceAnswer
+    serializer_class = ComplianceAnswer
 
     @operation(name="get_compliance")
     def get(self, request: Request, user_id: UUID) -> Response:

@@ -14,9 +14,9 @@ from iocash.db.transactions import read_back
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.http.views import Created
-from wallets import serializers
 from wallets.models import Hold, HoldQuerySet
-from wallets.orders import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.serializers.holds import ExecutionBody, HoldAnswer, HoldBody, HoldChange, HoldQuery
 from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
 
@@ -33,7 +33,7 @@ class HoldView(OrderView):
     scope = "movements"
     model = Hold
     versioned = True
-    serializer_class = serializers.HoldAnswer
+    serializer_class = HoldAnswer
 
     def holds(self, wallet_id: UUID) -> HoldQuerySet:
         return holds_of(self.caller.client_id, wallet_id)
@@ -64,7 +64,7 @@ class HoldListView(HoldView):
 
     collection = "holds"
 
-    @operation(name="list_holds", query=serializers.HoldQuery, spends_proof=True)
+    @operation(name="list_holds", query=HoldQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the holds of a wallet.
 
@@ -81,7 +81,7 @@ class HoldListView(HoldView):
 
     @operation(
         name="create_hold",
-        body=serializers.HoldBody,
+        body=HoldBody,
         keyed=True,
         refuses=(*PlaceHold.refuses, errors.Overloaded),
         spends_proof=True,
@@ -123,7 +123,7 @@ class HoldDetailView(HoldView):
 
     @operation(
         name="update_hold",
-        body=serializers.HoldChange,
+        body=HoldChange,
         refuses=(*RenewHold.refuses, *ReleaseHold.refuses, errors.Overloaded),
         staff_permissions=(RELEASE_HOLD, CHANGE_HOLD),
     )
@@ -141,7 +141,7 @@ class HoldExecutionView(MovementView):
 
     @operation(
         name="execute_hold",
-        body=serializers.ExecutionBody,
+        body=ExecutionBody,
         body_optional=True,
         keyed=True,
         refuses=(*ExecuteHold.refuses, errors.Overloaded),

@@ -17,17 +17,20 @@ from iocash.http.operations import operation
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created
-from wallets import serializers
 from wallets.models import Movement, MovementQuerySet, Wallet
-from wallets.orders import (
-    Batch,
-    CancelCashOut,
-    CashIn,
-    CashOut,
-    MoneyOrder,
-    Outcome,
-    Reverse,
-    Transfer,
+from wallets.orders.base import MoneyOrder, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CancelCashOut, CashOut
+from wallets.orders.payments import CashIn, Reverse, Transfer
+from wallets.serializers.movements import (
+    BatchAnswer,
+    BatchBody,
+    BatchMade,
+    MovementAnswer,
+    MovementBody,
+    MovementChange,
+    MovementQuery,
+    ReversalBody,
 )
 from wallets.views.base import OrderView
 
@@ -35,7 +38,7 @@ from wallets.views.base import OrderView
 class MovementView(OrderView):
     scope = "movements"
     model = Movement
-    serializer_class = serializers.MovementAnswer
+    serializer_class = MovementAnswer
 
     def movements(self, wallet_id: UUID) -> MovementQuerySet:
         return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
@@ -85,7 +88,7 @@ class MovementListView(MovementView):
     scanned: MovementQuerySet | None = None
     """What is walked to find what other filters leave; None: an index finds it."""
 
-    @operation(name="list_movements", query=serializers.MovementQuery, spends_proof=True)
+    @operation(name="list_movements", query=MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the movements of a wallet.
 
@@ -113,7 +116,7 @@ class MovementListView(MovementView):
 
     @operation(
         name="create_movement",
-        body=serializers.MovementBody,
+        body=MovementBody,
         keyed=True,
         statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
         refuses=(*Transfer.refuses, *CashOut.refuses, *CashIn.refuses, errors.Overloaded),
@@ -168,7 +171,7 @@ class MovementDetailView(MovementView):
 
     @operation(
         name="update_movement",
-        body=serializers.MovementChange,
+        body=MovementChange,
         refuses=(*CancelCashOut.refuses, errors.Overloaded),
     )
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
@@ -187,10 +190,10 @@ class BatchView(MovementView):
 
     @operation(
         name="create_batch",
-        body=serializers.BatchBody,
+        body=BatchBody,
         max_body_bytes=8_000_000,
         keyed=True,
-        answers=serializers.BatchAnswer,
+        answers=BatchAnswer,
         refuses=(*Batch.refuses, errors.Overloaded),
         spends_proof=True,
     )
@@ -210,9 +213,7 @@ class BatchView(MovementView):
         )
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
-        shown = serializers.BatchAnswer(
-            serializers.BatchMade(outcome.id, made, where), context={"request": request}
-        )
+        shown = BatchAnswer(BatchMade(outcome.id, made, where), context={"request": request})
         return Created(shown.data, where, headers=self.replayed(outcome))
 
 
@@ -221,7 +222,7 @@ class ReversalView(MovementView):
 
     @operation(
         name="reverse_movement",
-        body=serializers.ReversalBody,
+        body=ReversalBody,
         body_optional=True,
         keyed=True,
         refuses=(*Reverse.refuses, errors.Overloaded),

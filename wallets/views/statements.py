@@ -14,9 +14,15 @@ from iocash.http import pages
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.times import moment
-from wallets import serializers, statements
+from wallets import statements
 from wallets.models import Wallet
 from wallets.models.querysets import to_millisecond
+from wallets.serializers.statements import (
+    BalanceAnswer,
+    BalanceQuery,
+    StatementAnswer,
+    StatementQuery,
+)
 from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
 
@@ -38,9 +44,9 @@ class BalanceView(OrderView):
 
     scope = "wallets"
     model = Wallet
-    serializer_class = serializers.BalanceAnswer
+    serializer_class = BalanceAnswer
 
-    @operation(name="get_balance", query=serializers.BalanceQuery, spends_proof=True)
+    @operation(name="get_balance", query=BalanceQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """Get the balance at an instant.
 
@@ -80,7 +86,7 @@ class StatementPages(pages.Pages):
     def get_paginated_response(self, data: Any) -> Response:
         page = super().get_paginated_response(data)
         context = {"page": page.data}
-        return Response(serializers.StatementAnswer(self.view.statement, context=context).data)
+        return Response(StatementAnswer(self.view.statement, context=context).data)
 
 
 class StatementView(MovementView):
@@ -92,8 +98,8 @@ class StatementView(MovementView):
 
     @operation(
         name="get_statement",
-        query=serializers.StatementQuery,
-        answers=serializers.StatementAnswer,
+        query=StatementQuery,
+        answers=StatementAnswer,
         spends_proof=True,
     )
     def get(self, request: Request, wallet_id: UUID) -> Response:

@@ -13,10 +13,11 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.operations import operation
 from users import otp, users
-from users.serializers import OtpBody, UserBody
-from users.views import UserView
-from wallets import posting, serializers
-from wallets.orders import ActivateUser, UnsubscribeUser
+from users.serializers.users import OtpBody, UserBody
+from users.views.users import UserView
+from wallets import posting
+from wallets.orders.users import ActivateUser, UnsubscribeUser
+from wallets.serializers.wallets import UserChangeOrEnd
 from wallets.users import change_or_close
 
 
@@ -63,7 +64,7 @@ class UserDetailView(UserView):
 
     @operation(
         name="update_user",
-        body=serializers.UserChangeOrEnd,
+        body=UserChangeOrEnd,
         refuses=(
             *UnsubscribeUser.refuses,
             errors.AlreadyExists,

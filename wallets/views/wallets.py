@@ -15,10 +15,13 @@ from iocash.db.transactions import read_back
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.views import Created
-from users.serializers import Nothing
-from wallets import serializers
+from users.serializers.users import Nothing
 from wallets.models import Movement, Wallet
-from wallets.orders import ChangeWallet, CreateIban, OpenWallet, Outcome, PutWallet
+from wallets.orders.base import Outcome
+from wallets.orders.ibans import CreateIban
+from wallets.orders.wallets import ChangeWallet, OpenWallet, PutWallet
+from wallets.serializers.movements import MovementAnswer
+from wallets.serializers.wallets import WalletAnswer, WalletBody, WalletChange, WalletQuery
 from wallets.views.base import OrderView
 
 LAST = 10
@@ -28,7 +31,7 @@ LAST = 10
 class WalletView(OrderView):
     scope = "wallets"
     model = Wallet
-    serializer_class = serializers.WalletAnswer
+    serializer_class = WalletAnswer
     versioned = True
 
     def answer(self, outcome: Outcome) -> Response:
@@ -48,7 +51,7 @@ class WalletListView(WalletView):
 
     collection = "wallets"
 
-    @operation(name="list_wallets", query=serializers.WalletQuery)
+    @operation(name="list_wallets", query=WalletQuery)
     def get(self, request: Request) -> Response:
         """List the wallets of the client.
 
@@ -58,9 +61,7 @@ class WalletListView(WalletView):
         wallets = wallets.filter(**self.filters())
         return self.page(wallets)
 
-    @operation(
-        name="create_wallet", body=serializers.WalletBody, keyed=True, refuses=OpenWallet.refuses
-    )
+    @operation(name="create_wallet", body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
         """Open a wallet.
 
@@ -96,12 +97,12 @@ class WalletDetailView(WalletView):
         movements = Movement.objects.owned_by(self.caller.client_id)
         last = movements.filter(wallet=UUID(wallet_id)).order_by("-created_at", "-id")
         context = self.get_serializer_context()
-        shown = serializers.MovementAnswer(last[:LAST], many=True, context=context).data
+        shown = MovementAnswer(last[:LAST], many=True, context=context).data
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     @operation(
         name="put_wallet",
-        body=serializers.WalletBody,
+        body=WalletBody,
         statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
         refuses=(*PutWallet.refuses, errors.Overloaded),
     )
@@ -121,7 +122,7 @@ class WalletDetailView(WalletView):
 
     @operation(
         name="update_wallet",
-        body=serializers.WalletChange,
+        body=WalletChange,
         refuses=(*ChangeWallet.refuses, errors.Overloaded),
     )
     def patch(self, request: Request, wallet_id: UUID) -> Response:

@@ -10,6 +10,20 @@ from iocash.http.openapi.headers import HEADERS
 
 Json = dict[str, Any]
 
+DESCRIPTION = """E-money wallets: cash in, cash out, transfer, hold.
+
+Amounts are decimal strings in units of the currency, times are RFC 3339 in UTC. A string with
+`x-extensible-enum` has one of these values today; new ones may be added, so handle unknown values.
+`x-codes` lists the error codes of a response. The examples come from real calls."""
+LICENSE: Json = {"name": "MIT", "identifier": "MIT"}
+SERVERS: list[Json] = [
+    {
+        "url": "https://{host}",
+        "description": "The server of your institution.",
+        "variables": {"host": {"default": "iocash.example", "description": "Its host name."}},
+    }
+]
+
 FIELD_ERROR: Json = {
     "type": "object",
     "description": "One wrong field of a body, or one wrong query parameter.",

@@ -75,7 +75,7 @@ def _header(description: str, example: Any, **schema: Any) -> Json:
     }
 
 
-def named(names: Iterable[str]) -> Json:
+def header_references(names: Iterable[str]) -> Json:
     """Refer to headers, which are described once for all operations."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

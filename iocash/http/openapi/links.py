@@ -31,7 +31,7 @@ def link_creations(paths: Json) -> None:
 def link_to_operation(paths: Json, path: str) -> Json:
     """Link a batch to the movements that it has created: the list above it, by their operation."""
     above = path.rpartition("/")[0]
-    values = parameters(above, is_here=True) | {"operationId": "$response.body#/operationId"}
+    values = ids_of(above, is_here=True) | {"operationId": "$response.body#/operationId"}
     return {"operationId": paths[above]["get"]["operationId"], "parameters": values}
 
 
@@ -61,14 +61,14 @@ def links(paths: Json, target: str, *, is_here: bool) -> Json:
     for path, methods in paths.items():
         if below.fullmatch(path) and "post" in methods:
             found[methods["post"]["operationId"]] = methods["post"]
-    values = parameters(target, is_here=is_here)
+    values = ids_of(target, is_here=is_here)
     return {
         name: {"operationId": operation["operationId"], "parameters": values}
         for name, operation in found.items()
     }
 
 
-def parameters(target: str, *, is_here: bool) -> Json:
+def ids_of(target: str, *, is_here: bool) -> Json:
     """Where the ids of a path are found: in the path of the request, or in the answer."""
     names = re.findall(r"\{(\w+)\}", target)
     if is_here:

@@ -10,6 +10,7 @@ from drf_spectacular.openapi import AutoSchema as Spectacular
 from rest_framework.serializers import ListSerializer
 
 from iocash.http import fields
+from iocash.http.chapters import chapter
 from iocash.http.openapi import headers, refusals
 from iocash.http.operations import Operation
 from iocash.http.rendering import camel
@@ -74,7 +75,7 @@ class AutoSchema(Spectacular):
             names += headers.RATE_HEADERS
         if status < 300 and refusals.takes_key(self.view, self.method):
             names.append("Idempotent-Replayed")
-        return headers.named(names)
+        return headers.header_references(names)
 
     # Words
 
@@ -100,9 +101,7 @@ class AutoSchema(Spectacular):
         return self.is_alias
 
     def get_tags(self) -> list[str]:
-        """By what it is about: the chapters of the reference."""
-        model = getattr(self.view, "model", None)
-        return [str(model._meta.verbose_name_plural)] if model else ["server"]
+        return [chapter(self.view)]
 
     def get_auth(self) -> list[Json]:
         if not self.view.authentication_classes:

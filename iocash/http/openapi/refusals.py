@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from iocash import errors
-from iocash.http.openapi.headers import STATUS_HEADERS, named
+from iocash.http.openapi.headers import STATUS_HEADERS, header_references
 from iocash.http.parsing import BODIES
 from iocash.http.rendering import JSON, camel
 from iocash.http.serializers import text_of
@@ -80,7 +80,7 @@ def _response(status: int, kinds: list[Kind]) -> Json:
     waits = ("Retry-After",) if errors.OtpTooSoon in kinds else ()
     return {
         "description": f"{HTTPStatus(status).phrase}\n\n" + "\n".join(lines),
-        "headers": named([*known, *waits]),
+        "headers": header_references([*known, *waits]),
         "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
         "x-codes": [kind.code for kind in kinds],
     }

@@ -9,6 +9,7 @@ from iocash import errors
 from iocash.http.openapi import components, headers, refusals
 from iocash.http.openapi.links import link_creations
 from iocash.http.rendering import camel
+from iocash.http.serializers import text_of
 
 Json = dict[str, Any]
 
@@ -19,14 +20,16 @@ BESIDE = {"readOnly", "default", "allOf"}
 def complete(result: Json, **kwargs: Any) -> Json:
     """Add the components that no serializer describes; a hook of drf-spectacular."""
     result["paths"] = {camel_path(path): methods for path, methods in result["paths"].items()}
+    about = {"description": text_of(components.DESCRIPTION), "license": components.LICENSE}
+    result |= {"info": result["info"] | about, "servers": components.SERVERS}
     codes = codes_of(result["paths"])
     known = result.setdefault("components", {})
     known["responses"] = refusals.share(result["paths"])
     known["securitySchemes"] = components.SCHEMES
     known["schemas"] = known.get("schemas", {}) | components.schemas(codes)
     name_embedded(known["schemas"])
-    known["schemas"] = dict(sorted(plain(known["schemas"]).items()))
-    result["paths"] = plain(result["paths"])
+    known["schemas"] = dict(sorted(simplified(known["schemas"]).items()))
+    result["paths"] = simplified(result["paths"])
     link_creations(result["paths"])
     known["parameters"] = share_parameters(result["paths"])
     known["headers"] = {name: headers.HEADERS[name] for name in sorted(headers_of(result))}
@@ -87,14 +90,14 @@ def name_embedded(schemas: Json) -> None:
             page["properties"]["_embedded"] = {"$ref": f"#/components/schemas/{known}"}
 
 
-def plain(node: Any) -> Any:
+def simplified(node: Any) -> Any:
     """Leave out `readOnly`, which answers say, and what is beside a reference.
 
     Raises:
         errors.Inconsistent: what is beside a reference would be lost.
     """
     if isinstance(node, list):
-        return [plain(each) for each in node]
+        return [simplified(each) for each in node]
     if not isinstance(node, dict):
         return node
     if is_wrapped(node):
@@ -102,7 +105,9 @@ def plain(node: Any) -> Any:
             raise errors.Inconsistent(f"beside a reference: {node}")
         return node["allOf"][0]
     return {
-        name: plain(value) for name, value in node.items() if (name, value) != ("readOnly", True)
+        name: simplified(value)
+        for name, value in node.items()
+        if (name, value) != ("readOnly", True)
     }
 
 

@@ -20,7 +20,9 @@ from users import users
 from users.models import Event
 from wallets import posting
 from wallets.models import Movement, Wallet
-from wallets.orders import AddExternalAccount, PutWallet, UnsubscribeUser
+from wallets.orders.external_accounts import AddExternalAccount
+from wallets.orders.users import UnsubscribeUser
+from wallets.orders.wallets import PutWallet
 
 ROLE = settings.DATABASE_ROLE
 IBAN = "ES9121000418450200051332"

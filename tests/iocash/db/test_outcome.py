@@ -167,7 +167,7 @@ def create(own: Transaction | None = None) -> None:
     with pipelined_transaction(own):
         client = Client.objects.create(name="Example")
         by = By("system:test")
-        events.record(Fact(client.id, "client", client.id, EventKind.CLIENT_SUSPENDED, by))
+        events.record_facts(Fact(client.id, "client", client.id, EventKind.CLIENT_SUSPENDED, by))
 
 
 def test_lost_answer_to_commit_is_a_success():

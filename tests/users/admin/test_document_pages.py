@@ -15,7 +15,7 @@ from users import documents, kyc
 from users.models import User
 from users.serializers.kyc import Content
 from wallets import erasure, posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

@@ -21,7 +21,7 @@ from users.documents import processes
 from users.kyc import File, Kind
 from users.models import KycDocument, User
 from wallets import erasure, posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

@@ -27,7 +27,7 @@ from users import kyc, names
 from users.kyc import Kind
 from users.models import Event, KycDocument, User
 from wallets import posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

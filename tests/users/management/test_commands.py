@@ -92,7 +92,7 @@ def test_key_without_an_event_is_not_issued(monkeypatch):
     def broken(*facts: Any) -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(events, "record", broken)
+    monkeypatch.setattr(events, "record_facts", broken)
     with pytest.raises(DatabaseError), transaction.atomic():
         issue_key("Demo")
     assert not Client.objects.exists()

@@ -13,7 +13,7 @@ from tests.support.user_bodies import MOMENT, ROOT
 from users.models import Event, Key, KycDocument, User
 from users.models.clients import SCOPES
 from wallets import erasure, posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

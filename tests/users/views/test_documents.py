@@ -18,7 +18,7 @@ from users.documents import MOST_BYTES, processes
 from users.models import Event, Key, KycDocument, User
 from users.models.clients import SCOPES
 from wallets import posting
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 

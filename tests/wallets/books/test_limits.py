@@ -22,7 +22,7 @@ from wallets.books.limits import (
     fits_at,
     limits_of,
 )
-from wallets.orders import Batch
+from wallets.orders.batch import Batch
 from wallets.posting.group import run
 
 LEVELS = {

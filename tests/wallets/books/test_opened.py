@@ -32,7 +32,10 @@ from tests.support.people import BY
 from users.models.ids import new_id
 from wallets.books import Books, chain
 from wallets.books.rows import LockedUser
-from wallets.orders import Batch, CancelCashOut, CashIn, Order, Outcome, Transfer
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CancelCashOut
+from wallets.orders.payments import CashIn, Transfer
 from wallets.posting.group import run
 
 # --- Money ---------------------------------------------------------------------------------------

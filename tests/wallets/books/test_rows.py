@@ -61,7 +61,7 @@ def test_a_ready_wallet_of_an_active_user_is_ready():
 def test_balance_can_reach_but_not_exceed_its_maximum():
     row = a_row(balance=money.MAX_BALANCE - 1)
     row.require_room(1)
-    with pytest.raises(errors.LimitExceeded) as refused:
+    with pytest.raises(errors.LimitExceeded, match="Balance limit exceeded") as refused:
         row.require_room(2)
     assert refused.value.facts == {
         "wallet_id": row.id,
@@ -120,5 +120,15 @@ def test_invalid_amount_for_the_currency_is_an_invalid_field(amount, currency, c
 def test_received_total_cannot_exceed_its_maximum():
     wallet = a_wallet(received=MOST_RECEIVED - 5)
     wallet.require_room(5)
-    with pytest.raises(errors.LimitExceeded):
+    with pytest.raises(errors.LimitExceeded) as refused:
         wallet.require_room(6)
+    assert str(refused.value) == (
+        "Limit of the total ever received exceeded: 92233720368547758.07 EUR per wallet."
+    )
+    assert refused.value.facts == {
+        "wallet_id": wallet.id,
+        "limit": "92233720368547758.07",
+        "used": "92233720368547758.02",
+        "requested": "0.06",
+        "currency": "EUR",
+    }

@@ -12,7 +12,7 @@ from tests.support.constraints import BROKEN_HOLDS, refused_by, run
 from users.models.ids import new_id
 from wallets import posting
 from wallets.models import Hold
-from wallets.orders import ReleaseHold
+from wallets.orders.holds import ReleaseHold
 
 pytestmark = pytest.mark.django_db
 

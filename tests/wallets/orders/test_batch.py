@@ -34,7 +34,9 @@ from tests.support.books import (
 from users.models.events import By
 from wallets.books import Books
 from wallets.books.rows import LockedAccount, LockedWallet
-from wallets.orders import Batch, CashOut, MoneyOrder
+from wallets.orders.base import MoneyOrder
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CashOut
 from wallets.posting.group import run
 
 

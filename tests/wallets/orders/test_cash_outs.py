@@ -23,8 +23,7 @@ from tests.support.books import (
 from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedAccount
-from wallets.orders import (
-    Adjust,
+from wallets.orders.cash_outs import (
     CancelCashOut,
     CashOut,
     CashOutOrder,
@@ -32,6 +31,7 @@ from wallets.orders import (
     RejectCashOut,
     SettleCashOut,
 )
+from wallets.orders.payments import Adjust
 from wallets.posting.group import run
 
 

@@ -8,14 +8,9 @@ from tests.support.cash_outs import a_cash_out, end, money_of
 from tests.support.wallet_endpoints import IBAN
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import (
-    Adjust,
-    CancelCashOut,
-    ChangeWallet,
-    MarkCashOutSent,
-    RejectCashOut,
-    SettleCashOut,
-)
+from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.payments import Adjust
+from wallets.orders.wallets import ChangeWallet
 
 pytestmark = pytest.mark.django_db
 

@@ -31,16 +31,16 @@ from users.models.ids import new_id
 from wallets.books import Books
 from wallets.books.limits import Allowance, Limits
 from wallets.books.rows import Leg
-from wallets.orders import (
-    Adjust,
-    Batch,
+from wallets.orders.base import Order
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import (
     CancelCashOut,
     CashOut,
     MarkCashOutSent,
-    Order,
     RejectCashOut,
     SettleCashOut,
 )
+from wallets.orders.payments import Adjust
 from wallets.posting.group import run
 
 BOB, SAVINGS = new_id(), new_id()

@@ -11,7 +11,8 @@ import pytest
 from iocash import errors
 from tests.support import order_guard
 from tests.support.books import ALICES, open_books, transfer
-from wallets.orders import Order, Transfer
+from wallets.orders.base import Order
+from wallets.orders.payments import Transfer
 
 ORDERS = order_guard.concrete()
 ENTRY = re.compile(r"^    ([A-Z]\w+(?:, [A-Z]\w+)*):", re.MULTILINE)

@@ -15,14 +15,9 @@ from users import users
 from users.models import Event, Otp, PhoneUse, User
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import (
-    ActivateUser,
-    ChangeWallet,
-    OpenWallet,
-    Outcome,
-    PutWallet,
-    UnsubscribeUser,
-)
+from wallets.orders.base import Outcome
+from wallets.orders.users import ActivateUser, UnsubscribeUser
+from wallets.orders.wallets import ChangeWallet, OpenWallet, PutWallet
 
 pytestmark = pytest.mark.django_db
 

@@ -27,7 +27,9 @@ from wallets.books.rows import (
     columns,
 )
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
-from wallets.orders import AddExternalAccount, CreateIban, Needs, Order
+from wallets.orders.base import Needs, Order
+from wallets.orders.external_accounts import AddExternalAccount
+from wallets.orders.ibans import CreateIban
 from wallets.posting import group, write
 
 KINDS = (Leg, *RESOURCES, LockedHold, LockedUser, LockedWallet, UsedKey)

@@ -11,7 +11,9 @@ from uuid_utils.compat import uuid7
 from tests.support import people
 from users.models import Event
 from wallets.models import Movement, Wallet
-from wallets.orders import Batch, CashOut, Order, Outcome
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CashOut
 from wallets.posting import group, write
 
 pytestmark = pytest.mark.django_db

@@ -20,7 +20,8 @@ from wallets import posting, statements
 from wallets.books import Books
 from wallets.books.rows import LockedAccount
 from wallets.models import Movement, Wallet
-from wallets.orders import Batch, Order, Outcome
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
 from wallets.posting import group, opening, read, write
 
 pytestmark = pytest.mark.django_db

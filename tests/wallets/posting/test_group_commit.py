@@ -16,7 +16,7 @@ import pytest
 from iocash import errors
 from tests.support.group_commit import Desk, Noticing, Slip, failing, numbers, outcome
 from tests.support.threads import PATIENCE, Stranger, at_once
-from wallets.orders import Outcome
+from wallets.orders.base import Outcome
 from wallets.posting.group_commit import Undone
 
 

@@ -20,7 +20,11 @@ from tests.support.lossy_wire import cut_at_commit
 from users.models import Event, Key
 from wallets import audit, posting
 from wallets.models import Hold, Movement, Wallet
-from wallets.orders import Adjust, Batch, CancelCashOut, Order, Outcome, ReleaseHold, RenewHold
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.cash_outs import CancelCashOut
+from wallets.orders.holds import ReleaseHold, RenewHold
+from wallets.orders.payments import Adjust
 from wallets.posting import group
 
 GAMES = 16

@@ -13,7 +13,7 @@ from tests.support import people, threads
 from users.models import Client
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import UnsubscribeUser
+from wallets.orders.users import UnsubscribeUser
 from wallets.posting import group, read
 
 SOURCE = re.compile(

@@ -26,16 +26,11 @@ from tests.support import people, threads
 from tests.support.wallet_endpoints import IBAN
 from users.models import Client, Event, Key, User
 from wallets import posting
-from wallets.orders import (
-    ActivateUser,
-    AddExternalAccount,
-    CashIn,
-    CashOut,
-    Order,
-    Outcome,
-    RemoveExternalAccount,
-    Result,
-)
+from wallets.orders.base import Order, Outcome, Result
+from wallets.orders.cash_outs import CashOut
+from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.payments import CashIn
+from wallets.orders.users import ActivateUser
 from wallets.posting import group
 
 

@@ -12,23 +12,12 @@ from tests.support import people
 from users.models import Otp, User
 from wallets import posting, statements
 from wallets.models import ExternalAccount, Wallet
-from wallets.orders import (
-    ActivateUser,
-    AddExternalAccount,
-    Batch,
-    BlockUser,
-    BlockWallet,
-    ChangeWallet,
-    CreateIban,
-    OpenWallet,
-    Order,
-    Outcome,
-    PutWallet,
-    RemoveExternalAccount,
-    UnblockUser,
-    UnblockWallet,
-    UnsubscribeUser,
-)
+from wallets.orders.base import Order, Outcome
+from wallets.orders.batch import Batch
+from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.ibans import CreateIban
+from wallets.orders.users import ActivateUser, BlockUser, UnblockUser, UnsubscribeUser
+from wallets.orders.wallets import BlockWallet, ChangeWallet, OpenWallet, PutWallet, UnblockWallet
 from wallets.posting import group
 
 pytestmark = pytest.mark.django_db

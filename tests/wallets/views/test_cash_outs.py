@@ -12,7 +12,7 @@ from tests.support.threads import at_once
 from tests.support.wallet_endpoints import IBAN
 from users.models import Event
 from wallets.models import Movement
-from wallets.orders import (
+from wallets.orders.cash_outs import (
     CancelCashOut,
     CashOutOrder,
     MarkCashOutSent,

@@ -15,7 +15,7 @@ from tests.support.holds import RELEASE, at
 from tests.support.times import in_an_hour, stamp
 from wallets import posting
 from wallets.models import Hold
-from wallets.orders import ReleaseHold
+from wallets.orders.holds import ReleaseHold
 from wallets.posting import group
 from wallets.views.holds import HoldListView
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from schwifty import IBAN
 
 from iocash import errors
 from tests.support import people
 from tests.support.threads import at_once
 from wallets import posting
+from wallets.books.ibans import make
 from wallets.models import Wallet
-from wallets.orders import CreateIban, Order
-from wallets.orders.ibans import make
+from wallets.orders.base import Order
+from wallets.orders.ibans import CreateIban
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +58,23 @@ def test_the_institution_may_be_in_any_country(settings, country, bank, branch):
     made = {make(number) for number in (1, 2, 31_415_926)}
     assert len(made) == 3
     assert all(IBAN(iban).country_code == country for iban in made)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("IBAN_COUNTRY", "QQ", "Unknown country-code 'QQ'."),
+        ("IBAN_COUNTRY", "US", "Unknown country-code 'US'."),
+        ("IBAN_BANK_CODE", "99999", "Bank code exceeds maximum size 4."),
+        ("IBAN_BRANCH_CODE", "x", "make no IBAN: "),
+    ],
+)
+def test_server_does_not_start_when_no_iban_can_be_made(settings, name, value, words):
+    setattr(settings, name, value)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        apps.get_app_config("wallets").ready()
+    assert "IBAN_COUNTRY, IBAN_BANK_CODE and IBAN_BRANCH_CODE make no IBAN" in str(refused.value)
+    assert words in str(refused.value)
 
 
 def test_second_iban_of_a_wallet_gets_409(api, alices, path):

@@ -15,7 +15,7 @@ from tests.support.threads import Caller, holding, wait_until_blocked
 from users.models import Event, User
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import PutWallet
+from wallets.orders.wallets import PutWallet
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,8 @@ from tests.support.cash_outs import a_cash_out, end, money_of
 from tests.support.people import Api
 from wallets import posting
 from wallets.models import Movement
-from wallets.orders import Adjust, MarkCashOutSent, SettleCashOut
+from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
+from wallets.orders.payments import Adjust
 
 pytestmark = pytest.mark.django_db
 

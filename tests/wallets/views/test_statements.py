@@ -15,7 +15,7 @@ from tests.support.cash_outs import a_cash_out, end
 from tests.support.times import stamp
 from wallets import statements
 from wallets.models import Movement
-from wallets.orders import CancelCashOut, MarkCashOutSent, SettleCashOut
+from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, SettleCashOut
 
 pytestmark = pytest.mark.django_db
 

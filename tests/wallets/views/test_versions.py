@@ -16,7 +16,7 @@ from tests.support.threads import Caller, holding, wait_until_blocked
 from users.models import User
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import ChangeWallet
+from wallets.orders.wallets import ChangeWallet
 
 pytestmark = pytest.mark.django_db
 

@@ -78,14 +78,10 @@ class Command(BaseCommand):
             self.stdout.write(self.style.SUCCESS("The ledger is correct."))
 
     def results(self, anchor: str | None) -> Iterator[Result]:
+        """The anchor first: an audit takes long, and a file that can't be read ends it."""
+        if anchor is not None:
+            yield anchors.EQUATION, compared(anchor)
         yield from audit.findings(self.draw if sys.stderr.isatty() else audit.silent)
-        if anchor is None:
-            return
-        try:
-            with Path(anchor).open() as lines:
-                yield anchors.EQUATION, anchors.compare(lines)
-        except (OSError, UnicodeDecodeError, anchors.BadAnchor) as error:
-            raise CommandError(f"{anchor}: {error}", returncode=2) from error
 
     def draw(self, name: str, done: int, total: int) -> None:
         """Redraw the progress bar."""
@@ -99,6 +95,15 @@ class Command(BaseCommand):
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def compared(anchor: str) -> audit.Finding | None:
+    """Compare the ledger with an anchor file, which is read once: it may be a pipe."""
+    try:
+        with Path(anchor).open() as lines:
+            return anchors.compare(lines)
+    except (OSError, UnicodeDecodeError, anchors.BadAnchor) as error:
+        raise CommandError(f"{anchor}: {error}", returncode=2) from error
 
 
 def recorded(done: Audit) -> bool:

@@ -23,7 +23,10 @@ from users.models.clients import SCOPES
 from users.models.events import By
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders import ActivateUser, CashIn, CashOut, PlaceHold, Transfer
+from wallets.orders.cash_outs import CashOut
+from wallets.orders.holds import PlaceHold
+from wallets.orders.payments import CashIn, Transfer
+from wallets.orders.users import ActivateUser
 
 BY = By("system:seed_demo")
 CLIENT, STAFF = "Demo", "staff"

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from users.models import Event, Key, User
-from users.models.fingerprints import Asked, digest, new_salt, salted
+from users.models.fingerprints import Asked, canonical_digest, new_salt, salted
 from users.models.ids import new_id
 from wallets.books import chain
 from wallets.models import Movement, Wallet
@@ -106,7 +106,7 @@ def transfer(
         .filter(client=caller.client, id__in=[source_id, target_id])
         .order_by("id")
     }
-    order = digest(Asked("Transfer", {"source": source_id, **values}))
+    order = canonical_digest(Asked("Transfer", {"source": source_id, **values}))
     if key and (row := Key.objects.filter(client=caller.client, key=key).first()):
         if not row.used.is_of(order):
             raise Conflict("The key was used for another order.")

@@ -1,0 +1,48 @@
+"""The chapters of the reference: the tags of the OpenAPI document, and their order."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from iocash.http.links import addresses
+
+SERVER: Final = "server"
+DESCRIPTIONS: Final = {
+    "KYC documents": "Identity data and files for review.",
+    "external accounts": "Bank accounts for cash-outs.",
+    "holds": "Funds that are reserved for another wallet.",
+    "movements": "Cash-ins, cash-outs, transfers and reversals.",
+    "users": "People and companies that own wallets.",
+    "wallets": "A user's money in one currency.",
+    SERVER: "The server itself: its documents and its health.",
+}
+
+
+def chapter(view: Any) -> str:
+    """The chapter of an operation: the plural of its view's model."""
+    model = getattr(view, "model", None)
+    return str(model._meta.verbose_name_plural) if model else SERVER
+
+
+def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict[str, Any]:
+    """List the chapters in the document; a hook of drf-spectacular.
+
+    `/users` comes before `/wallets`, and each before what is below it. Otherwise the chapters have
+    the order of the URLs. The server comes last.
+    """
+    below_api = sorted(addresses(generator.inspector.patterns), key=lambda each: place(each.route))
+    used = dict.fromkeys(chapter(each.view) for each in below_api)
+    names = sorted(used, key=SERVER.__eq__)
+    result["tags"] = [described(name) for name in names]
+    return result
+
+
+def place(route: str) -> tuple[list[str], int]:
+    """The collection of a route (`users` in `api/v1/users/…`), and how deep it is."""
+    parts = route.split("/")
+    return parts[2:3], len(parts)
+
+
+def described(name: str) -> dict[str, str]:
+    description = DESCRIPTIONS.get(name)
+    return {"name": name} | ({"description": description} if description else {})

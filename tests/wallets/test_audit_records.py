@@ -1,0 +1,17 @@
+"""The audit compares the events of every kind of object."""
+
+from __future__ import annotations
+
+from django.apps import apps
+
+from wallets.audit.records import RECORDED
+
+
+def test_every_table_of_clients_is_compared_with_its_events():
+    models = apps.get_app_config("wallets").get_models()
+    tables = {
+        model._meta.db_table
+        for model in models
+        if any(field.name == "client" for field in model._meta.get_fields())
+    }
+    assert {each.table for each in RECORDED} == tables | {"users_user"}
