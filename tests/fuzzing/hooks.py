@@ -43,7 +43,7 @@ ONE_OF_TWO = "which of two fields there is, a generator would not understand"
 BEYOND = {
     **dict.fromkeys(
         ("status", "type", "kind", "direction", "identityType"),
-        Beyond(frozenset({"invalid_choice", "invalid"}), NEW_ONES),
+        Beyond(frozenset({"invalid_choice"}), NEW_ONES),
     ),
     "externalAccountId": Beyond(frozenset({"one_only"}), ONE_OF_TWO),
     "cursor": Beyond(frozenset({"invalid"}), "a cursor is sealed by the server"),

@@ -40,6 +40,8 @@ class Choice(Field):
     """
 
     default_error_messages = {"invalid_choice": "Must be one of: {choices}."}
+    WORD = "^[A-Za-z0-9+./_-]+$"
+    """The form of all words, also of those that will be added."""
     words: ClassVar[tuple[str, ...]] = ()
     """The words of a subclass."""
     is_open: ClassVar[bool] = True
@@ -55,9 +57,9 @@ class Choice(Field):
 
     def schema(self) -> dict[str, Any]:
         if self.named is not Choice:
-            known = "x-extensible-enum" if self.is_open else "enum"
-            about = {"description": text_of(self.named)}
-            return {"type": "string", known: list(self.members), **about}
+            known = {"x-extensible-enum": list(self.members), "pattern": self.WORD}
+            known = known if self.is_open else {"enum": list(self.members)}
+            return {"type": "string", **known, "description": text_of(self.named)}
         if len(self.members) == 1:
             return {"type": "string", "const": next(iter(self.members))}
         return {"type": "string", "enum": list(self.members)}
