@@ -126,7 +126,7 @@ class MovementListView(MovementView):
         """Create a cash-in, cash-out or transfer.
 
         The `type` says which. Cash-ins and transfers are settled at once (201). A cash-out is
-        accepted (202): its amount is held until the bank has paid it, and GET shows how it goes on.
+        accepted (202): its amount is held until the bank has paid it; GET shows its status.
         A CASH_IN requires the scope `cash-in:write` too.
         """
         return self.create(wallet_id, self.body())

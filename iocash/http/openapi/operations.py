@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular import plumbing
+from drf_spectacular.drainage import get_override
 from drf_spectacular.openapi import AutoSchema as Spectacular
 from rest_framework.serializers import ListSerializer
 
@@ -185,6 +186,9 @@ class AutoSchema(Spectacular):
     def _get_serializer_field_meta(self, field: Any, direction: Any) -> Json:
         meta: Json = super()._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
         meta.pop("title", None)
+        described = get_override(field, "field", {})
+        if isinstance(described, dict) and described.get("default") == meta.get("default"):
+            meta.pop("default", None)
         return meta
 
     def get_paginated_name(self, serializer_name: str) -> str:

@@ -13,8 +13,8 @@ from iocash.http.serializers import text_of
 
 Json = dict[str, Any]
 
-BESIDE = {"readOnly", "default", "allOf"}
-"""What may be beside a reference: the named schema says it again, or nobody needs it."""
+BESIDE = {"readOnly", "allOf"}
+"""What drf-spectacular may put beside a reference, and nobody needs."""
 
 
 def complete(result: Json, **kwargs: Any) -> Json:
@@ -91,7 +91,7 @@ def name_embedded(schemas: Json) -> None:
 
 
 def simplified(node: Any) -> Any:
-    """Leave out `readOnly`, which answers say, and what is beside a reference.
+    """Leave out `readOnly`, since answers and bodies have schemas of their own.
 
     Raises:
         errors.Inconsistent: what is beside a reference would be lost.
