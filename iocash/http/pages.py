@@ -38,8 +38,8 @@ SEAL = 8
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
-"""A `+` of an offset that the query string has decoded as a space."""
+LOST_PLUS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+) ([0-9]{2}:?[0-9]{2})")
+"""A time whose `+` before the offset the query string has decoded as a space."""
 
 
 class Cursor(NamedTuple):
@@ -145,11 +145,15 @@ def check_query(request: Request, query_class: type[fields.Serializer] | None) -
     wrong = list(_misshapen(request, query_class))
     misshapen = {error.field for error in wrong}
     given = {
-        name: LOST_PLUS.sub("+", values[0])
-        for name, values in _parameters(request)
-        if name not in misshapen
+        name: with_plus(values[0]) for name, values in _parameters(request) if name not in misshapen
     }
     return _validated(query_class, given, wrong)
+
+
+def with_plus(text: str) -> str:
+    """The text; a time that has lost the `+` of its offset has it again."""
+    time = LOST_PLUS.fullmatch(text)
+    return f"{time[1]}+{time[2]}" if time else text
 
 
 def _parameters(request: Request) -> list[tuple[str, list[str]]]:

@@ -77,7 +77,10 @@ FACTS: Json = {
         "is present, the status. A number for the limit of wallets.",
     },
     "required": _money("The amount that you requested"),
-    "resetsAt": _time("When the request would be within the limit again."),
+    "resetsAt": {
+        **_time("When the request would be within the limit again. Null: waiting does not help."),
+        "type": ["string", "null"],
+    },
     "resource": _text("What the first request created: `movement`, `hold`, `user`, …", "movement"),
     "retryAt": _time("When you may request the next one-time password."),
     "reversed": _money("The amount of the movement that is reversed already"),
