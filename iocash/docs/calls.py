@@ -21,7 +21,7 @@ from django.template.loader import render_to_string
 
 from iocash.docs import examples, guides, reference
 from iocash.http import problems
-from iocash.http.rendering import JSON
+from iocash.http.rendering import JSON, dump
 from iocash.http.views import marked, page
 
 Json = Any
@@ -87,7 +87,7 @@ def rendered() -> str:
 @cache
 def chapters() -> list[Chapter]:
     """Every operation of our own paths, by tag."""
-    document = json.loads(reference.OWN.json())
+    document = json.loads(dump(reference.OWN.whole()))
     calls: dict[str, list[Call]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

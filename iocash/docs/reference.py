@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -53,6 +53,13 @@ class PublishedGenerator(SchemaGenerator):
     endpoint_inspector_cls = PublishedPaths
 
 
+class Served(NamedTuple):
+    """A document in JSON, as it is and compressed with gzip."""
+
+    plain: bytes
+    compressed: bytes
+
+
 class Document:
     """An OpenAPI document, generated from the code once per process."""
 
@@ -63,22 +70,26 @@ class Document:
         document: dict[str, Any] = self.generator().get_schema(request=None, public=True)
         return document
 
-    def json(self) -> bytes:
+    def whole(self) -> dict[str, Any]:
+        """The document; never change it."""
         with ALONE:
-            return self._json
-
-    def compressed(self) -> bytes:
-        """The JSON, compressed with gzip."""
-        with ALONE:
-            return self._compressed
+            return self._whole
 
     @cached_property
-    def _json(self) -> bytes:
-        return dump(self.generated())
+    def _whole(self) -> dict[str, Any]:
+        return self.generated()
 
-    @cached_property
-    def _compressed(self) -> bytes:
-        return gzip.compress(self._json, mtime=0)
+    @lru_cache(maxsize=8)  # noqa: B019  # both documents live as long as the process
+    def served(self, origin: str) -> Served:
+        """The document of the server at this origin, with links to its page of calls."""
+        whole = self.whole()
+        paths = {
+            path: {method: linked(operation, origin) for method, operation in methods.items()}
+            for path, methods in whole["paths"].items()
+        }
+        servers = [{"url": origin, "description": "This server."}]
+        plain = dump(whole | {"servers": servers, "paths": paths})
+        return Served(plain, gzip.compress(plain, mtime=0))
 
     def text(self) -> str:
         """The document as a file: one member a line, so that differences are readable."""
@@ -87,6 +98,14 @@ class Document:
     def bare_text(self) -> str:
         """The same without texts and examples: later documents are compared with it."""
         return dump_lines(bare(json.loads(dump(self.generated())))) + "\n"
+
+
+def linked(operation: dict[str, Any], origin: str) -> dict[str, Any]:
+    """The operation with a link to its calls in curl and in Python; aliases have none."""
+    if operation.get("deprecated"):
+        return operation
+    address = f"{origin}/api/docs/calls#{operation['operationId']}"
+    return {**operation, "externalDocs": {"description": "curl and Python", "url": address}}
 
 
 WORDS = {"description", "summary", "example", "examples", "links"}
@@ -121,7 +140,8 @@ RELEASED = {
 class Schema(PublicView):
     """Get this API as an OpenAPI 3.1 document.
 
-    The response is compressed with gzip if `Accept-Encoding` allows it.
+    Its server is the one that you ask. The response is compressed with gzip if `Accept-Encoding`
+    allows it.
     """
 
     renderer_classes = (JSONRenderer,)
@@ -129,10 +149,11 @@ class Schema(PublicView):
 
     @operation(name="get_schema")
     def get(self, request: Request) -> HttpResponse:
+        served = self.document.served(problems.origin(request))
         if accepts_gzip(request.META.get("HTTP_ACCEPT_ENCODING", "")):
             encoded = {"Content-Encoding": "gzip"}
-            return HttpResponse(self.document.compressed(), content_type=JSON, headers=encoded)
-        return HttpResponse(self.document.json(), content_type=JSON)
+            return HttpResponse(served.compressed, content_type=JSON, headers=encoded)
+        return HttpResponse(served.plain, content_type=JSON)
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)

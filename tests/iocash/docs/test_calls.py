@@ -235,15 +235,18 @@ def page() -> str:
     return Browser().get("/api/docs/calls").text
 
 
-def test_page_has_an_anchor_for_each_operation():
+def test_page_and_reference_link_to_the_anchor_of_each_operation():
     anchors = set(re.findall(r'<section class="call" id="(\w+)"', page()))
     assert len(anchors) == len(served())
     assert set(re.findall(r'href="#(\w+)"', page())) == anchors
-    paths = json.loads(openapi.written())["paths"]
-    named = {
-        operation["operationId"] for methods in paths.values() for operation in methods.values()
+    paths = Browser().get("/api/schema").json()["paths"]
+    led = {
+        operation["externalDocs"]["url"].removeprefix("http://testserver/api/docs/calls#")
+        for methods in paths.values()
+        for operation in methods.values()
     }
-    assert named == anchors
+    assert led == anchors
+    assert "externalDocs" not in openapi.written()
 
 
 def test_snippet_shows_idempotency_key_and_version_where_accepted():

@@ -70,9 +70,8 @@ def test_schema_is_generated_once_by_concurrent_requests() -> None:
 
     document = reference.Document(Counted)
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(document.json) for _ in range(4)]
-        asked += [pool.submit(document.compressed) for _ in range(4)]
-    assert (len({each.result() for each in asked}), len(made)) == (2, 1)
+        asked = [pool.submit(document.served, f"http://{number}") for number in range(4)]
+    assert (len({each.result() for each in asked}), len(made)) == (4, 1)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -95,8 +94,15 @@ def test_schema_is_plain_for_other_callers(accepted: str) -> None:
 
 def test_schema_is_compressed_once() -> None:
     document = reference.Document(reference.OwnGenerator)
-    assert document.compressed() is document.compressed()
-    assert document.json() is document.json()
+    assert document.served("http://one") is document.served("http://one")
+    assert document.served("http://one") != document.served("http://two")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_schema_names_the_server_that_was_asked(path: str, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["wallets.example"]
+    answer = Client().get(path, headers={"host": "wallets.example"})
+    assert [each["url"] for each in answer.json()["servers"]] == ["http://wallets.example"]
 
 
 def test_each_schema_has_its_own_paths() -> None:
