@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from tests.support import people
+from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.people import Api
 from tests.support.refusals import USER, Door, state
-from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
 from users.models import Client
 from wallets import posting
 from wallets.models import Wallet

@@ -8,8 +8,7 @@ from uuid import UUID
 
 import pytest
 
-IBAN = "ES9121000418450200051332"
-OTHER_IBAN = "DE89370400440532013000"
+from tests.support.ibans import OTHER_IBAN
 
 WALLET = "wallets/{wallet}"
 HOLD = f"{WALLET}/holds/{{hold}}"
