@@ -1,6 +1,6 @@
 """IBANs of other banks, with right check digits."""
 
-from schwifty import IBAN as Iban
+import schwifty
 
 IBAN = "ES9121000418450200051332"
 OTHER_IBAN = "DE89370400440532013000"
@@ -8,4 +8,5 @@ OTHER_IBAN = "DE89370400440532013000"
 
 def an_iban(number: int) -> str:
     """The IBAN of the account with this number at some German bank."""
-    return str(Iban.generate("DE", bank_code="37040044", account_code=str(number)))
+    account = str(number)
+    return str(schwifty.IBAN.generate("DE", bank_code="37040044", account_code=account))
