@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
+from iocash.http.rendering import camel
 from iocash.postgres import CHECKOUT
 from tests.support import people
-from tests.support.resources import make_each
+from tests.support.resources import RESOURCES, make_each, subject_of
 from tests.support.server import Served, database_of_tests
 from users.serializers.kyc import Content
 from wallets.models import Wallet
@@ -48,6 +49,9 @@ def real(alices: Wallet, bobs: Wallet) -> dict[str, list[str]]:
     people.cash_in(alices, 1_000_000_00)
     paid = people.transfer(alices, bobs, 500_000_00)
     made = [make_each(alices, bobs, 100_00 + number) for number in range(20)]
+    names = {name: name for name in made[0]} | {
+        camel(subject_of(resource.model)): resource.name for resource in RESOURCES if resource.make
+    }
     wallets = [str(alices.id), str(bobs.id)]
     return {
         "userId": [str(alices.user_id), str(bobs.user_id)],
@@ -55,8 +59,7 @@ def real(alices: Wallet, bobs: Wallet) -> dict[str, list[str]]:
         "targetWalletId": wallets[::-1],
         "targetWallet": wallets[::-1],
         "movementId": [str(paid.id), str(people.movements(alices)[0].id)],
-        **{f"{name}Id": [str(each[name]) for each in made] for name in made[0]},
-        "externalAccountId": [str(each["account"]) for each in made],
+        **{f"{alias}Id": [str(each[name]) for each in made] for alias, name in names.items()},
         "iban": IBANS,
         "accountNumber": IBANS,
         "externalIban": IBANS,
