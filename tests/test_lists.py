@@ -7,10 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support import people
-from tests.support.api_operations import LISTS
 from tests.support.cash_outs import a_cash_out
 from tests.support.people import Api
-from tests.support.resources import make_each
+from tests.support.resources import LISTS, make_each
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db

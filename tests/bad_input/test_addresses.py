@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.support.refusals import refused
-from tests.support.resources import ENDPOINTS
+from tests.support.resources import ENDPOINTS, PATHS
 
 pytestmark = pytest.mark.django_db
 
 # --- Methods ------------------------------------------------------------------------------------
 
 PLACES = {"/api/v1": {"GET"}, "/livez": {"GET"}, "/readyz": {"GET"}, "/api/schema": {"GET"}} | {
-    f"/api/v1/{path}": {each.method for each in ENDPOINTS if each.path == path}
-    for path in dict.fromkeys(each.path for each in ENDPOINTS)
+    f"/api/v1/{path}": {each.method for each in ENDPOINTS if each.path == path} for path in PATHS
 }
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "LINK"}
 

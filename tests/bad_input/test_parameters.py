@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.api_operations import LISTS
 from tests.support.refusals import refused, refused_everywhere
+from tests.support.resources import LISTS
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.urls import URLResolver, get_resolver
 
-from iocash.http.pages import PageQuery
 from tests.support.people import dump
 from tests.support.resources import ENDPOINTS, Endpoint
 
@@ -82,22 +81,7 @@ API = list(addresses(get_resolver().url_patterns))
 ALL = list(operations())
 
 
-def is_paged(endpoint: Endpoint) -> bool:
-    """Whether it is a list in pages."""
-    query = operation_of(endpoint).query
-    return query is not None and issubclass(query, PageQuery)
-
-
-def operation_of(endpoint: Endpoint) -> Any:
-    """What its handler declares."""
-    (found,) = (each for each in ALL if each.expected is endpoint)
-    return found.view.view_class.operations[endpoint.method]
-
-
-LISTS = [each.path for each in ENDPOINTS if each.method == "GET" and is_paged(each)]
-"""The paths of all lists of clients."""
-
-
 def body_of(endpoint: Endpoint) -> Any:
     """The serializer of its body."""
-    return operation_of(endpoint).body()
+    (found,) = (each for each in ALL if each.expected is endpoint)
+    return found.view.view_class.operations[endpoint.method].body()

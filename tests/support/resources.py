@@ -212,6 +212,12 @@ ENDPOINTS = [
     Endpoint("PATCH", ACCOUNT, "wallets:write", "change_externalaccount", {"status": "REMOVED"}),
 ]
 BELOW_A_WALLET = [each for each in ENDPOINTS if each.path.startswith(f"{WALLET}/")]
+PATHS = dict.fromkeys(each.path for each in ENDPOINTS)
+LISTS = [
+    *(path for path in PATHS if any(re.fullmatch(rf"{path}/{{\w+}}", other) for other in PATHS)),
+    f"{WALLET}/statement",
+]
+"""The paths that answer with pages."""
 
 
 def at_each(endpoints: Iterable[Endpoint]) -> Any:
