@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 from django.db.models import Model
 
+from iocash.http.rendering import camel
 from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban
@@ -218,6 +219,12 @@ LISTS = [
     f"{WALLET}/statement",
 ]
 """The paths that answer with pages."""
+LINKS = {
+    camel(path.removeprefix(f"{WALLET}/").replace("-", "_")): path.removeprefix(f"{WALLET}/")
+    for path in (each.path for each in BELOW_A_WALLET if each.method == "GET")
+    if path.count("{") == 1
+}
+"""The links of a wallet to what is below it, by their names."""
 
 
 def at_each(endpoints: Iterable[Endpoint]) -> Any:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from iocash.http.rendering import camel
 from tests.support import people
 from tests.support.people import Api
-from tests.support.resources import BELOW_A_WALLET
+from tests.support.resources import LINKS
 from users.models import Client, Event, Key
 from wallets.models import Wallet
 
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.django_db
 
 UNKNOWN = people.unknown_id()
 HOST = "http://testserver/api/v1"
-READ_BELOW = {
-    each.path.removeprefix("wallets/{wallet}/")
-    for each in BELOW_A_WALLET
-    if each.method == "GET" and each.path.count("{") == 1
-}
-"""What can be read directly below a wallet."""
 
 
 def body(user: Any, **values: Any) -> dict[str, Any]:
@@ -135,10 +128,7 @@ def test_wallet_has_all_fields_and_links(api, alice, alices, wallet):
         "_links": {
             "self": {"href": f"{HOST}/{wallet}"},
             "user": {"href": f"{HOST}/users/{alice.id}"},
-            **{
-                camel(name.replace("-", "_")): {"href": f"{HOST}/{wallet}/{name}"}
-                for name in READ_BELOW
-            },
+            **{rel: {"href": f"{HOST}/{wallet}/{path}"} for rel, path in LINKS.items()},
         },
     }
     assert created_at.endswith("Z")
