@@ -1,4 +1,4 @@
-"""The table of resources is complete: whatever the code has, it expects something of."""
+"""Every operation and every model of `wallets` has a line in the tables of resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is expected of every resource, in one place: its rows, its endpoints, and who may call them.
+"""What is expected of every resource: which rows it has, its endpoints, and who may call them.
 
 The tests of access, bad input, grants, lists, the back office and fuzzing read it. It repeats on
 purpose what the code declares; `tests/test_resources.py` fails if anything is missing here.
@@ -44,9 +44,9 @@ class Resource:
     updates: str
     """The columns that the serving role may update. It may insert rows, and delete none."""
     make: Callable[[Wallet, Wallet, int], UUID] | None = None
-    """Makes one of the first wallet's; of the second, if it names two. Each number makes another.
+    """Make one in the first wallet, for the second if it names another; each number gives another.
 
-    None: opening a wallet and moving money make it.
+    None: only opening a wallet or moving money makes it.
     """
     name: str = ""
     """Its id in a path, without `_id`."""
@@ -117,7 +117,7 @@ class Endpoint:
     permission: str
     """Which permission of `wallets` or `users` staff need for it."""
     body: Any = None
-    """A body that it accepts when `things` is all there is; None: it takes none, or no such is."""
+    """A body that it accepts if there are only `things`. None: it takes no body, or refuses all."""
     status: int = 0
     """Of its success; 0: 201 of a POST, 200 of any other method."""
     is_body_optional: bool = False
@@ -232,9 +232,9 @@ def at_each(endpoints: Iterable[Endpoint]) -> Any:
 
 
 def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
-    """What the paths and bodies of the endpoints name; all of it Alice's, but for Bob's wallet.
+    """Return the ids that paths and bodies of the endpoints name; all but Bob's wallet are Alice's.
 
-    Her balance stays: what she promises is held.
+    It changes no balance: the amounts are held.
     """
     movement = people.movements(alices)[0]
     return {
