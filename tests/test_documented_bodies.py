@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import openapi
 from tests.support.people import Answer, Api
-from tests.support.refusals import USER
+from tests.support.resources import NEW_USER
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
@@ -92,16 +92,16 @@ def test_amount_must_be_positive(api: Api, alices: Wallet, amount, taken):
 @pytest.mark.parametrize(
     ("body", "taken"),
     [
-        (USER, True),
-        (USER | {"companyName": "Example Ltd"}, False),
-        ({name: USER[name] for name in USER if name != "lastName"}, False),
+        (NEW_USER, True),
+        (NEW_USER | {"companyName": "Example Ltd"}, False),
+        ({name: NEW_USER[name] for name in NEW_USER if name != "lastName"}, False),
         (COMPANY | {"companyName": "Example Ltd"}, True),
         (COMPANY, False),
         (COMPANY | {"companyName": "Example Ltd", "firstName": "Bob"}, False),
-        (USER | {"firstName": " "}, False),
-        (USER | {"firstName": "Al\u0085ice"}, False),
-        (USER | {"firstName": "Al\tice"}, False),
-        (USER | {"firstName": "Al ice"}, True),
+        (NEW_USER | {"firstName": " "}, False),
+        (NEW_USER | {"firstName": "Al\u0085ice"}, False),
+        (NEW_USER | {"firstName": "Al\tice"}, False),
+        (NEW_USER | {"firstName": "Al ice"}, True),
     ],
 )
 def test_person_requires_two_names_and_a_company_one(api: Api, body, taken):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.refusals import refused, refused_everywhere
+from tests.support.resources import LISTS
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +42,10 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
-    below = ("movements", "holds", "external-accounts", "statement")
-    for address in ("users", "wallets", *(f"wallets/{alices.id}/{name}" for name in below)):
-        answer = refused(api.get(f"{address}?{query}"), 400, "invalid_parameters")
+    assert len(LISTS) >= 6
+    for address in LISTS:
+        asked = f"{address.format(wallet=alices.id)}?{query}"
+        answer = refused(api.get(asked), 400, "invalid_parameters")
         assert answer.wrong == errors
 
 
