@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple
 from django.core.files.base import ContentFile
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
-from django.utils import timezone
 
 from iocash import errors
+from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users import locking, names
 from users.models import Access, KycDocument, User, events
@@ -222,7 +222,7 @@ def is_same(one: KycDocument, other: KycDocument) -> bool:
 
 def require_valid(document: KycDocument) -> None:
     """Refuse a document that is over (InvalidFields)."""
-    if document.is_over(timezone.now().date()):
+    if document.is_over(clock.today()):
         raise errors.InvalidFields(
             errors.FieldError("expiryDate", "expired", "The document has expired.")
         )
@@ -329,7 +329,7 @@ def with_same_document(identities: Iterable[KycDocument]) -> QuerySet[User]:
 
 def record_decision(user: User, document: KycDocument, status: str, reason: str, by: By) -> None:
     document.status, document.reason = status, reason
-    document.reviewed_at, document.reviewed_by = timezone.now(), by.actor
+    document.reviewed_at, document.reviewed_by = clock.now(), by.actor
     document.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
     kind = EventKind(f"user.evidence_{status.lower()}")
     events.record_about(user, kind, by, evidence=document.kind, id=str(document.id))
@@ -389,7 +389,7 @@ def record_look(document: KycDocument, by: By) -> None:
         what=Access.What.DOCUMENT,
         kind=document.kind,
         actor=by.actor,
-        created_at__gt=timezone.now() - ONE_LOOK,
+        created_at__gt=clock.now() - ONE_LOOK,
     )
     if not recent.exists():
         record_access(document.user, Access.What.DOCUMENT, by, document.kind)

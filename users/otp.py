@@ -10,10 +10,10 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from iocash import errors
+from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users import deliveries, phones
 from users.models import Otp, User
@@ -39,7 +39,7 @@ def send_code(user: User, phone: str) -> None:
     Raises:
         OtpTooSoon: the client requested one less than a minute ago, or ten today.
     """
-    now = timezone.now()
+    now = clock.now()
     is_sent = phones.count_code(client_id=user.client_id, phone=phone, now=now)
     code = f"{secrets.randbelow(10**6):06d}"
     void(user)
@@ -115,7 +115,7 @@ def count_attempt(user: User, phone: str) -> tuple[bytes, int]:
 
 
 def count_attempt_once(user: User, phone: str) -> tuple[bytes, int]:
-    now = timezone.now()
+    now = clock.now()
     with single_transaction():
         phones.count_try(client_id=user.client_id, user_id=user.id, phone=phone, now=now)
         with connection.cursor() as cursor:

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from django.conf import settings
 
+from iocash.db import clock
 from iocash.db.transactions import as_array, fetch_each
 from users import kyc
 from users.kyc import Kind
 from users.models import KycDocument, User
-from wallets import statements
 from wallets.books.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.models import Wallet
 from wallets.posting import read
@@ -71,7 +71,7 @@ class Compliance:
 
 def of(user: User) -> Compliance:
     """Read the current KYC status of a user."""
-    today = statements.now().date()
+    today = clock.today()
     level = user.level_on(today)
     last = kyc.current(user)
     return Compliance(

@@ -15,9 +15,9 @@ from typing import Any
 from django.db.models import Case, Count, F, Min, Q, Sum, When
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
-from django.utils import timezone
 
 from iocash import money
+from iocash.db import clock
 from users.backoffice import Site
 from users.models import KycDocument, User
 from wallets.models import Audit, Movement, Wallet
@@ -66,7 +66,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     """The data of the first page that this member of staff has permission to see."""
     data: dict[str, Any] = {"last_audit": Audit.objects.order_by("-id").first()}
     if request.user.has_perm("wallets.view_movement"):
-        data["outstanding"] = outstanding(timezone.now())
+        data["outstanding"] = outstanding(clock.now())
         data["waiting"] = waiting()
     if request.user.has_perm("users.view_review"):
         data["reviews"] = reviews()

@@ -14,9 +14,9 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from iocash import errors
+from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users.models import KycDocument, Otp, User, events
 from users.models.events import By, EventKind
@@ -89,7 +89,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
 def require_over(user: User, reason: str) -> None:
     if user.status != UNSUBSCRIBED:
         raise errors.InvalidTransition(user_id=user.id, status=user.status, requested="ERASED")
-    if reason == RETENTION_OVER and kept_until(user) > timezone.now():
+    if reason == RETENTION_OVER and kept_until(user) > clock.now():
         raise errors.RetentionNotOver(user_id=user.id, kept_until=kept_until(user))
 
 
@@ -119,7 +119,7 @@ def blank(user: User) -> None:
     KycDocument.objects.of(user).delete()
     for name in PERSONAL:
         setattr(user, name, "")
-    user.erased_at = timezone.now()
+    user.erased_at = clock.now()
     user.save(update_fields=[*PERSONAL, "erased_at"])
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import connection
 
 from iocash import errors
+from iocash.db import clock
 from wallets.models import Movement, MovementQuerySet, Wallet
 from wallets.posting import clocks
 
@@ -95,14 +96,6 @@ class Statement:
         )
 
 
-def now() -> datetime:
-    """The time of the database's clock, which dates all movements."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        instant: datetime = cursor.fetchone()[0]
-    return instant
-
-
 def before(wallet: Wallet, instant: datetime) -> Point:
     """The state of the wallet just before a past instant."""
     values: dict[str, Any] = {"wallet": wallet.id, "client": wallet.client_id, "instant": instant}
@@ -123,7 +116,7 @@ def wait_until(instant: datetime) -> None:
         LockTimeout: one of them takes too long.
         DatabaseUnavailable: the clock was set back.
     """
-    time.sleep(clocks.seconds_until(instant, now()))
+    time.sleep(clocks.seconds_until(instant, clock.now()))
     waiting, deadline, pause = writers(), time.monotonic() + MOST_WAIT, 0.001
     while waiting:
         if time.monotonic() > deadline:

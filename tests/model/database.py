@@ -47,9 +47,9 @@ LIMITED_LEVEL: Final = 1
 
 STAND_STILL: Final = """
     CREATE SCHEMA stage;
-    CREATE FUNCTION stage.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+    CREATE FUNCTION stage.iocash_clock() RETURNS timestamptz LANGUAGE sql
         AS $$SELECT pg_catalog.current_setting('stage.now')::timestamptz$$;
-    CREATE FUNCTION stage.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+    CREATE FUNCTION stage.iocash_now() RETURNS timestamptz LANGUAGE sql STABLE
         AS $$SELECT pg_catalog.current_setting('stage.now')::timestamptz$$;
     SET LOCAL search_path = stage, pg_catalog, public;
 """

@@ -129,7 +129,7 @@ class Lives(RuleBasedStateMachine):
         self.holds: list[Hold] = []
         self.cash_outs: list[CashOut] = []
         self.statuses: dict[UUID, str] = {}
-        self.clock.ahead, self.minutes = timedelta(), 0
+        self.minutes = 0
         last = Event.objects.order_by("position").last()
         self.last_event = last.position if last else 0
         self.told: Counter[str] = Counter()

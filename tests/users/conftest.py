@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -11,15 +11,17 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 from django.test import Client as Browser
-from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from iocash.db import clock as database_clock
+from tests.support import sandbox
 from tests.support.kyc import send_one
 from tests.support.staff import OPERATOR, somebody
 from tests.support.user_actions import a_newcomer
 from users import deliveries, otp
 from users.kyc import Kind
 from users.models import Client, KycDocument, User
+from users.models.sandbox import advance_clock
 
 
 class Sent(NamedTuple):
@@ -53,23 +55,19 @@ def codes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
 
 
 class Clock:
-    """The time that one-time passwords see."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
+    """The clock of the database, which can be advanced."""
 
     def now(self) -> datetime:
-        return timezone.now() + self.ahead
+        return database_clock.now()
 
     def go(self, seconds: float) -> None:
-        self.ahead += timedelta(seconds=seconds)
+        advance_clock(timedelta(seconds=seconds))
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    moved = Clock()
-    monkeypatch.setattr(otp, "timezone", moved)
-    return moved
+def clock(db: None) -> Iterator[Clock]:
+    with sandbox.made():
+        yield Clock()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from users.models import (
     Otp,
     PhoneUse,
     Review,
+    Sandbox,
     SigningKey,
     User,
 )
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [Client, ApiKey, SigningKey, User, Otp, Event, Access, Review]
 # Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
-NO_PAGE = {Key, KycDocument, PhoneUse}
+NO_PAGE = {Key, KycDocument, PhoneUse, Sandbox}
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.support import sandbox
 from tests.support.kyc import ADDRESS, IDENTITY, stored
 from tests.support.people import Answer, Api
-from users import kyc
 from users.models import KycDocument, User
-from users.serializers import kyc as shapes
 
 pytestmark = pytest.mark.django_db
 
@@ -20,15 +19,10 @@ TODAY = date(2026, 3, 1)
 
 
 @pytest.fixture
-def on(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make it noon of another day, for those who judge days."""
-
-    def go(day: date) -> None:
-        noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-        for judge in (shapes, kyc):
-            monkeypatch.setattr(judge, "timezone", SimpleNamespace(now=lambda: noon))
-
-    return go
+def on(db: None) -> Iterator[Any]:
+    """Make it noon of another day."""
+    with sandbox.made():
+        yield lambda day: sandbox.set_clock(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
 
 
 @pytest.fixture

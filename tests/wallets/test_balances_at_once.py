@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from iocash import errors
+from iocash.db import clock
 from tests.support import people
 from tests.support.threads import PATIENCE, Caller, holding
 from wallets import statements
@@ -36,7 +37,7 @@ def looked(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_balance_waits_for_a_writer_that_could_settle_before_its_instant(alices, bobs, looked):
     with holding(people.a_transfer(alices, bobs, 10_00)):
-        instant = statements.now()
+        instant = clock.now()
         asker = Caller(lambda: statements.balance_at(alices, instant))
         assert looked.wait(PATIENCE)
         assert asker.is_alive()
@@ -48,7 +49,7 @@ def test_balance_waits_for_a_writer_that_could_settle_before_its_instant(alices,
 def test_balance_gets_lock_timeout_when_a_writer_takes_too_long(alices, bobs, monkeypatch):
     monkeypatch.setattr(statements, "MOST_WAIT", 0.01)
     with holding(people.a_transfer(alices, bobs, 10_00)), pytest.raises(errors.LockTimeout):
-        statements.balance_at(alices, statements.now())
+        statements.balance_at(alices, clock.now())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -57,9 +58,7 @@ def test_balance_query_takes_no_locks(alices, bobs):
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
-        assert (
-            statements.over(alices, alices.created_at, statements.now()).closing.balance == 100_00
-        )
+        assert statements.over(alices, alices.created_at, clock.now()).closing.balance == 100_00
         paid = Caller(lambda: people.transfer(alices, bobs, 10_00)).answer
         assert isinstance(paid, Outcome)
 
@@ -75,7 +74,7 @@ def test_balance_at_an_instant_never_changes_afterwards(alices, bobs):
     payers = [Caller(pay) for _ in range(3)]
     answered = []
     while any(payer.is_alive() for payer in payers):
-        instant = statements.now()
+        instant = clock.now()
         answered.append((instant, statements.balance_at(alices, instant)))
     assert [payer.answer for payer in payers] == [None] * 3
     assert answered
@@ -85,4 +84,4 @@ def test_balance_at_an_instant_never_changes_afterwards(alices, bobs):
 
 def test_balance_at_a_future_instant_is_refused_without_waiting(alices):
     with pytest.raises(errors.DatabaseUnavailable, match="clock"):
-        statements.balance_at(alices, statements.now() + timedelta(hours=1))
+        statements.balance_at(alices, clock.now() + timedelta(hours=1))

@@ -217,7 +217,7 @@ def test_waiting_unsubscription_is_refused_when_money_arrived(alices, bob, bobs)
 def test_waiting_execution_is_refused_when_the_hold_expired(alices, bobs):
     """The clock is read when the wallet is locked, not when somebody began to wait for it."""
     hold = people.place(alices, bobs, 60_00, expires_at=timezone.now() + timedelta(days=1))
-    this_moment = Func(function="clock_timestamp", output_field=DateTimeField())
+    this_moment = Func(function="iocash_clock", output_field=DateTimeField())
     with transaction.atomic():
         Wallet.objects.select_for_update(no_key=True).get(id=alices.id)
         caller = threads.Caller(partial(post, people.an_execution(hold)))

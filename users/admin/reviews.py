@@ -11,8 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
-from django.utils import timezone
 
+from iocash.db import clock
 from users import kyc, names
 from users.actions import Action, ActionForm, Facts, Searched, WithActions, by, names_of
 from users.admin import pictures
@@ -188,7 +188,7 @@ class ReviewAdmin(Searched, WithActions):
 
     @admin.display(description="KYC level")
     def level_now(self, user: User) -> int:
-        return user.level_on(timezone.now().date())
+        return user.level_on(clock.today())
 
     def facts(self, obj: Any) -> Facts:
         facts = [("User", obj.user_name), ("Current level", self.level_now(obj))]

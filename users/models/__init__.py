@@ -5,6 +5,7 @@ from users.models.events import Event
 from users.models.idempotency import Key
 from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.phones import PhoneUse
+from users.models.sandbox import Sandbox
 from users.models.signing import SigningKey
 from users.models.users import Otp, User
 
@@ -18,6 +19,7 @@ __all__ = [
     "Otp",
     "PhoneUse",
     "Review",
+    "Sandbox",
     "SigningKey",
     "User",
 ]

@@ -11,9 +11,10 @@ from typing import Any, Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
 from django.utils import timezone
 from uuid_utils.compat import uuid7
+
+from iocash.db.clock import Now
 
 ALPHABET = string.ascii_letters + string.digits
 SCOPES = (

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from django.db import connection, models
-from django.db.models.functions import Now
 
+from iocash.db.clock import Now
 from iocash.db.outcome import Witness
 from iocash.db.transactions import as_rows, from_json, note_witness
 from users.models.clients import Client, Credential

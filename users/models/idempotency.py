@@ -17,9 +17,9 @@ from typing import Final
 from uuid import UUID
 
 from django.db import models
-from django.db.models.functions import Now
 
 from iocash import errors
+from iocash.db.clock import Now
 from users.models import fingerprints
 from users.models.clients import Client
 from users.models.fingerprints import Asked

@@ -10,9 +10,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from iocash.db.clock import Now
 from users.models.clients import Client, Owned, OwnedQuerySet
 from users.models.users import User
 

@@ -8,9 +8,9 @@ from typing import Self
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from iocash.db.clock import Now
 from users.models.clients import Client, Owned, OwnedQuerySet
 from users.models.ids import as_id
 from users.models.versions import version

@@ -10,12 +10,12 @@ from datetime import date
 from typing import Any
 
 import pycountry
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import SerializerMethodField
 from stdnum.es import dni, nie
 
+from iocash.db import clock
 from iocash.http import fields
 from iocash.http.links import LINKS, location
 from iocash.http.serializers import Field, text_of
@@ -116,7 +116,7 @@ class IdentityBody(fields.Serializer):
     )
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
-        return dates_wrong(values, timezone.now().date()) | number_wrong(values)
+        return dates_wrong(values, clock.today()) | number_wrong(values)
 
 
 def number_wrong(values: dict[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Final
 from wallets.audit.equations import AT_ONCE, BY_WALLET, Equation
 
 SETTLED: Final = "movement.status = 'SUCCESS'"
-NOW: Final = "statement_timestamp() + interval '1 second'"
+NOW: Final = "iocash_now() + interval '1 second'"
 """The times of simultaneous movements are a microsecond apart, so some are in the future."""
 
 EQUATIONS: Final = (

@@ -6,9 +6,9 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from iocash.db.clock import Now
 from users.models import Client
 from users.models.clients import OwnedQuerySet
 from users.models.ids import as_id

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models.functions import Now
+
+from iocash.db.clock import Now
 
 
 class Audit(models.Model):

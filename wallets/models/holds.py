@@ -8,9 +8,9 @@ from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from iocash.db.clock import Now
 from users.models import Client, Key
 from users.models.ids import as_id
 from users.models.versions import version

@@ -8,9 +8,10 @@ from uuid import UUID
 from django.apps import apps
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from uuid_utils.compat import uuid7
 
+from iocash.db.clock import Now
 from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet

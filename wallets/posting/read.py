@@ -29,7 +29,7 @@ KEY = ", ".join(columns(UsedKey))
 MOVEMENT, HOLD = ", ".join(columns(Leg)), ", ".join(columns(LockedHold))
 
 EFFECTIVE_LEVEL = """
-    CASE WHEN kyc_until < (clock_timestamp() AT TIME ZONE 'UTC')::date THEN 0 ELSE kyc_level END
+    CASE WHEN kyc_until < (iocash_clock() AT TIME ZONE 'UTC')::date THEN 0 ELSE kyc_level END
 """
 OWNERS = """
     ARRAY(SELECT user_id FROM wallets_wallet WHERE id = ANY(%s) AND client_id = ANY(%s))
@@ -119,7 +119,7 @@ READ_FLOWS = f"""
         ON movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
     WHERE owner.id = ANY({OWNERS}) AND owner.client_id = ANY(%s) AND {EFFECTIVE_LEVEL} < %s
       AND movement.type IN ('CASH_IN', 'CASH_OUT') AND movement.status IN ('PENDING', 'SUCCESS')
-      AND movement.created_at > (SELECT clock_timestamp() - interval '{limits.WINDOW.days} days')
+      AND movement.created_at > (SELECT iocash_clock() - interval '{limits.WINDOW.days} days')
     GROUP BY user_id, movement.currency, movement.type, date_trunc('hour', movement.created_at)
 """  # noqa: S608
 """By the hour, so that it is never much to read. What was reversed still counts: it came in.
@@ -168,7 +168,7 @@ READ_ACTIVE = {
 }
 """The rows with which new ones could collide: a constraint would roll back the whole group."""
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
-READ_CLOCK = f"SELECT {MARK}, pg_catalog.clock_timestamp(), clock_timestamp()"
+READ_CLOCK = f"SELECT {MARK}, clock_timestamp(), iocash_clock()"
 """What the transaction is known by afterwards; the time of the database's machine; and that of all
 that is done, taken once."""
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.db import clock
 from iocash.http import pages
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
@@ -54,7 +55,7 @@ class BalanceView(OrderView):
         chain. It does not lock the wallet.
         """
         wallet = self.wallet(wallet_id)
-        now = statements.now()
+        now = clock.now()
         instant = come(self.query.get("at", now), now, "at")
         point = statements.balance_at(wallet, instant)
         balance = {
@@ -109,7 +110,7 @@ class StatementView(MovementView):
         settlement. The digests prove that no movement was changed or left out.
         """
         wallet = self.wallet(wallet_id)
-        now = statements.now()
+        now = clock.now()
         end = come(self.query.get("end_date", now), now, "endDate")
         opened = min(wallet.created_at, end)
         start = come(self.query.get("start_date", opened), now, "startDate")

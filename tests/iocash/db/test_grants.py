@@ -56,6 +56,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_phoneuse": (ERASED, "asked, asked_at, sent, sent_at, tries"),
     "users_kycdocument": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),
+    "users_sandbox": (READ, "clock_offset"),
     "users_user": (KEPT, USER_COLUMNS),
     "auth_user": (FREE, ""),
     "auth_group": (FREE, ""),

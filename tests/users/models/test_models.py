@@ -130,6 +130,10 @@ def break_phone_tries(users: dict[str, User]) -> str:
     return refused_by("UPDATE users_phoneuse SET tries = 16")
 
 
+def break_sandbox(users: dict[str, User]) -> str:
+    return refused_by("INSERT INTO users_sandbox (id, clock_offset) VALUES (2, '0')")
+
+
 BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "client_status_is_known": break_client_status,
     "api_key_scopes_are_known": break_scopes,
@@ -146,6 +150,7 @@ BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "user_kyc_level_is_known": break_level,
     "otp_of_a_number_is_one": break_otp_of_a_number,
     "otp_tries_are_few": break_tries,
+    "database_is_one_sandbox_at_most": break_sandbox,
     "phone_use_of_a_day_is_counted_once": break_phone_use,
     "phone_use_sends_few_codes_a_day": break_phone_codes,
     "phone_use_has_few_tries_a_day": break_phone_tries,

@@ -12,10 +12,11 @@ from uuid import UUID
 import pytest
 
 from iocash import errors
+from iocash.db import clock
 from tests.support import people
 from users.models import Key, User, events
 from users.models.idempotency import UsedKey
-from wallets import posting, statements
+from wallets import posting
 from wallets.books import Books
 from wallets.books.rows import (
     RESOURCES,
@@ -113,7 +114,7 @@ def test_user_is_read_by_name(alice):
 @pytest.mark.parametrize("needs", [("wallets",), ("wallets", "limits")])
 def test_wallet_is_read_by_name(alices, bobs, needs):
     people.transfer(alices, bobs, 10_00)
-    soon = statements.now() + timedelta(hours=1)
+    soon = clock.now() + timedelta(hours=1)
     people.place(alices, bobs, 5_00, expires_at=soon)
     posting.submit(CreateIban(**people.about(alices)))
     rows: dict[str, Any] = dict.fromkeys(needs, (alices.id,))

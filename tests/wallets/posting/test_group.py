@@ -11,12 +11,13 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from iocash import errors
+from iocash.db import clock
 from iocash.db.backend.base import DatabaseWrapper
 from iocash.db.pipeline import Pipeline
 from tests.support import people
 from users.models import Event, Key
 from users.models.idempotency import UsedKey
-from wallets import posting, statements
+from wallets import posting
 from wallets.books import Books
 from wallets.books.rows import LockedAccount
 from wallets.models import Movement, Wallet
@@ -218,13 +219,13 @@ def test_wallet_with_a_future_settled_at_refuses_movements(alices, bobs, monkeyp
     assert (again.id, again.replayed) == (made.id, True)
     assert isinstance(other, Outcome)
     assert isinstance(hold, Outcome)
-    assert not Movement.objects.filter(wallet=alices.id, settled_at__gt=statements.now()).exists()
+    assert not Movement.objects.filter(wallet=alices.id, settled_at__gt=clock.now()).exists()
 
 
 @pytest.mark.parametrize("interval", ["-61 s", "61 s"])
 def test_orders_are_refused_when_the_clocks_differ(interval, alices, bobs, monkeypatch, caplog):
     """No hold expires either: it would be by the wrong clock."""
-    people.place(alices, bobs, 1_00, expires_at=statements.now() + timedelta(seconds=1))
+    people.place(alices, bobs, 1_00, expires_at=clock.now() + timedelta(seconds=1))
     monkeypatch.setattr(read, "READ_CLOCK", wrong(interval))
     before = Event.objects.count()
     with pytest.raises(errors.DatabaseUnavailable, match="clock"):

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import pytest
 
+from iocash.db import clock
 from tests.support import people
 from users.models import Otp, User
-from wallets import posting, statements
+from wallets import posting
 from wallets.models import ExternalAccount, Wallet
 from wallets.orders.base import Order, Outcome
 from wallets.orders.batch import Batch
@@ -33,7 +34,7 @@ def labelled(alice, bob, alices, bobs):
     """Alice and Bob have labels, an account, a new phone and a one-time password each."""
     for user, phone in (alice, NEW_PHONE), (bob, "+34600000008"):
         User.objects.filter(id=user.id).update(unverified_phone=phone)
-        now = statements.now()
+        now = clock.now()
         times = {"sent_at": now, "expires_at": now + timedelta(minutes=1)}
         Otp.objects.update_or_create(
             client=user.client, user=user, defaults={"mobile_phone": phone, "digest": b"x", **times}

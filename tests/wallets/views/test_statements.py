@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from iocash.db import clock
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, end
 from tests.support.times import stamp
-from wallets import statements
 from wallets.models import Movement
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, SettleCashOut
 
@@ -26,8 +26,8 @@ LONG_AGO = "2020-01-01T00:00:00.000Z"
 
 def pause() -> None:
     """Let the next movement be shown at another time."""
-    shown = stamp(statements.now())
-    while stamp(statements.now()) == shown:
+    shown = stamp(clock.now())
+    while stamp(clock.now()) == shown:
         pass
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
+from iocash.db import clock
 from wallets import anchors, audit
 
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         last = options["after"]
         try:
             with self.opened(options["file"]) as out, audit.snapshot():
-                for line in anchors.lines(timezone.now(), last):
+                for line in anchors.lines(clock.now(), last):
                     out.write(f"{line}\n")
         except (UnicodeDecodeError, anchors.BadAnchor) as error:
             raise CommandError(f"{last}: {error}", returncode=2) from error

@@ -6,9 +6,9 @@ import uuid
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from iocash import errors
+from iocash.db import clock
 from users import phones
 from users.models.events import By
 from wallets import erasure
@@ -36,10 +36,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        phones.forget(timezone.now())
+        phones.forget(clock.now())
         users = [options["user"]]
         if options["due"]:
-            users = [user.id for user in erasure.due(timezone.now())]
+            users = [user.id for user in erasure.due(clock.now())]
         for user_id in users:
             try:
                 erasure.erase(user_id=user_id, by=BY, reason=options["reason"])

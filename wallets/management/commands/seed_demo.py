@@ -21,6 +21,7 @@ from users.kyc import NEEDED
 from users.models import ApiKey, Client, User
 from users.models.clients import SCOPES
 from users.models.events import By
+from users.models.sandbox import make_sandbox
 from wallets import posting
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
@@ -62,13 +63,19 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--migrate", action="store_true", help="Run migrate first.")
+        parser.add_argument(
+            "--migrate",
+            action="store_true",
+            help="Run migrate first, and make a sandbox of an empty database.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo is for development only. Set DEBUG=1.")
         if options["migrate"]:
             call_command("migrate", verbosity=0)
+            if not Client.objects.exists():
+                make_sandbox()
         file = settings.STATE / "demo.json"
         if file.exists() and Client.objects.filter(name=CLIENT).exists():
             self.stdout.write("The demo already exists.")

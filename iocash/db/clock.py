@@ -1,0 +1,32 @@
+"""The time of users and money: the database's clock, by two SQL functions.
+
+No other clock dates what users and their money do, so that the clock of a sandbox moves all of it
+together (`users.models.Sandbox`). Keys, tokens, sessions, throttling and logs use the real time.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django.db import connection
+from django.db.models import DateTimeField, Func
+
+
+class Now(Func):
+    """The time at which the statement began: for defaults, and conditions on indexed columns."""
+
+    function = "iocash_now"
+    output_field = DateTimeField()
+
+
+def now() -> datetime:
+    """Return the present time of the database's clock; one trip."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT iocash_clock()")
+        instant: datetime = cursor.fetchone()[0]
+    return instant
+
+
+def today() -> date:
+    """Return the present day in UTC by the database's clock; one trip."""
+    return now().date()

@@ -1,0 +1,45 @@
+"""A sandbox for a test: the clock of its database can be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+
+from iocash.db import clock
+from users.models import Sandbox
+from users.models.sandbox import MAKE
+
+END: Final = """
+    CREATE OR REPLACE FUNCTION iocash_clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+        'SELECT pg_catalog.clock_timestamp()';
+    CREATE OR REPLACE FUNCTION iocash_now() RETURNS timestamptz LANGUAGE sql STABLE AS
+        'SELECT pg_catalog.statement_timestamp()';
+    DELETE FROM users_sandbox;
+"""
+
+
+def make(clock_offset: timedelta = timedelta(0)) -> None:
+    """Make a sandbox of a database that may have clients already."""
+    Sandbox.objects.create(clock_offset=clock_offset)
+    with connection.cursor() as cursor:
+        cursor.execute(MAKE)
+
+
+@contextmanager
+def made() -> Iterator[None]:
+    """A sandbox until the end of the test, also in tests whose transactions are committed."""
+    make()
+    yield
+    if not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute(END)
+
+
+def set_clock(instant: datetime) -> None:
+    """Set the clock to any instant, also to a past one."""
+    real = clock.now() - Sandbox.objects.get().clock_offset
+    Sandbox.objects.update(clock_offset=instant - real)
