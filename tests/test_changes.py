@@ -41,7 +41,11 @@ PARTS = {
     "LargePart": {
         "type": "object",
         "required": ["type", "weight"],
-        "properties": {**PART, "type": {"type": "string", "const": "LARGE"}, "weight": {}},
+        "properties": {
+            "size": {"type": "integer"},
+            "type": {"type": "string", "const": "LARGE"},
+            "weight": {},
+        },
     },
 }
 ERROR = {"type": "object", "properties": {"code": {"type": "string"}}}
@@ -136,6 +140,9 @@ BREAKING: dict[str, Callable[[Any], Any]] = {
     "POST /things: the body.color may not be 'RED' any more": lambda it: field(it, "color")[
         "x-extensible-enum"
     ].remove("RED"),
+    "POST /things: the body.part.size has a maximum of 5": lambda it: field(
+        it, "size", "SmallPart"
+    ).update(maximum=5),
     "POST /things: the body.part.size is required": lambda it: [
         schema(it, name)["required"].append("size") for name in ("SmallPart", "LargePart")
     ],

@@ -208,12 +208,23 @@ def either(one: Json, other: Json) -> Json:
     """Return a schema that fits what one of them fits, as far as it matters here."""
     properties = allowed(one)
     for name, each in allowed(other).items():
-        known = [*values(properties.get(name, {})), *values(each)]
-        properties[name] = {**each, "enum": known} if known else each
+        before = properties.get(name, {})
+        known = [*values(before), *values(each)]
+        properties[name] = {**each, **strictest(before, each)} | ({"enum": known} if known else {})
     required = {*one.get("required", ())} & {*other.get("required", ())}
     named = sorted({*types(one), *types(other)})
     whole = {**one, **other, "properties": properties, "required": sorted(required)}
     return {**whole, "type": named} if named else whole
+
+
+def strictest(one: Json, other: Json) -> Json:
+    """The bounds that are met in every variant: what one of them refuses breaks its callers."""
+    bounds = {}
+    for names, choose in ((AT_MOST, min), (AT_LEAST, max)):
+        for name in names:
+            if set_to := [part[name] for part in (one, other) if name in part]:
+                bounds[name] = choose(set_to)
+    return bounds
 
 
 def allowed(schema: Json) -> Json:
