@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from iocash.errors import FieldError
 from iocash.http import fields
 from users.serializers.users import Optional
 from wallets.serializers.holds import HoldQuery
 from wallets.serializers.movements import MovementQuery
-from wallets.serializers.shared import BankAccount
+from wallets.serializers.shared import END, START, BankAccount
+
+DAY: Final = r"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+TIME: Final = (
+    r"([01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"([+-](0[0-9]|1[0-4])|(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?"
+)
+"""The published formats, for the OpenAPI document."""
 
 
 class PublishedMoment(fields.Moment):
@@ -24,12 +31,7 @@ class PublishedMoment(fields.Moment):
     )
 
     def schema(self) -> dict[str, Any]:
-        pattern = (
-            r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]"
-            r"([01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-            r"([+-](0[0-9]|1[0-4])|(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$"
-        )
-        return {"type": "string", "pattern": pattern}
+        return {"type": "string", "pattern": f"^{DAY}[T ]{TIME}$"}
 
     def read(self, text: str) -> datetime:
         found = self.SPELLINGS.fullmatch(text)
@@ -40,23 +42,28 @@ class PublishedMoment(fields.Moment):
         return datetime.fromisoformat(spelled).astimezone(UTC)
 
 
-FROM = "Only what was created at this time or later."
-UNTIL = "Only what was created at this time or earlier."
+class PublishedInstant(fields.Instant, PublishedMoment):
+    """A time in a query, also in the published format, or a date alone: midnight in UTC."""
+
+    def schema(self) -> dict[str, Any]:
+        return super().schema() | {"pattern": f"^{DAY}([T ]{TIME})?$"}
+
+
 CONCEPT = "What it is for, as the statement shows it. Null: none."
 
 
 class PublishedMovementQuery(MovementQuery):
     """The filters of the list of movements; times also in the published format."""
 
-    start_date = PublishedMoment(required=False, help_text=FROM)
-    end_date = PublishedMoment(required=False, help_text=UNTIL)
+    start_date = PublishedInstant(required=False, help_text=START)
+    end_date = PublishedInstant(required=False, help_text=END)
 
 
 class PublishedHoldQuery(HoldQuery):
     """The filters of the list of holds; times also in the published format."""
 
-    start_date = PublishedMoment(required=False, help_text=FROM)
-    end_date = PublishedMoment(required=False, help_text=UNTIL)
+    start_date = PublishedInstant(required=False, help_text=START)
+    end_date = PublishedInstant(required=False, help_text=END)
 
 
 class Paid(fields.Serializer):

@@ -11,7 +11,7 @@ from rest_framework.serializers import SerializerMethodField
 from iocash.http import fields, pages
 from iocash.http.links import LINKS, location
 from wallets.models import Hold
-from wallets.serializers.shared import Words, hrefs, require_range
+from wallets.serializers.shared import END, START, Words, hrefs, require_period
 
 
 class HoldAnswer(fields.Serializer):
@@ -133,12 +133,8 @@ class HoldQuery(pages.PageQuery):
     """The filters of the list of holds."""
 
     status = fields.Choice(Hold.Status, required=False, help_text="Only holds with this status.")
-    start_date = fields.Moment(
-        required=False, help_text="Only holds that were placed at this time or later."
-    )
-    end_date = fields.Moment(
-        required=False, help_text="Only holds that were placed at this time or earlier."
-    )
+    start_date = fields.Instant(required=False, help_text=START)
+    end_date = fields.Instant(required=False, help_text=END)
     idempotency_key = fields.Text(
         255,
         required=False,
@@ -147,5 +143,5 @@ class HoldQuery(pages.PageQuery):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
+        require_period(attrs)
         return super().validate(attrs)

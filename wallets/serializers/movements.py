@@ -13,7 +13,15 @@ from iocash.http import fields, pages
 from iocash.http.links import LINKS, location
 from iocash.http.serializers import Variant
 from wallets.models import Movement
-from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
+from wallets.serializers.shared import (
+    END,
+    START,
+    BankAccount,
+    Words,
+    hrefs,
+    require_amounts,
+    require_period,
+)
 
 LARGEST_BATCH: Final = 1_000
 
@@ -251,12 +259,8 @@ class MovementChange(fields.Serializer):
 class MovementQuery(pages.PageQuery):
     """The filters of the list of movements."""
 
-    start_date = fields.Moment(
-        required=False, help_text="Only movements that were created at this time or later."
-    )
-    end_date = fields.Moment(
-        required=False, help_text="Only movements that were created at this time or earlier."
-    )
+    start_date = fields.Instant(required=False, help_text=START)
+    end_date = fields.Instant(required=False, help_text=END)
     status = fields.Choice(
         Movement.Status, required=False, help_text="Only movements with this status."
     )
@@ -282,6 +286,6 @@ class MovementQuery(pages.PageQuery):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
-        require_range(attrs, "min_amount", "max_amount", "Must not be below minAmount.")
+        require_period(attrs)
+        require_amounts(attrs)
         return super().validate(attrs)

@@ -12,20 +12,23 @@ from iocash.http import fields, pages
 from iocash.http.links import LINKS, location
 from iocash.times import moment
 from wallets.serializers.movements import Movements
-from wallets.serializers.shared import hrefs, require_range
+from wallets.serializers.shared import hrefs, require_period
 
 DIGEST = "8d3c2f0a" * 8
 PAGE_LINKS = {"$ref": "#/components/schemas/PageLinks"}
 
 
 class BalanceAnswer(fields.Serializer):
-    """The settled balance at an instant. `digest` is the hash-chain head at that instant."""
+    """The settled balance just before an instant, with which a statement from then on begins.
+
+    `digest` is the hash-chain head at that instant.
+    """
 
     wallet_id = fields.Id(read_only=True, help_text="The wallet.")
     at = fields.Moment(read_only=True, help_text="The instant, in milliseconds.")
     balance = fields.Money(
         example="87.50",
-        help_text="The sum of all movements that were settled by `at`, in units of `currency`.",
+        help_text="The sum of all movements that were settled before `at`, in units of `currency`.",
     )
     currency = fields.Currency(read_only=True)
     movement_count = fields.Whole(
@@ -34,7 +37,7 @@ class BalanceAnswer(fields.Serializer):
         source="count",
         read_only=True,
         example=12,
-        help_text="How many movements were settled by `at`.",
+        help_text="How many movements were settled before `at`.",
     )
     digest = fields.Text(
         64,
@@ -58,22 +61,31 @@ class BalanceAnswer(fields.Serializer):
 class BalanceQuery(fields.Serializer):
     """The instant of the balance; now by default."""
 
-    at = fields.Moment(required=False, help_text="The instant, not in the future. Left out: now.")
+    at = fields.Instant(
+        required=False,
+        help_text="The instant, not in the future: movements before it count. A date alone means "
+        "midnight UTC. Left out: now.",
+    )
 
 
 class StatementAnswer(fields.Serializer):
     """A page of a statement: opening + totalIn - totalOut = closing, and the movements.
 
-    The digests are the hash-chain heads of the wallet before and after the period.
+    A movement at `startDate` is in the period, one at `endDate` is in the next. The digests are the
+    hash-chain heads of the wallet before and after the period.
     """
 
     wallet_id = fields.Id(source="wallet.id", read_only=True, help_text="The wallet.")
     currency = fields.Currency(source="wallet.currency", read_only=True)
     start_date = fields.Moment(
-        source="start", read_only=True, help_text="When the period begins, in milliseconds."
+        source="start",
+        read_only=True,
+        help_text="When the period begins, in milliseconds; included.",
     )
     end_date = fields.Moment(
-        source="end", read_only=True, help_text="When the period ends, in milliseconds; included."
+        source="end",
+        read_only=True,
+        help_text="When the period ends, in milliseconds; not included.",
     )
     opening_balance = fields.Money(
         "wallet.currency",
@@ -147,16 +159,18 @@ class StatementSort(pages.Sort):
 class StatementQuery(pages.PageQuery):
     """The period; from the opening of the wallet until now by default."""
 
-    start_date = fields.Moment(
+    start_date = fields.Instant(
         required=False,
-        help_text="When the period begins. Left out: when the wallet was opened.",
+        help_text="When the period begins; included. A date alone means midnight UTC. Left out: "
+        "when the wallet was opened.",
     )
-    end_date = fields.Moment(
+    end_date = fields.Instant(
         required=False,
-        help_text="When the period ends; included. Not in the future. Left out: now.",
+        help_text="When the period ends; not included, after `startDate`, not in the future. A "
+        "date alone means midnight UTC. Left out: now.",
     )
     sort = StatementSort(default=OLDEST_FIRST, help_text="The order of the movements.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
+        require_period(attrs)
         return super().validate(attrs)

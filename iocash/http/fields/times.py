@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from iocash.http.serializers import Field
-from iocash.times import moment
+from iocash.times import moment, to_millisecond
 
 
 class Moment(Field):
@@ -48,6 +48,20 @@ class Moment(Field):
 
     def to_representation(self, value: datetime) -> str:
         return moment(value)
+
+
+class Instant(Moment):
+    """A time in a query, truncated to milliseconds. A date alone is midnight in UTC."""
+
+    default_error_messages = {
+        "invalid": "Must be a date, or a date and time with an offset (RFC 3339), like "
+        "2026-01-31 or 2026-01-31T12:00:00Z.",
+    }
+    MIDNIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+    def read(self, text: str) -> datetime:
+        spelled = f"{text}T00:00:00Z" if self.MIDNIGHT.fullmatch(text) else text
+        return to_millisecond(super().read(spelled))
 
 
 class Day(Field):
