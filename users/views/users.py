@@ -25,6 +25,7 @@ from users.models import User
 from users.models.events import By
 from users.models.users import UserQuerySet
 from users.serializers.users import Nothing, UserAnswer, UserBody, UserQuery
+from users.views.lists import ReleasedPages
 
 Made = TypeVar("Made")
 
@@ -178,6 +179,7 @@ class UserListView(UserView):
     """The users of the client."""
 
     collection = "users"
+    pagination_class = ReleasedPages
 
     @operation(name="list_users", query=UserQuery)
     def get(self, request: Request) -> Response:

@@ -16,6 +16,7 @@ from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.views import Created
 from users.serializers.users import Nothing
+from users.views.lists import ReleasedPages
 from wallets.models import Movement, Wallet
 from wallets.orders.base import Outcome
 from wallets.orders.ibans import CreateIban
@@ -50,6 +51,7 @@ class WalletListView(WalletView):
     """The wallets of the client."""
 
     collection = "wallets"
+    pagination_class = ReleasedPages
 
     @operation(name="list_wallets", query=WalletQuery)
     def get(self, request: Request) -> Response:
