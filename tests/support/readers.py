@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from tests.support import people
+from tests.support.ibans import an_iban
 from users.models import Client, User
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
@@ -73,11 +74,6 @@ class Written:
             "external-accounts": ExternalAccount.objects.filter(wallet=self.payer),
         }[name]
         return [str(row) for row in rows.order_by("created_at", "id").values_list("id", flat=True)]
-
-
-def an_iban(number: int) -> str:
-    account = f"{number:018}"
-    return f"DE{98 - int(f'{account}131400') % 97:02}{account}"
 
 
 def read_page(get: Get, address: str) -> tuple[list[str], str | None]:

@@ -36,7 +36,8 @@ LONGEST_WAIT: Final = 0.1
 STATE: Final = """
     SELECT iocash_clock(), released_at, barrier_at,
            barrier_xid > pg_snapshot_xmin(pg_current_snapshot()),
-           barrier_xid >= pg_snapshot_xmax(pg_current_snapshot())
+           barrier_xid >= pg_snapshot_xmax(pg_current_snapshot()),
+           current_setting('transaction_read_only') = 'on'
     FROM users_barrier
 """
 ADVANCE: Final = """
@@ -90,6 +91,8 @@ class State(NamedTuple):
     """Whether a transaction with a lower number has not ended."""
     is_foreign: bool
     """Whether the number is of another cluster, because the database was restored from a dump."""
+    is_read_only: bool
+    """Whether this is a standby, or refuses to write for another reason."""
 
     @classmethod
     def read(cls) -> Self:
@@ -115,8 +118,8 @@ class State(NamedTuple):
 def advance() -> bool:
     """Release what was created until now, if the last release is older than LONGEST_AGE.
 
-    It waits for at most LONGEST_WAIT, and does nothing inside a transaction, which would keep the
-    row locked. Returns whether more is released than before.
+    It waits for at most LONGEST_WAIT. It does nothing on a standby, nor inside a transaction, which
+    would keep the row locked. Returns whether more is released than before.
 
     Raises:
         Inconsistent: the barrier has no row.
@@ -124,7 +127,7 @@ def advance() -> bool:
     if connection.in_atomic_block:
         return False
     state = State.read()
-    if state.is_fresh or state.is_stuck:
+    if state.is_fresh or state.is_stuck or state.is_read_only:
         return False
     if state.is_foreign:
         adopt()

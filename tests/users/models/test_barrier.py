@@ -109,6 +109,15 @@ def test_barrier_is_not_advanced_inside_a_transaction():
     assert released_at() == before
 
 
+def test_barrier_is_not_advanced_where_nothing_can_be_written(api, alice):
+    before = released_at()
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        assert listed(api, "asc")["_embedded"] == {"users": []}
+        cursor.execute("RESET default_transaction_read_only")
+    assert released_at() == before
+
+
 def test_missing_barrier_is_an_error():
     Barrier.objects.all().delete()
     with pytest.raises(errors.Inconsistent, match="no row"):
