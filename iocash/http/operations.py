@@ -25,6 +25,11 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Operation:
     """The declaration of one handler. It is a decorator, and changes nothing of the handler."""
 
+    name: str = ""
+    """The name of the operation in the OpenAPI document, and of a method in generated clients."""
+    text: str = ""
+    """Its summary and, after a blank line, its description in the OpenAPI document; blank: the
+    docstring of the handler."""
     query: type[fields.Serializer] | None = None
     """Its query parameters; None: there may be none."""
     body: type[fields.Serializer] | None = None

@@ -91,10 +91,12 @@ class AccountListView(ExternalAccountListView):
 
     @ACCOUNTS["GET"]
     def get(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        """List the external accounts of a wallet."""
         return super().get(request, wallet_id)
 
     @replace(ACCOUNTS["POST"], body=PublishedAccountBody)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        """Store a bank account for cash-outs."""
         return super().post(request, wallet_id)
 
 

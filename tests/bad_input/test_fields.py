@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import people
 from tests.support.refusals import refused
+from tests.support.resources import BELOW_A_WALLET
 
 pytestmark = pytest.mark.django_db
 
@@ -110,13 +111,10 @@ def test_non_boolean_flag_is_refused(value, api, there):
 
 
 def test_empty_change_gets_the_required_field_named(api, there):
-    wallet = f"wallets/{there['wallet']}"
-    for address in (
-        f"{wallet}/holds/{there['hold']}",
-        f"{wallet}/external-accounts/{there['account']}",
-        f"{wallet}/movements/{there['movement']}",
-    ):
-        answer = refused(api.patch(address, {}), 400, "invalid_fields")
+    changes = [each for each in BELOW_A_WALLET if each.method == "PATCH"]
+    assert len(changes) >= 3
+    for endpoint in changes:
+        answer = refused(api.patch(endpoint.at(there), {}), 400, "invalid_fields")
         assert answer.wrong == {"status": "required"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.refusals import refused, refused_everywhere
+from tests.support.resources import LISTS
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +42,10 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
-    below = ("movements", "holds", "external-accounts", "statement")
-    for address in ("users", "wallets", *(f"wallets/{alices.id}/{name}" for name in below)):
-        answer = refused(api.get(f"{address}?{query}"), 400, "invalid_parameters")
+    assert len(LISTS) >= 6
+    for address in LISTS:
+        asked = f"{address.format(wallet=alices.id)}?{query}"
+        answer = refused(api.get(asked), 400, "invalid_parameters")
         assert answer.wrong == errors
 
 
@@ -53,7 +55,8 @@ def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
         ("type=transfer", {"type": "invalid_choice"}),
         ("status=DONE", {"status": "invalid_choice"}),
         ("direction=OUTWARDS", {"direction": "invalid_choice"}),
-        ("startDate=2026-01-01", {"startDate": "invalid"}),
+        ("startDate=2026-1-1", {"startDate": "invalid"}),
+        ("startDate=20260101", {"startDate": "invalid"}),
         ("startDate=yesterday", {"startDate": "invalid"}),
         ("startDate=2026-02-30T00:00:00Z", {"startDate": "invalid"}),
         ("startDate=2026-01-01T00:00:00", {"startDate": "invalid"}),
@@ -62,6 +65,7 @@ def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
             "startDate=2026-02-01T00:00:00Z&endDate=2026-01-01T00:00:00Z",
             {"endDate": "invalid_range"},
         ),
+        ("startDate=2026-02-01&endDate=2026-02-01", {"endDate": "invalid_range"}),
         ("minAmount=-1", {"minAmount": "invalid"}),
         ("minAmount=1e2", {"minAmount": "invalid"}),
         ("minAmount=0", {"minAmount": "min_value"}),
@@ -78,7 +82,8 @@ def test_wrong_filter_of_movements_is_refused(query, errors, api, path):
 
 
 TIMES = [
-    "2026-01-01",
+    "2026-01",
+    "2026-02-30",
     "2026-02-30T00:00:00Z",
     "2026-01-01T00:00:00",
     "2026-01-01T24:00:01Z",

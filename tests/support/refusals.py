@@ -10,14 +10,6 @@ from django.db import connection
 
 from tests.support.people import Answer, Api
 
-USER = {
-    "kind": "NATURAL",
-    "userName": "alice-again",
-    "firstName": "Alice",
-    "lastName": "Example",
-    "mobilePhone": "+34600000007",
-}
-
 Door = tuple[str, str, dict[str, Any]]
 """Where a body is taken: the method, the address, and a body that would be taken there."""
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import people
+from tests.support.ibans import IBAN
 from tests.support.people import Answer, Api
-from tests.support.wallet_endpoints import IBAN
 from users import authentication, throttling, unauthenticated
 from users.throttling import Buckets
 

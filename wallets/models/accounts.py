@@ -36,6 +36,8 @@ class ExternalAccount(VersionedAccount, models.Model):
     """A bank account with an IBAN, and an alias that the client chose."""
 
     class Status(models.TextChoices):
+        """ACTIVE: cash-outs can use it. REMOVED: they no longer can."""
+
         ACTIVE = "ACTIVE"
         REMOVED = "REMOVED"
 

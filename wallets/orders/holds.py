@@ -8,10 +8,10 @@ from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
+from iocash.times import to_millisecond
 from users.models.versions import require_version
 from wallets.books import Books
 from wallets.books.rows import LockedHold, LockedWallet
-from wallets.models.querysets import to_millisecond
 from wallets.orders.base import Needs, Outcome, PartOrder, Payment, WalletOrder
 
 

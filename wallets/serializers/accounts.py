@@ -8,23 +8,55 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.links import location
+from iocash.http.links import LINKS, location
 from iocash.http.serializers import reader
-from users.serializers.users import LINKS, UPDATED_AT, Optional, without_nulls
+from users.serializers.users import UPDATED_AT, Optional, without_nulls
 from wallets.models import ExternalAccount
-from wallets.serializers.shared import HOLDER_NAME, BankAccount, HolderName, PayeeIban, hrefs
+from wallets.serializers.shared import (
+    HOLDER,
+    HOLDER_NAME,
+    PAYEE_IBAN,
+    HolderName,
+    PayeeIban,
+    hrefs,
+)
+
+
+class Alias(Optional):
+    """The client's name for an external account."""
+
+    def __init__(self) -> None:
+        super().__init__(100, example="My bank", help_text="Your name for the account. Null: none.")
 
 
 class ExternalAccountAnswer(fields.Serializer):
     """A bank account for cash-outs of the wallet."""
 
-    id = fields.Id(read_only=True)
-    wallet_id = fields.Id(read_only=True)
-    alias = fields.Text(100, read_only=True, allow_null=True)
-    iban = fields.Text(34, read_only=True, allow_null=True, help_text="Null once erased.")
-    holder_name = fields.Text(70, read_only=True, allow_null=True, help_text=HOLDER_NAME)
+    id = fields.Id(read_only=True, help_text="The id of the external account.")
+    wallet_id = fields.Id(read_only=True, help_text="The wallet whose cash-outs can use it.")
+    alias = fields.Text(
+        100,
+        read_only=True,
+        allow_null=True,
+        example="My bank",
+        help_text="Your name for the account. Null: none, or erased.",
+    )
+    iban = fields.Text(
+        34,
+        read_only=True,
+        allow_null=True,
+        example=fields.Iban.example,
+        help_text="The IBAN, without spaces. Null after erasure.",
+    )
+    holder_name = fields.Text(
+        70,
+        read_only=True,
+        allow_null=True,
+        example=HOLDER,
+        help_text=f"{HOLDER_NAME} Null: none, or erased.",
+    )
     status = fields.Choice(ExternalAccount.Status, read_only=True)
-    created_at = fields.Moment(read_only=True)
+    created_at = fields.Moment(read_only=True, help_text="When the account was stored.")
     updated_at = fields.Moment(read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
 
@@ -43,7 +75,7 @@ class ExternalAccountAnswer(fields.Serializer):
 class ExternalAccountBody(fields.Serializer):
     """A bank account to store for later cash-outs."""
 
-    alias = Optional(100)
+    alias = Alias()
     iban = PayeeIban()
     holder_name = HolderName()
 
@@ -60,10 +92,14 @@ class ExternalAccountBody(fields.Serializer):
 class PublishedIban(PayeeIban):
     """An IBAN as ioCash's published calls have it: in an object. A string is accepted too."""
 
+    component = "BankAccount"
+
     def schema(self) -> dict[str, Any]:
+        number = {**super().schema(), "description": PAYEE_IBAN, "examples": [self.example]}
         return {
             "type": "object",
-            "properties": {"accountNumber": super().schema()},
+            "description": "A bank account, by its IBAN.",
+            "properties": {"accountNumber": number},
             "required": ["accountNumber"],
             "additionalProperties": False,
         }
@@ -75,8 +111,8 @@ class PublishedIban(PayeeIban):
 class PublishedAccountBody(fields.Serializer):
     """A bank account to store for later cash-outs, with the published name of its IBAN."""
 
-    alias = Optional(100)
-    external_iban = PublishedIban(source="iban")
+    alias = Alias()
+    external_iban = PublishedIban(source="iban", help_text="")
     holder_name = HolderName()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -86,9 +122,11 @@ class PublishedAccountBody(fields.Serializer):
 class PublishedAccountAnswer(ExternalAccountAnswer):
     """A bank account for cash-outs of the wallet, also with the published name of its IBAN."""
 
-    external_iban = SerializerMethodField(method_name="bank_account")
+    external_iban = SerializerMethodField(
+        method_name="bank_account", help_text="The bank account. Null after erasure."
+    )
 
-    @extend_schema_field(BankAccount(allow_null=True))
+    @extend_schema_field(PublishedIban(allow_null=True, help_text=""))
     def bank_account(self, account: ExternalAccount) -> dict[str, str] | None:
         """Null after the user's personal data are erased."""
         return {"accountNumber": account.iban} if account.iban else None
@@ -97,11 +135,13 @@ class PublishedAccountAnswer(ExternalAccountAnswer):
 class ExternalAccountChange(fields.Serializer):
     """REMOVED removes the external account permanently; nothing else can be changed."""
 
-    status = fields.Choice(("REMOVED",))
+    status = fields.Choice(("REMOVED",), help_text="Remove the account permanently.")
 
 
 class ExternalAccountQuery(pages.PageQuery):
     """The filters of the list of external accounts."""
 
-    status = fields.Choice(ExternalAccount.Status, required=False)
-    iban = fields.Iban(required=False)
+    status = fields.Choice(
+        ExternalAccount.Status, required=False, help_text="Only accounts with this status."
+    )
+    iban = fields.Iban(required=False, help_text="Only the account with this IBAN.")

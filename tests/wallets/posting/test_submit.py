@@ -23,7 +23,7 @@ from django.db import (
 from iocash import errors
 from iocash.db import transactions
 from tests.support import people, threads
-from tests.support.wallet_endpoints import IBAN
+from tests.support.ibans import IBAN
 from users.models import Client, Event, Key, User
 from wallets import posting
 from wallets.orders.base import Order, Outcome, Result

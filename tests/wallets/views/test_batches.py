@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from iocash.db.pipeline import Pipeline
 from tests.support import people
 from tests.support.cash_outs import money_of
+from tests.support.ibans import OTHER_IBAN
 from tests.support.people import Api, cash, to
-from tests.support.wallet_endpoints import OTHER_IBAN
 from users.models import Key
 from wallets.models import ExternalAccount, Movement
 

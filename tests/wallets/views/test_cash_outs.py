@@ -8,8 +8,8 @@ import pytest
 
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, end, money_of
+from tests.support.ibans import IBAN
 from tests.support.threads import at_once
-from tests.support.wallet_endpoints import IBAN
 from users.models import Event
 from wallets.models import Movement
 from wallets.orders.cash_outs import (

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support import people
+from tests.support.ibans import IBAN
 from tests.support.refusals import state
-from tests.support.wallet_endpoints import IBAN
 
 pytestmark = pytest.mark.django_db
 

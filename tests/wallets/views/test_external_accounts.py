@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import people
 from tests.support.cash_outs import money_of
-from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
+from tests.support.ibans import IBAN, OTHER_IBAN
 from users.models import Client, Event, Key
 from wallets.models import ExternalAccount, Movement
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
+from tests.support.ibans import IBAN, OTHER_IBAN
 from wallets.books import chain
 from wallets.models import ExternalAccount, Movement
 

@@ -15,6 +15,7 @@ from iocash.db import prepared
 from iocash.db.pipeline import Pipeline
 from tests.support import people
 from tests.support.people import Api
+from tests.support.resources import LINKS
 from users import credentials
 from users.models import ApiKey, Client
 from wallets.models import Wallet
@@ -22,7 +23,7 @@ from wallets.views import wallets
 
 pytestmark = pytest.mark.django_db
 
-BELOW = ["", "/movements", "/holds", "/external-accounts", "/balance", "/statement"]
+BELOW = ["", *(f"/{path}" for path in LINKS.values())]
 """What is read of a wallet by callers who are only remembered."""
 
 PAST, FUTURE = timezone.now() - timedelta(days=1), timezone.now() + timedelta(days=1)

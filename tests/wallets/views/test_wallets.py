@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import people
 from tests.support.people import Api
+from tests.support.resources import LINKS
 from users.models import Client, Event, Key
 from wallets.models import Wallet
 
@@ -128,11 +129,7 @@ def test_wallet_has_all_fields_and_links(api, alice, alices, wallet):
         "_links": {
             "self": {"href": f"{HOST}/{wallet}"},
             "user": {"href": f"{HOST}/users/{alice.id}"},
-            "movements": {"href": f"{HOST}/{wallet}/movements"},
-            "holds": {"href": f"{HOST}/{wallet}/holds"},
-            "externalAccounts": {"href": f"{HOST}/{wallet}/external-accounts"},
-            "balance": {"href": f"{HOST}/{wallet}/balance"},
-            "statement": {"href": f"{HOST}/{wallet}/statement"},
+            **{rel: {"href": f"{HOST}/{wallet}/{path}"} for rel, path in LINKS.items()},
         },
     }
     assert created_at.endswith("Z")
