@@ -50,6 +50,7 @@ PARTS = {
 }
 ERROR = {"type": "object", "properties": {"code": {"type": "string"}}}
 CODES = ["not_open", "too_late"]
+REFUSED = "409-refused"
 
 
 def answering(schema: Any, **headers: Any) -> Any:
@@ -87,7 +88,7 @@ def a_document() -> Any:
                     "Error": ERROR,
                     **PARTS,
                 },
-                "responses": {"409-refused": refused},
+                "responses": {REFUSED: refused},
             },
         }
     )
@@ -112,7 +113,7 @@ def field(document: Any, name: str, of: str = "Order") -> Any:
 
 
 def refused(document: Any) -> Any:
-    response = document["components"]["responses"]["409-refused"]
+    response = document["components"]["responses"][REFUSED]
     return response["x-codes"]
 
 
@@ -260,6 +261,22 @@ def test_shared_parameter_is_compared_by_its_target():
         post(document)["parameters"][0] = {"$ref": "#/components/parameters/size"}
 
     assert changed(change) == []
+
+
+def test_header_that_no_response_has_any_more_is_reported_once():
+    before = a_document()
+    before["components"]["headers"] = {"Left": {}, "Kept": {}}
+    shared = {name: {"$ref": f"#/components/headers/{name}"} for name in ("Left", "Kept")}
+    for response in (post(before)["responses"]["201"], before["components"]["responses"][REFUSED]):
+        response["headers"] = dict(shared)
+    after = deepcopy(before)
+    del after["components"]["headers"]["Left"]
+    del post(after)["responses"]["201"]["headers"]["Left"]
+    after["components"]["responses"][REFUSED]["headers"].clear()
+    assert incompatible(before, after) == [
+        "no response has the header Left any more",
+        "POST /things: 409 has no header Kept any more",
+    ]
 
 
 def test_reference_is_compared_by_its_target():

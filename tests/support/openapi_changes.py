@@ -48,7 +48,13 @@ def resolved(part: Json, document: Json) -> Json:
 
 def incompatible(before: Json, after: Json) -> list[str]:
     """Name all that breaks a caller of `before`, in the order of its paths."""
-    return list(dict.fromkeys(of_paths(before, after)))
+    return list(dict.fromkeys([*of_headers(before, after), *of_paths(before, after)]))
+
+
+def of_headers(before: Json, after: Json) -> Words:
+    """Name once the headers that no response has any more."""
+    for name in lost_headers(before, after):
+        yield f"no response has the header {name} any more"
 
 
 def of_paths(before: Json, after: Json) -> Words:
@@ -154,7 +160,8 @@ def tighter(pair: Pair, place: str) -> Words:
 
 def of_response(pair: Pair, status: str) -> Words:
     for name in lost(pair.old.get("headers", {}), pair.new.get("headers", {})):
-        yield f"{status} has no header {name} any more"
+        if name not in lost_headers(pair.before, pair.after):
+            yield f"{status} has no header {name} any more"
     for code in lost(codes(pair.old), codes(pair.new)):
         yield f"{status}.code is never {code!r} any more"
     schemas = pair.at(schema_of(pair.old), schema_of(pair.new))
@@ -267,6 +274,12 @@ def codes(response: Json) -> list[str]:
 def lost(old: Any, new: Any) -> list[str]:
     """Return the missing names; no names at all accept any."""
     return sorted(set(old) - set(new)) if new or isinstance(new, dict) else []
+
+
+def lost_headers(before: Json, after: Json) -> list[str]:
+    """Return the shared headers that are no longer described."""
+    old, new = (each["components"].get("headers", {}) for each in (before, after))
+    return lost(old, new)
 
 
 def lost_values(pair: Pair) -> list[Any]:
