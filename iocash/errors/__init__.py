@@ -47,6 +47,7 @@ from iocash.errors.conflicts import (
 from iocash.errors.missing import (
     ExternalAccountNotFound,
     NotFound,
+    SourceWalletNotFound,
     TargetWalletNotFound,
     UserNotFound,
 )
@@ -149,6 +150,7 @@ __all__ = [
     "Refused",
     "RetentionNotOver",
     "ReversalExceeded",
+    "SourceWalletNotFound",
     "StatementTimeout",
     "TargetWalletNotFound",
     "Unauthorized",

@@ -134,7 +134,8 @@ class AutoSchema(Spectacular):
         return [{"bearer": [f"{scope}:{kind}"] if scope else []}]
 
     def get_override_parameters(self) -> list[Any]:
-        return [self.declared.query] if self.declared.query else []
+        parameters = self.declared.parameters
+        return [parameters] if parameters else []
 
     def get_request_serializer(self) -> Any:
         return (self.declared.body or fields.Serializer)()
@@ -142,7 +143,10 @@ class AutoSchema(Spectacular):
     def get_response_serializers(self) -> Any:
         shown = self.declared.answers or self.view.serializer_class or ANY_OBJECT
         usual = HTTPStatus.CREATED if self.method == "POST" else HTTPStatus.OK
-        return {str(int(status)): shown for status in self.declared.statuses or (usual,)}
+        answers = {str(int(status)): shown for status in self.declared.statuses or (usual,)}
+        if self.declared.dry_run:
+            answers[str(int(HTTPStatus.OK))] = self.declared.dry_run
+        return answers
 
     def _map_serializer(
         self, serializer: Any, direction: Any, bypass_extensions: bool = False
@@ -386,7 +390,8 @@ def lead(paths: Json, path: str, post: Json) -> None:
     if not reading:
         return
     *above, own = re.findall(r"\{(\w+)\}", below)
-    parameters = {name: f"$request.path.{name}" for name in above} | {own: "$response.body#/id"}
+    id_ = own if own == "operationId" else "id"
+    parameters = {name: f"$request.path.{name}" for name in above} | {own: f"$response.body#/{id_}"}
     link = {"operationId": reading["operationId"], "parameters": parameters}
     for status in post.get("responses", {}).keys() & {"201", "202"}:
         post["responses"][status]["links"] = {"read": link}

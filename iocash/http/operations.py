@@ -17,12 +17,34 @@ from iocash.http import fields
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
+class FlagText(fields.Flag):
+    """A flag in a query string, where everything is text."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        return super().to_internal_value({"true": True, "false": False}.get(data))
+
+
+class DryRunQuery(fields.Serializer):
+    """The parameter of handlers with a dry run."""
+
+    dry_run = FlagText(
+        default=False,
+        help_text=(
+            "`true`: only check whether the request would succeed, and answer 200 with what it "
+            "would create. Nothing is changed, and the `Idempotency-Key` is not used. If the key "
+            "was used before, the response is that of a retry."
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """The declaration of one handler. It is a decorator, and changes nothing of the handler."""
 
     query: type[fields.Serializer] | None = None
-    """Its query parameters; None: there may be none."""
+    """Its query parameters; None: there may be none, but `dryRun` if it has a dry run."""
+    dry_run: type[fields.Serializer] | None = None
+    """What it answers to `dryRun=true`, with 200; None: it has no dry run."""
     body: type[fields.Serializer] | None = None
     """Its body, which `View.body` validates; None: the handler looks at none."""
     body_optional: bool = False
@@ -45,6 +67,11 @@ class Operation:
     spends_proof: bool = False
     """Whether a remembered API key is let in, since the handler spends its proof: with `submit`, or
     with `first`."""
+
+    @property
+    def parameters(self) -> type[fields.Serializer] | None:
+        """The serializer of its query parameters; None: there may be none."""
+        return self.query or (DryRunQuery if self.dry_run else None)
 
     def __call__(self, handler: Handler) -> Handler:
         handler.operation = self  # type: ignore[attr-defined]

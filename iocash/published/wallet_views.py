@@ -22,10 +22,13 @@ from wallets.views.movements import MovementListView, MovementView
 
 READ = ["get", "options", "head"]
 
-PAYMENT = replace(MovementListView.operations["POST"], statuses=(HTTPStatus.ACCEPTED,))
+PAYMENT = replace(
+    MovementListView.operations["POST"], statuses=(HTTPStatus.ACCEPTED,), dry_run=None
+)
 """A payment out of a wallet. The response is 202, even if it is already settled."""
 HOLDS = HoldListView.operations
-EXECUTION = HoldExecutionView.operations["POST"]
+HOLD_PLACEMENT = replace(HOLDS["POST"], dry_run=None)
+EXECUTION = replace(HoldExecutionView.operations["POST"], dry_run=None)
 HOLD_CHANGE = replace(
     HoldDetailView.operations["PATCH"],
     statuses=(HTTPStatus.OK,),
@@ -77,7 +80,7 @@ class HoldsView(HoldListView):
     def get(self, request: Request, wallet_id: UUID) -> rendering.Response:
         return super().get(request, wallet_id)
 
-    @replace(HOLDS["POST"], body=wallet_serializers.TargetedHoldBody)
+    @replace(HOLD_PLACEMENT, body=wallet_serializers.TargetedHoldBody)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         return super().post(request, wallet_id)
 

@@ -324,6 +324,20 @@ class LockedHold:
     def version(self) -> str:
         return version_of(self.id, self.status, self.remaining, self.expires_at)
 
+    # What answers read of a hold. In the books, overdue holds have expired.
+
+    @property
+    def standing(self) -> str:
+        return self.status
+
+    @property
+    def left(self) -> int:
+        return self.remaining
+
+    @property
+    def over_at(self) -> datetime | None:
+        return self.ended_at
+
     def is_overdue(self, now: datetime) -> bool:
         return self.status == "OPEN" and self.expires_at is not None and self.expires_at <= now
 
