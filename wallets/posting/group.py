@@ -23,7 +23,7 @@ from typing import ClassVar
 from django.conf import settings
 
 from iocash import errors
-from iocash.db.pipeline import Pipeline
+from iocash.db.pipeline import ROLLBACK, Pipeline
 from iocash.db.transactions import Transaction, as_array, note_witness, pipelined_transaction
 from users.models.idempotency import UsedKey
 from wallets.books import Books
@@ -48,7 +48,7 @@ class DryRun(Posting):
 
     def commit(self, pipeline: Pipeline) -> None:
         """Roll back."""
-        pipeline.ask("ROLLBACK")
+        pipeline.ask(ROLLBACK)
         pipeline.send()
 
 
