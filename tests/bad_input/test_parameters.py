@@ -52,6 +52,33 @@ def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
+        ("dryRun", {"dryRun": "blank"}),
+        ("dryRun=", {"dryRun": "blank"}),
+        ("dryRun=1", {"dryRun": "invalid"}),
+        ("dryRun=True", {"dryRun": "invalid"}),
+        ("dryRun=true%20", {"dryRun": "invalid"}),
+        ("dryRun=true&dryRun=true", {"dryRun": "repeated_parameter"}),
+        ("dryrun=true", {"dryrun": "unknown_parameter"}),
+        ("dryRun=true&size=1", {"size": "unknown_parameter"}),
+    ],
+)
+def test_wrong_parameter_of_a_dry_run_is_refused(query, errors, api, there, order):
+    wallet = f"wallets/{there['wallet']}"
+    for address, body in (
+        (f"{wallet}/movements", order),
+        (f"{wallet}/movements/batch", {"movements": [order]}),
+        (f"{wallet}/movements/{there['movement']}/reversal", {}),
+        (f"{wallet}/holds", {"targetWalletId": order["targetWalletId"], "amount": "1.00"}),
+        (f"{wallet}/holds/{there['hold']}/executions", {}),
+        ("operations", {"transfers": []}),
+    ):
+        answer = refused(api.post(f"{address}?{query}", body), 400, "invalid_parameters")
+        assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
         ("type=transfer", {"type": "invalid_choice"}),
         ("status=DONE", {"status": "invalid_choice"}),
         ("direction=OUTWARDS", {"direction": "invalid_choice"}),

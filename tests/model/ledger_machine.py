@@ -32,6 +32,7 @@ from tests.model.strategies import (
     PAYMENTS,
     PERIODS,
     SELDOM_ANOTHER,
+    TRANSFERS,
     USERS,
     WALLETS,
     seldom,
@@ -136,6 +137,17 @@ class Game(Table):
                 values |= {"account": account, "iban": "ES1" if account is None else ""}
             said.append(self.saying(verb, client, None, **values))
         self.say("batch", client, key, wallet=wallet, items=tuple(said))
+
+    @turn(3, client=CLIENTS, key=KEYS, transfers=TRANSFERS)
+    def operation(self, client: Any, key: Any, transfers: list[Any]) -> None:
+        """Several transfers at once; all payers are mostly those of one client."""
+        known = self.known.wallets.get(transfers[0][0][0])
+        client = client or (known.client if known else "demo")
+        said = []
+        for (one, other), amount in transfers:
+            values = {"wallet": one, "target": other, "amount": self.of(one, amount)}
+            said.append(self.saying("transfer", client, None, **values))
+        self.say("operation", client, key, items=tuple(said))
 
     @turn(3, movement=PAYMENTS, first=st.booleans(), client=CLIENTS, key=KEYS, amount=PARTS)
     def reverse(self, movement: int, first: bool, client: Any, key: Any, amount: Any) -> None:
