@@ -108,13 +108,14 @@ class AutoSchema(Spectacular):
     def _headers(self, status: int) -> Json:
         """Name the headers of an answer; what they are is said once for all operations."""
         names = ["X-Request-Id"]
+        is_dry_run = bool(self.declared.dry_run) and status == HTTPStatus.OK
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             names.append("Location")
-        if self.view.versioned and not self._is_list_view():
+        if self.view.versioned and not self._is_list_view() and not is_dry_run:
             names.append("ETag")
         if self.view.authentication_classes:
             names += RATE_HEADERS
-        if status < 300 and takes_key(self.view, self.method):
+        if status < 300 and takes_key(self.view, self.method) and not is_dry_run:
             names.append("Idempotent-Replayed")
         return _named(names)
 

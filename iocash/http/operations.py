@@ -7,7 +7,7 @@ handler may do, and the OpenAPI document is made of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -42,7 +42,7 @@ class Operation:
     """The declaration of one handler. It is a decorator, and changes nothing of the handler."""
 
     query: type[fields.Serializer] | None = None
-    """Its query parameters; None: there may be none, but `dryRun` if it has a dry run."""
+    """Its query parameters; None: there are none, but `dryRun` if it has a dry run."""
     dry_run: type[fields.Serializer] | None = None
     """What it answers to `dryRun=true`, with 200; None: it has no dry run."""
     body: type[fields.Serializer] | None = None
@@ -68,10 +68,12 @@ class Operation:
     """Whether a remembered API key is let in, since the handler spends its proof: with `submit`, or
     with `first`."""
 
-    @property
-    def parameters(self) -> type[fields.Serializer] | None:
-        """The serializer of its query parameters; None: there may be none."""
-        return self.query or (DryRunQuery if self.dry_run else None)
+    parameters: type[fields.Serializer] | None = field(init=False)
+    """All its query parameters: those of `query`, or `dryRun`; None: there may be none."""
+
+    def __post_init__(self) -> None:
+        of_dry_run = DryRunQuery if self.dry_run else None
+        object.__setattr__(self, "parameters", self.query or of_dry_run)
 
     def __call__(self, handler: Handler) -> Handler:
         handler.operation = self  # type: ignore[attr-defined]

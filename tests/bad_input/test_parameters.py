@@ -165,7 +165,7 @@ def test_thousands_of_parameters_are_refused(api, path):
     refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
 
 
-@pytest.mark.parametrize("query", ["dryRun=true", "format=json", "amount=1", "size=5", "=", "x="])
+@pytest.mark.parametrize("query", ["dry_run=true", "format=json", "amount=1", "size=5", "=", "x="])
 def test_change_with_parameters_is_refused(query, api, doors):
     asked = [(method, f"{address}?{query}", body) for method, address, body in doors]
     refused_everywhere(api, asked, None, "invalid_parameters")

@@ -6,24 +6,15 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from django.db import connection
-
 from iocash import errors
 from tests.model.ledger_machine import Game
-from tests.support import refusals
+from tests.support.refusals import everything
 from wallets import posting
 from wallets.books.rows import Leg, LockedHold
 from wallets.orders.base import Order, Outcome
 
 BY_CHANCE: Final = {"id", "operation_id", "salt", "details_digest", "digest"}
 """The columns of new rows that are different each time."""
-
-
-def everything() -> tuple[Any, ...]:
-    """The digest of every table, and the last value of every sequence."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
-        return refusals.state(), cursor.fetchall()
 
 
 def answer_to(post: Callable[[Order], Outcome], order: Order) -> Outcome | errors.Refused:

@@ -42,8 +42,8 @@ def books() -> Books:
 
 
 def operation(*items: Transfer, **values: Any) -> TransferOperation:
-    client_id = UUID(int=CLIENT.int)
-    return TransferOperation(**{"client_id": client_id, "by": BY, "items": items} | values)
+    about: dict[str, Any] = {"client_id": UUID(int=CLIENT.int), "by": BY}
+    return TransferOperation(**about | {"items": items} | values)
 
 
 def rows(books: Books) -> list[LockedWallet]:

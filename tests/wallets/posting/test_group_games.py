@@ -111,8 +111,11 @@ class Orders:
         return Batch(**people.about(payer), key=self.key, items=items)
 
     def operate(self) -> Order:
-        pairs = [self.two() for _ in range(self.chance.randint(1, 4))]
-        transfers = (people.a_transfer(*pair, self.amount) for pair in pairs)
+        number = self.chance.randint(1, 4)
+        transfers = (
+            people.a_transfer(payer, payee, self.amount)
+            for payer, payee in (self.two() for _ in range(number))
+        )
         return people.an_operation(*transfers, key=self.key)
 
 

@@ -122,12 +122,12 @@ def test_payee_finds_its_movements_by_operation_and_key(api, alices, bobs, compa
 
 
 def test_transfers_between_wallets_of_several_currencies(api, alices, alice, bob, bobs):
-    dollars = [people.a_wallet(user, "USD") for user in (alice, bob)]
-    people.cash_in(dollars[0], 5_00)
+    dollars, bobs_dollars = (people.a_wallet(user, "USD") for user in (alice, bob))
+    people.cash_in(dollars, 5_00)
     currencies = [
         each["currency"]
         for each in made(
-            api.post("operations", of(pay(alices, bobs, "1"), pay(*dollars, amount="2")))
+            api.post("operations", of(pay(alices, bobs, "1"), pay(dollars, bobs_dollars, "2")))
         )
     ]
     assert currencies == ["EUR", "EUR", "USD", "USD"]
