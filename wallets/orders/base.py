@@ -63,7 +63,8 @@ class Outcome:
 
     `legs` are the movements that it created in the wallet of the path; those of a TransferOperation
     are in all its wallets. They are empty after a replay and for other resources; then read the
-    current resource. `hold` is the hold that it placed.
+    current resource. `hold` is the hold that it placed. The outcome of a dry run `is_predicted`:
+    what it names does not exist.
     """
 
     made: str
@@ -72,6 +73,7 @@ class Outcome:
     replayed: bool = False
     legs: tuple[Leg, ...] = ()
     hold: LockedHold | None = None
+    is_predicted: bool = False
 
 
 Result = Outcome | errors.Refused

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psycopg
 from django.conf import settings
@@ -51,7 +52,7 @@ def submit(order: Order) -> Outcome:
 
 
 def dry_run(order: Order) -> Outcome:
-    """Return the outcome that `submit` would have now, and change nothing.
+    """Return the outcome that `submit` would have now, as predicted, and change nothing.
 
     The order is judged by the same code under the same locks, in a transaction of its own that is
     rolled back. It never shares a group: the orders of a group see what those before them left.
@@ -61,7 +62,8 @@ def dry_run(order: Order) -> Outcome:
         Refused: a rule does not allow it.
         DatabaseError: as `submit`.
     """
-    return outcome_of(order, post_with_retries(order, group.DryRun))
+    outcome = outcome_of(order, post_with_retries(order, group.DryRun))
+    return outcome if outcome.replayed else replace(outcome, is_predicted=True)
 
 
 def outcome_of(order: Order, answer: Result) -> Outcome:

@@ -18,20 +18,11 @@ from wallets.orders.base import Order, Outcome
 class OrderView(ClientView):
     """A view below a wallet, which submits orders of the wallet's client."""
 
-    @property
-    def is_dry_run(self) -> bool:
-        """Whether the request only asks what would happen."""
-        return bool(self.query.get("dry_run"))
-
     def submit(self, order: Order) -> Outcome:
         """Submit the order, or judge it if the request is a dry run; see `posting`."""
-        if self.is_dry_run:
+        if self.query.get("dry_run"):
             return posting.dry_run(order)
         return self.do(posting.submit, order)
-
-    def is_prediction(self, outcome: Outcome) -> bool:
-        """Whether the outcome is that of a dry run. A used key is replayed instead."""
-        return self.is_dry_run and not outcome.replayed
 
     def wallet(self, wallet_id: UUID) -> Wallet:
         if self.caller.client_id is None:

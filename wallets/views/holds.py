@@ -102,7 +102,7 @@ class HoldListView(HoldView):
             **values,
         )
         outcome = self.submit(order)
-        if self.is_prediction(outcome):
+        if outcome.is_predicted:
             return self.show_dry_run(outcome.hold)
         hold = read_back(partial(self.hold, wallet_id, outcome.id))
         shown = self.show(hold)

@@ -71,7 +71,7 @@ class MovementView(OrderView):
         return self.moved(self.submit(order), status)
 
     def moved(self, outcome: Outcome, status: HTTPStatus | None = None) -> Response:
-        if self.is_prediction(outcome):
+        if outcome.is_predicted:
             return self.show_dry_run(outcome.legs[0])
         movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
         is_accepted = (status or outcome.status) == HTTPStatus.ACCEPTED
@@ -186,7 +186,7 @@ class BatchView(MovementView):
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
         outcome = self.submit(Batch(**common, key=self.key, items=orders))
-        if self.is_prediction(outcome):
+        if outcome.is_predicted:
             return self.show_dry_run(outcome.legs)
         made: Any = outcome.legs or read_back(
             partial(list, self.movements(wallet_id).made_by(outcome.id))

@@ -44,7 +44,7 @@ class OperationListView(OperationView):
         items = tuple(transfer(about, values) for values in self.body()["transfers"])
         order = TransferOperation(**about, proof=self.caller.proof, key=self.key, items=items)
         outcome = self.submit(order)
-        if self.is_prediction(outcome):
+        if outcome.is_predicted:
             return self.show_dry_run(outcome.legs)
         made: Any = outcome.legs or read_back(partial(list, self.operation_movements(outcome.id)))
         where = location(request, "operation", operation_id=outcome.id)
