@@ -133,6 +133,18 @@ def test_transfers_between_wallets_of_several_currencies(api, alices, alice, bob
     assert currencies == ["EUR", "EUR", "USD", "USD"]
 
 
+def test_equal_payments_of_an_operation_are_reversed_one_by_one(api, alices, bobs):
+    """Each reversal finds the other leg of its own payment, also that in the other direction."""
+    body = of(pay(alices, bobs, "5"), pay(alices, bobs, "5"), pay(bobs, alices, "5"))
+    payments = made(api.post("operations", body))[::2]
+    for payment in reversed(payments):  # the last one first, so that Bob has the money
+        address = payment["_links"]["self"]["href"]
+        for amount, status in (("2.00", 201), ("3.00", 201), ("0.01", 409)):
+            answer = api.post(f"{address}/reversal", {"amount": amount})
+            assert answer.status == status
+    assert people.balances(alices, bobs) == [100_00, 0]
+
+
 # --- Or none -------------------------------------------------------------------------------------
 
 
