@@ -10,6 +10,7 @@ from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.people import Api
 from tests.support.resources import LISTS, make_each
+from wallets import posting
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db

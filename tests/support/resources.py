@@ -184,9 +184,7 @@ ENDPOINTS = [
     Endpoint(
         "POST", REVERSAL, "movements:write", "reverse_movement", {"amount": "{amount}"}, 201, True
     ),
-    Endpoint(
-        "POST", "operations", "movements:write", "add_movement", {"transfers": [PAYMENT]}
-    ),
+    Endpoint("POST", "operations", "movements:write", "add_movement", {"transfers": [PAYMENT]}),
     Endpoint("GET", OPERATION, "movements:read", "view_movement"),
     Endpoint("GET", f"{WALLET}/holds", "movements:read", "view_hold"),
     Endpoint(
@@ -224,7 +222,6 @@ READ = dict.fromkeys(each.path for each in ENDPOINTS if each.method == "GET")
 LISTS = [
     *(path for path in READ if any(re.fullmatch(rf"{path}/{{\w+}}", other) for other in READ)),
     f"{WALLET}/statement",
-    OPERATION,
 ]
 """The paths that answer with pages."""
 LINKS = {

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support import people
+from tests.support.ibans import OTHER_IBAN
 from tests.support.people import Api, cash, to
 from tests.support.refusals import everything
-from tests.support.wallet_endpoints import OTHER_IBAN
 from users.models import ApiKey
 from users.models.clients import SCOPES
 
