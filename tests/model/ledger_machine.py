@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -292,6 +293,8 @@ class Game(Table):
         verb, client, values = said.verb, said.client, dict(said.values)
         if other == "client":
             client = "another" if client == "demo" else "demo"
+            if "items" in values:
+                values["items"] = tuple(replace(item, client=client) for item in values["items"])
         if other == "amount" and values.get("amount") is not None:
             values["amount"] += 1
         if other == "shape" and "amount" in values:

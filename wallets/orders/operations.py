@@ -29,7 +29,7 @@ class TransferOperation(ItemsOrder[Transfer]):
     def check_item(self, item: Transfer, books: Books) -> None:
         """An unknown source has no currency; the transfer is refused when it is judged."""
         item.require_two_wallets()
-        if books.find_wallet(item.wallet_id, self.client_id):
+        if books.find_wallet(item.wallet_id, item.client_id):
             item.check_shape(books)
 
     def refused_item(self, index: int, refusal: errors.Refused) -> dict[str, object]:
