@@ -90,6 +90,7 @@ urlpatterns = [
     path("api/v1/public/", include(published.patterns)),
     path("api/v2/public/", include(published.patterns)),
     path("api/schema", reference.Schema.as_view(), name="schema"),
+    path("api/schema/published", reference.PublishedSchema.as_view(), name="published-schema"),
     path("api/docs", reference.Docs.as_view(), name="docs"),
     path("api/docs/errors", views.error_codes, name="errors"),
     path("api/docs/calls", calls.every_call, name="calls"),

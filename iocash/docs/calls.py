@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, reduce
 from html import escape
 from http import HTTPStatus
+from operator import getitem
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -20,8 +21,8 @@ from django.template.loader import render_to_string
 
 from iocash.docs import examples, guides, reference
 from iocash.http import problems
-from iocash.http.rendering import JSON
-from iocash.http.views import page
+from iocash.http.rendering import JSON, dump
+from iocash.http.views import marked, page
 
 Json = Any
 
@@ -87,31 +88,43 @@ def rendered() -> str:
 
 @cache
 def chapters() -> list[Chapter]:
-    """Every operation of the document except aliases, by tag."""
-    document = json.loads(reference.document())
+    """Every operation of our own paths, by tag."""
+    document = json.loads(dump(reference.OWN.whole()))
     calls: dict[str, list[Call]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if "/public/" not in path:
-                calls[operation["tags"][0]].append(call(method.upper(), path, operation))
+            operation["parameters"] = parameters(operation, document)
+            calls[operation["tags"][0]].append(call(method.upper(), path, operation))
     return [Chapter(tag, several) for tag, several in calls.items() if several]
 
 
+def parameters(operation: Json, document: Json) -> list[Json]:
+    """The parameters of an operation, with what the document describes elsewhere."""
+    found = [resolved(each, document) for each in operation.get("parameters", [])]
+    return [{**each, "schema": resolved(each["schema"], document)} for each in found]
+
+
+def resolved(part: Json, document: Json) -> Json:
+    return reduce(getitem, part["$ref"].split("/")[1:], document) if "$ref" in part else part
+
+
 def call(method: str, path: str, operation: Json) -> Call:
-    (scope,) = [each for way in operation.get("security", []) for each in way["bearer"]] or [""]
+    (scope,) = [each for way in operation["security"] for each in way["bearer"]] or [""]
     kept = examples.recorded_examples()["operations"].get(f"{method} {path}", {})
     words, others = kept.get("words", {}), []
-    for parameter in operation.get("parameters", []):
+    for parameter in operation["parameters"]:
         if word := words.get(parameter["name"]):
             path = path.replace(f"{{{parameter['name']}}}", word)
             others += [each for each in parameter["schema"]["enum"] if each != word]
     shown = [example(method, path, operation, kind, kept) for kind in kinds(operation)]
-    also = {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
+    also = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
     also -= kept.get("query", {}).keys()
     if method == "PUT" and takes(operation, "If-Match"):
         also.add("If-Match")
-    sentence, id_ = operation["description"], operation["operationId"]
-    return Call(id_, method, path, sentence, scope, others, sorted(also), shown)
+    sentence = marked(f"{operation['summary']}. {operation['description']}")
+    return Call(
+        operation["operationId"], method, path, sentence, scope, others, sorted(also), shown
+    )
 
 
 def kinds(operation: Json) -> list[str]:
@@ -125,7 +138,7 @@ def sent(operation: Json) -> Json:
 
 
 def takes(operation: Json, header: str) -> bool:
-    return any(each["name"] == header for each in operation.get("parameters", []))
+    return any(each["name"] == header for each in operation["parameters"])
 
 
 def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> Example:
@@ -133,7 +146,7 @@ def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> E
     query = {DRY_RUN: "true"} if kind == DRY_RUN else blanked(kept.get("query", {}))
     key = kept.get("keys", {}).get(kind)
     has_etag = method == "PATCH" and takes(operation, "If-Match")
-    order = Snippet(method, path, query, body, key, has_etag, "security" in operation)
+    order = Snippet(method, path, query, body, key, has_etag, bool(operation["security"]))
     return Example(kind, order, order.curl(), order.python(), answers(operation, kind))
 
 

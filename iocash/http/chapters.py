@@ -6,20 +6,22 @@ from typing import Any, Final
 
 from iocash.http.links import addresses
 
-PUBLISHED: Final = "published paths"
 SERVER: Final = "server"
 COLLECTIONS: Final = frozenset({"users", "wallets"})
 """The collections that the reference begins with."""
 DESCRIPTIONS: Final = {
-    "KYC documents": "Data and files for review.",
-    PUBLISHED: "Also under `/api/v2/public`.",
+    "KYC documents": "Identity data and files for review.",
+    "external accounts": "Bank accounts for cash-outs.",
+    "holds": "Funds that are reserved for another wallet.",
+    "movements": "Cash-ins, cash-outs, transfers and reversals.",
+    "users": "People and companies that own wallets.",
+    "wallets": "A user's money in one currency.",
+    SERVER: "The server itself: its documents and its health.",
 }
 
 
-def chapter(view: Any, path: str) -> str:
+def chapter(view: Any) -> str:
     """The chapter of an operation: the plural of its view's model."""
-    if "/public/" in path:
-        return PUBLISHED
     model = getattr(view, "model", None)
     return str(model._meta.verbose_name_plural) if model else SERVER
 
@@ -28,12 +30,11 @@ def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict
     """List the chapters in the document; a hook of drf-spectacular.
 
     `/users` comes before `/wallets`, and each before what is below it; other collections follow.
-    Otherwise the chapters have the order of the URLs. The published paths and the server come last.
+    Otherwise the chapters have the order of the URLs. The server comes last.
     """
     below_api = sorted(addresses(generator.inspector.patterns), key=lambda each: place(each.route))
-    used = dict.fromkeys(chapter(each.view, each.route) for each in below_api)
-    last = [name for name in (PUBLISHED, SERVER) if name in used]
-    names = [*(name for name in used if name not in last), *last]
+    used = dict.fromkeys(chapter(each.view) for each in below_api)
+    names = sorted(used, key=SERVER.__eq__)
     result["tags"] = [described(name) for name in names]
     return result
 

@@ -41,6 +41,11 @@ class DryRunQuery(fields.Serializer):
 class Operation:
     """The declaration of one handler. It is a decorator, and changes nothing of the handler."""
 
+    name: str = ""
+    """The name of the operation in the OpenAPI document, and of a method in generated clients."""
+    text: str = ""
+    """Its summary and, after a blank line, its description in the OpenAPI document; blank: the
+    docstring of the handler."""
     query: type[fields.Serializer] | None = None
     """Its query parameters; None: there are none, but `dryRun` if it has a dry run."""
     dry_run: type[fields.Serializer] | None = None

@@ -39,8 +39,8 @@ SEAL = 8
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
-"""A `+` of an offset that the query string has decoded as a space."""
+LOST_PLUS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+) ([0-9]{2}:?[0-9]{2})")
+"""A time whose `+` before the offset the query string has decoded as a space."""
 
 
 class Cursor(NamedTuple):
@@ -99,12 +99,34 @@ class WholeText(fields.Whole):
         return str(data)
 
 
+class Sort(fields.Choice):
+    """Newest or oldest first, by the time of creation."""
+
+    words = (NEWEST_FIRST, OLDEST_FIRST)
+    is_open = False
+
+    def schema(self) -> dict[str, Any]:
+        """The first is the default: it is said here, since nothing may be beside a reference."""
+        return {**super().schema(), "default": self.words[0]}
+
+
 class PageQuery(fields.Serializer):
     """The parameters of every list. Lists with filters extend it."""
 
-    size = WholeText(1, LARGEST_SIZE, default=DEFAULT_SIZE)
-    sort = fields.Choice((NEWEST_FIRST, OLDEST_FIRST), default=NEWEST_FIRST)
-    cursor = CursorToken(400, required=False)
+    size = WholeText(
+        1,
+        LARGEST_SIZE,
+        default=DEFAULT_SIZE,
+        example=DEFAULT_SIZE,
+        help_text="The number of items on a page.",
+    )
+    sort = Sort(default=NEWEST_FIRST, help_text="The order of the list.")
+    cursor = CursorToken(
+        400,
+        required=False,
+        example="b3BhcXVl",
+        help_text="Where the page begins: an opaque value from a link of another page.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         cursor = attrs.get("cursor")
@@ -124,9 +146,7 @@ def check_query(request: Request, query_class: type[fields.Serializer] | None) -
     wrong = list(_misshapen(request, query_class))
     misshapen = {error.field for error in wrong}
     given = {
-        name: LOST_PLUS.sub("+", values[0])
-        for name, values in _parameters(request)
-        if name not in misshapen
+        name: with_plus(values[0]) for name, values in _parameters(request) if name not in misshapen
     }
     return _validated(query_class, given, wrong)
 
@@ -135,6 +155,12 @@ def check_query(request: Request, query_class: type[fields.Serializer] | None) -
 def _defaults(query_class: type[fields.Serializer] | None) -> dict[str, Any]:
     """The values without any parameter, which are always the same."""
     return _validated(query_class, {}, [])
+
+
+def with_plus(text: str) -> str:
+    """The text; a time that has lost the `+` of its offset has it again."""
+    time = LOST_PLUS.fullmatch(text)
+    return f"{time[1]}+{time[2]}" if time else text
 
 
 def _parameters(request: Request) -> list[tuple[str, list[str]]]:
@@ -261,21 +287,18 @@ class Pages(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe a page; `view` is set by the view's schema."""
-        rels = ("self", "first", "last", "next", "prev")
-        link = {"$ref": "#/components/schemas/Link"}
+        about = {"description": "The items of this page, in the order of `sort`."}
         return {
             "type": "object",
+            "description": "One page of a list. Follow `next` in `_links` until there is none.",
             "required": ["_links", "_embedded"],
             "properties": {
-                "_links": {
-                    "type": "object",
-                    "required": list(rels[:3]),
-                    "properties": dict.fromkeys(rels, link),
-                },
+                "_links": {"$ref": "#/components/schemas/PageLinks"},
                 "_embedded": {
                     "type": "object",
+                    "description": "The resources of a page.",
                     "required": [self.view.collection],
-                    "properties": {self.view.collection: schema},
+                    "properties": {self.view.collection: {**schema, **about}},
                 },
             },
         }

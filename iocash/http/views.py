@@ -13,15 +13,17 @@ from django.shortcuts import redirect, render
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import response as drf
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
+from rest_framework.serializers import SerializerMethodField
 
 from iocash import errors
 from iocash.http import fields, pages, parsing, problems, serializers
-from iocash.http.links import location
+from iocash.http.links import LINKS, location
 from iocash.http.operations import Operation, declared, operation
 from iocash.http.rendering import Response, camel
 
@@ -41,6 +43,9 @@ class View(GenericAPIView[Any]):
     """What a page embeds: `wallets`."""
     versioned = False
     """Whether it answers one thing with its ETag, and changes it only `If-Match`."""
+
+    path_fields: ClassVar[dict[str, fields.Field]] = {}
+    """What stands in its path, for the OpenAPI document."""
 
     query: dict[str, Any]
 
@@ -208,19 +213,34 @@ class PublicView(View):
 # Doors
 
 
+class RootAnswer(fields.Serializer):
+    """The entry point of the API."""
+
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, links: dict[str, str]) -> dict[str, Any]:
+        return {rel: {"href": address} for rel, address in links.items()}
+
+
 class RootView(View):
     """Links to all lists."""
 
+    serializer_class = RootAnswer
     lists: ClassVar[dict[str, str]] = {}
     """The name of each list, and of its view."""
     scope: ClassVar[str | None] = None
     """Any valid credentials are accepted."""
 
-    @operation()
+    @operation(name="get_root")
     def get(self, request: AnyRequest) -> Response:
-        links = {name: {"href": location(request, view)} for name, view in self.lists.items()}
-        here = {"self": {"href": request.build_absolute_uri(request.path)}}
-        return Response({"_links": here | links})
+        """Get the links to all lists.
+
+        The entry point of the API. Use it to check credentials: any valid ones are accepted.
+        """
+        links = {name: location(request, view) for name, view in self.lists.items()}
+        here = {"self": request.build_absolute_uri(request.path)}
+        return Response(self.show(here | links))
 
 
 Page = Callable[[HttpRequest], HttpResponse]

@@ -23,7 +23,7 @@ FILE = DocumentView.operations
 class SideQuery(fields.Serializer):
     """The side of the identity document."""
 
-    side = fields.Choice(("front", "back"))
+    side = fields.Choice(("front", "back"), help_text="Which side of the identity document.")
 
 
 class NaturalUsersView(UserListView):

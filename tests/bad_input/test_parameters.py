@@ -82,7 +82,8 @@ def test_wrong_parameter_of_a_dry_run_is_refused(query, errors, api, there, orde
         ("type=transfer", {"type": "invalid_choice"}),
         ("status=DONE", {"status": "invalid_choice"}),
         ("direction=OUTWARDS", {"direction": "invalid_choice"}),
-        ("startDate=2026-01-01", {"startDate": "invalid"}),
+        ("startDate=2026-1-1", {"startDate": "invalid"}),
+        ("startDate=20260101", {"startDate": "invalid"}),
         ("startDate=yesterday", {"startDate": "invalid"}),
         ("startDate=2026-02-30T00:00:00Z", {"startDate": "invalid"}),
         ("startDate=2026-01-01T00:00:00", {"startDate": "invalid"}),
@@ -91,6 +92,7 @@ def test_wrong_parameter_of_a_dry_run_is_refused(query, errors, api, there, orde
             "startDate=2026-02-01T00:00:00Z&endDate=2026-01-01T00:00:00Z",
             {"endDate": "invalid_range"},
         ),
+        ("startDate=2026-02-01&endDate=2026-02-01", {"endDate": "invalid_range"}),
         ("minAmount=-1", {"minAmount": "invalid"}),
         ("minAmount=1e2", {"minAmount": "invalid"}),
         ("minAmount=0", {"minAmount": "min_value"}),
@@ -107,7 +109,8 @@ def test_wrong_filter_of_movements_is_refused(query, errors, api, path):
 
 
 TIMES = [
-    "2026-01-01",
+    "2026-01",
+    "2026-02-30",
     "2026-02-30T00:00:00Z",
     "2026-01-01T00:00:00",
     "2026-01-01T24:00:01Z",

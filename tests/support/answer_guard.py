@@ -5,6 +5,7 @@ As middleware it sees what tests ask by whatever way: Django's client, a live se
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 
@@ -46,6 +47,8 @@ def wrong(response: HttpResponseBase) -> list[str]:
     content: bytes = getattr(response, "content", b"")
     if kind != JSON or not content:
         return [*found, f"{kind or 'nothing'} is not {JSON}"]
+    if response.headers.get("Content-Encoding") == "gzip":
+        content = gzip.decompress(content)
     body = json.loads(content)
     if not isinstance(body, dict):
         found.append("the body is no object")

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
-from iocash.db.clock import Now
+from iocash.db.clock import CreationTime
 from users.models.clients import Client, Owned, OwnedQuerySet
 from users.models.ids import as_id
 from users.models.versions import version
@@ -35,10 +35,17 @@ class User(Owned):
     """A person (NATURAL) or a company (JURIDICAL) that owns wallets."""
 
     class Kind(models.TextChoices):
+        """NATURAL: a person. JURIDICAL: a company."""
+
         NATURAL = "NATURAL"
         JURIDICAL = "JURIDICAL"
 
     class Status(models.TextChoices):
+        """CREATED: the phone is not verified. VERIFIED: it is; the user is about to be activated.
+        ACTIVATED: can use its wallets. BLOCKED: staff have stopped it. UNSUBSCRIBED: closed
+        permanently.
+        """
+
         CREATED = "CREATED"
         VERIFIED = "VERIFIED"
         ACTIVATED = "ACTIVATED"
@@ -64,7 +71,7 @@ class User(Owned):
         "KYC level", default=0, help_text="The level that staff approved."
     )
     kyc_until = models.DateField("KYC until", null=True, help_text="Level valid until; then 0.")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    created_at = models.DateTimeField(db_default=CreationTime(), editable=False)
     unsubscribed_at = models.DateTimeField(null=True)
     erased_at = models.DateTimeField(null=True, help_text="Personal data erased at.")
 

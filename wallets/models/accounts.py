@@ -28,6 +28,8 @@ class ExternalAccount(models.Model):
     """A bank account with an IBAN, and an alias that the client chose."""
 
     class Status(models.TextChoices):
+        """ACTIVE: cash-outs can use it. REMOVED: they no longer can."""
+
         ACTIVE = "ACTIVE"
         REMOVED = "REMOVED"
 

@@ -61,6 +61,10 @@ class Hold(models.Model):
     """
 
     class Status(models.TextChoices):
+        """OPEN: `remainingAmount` is reserved. EXECUTED: paid. RELEASED: given back by a request.
+        EXPIRED: its expiration has passed. Only an OPEN hold can change.
+        """
+
         OPEN = "OPEN"
         EXECUTED = "EXECUTED"
         RELEASED = "RELEASED"

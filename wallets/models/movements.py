@@ -68,6 +68,11 @@ class Movement(Signed, models.Model):
     """
 
     class Type(models.TextChoices):
+        """CASH_IN: money from outside. CASH_OUT: money to a bank account. TRANSFER: money between
+        two wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer.
+        ADJUSTMENT: a correction by staff.
+        """
+
         CASH_IN = "CASH_IN"
         CASH_OUT = "CASH_OUT"
         TRANSFER = "TRANSFER"
@@ -75,6 +80,11 @@ class Movement(Signed, models.Model):
         ADJUSTMENT = "ADJUSTMENT"
 
     class Status(models.TextChoices):
+        """PENDING: a cash-out whose amount is held. SUCCESS: settled, the balance has changed.
+        ERROR: a cash-out that staff rejected. CANCELLED: one that you cancelled. Only PENDING
+        can change.
+        """
+
         PENDING = "PENDING"
         SUCCESS = "SUCCESS"
         ERROR = "ERROR"

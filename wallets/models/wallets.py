@@ -52,6 +52,10 @@ class Wallet(models.Model):
     """A user's money in one currency."""
 
     class Status(models.TextChoices):
+        """READY: can pay and receive. BLOCKED: staff have stopped it. UNSUBSCRIBED: closed
+        permanently.
+        """
+
         READY = "READY"
         BLOCKED = "BLOCKED"
         UNSUBSCRIBED = "UNSUBSCRIBED"

@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.links import location
-from users.serializers.users import LINKS, Optional, without_nulls
+from iocash.http.links import LINKS, location
+from users.serializers.users import Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import BankAccount, hrefs
 
@@ -17,12 +17,20 @@ from wallets.serializers.shared import BankAccount, hrefs
 class ExternalAccountAnswer(fields.Serializer):
     """A bank account for cash-outs of the wallet."""
 
-    id = fields.Id(read_only=True)
-    wallet_id = fields.Id(read_only=True)
-    alias = fields.Text(100, read_only=True, allow_null=True)
-    external_iban = SerializerMethodField(method_name="bank_account")
+    id = fields.Id(read_only=True, help_text="The id of the external account.")
+    wallet_id = fields.Id(read_only=True, help_text="The wallet whose cash-outs can use it.")
+    alias = fields.Text(
+        100,
+        read_only=True,
+        allow_null=True,
+        example="My bank",
+        help_text="Your name for the account. Null: none, or erased.",
+    )
+    external_iban = SerializerMethodField(
+        method_name="bank_account", help_text="The bank account. Null after erasure."
+    )
     status = fields.Choice(ExternalAccount.Status, read_only=True)
-    created_at = fields.Moment(read_only=True)
+    created_at = fields.Moment(read_only=True, help_text="When the account was stored.")
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(BankAccount(allow_null=True))
@@ -45,7 +53,7 @@ class ExternalAccountAnswer(fields.Serializer):
 class ExternalAccountBody(fields.Serializer):
     """A bank account to store for later cash-outs."""
 
-    alias = Optional(100)
+    alias = Optional(100, example="My bank", help_text="Your name for the account. Null: none.")
     external_iban = BankAccount()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -55,11 +63,13 @@ class ExternalAccountBody(fields.Serializer):
 class ExternalAccountChange(fields.Serializer):
     """REMOVED removes the external account permanently; nothing else can be changed."""
 
-    status = fields.Choice(("REMOVED",))
+    status = fields.Choice(("REMOVED",), help_text="Remove the account permanently.")
 
 
 class ExternalAccountQuery(pages.PageQuery):
     """The filters of the list of external accounts."""
 
-    status = fields.Choice(ExternalAccount.Status, required=False)
-    iban = fields.Iban(required=False)
+    status = fields.Choice(
+        ExternalAccount.Status, required=False, help_text="Only accounts with this status."
+    )
+    iban = fields.Iban(required=False, help_text="Only the account with this IBAN.")

@@ -9,27 +9,52 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.links import location
-from users.serializers.users import LINKS
+from iocash.http.links import LINKS, location
 from wallets.models import Hold
-from wallets.serializers.shared import Words, hrefs, require_range
+from wallets.serializers.shared import END, START, Words, hrefs, require_period
 
 
 class HoldAnswer(fields.Serializer):
     """Funds reserved for another wallet; `remainingAmount` of `amount` is still reserved."""
 
-    id = fields.Id(read_only=True)
-    wallet_id = fields.Id(read_only=True)
-    target_wallet_id = fields.Id(source="target_id", read_only=True)
+    id = fields.Id(read_only=True, help_text="The id of the hold.")
+    wallet_id = fields.Id(read_only=True, help_text="The wallet whose funds are reserved.")
+    target_wallet_id = fields.Id(
+        source="target_id", read_only=True, help_text="The wallet that an execution pays."
+    )
     status = fields.Choice(Hold.Status, source="standing", read_only=True)
-    amount = fields.Money()
-    remaining_amount = fields.Money(source="left")
+    amount = fields.Money(
+        example="30.00", help_text="What was reserved at first, in units of `currency`."
+    )
+    remaining_amount = fields.Money(
+        source="left",
+        example="20.00",
+        help_text="What is still reserved, in units of `currency`; zero once the hold has ended.",
+    )
     currency = fields.Currency(read_only=True)
-    concept = fields.Text(140, read_only=True, allow_null=True)
-    metadata = fields.StringMap(read_only=True, allow_null=True)
-    expiration = fields.Moment(source="expires_at", read_only=True, allow_null=True)
-    created_at = fields.Moment(read_only=True)
-    ended_at = fields.Moment(source="over_at", read_only=True, allow_null=True)
+    concept = fields.Text(
+        140,
+        read_only=True,
+        allow_null=True,
+        example="Deposit",
+        help_text="What it is for. Null: none, or erased.",
+    )
+    metadata = fields.StringMap(
+        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
+    )
+    expiration = fields.Moment(
+        source="expires_at",
+        read_only=True,
+        allow_null=True,
+        help_text="When the hold expires, exactly. Null: never.",
+    )
+    created_at = fields.Moment(read_only=True, help_text="When the hold was placed.")
+    ended_at = fields.Moment(
+        source="over_at",
+        read_only=True,
+        allow_null=True,
+        help_text="When the hold was executed in full or released, or expired. Null: it is open.",
+    )
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)
@@ -60,16 +85,34 @@ class HoldDryRun(HoldAnswer):
 class HoldBody(Words):
     """Funds to reserve for another wallet. Without `expiration` the hold never expires."""
 
-    target_wallet_id = fields.Id()
-    amount = fields.Amount()
-    expiration = fields.Moment(required=False, allow_null=True)
+    target_wallet_id = fields.Id(
+        help_text="The wallet that an execution will pay. It has the same currency."
+    )
+    amount = fields.Amount(
+        example="30.00", help_text="What to reserve, in units of the wallet's currency."
+    )
+    expiration = fields.Moment(
+        required=False,
+        allow_null=True,
+        example="2099-12-31T12:00:00.000Z",
+        help_text="When the hold expires: a time in the future. Null or left out: never.",
+    )
 
 
 class ExecutionBody(Words):
     """The `amount` to pay; all by default. `keepOpen` keeps the rest of the hold open."""
 
-    amount = fields.Amount(required=False)
-    keep_open = fields.Flag(default=False)
+    amount = fields.Amount(
+        required=False,
+        help_text="What to pay, in units of the wallet's currency; at most the remaining amount. "
+        "Left out: all of it.",
+    )
+    keep_open = fields.Flag(
+        default=False,
+        example=True,
+        help_text="Whether the rest stays reserved. Otherwise it becomes available again, and the "
+        "hold ends.",
+    )
 
 
 class HoldChange(fields.Serializer):
@@ -78,8 +121,15 @@ class HoldChange(fields.Serializer):
     together = {"minProperties": 1, "maxProperties": 1}
     default_error_messages = {"one_only": "Must not be sent together with status."}
 
-    status = fields.Choice(("RELEASED",), required=False)
-    expiration = fields.Moment(required=False, allow_null=True)
+    status = fields.Choice(
+        ("RELEASED",), required=False, help_text="Release the remaining amount; the hold ends."
+    )
+    expiration = fields.Moment(
+        required=False,
+        allow_null=True,
+        example="2099-12-31T12:00:00.000Z",
+        help_text="The new expiration: a time in the future. Null: never.",
+    )
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         if not given:
@@ -93,11 +143,16 @@ class HoldChange(fields.Serializer):
 class HoldQuery(pages.PageQuery):
     """The filters of the list of holds."""
 
-    status = fields.Choice(Hold.Status, required=False)
-    start_date = fields.Moment(required=False)
-    end_date = fields.Moment(required=False)
-    idempotency_key = fields.Text(255, required=False)
+    status = fields.Choice(Hold.Status, required=False, help_text="Only holds with this status.")
+    start_date = fields.Instant(required=False, help_text=START)
+    end_date = fields.Instant(required=False, help_text=END)
+    idempotency_key = fields.Text(
+        255,
+        required=False,
+        example="order-1234",
+        help_text="Only the hold that was placed with this `Idempotency-Key`.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
+        require_period(attrs)
         return super().validate(attrs)

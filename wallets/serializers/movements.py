@@ -10,37 +10,104 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import ListSerializer, SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.links import location
-from iocash.http.rendering import camel
-from users.serializers.users import LINKS
+from iocash.http.links import LINKS, location
+from iocash.http.serializers import Variant
 from wallets.models import Movement
-from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
+from wallets.serializers.shared import (
+    END,
+    START,
+    BankAccount,
+    Words,
+    hrefs,
+    require_amounts,
+    require_period,
+)
 
 LARGEST_BATCH: Final = 1_000
+
+
+class Direction(fields.Choice):
+    """IN: the balance of the wallet grows. OUT: it shrinks."""
+
+    words = ("IN", "OUT")
 
 
 class MovementAnswer(fields.Serializer):
     """One change of the balance of one wallet. A transfer creates one in each wallet."""
 
-    id = fields.Id(read_only=True)
-    wallet_id = fields.Id(read_only=True)
-    operation_id = fields.Id(read_only=True)
+    id = fields.Id(read_only=True, help_text="The id of the movement.")
+    wallet_id = fields.Id(read_only=True, help_text="The wallet whose balance changes.")
+    operation_id = fields.Id(
+        read_only=True,
+        help_text="The same for all movements of one request: both sides of a transfer, all items "
+        "of a batch.",
+    )
     type = fields.Choice(Movement.Type, read_only=True)
-    direction = fields.Choice(("IN", "OUT"), read_only=True)
+    direction = Direction(read_only=True)
     status = fields.Choice(Movement.Status, read_only=True)
-    amount = fields.Money(source="magnitude")
+    amount = fields.Money(
+        source="magnitude",
+        example="12.50",
+        help_text="The amount, in units of `currency`; never negative, see `direction`.",
+    )
     currency = fields.Currency(read_only=True)
-    concept = fields.Text(140, read_only=True, allow_null=True)
-    counterparty_wallet_id = fields.Id(source="counterparty_id", read_only=True, allow_null=True)
-    hold_id = fields.Id(read_only=True, allow_null=True)
-    reversal_of = fields.Id(source="reversal_of_id", read_only=True, allow_null=True)
-    balance_after = fields.Money(allow_null=True)
-    iban = fields.Iban(read_only=True, allow_null=True)
-    reason = fields.Text(140, read_only=True, allow_null=True)
-    metadata = fields.StringMap(read_only=True, allow_null=True)
-    created_at = fields.Moment(read_only=True)
-    sent_at = fields.Moment(read_only=True, allow_null=True)
-    settled_at = fields.Moment(read_only=True, allow_null=True)
+    concept = fields.Text(
+        140,
+        read_only=True,
+        allow_null=True,
+        example="Lunch",
+        help_text="What it is for. Null: none, or erased.",
+    )
+    counterparty_wallet_id = fields.Id(
+        source="counterparty_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The other wallet of a transfer or of its reversal. Null: there is none.",
+    )
+    hold_id = fields.Id(
+        read_only=True,
+        allow_null=True,
+        help_text="The hold that this movement pays. Null: it pays none.",
+    )
+    reversal_of = fields.Id(
+        source="reversal_of_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The movement of this wallet that this one reverses. Null: it is no reversal.",
+    )
+    balance_after = fields.Money(
+        allow_null=True,
+        example="87.50",
+        help_text="The settled balance of the wallet after this movement, in units of `currency`. "
+        "Null: it is not settled.",
+    )
+    iban = fields.Iban(
+        read_only=True,
+        allow_null=True,
+        help_text="The bank account that a cash-out pays. Null for other types, and after erasure.",
+    )
+    reason = fields.Text(
+        140,
+        read_only=True,
+        allow_null=True,
+        example="Account closed",
+        help_text="Why staff rejected the cash-out, or adjusted the balance. Null: none.",
+    )
+    metadata = fields.StringMap(
+        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
+    )
+    created_at = fields.Moment(read_only=True, help_text="When the movement was created.")
+    sent_at = fields.Moment(
+        read_only=True,
+        allow_null=True,
+        help_text="When staff sent the cash-out to the bank. From then on it can't be cancelled. "
+        "Null: it was not sent.",
+    )
+    settled_at = fields.Moment(
+        read_only=True,
+        allow_null=True,
+        help_text="When the balance changed. Null: it has not.",
+    )
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)
@@ -86,34 +153,42 @@ OWN_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """The types that a client can order, and the fields of which each needs one."""
 
 
-def _alone(kind: str, *needed: str) -> dict[str, Any]:
-    """The schema of one type: its required fields, and the forbidden fields of other types."""
-    names = {camel(name) for own in OWN_FIELDS.values() for name in own}
-    foreign: dict[str, Any] = dict.fromkeys(sorted(names - {*needed}), False)
-    return {"properties": {"type": {"const": kind}} | foreign, "required": ["type", *needed]}
-
-
 class MovementBody(Words):
     """A cash-in, a cash-out to a bank account, or a transfer to another wallet.
 
     A CASH_OUT has an `iban`, or the id of one of the wallet's external accounts.
     """
 
-    together = {
-        "oneOf": [
-            _alone("CASH_IN"),
-            _alone("CASH_OUT", "iban"),
-            _alone("CASH_OUT", "externalAccountId"),
-            _alone("TRANSFER", "targetWalletId"),
-        ]
+    told_apart_by = "type"
+    variants = {
+        Movement.Type.CASH_IN: Variant(
+            "CashInBody", "Money that comes in from outside. Requires `cash-in:write` too."
+        ),
+        Movement.Type.CASH_OUT: Variant(
+            "CashOutBody",
+            "Money that is paid to a bank account: to an `iban`, or to an external account of the "
+            "wallet. Send one of the two, not both.",
+            ("iban", "externalAccountId"),
+        ),
+        Movement.Type.TRANSFER: Variant(
+            "TransferBody",
+            "Money that is paid to another wallet of the same currency.",
+            ("targetWalletId",),
+            required=("targetWalletId",),
+        ),
     }
     default_error_messages = {"one_only": "Must not be sent together with iban."}
 
     type = fields.Choice(list(OWN_FIELDS))
-    target_wallet_id = fields.Id(required=False)
+    target_wallet_id = fields.Id(required=False, help_text="The wallet that is paid.")
     iban = BankAccount(required=False)
-    external_account_id = fields.Id(required=False)
-    amount = fields.Amount()
+    external_account_id = fields.Id(
+        required=False, help_text="The external account of the wallet that is paid."
+    )
+    amount = fields.Amount(
+        example="12.50",
+        help_text="The amount, in units of the wallet's currency, with at most its decimals.",
+    )
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         if "type" not in values:
@@ -130,11 +205,11 @@ class MovementBody(Words):
 class BatchBody(fields.Serializer):
     """Up to 1,000 movements of one wallet, executed together: all or none."""
 
-    together = {
-        "allOf": [{"properties": {"movements": {"minItems": 1, "maxItems": LARGEST_BATCH}}}],
-    }
     movements: ListSerializer[Any] = ListSerializer(
-        child=MovementBody(), allow_empty=False, max_length=LARGEST_BATCH
+        child=MovementBody(),
+        allow_empty=False,
+        max_length=LARGEST_BATCH,
+        help_text="The movements, in the order in which they are checked and executed.",
     )
 
     def get_initial(self) -> dict[str, Any]:
@@ -144,7 +219,9 @@ class BatchBody(fields.Serializer):
 class Movements(fields.Serializer):
     """A list of movements."""
 
-    movements: ListSerializer[Any] = ListSerializer(child=MovementAnswer())
+    movements: ListSerializer[Any] = ListSerializer(
+        child=MovementAnswer(), help_text="The movements."
+    )
 
 
 class BatchMade(NamedTuple):
@@ -158,7 +235,9 @@ class BatchMade(NamedTuple):
 class BatchAnswer(fields.Serializer):
     """The movements that the batch created in its wallet, in the order of its items."""
 
-    operation_id = fields.Id(read_only=True)
+    operation_id = fields.Id(
+        read_only=True, help_text="The operation; filter the list of movements by it."
+    )
     _links = SerializerMethodField(method_name="links")
     _embedded = SerializerMethodField(method_name="embedded")
 
@@ -175,7 +254,9 @@ class BatchAnswer(fields.Serializer):
 class DryRunMovements(fields.Serializer):
     """A list of movements that would be created."""
 
-    movements: ListSerializer[Any] = ListSerializer(child=MovementDryRun())
+    movements: ListSerializer[Any] = ListSerializer(
+        child=MovementDryRun(), help_text="The movements."
+    )
 
 
 class BatchDryRun(fields.Serializer):
@@ -192,30 +273,50 @@ class BatchDryRun(fields.Serializer):
 class ReversalBody(Words):
     """The `amount` to reverse; the full remaining amount by default."""
 
-    amount = fields.Amount(required=False)
+    amount = fields.Amount(
+        required=False,
+        example="2.50",
+        help_text="What to reverse, in units of the wallet's currency; at most what is not yet "
+        "reversed. Left out: all of it.",
+    )
 
 
 class MovementChange(fields.Serializer):
     """CANCELLED cancels a pending cash-out; nothing else can be changed."""
 
-    status = fields.Choice(("CANCELLED",))
+    status = fields.Choice(("CANCELLED",), help_text="Cancel the pending cash-out.")
 
 
 class MovementQuery(pages.PageQuery):
     """The filters of the list of movements."""
 
-    start_date = fields.Moment(required=False)
-    end_date = fields.Moment(required=False)
-    status = fields.Choice(Movement.Status, required=False)
-    type = fields.Choice(Movement.Type, required=False)
-    direction = fields.Choice(("IN", "OUT"), required=False)
-    min_amount = fields.Amount(required=False)
-    max_amount = fields.Amount(required=False)
-    operation_id = fields.Id(required=False)
-    hold_id = fields.Id(required=False)
-    idempotency_key = fields.Text(255, required=False)
+    start_date = fields.Instant(required=False, help_text=START)
+    end_date = fields.Instant(required=False, help_text=END)
+    status = fields.Choice(
+        Movement.Status, required=False, help_text="Only movements with this status."
+    )
+    type = fields.Choice(Movement.Type, required=False, help_text="Only movements of this type.")
+    direction = Direction(required=False, help_text="Only incoming or only outgoing movements.")
+    min_amount = fields.Amount(
+        required=False,
+        example="5.00",
+        help_text="Only movements of this amount or more, in units of the wallet's currency.",
+    )
+    max_amount = fields.Amount(
+        required=False,
+        example="100.00",
+        help_text="Only movements of this amount or less, in units of the wallet's currency.",
+    )
+    operation_id = fields.Id(required=False, help_text="Only the movements of this operation.")
+    hold_id = fields.Id(required=False, help_text="Only the movements that paid this hold.")
+    idempotency_key = fields.Text(
+        255,
+        required=False,
+        example="order-1234",
+        help_text="Only the movements that were created with this `Idempotency-Key`.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
-        require_range(attrs, "min_amount", "max_amount", "Must not be below minAmount.")
+        require_period(attrs)
+        require_amounts(attrs)
         return super().validate(attrs)

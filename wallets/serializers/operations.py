@@ -24,11 +24,11 @@ class OperationTransferBody(Words):
 class OperationBody(fields.Serializer):
     """Up to 100 transfers between any of the client's wallets, all or none, checked in order."""
 
-    together = {
-        "allOf": [{"properties": {"transfers": {"minItems": 1, "maxItems": LARGEST_OPERATION}}}],
-    }
     transfers: ListSerializer[Any] = ListSerializer(
-        child=OperationTransferBody(), allow_empty=False, max_length=LARGEST_OPERATION
+        child=OperationTransferBody(),
+        allow_empty=False,
+        max_length=LARGEST_OPERATION,
+        help_text="The transfers, in the order in which they are checked and executed.",
     )
 
     def get_initial(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -15,25 +15,56 @@ def hrefs(links: dict[str, str]) -> dict[str, Any]:
     return {rel: {"href": address} for rel, address in links.items()}
 
 
-def require_range(attrs: dict[str, Any], low: str, high: str, words: str) -> None:
-    """Refuse a range that ends before it begins."""
-    if low in attrs and high in attrs and attrs[high] < attrs[low]:
-        raise ValidationError({camel(high): [ErrorDetail(words, code="invalid_range")]})
+START: Final = (
+    "The start of the period: only what was created at this time or later. A date alone means "
+    "midnight UTC."
+)
+END: Final = (
+    "The end of the period, after its start: only what was created before this time. A date alone "
+    "means midnight UTC."
+)
+
+
+def require_period(attrs: dict[str, Any]) -> None:
+    """Refuse a period that does not end after its start."""
+    start, end = attrs.get("start_date"), attrs.get("end_date")
+    if start and end and end <= start:
+        raise out_of_range("end_date", "Must be after startDate.")
+
+
+def require_amounts(attrs: dict[str, Any]) -> None:
+    """Refuse a largest amount below the smallest."""
+    least, most = attrs.get("min_amount"), attrs.get("max_amount")
+    if least is not None and most is not None and most < least:
+        raise out_of_range("max_amount", "Must not be below minAmount.")
+
+
+def out_of_range(name: str, words: str) -> ValidationError:
+    return ValidationError({camel(name): [ErrorDetail(words, code="invalid_range")]})
+
+
+METADATA = (
+    "Your own pairs of strings: at most 20, keys of up to 40 and values of up to 500 characters. "
+    "The server stores them and does not use them. Null: none."
+)
 
 
 class BankAccount(fields.Serializer):
     """A bank account, by its IBAN."""
 
+    together = {"additionalProperties": False}
     default_error_messages = {"invalid": 'Expected an object: {{"accountNumber": "ES…"}}.'}
 
-    account_number = fields.Iban()
+    account_number = fields.Iban(help_text="The IBAN, with or without spaces.")
 
 
 class Words(fields.Serializer):
     """The concept of the payer, and the caller's own key-value pairs."""
 
-    concept = Optional(140)
-    metadata = fields.StringMap(required=False, allow_null=True)
+    concept = Optional(
+        140, example="Lunch", help_text="What it is for, as the statement shows it. Null: none."
+    )
+    metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
 
     def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:
         """Store an empty object as null."""

@@ -43,19 +43,27 @@ class ExternalAccountListView(ExternalAccountView):
 
     collection = "externalAccounts"
 
-    @operation(query=ExternalAccountQuery, spends_proof=True)
+    @operation(name="list_external_accounts", query=ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the external accounts of a wallet."""
+        """List the external accounts of a wallet.
+
+        The bank accounts that are stored for cash-outs, removed ones included: filter by `status`.
+        """
         wallet = self.wallet(wallet_id)
         return self.page(self.accounts(wallet.id).filter(**self.filters()))
 
     @operation(
+        name="create_external_account",
         body=ExternalAccountBody,
         keyed=True,
         refuses=(*AddExternalAccount.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Store a bank account for later cash-outs."""
+        """Store a bank account for cash-outs.
+
+        A CASH_OUT can name it by `externalAccountId` instead of an IBAN. A wallet has each IBAN
+        once.
+        """
         values = self.body()
         order = AddExternalAccount(
             **self.common(wallet_id),
@@ -73,17 +81,25 @@ class ExternalAccountListView(ExternalAccountView):
 class ExternalAccountDetailView(ExternalAccountView):
     """One external bank account."""
 
-    @operation()
+    @operation(name="get_external_account")
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
-        """Get one external account."""
+        """Get an external account.
+
+        A bank account that is stored for cash-outs of the wallet; also a removed one.
+        """
         return Response(self.show(self.account(wallet_id, account_id)))
 
     @operation(
+        name="update_external_account",
         body=ExternalAccountChange,
         refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
     )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
-        """Remove an external account permanently."""
+        """Remove an external account.
+
+        Permanently: send `{"status": "REMOVED"}`. Pending cash-outs to it are not affected.
+        Removing it again changes nothing.
+        """
         self.body(partial=False)
         order = RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
         self.submit(order)

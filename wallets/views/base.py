@@ -8,6 +8,7 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 
 from iocash import errors
+from iocash.http import fields
 from users.views.users import REPLAYED, ClientView
 from wallets import posting
 from wallets.models import Wallet
@@ -17,6 +18,14 @@ from wallets.orders.base import Order, Outcome
 
 class OrderView(ClientView):
     """A view below a wallet, which submits orders of the wallet's client."""
+
+    path_fields = {
+        "wallet_id": fields.Id(help_text="The id of the wallet."),
+        "movement_id": fields.Id(help_text="The id of a movement of the wallet."),
+        "operation_id": fields.Id(help_text="The id of the operation, as its movements show it."),
+        "hold_id": fields.Id(help_text="The id of a hold of the wallet."),
+        "account_id": fields.Id(help_text="The id of an external account of the wallet."),
+    }
 
     def submit(self, order: Order) -> Outcome:
         """Submit the order, or judge it if the request is a dry run; see `posting`."""

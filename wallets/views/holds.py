@@ -72,9 +72,12 @@ class HoldListView(HoldView):
 
     collection = "holds"
 
-    @operation(query=HoldQuery, spends_proof=True)
+    @operation(name="list_holds", query=HoldQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the holds of a wallet."""
+        """List the holds of a wallet.
+
+        The holds that reserve funds of this wallet for others, ended ones included.
+        """
         wallet = self.wallet(wallet_id)
         filters = self.filters()
         found = self.holds(wallet.id).within(filters.get("start_date"), filters.get("end_date"))
@@ -85,6 +88,7 @@ class HoldListView(HoldView):
         return self.page(found)
 
     @operation(
+        name="create_hold",
         body=HoldBody,
         keyed=True,
         dry_run=HoldDryRun,
@@ -92,7 +96,12 @@ class HoldListView(HoldView):
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Reserve funds for another wallet."""
+        """Reserve funds for another wallet.
+
+        Places a hold. The amount leaves the available balance at once, and the settled balance when
+        the hold is executed. The target wallet must have the same currency. A hold expires exactly
+        at `expiration`; without one it never does.
+        """
         values = self.body()
         order = PlaceHold(
             **self.common(wallet_id),
@@ -113,19 +122,28 @@ class HoldListView(HoldView):
 class HoldDetailView(HoldView):
     """One hold."""
 
-    @operation()
+    @operation(name="get_hold")
     def get(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
-        """Get one hold."""
+        """Get a hold.
+
+        With the amount that it still reserves. Its `ETag` changes when the hold does, also when it
+        expires.
+        """
         hold = self.hold(wallet_id, hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
     @operation(
+        name="update_hold",
         body=HoldChange,
         refuses=(*RenewHold.refuses, *ReleaseHold.refuses, errors.Overloaded),
         staff_permissions=(RELEASE_HOLD, CHANGE_HOLD),
     )
     def patch(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
-        """Change the expiration, or release the remaining amount."""
+        """Release or renew a hold.
+
+        Send `{"status": "RELEASED"}` to make the remaining amount available again, or an
+        `expiration` to let the hold expire at another time. One of the two, not both.
+        """
         return self.change(wallet_id, hold_id)
 
 
@@ -133,6 +151,7 @@ class HoldExecutionView(MovementView):
     """Pay a hold, in full or in part, to its target wallet."""
 
     @operation(
+        name="execute_hold",
         body=ExecutionBody,
         body_optional=True,
         keyed=True,
@@ -140,6 +159,11 @@ class HoldExecutionView(MovementView):
         refuses=(*ExecuteHold.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        """Pay a hold, in full or in part.
+
+        Transfers money from the hold's wallet to its target wallet. The rest becomes available
+        again, unless `keepOpen` is true. The response is the payer's movement.
+        """
         return self.execute(wallet_id, hold_id, self.body())
 
     def execute(self, wallet_id: UUID, hold_id: UUID, values: dict[str, Any]) -> Response:

@@ -92,9 +92,13 @@ class MovementListView(MovementView):
     scanned: MovementQuerySet | None = None
     """What is walked to find what other filters leave; None: an index finds it."""
 
-    @operation(query=MovementQuery, spends_proof=True)
+    @operation(name="list_movements", query=MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the movements of a wallet."""
+        """List the movements of a wallet.
+
+        A page of a filtered list can be short, or even empty, and still have a `next`: the list
+        ends where there is no `next`. Filters can be combined.
+        """
         wallet = self.wallet(wallet_id)
         return self.page(self.matching(wallet, self.filters()))
 
@@ -115,6 +119,7 @@ class MovementListView(MovementView):
         return found.filter(**filters)
 
     @operation(
+        name="create_movement",
         body=MovementBody,
         keyed=True,
         statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
@@ -123,7 +128,12 @@ class MovementListView(MovementView):
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Create a cash-in, cash-out or transfer."""
+        """Create a cash-in, cash-out or transfer.
+
+        The `type` says which. Cash-ins and transfers are settled at once (201). A cash-out is
+        accepted (202): its amount is held until the bank has paid it; GET shows its status.
+        A CASH_IN requires the scope `cash-in:write` too.
+        """
         return self.create(wallet_id, self.body())
 
 
@@ -156,14 +166,25 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
 class MovementDetailView(MovementView):
     """One movement."""
 
-    @operation()
+    @operation(name="get_movement")
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
-        """Get one movement."""
+        """Get a movement.
+
+        One change of the wallet's money: of a transfer, this wallet's side.
+        """
         return Response(self.show(self.movement(wallet_id, movement_id)))
 
-    @operation(body=MovementChange, refuses=(*CancelCashOut.refuses, errors.Overloaded))
+    @operation(
+        name="update_movement",
+        body=MovementChange,
+        refuses=(*CancelCashOut.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
-        """Cancel a cash-out that has not been sent to the bank."""
+        """Cancel a cash-out.
+
+        Send `{"status": "CANCELLED"}`. Only a pending cash-out that has not been sent to the bank
+        can be cancelled; its amount becomes available again.
+        """
         self.body(partial=False)
         order = CancelCashOut(**self.common(wallet_id), movement_id=movement_id)
         return Response(self.show(self.submit(order).legs[0]))
@@ -173,6 +194,7 @@ class BatchView(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
 
     @operation(
+        name="create_batch",
         body=BatchBody,
         max_body_bytes=8_000_000,
         keyed=True,
@@ -182,6 +204,12 @@ class BatchView(MovementView):
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Create up to 1,000 movements together.
+
+        All of them or none. They are checked in their order, each against the balance that those
+        before it leave. If some are refused, none is executed, and `conflict.items` of 409
+        `batch_refused` names them all.
+        """
         items = self.body()["movements"]
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
@@ -201,6 +229,7 @@ class ReversalView(MovementView):
     """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
 
     @operation(
+        name="reverse_movement",
         body=ReversalBody,
         body_optional=True,
         keyed=True,
@@ -209,6 +238,12 @@ class ReversalView(MovementView):
         staff_permissions=("wallets.reverse_movement",),
     )
     def post(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        """Reverse a movement, in full or in part.
+
+        A transfer, the execution of a hold, or a cash-in. The money returns to its payer; without
+        `amount`, all that is not yet reversed. To reverse a cash-in requires the scope `cash-
+        in:write` too.
+        """
         values = self.body()
         movement = self.movement(wallet_id, movement_id)
         if movement.type == Movement.Type.CASH_IN:

@@ -32,6 +32,7 @@ class OperationListView(OperationView):
     """Execute up to 100 transfers of any wallets together: all or none."""
 
     @operation(
+        name="create_operation",
         body=OperationBody,
         keyed=True,
         answers=OperationAnswer,
@@ -40,6 +41,12 @@ class OperationListView(OperationView):
         spends_proof=True,
     )
     def post(self, request: Request) -> Response:
+        """Transfer between several wallets.
+
+        Up to 100 transfers between any wallets of the client, as one operation: all of them, or
+        none. They are checked in order, each on what those before it left. If some are refused,
+        `conflict.items` names each of them.
+        """
         about: dict[str, Any] = {"client_id": self.client_id, "by": self.by}
         items = tuple(transfer(about, values) for values in self.body()["transfers"])
         order = TransferOperation(**about, proof=self.caller.proof, key=self.key, items=items)
@@ -63,9 +70,12 @@ class OperationDetailView(OperationView):
 
     collection = "movements"
 
-    @operation(query=PageQuery)
+    @operation(name="list_operation_movements", query=PageQuery)
     def get(self, request: Request, operation_id: UUID) -> Response:
-        """List the movements of one operation."""
+        """List the movements of an operation.
+
+        Those of all wallets of the client: of each transfer, the payer's movement and the payee's.
+        """
         found = self.operation_movements(operation_id)
         if not found.exists():
             raise errors.NotFound()

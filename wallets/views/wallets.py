@@ -16,6 +16,7 @@ from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.views import Created
 from users.serializers.users import Nothing
+from users.views.lists import ReleasedPages
 from wallets.models import Movement, Wallet
 from wallets.orders.base import Outcome
 from wallets.orders.ibans import CreateIban
@@ -50,17 +51,25 @@ class WalletListView(WalletView):
     """The wallets of the client."""
 
     collection = "wallets"
+    pagination_class = ReleasedPages
 
-    @operation(query=WalletQuery)
+    @operation(name="list_wallets", query=WalletQuery)
     def get(self, request: Request) -> Response:
-        """List the wallets of the client."""
+        """List the wallets of the client.
+
+        Of all users, or of one with `userId`. Closed wallets are included: filter by `status`.
+        """
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
         wallets = wallets.filter(**self.filters())
         return self.page(wallets)
 
-    @operation(body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
+    @operation(name="create_wallet", body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
-        """Open a wallet."""
+        """Open a wallet.
+
+        In one currency, for an activated user. A user has at most five open wallets. The first one
+        is opened when the user is activated.
+        """
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
         return self.answer(self.submit(order))
 
@@ -68,9 +77,13 @@ class WalletListView(WalletView):
 class WalletDetailView(WalletView):
     """One wallet."""
 
-    @operation(spends_proof=True)
+    @operation(name="get_wallet", spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """Get one wallet."""
+        """Get a wallet.
+
+        With its balances: `availableBalance` is what it can spend now. Its `ETag` covers what a
+        client can change, not the balances.
+        """
         return self.shown(self.wallet(wallet_id))
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
@@ -90,12 +103,17 @@ class WalletDetailView(WalletView):
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     @operation(
+        name="put_wallet",
         body=WalletBody,
         statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
         refuses=(*PutWallet.refuses, errors.Overloaded),
     )
     def put(self, request: Request, wallet_id: UUID) -> Response:
-        """Open or replace the wallet with this id."""
+        """Open or replace a wallet.
+
+        With an id that you choose. User and currency of an existing wallet can't change; optional
+        fields that you leave out are removed.
+        """
         order = PutWallet(
             **self.common(wallet_id),
             **self.body(),
@@ -104,9 +122,17 @@ class WalletDetailView(WalletView):
         )
         return self.answer(self.submit(order))
 
-    @operation(body=WalletChange, refuses=(*ChangeWallet.refuses, errors.Overloaded))
+    @operation(
+        name="update_wallet",
+        body=WalletChange,
+        refuses=(*ChangeWallet.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID) -> Response:
-        """Change some fields of a wallet, or close it."""
+        """Change or close a wallet.
+
+        Only the fields that you send change. `{"status": "UNSUBSCRIBED"}` closes the wallet
+        permanently; its balance must be zero.
+        """
         change = self.body(partial=True)
         order = ChangeWallet(
             **self.common(wallet_id),
@@ -122,12 +148,18 @@ class IbanView(WalletView):
     """Create the IBAN of a wallet, from the institution's own range. A wallet has one at most."""
 
     @operation(
+        name="create_iban",
         body=Nothing,
         body_optional=True,
         keyed=True,
         refuses=(*CreateIban.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Create the IBAN of a wallet.
+
+        From the institution's own range. A wallet has one at most; if it has one, the response is
+        409 `already_exists`.
+        """
         self.body()
         order = CreateIban(**self.common(wallet_id), key=self.key)
         return self.answer(self.submit(order))

@@ -57,6 +57,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_kycdocument": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),
     "users_sandbox": (READ, "clock_offset"),
+    "users_barrier": (READ, "barrier_at, barrier_xid, released_at"),
     "users_user": (KEPT, USER_COLUMNS),
     "auth_user": (FREE, ""),
     "auth_group": (FREE, ""),
