@@ -19,6 +19,7 @@ from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountLis
 from wallets.views.compliance import ComplianceView
 from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView
 from wallets.views.movements import BatchView, MovementDetailView, MovementListView, ReversalView
+from wallets.views.operations import OperationDetailView, OperationListView
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.users import OtpValidationView, UserDetailView
 from wallets.views.wallets import IbanView, WalletDetailView, WalletListView
@@ -44,6 +45,8 @@ api = [
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),
     path(f"/{MOVEMENT}", MovementDetailView.as_view(), name="movement"),
     path(f"/{MOVEMENT}/reversal", ReversalView.as_view(), name="reversal"),
+    path("/operations", OperationListView.as_view(), name="operations"),
+    path("/operations/<uuid:operation_id>", OperationDetailView.as_view(), name="operation"),
     path(f"/{WALLET}/holds", HoldListView.as_view(), name="holds"),
     path(f"/{HOLD}", HoldDetailView.as_view(), name="hold"),
     path(f"/{HOLD}/executions", HoldExecutionView.as_view(), name="executions"),

@@ -243,6 +243,7 @@ HARMLESS: dict[str, Callable[[Any], Any]] = {
     "a new parameter": lambda it: post(it)["parameters"].append(a_parameter(required=False)),
     "a longer text": lambda it: field(it, "note").update(maxLength=200),
     "a field left out": lambda it: schema(it, "Order")["required"].clear(),
+    "a wider pattern": lambda it: field(it, "amount").update(pattern=r"^[0-9]+(\.[0-9]+)?$"),
     "another form no more": lambda it: field(it, "amount").pop("pattern"),
     "one more value": lambda it: field(it, "kind")["enum"].append("CASH_OUT"),
     "one more type": lambda it: field(it, "amount").update(type=["string", "number"]),

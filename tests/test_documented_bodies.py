@@ -78,6 +78,13 @@ def test_batch_has_one_to_a_thousand_movements(api: Api, alices: Wallet, count):
     assert not agreed("BatchBody", body, api.post(f"wallets/{alices.id}/movements/batch", body))
 
 
+@pytest.mark.parametrize("count", [0, 1, 100, 101])
+def test_operation_has_one_to_a_hundred_transfers(api: Api, alices: Wallet, bobs: Wallet, count):
+    ids = {"sourceWalletId": str(alices.id), "targetWalletId": str(bobs.id)}
+    body = {"transfers": [{"amount": "0.01", **ids}] * count}
+    assert agreed("OperationBody", body, api.post("operations", body)) is (1 <= count <= 100)
+
+
 @pytest.mark.parametrize(
     ("amount", "taken"),
     [

@@ -11,6 +11,7 @@ from tests.support import barrier, people
 from tests.support.cash_outs import a_cash_out
 from tests.support.people import Api
 from tests.support.resources import LISTS, make_each
+from wallets import posting
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,15 @@ def test_wallet_lists_run_the_same_number_of_queries_for_few_and_many_rows(
     more(alices, bobs)
     assert asked(api, address) == few <= most
     assert path not in BELOW or rows(api, address) > before
+
+
+def test_operation_runs_the_same_number_of_queries_for_few_and_many_movements(api, alices, bobs):
+    counts = []
+    for number in (1, 40):
+        transfers = [people.a_transfer(alices, bobs, 1)] * number
+        outcome = posting.submit(people.an_operation(*transfers))
+        counts.append(asked(api, f"operations/{outcome.id}?size=100"))
+    assert counts[0] == counts[1] <= 3
 
 
 def test_middle_page_runs_as_many_queries_as_the_first(api, alices, bobs):

@@ -30,6 +30,8 @@ RECORDED_AT = "https://iocash.example"
 """The server in recorded answers; pages replace it by their own origin."""
 
 API = "/api/v1"
+DRY_RUN = "dryRun"
+"""The kind of the examples of dry runs, and the parameter that they have."""
 WIDTH = 88
 ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 PARAMETER = re.compile(r"\{(\w+)\}")
@@ -141,7 +143,8 @@ def takes(operation: Json, header: str) -> bool:
 
 def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> Example:
     body = blanked(sent(operation).get(kind, {}).get("value"))
-    query, key = blanked(kept.get("query", {})), kept.get("keys", {}).get(kind)
+    query = {DRY_RUN: "true"} if kind == DRY_RUN else blanked(kept.get("query", {}))
+    key = kept.get("keys", {}).get(kind)
     has_etag = method == "PATCH" and takes(operation, "If-Match")
     order = Snippet(method, path, query, body, key, has_etag, bool(operation["security"]))
     return Example(kind, order, order.curl(), order.python(), answers(operation, kind))
@@ -163,13 +166,20 @@ def answers(operation: Json, kind: str) -> dict[str, str]:
 # --- Placeholders for ids ------------------------------------------------------------------------
 
 
-def blanked(value: Json, name: str = "") -> Json:
-    """Replace ids by placeholders, named after their fields."""
+def blanked(value: Json, name: str = "", known: dict[str, list[str]] | None = None) -> Json:
+    """Replace ids by placeholders, named after their fields; the second of a field has a 2."""
+    known = {} if known is None else known
     if isinstance(value, dict):
-        return {each: blanked(inner, each) for each, inner in value.items()}
+        return {each: blanked(inner, each, known) for each, inner in value.items()}
     if isinstance(value, list):
-        return [blanked(each, name) for each in value]
-    return Blank(snake(name)) if isinstance(value, str) and ID.fullmatch(value) else value
+        return [blanked(each, name, known) for each in value]
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        return value
+    ids = known.setdefault(name, [])
+    if value not in ids:
+        ids.append(value)
+    number = ids.index(value) + 1
+    return Blank(snake(name) if number == 1 else f"{snake(name)}_{number}")
 
 
 def blanks(value: Json) -> Iterator[Blank]:

@@ -48,6 +48,7 @@ from iocash.errors.conflicts import (
 from iocash.errors.missing import (
     ExternalAccountNotFound,
     NotFound,
+    SourceWalletNotFound,
     TargetWalletNotFound,
     UserNotFound,
 )
@@ -150,6 +151,7 @@ __all__ = [
     "Refused",
     "RetentionNotOver",
     "ReversalExceeded",
+    "SourceWalletNotFound",
     "StatementTimeout",
     "TargetWalletNotFound",
     "Unauthorized",

@@ -182,7 +182,10 @@ class ExternalAccountRemoved(Conflict):
 
 
 class BatchRefused(Conflict):
-    """Some items of the batch were refused, so none was executed; `conflict.items` names them."""
+    """Some items of the batch or operation were refused, so none was executed.
+
+    `conflict.items` names them.
+    """
 
     code = "batch_refused"
     detail = "{refused} of {count} movements were refused; none was executed."

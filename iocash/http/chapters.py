@@ -7,6 +7,8 @@ from typing import Any, Final
 from iocash.http.links import addresses
 
 SERVER: Final = "server"
+COLLECTIONS: Final = frozenset({"users", "wallets"})
+"""The collections that the reference begins with."""
 DESCRIPTIONS: Final = {
     "KYC documents": "Identity data and files for review.",
     "external accounts": "Bank accounts for cash-outs.",
@@ -27,8 +29,8 @@ def chapter(view: Any) -> str:
 def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict[str, Any]:
     """List the chapters in the document; a hook of drf-spectacular.
 
-    `/users` comes before `/wallets`, and each before what is below it. Otherwise the chapters have
-    the order of the URLs. The server comes last.
+    `/users` comes before `/wallets`, and each before what is below it; other collections follow.
+    Otherwise the chapters have the order of the URLs. The server comes last.
     """
     below_api = sorted(addresses(generator.inspector.patterns), key=lambda each: place(each.route))
     used = dict.fromkeys(chapter(each.view) for each in below_api)
@@ -37,10 +39,11 @@ def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict
     return result
 
 
-def place(route: str) -> tuple[list[str], int]:
-    """The collection of a route (`users` in `api/v1/users/…`), and how deep it is."""
+def place(route: str) -> tuple[bool, str, int]:
+    """Whether the collection of a route is another, its name, and how deep the route is."""
     parts = route.split("/")
-    return parts[2:3], len(parts)
+    name = "".join(parts[2:3])
+    return name not in COLLECTIONS, name, len(parts)
 
 
 def described(name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
@@ -141,13 +142,19 @@ def check_query(request: Request, query_class: type[fields.Serializer] | None) -
         errors.InvalidParameters: some are unknown, repeated, blank or wrong; it names them all.
     """
     if not request.META.get("QUERY_STRING"):
-        return _validated(query_class, {}, [])
+        return {**_defaults(query_class)}
     wrong = list(_misshapen(request, query_class))
     misshapen = {error.field for error in wrong}
     given = {
         name: with_plus(values[0]) for name, values in _parameters(request) if name not in misshapen
     }
     return _validated(query_class, given, wrong)
+
+
+@cache
+def _defaults(query_class: type[fields.Serializer] | None) -> dict[str, Any]:
+    """The values without any parameter, which are always the same."""
+    return _validated(query_class, {}, [])
 
 
 def with_plus(text: str) -> str:

@@ -71,7 +71,7 @@ class View(GenericAPIView[Any]):
             self.format_kwarg = None  # so that a browser gets a page that says so, with its forms
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
-        self.query = pages.check_query(request, self.operation.query)
+        self.query = pages.check_query(request, self.operation.parameters)
         if request.method in parsing.BODIES:
             request.data  # noqa: B018  # the body is read, or refused, here
 
@@ -140,6 +140,14 @@ class View(GenericAPIView[Any]):
     def show(self, instance: Any) -> dict[str, Any]:
         """Write `instance` as an answer."""
         return self.writer().to_representation(instance)
+
+    def show_dry_run(self, instance: Any) -> Response:
+        """Answer what a dry run would create."""
+        kind = self.operation.dry_run
+        if kind is None:
+            raise errors.Inconsistent("the handler declares no dry run")
+        writer = serializers.writer(kind, self.get_serializer_context())
+        return Response(writer.to_representation(instance))
 
     def writer(self) -> fields.Serializer:
         return serializers.writer(self.get_serializer_class(), self.get_serializer_context())

@@ -33,12 +33,17 @@ def less(refuses: errors.Refusals, *others: type[errors.Refused]) -> errors.Refu
     return tuple(kind for kind in refuses if kind not in {errors.CurrencyMismatch, *others})
 
 
-PAYMENT = replace(MovementListView.operations["POST"], statuses=(HTTPStatus.ACCEPTED,))
+PAYMENT = replace(
+    MovementListView.operations["POST"], statuses=(HTTPStatus.ACCEPTED,), dry_run=None
+)
 """A payment out of a wallet. The response is 202, even if it is already settled."""
 HOLDS = HoldListView.operations
+HOLD_PLACEMENT = replace(HOLDS["POST"], dry_run=None)
 ACCOUNTS = ExternalAccountListView.operations
 EXECUTION = replace(
-    HoldExecutionView.operations["POST"], refuses=(*less(ExecuteHold.refuses), errors.Overloaded)
+    HoldExecutionView.operations["POST"],
+    refuses=(*less(ExecuteHold.refuses), errors.Overloaded),
+    dry_run=None,
 )
 HOLD_CHANGE = replace(
     HoldDetailView.operations["PATCH"],
@@ -124,7 +129,7 @@ class HoldsView(HoldListView):
     def get(self, request: Request, wallet_id: UUID) -> rendering.Response:
         return super().get(request, wallet_id)
 
-    @replace(HOLDS["POST"], body=wallet_serializers.TargetedHoldBody)
+    @replace(HOLD_PLACEMENT, body=wallet_serializers.TargetedHoldBody)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         return super().post(request, wallet_id)
 

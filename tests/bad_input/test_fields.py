@@ -121,9 +121,10 @@ def test_empty_change_gets_the_required_field_named(api, there):
 @pytest.mark.parametrize(
     "body", [None, [], "x", 1, {}, [[]], [1], {"0": {}}, [None], ["x", {}, 1.5, True]]
 )
-def test_batch_that_is_not_a_list_of_objects_is_refused(body, api, path):
-    answer = refused(api.post(f"{path}/batch", {"movements": body}), 400, "invalid_fields")
-    assert all(name.startswith("movements") for name in answer.wrong)
+def test_items_that_are_not_a_list_of_objects_are_refused(body, api, path):
+    for address, name in ((f"{path}/batch", "movements"), ("operations", "transfers")):
+        answer = refused(api.post(address, {name: body}), 400, "invalid_fields")
+        assert all(field.startswith(name) for field in answer.wrong)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,33 @@ def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
+        ("dryRun", {"dryRun": "blank"}),
+        ("dryRun=", {"dryRun": "blank"}),
+        ("dryRun=1", {"dryRun": "invalid"}),
+        ("dryRun=True", {"dryRun": "invalid"}),
+        ("dryRun=true%20", {"dryRun": "invalid"}),
+        ("dryRun=true&dryRun=true", {"dryRun": "repeated_parameter"}),
+        ("dryrun=true", {"dryrun": "unknown_parameter"}),
+        ("dryRun=true&size=1", {"size": "unknown_parameter"}),
+    ],
+)
+def test_wrong_parameter_of_a_dry_run_is_refused(query, errors, api, there, order):
+    wallet = f"wallets/{there['wallet']}"
+    for address, body in (
+        (f"{wallet}/movements", order),
+        (f"{wallet}/movements/batch", {"movements": [order]}),
+        (f"{wallet}/movements/{there['movement']}/reversal", {}),
+        (f"{wallet}/holds", {"targetWalletId": order["targetWalletId"], "amount": "1.00"}),
+        (f"{wallet}/holds/{there['hold']}/executions", {}),
+        ("operations", {"transfers": []}),
+    ):
+        answer = refused(api.post(f"{address}?{query}", body), 400, "invalid_parameters")
+        assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
         ("type=transfer", {"type": "invalid_choice"}),
         ("status=DONE", {"status": "invalid_choice"}),
         ("direction=OUTWARDS", {"direction": "invalid_choice"}),
@@ -141,7 +168,7 @@ def test_thousands_of_parameters_are_refused(api, path):
     refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
 
 
-@pytest.mark.parametrize("query", ["dryRun=true", "format=json", "amount=1", "size=5", "=", "x="])
+@pytest.mark.parametrize("query", ["dry_run=true", "format=json", "amount=1", "size=5", "=", "x="])
 def test_change_with_parameters_is_refused(query, api, doors):
     asked = [(method, f"{address}?{query}", body) for method, address, body in doors]
     refused_everywhere(api, asked, None, "invalid_parameters")

@@ -56,9 +56,11 @@ def real(alices: Wallet, bobs: Wallet) -> dict[str, list[str]]:
     return {
         "userId": [str(alices.user_id), str(bobs.user_id)],
         "walletId": [wallets[0], wallets[0], wallets[1]],
+        "sourceWalletId": wallets,
         "targetWalletId": wallets[::-1],
         "targetWallet": wallets[::-1],
         "movementId": [str(paid.id), str(people.movements(alices)[0].id)],
+        "operationId": [str(movement.operation_id) for movement in people.movements(alices)],
         **{f"{alias}Id": [str(each[name]) for each in made] for alias, name in names.items()},
         "iban": IBANS,
         "accountNumber": IBANS,

@@ -68,10 +68,23 @@ class Reference(Rules):
         return self.moved(said.wallet)
 
     def batch(self, said: Said) -> Made:
+        return Made("batch", self.together(said), 201)
+
+    def operation(self, said: Said) -> Made:
+        """Each transfer has two legs in it: the payer's, then the payee's."""
+        legs = []
+        for kind, number, payer in self.together(said):
+            legs += [(kind, number, payer), (kind, number, self.movements[number].payee)]
+        return Made("operation", tuple(legs), 201)
+
+    def together(self, said: Said) -> tuple[Any, ...]:
+        """Do all that the items say, one after the other, or nothing of it."""
         before, refused = len(self.movements), []
         legs: list[Any] = []
         for index, item in enumerate(said.items):
             try:
+                if said.verb == "operation":
+                    self.source(item)
                 made: Made = getattr(self, item.verb)(item)
                 legs += made.names
             except No as no:
@@ -79,7 +92,7 @@ class Reference(Rules):
         if refused:
             del self.movements[before:]
             raise No("batch_refused", refused=len(refused), count=len(said.items), items=refused)
-        return Made("batch", tuple(legs), 201)
+        return tuple(legs)
 
     def reverse(self, said: Said) -> Made:
         self.mine(said)

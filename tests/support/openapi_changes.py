@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from operator import getitem, gt, lt
 from typing import Any, NamedTuple
+
+from hypothesis import given, settings
+from hypothesis.strategies import from_regex
 
 Json = Any
 Words = Iterator[str]
@@ -151,7 +154,7 @@ def tighter(pair: Pair, place: str) -> Words:
             if was is None or is_tighter(value, was):
                 yield f"{place} has a {name} of {value}"
     for name in filter(pair.new.__contains__, FORMS):
-        if pair.new[name] != pair.old.get(name) and not fits(values(pair.old), name, pair.new):
+        if pair.new[name] != pair.old.get(name) and not fits(pair.old, name, pair.new):
             yield f"{place} has the {name} {pair.new[name]}"
 
 
@@ -256,11 +259,28 @@ def values(schema: Json) -> list[Any]:
     return closed(schema) or list(schema.get("x-extensible-enum", []))
 
 
-def fits(known: list[Any], name: str, schema: Json) -> bool:
-    """Whether a new form leaves room for all values that there were."""
-    return (
-        bool(known) and name == "pattern" and all(re.search(schema[name], each) for each in known)
-    )
+def fits(old: Json, name: str, new: Json) -> bool:
+    """Whether a new form leaves room for all values that there were, or for many of them."""
+    if name != "pattern":
+        return False
+    known = values(old) or samples(old.get(name))
+    return bool(known) and all(re.search(new[name], each) for each in known)
+
+
+@cache
+def samples(pattern: str | None) -> list[str]:
+    """Many texts that have a pattern, the same each time; none without a pattern."""
+    found: list[str] = []
+    if pattern is None:
+        return found
+
+    @settings(max_examples=300, derandomize=True, database=None, deadline=None)
+    @given(from_regex(pattern, fullmatch=True))
+    def keep(text: str) -> None:
+        found.append(text)
+
+    keep()
+    return found
 
 
 def codes(response: Json) -> list[str]:

@@ -149,6 +149,12 @@ def pays(scene: Scene, office: Office) -> None:
     own_too = people.cash("1.00", concept="Bob's own, in a batch")
     items = [people.to(alices, "5.00", **TEXT), own_too, people.to(alices, "5.00", **TEXT)]
     assert scene.api.post(f"{other}/movements/batch", {"movements": items}).status == 201
+    pairs = ((alices, bobs), (bobs, alices))
+    transfers = [
+        {"sourceWalletId": str(one.id), "targetWalletId": str(two.id), "amount": "1.00", **TEXT}
+        for one, two in pairs
+    ]
+    assert scene.api.post("operations", {"transfers": transfers}, key="all").status == 201
     by, for_ = people.place(alices, bobs, 5_00, **TEXT), people.place(bobs, alices, 5_00, **TEXT)
     scene.holds = [by, for_, people.place(bobs, alices, 1_00, **TEXT)]
     people.execute(by, **TEXT)

@@ -27,6 +27,13 @@ def state() -> dict[str, Any]:
         return {table: (rows, digest) for table, rows, digest in cursor.fetchall()}
 
 
+def everything() -> tuple[Any, ...]:
+    """The digest of every table, and the last value of every sequence."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
+        return state(), cursor.fetchall()
+
+
 def refused(answer: Answer, status: int, code: str) -> Answer:
     """Check all that every refusal has; return it for what is its own."""
     assert (answer.status, answer.json.get("code")) == (status, code), answer.json

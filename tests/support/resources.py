@@ -96,10 +96,12 @@ USER = "users/{user}"
 WALLET = "wallets/{wallet}"
 CASH_OUT = f"{WALLET}/movements/{{cash_out}}"
 REVERSAL = f"{WALLET}/movements/{{movement}}/reversal"
+OPERATION = "operations/{operation}"
 HOLD = f"{WALLET}/holds/{{hold}}"
 ACCOUNT = f"{WALLET}/external-accounts/{{account}}"
 
 TRANSFER = {"type": "TRANSFER", "targetWalletId": "{bob}", "amount": "{amount}"}
+PAYMENT = {"sourceWalletId": "{wallet}", "targetWalletId": "{bob}", "amount": "{amount}"}
 NEW_USER = {
     "kind": "NATURAL",
     "userName": "alice-again",
@@ -184,6 +186,8 @@ ENDPOINTS = [
     Endpoint(
         "POST", REVERSAL, "movements:write", "reverse_movement", {"amount": "{amount}"}, 201, True
     ),
+    Endpoint("POST", "operations", "movements:write", "add_movement", {"transfers": [PAYMENT]}),
+    Endpoint("GET", OPERATION, "movements:read", "view_movement"),
     Endpoint("GET", f"{WALLET}/holds", "movements:read", "view_hold"),
     Endpoint(
         "POST",
@@ -216,8 +220,9 @@ ENDPOINTS = [
 ]
 BELOW_A_WALLET = [each for each in ENDPOINTS if each.path.startswith(f"{WALLET}/")]
 PATHS = dict.fromkeys(each.path for each in ENDPOINTS)
+READ = dict.fromkeys(each.path for each in ENDPOINTS if each.method == "GET")
 LISTS = [
-    *(path for path in PATHS if any(re.fullmatch(rf"{path}/{{\w+}}", other) for other in PATHS)),
+    *(path for path in READ if any(re.fullmatch(rf"{path}/{{\w+}}", other) for other in READ)),
     f"{WALLET}/statement",
 ]
 """The paths that answer with pages."""
@@ -244,6 +249,7 @@ def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
         "wallet": alices.id,
         "bob": bobs.id,
         "movement": movement.id,
+        "operation": movement.operation_id,
         "cash_out": a_cash_out(alices, 1_00).id,
         "kind": "identity-front",
         **make_each(alices, bobs, number),

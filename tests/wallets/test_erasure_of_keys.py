@@ -52,6 +52,8 @@ def said(api, alices, bobs):
     pay = {"type": "TRANSFER", "amount": "1", "concept": "Lunch"}
     to_bob, to_alice = {"targetWalletId": str(bobs.id)}, {"targetWalletId": str(alices.id)}
     bring = {"type": "CASH_IN", "amount": "5"}
+    transfer = {"sourceWalletId": str(alices.id), "amount": "1", "concept": "Lunch", **to_bob}
+    from_bob = {"sourceWalletId": str(bobs.id), "amount": "1", **to_alice}
     orders = {
         "batch": (f"{own}/movements/batch", {"movements": [pay | to_bob, pay | to_bob]}),
         "cash-in": (f"{own}/movements", bring),
@@ -60,6 +62,8 @@ def said(api, alices, bobs):
         "hold": (f"{own}/holds", {"amount": "1", **to_bob}),
         "hold-of-bob": (f"{bob_own}/holds", {"amount": "1", **to_alice}),
         "iban": (f"{own}/create-iban", {}),
+        "operation": ("operations", {"transfers": [transfer, transfer]}),
+        "operation-of-bob": ("operations", {"transfers": [from_bob]}),
         "paid": (f"{own}/movements", pay | to_bob),
         "received": (f"{bob_own}/movements", pay | to_alice),
         "wallet": ("wallets", {"userId": str(alices.user_id), "currency": "USD"}),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from iocash import errors, money
 from users.models.events import By
+from wallets.books.columns import NOT_READ
 from wallets.models.accounts import VersionedAccount
 from wallets.models.holds import version_of
 from wallets.models.querysets import Signed
@@ -20,36 +20,6 @@ from wallets.models.wallets import Labelled
 
 MOST_RECEIVED: Final = 2**63 - 1
 """The highest total ever received by a wallet: 92 times the highest balance."""
-
-
-NOT_READ: Final = {"read": False}
-"""Marks a field that no column fills when its row is read; such fields come last."""
-
-
-def columns(kind: Any) -> tuple[str, ...]:
-    """Return the columns that fill a row when it is read, in the order of its fields.
-
-    `kind(*row)` is right only for rows that were selected by them.
-    """
-    fields = dataclasses.fields(kind)
-    return tuple(each.name for each in fields if each.metadata.get("read", True))
-
-
-TYPES: Final = {
-    "UUID": "uuid",
-    "str": "text",
-    "int": "bigint",
-    "bytes": "bytea",
-    "datetime": "timestamptz",
-    "Mapping[str, str]": "jsonb",
-}
-"""The types of columns by those of fields."""
-
-
-def types(kind: Any) -> dict[str, str]:
-    """Return the types of the columns of a row, by name. Raises KeyError for other types."""
-    names = {each.name: str(each.type) for each in dataclasses.fields(kind)}
-    return {name: TYPES[names[name].removesuffix(" | None")] for name in columns(kind)}
 
 
 class Cause(NamedTuple):
@@ -203,7 +173,7 @@ class LockedWallet(Labelled):
             )
 
 
-WALLET: Final = attrgetter(*(each.name for each in dataclasses.fields(LockedWallet)))
+WALLET: Final = attrgetter(*(each.name for each in fields(LockedWallet)))
 """A copy of all attributes; `dataclasses.replace` takes four times as long."""
 
 
@@ -329,6 +299,24 @@ class LockedHold:
     @property
     def version(self) -> str:
         return version_of(self.id, self.status, self.remaining, self.expires_at)
+
+    # What answers read of a hold. In the books, overdue holds have expired.
+
+    @property
+    def standing(self) -> str:
+        return self.status
+
+    @property
+    def left(self) -> int:
+        return self.remaining
+
+    @property
+    def changed_at(self) -> datetime:
+        return self.updated_at
+
+    @property
+    def over_at(self) -> datetime | None:
+        return self.ended_at
 
     def is_overdue(self, now: datetime) -> bool:
         return self.status == "OPEN" and self.expires_at is not None and self.expires_at <= now

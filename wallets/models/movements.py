@@ -15,6 +15,9 @@ from wallets.models.holds import Hold
 from wallets.models.querysets import DatedQuerySet, Signed, compact
 from wallets.models.wallets import Wallet
 
+WHOLE_OPERATIONS = frozenset({"batch", "operation"})
+"""What a key can have made whose id is that of an operation, not of a movement."""
+
 
 class MovementQuerySet(DatedQuerySet["Movement"]):
     def directed(self, direction: str) -> Self:
@@ -29,16 +32,20 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
     def made_with(self, client_id: uuid.UUID, key: str) -> Self:
         """The movements of the operation that this Idempotency-Key created, in all wallets."""
         used = Key.objects.filter(client=client_id, key=key).first()
-        if used is None or used.made not in {"movement", "batch"}:
+        if used is None or used.made not in {"movement", *WHOLE_OPERATIONS}:
             return self.none()
-        if used.made == "batch":
+        if used.made in WHOLE_OPERATIONS:
             return self.filter(operation_id=used.made_id)
         made = Movement.objects.filter(client=client_id, id=used.made_id)
         return self.filter(operation_id=made.values("operation_id")[:1])
 
     def made_by(self, operation_id: uuid.UUID) -> Self:
-        """The movements of one operation, in the order of their creation."""
-        return self.filter(operation_id=operation_id).order_by("created_at", "id")
+        """The movements of one operation, in the order of their creation.
+
+        The time does not give this order: between wallets, a later movement can have an earlier
+        time.
+        """
+        return self.filter(operation_id=operation_id).order_by("id")
 
     def named(self, words: str) -> Self:
         """Search by id, operation, wallet, IBAN or idempotency key."""

@@ -17,7 +17,7 @@ from users.models import fingerprints
 from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
-from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
+from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet
 
 ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match", "expected_currency"})
 """The fields of the caller and its conditions, which don't describe the request itself."""
@@ -61,8 +61,10 @@ class Needs(NamedTuple):
 class Outcome:
     """The outcome of an order that was not refused.
 
-    `legs` are the movements that it created in the wallet of the path. They are empty after a
-    replay and for other resources; then read the current resource.
+    `legs` are the movements that it created in the wallet of the path; those of a TransferOperation
+    are in all its wallets. They are empty after a replay and for other resources; then read the
+    current resource. `hold` is the hold that it placed. The outcome of a dry run `is_predicted`:
+    what it names does not exist.
     """
 
     made: str
@@ -70,6 +72,8 @@ class Outcome:
     status: int
     replayed: bool = False
     legs: tuple[Leg, ...] = ()
+    hold: LockedHold | None = None
+    is_predicted: bool = False
 
 
 Result = Outcome | errors.Refused
@@ -118,7 +122,7 @@ class Order:
 
     @property
     def weight(self) -> int:
-        """Its size in a group: 1, or the number of a batch's items."""
+        """Its size in a group: 1, or its number of items."""
         return 1
 
     @property
@@ -286,6 +290,10 @@ class Payment(MoneyOrder):
 
     def check_shape(self, books: Books) -> None:
         self.check_amount(self.amount, books)
+        self.require_two_wallets()
+
+    def require_two_wallets(self) -> None:
+        """Raise InvalidFields if the target is the wallet itself."""
         if self.wallet_id == self.target_id:
             raise errors.InvalidFields(
                 errors.FieldError("targetWalletId", "same_wallet", "Must be another wallet.")

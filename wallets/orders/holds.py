@@ -75,7 +75,7 @@ class PlaceHold(Payment):
         wallet.require_available(amount)
         require_future(self.expires_at, books)
         hold = books.place_hold(wallet, target, amount, self.cause, self.expires_at)
-        return self.outcome(hold.id)
+        return Outcome(self.made, hold.id, self.status, hold=hold)
 
 
 def shown(instant: datetime | None) -> datetime | None:

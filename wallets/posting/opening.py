@@ -13,14 +13,8 @@ from iocash.db.transactions import Transaction, as_array, as_rows
 from users.credentials import READ_BY_IDS, Credentials
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
-from wallets.books.rows import (
-    Leg,
-    LockedHold,
-    LockedResource,
-    LockedUser,
-    LockedWallet,
-    columns,
-)
+from wallets.books.columns import columns
+from wallets.books.rows import Leg, LockedHold, LockedResource, LockedUser, LockedWallet
 from wallets.orders.base import Needs, Order
 from wallets.posting import clocks, read
 from wallets.posting.read import Locks, Rows, record, rows

@@ -11,14 +11,8 @@ from iocash.db.outcome import MARK
 from iocash.db.pipeline import Answer
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
-from wallets.books.rows import (
-    RESOURCES,
-    Leg,
-    LockedHold,
-    LockedUser,
-    LockedWallet,
-    columns,
-)
+from wallets.books.columns import columns
+from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet
 from wallets.orders.base import Order
 
 Row = TypeVar("Row", Leg, LockedHold)

@@ -20,7 +20,8 @@ from iocash.db.pipeline import Pipeline
 from iocash.db.transactions import as_array, as_rows, from_json
 from users.models import events
 from wallets.books import Books
-from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet, types
+from wallets.books.columns import types
+from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet
 
 Row = TypeVar("Row")
 

@@ -73,6 +73,17 @@ class HoldAnswer(fields.Serializer):
         )
 
 
+class HoldDryRun(HoldAnswer):
+    """The hold that the request would place. It has no id."""
+
+    id = None  # type: ignore[assignment]  # how a serializer leaves out an inherited field
+
+    @extend_schema_field(LINKS)
+    def links(self, hold: Any) -> dict[str, Any]:
+        links = HoldAnswer.links(self, hold)
+        return {rel: links[rel] for rel in ("wallet", "targetWallet")}
+
+
 class HoldBody(Words):
     """Funds to reserve for another wallet. Without `expiration` the hold never expires."""
 

@@ -145,6 +145,18 @@ class MovementAnswer(fields.Serializer):
         return hrefs(links)
 
 
+class MovementDryRun(MovementAnswer):
+    """The movement that the request would create. It has no id, and `createdAt` is now."""
+
+    id = None  # type: ignore[assignment]  # how a serializer leaves out an inherited field
+    operation_id = None  # type: ignore[assignment]
+
+    @extend_schema_field(LINKS)
+    def links(self, movement: Any) -> dict[str, Any]:
+        links = MovementAnswer.links(self, movement)
+        return {rel: link for rel, link in links.items() if rel != "self"}
+
+
 OWN_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     Movement.Type.CASH_IN: (),
     Movement.Type.CASH_OUT: ("iban", "external_account_id"),
@@ -256,6 +268,25 @@ class BatchAnswer(fields.Serializer):
     def embedded(self, batch: BatchMade) -> dict[str, Any]:
         answer = MovementAnswer(context=self.context)
         return {"movements": [answer.to_representation(each) for each in batch.movements]}
+
+
+class DryRunMovements(fields.Serializer):
+    """A list of movements that would be created."""
+
+    movements: ListSerializer[Any] = ListSerializer(
+        child=MovementDryRun(), help_text="The movements."
+    )
+
+
+class BatchDryRun(fields.Serializer):
+    """The movements that the batch would create in its wallet, in the order of its items."""
+
+    _embedded = SerializerMethodField(method_name="embedded")
+
+    @extend_schema_field(DryRunMovements)
+    def embedded(self, movements: Iterable[Any]) -> dict[str, Any]:
+        answer = MovementDryRun(context=self.context)
+        return {"movements": [answer.to_representation(each) for each in movements]}
 
 
 class ReversalBody(Words):

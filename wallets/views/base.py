@@ -22,12 +22,15 @@ class OrderView(ClientView):
     path_fields = {
         "wallet_id": fields.Id(help_text="The id of the wallet."),
         "movement_id": fields.Id(help_text="The id of a movement of the wallet."),
+        "operation_id": fields.Id(help_text="The id of the operation, as its movements show it."),
         "hold_id": fields.Id(help_text="The id of a hold of the wallet."),
         "account_id": fields.Id(help_text="The id of an external account of the wallet."),
     }
 
     def submit(self, order: Order) -> Outcome:
-        """Submit the order; see `posting.submit`."""
+        """Submit the order, or judge it if the request is a dry run; see `posting`."""
+        if self.query.get("dry_run"):
+            return posting.dry_run(order)
         return self.do(posting.submit, order)
 
     def wallet(self, wallet_id: UUID) -> Wallet:

@@ -16,7 +16,15 @@ from iocash.http.rendering import Response
 from iocash.http.views import Created
 from wallets.models import Hold, HoldQuerySet
 from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
-from wallets.serializers.holds import ExecutionBody, HoldAnswer, HoldBody, HoldChange, HoldQuery
+from wallets.serializers.holds import (
+    ExecutionBody,
+    HoldAnswer,
+    HoldBody,
+    HoldChange,
+    HoldDryRun,
+    HoldQuery,
+)
+from wallets.serializers.movements import MovementDryRun
 from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
 
@@ -83,6 +91,7 @@ class HoldListView(HoldView):
         name="create_hold",
         body=HoldBody,
         keyed=True,
+        dry_run=HoldDryRun,
         refuses=(*PlaceHold.refuses, errors.Overloaded),
         spends_proof=True,
     )
@@ -102,6 +111,8 @@ class HoldListView(HoldView):
             **values,
         )
         outcome = self.submit(order)
+        if outcome.is_predicted:
+            return self.show_dry_run(outcome.hold)
         hold = read_back(partial(self.hold, wallet_id, outcome.id))
         shown = self.show(hold)
         headers = self.tag(hold) | self.replayed(outcome)
@@ -144,6 +155,7 @@ class HoldExecutionView(MovementView):
         body=ExecutionBody,
         body_optional=True,
         keyed=True,
+        dry_run=MovementDryRun,
         refuses=(*ExecuteHold.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:

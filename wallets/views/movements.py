@@ -25,10 +25,12 @@ from wallets.orders.payments import CashIn, Reverse, Transfer
 from wallets.serializers.movements import (
     BatchAnswer,
     BatchBody,
+    BatchDryRun,
     BatchMade,
     MovementAnswer,
     MovementBody,
     MovementChange,
+    MovementDryRun,
     MovementQuery,
     ReversalBody,
 )
@@ -68,6 +70,8 @@ class MovementView(OrderView):
         return self.moved(self.submit(order), status)
 
     def moved(self, outcome: Outcome, status: HTTPStatus | None = None) -> Response:
+        if outcome.is_predicted:
+            return self.show_dry_run(outcome.legs[0])
         movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
         is_accepted = (status or outcome.status) == HTTPStatus.ACCEPTED
         answer = Accepted if is_accepted else Created
@@ -118,6 +122,7 @@ class MovementListView(MovementView):
         body=MovementBody,
         keyed=True,
         statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
+        dry_run=MovementDryRun,
         refuses=(*Transfer.refuses, *CashOut.refuses, *CashIn.refuses, errors.Overloaded),
         spends_proof=True,
     )
@@ -197,6 +202,7 @@ class BatchView(MovementView):
         max_body_bytes=8_000_000,
         keyed=True,
         answers=BatchAnswer,
+        dry_run=BatchDryRun,
         refuses=(*Batch.refuses, errors.Overloaded),
         spends_proof=True,
     )
@@ -211,6 +217,8 @@ class BatchView(MovementView):
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
         outcome = self.submit(Batch(**common, key=self.key, items=orders))
+        if outcome.is_predicted:
+            return self.show_dry_run(outcome.legs)
         made: Any = outcome.legs or read_back(
             partial(list, self.movements(wallet_id).made_by(outcome.id))
         )
@@ -228,6 +236,7 @@ class ReversalView(MovementView):
         body=ReversalBody,
         body_optional=True,
         keyed=True,
+        dry_run=MovementDryRun,
         refuses=(*Reverse.refuses, errors.Overloaded),
         staff_permissions=("wallets.reverse_movement",),
     )

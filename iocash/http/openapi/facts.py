@@ -86,6 +86,7 @@ FACTS: Json = {
     "retryAt": _time("When you may request the next one-time password."),
     "reversed": _money("The amount of the movement that is reversed already"),
     "sentAt": _time("When the cash-out was sent to the bank."),
+    "sourceWalletId": _id("The source wallet, which the client does not have."),
     "status": _text("The present status of the resource.", "BLOCKED"),
     "targetWalletId": _id("The target wallet, which the client does not have."),
     "type": _text("The type of the movement.", "CASH_OUT"),
@@ -103,6 +104,8 @@ EXACT: dict[type[errors.Refused], Json] = {
 
 ITEMS = (errors.Conflict, errors.Missing)
 """What an item of a batch can be refused with."""
+OF_ITEMS_ALONE = (errors.SourceWalletNotFound,)
+"""What only an item can be refused with: no response has it as its own code."""
 
 
 def carried(kinds: Iterable[type[errors.Refused]]) -> Json:

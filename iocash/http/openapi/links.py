@@ -24,15 +24,23 @@ def link_creations(paths: Json) -> None:
                 )
                 if target:
                     responses[status]["links"] = links(paths, target, is_here=target == path)
-                elif path.endswith("/batch"):
-                    responses[status]["links"] = {"list": link_to_operation(paths, path)}
+                elif listing := path_of_movements(paths, path):
+                    responses[status]["links"] = {"list": link_to_operation(paths, listing)}
 
 
-def link_to_operation(paths: Json, path: str) -> Json:
-    """Link a batch to the movements that it has created: the list above it, by their operation."""
-    above = path.rpartition("/")[0]
+def path_of_movements(paths: Json, path: str) -> str:
+    """Where the movements of a new batch or operation are listed: above it, or below it."""
+    if path.endswith("/batch"):
+        return path.rpartition("/")[0]
+    below = f"{path}/{{operationId}}"
+    return below if below in paths else ""
+
+
+def link_to_operation(paths: Json, listing: str) -> Json:
+    """Link a batch or an operation to the list of the movements that it has created."""
+    above = listing.removesuffix("/{operationId}")
     values = ids_of(above, is_here=True) | {"operationId": "$response.body#/operationId"}
-    return {"operationId": paths[above]["get"]["operationId"], "parameters": values}
+    return {"operationId": paths[listing]["get"]["operationId"], "parameters": values}
 
 
 def reading_paths(paths: Json) -> dict[str, str]:

@@ -68,13 +68,14 @@ class AutoSchema(Spectacular):
     def _headers(self, status: int) -> Json:
         """Name the headers of an answer; what they are is said once for all operations."""
         names = ["X-Request-Id"]
+        is_dry_run = bool(self.declared.dry_run) and status == HTTPStatus.OK
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             names.append("Location")
-        if self.view.versioned and not self._is_list_view():
+        if self.view.versioned and not self._is_list_view() and not is_dry_run:
             names.append("ETag")
         if self.view.authentication_classes:
             names += headers.RATE_HEADERS
-        if status < 300 and refusals.takes_key(self.view, self.method):
+        if status < 300 and refusals.takes_key(self.view, self.method) and not is_dry_run:
             names.append("Idempotent-Replayed")
         return headers.header_references(names)
 
@@ -114,7 +115,8 @@ class AutoSchema(Spectacular):
     # Parameters, bodies and answers
 
     def get_override_parameters(self) -> list[Any]:
-        return [self.declared.query] if self.declared.query else []
+        parameters = self.declared.parameters
+        return [parameters] if parameters else []
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[Json]:
         return [self._path_parameter(variable) for variable in variables]
@@ -135,7 +137,10 @@ class AutoSchema(Spectacular):
     def get_response_serializers(self) -> Any:
         shown = self.declared.answers or self.view.serializer_class or ANY_OBJECT
         usual = HTTPStatus.CREATED if self.method == "POST" else HTTPStatus.OK
-        return {str(int(status)): shown for status in self.declared.statuses or (usual,)}
+        answers = {str(int(status)): shown for status in self.declared.statuses or (usual,)}
+        if self.declared.dry_run:
+            answers[str(int(HTTPStatus.OK))] = self.declared.dry_run
+        return answers
 
     def _map_serializer(
         self, serializer: Any, direction: Any, bypass_extensions: bool = False
