@@ -36,6 +36,18 @@ def complete(result: Json, **kwargs: Any) -> Json:
     return result
 
 
+def set_dry_runs_apart(result: Json, **kwargs: Any) -> Json:
+    """Move the response to a dry run out of `responses`; a hook of drf-spectacular.
+
+    Generated clients would take its schema, which has no id, for that of the created resource.
+    """
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if "x-dry-run" in operation:
+                operation["x-dry-run"] = operation["responses"].pop("200")
+    return result
+
+
 def camel_path(path: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: f"{{{camel(found[1])}}}", path)
 

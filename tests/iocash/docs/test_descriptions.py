@@ -183,3 +183,14 @@ def test_objects_and_enumerations_are_named(document):
 def test_no_schema_says_what_generators_drop(document):
     dropped = {"readOnly", "writeOnly", "allOf", "anyOf", "not", "nullable", "example"}
     assert [place for place, each in schemas(document) if each.keys() & dropped] == []
+
+
+def test_dry_run_is_described_apart_from_the_responses():
+    """Generators of clients take the lowest success for what is created."""
+    paths = openapi.document()["paths"]
+    operations = [each for methods in paths.values() for each in methods.values()]
+    apart = [each for each in operations if "x-dry-run" in each]
+    assert {each["operationId"] for each in apart} >= {"create_movement", "create_hold"}
+    for each in apart:
+        assert not each["responses"].keys() & {"200"}, each["operationId"]
+        assert each["x-dry-run"]["content"]["application/json"]["schema"]["$ref"].endswith("DryRun")
