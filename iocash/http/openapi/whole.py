@@ -14,7 +14,7 @@ from iocash.http.serializers import text_of
 Json = dict[str, Any]
 
 BESIDE = {"readOnly", "allOf"}
-"""What drf-spectacular may put beside a reference, and nobody needs."""
+"""Members that drf-spectacular puts beside a reference; the document does not need them."""
 
 
 def complete(result: Json, **kwargs: Any) -> Json:
