@@ -348,6 +348,7 @@ SPECTACULAR_SETTINGS = {
         "iocash.http.openapi.whole.complete",
         "iocash.http.chapters.list_chapters",
         "iocash.docs.examples.illustrate",
+        "iocash.http.openapi.whole.set_dry_runs_apart",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -84,7 +84,7 @@ def test_creation_links_to_the_read_operation() -> None:
     }
 
 
-def test_every_creation_links_to_what_can_follow() -> None:
+def test_every_creation_links_to_its_next_operations() -> None:
     for path, methods in openapi.document()["paths"].items():
         for method, operation in methods.items():
             for status in operation["responses"].keys() & {"201", "202"}:

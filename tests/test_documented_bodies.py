@@ -56,9 +56,7 @@ def test_each_type_of_movement_has_its_own_fields(api: Api, alices: Wallet, body
         {"holderName": "Bob", "externalAccountId": ID},
     ],
 )
-def test_cash_out_needs_one_destination_which_the_document_says_in_words(
-    api: Api, alices: Wallet, more
-):
+def test_cash_out_needs_one_destination_named_in_its_description(api: Api, alices: Wallet, more):
     body = {"type": "CASH_OUT", "amount": "1.00", **more}
     assert api.post(f"wallets/{alices.id}/movements", body).status == 400
     assert openapi.validator("/components/schemas/MovementBody").is_valid(body)

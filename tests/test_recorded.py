@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from iocash.docs import examples
+from iocash.docs import calls, examples
 from iocash.docs.reference import OWN, PUBLISHED, Document
 from iocash.http.rendering import dump_lines
 from tests.support import openapi, people, published_story, story
@@ -63,9 +63,8 @@ def operations(source: Document) -> list[tuple[str, Any]]:
 def test_every_operation_has_examples_of_its_body_and_successes(name, operation):
     body = operation.get("requestBody")
     assert body is None or body["content"]["application/json"]["examples"], name
-    for status, response in operation["responses"].items():
-        if status < "300":
-            assert response["content"]["application/json"]["examples"], (name, status)
+    for status, response in calls.successes(operation).items():
+        assert response["content"]["application/json"]["examples"], (name, status)
 
 
 @pytest.mark.parametrize("source", [OWN, PUBLISHED])
@@ -83,9 +82,8 @@ def contents(operation: Any) -> Iterator[Any]:
     """The body of an operation and its successful responses."""
     if "requestBody" in operation:
         yield operation["requestBody"]["content"]["application/json"]
-    for status, response in operation["responses"].items():
-        if status < "300":
-            yield response["content"]["application/json"]
+    for response in calls.successes(operation).values():
+        yield response["content"]["application/json"]
 
 
 COMMON = {

@@ -153,14 +153,20 @@ def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> E
 def answers(operation: Json, kind: str) -> dict[str, str]:
     """The responses to one example, by status; empty if there is no recorded one."""
     found = {}
-    for status in [each for each in operation["responses"] if each < "300"]:
-        shown = operation["responses"][status]["content"][JSON].get("examples")
+    for status, response in successes(operation).items():
+        shown = response["content"][JSON].get("examples")
         title = f"{status} {HTTPStatus(int(status)).phrase}"
         if shown is None:
             found[title] = ""
         elif kind in shown:
             found[title] = json.dumps(shown[kind]["value"], indent=2, ensure_ascii=False)
     return found
+
+
+def successes(operation: Json) -> Json:
+    """The responses of an operation that are no refusals, by status, with that to a dry run."""
+    found = {status: each for status, each in operation["responses"].items() if status < "300"}
+    return found | ({"200": operation["x-dry-run"]} if "x-dry-run" in operation else {})
 
 
 # --- Placeholders for ids ------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict
 
 
 def place(route: str) -> tuple[bool, str, int]:
-    """Whether the collection of a route is another, its name, and how deep the route is."""
+    """The sort key of a route: `users` and `wallets` first, then the collection and the depth."""
     parts = route.split("/")
     name = "".join(parts[2:3])
     return name not in COLLECTIONS, name, len(parts)

@@ -35,8 +35,9 @@ class DryRunQuery(fields.Serializer):
         default=False,
         help_text=(
             "`true`: only check whether the request would succeed, and answer 200 with what it "
-            "would create. Nothing is changed, and the `Idempotency-Key` is not used. If the key "
-            "was used before, the response is that of a retry."
+            "would create, as `x-dry-run` describes it. Nothing is changed, and the "
+            "`Idempotency-Key` is not used. If the key was used before, the response is that of a "
+            "retry."
         ),
     )
 

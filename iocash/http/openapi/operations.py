@@ -49,6 +49,8 @@ class AutoSchema(Spectacular):
             operation["requestBody"]["required"] = not self.declared.body_optional
         for status, response in operation["responses"].items():
             response["headers"] = self._headers(int(status))
+        if self.declared.dry_run:
+            operation["x-dry-run"] = True
         kinds = refusals.refusals(self.view, self.method, self.path)
         operation["responses"] |= refusals.responses(kinds)
         return operation

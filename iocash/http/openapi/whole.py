@@ -14,7 +14,7 @@ from iocash.http.serializers import text_of
 Json = dict[str, Any]
 
 BESIDE = {"readOnly", "allOf"}
-"""What drf-spectacular may put beside a reference, and nobody needs."""
+"""Members that drf-spectacular puts beside a reference; the document does not need them."""
 
 
 def complete(result: Json, **kwargs: Any) -> Json:
@@ -33,6 +33,18 @@ def complete(result: Json, **kwargs: Any) -> Json:
     link_creations(result["paths"])
     known["parameters"] = share_parameters(result["paths"])
     known["headers"] = {name: headers.HEADERS[name] for name in sorted(headers_of(result))}
+    return result
+
+
+def set_dry_runs_apart(result: Json, **kwargs: Any) -> Json:
+    """Move the response to a dry run out of `responses`; a hook of drf-spectacular.
+
+    Generated clients would take its schema, which has no id, for that of the created resource.
+    """
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if "x-dry-run" in operation:
+                operation["x-dry-run"] = operation["responses"].pop("200")
     return result
 
 

@@ -180,6 +180,17 @@ def test_objects_and_enumerations_are_named(document):
     assert inline == [".components.schemas.Error.properties.status"]
 
 
-def test_no_schema_says_what_generators_drop(document):
+def test_no_schema_has_keywords_that_generators_ignore(document):
     dropped = {"readOnly", "writeOnly", "allOf", "anyOf", "not", "nullable", "example"}
     assert [place for place, each in schemas(document) if each.keys() & dropped] == []
+
+
+def test_dry_run_is_described_apart_from_the_responses():
+    """Generators of clients take the lowest success for what is created."""
+    paths = openapi.document()["paths"]
+    operations = [each for methods in paths.values() for each in methods.values()]
+    apart = [each for each in operations if "x-dry-run" in each]
+    assert {each["operationId"] for each in apart} >= {"create_movement", "create_hold"}
+    for each in apart:
+        assert not each["responses"].keys() & {"200"}, each["operationId"]
+        assert each["x-dry-run"]["content"]["application/json"]["schema"]["$ref"].endswith("DryRun")

@@ -76,7 +76,7 @@ def test_schema_is_generated_once_by_concurrent_requests() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("accepted", ["gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.8", "*"])
-def test_schema_is_compressed_for_callers_who_accept_gzip(path: str, accepted: str) -> None:
+def test_document_is_compressed_for_callers_with_gzip(path: str, accepted: str) -> None:
     plain, answer = Client().get(path), Client().get(path, HTTP_ACCEPT_ENCODING=accepted)
     assert answer["Content-Encoding"] == "gzip"
     assert answer["Content-Type"] == "application/json"

@@ -54,7 +54,7 @@ urlpatterns = [
 ]
 
 
-def test_resource_links_to_what_can_be_read_directly_below_it():
+def test_wallet_links_to_each_readable_address_below_it():
     assert list(links.below("thing").items()) == [("oldParts", "old-parts"), ("parts", "parts")]
 
 

@@ -72,12 +72,12 @@ def a_newcomer(client: Client, name: str) -> User:
     return users.create(client_id=client.id, values=people.ALICE | names, by=people.BY).user
 
 
-def test_barrier_passes_what_was_committed(alice):
+def test_barrier_releases_committed_rows(alice):
     release(alice.created_at)
     assert released_at() <= Barrier.objects.get().barrier_at <= clock.now()
 
 
-def test_barrier_does_not_pass_what_is_being_written(client_demo):
+def test_barrier_does_not_release_uncommitted_rows(client_demo):
     with writing(lambda: a_newcomer(client_demo, "a")) as user:
         for _ in range(3):
             barrier.advance()

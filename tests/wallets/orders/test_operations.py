@@ -70,7 +70,7 @@ def test_operation_has_several_payers_and_payees(books):
     assert len(books.facts) == 6
 
 
-def test_legs_are_those_of_each_transfer_in_turn(books):
+def test_operation_returns_both_legs_of_each_transfer_in_order(books):
     order = operation(transfer(ALICES, BOBS, "30"), transfer(BOBS, CAROLS, "15"))
     legs = run(books, order).legs
     assert [(leg.wallet_id, leg.amount, leg.balance_after) for leg in legs] == [
@@ -91,7 +91,7 @@ def test_legs_are_in_turn_when_a_wallet_is_ahead_of_the_clock(books):
     assert legs[0].created_at > legs[2].created_at
 
 
-def test_each_transfer_is_judged_on_what_those_before_left(books):
+def test_each_transfer_sees_the_balances_left_by_earlier_ones(books):
     run(books, operation(transfer(ALICES, BOBS, "100"), transfer(BOBS, CAROLS, "100")))
     assert balances(books) == [0, 0, 110_00]
     early = operation(transfer(BOBS, ALICES, "100"), transfer(CAROLS, BOBS, "100"))

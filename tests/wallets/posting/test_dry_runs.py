@@ -79,7 +79,7 @@ def test_dry_run_counts_overdue_holds_as_expired_and_leaves_them(alices, bobs):
     assert Wallet.objects.get(id=alices.id).next_expiry is not None
 
 
-def test_dry_run_leaves_a_hold_as_it_is(alices, bobs):
+def test_dry_run_does_not_change_a_hold(alices, bobs):
     hold = people.place(alices, bobs, 60_00)
     before = everything()
     predicted = posting.dry_run(people.an_execution(hold, 20_00))
@@ -111,7 +111,7 @@ def test_dry_run_sends_two_trips_and_ends_with_rollback(alices, bobs, monkeypatc
     assert end == ["ROLLBACK"]
 
 
-def test_dry_run_is_rolled_back_even_if_it_writes(alices, bobs, monkeypatch):
+def test_writing_dry_run_is_rolled_back(alices, bobs, monkeypatch):
     """The transaction of a dry run can't commit, whatever its code does."""
     before = everything()
     monkeypatch.setattr(group.DryRun, "is_dry_run", False)

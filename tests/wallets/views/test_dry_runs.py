@@ -87,7 +87,7 @@ def seen(shown: Any) -> Any:
     return left | ({"movements": seen(items)} if isinstance(items, list) else {})
 
 
-def test_dry_run_shows_what_the_call_then_creates(api, call):
+def test_dry_run_predicts_the_created_resource(api, call):
     before = everything()
     predicted = api.post(call.dry, call.body("10.00"))
     assert predicted.status == 200

@@ -105,7 +105,7 @@ def summary(page: Any, *names: str) -> list[Any]:
     return [page[name] for name in names]
 
 
-def test_statement_begins_with_what_the_one_before_ended_with(api, wallet):
+def test_statement_opens_with_the_closing_balance_of_the_one_before(api, wallet):
     address = f"wallets/{wallet.id}"
     days = ["2026-01-01", "2026-02-01", "2026-03-01", "2026-03-02"]
     pages = [
@@ -119,7 +119,7 @@ def test_statement_begins_with_what_the_one_before_ended_with(api, wallet):
 
 
 @pytest.mark.parametrize("day", ["2026-02-01", "2026-02-28T23:59:59.999Z", "2026-03-01"])
-def test_balance_is_what_a_statement_from_then_on_begins_with(api, wallet, day):
+def test_balance_at_a_time_equals_the_statements_opening_balance(api, wallet, day):
     address = f"wallets/{wallet.id}"
     balance = api.get(f"{address}/balance?at={day}").json
     page = api.get(f"{address}/statement?startDate={day}").json
