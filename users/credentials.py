@@ -15,7 +15,7 @@ from uuid import UUID
 
 from iocash import errors
 from iocash.db.prepared import Question, Row
-from iocash.db.transactions import fetch, fetch_each
+from iocash.db.transactions import Statement, fetch, fetch_each
 from users.models import ApiKey, Client
 from users.models.clients import Credential
 
@@ -129,18 +129,23 @@ class Proof:
         if known and found.get(known.id) != known:
             raise StaleKey()
 
-    def first(self, question: Question[Row], *ids: UUID) -> Row | None:
-        """Read the row with these ids; while due, read the key in the same trip, after the row.
+    def fetch(self, *questions: Statement) -> list[list[Any]]:
+        """Execute several queries in one trip; while due, read the key in it too, after them.
 
         Raises:
             StaleKey: the key has changed.
         """
         if self.remembered is None:
-            return question.first(*ids)
-        found, keys = fetch_each(question.about(*ids), (READ_BY_ID, [self.remembered.id]))
+            return fetch_each(*questions)
+        *found, keys = fetch_each(*questions, (READ_BY_ID, [self.remembered.id]))
         self.check({row[0]: Credentials.of_row(row) for row in keys})
         self.spend()
-        return question.read(found)
+        return found
+
+    def first(self, question: Question[Row], *ids: UUID) -> Row | None:
+        """Read the row with these ids; see `fetch`."""
+        (found,) = self.fetch(question.about(*ids))
+        return question.first(found)
 
 
 MEMORY: dict[bytes, Credentials] = {}

@@ -123,11 +123,16 @@ def next_level(user: User, day: date) -> int | None:
 
 
 def current(user: User) -> dict[Kind, KycDocument]:
-    """The last that was sent of each kind, by kind.
+    """The last that was sent of each kind, by kind."""
+    return last_of_each_kind(KycDocument.objects.of(user).current())
+
+
+def last_of_each_kind(documents: Iterable[KycDocument]) -> dict[Kind, KycDocument]:
+    """Choose the last that was sent of each kind from what was not replaced.
 
     What is approved was sent before what is not; ids can be older than what they waited behind.
     """
-    found = sorted(KycDocument.objects.of(user).current(), key=lambda each: not holds(each))
+    found = sorted(documents, key=lambda each: not holds(each))
     last = {Kind(each.kind): each for each in found}
     return dict(sorted(last.items(), key=lambda item: item[1].id))
 

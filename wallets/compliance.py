@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from iocash import errors
 from iocash.db import clock
+from iocash.db.prepared import Question
 from iocash.db.transactions import as_array, fetch_each
 from users import kyc
 from users.kyc import Kind
 from users.models import KycDocument, User
 from wallets.books.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
-from wallets.models import Wallet
 from wallets.posting import read
+from wallets.posting.read import Rows
+
+Fetch = Callable[..., list[Rows]]
+"""Executes several queries, in one trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class NameChange:
 class Compliance:
     """A user's KYC level, limits and open requirements."""
 
-    user_id: UUID
+    user: User
     kyc_level: int
     level_until: date | None
     next_level: int | None
@@ -69,18 +75,47 @@ class Compliance:
         ]
 
 
-def of(user: User) -> Compliance:
-    """Read the current KYC status of a user."""
-    today = clock.today()
-    level = user.level_on(today)
-    last = kyc.current(user)
+def user_by(client_id: UUID, user_id: UUID) -> QuerySet[User]:
+    return User.objects.owned_by(client_id).filter(id=user_id)
+
+
+def documents_by(client_id: UUID, user_id: UUID) -> QuerySet[KycDocument]:
+    return KycDocument.objects.owned_by(client_id).filter(user=user_id).current()
+
+
+USER, DOCUMENTS = Question(user_by, 2), Question(documents_by, 2)
+READ_FLOWS, READ_BALANCES = read.flows_of("%s"), read.balances_of("%s")
+
+
+def of(client_id: UUID, user_id: UUID, fetch: Fetch = fetch_each) -> Compliance:
+    """Read the current KYC status of a user, in one trip. Nothing is locked.
+
+    Movements are read before balances, so each movement's wallet is included.
+
+    Raises:
+        NotFound: the client has no such user.
+    """
+    ids = client_id, user_id
+    owner = as_array([user_id]), as_array([client_id]), TOP + 1
+    users, documents, [[now]], flows, balances = fetch(
+        USER.about(*ids),
+        DOCUMENTS.about(*ids),
+        (clock.READ_NOW, []),
+        (READ_FLOWS, owner),
+        (READ_BALANCES, owner),
+    )
+    user, today = USER.first(users), now.date()
+    if user is None:
+        raise errors.NotFound()
+    level, sent = user.level_on(today), list(DOCUMENTS.all(documents))
+    last = kyc.last_of_each_kind(sent)
     return Compliance(
-        user_id=user.id,
+        user=user,
         kyc_level=level,
         level_until=user.kyc_until if level else None,
         next_level=kyc.next_level(user, today),
-        requirements=list(requirements(user, last, today)),
-        allowances=list(allowances_of(user, level)),
+        requirements=list(requirements(user, sent, today)),
+        allowances=list(allowances_of(user, level, flows, balances)),
         name_change=name_change(last.get(Kind.NAME)),
     )
 
@@ -95,11 +130,10 @@ def name_change(last: KycDocument | None) -> NameChange | None:
     return NameChange(first, family, company, last.status, last.reason, last.created_at)
 
 
-def requirements(
-    user: User, last: Mapping[Kind, KycDocument], today: date
-) -> Iterator[Requirement]:
+def requirements(user: User, sent: Iterable[KycDocument], today: date) -> Iterator[Requirement]:
     """Everything that a user of this kind can show, by the level for which it is needed."""
-    approved = {Kind(each.kind): each for each in KycDocument.objects.of(user).approved()}
+    last = kyc.last_of_each_kind(sent)
+    approved = {Kind(each.kind): each for each in sent if kyc.holds(each)}
     identity = approved.get(Kind.IDENTITY) or last.get(Kind.IDENTITY)
     before: kyc.Kinds = frozenset()
     for level in sorted(kyc.NEEDED[user.kind]):
@@ -119,15 +153,8 @@ def requirement(
     return Requirement(kind.path, level, status, last.reason, last.reviewed_at, is_met)
 
 
-def allowances_of(user: User, level: int) -> Iterator[Allowance]:
-    """Limits and used amounts, in every currency with limits or with a wallet of the user.
-
-    Nothing is locked. Movements are read before wallets, so each movement's wallet is included.
-    """
-    ids = list(Wallet.objects.filter(client=user.client_id, user=user).values_list("id", flat=True))
-    client = as_array([user.client_id])
-    found_by = [as_array(ids), client, client, TOP + 1]
-    flows, balances = fetch_each((read.READ_FLOWS, found_by), (read.READ_BALANCES, found_by))
+def allowances_of(user: User, level: int, flows: Rows, balances: Rows) -> Iterator[Allowance]:
+    """Limits and used amounts, in every currency with limits or with a wallet of the user."""
     used = {currency: balance for _, currency, balance in balances}
     limited = {each: 0 for each in settings.KYC_LIMITS if limits_of(level, each) != NO_LIMITS}
     found = {

@@ -7,6 +7,7 @@ together (`users.models.Sandbox`). Keys, tokens, sessions, throttling and logs u
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Final
 
 from django.db import connection
 from django.db.models import DateTimeField, Func
@@ -30,10 +31,13 @@ class CreationTime(Func):
     output_field = DateTimeField()
 
 
+READ_NOW: Final = "SELECT iocash_clock()"
+
+
 def now() -> datetime:
     """Return the present time of the database's clock; one trip."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT iocash_clock()")
+        cursor.execute(READ_NOW)
         instant: datetime = cursor.fetchone()[0]
     return instant
 

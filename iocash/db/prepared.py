@@ -6,7 +6,7 @@ it is compiled once, with stand-ins for the values; the server prepares the stat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID, uuid4
@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from django.db import connection, models
 
 from iocash import errors
-from iocash.db.transactions import fetch
+from iocash.db.transactions import Statement
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -51,24 +51,22 @@ class Question(Generic[Row]):
         annotations = [*queryset.query.annotation_select.items()]
         return PreparedStatement(sql, [*values], queryset.model, names, readers, annotations)
 
-    def first(self, *ids: UUID) -> Row | None:
-        """The row with these ids."""
-        return self.read(fetch(*self.about(*ids)))
-
-    def about(self, *ids: UUID) -> tuple[str, list[Any]]:
-        """The statement that selects the row with these ids, and its values."""
+    def about(self, *ids: UUID) -> Statement:
+        """The statement that selects the rows with these ids, and its values."""
         given = dict(zip(self.stand_ins, ids, strict=True))
         return self.statement.sql, [given.get(value, value) for value in self.statement.values]
 
-    def read(self, found: list[tuple[Any, ...]]) -> Row | None:
-        """Build a model instance of the first row, as Django does."""
-        if not found:
-            return None
+    def first(self, found: Sequence[tuple[Any, ...]]) -> Row | None:
+        """Build a model instance of the first row."""
+        return next(self.all(found), None)
+
+    def all(self, found: Sequence[tuple[Any, ...]]) -> Iterator[Row]:
+        """Build model instances of the rows, as Django does."""
         _, _, model, names, readers, annotations = self.statement
-        values = [*found[0][: len(names)]]
-        for at, reader in readers:
-            values[at] = reader(values[at], None, connection)
-        row = cast(Row, model.from_db("default", names, values))
-        for (name, asked), value in zip(annotations, found[0][len(names) :], strict=True):
-            setattr(row, name, asked.convert_value(value, asked, connection))
-        return row
+        for values in map(list, found):
+            for at, reader in readers:
+                values[at] = reader(values[at], None, connection)
+            row = cast(Row, model.from_db("default", names, values[: len(names)]))
+            for (name, asked), value in zip(annotations, values[len(names) :], strict=True):
+                setattr(row, name, asked.convert_value(value, asked, connection))
+            yield row

@@ -31,6 +31,8 @@ from iocash.db.pipeline import COMMIT, Connection, Pipeline, Row
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
+Statement = tuple[str, Sequence[Any]]
+"""SQL, and its values."""
 
 
 class Transaction:
@@ -233,7 +235,7 @@ def fetch(statement: str, values: Sequence[Any]) -> list[Row]:
     return fetch_each((statement, values))[0]
 
 
-def fetch_each(*questions: tuple[str, Sequence[Any]]) -> list[list[Row]]:
+def fetch_each(*questions: Statement) -> list[list[Row]]:
     """Execute several queries in one trip; each has its own snapshot."""
     here = connections[DEFAULT_DB_ALIAS]
     here.close_if_health_check_failed()

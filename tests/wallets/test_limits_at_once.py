@@ -238,4 +238,7 @@ def test_compliance_is_answered_while_a_wallet_is_opened_and_filled(alice, setti
         people.cash_in(Wallet.objects.get(id=LOW), 1_00)
 
     monkeypatch.setattr(Pipeline, "send", one_by_one)
-    assert {each.currency for each in compliance.of(alice).allowances} == {"EUR", "USD"}
+    assert {each.currency for each in compliance.of(alice.client_id, alice.id).allowances} == {
+        "EUR",
+        "USD",
+    }

@@ -95,31 +95,47 @@ READ_OWNERS = f"""
     SELECT id, status, {EFFECTIVE_LEVEL} FROM users_user
     WHERE id = ANY({OWNERS}) AND client_id = ANY(%s)
 """  # noqa: S608
-READ_BALANCES = f"""
-    SELECT user_id, wallet.currency, sum(balance)::bigint
-    FROM users_user AS owner
-    JOIN wallets_wallet AS wallet
-        ON wallet.client_id = owner.client_id AND wallet.user_id = owner.id
-    WHERE owner.id = ANY({OWNERS}) AND owner.client_id = ANY(%s) AND {EFFECTIVE_LEVEL} < %s
-    GROUP BY user_id, wallet.currency
-"""  # noqa: S608
-READ_FLOWS = f"""
-    SELECT user_id, movement.currency, movement.type, max(movement.created_at),
-           sum(abs(movement.amount))::bigint
-    FROM users_user AS owner
-    JOIN wallets_wallet AS wallet
-        ON wallet.client_id = owner.client_id AND wallet.user_id = owner.id
-    JOIN wallets_movement AS movement
-        ON movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
-    WHERE owner.id = ANY({OWNERS}) AND owner.client_id = ANY(%s) AND {EFFECTIVE_LEVEL} < %s
-      AND movement.type IN ('CASH_IN', 'CASH_OUT') AND movement.status IN ('PENDING', 'SUCCESS')
-      AND movement.created_at > (SELECT iocash_clock() - interval '{limits.WINDOW.days} days')
-    GROUP BY user_id, movement.currency, movement.type, date_trunc('hour', movement.created_at)
-"""  # noqa: S608
-"""By the hour, so that it is never much to read. What was reversed still counts: it came in.
 
-The clock is read once, in a query of its own: an index finds what came after one instant.
-"""
+
+def balances_of(owners: str) -> str:
+    """The sum of the balances of `owners`, an array of SQL, by currency, if their level has limits.
+
+    Its last values are the clients, and the level from which on there is none.
+    """
+    return f"""
+        SELECT user_id, wallet.currency, sum(balance)::bigint
+        FROM users_user AS owner
+        JOIN wallets_wallet AS wallet
+            ON wallet.client_id = owner.client_id AND wallet.user_id = owner.id
+        WHERE owner.id = ANY({owners}) AND owner.client_id = ANY(%s) AND {EFFECTIVE_LEVEL} < %s
+        GROUP BY user_id, wallet.currency
+    """  # noqa: S608
+
+
+def flows_of(owners: str) -> str:
+    """What came in to `owners` and went out in the window of limits; see `balances_of`.
+
+    By the hour, so that it is never much to read. What was reversed still counts: it came in.
+    The clock is read once, in a query of its own: an index finds what came after one instant.
+    """
+    return f"""
+        SELECT user_id, movement.currency, movement.type, max(movement.created_at),
+               sum(abs(movement.amount))::bigint
+        FROM users_user AS owner
+        JOIN wallets_wallet AS wallet
+            ON wallet.client_id = owner.client_id AND wallet.user_id = owner.id
+        JOIN wallets_movement AS movement
+            ON movement.client_id = wallet.client_id AND movement.wallet_id = wallet.id
+        WHERE owner.id = ANY({owners}) AND owner.client_id = ANY(%s) AND {EFFECTIVE_LEVEL} < %s
+          AND movement.type IN ('CASH_IN', 'CASH_OUT')
+          AND movement.status IN ('PENDING', 'SUCCESS')
+          AND movement.created_at > (SELECT iocash_clock() - interval '{limits.WINDOW.days} days')
+        GROUP BY user_id, movement.currency, movement.type,
+            date_trunc('hour', movement.created_at)
+    """  # noqa: S608
+
+
+READ_BALANCES, READ_FLOWS = balances_of(OWNERS), flows_of(OWNERS)
 READ_KEYS = f"""
     SELECT {KEY} FROM users_key
     WHERE (client_id, key) IN (

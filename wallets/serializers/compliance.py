@@ -123,7 +123,7 @@ class NameChangeAnswer(fields.Serializer):
 class ComplianceAnswer(fields.Serializer):
     """The KYC level of a user, its limits, and the documents missing for the next level."""
 
-    user_id = fields.Id(read_only=True, help_text="The user.")
+    user_id = fields.Id(source="user.id", read_only=True, help_text="The user.")
     kyc_level = fields.Whole(
         0,
         2,
@@ -171,7 +171,7 @@ class ComplianceAnswer(fields.Serializer):
     @extend_schema_field(LINKS)
     def links(self, compliance: Compliance) -> dict[str, Any]:
         request = self.context["request"]
-        user = location(request, "user", user_id=compliance.user_id)
+        user = location(request, "user", user_id=compliance.user.id)
         links = {"self": f"{user}/compliance", "user": user}
         for each in compliance.requirements:
             links[each.path] = f"{user}/{each.path}"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from rest_framework.request import Request
 
+from iocash import errors
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from users.models import User
@@ -27,4 +28,8 @@ class ComplianceView(UsersView):
         The KYC level, the limits that it sets and what is used of them, and the documents that are
         missing for the next level.
         """
-        return Response(self.show(compliance.of(self.user(user_id))))
+        client_id = self.caller.client_id or self.user(user_id).client_id
+        found = compliance.of(client_id, user_id, self.proof.fetch)
+        if self.of_kind not in {None, found.user.kind}:
+            raise errors.NotFound()
+        return Response(self.show(found))
