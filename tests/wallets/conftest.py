@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import psycopg
 import pytest
 
+from iocash.db.pipeline import Pipeline
 from tests.support import people, personal_texts
 from tests.support.ibans import IBAN
 from wallets import posting
@@ -74,3 +78,22 @@ def stage(alices, bobs):
         "dollars": people.a_wallet(people.first_wallet(theirs).user, "USD").id,
         "nobody": people.unknown_id(),
     }
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """How often the database is waited for."""
+    made: list[str] = []
+
+    def count(kind: type[Any], name: str) -> None:
+        call = getattr(kind, name)
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            made.append(name)
+            return call(*args, **kwargs)
+
+        monkeypatch.setattr(kind, name, noted)
+
+    count(Pipeline, "send")
+    count(psycopg.Connection, "wait")
+    return made

@@ -21,7 +21,7 @@ class ComplianceView(UsersView):
     model = User
     serializer_class = ComplianceAnswer
 
-    @operation(name="get_compliance")
+    @operation(name="get_compliance", spends_proof=True)
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get the KYC status of a user.
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import OperationalError
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from iocash.db import prepared
-from iocash.db.pipeline import Pipeline
 from tests.support import people
 from tests.support.people import Api
 from tests.support.resources import LINKS
@@ -23,20 +21,21 @@ from wallets.views import wallets
 
 pytestmark = pytest.mark.django_db
 
-BELOW = ["", *(f"/{path}" for path in LINKS.values())]
-"""What is read of a wallet by callers who are only remembered."""
+WALLET = "wallets/{wallet}"
+READ = [WALLET, *(f"{WALLET}/{path}" for path in LINKS.values()), "users/{user}/compliance"]
+"""What callers who are only remembered read."""
 
 PAST, FUTURE = timezone.now() - timedelta(days=1), timezone.now() + timedelta(days=1)
 CHANGES: dict[str, dict[str, Any]] = {
     "credentials_revoked": {"revoked_at": PAST},
     "credentials_expired": {"expires_at": PAST},
-    "insufficient_scope": {"scopes": ["users:read"]},
+    "insufficient_scope": {"scopes": ["cash-in:write"]},
 }
 
 
-@pytest.fixture(params=BELOW)
-def address(request, wallet):
-    return f"{wallet}{request.param}"
+@pytest.fixture(params=READ)
+def address(request, alices):
+    return request.param.format(wallet=alices.id, user=alices.user_id)
 
 
 @pytest.fixture
@@ -44,25 +43,6 @@ def known(api, wallet):
     """The caller, whose key is remembered."""
     assert api.get(wallet).status == 200
     return api
-
-
-@pytest.fixture
-def trips(monkeypatch):
-    """How often the database is waited for."""
-    made: list[str] = []
-
-    def count(kind: type[Any], name: str) -> None:
-        call = getattr(kind, name)
-
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            made.append(name)
-            return call(*args, **kwargs)
-
-        monkeypatch.setattr(kind, name, noted)
-
-    count(Pipeline, "send")
-    count(psycopg.Connection, "wait")
-    return made
 
 
 def views(patterns: list[Any]) -> list[Any]:
@@ -158,7 +138,7 @@ def test_new_scope_applies_immediately(client_demo, wallet):
 
 
 def test_key_with_changed_scopes_is_still_accepted(known, address):
-    ApiKey.objects.update(scopes=["wallets:read", "movements:read"])
+    ApiKey.objects.update(scopes=["users:read", "wallets:read", "movements:read"])
     assert known.get(address).status == 200
 
 
@@ -230,7 +210,7 @@ def test_every_view_for_cached_keys_is_tested():
         if (read := getattr(view, "operations", {}).get("GET")) and read.spends_proof
     }
     tried = {view for view in relying if view.__module__ != "iocash.published.wallet_views"}
-    assert len(tried) == len(BELOW)
+    assert len(tried) == len(READ)
 
 
 def test_database_error_gets_database_unavailable(known, wallet, monkeypatch):
