@@ -18,6 +18,7 @@ from users.views.users import OtpView, UserListView
 from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
 from wallets.views.compliance import ComplianceView
 from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView
+from wallets.views.me import MeView
 from wallets.views.movements import BatchView, MovementDetailView, MovementListView, ReversalView
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.users import OtpValidationView, UserDetailView
@@ -32,13 +33,16 @@ USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
+LISTS = {name: name for name in ("me", "users", "wallets")}
+"""What the root links to, by the names of the links."""
 
 # What is asked for most is found first. The links of a wallet and the chapters of the reference
 # have this order.
 api = [
     path(f"/{WALLET}/movements", MovementListView.as_view(), name="movements"),
     path(f"/{WALLET}", WalletDetailView.as_view(), name="wallet"),
-    path("", views.RootView.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
+    path("", views.RootView.as_view(lists=LISTS), name="root"),
+    path("/me", MeView.as_view(), name="me"),
     path("/wallets", WalletListView.as_view(), name="wallets"),
     path(f"/{WALLET}/create-iban", IbanView.as_view(), name="create-iban"),
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),

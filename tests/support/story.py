@@ -121,7 +121,7 @@ def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
 
 
 def of_the_server(api: Recorder) -> None:
-    for path in ("/livez", "/readyz", "/api/v1"):
+    for path in ("/livez", "/readyz", "/api/v1", "me"):
         api.get(path)
 
 
