@@ -7,6 +7,7 @@ from iocash.docs import calls, guides, reference
 from iocash.http import health, problems, security_txt, views
 from iocash.published import urls as published
 from users.views.kyc import (
+    DocumentListView,
     DocumentView,
     ExternalIbanView,
     FinancialInformationView,
@@ -22,7 +23,12 @@ from wallets.views.me import MeView
 from wallets.views.movements import BatchView, MovementDetailView, MovementListView, ReversalView
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.users import OtpValidationView, UserDetailView
-from wallets.views.wallets import IbanView, WalletDetailView, WalletListView
+from wallets.views.wallets import (
+    IbanView,
+    UserWalletListView,
+    WalletDetailView,
+    WalletListView,
+)
 
 handler400 = "iocash.http.problems.bad_request"
 handler403 = "iocash.http.problems.permission_denied"
@@ -67,6 +73,7 @@ api = [
     path(f"/{USER}", UserDetailView.as_view(), name="user"),
     path(f"/{USER}/request-otp", OtpView.as_view(), name="request-otp"),
     path(f"/{USER}/validate-otp", OtpValidationView.as_view(), name="validate-otp"),
+    path(f"/{USER}/wallets", UserWalletListView.as_view(), name="user-wallets"),
     path(f"/{USER}/compliance", ComplianceView.as_view(), name="compliance"),
     path(f"/{USER}/identity", IdentityView.as_view(), name="identity"),
     path(f"/{USER}/home-address", HomeAddressView.as_view(), name="home-address"),
@@ -77,6 +84,7 @@ api = [
         name="financial-information",
     ),
     path(f"/{USER}/occupation", OccupationView.as_view(), name="occupation"),
+    path(f"/{USER}/documents", DocumentListView.as_view(), name="documents"),
     path(f"/{USER}/documents/<slug:kind>", DocumentView.as_view(), name="document"),
 ]
 

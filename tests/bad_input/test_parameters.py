@@ -42,7 +42,9 @@ pytestmark = pytest.mark.django_db
 )
 def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
     below = ("movements", "holds", "external-accounts", "statement")
-    for address in ("users", "wallets", *(f"wallets/{alices.id}/{name}" for name in below)):
+    lists = [f"wallets/{alices.id}/{name}" for name in below]
+    lists += [f"users/{alices.user_id}/{name}" for name in ("wallets", "documents")]
+    for address in ("users", "wallets", *lists):
         answer = refused(api.get(f"{address}?{query}"), 400, "invalid_parameters")
         assert answer.wrong == errors
 
@@ -128,6 +130,19 @@ def test_invalid_time_is_refused(text, api, alices):
 )
 def test_wrong_filter_of_other_lists_is_refused(address, errors, api, alices):
     answer = refused(api.get(f"wallets/{alices.id}/{address}"), 400, "invalid_parameters")
+    assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("address", "errors"),
+    [
+        ("wallets?status=OPEN", {"status": "invalid_choice"}),
+        ("wallets?userId=1", {"userId": "unknown_parameter"}),
+        ("documents?kind=identity-front", {"kind": "unknown_parameter"}),
+    ],
+)
+def test_wrong_filter_of_lists_of_a_user_is_refused(address, errors, api, alices):
+    answer = refused(api.get(f"users/{alices.user_id}/{address}"), 400, "invalid_parameters")
     assert answer.wrong == errors
 
 

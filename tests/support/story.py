@@ -172,6 +172,7 @@ def open_wallets(api: Recorder) -> tuple[str, str]:
         api.get(f"wallets?userId={IDS[name]}").json["_embedded"]["wallets"][0]["id"]
         for name in ("alice", "bob")
     )
+    api.get(f"users/{IDS['alice']}/wallets?currency=EUR")
     order = {"userId": IDS["alice"], "currency": "USD", "alias": "Dollars"}
     dollars = api.post("wallets", order, key="dollars-1").json["id"]
     for _ in ("opened", "as it was"):
@@ -196,6 +197,7 @@ def submit_kyc_documents(api: Recorder) -> None:
         api.put(f"{bob}/{name}", body)
         api.put(f"{alice}/{name}", body)
         api.get(f"{alice}/{name}")
+    api.get(f"{alice}/documents")
     api.get(f"{alice}/compliance")
 
 

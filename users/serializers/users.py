@@ -41,10 +41,11 @@ class UserAnswer(fields.Serializer):
     @extend_schema_field(LINKS)
     def links(self, user: User) -> dict[str, Any]:
         request = self.context["request"]
-        here, wallets = location(request, "user", user_id=user.id), location(request, "wallets")
+        here = location(request, "user", user_id=user.id)
         return {
             "self": {"href": here},
-            "wallets": {"href": f"{wallets}?userId={user.id}"},
+            "wallets": {"href": f"{here}/wallets"},
+            "documents": {"href": f"{here}/documents"},
             "compliance": {"href": f"{here}/compliance"},
         }
 

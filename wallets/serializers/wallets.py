@@ -87,10 +87,15 @@ class WalletChange(Labels):
         return {"alias": "Savings"}
 
 
-class WalletQuery(pages.PageQuery):
-    """The filters of the list of wallets."""
+class UserWalletQuery(pages.PageQuery):
+    """The filters of the list of a user's wallets."""
 
-    user_id = fields.Id(required=False)
     status = fields.Choice(Wallet.Status, required=False)
     currency = fields.Currency(required=False)
     iban = fields.Iban(required=False)
+
+
+class WalletQuery(UserWalletQuery):
+    """The filters of the list of wallets."""
+
+    user_id = fields.Id(required=False)

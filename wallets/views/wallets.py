@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,13 +16,20 @@ from iocash.db.transactions import read_back
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.views import Created
+from users.models import User
 from users.serializers.users import Nothing
-from wallets.models import Movement, Wallet
+from wallets.models import Movement, Wallet, WalletQuerySet
 from wallets.orders.base import Outcome
 from wallets.orders.ibans import CreateIban
 from wallets.orders.wallets import ChangeWallet, OpenWallet, PutWallet
 from wallets.serializers.movements import MovementAnswer
-from wallets.serializers.wallets import WalletAnswer, WalletBody, WalletChange, WalletQuery
+from wallets.serializers.wallets import (
+    UserWalletQuery,
+    WalletAnswer,
+    WalletBody,
+    WalletChange,
+    WalletQuery,
+)
 from wallets.views.base import OrderView
 
 LAST = 10
@@ -33,6 +41,11 @@ class WalletView(OrderView):
     model = Wallet
     serializer_class = WalletAnswer
     versioned = True
+
+    def wallets(self) -> WalletQuerySet:
+        """The wallets of the client that the query asks for."""
+        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
+        return wallets.filter(**self.filters())
 
     def answer(self, outcome: Outcome) -> Response:
         wallet = read_back(partial(self.wallet, outcome.id))
@@ -54,15 +67,25 @@ class WalletListView(WalletView):
     @operation(query=WalletQuery)
     def get(self, request: Request) -> Response:
         """List the wallets of the client."""
-        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
-        wallets = wallets.filter(**self.filters())
-        return self.page(wallets)
+        return self.page(self.wallets())
 
     @operation(body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
         """Open a wallet."""
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
         return self.answer(self.submit(order))
+
+
+class UserWalletListView(WalletView):
+    """The wallets of a user."""
+
+    collection = "wallets"
+
+    @operation(query=UserWalletQuery)
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """List the wallets of a user."""
+        user = get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
+        return self.page(self.wallets().filter(user=user))
 
 
 class WalletDetailView(WalletView):

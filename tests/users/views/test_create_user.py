@@ -32,7 +32,8 @@ def test_person_is_accepted(api, codes):
         "unverifiedPhone": None,
         "_links": {
             "self": {"href": f"{ROOT}/users/{user.id}"},
-            "wallets": {"href": f"{ROOT}/wallets?userId={user.id}"},
+            "wallets": {"href": f"{ROOT}/users/{user.id}/wallets"},
+            "documents": {"href": f"{ROOT}/users/{user.id}/documents"},
             "compliance": {"href": f"{ROOT}/users/{user.id}/compliance"},
         },
     }
