@@ -18,7 +18,13 @@ UNSETTLED = {
 }
 AS_CASH_OUT = {"type": "CASH_OUT", "counterparty_id": None, "amount": -1, "iban": "ES91"}
 WAITING = UNSETTLED | AS_CASH_OUT | {"status": "PENDING"}
-WORDLESS = {"concept": None, "metadata": None, "salt": None, "details_digest": None}
+WORDLESS = {
+    "concept": None,
+    "metadata": None,
+    "reference": None,
+    "salt": None,
+    "details_digest": None,
+}
 
 BROKEN_HOLDS = [
     ("hold_status_is_known", "status = 'DONE', remaining = 0, ended_at = now()"),

@@ -20,7 +20,7 @@ def details_sql(iban: str) -> str:
     return rf"""
     concat(concept, E'\x1f', {iban}, (
         SELECT string_agg(concat(E'\x1f', key, E'\x1f', value), '' ORDER BY key COLLATE "C")
-        FROM jsonb_each_text(metadata)))
+        FROM jsonb_each_text(metadata)), E'\x1e' || reference)
     """  # noqa: S608
 
 

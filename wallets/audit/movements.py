@@ -27,9 +27,11 @@ def wrong_texts(table: str, details: str, texts: str, other: str) -> str:
 
 
 OF_MOVEMENTS: Final = wrong_texts(
-    "wallets_movement", DETAILS, "concept, iban, metadata", "counterparty_id"
+    "wallets_movement", DETAILS, "concept, iban, metadata, reference", "counterparty_id"
 )
-OF_HOLDS: Final = wrong_texts("wallets_hold", HOLD_DETAILS, "concept, metadata", "target_id")
+OF_HOLDS: Final = wrong_texts(
+    "wallets_hold", HOLD_DETAILS, "concept, metadata, reference", "target_id"
+)
 
 EQUATIONS: Final = (
     Equation(

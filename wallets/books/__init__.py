@@ -109,9 +109,20 @@ class Books(Opened):
         self.legs.append(leg)
         return self.settle(wallet, leg, cause.by)
 
-    def reserve_cash_out(self, wallet: LockedWallet, amount: int, cause: Cause, iban: str) -> Leg:
-        """Reserve `amount` for a pending movement, until the bank has paid it."""
+    def reserve_cash_out(
+        self,
+        wallet: LockedWallet,
+        amount: int,
+        cause: Cause,
+        iban: str,
+        account_id: UUID | None = None,
+    ) -> Leg:
+        """Reserve `amount` for a pending movement, until the bank has paid it.
+
+        `account_id` is the external account that has the `iban`, if one was named.
+        """
         leg = self.new_leg(wallet, -amount, cause, iban=iban)
+        leg.external_account_id = account_id
         leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
         wallet.is_changed = True
@@ -137,6 +148,7 @@ class Books(Opened):
         wallet.held += leg.amount
         wallet.is_changed = True
         leg.status = status
+        leg.ended_at = self.now
         self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind(f"movement.{status.lower()}"), wallet, by)
         return leg
@@ -184,7 +196,7 @@ class Books(Opened):
         hold_id: UUID | None = None,
     ) -> Leg:
         """Create one leg of an operation, not yet settled, and count it towards limits."""
-        salt, details_digest = chain.seal(cause.concept, iban, cause.metadata)
+        salt, details_digest = chain.seal(cause.concept, iban, cause.metadata, cause.reference)
         leg = Leg(
             id=new_id(),
             client_id=wallet.client_id,
@@ -199,6 +211,7 @@ class Books(Opened):
             concept=cause.concept or None,
             iban=iban,
             metadata=cause.metadata or None,
+            reference=cause.reference or None,
             salt=salt,
             details_digest=details_digest,
             hold_id=hold_id,
@@ -243,7 +256,7 @@ class Books(Opened):
         expires_at: datetime | None,
     ) -> LockedHold:
         """Hold `amount` for `target` until `expires_at`; None: until the hold is ended."""
-        salt, details_digest = chain.seal(cause.concept, None, cause.metadata)
+        salt, details_digest = chain.seal(cause.concept, None, cause.metadata, cause.reference)
         hold = LockedHold(
             id=new_id(),
             client_id=wallet.client_id,
@@ -257,6 +270,7 @@ class Books(Opened):
             created_at=self.now,
             concept=cause.concept or None,
             metadata=cause.metadata or None,
+            reference=cause.reference or None,
             salt=salt,
             details_digest=details_digest,
         )

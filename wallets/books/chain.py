@@ -2,7 +2,7 @@
 
     digest of a settled movement = SHA-256(previous digest of the wallet, facts, details digest)
     digest of a cash-out that is not settled, or of a hold = SHA-256(facts, details digest)
-    details digest = SHA-256(random salt, concept, IBAN, metadata)
+    details digest = SHA-256(random salt, concept, IBAN, metadata, reference)
 
 Cash-outs and holds get a digest when they are created. A cash-out keeps it if it is rejected or
 cancelled, and gets a digest of the chain if it settles. Texts and their salt can be erased; the
@@ -28,6 +28,9 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 VERSION: Final = 1
 SEPARATOR: Final = "\x1f"
 """The separator of texts; texts can't contain it, because control characters are refused."""
+BEFORE_REFERENCE: Final = "\x1e"
+"""Precedes the reference, if there is one. Without one, the digest is the same as before movements
+had references."""
 
 
 def micros(moment: datetime) -> int:
@@ -36,21 +39,30 @@ def micros(moment: datetime) -> int:
 
 
 def seal(
-    concept: str | None, iban: str | None, metadata: Mapping[str, str] | None
+    concept: str | None,
+    iban: str | None,
+    metadata: Mapping[str, str] | None,
+    reference: str | None = None,
 ) -> tuple[bytes | None, bytes | None]:
     """Create a salt and the digest of a movement's texts; None and None without texts."""
-    if not (concept or iban or metadata):
+    if not (concept or iban or metadata or reference):
         return None, None
     salt = os.urandom(16)
-    return salt, digest_details(salt, concept, iban, metadata)
+    return salt, digest_details(salt, concept, iban, metadata, reference)
 
 
 def digest_details(
-    salt: bytes, concept: str | None, iban: str | None, metadata: Mapping[str, str] | None
+    salt: bytes,
+    concept: str | None,
+    iban: str | None,
+    metadata: Mapping[str, str] | None,
+    reference: str | None = None,
 ) -> bytes:
     """The salted digest of the texts, which does not reveal them without the salt."""
     pairs = [part for pair in sorted((metadata or {}).items()) for part in pair]
     details = SEPARATOR.join([concept or "", iban or "", *pairs])
+    if reference:
+        details += BEFORE_REFERENCE + reference
     return hashlib.sha256(salt + details.encode()).digest()
 
 

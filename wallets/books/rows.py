@@ -57,6 +57,7 @@ class Cause(NamedTuple):
     by: By
     concept: str | None
     metadata: Mapping[str, str] | None
+    reference: str | None = None
 
 
 @dataclass(slots=True)
@@ -231,7 +232,19 @@ class Leg(Signed):
     balance_after: int | None = None
     received_after: int | None = None
     settled_at: datetime | None = None
+    ended_at: datetime | None = None
     digest: bytes | None = None
+    reference: str | None = None
+    external_account_id: UUID | None = None
+
+    @property
+    def reversed_amount(self) -> int:
+        """What was reversed of a movement that was just created: nothing."""
+        return 0
+
+    @property
+    def idempotency_key(self) -> None:
+        """The key is the request's; see `MovementView.moved`."""
 
     def mirrored(self, leg_id: UUID) -> Leg:
         """Create the other leg of a payment, not yet settled, with the same texts."""
@@ -253,6 +266,7 @@ class Leg(Signed):
             salt=self.salt,
             details_digest=self.details_digest,
             hold_id=self.hold_id,
+            reference=self.reference,
         )
 
     def mirrors(self, other: Leg) -> bool:
@@ -319,6 +333,7 @@ class LockedHold:
     salt: bytes | None = None
     details_digest: bytes | None = None
     digest: bytes | None = None
+    reference: str | None = None
 
     @property
     def version(self) -> str:
@@ -375,6 +390,7 @@ class LockedAccount(LockedResource):
 
     iban: str
     alias: str = ""
+    metadata: Mapping[str, str] | None = None
 
     def require_active(self) -> None:
         """Raise ExternalAccountRemoved if it was removed."""

@@ -39,6 +39,7 @@ class ExternalAccount(models.Model):
     alias = models.CharField(max_length=100, blank=True)
     iban = models.CharField(max_length=34)
     status = models.CharField(max_length=7, choices=Status, default=Status.ACTIVE)
+    metadata = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ExternalAccountQuerySet.as_manager()
@@ -54,9 +55,13 @@ class ExternalAccount(models.Model):
                 condition=Q(status="ACTIVE"),
                 name="external_account_is_there_once",
             ),
+            models.UniqueConstraint(
+                fields=["client", "wallet", "id"], name="external_account_is_of_one_wallet"
+            ),
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="external_account_page"),
+            models.Index(fields=["client", "created_at", "id"], name="external_account_of_client"),
             models.Index(fields=["iban"], name="external_account_of_iban"),
         ]
 

@@ -6,8 +6,10 @@ import uuid
 from datetime import datetime
 from typing import Self
 
+from django.apps import apps
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Cast, Coalesce
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -18,6 +20,7 @@ from wallets.models.querysets import DatedQuerySet
 from wallets.models.wallets import Wallet
 
 OPEN, EXPIRED = "OPEN", "EXPIRED"
+BIGINT = models.BigIntegerField()
 IS_OVERDUE = Q(status=OPEN, expires_at__lte=Now())
 
 
@@ -25,9 +28,14 @@ class HoldQuerySet(DatedQuerySet["Hold"]):
     """Holds with their current status; `is_overdue` uses the clock of the database."""
 
     def seen(self) -> Self:
-        """Annotate `is_overdue`, which `standing`, `left`, `over_at` and `version` need."""
+        """Annotate `is_overdue` and `executed`, which answers need."""
+        paid = apps.get_model("wallets", "Movement").objects.filter(
+            client=OuterRef("client"), hold=OuterRef("pk"), amount__lt=0
+        )
+        total = paid.order_by().values("hold").values_list(Cast(-Sum("amount"), BIGINT))
         return self.annotate(
-            is_overdue=models.Case(models.When(IS_OVERDUE, then=True), default=False)
+            is_overdue=models.Case(models.When(IS_OVERDUE, then=True), default=False),
+            executed=Coalesce(Subquery(total), 0, output_field=BIGINT),
         )
 
     def standing(self, status: str) -> Self:
@@ -85,6 +93,7 @@ class Hold(models.Model):
     ended_at = models.DateTimeField(null=True)
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     metadata = models.JSONField(null=True)
+    reference = models.CharField(max_length=64, null=True)  # noqa: DJ001
     salt = models.BinaryField(max_length=16, null=True)
     details_digest = models.BinaryField(max_length=32, null=True)
     digest = models.BinaryField(max_length=32)
@@ -92,6 +101,8 @@ class Hold(models.Model):
     objects = HoldQuerySet.as_manager()
 
     is_overdue: bool
+    executed: int
+    """The sum of its executions, in minor units."""
 
     class Meta:
         constraints = [
@@ -119,12 +130,23 @@ class Hold(models.Model):
             models.CheckConstraint(
                 name="hold_details_have_a_salt",
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
-                | Q(salt=None, concept=None, metadata__isnull=True),
+                | Q(salt=None, concept=None, metadata__isnull=True, reference=None),
             ),
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="hold_page"),
-            models.Index(fields=["target"], name="hold_of_target"),
+            models.Index(fields=["client", "created_at", "id"], name="hold_of_client"),
+            models.Index(fields=["target", "created_at", "id"], name="hold_of_target_page"),
+            models.Index(
+                fields=["client", "reference", "created_at", "id"],
+                condition=Q(reference__isnull=False),
+                name="hold_of_reference",
+            ),
+            models.Index(
+                fields=["client", "created_at", "id"],
+                condition=Q(status="OPEN"),
+                name="hold_open_of_client",
+            ),
             models.Index(
                 fields=["wallet", "expires_at"], condition=Q(status="OPEN"), name="hold_open"
             ),
@@ -143,6 +165,11 @@ class Hold(models.Model):
     @property
     def left(self) -> int:
         return 0 if self.is_overdue else self.remaining
+
+    @property
+    def released(self) -> int:
+        """What was given back to the wallet, in minor units."""
+        return self.amount - self.left - self.executed
 
     @property
     def over_at(self) -> datetime | None:

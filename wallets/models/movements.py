@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Abs, Cast, Coalesce
 from uuid_utils.compat import uuid7
 
 from users.models import Client, Key
+from users.models.idempotency import OWN_KEY
 from users.models.ids import as_id
-from wallets.models.holds import Hold
+from wallets.models.accounts import ExternalAccount
+from wallets.models.holds import BIGINT, Hold
 from wallets.models.querysets import DatedQuerySet, Signed, compact
 from wallets.models.wallets import Wallet
 
 
 class MovementQuerySet(DatedQuerySet["Movement"]):
+    def seen(self) -> Self:
+        """Annotate `reversed_amount` and `used_key`, which answers need."""
+        return self.annotate(**annotations())
+
     def directed(self, direction: str) -> Self:
         return self.filter(amount__lt=0) if direction == "OUT" else self.filter(amount__gt=0)
 
@@ -114,15 +122,28 @@ class Movement(Signed, models.Model):
         db_index=False,
         help_text="The movement of this wallet that this one reverses.",
     )
+    external_account = models.ForeignKey(
+        ExternalAccount,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="The external account to which a cash-out goes.",
+    )
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, help_text="Time of sending to the bank.")
     settled_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(
+        null=True, help_text="Time at which a cash-out was rejected or cancelled."
+    )
     reason = models.CharField(
         max_length=140, blank=True, help_text="Reason for rejection. The client can read it."
     )
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     iban = models.CharField(max_length=34, null=True)  # noqa: DJ001
     metadata = models.JSONField(null=True)
+    reference = models.CharField(max_length=64, null=True)  # noqa: DJ001
     salt = models.BinaryField(max_length=16, null=True)
     details_digest = models.BinaryField(max_length=32, null=True)
     digest = models.BinaryField(max_length=32)
@@ -217,7 +238,15 @@ class Movement(Signed, models.Model):
             models.CheckConstraint(
                 name="movement_details_have_a_salt",
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
-                | Q(salt=None, concept=None, iban=None, metadata__isnull=True),
+                | Q(salt=None, concept=None, iban=None, metadata__isnull=True, reference=None),
+            ),
+            models.CheckConstraint(
+                name="movement_only_a_cash_out_has_an_external_account",
+                condition=Q(external_account=None) | Q(type="CASH_OUT"),
+            ),
+            models.CheckConstraint(
+                name="movement_end_is_of_a_failed_one",
+                condition=Q(ended_at=None) | Q(status__in=["ERROR", "CANCELLED"]),
             ),
             models.UniqueConstraint(
                 fields=["client", "wallet", "seq"], name="movement_seq_is_given_once_per_wallet"
@@ -225,6 +254,27 @@ class Movement(Signed, models.Model):
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="movement_page"),
+            models.Index(fields=["client", "created_at", "id"], name="movement_of_client"),
+            models.Index(
+                fields=["client", "reference", "created_at", "id"],
+                condition=Q(reference__isnull=False),
+                name="movement_of_reference",
+            ),
+            models.Index(
+                fields=["client", "iban", "created_at", "id"],
+                condition=Q(iban__isnull=False),
+                name="movement_of_clients_iban",
+            ),
+            models.Index(
+                fields=["client", "type", "created_at", "id"],
+                condition=~Q(type="TRANSFER"),
+                name="movement_of_clients_type",
+            ),
+            models.Index(
+                fields=["client", "status", "created_at", "id"],
+                condition=~Q(status="SUCCESS"),
+                name="movement_of_clients_status",
+            ),
             models.Index(fields=["operation_id"], name="movement_of_operation"),
             models.Index(
                 fields=["settled_at"],
@@ -279,6 +329,15 @@ class Movement(Signed, models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    reversed_amount: int
+    """The sum of its reversals, of a movement that was read with `seen`. Minor units."""
+    used_key: str | None
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key of the client's request that created its operation; needs `seen`."""
+        return None if (self.used_key or "").startswith(OWN_KEY) else self.used_key
+
     @property
     def mirror(self) -> Movement | None:
         """The other leg, in the counterparty's wallet; None if there is none."""
@@ -302,3 +361,28 @@ class Movement(Signed, models.Model):
             "counterparty_id": self.counterparty_id,
             "mirror_id": mirror.id if mirror else None,
         }
+
+
+@cache
+def annotations() -> dict[str, Any]:
+    """What `seen` annotates, by name. Each is looked up by an index, for the rows of a page only.
+
+    A key names the movement of the payer, or the operation of a batch.
+    """
+    everything = Movement.objects
+    reversals = everything.filter(client=OuterRef("client"), reversal_of=OuterRef("pk"))
+    total = reversals.order_by().values("reversal_of")
+    payers = everything.filter(
+        client=OuterRef(OuterRef("client")),
+        wallet=OuterRef(OuterRef("counterparty")),
+        created_at=OuterRef(OuterRef("created_at")),
+        operation_id=OuterRef(OuterRef("operation_id")),
+    )
+    made = [OuterRef("id"), OuterRef("operation_id"), Subquery(payers.values("id")[:1])]
+    keys = Key.objects.filter(client=OuterRef("client"), made_id__in=made)
+    return {
+        "reversed_amount": Coalesce(
+            Subquery(total.values_list(Cast(Sum(Abs("amount")), BIGINT))), 0, output_field=BIGINT
+        ),
+        "used_key": Subquery(keys.values("key")[:1]),
+    }

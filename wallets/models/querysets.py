@@ -35,6 +35,8 @@ class Signed:
 
     __slots__ = ()
     amount: Any
+    settled_at: Any
+    ended_at: Any
 
     @property
     def direction(self) -> str:
@@ -44,6 +46,11 @@ class Signed:
     def magnitude(self) -> int:
         """The absolute amount."""
         return abs(int(self.amount))
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When it settled, or was rejected or cancelled; None while it is pending."""
+        return self.settled_at or self.ended_at
 
 
 def compact(iban: str) -> str:

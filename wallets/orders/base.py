@@ -198,10 +198,15 @@ class WordedOrder(WalletOrder):
 
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
+    reference: str | None = None
 
     @property
     def cause(self) -> Cause:
-        return Cause(self.type, self.by, self.concept, self.metadata)
+        return Cause(self.type, self.by, self.concept, self.metadata, self.reference)
+
+    def inheriting(self, reference: str | None) -> Cause:
+        """The cause; without a reference of its own it has that of what the order follows."""
+        return self.cause._replace(reference=self.reference or reference)
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)

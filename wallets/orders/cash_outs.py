@@ -82,7 +82,9 @@ class CashOut(MoneyOrder):
         wallet.require_available(amount)
         if allowance := books.allowance(wallet):
             allowance.require_cash_out(amount)
-        return self.movement_outcome(books.reserve_cash_out(wallet, amount, self.cause, iban))
+        return self.movement_outcome(
+            books.reserve_cash_out(wallet, amount, self.cause, iban, self.account_id)
+        )
 
 
 class MarkCashOutSent(CashOutOrder):

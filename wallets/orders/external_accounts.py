@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -33,6 +34,7 @@ class AddExternalAccount(WalletOrder):
 
     iban: str
     alias: str = ""
+    metadata: Mapping[str, str] | None = None
 
     def needed(self) -> Needs:
         new = LockedAccount.table, self.wallet_id, self.iban
@@ -50,6 +52,7 @@ class AddExternalAccount(WalletOrder):
             iban=self.iban,
             status="ACTIVE",
             alias=self.alias,
+            metadata=self.metadata or None,
         )
         books.insert(account)
         books.record("account", account.id, EventKind.EXTERNAL_ACCOUNT_ADDED, wallet, self.by)

@@ -22,6 +22,7 @@ class ExternalAccountAnswer(fields.Serializer):
     alias = fields.Text(100, read_only=True, allow_null=True)
     external_iban = SerializerMethodField(method_name="bank_account")
     status = fields.Choice(ExternalAccount.Status, read_only=True)
+    metadata = fields.StringMap(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
     _links = SerializerMethodField(method_name="links")
 
@@ -47,6 +48,10 @@ class ExternalAccountBody(fields.Serializer):
 
     alias = Optional(100)
     external_iban = BankAccount()
+    metadata = fields.StringMap(required=False, allow_null=True)
+
+    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
+        return pairs or {}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)

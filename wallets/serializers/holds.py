@@ -12,7 +12,7 @@ from iocash.http import fields, pages
 from iocash.http.links import location
 from users.serializers.users import LINKS
 from wallets.models import Hold
-from wallets.serializers.shared import Words, hrefs, require_range
+from wallets.serializers.shared import LONGEST_REFERENCE, Words, hrefs, require_range
 
 
 class HoldAnswer(fields.Serializer):
@@ -24,7 +24,14 @@ class HoldAnswer(fields.Serializer):
     status = fields.Choice(Hold.Status, source="standing", read_only=True)
     amount = fields.Money()
     remaining_amount = fields.Money(source="left")
+    executed_amount = fields.Money(source="executed", help_text="The sum of its executions.")
+    released_amount = fields.Money(
+        source="released", help_text="What was released, or expired, and is available again."
+    )
     currency = fields.Currency(read_only=True)
+    reference = fields.Text(
+        LONGEST_REFERENCE, read_only=True, allow_null=True, help_text="Your own id for this."
+    )
     concept = fields.Text(140, read_only=True, allow_null=True)
     metadata = fields.StringMap(read_only=True, allow_null=True)
     expiration = fields.Moment(source="expires_at", read_only=True, allow_null=True)

@@ -14,7 +14,7 @@ from iocash.http.links import location
 from iocash.http.rendering import camel
 from users.serializers.users import LINKS
 from wallets.models import Movement
-from wallets.serializers.shared import BankAccount, Words, hrefs, require_range
+from wallets.serializers.shared import LONGEST_REFERENCE, BankAccount, Words, hrefs, require_range
 
 LARGEST_BATCH: Final = 1_000
 
@@ -29,18 +29,39 @@ class MovementAnswer(fields.Serializer):
     direction = fields.Choice(("IN", "OUT"), read_only=True)
     status = fields.Choice(Movement.Status, read_only=True)
     amount = fields.Money(source="magnitude")
+    reversed_amount = fields.Money(help_text="The sum of its reversals.")
     currency = fields.Currency(read_only=True)
+    reference = fields.Text(
+        LONGEST_REFERENCE, read_only=True, allow_null=True, help_text="Your own id for this."
+    )
     concept = fields.Text(140, read_only=True, allow_null=True)
     counterparty_wallet_id = fields.Id(source="counterparty_id", read_only=True, allow_null=True)
     hold_id = fields.Id(read_only=True, allow_null=True)
     reversal_of = fields.Id(source="reversal_of_id", read_only=True, allow_null=True)
     balance_after = fields.Money(allow_null=True)
     iban = fields.Iban(read_only=True, allow_null=True)
+    external_account_id = fields.Id(
+        read_only=True,
+        allow_null=True,
+        help_text="The external account to which a cash-out goes, if the request named one.",
+    )
+    idempotency_key = fields.Text(
+        255,
+        read_only=True,
+        allow_null=True,
+        help_text="The Idempotency-Key of the request that created this operation.",
+    )
     reason = fields.Text(140, read_only=True, allow_null=True)
     metadata = fields.StringMap(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
     sent_at = fields.Moment(read_only=True, allow_null=True)
     settled_at = fields.Moment(read_only=True, allow_null=True)
+    ended_at = fields.Moment(
+        source="over_at",
+        read_only=True,
+        allow_null=True,
+        help_text="When it settled, or was rejected or cancelled; null while it is pending.",
+    )
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)
@@ -141,6 +162,7 @@ class BatchMade(NamedTuple):
     operation_id: UUID
     movements: Iterable[Any]
     where: str
+    key: str | None
 
 
 class BatchAnswer(fields.Serializer):
@@ -156,8 +178,8 @@ class BatchAnswer(fields.Serializer):
 
     @extend_schema_field(Movements)
     def embedded(self, batch: BatchMade) -> dict[str, Any]:
-        answer = MovementAnswer(context=self.context)
-        return {"movements": [answer.to_representation(each) for each in batch.movements]}
+        answer, key = MovementAnswer(context=self.context), {"idempotencyKey": batch.key}
+        return {"movements": [answer.to_representation(each) | key for each in batch.movements]}
 
 
 class ReversalBody(Words):

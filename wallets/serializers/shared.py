@@ -29,10 +29,18 @@ class BankAccount(fields.Serializer):
     account_number = fields.Iban()
 
 
+LONGEST_REFERENCE = 64
+
+
 class Words(fields.Serializer):
-    """The concept of the payer, and the caller's own key-value pairs."""
+    """The concept of the payer, and the caller's own reference and key-value pairs."""
 
     concept = Optional(140)
+    reference = Optional(
+        LONGEST_REFERENCE,
+        help_text="Your own id for this, like an invoice number; you can search by it. It need not "
+        "be unique. The executions of a hold and the reversals of a movement inherit it.",
+    )
     metadata = fields.StringMap(required=False, allow_null=True)
 
     def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:

@@ -62,6 +62,7 @@ class ExternalAccountListView(ExternalAccountView):
             key=self.key,
             iban=values["external_iban"]["account_number"],
             alias=values.get("alias", ""),
+            metadata=values.get("metadata") or None,
         )
         outcome = self.submit(order)
         shown = self.show(read_back(partial(self.account, wallet_id, outcome.id)))

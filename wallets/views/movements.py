@@ -41,7 +41,7 @@ class MovementView(OrderView):
     serializer_class = MovementAnswer
 
     def movements(self, wallet_id: UUID) -> MovementQuerySet:
-        return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
+        return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id).seen()
 
     def movement(self, wallet_id: UUID, movement_id: UUID) -> Movement:
         return get_object_or_404(self.movements(wallet_id), id=movement_id)
@@ -70,13 +70,13 @@ class MovementView(OrderView):
 
     def moved(self, outcome: Outcome, status: HTTPStatus | None = None) -> Response:
         movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
+        shown = self.show(movement) | {"idempotencyKey": self.key}
         is_accepted = (status or outcome.status) == HTTPStatus.ACCEPTED
         answer = Accepted if is_accepted else Created
-        shown = self.show(movement)
         return answer(shown, shown["_links"]["self"]["href"], headers=self.replayed(outcome))
 
     def made_before(self, movement_id: UUID) -> Movement:
-        movements = Movement.objects.owned_by(self.caller.client_id)
+        movements = Movement.objects.owned_by(self.caller.client_id).seen()
         return read_back(partial(movements.get, id=movement_id))
 
 
@@ -161,7 +161,8 @@ class MovementDetailView(MovementView):
         """Cancel a cash-out that has not been sent to the bank."""
         self.body(partial=False)
         order = CancelCashOut(**self.common(wallet_id), movement_id=movement_id)
-        return Response(self.show(self.submit(order).legs[0]))
+        self.submit(order)
+        return Response(self.show(read_back(partial(self.movement, wallet_id, movement_id))))
 
 
 class BatchView(MovementView):
@@ -185,7 +186,9 @@ class BatchView(MovementView):
         )
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
-        shown = BatchAnswer(BatchMade(outcome.id, made, where), context={"request": request})
+        shown = BatchAnswer(
+            BatchMade(outcome.id, made, where, self.key), context={"request": request}
+        )
         return Created(shown.data, where, headers=self.replayed(outcome))
 
 

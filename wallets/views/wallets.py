@@ -106,7 +106,7 @@ class WalletDetailView(WalletView):
         staff_may = self.request.user.has_perm("wallets.view_movement")
         if not (staff_may or "movements:read" in self.caller.scopes):
             return []
-        movements = Movement.objects.owned_by(self.caller.client_id)
+        movements = Movement.objects.owned_by(self.caller.client_id).seen()
         last = movements.filter(wallet=UUID(wallet_id)).order_by("-created_at", "-id")
         context = self.get_serializer_context()
         shown = MovementAnswer(last[:LAST], many=True, context=context).data

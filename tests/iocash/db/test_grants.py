@@ -54,7 +54,8 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     ),
     "wallets_movement": (
         KEPT,
-        "balance_after, digest, reason, received_after, sent_at, seq, settled_at, status",
+        "balance_after, digest, ended_at, reason, received_after, sent_at, seq, settled_at,"
+        " status",
     ),
     "wallets_hold": (KEPT, "ended_at, expires_at, remaining, status"),
     "wallets_externalaccount": (KEPT, "status"),
@@ -170,6 +171,8 @@ OWNERS_ONLY = [
             "concept = NULL",
             "metadata = NULL",
             "salt = NULL",
+            "reference = NULL",
+            "external_account_id = NULL",
             "details_digest = NULL",
         )
     ],

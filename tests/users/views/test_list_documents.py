@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support import people
@@ -16,10 +18,11 @@ def path(alice):
     return f"users/{alice.id}/documents"
 
 
-def listed(api, path):
+def listed(api: people.Api, path: str) -> list[Any]:
     answer = api.get(path)
     assert answer.status == 200, answer.json
-    return answer.json["_embedded"]["documents"]
+    found: list[Any] = answer.json["_embedded"]["documents"]
+    return found
 
 
 def test_list_contains_the_last_document_of_each_kind_without_content(api, alice, path):

@@ -34,25 +34,41 @@ MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2999, 1, 1), timezones=st.
 PAIRS = st.dictionaries(TEXT.filter(len), TEXT, max_size=20)
 
 
-def in_sql(concept: str | None, iban: str | None, metadata: Mapping[str, str] | None) -> bytes:
+def in_sql(
+    concept: str | None,
+    iban: str | None,
+    metadata: Mapping[str, str] | None,
+    reference: str | None = None,
+) -> bytes:
     """The audit's digest of the same texts, read from columns as they are stored."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT sha256(%s::bytea || convert_to({canonical.DETAILS}, 'UTF8'))"
-            " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb) AS texts (concept, iban, metadata)",
-            [SALT, concept, iban, json.dumps(metadata) if metadata else None],
+            " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb, %s::varchar)"
+            " AS texts (concept, iban, metadata, reference)",
+            [SALT, concept, iban, json.dumps(metadata) if metadata else None, reference],
         )
         return bytes(cursor.fetchall()[0][0])
 
 
 @pytest.mark.django_db
 @settings(max_examples=200)
-@given(st.none() | TEXT, st.none() | TEXT, st.none() | PAIRS)
-@example("Lunch", "ES9121000418450200051332", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"})
-@example("a", None, {"b": "c"})
-@example(None, None, {f"key {n}": "" for n in range(20)})
-def test_sql_digests_the_same_details(concept, iban, metadata):
-    assert chain.digest_details(SALT, concept, iban, metadata) == in_sql(concept, iban, metadata)
+@given(st.none() | TEXT, st.none() | TEXT, st.none() | PAIRS, st.none() | TEXT.filter(len))
+@example(
+    "Lunch", "ES9121000418450200051332", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"}, "7"
+)
+@example("a", None, {"b": "c"}, None)
+@example(None, None, {f"key {n}": "" for n in range(20)}, "1001")
+def test_sql_digests_the_same_details(concept, iban, metadata, reference):
+    texts = concept, iban, metadata, reference
+    assert chain.digest_details(SALT, *texts) == in_sql(*texts)
+
+
+def test_details_without_a_reference_have_the_digest_of_the_first_release():
+    """Movements of the first release have no reference, and their digests stay valid."""
+    details = "Lunch\x1fES91\x1fa\x1f1\x1fb\x1f2"
+    expected = hashlib.sha256(SALT + details.encode()).digest()
+    assert chain.digest_details(SALT, "Lunch", "ES91", {"b": "2", "a": "1"}) == expected
 
 
 @pytest.mark.django_db
@@ -82,6 +98,9 @@ def test_audit_accepts_special_texts_of_the_ledger(bobs, text):
         (None, None, {"a": "b"}),
         (None, None, {"ab": ""}),
         (None, None, {"a": "", "b": ""}),
+        (None, None, None, "a"),
+        ("a", None, None, "b"),
+        ("a", None, {"b": "c"}, "d"),
     ],
 )
 def test_different_texts_have_different_digests(texts):

@@ -21,6 +21,7 @@ WRITTEN_ONCE = {
     "counterparty_id": "%(their_wallet)s",
     "hold_id": "%(hold)s",
     "reversal_of_id": "%(out)s",
+    "external_account_id": "%(nobody)s",
     "created_at": "created_at - interval '1us'",
     "details_digest": "NULL",
 }
@@ -30,6 +31,7 @@ SETTLED_ONCE = {
     "balance_after": "balance_after + 1",
     "received_after": "received_after + 1",
     "settled_at": "settled_at + interval '1us'",
+    "ended_at": "now()",
     "digest": "''",
     "reason": "'Closed'",
 }
@@ -38,6 +40,7 @@ ONLY_ERASED = {
     "concept": "'Dinner'",
     "iban": "'ES91'",
     "metadata": """'{"a": "2"}'""",
+    "reference": "'1002'",
     "salt": "''",
 }
 

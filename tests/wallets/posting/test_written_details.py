@@ -228,6 +228,7 @@ def test_added_account_is_written(alices):
         "alias": "Gym",
         "iban": OTHER_IBAN,
         "status": "ACTIVE",
+        "metadata": None,
     }
 
 
