@@ -35,6 +35,7 @@ class UserAnswer(fields.Serializer):
     email = fields.Email(read_only=True, allow_null=True)
     mobile_phone = fields.Phone(read_only=True, allow_null=True)
     unverified_phone = fields.Phone(read_only=True, allow_null=True)
+    metadata = fields.StringMap(read_only=True, allow_null=True)
     created_at = fields.Moment(read_only=True)
     _links = SerializerMethodField(method_name="links")
 
@@ -55,6 +56,13 @@ class Optional(fields.Text):
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:
         super().__init__(max_length, required=False, allow_null=True, **kwargs)
+
+
+class Pairs(fields.StringMap):
+    """The caller's own pairs of strings; an empty object is the same as null."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str] | None:  # type: ignore[override]
+        return super().to_internal_value(data) or None
 
 
 class UserBody(fields.Serializer):
@@ -85,6 +93,7 @@ class UserBody(fields.Serializer):
     mobile_phone = fields.Phone()
     dlt_address = Optional(100)
     dlt_network = Optional(50)
+    metadata = Pairs(required=False, allow_null=True)
 
     def get_initial(self) -> dict[str, Any]:
         """An example of a person; a company has `companyName` instead of the two names."""
@@ -116,6 +125,7 @@ class UserChange(fields.Serializer):
     company_name = fields.Text(200, required=False)
     email = fields.Email(required=False, allow_null=True)
     mobile_phone = fields.Phone(required=False)
+    metadata = Pairs(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)
@@ -152,13 +162,21 @@ class OtpBody(fields.Serializer):
 class UserQuery(pages.PageQuery):
     """The filters of the list of users."""
 
-    kind = fields.Choice(User.Kind, required=False)
-    status = fields.Choice(User.Status, required=False)
+    q = fields.Text(
+        100,
+        required=False,
+        help_text="Names: each word must begin a word of the user's names. Case and accents are "
+        "ignored.",
+    )
+    kind = fields.Several(fields.Choice(User.Kind), source="kind__in", required=False)
+    status = fields.Several(fields.Choice(User.Status), source="status__in", required=False)
     user_name = fields.Text(100, required=False)
     email = fields.Email(required=False)
     mobile_phone = fields.Phone(required=False)
 
 
 def without_nulls(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Replace null by the blank text that tables store."""
-    return {name: "" if value is None else value for name, value in attrs.items()}
+    """Replace null by the blank text that tables store; metadata can be null."""
+    return {
+        name: "" if value is None and name != "metadata" else value for name, value in attrs.items()
+    }

@@ -181,7 +181,10 @@ class UserListView(UserView):
     @operation(query=UserQuery)
     def get(self, request: Request) -> Response:
         """List the users of the client."""
-        return self.page(self.users().filter(**self.filters()))
+        filters = self.filters()
+        words = filters.pop("q", None)
+        users = self.users().filter(**filters)
+        return self.page(users.with_name(words) if words else users)
 
     @operation(
         body=UserBody,

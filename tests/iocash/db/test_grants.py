@@ -42,7 +42,7 @@ FREE = "DELETE, INSERT, SELECT, UPDATE"
 READ = "SELECT"
 USER_COLUMNS = (
     "company_name, dlt_address, dlt_network, email, erased_at, first_name, kyc_level, kyc_until,"
-    " last_name, mobile_phone, status, unsubscribed_at, unverified_phone, user_name"
+    " last_name, metadata, mobile_phone, status, unsubscribed_at, unverified_phone, user_name"
 )
 PRIVILEGES: dict[str, tuple[str, str]] = {
     "wallets_wallet": (
@@ -54,8 +54,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     ),
     "wallets_movement": (
         KEPT,
-        "balance_after, digest, ended_at, reason, received_after, sent_at, seq, settled_at,"
-        " status",
+        "balance_after, digest, ended_at, reason, received_after, sent_at, seq, settled_at, status",
     ),
     "wallets_hold": (KEPT, "ended_at, expires_at, remaining, status"),
     "wallets_externalaccount": (KEPT, "status"),
