@@ -16,11 +16,28 @@ from users.views.kyc import (
     OccupationView,
 )
 from users.views.users import OtpView, UserListView
-from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
+from wallets.views.accounts import (
+    EveryExternalAccountView,
+    ExternalAccountDetailView,
+    ExternalAccountListView,
+)
 from wallets.views.compliance import ComplianceView
-from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView
+from wallets.views.holds import (
+    AnyHoldView,
+    EveryHoldView,
+    HoldDetailView,
+    HoldExecutionView,
+    HoldListView,
+)
 from wallets.views.me import MeView
-from wallets.views.movements import BatchView, MovementDetailView, MovementListView, ReversalView
+from wallets.views.movements import (
+    AnyMovementView,
+    BatchView,
+    EveryMovementView,
+    MovementDetailView,
+    MovementListView,
+    ReversalView,
+)
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.users import OtpValidationView, UserDetailView
 from wallets.views.wallets import (
@@ -39,7 +56,12 @@ USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
-LISTS = {name: name for name in ("me", "users", "wallets")}
+LISTS = {
+    **{name: name for name in ("me", "users", "wallets")},
+    "movements": "all-movements",
+    "holds": "all-holds",
+    "externalAccounts": "all-external-accounts",
+}
 """What the root links to, by the names of the links."""
 
 # What is asked for most is found first. The links of a wallet and the chapters of the reference
@@ -49,6 +71,11 @@ api = [
     path(f"/{WALLET}", WalletDetailView.as_view(), name="wallet"),
     path("", views.RootView.as_view(lists=LISTS), name="root"),
     path("/me", MeView.as_view(), name="me"),
+    path("/movements", EveryMovementView.as_view(), name="all-movements"),
+    path("/movements/<uuid:movement_id>", AnyMovementView.as_view(), name="any-movement"),
+    path("/holds", EveryHoldView.as_view(), name="all-holds"),
+    path("/holds/<uuid:hold_id>", AnyHoldView.as_view(), name="any-hold"),
+    path("/external-accounts", EveryExternalAccountView.as_view(), name="all-external-accounts"),
     path("/wallets", WalletListView.as_view(), name="wallets"),
     path(f"/{WALLET}/create-iban", IbanView.as_view(), name="create-iban"),
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),

@@ -26,9 +26,21 @@ def asked(api: Api, address: str) -> int:
     return len(questions)
 
 
-@pytest.mark.parametrize("path", ["users", "wallets", "wallets/{wallet}/movements"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "users",
+        "users?q=ali",
+        "users/{user}/wallets",
+        "wallets",
+        "wallets/{wallet}/movements",
+        "movements",
+        "movements?userId={user}",
+    ],
+)
 def test_list_runs_the_same_number_of_queries_for_few_and_many_rows(api, client_demo, alices, path):
-    address = f"{path.format(wallet=alices.id)}?size=100"
+    path = path.format(wallet=alices.id, user=alices.user_id)
+    address = f"{path}{'&' if '?' in path else '?'}size=100"
     few = asked(api, address)
     for number in range(4):
         names = {"user_name": f"alice{number}", "mobile_phone": f"+3460000001{number}"}

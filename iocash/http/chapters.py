@@ -36,10 +36,15 @@ def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict
     return result
 
 
-def place(route: str) -> tuple[list[str], int]:
+FIRST: Final = ("me", "users", "wallets")
+"""The collections that come first, in this order."""
+
+
+def place(route: str) -> tuple[int, list[str], int]:
     """The collection of a route (`users` in `api/v1/users/…`), and how deep it is."""
     parts = route.split("/")
-    return parts[2:3], len(parts)
+    named = parts[2] if len(parts) > 2 else FIRST[0]
+    return FIRST.index(named) if named in FIRST else len(FIRST), parts[2:3], len(parts)
 
 
 def described(name: str) -> dict[str, str]:

@@ -98,6 +98,9 @@ class AutoSchema(Spectacular):
             operation.setdefault("parameters", []).append(IF_NONE_MATCH_PARAMETER)
             if not self.view.versioned:
                 operation["parameters"].append(IF_THERE_PARAMETER)
+        for parameter in operation.get("parameters", ()):
+            if parameter["schema"].get("type") == "array":
+                parameter |= {"style": "form", "explode": False}
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.declared.body_optional
         for status, response in operation["responses"].items():

@@ -14,7 +14,7 @@ from uuid import UUID
 from iocash import errors, money
 from users.models.events import By
 from wallets.models.holds import version_of
-from wallets.models.querysets import Signed
+from wallets.models.querysets import JustCreated
 
 MOST_RECEIVED: Final = 2**63 - 1
 """The highest total ever received by a wallet: 92 times the highest balance."""
@@ -206,7 +206,7 @@ WALLET: Final = attrgetter(*(each.name for each in dataclasses.fields(LockedWall
 
 
 @dataclass(slots=True, kw_only=True)
-class Leg(Signed):
+class Leg(JustCreated):
     """A movement in memory: one leg of an operation. Amounts are signed minor units."""
 
     id: UUID
@@ -236,15 +236,6 @@ class Leg(Signed):
     digest: bytes | None = None
     reference: str | None = None
     external_account_id: UUID | None = None
-
-    @property
-    def reversed_amount(self) -> int:
-        """What was reversed of a movement that was just created: nothing."""
-        return 0
-
-    @property
-    def idempotency_key(self) -> None:
-        """The key is the request's; see `MovementView.moved`."""
 
     def mirrored(self, leg_id: UUID) -> Leg:
         """Create the other leg of a payment, not yet settled, with the same texts."""

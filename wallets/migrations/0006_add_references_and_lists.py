@@ -51,6 +51,10 @@ BEGIN
         RAISE EXCEPTION 'a movement is settled at most once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_settled_once';
     END IF;
+    IF NEW.ended_at IS NOT NULL AND NEW.status NOT IN ('ERROR', 'CANCELLED') THEN
+        RAISE EXCEPTION 'only a cash-out that failed has an end'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_end_is_of_a_failed_one';
+    END IF;
     IF NEW.sent_at IS DISTINCT FROM OLD.sent_at
        AND (OLD.sent_at IS NOT NULL OR OLD.status <> 'PENDING')
     THEN
@@ -352,24 +356,6 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="movement_details_have_a_salt",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="movement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("external_account", None), ("type", "CASH_OUT"), _connector="OR"
-                ),
-                name="movement_only_a_cash_out_has_an_external_account",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="movement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ended_at", None), ("status__in", ["ERROR", "CANCELLED"]), _connector="OR"
-                ),
-                name="movement_end_is_of_a_failed_one",
             ),
         ),
         migrations.RunSQL(ACCOUNTS, NO_ACCOUNTS),

@@ -38,20 +38,23 @@ class HoldQuerySet(DatedQuerySet["Hold"]):
             executed=Coalesce(Subquery(total), 0, output_field=BIGINT),
         )
 
-    def standing(self, status: str) -> Self:
-        """Holds with this current status. An overdue hold is expired, even if its row says open."""
-        if status == OPEN:
-            return self.filter(status=OPEN).exclude(IS_OVERDUE)
-        if status == EXPIRED:
-            return self.filter(Q(status=EXPIRED) | IS_OVERDUE)
-        return self.filter(status=status)
+    def standing(self, *statuses: str) -> Self:
+        """Holds with one of these current statuses.
+
+        An overdue hold is expired, even if its row says open.
+        """
+        current = Q(status__in=statuses)
+        if EXPIRED in statuses:
+            current |= IS_OVERDUE
+        found = self.filter(current)
+        return found.exclude(IS_OVERDUE) if OPEN in statuses and EXPIRED not in statuses else found
 
     def named(self, words: str) -> Self:
         """Search by id or by the wallet of the hold."""
         found = as_id(words)
         return self.filter(Q(id=found) | Q(wallet=found)) if found else self.none()
 
-    def made_with(self, client_id: uuid.UUID, key: str) -> Self:
+    def made_with(self, client_id: uuid.UUID | None, key: str) -> Self:
         """The hold that was placed with this Idempotency-Key."""
         made = Key.objects.filter(client=client_id, key=key, made="hold").values("made_id")
         return self.filter(id__in=made)

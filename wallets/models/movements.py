@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from functools import cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
@@ -23,7 +23,7 @@ from wallets.models.wallets import Wallet
 class MovementQuerySet(DatedQuerySet["Movement"]):
     def seen(self) -> Self:
         """Annotate `reversed_amount` and `used_key`, which answers need."""
-        return self.annotate(**annotations())
+        return self.annotate(**shown_beside())
 
     def directed(self, direction: str) -> Self:
         return self.filter(amount__lt=0) if direction == "OUT" else self.filter(amount__gt=0)
@@ -34,14 +34,14 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
     def at_most(self, minor: int) -> Self:
         return self.filter(amount__gte=-minor, amount__lte=minor)
 
-    def made_with(self, client_id: uuid.UUID, key: str) -> Self:
+    def made_with(self, client_id: uuid.UUID | None, key: str) -> Self:
         """The movements of the operation that this Idempotency-Key created, in all wallets."""
-        used = Key.objects.filter(client=client_id, key=key).first()
+        used = Key.objects.filter(client=client_id, key=key).first() if client_id else None
         if used is None or used.made not in {"movement", "batch"}:
             return self.none()
         if used.made == "batch":
             return self.filter(operation_id=used.made_id)
-        made = Movement.objects.filter(client=client_id, id=used.made_id)
+        made = Movement.objects.filter(client=used.client_id, id=used.made_id)
         return self.filter(operation_id=made.values("operation_id")[:1])
 
     def made_by(self, operation_id: uuid.UUID) -> Self:
@@ -56,6 +56,14 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         keys = Key.objects.filter(client__in=clients, key=words.strip())
         made = list(keys.values_list("made_id", flat=True))
         return self.filter(Q(iban=compact(words)) | Q(id__in=made) | Q(operation_id__in=made))
+
+
+class Counterparty(NamedTuple):
+    """The other wallet of a payment, and its owner."""
+
+    wallet_id: uuid.UUID
+    user_id: uuid.UUID
+    name: str
 
 
 class Movement(Signed, models.Model):
@@ -240,14 +248,6 @@ class Movement(Signed, models.Model):
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
                 | Q(salt=None, concept=None, iban=None, metadata__isnull=True, reference=None),
             ),
-            models.CheckConstraint(
-                name="movement_only_a_cash_out_has_an_external_account",
-                condition=Q(external_account=None) | Q(type="CASH_OUT"),
-            ),
-            models.CheckConstraint(
-                name="movement_end_is_of_a_failed_one",
-                condition=Q(ended_at=None) | Q(status__in=["ERROR", "CANCELLED"]),
-            ),
             models.UniqueConstraint(
                 fields=["client", "wallet", "seq"], name="movement_seq_is_given_once_per_wallet"
             ),
@@ -332,6 +332,8 @@ class Movement(Signed, models.Model):
     reversed_amount: int
     """The sum of its reversals, of a movement that was read with `seen`. Minor units."""
     used_key: str | None
+    counterparty_shown: Counterparty | None = None
+    """The counterparty, if it is to be shown."""
 
     @property
     def idempotency_key(self) -> str | None:
@@ -364,7 +366,7 @@ class Movement(Signed, models.Model):
 
 
 @cache
-def annotations() -> dict[str, Any]:
+def shown_beside() -> dict[str, Any]:
     """What `seen` annotates, by name. Each is looked up by an index, for the rows of a page only.
 
     A key names the movement of the payer, or the operation of a batch.
@@ -379,7 +381,7 @@ def annotations() -> dict[str, Any]:
         operation_id=OuterRef(OuterRef("operation_id")),
     )
     made = [OuterRef("id"), OuterRef("operation_id"), Subquery(payers.values("id")[:1])]
-    keys = Key.objects.filter(client=OuterRef("client"), made_id__in=made)
+    keys = Key.objects.filter(client=OuterRef("client"), made_id__in=made)  # type: ignore[misc]
     return {
         "reversed_amount": Coalesce(
             Subquery(total.values_list(Cast(Sum(Abs("amount")), BIGINT))), 0, output_field=BIGINT

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from users.models.clients import OwnedQuerySet, Row_co
 
-__all__ = ["DatedQuerySet", "Signed", "compact", "to_millisecond"]
+__all__ = ["DatedQuerySet", "JustCreated", "Signed", "compact", "to_millisecond"]
 
 MILLISECOND = timedelta(milliseconds=1)
 LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND
@@ -50,7 +50,18 @@ class Signed:
     @property
     def over_at(self) -> datetime | None:
         """When it settled, or was rejected or cancelled; None while it is pending."""
-        return self.settled_at or self.ended_at
+        ended: datetime | None = self.settled_at or self.ended_at
+        return ended
+
+
+class JustCreated(Signed):
+    """What an answer shows of a movement that the request has just created, beside its columns."""
+
+    __slots__ = ()
+    reversed_amount = 0
+    counterparty_shown = None
+    idempotency_key = None
+    """The key is the request's; see `MovementView.moved`."""
 
 
 def compact(iban: str) -> str:

@@ -66,5 +66,12 @@ class ExternalAccountChange(fields.Serializer):
 class ExternalAccountQuery(pages.PageQuery):
     """The filters of the list of external accounts."""
 
-    status = fields.Choice(ExternalAccount.Status, required=False)
-    iban = fields.Iban(required=False)
+    status = fields.Several(fields.Choice(ExternalAccount.Status), required=False)
+    iban = fields.Several(fields.Iban(), required=False)
+
+
+class ExternalAccountsQuery(ExternalAccountQuery):
+    """The filters of the list of external accounts across wallets."""
+
+    user_id = fields.Several(fields.Id(), required=False, help_text="The owners of the wallets.")
+    wallet_id = fields.Several(fields.Id(), required=False)

@@ -8,11 +8,17 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
-from iocash.http import fields, pages
+from iocash.http import fields
 from iocash.http.links import location
 from users.serializers.users import LINKS
 from wallets.models import Hold
-from wallets.serializers.shared import LONGEST_REFERENCE, Words, hrefs, require_range
+from wallets.serializers.shared import (
+    LONGEST_REFERENCE,
+    AcrossWallets,
+    AmountQuery,
+    Words,
+    hrefs,
+)
 
 
 class HoldAnswer(fields.Serializer):
@@ -86,14 +92,14 @@ class HoldChange(fields.Serializer):
         return {"status": "RELEASED"}
 
 
-class HoldQuery(pages.PageQuery):
+class HoldQuery(AmountQuery):
     """The filters of the list of holds."""
 
-    status = fields.Choice(Hold.Status, required=False)
-    start_date = fields.Moment(required=False)
-    end_date = fields.Moment(required=False)
-    idempotency_key = fields.Text(255, required=False)
+    status = fields.Several(fields.Choice(Hold.Status), required=False)
+    target_wallet_id = fields.Several(
+        fields.Id(), required=False, help_text="The wallets for which the money is held."
+    )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
-        return super().validate(attrs)
+
+class HoldsQuery(AcrossWallets, HoldQuery):
+    """The filters of the list of holds across wallets."""

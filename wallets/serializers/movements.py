@@ -9,14 +9,29 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import ListSerializer, SerializerMethodField
 
-from iocash.http import fields, pages
+from iocash.http import fields
 from iocash.http.links import location
 from iocash.http.rendering import camel
 from users.serializers.users import LINKS
 from wallets.models import Movement
-from wallets.serializers.shared import LONGEST_REFERENCE, BankAccount, Words, hrefs, require_range
+from wallets.serializers.shared import (
+    LONGEST_REFERENCE,
+    AcrossWallets,
+    AmountQuery,
+    BankAccount,
+    Words,
+    hrefs,
+)
 
 LARGEST_BATCH: Final = 1_000
+
+
+class CounterpartyAnswer(fields.Serializer):
+    """The other wallet of a payment, and its owner. The name is null after it was erased."""
+
+    wallet_id = fields.Id(read_only=True)
+    user_id = fields.Id(read_only=True)
+    name = fields.Text(201, read_only=True, allow_null=True)
 
 
 class MovementAnswer(fields.Serializer):
@@ -36,6 +51,12 @@ class MovementAnswer(fields.Serializer):
     )
     concept = fields.Text(140, read_only=True, allow_null=True)
     counterparty_wallet_id = fields.Id(source="counterparty_id", read_only=True, allow_null=True)
+    counterparty = CounterpartyAnswer(
+        source="counterparty_shown",
+        read_only=True,
+        allow_null=True,
+        help_text="The other wallet and its owner, with `expand=counterparty`; otherwise null.",
+    )
     hold_id = fields.Id(read_only=True, allow_null=True)
     reversal_of = fields.Id(source="reversal_of_id", read_only=True, allow_null=True)
     balance_after = fields.Money(allow_null=True)
@@ -194,21 +215,33 @@ class MovementChange(fields.Serializer):
     status = fields.Choice(("CANCELLED",))
 
 
-class MovementQuery(pages.PageQuery):
+EXPANSIONS: Final = ("counterparty",)
+
+
+class OneMovementQuery(fields.Serializer):
+    """What is shown of a movement beside its own fields."""
+
+    expand = fields.Several(
+        fields.Choice(EXPANSIONS),
+        required=False,
+        help_text="`counterparty` needs the scope `users:read`.",
+    )
+
+
+class MovementQuery(AmountQuery, OneMovementQuery):
     """The filters of the list of movements."""
 
-    start_date = fields.Moment(required=False)
-    end_date = fields.Moment(required=False)
-    status = fields.Choice(Movement.Status, required=False)
-    type = fields.Choice(Movement.Type, required=False)
+    status = fields.Several(fields.Choice(Movement.Status), required=False)
+    type = fields.Several(fields.Choice(Movement.Type), required=False)
     direction = fields.Choice(("IN", "OUT"), required=False)
-    min_amount = fields.Amount(required=False)
-    max_amount = fields.Amount(required=False)
     operation_id = fields.Id(required=False)
     hold_id = fields.Id(required=False)
-    idempotency_key = fields.Text(255, required=False)
+    reversal_of = fields.Id(required=False, help_text="The movement that was reversed.")
+    counterparty_wallet_id = fields.Several(fields.Id(), required=False)
+    iban = fields.Several(
+        fields.Iban(), required=False, help_text="The bank accounts to which cash-outs went."
+    )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
-        require_range(attrs, "min_amount", "max_amount", "Must not be below minAmount.")
-        return super().validate(attrs)
+
+class MovementsQuery(AcrossWallets, MovementQuery):
+    """The filters of the list of movements across wallets."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from iocash.http import fields
+from iocash.http import fields, pages
 from iocash.http.rendering import camel
 from users.serializers.users import Optional
 
@@ -30,6 +30,41 @@ class BankAccount(fields.Serializer):
 
 
 LONGEST_REFERENCE = 64
+
+
+class AmountQuery(pages.PageQuery):
+    """The filters of lists of movements and holds that concern times and amounts."""
+
+    start_date = fields.Moment(required=False)
+    end_date = fields.Moment(required=False)
+    min_amount = fields.Amount(required=False)
+    max_amount = fields.Amount(required=False)
+    reference = fields.Text(LONGEST_REFERENCE, required=False, help_text="Your own id.")
+    idempotency_key = fields.Text(255, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
+        require_range(attrs, "min_amount", "max_amount", "Must not be below minAmount.")
+        return super().validate(attrs)
+
+
+class AcrossWallets(fields.Serializer):
+    """The filters of lists across all wallets of the client."""
+
+    user_id = fields.Several(fields.Id(), required=False, help_text="The owners of the wallets.")
+    wallet_id = fields.Several(fields.Id(), required=False)
+    currency = fields.Currency(
+        required=False, help_text="Required with minAmount and maxAmount, which are in it."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.keys() & {"min_amount", "max_amount"} and "currency" not in attrs:
+            raise ValidationError({"currency": [ErrorDetail(NEEDS_CURRENCY, code="required")]})
+        validated: dict[str, Any] = super().validate(attrs)
+        return validated
+
+
+NEEDS_CURRENCY = "Required with minAmount and maxAmount."
 
 
 class Words(fields.Serializer):

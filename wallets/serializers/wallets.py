@@ -90,12 +90,12 @@ class WalletChange(Labels):
 class UserWalletQuery(pages.PageQuery):
     """The filters of the list of a user's wallets."""
 
-    status = fields.Choice(Wallet.Status, required=False)
-    currency = fields.Currency(required=False)
-    iban = fields.Iban(required=False)
+    status = fields.Several(fields.Choice(Wallet.Status), required=False)
+    currency = fields.Several(fields.Currency(), required=False)
+    iban = fields.Several(fields.Iban(), required=False)
 
 
 class WalletQuery(UserWalletQuery):
     """The filters of the list of wallets."""
 
-    user_id = fields.Id(required=False)
+    user_id = fields.Several(fields.Id(), required=False)

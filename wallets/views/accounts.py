@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -12,6 +13,7 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.links import location
 from iocash.http.operations import operation
+from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Created
 from wallets.models import ExternalAccount
@@ -22,8 +24,9 @@ from wallets.serializers.accounts import (
     ExternalAccountBody,
     ExternalAccountChange,
     ExternalAccountQuery,
+    ExternalAccountsQuery,
 )
-from wallets.views.base import OrderView
+from wallets.views.base import OrderView, of_wallets
 
 
 class ExternalAccountView(OrderView):
@@ -37,17 +40,36 @@ class ExternalAccountView(OrderView):
     def account(self, wallet_id: UUID, account_id: UUID) -> ExternalAccount:
         return get_object_or_404(self.accounts(wallet_id), id=account_id)
 
+    def matching(self, filters: dict[str, Any], wallets: list[UUID] | None) -> Response:
+        """Answer a page of the accounts of these wallets (None: of all) that the filters leave."""
+        every = ExternalAccount.objects.owned_by(self.caller.client_id)
+        found = every.filter(**{f"{name}__in": values for name, values in filters.items()})
+        return self.listed(found, of_wallets(wallets), every if filters else None)
+
+
+class EveryExternalAccountView(ExternalAccountView):
+    """The external bank accounts of all wallets of the client."""
+
+    collection = "externalAccounts"
+    pagination_class = ScanningPages
+
+    @operation(query=ExternalAccountsQuery)
+    def get(self, request: Request) -> Response:
+        """List the external accounts of all wallets, with filters."""
+        filters = self.filters()
+        return self.matching(filters, self.asked_wallets(filters))
+
 
 class ExternalAccountListView(ExternalAccountView):
     """The external bank accounts of a wallet."""
 
     collection = "externalAccounts"
+    pagination_class = ScanningPages
 
     @operation(query=ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List the external accounts of a wallet."""
-        wallet = self.wallet(wallet_id)
-        return self.page(self.accounts(wallet.id).filter(**self.filters()))
+        return self.matching(self.filters(), [self.wallet(wallet_id).id])
 
     @operation(
         body=ExternalAccountBody,

@@ -45,7 +45,7 @@ class WalletView(OrderView):
     def wallets(self) -> WalletQuerySet:
         """The wallets of the client that the query asks for."""
         wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
-        return wallets.filter(**self.filters())
+        return wallets.filter(**{f"{name}__in": each for name, each in self.filters().items()})
 
     def answer(self, outcome: Outcome) -> Response:
         wallet = read_back(partial(self.wallet, outcome.id))

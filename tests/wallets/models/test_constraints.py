@@ -124,17 +124,10 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("movement_cash_out_settles_after_it_was_sent", "into", AS_CASH_OUT),
     ("movement_only_a_transfer_executes_a_hold", "brought", {"hold_id": "hold"}),
     (
-        "movement_only_a_cash_out_has_an_external_account",
-        "into",
-        {"external_account_id": "nobody"},
-    ),
-    (
         "movement_goes_to_an_account_of_its_wallet",
         "into",
         WAITING | {"external_account_id": "nobody"},
     ),
-    ("movement_end_is_of_a_failed_one", "into", {"ended_at": "2026-01-31T12:00:00Z"}),
-    ("movement_end_is_of_a_failed_one", "into", WAITING | {"ended_at": "2026-01-31T12:00:00Z"}),
     ("movement_reversal_names_what_it_reverses", "into", {"type": "REVERSAL"}),
     ("movement_reversal_names_what_it_reverses", "into", {"reversal_of_id": "out"}),
     (

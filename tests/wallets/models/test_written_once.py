@@ -84,6 +84,14 @@ def test_texts_are_erased_together(stage):
     assert movement.details_digest
 
 
+@pytest.mark.spoils_the_books
+def test_only_a_failed_cash_out_has_an_end(stage):
+    pending = new_id()
+    run(*a_copy(stage, "into", **WAITING | {"id": str(pending)}))
+    statement = "UPDATE wallets_movement SET ended_at = now() WHERE id = %s"
+    assert refused_by(statement, [pending]) == "movement_end_is_of_a_failed_one"
+
+
 ENDS = {
     "SUCCESS": "status = 'SUCCESS', seq = 9, balance_after = 0, received_after = 0,"
     " settled_at = now(), digest = 'x', sent_at = now()",

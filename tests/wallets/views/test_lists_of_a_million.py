@@ -1,0 +1,120 @@
+"""Filters without a match, on a client with a million movements and holds.
+
+Takes about five minutes, and 2 GB for the database.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.support import people
+from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
+
+pytestmark = [pytest.mark.django_db, pytest.mark.long, pytest.mark.spoils_the_books]
+
+MOST_MS = 10.0
+MILLION = 1_000_000
+MANY_MOVEMENTS = """
+    INSERT INTO wallets_movement
+    SELECT (jsonb_populate_record(movement, jsonb_build_object(
+        'id', gen_random_uuid(), 'operation_id', gen_random_uuid(), 'seq', 1000 + number,
+        'created_at', movement.created_at + number * interval '1 second',
+        'reference', CASE number %% 10 WHEN 0 THEN 'INV ' || number END,
+        'salt', '\\x00', 'details_digest', '\\x00'
+    ))).*
+    FROM wallets_movement AS movement, generate_series(1, %s) AS number
+    WHERE movement.id = ANY(%s)
+"""
+MANY_HOLDS = """
+    INSERT INTO wallets_hold
+    SELECT (jsonb_populate_record(hold, jsonb_build_object(
+        'id', gen_random_uuid(), 'created_at', hold.created_at + number * interval '1 second'
+    ))).*
+    FROM wallets_hold AS hold, generate_series(1, %s) AS number
+"""
+
+
+@pytest.fixture
+def things(alices: Any, bobs: Any) -> dict[str, Any]:
+    people.transfer(alices, bobs, 1, reference="INV 0")
+    people.execute(people.place(alices, bobs, 1))
+    yen = people.a_wallet(alices.user, "JPY")
+    legs = [people.movements(each)[-2].id for each in (alices, bobs)]
+    with connection.cursor() as cursor:
+        cursor.execute(MANY_MOVEMENTS, [MILLION // 2, legs])
+        cursor.execute(MANY_HOLDS, [MILLION])
+        cursor.execute("ANALYZE wallets_movement, wallets_hold")
+    return {"alices": alices.id, "bobs": bobs.id, "alice": alices.user_id, "yen": yen.id}
+
+
+NONE = people.unknown_id()
+QUESTIONS = {
+    "movements": "movement_of_client",
+    "movements?minAmount=1000&currency=EUR": "movement_of_client",
+    "movements?currency=JPY": "movement_of_client",
+    f"movements?counterpartyWalletId={NONE}": "movement_of_client",
+    "movements?type=TRANSFER,CASH_OUT&status=PENDING,SUCCESS&direction=IN&currency=JPY": (
+        "movement_of_client"
+    ),
+    "movements?userId={alice}&minAmount=1000&currency=EUR": "movement_page",
+    "movements?walletId={alices},{bobs}&maxAmount=0.01&minAmount=0.01&currency=JPY": (
+        "movement_page"
+    ),
+    "movements?walletId={yen}": "movement_page",
+    "movements?reference=x": "movement_of_reference",
+    "movements?reference=INV%200&walletId={yen}": "movement_of_reference",
+    "movements?iban=" + IBAN: "movement_of_clients_iban",
+    f"movements?iban={IBAN},{OTHER_IBAN}": "movement_of_clients_iban",
+    "movements?type=ADJUSTMENT": "movement_of_clients_type",
+    "movements?type=REVERSAL,ADJUSTMENT": "movement_of_clients_type",
+    "movements?status=PENDING": "movement_of_clients_status",
+    "movements?status=ERROR,CANCELLED": "movement_of_clients_status",
+    f"movements?reversalOf={NONE}": "movement_reversing",
+    f"movements?operationId={NONE}": "movement_of_operation",
+    f"movements?holdId={NONE}": "movement_of_hold",
+    "wallets/{alices}/movements?status=PENDING": "movement_waiting_of_wallet",
+    "wallets/{alices}/movements?type=REVERSAL": "movement_of_type_in_wallet",
+    "wallets/{alices}/movements?minAmount=1000": "movement_page",
+    f"wallets/{{alices}}/movements?counterpartyWalletId={NONE}": "movement_page",
+    "holds": "hold_of_client",
+    "holds?minAmount=1000&currency=EUR": "hold_of_client",
+    "holds?targetWalletId={yen}": "hold_of_target_page",
+    "holds?targetWalletId={bobs}&status=RELEASED": "hold_of_target_page",
+    "holds?reference=x": "hold_of_reference",
+    "holds?status=OPEN": "hold_open_of_client",
+    "holds?walletId={alices}&status=RELEASED": "hold_page",
+    "wallets/{alices}/holds?status=EXPIRED": "hold_page",
+}
+
+
+def test_filters_without_a_match_take_ten_milliseconds(api, things):
+    wrong = []
+    for question, index in QUESTIONS.items():
+        path = question.format(**things)
+        api.get(path)
+        with CaptureQueriesContext(connection) as statements:
+            answer = api.get(path)
+        assert answer.status == 200, answer.json
+        plans = [explained(each["sql"]) for each in statements if is_read(each["sql"])]
+        took = sum(milliseconds for milliseconds, _ in plans)
+        if took > MOST_MS or not any(f"using {index} on" in plan for _, plan in plans):
+            wrong.append(f"{question}: {took} ms\n" + "\n".join(plan for _, plan in plans))
+    assert not wrong, "\n\n".join(wrong)
+
+
+def is_read(statement: str) -> bool:
+    return statement.lstrip(" (").startswith("SELECT") and "created_at" in statement
+
+
+def explained(statement: str) -> tuple[float, str]:
+    """The time in the database and the plan, the second time that it is read."""
+    with connection.cursor() as cursor:
+        for _ in range(2):
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) {statement}")
+            plan = "\n".join(row for (row,) in cursor.fetchall())
+    return float(re.findall(r"Execution Time: ([0-9.]+) ms", plan)[0]), plan
