@@ -39,6 +39,7 @@ from wallets.views.movements import (
     ReversalView,
 )
 from wallets.views.statements import BalanceView, StatementView
+from wallets.views.totals import TotalsView
 from wallets.views.users import OtpValidationView, UserDetailView
 from wallets.views.wallets import (
     IbanView,
@@ -57,7 +58,7 @@ WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 LISTS = {
-    **{name: name for name in ("me", "users", "wallets")},
+    **{name: name for name in ("me", "users", "wallets", "totals")},
     "movements": "all-movements",
     "holds": "all-holds",
     "externalAccounts": "all-external-accounts",
@@ -76,6 +77,7 @@ api = [
     path("/holds", EveryHoldView.as_view(), name="all-holds"),
     path("/holds/<uuid:hold_id>", AnyHoldView.as_view(), name="any-hold"),
     path("/external-accounts", EveryExternalAccountView.as_view(), name="all-external-accounts"),
+    path("/totals", TotalsView.as_view(), name="totals"),
     path("/wallets", WalletListView.as_view(), name="wallets"),
     path(f"/{WALLET}/create-iban", IbanView.as_view(), name="create-iban"),
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),

@@ -214,7 +214,9 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     cash_in = {"type": "CASH_IN", "amount": "100.00", "concept": "Card"}
     api.post(movements, cash_in, key="card-1")
     api.post(movements, cash_in)
-    lunch = transfer(bobs, "12.50", concept="Lunch", metadata={"order": "1001"})
+    lunch = transfer(
+        bobs, "12.50", concept="Lunch", metadata={"order": "1001"}, reference="INV-1001"
+    )
     paid = api.post(movements, lunch, key="lunch-1").json["id"]
     api.post(movements, lunch | {"amount": "13.00"}, key="lunch-1")
     api.post(movements, transfer(bobs, "500.00"))
@@ -232,6 +234,8 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
         f"{movements}/batch", {"movements": [transfer(bobs, "1.00"), transfer(bobs, "999.00")]}
     )
     api.get(f"{movements}?type=TRANSFER&direction=OUT&size=1")
+    api.get("movements?reference=INV-1001&expand=counterparty&size=2")
+    api.get(f"movements/{paid}")
     api.patch(f"wallets/{alices}", {"status": "UNSUBSCRIBED"})
     accounts = f"wallets/{alices}/external-accounts"
     kept = api.post(accounts, {"alias": "My bank", "externalIban": BANK}, key="account-1").json[
@@ -239,6 +243,7 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     ]
     api.get(accounts)
     api.get(f"{accounts}/{kept}")
+    api.get(f"external-accounts?userId={IDS['alice']}&status=ACTIVE")
     api.patch(f"{accounts}/{kept}", {"status": "REMOVED"})
     removed = {"type": "CASH_OUT", "amount": "1.00", "externalAccountId": kept}
     api.post(movements, removed)
@@ -253,6 +258,8 @@ def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     api.post(f"{holds}/{hold}/executions", part, key="deposit-1-a")
     api.post(f"{holds}/{hold}/executions", {"amount": "30.00"})
     api.get(f"{holds}?status=OPEN")
+    api.get(f"holds?targetWalletId={bobs}&status=OPEN,EXECUTED")
+    api.get(f"holds/{hold}")
     api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
     api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
 
@@ -262,6 +269,7 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     api.get(wallet)
     api.get(f"{wallet}/balance")
     start = moment(begin - timedelta(days=1))
+    api.get(f"totals?groupBy=type&startDate={start}")
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=2")
 
 
