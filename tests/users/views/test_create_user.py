@@ -30,6 +30,7 @@ def test_person_is_accepted(api, codes):
         "email": None,
         "mobilePhone": "+34600000001",
         "unverifiedPhone": None,
+        "metadata": None,
         "_links": {
             "self": {"href": f"{ROOT}/users/{user.id}"},
             "wallets": {"href": f"{ROOT}/users/{user.id}/wallets"},

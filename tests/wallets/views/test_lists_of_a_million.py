@@ -21,21 +21,23 @@ MOST_MS = 10.0
 MILLION = 1_000_000
 MANY_MOVEMENTS = """
     INSERT INTO wallets_movement
-    SELECT (jsonb_populate_record(movement, jsonb_build_object(
+    SELECT made.*
+    FROM wallets_movement AS movement, generate_series(1, %s) AS number,
+    LATERAL jsonb_populate_record(movement, jsonb_build_object(
         'id', gen_random_uuid(), 'operation_id', gen_random_uuid(), 'seq', 1000 + number,
         'created_at', movement.created_at + number * interval '1 second',
         'reference', CASE number %% 10 WHEN 0 THEN 'INV ' || number END,
         'salt', '\\x00', 'details_digest', '\\x00'
-    ))).*
-    FROM wallets_movement AS movement, generate_series(1, %s) AS number
+    )) AS made
     WHERE movement.id = ANY(%s)
 """
 MANY_HOLDS = """
     INSERT INTO wallets_hold
-    SELECT (jsonb_populate_record(hold, jsonb_build_object(
+    SELECT made.*
+    FROM wallets_hold AS hold, generate_series(1, %s) AS number,
+    LATERAL jsonb_populate_record(hold, jsonb_build_object(
         'id', gen_random_uuid(), 'created_at', hold.created_at + number * interval '1 second'
-    ))).*
-    FROM wallets_hold AS hold, generate_series(1, %s) AS number
+    )) AS made
 """
 
 
@@ -53,48 +55,44 @@ def things(alices: Any, bobs: Any) -> dict[str, Any]:
 
 
 NONE = people.unknown_id()
-QUESTIONS = {
-    "movements": "movement_of_client",
-    "movements?minAmount=1000&currency=EUR": "movement_of_client",
-    "movements?currency=JPY": "movement_of_client",
-    f"movements?counterpartyWalletId={NONE}": "movement_of_client",
-    "movements?type=TRANSFER,CASH_OUT&status=PENDING,SUCCESS&direction=IN&currency=JPY": (
-        "movement_of_client"
-    ),
-    "movements?userId={alice}&minAmount=1000&currency=EUR": "movement_page",
-    "movements?walletId={alices},{bobs}&maxAmount=0.01&minAmount=0.01&currency=JPY": (
-        "movement_page"
-    ),
-    "movements?walletId={yen}": "movement_page",
-    "movements?reference=x": "movement_of_reference",
-    "movements?reference=INV%200&walletId={yen}": "movement_of_reference",
-    "movements?iban=" + IBAN: "movement_of_clients_iban",
-    f"movements?iban={IBAN},{OTHER_IBAN}": "movement_of_clients_iban",
-    "movements?type=ADJUSTMENT": "movement_of_clients_type",
-    "movements?type=REVERSAL,ADJUSTMENT": "movement_of_clients_type",
-    "movements?status=PENDING": "movement_of_clients_status",
-    "movements?status=ERROR,CANCELLED": "movement_of_clients_status",
-    f"movements?reversalOf={NONE}": "movement_reversing",
-    f"movements?operationId={NONE}": "movement_of_operation",
-    f"movements?holdId={NONE}": "movement_of_hold",
-    "wallets/{alices}/movements?status=PENDING": "movement_waiting_of_wallet",
-    "wallets/{alices}/movements?type=REVERSAL": "movement_of_type_in_wallet",
-    "wallets/{alices}/movements?minAmount=1000": "movement_page",
-    f"wallets/{{alices}}/movements?counterpartyWalletId={NONE}": "movement_page",
-    "holds": "hold_of_client",
-    "holds?minAmount=1000&currency=EUR": "hold_of_client",
-    "holds?targetWalletId={yen}": "hold_of_target_page",
-    "holds?targetWalletId={bobs}&status=RELEASED": "hold_of_target_page",
-    "holds?reference=x": "hold_of_reference",
-    "holds?status=OPEN": "hold_open_of_client",
-    "holds?walletId={alices}&status=RELEASED": "hold_page",
-    "wallets/{alices}/holds?status=EXPIRED": "hold_page",
-}
+QUESTIONS = (
+    "movements",
+    "movements?minAmount=1000&currency=EUR",
+    "movements?currency=JPY",
+    f"movements?counterpartyWalletId={NONE}",
+    "movements?type=TRANSFER,CASH_OUT&status=PENDING,SUCCESS&direction=IN&currency=JPY",
+    "movements?userId={alice}&minAmount=1000&currency=EUR",
+    "movements?walletId={alices},{bobs}&minAmount=1000&currency=JPY",
+    "movements?walletId={yen}",
+    "movements?reference=x",
+    "movements?reference=INV%200&walletId={yen}",
+    "movements?iban=" + IBAN,
+    f"movements?iban={IBAN},{OTHER_IBAN}",
+    "movements?type=ADJUSTMENT",
+    "movements?type=REVERSAL,ADJUSTMENT",
+    "movements?status=PENDING",
+    "movements?status=ERROR,CANCELLED",
+    f"movements?reversalOf={NONE}",
+    f"movements?operationId={NONE}",
+    f"movements?holdId={NONE}",
+    "wallets/{alices}/movements?status=PENDING",
+    "wallets/{alices}/movements?type=REVERSAL",
+    "wallets/{alices}/movements?minAmount=1000",
+    f"wallets/{{alices}}/movements?counterpartyWalletId={NONE}",
+    "holds",
+    "holds?minAmount=1000&currency=EUR",
+    "holds?targetWalletId={yen}",
+    "holds?targetWalletId={bobs}&status=RELEASED",
+    "holds?reference=x",
+    "holds?status=OPEN",
+    "holds?walletId={alices}&status=RELEASED",
+    "wallets/{alices}/holds?status=EXPIRED",
+)
 
 
 def test_filters_without_a_match_take_ten_milliseconds(api, things):
     wrong = []
-    for question, index in QUESTIONS.items():
+    for question in QUESTIONS:
         path = question.format(**things)
         api.get(path)
         with CaptureQueriesContext(connection) as statements:
@@ -102,7 +100,7 @@ def test_filters_without_a_match_take_ten_milliseconds(api, things):
         assert answer.status == 200, answer.json
         plans = [explained(each["sql"]) for each in statements if is_read(each["sql"])]
         took = sum(milliseconds for milliseconds, _ in plans)
-        if took > MOST_MS or not any(f"using {index} on" in plan for _, plan in plans):
+        if took > MOST_MS or any("Seq Scan on wallets_" in plan for _, plan in plans):
             wrong.append(f"{question}: {took} ms\n" + "\n".join(plan for _, plan in plans))
     assert not wrong, "\n\n".join(wrong)
 
