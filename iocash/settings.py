@@ -307,6 +307,7 @@ CONTENT_SECURITY_POLICY = (
 # --- The API -----------------------------------------------------------------------------------
 
 API_PREFIXES = ("/api/", "/livez", "/readyz")
+PUBLISHED_PREFIXES = ("/api/v1/public/", "/api/v2/public/")
 MAX_BODY_BYTES = 1_000_000
 MAX_DOCUMENT_BODY_BYTES = 8_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
@@ -326,7 +327,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["users.throttling.ClientThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "iocash.http.rendering.Negotiation",
     "DEFAULT_PAGINATION_CLASS": "iocash.http.pages.Pages",
-    "DEFAULT_SCHEMA_CLASS": "iocash.http.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "iocash.http.openapi.operations.AutoSchema",
     "EXCEPTION_HANDLER": "iocash.http.problems.exception_handler",
     "NON_FIELD_ERRORS_KEY": "",
     "URL_FORMAT_OVERRIDE": None,
@@ -337,19 +338,17 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "ioCash",
-    "DESCRIPTION": "E-money wallets: cash in, cash out, transfer, hold.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "CAMELIZE_NAMES": True,
     "SORT_OPERATION_PARAMETERS": False,
     "COMPONENT_SPLIT_PATCH": False,
     "COMPONENT_SPLIT_REQUEST": False,
-    "PREPROCESSING_HOOKS": ["iocash.http.openapi.without_twins"],
     "POSTPROCESSING_HOOKS": [
-        "iocash.http.openapi.complete",
+        "iocash.http.openapi.whole.complete",
         "iocash.http.chapters.list_chapters",
         "iocash.docs.examples.illustrate",
+        "iocash.http.openapi.whole.set_dry_runs_apart",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -1,10 +1,18 @@
-"""The format of times in the API, in logs and in reports."""
+"""Times: their format in the API, in logs and in reports, and their precision: a millisecond."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def moment(at: datetime) -> str:
     """Write an aware datetime as RFC 3339 in UTC with milliseconds and `Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def to_millisecond(instant: datetime) -> datetime:
+    """Truncate to milliseconds, as in the API."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

@@ -38,6 +38,7 @@ from wallets.views.movements import (
     MovementListView,
     ReversalView,
 )
+from wallets.views.operations import OperationDetailView, OperationListView
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.totals import TotalsView
 from wallets.views.users import OtpValidationView, UserDetailView
@@ -83,6 +84,8 @@ api = [
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),
     path(f"/{MOVEMENT}", MovementDetailView.as_view(), name="movement"),
     path(f"/{MOVEMENT}/reversal", ReversalView.as_view(), name="reversal"),
+    path("/operations", OperationListView.as_view(), name="operations"),
+    path("/operations/<uuid:operation_id>", OperationDetailView.as_view(), name="operation"),
     path(f"/{WALLET}/holds", HoldListView.as_view(), name="holds"),
     path(f"/{HOLD}", HoldDetailView.as_view(), name="hold"),
     path(f"/{HOLD}/executions", HoldExecutionView.as_view(), name="executions"),
@@ -128,6 +131,7 @@ urlpatterns = [
     path("api/v1/public/", include(published.patterns)),
     path("api/v2/public/", include(published.patterns)),
     path("api/schema", reference.Schema.as_view(), name="schema"),
+    path("api/schema/published", reference.PublishedSchema.as_view(), name="published-schema"),
     path("api/docs", reference.Docs.as_view(), name="docs"),
     path("api/docs/errors", views.error_codes, name="errors"),
     path("api/docs/calls", calls.every_call, name="calls"),

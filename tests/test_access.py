@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,21 +12,15 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from tests.support import people
+from tests.support import people, resources
 from tests.support.api_operations import ALL, API, Operation
 from tests.support.people import Api
 from users import demo_documents
 from users.kyc import Kind
 from users.models import ApiKey, Client
 from users.models.clients import SCOPES
-from wallets import posting
-from wallets.models import ExternalAccount
-from wallets.orders.external_accounts import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
-
-IBAN = "ES9121000418450200051332"
-
 
 BELOW = [operation for operation in ALL if "<" in operation.route]
 
@@ -33,27 +28,18 @@ BELOW = [operation for operation in ALL if "<" in operation.route]
 @pytest.fixture
 def things(alices, bobs) -> dict[str, Any]:
     """Something of Alice's for every id that a path may have."""
-    movement = people.transfer(alices, bobs, 10_00)
-    order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
-    account = ExternalAccount.objects.get(id=posting.submit(order).id)
     demo_documents.send_samples(alices.user, frozenset(Kind), people.BY)
-    return {
-        "<uuid:user_id>": alices.user_id,
-        "<uuid:wallet_id>": alices.id,
-        "<uuid:movement_id>": movement.id,
-        "<uuid:hold_id>": people.place(alices, bobs, 5_00).id,
-        "<uuid:account_id>": account.id,
-        "<slug:kind>": "identity-front",
-    }
+    return resources.things(alices, bobs) | {"movement": people.transfer(alices, bobs, 10_00).id}
+
+
+def path_of(operation: Operation, things: dict[str, Any]) -> str:
+    path = re.sub(r"<\w+:(\w+?)(_id)?>", lambda found: str(things[found[1]]), operation.route)
+    return f"/{path}" + ("?side=front" if path.endswith("identity-file") else "")
 
 
 def ask(operation: Operation, things: dict[str, Any], secret: str | None) -> people.Answer:
-    path = operation.route
-    for name, value in things.items():
-        path = path.replace(name, str(value))
-    query = "?side=front" if path.endswith("identity-file") else ""
     raw = b"" if operation.method == "get" else operation.body()
-    return Api(secret).call(operation.method.upper(), f"/{path}{query}", raw=raw)
+    return Api(secret).call(operation.method.upper(), path_of(operation, things), raw=raw)
 
 
 def a_key(client: Client, **values: Any) -> str:
@@ -176,11 +162,7 @@ def test_staff_read_everything_and_change_resources_of_clients(staff, things):
     for browser in (reader, careless):
         browser.force_login(staff)
     for operation in ALL:
-        path = operation.route
-        for name, value in things.items():
-            path = path.replace(name, str(value))
-        query = "?side=front" if path.endswith("identity-file") else ""
-        address, method = f"/{path}{query}", operation.method.upper()
+        address, method = path_of(operation, things), operation.method.upper()
         raw = b"" if method == "GET" else operation.body()
         sent: dict[str, Any] = {"data": raw, "content_type": "application/json"}
         answer = reader.generic(method, address, **sent)

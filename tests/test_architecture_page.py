@@ -90,6 +90,7 @@ FAULTS = (
     "used key",
     "future",
     "no target",
+    "order's currency",
     "source blocked",
     "source's owner blocked",
     "target closed",
@@ -126,11 +127,14 @@ def stage(*faults: str) -> tuple[Books, Transfer]:
         used = UsedKey(CLIENT, "key", b"salt", b"another", "movement", new_id(), 201)
         books.keys[CLIENT, "key"] = used
     named = new_id() if "no target" in faults else BOBS
+    # The decimals of another currency are not checked.
+    is_other = "order's currency" in faults and "decimals" not in faults
     return books, transfer(
         new_id() if "no wallet" in faults else ALICES,
         ALICES if "same wallet" in faults else named,
         "10.001" if "decimals" in faults else "10.00",
         key="key",
+        expected_currency="JPY" if is_other else None,
     )
 
 

@@ -18,6 +18,9 @@ from users import demo_documents, kyc
 from users.models import Client, User
 from wallets.models import Movement, Wallet
 
+PATIENCE = 30_000
+"""Milliseconds for a page on a busy machine."""
+
 BROWSERS_OWN = ("data:", "blob:", "chrome:", "chrome-extension:")
 """What a browser has in itself; that which shows a PDF too."""
 PASSWORD = "correct horse battery"
@@ -43,7 +46,8 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, live_server: Any) -> Iterator[Page]:
     """A page that remembers what no page of ours may do."""
     context = browser.new_context(base_url=live_server.url)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page = context.new_page()
     said: list[ConsoleMessage] = []
     asked: list[str] = []

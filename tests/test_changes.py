@@ -18,6 +18,8 @@ ORDER = {
         "note": {"type": ["string", "null"], "maxLength": 140},
         "kind": {"type": "string", "enum": ["TRANSFER", "CASH_IN"]},
         "tags": {"type": "array", "items": {"type": "string", "minLength": 1}},
+        "color": {"type": "string", "x-extensible-enum": ["RED", "BLUE"]},
+        "part": {"$ref": "#/components/schemas/AnyPart"},
     },
 }
 THING = {
@@ -26,11 +28,29 @@ THING = {
     "properties": {
         "id": {"type": "string"},
         "status": {"type": "string", "enum": ["OPEN", "OVER"]},
+        "color": {"type": "string", "x-extensible-enum": ["RED", "BLUE"]},
         "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Part"}},
     },
 }
+PART = {"size": {"type": "integer"}, "type": {"type": "string", "const": "SMALL"}}
+PARTS = {
+    "AnyPart": {
+        "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("SmallPart", "LargePart")]
+    },
+    "SmallPart": {"type": "object", "required": ["type"], "properties": PART},
+    "LargePart": {
+        "type": "object",
+        "required": ["type", "weight"],
+        "properties": {
+            "size": {"type": "integer"},
+            "type": {"type": "string", "const": "LARGE"},
+            "weight": {},
+        },
+    },
+}
 ERROR = {"type": "object", "properties": {"code": {"type": "string"}}}
-CODES = {"properties": {"code": {"enum": ["not_open", "too_late"]}}}
+CODES = ["not_open", "too_late"]
+REFUSED = "409-refused"
 
 
 def answering(schema: Any, **headers: Any) -> Any:
@@ -38,12 +58,17 @@ def answering(schema: Any, **headers: Any) -> Any:
 
 
 def a_document() -> Any:
-    refused = answering({"allOf": [{"$ref": "#/components/schemas/Error"}, CODES]})
+    refused = answering({"$ref": "#/components/schemas/Error"}) | {"x-codes": CODES}
     post = {
         "security": [{"bearer": ["things:write"]}],
         "parameters": [
             {"in": "query", "name": "size", "schema": {"type": "integer", "maximum": 100}},
             {"in": "header", "name": "If-Match", "schema": {"type": "string"}},
+            {
+                "in": "header",
+                "name": "If-None-Match",
+                "schema": {"type": "string", "enum": ["*"]},
+            },
         ],
         "requestBody": answering({"$ref": "#/components/schemas/Order"}) | {"required": False},
         "responses": {
@@ -56,8 +81,14 @@ def a_document() -> Any:
         {
             "paths": {"/things": {"post": post, "get": {"responses": {}}}, "/health": {}},
             "components": {
-                "schemas": {"Order": ORDER, "Thing": THING, "Part": part, "Error": ERROR},
-                "responses": {"409-refused": refused},
+                "schemas": {
+                    "Order": ORDER,
+                    "Thing": THING,
+                    "Part": part,
+                    "Error": ERROR,
+                    **PARTS,
+                },
+                "responses": {REFUSED: refused},
             },
         }
     )
@@ -82,8 +113,8 @@ def field(document: Any, name: str, of: str = "Order") -> Any:
 
 
 def refused(document: Any) -> Any:
-    response = document["components"]["responses"]["409-refused"]
-    return response["content"]["application/json"]["schema"]["allOf"][1]["properties"]["code"]
+    response = document["components"]["responses"][REFUSED]
+    return response["x-codes"]
 
 
 def a_parameter(required: bool) -> Any:
@@ -101,9 +132,27 @@ BREAKING: dict[str, Callable[[Any], Any]] = {
     "POST /things: 201 has no header Location any more": lambda it: post(it)["responses"]["201"][
         "headers"
     ].clear(),
-    "POST /things: 409.code is never 'too_late' any more": lambda it: refused(it)["enum"].remove(
+    "POST /things: 409.code is never 'too_late' any more": lambda it: refused(it).remove(
         "too_late"
     ),
+    "POST /things: 201.color is never 'RED' any more": lambda it: field(it, "color", "Thing")[
+        "x-extensible-enum"
+    ].remove("RED"),
+    "POST /things: the body.color may not be 'RED' any more": lambda it: field(it, "color")[
+        "x-extensible-enum"
+    ].remove("RED"),
+    "POST /things: the body.part.size has a maximum of 5": lambda it: field(
+        it, "size", "SmallPart"
+    ).update(maximum=5),
+    "POST /things: the body.part.size is required": lambda it: [
+        schema(it, name)["required"].append("size") for name in ("SmallPart", "LargePart")
+    ],
+    "POST /things: the body.part.weight is not taken any more": lambda it: schema(it, "LargePart")[
+        "properties"
+    ].pop("weight"),
+    "POST /things: the body.part.type may not be 'LARGE' any more": lambda it: field(
+        it, "type", "LargePart"
+    ).update(const="HUGE"),
     "POST /things: 201.id is gone": lambda it: schema(it, "Thing")["properties"].pop("id"),
     "POST /things: 201.id may be absent": lambda it: schema(it, "Thing")["required"].remove("id"),
     "POST /things: 201.parts[].name is gone": lambda it: schema(it, "Part")["properties"].clear(),
@@ -176,12 +225,25 @@ HARMLESS: dict[str, Callable[[Any], Any]] = {
     "a new path": lambda it: it["paths"].update({"/more": {}}),
     "a new method": lambda it: it["paths"]["/things"].update(put={"responses": {}}),
     "a new status": lambda it: post(it)["responses"].update({"202": {}}),
-    "a new code": lambda it: refused(it)["enum"].append("too_early"),
+    "a new code": lambda it: refused(it).append("too_early"),
+    "an open enumeration": lambda it: (
+        field(it, "kind").pop("enum")
+        and field(it, "kind").update({"x-extensible-enum": ["TRANSFER", "CASH_IN"]})
+    ),
+    "a variant that has more": lambda it: schema(it, "SmallPart")["properties"].update(more={}),
+    "a pattern for the only value": lambda it: (
+        post(it)["parameters"][2]["schema"].update(pattern=r"^\*$")
+        or post(it)["parameters"][2]["schema"].pop("enum")
+    ),
+    "another type that is accepted": lambda it: field(it, "amount").update(
+        {"x-also-accepted": "number"}
+    ),
     "a new field to send": lambda it: schema(it, "Order")["properties"].update(more={}),
     "a new field to read": lambda it: schema(it, "Thing")["properties"].update(more={}),
     "a new parameter": lambda it: post(it)["parameters"].append(a_parameter(required=False)),
     "a longer text": lambda it: field(it, "note").update(maxLength=200),
     "a field left out": lambda it: schema(it, "Order")["required"].clear(),
+    "a wider pattern": lambda it: field(it, "amount").update(pattern=r"^[0-9]+(\.[0-9]+)?$"),
     "another form no more": lambda it: field(it, "amount").pop("pattern"),
     "one more value": lambda it: field(it, "kind")["enum"].append("CASH_OUT"),
     "one more type": lambda it: field(it, "amount").update(type=["string", "number"]),
@@ -192,6 +254,30 @@ HARMLESS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
 def test_compatible_change_is_not_reported(change):
     assert changed(change) == []
+
+
+def test_shared_parameter_is_compared_by_its_target():
+    def change(document: Any) -> None:
+        document["components"]["parameters"] = {"size": post(document)["parameters"][0]}
+        post(document)["parameters"][0] = {"$ref": "#/components/parameters/size"}
+
+    assert changed(change) == []
+
+
+def test_header_that_no_response_has_any_more_is_reported_once():
+    before = a_document()
+    before["components"]["headers"] = {"Left": {}, "Kept": {}}
+    shared = {name: {"$ref": f"#/components/headers/{name}"} for name in ("Left", "Kept")}
+    for response in (post(before)["responses"]["201"], before["components"]["responses"][REFUSED]):
+        response["headers"] = dict(shared)
+    after = deepcopy(before)
+    del after["components"]["headers"]["Left"]
+    del post(after)["responses"]["201"]["headers"]["Left"]
+    after["components"]["responses"][REFUSED]["headers"].clear()
+    assert incompatible(before, after) == [
+        "no response has the header Left any more",
+        "POST /things: 409 has no header Kept any more",
+    ]
 
 
 def test_reference_is_compared_by_its_target():

@@ -1,21 +1,24 @@
 """A list asks the same number of questions however long it is."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.support import people
+from tests.support import barrier, people
 from tests.support.cash_outs import a_cash_out
 from tests.support.people import Api
+from tests.support.resources import LISTS, make_each
 from wallets import posting
 from wallets.models import Wallet
-from wallets.orders.external_accounts import AddExternalAccount
 
 pytestmark = pytest.mark.django_db
 
-IBANS = ("ES9121000418450200051332", "DE89370400440532013000", "GB29NWBK60161331926819")
+PUBLISHED = "/api/v2/public"
+SORTS = ("createdAt,desc", "createdAt,asc")
+More = Callable[[Wallet, Wallet], None]
 
 
 def asked(api: Api, address: str) -> int:
@@ -26,6 +29,7 @@ def asked(api: Api, address: str) -> int:
     return len(questions)
 
 
+@pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize(
     "path",
     [
@@ -36,11 +40,17 @@ def asked(api: Api, address: str) -> int:
         "wallets/{wallet}/movements",
         "movements",
         "movements?userId={user}",
+        f"{PUBLISHED}/users",
+        f"{PUBLISHED}/users/natural",
+        f"{PUBLISHED}/wallets",
+        f"{PUBLISHED}/wallets/{{wallet}}/movements",
     ],
 )
-def test_list_runs_the_same_number_of_queries_for_few_and_many_rows(api, client_demo, alices, path):
+def test_list_runs_the_same_number_of_queries_for_few_and_many_rows(
+    api, client_demo, alices, path, sort
+):
     path = path.format(wallet=alices.id, user=alices.user_id)
-    address = f"{path}{'&' if '?' in path else '?'}size=100"
+    address = f"{path}{'&' if '?' in path else '?'}size=100&sort={sort}"
     few = asked(api, address)
     for number in range(4):
         names = {"user_name": f"alice{number}", "mobile_phone": f"+3460000001{number}"}
@@ -50,15 +60,15 @@ def test_list_runs_the_same_number_of_queries_for_few_and_many_rows(api, client_
     assert asked(api, address) == few <= 3
 
 
+def rows(api: Api, address: str) -> int:
+    """How many rows the page has."""
+    return sum(map(len, api.get(address).json.get("_embedded", {}).values()))
+
+
 def more_holds(alices: Wallet, bobs: Wallet) -> None:
     for amount in range(1, 5):
         hold = people.place(alices, bobs, amount)
         people.execute(hold, 1)
-
-
-def more_accounts(alices: Wallet, bobs: Wallet) -> None:
-    for iban in IBANS:
-        posting.submit(AddExternalAccount(**people.about(alices), iban=iban))
 
 
 def more_movements(alices: Wallet, bobs: Wallet) -> None:
@@ -66,29 +76,51 @@ def more_movements(alices: Wallet, bobs: Wallet) -> None:
         people.transfer(alices, bobs, amount)
 
 
+def more_rows(alices: Wallet, bobs: Wallet) -> None:
+    for number in range(1, 5):
+        make_each(alices, bobs, number)
+
+
+OWN: dict[str, tuple[More, int]] = {
+    "holds": (more_holds, 3),
+    "holds?status=EXPIRED": (more_holds, 3),
+    "movements?type=TRANSFER&idempotencyKey=k": (more_movements, 4),
+    "holds?sort=createdAt,asc": (more_holds, 3),
+    "external-accounts?sort=createdAt,asc": (more_rows, 3),
+    "statement": (more_movements, 10),
+    "statement?sort=settledAt,desc": (more_movements, 10),
+    "balance": (more_movements, 6),
+}
+"""More of what is listed, and the most queries."""
+BELOW = [path.removeprefix("wallets/{wallet}/") for path in LISTS if "{" in path]
+CASES = dict.fromkeys(BELOW, (more_rows, 3)) | {"movements": (more_movements, 3)} | OWN
+
+
 @pytest.mark.parametrize(
-    ("path", "more", "most"),
-    [
-        ("holds", more_holds, 3),
-        ("holds?status=EXPIRED", more_holds, 3),
-        ("movements?type=TRANSFER&idempotencyKey=k", more_movements, 4),
-        ("external-accounts", more_accounts, 3),
-        ("statement", more_movements, 10),
-        ("balance", more_movements, 6),
-    ],
+    ("path", "more", "most"), [(path, *case) for path, case in CASES.items()], ids=CASES
 )
 def test_wallet_lists_run_the_same_number_of_queries_for_few_and_many_rows(
     api: Api,
     alices: Wallet,
     bobs: Wallet,
     path: str,
-    more: Callable[[Wallet, Wallet], None],
+    more: More,
     most: int,
 ) -> None:
     address = f"wallets/{alices.id}/{path}"
-    few = asked(api, address)
+    few, before = asked(api, address), rows(api, address)
     more(alices, bobs)
     assert asked(api, address) == few <= most
+    assert path not in BELOW or rows(api, address) > before
+
+
+def test_operation_runs_the_same_number_of_queries_for_few_and_many_movements(api, alices, bobs):
+    counts = []
+    for number in (1, 40):
+        transfers = [people.a_transfer(alices, bobs, 1)] * number
+        outcome = posting.submit(people.an_operation(*transfers))
+        counts.append(asked(api, f"operations/{outcome.id}?size=100"))
+    assert counts[0] == counts[1] <= 3
 
 
 def test_middle_page_runs_as_many_queries_as_the_first(api, alices, bobs):
@@ -100,3 +132,37 @@ def test_middle_page_runs_as_many_queries_as_the_first(api, alices, bobs):
         for _ in range(2):
             address = api.get(address).json["_links"]["next"]["href"]
         assert asked(api, address) == first
+
+
+@pytest.mark.parametrize("name", ["favourite-external-accounts", "holds"])
+@pytest.mark.parametrize("sort", SORTS)
+def test_published_lists_run_the_same_number_of_queries(api, alices, bobs, name, sort):
+    address = f"{PUBLISHED}/wallets/{alices.id}/{name}?sort={sort}"
+    few = asked(api, address)
+    more_rows(alices, bobs)
+    assert asked(api, address) == few <= 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["users", "wallets"])
+def test_barrier_costs_one_query_at_the_end_of_a_list(api, alices, bobs, path):
+    address = f"{path}?sort=createdAt,asc&size=1"
+    barrier.put(barrier.ALWAYS)
+    first = api.get(address).json
+    newest = asked(api, f"{path}?size=1")
+    assert asked(api, address) == newest
+    assert asked(api, first["_links"]["next"]["href"]) == newest + 1
+
+
+@pytest.mark.parametrize(("path", "index"), [("users", "user_page"), ("wallets", "wallet_page")])
+def test_list_from_old_to_new_is_read_from_its_index(api, alices, path, index):
+    with CaptureQueriesContext(connection) as questions:
+        api.get(f"{path}?sort=createdAt,asc")
+    (page,) = [each["sql"] for each in questions if "users_barrier" in each["sql"]]
+    with connection.cursor() as cursor:
+        for way in ("seqscan", "bitmapscan", "sort"):  # good for few rows only
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        cursor.execute(f"EXPLAIN {page}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert re.search(rf"Index Scan using {index} .*\n +Index Cond: .*created_at <", plan), plan
+    assert "Sort" not in plan

@@ -279,7 +279,7 @@ def test_instant_is_read_in_the_published_formats(written, hour):
     assert (read.hour, read.tzinfo) == (hour, UTC)
 
 
-@pytest.mark.parametrize("written", ["2020-04-05", "2020-04-05 25:00:00", "2020-4-5 07:00:00", "7"])
+@pytest.mark.parametrize("written", ["2020-04", "2020-04-05 25:00:00", "2020-4-5 07:00:00", "7"])
 def test_invalid_instant_is_refused(api, wallet, written):
     assert api.get(f"{wallet}/movements?startDate={written}").wrong == {"startDate": "invalid"}
 
@@ -347,7 +347,8 @@ def test_partial_execution_may_keep_the_hold_open(api, wallet, hold):
 def test_hold_is_released(api, wallet, hold, body):
     answer = api.post(f"{wallet}/holds/{hold.id}/releaseHold", body)
     assert (answer.status, answer.json["status"]) == (200, "RELEASED")
-    assert api.post(f"{wallet}/holds/{hold.id}/releaseHold", body).code == "hold_not_open"
+    again = api.post(f"{wallet}/holds/{hold.id}/releaseHold", body)
+    assert (again.status, again.json) == (200, answer.json)
 
 
 def test_hold_is_renewed(api, wallet, hold):

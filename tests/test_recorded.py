@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from iocash.docs import examples
+from iocash.docs import calls, examples
+from iocash.docs.reference import OWN, PUBLISHED, Document
+from iocash.http.rendering import dump_lines
 from tests.support import openapi, people, published_story, story
 from tests.support.story import LIMITS, Recorder
 from users.models import Client
@@ -32,43 +35,55 @@ def told(client_demo: Client, settings: Any) -> Any:
 
 def test_examples_equal_the_servers_answers(told):
     if os.environ.get("RECORD"):
-        text = json.dumps(told, indent=1, ensure_ascii=False)
-        examples.FILE.write_text(text + "\n")
+        examples.FILE.write_text(dump_lines(told) + "\n")
         examples.recorded_examples.cache_clear()
     assert examples.recorded_examples() == told, "RECORD=1 python -m pytest tests/test_recorded.py"
 
 
-def operations() -> list[tuple[str, Any]]:
-    """Every operation but that which answers the document itself."""
-    paths = json.loads(openapi.written())["paths"]
+DOCUMENTS = ("/api/schema", "/api/schema/published")
+"""The paths that answer the documents themselves."""
+
+
+def operations(source: Document) -> list[tuple[str, Any]]:
+    """Every operation but those which answer the documents."""
+    paths = json.loads(openapi.written(source))["paths"]
     return [
         (f"{method.upper()} {path}", operation)
         for path, methods in paths.items()
         for method, operation in methods.items()
-        if path != "/api/schema"
+        if path not in DOCUMENTS
     ]
 
 
-@pytest.mark.parametrize(("name", "operation"), operations(), ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [*operations(OWN), *operations(PUBLISHED)],
+    ids=lambda each: str(each)[:60],
+)
 def test_every_operation_has_examples_of_its_body_and_successes(name, operation):
     body = operation.get("requestBody")
     assert body is None or body["content"]["application/json"]["examples"], name
-    for status, response in operation["responses"].items():
-        if status < "300":
-            assert response["content"]["application/json"]["examples"], (name, status)
+    for status, response in calls.successes(operation).items():
+        assert response["content"]["application/json"]["examples"], (name, status)
 
 
-def test_every_example_matches_its_schema():
-    for _, operation in operations():
-        for status, response in operation["responses"].items():
-            if status < "300":
-                content = response["content"]["application/json"]
-                for example in content["examples"].values():
-                    if "$ref" in content["schema"]:
-                        reference = content["schema"]["$ref"].removeprefix("#")
-                        openapi.check_shape(reference, example["value"])
-    for example in openapi.document()["components"]["examples"].values():
-        openapi.check_shape("/components/schemas/Error", example["value"])
+@pytest.mark.parametrize("source", [OWN, PUBLISHED])
+def test_every_example_matches_its_schema(source):
+    for _, operation in operations(source):
+        for content in contents(operation):
+            reference = content["schema"]["$ref"].removeprefix("#")
+            for example in content["examples"].values():
+                openapi.check_shape(reference, example["value"], source)
+    for example in openapi.document(source)["components"]["examples"].values():
+        openapi.check_shape("/components/schemas/Error", example["value"], source)
+
+
+def contents(operation: Any) -> Iterator[Any]:
+    """The body of an operation and its successful responses."""
+    if "requestBody" in operation:
+        yield operation["requestBody"]["content"]["application/json"]
+    for response in calls.successes(operation).values():
+        yield response["content"]["application/json"]
 
 
 COMMON = {
@@ -90,11 +105,10 @@ COMMON = {
 }
 
 
-def test_refusal_has_an_example_of_each_of_its_codes():
+@pytest.mark.parametrize("source", [OWN, PUBLISHED])
+def test_refusal_has_an_example_of_each_of_its_codes(source):
     assert set(examples.recorded_examples()["refusals"]) >= COMMON
-    document = json.loads(openapi.written())
+    document = json.loads(openapi.written(source))
     for response in document["components"]["responses"].values():
-        content = response["content"]["application/json"]
-        codes = set(content["schema"]["allOf"][1]["properties"]["code"]["enum"])
-        known = codes & set(examples.recorded_examples()["refusals"])
-        assert set(content.get("examples", {})) == known
+        known = {*response["x-codes"]} & {*examples.recorded_examples()["refusals"]}
+        assert set(response["content"]["application/json"].get("examples", {})) == known

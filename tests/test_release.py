@@ -26,8 +26,9 @@ def test_released_migrations_are_listed_and_unchanged():
     assert not release.mistakes(released, present, is_released=IS_RELEASED)
 
 
-def test_released_document_is_the_one_of_the_release():
-    assert not IS_RELEASED or release.RELEASED_DOCUMENT.read_bytes() == reference.FILE.read_bytes()
+@pytest.mark.parametrize("file", reference.RELEASED, ids=lambda file: file.name)
+def test_released_document_is_the_one_of_the_release(file):
+    assert not IS_RELEASED or file.read_text() == reference.RELEASED[file].bare_text()
 
 
 # --- The rules -----------------------------------------------------------------------------------

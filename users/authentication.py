@@ -182,13 +182,18 @@ class HasScope(permissions.BasePermission):
         caller = request.auth
         if not isinstance(caller, Caller):
             unauthenticated.count_refusal(request)
-            raise errors.NotAuthenticated()
+            raise errors.NotAuthenticated(**self.needed(request, view))
         if caller.client_id is None:
             return self.staff_may(request, view)
-        scope = getattr(view, "scope", "")
-        if scope:
-            caller.require(f"{scope}:{'read' if request.method in self.READS else 'write'}")
-        return scope != ""
+        for scope in self.needed(request, view).values():
+            caller.require(scope)
+        return getattr(view, "scope", "") != ""
+
+    def needed(self, request: Request, view: APIView) -> dict[str, str]:
+        """The scope that the operation needs, as a fact of refusals; none for any valid key."""
+        scope = getattr(view, "scope", None)
+        kind = "read" if request.method in self.READS else "write"
+        return {"scope": f"{scope}:{kind}"} if scope else {}
 
     def staff_may(self, request: Request, view: Any) -> bool:
         """Nothing at the top can be made by staff: it would belong to no client."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from iocash.db import clock
 from users.models import KycDocument, User, events
 from users.models.events import By, EventKind
 from users.models.ids import new_id
@@ -83,7 +84,8 @@ def set_names(user: User, document: KycDocument, by: By) -> None:
     """Give the user the names that staff have approved. `user` is locked."""
     for name in NAMES[user.kind]:
         setattr(user, name, document.values[name])
-    user.save(update_fields=NAMES[user.kind])
+    user.updated_at = clock.now()
+    user.save(update_fields=[*NAMES[user.kind], "updated_at"])
     events.record_about(user, EventKind.USER_CHANGED, by, fields=",".join(NAMES[user.kind]))
 
 

@@ -68,6 +68,18 @@ class Buckets:
 BUCKETS = Buckets()
 
 
+def rate_headers(rate: int, taken: Taken) -> dict[str, str]:
+    """The policy and what is left of it, as in draft-ietf-httpapi-ratelimit-headers.
+
+    `q` requests in `w` seconds are allowed, `r` are left, and `t` is the number of seconds until
+    all of them are allowed again.
+    """
+    return {
+        "RateLimit-Policy": f'"client";q={rate};w=1',
+        "RateLimit": f'"client";r={taken.left};t={math.ceil(taken.wait)}',
+    }
+
+
 class ClientThrottle(BaseThrottle):
     """At most `RATE_LIMIT` requests a second per client; 0 is no limit. Staff have no limit.
 
@@ -81,11 +93,7 @@ class ClientThrottle(BaseThrottle):
         if not rate or client_id is None:
             return True
         self.taken = BUCKETS.take(client_id, rate)
-        request._request.rate_headers = {
-            "RateLimit-Limit": str(rate),
-            "RateLimit-Remaining": str(self.taken.left),
-            "RateLimit-Reset": str(math.ceil(self.taken.wait)),
-        }
+        request._request.rate_headers = rate_headers(rate, self.taken)
         return self.taken.allowed
 
     def wait(self) -> float:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, connection, transaction
 
 from iocash import errors
+from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users import deliveries, names, otp, phones
 from users.models import User, events
@@ -269,7 +270,8 @@ def save(user: User, fields: list[str] | None = None) -> None:
             with transaction.atomic():
                 if fields is None:
                     return user.save(force_insert=True)
-                return user.save(update_fields=fields)
+                user.updated_at = clock.now()
+                return user.save(update_fields=[*fields, "updated_at"])
         except IntegrityError as error:
             name, public = duplicate(error)
         taken = {"client": user.client_id, name: getattr(user, name)}

@@ -120,8 +120,8 @@ def blank(user: User) -> None:
     for name in PERSONAL:
         setattr(user, name, "")
     user.metadata = None
-    user.erased_at = clock.now()
-    user.save(update_fields=[*PERSONAL, "metadata", "erased_at"])
+    user.erased_at = user.updated_at = clock.now()
+    user.save(update_fields=[*PERSONAL, "metadata", "erased_at", "updated_at"])
 
 
 def erase_files(user: User) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
@@ -66,7 +66,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The movements of a wallet in a period: opening + total_in - total_out = closing."""
+    """The movements of a wallet in a period: opening + total_in - total_out = closing.
+
+    A movement settled at `start` is in it, one settled at `end` is in the next.
+    """
 
     wallet: Wallet
     start: datetime
@@ -133,14 +136,13 @@ def writers() -> set[str]:
 
 
 def balance_at(wallet: Wallet, instant: datetime) -> Point:
-    """The state at the end of the millisecond of `instant`, which must not be in the future."""
-    end = instant + timedelta(milliseconds=1)
-    wait_until(end)
-    return before(wallet, end)
+    """The state just before `instant`, which is past or at most moments ahead."""
+    wait_until(instant)
+    return before(wallet, instant)
 
 
 def over(wallet: Wallet, start: datetime, end: datetime) -> Statement:
-    """The statement from `start` to the millisecond of `end`, which must not be in the future."""
+    """The statement from `start`, included, to `end`, not included: past or moments ahead."""
     closing = balance_at(wallet, end)
     opening = before(wallet, start)
     return Statement(wallet, start, end, opening, closing)

@@ -19,6 +19,17 @@ class Now(Func):
     output_field = DateTimeField()
 
 
+class CreationTime(Func):
+    """The time, read after the transaction has its number: for the creation of rows in lists.
+
+    The barrier (`users.models.barrier`) needs this order. Posting needs no such default: its locks
+    assign the number before it reads the clock.
+    """
+
+    function = "iocash_creation_time"
+    output_field = DateTimeField()
+
+
 def now() -> datetime:
     """Return the present time of the database's clock; one trip."""
     with connection.cursor() as cursor:

@@ -33,7 +33,7 @@ from psycopg.types.string import TextLoader
 Connection = psycopg.Connection[Any]
 Row = tuple[Any, ...]
 
-BEGIN, COMMIT = "BEGIN", "COMMIT"
+BEGIN, COMMIT, ROLLBACK = "BEGIN", "COMMIT", "ROLLBACK"
 
 PREPARED: WeakKeyDictionary[Connection, set[bytes]] = WeakKeyDictionary()
 """The names of the prepared statements of each connection."""

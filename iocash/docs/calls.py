@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, reduce
 from html import escape
 from http import HTTPStatus
+from operator import getitem
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -20,8 +21,8 @@ from django.template.loader import render_to_string
 
 from iocash.docs import examples, guides, reference
 from iocash.http import problems
-from iocash.http.rendering import JSON
-from iocash.http.views import page
+from iocash.http.rendering import JSON, dump
+from iocash.http.views import marked, page
 
 Json = Any
 
@@ -29,6 +30,8 @@ RECORDED_AT = "https://iocash.example"
 """The server in recorded answers; pages replace it by their own origin."""
 
 API = "/api/v1"
+DRY_RUN = "dryRun"
+"""The kind of the examples of dry runs, and the parameter that they have."""
 WIDTH = 88
 ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 PARAMETER = re.compile(r"\{(\w+)\}")
@@ -85,31 +88,43 @@ def rendered() -> str:
 
 @cache
 def chapters() -> list[Chapter]:
-    """Every operation of the document except aliases, by tag."""
-    document = json.loads(reference.document())
+    """Every operation of our own paths, by tag."""
+    document = json.loads(dump(reference.OWN.whole()))
     calls: dict[str, list[Call]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if "/public/" not in path:
-                calls[operation["tags"][0]].append(call(method.upper(), path, operation))
+            operation["parameters"] = parameters(operation, document)
+            calls[operation["tags"][0]].append(call(method.upper(), path, operation))
     return [Chapter(tag, several) for tag, several in calls.items() if several]
 
 
+def parameters(operation: Json, document: Json) -> list[Json]:
+    """The parameters of an operation, with what the document describes elsewhere."""
+    found = [resolved(each, document) for each in operation.get("parameters", [])]
+    return [{**each, "schema": resolved(each["schema"], document)} for each in found]
+
+
+def resolved(part: Json, document: Json) -> Json:
+    return reduce(getitem, part["$ref"].split("/")[1:], document) if "$ref" in part else part
+
+
 def call(method: str, path: str, operation: Json) -> Call:
-    (scope,) = [each for way in operation.get("security", []) for each in way["bearer"]] or [""]
+    (scope,) = [each for way in operation["security"] for each in way["bearer"]] or [""]
     kept = examples.recorded_examples()["operations"].get(f"{method} {path}", {})
     words, others = kept.get("words", {}), []
-    for parameter in operation.get("parameters", []):
+    for parameter in operation["parameters"]:
         if word := words.get(parameter["name"]):
             path = path.replace(f"{{{parameter['name']}}}", word)
             others += [each for each in parameter["schema"]["enum"] if each != word]
     shown = [example(method, path, operation, kind, kept) for kind in kinds(operation)]
-    also = {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
+    also = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
     also -= kept.get("query", {}).keys()
     if method == "PUT" and takes(operation, "If-Match"):
         also.add("If-Match")
-    sentence, id_ = operation["description"], operation["operationId"]
-    return Call(id_, method, path, sentence, scope, others, sorted(also), shown)
+    sentence = marked(f"{operation['summary']}. {operation['description']}")
+    return Call(
+        operation["operationId"], method, path, sentence, scope, others, sorted(also), shown
+    )
 
 
 def kinds(operation: Json) -> list[str]:
@@ -123,22 +138,23 @@ def sent(operation: Json) -> Json:
 
 
 def takes(operation: Json, header: str) -> bool:
-    return any(each["name"] == header for each in operation.get("parameters", []))
+    return any(each["name"] == header for each in operation["parameters"])
 
 
 def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> Example:
     body = blanked(sent(operation).get(kind, {}).get("value"))
-    query, key = blanked(kept.get("query", {})), kept.get("keys", {}).get(kind)
+    query = {DRY_RUN: "true"} if kind == DRY_RUN else blanked(kept.get("query", {}))
+    key = kept.get("keys", {}).get(kind)
     has_etag = method == "PATCH" and takes(operation, "If-Match")
-    order = Snippet(method, path, query, body, key, has_etag, "security" in operation)
+    order = Snippet(method, path, query, body, key, has_etag, bool(operation["security"]))
     return Example(kind, order, order.curl(), order.python(), answers(operation, kind))
 
 
 def answers(operation: Json, kind: str) -> dict[str, str]:
     """The responses to one example, by status; empty if there is no recorded one."""
     found = {}
-    for status in [each for each in operation["responses"] if each < "300"]:
-        shown = operation["responses"][status]["content"][JSON].get("examples")
+    for status, response in successes(operation).items():
+        shown = response["content"][JSON].get("examples")
         title = f"{status} {HTTPStatus(int(status)).phrase}"
         if shown is None:
             found[title] = ""
@@ -147,16 +163,29 @@ def answers(operation: Json, kind: str) -> dict[str, str]:
     return found
 
 
+def successes(operation: Json) -> Json:
+    """The responses of an operation that are no refusals, by status, with that to a dry run."""
+    found = {status: each for status, each in operation["responses"].items() if status < "300"}
+    return found | ({"200": operation["x-dry-run"]} if "x-dry-run" in operation else {})
+
+
 # --- Placeholders for ids ------------------------------------------------------------------------
 
 
-def blanked(value: Json, name: str = "") -> Json:
-    """Replace ids by placeholders, named after their fields."""
+def blanked(value: Json, name: str = "", known: dict[str, list[str]] | None = None) -> Json:
+    """Replace ids by placeholders, named after their fields; the second of a field has a 2."""
+    known = {} if known is None else known
     if isinstance(value, dict):
-        return {each: blanked(inner, each) for each, inner in value.items()}
+        return {each: blanked(inner, each, known) for each, inner in value.items()}
     if isinstance(value, list):
-        return [blanked(each, name) for each in value]
-    return Blank(snake(name)) if isinstance(value, str) and ID.fullmatch(value) else value
+        return [blanked(each, name, known) for each in value]
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        return value
+    ids = known.setdefault(name, [])
+    if value not in ids:
+        ids.append(value)
+    number = ids.index(value) + 1
+    return Blank(snake(name) if number == 1 else f"{snake(name)}_{number}")
 
 
 def blanks(value: Json) -> Iterator[Blank]:

@@ -25,16 +25,15 @@ def illustrate(result: Json, **kwargs: Any) -> Json:
     """Add the recorded examples to operations and refusals; a hook of drf-spectacular."""
     for path, methods in result["paths"].items():
         for method, operation in methods.items():
-            if "/public/" not in path:
-                address = f"/api/docs/calls#{operation['operationId']}"
-                operation["externalDocs"] = {"description": "curl and Python", "url": address}
             kept = recorded_examples()["operations"].get(f"{method.upper()} {path}")
             if kept:
                 illustrate_operation(operation, kept)
     components = result["components"]
     for response in components["responses"].values():
-        illustrate_refusal(response["content"][JSON])
-    components["examples"] = named(dict(sorted(recorded_examples()["refusals"].items())))
+        illustrate_refusal(response)
+    refusals = recorded_examples()["refusals"]
+    known = {code for each in components["responses"].values() for code in each["x-codes"]}
+    components["examples"] = named({code: refusals[code] for code in sorted(known & {*refusals})})
     return result
 
 
@@ -45,12 +44,12 @@ def illustrate_operation(operation: Json, kept: Json) -> None:
         operation["responses"][status]["content"][JSON]["examples"] = named(answers)
 
 
-def illustrate_refusal(content: Json) -> None:
+def illustrate_refusal(response: Json) -> None:
     """Refer to the example of each code of the refusal, if there is one."""
-    codes = content["schema"]["allOf"][1]["properties"]["code"]["enum"]
-    known = [code for code in codes if code in recorded_examples()["refusals"]]
+    known = [code for code in response["x-codes"] if code in recorded_examples()["refusals"]]
     if known:
-        content["examples"] = {code: {"$ref": f"#/components/examples/{code}"} for code in known}
+        shown = {code: {"$ref": f"#/components/examples/{code}"} for code in known}
+        response["content"][JSON]["examples"] = shown
 
 
 def named(values: dict[str, Json]) -> Json:

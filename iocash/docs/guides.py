@@ -33,7 +33,11 @@ GUIDES = (
     Guide("error-handling", "Errors", "Error format and how to handle errors."),
     Guide("pagination", "Pagination", "Lists use cursor pagination."),
     Guide("holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."),
+    Guide(
+        "operations", "Operations and dry runs", "Several transfers at once; ask before you pay."
+    ),
     Guide("kyc", "KYC and limits", "Identify users, and the limits of each KYC level."),
+    Guide("versions", "Versions", "What may change without notice, and how changes are announced."),
     Guide("testing", "Testing", "Try the API on your own machine."),
 )
 

@@ -41,12 +41,14 @@ from iocash.errors.conflicts import (
     ReversalExceeded,
     UserNotActive,
     VersionConflict,
+    WalletLimitReached,
     WalletNotEmpty,
     WalletNotReady,
 )
 from iocash.errors.missing import (
     ExternalAccountNotFound,
     NotFound,
+    SourceWalletNotFound,
     TargetWalletNotFound,
     UserNotFound,
 )
@@ -149,6 +151,7 @@ __all__ = [
     "Refused",
     "RetentionNotOver",
     "ReversalExceeded",
+    "SourceWalletNotFound",
     "StatementTimeout",
     "TargetWalletNotFound",
     "Unauthorized",
@@ -157,6 +160,7 @@ __all__ = [
     "UserNotActive",
     "UserNotFound",
     "VersionConflict",
+    "WalletLimitReached",
     "WalletNotEmpty",
     "WalletNotReady",
     "fact_text",

@@ -8,6 +8,8 @@ class NotAuthenticated(Unauthorized):
 
     code = "not_authenticated"
     detail = "Send an API key: Authorization: Bearer <key>."
+    challenge = ""
+    carries = ("scope",)
 
 
 class InvalidCredentials(Unauthorized):
@@ -36,6 +38,7 @@ class InsufficientScope(Forbidden):
 
     code = "insufficient_scope"
     detail = "This operation requires the scope {scope}."
+    challenge = "insufficient_scope"
     carries = ("scope",)
 
 

@@ -2,12 +2,15 @@
 
 from iocash.errors.registry import Conflict
 
+USED = ", {used} {currency} already used, {requested} {currency} requested."
 LIMITS = {
-    "wallet": "Balance limit exceeded: {limit} {currency} per wallet",
-    "balance": "Balance limit exceeded: {limit} {currency} per user",
-    "cashIn": "Cash-in limit exceeded: {limit} {currency} per 30 days",
-    "cashOut": "Cash-out limit exceeded: {limit} {currency} per 30 days",
+    "balance": "Balance limit exceeded: {limit} {currency} per user at any time" + USED,
+    "cashIn": "Cash-in limit exceeded: {limit} {currency} per user in 30 days" + USED,
+    "cashOut": "Cash-out limit exceeded: {limit} {currency} per user in 30 days" + USED,
+    "walletBalance": "Balance limit exceeded: {limit} {currency} per wallet at any time" + USED,
+    "walletReceived": "Limit of receipts exceeded: {limit} {currency} per wallet in total" + USED,
 }
+"""The sentence of each `limitType`."""
 
 
 class AlreadyExists(Conflict):
@@ -45,10 +48,13 @@ class InsufficientFunds(Conflict):
 
 
 class LimitExceeded(Conflict):
-    """The request exceeds a limit. `conflict` has the limit, the used amount, and `resetsAt`."""
+    """The request exceeds the limit that `limitType` names, of a user or of one wallet.
+
+    `resetsAt` is the time at which the request would fit; null if only a payment makes room.
+    """
 
     code = "limit_exceeded"
-    detail = "Limit exceeded: {limit}, {used} already used, {requested} requested."
+    detail = "Limit exceeded: {limit} {currency}" + USED
     carries = (
         "user_id",
         "wallet_id",
@@ -61,18 +67,23 @@ class LimitExceeded(Conflict):
     )
 
     def template(self) -> str:
-        if "currency" not in self.facts:
-            return "Wallet limit exceeded: {limit} per user, {used} open, {requested} requested."
-        kind = self.facts.get("limit_type", "wallet")
-        return LIMITS[kind] + ", {used} {currency} already used, {requested} {currency} requested."
+        return LIMITS.get(self.facts.get("limit_type", ""), self.detail)
+
+
+class WalletLimitReached(Conflict):
+    """The user has as many open wallets as a user can have. Close one, or use another user."""
+
+    code = "wallet_limit_reached"
+    detail = "The user has {open} open wallets; the limit is {limit} per user."
+    carries = ("user_id", "limit", "open")
 
 
 class CurrencyMismatch(Conflict):
-    """The two wallets have different currencies."""
+    """The wallet has another currency than the order, or than the wallet that pays."""
 
     code = "currency_mismatch"
-    detail = "The wallets have different currencies: {currency} and {target_currency}."
-    carries = ("currency", "target_currency")
+    detail = "The wallet {wallet_id} is in {currency}, and the order in {order_currency}."
+    carries = ("wallet_id", "currency", "order_currency")
 
 
 class WalletNotReady(Conflict):
@@ -171,7 +182,10 @@ class ExternalAccountRemoved(Conflict):
 
 
 class BatchRefused(Conflict):
-    """Some items of the batch were refused, so none was executed; `conflict.items` names them."""
+    """Some items of the batch or operation were refused, so none was executed.
+
+    `conflict.items` names them.
+    """
 
     code = "batch_refused"
     detail = "{refused} of {count} movements were refused; none was executed."
@@ -183,7 +197,14 @@ class VersionConflict(Conflict):
 
     code = "version_conflict"
     detail = "The resource has changed since you read it; its current version is {current}."
-    carries = ("user_id", "wallet_id", "hold_id", "current")
+    carries = (
+        "user_id",
+        "wallet_id",
+        "hold_id",
+        "movement_id",
+        "external_account_id",
+        "current",
+    )
 
 
 class InvalidTransition(Conflict):

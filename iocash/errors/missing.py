@@ -18,6 +18,14 @@ class UserNotFound(Missing):
     carries = ("user_id",)
 
 
+class SourceWalletNotFound(Missing):
+    """The body names a source wallet that the client does not have."""
+
+    code = "source_wallet_not_found"
+    detail = "The client has no wallet {source_wallet_id}."
+    carries = ("source_wallet_id",)
+
+
 class TargetWalletNotFound(Missing):
     """The body names a target wallet that the client does not have."""
 

@@ -9,6 +9,8 @@ from iocash.times import moment
 
 REGISTRY: dict[str, type[Refused]] = {}
 
+ACRONYMS = {name.lower(): name for name in ("CSRF", "HTTPS", "JSON", "OTP")}
+
 
 class FieldError(NamedTuple):
     """One wrong field: its path (`iban.accountNumber`, `movements[3].amount`), code and text."""
@@ -46,6 +48,12 @@ class Refused(Exception):
         )
         super().__init__(self.words)
 
+    @classmethod
+    def title(cls) -> str:
+        """The name of the error for people: its code in words."""
+        first, *rest = (ACRONYMS.get(word, word) for word in cls.code.split("_"))
+        return " ".join([first[:1].upper() + first[1:], *rest])
+
     def template(self) -> str:
         """The text of `detail`; overridden where it depends on the facts."""
         return self.detail
@@ -65,11 +73,17 @@ class BadRequest(Refused):
 
 
 class Unauthorized(Refused):
+    """`challenge` is the `error` of RFC 6750, 3.1; empty where the request had no credentials."""
+
     status = 401
+    challenge: ClassVar[str] = "invalid_token"
 
 
 class Forbidden(Refused):
+    """`challenge` is as for Unauthorized; empty where other credentials would not help."""
+
     status = 403
+    challenge: ClassVar[str] = ""
 
 
 class Missing(Refused):

@@ -6,18 +6,23 @@ from typing import Any, Final
 
 from iocash.http.links import addresses
 
-PUBLISHED: Final = "published paths"
 SERVER: Final = "server"
+COLLECTIONS: Final = ("me", "users", "wallets")
+"""The collections that the reference begins with, in this order."""
 DESCRIPTIONS: Final = {
-    "KYC documents": "Data and files for review.",
-    PUBLISHED: "Also under `/api/v2/public`.",
+    "KYC documents": "Identity data and files for review.",
+    "clients": "Who calls: the client, its key, its scopes and its limits.",
+    "external accounts": "Bank accounts for cash-outs.",
+    "holds": "Funds that are reserved for another wallet.",
+    "movements": "Cash-ins, cash-outs, transfers and reversals.",
+    "users": "People and companies that own wallets.",
+    "wallets": "A user's money in one currency.",
+    SERVER: "The server itself: its documents and its health.",
 }
 
 
-def chapter(view: Any, path: str) -> str:
+def chapter(view: Any) -> str:
     """The chapter of an operation: the plural of its view's model."""
-    if "/public/" in path:
-        return PUBLISHED
     model = getattr(view, "model", None)
     return str(model._meta.verbose_name_plural) if model else SERVER
 
@@ -25,26 +30,23 @@ def chapter(view: Any, path: str) -> str:
 def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict[str, Any]:
     """List the chapters in the document; a hook of drf-spectacular.
 
-    `/users` comes before `/wallets`, and each before what is below it. Otherwise the chapters have
-    the order of the URLs. The published paths and the server come last.
+    `/me` comes first, then `/users` and `/wallets`, each before what is below it; other collections
+    follow.
+    Otherwise the chapters have the order of the URLs. The server comes last.
     """
     below_api = sorted(addresses(generator.inspector.patterns), key=lambda each: place(each.route))
-    used = dict.fromkeys(chapter(each.view, each.route) for each in below_api)
-    last = [name for name in (PUBLISHED, SERVER) if name in used]
-    names = [*(name for name in used if name not in last), *last]
+    used = dict.fromkeys(chapter(each.view) for each in below_api)
+    names = sorted(used, key=SERVER.__eq__)
     result["tags"] = [described(name) for name in names]
     return result
 
 
-FIRST: Final = ("me", "users", "wallets")
-"""The collections that come first, in this order."""
-
-
-def place(route: str) -> tuple[int, list[str], int]:
-    """The collection of a route (`users` in `api/v1/users/…`), and how deep it is."""
+def place(route: str) -> tuple[int, str, int]:
+    """The sort key of a route: COLLECTIONS first, then the collection and the depth."""
     parts = route.split("/")
-    named = parts[2] if len(parts) > 2 else FIRST[0]
-    return FIRST.index(named) if named in FIRST else len(FIRST), parts[2:3], len(parts)
+    name = "".join(parts[2:3])
+    rank = COLLECTIONS.index(name) if name in COLLECTIONS else len(COLLECTIONS)
+    return rank, name, len(parts)
 
 
 def described(name: str) -> dict[str, str]:

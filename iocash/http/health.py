@@ -21,7 +21,7 @@ from iocash.http.views import PublicView
 class HealthReport(fields.Serializer):
     """The health of the server."""
 
-    status = fields.Choice(("ok",), read_only=True)
+    status = fields.Choice(("ok",), read_only=True, help_text="Always `ok`; else it is a 503.")
 
 
 class LivezView(PublicView):
@@ -32,8 +32,13 @@ class LivezView(PublicView):
 
     serializer_class = HealthReport
 
-    @operation()
+    @operation(name="get_liveness")
     def get(self, request: Request) -> Response:
+        """Check that the process is alive.
+
+        Needs no credentials and does not check the database: use it to decide whether to restart
+        the process.
+        """
         return Response({"status": "ok"})
 
 
@@ -42,8 +47,13 @@ class ReadyzView(PublicView):
 
     serializer_class = HealthReport
 
-    @operation(refuses=(errors.DatabaseUnavailable,))
+    @operation(name="get_readiness", refuses=(errors.DatabaseUnavailable,))
     def get(self, request: Request) -> Response:
+        """Check that the server is ready.
+
+        Needs no credentials. The database has all migrations and accepts durable changes: use it to
+        decide whether to send requests here.
+        """
         if reason := next(unready(), None):
             raise errors.DatabaseUnavailable(reason)
         return Response({"status": "ok"})

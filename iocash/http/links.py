@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -50,6 +50,10 @@ def _below(urlconf: str, name: str) -> dict[str, str]:
         for each in every
         if each.route.rpartition("/")[0] == above and "GET" in each.view.operations
     }
+
+
+LINKS: Final = {"$ref": "#/components/schemas/Links"}
+"""The schema of `_links`, for the OpenAPI document."""
 
 
 def location(request: Any, name: str, **ids: UUID | str) -> str:

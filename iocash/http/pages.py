@@ -11,6 +11,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
@@ -38,8 +39,8 @@ SEAL = 8
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
-"""A `+` of an offset that the query string has decoded as a space."""
+LOST_PLUS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+) ([0-9]{2}:?[0-9]{2})")
+"""A time whose `+` before the offset the query string has decoded as a space."""
 
 
 class Cursor(NamedTuple):
@@ -98,12 +99,34 @@ class WholeText(fields.Whole):
         return str(data)
 
 
+class Sort(fields.Choice):
+    """Newest or oldest first, by the time of creation."""
+
+    words = (NEWEST_FIRST, OLDEST_FIRST)
+    is_open = False
+
+    def schema(self) -> dict[str, Any]:
+        """The first is the default: it is said here, since nothing may be beside a reference."""
+        return {**super().schema(), "default": self.words[0]}
+
+
 class PageQuery(fields.Serializer):
     """The parameters of every list. Lists with filters extend it."""
 
-    size = WholeText(1, LARGEST_SIZE, default=DEFAULT_SIZE)
-    sort = fields.Choice((NEWEST_FIRST, OLDEST_FIRST), default=NEWEST_FIRST)
-    cursor = CursorToken(400, required=False)
+    size = WholeText(
+        1,
+        LARGEST_SIZE,
+        default=DEFAULT_SIZE,
+        example=DEFAULT_SIZE,
+        help_text="The number of items on a page.",
+    )
+    sort = Sort(default=NEWEST_FIRST, help_text="The order of the list.")
+    cursor = CursorToken(
+        400,
+        required=False,
+        example="b3BhcXVl",
+        help_text="Where the page begins: an opaque value from a link of another page.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         cursor = attrs.get("cursor")
@@ -119,15 +142,25 @@ def check_query(request: Request, query_class: type[fields.Serializer] | None) -
         errors.InvalidParameters: some are unknown, repeated, blank or wrong; it names them all.
     """
     if not request.META.get("QUERY_STRING"):
-        return _validated(query_class, {}, [])
+        return {**_defaults(query_class)}
     wrong = list(_misshapen(request, query_class))
     misshapen = {error.field for error in wrong}
     given = {
-        name: LOST_PLUS.sub("+", values[0])
-        for name, values in _parameters(request)
-        if name not in misshapen
+        name: with_plus(values[0]) for name, values in _parameters(request) if name not in misshapen
     }
     return _validated(query_class, given, wrong)
+
+
+@cache
+def _defaults(query_class: type[fields.Serializer] | None) -> dict[str, Any]:
+    """The values without any parameter, which are always the same."""
+    return _validated(query_class, {}, [])
+
+
+def with_plus(text: str) -> str:
+    """The text; a time that has lost the `+` of its offset has it again."""
+    time = LOST_PLUS.fullmatch(text)
+    return f"{time[1]}+{time[2]}" if time else text
 
 
 def _parameters(request: Request) -> list[tuple[str, list[str]]]:
@@ -181,12 +214,17 @@ class Pages(BasePagination):
         self.cursor: Cursor | None = query.get("cursor")
         where = self.cursor.where if self.cursor else NEXT
         self.backward = where in {PREVIOUS, LAST}
-        parts = [queryset] if isinstance(queryset, QuerySet) else [*queryset]
-        rows = list(self._merged(self.bounded(parts), self.size + 1)) if parts else []
+        parts = [queryset] if isinstance(queryset, QuerySet) else queryset
+        parts = self.bounded([self.visible(part) for part in parts])
+        rows = list(self._merged(parts, self.size + 1)) if parts else []
         self.more = len(rows) > self.size
         rows = rows[: self.size]
         self.rows: Sequence[Any] = rows[::-1] if self.backward else rows
         return list(self.rows)
+
+    def visible(self, part: QuerySet[Any]) -> QuerySet[Any]:
+        """Leave out the rows that the list does not show yet."""
+        return part
 
     def bounded(self, parts: list[QuerySet[Any]]) -> list[QuerySet[Any]]:
         """Limit the rows that are read for one page."""
@@ -270,21 +308,18 @@ class Pages(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe a page; `view` is set by the view's schema."""
-        rels = ("self", "first", "last", "next", "prev")
-        link = {"$ref": "#/components/schemas/Link"}
+        about = {"description": "The items of this page, in the order of `sort`."}
         return {
             "type": "object",
+            "description": "One page of a list. Follow `next` in `_links` until there is none.",
             "required": ["_links", "_embedded"],
             "properties": {
-                "_links": {
-                    "type": "object",
-                    "required": list(rels[:3]),
-                    "properties": dict.fromkeys(rels, link),
-                },
+                "_links": {"$ref": "#/components/schemas/PageLinks"},
                 "_embedded": {
                     "type": "object",
+                    "description": "The resources of a page.",
                     "required": [self.view.collection],
-                    "properties": {self.view.collection: schema},
+                    "properties": {self.view.collection: {**schema, **about}},
                 },
             },
         }
@@ -304,7 +339,7 @@ class ScanningPages(Pages):
         """Leave out what lies behind the SCANNED rows; the view says of which list, if at all."""
         if not self.view.scanned:
             return parts
-        scanned = [part.values_list("created_at", "pk") for part in self.view.scanned]
+        scanned = [self.visible(part).values_list("created_at", "pk") for part in self.view.scanned]
         keys = self._merged(scanned, SCANNED + 1)
         last, *behind = [*keys[SCANNED - 1 :]] or [None]
         if last is None or not behind:

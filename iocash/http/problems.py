@@ -44,7 +44,7 @@ def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
         "type": f"{origin(request)}{DOCUMENTED_AT}#{refused.code}",
         "status": refused.status,
         "code": refused.code,
-        "title": HTTPStatus(refused.status).phrase,
+        "title": refused.title(),
         "detail": refused.words,
         "instance": request.path,
         "requestId": getattr(request, "request_id", None),
@@ -67,8 +67,8 @@ def camelized(facts: Any) -> Any:
 
 def headers(refused: errors.Refused) -> dict[str, str]:
     """The headers that belong to the status."""
-    if isinstance(refused, errors.Unauthorized):
-        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(refused, errors.Unauthorized | errors.InsufficientScope):
+        return {"WWW-Authenticate": challenge(refused)}
     if isinstance(refused, errors.Unavailable):
         return {"Retry-After": str(refused.facts.get("retry_after", refused.retry_after))}
     if isinstance(refused, errors.Conflict) and refused.retry_after is not None:
@@ -76,6 +76,13 @@ def headers(refused: errors.Refused) -> dict[str, str]:
     if isinstance(refused, errors.MethodNotAllowed):
         return {"Allow": str(refused.facts.get("allow", ""))}
     return {}
+
+
+def challenge(refused: errors.Unauthorized | errors.Forbidden) -> str:
+    """The value of `WWW-Authenticate` (RFC 6750, 3): the error, and the scope that is needed."""
+    scope = refused.facts.get("scope", "")
+    values = {"realm": "ioCash", "error": refused.challenge, "scope": scope}
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in values.items() if value)
 
 
 def answer(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
@@ -275,7 +282,7 @@ def say(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
     if not _wants_page(request):
         return answer(refused, request)
     request.error_code = refused.code  # type: ignore[attr-defined]
-    context = {"refused": refused, "title": HTTPStatus(refused.status).phrase}
+    context = {"refused": refused, "title": refused.title()}
     response = render(request, "refused.html", context, status=refused.status)
     for name, value in headers(refused).items():
         response.headers[name] = value

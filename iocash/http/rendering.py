@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -48,6 +49,24 @@ def _other(value: Any) -> Any:
 def dump(data: Any, *, indent: bool = False) -> bytes:
     """Encode `data` as JSON in UTF-8."""
     return orjson.dumps(data, _other, orjson.OPT_INDENT_2 if indent else 0)
+
+
+def dump_lines(value: Any, indent: str = "") -> str:
+    """Write JSON for people, with one member a line. What has no object in it is one line."""
+    inner = f"{indent} "
+    if isinstance(value, dict) and (len(value) > 1 or has_parts(value.values())):
+        members = (
+            f"{inner}{dump_lines(name)}: {dump_lines(each, inner)}" for name, each in value.items()
+        )
+        return "{\n" + ",\n".join(members) + f"\n{indent}}}"
+    if isinstance(value, list) and has_parts(value):
+        items = (f"{inner}{dump_lines(each, inner)}" for each in value)
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def has_parts(values: Iterable[Any]) -> bool:
+    return any(isinstance(each, dict | list) for each in values)
 
 
 class Response(drf.Response):
@@ -185,6 +204,13 @@ def preferred(accept: str | None, offered: tuple[str, ...]) -> str | None:
 def prefers_html(accept: str | None) -> bool:
     """Whether the caller prefers HTML, as browsers do."""
     return preferred(accept, (JSON, HTML)) == HTML
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip; without one the caller may not know it."""
+    ranges = [_media_range(part) for part in accept_encoding[:LONGEST_ACCEPT].split(",")]
+    weights = {coding: weight for coding, weight in ranges if coding in {"gzip", "*"}}
+    return bool(weights.get("gzip", weights.get("*", 0)))
 
 
 @lru_cache(maxsize=512)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from functools import cache, cached_property
+from inspect import cleandoc
 from itertools import islice
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
@@ -27,6 +28,13 @@ MOST_ERRORS = 100
 Getter = Callable[[Any], Any]
 
 
+def text_of(documented: Any) -> str:
+    """A docstring, or that of a class, as the OpenAPI document has it: a line a paragraph."""
+    text = documented if isinstance(documented, str) else documented.__doc__ or ""
+    paragraphs = cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
+
+
 def picker(source: str) -> Getter:
     """A function that reads `source` (with dots) from an object, or a key from a dict."""
     get = attrgetter(source)
@@ -41,10 +49,18 @@ class Field(drf.Field[Any, Any, Any, Any]):
         "null": "Must not be null.",
     }
     example: Any = ""
+    component = ""
+    """The name of its schema in the OpenAPI document; blank: the schema has none, and is repeated.
 
-    def __init__(self, **kwargs: Any) -> None:
+    Beside a reference to a named schema a field has no description and no default of its own.
+    """
+
+    def __init__(self, *, example: Any = None, component: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        set_override(self, "field", self.schema())
+        self.example = self.example if example is None else example
+        self.component = self.component if component is None else component
+        set_override(self, "field", {**self.schema(), "examples": [self.get_initial()]})
+        set_override(self, "field_component_name", self.component)
 
     def schema(self) -> dict[str, Any]:
         """The OpenAPI schema of this field."""
@@ -145,6 +161,18 @@ def shape_of(kind: type[Serializer]) -> Shape:
     return Shape(kind)
 
 
+class Variant(NamedTuple):
+    """One of the forms of a body, which a field of it tells apart."""
+
+    name: str
+    """Of its schema in the OpenAPI document."""
+    text: str
+    own: tuple[str, ...] = ()
+    """The fields that other variants don't have, in camelCase."""
+    required: tuple[str, ...] = ()
+    """Those of its own that are required."""
+
+
 class Serializer(drf.Serializer[Any]):
     """Fields have snake_case names in Python and camelCase in JSON. All wrong fields are reported.
 
@@ -155,6 +183,10 @@ class Serializer(drf.Serializer[Any]):
 
     together: ClassVar[dict[str, Any]] = {}
     """JSON Schema about combinations of fields, for the OpenAPI document."""
+    told_apart_by: ClassVar[str] = ""
+    """The field whose value says which of the `variants` a body is."""
+    variants: ClassVar[dict[str, Variant]] = {}
+    """The forms that a body has, by that value, for the OpenAPI document; none: it has one form."""
 
     default_error_messages = {
         "required": "This field is required.",

@@ -13,15 +13,17 @@ from django.shortcuts import redirect, render
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import response as drf
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as AnyRequest
+from rest_framework.serializers import SerializerMethodField
 
 from iocash import errors
 from iocash.http import fields, pages, parsing, problems, serializers
-from iocash.http.links import location
+from iocash.http.links import LINKS, location
 from iocash.http.operations import Operation, declared, operation
 from iocash.http.rendering import Response, camel
 
@@ -41,6 +43,9 @@ class View(GenericAPIView[Any]):
     """What a page embeds: `wallets`."""
     versioned = False
     """Whether it answers one thing with its ETag, and changes it only `If-Match`."""
+
+    path_fields: ClassVar[dict[str, fields.Field]] = {}
+    """What stands in its path, for the OpenAPI document."""
 
     query: dict[str, Any]
 
@@ -66,7 +71,7 @@ class View(GenericAPIView[Any]):
             self.format_kwarg = None  # so that a browser gets a page that says so, with its forms
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
-        self.query = pages.check_query(request, self.operation.query)
+        self.query = pages.check_query(request, self.operation.parameters)
         if request.method in parsing.BODIES:
             request.data  # noqa: B018  # the body is read, or refused, here
 
@@ -94,7 +99,10 @@ class View(GenericAPIView[Any]):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         wrapped = getattr(request, "_request", request)
-        for name, value in {"Vary": "Accept", **getattr(wrapped, "rate_headers", {})}.items():
+        declared = self.operations.get(request.method or "")
+        life = declared.life_headers if declared and declared.deprecated else {}
+        rate = getattr(wrapped, "rate_headers", {})
+        for name, value in {"Vary": "Accept", **rate, **life}.items():
             response.headers[name] = value
         if isinstance(response, drf.Response):
             response.add_post_render_callback(break_cycles)
@@ -132,6 +140,14 @@ class View(GenericAPIView[Any]):
     def show(self, instance: Any) -> dict[str, Any]:
         """Write `instance` as an answer."""
         return self.writer().to_representation(instance)
+
+    def show_dry_run(self, instance: Any) -> Response:
+        """Answer what a dry run would create."""
+        kind = self.operation.dry_run
+        if kind is None:
+            raise errors.Inconsistent("the handler declares no dry run")
+        writer = serializers.writer(kind, self.get_serializer_context())
+        return Response(writer.to_representation(instance))
 
     def writer(self) -> fields.Serializer:
         return serializers.writer(self.get_serializer_class(), self.get_serializer_context())
@@ -205,19 +221,34 @@ class PublicView(View):
 # Doors
 
 
+class RootAnswer(fields.Serializer):
+    """The entry point of the API."""
+
+    _links = SerializerMethodField(method_name="links")
+
+    @extend_schema_field(LINKS)
+    def links(self, links: dict[str, str]) -> dict[str, Any]:
+        return {rel: {"href": address} for rel, address in links.items()}
+
+
 class RootView(View):
     """Links to all lists."""
 
+    serializer_class = RootAnswer
     lists: ClassVar[dict[str, str]] = {}
     """The name of each list, and of its view."""
     scope: ClassVar[str | None] = None
     """Any valid credentials are accepted."""
 
-    @operation()
+    @operation(name="get_root")
     def get(self, request: AnyRequest) -> Response:
-        links = {name: {"href": location(request, view)} for name, view in self.lists.items()}
-        here = {"self": {"href": request.build_absolute_uri(request.path)}}
-        return Response({"_links": here | links})
+        """Get the links to all lists.
+
+        The entry point of the API. Use it to check credentials: any valid ones are accepted.
+        """
+        links = {name: location(request, view) for name, view in self.lists.items()}
+        here = {"self": request.build_absolute_uri(request.path)}
+        return Response(self.show(here | links))
 
 
 Page = Callable[[HttpRequest], HttpResponse]

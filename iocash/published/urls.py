@@ -20,7 +20,6 @@ from users.views.kyc import (
     OccupationView,
 )
 from users.views.users import OtpView, UserListView
-from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
 from wallets.views.compliance import ComplianceView
 from wallets.views.holds import HoldDetailView
 from wallets.views.movements import MovementDetailView
@@ -76,10 +75,10 @@ patterns = [
     path("wallets", WalletListView.as_view()),
     path(WALLET, WalletDetailView.as_view(http_method_names=READ)),
     path(f"{WALLET}/create-iban", IbanView.as_view()),
-    path(ACCOUNTS, ExternalAccountListView.as_view()),
+    path(ACCOUNTS, wallet_views.AccountListView.as_view()),
     path(
         f"{ACCOUNTS}/<uuid:account_id>",
-        ExternalAccountDetailView.as_view(http_method_names=READ),
+        wallet_views.AccountDetailView.as_view(),
     ),
     path(f"{WALLET}/transfer", wallet_views.TransferView.as_view()),
     path(f"{WALLET}/cashOuts", wallet_views.CashOutView.as_view()),

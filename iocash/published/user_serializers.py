@@ -13,7 +13,7 @@ from users.serializers.users import UserBody
 class OfKind(UserBody):
     """The data of a new user; the path contains the kind."""
 
-    together = {}
+    variants = {}
     kind: Any = None
     of: User.Kind
 
@@ -33,8 +33,8 @@ class NaturalBody(OfKind):
 
     of = User.Kind.NATURAL
     company_name: Any = None
-    first_name = fields.Text(100)
-    last_name = fields.Text(100)
+    first_name = fields.Text(100, example="Alice", help_text="The first name.")
+    last_name = fields.Text(100, example="Example", help_text="The last name.")
 
 
 class JuridicalBody(OfKind):
@@ -43,10 +43,12 @@ class JuridicalBody(OfKind):
     of = User.Kind.JURIDICAL
     first_name: Any = None
     last_name: Any = None
-    company_name = fields.Text(200)
+    company_name = fields.Text(
+        200, example="Example Ltd", help_text="The registered name of the company."
+    )
 
 
 class PhoneChange(fields.Serializer):
     """The new phone number, which must be verified."""
 
-    mobile_phone = fields.Phone()
+    mobile_phone = fields.Phone(help_text="It gets a one-time password.")

@@ -9,6 +9,7 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from iocash import errors
 from iocash.http import fields
 from iocash.published.user_serializers import JuridicalBody, NaturalBody, PhoneChange
 from users.models import User
@@ -23,7 +24,7 @@ FILE = DocumentView.operations
 class SideQuery(fields.Serializer):
     """The side of the identity document."""
 
-    side = fields.Choice(("front", "back"))
+    side = fields.Choice(("front", "back"), help_text="Which side of the identity document.")
 
 
 class NaturalUsersView(UserListView):
@@ -51,7 +52,11 @@ class MobilePhoneView(UserDetailView):
 
     http_method_names = ["patch", "options", "head"]
 
-    @replace(UserDetailView.operations["PATCH"], body=PhoneChange)
+    @replace(
+        UserDetailView.operations["PATCH"],
+        body=PhoneChange,
+        refuses=(errors.AlreadyExists, errors.UserNotActive, errors.OtpTooSoon),
+    )
     def patch(self, request: Request, user_id: UUID) -> Response:
         """Change the phone number. The old one stays valid until the new one is verified."""
         return super().patch(request, user_id)

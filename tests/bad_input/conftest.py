@@ -5,18 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from tests.support import people
 from tests.support.people import Api
-from tests.support.refusals import USER, Door, state
-from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
+from tests.support.refusals import Door, state
+from tests.support.resources import ENDPOINTS, things
 from users.models import Client
-from wallets import posting
 from wallets.models import Wallet
-from wallets.orders.external_accounts import AddExternalAccount
 
 
 @pytest.fixture(autouse=True)
@@ -51,37 +48,18 @@ def order(bobs: Wallet) -> dict[str, Any]:
 
 
 @pytest.fixture
-def there(alices: Wallet, bobs: Wallet) -> dict[str, UUID]:
-    """What the addresses name: Alice, her wallet, its cash-in, a hold, and a bank account."""
-    (movement,) = people.movements(alices)
-    account = AddExternalAccount(**people.about(alices), iban=IBAN)
-    return {
-        "user": alices.user_id,
-        "wallet": alices.id,
-        "movement": movement.id,
-        "hold": people.place(alices, bobs, 5_00).id,
-        "account": posting.submit(account).id,
-    }
+def there(alices: Wallet, bobs: Wallet) -> dict[str, Any]:
+    """What the addresses name."""
+    return things(alices, bobs)
 
 
 @pytest.fixture
-def doors(there: dict[str, UUID], order: dict[str, Any]) -> list[Door]:
+def doors(there: dict[str, Any]) -> list[Door]:
     """Where a body is taken: the methods, the addresses, and bodies that would be taken there."""
-    user, wallet = f"users/{there['user']}", f"wallets/{there['wallet']}"
-    promise = {"targetWalletId": order["targetWalletId"], "amount": "1.00"}
     return [
-        ("POST", f"{wallet}/movements", order),
-        ("POST", "users", USER),
-        ("PATCH", user, {"firstName": "Alicia"}),
-        ("POST", "wallets", {"userId": str(there["user"])}),
-        ("PATCH", wallet, {"alias": "Trips"}),
-        ("POST", f"{wallet}/movements/batch", {"movements": [order]}),
-        ("POST", f"{wallet}/movements/{there['movement']}/reversal", {"amount": "1.00"}),
-        ("POST", f"{wallet}/holds", promise),
-        ("PATCH", f"{wallet}/holds/{there['hold']}", {"expiration": None}),
-        ("POST", f"{wallet}/holds/{there['hold']}/executions", {"amount": "1.00"}),
-        ("POST", f"{wallet}/external-accounts", {"externalIban": {"accountNumber": OTHER_IBAN}}),
-        ("PATCH", f"{wallet}/external-accounts/{there['account']}", {"status": "REMOVED"}),
+        (each.method, each.at(there), each.body_for(there, "1.00"))
+        for each in ENDPOINTS
+        if each.body is not None
     ]
 
 

@@ -5,36 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.support.refusals import refused
+from tests.support.resources import ENDPOINTS, PATHS
 
 pytestmark = pytest.mark.django_db
 
 # --- Methods ------------------------------------------------------------------------------------
 
-PLACES = {
-    "/api/v1": {"GET"},
-    "/api/v1/users": {"GET", "POST"},
-    "/api/v1/users/{user}": {"GET", "PUT", "PATCH"},
-    "/api/v1/users/{user}/request-otp": {"POST"},
-    "/api/v1/users/{user}/validate-otp": {"POST"},
-    "/api/v1/wallets": {"GET", "POST"},
-    "/api/v1/wallets/{wallet}": {"GET", "PUT", "PATCH"},
-    "/api/v1/wallets/{wallet}/movements": {"GET", "POST"},
-    "/api/v1/wallets/{wallet}/movements/{movement}": {"GET", "PATCH"},
-    "/api/v1/wallets/{wallet}/movements/batch": {"POST"},
-    "/api/v1/wallets/{wallet}/movements/{movement}/reversal": {"POST"},
-    "/api/v1/wallets/{wallet}/holds": {"GET", "POST"},
-    "/api/v1/wallets/{wallet}/holds/{hold}": {"GET", "PATCH"},
-    "/api/v1/wallets/{wallet}/holds/{hold}/executions": {"POST"},
-    "/api/v1/wallets/{wallet}/external-accounts": {"GET", "POST"},
-    "/api/v1/wallets/{wallet}/external-accounts/{account}": {"GET", "PATCH"},
-    "/api/v1/wallets/{wallet}/balance": {"GET"},
-    "/api/v1/wallets/{wallet}/statement": {"GET"},
-    "/livez": {"GET"},
-    "/readyz": {"GET"},
-    "/api/schema": {"GET"},
+PLACES = {"/api/v1": {"GET"}, "/livez": {"GET"}, "/readyz": {"GET"}, "/api/schema": {"GET"}} | {
+    f"/api/v1/{path}": {each.method for each in ENDPOINTS if each.path == path} for path in PATHS
 }
-
-
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "LINK"}
 
 

@@ -23,6 +23,7 @@ def asking(there: dict[str, UUID], order: dict[str, Any]) -> list[Asking]:
     movements, hold = f"{wallet}/movements", f"{wallet}/holds/{there['hold']}"
     cash_out = {"type": "CASH_OUT", "externalAccountId": str(there["account"])}
     promise = {"targetWalletId": order["targetWalletId"]}
+    transfer = {"sourceWalletId": str(there["wallet"]), "amount": "1.00", **promise}
 
     def having(rest: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
         return lambda amount: rest | {"amount": amount}
@@ -38,6 +39,11 @@ def asking(there: dict[str, UUID], order: dict[str, Any]) -> list[Asking]:
             f"{movements}/batch",
             lambda amount: {"movements": [order, order | {"amount": amount}]},
             "movements[1].amount",
+        ),
+        (
+            "operations",
+            lambda amount: {"transfers": [transfer, transfer | {"amount": amount}]},
+            "transfers[1].amount",
         ),
     ]
 

@@ -9,21 +9,23 @@ from django.db import transaction
 from django.test.client import FakePayload
 
 from tests.support.people import Answer
-from tests.support.refusals import Door, refused, refused_everywhere
+from tests.support.refusals import refused, refused_everywhere
+from tests.support.resources import ENDPOINTS
 
 pytestmark = pytest.mark.django_db
 
 HUGE = 20_000
 
 
-def test_valid_body_is_accepted_at_every_endpoint(api, doors):
-    with transaction.atomic():
-        answers = [api.call(*door).status for door in doors]
-        transaction.set_rollback(True)
-    assert dict(zip([door[:2] for door in doors], answers, strict=True)) == {
-        (method, address): 200 if method == "PATCH" else 202 if address == "users" else 201
-        for method, address, _ in doors
-    }
+def test_valid_body_is_accepted_at_every_endpoint(api, there):
+    for endpoint in ENDPOINTS:
+        if endpoint.body is not None:
+            with transaction.atomic():
+                answer = api.call(
+                    endpoint.method, endpoint.at(there), endpoint.body_for(there, "1.00")
+                )
+                transaction.set_rollback(True)
+            assert answer.status == endpoint.success, (str(endpoint), answer.json)
 
 
 # --- Not one JSON object ------------------------------------------------------------------------
@@ -61,13 +63,10 @@ NOT_AN_OBJECT = {
 
 
 @pytest.mark.parametrize("raw", NOT_AN_OBJECT.values(), ids=list(NOT_AN_OBJECT))
-def test_body_that_is_not_one_object_is_refused(raw, api, doors):
-    refused_everywhere(api, doors if raw else needing_a_body(doors), raw, "invalid_json")
-
-
-def needing_a_body(doors: list[Door]) -> list[Door]:
-    """The doors where no body is not the same as an empty object."""
-    return [door for door in doors if not door[1].endswith(("/executions", "/reversal"))]
+def test_body_that_is_not_one_object_is_refused(raw, api, doors, there):
+    optional = {each.at(there) for each in ENDPOINTS if each.is_body_optional}
+    needing = [door for door in doors if raw or door[1] not in optional]
+    refused_everywhere(api, needing, raw, "invalid_json")
 
 
 @pytest.mark.parametrize(

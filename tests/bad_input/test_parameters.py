@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.refusals import refused, refused_everywhere
+from tests.support.resources import LISTS
 
 pytestmark = pytest.mark.django_db
 
@@ -43,12 +44,37 @@ ID = "01980000-0000-7000-8000-000000000000"
     ],
 )
 def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
-    below = ("movements", "holds", "external-accounts", "statement")
-    lists = ["movements", "holds", "external-accounts"]
-    lists += [f"wallets/{alices.id}/{name}" for name in below]
-    lists += [f"users/{alices.user_id}/{name}" for name in ("wallets", "documents")]
-    for address in ("users", "wallets", *lists):
-        answer = refused(api.get(f"{address}?{query}"), 400, "invalid_parameters")
+    assert len(LISTS) >= 6
+    for address in LISTS:
+        asked = f"{address.format(wallet=alices.id)}?{query}"
+        answer = refused(api.get(asked), 400, "invalid_parameters")
+        assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("dryRun", {"dryRun": "blank"}),
+        ("dryRun=", {"dryRun": "blank"}),
+        ("dryRun=1", {"dryRun": "invalid"}),
+        ("dryRun=True", {"dryRun": "invalid"}),
+        ("dryRun=true%20", {"dryRun": "invalid"}),
+        ("dryRun=true&dryRun=true", {"dryRun": "repeated_parameter"}),
+        ("dryrun=true", {"dryrun": "unknown_parameter"}),
+        ("dryRun=true&size=1", {"size": "unknown_parameter"}),
+    ],
+)
+def test_wrong_parameter_of_a_dry_run_is_refused(query, errors, api, there, order):
+    wallet = f"wallets/{there['wallet']}"
+    for address, body in (
+        (f"{wallet}/movements", order),
+        (f"{wallet}/movements/batch", {"movements": [order]}),
+        (f"{wallet}/movements/{there['movement']}/reversal", {}),
+        (f"{wallet}/holds", {"targetWalletId": order["targetWalletId"], "amount": "1.00"}),
+        (f"{wallet}/holds/{there['hold']}/executions", {}),
+        ("operations", {"transfers": []}),
+    ):
+        answer = refused(api.post(f"{address}?{query}", body), 400, "invalid_parameters")
         assert answer.wrong == errors
 
 
@@ -58,7 +84,8 @@ def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
         ("type=transfer", {"type": "invalid_choice"}),
         ("status=DONE", {"status": "invalid_choice"}),
         ("direction=OUTWARDS", {"direction": "invalid_choice"}),
-        ("startDate=2026-01-01", {"startDate": "invalid"}),
+        ("startDate=2026-1-1", {"startDate": "invalid"}),
+        ("startDate=20260101", {"startDate": "invalid"}),
         ("startDate=yesterday", {"startDate": "invalid"}),
         ("startDate=2026-02-30T00:00:00Z", {"startDate": "invalid"}),
         ("startDate=2026-01-01T00:00:00", {"startDate": "invalid"}),
@@ -67,6 +94,7 @@ def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
             "startDate=2026-02-01T00:00:00Z&endDate=2026-01-01T00:00:00Z",
             {"endDate": "invalid_range"},
         ),
+        ("startDate=2026-02-01&endDate=2026-02-01", {"endDate": "invalid_range"}),
         ("minAmount=-1", {"minAmount": "invalid"}),
         ("minAmount=1e2", {"minAmount": "invalid"}),
         ("minAmount=0", {"minAmount": "min_value"}),
@@ -83,7 +111,8 @@ def test_wrong_filter_of_movements_is_refused(query, errors, api, path):
 
 
 TIMES = [
-    "2026-01-01",
+    "2026-01",
+    "2026-02-30",
     "2026-02-30T00:00:00Z",
     "2026-01-01T00:00:00",
     "2026-01-01T24:00:01Z",
@@ -209,7 +238,7 @@ def test_thousands_of_parameters_are_refused(api, path):
     refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
 
 
-@pytest.mark.parametrize("query", ["dryRun=true", "format=json", "amount=1", "size=5", "=", "x="])
+@pytest.mark.parametrize("query", ["dry_run=true", "format=json", "amount=1", "size=5", "=", "x="])
 def test_change_with_parameters_is_refused(query, api, doors):
     asked = [(method, f"{address}?{query}", body) for method, address, body in doors]
     refused_everywhere(api, asked, None, "invalid_parameters")

@@ -68,6 +68,11 @@ def movements(scene: Scene) -> int:
     return Movement.objects.filter(wallet=scene.alices).count() - 1
 
 
+def transfer(scene: Scene) -> dict[str, Any]:
+    ids = {"sourceWalletId": str(scene.alices.id), "targetWalletId": str(scene.bobs.id)}
+    return {"amount": "1.00", **ids}
+
+
 CHANGES = {
     "cash-in": Change(lambda on: on.post("movements", people.cash("1.00")), movements),
     "transfer with a key": Change(
@@ -84,6 +89,10 @@ CHANGES = {
     "large batch": Change(
         lambda on: on.post("movements/batch", {"movements": [people.to(on.bobs, "0.01")] * 300}),
         lambda on: movements(on) / 300,
+    ),
+    "operation": Change(
+        lambda on: on.api.post("operations", {"transfers": [transfer(on), transfer(on)]}),
+        lambda on: movements(on) / 2,
     ),
     "new wallet": Change(
         lambda on: on.api.post("wallets", {"userId": str(on.alice.id), "currency": "EUR"}),

@@ -23,6 +23,15 @@ def test_every_code_has_a_status_and_a_sentence(kind: type[errors.Refused]) -> N
     assert kind.detail.endswith(".")
 
 
+def test_title_names_the_error_and_not_its_status() -> None:
+    titles = {kind.code: kind.title() for kind in KINDS}
+    assert titles["insufficient_funds"] == "Insufficient funds"
+    assert titles["invalid_json"] == "Invalid JSON"
+    assert titles["otp_too_soon"] == "OTP too soon"
+    assert titles["csrf_failed"] == "CSRF failed"
+    assert len(set(titles.values())) == len(KINDS)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_detail_contains_the_facts(kind: type[errors.Refused]) -> None:
     if issubclass(kind, errors.InvalidFields):
@@ -43,22 +52,25 @@ def test_detail_may_be_overridden() -> None:
 
 
 LIMIT = {"limit": "150.00", "used": "107.91", "requested": "60.00", "currency": "EUR"}
-AMOUNTS = "150.00 EUR{}, 107.91 EUR already used, 60.00 EUR requested."
 
 
 def limited(**facts: Any) -> str:
     return errors.LimitExceeded(**facts).words
 
 
-def test_limit_exceeded_names_the_limit_and_its_unit() -> None:
-    in_30_days = AMOUNTS.format(" per 30 days")
-    assert limited(**LIMIT, limit_type="cashIn") == f"Cash-in limit exceeded: {in_30_days}"
-    assert limited(**LIMIT, limit_type="cashOut") == f"Cash-out limit exceeded: {in_30_days}"
-    per_user, per_wallet = AMOUNTS.format(" per user"), AMOUNTS.format(" per wallet")
-    assert limited(**LIMIT, limit_type="balance") == f"Balance limit exceeded: {per_user}"
-    assert limited(**LIMIT) == f"Balance limit exceeded: {per_wallet}"
-    wallets = "Wallet limit exceeded: 5 per user, 5 open, 1 requested."
-    assert limited(limit=5, used=5, requested=1) == wallets
+@pytest.mark.parametrize(
+    ("limit_type", "words"),
+    [
+        ("cashIn", "Cash-in limit exceeded: 150.00 EUR per user in 30 days, "),
+        ("cashOut", "Cash-out limit exceeded: 150.00 EUR per user in 30 days, "),
+        ("balance", "Balance limit exceeded: 150.00 EUR per user at any time, "),
+        ("walletBalance", "Balance limit exceeded: 150.00 EUR per wallet at any time, "),
+        ("walletReceived", "Limit of receipts exceeded: 150.00 EUR per wallet in total, "),
+    ],
+)
+def test_limit_exceeded_names_limit_currency_and_period(limit_type: str, words: str) -> None:
+    rest = "107.91 EUR already used, 60.00 EUR requested."
+    assert limited(**LIMIT, limit_type=limit_type) == words + rest
 
 
 def test_reversal_exceeded_names_the_amount_left() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tests.model import database
@@ -142,14 +142,13 @@ def as_known(seen: Stage, known: World, number: int, wallet: str) -> tuple[Any, 
 
 
 def compare_past(seen: Stage, known: World, wallet: str, start: datetime, end: datetime) -> None:
-    """Assert that the statement from `start` to the past millisecond `end` matches the model."""
+    """Assert that the statement from `start` to the past instant `end` matches the model."""
     row = database.wallet(seen.ids["wallet", wallet])
-    until = end + timedelta(milliseconds=1)
     statement = statements.over(row, start, end)
-    opening, closing = known.at(wallet, start), known.at(wallet, until)
+    opening, closing = known.at(wallet, start), known.at(wallet, end)
     assert point(statement.opening) == opening
     assert point(statement.closing) == closing == point(statements.balance_at(row, end))
-    changes = [each for each in known.history(wallet) if start <= each[0] < until]
+    changes = [each for each in known.history(wallet) if start <= each[0] < end]
     came = sum(change for _, change, _ in changes if change > 0)
     went = -sum(change for _, change, _ in changes if change < 0)
     assert (statement.total_in, statement.total_out) == (came, went)

@@ -33,6 +33,7 @@ from wallets.orders.cash_outs import (
 )
 from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
 from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
+from wallets.orders.operations import TransferOperation
 from wallets.orders.payments import Adjust, CashIn, Reverse, Transfer
 from wallets.orders.users import BlockUser, UnblockUser
 from wallets.orders.wallets import BlockWallet, ChangeWallet, OpenWallet, UnblockWallet
@@ -60,6 +61,7 @@ ORDERS: Final[dict[str, type[Order]]] = {
     "transfer": Transfer,
     "adjust": Adjust,
     "batch": Batch,
+    "operation": TransferOperation,
     "reverse": Reverse,
     "place": PlaceHold,
     "execute": ExecuteHold,
@@ -208,12 +210,16 @@ class Stage:
         said = made.kind, made.status, made.replayed
         assert (outcome.made, outcome.status, outcome.replayed) == said
         legs = [leg.id for leg in outcome.legs]
-        if made.kind == "batch":
-            self.bind(("batch", made.names[0]), outcome.id)
+        if made.kind in {"batch", "operation"}:
+            self.bind((made.kind, made.names[0]), outcome.id)
+            of_it = models.Movement.objects.filter(operation_id=outcome.id)
+            there = {*of_it.values_list("id", flat=True)}
+            assert {*legs} <= there
+            assert made.kind == "batch" or len(there) == len(made.names)
         else:
             self.bind(made.names[0], outcome.id)
             assert legs == ([outcome.id] if made.kind == "movement" and not made.replayed else [])
-        if made.kind == "batch" and not made.replayed:
+        if made.kind in {"batch", "operation"} and not made.replayed:
             for name, found in zip(made.names, legs, strict=True):
                 self.bind(name, found)
 

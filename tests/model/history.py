@@ -46,7 +46,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Made:
-    """The result of an order; `names` are the movements of a batch, or the one resource."""
+    """The result of an order; `names` are the movements of several items, or the one resource."""
 
     kind: str
     names: tuple[Any, ...]

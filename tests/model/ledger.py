@@ -7,6 +7,7 @@ what the ledger promises, not from how the ledger keeps it.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tests.model.history import Account, Hold, Made, Movement, No, Said, Wallet
@@ -14,6 +15,11 @@ from tests.model.ledger_rules import Rules
 
 MOST_WALLETS = 5
 """No user has more wallets open."""
+
+
+def in_milliseconds(moment: datetime | None) -> str:
+    """The moment as answers show it."""
+    return moment.isoformat(timespec="milliseconds") if moment else ""
 
 
 class Reference(Rules):
@@ -62,10 +68,23 @@ class Reference(Rules):
         return self.moved(said.wallet)
 
     def batch(self, said: Said) -> Made:
+        return Made("batch", self.together(said), 201)
+
+    def operation(self, said: Said) -> Made:
+        """Each transfer has two legs in it: the payer's, then the payee's."""
+        legs = []
+        for kind, number, payer in self.together(said):
+            legs += [(kind, number, payer), (kind, number, self.movements[number].payee)]
+        return Made("operation", tuple(legs), 201)
+
+    def together(self, said: Said) -> tuple[Any, ...]:
+        """Do all that the items say, one after the other, or nothing of it."""
         before, refused = len(self.movements), []
         legs: list[Any] = []
         for index, item in enumerate(said.items):
             try:
+                if said.verb == "operation":
+                    self.source(item)
                 made: Made = getattr(self, item.verb)(item)
                 legs += made.names
             except No as no:
@@ -73,7 +92,7 @@ class Reference(Rules):
         if refused:
             del self.movements[before:]
             raise No("batch_refused", refused=len(refused), count=len(said.items), items=refused)
-        return Made("batch", tuple(legs), 201)
+        return tuple(legs)
 
     def reverse(self, said: Said) -> Made:
         self.mine(said)
@@ -126,22 +145,25 @@ class Reference(Rules):
         return self.moved(said.wallet)
 
     def current(self, said: Said) -> Hold:
-        """Return the hold if it is open and has the caller's version."""
+        """Return the hold if it has the caller's version."""
         hold = self.held_by(said)
         if said.if_match is not None and self.state(said.hold) not in said.if_match:
             raise No("version_conflict", current=("version", said.hold, self.state(said.hold)))
-        self.open(said)
         return hold
 
     def release(self, said: Said) -> Made:
         hold = self.current(said)
-        hold.ended, hold.ended_at = "RELEASED", self.now
+        if hold.ended != "RELEASED":
+            self.open(said)
+            hold.ended, hold.ended_at = "RELEASED", self.now
         return Made("hold", (("hold", said.hold),), 200)
 
     def renew(self, said: Said) -> Made:
         hold = self.current(said)
-        self.future(said)
-        hold.expires_at = said.expires_at
+        self.open(said)
+        if in_milliseconds(said.expires_at) != in_milliseconds(hold.expires_at):
+            self.future(said)
+            hold.expires_at = said.expires_at
         return Made("hold", (("hold", said.hold),), 200)
 
     # Cash-outs
@@ -267,7 +289,7 @@ class Reference(Rules):
             for wallet in self.wallets.values()
         )
         if used >= MOST_WALLETS:
-            raise No("limit_exceeded", used=used, limit=MOST_WALLETS, **about)
+            raise No("wallet_limit_reached", open=used, limit=MOST_WALLETS, **about)
         name = f"wallet {len(self.wallets)}"
         self.wallets[name] = Wallet(said.client, said.user, said.currency)
         return Made("wallet", (("wallet", name),), 201)

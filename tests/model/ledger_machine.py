@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -32,6 +33,7 @@ from tests.model.strategies import (
     PAYMENTS,
     PERIODS,
     SELDOM_ANOTHER,
+    TRANSFERS,
     USERS,
     WALLETS,
     seldom,
@@ -136,6 +138,17 @@ class Game(Table):
                 values |= {"account": account, "iban": "ES1" if account is None else ""}
             said.append(self.saying(verb, client, None, **values))
         self.say("batch", client, key, wallet=wallet, items=tuple(said))
+
+    @turn(3, client=CLIENTS, key=KEYS, transfers=TRANSFERS)
+    def operation(self, client: Any, key: Any, transfers: list[Any]) -> None:
+        """Several transfers at once; all payers are mostly those of one client."""
+        known = self.known.wallets.get(transfers[0][0][0])
+        client = client or (known.client if known else "demo")
+        said = []
+        for (one, other), amount in transfers:
+            values = {"wallet": one, "target": other, "amount": self.of(one, amount)}
+            said.append(self.saying("transfer", client, None, **values))
+        self.say("operation", client, key, items=tuple(said))
 
     @turn(3, movement=PAYMENTS, first=st.booleans(), client=CLIENTS, key=KEYS, amount=PARTS)
     def reverse(self, movement: int, first: bool, client: Any, key: Any, amount: Any) -> None:
@@ -280,6 +293,8 @@ class Game(Table):
         verb, client, values = said.verb, said.client, dict(said.values)
         if other == "client":
             client = "another" if client == "demo" else "demo"
+            if "items" in values:
+                values["items"] = tuple(replace(item, client=client) for item in values["items"])
         if other == "amount" and values.get("amount") is not None:
             values["amount"] += 1
         if other == "shape" and "amount" in values:

@@ -45,20 +45,25 @@ class Rules(World):
         account = self.accounts[said.account] if found else None
         return account if account and account.wallet == said.wallet else None
 
+    def is_mine(self, said: Said) -> bool:
+        wallet = self.wallets.get(said.wallet)
+        return wallet is not None and wallet.client == said.client
+
+    def source(self, said: Said) -> None:
+        """Refuse a transfer of an operation whose payer the client does not have."""
+        if not self.is_mine(said):
+            raise No("source_wallet_not_found", source_wallet_id=("wallet", said.wallet))
+
     # What may be
 
     def shape(self, said: Said) -> None:
         """Check the fields of an order about money, independently of the state."""
         if said.verb == "batch":
             self.mine(said)
-            wrong: dict[str, str] = {}
-            for index, item in enumerate(said.items):
-                try:
-                    self.shape(item)
-                except No as no:
-                    wrong |= {f"movements[{index}].{name}": no.facts[name] for name in no.facts}
-            if wrong:
-                raise No("invalid_fields", **wrong)
+            self.shapes(said, "movements")
+            return
+        if said.verb == "operation":
+            self.shapes(said, "transfers")
             return
         values = dict(said.values)
         if "amount" not in values:
@@ -68,6 +73,20 @@ class Rules(World):
             self.minor(wallet, said.amount)
         if values.get("target") == said.wallet:
             raise No("invalid_fields", targetWalletId="same_wallet")
+
+    def shapes(self, said: Said, name: str) -> None:
+        """Check the fields of all items. The payers of an operation may be unknown here."""
+        wrong: dict[str, str] = {}
+        for index, item in enumerate(said.items):
+            try:
+                if said.verb == "operation" and item.target == item.wallet:
+                    raise No("invalid_fields", targetWalletId="same_wallet")
+                if said.verb == "batch" or self.is_mine(item):
+                    self.shape(item)
+            except No as no:
+                wrong |= {f"{name}[{index}].{field}": no.facts[field] for field in no.facts}
+        if wrong:
+            raise No("invalid_fields", **wrong)
 
     def minor(self, wallet: Wallet, amount: Decimal) -> int:
         units = amount * 10 ** history.DECIMALS[wallet.currency]
@@ -100,7 +119,8 @@ class Rules(World):
         if balance + amount > CEILING:
             texts = self.text(name, balance), self.text(name, amount)
             about = ("wallet", name)
-            raise No("limit_exceeded", wallet_id=about, used=texts[0], requested=texts[1])
+            limit = {"limit_type": "walletBalance", "used": texts[0], "requested": texts[1]}
+            raise No("limit_exceeded", wallet_id=about, **limit)
 
     def allowed(self, name: str, amount: int, *limits: str, payer: str = "") -> None:
         """Check the limits of the wallet's user; payments between its own wallets don't count."""
@@ -126,8 +146,8 @@ class Rules(World):
         self.ready(said.wallet)
         self.ready(said.target)
         if wallet.currency != target.currency:
-            currencies = {"currency": wallet.currency, "target_currency": target.currency}
-            raise No("currency_mismatch", **currencies)
+            currencies = {"currency": target.currency, "order_currency": wallet.currency}
+            raise No("currency_mismatch", wallet_id=("wallet", said.target), **currencies)
         self.enough(said.wallet, amount)
         return amount
 

@@ -64,6 +64,12 @@ def batch(stage: Stage, **values: Any) -> Order:
     return Batch(**people.about(stage.alices), items=items, **values)
 
 
+def operation(stage: Stage, **values: Any) -> Order:
+    there = people.a_transfer(stage.alices, stage.bobs, 80_00)
+    back = people.a_transfer(stage.bobs, stage.alices, 30_00)
+    return people.an_operation(there, back, **values)
+
+
 def add(wallet: Wallet, iban: str = IBAN) -> Order:
     return AddExternalAccount(**people.about(wallet), iban=iban)
 
@@ -126,6 +132,7 @@ WALLET: dict[str, Verb] = {
     "hold": holds(60_00),
     "adjust down": adjust,
     "batch": batch,
+    "operation": operation,
     "reverse all": lambda stage: people.a_reversal(stage.movement),
     "reverse part": lambda stage: people.a_reversal(stage.movement.mirror, 30_00),  # type: ignore[arg-type]
     "block wallet": lambda stage: block(stage.alices),
@@ -157,6 +164,7 @@ KEY: dict[str, Verb] = {
     "other amount": pays(50_00, key="k"),
     "hold": holds(60_00, key="k"),
     "batch": lambda stage: batch(stage, key="k"),
+    "operation": lambda stage: operation(stage, key="k"),
     "cash-in": lambda stage: people.a_cash_in(stage.alices, 60_00, key="k"),
     "other wallet": lambda stage: people.a_cash_in(stage.bobs, 60_00, key="k"),
     "too much": lambda stage: people.a_transfer(stage.bobs, stage.alices, 110_00, key="k"),
@@ -181,6 +189,8 @@ FAMILIES: dict[str, Family] = {
             ("execute part", "release"): "200 hold",
             ("release", "execute"): "hold_not_open",
             ("release", "renew"): "hold_not_open",
+            ("release", "release"): "200 hold",
+            ("renew", "renew"): "200 hold",
             ("release", "spend"): "201 movement",
             ("renew", "release as seen"): "version_conflict",
             ("expire", "execute"): "hold_not_open",
@@ -238,6 +248,10 @@ FAMILIES: dict[str, Family] = {
             ("hold", "adjust down"): "insufficient_funds",
             ("adjust down", "batch"): "batch_refused",
             ("batch", "transfer all"): "insufficient_funds",
+            ("transfer all", "operation"): "batch_refused",
+            ("operation", "transfer all"): "insufficient_funds",
+            ("operation", "cash-out"): "insufficient_funds",
+            ("block user", "operation"): "batch_refused",
             ("reverse all", "reverse all"): "reversal_exceeded",
             ("reverse part", "reverse part"): "reversal_exceeded",
             ("block wallet", "transfer back"): "wallet_not_ready",
@@ -277,6 +291,8 @@ FAMILIES: dict[str, Family] = {
             ("transfer", "other amount"): "idempotency_key_reused",
             ("hold", "hold"): "201 hold, replayed",
             ("batch", "batch"): "201 batch, replayed",
+            ("operation", "operation"): "201 operation, replayed",
+            ("cash-in", "operation"): "idempotency_key_reused",
             ("cash-in", "batch"): "idempotency_key_reused",
             ("cash-in", "other wallet"): "idempotency_key_reused",
             ("too much", "transfer"): "201 movement",

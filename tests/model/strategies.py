@@ -61,6 +61,9 @@ IBANS: Final = st.sampled_from(["ES9121000418450200051332", "DE89370400440532013
 EXPIRIES: Final = seldom(
     st.none() | st.sampled_from(PERIODS), st.sampled_from([*NUDGES, -PERIODS[3]]), 6
 )
+TRANSFERS: Final = st.lists(
+    st.tuples(PAIRS, seldom(st.integers(1, 5_00), AMOUNTS, 12)), min_size=1, max_size=6
+)
 ITEMS: Final = st.lists(
     st.tuples(
         st.sampled_from(["cash_in", "transfer", "transfer", "cash_out"]),

@@ -48,7 +48,7 @@ class MoneyMachine(Machine):
         refusal = "" if person.status == "ACTIVATED" else "user_not_active"
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in person.wallets)
         if not refusal and used >= MOST_WALLETS:
-            refusal = "limit_exceeded"
+            refusal = "wallet_limit_reached"
         api, body = self.api(person.client, stranger), {"userId": str(person.id)}
         refusal = "user_not_found" if stranger else refusal
         call = partial(api.post, "wallets", body)
@@ -166,7 +166,7 @@ class MoneyMachine(Machine):
         hold = holds[turn % len(holds)]
         source, target, api = hold.source, hold.target, self.api(hold.source.owner.client)
         path = f"wallets/{source.id}/holds/{hold.id}"
-        refusal = "" if hold.is_open else "hold_not_open"
+        refusal = "" if hold.is_open or (releasing and hold.is_released) else "hold_not_open"
         if releasing:
             call = partial(api.patch, path, {"status": "RELEASED"})
             status = 200
@@ -177,7 +177,9 @@ class MoneyMachine(Machine):
             status = 201
         name = "release" if releasing else "execute"
         if self.do(call, refusal, status, [], name=name):
-            hold.is_open = False
+            if not hold.is_open:  # was released before
+                return
+            hold.is_open, hold.is_released = False, releasing
             source.held -= hold.amount
             moved = 0 if releasing else hold.amount
             source.balance -= moved

@@ -102,6 +102,7 @@ class Hold:
     target: Wallet
     amount: int
     is_open: bool = True
+    is_released: bool = False
 
 
 @dataclass

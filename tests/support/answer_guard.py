@@ -5,12 +5,15 @@ As middleware it sees what tests ask by whatever way: Django's client, a live se
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
 from iocash import errors
+from iocash.errors import conflicts
 from iocash.http import problems
 from iocash.http.rendering import JSON
 
@@ -46,6 +49,8 @@ def wrong(response: HttpResponseBase) -> list[str]:
     content: bytes = getattr(response, "content", b"")
     if kind != JSON or not content:
         return [*found, f"{kind or 'nothing'} is not {JSON}"]
+    if response.headers.get("Content-Encoding") == "gzip":
+        content = gzip.decompress(content)
     body = json.loads(content)
     if not isinstance(body, dict):
         found.append("the body is no object")
@@ -61,4 +66,19 @@ def wrong_error(body: dict[str, object], status: int) -> list[str]:
     found = [] if kind.status == body.get("status") == status else [f"{kind.code} is {kind.status}"]
     if ("conflict" in body) is not (status == 409):
         found.append("a 409 has a conflict, and nothing else has")
+    conflict = body.get("conflict")
+    if kind is errors.LimitExceeded and not (isinstance(conflict, dict) and is_limit(conflict)):
+        found.append(f"limit_exceeded has another conflict: {conflict}")
     return found
+
+
+def is_limit(conflict: dict[str, object]) -> bool:
+    """Whether a limit has the one shape of limits: its type, its owner, its amounts."""
+    amounts = [conflict.get(name) for name in ("limit", "used", "requested")]
+    return (
+        len({"userId", "walletId"} & set(conflict)) == 1
+        and conflict.get("limitType") in conflicts.LIMITS
+        and all(re.fullmatch(r"\d+(\.\d+)?", str(amount)) for amount in amounts)
+        and all(isinstance(each, str) for each in (*amounts, conflict.get("currency")))
+        and "resetsAt" in conflict
+    )

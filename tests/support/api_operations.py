@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,17 @@ from typing import Any
 from django.urls import URLResolver, get_resolver
 
 from tests.support.people import dump
+from tests.support.resources import ENDPOINTS, Endpoint
 
-METHODS = ("get", "post", "put", "patch")
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def shape(route: str) -> str:
+    """The route without the names of what stands in it."""
+    return re.sub(r"<[^>]*>|\{[^}]*\}", "{}", route)
+
+
+EXPECTED = {(each.method, shape(f"api/v1/{each.path}")): each for each in ENDPOINTS}
 
 
 @dataclass(frozen=True)
@@ -25,9 +35,18 @@ class Operation:
         return f"{self.method.upper()} /{self.route}"
 
     @property
-    def scope(self) -> str | None:
+    def expected(self) -> Endpoint | None:
+        """Its line in the table of endpoints; None for the root and for ioCash's own addresses."""
+        return EXPECTED.get((self.method.upper(), shape(self.route)))
+
+    @property
+    def declared_scope(self) -> str | None:
         scope: str | None = self.view.view_class.scope
         return scope and f"{scope}:{'read' if self.method == 'get' else 'write'}"
+
+    @property
+    def scope(self) -> str | None:
+        return self.expected.scope if self.expected else self.declared_scope
 
     @property
     def seen(self) -> int:
@@ -60,3 +79,9 @@ def operations() -> Iterator[Operation]:
 
 API = list(addresses(get_resolver().url_patterns))
 ALL = list(operations())
+
+
+def body_of(endpoint: Endpoint) -> Any:
+    """The serializer of its body."""
+    (found,) = (each for each in ALL if each.expected is endpoint)
+    return found.view.view_class.operations[endpoint.method].body()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.support import people
-from tests.support.wallet_endpoints import IBAN
+from tests.support.ibans import IBAN
 from wallets import posting
 from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import CashOut, CashOutOrder

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from tests.support.resources import RESOURCES, table_of
 from users.models.ids import new_id
 
 UNSETTLED = {
@@ -45,6 +46,17 @@ BROKEN_HOLDS = [
 ]
 """Changes that violate a constraint of holds, each with the name of that constraint."""
 
+BROKEN_COPIES: list[tuple[str, str, dict[str, Any]]] = [
+    ("external_account_is_there_once", "account", {}),
+    ("external_account_status_is_known", "account", {"status": "GONE"}),
+    ("wallets_externalaccount_wallet_id_", "account", {"wallet_id": "nobody"}),
+    ("external_account_is_of_one_wallet", "account", {}),
+]
+"""Copies of rows, by their names in `RESOURCES`, with changes that violate a constraint.
+
+The name of the constraint may be only its beginning: Django ends those of foreign keys in digits.
+"""
+
 
 def run(statement: str, values: Any = None) -> None:
     """Run a statement in a transaction of its own, with nothing put off until the commit."""
@@ -62,13 +74,15 @@ def refused_by(statement: str, values: Any = None) -> str:
 
 
 COPY = """
-    INSERT INTO wallets_movement SELECT (jsonb_populate_record(movement, %s::jsonb)).*
-    FROM wallets_movement AS movement WHERE id = %s
+    INSERT INTO {table} SELECT (jsonb_populate_record(original, %s::jsonb)).*
+    FROM {table} AS original WHERE id = %s
 """
+TABLES = {resource.name: table_of(resource) for resource in RESOURCES if resource.make}
 
 
 def a_copy(stage: dict[str, Any], name: str, **changes: Any) -> tuple[str, list[Any]]:
-    """Insert a movement like that one, with the next `seq`, and with changes."""
+    """Insert a row like that one, with changes: a movement, with the next `seq`, or another."""
+    copy = COPY.format(table=TABLES.get(name, "wallets_movement"))
     changes = {"id": new_id(), "seq": 99} | changes
     values = {column: stage.get(str(value), value) for column, value in changes.items()}
-    return COPY, [json.dumps(values, default=str), stage[name]]
+    return copy, [json.dumps(values, default=str), stage[name]]

@@ -9,7 +9,7 @@ import pytest
 
 from iocash import errors
 from tests.support import people
-from tests.support.wallet_endpoints import IBAN
+from tests.support.ibans import IBAN
 from users.models import User
 from wallets import posting
 from wallets.models import Wallet

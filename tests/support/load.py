@@ -111,6 +111,7 @@ class Caller:
             self.reverse: 3,
             self.adjust: 2,
             self.batch: 2,
+            self.operate: 2,
             self.again: 1,
         }
 
@@ -210,6 +211,11 @@ class Caller:
             people.a_cash_in(wallet, self.amount()),
         )
         return Batch(**people.about(wallet), items=items, key=self.words()["key"])
+
+    def operate(self) -> Order:
+        pairs = [self.two() for _ in range(self.random.randint(1, 4))]
+        transfers = (people.a_transfer(*pair, self.amount()) for pair in pairs)
+        return people.an_operation(*transfers, key=self.words()["key"])
 
     def again(self) -> Order | None:
         """Repeat an earlier request with its key."""

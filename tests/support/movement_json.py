@@ -29,6 +29,7 @@ def shown_transfer(movement: Movement, payer: Wallet, target: Wallet, **shown: A
         "holdId": None,
         "reversalOf": None,
         "iban": None,
+        "holderName": None,
         "reason": None,
         "sentAt": None,
         "reversedAmount": "0.00",

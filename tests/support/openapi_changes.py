@@ -7,10 +7,14 @@ not told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from operator import getitem, gt, lt
 from typing import Any, NamedTuple
+
+from hypothesis import given, settings
+from hypothesis.strategies import from_regex
 
 Json = Any
 Words = Iterator[str]
@@ -33,6 +37,11 @@ class Pair(NamedTuple):
         """Parts of these; what they refer to."""
         return self._replace(old=resolved(old, self.before), new=resolved(new, self.after))
 
+    def merged(self) -> Pair:
+        """These with what their parts and variants add."""
+        old, new = merged(self.old, self.before), merged(self.new, self.after)
+        return self._replace(old=old, new=new)
+
 
 def resolved(part: Json, document: Json) -> Json:
     while isinstance(part, dict) and "$ref" in part:
@@ -42,7 +51,13 @@ def resolved(part: Json, document: Json) -> Json:
 
 def incompatible(before: Json, after: Json) -> list[str]:
     """Name all that breaks a caller of `before`, in the order of its paths."""
-    return list(dict.fromkeys(of_paths(before, after)))
+    return list(dict.fromkeys([*of_headers(before, after), *of_paths(before, after)]))
+
+
+def of_headers(before: Json, after: Json) -> Words:
+    """Name once the headers that no response has any more."""
+    for name in lost_headers(before, after):
+        yield f"no response has the header {name} any more"
 
 
 def of_paths(before: Json, after: Json) -> Words:
@@ -73,8 +88,8 @@ def of_operation(pair: Pair) -> Words:
 
 def of_parameters(pair: Pair) -> Words:
     old, new = (
-        {(each["in"], each["name"]): each for each in operation.get("parameters", [])}
-        for operation in (pair.old, pair.new)
+        {(each["in"], each["name"]): each for each in parameters(operation, document)}
+        for operation, document in zip(pair[:2], pair[2:], strict=True)
     )
     for where, name in sorted(old.keys() - new.keys()):
         yield f"the {where} parameter {name} is not taken any more"
@@ -85,6 +100,10 @@ def of_parameters(pair: Pair) -> Words:
         if one:
             schemas = pair.at(one["schema"], other["schema"])
             yield from of_request(schemas, f"the {where} parameter {name}")
+
+
+def parameters(operation: Json, document: Json) -> list[Json]:
+    return [resolved(each, document) for each in operation.get("parameters", [])]
 
 
 def of_body(pair: Pair) -> Words:
@@ -106,12 +125,13 @@ def schema_of(described: Json) -> Json:
 
 def of_request(pair: Pair, place: str) -> Words:
     """Name the request values that are no longer accepted."""
+    pair = pair.merged()
     for name in lost(types(pair.old), types(pair.new)):
         yield f"{place} may not be {name} any more"
     for value in lost_values(pair):
         yield f"{place} may not be {value!r} any more"
-    if "enum" in pair.new and "enum" not in pair.old:
-        yield f"{place} may only be one of {pair.new['enum']}"
+    if closed(pair.new) and not values(pair.old):
+        yield f"{place} may only be one of {closed(pair.new)}"
     yield from tighter(pair, place)
     old, new = (part.get("properties", {}) for part in (pair.old, pair.new))
     for name in sorted(new.keys() & set(pair.new.get("required", ()))):
@@ -134,7 +154,7 @@ def tighter(pair: Pair, place: str) -> Words:
             if was is None or is_tighter(value, was):
                 yield f"{place} has a {name} of {value}"
     for name in filter(pair.new.__contains__, FORMS):
-        if pair.new[name] != pair.old.get(name):
+        if pair.new[name] != pair.old.get(name) and not fits(pair.old, name, pair.new):
             yield f"{place} has the {name} {pair.new[name]}"
 
 
@@ -143,15 +163,18 @@ def tighter(pair: Pair, place: str) -> Words:
 
 def of_response(pair: Pair, status: str) -> Words:
     for name in lost(pair.old.get("headers", {}), pair.new.get("headers", {})):
-        yield f"{status} has no header {name} any more"
+        if name not in lost_headers(pair.before, pair.after):
+            yield f"{status} has no header {name} any more"
+    for code in lost(codes(pair.old), codes(pair.new)):
+        yield f"{status}.code is never {code!r} any more"
     schemas = pair.at(schema_of(pair.old), schema_of(pair.new))
     yield from of_answer(schemas, status)
 
 
 def of_answer(pair: Pair, place: str) -> Words:
     """Name the response members that are missing or have another type."""
-    old, new = (merged(part, document) for part, document in zip(pair[:2], pair[2:], strict=True))
-    pair = pair._replace(old=old, new=new)
+    pair = pair.merged()
+    old, new = pair.old, pair.new
     if types(old) != types(new) and types(old):
         yield f"{place} is {' or '.join(types(new)) or 'anything'}"
     for value in lost_values(pair):
@@ -172,22 +195,100 @@ def of_answer(pair: Pair, place: str) -> Words:
 
 
 def merged(schema: Json, document: Json) -> Json:
-    """A schema with what its `allOf` adds."""
-    whole: Json = {name: value for name, value in schema.items() if name != "allOf"}
+    """A schema with what its `allOf` adds, and with all that one of its variants may have."""
+    whole: Json = {name: each for name, each in schema.items() if name not in ("allOf", "oneOf")}
     for part in schema.get("allOf", []):
-        other = merged(resolved(part, document), document)
-        properties = dict(whole.get("properties", {}))
-        for name, value in other.get("properties", {}).items():
-            properties[name] = {**properties.get(name, {}), **value}
-        required = [*whole.get("required", ()), *other.get("required", ())]
-        whole = {**whole, **other, "properties": properties, "required": required}
+        whole = both(whole, merged(resolved(part, document), document))
+    variants = [merged(resolved(part, document), document) for part in schema.get("oneOf", [])]
+    if variants:
+        whole = both(reduce(either, variants), whole)
     return whole
+
+
+def both(one: Json, other: Json) -> Json:
+    """Return a schema that fits what both fit."""
+    properties = dict(one.get("properties", {}))
+    for name, each in other.get("properties", {}).items():
+        properties[name] = {**properties.get(name, {}), **each}
+    required = [*one.get("required", ()), *other.get("required", ())]
+    return {**one, **other, "properties": properties, "required": required}
+
+
+def either(one: Json, other: Json) -> Json:
+    """Return a schema that fits what one of them fits, as far as it matters here."""
+    properties = allowed(one)
+    for name, each in allowed(other).items():
+        before = properties.get(name, {})
+        known = [*values(before), *values(each)]
+        properties[name] = {**each, **strictest(before, each)} | ({"enum": known} if known else {})
+    required = {*one.get("required", ())} & {*other.get("required", ())}
+    named = sorted({*types(one), *types(other)})
+    whole = {**one, **other, "properties": properties, "required": sorted(required)}
+    return {**whole, "type": named} if named else whole
+
+
+def strictest(one: Json, other: Json) -> Json:
+    """The bounds that are met in every variant: what one of them refuses breaks its callers."""
+    bounds = {}
+    for names, choose in ((AT_MOST, min), (AT_LEAST, max)):
+        for name in names:
+            if set_to := [part[name] for part in (one, other) if name in part]:
+                bounds[name] = choose(set_to)
+    return bounds
+
+
+def allowed(schema: Json) -> Json:
+    """The properties of a schema that are not forbidden, as older documents have some."""
+    return {name: each for name, each in schema.get("properties", {}).items() if each is not False}
 
 
 def types(schema: Json) -> list[str]:
     """The types that a value may have; none named: any."""
     named = schema.get("type", [])
-    return sorted([named] if isinstance(named, str) else named)
+    also = [schema["x-also-accepted"]] if "x-also-accepted" in schema else []
+    return sorted([*([named] if isinstance(named, str) else named), *also])
+
+
+def closed(schema: Json) -> list[Any]:
+    """The only values that there are; none: there are others."""
+    return list(schema.get("enum", [schema["const"]] if "const" in schema else []))
+
+
+def values(schema: Json) -> list[Any]:
+    """The values that are known; none: any."""
+    return closed(schema) or list(schema.get("x-extensible-enum", []))
+
+
+def fits(old: Json, name: str, new: Json) -> bool:
+    """Whether a new form leaves room for all values that there were, or for many of them."""
+    if name != "pattern":
+        return False
+    known = values(old) or samples(old.get(name))
+    return bool(known) and all(re.search(new[name], each) for each in known)
+
+
+@cache
+def samples(pattern: str | None) -> list[str]:
+    """Many texts that have a pattern, the same each time; none without a pattern."""
+    found: list[str] = []
+    if pattern is None:
+        return found
+
+    @settings(max_examples=300, derandomize=True, database=None, deadline=None)
+    @given(from_regex(pattern, fullmatch=True))
+    def keep(text: str) -> None:
+        found.append(text)
+
+    keep()
+    return found
+
+
+def codes(response: Json) -> list[str]:
+    """The codes of a refusal, also as older documents list them."""
+    if "x-codes" in response:
+        return list(response["x-codes"])
+    parts = schema_of(response).get("allOf", [])
+    return [code for part in parts for code in closed(part.get("properties", {}).get("code", {}))]
 
 
 def lost(old: Any, new: Any) -> list[str]:
@@ -195,10 +296,16 @@ def lost(old: Any, new: Any) -> list[str]:
     return sorted(set(old) - set(new)) if new or isinstance(new, dict) else []
 
 
+def lost_headers(before: Json, after: Json) -> list[str]:
+    """Return the shared headers that are no longer described."""
+    old, new = (each["components"].get("headers", {}) for each in (before, after))
+    return lost(old, new)
+
+
 def lost_values(pair: Pair) -> list[Any]:
-    """Return the values missing in an enumeration; without one, any value is accepted."""
-    old, new = pair.old.get("enum", []), pair.new.get("enum")
-    return [value for value in old if new is not None and value not in new]
+    """Return the values that are no longer known; where none is named, any is."""
+    known = values(pair.new)
+    return [value for value in values(pair.old) if known and value not in known]
 
 
 def inside(place: str, name: str) -> str:

@@ -24,6 +24,7 @@ from wallets import posting
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders.base import Outcome
 from wallets.orders.holds import ExecuteHold, HoldOrder, PlaceHold
+from wallets.orders.operations import TransferOperation
 from wallets.orders.payments import CashIn, Reverse, Transfer
 from wallets.orders.users import ActivateUser
 from wallets.orders.wallets import ChangeWallet, OpenWallet
@@ -167,6 +168,11 @@ def a_transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> T
         amount=decimal(amount, source.currency),
         **details,
     )
+
+
+def an_operation(*transfers: Transfer, **details: Any) -> TransferOperation:
+    """Several transfers of one client as one order."""
+    return TransferOperation(client_id=transfers[0].client_id, by=BY, items=transfers, **details)
 
 
 def transfer(source: Wallet, target: Wallet, amount: int, **details: Any) -> Outcome:

@@ -153,19 +153,27 @@ def pays(scene: Scene, office: Office) -> None:
     own_too = people.cash("1.00", concept="Bob's own, in a batch")
     items = [people.to(alices, "5.00", **TEXT), own_too, people.to(alices, "5.00", **TEXT)]
     assert scene.api.post(f"{other}/movements/batch", {"movements": items}).status == 201
+    pairs = ((alices, bobs), (bobs, alices))
+    transfers = [
+        {"sourceWalletId": str(one.id), "targetWalletId": str(two.id), "amount": "1.00", **TEXT}
+        for one, two in pairs
+    ]
+    assert scene.api.post("operations", {"transfers": transfers}, key="all").status == 201
     by, for_ = people.place(alices, bobs, 5_00, **TEXT), people.place(bobs, alices, 5_00, **TEXT)
     scene.holds = [by, for_, people.place(bobs, alices, 1_00, **TEXT)]
     people.execute(by, **TEXT)
     people.execute(for_, **TEXT)
     account = {
         "alias": "Qx~z's bank",
-        "externalIban": {"accountNumber": IBANS[1]},
+        "iban": IBANS[1],
+        "holderName": "Qx~z the holder",
         "metadata": {"qx~z": "Qx~z"},
     }
     account_id = scene.api.post(f"{own}/external-accounts", account).json["id"]
     cash_out(scene, office, {"externalAccountId": account_id}, "reject")
     there = people.balances(alices)[0]
-    all_of_it = {"amount": f"{there / 100:.2f}", "iban": {"accountNumber": IBANS[2]}}
+    all_of_it = {"amount": f"{there / 100:.2f}", "iban": IBANS[2]}
+    all_of_it["holderName"] = "Qx~z the payee"
     cash_out(scene, office, all_of_it, "settle")
 
 

@@ -98,9 +98,14 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     wallet = f"{BASE}/wallets/{alices}"
     lunch = {"amount": "12.50", "targetWalletId": bobs, "concept": "Lunch"}
     paid = api.post(f"{wallet}/transfer", lunch).json["id"]
-    api.post(f"{wallet}/cashOuts", {"amount": "20.00", "iban": BANK, "concept": "To the bank"})
+    api.post(
+        f"{wallet}/cashOuts",
+        {"amount": "20.00", "iban": {"accountNumber": BANK}, "concept": "To the bank"},
+    )
     accounts = f"{wallet}/favourite-external-accounts"
-    kept = api.post(accounts, {"alias": "My bank", "externalIban": BANK}).json["id"]
+    kept = api.post(accounts, {"alias": "My bank", "externalIban": {"accountNumber": BANK}}).json[
+        "id"
+    ]
     api.get(accounts)
     api.get(f"{accounts}/{kept}")
     taken = {"amount": "5.00", "favouriteExternalAccountId": kept}

@@ -10,14 +10,6 @@ from django.db import connection
 
 from tests.support.people import Answer, Api
 
-USER = {
-    "kind": "NATURAL",
-    "userName": "alice-again",
-    "firstName": "Alice",
-    "lastName": "Example",
-    "mobilePhone": "+34600000007",
-}
-
 Door = tuple[str, str, dict[str, Any]]
 """Where a body is taken: the method, the address, and a body that would be taken there."""
 
@@ -33,6 +25,13 @@ def state() -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(every)
         return {table: (rows, digest) for table, rows, digest in cursor.fetchall()}
+
+
+def everything() -> tuple[Any, ...]:
+    """The digest of every table, and the last value of every sequence."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
+        return state(), cursor.fetchall()
 
 
 def refused(answer: Answer, status: int, code: str) -> Answer:

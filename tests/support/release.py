@@ -10,7 +10,6 @@ from pathlib import Path
 import dev
 
 CHANGELOG = dev.ROOT / "CHANGELOG.md"
-RELEASED_DOCUMENT = dev.ROOT / "docs" / "openapi-released.json"
 DIGESTS = dev.ROOT / "docs" / "migrations.sha256"
 HEADING = re.compile(r"^## (\d+\.\d+\.\d+) \((unreleased|\d{4}-\d\d-\d\d)\)$")
 APPS = ("users", "wallets")

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from django.utils import timezone
 
+from iocash.docs.calls import DRY_RUN
 from iocash.times import moment
 from tests.support import openapi
 from tests.support.people import Answer, Api, unknown_id
@@ -41,7 +42,7 @@ IDS = {
     "bob": "0198f000-0000-7000-8000-0000000000b0",
 }
 WALLET = "0198f000-0000-7000-8000-00000000e0e0"
-BANK = {"accountNumber": "ES9121000418450200051332"}
+BANK = "ES9121000418450200051332"
 ALICIA = ALICE | {"firstName": "Alicia"}
 DOCUMENT = {"content": Content.example}
 NOW_AND_THEN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)(:|%3A)\d\d(:|%3A)\d\d\.\d{3}Z")
@@ -65,10 +66,10 @@ class Recorder(Api):
         operation = self.kept["operations"].setdefault(
             operation_of(method, path), {"requests": {}, "answers": {}}
         )
-        kind = kind_of(body)
+        kind = kind_of(path, body)
         if words := words_of(path):
             operation.setdefault("words", words)
-        if path.partition("?")[2]:
+        if path.partition("?")[2] and kind != DRY_RUN:
             operation.setdefault("query", query_of(path))
         if kwargs.get("key"):
             operation.setdefault("keys", {}).setdefault(kind, kwargs["key"])
@@ -98,7 +99,9 @@ def words_of(path: str) -> dict[str, str]:
     return {name[1:-1]: word for name, word in named if re.fullmatch(r"\{\w+(?<!Id)\}", name)}
 
 
-def kind_of(body: Any) -> str:
+def kind_of(path: str, body: Any) -> str:
+    if DRY_RUN in query_of(path):
+        return DRY_RUN
     return str(body.get("type", "example")) if isinstance(body, dict) else "example"
 
 
@@ -114,6 +117,7 @@ def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
     wallets = open_wallets(api)
     submit_kyc_documents(api)
     move_money(api, *wallets)
+    settle_up(api, *wallets)
     place_holds(api, *wallets)
     read_wallets(api, wallets[0], begin)
     get_refusals(wallets[0], stranger, reader)
@@ -206,7 +210,13 @@ def transfer(target: str, amount: str, **more: Any) -> Json:
 
 
 def cash_out(amount: str, **more: Any) -> Json:
-    return {"type": "CASH_OUT", "amount": amount, "iban": BANK, **more}
+    return {
+        "type": "CASH_OUT",
+        "amount": amount,
+        "iban": BANK,
+        "holderName": "Alice Example",
+        **more,
+    }
 
 
 def move_money(api: Recorder, alices: str, bobs: str) -> None:
@@ -217,6 +227,7 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     lunch = transfer(
         bobs, "12.50", concept="Lunch", metadata={"order": "1001"}, reference="INV-1001"
     )
+    api.post(f"{movements}?dryRun=true", lunch)
     paid = api.post(movements, lunch, key="lunch-1").json["id"]
     api.post(movements, lunch | {"amount": "13.00"}, key="lunch-1")
     api.post(movements, transfer(bobs, "500.00"))
@@ -226,9 +237,12 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     api.patch(f"{movements}/{taken}", {"status": "CANCELLED"})
     api.patch(f"{movements}/{taken}", {"status": "CANCELLED"})
     api.post(f"{movements}/{taken}/reversal", {})
-    api.post(f"{movements}/{paid}/reversal", {"amount": "2.50", "concept": "Tip"}, key="tip-1")
+    tip = {"amount": "2.50", "concept": "Tip"}
+    api.post(f"{movements}/{paid}/reversal?dryRun=true", tip)
+    api.post(f"{movements}/{paid}/reversal", tip, key="tip-1")
     api.post(f"{movements}/{paid}/reversal", {"amount": "12.50"})
     batch = {"movements": [transfer(bobs, "1.00", concept=each) for each in ("Tea", "Coffee")]}
+    api.post(f"{movements}/batch?dryRun=true", batch)
     api.post(f"{movements}/batch", batch, key="batch-1")
     api.post(
         f"{movements}/batch", {"movements": [transfer(bobs, "1.00"), transfer(bobs, "999.00")]}
@@ -238,9 +252,9 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     api.get(f"movements/{paid}")
     api.patch(f"wallets/{alices}", {"status": "UNSUBSCRIBED"})
     accounts = f"wallets/{alices}/external-accounts"
-    kept = api.post(accounts, {"alias": "My bank", "externalIban": BANK}, key="account-1").json[
-        "id"
-    ]
+    kept = api.post(
+        accounts, {"alias": "My bank", "iban": BANK, "holderName": "Alice Example"}, key="account-1"
+    ).json["id"]
     api.get(accounts)
     api.get(f"{accounts}/{kept}")
     api.get(f"external-accounts?userId={IDS['alice']}&status=ACTIVE")
@@ -249,19 +263,32 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     api.post(movements, removed)
 
 
+def settle_up(api: Recorder, alices: str, bobs: str) -> None:
+    pairs = ((alices, bobs, "3.00", "Tickets"), (bobs, alices, "1.20", "Coffee"))
+    transfers = [
+        {"sourceWalletId": one, "targetWalletId": other, "amount": amount, "concept": concept}
+        for one, other, amount, concept in pairs
+    ]
+    api.post("operations?dryRun=true", {"transfers": transfers})
+    made = api.post("operations", {"transfers": transfers}, key="settle-up-1").json
+    api.get(f"operations/{made['operationId']}")
+
+
 def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     holds = f"wallets/{alices}/holds"
     order = {"targetWalletId": bobs, "amount": "30.00", "concept": "Deposit", "expiration": FAR}
+    api.post(f"{holds}?dryRun=true", order)
     hold = api.post(holds, order, key="deposit-1").json["id"]
     api.get(f"{holds}/{hold}")
     part = {"amount": "10.00", "keepOpen": True}
+    api.post(f"{holds}/{hold}/executions?dryRun=true", part)
     api.post(f"{holds}/{hold}/executions", part, key="deposit-1-a")
     api.post(f"{holds}/{hold}/executions", {"amount": "30.00"})
     api.get(f"{holds}?status=OPEN")
     api.get(f"holds?targetWalletId={bobs}&status=OPEN,EXECUTED")
     api.get(f"holds/{hold}")
     api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
-    api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
+    api.patch(f"{holds}/{hold}", {"expiration": None})
 
 
 def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:

@@ -21,6 +21,7 @@ from users import demo_documents, kyc, users
 from users.models import (
     Access,
     ApiKey,
+    Barrier,
     Client,
     Event,
     Key,
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [Client, ApiKey, SigningKey, User, Otp, Event, Access, Review]
 # Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
-NO_PAGE = {Key, KycDocument, PhoneUse, Sandbox}
+NO_PAGE = {Barrier, Key, KycDocument, PhoneUse, Sandbox}
 
 
 @pytest.fixture

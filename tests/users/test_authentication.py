@@ -39,7 +39,7 @@ def test_valid_key_is_accepted(api):
 def test_missing_credentials_get_401(nobody):
     answer = nobody.get("users")
     assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="ioCash", scope="users:read"'
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_invalid_credentials_get_401(header, client_demo):
     secret = people.a_key(client_demo)
     answer = get(header.format(secret=secret, prefix=secret[:12], upper=secret.upper()))
     assert (answer.status, answer.code) == (401, "invalid_credentials")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="ioCash", error="invalid_token"'
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -85,7 +85,7 @@ def test_expired_key_gets_401(client_demo):
     ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     answer = get(f"Bearer {secret}")
     assert (answer.status, answer.code) == (401, "credentials_expired")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="ioCash", error="invalid_token"'
 
 
 def test_revoked_key_gets_401(client_demo):
@@ -93,7 +93,7 @@ def test_revoked_key_gets_401(client_demo):
     ApiKey.objects.update(revoked_at=timezone.now())
     answer = get(f"Bearer {secret}")
     assert (answer.status, answer.code) == (401, "credentials_revoked")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="ioCash", error="invalid_token"'
 
 
 @pytest.mark.parametrize("name", ["expires_at", "revoked_at"])
@@ -162,6 +162,8 @@ def test_key_without_the_scope_gets_403_that_names_the_scope(
     answer = Api(people.a_key(client_demo, *others)).call(method, filled(path, alices), {})
     assert (answer.status, answer.code) == (403, "insufficient_scope")
     assert scope in answer.json["detail"]
+    challenge = f'Bearer realm="ioCash", error="insufficient_scope", scope="{scope}"'
+    assert answer.headers["WWW-Authenticate"] == challenge
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), NEEDED)

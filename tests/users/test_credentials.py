@@ -185,7 +185,7 @@ def test_rate_limit_applies_after_the_key_changed(changed, path, bobs, settings)
 def test_rate_headers_are_sent_after_the_key_changed(changed, path, bobs, settings):
     settings.RATE_LIMIT = 10
     answer = changed.post(path, people.to(bobs))
-    assert (answer.status, answer.headers["RateLimit-Remaining"]) == (201, "9")
+    assert (answer.status, answer.headers["RateLimit"]) == (201, '"client";r=9;t=1')
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,8 @@ def test_refused_key_gets_no_rate_headers(known, path, bobs, settings, change):
 
 def test_revoked_key_gets_the_www_authenticate_header(known, path, bobs):
     ApiKey.objects.update(revoked_at=timezone.now())
-    assert known.post(path, people.to(bobs)).headers["WWW-Authenticate"] == "Bearer"
+    answer = known.post(path, people.to(bobs))
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="ioCash", error="invalid_token"'
 
 
 # --- What was done, or may have been -------------------------------------------------------------

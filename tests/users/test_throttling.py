@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from threading import Barrier, Thread
 from uuid import UUID, uuid4
 
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import people
-from tests.support.people import Api
+from tests.support.ibans import IBAN
+from tests.support.people import Answer, Api
 from users import authentication, throttling, unauthenticated
 from users.throttling import Buckets
 
@@ -97,6 +99,12 @@ def test_concurrent_requests_are_counted_exactly():
     assert sum(counts) == 500
 
 
+def left(answers: list[Answer]) -> list[str]:
+    """How many more requests each answer says that the client may send now."""
+    fields = [re.fullmatch(r'"client";r=(\d+);t=1', each.headers["RateLimit"]) for each in answers]
+    return [field[1] for field in fields if field]
+
+
 @pytest.fixture
 def slow(settings, monkeypatch):
     """Three requests a second, and a clock that stands still."""
@@ -110,10 +118,10 @@ def slow(settings, monkeypatch):
 def test_rate_limited_request_gets_503_with_retry_after(api, slow):
     answers = [api.get("users") for _ in range(4)]
     assert [answer.status for answer in answers] == [200, 200, 200, 503]
-    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    assert left(answers) == ["2", "1", "0", "0"]
     assert answers[3].code == "rate_limited"
     assert answers[3].headers["Retry-After"] == "1"
-    assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"3"}
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"client";q=3;w=1'}
     slow.time += 1
     assert api.get("users").status == 200
 
@@ -136,11 +144,28 @@ def test_keys_of_one_client_share_a_bucket(api, stranger, client_demo, slow):
 
 
 @pytest.mark.django_db
+def test_refused_requests_are_counted(api, bobs, slow):
+    path = f"wallets/{bobs.id}"
+    answers = [
+        api.get(f"{path}?size=1"),
+        api.get(f"wallets/{people.unknown_id()}"),
+        api.post(f"{path}/movements/{people.unknown_id()}/reversal", {}),
+        api.get("wallets"),
+    ]
+    assert [answer.status for answer in answers] == [400, 404, 404, 503]
+    assert left(answers) == ["2", "1", "0", "0"]
+    slow.time += 1
+    order = {"type": "CASH_OUT", "amount": "1.00", "iban": {"accountNumber": IBAN}}
+    refused = api.post(f"{path}/movements", order)
+    assert (refused.code, left([refused])) == ("insufficient_funds", ["2"])
+
+
+@pytest.mark.django_db
 def test_request_without_the_scope_is_counted(client_demo, slow):
     narrow = Api(people.a_key(client_demo, "wallets:read"))
     answers = [narrow.get("users") for _ in range(4)]
     assert [answer.status for answer in answers] == [403, 403, 403, 503]
-    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    assert left(answers) == ["2", "1", "0", "0"]
     assert narrow.get("wallets").code == "rate_limited"
 
 
@@ -164,7 +189,7 @@ def test_staff_have_no_limit(staff, slow):
     browser.force_login(staff)
     answers = [browser.get("/api/v1/users") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200] * 4
-    assert "RateLimit-Limit" not in answers[0].headers
+    assert "RateLimit" not in answers[0].headers
 
 
 # --- Who is not let in ---------------------------------------------------------------------------
@@ -248,4 +273,4 @@ def test_number_of_buckets_is_limited(monkeypatch):
 @pytest.mark.django_db
 def test_answer_has_no_rate_headers_without_a_limit(api, settings):
     settings.RATE_LIMIT = 0
-    assert "RateLimit-Limit" not in api.get("users").headers
+    assert "RateLimit" not in api.get("users").headers

@@ -242,7 +242,7 @@ WRONG: dict[str, Callable[[], str]] = {
 def test_wrong_token_is_refused(name, key):
     answer = shown(WRONG[name]())
     assert (answer.status, answer.code) == (401, "invalid_credentials")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="ioCash", error="invalid_token"'
 
 
 def test_expired_token_gets_credentials_expired(key):

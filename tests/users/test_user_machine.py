@@ -28,7 +28,7 @@ OUTCOMES = {
     "approve": "done invalid_transition",
     "reject": "done invalid_transition",
     "look": "done not_found",
-    "open_wallet": "done limit_exceeded user_not_active user_not_found",
+    "open_wallet": "done wallet_limit_reached user_not_active user_not_found",
     "block_wallet": "done invalid_transition",
     "unblock_wallet": "done invalid_transition",
     "close_wallet": "done wallet_not_empty",

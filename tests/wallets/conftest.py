@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support import people, personal_texts
-from tests.support.wallet_endpoints import IBAN
+from tests.support.ibans import IBAN
 from wallets import posting
 from wallets.models import ExternalAccount
 from wallets.orders.external_accounts import AddExternalAccount

@@ -14,9 +14,9 @@ from django.urls import reverse
 from iocash import errors
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, end, money_of
+from tests.support.ibans import IBAN
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, somebody
 from tests.support.threads import at_once
-from tests.support.wallet_endpoints import IBAN
 from users.models import ApiKey
 from wallets.models import Movement
 from wallets.orders.cash_outs import MarkCashOutSent

@@ -12,13 +12,10 @@ from django.utils import timezone
 
 from tests.support import backoffice, people
 from tests.support.backoffice import Office
-from wallets import posting
-from wallets.models import ExternalAccount, Hold, Movement, Wallet
-from wallets.orders.external_accounts import AddExternalAccount
+from tests.support.resources import MADE, MODELS, make_each
+from wallets.models import Hold, Movement, Wallet
 
 pytestmark = pytest.mark.django_db
-
-MODELS = [Wallet, Movement, Hold, ExternalAccount]
 
 
 @pytest.fixture
@@ -28,14 +25,9 @@ def office(staff: Any) -> Office:
 
 @pytest.fixture
 def alices(alices: Wallet, bobs: Wallet) -> Wallet:
-    """Alice's wallet, with a hold for Bob and an external account."""
-    something(alices, bobs)
+    """Alice's wallet, with one of everything that a wallet has."""
+    make_each(alices, bobs, 1_00)
     return alices
-
-
-def something(source: Wallet, target: Wallet) -> None:
-    people.place(source, target, 1_00, concept="Deposit")
-    posting.submit(AddExternalAccount(**people.about(source), iban="ES9121000418450200051332"))
 
 
 def test_every_model_has_its_pages():
@@ -92,7 +84,7 @@ def test_query_count_of_a_list_does_not_grow_with_its_rows(model, office, alices
         source, target = (people.a_wallet(wallet.user, currency) for wallet in (alices, bobs))
         people.cash_in(source, 10_00)
         people.transfer(source, target, 5_00)
-        something(source, target)
+        make_each(source, target, 1_00)
     assert backoffice.queries(office, model) == few
 
 
@@ -124,7 +116,7 @@ def test_page_of_a_wallet_lists_only_its_open_holds(office, alices, bobs):
         assert [str(each.id) in listed for each in (hold, soon)] == [there is hold, there is soon]
 
 
-@pytest.mark.parametrize("model", [Hold, ExternalAccount])
+@pytest.mark.parametrize("model", MADE)
 def test_rows_of_a_wallet_are_found_by_its_id(model, office, alices, bobs):
     (row,) = model.objects.all()
     for term in {str(row.id), str(alices.id), getattr(row, "iban", str(row.id))}:

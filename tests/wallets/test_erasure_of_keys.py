@@ -11,6 +11,7 @@ from django.db.models import Q
 from psycopg import errors as pg
 
 from tests.support import people
+from tests.support.resources import BELOW_A_WALLET
 from users.models import Event, Key, User
 from users.models.fingerprints import Asked, canonical
 from wallets import audit, erasure, posting
@@ -21,7 +22,9 @@ from wallets.orders.users import UnsubscribeUser
 
 pytestmark = pytest.mark.django_db
 
-IBAN = "ES9121000418450200051332"
+DIRECTLY = [each for each in BELOW_A_WALLET if each.path.count("{") == 1]
+CREATING = [each for each in DIRECTLY if each.method == "POST" and each.body]
+"""What makes something directly in a wallet, of a body."""
 
 
 def salts() -> dict[str, bool]:
@@ -45,11 +48,13 @@ def erase(user: User) -> None:
 def said(api, alices, bobs):
     """Orders with keys: every kind that names Alice, and two that name only Bob."""
     alice, own, bob_own = f"users/{alices.user_id}", f"wallets/{alices.id}", f"wallets/{bobs.id}"
+    there = {"wallet": alices.id, "bob": bobs.id}
     pay = {"type": "TRANSFER", "amount": "1", "concept": "Lunch"}
     to_bob, to_alice = {"targetWalletId": str(bobs.id)}, {"targetWalletId": str(alices.id)}
     bring = {"type": "CASH_IN", "amount": "5"}
+    transfer = {"sourceWalletId": str(alices.id), "amount": "1", "concept": "Lunch", **to_bob}
+    from_bob = {"sourceWalletId": str(bobs.id), "amount": "1", **to_alice}
     orders = {
-        "account": (f"{own}/external-accounts", {"externalIban": {"accountNumber": IBAN}}),
         "batch": (f"{own}/movements/batch", {"movements": [pay | to_bob, pay | to_bob]}),
         "cash-in": (f"{own}/movements", bring),
         "cash-in-words": (f"{own}/movements", bring | {"concept": "Card"}),
@@ -57,12 +62,14 @@ def said(api, alices, bobs):
         "hold": (f"{own}/holds", {"amount": "1", **to_bob}),
         "hold-of-bob": (f"{bob_own}/holds", {"amount": "1", **to_alice}),
         "iban": (f"{own}/create-iban", {}),
+        "operation": ("operations", {"transfers": [transfer, transfer]}),
+        "operation-of-bob": ("operations", {"transfers": [from_bob]}),
         "paid": (f"{own}/movements", pay | to_bob),
         "received": (f"{bob_own}/movements", pay | to_alice),
         "wallet": ("wallets", {"userId": str(alices.user_id), "currency": "USD"}),
         "x-bob": (f"{bob_own}/movements", bring),
         "x-bobs-wallet": ("wallets", {"userId": str(bobs.user_id), "currency": "USD"}),
-    }
+    } | {each.path: (each.at(there), each.body_for(there, "1.00")) for each in CREATING}
     for key in ("x-bob", *orders):
         path, body = orders[key]
         assert api.post(path, body, key=key).status in {200, 201, 202}, key

@@ -131,7 +131,12 @@ def check_acknowledged(world: World) -> None:
     """All that callers were told is there as they were told, and nothing that nobody was told."""
     legs, holds = Movement.objects.in_bulk(), Hold.objects.in_bulk()
     operations = {leg.operation_id for leg in legs.values()}
-    there: dict[str, Container[UUID]] = {"movement": legs, "hold": holds, "batch": operations}
+    there: dict[str, Container[UUID]] = {
+        "movement": legs,
+        "hold": holds,
+        "batch": operations,
+        "operation": operations,
+    }
     made: dict[str, set[UUID]] = defaultdict(set)
     by_key: dict[str, set[UUID]] = defaultdict(set)
     for answer in world.answers:

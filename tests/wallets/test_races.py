@@ -77,7 +77,7 @@ def test_concurrent_openings_of_the_last_wallet_open_one(alice):
         people.a_wallet(alice)
     order = OpenWallet(client_id=alice.client_id, by=people.BY, user_id=alice.id)
     answers = threads.at_once(partial(post, order), partial(post, order))
-    assert kinds(answers) == {"Outcome": 1, "LimitExceeded": 1}
+    assert kinds(answers) == {"Outcome": 1, "WalletLimitReached": 1}
     assert Wallet.objects.count() == settings.MAX_WALLETS_PER_USER
 
 

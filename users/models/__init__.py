@@ -1,5 +1,6 @@
 """The models of users, clients, credentials, KYC documents and events."""
 
+from users.models.barrier import Barrier
 from users.models.clients import ApiKey, Client
 from users.models.events import Event
 from users.models.idempotency import Key
@@ -12,6 +13,7 @@ from users.models.users import Otp, User
 __all__ = [
     "Access",
     "ApiKey",
+    "Barrier",
     "Client",
     "Event",
     "Key",

@@ -76,6 +76,10 @@ class KycDocument(Owned):
             return folder + self.value.removeprefix(DOCUMENT).lower().replace("_", "-")
 
     class Status(models.TextChoices):
+        """PENDING: staff have to review it. APPROVED and REJECTED: they have decided. REPLACED: a
+        later one has taken its place; only a replayed response shows it.
+        """
+
         PENDING = "PENDING"
         APPROVED = "APPROVED"
         REJECTED = "REJECTED"

@@ -17,7 +17,7 @@ CREATE OR REPLACE FUNCTION iocash_clock() RETURNS timestamptz LANGUAGE sql VOLAT
 CREATE OR REPLACE FUNCTION iocash_now() RETURNS timestamptz LANGUAGE sql STABLE AS
     'SELECT pg_catalog.statement_timestamp() + (SELECT clock_offset FROM public.users_sandbox)';
 """
-"""Only the owner of the functions can do this, which the serving role is not."""
+"""Only the owner of the functions can run this; the serving role is not the owner."""
 
 
 class Sandbox(models.Model):

@@ -12,7 +12,7 @@ from django.db.models import BooleanField, Func, Q, Value
 from django.db.models.expressions import CombinedExpression
 from uuid_utils.compat import uuid7
 
-from iocash.db.clock import Now
+from iocash.db.clock import CreationTime
 from users.models.clients import Client, Owned, OwnedQuerySet
 from users.models.ids import as_id
 from users.models.versions import version
@@ -60,10 +60,17 @@ class User(Owned):
     """A person (NATURAL) or a company (JURIDICAL) that owns wallets."""
 
     class Kind(models.TextChoices):
+        """NATURAL: a person. JURIDICAL: a company."""
+
         NATURAL = "NATURAL"
         JURIDICAL = "JURIDICAL"
 
     class Status(models.TextChoices):
+        """CREATED: the phone is not verified. VERIFIED: it is; the user is about to be activated.
+        ACTIVATED: can use its wallets. BLOCKED: staff have stopped it. UNSUBSCRIBED: closed
+        permanently.
+        """
+
         CREATED = "CREATED"
         VERIFIED = "VERIFIED"
         ACTIVATED = "ACTIVATED"
@@ -90,7 +97,12 @@ class User(Owned):
     )
     kyc_until = models.DateField("KYC until", null=True, help_text="Level valid until; then 0.")
     metadata = models.JSONField(null=True, blank=True)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    created_at = models.DateTimeField(db_default=CreationTime(), editable=False)
+    updated_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Last change of what the ETag covers; null: none since its creation.",
+    )
     unsubscribed_at = models.DateTimeField(null=True)
     erased_at = models.DateTimeField(null=True, help_text="Personal data erased at.")
 
@@ -175,6 +187,11 @@ class User(Owned):
     def name(self) -> str:
         """The full name of a person, or that of a company; empty once erased."""
         return self.company_name or f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def changed_at(self) -> datetime:
+        """When what the ETag covers last changed, or when the user was created."""
+        return self.updated_at or self.created_at
 
     @property
     def version(self) -> str:

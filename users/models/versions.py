@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from iocash import errors
 from users.models.fingerprints import Asked, canonical_digest
@@ -11,6 +11,25 @@ from users.models.fingerprints import Asked, canonical_digest
 def version(kind: str, shown: dict[str, object]) -> str:
     """The ETag of a resource: a digest of its rendered fields."""
     return canonical_digest(Asked(kind, shown)).hex()[:32]
+
+
+class Versioned:
+    """A resource with a version: a digest of the facts that can change.
+
+    The row of a model and the row that is locked by an order have the same one.
+    """
+
+    __slots__ = ()
+    VERSION: ClassVar[tuple[str, ...]]
+    """The name of its kind, and the names of the facts."""
+
+    @property
+    def version(self) -> str:
+        kind, *names = self.VERSION
+        values = {name: getattr(self, name) for name in ("id", *names)}
+        if "metadata" in values:
+            values["metadata"] = values["metadata"] or None
+        return version(kind, values)
 
 
 def require_version(current: str, if_match: frozenset[str] | None, **facts: Any) -> None:

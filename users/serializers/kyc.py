@@ -17,12 +17,11 @@ from stdnum.es import dni, nie
 
 from iocash.db import clock
 from iocash.http import fields
-from iocash.http.links import location
-from iocash.http.serializers import Field
+from iocash.http.links import LINKS, location
+from iocash.http.serializers import Field, text_of
 from users import documents
 from users.kyc import File
 from users.models import KycDocument
-from users.serializers.users import LINKS
 
 ADULT = 18
 """Years."""
@@ -41,13 +40,14 @@ NUMBERS: dict[str, Callable[[str], bool]] = {
 
 
 class Country(Field):
-    """A country of ISO 3166, by its two letters."""
+    """A country, by its two letters of ISO 3166-1."""
 
     default_error_messages = {"invalid_choice": "Must be a two-letter country code of ISO 3166-1."}
     example = "ES"
+    component = "Country"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": "^[A-Z]{2}$", "example": self.example}
+        return {"type": "string", "pattern": "^[A-Z]{2}$", "description": text_of(Country)}
 
     def to_internal_value(self, data: Any) -> str:
         known = isinstance(data, str) and re.fullmatch(r"[A-Z]{2}", data)
@@ -62,11 +62,11 @@ class Pattern(fields.Text):
     default_error_messages = {"invalid": "Must match {form}."}
 
     def __init__(self, form: str, example: str, **kwargs: Any) -> None:
-        self.form, self.example = form, example
-        super().__init__(len(example), **kwargs)
+        self.form = form
+        super().__init__(len(example), example=example, **kwargs)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{self.form}$", "example": self.example}
+        return {"type": "string", "pattern": f"^{self.form}$"}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or not re.fullmatch(self.form, data):
@@ -74,24 +74,16 @@ class Pattern(fields.Text):
         return data
 
 
-class Sample(fields.Text):
-    """Text with an example of its own."""
+class IdentityType(fields.Choice):
+    """The type of an identity document. DNI: of Spanish nationals. NIE: of foreigners in Spain."""
 
-    def __init__(self, max_length: int, example: str, **kwargs: Any) -> None:
-        self.example = example
-        super().__init__(max_length, **kwargs)
+    words = ("DNI", "NIE", "PASSPORT")
 
 
-class Birthday(fields.Day):
-    example = "1990-05-17"
+class MediaType(fields.Choice):
+    """The type of a file."""
 
-
-class Issued(fields.Day):
-    example = "2024-03-01"
-
-
-class Expires(fields.Day):
-    example = "2034-03-01"
+    words = (documents.PDF, documents.PNG, documents.JPEG)
 
 
 # --- Blocks ------------------------------------------------------------------------------------
@@ -108,12 +100,20 @@ class IdentityBody(fields.Serializer):
         "before_birth": "Must not be before the birth date.",
         "too_young": "Users must be 18 or older.",
     }
-    identity_type = fields.Choice(("DNI", "NIE", "PASSPORT"))
-    identity_number = Sample(20, "12345678Z")
+    identity_type = IdentityType()
+    identity_number = fields.Text(
+        20,
+        example="12345678Z",
+        help_text="The number of the document, with its letter of control, without spaces.",
+    )
     nationality = Country()
-    issue_date = Issued()
-    expiry_date = Expires()
-    birth_date = Birthday()
+    issue_date = fields.Day(example="2024-03-01", help_text="The day of issue; not in the future.")
+    expiry_date = fields.Day(
+        example="2034-03-01", help_text="The last day on which the document is valid."
+    )
+    birth_date = fields.Day(
+        example="1990-05-17", help_text="The day of birth. Users must be 18 or older."
+    )
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         return dates_wrong(values, clock.today()) | number_wrong(values)
@@ -159,29 +159,37 @@ def years(born: date, today: date) -> int:
 class HomeAddressBody(fields.Serializer):
     """The address of a person, or the registered office of a company."""
 
-    address = Sample(200, "Calle Mayor 1, 2.º A")
-    city = Sample(100, "Madrid")
+    address = fields.Text(
+        200, example="Calle Mayor 1, 2.º A", help_text="Street, number, floor and door."
+    )
+    city = fields.Text(100, example="Madrid", help_text="The town or city.")
     country_code = Country()
-    postal_code = Sample(20, "28013")
-    province = Sample(100, "Madrid")
+    postal_code = fields.Text(20, example="28013", help_text="The postal code.")
+    province = fields.Text(100, example="Madrid", help_text="The province, state or region.")
 
 
 class ExternalIbanBody(fields.Serializer):
     """A bank account of the user at another institution."""
 
-    external_iban = fields.Iban()
+    external_iban = fields.Iban(help_text="The IBAN of the user's account at another institution.")
 
 
 class FinancialInformationBody(fields.Serializer):
     """The income bracket of the user: one letter, which the client defines."""
 
-    income_level = Pattern("[A-Z]", "A")
+    income_level = Pattern(
+        "[A-Z]",
+        "A",
+        help_text="The bracket: a letter from A to Z that you and your institution define.",
+    )
 
 
 class OccupationBody(fields.Serializer):
     """The occupation of the user: a code of four digits (ISCO-08, CNO-11)."""
 
-    occupation_code = Pattern("[0-9]{4}", "2511")
+    occupation_code = Pattern(
+        "[0-9]{4}", "2511", help_text="The code of ISCO-08 or CNO-11; 2511: systems analysts."
+    )
 
 
 BLOCKS: dict[str, type[fields.Serializer]] = {
@@ -196,10 +204,18 @@ BLOCKS: dict[str, type[fields.Serializer]] = {
 class Reviewed(fields.Serializer):
     """The review of a KYC document. Only a replayed response shows a replaced one."""
 
-    status = fields.Choice(KycDocument.Status.values, read_only=True)
-    reason = fields.Text(200, read_only=True, allow_null=True)
-    created_at = fields.Moment(read_only=True)
-    reviewed_at = fields.Moment(read_only=True, allow_null=True)
+    status = fields.Choice(KycDocument.Status, read_only=True)
+    reason = fields.Text(
+        200,
+        read_only=True,
+        allow_null=True,
+        example="The photo is blurred",
+        help_text="Why staff rejected it. Null: they did not.",
+    )
+    created_at = fields.Moment(read_only=True, help_text="When it was submitted.")
+    reviewed_at = fields.Moment(
+        read_only=True, allow_null=True, help_text="When staff decided. Null: not yet."
+    )
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)
@@ -292,15 +308,14 @@ def is_canonical(content: bytes, data: str) -> bool:
     return len(data) == -(-len(content) // 3) * 4 and data.endswith(base64.b64encode(last).decode())
 
 
-MEDIA_TYPES = (documents.PDF, documents.PNG, documents.JPEG)
-
-
 class DocumentBody(fields.Serializer):
     """A document. The file type is detected from its bytes; `mediaType`, if sent, must match."""
 
     default_error_messages = {"other_type": "The file is not of the declared type."}
-    content = Content()
-    media_type = fields.Choice(MEDIA_TYPES, required=False)
+    content = Content(
+        help_text="The file as base64, with padding and without line breaks; at most 5 MB decoded."
+    )
+    media_type = MediaType(required=False)
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         file, named = values.get("content"), values.get("media_type")
@@ -310,13 +325,29 @@ class DocumentBody(fields.Serializer):
 class DocumentAnswer(Reviewed):
     """The metadata of a document and its review."""
 
-    kind = fields.Text(30, read_only=True)
-    media_type = fields.Choice(MEDIA_TYPES, read_only=True)
-    size = fields.Whole(1, documents.MOST_BYTES, read_only=True)
-    sha256 = Pattern("[0-9a-f]{64}", "e3b0c442" * 8, read_only=True)
+    kind = fields.Text(
+        30,
+        read_only=True,
+        example="identity-front",
+        help_text="Which document of the user, as in the path.",
+    )
+    media_type = MediaType(read_only=True)
+    size = fields.Whole(
+        1,
+        documents.MOST_BYTES,
+        read_only=True,
+        example=204_800,
+        help_text="The size of the file in bytes.",
+    )
+    sha256 = Pattern(
+        "[0-9a-f]{64}",
+        "e3b0c442" * 8,
+        read_only=True,
+        help_text="The SHA-256 of the file, in hexadecimal.",
+    )
 
 
 class DocumentContent(DocumentAnswer):
     """A document with its content as base64."""
 
-    content = Content(read_only=True)
+    content = Content(read_only=True, help_text="The file as base64.")

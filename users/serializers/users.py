@@ -10,11 +10,23 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages
-from iocash.http.links import location
+from iocash.http.links import LINKS, location
+from iocash.http.serializers import Variant
 from users.models import User
 
-LINKS = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}}
-
+DLT_ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
+UPDATED_AT = "When what the `ETag` covers last changed."
+USER_NAME = "Your name for the user, unique among the users of the client."
+EMAIL = "The e-mail address. Null: none."
+PHONE = (
+    "The mobile phone number in international format, unique among the users of the client. It "
+    "gets a one-time password."
+)
+METADATA = (
+    "Your own pairs of strings: at most 20, keys of up to 40 and values of up to 500 characters. "
+    "The server stores them and does not use them. Null: none."
+)
+PERSONAL = ("firstName", "lastName")
 NAMES = {
     User.Kind.NATURAL: ("first_name", "last_name"),
     User.Kind.JURIDICAL: ("company_name",),
@@ -24,19 +36,57 @@ NAMES = {
 class UserAnswer(fields.Serializer):
     """A person (NATURAL) or company (JURIDICAL) that owns wallets. Names are null once erased."""
 
-    id = fields.Id(read_only=True)
-    client_id = fields.Id(read_only=True)
+    id = fields.Id(read_only=True, help_text="The id of the user.")
+    client_id = fields.Id(read_only=True, help_text="The client that created the user.")
     kind = fields.Choice(User.Kind, read_only=True)
     status = fields.Choice(User.Status, read_only=True)
-    user_name = fields.Text(100, read_only=True, allow_null=True)
-    first_name = fields.Text(100, read_only=True, allow_null=True)
-    last_name = fields.Text(100, read_only=True, allow_null=True)
-    company_name = fields.Text(200, read_only=True, allow_null=True)
-    email = fields.Email(read_only=True, allow_null=True)
-    mobile_phone = fields.Phone(read_only=True, allow_null=True)
-    unverified_phone = fields.Phone(read_only=True, allow_null=True)
-    metadata = fields.StringMap(read_only=True, allow_null=True)
-    created_at = fields.Moment(read_only=True)
+    user_name = fields.Text(
+        100,
+        read_only=True,
+        allow_null=True,
+        example="alice",
+        help_text="Your name for the user. Null after erasure.",
+    )
+    first_name = fields.Text(
+        100,
+        read_only=True,
+        allow_null=True,
+        example="Alice",
+        help_text="The first name of a person. Null for a company, and after erasure.",
+    )
+    last_name = fields.Text(
+        100,
+        read_only=True,
+        allow_null=True,
+        example="Example",
+        help_text="The last name of a person. Null for a company, and after erasure.",
+    )
+    company_name = fields.Text(
+        200,
+        read_only=True,
+        allow_null=True,
+        example="Example Ltd",
+        help_text="The name of a company. Null for a person, and after erasure.",
+    )
+    email = fields.Email(
+        read_only=True, allow_null=True, help_text="The e-mail address. Null: none is known."
+    )
+    mobile_phone = fields.Phone(
+        read_only=True,
+        allow_null=True,
+        help_text="The phone number, which one-time passwords are sent to. It is verified, unless "
+        "the user's status is CREATED.",
+    )
+    unverified_phone = fields.Phone(
+        read_only=True,
+        allow_null=True,
+        help_text="A new phone number that replaces `mobilePhone` once it is verified. Null: none.",
+    )
+    metadata = fields.StringMap(
+        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
+    )
+    created_at = fields.Moment(read_only=True, help_text="When the user was created.")
+    updated_at = fields.Moment(source="changed_at", read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(LINKS)
@@ -68,32 +118,47 @@ class Pairs(fields.StringMap):
 class UserBody(fields.Serializer):
     """The data of a user. A person has a first and a last name, a company a company name."""
 
-    together = {
-        "oneOf": [
-            {
-                "properties": {"kind": {"const": "NATURAL"}, "companyName": False},
-                "required": ["firstName", "lastName"],
-            },
-            {
-                "properties": {
-                    "kind": {"const": "JURIDICAL"},
-                    "firstName": False,
-                    "lastName": False,
-                },
-                "required": ["companyName"],
-            },
-        ]
+    told_apart_by = "kind"
+    variants = {
+        User.Kind.NATURAL: Variant(
+            "NaturalUserBody", "The data of a person.", PERSONAL, required=PERSONAL
+        ),
+        User.Kind.JURIDICAL: Variant(
+            "JuridicalUserBody", "The data of a company.", ("companyName",), ("companyName",)
+        ),
     }
     kind = fields.Choice(User.Kind)
-    user_name = fields.Text(100)
-    first_name = fields.Text(100, required=False)
-    last_name = fields.Text(100, required=False)
-    company_name = fields.Text(200, required=False)
-    email = fields.Email(required=False, allow_null=True)
-    mobile_phone = fields.Phone()
-    dlt_address = Optional(100)
-    dlt_network = Optional(50)
-    metadata = Pairs(required=False, allow_null=True)
+    user_name = fields.Text(100, example="alice", help_text=USER_NAME)
+    first_name = fields.Text(
+        100,
+        required=False,
+        example="Alice",
+        help_text="The first name, as in the identity document.",
+    )
+    last_name = fields.Text(
+        100,
+        required=False,
+        example="Example",
+        help_text="The last name, as in the identity document.",
+    )
+    company_name = fields.Text(
+        200,
+        required=False,
+        example="Example Ltd",
+        help_text="The registered name of the company.",
+    )
+    email = fields.Email(required=False, allow_null=True, help_text=EMAIL)
+    mobile_phone = fields.Phone(help_text=PHONE)
+    dlt_address = Optional(
+        100,
+        example=DLT_ADDRESS,
+        help_text="The address that the first wallet gets on a distributed ledger. It is stored "
+        "and shown; the server does not use it.",
+    )
+    dlt_network = Optional(
+        50, example="ethereum", help_text="The network that `dltAddress` belongs to."
+    )
+    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
 
     def get_initial(self) -> dict[str, Any]:
         """An example of a person; a company has `companyName` instead of the two names."""
@@ -119,13 +184,35 @@ class UserBody(fields.Serializer):
 class UserChange(fields.Serializer):
     """The fields of a user that a client may change; all are optional."""
 
-    user_name = fields.Text(100, required=False)
-    first_name = fields.Text(100, required=False)
-    last_name = fields.Text(100, required=False)
-    company_name = fields.Text(200, required=False)
-    email = fields.Email(required=False, allow_null=True)
-    mobile_phone = fields.Phone(required=False)
-    metadata = Pairs(required=False, allow_null=True)
+    user_name = fields.Text(100, required=False, example="alice", help_text=USER_NAME)
+    first_name = fields.Text(
+        100,
+        required=False,
+        example="Alice",
+        help_text="The new first name, of a person only. After the identity data were approved, it "
+        "waits for review.",
+    )
+    last_name = fields.Text(
+        100,
+        required=False,
+        example="Example",
+        help_text="The new last name, of a person only. After the identity data were approved, it "
+        "waits for review.",
+    )
+    company_name = fields.Text(
+        200,
+        required=False,
+        example="Example Ltd",
+        help_text="The new name of a company. After the identity data were approved, it waits for "
+        "review.",
+    )
+    email = fields.Email(required=False, allow_null=True, help_text=EMAIL)
+    mobile_phone = fields.Phone(
+        required=False,
+        help_text="A new phone number. It gets a one-time password, and replaces the present "
+        "number once it is verified.",
+    )
+    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)
@@ -145,7 +232,7 @@ class Code(fields.Text):
         super().__init__(6, **kwargs)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": "^[0-9]{6}$", "example": self.example}
+        return {"type": "string", "pattern": "^[0-9]{6}$"}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or not re.fullmatch(r"[0-9]{6}", data):
@@ -156,7 +243,7 @@ class Code(fields.Text):
 class OtpBody(fields.Serializer):
     """The one-time password that was sent to the phone."""
 
-    otp = Code()
+    otp = Code(help_text="The six digits that the phone got.")
 
 
 class UserQuery(pages.PageQuery):
@@ -165,14 +252,30 @@ class UserQuery(pages.PageQuery):
     q = fields.Text(
         100,
         required=False,
-        help_text="Names: each word must begin a word of the user's names. Case and accents are "
-        "ignored.",
+        example="ali exam",
+        help_text="Only users with these names: each word must begin a word of the user's names. "
+        "Case and accents are ignored.",
     )
-    kind = fields.Several(fields.Choice(User.Kind), source="kind__in", required=False)
-    status = fields.Several(fields.Choice(User.Status), source="status__in", required=False)
-    user_name = fields.Text(100, required=False)
-    email = fields.Email(required=False)
-    mobile_phone = fields.Phone(required=False)
+    kind = fields.Several(
+        fields.Choice(User.Kind),
+        source="kind__in",
+        required=False,
+        help_text="Only people (`NATURAL`) or companies (`JURIDICAL`).",
+    )
+    status = fields.Several(
+        fields.Choice(User.Status),
+        source="status__in",
+        required=False,
+        help_text="Only users with one of these statuses.",
+    )
+    user_name = fields.Text(
+        100, required=False, example="alice", help_text="Only the user with this name."
+    )
+    email = fields.Email(required=False, help_text="Only users with this e-mail address.")
+    mobile_phone = fields.Phone(
+        required=False,
+        help_text="Only the user with this phone number. Write `+` as `%2B` in a URL.",
+    )
 
 
 def without_nulls(attrs: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from iocash import errors
@@ -98,11 +97,17 @@ class BlockView(KycDocumentView):
     """
 
     kind: ClassVar[Kind]
+    texts: ClassVar[dict[str, str]]
+    """What the OpenAPI document says of each method."""
 
     def __init_subclass__(cls, *, body: type[fields.Serializer], **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        sent = {name: replace(cls.operations[name], body=body) for name in ("POST", "PUT")}
-        cls.operations = {**cls.operations, **sent}
+        operations = dict(cls.operations)
+        for method, verb in (("GET", "get"), ("POST", "create"), ("PUT", "put")):
+            name, text = f"{verb}_{cls.kind.path.replace('-', '_')}", cls.texts[method]
+            sent = None if method == "GET" else body
+            operations[method] = replace(operations[method], name=name, text=text, body=sent)
+        cls.operations = operations
 
     @operation()
     def get(self, request: Request, user_id: UUID) -> Response:
@@ -125,6 +130,23 @@ class IdentityView(BlockView, body=IdentityBody):
 
     kind = Kind.IDENTITY
     serializer_class = IdentityAnswer
+    texts = {
+        "GET": """Get the identity data.
+
+            The data that were last submitted, with their review.
+        """,
+        "POST": """Submit the identity data.
+
+            The number, nationality and dates of the identity document. Staff compare them with its
+            two sides, which you submit as documents. If the user has identity data, also rejected
+            ones, the response is 409 `already_exists`: replace them with PUT.
+        """,
+        "PUT": """Submit or replace the identity data.
+
+            New data are pending until staff have reviewed them. Sending the present data again
+            changes nothing.
+        """,
+    }
 
 
 class HomeAddressView(BlockView, body=HomeAddressBody):
@@ -132,6 +154,23 @@ class HomeAddressView(BlockView, body=HomeAddressBody):
 
     kind = Kind.HOME_ADDRESS
     serializer_class = HomeAddressAnswer
+    texts = {
+        "GET": """Get the home address.
+
+            The address that was last submitted, with its review. For a company: its registered
+            office.
+        """,
+        "POST": """Submit the home address.
+
+            For a company: its registered office. Staff review it. If the user has one, also a
+            rejected one, the response is 409 `already_exists`: replace it with PUT.
+        """,
+        "PUT": """Submit or replace the home address.
+
+            A new address is pending until staff have reviewed it, for example after a move. Sending
+            the present one again changes nothing.
+        """,
+    }
 
 
 class ExternalIbanView(BlockView, body=ExternalIbanBody):
@@ -139,6 +178,23 @@ class ExternalIbanView(BlockView, body=ExternalIbanBody):
 
     kind = Kind.EXTERNAL_IBAN
     serializer_class = ExternalIbanAnswer
+    texts = {
+        "GET": """Get the user's bank account.
+
+            The account at another institution that was last submitted, with its review.
+        """,
+        "POST": """Submit the user's bank account.
+
+            An account at another institution that belongs to the user, for review. It is no
+            destination of cash-outs: for those, create external accounts of a wallet. If the user
+            has one, also a rejected one, the response is 409 `already_exists`: replace it with PUT.
+        """,
+        "PUT": """Submit or replace the user's bank account.
+
+            A new account is pending until staff have reviewed it. Sending the present one again
+            changes nothing.
+        """,
+    }
 
 
 class FinancialInformationView(BlockView, body=FinancialInformationBody):
@@ -146,6 +202,22 @@ class FinancialInformationView(BlockView, body=FinancialInformationBody):
 
     kind = Kind.FINANCIAL_INFORMATION
     serializer_class = FinancialInformationAnswer
+    texts = {
+        "GET": """Get the income bracket.
+
+            The bracket that was last submitted, with its review.
+        """,
+        "POST": """Submit the income bracket.
+
+            One letter, whose meaning you agree with your institution. Staff review it. If the user
+            has one, also a rejected one, the response is 409 `already_exists`: replace it with PUT.
+        """,
+        "PUT": """Submit or replace the income bracket.
+
+            A new bracket is pending until staff have reviewed it. Sending the present one again
+            changes nothing.
+        """,
+    }
 
 
 class OccupationView(BlockView, body=OccupationBody):
@@ -153,6 +225,22 @@ class OccupationView(BlockView, body=OccupationBody):
 
     kind = Kind.OCCUPATION
     serializer_class = OccupationAnswer
+    texts = {
+        "GET": """Get the occupation.
+
+            The occupation that was last submitted, with its review.
+        """,
+        "POST": """Submit the occupation.
+
+            A code of four digits from ISCO-08 or CNO-11. Staff review it. If the user has one, also
+            a rejected one, the response is 409 `already_exists`: replace it with PUT.
+        """,
+        "PUT": """Submit or replace the occupation.
+
+            A new occupation is pending until staff have reviewed it. Sending the present one again
+            changes nothing.
+        """,
+    }
 
 
 DOCUMENTS = {
@@ -160,7 +248,12 @@ DOCUMENTS = {
 }
 """Every kind of document, by its name in the path."""
 
-KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(DOCUMENTS))
+
+class DocumentKind(fields.Choice):
+    """Which document: a side of the identity document, or the proof of another KYC document."""
+
+    words = tuple(DOCUMENTS)
+    is_open = False
 
 
 LEFT_OUT = "(left out of this page: ask for application/json)"
@@ -196,9 +289,13 @@ class DocumentListView(UsersView):
     serializer_class = DocumentAnswer
     collection = "documents"
 
-    @operation(query=PageQuery)
+    @operation(name="list_documents", query=PageQuery)
     def get(self, request: Request, user_id: UUID) -> Response:
-        """List the documents that were last submitted, one of each kind, with their reviews."""
+        """List the files of a user.
+
+        Those that were last submitted, one of each kind, with their reviews and without their
+        content.
+        """
         last = kyc.current(self.user(user_id)).values()
         documents = KycDocument.objects.owned_by(self.caller.client_id)
         return self.page(documents.filter(id__in=[each.id for each in last if each.is_file]))
@@ -220,16 +317,22 @@ class DocumentView(KycDocumentView):
 
     what = Access.What.DOCUMENT
     serializer_class = DocumentAnswer
+    path_fields = {
+        **KycDocumentView.path_fields,
+        "kind": DocumentKind(help_text="Which document of the user."),
+    }
 
     def kind(self, name: str) -> Kind:
         if name not in DOCUMENTS:
             raise errors.NotFound()
         return DOCUMENTS[name]
 
-    @operation(answers=DocumentContent)
-    @extend_schema(parameters=[KIND])
+    @operation(name="get_document", answers=DocumentContent)
     def get(self, request: Request, user_id: UUID, kind: str) -> Response:
-        """Get the document that was last submitted, with its content as base64 and its review."""
+        """Get a document with its content.
+
+        The file that was last submitted, as base64, with its review.
+        """
         document = self.found(user_id, self.kind(kind))
         content = "" if self.answers_json else LEFT_OUT
         answer = DocumentContent(
@@ -248,15 +351,22 @@ class DocumentView(KycDocumentView):
         """An example for the browsable API's form, never the document that there is."""
         return super().body_example(method, {})
 
-    @replace(SUBMISSION, **FILE)
-    @extend_schema(parameters=[KIND])
+    @replace(SUBMISSION, name="create_document", **FILE)
     def post(self, request: Request, user_id: UUID, kind: str) -> Response:
-        """Submit a document for review."""
+        """Submit a document for review.
+
+        A PDF, PNG or JPEG of at most 5 MB, as base64. Encrypted or damaged files, and files with
+        active content, are refused. If the user has a document of this kind, the response is 409
+        `already_exists`: replace it with PUT.
+        """
         return self.sent(user_id, self.kind(kind), self.body()["content"], key=self.key)
 
-    @replace(REPLACEMENT, **FILE)
-    @extend_schema(parameters=[KIND])
+    @replace(REPLACEMENT, name="put_document", **FILE)
     def put(self, request: Request, user_id: UUID, kind: str) -> Response:
-        """Submit or replace a document."""
+        """Submit or replace a document.
+
+        A new file is pending until staff have reviewed it. Sending the present file again changes
+        nothing.
+        """
         content = self.body()["content"]
         return self.sent(user_id, self.kind(kind), content, **self.existence._asdict())

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
-from iocash.http import problems
+from iocash.http import fields, problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.links import location
 from iocash.http.operations import operation
@@ -25,6 +25,7 @@ from users.models import User
 from users.models.events import By
 from users.models.users import UserQuerySet
 from users.serializers.users import Nothing, UserAnswer, UserBody, UserQuery
+from users.views.lists import ReleasedPages
 
 Made = TypeVar("Made")
 
@@ -148,6 +149,7 @@ class UsersView(ClientView):
     """A view of users, or of what is theirs."""
 
     scope = "users"
+    path_fields = {"user_id": fields.Id(help_text="The id of the user.")}
     of_kind: ClassVar[str | None] = None
     """The only kind of users of this view; others are not found."""
 
@@ -177,23 +179,33 @@ class UserListView(UserView):
     """The users of the client."""
 
     collection = "users"
+    pagination_class = ReleasedPages
 
-    @operation(query=UserQuery)
+    @operation(name="list_users", query=UserQuery)
     def get(self, request: Request) -> Response:
-        """List the users of the client."""
+        """List the users of the client.
+
+        The newest first by default. Filters can be combined; all but `q` match exactly.
+        """
         filters = self.filters()
         words = filters.pop("q", None)
         users = self.users().filter(**filters)
         return self.page(users.with_name(words) if words else users)
 
     @operation(
+        name="create_user",
         body=UserBody,
         keyed=True,
         statuses=(HTTPStatus.ACCEPTED,),
         refuses=(errors.AlreadyExists, errors.OtpTooSoon),
     )
     def post(self, request: Request) -> Response:
-        """Create a user. The phone number gets a one-time password."""
+        """Create a user.
+
+        A person or a company. The phone number gets a one-time password: send it to `validate-otp`,
+        which activates the user and opens the first wallet. User name and phone number
+        must be unique among the users of the client.
+        """
         made = self.do(
             users.create, client_id=self.client_id, values=self.body(), by=self.by, key=self.key
         )
@@ -204,12 +216,19 @@ class OtpView(UserView):
     """Send another one-time password to the phone number that is not yet verified."""
 
     @operation(
+        name="request_otp",
         body=Nothing,
         body_optional=True,
         statuses=(HTTPStatus.ACCEPTED,),
         refuses=(errors.AlreadyVerified, errors.OtpTooSoon, errors.Overloaded),
     )
     def post(self, request: Request, user_id: UUID) -> Response:
+        """Send another one-time password.
+
+        To the phone number that is not yet verified: of a new user, or a new number of an active
+        one. One per minute and ten per day; the response to more is 409 `otp_too_soon` with
+        `retryAt`.
+        """
         self.body()
         client_id = self.user(user_id).client_id
         user = self.do(users.request_otp, client_id=client_id, user_id=user_id, by=self.by)

@@ -95,4 +95,4 @@ class ExternalAccountAdmin(Searched, ReadOnly):
     search_fields = ("id",)
     search_help_text = "The id of an external account or a wallet, or an IBAN."
     ordering = ("-id",)
-    fields = ("id", "client", "wallet", "alias", "iban", "status", "created_at")
+    fields = ("id", "client", "wallet", "alias", "iban", "holder_name", "status", "created_at")

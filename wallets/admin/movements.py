@@ -49,6 +49,7 @@ class MovementAdmin(Searched, WithActions):
         "reversal_of",
         "concept",
         "iban",
+        "holder_name",
         "metadata",
         "created_at",
         "sent_at",

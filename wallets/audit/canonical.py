@@ -15,12 +15,14 @@ def digest_sql(facts: str) -> str:
     return f"sha256(convert_to({facts}, 'UTF8') || coalesce(details_digest, ''))"
 
 
-def details_sql(iban: str) -> str:
-    """The texts of a row; `iban` is the column with the IBAN, or ''."""
+def details_sql(iban: str, holder_name: str) -> str:
+    """The texts of a row; `iban` and `holder_name` are its columns of that, or ''."""
     return rf"""
     concat(concept, E'\x1f', {iban}, (
         SELECT string_agg(concat(E'\x1f', key, E'\x1f', value), '' ORDER BY key COLLATE "C")
-        FROM jsonb_each_text(metadata)), E'\x1e' || reference)
+        FROM jsonb_each_text(metadata)),
+        CASE WHEN {holder_name} <> '' THEN concat(E'\x1f', {holder_name}) END,
+        E'\x1e' || reference)
     """  # noqa: S608
 
 
@@ -41,5 +43,5 @@ HOLD: Final = f"""
         {micros_sql("created_at")})
 """
 
-DETAILS: Final = details_sql("iban")
-HOLD_DETAILS: Final = details_sql("''")
+DETAILS: Final = details_sql("iban", "holder_name")
+HOLD_DETAILS: Final = details_sql("''", "''")

@@ -107,6 +107,7 @@ def lost(made: str, there: str) -> str:
 MADE: Final[Mapping[str, str]] = {
     **{each.subject: f"{each.table} WHERE id = made_id" for each in RECORDED},
     "batch": "wallets_movement WHERE operation_id = made_id",
+    "operation": "wallets_movement WHERE operation_id = made_id",
     "evidence": """(
         SELECT id, client_id FROM users_kycdocument
         UNION ALL

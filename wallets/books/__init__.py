@@ -115,13 +115,15 @@ class Books(Opened):
         amount: int,
         cause: Cause,
         iban: str,
+        holder_name: str | None = None,
+        *,
         account_id: UUID | None = None,
     ) -> Leg:
         """Reserve `amount` for a pending movement, until the bank has paid it.
 
         `account_id` is the external account that has the `iban`, if one was named.
         """
-        leg = self.new_leg(wallet, -amount, cause, iban=iban)
+        leg = self.new_leg(wallet, -amount, cause, iban=iban, holder_name=holder_name or None)
         leg.external_account_id = account_id
         leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
@@ -134,11 +136,13 @@ class Books(Opened):
         """Settle a pending cash-out: the reserved amount leaves the wallet."""
         wallet.held += leg.amount
         self.changed_legs.append(leg)
-        return self.settle(wallet, leg, by)
+        leg = self.settle(wallet, leg, by)
+        leg.updated_at = leg.settled_at
+        return leg
 
     def mark_cash_out_sent(self, wallet: LockedWallet, leg: Leg, by: By) -> Leg:
         """Note when a pending cash-out was sent to the bank."""
-        leg.sent_at = self.now
+        leg.sent_at = leg.updated_at = self.now
         self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind.MOVEMENT_SENT, wallet, by)
         return leg
@@ -148,7 +152,7 @@ class Books(Opened):
         wallet.held += leg.amount
         wallet.is_changed = True
         leg.status = status
-        leg.ended_at = self.now
+        leg.ended_at = leg.updated_at = self.now
         self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind(f"movement.{status.lower()}"), wallet, by)
         return leg
@@ -193,10 +197,13 @@ class Books(Opened):
         *,
         counterparty: LockedWallet | None = None,
         iban: str | None = None,
+        holder_name: str | None = None,
         hold_id: UUID | None = None,
     ) -> Leg:
         """Create one leg of an operation, not yet settled, and count it towards limits."""
-        salt, details_digest = chain.seal(cause.concept, iban, cause.metadata, cause.reference)
+        salt, details_digest = chain.seal(
+            cause.concept, iban, cause.metadata, holder_name, reference=cause.reference
+        )
         leg = Leg(
             id=new_id(),
             client_id=wallet.client_id,
@@ -210,6 +217,7 @@ class Books(Opened):
             created_at=self.time_of_change(wallet, counterparty),
             concept=cause.concept or None,
             iban=iban,
+            holder_name=holder_name,
             metadata=cause.metadata or None,
             reference=cause.reference or None,
             salt=salt,
@@ -256,7 +264,9 @@ class Books(Opened):
         expires_at: datetime | None,
     ) -> LockedHold:
         """Hold `amount` for `target` until `expires_at`; None: until the hold is ended."""
-        salt, details_digest = chain.seal(cause.concept, None, cause.metadata, cause.reference)
+        salt, details_digest = chain.seal(
+            cause.concept, None, cause.metadata, reference=cause.reference
+        )
         hold = LockedHold(
             id=new_id(),
             client_id=wallet.client_id,
@@ -268,6 +278,7 @@ class Books(Opened):
             status="OPEN",
             expires_at=expires_at,
             created_at=self.now,
+            updated_at=self.now,
             concept=cause.concept or None,
             metadata=cause.metadata or None,
             reference=cause.reference or None,
@@ -290,6 +301,7 @@ class Books(Opened):
         wallet.held -= amount
         wallet.is_changed = True
         hold.remaining -= amount
+        hold.updated_at = self.now
         if not (keep_open and hold.remaining):
             self.end_hold(wallet, hold, "EXECUTED", by)
             return
@@ -302,7 +314,8 @@ class Books(Opened):
         wallet.is_changed = True
         hold.remaining = 0
         hold.status = status
-        hold.ended_at = hold.expires_at if status == "EXPIRED" else self.now
+        ended_at = hold.expires_at if status == "EXPIRED" else None
+        hold.ended_at = hold.updated_at = ended_at or self.now
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind(f"hold.{status.lower()}"), wallet, by)
 
@@ -311,6 +324,7 @@ class Books(Opened):
     ) -> None:
         """Change when an open hold expires; None: never."""
         hold.expires_at = expires_at
+        hold.updated_at = self.now
         wallet.note_expiry(expires_at)
         self.changed_holds.append(hold)
         self.record("hold", hold.id, EventKind.HOLD_RENEWED, wallet, by)

@@ -18,7 +18,7 @@ from uuid import UUID
 from django.conf import settings
 
 from iocash import errors, money
-from wallets.models.querysets import to_millisecond
+from iocash.times import to_millisecond
 
 TOP: Final = 2
 """The level without limits."""

@@ -29,7 +29,6 @@ class Opened:
     holds: dict[UUID, LockedHold] = field(default_factory=dict)
     resources: dict[UUID, LockedResource] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
-    versions: dict[UUID, str] = field(default_factory=dict)
     allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
     credentials: dict[UUID, Credentials] = field(default_factory=dict)
 

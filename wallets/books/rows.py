@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from iocash import errors, money
 from users.models.events import By
+from wallets.books.columns import NOT_READ
+from wallets.models.accounts import VersionedAccount
 from wallets.models.holds import version_of
 from wallets.models.querysets import JustCreated
+from wallets.models.wallets import Labelled
 
 MOST_RECEIVED: Final = 2**63 - 1
 """The highest total ever received by a wallet: 92 times the highest balance."""
-
-
-NOT_READ: Final = {"read": False}
-"""Marks a field that no column fills when its row is read; such fields come last."""
-
-
-def columns(kind: Any) -> tuple[str, ...]:
-    """Return the columns that fill a row when it is read, in the order of its fields.
-
-    `kind(*row)` is right only for rows that were selected by them.
-    """
-    fields = dataclasses.fields(kind)
-    return tuple(each.name for each in fields if each.metadata.get("read", True))
-
-
-TYPES: Final = {
-    "UUID": "uuid",
-    "str": "text",
-    "int": "bigint",
-    "bytes": "bytea",
-    "datetime": "timestamptz",
-    "Mapping[str, str]": "jsonb",
-}
-"""The types of columns by those of fields."""
-
-
-def types(kind: Any) -> dict[str, str]:
-    """Return the types of the columns of a row, by name. Raises KeyError for other types."""
-    names = {each.name: str(each.type) for each in dataclasses.fields(kind)}
-    return {name: TYPES[names[name].removesuffix(" | None")] for name in columns(kind)}
 
 
 class Cause(NamedTuple):
@@ -77,11 +49,11 @@ class LockedUser:
 
 
 @dataclass(slots=True)
-class LockedWallet:
+class LockedWallet(Labelled):
     """A wallet's row, locked. Amounts are in minor units; `owner` is the status of its user.
 
-    `is_changed` concerns the columns of money only. The alias, DLT address and metadata are not
-    read: each is None until an order sets it, and a None is not written.
+    `is_changed` concerns the columns of money only. The alias, DLT address and metadata are None
+    unless an order needs or sets them, and a None is not written; without them there is no version.
     """
 
     id: UUID
@@ -149,10 +121,12 @@ class LockedWallet:
         if self.owner != "ACTIVATED":
             raise errors.UserNotActive(user_id=self.user_id, status=self.owner)
 
-    def require_same_currency(self, target: LockedWallet) -> None:
-        """Raise CurrencyMismatch if the wallets have different currencies."""
-        if self.currency != target.currency:
-            raise errors.CurrencyMismatch(currency=self.currency, target_currency=target.currency)
+    def require_currency(self, currency: str) -> None:
+        """Raise CurrencyMismatch if the wallet has another currency."""
+        if self.currency != currency:
+            raise errors.CurrencyMismatch(
+                wallet_id=self.id, currency=self.currency, order_currency=currency
+            )
 
     def require_available(self, amount: int) -> None:
         """Raise InsufficientFunds if less than `amount` minor units are available."""
@@ -175,22 +149,21 @@ class LockedWallet:
         `conflict` has the figures of the one that would be exceeded.
         """
         if self.balance + amount > money.MAX_BALANCE:
-            raise self.limit_exceeded(money.MAX_BALANCE, self.balance, amount)
+            raise self.limit_exceeded("walletBalance", money.MAX_BALANCE, self.balance, amount)
         if self.received + amount > MOST_RECEIVED:
-            most = f"{self.to_text(MOST_RECEIVED)} {self.currency}"
-            words = f"Limit of the total ever received exceeded: {most} per wallet."
-            raise self.limit_exceeded(MOST_RECEIVED, self.received, amount, words)
+            raise self.limit_exceeded("walletReceived", MOST_RECEIVED, self.received, amount)
 
     def limit_exceeded(
-        self, limit: int, used: int, amount: int, detail: str | None = None
+        self, limit_type: str, limit: int, used: int, amount: int
     ) -> errors.LimitExceeded:
         return errors.LimitExceeded(
-            detail,
             wallet_id=self.id,
+            limit_type=limit_type,
             limit=self.to_text(limit),
             used=self.to_text(used),
             requested=self.to_text(amount),
             currency=self.currency,
+            resets_at=None,
         )
 
     def require_empty(self) -> None:
@@ -201,7 +174,7 @@ class LockedWallet:
             )
 
 
-WALLET: Final = attrgetter(*(each.name for each in dataclasses.fields(LockedWallet)))
+WALLET: Final = attrgetter(*(each.name for each in fields(LockedWallet)))
 """A copy of all attributes; `dataclasses.replace` takes four times as long."""
 
 
@@ -224,6 +197,7 @@ class Leg(JustCreated):
     salt: bytes | None
     details_digest: bytes | None
     iban: str | None = None
+    holder_name: str | None = None
     hold_id: UUID | None = None
     reversal_of_id: UUID | None = None
     sent_at: datetime | None = None
@@ -233,6 +207,7 @@ class Leg(JustCreated):
     received_after: int | None = None
     settled_at: datetime | None = None
     ended_at: datetime | None = None
+    updated_at: datetime | None = None
     digest: bytes | None = None
     reference: str | None = None
     external_account_id: UUID | None = None
@@ -318,6 +293,7 @@ class LockedHold:
     status: str
     expires_at: datetime | None
     created_at: datetime
+    updated_at: datetime
     ended_at: datetime | None = None
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
@@ -329,6 +305,27 @@ class LockedHold:
     @property
     def version(self) -> str:
         return version_of(self.id, self.status, self.remaining, self.expires_at)
+
+    # What answers read of a hold. In the books, overdue holds have expired. Only one that has just
+    # been placed is shown from the books.
+
+    executed = released = 0
+
+    @property
+    def standing(self) -> str:
+        return self.status
+
+    @property
+    def left(self) -> int:
+        return self.remaining
+
+    @property
+    def changed_at(self) -> datetime:
+        return self.updated_at
+
+    @property
+    def over_at(self) -> datetime | None:
+        return self.ended_at
 
     def is_overdue(self, now: datetime) -> bool:
         return self.status == "OPEN" and self.expires_at is not None and self.expires_at <= now
@@ -373,14 +370,16 @@ class LockedResource:
 
 
 @dataclass(slots=True)
-class LockedAccount(LockedResource):
+class LockedAccount(VersionedAccount, LockedResource):
     """The row of an external account, locked with its wallet."""
 
     table = "wallets_externalaccount"
     unique = "iban"
+    changes = ("status", "metadata")
 
     iban: str
     alias: str = ""
+    holder_name: str = ""
     metadata: Mapping[str, str] | None = None
 
     def require_active(self) -> None:

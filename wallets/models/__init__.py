@@ -37,7 +37,8 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 from wallets.models.accounts import ExternalAccount
 from wallets.models.audits import Audit
 from wallets.models.holds import Hold, HoldQuerySet
-from wallets.models.movements import Movement, MovementQuerySet
+from wallets.models.movement_querysets import MovementQuerySet
+from wallets.models.movements import Movement
 from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [

@@ -12,6 +12,7 @@ from iocash.db.clock import Now
 from users.models import Client
 from users.models.clients import OwnedQuerySet
 from users.models.ids import as_id
+from users.models.versions import Versioned
 from wallets.models.querysets import compact
 from wallets.models.wallets import Wallet
 
@@ -24,10 +25,19 @@ class ExternalAccountQuerySet(OwnedQuerySet["ExternalAccount"]):
         return self.filter(iban=compact(words))
 
 
-class ExternalAccount(models.Model):
+class VersionedAccount(Versioned):
+    """What an external account and its locked row have in common."""
+
+    __slots__ = ()
+    VERSION = ("account", "status", "alias", "iban", "metadata")
+
+
+class ExternalAccount(VersionedAccount, models.Model):
     """A bank account with an IBAN, and an alias that the client chose."""
 
     class Status(models.TextChoices):
+        """ACTIVE: cash-outs can use it. REMOVED: they no longer can."""
+
         ACTIVE = "ACTIVE"
         REMOVED = "REMOVED"
 
@@ -38,9 +48,11 @@ class ExternalAccount(models.Model):
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="+", db_index=False)
     alias = models.CharField(max_length=100, blank=True)
     iban = models.CharField(max_length=34)
+    holder_name = models.CharField(max_length=70, blank=True, db_default="")
     status = models.CharField(max_length=7, choices=Status, default=Status.ACTIVE)
     metadata = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ExternalAccountQuerySet.as_manager()
 

@@ -72,6 +72,10 @@ class Hold(models.Model):
     """
 
     class Status(models.TextChoices):
+        """OPEN: `remainingAmount` is reserved. EXECUTED: paid. RELEASED: given back by a request.
+        EXPIRED: its expiration has passed. Only an OPEN hold can change.
+        """
+
         OPEN = "OPEN"
         EXECUTED = "EXECUTED"
         RELEASED = "RELEASED"
@@ -94,6 +98,7 @@ class Hold(models.Model):
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(db_default=Now())
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     metadata = models.JSONField(null=True)
     reference = models.CharField(max_length=64, null=True)  # noqa: DJ001
@@ -177,6 +182,11 @@ class Hold(models.Model):
     @property
     def over_at(self) -> datetime | None:
         return self.expires_at if self.is_overdue else self.ended_at
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When it was last changed; an expired hold changes at its expiration."""
+        return self.expires_at if self.is_overdue else self.updated_at
 
     @property
     def version(self) -> str:

@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Abs, Cast, Coalesce
+from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
-from users.models import Client, Key
+from users.models import Client
 from users.models.idempotency import OWN_KEY
-from users.models.ids import as_id
 from wallets.models.accounts import ExternalAccount
-from wallets.models.holds import BIGINT, Hold
-from wallets.models.querysets import DatedQuerySet, Signed, compact
+from wallets.models.holds import Hold
+from wallets.models.movement_querysets import MovementQuerySet
+from wallets.models.querysets import Signed
 from wallets.models.wallets import Wallet
-
-
-class MovementQuerySet(DatedQuerySet["Movement"]):
-    def seen(self) -> Self:
-        """Annotate `reversed_amount` and `used_key`, which answers need."""
-        return self.annotate(**shown_beside())
-
-    def directed(self, direction: str) -> Self:
-        return self.filter(amount__lt=0) if direction == "OUT" else self.filter(amount__gt=0)
-
-    def at_least(self, minor: int) -> Self:
-        return self.filter(Q(amount__gte=minor) | Q(amount__lte=-minor))
-
-    def at_most(self, minor: int) -> Self:
-        return self.filter(amount__gte=-minor, amount__lte=minor)
-
-    def made_with(self, client_id: uuid.UUID | None, key: str) -> Self:
-        """The movements of the operation that this Idempotency-Key created, in all wallets."""
-        used = Key.objects.filter(client=client_id, key=key).first() if client_id else None
-        if used is None or used.made not in {"movement", "batch"}:
-            return self.none()
-        if used.made == "batch":
-            return self.filter(operation_id=used.made_id)
-        made = Movement.objects.filter(client=used.client_id, id=used.made_id)
-        return self.filter(operation_id=made.values("operation_id")[:1])
-
-    def made_by(self, operation_id: uuid.UUID) -> Self:
-        """The movements of one operation, in the order of their creation."""
-        return self.filter(operation_id=operation_id).order_by("created_at", "id")
-
-    def named(self, words: str) -> Self:
-        """Search by id, operation, wallet, IBAN or idempotency key."""
-        if found := as_id(words):
-            return self.filter(Q(id=found) | Q(operation_id=found) | Q(wallet=found))
-        clients = list(Client.objects.values_list("id", flat=True))
-        keys = Key.objects.filter(client__in=clients, key=words.strip())
-        made = list(keys.values_list("made_id", flat=True))
-        return self.filter(Q(iban=compact(words)) | Q(id__in=made) | Q(operation_id__in=made))
 
 
 class Counterparty(NamedTuple):
@@ -77,6 +37,11 @@ class Movement(Signed, models.Model):
     """
 
     class Type(models.TextChoices):
+        """CASH_IN: money from outside. CASH_OUT: money to a bank account. TRANSFER: money between
+        two wallets, also the execution of a hold. REVERSAL: of a cash-in or a transfer.
+        ADJUSTMENT: a correction by staff.
+        """
+
         CASH_IN = "CASH_IN"
         CASH_OUT = "CASH_OUT"
         TRANSFER = "TRANSFER"
@@ -84,6 +49,11 @@ class Movement(Signed, models.Model):
         ADJUSTMENT = "ADJUSTMENT"
 
     class Status(models.TextChoices):
+        """PENDING: a cash-out whose amount is held. SUCCESS: settled, the balance has changed.
+        ERROR: a cash-out that staff rejected. CANCELLED: one that you cancelled. Only PENDING
+        can change.
+        """
+
         PENDING = "PENDING"
         SUCCESS = "SUCCESS"
         ERROR = "ERROR"
@@ -145,11 +115,17 @@ class Movement(Signed, models.Model):
     ended_at = models.DateTimeField(
         null=True, help_text="Time at which a cash-out was rejected or cancelled."
     )
+    updated_at = models.DateTimeField(
+        null=True, help_text="Last change; null for what was settled at once."
+    )
     reason = models.CharField(
         max_length=140, blank=True, help_text="Reason for rejection. The client can read it."
     )
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     iban = models.CharField(max_length=34, null=True)  # noqa: DJ001
+    holder_name = models.CharField(  # noqa: DJ001 (erased is null)
+        max_length=70, null=True, help_text="Who holds the bank account of a cash-out."
+    )
     metadata = models.JSONField(null=True)
     reference = models.CharField(max_length=64, null=True)  # noqa: DJ001
     salt = models.BinaryField(max_length=16, null=True)
@@ -200,6 +176,10 @@ class Movement(Signed, models.Model):
                 condition=Q(hold=None) | Q(type="TRANSFER"),
             ),
             models.CheckConstraint(
+                name="movement_only_a_cash_out_has_an_account",
+                condition=Q(external_account=None) | Q(type="CASH_OUT"),
+            ),
+            models.CheckConstraint(
                 name="movement_reversal_names_what_it_reverses",
                 condition=Q(type="REVERSAL", reversal_of__isnull=False)
                 | (~Q(type="REVERSAL") & Q(reversal_of=None)),
@@ -247,6 +227,10 @@ class Movement(Signed, models.Model):
                 name="movement_details_have_a_salt",
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
                 | Q(salt=None, concept=None, iban=None, metadata__isnull=True, reference=None),
+            ),
+            models.CheckConstraint(
+                name="movement_holder_has_an_iban",
+                condition=Q(holder_name=None) | Q(iban__isnull=False),
             ),
             models.UniqueConstraint(
                 fields=["client", "wallet", "seq"], name="movement_seq_is_given_once_per_wallet"
@@ -363,28 +347,3 @@ class Movement(Signed, models.Model):
             "counterparty_id": self.counterparty_id,
             "mirror_id": mirror.id if mirror else None,
         }
-
-
-@cache
-def shown_beside() -> dict[str, Any]:
-    """What `seen` annotates, by name. Each is looked up by an index, for the rows of a page only.
-
-    A key names the movement of the payer, or the operation of a batch.
-    """
-    everything = Movement.objects
-    reversals = everything.filter(client=OuterRef("client"), reversal_of=OuterRef("pk"))
-    total = reversals.order_by().values("reversal_of")
-    payers = everything.filter(
-        client=OuterRef(OuterRef("client")),
-        wallet=OuterRef(OuterRef("counterparty")),
-        created_at=OuterRef(OuterRef("created_at")),
-        operation_id=OuterRef(OuterRef("operation_id")),
-    )
-    made = [OuterRef("id"), OuterRef("operation_id"), Subquery(payers.values("id")[:1])]
-    keys = Key.objects.filter(client=OuterRef("client"), made_id__in=made)  # type: ignore[misc]
-    return {
-        "reversed_amount": Coalesce(
-            Subquery(total.values_list(Cast(Sum(Abs("amount")), BIGINT))), 0, output_field=BIGINT
-        ),
-        "used_key": Subquery(keys.values("key")[:1]),
-    }

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 from users.models.clients import OwnedQuerySet, Row_co
+from users.models.versions import Versioned
 
-__all__ = ["DatedQuerySet", "JustCreated", "Signed", "compact", "to_millisecond"]
-
-MILLISECOND = timedelta(milliseconds=1)
-LATEST = datetime.max.replace(tzinfo=UTC) - MILLISECOND
-"""The latest possible creation; a later end has no effect."""
+__all__ = ["DatedQuerySet", "JustCreated", "Signed", "compact"]
 
 
 class DatedQuerySet(OwnedQuerySet[Row_co]):
     """Rows with `created_at`."""
 
     def within(self, start: datetime | None, end: datetime | None) -> Self:
-        """Rows created from `start` to the millisecond of `end`, both included."""
+        """Rows created at `start` or later, and before `end`."""
         found = self.all() if start is None else self.filter(created_at__gte=start)
-        if end is None or end >= LATEST:
-            return found
-        return found.filter(created_at__lt=to_millisecond(end) + MILLISECOND)
+        return found if end is None else found.filter(created_at__lt=end)
 
 
-def to_millisecond(instant: datetime) -> datetime:
-    """Truncate to milliseconds, as in the API."""
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
-
-
-class Signed:
-    """An amount that is negative for outgoing money."""
+class Signed(Versioned):
+    """What a movement and its leg in memory have in common. Outgoing amounts are negative."""
 
     __slots__ = ()
+    VERSION = ("movement", "status", "sent_at")
     amount: Any
+    created_at: Any
+    updated_at: Any
     settled_at: Any
     ended_at: Any
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it was last changed: sent, settled, rejected or cancelled."""
+        changed: datetime = self.updated_at or self.created_at
+        return changed
 
     @property
     def direction(self) -> str:

@@ -16,7 +16,7 @@ from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet
 from users.models.ids import as_id
-from users.models.versions import version
+from users.models.versions import Versioned
 from wallets.models.querysets import compact
 
 
@@ -48,10 +48,21 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         return self.filter(Q(iban=compact(words)) | Q(user__in=owners))
 
 
-class Wallet(models.Model):
+class Labelled(Versioned):
+    """A wallet with its labels. The version covers what can be changed, but not the money."""
+
+    __slots__ = ()
+    VERSION = ("wallet", "status", "alias", "iban", "dlt_address", "dlt_network", "metadata")
+
+
+class Wallet(Labelled, models.Model):
     """A user's money in one currency."""
 
     class Status(models.TextChoices):
+        """READY: can pay and receive. BLOCKED: staff have stopped it. UNSUBSCRIBED: closed
+        permanently.
+        """
+
         READY = "READY"
         BLOCKED = "BLOCKED"
         UNSUBSCRIBED = "UNSUBSCRIBED"
@@ -78,6 +89,9 @@ class Wallet(models.Model):
     head = models.BinaryField(max_length=32, default=bytes, editable=False)
     settled_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="Last change of what the ETag covers."
+    )
 
     objects = WalletQuerySet.as_manager()
 
@@ -126,14 +140,6 @@ class Wallet(models.Model):
     def held_now(self) -> int:
         """The held balance without overdue holds; needs `seen`."""
         return self.held - self.overdue
-
-    @property
-    def version(self) -> str:
-        """The ETag: a digest of the rendered fields that can change; needs `seen`."""
-        shown = ("id", "status", "balance", "held_now", "alias", "iban")
-        more = ("dlt_address", "dlt_network")
-        values = {name: getattr(self, name) for name in (*shown, *more)}
-        return version("wallet", values | {"metadata": sorted((self.metadata or {}).items())})
 
     @property
     def available(self) -> int:

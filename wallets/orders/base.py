@@ -17,9 +17,9 @@ from users.models import fingerprints
 from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
-from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
+from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet
 
-ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match"})
+ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match", "expected_currency"})
 """The fields of the caller and its conditions, which don't describe the request itself."""
 
 
@@ -44,8 +44,8 @@ class Needs(NamedTuple):
     """The tables and ids of the external accounts and other resources to read."""
     new_resources: tuple[tuple[str, UUID, str], ...] = ()
     """The tables, wallets and unique values of the resources to add."""
-    versions: tuple[UUID, ...] = ()
-    """The wallets whose versions to read after they are locked; usually none."""
+    labels: tuple[UUID, ...] = ()
+    """The wallets whose alias, DLT address and metadata to read after they are locked."""
     numbers: int = 0
     """The number of values to take from the sequence of account numbers."""
 
@@ -61,8 +61,10 @@ class Needs(NamedTuple):
 class Outcome:
     """The outcome of an order that was not refused.
 
-    `legs` are the movements that it created in the wallet of the path. They are empty after a
-    replay and for other resources; then read the current resource.
+    `legs` are the movements that it created in the wallet of the path; those of a TransferOperation
+    are in all its wallets. They are empty after a replay and for other resources; then read the
+    current resource. `hold` is the hold that it placed. The outcome of a dry run `is_predicted`:
+    what it names does not exist.
     """
 
     made: str
@@ -70,6 +72,8 @@ class Outcome:
     status: int
     replayed: bool = False
     legs: tuple[Leg, ...] = ()
+    hold: LockedHold | None = None
+    is_predicted: bool = False
 
 
 Result = Outcome | errors.Refused
@@ -118,16 +122,16 @@ class Order:
 
     @property
     def weight(self) -> int:
-        """Its size in a group: 1, or the number of a batch's items."""
+        """Its size in a group: 1, or its number of items."""
         return 1
 
     @property
     def is_shared(self) -> bool:
         """Whether it can share a transaction with other orders.
 
-        Orders that lock users, or read a wallet's version, are posted alone.
+        Orders that lock users are posted alone.
         """
-        return not self.needs.users and not self.needs.versions
+        return not self.needs.users
 
     def needed(self) -> Needs:
         """The rows to lock and read; called once, when the order is created."""
@@ -199,6 +203,8 @@ class WordedOrder(WalletOrder):
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
     reference: str | None = None
+    expected_currency: str | None = None
+    """The currency that the wallet must have; None is any."""
 
     @property
     def cause(self) -> Cause:
@@ -212,37 +218,66 @@ class WordedOrder(WalletOrder):
         wallets = (self.wallet_id,)
         return Needs(wallets=wallets, settles=wallets)
 
+    def to_minor(self, amount: Decimal, books: Books) -> int:
+        """The amount in minor units of the wallet.
+
+        Raises:
+            CurrencyMismatch: the caller expects another currency.
+            InvalidFields: the amount is not one of the wallet's currency.
+        """
+        wallet = self.wallet(books)
+        wallet.require_currency(self.expected_currency or wallet.currency)
+        return wallet.to_minor(amount)
+
+    def check_amount(self, amount: Decimal | None, books: Books) -> None:
+        """Refuse an amount that is not one of the wallet's currency (InvalidFields).
+
+        An amount of another currency is left to the rules.
+        """
+        currency = self.wallet(books).currency
+        if amount is not None and self.expected_currency in {None, currency}:
+            self.to_minor(amount, books)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyOrder(WordedOrder):
     """An order with an amount: a positive decimal of the wallet's currency."""
 
-    refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
+    refuses: ClassVar[errors.Refusals] = (
+        *WordedOrder.refuses,
+        errors.InvalidFields,
+        errors.CurrencyMismatch,
+    )
 
     amount: Decimal
 
     def check_shape(self, books: Books) -> None:
-        self.minor(books)
+        self.check_amount(self.amount, books)
 
     def minor(self, books: Books) -> int:
-        """The amount in minor units, or InvalidFields."""
-        return self.wallet(books).to_minor(self.amount)
+        """The amount in minor units; see `to_minor`."""
+        return self.to_minor(self.amount, books)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOrder(WordedOrder):
     """An order about a part of a hold or movement; without an amount, about the remainder."""
 
-    refuses: ClassVar[errors.Refusals] = (*WordedOrder.refuses, errors.InvalidFields)
+    refuses: ClassVar[errors.Refusals] = (
+        *WordedOrder.refuses,
+        errors.InvalidFields,
+        errors.CurrencyMismatch,
+    )
 
     amount: Decimal | None = None
 
     def check_shape(self, books: Books) -> None:
-        self.minor_or_none(books)
+        self.check_amount(self.amount, books)
 
     def minor_or_none(self, books: Books) -> int | None:
-        """The amount in minor units, None when it names none, or InvalidFields."""
+        """The amount in minor units, or None when it names none; see `to_minor`."""
         wallet = self.wallet(books)
+        wallet.require_currency(self.expected_currency or wallet.currency)
         return None if self.amount is None else wallet.to_minor(self.amount)
 
 
@@ -259,7 +294,11 @@ class Payment(MoneyOrder):
         return Needs(wallets=both, settles=both, limits=(self.target_id,))
 
     def check_shape(self, books: Books) -> None:
-        self.minor(books)
+        self.check_amount(self.amount, books)
+        self.require_two_wallets()
+
+    def require_two_wallets(self) -> None:
+        """Raise InvalidFields if the target is the wallet itself."""
         if self.wallet_id == self.target_id:
             raise errors.InvalidFields(
                 errors.FieldError("targetWalletId", "same_wallet", "Must be another wallet.")

@@ -7,6 +7,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
+from users.models.versions import require_version
 from wallets.books import Books
 from wallets.books.rows import Leg, LockedAccount, LockedWallet
 from wallets.orders.base import MoneyOrder, Needs, Outcome, WalletOrder
@@ -40,6 +41,7 @@ class CashOut(MoneyOrder):
     Raises:
         NotFound: the client has no such wallet.
         InvalidFields: `amount` is not one of the wallet's currency.
+        CurrencyMismatch: the caller expects another currency.
         ExternalAccountNotFound: the wallet has no external account `account_id`.
         ExternalAccountRemoved: it was removed.
         WalletNotReady, UserNotActive: the wallet or its owner may not pay.
@@ -60,6 +62,8 @@ class CashOut(MoneyOrder):
     )
 
     iban: str = ""
+    holder_name: str | None = None
+    """Who holds the account of `iban`; an external account has its own."""
     account_id: UUID | None = None
 
     def needed(self) -> Needs:
@@ -71,20 +75,21 @@ class CashOut(MoneyOrder):
 
     def apply(self, books: Books) -> Outcome:
         wallet, amount = self.wallet(books), self.minor(books)
-        iban = self.iban
+        iban, holder_name = self.iban, self.holder_name
         if self.account_id is not None:
             account = books.resource(LockedAccount, self.account_id, wallet)
             if account is None:
                 raise errors.ExternalAccountNotFound(external_account_id=self.account_id)
             account.require_active()
-            iban = account.iban
+            iban, holder_name = account.iban, account.holder_name
         wallet.require_ready()
         wallet.require_available(amount)
         if allowance := books.allowance(wallet):
             allowance.require_cash_out(amount)
-        return self.movement_outcome(
-            books.reserve_cash_out(wallet, amount, self.cause, iban, self.account_id)
+        leg = books.reserve_cash_out(
+            wallet, amount, self.cause, iban, holder_name, account_id=self.account_id
         )
+        return self.movement_outcome(leg)
 
 
 class MarkCashOutSent(CashOutOrder):
@@ -149,15 +154,21 @@ class CancelCashOut(CashOutOrder):
 
     Raises:
         NotFound: the wallet has no such movement.
+        VersionConflict: it is not what the caller saw.
         MovementNotPending: it has ended otherwise.
         CashOutSent: it has gone to the bank.
     """
 
-    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.CashOutSent)
+    refuses: ClassVar[errors.Refusals] = (
+        *CashOutOrder.refuses,
+        errors.VersionConflict,
+        errors.CashOutSent,
+    )
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         leg = books.movement(self.movement_id, wallet)
+        require_version(leg.version, self.if_match, movement_id=leg.id)
         if leg.status == "CANCELLED":
             return self.movement_outcome(leg)
         leg.require_pending()

@@ -8,6 +8,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from iocash import errors
+from iocash.times import to_millisecond
 from users.models.versions import require_version
 from wallets.books import Books
 from wallets.books.rows import LockedHold, LockedWallet
@@ -31,11 +32,11 @@ class HoldOrder(WalletOrder):
     def needed(self) -> Needs:
         return Needs(wallets=(self.wallet_id,), holds=(self.hold_id,))
 
-    def open_hold(self, books: Books) -> tuple[LockedWallet, LockedHold]:
+    def current_hold(self, books: Books) -> tuple[LockedWallet, LockedHold]:
+        """The wallet and its hold, of the version that the caller accepts."""
         wallet = self.wallet(books)
         hold = books.hold(self.hold_id, wallet)
         require_version(hold.version, self.if_match, hold_id=hold.id)
-        hold.require_open()
         return wallet, hold
 
 
@@ -56,7 +57,6 @@ class PlaceHold(Payment):
         *Payment.refuses,
         errors.WalletNotReady,
         errors.UserNotActive,
-        errors.CurrencyMismatch,
         errors.InsufficientFunds,
     )
 
@@ -71,11 +71,16 @@ class PlaceHold(Payment):
         amount = self.minor(books)
         wallet.require_ready()
         target.require_ready()
-        wallet.require_same_currency(target)
+        target.require_currency(wallet.currency)
         wallet.require_available(amount)
         require_future(self.expires_at, books)
         hold = books.place_hold(wallet, target, amount, self.cause, self.expires_at)
-        return self.outcome(hold.id)
+        return Outcome(self.made, hold.id, self.status, hold=hold)
+
+
+def shown(instant: datetime | None) -> datetime | None:
+    """The instant as answers show it."""
+    return to_millisecond(instant) if instant else None
 
 
 def require_future(expires_at: datetime | None, books: Books) -> None:
@@ -96,6 +101,7 @@ class ExecuteHold(PartOrder):
     Raises:
         NotFound: the wallet has no such hold.
         InvalidFields: `amount` is not one of the wallet's currency.
+        CurrencyMismatch: the caller expects another currency.
         HoldNotOpen: it was executed or released, or has expired.
         HoldExceeded: less than `amount` is left of it.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
@@ -142,14 +148,19 @@ class ExecuteHold(PartOrder):
 class ReleaseHold(HoldOrder):
     """Release a hold: its remaining amount is available again.
 
+    A second release changes nothing.
+
     Raises:
         NotFound: the wallet has no such hold.
         VersionConflict: it is not what the caller saw.
-        HoldNotOpen: it was executed or released, or has expired.
+        HoldNotOpen: it was executed, or has expired.
     """
 
     def apply(self, books: Books) -> Outcome:
-        wallet, hold = self.open_hold(books)
+        wallet, hold = self.current_hold(books)
+        if hold.status == "RELEASED":
+            return self.outcome(hold.id)
+        hold.require_open()
         books.end_hold(wallet, hold, "RELEASED", self.by)
         return self.outcome(hold.id)
 
@@ -157,6 +168,9 @@ class ReleaseHold(HoldOrder):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewHold(HoldOrder):
     """Change when a hold expires; None: never.
+
+    The expiration that an open hold has already changes nothing. It is compared in milliseconds,
+    as answers show it.
 
     Raises:
         NotFound: the wallet has no such hold.
@@ -170,7 +184,10 @@ class RenewHold(HoldOrder):
     expires_at: datetime | None
 
     def apply(self, books: Books) -> Outcome:
-        wallet, hold = self.open_hold(books)
+        wallet, hold = self.current_hold(books)
+        hold.require_open()
+        if shown(self.expires_at) == shown(hold.expires_at):
+            return self.outcome(hold.id)
         require_future(self.expires_at, books)
         books.renew_hold(wallet, hold, self.expires_at, self.by)
         return self.outcome(hold.id)

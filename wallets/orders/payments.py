@@ -23,6 +23,7 @@ class CashIn(MoneyOrder):
     Raises:
         NotFound: the client has no such wallet.
         InvalidFields: `amount` is not one of the wallet's currency.
+        CurrencyMismatch: the caller expects another currency.
         WalletNotReady, UserNotActive: the wallet or its owner may not receive.
         LimitExceeded: the balance would pass its ceiling, or the owner's limits be passed.
     """
@@ -57,7 +58,7 @@ class Transfer(Payment):
         InvalidFields: `amount` is not one of the wallet's currency, or the wallets are one.
         TargetWalletNotFound: the client has no wallet `target_id`.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
-        CurrencyMismatch: the wallets are in different currencies.
+        CurrencyMismatch: the wallets are in different currencies, or the caller expects another.
         InsufficientFunds: less than `amount` is available.
         LimitExceeded: the target's balance would pass its ceiling, or its owner's limit. Between
             wallets of one owner nobody has more than before, so only the ceiling counts.
@@ -68,7 +69,6 @@ class Transfer(Payment):
         *Payment.refuses,
         errors.WalletNotReady,
         errors.UserNotActive,
-        errors.CurrencyMismatch,
         errors.InsufficientFunds,
         errors.LimitExceeded,
     )
@@ -78,7 +78,7 @@ class Transfer(Payment):
         amount = self.minor(books)
         wallet.require_ready()
         target.require_ready()
-        wallet.require_same_currency(target)
+        target.require_currency(wallet.currency)
         wallet.require_available(amount)
         target.require_room(amount)
         allowance = books.allowance(target)
@@ -98,6 +98,7 @@ class Reverse(PartOrder):
     Raises:
         NotFound: the wallet has no such movement.
         InvalidFields: `amount` is not one of the wallet's currency.
+        CurrencyMismatch: the caller expects another currency.
         MovementNotReversible: it is something else.
         ReversalExceeded: less than `amount` is left to reverse, or nothing.
         WalletNotReady, UserNotActive: a wallet or its owner may not pay or receive.
@@ -172,6 +173,7 @@ class Adjust(MoneyOrder):
     Raises:
         NotFound: the client has no such wallet.
         InvalidFields: `amount` is not one of the wallet's currency.
+        CurrencyMismatch: the caller expects another currency.
         WalletNotReady: the wallet is closed.
         InsufficientFunds: less than `amount` is available to take.
         LimitExceeded: the balance would pass its ceiling.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -28,7 +28,7 @@ class OpenWallet(UserOrder):
         UserNotFound: the client has no such user.
         UserNotActive: the user is not activated.
         InvalidFields: ISO 4217 has withdrawn the currency.
-        LimitExceeded: the user has as many wallets as a user may have.
+        WalletLimitReached: the user has as many wallets as a user may have.
     """
 
     made = "wallet"
@@ -37,7 +37,7 @@ class OpenWallet(UserOrder):
         errors.UserNotFound,
         errors.UserNotActive,
         errors.InvalidFields,
-        errors.LimitExceeded,
+        errors.WalletLimitReached,
     )
 
     currency: str = "EUR"
@@ -59,7 +59,7 @@ class OpenWallet(UserOrder):
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in books.wallets_of(self.user_id))
         limit: int = settings.MAX_WALLETS_PER_USER
         if used >= limit:
-            raise errors.LimitExceeded(limit=limit, used=used, requested=1, user_id=self.user_id)
+            raise errors.WalletLimitReached(user_id=self.user_id, limit=limit, open=used)
         return self.open(books, user)
 
     def new_wallet_id(self) -> UUID:
@@ -101,8 +101,8 @@ class PutWallet(OpenWallet):
         VersionConflict: the wallet is not what the caller saw.
         Immutable: `userId` or `currency` differ from the wallet's.
         WalletNotReady: the wallet is closed.
-        UserNotFound, UserNotActive, InvalidFields, LimitExceeded: as for `OpenWallet`, when it is
-            not there yet.
+        UserNotFound, UserNotActive, InvalidFields, WalletLimitReached: as for `OpenWallet`, when
+            it is not there yet.
     """
 
     refuses: ClassVar[errors.Refusals] = (
@@ -120,8 +120,7 @@ class PutWallet(OpenWallet):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        versions = wallets if self.if_match is not None else ()
-        return Needs(users=(self.user_id,), wallets=wallets, versions=versions)
+        return Needs(users=(self.user_id,), wallets=wallets, labels=wallets)
 
     def apply(self, books: Books) -> Outcome:
         if self.wallet_id not in books.wallets and self.creates:
@@ -129,7 +128,7 @@ class PutWallet(OpenWallet):
         wallet = books.wallet(self.wallet_id, self.client_id)
         if not self.replaces:
             raise errors.AlreadyExists(field="walletId", wallet_id=wallet.id)
-        require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
+        require_version(wallet.version, self.if_match, wallet_id=wallet.id)
         for field, old, new in (
             ("userId", wallet.user_id, self.user_id),
             ("currency", wallet.currency, self.currency),
@@ -184,15 +183,14 @@ class ChangeWallet(WalletOrder):
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
-        return Needs(wallets=wallets, versions=wallets if self.if_match is not None else ())
+        return Needs(wallets=wallets, labels=wallets)
 
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
-        require_version(books.versions.get(wallet.id, ""), self.if_match, wallet_id=wallet.id)
+        require_version(wallet.version, self.if_match, wallet_id=wallet.id)
         if self.closing:
             wallet.require_empty()
-        if self.alias is not None or self.metadata is not None:
-            set_labels(books, wallet, self, alias=self.alias, metadata=self.metadata)
+        set_labels(books, wallet, self, alias=self.alias, metadata=self.metadata)
         if self.closing:
             close_wallet(books, wallet, self)
         return self.outcome(wallet.id)
@@ -208,16 +206,17 @@ def set_labels(
     dlt_network: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Set alias, DLT address and metadata; None keeps the value."""
+    """Set alias, DLT address and metadata; None keeps the value.
+
+    The labels of the wallet were read. If nothing changes, it is allowed in every status.
+    """
+    given: tuple[Any, ...] = alias, dlt_address, dlt_network, metadata
+    kept: tuple[Any, ...] = wallet.alias, wallet.dlt_address, wallet.dlt_network, wallet.metadata
+    labels = tuple(old if new is None else new for old, new in zip(kept, given, strict=True))
+    if labels == kept:
+        return
     wallet.require_open()
-    if alias is not None:
-        wallet.alias = alias
-    if dlt_address is not None:
-        wallet.dlt_address = dlt_address
-    if dlt_network is not None:
-        wallet.dlt_network = dlt_network
-    if metadata is not None:
-        wallet.metadata = metadata
+    wallet.alias, wallet.dlt_address, wallet.dlt_network, wallet.metadata = labels
     books.update(wallet)
     books.record("wallet", wallet.id, EventKind.WALLET_CHANGED, wallet, order.by)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psycopg
 from django.conf import settings
@@ -47,7 +48,26 @@ def submit(order: Order) -> Outcome:
         DatabaseError: nothing was changed (the HTTP layer answers 503).
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
-    answer = GROUPS.submit(order) if shared else post_with_retries(order)
+    return outcome_of(order, GROUPS.submit(order) if shared else post_with_retries(order))
+
+
+def dry_run(order: Order) -> Outcome:
+    """Return the outcome that `submit` would have now, as predicted, and change nothing.
+
+    The order is judged by the same code under the same locks, in a transaction of its own that is
+    rolled back. It never shares a group: the orders of a group see what those before them left.
+    A used key is replayed. This spends the order's proof.
+
+    Raises:
+        Refused: a rule does not allow it.
+        DatabaseError: as `submit`.
+    """
+    outcome = outcome_of(order, post_with_retries(order, group.DryRun))
+    return outcome if outcome.replayed else replace(outcome, is_predicted=True)
+
+
+def outcome_of(order: Order, answer: Result) -> Outcome:
+    """Return the outcome of an order whose proof was checked, or raise its refusal."""
     if not isinstance(answer, errors.Refused):
         if order.proof:
             order.proof.spend()
@@ -86,7 +106,7 @@ def unknown(answer: Result) -> errors.Refused:
     return errors.OutcomeUnknown()
 
 
-def post_with_retries(order: Order) -> Result:
+def post_with_retries(order: Order, kind: type[group.Posting] = group.Posting) -> Result:
     """Post one order; retry it after a rollback that a retry can resolve.
 
     Raises:
@@ -95,7 +115,7 @@ def post_with_retries(order: Order) -> Result:
     """
     begun = time.monotonic()
     for pause in [*pauses(), None]:  # no pause after the last attempt
-        own = group.Posting()
+        own = kind()
         try:
             return group.post([order], own)[0]
         except (DatabaseError, InterfaceError) as error:

@@ -18,10 +18,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import ClassVar
 
 from django.conf import settings
 
 from iocash import errors
+from iocash.db.pipeline import ROLLBACK, Pipeline
 from iocash.db.transactions import Transaction, as_array, note_witness, pipelined_transaction
 from users.models.idempotency import UsedKey
 from wallets.books import Books
@@ -35,6 +37,19 @@ class Posting(Transaction):
     """The transaction of a group, and the answers to its orders after the commit."""
 
     outcomes: Sequence[Result] = ()
+    is_dry_run: ClassVar[bool] = False
+    """Whether nothing is written, whatever the outcomes are."""
+
+
+class DryRun(Posting):
+    """The transaction of a dry run: it is rolled back, so its outcome is never unknown."""
+
+    is_dry_run = True
+
+    def commit(self, pipeline: Pipeline) -> None:
+        """Roll back."""
+        pipeline.ask(ROLLBACK)
+        pipeline.send()
 
 
 def post(
@@ -48,6 +63,8 @@ def post(
     Connecting and all trips take DATABASE_PATIENCE seconds at most; querying an unknown outcome
     takes longer. Afterwards `own` has the outcome.
 
+    In a DryRun nothing is written: the outcomes say what would happen, and the books are dropped.
+
     Raises:
         DatabaseUnavailable: the clocks differ; nothing was changed.
         OutcomeUnknown: the connection was lost at COMMIT, and the outcome can't be found.
@@ -60,6 +77,8 @@ def post(
         clients = {order.client_id for order in orders}
         books = open_books(pipeline, own, orders, clients, is_brief=is_brief)
         own.outcomes = outcomes = [attempt(partial(run, books, order)) for order in orders]
+        if own.is_dry_run:
+            return outcomes
         own.is_idle = books.is_idle
         if books.facts:
             note_witness(books.facts[0].witness)

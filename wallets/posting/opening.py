@@ -13,15 +13,8 @@ from iocash.db.transactions import Transaction, as_array, as_rows
 from users.credentials import READ_BY_IDS, Credentials
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
-from wallets.books.rows import (
-    Leg,
-    LockedHold,
-    LockedResource,
-    LockedUser,
-    LockedWallet,
-    columns,
-)
-from wallets.models import Wallet
+from wallets.books.columns import columns
+from wallets.books.rows import Leg, LockedHold, LockedResource, LockedUser, LockedWallet
 from wallets.orders.base import Needs, Order
 from wallets.posting import clocks, read
 from wallets.posting.read import Locks, Rows, record, rows
@@ -98,12 +91,8 @@ def of_resources(need: str, kind: type[LockedResource]) -> Values:
 
 def resources(need: str, statements: dict[type[LockedResource], str]) -> dict[str, Read]:
     """How a need is read for each kind of a wallet's resources."""
-
-    def rows_of(kind: type[LockedResource]) -> Callable[[Rows], dict[UUID, LockedResource]]:
-        return lambda found: {row[0]: kind(*row) for row in found}
-
     return {
-        f"{need} {kind.table}": Read(statement, of_resources(need, kind), rows_of(kind))
+        f"{need} {kind.table}": Read(statement, of_resources(need, kind), by_id(kind))
         for kind, statement in statements.items()
     }
 
@@ -131,6 +120,7 @@ READS: Final = {
         lambda asking: (asking.needs.numbers,),
         lambda found: [number for (number,) in found],
     ),
+    "labels": Read(read.READ_LABELS, of_ids("labels")),
     "credentials": Read(
         READ_BY_IDS,
         lambda asking: (asking.credentials,),
@@ -161,7 +151,8 @@ def open_books(
     own.mark = Mark.of_row(*mark, pipeline=pipeline)
     clocks.require_agreement(machine)
     found = {name: READS[name].load(rows(answer)) for name, answer in answers.items()}
-    owners, balances, flows = (found.pop(name) for name in ("owners", "balances", "flows"))
+    apart = "owners", "balances", "flows", "labels"
+    owners, balances, flows, labels = (found.pop(name) for name in apart)
     for name in RESOURCES:
         found.setdefault("resources", {}).update(found.pop(name))
     books = Books(
@@ -173,12 +164,10 @@ def open_books(
     status_of = {user_id: status for user_id, status, _ in owners}
     for wallet in books.wallets.values():
         wallet.owner = status_of.get(wallet.user_id, "")
+    read.add_labels(books, labels)
     levels = {user_id: level for user_id, _, level in owners}
     books.allowances = read.allowances(books, asking.needs.limits, levels, balances, flows)
     expire_overdue(pipeline, books, clients)
-    if asking.needs.versions:
-        seen = Wallet.objects.seen().filter(client__in=clients, id__in=asking.needs.versions)
-        books.versions = {wallet.id: wallet.version for wallet in seen}
     return books
 
 

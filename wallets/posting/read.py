@@ -11,17 +11,18 @@ from iocash.db.outcome import MARK
 from iocash.db.pipeline import Answer
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
+from wallets.books.columns import columns
 from wallets.books.rows import (
     RESOURCES,
     Leg,
     LockedHold,
+    LockedResource,
     LockedUser,
     LockedWallet,
-    columns,
 )
 from wallets.orders.base import Order
 
-Row = TypeVar("Row", Leg, LockedHold)
+Row = TypeVar("Row", Leg, LockedHold, LockedResource)
 Rows = list[tuple[Any, ...]]
 
 USER, WALLET = ", ".join(columns(LockedUser)), ", ".join(columns(LockedWallet))
@@ -167,6 +168,10 @@ READ_ACTIVE = {
     for kind in RESOURCES
 }
 """The rows with which new ones could collide: a constraint would roll back the whole group."""
+READ_LABELS = """
+    SELECT id, alias, dlt_address, dlt_network, metadata FROM wallets_wallet
+    WHERE id = ANY(%s) AND client_id = ANY(%s)
+"""
 DRAW_NUMBERS = "SELECT nextval('wallets_iban_number') FROM generate_series(1, %s)"
 READ_CLOCK = f"SELECT {MARK}, clock_timestamp(), iocash_clock()"
 """What the transaction is known by afterwards; the time of the database's machine; and that of all
@@ -195,12 +200,25 @@ def allowances(
     return found
 
 
+def add_labels(books: Books, labels: Rows) -> None:
+    """Give the locked wallets the labels that were read of them."""
+    for wallet_id, *texts, metadata in labels:
+        if wallet := books.wallets.get(wallet_id):  # other clients' are not locked
+            wallet.alias, wallet.dlt_address, wallet.dlt_network = texts
+            wallet.metadata = from_text(metadata) or {}
+
+
 def record(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
     """Build a row object from a selected row; JSON is text."""
     values = dict(zip(names, row, strict=True))
-    if isinstance(values["metadata"], str):
-        values["metadata"] = json.loads(values["metadata"])
+    if "metadata" in values:
+        values["metadata"] = from_text(values["metadata"])
     return kind(**values)
+
+
+def from_text(pairs: Any) -> Any:
+    """The pairs of a column of JSON, which may be text."""
+    return json.loads(pairs) if isinstance(pairs, str) else pairs
 
 
 def rows(answer: Answer | None) -> Rows:

@@ -20,7 +20,8 @@ from iocash.db.pipeline import Pipeline
 from iocash.db.transactions import as_array, as_rows, from_json
 from users.models import events
 from wallets.books import Books
-from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet, types
+from wallets.books.columns import types
+from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet
 
 Row = TypeVar("Row")
 
@@ -28,20 +29,20 @@ MANY: Final = 300
 """From this number of new movements on, rows are sent with COPY."""
 
 
-MOVEMENTS: Final = {
-    name: type_ for name, type_ in types(Leg).items() if name not in {"sent_at", "ended_at"}
-}
-"""The columns of new movements; none was sent to the bank yet, rejected or cancelled."""
+CHANGED_LATER: Final = frozenset({"sent_at", "ended_at", "updated_at"})
+MOVEMENTS: Final = {name: type_ for name, type_ in types(Leg).items() if name not in CHANGED_LATER}
+"""The columns of new movements; none was sent to the bank, ended or changed yet."""
 INSERT_MOVEMENTS = "INSERT INTO wallets_movement " + from_json(MOVEMENTS)
 UPDATE_MOVEMENTS = """
     UPDATE wallets_movement AS movement
     SET status = new.status, sent_at = new.sent_at, reason = new.reason, seq = new.seq,
         balance_after = new.balance_after, received_after = new.received_after,
-        settled_at = new.settled_at, ended_at = new.ended_at, digest = new.digest
+        settled_at = new.settled_at, ended_at = new.ended_at, updated_at = new.updated_at,
+        digest = new.digest
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, status text, sent_at timestamptz, reason text, seq bigint,
          balance_after bigint, received_after bigint, settled_at timestamptz,
-         ended_at timestamptz, digest bytea)
+         ended_at timestamptz, updated_at timestamptz, digest bytea)
     WHERE movement.client_id = new.client_id AND movement.id = new.id
       AND movement.client_id = ANY(%s) AND movement.id = ANY(%s)
 """
@@ -59,10 +60,10 @@ INSERT_HOLDS = f"INSERT INTO wallets_hold {from_json(types(LockedHold))}"
 UPDATE_HOLDS = """
     UPDATE wallets_hold AS hold
     SET status = new.status, remaining = new.remaining, expires_at = new.expires_at,
-        ended_at = new.ended_at
+        ended_at = new.ended_at, updated_at = new.updated_at
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, status text, remaining bigint, expires_at timestamptz,
-         ended_at timestamptz)
+         ended_at timestamptz, updated_at timestamptz)
     WHERE hold.client_id = new.client_id AND hold.id = new.id
       AND hold.client_id = ANY(%s) AND hold.id = ANY(%s)
 """
@@ -81,7 +82,8 @@ UPDATE_WALLET_DETAILS = """
     SET status = new.status, iban = new.iban, alias = coalesce(new.alias, wallet.alias),
         dlt_address = coalesce(new.dlt_address, wallet.dlt_address),
         dlt_network = coalesce(new.dlt_network, wallet.dlt_network),
-        metadata = nullif(coalesce(new.metadata, wallet.metadata), '{}')
+        metadata = nullif(coalesce(new.metadata, wallet.metadata), '{}'),
+        updated_at = iocash_now()
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, status text, iban text, alias text, dlt_address text,
          dlt_network text, metadata jsonb)
@@ -91,7 +93,8 @@ UPDATE_WALLET_DETAILS = """
 UPDATE_USERS = """
     UPDATE users_user AS person
     SET status = new.status, mobile_phone = new.mobile_phone,
-        unverified_phone = new.unverified_phone, unsubscribed_at = new.unsubscribed_at
+        unverified_phone = new.unverified_phone, unsubscribed_at = new.unsubscribed_at,
+        updated_at = iocash_now()
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, status text, mobile_phone text, unverified_phone text,
          unsubscribed_at timestamptz)
@@ -110,7 +113,7 @@ INSERT_RESOURCES = {
 UPDATE_RESOURCES = {
     kind: f"""
     UPDATE {kind.table} AS resource
-    SET {", ".join(f"{name} = new.{name}" for name in kind.changes)}
+    SET {", ".join(f"{name} = new.{name}" for name in kind.changes)}, updated_at = iocash_now()
     FROM json_to_recordset(%s) AS new
         ({", ".join(f"{name} {types(kind)[name]}" for name in ("id", "client_id", *kind.changes))})
     WHERE resource.client_id = new.client_id AND resource.id = new.id

@@ -8,31 +8,60 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields
-from iocash.http.links import location
-from users.serializers.users import LINKS
+from iocash.http.links import LINKS, location
 from wallets.books.limits import NAMES, Allowance
 from wallets.compliance import Compliance
 from wallets.serializers.shared import hrefs
 
-STATUSES = ("MISSING", "PENDING", "APPROVED", "REJECTED", "EXPIRED")
 PATHS = {"type": "array", "items": {"type": "string", "examples": ["home-address"]}}
+
+
+class RequirementStatus(fields.Choice):
+    """MISSING: none was submitted. PENDING: staff have to review it. APPROVED and REJECTED: they
+    have decided. EXPIRED: the identity document is no longer valid."""
+
+    words = ("MISSING", "PENDING", "APPROVED", "REJECTED", "EXPIRED")
+
+
+class NameChangeStatus(fields.Choice):
+    """PENDING: staff have to review the new names. REJECTED: the approved names stay."""
+
+    words = ("PENDING", "REJECTED")
 
 
 class RequirementAnswer(fields.Serializer):
     """A KYC document that the user can submit, and its status."""
 
-    evidence = fields.Text(40, source="path", read_only=True)
-    level = fields.Whole(1, 2, read_only=True)
-    status = fields.Choice(STATUSES, read_only=True)
-    reason = fields.Text(200, read_only=True, allow_null=True)
-    reviewed_at = fields.Moment(read_only=True, allow_null=True)
+    evidence = fields.Text(
+        40,
+        source="path",
+        read_only=True,
+        example="documents/identity-front",
+        help_text="The KYC document: its path below the user, to which you submit it.",
+    )
+    level = fields.Whole(1, 2, read_only=True, help_text="The KYC level that requires it.")
+    status = RequirementStatus(read_only=True)
+    reason = fields.Text(
+        200,
+        read_only=True,
+        allow_null=True,
+        example="The photo is blurred",
+        help_text="Why staff rejected it. Null: they did not.",
+    )
+    reviewed_at = fields.Moment(
+        read_only=True, allow_null=True, help_text="When staff decided. Null: not yet."
+    )
 
 
 class LimitAnswer(fields.Serializer):
     """A limit (null: no limit) and the amount already used."""
 
-    limit = fields.Money(allow_null=True)
-    used = fields.Money()
+    limit = fields.Money(
+        allow_null=True,
+        example="150.00",
+        help_text="The limit, in units of the currency. Null: no limit.",
+    )
+    used = fields.Money(example="100.00", help_text="What is used, in units of the currency.")
 
 
 class LimitsAnswer(fields.Serializer):
@@ -59,25 +88,75 @@ def limits_answer(allowance: Allowance) -> dict[str, Any]:
 class NameChangeAnswer(fields.Serializer):
     """New names that are pending review or rejected. The approved names stay valid meanwhile."""
 
-    first_name = fields.Text(100, read_only=True, allow_null=True)
-    last_name = fields.Text(100, read_only=True, allow_null=True)
-    company_name = fields.Text(200, read_only=True, allow_null=True)
-    status = fields.Choice(("PENDING", "REJECTED"), read_only=True)
-    reason = fields.Text(200, read_only=True, allow_null=True)
-    created_at = fields.Moment(read_only=True)
+    first_name = fields.Text(
+        100,
+        read_only=True,
+        allow_null=True,
+        example="Alice",
+        help_text="The new first name of a person. Null for a company.",
+    )
+    last_name = fields.Text(
+        100,
+        read_only=True,
+        allow_null=True,
+        example="Example",
+        help_text="The new last name of a person. Null for a company.",
+    )
+    company_name = fields.Text(
+        200,
+        read_only=True,
+        allow_null=True,
+        example="Example Ltd",
+        help_text="The new name of a company. Null for a person.",
+    )
+    status = NameChangeStatus(read_only=True)
+    reason = fields.Text(
+        200,
+        read_only=True,
+        allow_null=True,
+        example="Another name than in the identity document",
+        help_text="Why staff rejected the names. Null: they did not.",
+    )
+    created_at = fields.Moment(read_only=True, help_text="When the new names were sent.")
 
 
 class ComplianceAnswer(fields.Serializer):
     """The KYC level of a user, its limits, and the documents missing for the next level."""
 
-    user_id = fields.Id(read_only=True)
-    kyc_level = fields.Whole(0, 2, read_only=True)
-    level_until = fields.Day(read_only=True, allow_null=True)
-    next_level = fields.Whole(1, 2, read_only=True, allow_null=True)
-    missing = SerializerMethodField()
-    requirements = RequirementAnswer(many=True, read_only=True)
-    name_change = NameChangeAnswer(read_only=True, allow_null=True)
-    limits = SerializerMethodField(method_name="limits_of")
+    user_id = fields.Id(read_only=True, help_text="The user.")
+    kyc_level = fields.Whole(
+        0,
+        2,
+        read_only=True,
+        help_text="0: the phone is verified. 1: the identity is approved. 2: all documents are "
+        "approved.",
+    )
+    level_until = fields.Day(
+        read_only=True,
+        allow_null=True,
+        help_text="The last day of the level, when the identity document expires; it is 0 "
+        "afterwards. Null: it does not end.",
+    )
+    next_level = fields.Whole(
+        1, 2, read_only=True, allow_null=True, help_text="Null: the level is 2, the highest."
+    )
+    missing = SerializerMethodField(
+        help_text="What is not approved of what the next level requires, as in `requirements`."
+    )
+    requirements = RequirementAnswer(
+        many=True,
+        read_only=True,
+        help_text="All KYC documents that a user of this kind can submit, by level.",
+    )
+    name_change = NameChangeAnswer(
+        read_only=True,
+        allow_null=True,
+        help_text="New names that are not approved. Null: there are none.",
+    )
+    limits = SerializerMethodField(
+        method_name="limits_of",
+        help_text="For each currency that has limits, or in which the user has a wallet.",
+    )
     _links = SerializerMethodField(method_name="links")
 
     @extend_schema_field(PATHS)

@@ -12,12 +12,12 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash import money
 from iocash.http import fields, pages
-from iocash.http.links import location
+from iocash.http.links import LINKS, location
 from users.models import Client
 from users.models.clients import SCOPES, Credential
-from users.serializers.users import LINKS
 from wallets.books.limits import NAMES, TOP, limits_of
 from wallets.serializers.movements import LARGEST_BATCH
+from wallets.serializers.operations import LARGEST_OPERATION
 from wallets.serializers.shared import hrefs
 
 
@@ -34,25 +34,41 @@ class Me:
 class ClientAnswer(fields.Serializer):
     """The company that the key belongs to."""
 
-    id = fields.Id(read_only=True)
-    name = fields.Text(100, read_only=True)
+    id = fields.Id(read_only=True, help_text="The id of the client.")
+    name = fields.Text(
+        100, read_only=True, example="Example Ltd", help_text="The name of the company."
+    )
 
 
 class KeyAnswer(fields.Serializer):
     """The API key, or the registered public key that verified the token."""
 
-    id = fields.Id(read_only=True)
-    label = fields.Text(100, read_only=True)  # type: ignore[assignment]
+    id = fields.Id(read_only=True, help_text="The id of the key.")
+    label = fields.Text(  # type: ignore[assignment]
+        100, read_only=True, example="Shop", help_text="The name that staff gave the key."
+    )
     expires_at = fields.Moment(
-        read_only=True, allow_null=True, help_text="When the key expires; null: never."
+        read_only=True, allow_null=True, help_text="When the key expires. Null: never."
     )
 
 
 class PageLimits(fields.Serializer):
     """The sizes of pages, in rows."""
 
-    default = fields.Whole(1, pages.LARGEST_SIZE, read_only=True)
-    most = fields.Whole(1, pages.LARGEST_SIZE, read_only=True)
+    default = fields.Whole(
+        1,
+        pages.LARGEST_SIZE,
+        read_only=True,
+        example=pages.DEFAULT_SIZE,
+        help_text="The rows of a page without `size`.",
+    )
+    most = fields.Whole(
+        1,
+        pages.LARGEST_SIZE,
+        read_only=True,
+        example=pages.LARGEST_SIZE,
+        help_text="The highest `size`, in rows.",
+    )
 
 
 class KycLimits(fields.Serializer):
@@ -64,10 +80,25 @@ class KycLimits(fields.Serializer):
     """
 
     currency = fields.Currency(read_only=True)
-    level = fields.Whole(0, TOP - 1, read_only=True)
-    balance = fields.Money(allow_null=True)
-    cash_in = fields.Money(allow_null=True)
-    cash_out = fields.Money(allow_null=True)
+    level = fields.Whole(
+        0, TOP - 1, read_only=True, example=1, help_text="The KYC level of the user."
+    )
+    balance = fields.Money(
+        allow_null=True,
+        example="1000.00",
+        help_text="The highest sum of the user's wallets, in units of `currency`. Null: no limit.",
+    )
+    cash_in = fields.Money(
+        allow_null=True,
+        example="1000.00",
+        help_text="The highest sum of cash-ins in 30 days, in units of `currency`. Null: no limit.",
+    )
+    cash_out = fields.Money(
+        allow_null=True,
+        example="1000.00",
+        help_text="The highest sum of cash-outs in 30 days, in units of `currency`. Null: no "
+        "limit.",
+    )
 
 
 class LimitsOfClient(fields.Serializer):
@@ -78,17 +109,38 @@ class LimitsOfClient(fields.Serializer):
         10**9,
         read_only=True,
         allow_null=True,
-        help_text="For each server process, over all keys of the client; null: no limit.",
+        example=100,
+        help_text="The requests in a second, over all keys of the client, for each server process. "
+        "Null: no limit.",
     )
     page_size = PageLimits(read_only=True)
     batch_size = fields.Whole(
-        1, LARGEST_BATCH, read_only=True, help_text="The most movements of a batch."
+        1,
+        LARGEST_BATCH,
+        read_only=True,
+        example=LARGEST_BATCH,
+        help_text="The most movements of a batch.",
+    )
+    operation_size = fields.Whole(
+        1,
+        LARGEST_OPERATION,
+        read_only=True,
+        example=LARGEST_OPERATION,
+        help_text="The most transfers of an operation.",
     )
     body_bytes = fields.Whole(
-        1, 10**9, read_only=True, help_text="The most bytes of a body, except of files and batches."
+        1,
+        10**9,
+        read_only=True,
+        example=100_000,
+        help_text="The most bytes of a body, except of files and batches.",
     )
-    wallets_per_user = fields.Whole(1, 10**6, read_only=True)
-    kyc = KycLimits(many=True, read_only=True)
+    wallets_per_user = fields.Whole(
+        1, 10**6, read_only=True, example=5, help_text="The most open wallets of a user."
+    )
+    kyc = KycLimits(
+        many=True, read_only=True, help_text="The limits of users, by currency and KYC level."
+    )
 
 
 def limits_of_client() -> dict[str, Any]:
@@ -97,6 +149,7 @@ def limits_of_client() -> dict[str, Any]:
         "requests_per_second": settings.RATE_LIMIT or None,
         "page_size": {"default": pages.DEFAULT_SIZE, "most": pages.LARGEST_SIZE},
         "batch_size": LARGEST_BATCH,
+        "operation_size": LARGEST_OPERATION,
         "body_bytes": settings.MAX_BODY_BYTES,
         "wallets_per_user": settings.MAX_WALLETS_PER_USER,
         "kyc": list(limits_of_levels()),
@@ -111,19 +164,23 @@ def limits_of_levels() -> Iterator[dict[str, Any]]:
             yield {"currency": currency, "level": level} | amounts
 
 
+class Mode(fields.Choice):
+    """LIVE: the money is real. SANDBOX: the server is for tests, and its money is not real."""
+
+    words = ("LIVE", "SANDBOX")
+
+
 class MeAnswer(fields.Serializer):
     """The caller: its client, its key, its scopes, and the limits that apply to it.
 
     Members of staff have no client and no key; both are null.
     """
 
-    mode = fields.Choice(
-        ("LIVE", "SANDBOX"),
-        read_only=True,
-        help_text="SANDBOX: the server is for tests; its money is not real.",
+    mode = Mode(read_only=True)
+    client = ClientAnswer(
+        read_only=True, allow_null=True, help_text="The client. Null: a member of staff."
     )
-    client = ClientAnswer(read_only=True, allow_null=True)
-    key = KeyAnswer(read_only=True, allow_null=True)
+    key = KeyAnswer(read_only=True, allow_null=True, help_text="The key. Null: a member of staff.")
     scopes = SerializerMethodField(method_name="scopes_of")
     currencies = SerializerMethodField(method_name="currencies_of")
     limits = SerializerMethodField(method_name="limits_of")
@@ -132,7 +189,8 @@ class MeAnswer(fields.Serializer):
     @extend_schema_field(
         {
             "type": "array",
-            "items": {"type": "string", "enum": list(SCOPES)},
+            "items": {"type": "string", "x-extensible-enum": list(SCOPES)},
+            "examples": [["users:read", "wallets:read"]],
             "description": "The scopes of this request: those of the key, or fewer of a token.",
         }
     )
@@ -142,7 +200,8 @@ class MeAnswer(fields.Serializer):
     @extend_schema_field(
         {
             "type": "array",
-            "items": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]},
+            "items": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            "examples": [["EUR", "USD"]],
             "description": "The currencies in which a wallet can be opened now (ISO 4217).",
         }
     )

@@ -2,59 +2,150 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from iocash.http import fields, pages
 from iocash.http.rendering import camel
-from users.serializers.users import Optional
+from iocash.http.serializers import reader
+from users.serializers.users import METADATA, Optional
 
 
 def hrefs(links: dict[str, str]) -> dict[str, Any]:
     return {rel: {"href": address} for rel, address in links.items()}
 
 
-def require_range(attrs: dict[str, Any], low: str, high: str, words: str) -> None:
-    """Refuse a range that ends before it begins."""
-    if low in attrs and high in attrs and attrs[high] < attrs[low]:
-        raise ValidationError({camel(high): [ErrorDetail(words, code="invalid_range")]})
+START: Final = (
+    "The start of the period: only what was created at this time or later. A date alone means "
+    "midnight UTC."
+)
+END: Final = (
+    "The end of the period, after its start: only what was created before this time. A date alone "
+    "means midnight UTC."
+)
+
+
+def require_period(attrs: dict[str, Any]) -> None:
+    """Refuse a period that does not end after its start."""
+    start, end = attrs.get("start_date"), attrs.get("end_date")
+    if start and end and end <= start:
+        raise out_of_range("end_date", "Must be after startDate.")
+
+
+def require_amounts(attrs: dict[str, Any]) -> None:
+    """Refuse a largest amount below the smallest."""
+    least, most = attrs.get("min_amount"), attrs.get("max_amount")
+    if least is not None and most is not None and most < least:
+        raise out_of_range("max_amount", "Must not be below minAmount.")
+
+
+def out_of_range(name: str, words: str) -> ValidationError:
+    return ValidationError({camel(name): [ErrorDetail(words, code="invalid_range")]})
 
 
 class BankAccount(fields.Serializer):
-    """A bank account, by its IBAN."""
+    """A bank account, by its IBAN: the form of ioCash's published calls."""
 
     default_error_messages = {"invalid": 'Expected an object: {{"accountNumber": "ES…"}}.'}
 
     account_number = fields.Iban()
 
 
-LONGEST_REFERENCE = 64
+PAYEE_IBAN: Final = "The IBAN, with or without spaces."
+
+
+class PayeeIban(fields.Iban):
+    """The IBAN of a bank account; `{"accountNumber": …}` is accepted too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"help_text": PAYEE_IBAN} | kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        account: dict[str, str] = reader(BankAccount).run_validation(data)
+        return account["account_number"]
+
+
+HOLDER: Final = "Alice Example"
+HOLDER_NAME: Final = "Who holds the bank account. The bank gets the name with the cash-out."
+
+
+class HolderName(Optional):
+    """The name of the holder of a bank account."""
+
+    def __init__(self) -> None:
+        super().__init__(70, example=HOLDER, help_text=f"{HOLDER_NAME} Null: none.")
+
+
+LONGEST_REFERENCE: Final = 64
+REFERENCE: Final = "INV-1234"
+"""The example of a reference."""
+
+
+class ReferenceAnswer(fields.Text):
+    """The client's own id for a movement or hold, as answers show it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            LONGEST_REFERENCE,
+            read_only=True,
+            allow_null=True,
+            example=REFERENCE,
+            help_text="Your own id for it. Null: none, or erased.",
+        )
 
 
 class AmountQuery(pages.PageQuery):
     """The filters of lists of movements and holds that concern times and amounts."""
 
-    start_date = fields.Moment(required=False)
-    end_date = fields.Moment(required=False)
-    min_amount = fields.Amount(required=False)
-    max_amount = fields.Amount(required=False)
-    reference = fields.Text(LONGEST_REFERENCE, required=False, help_text="Your own id.")
-    idempotency_key = fields.Text(255, required=False)
+    start_date = fields.Instant(required=False, help_text=START)
+    end_date = fields.Instant(required=False, help_text=END)
+    min_amount = fields.Amount(
+        required=False,
+        example="5.00",
+        help_text="Only what has this amount or more, in units of the currency.",
+    )
+    max_amount = fields.Amount(
+        required=False,
+        example="100.00",
+        help_text="Only what has this amount or less, in units of the currency.",
+    )
+    reference = fields.Text(
+        LONGEST_REFERENCE,
+        required=False,
+        example=REFERENCE,
+        help_text="Only what has exactly this `reference`.",
+    )
+    idempotency_key = fields.Text(
+        255,
+        required=False,
+        example="order-1234",
+        help_text="Only what was created with this `Idempotency-Key`.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_range(attrs, "start_date", "end_date", "Must not be before startDate.")
-        require_range(attrs, "min_amount", "max_amount", "Must not be below minAmount.")
+        require_period(attrs)
+        require_amounts(attrs)
         return super().validate(attrs)
+
+
+OF_USERS: Final = "Only of the wallets of these users."
+OF_WALLETS: Final = "Only of these wallets."
+NEEDS_CURRENCY: Final = "Required with minAmount and maxAmount."
 
 
 class AcrossWallets(fields.Serializer):
     """The filters of lists across all wallets of the client."""
 
-    user_id = fields.Several(fields.Id(), required=False, help_text="The owners of the wallets.")
-    wallet_id = fields.Several(fields.Id(), required=False)
+    user_id = fields.Several(fields.Id(), required=False, help_text=OF_USERS)
+    wallet_id = fields.Several(fields.Id(), required=False, help_text=OF_WALLETS)
     currency = fields.Currency(
-        required=False, help_text="Required with minAmount and maxAmount, which are in it."
+        required=False,
+        component="",
+        help_text="Only of wallets in this currency. Required with `minAmount` and `maxAmount`, "
+        "which are in units of it.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -64,19 +155,26 @@ class AcrossWallets(fields.Serializer):
         return validated
 
 
-NEEDS_CURRENCY = "Required with minAmount and maxAmount."
-
-
 class Words(fields.Serializer):
-    """The concept of the payer, and the caller's own reference and key-value pairs."""
+    """What a client says of a movement or hold: concept, reference, metadata; also its currency."""
 
-    concept = Optional(140)
+    concept = Optional(
+        140, example="Lunch", help_text="What it is for, as the statement shows it. Null: none."
+    )
     reference = Optional(
         LONGEST_REFERENCE,
+        example=REFERENCE,
         help_text="Your own id for this, like an invoice number; you can search by it. It need not "
-        "be unique. The executions of a hold and the reversals of a movement inherit it.",
+        "be unique. The executions of a hold and the reversals of a movement inherit it. Null: "
+        "none.",
     )
-    metadata = fields.StringMap(required=False, allow_null=True)
+    currency = fields.Currency(
+        required=False,
+        component="",
+        source="expected_currency",
+        help_text="If given, it must be the wallet's currency (409 `currency_mismatch`).",
+    )
+    metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
 
     def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:
         """Store an empty object as null."""

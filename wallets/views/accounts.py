@@ -16,9 +16,14 @@ from iocash.http.operations import operation
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Created
+from users.views.lists import ReleasedScanningPages
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
-from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.external_accounts import (
+    AddExternalAccount,
+    ChangeExternalAccount,
+    RemoveExternalAccount,
+)
 from wallets.serializers.accounts import (
     ExternalAccountAnswer,
     ExternalAccountBody,
@@ -33,12 +38,16 @@ class ExternalAccountView(OrderView):
     scope = "wallets"
     model = ExternalAccount
     serializer_class = ExternalAccountAnswer
+    versioned = True
 
     def accounts(self, wallet_id: UUID) -> ExternalAccountQuerySet:
         return ExternalAccount.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
 
     def account(self, wallet_id: UUID, account_id: UUID) -> ExternalAccount:
         return get_object_or_404(self.accounts(wallet_id), id=account_id)
+
+    def shown(self, account: ExternalAccount) -> Response:
+        return Response(self.show(account), headers=self.tag(account))
 
     def matching(self, filters: dict[str, Any], wallets: list[UUID] | None) -> Response:
         """Answer a page of the accounts of these wallets (None: of all) that the filters leave."""
@@ -51,11 +60,15 @@ class EveryExternalAccountView(ExternalAccountView):
     """The external bank accounts of all wallets of the client."""
 
     collection = "externalAccounts"
-    pagination_class = ScanningPages
+    pagination_class = ReleasedScanningPages
 
-    @operation(query=ExternalAccountsQuery)
+    @operation(name="list_all_external_accounts", query=ExternalAccountsQuery)
     def get(self, request: Request) -> Response:
-        """List the external accounts of all wallets, with filters."""
+        """List the external accounts of all wallets.
+
+        Removed ones are included: filter by `status`. Filters can be combined, and most take
+        several values, separated by commas.
+        """
         filters = self.filters()
         return self.matching(filters, self.asked_wallets(filters))
 
@@ -66,48 +79,77 @@ class ExternalAccountListView(ExternalAccountView):
     collection = "externalAccounts"
     pagination_class = ScanningPages
 
-    @operation(query=ExternalAccountQuery, spends_proof=True)
+    @operation(name="list_external_accounts", query=ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the external accounts of a wallet."""
+        """List the external accounts of a wallet.
+
+        The bank accounts that are stored for cash-outs, removed ones included: filter by `status`.
+        """
         return self.matching(self.filters(), [self.wallet(wallet_id).id])
 
     @operation(
+        name="create_external_account",
         body=ExternalAccountBody,
         keyed=True,
         refuses=(*AddExternalAccount.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Store a bank account for later cash-outs."""
+        """Store a bank account for cash-outs.
+
+        A CASH_OUT can name it by `externalAccountId` instead of an IBAN. A wallet has each IBAN
+        once.
+        """
         values = self.body()
         order = AddExternalAccount(
             **self.common(wallet_id),
             key=self.key,
-            iban=values["external_iban"]["account_number"],
+            iban=values["iban"],
+            holder_name=values.get("holder_name", ""),
             alias=values.get("alias", ""),
             metadata=values.get("metadata") or None,
         )
         outcome = self.submit(order)
-        shown = self.show(read_back(partial(self.account, wallet_id, outcome.id)))
+        account = read_back(partial(self.account, wallet_id, outcome.id))
         ids = {"wallet_id": wallet_id, "account_id": outcome.id}
         where = location(request, "external-account", **ids)
-        return Created(shown, where, headers=self.replayed(outcome))
+        headers = self.tag(account) | self.replayed(outcome)
+        return Created(self.show(account), where, headers=headers)
 
 
 class ExternalAccountDetailView(ExternalAccountView):
     """One external bank account."""
 
-    @operation()
+    @operation(name="get_external_account")
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
-        """Get one external account."""
-        return Response(self.show(self.account(wallet_id, account_id)))
+        """Get an external account.
+
+        A bank account that is stored for cash-outs of the wallet; also a removed one.
+        """
+        return self.shown(self.account(wallet_id, account_id))
 
     @operation(
+        name="update_external_account",
         body=ExternalAccountChange,
-        refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
+        refuses=(
+            *RemoveExternalAccount.refuses,
+            *ChangeExternalAccount.refuses,
+            errors.Overloaded,
+        ),
     )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
-        """Remove an external account permanently."""
-        self.body(partial=False)
-        order = RemoveExternalAccount(**self.common(wallet_id), account_id=account_id)
-        self.submit(order)
-        return Response(self.show(read_back(partial(self.account, wallet_id, account_id))))
+        """Change or remove an external account.
+
+        Send `metadata` to replace it, or `{"status": "REMOVED"}` to remove the account permanently;
+        one of the two, not both. Pending cash-outs to a removed account are not affected.
+        """
+        change = self.body()
+        about = {
+            **self.common(wallet_id),
+            "account_id": account_id,
+            "if_match": self.if_match,
+        }
+        if "metadata" in change:
+            self.submit(ChangeExternalAccount(**about, metadata=change["metadata"]))
+        else:
+            self.submit(RemoveExternalAccount(**about))
+        return self.shown(read_back(partial(self.account, wallet_id, account_id)))

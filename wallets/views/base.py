@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from iocash import errors, money
+from iocash.http import fields
 from iocash.http.rendering import Response
 from users.views.users import REPLAYED, ClientView
 from wallets import posting
@@ -23,9 +24,18 @@ class OrderView(ClientView):
 
     scanned: Sequence[QuerySet[Any]] = ()
     """What `ScanningPages` walks to find what filters leave; empty: an index finds it."""
+    path_fields = {
+        "wallet_id": fields.Id(help_text="The id of the wallet."),
+        "movement_id": fields.Id(help_text="The id of a movement of the wallet."),
+        "operation_id": fields.Id(help_text="The id of the operation, as its movements show it."),
+        "hold_id": fields.Id(help_text="The id of a hold of the wallet."),
+        "account_id": fields.Id(help_text="The id of an external account of the wallet."),
+    }
 
     def submit(self, order: Order) -> Outcome:
-        """Submit the order; see `posting.submit`."""
+        """Submit the order, or judge it if the request is a dry run; see `posting`."""
+        if self.query.get("dry_run"):
+            return posting.dry_run(order)
         return self.do(posting.submit, order)
 
     def wallet(self, wallet_id: UUID) -> Wallet:

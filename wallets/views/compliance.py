@@ -20,6 +20,11 @@ class ComplianceView(UsersView):
     model = User
     serializer_class = ComplianceAnswer
 
-    @operation()
+    @operation(name="get_compliance")
     def get(self, request: Request, user_id: UUID) -> Response:
+        """Get the KYC status of a user.
+
+        The KYC level, the limits that it sets and what is used of them, and the documents that are
+        missing for the next level.
+        """
         return Response(self.show(compliance.of(self.user(user_id))))

@@ -13,10 +13,12 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http import fields
 from iocash.http.operations import operation
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Created
+from users.views.lists import ReleasedScanningPages
 from wallets.models import Hold, HoldQuerySet
 from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
 from wallets.serializers.holds import (
@@ -24,9 +26,11 @@ from wallets.serializers.holds import (
     HoldAnswer,
     HoldBody,
     HoldChange,
+    HoldDryRun,
     HoldQuery,
     HoldsQuery,
 )
+from wallets.serializers.movements import MovementDryRun
 from wallets.views.base import OrderView, minor, of_wallets, product
 from wallets.views.movements import MovementView
 
@@ -103,11 +107,16 @@ class EveryHoldView(HoldView):
     """The holds of all wallets of the client."""
 
     collection = "holds"
-    pagination_class = ScanningPages
+    pagination_class = ReleasedScanningPages
 
-    @operation(query=HoldsQuery)
+    @operation(name="list_all_holds", query=HoldsQuery)
     def get(self, request: Request) -> Response:
-        """List the holds of all wallets, with filters."""
+        """List the holds of all wallets.
+
+        With `targetWalletId`, those that reserve funds for a wallet. Filters can be combined, and
+        most take several values, separated by commas. A page of a filtered list can be short, or
+        even empty, and still have a `next`: the list ends where there is no `next`.
+        """
         filters = self.filters()
         currency = filters.get("currency", "")
         return self.matching(filters, self.asked_wallets(filters), self.caller.client_id, currency)
@@ -136,9 +145,14 @@ def leading_of_holds(
 class AnyHoldView(HoldView):
     """One hold, of any wallet of the client."""
 
-    @operation()
+    path_fields = {"hold_id": fields.Id(help_text="The id of the hold.")}
+
+    @operation(name="find_hold")
     def get(self, request: Request, hold_id: UUID) -> Response:
-        """Get one hold by its id alone."""
+        """Get a hold by its id alone.
+
+        The same hold as below its wallet, for those who know its id and not its wallet.
+        """
         holds = Hold.objects.owned_by(self.caller.client_id).seen()
         hold = get_object_or_404(holds, id=hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
@@ -150,20 +164,30 @@ class HoldListView(HoldView):
     collection = "holds"
     pagination_class = ScanningPages
 
-    @operation(query=HoldQuery, spends_proof=True)
+    @operation(name="list_holds", query=HoldQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the holds of a wallet."""
+        """List the holds of a wallet.
+
+        The holds that reserve funds of this wallet for others, ended ones included.
+        """
         wallet = self.wallet(wallet_id)
         return self.matching(self.filters(), [wallet.id], wallet.client_id, wallet.currency)
 
     @operation(
+        name="create_hold",
         body=HoldBody,
         keyed=True,
+        dry_run=HoldDryRun,
         refuses=(*PlaceHold.refuses, errors.Overloaded),
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Reserve funds for another wallet."""
+        """Reserve funds for another wallet.
+
+        Places a hold. The amount leaves the available balance at once, and the settled balance when
+        the hold is executed. The target wallet must have the same currency. A hold expires exactly
+        at `expiration`; without one it never does.
+        """
         values = self.body()
         order = PlaceHold(
             **self.common(wallet_id),
@@ -173,6 +197,8 @@ class HoldListView(HoldView):
             **values,
         )
         outcome = self.submit(order)
+        if outcome.is_predicted:
+            return self.show_dry_run(outcome.hold)
         hold = read_back(partial(self.hold, wallet_id, outcome.id))
         shown = self.show(hold)
         headers = self.tag(hold) | self.replayed(outcome)
@@ -182,19 +208,28 @@ class HoldListView(HoldView):
 class HoldDetailView(HoldView):
     """One hold."""
 
-    @operation()
+    @operation(name="get_hold")
     def get(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
-        """Get one hold."""
+        """Get a hold.
+
+        With the amount that it still reserves. Its `ETag` changes when the hold does, also when it
+        expires.
+        """
         hold = self.hold(wallet_id, hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
     @operation(
+        name="update_hold",
         body=HoldChange,
         refuses=(*RenewHold.refuses, *ReleaseHold.refuses, errors.Overloaded),
         staff_permissions=(RELEASE_HOLD, CHANGE_HOLD),
     )
     def patch(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
-        """Change the expiration, or release the remaining amount."""
+        """Release or renew a hold.
+
+        Send `{"status": "RELEASED"}` to make the remaining amount available again, or an
+        `expiration` to let the hold expire at another time. One of the two, not both.
+        """
         return self.change(wallet_id, hold_id)
 
 
@@ -202,12 +237,19 @@ class HoldExecutionView(MovementView):
     """Pay a hold, in full or in part, to its target wallet."""
 
     @operation(
+        name="execute_hold",
         body=ExecutionBody,
         body_optional=True,
         keyed=True,
+        dry_run=MovementDryRun,
         refuses=(*ExecuteHold.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
+        """Pay a hold, in full or in part.
+
+        Transfers money from the hold's wallet to its target wallet. The rest becomes available
+        again, unless `keepOpen` is true. The response is the payer's movement.
+        """
         return self.execute(wallet_id, hold_id, self.body())
 
     def execute(self, wallet_id: UUID, hold_id: UUID, values: dict[str, Any]) -> Response:

@@ -22,9 +22,13 @@ class MeView(ClientView):
     model = Client
     serializer_class = MeAnswer
 
-    @operation()
+    @operation(name="get_me")
     def get(self, request: Request) -> Response:
-        """Get the client, the key, the scopes, the limits and the mode of the server."""
+        """Get the caller.
+
+        The client, the key with its scopes and its expiry, the limits that apply, the currencies
+        of wallets, and whether the server is a sandbox. Any valid credentials are accepted.
+        """
         key = self.credential()
         mode = "SANDBOX" if Sandbox.objects.exists() else "LIVE"
         me = Me(key.client if key else None, key, sorted(self.caller.scopes), mode)

@@ -14,11 +14,13 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http import fields
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created
+from users.views.lists import ReleasedScanningPages
 from wallets.models import Movement, MovementQuerySet
 from wallets.orders.base import MoneyOrder, Outcome
 from wallets.orders.batch import Batch
@@ -27,10 +29,12 @@ from wallets.orders.payments import CashIn, Reverse, Transfer
 from wallets.serializers.movements import (
     BatchAnswer,
     BatchBody,
+    BatchDryRun,
     BatchMade,
     MovementAnswer,
     MovementBody,
     MovementChange,
+    MovementDryRun,
     MovementQuery,
     MovementsQuery,
     OneMovementQuery,
@@ -82,7 +86,7 @@ class MovementView(OrderView):
         return self.listed(found.filter(**lookups), parts, walked)
 
     def one(self, movement: Movement) -> Response:
-        return Response(self.show(*self.expanded([movement])))
+        return Response(self.show(*self.expanded([movement])), headers=self.tag(movement))
 
     def paginate_queryset(self, queryset: Any) -> Any:
         return self.expanded(super().paginate_queryset(queryset) or [])
@@ -103,14 +107,13 @@ class MovementView(OrderView):
         """Build the order for a body or for an item of a batch."""
         kind = values.pop("type")
         target_id = values.pop("target_wallet_id", None)
-        bank_account = values.pop("iban", {})
+        bank = {"iban": values.pop("iban", ""), "holder_name": values.pop("holder_name", None)}
         account_id = values.pop("external_account_id", None)
         about = values | common
         if kind == Movement.Type.TRANSFER:
             return Transfer(target_id=target_id, **about)
         if kind == Movement.Type.CASH_OUT:
-            iban = bank_account.get("account_number", "")
-            return CashOut(iban=iban, account_id=account_id, **about)
+            return CashOut(account_id=account_id, **bank, **about)
         self.caller.require("cash-in:write")
         return CashIn(**about)
 
@@ -122,6 +125,8 @@ class MovementView(OrderView):
         return self.moved(self.submit(order), status)
 
     def moved(self, outcome: Outcome, status: HTTPStatus | None = None) -> Response:
+        if outcome.is_predicted:
+            return self.show_dry_run(outcome.legs[0])
         movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
         shown = self.show(movement) | {"idempotencyKey": self.key}
         is_accepted = (status or outcome.status) == HTTPStatus.ACCEPTED
@@ -137,11 +142,16 @@ class EveryMovementView(MovementView):
     """The movements of all wallets of the client."""
 
     collection = "movements"
-    pagination_class = ScanningPages
+    pagination_class = ReleasedScanningPages
 
-    @operation(query=MovementsQuery)
+    @operation(name="list_all_movements", query=MovementsQuery)
     def get(self, request: Request) -> Response:
-        """List the movements of all wallets, with filters."""
+        """List the movements of all wallets.
+
+        Filters can be combined, and most take several values, separated by commas. A page of a
+        filtered list can be short, or even empty, and still have a `next`: the list ends where
+        there is no `next`.
+        """
         filters = self.filters()
         currency = filters.get("currency", "")
         return self.matching(filters, self.asked_wallets(filters), self.caller.client_id, currency)
@@ -153,21 +163,32 @@ class MovementListView(MovementView):
     collection = "movements"
     pagination_class = ScanningPages
 
-    @operation(query=MovementQuery, spends_proof=True)
+    @operation(name="list_movements", query=MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """List the movements of a wallet."""
+        """List the movements of a wallet.
+
+        A page of a filtered list can be short, or even empty, and still have a `next`: the list
+        ends where there is no `next`. Filters can be combined.
+        """
         wallet = self.wallet(wallet_id)
         return self.matching(self.filters(), [wallet.id], wallet.client_id, wallet.currency)
 
     @operation(
+        name="create_movement",
         body=MovementBody,
         keyed=True,
         statuses=(HTTPStatus.CREATED, HTTPStatus.ACCEPTED),
+        dry_run=MovementDryRun,
         refuses=(*Transfer.refuses, *CashOut.refuses, *CashIn.refuses, errors.Overloaded),
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
-        """Create a cash-in, cash-out or transfer."""
+        """Create a cash-in, cash-out or transfer.
+
+        The `type` says which. Cash-ins and transfers are settled at once (201). A cash-out is
+        accepted (202): its amount is held until the bank has paid it; GET shows its status.
+        A CASH_IN requires the scope `cash-in:write` too.
+        """
         return self.create(wallet_id, self.body())
 
 
@@ -209,9 +230,15 @@ SUCCESS, TRANSFER = Movement.Status.SUCCESS, Movement.Type.TRANSFER
 class AnyMovementView(MovementView):
     """One movement, in any wallet of the client."""
 
-    @operation(query=OneMovementQuery)
+    versioned = True
+    path_fields = {"movement_id": fields.Id(help_text="The id of the movement.")}
+
+    @operation(name="find_movement", query=OneMovementQuery)
     def get(self, request: Request, movement_id: UUID) -> Response:
-        """Get one movement by its id alone."""
+        """Get a movement by its id alone.
+
+        The same movement as below its wallet, for those who know its id and not its wallet.
+        """
         movements = Movement.objects.owned_by(self.caller.client_id).seen()
         return self.one(get_object_or_404(movements, id=movement_id))
 
@@ -219,36 +246,59 @@ class AnyMovementView(MovementView):
 class MovementDetailView(MovementView):
     """One movement."""
 
-    @operation(query=OneMovementQuery)
+    versioned = True
+
+    @operation(name="get_movement", query=OneMovementQuery)
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
-        """Get one movement."""
+        """Get a movement.
+
+        One change of the wallet's money: of a transfer, this wallet's side.
+        """
         return self.one(self.movement(wallet_id, movement_id))
 
-    @operation(body=MovementChange, refuses=(*CancelCashOut.refuses, errors.Overloaded))
+    @operation(
+        name="update_movement",
+        body=MovementChange,
+        refuses=(*CancelCashOut.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
-        """Cancel a cash-out that has not been sent to the bank."""
+        """Cancel a cash-out.
+
+        Send `{"status": "CANCELLED"}`. Only a pending cash-out that has not been sent to the bank
+        can be cancelled; its amount becomes available again.
+        """
         self.body(partial=False)
-        order = CancelCashOut(**self.common(wallet_id), movement_id=movement_id)
-        self.submit(order)
-        return Response(self.show(read_back(partial(self.movement, wallet_id, movement_id))))
+        about = {**self.common(wallet_id), "if_match": self.if_match}
+        self.submit(CancelCashOut(**about, movement_id=movement_id))
+        return self.one(read_back(partial(self.movement, wallet_id, movement_id)))
 
 
 class BatchView(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
 
     @operation(
+        name="create_batch",
         body=BatchBody,
         max_body_bytes=8_000_000,
         keyed=True,
         answers=BatchAnswer,
+        dry_run=BatchDryRun,
         refuses=(*Batch.refuses, errors.Overloaded),
         spends_proof=True,
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Create up to 1,000 movements together.
+
+        All of them or none. They are checked in their order, each against the balance that those
+        before it leave. If some are refused, none is executed, and `conflict.items` of 409
+        `batch_refused` names them all.
+        """
         items = self.body()["movements"]
         common = self.common(wallet_id)
         orders = tuple(self.order(common, values) for values in items)
         outcome = self.submit(Batch(**common, key=self.key, items=orders))
+        if outcome.is_predicted:
+            return self.show_dry_run(outcome.legs)
         made: Any = outcome.legs or read_back(
             partial(list, self.movements(wallet_id).made_by(outcome.id))
         )
@@ -264,13 +314,21 @@ class ReversalView(MovementView):
     """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
 
     @operation(
+        name="reverse_movement",
         body=ReversalBody,
         body_optional=True,
         keyed=True,
+        dry_run=MovementDryRun,
         refuses=(*Reverse.refuses, errors.Overloaded),
         staff_permissions=("wallets.reverse_movement",),
     )
     def post(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
+        """Reverse a movement, in full or in part.
+
+        A transfer, the execution of a hold, or a cash-in. The money returns to its payer; without
+        `amount`, all that is not yet reversed. To reverse a cash-in requires the scope `cash-
+        in:write` too.
+        """
         values = self.body()
         movement = self.movement(wallet_id, movement_id)
         if movement.type == Movement.Type.CASH_IN:

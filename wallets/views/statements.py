@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.db.models import Q
@@ -13,11 +13,10 @@ from iocash import errors
 from iocash.db import clock
 from iocash.http import pages
 from iocash.http.operations import operation
-from iocash.http.rendering import Response
-from iocash.times import moment
+from iocash.http.rendering import Response, camel
+from iocash.times import MILLISECOND, moment, to_millisecond
 from wallets import statements
 from wallets.models import Wallet
-from wallets.models.querysets import to_millisecond
 from wallets.serializers.statements import (
     BalanceAnswer,
     BalanceQuery,
@@ -27,17 +26,30 @@ from wallets.serializers.statements import (
 from wallets.views.base import OrderView
 from wallets.views.movements import MovementView
 
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + MILLISECOND
 
-def come(instant: datetime, now: datetime, public: str) -> datetime:
-    """The time of a parameter, truncated to milliseconds.
+
+def past(query: dict[str, Any], name: str, now: datetime) -> datetime | None:
+    """The time of a parameter; None if it was left out.
 
     Raises:
         errors.InvalidParameters: it is in the future.
     """
-    if instant > now:
+    instant: datetime | None = query.get(name)
+    if instant and instant > now:
         words = "Must not be in the future."
-        raise errors.InvalidParameters(errors.FieldError(public, "in_the_future", words))
-    return to_millisecond(instant)
+        raise errors.InvalidParameters(errors.FieldError(camel(name), "in_the_future", words))
+    return instant
+
+
+def following_millisecond(now: datetime) -> datetime:
+    """The end of the present millisecond, so that all that was settled until now counts."""
+    return to_millisecond(now) + MILLISECOND
+
+
+def opening_of(wallet: Wallet, end: datetime) -> datetime:
+    """When the wallet was opened; the last millisecond before `end` if that was later."""
+    return min(to_millisecond(wallet.created_at), max(end, EARLIEST) - MILLISECOND)
 
 
 class BalanceView(OrderView):
@@ -47,11 +59,16 @@ class BalanceView(OrderView):
     model = Wallet
     serializer_class = BalanceAnswer
 
-    @operation(query=BalanceQuery, spends_proof=True)
+    @operation(name="get_balance", query=BalanceQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """Get the balance at an instant.
+
+        The settled balance of the wallet, now or at a time in the past, with the head of its hash
+        chain. It does not lock the wallet.
+        """
         wallet = self.wallet(wallet_id)
         now = clock.now()
-        instant = come(self.query.get("at", now), now, "at")
+        instant = past(self.query, "at", now) or following_millisecond(now)
         point = statements.balance_at(wallet, instant)
         balance = {
             "wallet_id": wallet.id,
@@ -92,12 +109,21 @@ class StatementView(MovementView):
     pagination_class = StatementPages
     statement: statements.Statement
 
-    @operation(query=StatementQuery, answers=StatementAnswer, spends_proof=True)
+    @operation(
+        name="get_statement",
+        query=StatementQuery,
+        answers=StatementAnswer,
+        spends_proof=True,
+    )
     def get(self, request: Request, wallet_id: UUID) -> Response:
+        """Get a statement of a wallet.
+
+        Opening and closing balance, the totals and the movements of a period, in the order of
+        settlement. The digests prove that no movement was changed or left out.
+        """
         wallet = self.wallet(wallet_id)
         now = clock.now()
-        end = come(self.query.get("end_date", now), now, "endDate")
-        opened = min(wallet.created_at, end)
-        start = come(self.query.get("start_date", opened), now, "startDate")
+        end = past(self.query, "end_date", now) or following_millisecond(now)
+        start = past(self.query, "start_date", now) or opening_of(wallet, end)
         self.statement = statements.over(wallet, start, end)
         return self.page(self.statement.movements)

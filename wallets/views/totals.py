@@ -11,17 +11,17 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db import clock
-from iocash.http import pages
 from iocash.http.operations import operation
 from iocash.http.rendering import Response
 from iocash.times import moment
 from users.models import Client, User
 from users.models.users import UserQuerySet
+from users.views.lists import ReleasedPages
 from wallets import statements
 from wallets.models import Movement, Wallet, totals
 from wallets.serializers.totals import TotalAnswer, TotalsAnswer, TotalsQuery
 from wallets.views.base import OrderView
-from wallets.views.statements import come
+from wallets.views.statements import following_millisecond, past
 
 MOST_MONTHS: Final = 13
 
@@ -43,7 +43,7 @@ class Shown(NamedTuple):
     closing: int
 
 
-class TotalsPages(pages.Pages):
+class TotalsPages(ReleasedPages):
     """Pages of users, each with the sums of all wallets."""
 
     def settled(self) -> dict[str, str]:
@@ -67,9 +67,14 @@ class TotalsView(OrderView):
     pagination_class = TotalsPages
     period: totals.Period
 
-    @operation(query=TotalsQuery, answers=TotalsAnswer)
+    @operation(name="get_totals", query=TotalsQuery, answers=TotalsAnswer)
     def get(self, request: Request) -> Response:
-        """Get the sum of all wallets at an instant or over a period, also by type, day or user."""
+        """Get the sums of all wallets.
+
+        In one currency, at an instant or over a period of at most 13 months; with `groupBy` also by
+        type, by day (UTC) or by user. A payment between two of the wallets counts twice, as money
+        in and as money out.
+        """
         self.period = self.asked_period()
         statements.wait_until(self.period.end)
         group = self.query.get("group_by")
@@ -88,11 +93,10 @@ class TotalsView(OrderView):
             errors.InvalidParameters: it ends in the future, or is longer than 13 months.
         """
         now, query = clock.now(), self.query
-        if "start_date" in query:
-            end = come(query.get("end_date", now), now, "endDate")
-            start = come(query["start_date"], now, "startDate")
+        if start := past(query, "start_date", now):
+            end = past(query, "end_date", now) or following_millisecond(now)
         else:
-            start = end = come(query.get("at", now), now, "at")
+            start = end = past(query, "at", now) or following_millisecond(now)
         if start < months_before(end, MOST_MONTHS):
             words = f"Must be at most {MOST_MONTHS} months before endDate."
             raise errors.InvalidParameters(errors.FieldError("startDate", "max_period", words))

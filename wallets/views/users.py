@@ -24,12 +24,17 @@ from wallets.users import change_or_close
 class UserDetailView(UserView):
     """One user."""
 
-    @operation()
+    @operation(name="get_user")
     def get(self, request: Request, user_id: UUID) -> Response:
-        """Get one user."""
+        """Get a user.
+
+        With the contact data that are verified, and a new phone number that is not. The names are
+        null once personal data were erased.
+        """
         return self.shown(self.user(user_id))
 
     @operation(
+        name="put_user",
         body=UserBody,
         statuses=(HTTPStatus.OK, HTTPStatus.ACCEPTED),
         refuses=(
@@ -40,7 +45,11 @@ class UserDetailView(UserView):
         ),
     )
     def put(self, request: Request, user_id: UUID) -> Response:
-        """Create or replace the user with this id."""
+        """Create or replace a user.
+
+        With an id that you choose. A new user (202) gets a one-time password, as by POST. The
+        `kind` of an existing user can't change; optional fields that you leave out are removed.
+        """
         client_id = self.caller.client_id or self.user(user_id).client_id
         made = self.do(
             users.replace,
@@ -54,6 +63,7 @@ class UserDetailView(UserView):
         return self.accepted(made.user) if made.created else self.shown(made.user)
 
     @operation(
+        name="update_user",
         body=UserChangeOrEnd,
         refuses=(
             *UnsubscribeUser.refuses,
@@ -63,7 +73,12 @@ class UserDetailView(UserView):
         ),
     )
     def patch(self, request: Request, user_id: UUID) -> Response:
-        """Change some fields of a user, or close the user's account."""
+        """Change or close a user.
+
+        Only the fields that you send change. A new name of a user with approved identity data waits
+        for review. A new phone number must be verified. `{"status": "UNSUBSCRIBED"}` closes the
+        user and all wallets, which must be empty.
+        """
         values = self.body(partial=True)
         closes = values.pop("status", None) is not None
         self.do(
@@ -82,11 +97,17 @@ class OtpValidationView(UserView):
     """Verify the phone number. A new user is activated and gets a first wallet."""
 
     @operation(
+        name="validate_otp",
         body=OtpBody,
         statuses=(HTTPStatus.OK,),
         refuses=(*ActivateUser.refuses, errors.InvalidOtp, errors.OtpTriedOut),
     )
     def post(self, request: Request, user_id: UUID) -> Response:
+        """Verify the phone number.
+
+        Send the one-time password that the phone got. A new user is activated and gets a first
+        wallet in EUR. Five wrong attempts use up a password: request another.
+        """
         user = self.user(user_id)
         phone = otp.check_code(user, self.body()["otp"])
         order = ActivateUser(client_id=user.client_id, by=self.by, user_id=user_id, phone=phone)

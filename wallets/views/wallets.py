@@ -13,11 +13,13 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http import fields
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.views import Created
 from users.models import User
 from users.serializers.users import Nothing
+from users.views.lists import ReleasedPages
 from wallets.models import Movement, Wallet, WalletQuerySet
 from wallets.orders.base import Outcome
 from wallets.orders.ibans import CreateIban
@@ -63,15 +65,23 @@ class WalletListView(WalletView):
     """The wallets of the client."""
 
     collection = "wallets"
+    pagination_class = ReleasedPages
 
-    @operation(query=WalletQuery)
+    @operation(name="list_wallets", query=WalletQuery)
     def get(self, request: Request) -> Response:
-        """List the wallets of the client."""
+        """List the wallets of the client.
+
+        Of all users, or of some with `userId`. Closed wallets are included: filter by `status`.
+        """
         return self.page(self.wallets())
 
-    @operation(body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
+    @operation(name="create_wallet", body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
-        """Open a wallet."""
+        """Open a wallet.
+
+        In one currency, for an activated user. A user has at most five open wallets. The first one
+        is opened when the user is activated.
+        """
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
         return self.answer(self.submit(order))
 
@@ -80,10 +90,15 @@ class UserWalletListView(WalletView):
     """The wallets of a user."""
 
     collection = "wallets"
+    pagination_class = ReleasedPages
+    path_fields = {"user_id": fields.Id(help_text="The id of the user.")}
 
-    @operation(query=UserWalletQuery)
+    @operation(name="list_user_wallets", query=UserWalletQuery)
     def get(self, request: Request, user_id: UUID) -> Response:
-        """List the wallets of a user."""
+        """List the wallets of a user.
+
+        Closed wallets are included: filter by `status`.
+        """
         user = get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
         return self.page(self.wallets().filter(user=user))
 
@@ -91,9 +106,13 @@ class UserWalletListView(WalletView):
 class WalletDetailView(WalletView):
     """One wallet."""
 
-    @operation(spends_proof=True)
+    @operation(name="get_wallet", spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        """Get one wallet."""
+        """Get a wallet.
+
+        With its balances: `availableBalance` is what it can spend now. Its `ETag` covers what a
+        client can change, not the balances.
+        """
         return self.shown(self.wallet(wallet_id))
 
     def beside(self, shown: dict[str, Any]) -> dict[str, Any]:
@@ -113,12 +132,17 @@ class WalletDetailView(WalletView):
         return [each | {"address": each["_links"]["self"]["href"]} for each in shown]
 
     @operation(
+        name="put_wallet",
         body=WalletBody,
         statuses=(HTTPStatus.OK, HTTPStatus.CREATED),
         refuses=(*PutWallet.refuses, errors.Overloaded),
     )
     def put(self, request: Request, wallet_id: UUID) -> Response:
-        """Open or replace the wallet with this id."""
+        """Open or replace a wallet.
+
+        With an id that you choose. User and currency of an existing wallet can't change; optional
+        fields that you leave out are removed.
+        """
         order = PutWallet(
             **self.common(wallet_id),
             **self.body(),
@@ -127,9 +151,17 @@ class WalletDetailView(WalletView):
         )
         return self.answer(self.submit(order))
 
-    @operation(body=WalletChange, refuses=(*ChangeWallet.refuses, errors.Overloaded))
+    @operation(
+        name="update_wallet",
+        body=WalletChange,
+        refuses=(*ChangeWallet.refuses, errors.Overloaded),
+    )
     def patch(self, request: Request, wallet_id: UUID) -> Response:
-        """Change some fields of a wallet, or close it."""
+        """Change or close a wallet.
+
+        Only the fields that you send change. `{"status": "UNSUBSCRIBED"}` closes the wallet
+        permanently; its balance must be zero.
+        """
         change = self.body(partial=True)
         order = ChangeWallet(
             **self.common(wallet_id),
@@ -145,12 +177,18 @@ class IbanView(WalletView):
     """Create the IBAN of a wallet, from the institution's own range. A wallet has one at most."""
 
     @operation(
+        name="create_iban",
         body=Nothing,
         body_optional=True,
         keyed=True,
         refuses=(*CreateIban.refuses, errors.Overloaded),
     )
     def post(self, request: Request, wallet_id: UUID) -> Response:
+        """Create the IBAN of a wallet.
+
+        From the institution's own range. A wallet has one at most; if it has one, the response is
+        409 `already_exists`.
+        """
         self.body()
         order = CreateIban(**self.common(wallet_id), key=self.key)
         return self.answer(self.submit(order))

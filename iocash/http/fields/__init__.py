@@ -9,7 +9,7 @@ from iocash.http.fields.addresses import Email, Iban, Phone
 from iocash.http.fields.amounts import Amount, Currency, Money
 from iocash.http.fields.plain import Choice, Flag, Id, Several, Whole
 from iocash.http.fields.texts import StringMap, Text
-from iocash.http.fields.times import Day, Moment
+from iocash.http.fields.times import Day, Instant, Moment
 from iocash.http.serializers import Field, Serializer
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Flag",
     "Iban",
     "Id",
+    "Instant",
     "Moment",
     "Money",
     "Phone",

@@ -44,7 +44,7 @@ class Phone(Field):
     example = "+34600000000"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": r"^\+[0-9 ().-]{6,30}$", "example": self.example}
+        return {"type": "string", "pattern": r"^\+[0-9 ().-]{6,30}$"}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or not re.fullmatch(r"\+[0-9 ().-]{6,30}", data):
@@ -70,8 +70,7 @@ class Iban(Field):
     example = "ES9121000418450200051332"
 
     def schema(self) -> dict[str, Any]:
-        pattern = "^[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}$"
-        return {"type": "string", "pattern": pattern, "example": self.example}
+        return {"type": "string", "pattern": "^[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}$"}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9 ]{11,40}", data):

@@ -9,7 +9,7 @@ from typing import Any
 from iocash import money
 from iocash.currencies import DECIMALS
 from iocash.http.parsing import Number
-from iocash.http.serializers import Field, Getter, picker
+from iocash.http.serializers import Field, Getter, picker, text_of
 
 
 class Amount(Field):
@@ -34,13 +34,8 @@ class Amount(Field):
     example = "10.00"
 
     def schema(self) -> dict[str, Any]:
-        return {
-            "type": ["string", "number"],
-            "pattern": self.WRITTEN,
-            "exclusiveMinimum": 0,
-            "maximum": 10**money.MAX_DIGITS - 1,
-            "example": self.example,
-        }
+        """A string. A number is accepted too, but many languages would send a float."""
+        return {"type": "string", "pattern": self.WRITTEN, "x-also-accepted": "number"}
 
     def to_internal_value(self, data: Any) -> Decimal:
         literal = data.literal if isinstance(data, Number) else data
@@ -69,7 +64,7 @@ class Money(Field):
         super().__init__(**kwargs)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "example": self.example}
+        return {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 
     def getter(self) -> Getter:
         pick, pick_currency = picker(self.source or ""), picker(self.currency)
@@ -82,14 +77,18 @@ class Money(Field):
 
 
 class Currency(Field):
-    """A currency of ISO 4217 for wallets, also a withdrawn one."""
+    """A currency, by its three letters of ISO 4217.
+
+    Wallets in withdrawn currencies stay usable.
+    """
 
     default_error_messages = {"invalid_choice": "Must be a currency code of ISO 4217."}
     example = "EUR"
+    component = "Currency"
 
     def schema(self) -> dict[str, Any]:
         # A list of 160 codes would make the document hard to read.
-        return {"type": "string", "pattern": "^[A-Z]{3}$", "example": self.example}
+        return {"type": "string", "pattern": "^[A-Z]{3}$", "description": text_of(Currency)}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or data not in DECIMALS:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Choices
 
 from iocash.http.parsing import Number
-from iocash.http.serializers import Field
+from iocash.http.serializers import Field, text_of
 
 
 class Id(Field):
@@ -21,7 +21,7 @@ class Id(Field):
     example = "01980000-0000-7000-8000-000000000001"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "format": "uuid", "example": self.example}
+        return {"type": "string", "format": "uuid"}
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str) or not self.PATTERN.fullmatch(data):
@@ -33,19 +33,39 @@ class Id(Field):
 
 
 class Choice(Field):
-    """One of a few words, spelled exactly; converted to the member if `choices` is an enum."""
+    """One of a few words, spelled exactly; converted to the member if `choices` is an enum.
+
+    An enum is a named schema in the OpenAPI document, described by its docstring. A subclass with
+    `words` is one too. New words may be added to both, which `x-extensible-enum` tells generators.
+    """
 
     default_error_messages = {"invalid_choice": "Must be one of: {choices}."}
+    WORD = "^[A-Za-z0-9+./_-]+$"
+    """The form of all words, also of those that will be added."""
+    words: ClassVar[tuple[str, ...]] = ()
+    """The words of a subclass."""
+    is_open: ClassVar[bool] = True
+    """Whether words may be added that a generated client does not know."""
 
-    def __init__(self, choices: type[Choices] | Iterable[str], **kwargs: Any) -> None:
-        self.members = {str(getattr(item, "value", item)): item for item in choices}
+    def __init__(self, choices: type[Choices] | Iterable[str] | None = None, **kwargs: Any) -> None:
+        known = self.words if choices is None else choices
+        self.members = {str(getattr(item, "value", item)): item for item in known}
+        self.named: type[Any] = known if isinstance(known, type) else type(self)
+        if self.named is not Choice:
+            kwargs.setdefault("component", self.named.__qualname__.replace(".", ""))
         super().__init__(**kwargs)
 
     def schema(self) -> dict[str, Any]:
+        if self.named is not Choice:
+            known = {"x-extensible-enum": list(self.members), "pattern": self.WORD}
+            known = known if self.is_open else {"enum": list(self.members)}
+            return {"type": "string", **known, "description": text_of(self.named)}
+        if len(self.members) == 1:
+            return {"type": "string", "const": next(iter(self.members))}
         return {"type": "string", "enum": list(self.members)}
 
     def get_initial(self) -> str:
-        return next(iter(self.members))
+        return str(self.example or next(iter(self.members)))
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or data not in self.members:
@@ -76,6 +96,9 @@ class Several(Field):
             "minItems": 1,
             "maxItems": self.MOST,
         }
+
+    def get_initial(self) -> list[Any]:
+        return [self.child.get_initial()]
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if not isinstance(data, str):
@@ -120,7 +143,7 @@ class Whole(Field):
         return {"type": "integer", "minimum": self.min_value, "maximum": self.max_value}
 
     def get_initial(self) -> int:
-        return self.min_value
+        return int(self.example) if self.example != "" else self.min_value
 
     def literal(self, data: Any) -> str:
         return data.literal if isinstance(data, Number) else ""

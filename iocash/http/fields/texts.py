@@ -118,7 +118,7 @@ class StringMap(Field):
         "max_length": "Must have at most {max_length} characters.",
     }
     MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 20, 40, 500
-    example: Any = {}
+    example: Any = {"orderNumber": "1234"}
 
     def schema(self) -> dict[str, Any]:
         return {
@@ -130,7 +130,6 @@ class StringMap(Field):
                 "pattern": PLAIN,
                 "maxLength": self.LONGEST_VALUE,
             },
-            "example": {"orderNumber": "1234"},
         }
 
     def to_internal_value(self, data: Any) -> dict[str, str]:

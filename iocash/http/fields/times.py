@@ -7,23 +7,26 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from iocash.http.serializers import Field
-from iocash.times import moment
+from iocash.times import moment, to_millisecond
 
 
 class Moment(Field):
-    """A time: RFC 3339 with any offset as input, UTC with milliseconds as output."""
+    """A time: RFC 3339 with any offset as input, UTC with milliseconds as output.
+
+    The colon of the offset may be missing: generated clients write `+0000`.
+    """
 
     default_error_messages = {
         "invalid": "Must be a date and time with an offset (RFC 3339), like 2026-01-31T12:00:00Z.",
     }
     PATTERN = re.compile(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
-        r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+        r"([Zz]|[+-][0-9]{2}:?[0-9]{2})"
     )
     example = "2026-01-31T12:00:00.000Z"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "format": "date-time", "example": self.example}
+        return {"type": "string", "format": "date-time"}
 
     def read(self, text: str) -> datetime:
         """Parse a time. Subclasses accept other formats too.
@@ -47,6 +50,20 @@ class Moment(Field):
         return moment(value)
 
 
+class Instant(Moment):
+    """A time in a query, truncated to milliseconds. A date alone is midnight in UTC."""
+
+    default_error_messages = {
+        "invalid": "Must be a date, or a date and time with an offset (RFC 3339), like "
+        "2026-01-31 or 2026-01-31T12:00:00Z.",
+    }
+    MIDNIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+    def read(self, text: str) -> datetime:
+        spelled = f"{text}T00:00:00Z" if self.MIDNIGHT.fullmatch(text) else text
+        return to_millisecond(super().read(spelled))
+
+
 class Day(Field):
     """A date without a time: `2026-01-31`."""
 
@@ -54,7 +71,7 @@ class Day(Field):
     example = "2026-01-31"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "format": "date", "example": self.example}
+        return {"type": "string", "format": "date"}
 
     def to_internal_value(self, data: Any) -> date:
         if not isinstance(data, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", data):

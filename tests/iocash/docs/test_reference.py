@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +13,8 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from iocash.docs import reference
+
+PATHS = ["/api/schema", "/api/schema/published"]
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html,*/*;q=0.8"])
@@ -56,7 +59,7 @@ def test_swagger_page_accepts_get_only() -> None:
     assert Client().head("/api/docs").status_code == 200
 
 
-def test_schema_is_generated_once_by_concurrent_requests(monkeypatch):
+def test_schema_is_generated_once_by_concurrent_requests() -> None:
     """The generator keeps state in its classes, so concurrent runs would interfere."""
     made = []
 
@@ -65,8 +68,45 @@ def test_schema_is_generated_once_by_concurrent_requests(monkeypatch):
             made.append(self)
             return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
 
-    monkeypatch.setattr(reference, "SchemaGenerator", Counted)
-    reference.dump_document.cache_clear()
+    document = reference.Document(Counted)
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(reference.document) for _ in range(4)]
-    assert (len({each.result() for each in asked}), len(made)) == (1, 1)
+        asked = [pool.submit(document.served, f"http://{number}") for number in range(4)]
+    assert (len({each.result() for each in asked}), len(made)) == (4, 1)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("accepted", ["gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.8", "*"])
+def test_document_is_compressed_for_callers_with_gzip(path: str, accepted: str) -> None:
+    plain, answer = Client().get(path), Client().get(path, HTTP_ACCEPT_ENCODING=accepted)
+    assert answer["Content-Encoding"] == "gzip"
+    assert answer["Content-Type"] == "application/json"
+    assert gzip.decompress(answer.content) == plain.content
+    assert len(answer.content) < len(plain.content) / 8
+    assert answer["Vary"] == plain["Vary"] == "Accept, Accept-Encoding"
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "gzip;q=0, *", "*;q=0"])
+def test_schema_is_plain_for_other_callers(accepted: str) -> None:
+    answer = Client().get("/api/schema", HTTP_ACCEPT_ENCODING=accepted)
+    assert "Content-Encoding" not in answer.headers
+    assert answer.json()["openapi"] == "3.1.1"
+
+
+def test_schema_is_compressed_once() -> None:
+    document = reference.Document(reference.OwnGenerator)
+    assert document.served("http://one") is document.served("http://one")
+    assert document.served("http://one") != document.served("http://two")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_schema_names_the_server_that_was_asked(path: str, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["wallets.example"]
+    answer = Client().get(path, headers={"host": "wallets.example"})
+    assert [each["url"] for each in answer.json()["servers"]] == ["http://wallets.example"]
+
+
+def test_each_schema_has_its_own_paths() -> None:
+    own, published = (set(Client().get(path).json()["paths"]) for path in PATHS)
+    assert {"/api/v1/wallets", "/api/schema/published", "/livez"} <= own
+    assert "/api/v1/public/wallets" in published
+    assert not own & published

@@ -316,14 +316,20 @@ def test_missing_parameters_get_defaults() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["2020-01-01T00:00:00+02:00", "2020-01-01T00:00:00 02:00", "2020-01-01T00:00:00%2B02:00"],
+    [
+        "2020-01-01T00:00:00+02:00",
+        "2020-01-01T00:00:00 02:00",
+        "2020-01-01T00:00:00 0200",
+        "2020-01-01T00:00:00%2B02:00",
+    ],
 )
 def test_plus_decoded_as_a_space_is_restored_in_an_instant(written: str) -> None:
     assert asked(f"since={written}")["since"] == datetime(2019, 12, 31, 22, tzinfo=UTC)
 
 
-def test_space_between_words_is_kept() -> None:
-    assert asked("userName=alice+example")["user_name"] == "alice example"
+@pytest.mark.parametrize("words", ["alice example", "ES91 2100 0418 4502 0005 1332", "5 12:30"])
+def test_space_between_words_is_kept(words: str) -> None:
+    assert asked(f"userName={words}")["user_name"] == words
 
 
 def test_view_without_parameters_refuses_them() -> None:

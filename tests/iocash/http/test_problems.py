@@ -36,7 +36,7 @@ def test_refusal_has_the_rfc_9457_members_and_a_code() -> None:
         "type": "http://testserver/api/docs/errors#not_found",
         "status": 404,
         "code": "not_found",
-        "title": "Not Found",
+        "title": "Not found",
         "detail": "The resource does not exist.",
         "instance": "/api/raising",
         "requestId": "abc",
@@ -111,7 +111,23 @@ def test_every_registered_error_can_be_answered(kind: type[errors.Refused]) -> N
 )
 def test_unauthorized_answer_has_the_www_authenticate_header(exc: Exception) -> None:
     answer = answer_to(exc)
-    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith('Bearer realm="ioCash"')
+
+
+def test_challenge_says_what_is_wrong_with_the_credentials() -> None:
+    def challenge(exc: Exception) -> str | None:
+        found: str | None = answer_to(exc).headers.get("WWW-Authenticate")
+        return found
+
+    wrong = 'Bearer realm="ioCash", error="invalid_token"'
+    narrow = 'Bearer realm="ioCash", error="insufficient_scope", scope="users:read"'
+    assert challenge(errors.NotAuthenticated()) == 'Bearer realm="ioCash"'
+    assert challenge(errors.CredentialsExpired()) == wrong
+    assert challenge(errors.CredentialsRevoked()) == wrong
+    assert challenge(errors.InsufficientScope(scope="users:read")) == narrow
+    assert challenge(errors.ClientSuspended()) is None
+    assert challenge(errors.PermissionDenied()) is None
 
 
 def test_unavailable_answer_has_the_retry_after_header() -> None:

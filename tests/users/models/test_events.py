@@ -7,13 +7,11 @@ import re
 
 import pytest
 
+from tests.support.resources import MODELS, subject_of
 from tests.support.source_code import modules
 from users.models.events import EventKind
 
-SUBJECTS = {
-    *("api_key", "client", "external_account", "hold"),
-    *("movement", "public_key", "user", "wallet"),
-}
+SUBJECTS = {"api_key", "client", "public_key", "user"} | {subject_of(model) for model in MODELS}
 
 
 @pytest.mark.parametrize("kind", EventKind)

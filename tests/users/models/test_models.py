@@ -134,6 +134,14 @@ def break_sandbox(users: dict[str, User]) -> str:
     return refused_by("INSERT INTO users_sandbox (id, clock_offset) VALUES (2, '0')")
 
 
+def break_number_of_barriers(users: dict[str, User]) -> str:
+    return refused_by("UPDATE users_barrier SET id = 2")
+
+
+def break_barrier(users: dict[str, User]) -> str:
+    return refused_by("UPDATE users_barrier SET released_at = barrier_at + interval '1 second'")
+
+
 BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "client_status_is_known": break_client_status,
     "api_key_scopes_are_known": break_scopes,
@@ -151,6 +159,8 @@ BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "otp_of_a_number_is_one": break_otp_of_a_number,
     "otp_tries_are_few": break_tries,
     "database_is_one_sandbox_at_most": break_sandbox,
+    "barrier_is_one_row": break_number_of_barriers,
+    "barrier_is_not_before_its_release": break_barrier,
     "phone_use_of_a_day_is_counted_once": break_phone_use,
     "phone_use_sends_few_codes_a_day": break_phone_codes,
     "phone_use_has_few_tries_a_day": break_phone_tries,

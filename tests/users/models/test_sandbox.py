@@ -33,7 +33,7 @@ def test_database_with_clients_does_not_become_a_sandbox(client_demo):
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
-def test_command_says_why_a_database_does_not_become_a_sandbox(client_demo):
+def test_command_refuses_a_sandbox_with_clients_and_gives_the_reason(client_demo):
     with pytest.raises(CommandError, match="Only an empty one"):
         call_command("make_sandbox")
 

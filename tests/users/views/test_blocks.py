@@ -217,7 +217,8 @@ def test_malformed_id_is_not_found(api, name, body, method, malformed):
 def test_request_without_a_key_gets_401(nobody, path, body, method):
     answer = nobody.call(method, path, body)
     assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    scope = "users:read" if method == "GET" else "users:write"
+    assert answer.headers["WWW-Authenticate"] == f'Bearer realm="ioCash", scope="{scope}"'
     assert not KycDocument.objects.exists()
 
 

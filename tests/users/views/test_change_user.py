@@ -28,8 +28,9 @@ pytestmark = pytest.mark.django_db
 def test_patch_changes_only_its_fields(change, api, newcomer_path):
     before = api.get(newcomer_path).json
     answer = api.patch(newcomer_path, change)
-    assert (answer.status, answer.json) == (200, before | change)
     assert api.get(newcomer_path).json == answer.json
+    assert answer.json["updatedAt"] >= before.pop("updatedAt")
+    assert (answer.status, answer.json) == (200, answer.json | before | change)
 
 
 def test_empty_patch_changes_nothing(api, newcomer):

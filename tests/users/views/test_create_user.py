@@ -18,6 +18,7 @@ def test_person_is_accepted(api, codes):
     assert answer.headers["Location"] == f"{ROOT}/users/{user.id}"
     created_at = answer.json.pop("createdAt")
     assert MOMENT.fullmatch(created_at)
+    assert answer.json.pop("updatedAt") == created_at
     assert answer.json == {
         "id": str(user.id),
         "clientId": str(user.client_id),

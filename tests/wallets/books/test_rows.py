@@ -65,6 +65,8 @@ def test_balance_can_reach_but_not_exceed_its_maximum():
         row.require_room(2)
     assert refused.value.facts == {
         "wallet_id": row.id,
+        "limit_type": "walletBalance",
+        "resets_at": None,
         "limit": "1000000000000000.00",
         "used": "999999999999999.99",
         "requested": "0.02",
@@ -123,10 +125,13 @@ def test_received_total_cannot_exceed_its_maximum():
     with pytest.raises(errors.LimitExceeded) as refused:
         wallet.require_room(6)
     assert str(refused.value) == (
-        "Limit of the total ever received exceeded: 92233720368547758.07 EUR per wallet."
+        "Limit of receipts exceeded: 92233720368547758.07 EUR per wallet in total,"
+        " 92233720368547758.02 EUR already used, 0.06 EUR requested."
     )
     assert refused.value.facts == {
         "wallet_id": wallet.id,
+        "limit_type": "walletReceived",
+        "resets_at": None,
         "limit": "92233720368547758.07",
         "used": "92233720368547758.02",
         "requested": "0.06",

@@ -11,6 +11,7 @@ from django.db import connection, models, transaction
 from iocash import money
 from tests.support.constraints import (
     AS_CASH_OUT,
+    BROKEN_COPIES,
     BROKEN_HOLDS,
     UNSETTLED,
     WAITING,
@@ -19,6 +20,7 @@ from tests.support.constraints import (
     refused_by,
     run,
 )
+from tests.support.resources import make_each
 from users.models import Otp
 from users.models.ids import new_id
 from wallets.models import Audit, Wallet
@@ -102,6 +104,7 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("movement_transfer_has_a_counterparty", "into", {"counterparty_id": None}),
     ("movement_cash_in_comes_from_outside", "brought", {"counterparty_id": "bobs"}),
     ("movement_cash_in_comes_from_outside", "brought", {"amount": -1}),
+    ("movement_holder_has_an_iban", "into", {"holder_name": "Bob"}),
     *[("movement_success_is_settled", "into", {name: None}) for name in UNSETTLED],
     ("movement_success_is_settled", "into", {"seq": 0}),
     ("movement_success_is_settled", "into", {"balance_after": -1}),
@@ -128,6 +131,7 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
         "into",
         WAITING | {"external_account_id": "nobody"},
     ),
+    ("movement_only_a_cash_out_has_an_account", "into", {"external_account_id": "nobody"}),
     ("movement_reversal_names_what_it_reverses", "into", {"type": "REVERSAL"}),
     ("movement_reversal_names_what_it_reverses", "into", {"reversal_of_id": "out"}),
     (
@@ -188,25 +192,40 @@ def test_valid_copy_of_each_movement_is_accepted(stage, name, changes):
     run(*a_copy(stage, name, **changes))
 
 
+@pytest.mark.parametrize(("constraint", "name", "changes"), BROKEN_COPIES)
+def test_invalid_row_violates_the_named_constraint(stage, alices, bobs, constraint, name, changes):
+    rows = stage | make_each(alices, bobs, 5_00)
+    assert refused_by(*a_copy(rows, name, **changes)).startswith(constraint)
+
+
 def test_every_constraint_has_a_test_that_violates_it():
     unbreakable = {
         "wallet_is_of_one_client_and_currency",  # the primary key is stricter; a target of others
         "wallets_wallet_client_id_f5027de2_fk_users_client_id",  # the user's is stricter
     }
-    tested_by_prefix = ("external_account_", "wallets_externalaccount_", "wallets_movement_")
-    broken = [*BROKEN_WALLETS, *BROKEN_MOVEMENTS, *BROKEN_HOLDS, *REMOVALS]
-    tested = {name for name, *_ in broken}
+    broken = [*BROKEN_WALLETS, *BROKEN_MOVEMENTS, *BROKEN_HOLDS, *BROKEN_COPIES, *REMOVALS]
+    tested = {str(name) for name, *_ in broken}
+    tested |= {f"wallets_movement_{column}_" for column in REFERENCES}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f', 'u')"
-            " AND conrelid::regclass::text LIKE 'wallets_%'"
-        )
-        there = {name for (name,) in cursor.fetchall() if not name.startswith(tested_by_prefix)}
-    triggers = {"movement_is_never_removed", "hold_is_never_removed"}
-    assert there == tested - triggers | {"wallet_iban_is_given_once"} | unbreakable
+        cursor.execute(CONSTRAINTS_AND_UNIQUE_INDEXES)
+        there = {name for (name,) in cursor.fetchall()}
+    prefixes = tuple(name for name in tested if name.endswith("_"))
+    assert {name for name in prefixes if not any(each.startswith(name) for each in there)} == set()
+    there = {name for name in there if not name.startswith(prefixes)}
+    tested -= {*prefixes, "movement_is_never_removed", "hold_is_never_removed"}
+    assert there == tested | {"wallet_iban_is_given_once"} | unbreakable
 
 
-@pytest.mark.parametrize("column", ["hold_id", "reversal_of_id"])
+REFERENCES = ("hold_id", "reversal_of_id")
+CONSTRAINTS_AND_UNIQUE_INDEXES = """
+    SELECT conname FROM pg_constraint
+    WHERE contype IN ('c', 'f', 'u') AND conrelid::regclass::text LIKE 'wallets_%'
+    UNION SELECT indexrelid::regclass::text FROM pg_index
+    WHERE indisunique AND NOT indisprimary AND indrelid::regclass::text LIKE 'wallets_%'
+"""
+
+
+@pytest.mark.parametrize("column", REFERENCES)
 def test_movement_with_a_missing_reference_is_refused(stage, column):
     kind = {"type": "REVERSAL"} if column == "reversal_of_id" else {}
     changes: dict[str, Any] = {"operation_id": new_id(), column: "nobody"} | kind

@@ -48,6 +48,7 @@ ENDS_ONCE = {
     "remaining": "1",
     "expires_at": "now()",
     "ended_at": "now() + interval '1s'",
+    "updated_at": "now() + interval '1s'",
 }
 HOLD_ONLY_ERASED = {
     "concept": "'Dinner'",
@@ -115,14 +116,3 @@ def test_external_account_is_removed_permanently(stage):
     for change in ("status = 'ACTIVE'", "wallet_id = %(bobs)s", "client_id = %(another)s"):
         statement = f"UPDATE wallets_externalaccount SET {change}"
         assert refused_by(statement, stage) == "external_account_is_removed_for_ever"
-
-
-@pytest.mark.parametrize(
-    ("constraint", "status", "wallet"),
-    [
-        ("external_account_status_is_known", "GONE", "alices"),
-        ("wallets_externalaccount_wallet_id_", "ACTIVE", "nobody"),
-    ],
-)
-def test_invalid_external_account_violates_the_named_constraint(stage, constraint, status, wallet):
-    assert refused_by(*an_account(stage, status, wallet)).startswith(constraint)

@@ -34,11 +34,13 @@ SETTLED_ONCE = {
     "ended_at": "now()",
     "digest": "''",
     "reason": "'Closed'",
+    "updated_at": "now()",
 }
 SENT_ONCE = {"sent_at": "now()"}
 ONLY_ERASED = {
     "concept": "'Dinner'",
     "iban": "'ES91'",
+    "holder_name": "'Bob'",
     "metadata": """'{"a": "2"}'""",
     "reference": "'1002'",
     "salt": "''",

@@ -5,7 +5,7 @@ import pytest
 from iocash import errors
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, end, money_of
-from tests.support.wallet_endpoints import IBAN
+from tests.support.ibans import IBAN
 from wallets import posting
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut

@@ -59,6 +59,7 @@ def test_hold_reserves_money_for_another_wallet(books):
         remaining=30_00,
         status="OPEN",
         expires_at=SOON,
+        updated_at=NOW,
         created_at=NOW,
         ended_at=None,
         concept="Deposit",
@@ -189,7 +190,8 @@ def test_execution_above_the_held_amount_is_refused(books):
 def test_closed_hold_cannot_be_executed_released_or_renewed(books, ended):
     hold = a_hold(books, "30.00")
     hold.status, hold.remaining = ended, 0
-    for order in (execute(hold), release(hold), renew(hold, None)):
+    orders = [execute(hold), renew(hold, None)] + [release(hold)] * (ended != "RELEASED")
+    for order in orders:
         said = refused(books, order)
         assert isinstance(said, errors.HoldNotOpen)
         assert said.facts == {"hold_id": hold.id, "status": ended}
@@ -257,6 +259,33 @@ def test_a_renewed_hold_expires_at_another_time(books):
     run(books, renew(hold, None))
     assert hold.expires_at is None
     assert isinstance(refused(books, renew(hold, NOW)), errors.InvalidFields)
+
+
+def test_second_release_changes_nothing(books):
+    hold = a_hold(books)
+    run(books, release(hold))
+    before, changed = books.size, list(books.changed_holds)
+    outcome = run(books, release(hold))
+    assert (outcome.made, outcome.id, outcome.status) == ("hold", hold.id, 200)
+    assert (books.size, books.changed_holds) == (before, changed)
+
+
+@pytest.mark.parametrize("expiry", [SOON, SOON + timedelta(microseconds=999), None])
+def test_renewal_with_the_present_expiration_changes_nothing(books, expiry):
+    hold = a_hold(books, expires_at=expiry and SOON)
+    before = books.size
+    assert run(books, renew(hold, expiry)).status == 200
+    assert (books.size, books.changed_holds) == (before, [])
+    assert hold.expires_at == (expiry and SOON)
+
+
+def test_released_hold_with_a_stale_version_is_refused(books):
+    hold = a_hold(books)
+    seen = hold.version
+    run(books, release(hold))
+    stale = release(hold, if_match=frozenset({seen}))
+    assert isinstance(refused(books, stale), errors.VersionConflict)
+    run(books, release(hold, if_match=frozenset({hold.version})))
 
 
 @pytest.mark.parametrize("order", [release, lambda hold, **values: renew(hold, None, **values)])

@@ -105,7 +105,8 @@ def test_wallets_of_two_currencies_are_refused(alices, bob):
     dollars = people.a_wallet(bob, "USD")
     with pytest.raises(errors.CurrencyMismatch) as refused:
         people.transfer(alices, dollars, 1_00)
-    assert refused.value.facts == {"currency": "EUR", "target_currency": "USD"}
+    facts = {"wallet_id": dollars.id, "currency": "USD", "order_currency": "EUR"}
+    assert refused.value.facts == facts
     assert nothing_happened()
 
 

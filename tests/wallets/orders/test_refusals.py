@@ -30,7 +30,7 @@ def test_orders_are_found():
 
 
 @pytest.mark.parametrize("kind", ORDERS)
-def test_declared_refusals_equal_those_of_the_docstring(kind):
+def test_declared_refusals_equal_the_docstrings_raises(kind):
     assert {each.__name__ for each in kind.refuses} == documented(kind)
 
 

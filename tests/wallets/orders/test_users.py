@@ -208,11 +208,11 @@ def test_a_user_has_at_most_five_wallets(alice):
     assert limit == 5
     for _ in range(limit - 1):
         open_wallet(alice)
-    with pytest.raises(errors.LimitExceeded) as refused:
+    with pytest.raises(errors.WalletLimitReached) as refused:
         open_wallet(alice)
-    facts = {"limit": 5, "used": 5, "requested": 1, "user_id": alice.id}
-    assert refused.value.facts == facts
-    with pytest.raises(errors.LimitExceeded):
+    assert refused.value.facts == {"limit": 5, "open": 5, "user_id": alice.id}
+    assert str(refused.value) == "The user has 5 open wallets; the limit is 5 per user."
+    with pytest.raises(errors.WalletLimitReached):
         put_wallet(alice, people.unknown_id())
     assert Wallet.objects.count() == limit
 
@@ -284,7 +284,7 @@ def test_put_of_a_closed_wallet_is_refused(alice):
     wallet = people.first_wallet(alice)
     people.close(wallet)
     with pytest.raises(errors.WalletNotReady):
-        put_wallet(alice, wallet.id)
+        put_wallet(alice, wallet.id, alias="Trips")
 
 
 # --- Changing wallets ----------------------------------------------------------------------------

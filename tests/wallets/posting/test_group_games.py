@@ -52,6 +52,7 @@ class Orders:
             self.reverse,
             self.correct,
             self.batch,
+            self.operate,
         ]
 
     def draw(self) -> Order:
@@ -108,6 +109,14 @@ class Orders:
         number = self.chance.randint(1, 3)
         items = tuple(people.a_transfer(payer, payee, self.amount) for _ in range(number))
         return Batch(**people.about(payer), key=self.key, items=items)
+
+    def operate(self) -> Order:
+        number = self.chance.randint(1, 4)
+        transfers = (
+            people.a_transfer(payer, payee, self.amount)
+            for payer, payee in (self.two() for _ in range(number))
+        )
+        return people.an_operation(*transfers, key=self.key)
 
 
 def left_by(post: Callable[[Sequence[Order]], Sequence[Any]], orders: Sequence[Order]) -> Any:

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from iocash.db.pipeline import Pipeline
 from tests.support import people
 from tests.support.cash_outs import money_of
+from tests.support.ibans import OTHER_IBAN
 from tests.support.people import Api, cash, to
-from tests.support.wallet_endpoints import OTHER_IBAN
 from users.models import Key
 from wallets.models import ExternalAccount, Movement
 
@@ -161,7 +161,13 @@ def test_refused_batch_lists_every_refusal_and_changes_nothing(
     assert refused == [
         {"index": 1, "code": "insufficient_funds", "walletId": str(alices.id), **facts},
         {"index": 2, "code": "wallet_not_ready", "walletId": wallet, "status": "BLOCKED"},
-        {"index": 3, "code": "currency_mismatch", "currency": "EUR", "targetCurrency": "USD"},
+        {
+            "index": 3,
+            "code": "currency_mismatch",
+            "walletId": str(dollars.id),
+            "currency": "USD",
+            "orderCurrency": "EUR",
+        },
         {"index": 4, "code": "target_wallet_not_found", "targetWalletId": str(UNKNOWN)},
         {"index": 5, "code": "external_account_removed", "externalAccountId": account_id},
         {"index": 6, "code": "external_account_not_found", "externalAccountId": str(UNKNOWN)},

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, end, money_of
+from tests.support.ibans import IBAN
 from tests.support.threads import at_once
-from tests.support.wallet_endpoints import IBAN
 from users.models import Event
 from wallets.models import Movement
 from wallets.orders.cash_outs import (
@@ -73,7 +73,7 @@ def test_iban_is_stored_without_spaces(api, path):
         ),
         ({"iban": {"accountNumber": "x"}}, {"iban.accountNumber": "invalid"}),
         ({"iban": {"accountNumber": IBAN, "bic": "X"}}, {"iban.bic": "unknown_field"}),
-        ({"iban": IBAN}, {"iban": "invalid"}),
+        ({"iban": 1}, {"iban": "invalid"}),
         ({"amount": "0"}, {"amount": "min_value"}),
         ({"type": "ADJUSTMENT"}, {"type": "invalid_choice"}),
         ({"targetWalletId": str(people.unknown_id())}, {"targetWalletId": "unknown_field"}),

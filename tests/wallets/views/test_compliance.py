@@ -9,11 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support import people
+from tests.support.ibans import IBAN
 from tests.support.kyc import approve, in_days, review, send, send_one, today
 from tests.support.people import Api
 from tests.support.user_actions import COMPANY, create
 from tests.support.user_bodies import ROOT
-from tests.support.wallet_endpoints import IBAN
 from users import kyc
 from users.kyc import Kind
 from users.models import KycDocument, User

@@ -1,4 +1,4 @@
-"""The doors of holds, reversals, batches, external accounts and statements: who passes, and how."""
+"""The endpoints below a wallet, those of money included: who may call them, and how."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
+from iocash.http.rendering import camel
 from tests.support import people
+from tests.support.api_operations import body_of
 from tests.support.people import Api
-from tests.support.wallet_endpoints import CHANGING, DOORS, HOLD, KEYED, READING, REVERSAL, at_each
+from tests.support.resources import BELOW_A_WALLET, Endpoint, at_each, things
 from users.models import Event, Key
 from users.models.clients import SCOPES
 
@@ -20,23 +22,20 @@ pytestmark = pytest.mark.django_db
 
 UNKNOWN = people.unknown_id()
 HOST = "http://testserver/api/v1"
-BELOW_A_THING = [door for door in DOORS if door.path.count("{") > 1]
+READING = [endpoint for endpoint in BELOW_A_WALLET if endpoint.method == "GET"]
+CHANGING = [endpoint for endpoint in BELOW_A_WALLET if endpoint.method != "GET"]
+KEYED = [endpoint for endpoint in BELOW_A_WALLET if endpoint.method == "POST"]
+"""These take an Idempotency-Key."""
+BELOW_A_THING = [endpoint for endpoint in BELOW_A_WALLET if endpoint.path.count("{") > 1]
 CAPITALS = "0198ABCD-0000-7000-8000-000000000000"
 MALFORMED = ["1", "x", f"{UNKNOWN}0", f"{UNKNOWN}".replace("-", ""), CAPITALS]
 
 
 @pytest.fixture
-def there(alices, bobs, account):
+def there(alices, bobs):
     """What the paths name: Alice has paid Bob, promised him more, and knows a bank account."""
     paid = people.transfer(alices, bobs, 20_00)
-    hold = people.place(alices, bobs, 30_00)
-    return {
-        "wallet": alices.id,
-        "bob": bobs.id,
-        "movement": paid.id,
-        "hold": hold.id,
-        "account": account.id,
-    }
+    return things(alices, bobs, 30_00) | {"movement": paid.id}
 
 
 @pytest.fixture
@@ -46,64 +45,66 @@ def unmoved(there: dict[str, UUID]) -> Any:
     return lambda: Event.objects.count() == before and not Key.objects.exists()
 
 
-@at_each()
-def test_request_without_a_key_gets_401(nobody, there, unmoved, door):
-    answer = nobody.call(door.method, door.at(there), door.body(there))
+@at_each(BELOW_A_WALLET)
+def test_request_without_a_key_gets_401(nobody, there, unmoved, endpoint):
+    answer = nobody.call(endpoint.method, endpoint.at(there), endpoint.body_for(there))
     assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="ioCash", scope=')
     assert unmoved()
 
 
-@at_each()
-def test_key_without_the_scope_gets_403(client_demo, there, unmoved, door):
-    api = Api(people.a_key(client_demo, *set(SCOPES) - {door.scope}))
-    answer = api.call(door.method, door.at(there), door.body(there))
+@at_each(BELOW_A_WALLET)
+def test_key_without_the_scope_gets_403(client_demo, there, unmoved, endpoint):
+    api = Api(people.a_key(client_demo, *set(SCOPES) - {endpoint.scope}))
+    answer = api.call(endpoint.method, endpoint.at(there), endpoint.body_for(there))
     assert (answer.status, answer.code) == (403, "insufficient_scope")
-    assert door.scope in answer.json["detail"]
+    assert endpoint.scope in answer.json["detail"]
     assert unmoved()
 
 
-@at_each()
-def test_key_with_the_scope_is_accepted(client_demo, there, door):
-    api = Api(people.a_key(client_demo, door.scope))
-    assert api.call(door.method, door.at(there), door.body(there)).status == door.status
+@at_each(BELOW_A_WALLET)
+def test_key_with_the_scope_is_accepted(client_demo, there, endpoint):
+    api = Api(people.a_key(client_demo, endpoint.scope))
+    assert (
+        api.call(endpoint.method, endpoint.at(there), endpoint.body_for(there)).status
+        == endpoint.success
+    )
 
 
-@at_each()
-def test_resource_of_another_client_gets_404(stranger, there, unmoved, door):
+@at_each(BELOW_A_WALLET)
+def test_resource_of_another_client_gets_404(stranger, there, unmoved, endpoint):
     unknown = dict.fromkeys(there, UNKNOWN)
     for ids in (there, unknown):
-        answer = stranger.call(door.method, door.at(ids), door.body(there), key="k")
+        answer = stranger.call(endpoint.method, endpoint.at(ids), endpoint.body_for(there), key="k")
         assert (answer.status, answer.code) == (404, "not_found")
         assert answer.json["detail"] == "The resource does not exist."
     assert unmoved()
 
 
 @at_each(BELOW_A_THING)
-def test_resource_of_another_wallet_gets_404(api, there, unmoved, door):
-    for other in (
-        {"wallet": there["bob"]},
-        dict.fromkeys(("hold", "movement", "account"), UNKNOWN),
-    ):
-        answer = api.call(door.method, door.at(there, **other), door.body(there))
+def test_resource_of_another_wallet_gets_404(api, there, unmoved, endpoint):
+    for other in ({"wallet": there["bob"]}, dict.fromkeys({*there} - {"wallet"}, UNKNOWN)):
+        answer = api.call(endpoint.method, endpoint.at(there, **other), endpoint.body_for(there))
         assert (answer.status, answer.code) == (404, "not_found")
     assert unmoved()
 
 
-@at_each()
-def test_malformed_id_gets_404(api, there, unmoved, door):
-    named = [name for name in there if f"{{{name}}}" in door.path]
+@at_each(BELOW_A_WALLET)
+def test_malformed_id_gets_404(api, there, unmoved, endpoint):
+    named = [name for name in there if f"{{{name}}}" in endpoint.path]
     for name in named:
         for malformed in MALFORMED:
-            answer = api.call(door.method, door.at(there, **{name: malformed}), door.body(there))
+            answer = api.call(
+                endpoint.method, endpoint.at(there, **{name: malformed}), endpoint.body_for(there)
+            )
             assert (answer.status, answer.code) == (404, "not_found")
     assert named
     assert unmoved()
 
 
-@pytest.mark.parametrize("path", dict.fromkeys(door.path for door in DOORS))
+@pytest.mark.parametrize("path", dict.fromkeys(endpoint.path for endpoint in BELOW_A_WALLET))
 def test_wrong_method_gets_400(api, there, unmoved, path):
-    allowed = [door.method for door in DOORS if door.path == path]
+    allowed = [endpoint.method for endpoint in BELOW_A_WALLET if endpoint.path == path]
     allow = [*allowed, *(["HEAD"] if "GET" in allowed else []), "OPTIONS"]
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - set(allowed):
         answer = api.call(method, path.format(**there), {})
@@ -112,9 +113,9 @@ def test_wrong_method_gets_400(api, there, unmoved, path):
     assert unmoved()
 
 
-@at_each()
-def test_unknown_parameter_gets_400(api, there, unmoved, door):
-    answer = api.call(door.method, f"{door.at(there)}?color=red", door.body(there))
+@at_each(BELOW_A_WALLET)
+def test_unknown_parameter_gets_400(api, there, unmoved, endpoint):
+    answer = api.call(endpoint.method, f"{endpoint.at(there)}?color=red", endpoint.body_for(there))
     assert (answer.status, answer.code) == (400, "invalid_parameters")
     assert answer.wrong == {"color": "unknown_parameter"}
     assert unmoved()
@@ -124,42 +125,62 @@ def test_unknown_parameter_gets_400(api, there, unmoved, door):
 
 
 @at_each(KEYED)
-def test_same_key_is_executed_once(api, there, door):
-    first = api.post(door.at(there), door.body(there), key="k")
+def test_same_key_is_executed_once(api, there, endpoint):
+    first = api.post(endpoint.at(there), endpoint.body_for(there), key="k")
     done = Event.objects.count()
-    again = api.post(door.at(there), door.body(there, "10.00"), key='"k"')
-    assert (first.status, "Idempotent-Replayed" in first.headers) == (door.status, False)
+    again = api.post(endpoint.at(there), endpoint.body_for(there, "10.00"), key='"k"')
+    assert (first.status, "Idempotent-Replayed" in first.headers) == (endpoint.success, False)
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (again.status, again.json) == (first.status, first.json)
     assert again.headers["Location"] == first.headers["Location"]
     assert Event.objects.count() == done
 
 
+def foreign(endpoint: Endpoint) -> set[str]:
+    """The fields that only other variants of its body have."""
+    body = body_of(endpoint)
+    others = [
+        variant
+        for value, variant in body.variants.items()
+        if value != endpoint.body[body.told_apart_by]
+    ]
+    return {name for variant in others for name in variant.own}
+
+
+def nulls(endpoint: Endpoint) -> dict[str, None]:
+    """Every field that its body may leave out, as null."""
+    optional = {
+        camel(name): None
+        for name, field in body_of(endpoint).fields.items()
+        if field.allow_null and not field.required and camel(name) not in foreign(endpoint)
+    }
+    assert bool(optional) is not endpoint.path.endswith(("/batch", "/create-iban"))
+    return optional
+
+
 @at_each(KEYED)
-def test_same_key_replays_equivalent_spellings_of_a_request(api, there, door):
-    nothing = {name: None for name in ("concept", "metadata") if "account" not in door.path}
-    plain = door.body(there)
-    spelled = door.body(there) | nothing if "batch" not in door.path else plain
-    text = str(people.dump(spelled), "utf-8").replace('"10.00"', "10.0")
-    made = api.post(door.at(there), plain, key="k")
-    again = api.post(door.at(there), raw=text.encode(), key="k")
+def test_same_key_replays_equivalent_spellings_of_a_request(api, there, endpoint):
+    plain = endpoint.body_for(there)
+    text = str(people.dump(nulls(endpoint) | plain), "utf-8").replace('"10.00"', "10.0")
+    made = api.post(endpoint.at(there), plain, key="k")
+    again = api.post(endpoint.at(there), raw=text.encode(), key="k")
     assert (again.status, again.json) == (made.status, made.json)
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-@at_each(KEYED)
-def test_reused_key_gets_409_for_another_order(api, there, door):
-    made = api.post(door.at(there), door.body(there), key="k").json
-    answer = api.post(door.at(there), door.body(there, "9.00"), key="k")
+@at_each([endpoint for endpoint in KEYED if endpoint.body])
+def test_reused_key_gets_409_for_another_order(api, there, endpoint):
+    made = api.post(endpoint.at(there), endpoint.body_for(there), key="k").json
+    answer = api.post(endpoint.at(there), endpoint.body_for(there, "9.00"), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
     assert set(answer.json["conflict"]) == {"idempotencyKey", "resource", "id"}
     assert answer.json["conflict"]["id"] == made.get("id", made.get("operationId"))
 
 
 @at_each(KEYED)
-def test_reused_key_gets_409_at_another_endpoint(api, there, door):
+def test_reused_key_gets_409_at_another_endpoint(api, there, endpoint):
     made = api.post(f"wallets/{there['wallet']}/movements", people.cash(), key="k").json
-    answer = api.post(door.at(there), door.body(there), key="k")
+    answer = api.post(endpoint.at(there), endpoint.body_for(there), key="k")
     assert (answer.status, answer.code) == (409, "idempotency_key_reused")
     assert answer.json["conflict"] == {
         "idempotencyKey": "k",
@@ -169,8 +190,8 @@ def test_reused_key_gets_409_at_another_endpoint(api, there, door):
 
 
 @at_each(KEYED)
-def test_invalid_key_gets_400(api, there, unmoved, door):
-    answer = api.post(door.at(there), door.body(there), key="")
+def test_invalid_key_gets_400(api, there, unmoved, endpoint):
+    answer = api.post(endpoint.at(there), endpoint.body_for(there), key="")
     assert (answer.status, answer.code) == (400, "invalid_header")
     assert unmoved()
 
@@ -193,70 +214,58 @@ class Desk(Api):
         return self.call(method, path, body, headers={"X-CSRFToken": "a" * 32})
 
 
-OWN_PERMISSIONS = {
-    f"PATCH {HOLD}": "release_hold",
-    f"POST {REVERSAL}": "reverse_movement",
-}
-"""As in the back office, where it is another permission than that of the model."""
-
-
-def permission(door: Any) -> str:
-    if own := OWN_PERMISSIONS.get(str(door)):
-        return own
-    action = {"GET": "view", "POST": "add", "PATCH": "change"}[door.method]
-    return f"{action}_{door.model}"
-
-
 @at_each(CHANGING)
-def test_staff_act_for_the_wallets_client_and_are_recorded(there, client_demo, door):
-    desk = Desk(permission(door))
+def test_staff_act_for_the_wallets_client_and_are_recorded(there, client_demo, endpoint):
+    desk = Desk(endpoint.permission)
     before = set(Event.objects.values_list("id", flat=True))
-    answer = desk.change(door.method, door.at(there), door.body(there))
-    assert answer.status == door.status
+    answer = desk.change(endpoint.method, endpoint.at(there), endpoint.body_for(there))
+    assert answer.status == endpoint.success
     done = Event.objects.exclude(id__in=before)
     assert {event.actor for event in done} == {f"staff:{desk.person.pk}"}
     assert {event.client_id for event in done} == {client_demo.id}
 
 
 @at_each(CHANGING)
-def test_staff_need_the_csrf_token(there, unmoved, door):
-    answer = Desk(permission(door)).call(door.method, door.at(there), door.body(there))
+def test_staff_need_the_csrf_token(there, unmoved, endpoint):
+    answer = Desk(endpoint.permission).call(
+        endpoint.method, endpoint.at(there), endpoint.body_for(there)
+    )
     assert (answer.status, answer.code) == (403, "csrf_failed")
     assert unmoved()
 
 
-@at_each()
-def test_staff_need_the_permission(there, unmoved, door):
-    every = {permission(each) for each in DOORS} - {permission(door)}
-    answer = Desk(*every).change(door.method, door.at(there), door.body(there))
+@at_each(BELOW_A_WALLET)
+def test_staff_need_the_permission(there, unmoved, endpoint):
+    every = {each.permission for each in BELOW_A_WALLET} - {endpoint.permission}
+    answer = Desk(*every).change(endpoint.method, endpoint.at(there), endpoint.body_for(there))
     assert (answer.status, answer.code) == (403, "permission_denied")
     assert unmoved()
 
 
 @at_each(KEYED)
-def test_client_replays_the_key_of_a_staff_request(api, there, door):
-    desk = Desk(permission(door))
+def test_client_replays_the_key_of_a_staff_request(api, there, endpoint):
+    desk = Desk(endpoint.permission)
     desk.browser.handler.enforce_csrf_checks = False
-    made = desk.post(door.at(there), door.body(there), key="k")
-    again = api.post(door.at(there), door.body(there), key="k")
+    made = desk.post(endpoint.at(there), endpoint.body_for(there), key="k")
+    again = api.post(endpoint.at(there), endpoint.body_for(there), key="k")
     assert (again.status, again.json) == (made.status, made.json)
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
 @at_each(READING)
-def test_browser_gets_the_resource_as_html(there, door):
-    every = {permission(each) for each in DOORS}
+def test_browser_gets_the_resource_as_html(there, endpoint):
+    every = {each.permission for each in BELOW_A_WALLET}
     desk = Desk(*every)
-    page = desk.browser.get(f"/api/v1/{door.at(there)}", headers={"Accept": "text/html"})
+    page = desk.browser.get(f"/api/v1/{endpoint.at(there)}", headers={"Accept": "text/html"})
     assert (page.status_code, page["Content-Type"]) == (200, "text/html; charset=utf-8")
-    shown = desk.get(door.at(there)).json
+    shown = desk.get(endpoint.at(there)).json
     assert str(shown.get("id", there["wallet"])) in page.text
 
 
-@at_each([door for door in KEYED if door.path not in {each.path for each in READING}])
-def test_browser_get_of_a_post_only_endpoint_gets_400_with_a_form(there, door):
-    desk = Desk(permission(door), f"view_{door.model}")
-    page = desk.browser.get(f"/api/v1/{door.at(there)}", headers={"Accept": "text/html"})
+@at_each([endpoint for endpoint in KEYED if endpoint.path not in {each.path for each in READING}])
+def test_browser_get_of_a_post_only_endpoint_gets_400_with_a_form(there, endpoint):
+    desk = Desk(endpoint.permission, endpoint.permission.replace("add_", "view_"))
+    page = desk.browser.get(f"/api/v1/{endpoint.at(there)}", headers={"Accept": "text/html"})
     assert (page.status_code, page["Content-Type"]) == (400, "text/html; charset=utf-8")
     assert "method_not_allowed" in page.text
     assert 'name="_content"' in page.text, "with a form for it"

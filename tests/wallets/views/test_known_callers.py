@@ -15,6 +15,7 @@ from iocash.db import prepared
 from iocash.db.pipeline import Pipeline
 from tests.support import people
 from tests.support.people import Api
+from tests.support.resources import LINKS
 from users import credentials
 from users.models import ApiKey, Client
 from wallets.models import Wallet
@@ -22,7 +23,7 @@ from wallets.views import wallets
 
 pytestmark = pytest.mark.django_db
 
-BELOW = ["", "/movements", "/holds", "/external-accounts", "/balance", "/statement"]
+BELOW = ["", *(f"/{path}" for path in LINKS.values())]
 """What is read of a wallet by callers who are only remembered."""
 
 PAST, FUTURE = timezone.now() - timedelta(days=1), timezone.now() + timedelta(days=1)
@@ -104,7 +105,8 @@ def test_changed_key_is_refused_immediately(known, address, code):
     ApiKey.objects.update(**CHANGES[code])
     answer = known.get(address)
     assert (answer.status, answer.code) == (403 if "scope" in code else 401, code)
-    assert answer.headers.get("WWW-Authenticate") == (None if "scope" in code else "Bearer")
+    error = code if "scope" in code else "invalid_token"
+    assert f'error="{error}"' in answer.headers["WWW-Authenticate"]
 
 
 def test_suspended_client_is_refused_immediately(known, address):
@@ -172,7 +174,7 @@ def test_request_with_a_changed_key_counts_once_towards_the_rate_limit(known, wa
     settings.RATE_LIMIT = 10
     ApiKey.objects.update(scopes=["wallets:read"])
     answer = known.get(wallet)
-    assert (answer.status, answer.headers["RateLimit-Remaining"]) == (200, "9")
+    assert (answer.status, answer.headers["RateLimit"]) == (200, '"client";r=9;t=1')
 
 
 # --- Whose things are shown ----------------------------------------------------------------------

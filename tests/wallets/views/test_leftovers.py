@@ -16,7 +16,7 @@ from tests.support import people
 from tests.support.people import to
 from users import demo_documents, kyc
 from wallets.books.rows import Leg
-from wallets.models import Movement
+from wallets.models import Movement, Wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +63,25 @@ def test_transfer_leaves_no_reference_cycles(bobs, path, left):
 def test_batch_leaves_no_reference_cycles(bobs, path, left):
     assert not left(f"{path}/batch", {"movements": [to(bobs, "1.00"), to(bobs, "2.00")]})
     assert Movement.objects.filter(wallet=bobs).count() == 4
+
+
+def operation(alices: Wallet, bobs: Wallet, amount: str) -> dict[str, Any]:
+    ids = {"sourceWalletId": str(alices.id), "targetWalletId": str(bobs.id)}
+    return {"transfers": [{"amount": amount, **ids}] * 2}
+
+
+def test_operation_leaves_no_reference_cycles(alices, bobs, left):
+    for amount in ("1.00", "1000.00"):
+        assert not left("operations", operation(alices, bobs, amount))
+    assert Movement.objects.filter(wallet=bobs).count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dry_run_leaves_no_reference_cycles(alices, bobs, path, left):
+    for amount in ("1.00", "1000.00"):
+        assert not left(f"{path}?dryRun=true", to(bobs, amount))
+        assert not left("operations?dryRun=true", operation(alices, bobs, amount))
+    assert not Movement.objects.filter(wallet=bobs).exists()
 
 
 def test_refused_transfer_leaves_no_reference_cycles(bobs, path, left):

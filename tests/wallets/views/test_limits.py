@@ -9,9 +9,9 @@ import pytest
 
 from iocash.times import moment
 from tests.support import people
+from tests.support.ibans import IBAN
 from tests.support.limits import LEVELS, adjust
 from tests.support.people import Answer, Api, cash, to
-from tests.support.wallet_endpoints import IBAN
 from users.models import Key, User
 from wallets.models import Movement
 

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from iocash.http import pages
 from tests.support import people
+from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.people import Api
-from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
 from wallets import posting
 from wallets.models import Movement
 from wallets.orders.cash_outs import CancelCashOut, CashOut
@@ -247,7 +247,7 @@ def test_holds_are_filtered(api, things, query, amounts):
 )
 def test_external_accounts_are_filtered(api, things, query, ibans):
     shown = listed(api, f"external-accounts?{query.format(**things)}".rstrip("?"))
-    assert [each["externalIban"]["accountNumber"] for each in shown] == ibans
+    assert [each["iban"] for each in shown] == ibans
 
 
 @pytest.mark.parametrize("path", ["movements", "holds", "external-accounts"])

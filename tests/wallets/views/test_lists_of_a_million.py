@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support import people
-from tests.support.wallet_endpoints import IBAN, OTHER_IBAN
+from tests.support.ibans import IBAN, OTHER_IBAN
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long, pytest.mark.spoils_the_books]
 

@@ -25,7 +25,7 @@ ENDPOINTS = [
 def test_request_without_a_key_gets_401(nobody, bobs, there, method, path, scope):
     answer = nobody.call(method, path.format(**there), to(bobs))
     assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="ioCash", scope=')
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)

@@ -62,7 +62,7 @@ def test_response_is_the_movement_of_the_wallet_in_the_url(api, request, leg, di
 def test_reversal_has_all_fields_and_links(api, alices, bobs, paid):
     answer = api.post(back(paid), {"amount": "5", "concept": "Sorry", "metadata": {"why": "cold"}})
     reversal = Movement.objects.get(reversal_of=paid)
-    times = {answer.json.pop(name) for name in ("createdAt", "settledAt", "endedAt")}
+    times = {answer.json.pop(name) for name in ("createdAt", "updatedAt", "settledAt", "endedAt")}
     assert len(times) == 1
     here = f"{HOST}/wallets/{alices.id}"
     assert answer.json == {
@@ -80,6 +80,7 @@ def test_reversal_has_all_fields_and_links(api, alices, bobs, paid):
         "reversalOf": str(paid.id),
         "balanceAfter": "85.00",
         "iban": None,
+        "holderName": None,
         "reason": None,
         "sentAt": None,
         "reversedAmount": "0.00",

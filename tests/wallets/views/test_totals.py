@@ -12,13 +12,13 @@ from django.test.utils import CaptureQueriesContext
 
 from iocash import money
 from iocash.db import clock
+from iocash.times import to_millisecond
 from tests.support import people, sandbox
 from tests.support.people import Api
 from tests.support.threads import Caller
 from tests.support.times import stamp
 from wallets import posting, statements
 from wallets.models import Movement, Wallet
-from wallets.models.querysets import to_millisecond
 from wallets.orders.cash_outs import CashOut, MarkCashOutSent, SettleCashOut
 from wallets.views.totals import months_before
 

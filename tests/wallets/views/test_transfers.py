@@ -31,7 +31,7 @@ def test_response_is_the_payers_movement(api, alices, bobs, path):
     shown = api.post(path, to(bobs, concept="Lunch", metadata={"order": "1"})).json
     assert shown == api.get(f"{path}/{shown['id']}").json
     (movement,) = [each for each in people.movements(alices) if str(each.id) == shown["id"]]
-    times = {shown.pop(name) for name in ("createdAt", "settledAt", "endedAt")}
+    times = {shown.pop(name) for name in ("createdAt", "updatedAt", "settledAt", "endedAt")}
     assert shown == shown_transfer(
         movement,
         alices,
@@ -207,9 +207,14 @@ def test_transfer_to_a_wallet_unknown_to_the_client_gets_404(api, path):
 
 
 def test_wallets_of_two_currencies_are_refused(api, bob, path):
-    answer = api.post(path, to(people.a_wallet(bob, "USD")))
+    dollars = people.a_wallet(bob, "USD")
+    answer = api.post(path, to(dollars))
     assert (answer.status, answer.code) == (409, "currency_mismatch")
-    assert answer.json["conflict"] == {"currency": "EUR", "targetCurrency": "USD"}
+    assert answer.json["conflict"] == {
+        "walletId": str(dollars.id),
+        "currency": "USD",
+        "orderCurrency": "EUR",
+    }
 
 
 @pytest.mark.parametrize(("source", "target"), [("alices", "bobs"), ("bobs", "alices")])
@@ -251,6 +256,8 @@ def test_transfer_above_the_maximum_balance_gets_409(api, alices, bobs, path):
     assert (answer.status, answer.code) == (409, "limit_exceeded")
     assert answer.json["conflict"] == {
         "walletId": str(bobs.id),
+        "limitType": "walletBalance",
+        "resetsAt": None,
         "limit": "1000000000000000.00",
         "used": "999999999999999.99",
         "requested": "0.02",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import people
 from tests.support.people import Api
+from tests.support.resources import LINKS
 from users.models import Client, Event, Key
 from wallets.models import Wallet
 
@@ -41,7 +42,7 @@ def sent(method: str, user: Any) -> dict[str, Any] | None:
 def test_request_without_a_key_gets_401(nobody, alice, alices, method, path, scope):
     answer = nobody.call(method, path.format(id=alices.id), sent(method, alice))
     assert (answer.status, answer.code) == (401, "not_authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="ioCash", scope=')
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ENDPOINTS)
@@ -110,6 +111,7 @@ def test_wallet_has_all_fields_and_links(api, alice, alices, wallet):
     answer = api.get(wallet)
     assert answer.status == 200
     created_at = answer.json.pop("createdAt")
+    assert answer.json.pop("updatedAt") == created_at
     assert answer.json == {
         "id": str(alices.id),
         "clientId": str(alice.client_id),
@@ -127,11 +129,7 @@ def test_wallet_has_all_fields_and_links(api, alice, alices, wallet):
         "_links": {
             "self": {"href": f"{HOST}/{wallet}"},
             "user": {"href": f"{HOST}/users/{alice.id}"},
-            "movements": {"href": f"{HOST}/{wallet}/movements"},
-            "holds": {"href": f"{HOST}/{wallet}/holds"},
-            "externalAccounts": {"href": f"{HOST}/{wallet}/external-accounts"},
-            "balance": {"href": f"{HOST}/{wallet}/balance"},
-            "statement": {"href": f"{HOST}/{wallet}/statement"},
+            **{rel: {"href": f"{HOST}/{wallet}/{path}"} for rel, path in LINKS.items()},
         },
     }
     assert created_at.endswith("Z")
@@ -248,13 +246,8 @@ def test_a_user_has_at_most_five_wallets(api, alice):
     for _ in range(4):
         assert api.post("wallets", body(alice)).status == 201
     answer = api.post("wallets", body(alice), key="k")
-    assert (answer.status, answer.code) == (409, "limit_exceeded")
-    assert answer.json["conflict"] == {
-        "limit": 5,
-        "used": 5,
-        "requested": 1,
-        "userId": str(alice.id),
-    }
+    assert (answer.status, answer.code) == (409, "wallet_limit_reached")
+    assert answer.json["conflict"] == {"limit": 5, "open": 5, "userId": str(alice.id)}
     assert not Key.objects.exists()
 
 
@@ -272,7 +265,8 @@ def test_the_same_key_opens_one_wallet(api, alice):
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (again.status, again.headers["Location"]) == (201, first.headers["Location"])
-    assert again.json == first.json | {"status": "UNSUBSCRIBED"}, "as it is now"
+    closed = {"status": "UNSUBSCRIBED", "updatedAt": again.json["updatedAt"]}
+    assert again.json == first.json | closed, "as it is now"
 
 
 def test_reused_key_gets_409_with_the_id_of_its_wallet(api, alice):
@@ -335,13 +329,13 @@ def test_put_is_refused_for_a_blocked_or_unknown_user(api, alice):
 def test_put_of_a_sixth_wallet_is_refused(api, alice):
     for _ in range(4):
         people.a_wallet(alice)
-    assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "limit_exceeded"
+    assert api.put(f"wallets/{UNKNOWN}", body(alice)).code == "wallet_limit_reached"
 
 
 def test_put_of_a_closed_wallet_is_refused(api, alice):
     wallet = people.first_wallet(alice)
     people.close(wallet)
-    answer = api.put(f"wallets/{wallet.id}", body(alice))
+    answer = api.put(f"wallets/{wallet.id}", body(alice, alias="Trips"))
     assert (answer.status, answer.code) == (409, "wallet_not_ready")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from iocash import errors
 from iocash.docs import reference
@@ -18,8 +18,18 @@ BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
 class Command(BaseCommand):
     help = "Write docs/openapi.json and the table of error codes in docs/errors.md."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--release",
+            action="store_true",
+            help="Write the documents, too, that later ones are compared with.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        reference.FILE.write_text(reference.document_text())
+        if options["release"]:
+            for file, document in reference.RELEASED.items():
+                file.write_text(document.bare_text())
+        reference.FILE.write_text(reference.OWN.text())
         CODES.write_text(with_codes(CODES.read_text()))
 
 

@@ -2,20 +2,24 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
 
-from iocash.db.grants import Grant
+earlier: Any = import_module("wallets.migrations.0006_date_changes_and_name_holders")
 
-guards: Any = import_module("wallets.migrations.0002_guard_the_ledger")
+# Adds to what the role may do; `Grant` would revoke what it does not name.
+GRANT = f"""
+GRANT UPDATE (ended_at) ON wallets_movement TO "{settings.DATABASE_ROLE}";
+GRANT UPDATE (metadata) ON wallets_externalaccount TO "{settings.DATABASE_ROLE}";
+"""
+REVOKE = f"""
+REVOKE UPDATE (ended_at) ON wallets_movement FROM "{settings.DATABASE_ROLE}";
+REVOKE UPDATE (metadata) ON wallets_externalaccount FROM "{settings.DATABASE_ROLE}";
+"""
 
-
-def restored(statements: str) -> str:
-    """The functions as an earlier migration has created them."""
-    functions = statements.partition("CREATE TRIGGER")[0]
-    return functions.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
-
-
-WRITTEN_ONCE = """
+# The functions of 0006, and what this migration adds: a reference is a personal text, a cash-out
+# goes to one account for ever, and what has ended keeps its end.
+GUARDS = """
 CREATE OR REPLACE FUNCTION movement_is_written_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -41,10 +45,10 @@ BEGIN
     END IF;
     IF OLD.status <> 'PENDING' AND
        ((NEW.status, NEW.seq, NEW.balance_after, NEW.received_after, NEW.settled_at,
-         NEW.ended_at, NEW.digest)
+         NEW.ended_at, NEW.updated_at, NEW.digest)
         IS DISTINCT FROM
         (OLD.status, OLD.seq, OLD.balance_after, OLD.received_after, OLD.settled_at,
-         OLD.ended_at, OLD.digest)
+         OLD.ended_at, OLD.updated_at, OLD.digest)
         OR NEW.reason <> OLD.reason
            AND (NEW.reason <> '' OR OLD.salt IS NULL OR NEW.salt IS NOT NULL))
     THEN
@@ -61,9 +65,11 @@ BEGIN
         RAISE EXCEPTION 'a movement is sent at most once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_is_sent_once';
     END IF;
-    IF (NEW.concept, NEW.iban, NEW.metadata, NEW.reference, NEW.salt)
-       IS DISTINCT FROM (OLD.concept, OLD.iban, OLD.metadata, OLD.reference, OLD.salt)
-       AND num_nonnulls(NEW.concept, NEW.iban, NEW.metadata, NEW.reference, NEW.salt) > 0
+    IF (NEW.concept, NEW.iban, NEW.holder_name, NEW.metadata, NEW.reference, NEW.salt)
+       IS DISTINCT FROM
+       (OLD.concept, OLD.iban, OLD.holder_name, OLD.metadata, OLD.reference, OLD.salt)
+       AND num_nonnulls(NEW.concept, NEW.iban, NEW.holder_name, NEW.metadata, NEW.reference,
+           NEW.salt) > 0
     THEN
         RAISE EXCEPTION 'the texts of a movement are erased together, and never changed'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'movement_texts_are_only_erased';
@@ -71,9 +77,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-"""
 
-HELD_ONCE = """
 CREATE OR REPLACE FUNCTION hold_is_placed_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -90,9 +94,9 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_is_placed_once';
     END IF;
     IF OLD.status <> 'OPEN' AND
-       (NEW.status, NEW.remaining, NEW.expires_at, NEW.ended_at)
+       (NEW.status, NEW.remaining, NEW.expires_at, NEW.ended_at, NEW.updated_at)
        IS DISTINCT FROM
-       (OLD.status, OLD.remaining, OLD.expires_at, OLD.ended_at)
+       (OLD.status, OLD.remaining, OLD.expires_at, OLD.ended_at, OLD.updated_at)
     THEN
         RAISE EXCEPTION 'a hold ends once'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'hold_ends_once';
@@ -111,9 +115,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-"""
 
-ERASURE = """
 CREATE OR REPLACE FUNCTION wallets_erase_texts(
     erased uuid, since timestamptz, after uuid, most integer,
     OUT reached_at timestamptz, OUT reached uuid
@@ -149,7 +151,8 @@ BEGIN
             AND mirror.created_at = leg.created_at
     ) AS leg;
     UPDATE wallets_movement
-    SET concept = NULL, iban = NULL, metadata = NULL, reference = NULL, salt = NULL, reason = ''
+    SET concept = NULL, iban = NULL, holder_name = NULL, metadata = NULL, reference = NULL,
+        salt = NULL, reason = ''
     WHERE id = ANY(legs) AND salt IS NOT NULL;
     UPDATE users_key SET salt = NULL
     WHERE salt IS NOT NULL AND made_id = ANY(
@@ -167,7 +170,8 @@ RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE wallets_wallet SET alias = '', dlt_address = '', dlt_network = '', metadata = NULL
     WHERE id = erased;
-    UPDATE wallets_externalaccount SET status = 'REMOVED', alias = '', iban = '', metadata = NULL
+    UPDATE wallets_externalaccount
+    SET status = 'REMOVED', alias = '', iban = '', holder_name = '', metadata = NULL
     WHERE wallet_id = erased;
     UPDATE wallets_hold SET concept = NULL, metadata = NULL, reference = NULL, salt = NULL
     WHERE (wallet_id = erased OR target_id = erased) AND salt IS NOT NULL;
@@ -201,8 +205,8 @@ WHERE movement.status IN ('ERROR', 'CANCELLED') AND event.subject_id = movement.
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0004_add_clock_and_sandbox"),
-        ("wallets", "0005_read_the_clock"),
+        ("users", "0006_date_changes"),
+        ("wallets", "0006_date_changes_and_name_holders"),
     ]
 
     operations: ClassVar = [
@@ -358,14 +362,15 @@ class Migration(migrations.Migration):
                 name="movement_details_have_a_salt",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="movement",
+            constraint=models.CheckConstraint(
+                name="movement_only_a_cash_out_has_an_account",
+                condition=models.Q(external_account=None) | models.Q(type="CASH_OUT"),
+            ),
+        ),
         migrations.RunSQL(ACCOUNTS, NO_ACCOUNTS),
         migrations.RunSQL(ENDS, migrations.RunSQL.noop),
-        migrations.RunSQL(WRITTEN_ONCE, restored(guards.WRITTEN_ONCE)),
-        migrations.RunSQL(HELD_ONCE, restored(guards.HELD_ONCE)),
-        migrations.RunSQL(ERASURE, restored(guards.ERASURE)),
-        Grant(
-            "SELECT, INSERT, UPDATE (status, sent_at, reason, seq, balance_after, "
-            "received_after, settled_at, ended_at, digest)",
-            "wallets_movement",
-        ),
+        migrations.RunSQL(GUARDS, earlier.GUARDS),
+        migrations.RunSQL(GRANT, REVOKE),
     ]

@@ -4,7 +4,6 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import migrations, models
 
-from iocash.db.grants import Grant
 from users.models.users import NameVector
 
 # The words of names and how they are searched. Simple SQL functions without a dictionary: PostgreSQL
@@ -30,11 +29,14 @@ $$;
 GRANT EXECUTE ON FUNCTION users_words, users_name_vector, users_name_query
     TO "{settings.DATABASE_ROLE}";
 """  # noqa: S608
+# Adds to what the role may do; `Grant` would revoke what it does not name.
+GRANT = f'GRANT UPDATE (metadata) ON users_user TO "{settings.DATABASE_ROLE}";'
+REVOKE = f'REVOKE UPDATE (metadata) ON users_user FROM "{settings.DATABASE_ROLE}";'
 NO_FUNCTIONS = "DROP FUNCTION users_name_query, users_name_vector, users_words;"
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("users", "0004_add_clock_and_sandbox")]
+    dependencies: ClassVar = [("users", "0006_date_changes")]
 
     operations: ClassVar = [
         migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS),
@@ -69,10 +71,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="user", index=GinIndex(NameVector(), name="user_of_words_of_name")
         ),
-        Grant(
-            "SELECT, INSERT, UPDATE (status, user_name, first_name, last_name, company_name, "
-            "email, mobile_phone, unverified_phone, dlt_address, dlt_network, metadata, "
-            "kyc_level, kyc_until, unsubscribed_at, erased_at)",
-            "users_user",
-        ),
+        migrations.RunSQL(GRANT, REVOKE),
     ]

@@ -1,0 +1,129 @@
+"""The last steps of the OpenAPI document, as a whole."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from iocash import errors
+from iocash.http.openapi import components, headers, refusals
+from iocash.http.openapi.links import link_creations
+from iocash.http.rendering import camel
+from iocash.http.serializers import text_of
+
+Json = dict[str, Any]
+
+BESIDE = {"readOnly", "allOf"}
+"""Members that drf-spectacular puts beside a reference; the document does not need them."""
+
+
+def complete(result: Json, **kwargs: Any) -> Json:
+    """Add the components that no serializer describes; a hook of drf-spectacular."""
+    result["paths"] = {camel_path(path): methods for path, methods in result["paths"].items()}
+    about = {"description": text_of(components.DESCRIPTION), "license": components.LICENSE}
+    result |= {"info": result["info"] | about, "servers": components.SERVERS}
+    codes = codes_of(result["paths"])
+    known = result.setdefault("components", {})
+    known["responses"] = refusals.share(result["paths"])
+    known["securitySchemes"] = components.SCHEMES
+    known["schemas"] = known.get("schemas", {}) | components.schemas(codes)
+    name_embedded(known["schemas"])
+    known["schemas"] = dict(sorted(simplified(known["schemas"]).items()))
+    result["paths"] = simplified(result["paths"])
+    link_creations(result["paths"])
+    known["parameters"] = share_parameters(result["paths"])
+    known["headers"] = {name: headers.HEADERS[name] for name in sorted(headers_of(result))}
+    return result
+
+
+def set_dry_runs_apart(result: Json, **kwargs: Any) -> Json:
+    """Move the response to a dry run out of `responses`; a hook of drf-spectacular.
+
+    Generated clients would take its schema, which has no id, for that of the created resource.
+    """
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if "x-dry-run" in operation:
+                operation["x-dry-run"] = operation["responses"].pop("200")
+    return result
+
+
+def camel_path(path: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: f"{{{camel(found[1])}}}", path)
+
+
+def codes_of(paths: Json) -> set[str]:
+    """All codes with which the operations refuse."""
+    return {
+        code
+        for methods in paths.values()
+        for operation in methods.values()
+        for response in operation["responses"].values()
+        for code in response.get("x-codes", ())
+    }
+
+
+def share_parameters(paths: Json) -> Json:
+    """Describe once what several operations take: they refer to it. Return it, by name."""
+    operations = [each for methods in paths.values() for each in methods.values()]
+    found = [each for operation in operations for each in operation.get("parameters", ())]
+    shared: Json = {}
+    for parameter in found:
+        if found.count(parameter) > 1 and parameter not in shared.values():
+            shared[free_name(parameter["name"], shared)] = parameter
+    for operation in operations:
+        for at, parameter in enumerate(operation.get("parameters", ())):
+            for name in (name for name, each in shared.items() if each == parameter):
+                operation["parameters"][at] = {"$ref": f"#/components/parameters/{name}"}
+    return dict(sorted(shared.items()))
+
+
+def free_name(name: str, taken: Json) -> str:
+    names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
+    return next(each for each in names if each not in taken)
+
+
+def headers_of(result: Json) -> set[str]:
+    """The headers of all responses."""
+    operations = [each for methods in result["paths"].values() for each in methods.values()]
+    told = [each for operation in operations for each in operation["responses"].values()]
+    shared = result["components"]["responses"].values()
+    return {name for response in (*told, *shared) for name in response.get("headers", ())}
+
+
+def name_embedded(schemas: Json) -> None:
+    """Name what pages embed by their collection: `Wallets`."""
+    for name, page in list(schemas.items()):
+        if name.endswith("Page"):
+            embedded = page["properties"]["_embedded"]
+            (collection,) = embedded["properties"]
+            known = collection[0].upper() + collection[1:]
+            schemas.setdefault(known, embedded)
+            page["properties"]["_embedded"] = {"$ref": f"#/components/schemas/{known}"}
+
+
+def simplified(node: Any) -> Any:
+    """Leave out `readOnly`, since answers and bodies have schemas of their own.
+
+    Raises:
+        errors.Inconsistent: what is beside a reference would be lost.
+    """
+    if isinstance(node, list):
+        return [simplified(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if is_wrapped(node):
+        if node.keys() - BESIDE:
+            raise errors.Inconsistent(f"beside a reference: {node}")
+        return node["allOf"][0]
+    return {
+        name: simplified(value)
+        for name, value in node.items()
+        if (name, value) != ("readOnly", True)
+    }
+
+
+def is_wrapped(node: Json) -> bool:
+    """Whether drf-spectacular has wrapped a reference, to put something beside it."""
+    parts = node.get("allOf")
+    return isinstance(parts, list) and len(parts) == 1 and "$ref" in parts[0]

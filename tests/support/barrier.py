@@ -1,0 +1,21 @@
+"""The barrier of the tests' database, to which lists from old to new are read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from django.db import connection
+
+NEVER, ALWAYS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+PUT: Final = """
+    INSERT INTO users_barrier (id, released_at, barrier_at, barrier_xid) VALUES (1, %s, %s, '0')
+    ON CONFLICT (id) DO UPDATE SET released_at = excluded.released_at,
+        barrier_at = excluded.barrier_at, barrier_xid = excluded.barrier_xid
+"""
+
+
+def put(released_at: datetime) -> None:
+    """Release what was created before an instant; the table may be empty."""
+    with connection.cursor() as cursor:
+        cursor.execute(PUT, [released_at, released_at])
