@@ -15,7 +15,7 @@ import re
 import select
 import time
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from itertools import count
 from typing import Any, NamedTuple
@@ -57,10 +57,12 @@ class Silent(psycopg.OperationalError):
 class Answer:
     """A statement; after its execution also its `tag` and its rows."""
 
-    __slots__ = ("rows", "statement", "tag", "values")
+    __slots__ = ("is_prepared", "rows", "statement", "tag", "values")
 
-    def __init__(self, statement: str, values: Sequence[bytes | None] = ()) -> None:
-        self.statement, self.values = statement, values
+    def __init__(
+        self, statement: str, values: Sequence[bytes | None] = (), *, is_prepared: bool = False
+    ) -> None:
+        self.statement, self.values, self.is_prepared = statement, values, is_prepared
         self.rows: list[Row] = []
         self.tag = ""
 
@@ -88,13 +90,21 @@ class Pipeline:
         Nothing was sent, or the server sent ERROR and then reported a failed transaction.
         """
 
-    def ask(self, statement: str, values: Sequence[Any] = ()) -> Answer:
+    def ask(
+        self,
+        statement: str,
+        values: Sequence[Any] = (),
+        is_prepared: bool = True,
+    ) -> Answer:
         """Add a statement, with %s as placeholders.
+
+        The server prepares it once for each connection, unless it is one of very many.
 
         Raises:
             DataError: a text contains NUL, which PostgreSQL does not support.
         """
-        answer = Answer(statement, [text(value) for value in values])
+        is_prepared = is_prepared and statement not in {BEGIN, COMMIT}
+        answer = Answer(statement, [text(value) for value in values], is_prepared=is_prepared)
         self.asked.append(answer)
         return answer
 
@@ -168,7 +178,7 @@ def enqueue(connection: Connection, asked: Sequence[Answer]) -> Iterator[tuple[A
     prepared = {*PREPARED.setdefault(connection, set())}
     for answer in asked:
         name, sql = numbered(answer.statement)
-        if connection.prepare_threshold is None or answer.statement in {BEGIN, COMMIT}:
+        if connection.prepare_threshold is None or not answer.is_prepared:
             pgconn.send_query_params(sql, answer.values)
         else:
             if name not in prepared:
@@ -218,7 +228,7 @@ def wait(waiting: select.poll, until: float) -> int:
     return ready[0][1]
 
 
-@cache
+@lru_cache(maxsize=2_000)
 def numbered(statement: str) -> tuple[bytes, bytes]:
     """The name of a statement, and its SQL with PostgreSQL's placeholders: $1, $2, …"""
     numbers = count(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import connection, models
@@ -19,16 +19,40 @@ from iocash.db.transactions import Statement
 Row = TypeVar("Row", bound=models.Model)
 
 
-class PreparedStatement(NamedTuple):
-    """The SQL, its values, and how to convert the columns."""
+class Reader(Generic[Row]):
+    """How the columns of a queryset become model instances, as Django builds them."""
+
+    def __init__(self, queryset: models.QuerySet[Row]) -> None:
+        fields = [*queryset.model._meta.concrete_fields]
+        self.model = queryset.model
+        self.names = [each.attname for each in fields]
+        found = [getattr(each, "from_db_value", None) for each in fields]
+        self.readers = [(at, read) for at, read in enumerate(found) if read]
+        """The positions of columns that need a conversion, and the conversions."""
+        self.annotations = [*queryset.query.annotation_select.items()]
+
+    def first(self, found: Sequence[tuple[Any, ...]]) -> Row | None:
+        """Build a model instance of the first row."""
+        return next(self.all(found), None)
+
+    def all(self, found: Sequence[tuple[Any, ...]]) -> Iterator[Row]:
+        """Build model instances of the rows."""
+        width = len(self.names)
+        for values in map(list, found):
+            for at, reader in self.readers:
+                values[at] = reader(values[at], None, connection)
+            row = self.model.from_db("default", self.names, values[:width])
+            for (name, asked), value in zip(self.annotations, values[width:], strict=True):
+                setattr(row, name, asked.convert_value(value, asked, connection))
+            yield row
+
+
+class PreparedStatement(NamedTuple, Generic[Row]):
+    """The SQL, its values, and how to read its rows."""
 
     sql: str
     values: list[Any]
-    model: type[models.Model]
-    names: list[str]
-    readers: list[tuple[int, Callable[..., Any]]]
-    """The positions of columns that need a conversion, and the conversions."""
-    annotations: list[tuple[str, Any]]
+    reader: Reader[Row]
 
 
 class Question(Generic[Row]):
@@ -39,17 +63,12 @@ class Question(Generic[Row]):
         self.stand_ins: list[UUID] = [uuid4() for _ in range(number)]
 
     @cached_property
-    def statement(self) -> PreparedStatement:
+    def statement(self) -> PreparedStatement[Row]:
         queryset = self.ask(*self.stand_ins)
         sql, values = queryset.query.sql_with_params()
         if not {*self.stand_ins} <= {*values}:
             raise errors.Inconsistent("the statement does not contain the ids as plain parameters")
-        fields = [*queryset.model._meta.concrete_fields]
-        names = [each.attname for each in fields]
-        found = [getattr(each, "from_db_value", None) for each in fields]
-        readers = [(at, read) for at, read in enumerate(found) if read]
-        annotations = [*queryset.query.annotation_select.items()]
-        return PreparedStatement(sql, [*values], queryset.model, names, readers, annotations)
+        return PreparedStatement(sql, [*values], Reader(queryset))
 
     def about(self, *ids: UUID) -> Statement:
         """The statement that selects the rows with these ids, and its values."""
@@ -58,15 +77,8 @@ class Question(Generic[Row]):
 
     def first(self, found: Sequence[tuple[Any, ...]]) -> Row | None:
         """Build a model instance of the first row."""
-        return next(self.all(found), None)
+        return self.statement.reader.first(found)
 
     def all(self, found: Sequence[tuple[Any, ...]]) -> Iterator[Row]:
-        """Build model instances of the rows, as Django does."""
-        _, _, model, names, readers, annotations = self.statement
-        for values in map(list, found):
-            for at, reader in readers:
-                values[at] = reader(values[at], None, connection)
-            row = cast(Row, model.from_db("default", names, values[: len(names)]))
-            for (name, asked), value in zip(annotations, values[len(names) :], strict=True):
-                setattr(row, name, asked.convert_value(value, asked, connection))
-            yield row
+        """Build model instances of the rows."""
+        return self.statement.reader.all(found)

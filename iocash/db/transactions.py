@@ -31,8 +31,8 @@ from iocash.db.pipeline import COMMIT, Connection, Pipeline, Row
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
-Statement = tuple[str, Sequence[Any]]
-"""SQL, and its values."""
+Statement = tuple[str, Sequence[Any]] | tuple[str, Sequence[Any], bool]
+"""SQL, its values, and whether to prepare it; see `Pipeline.ask`."""
 
 
 class Transaction:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -22,6 +23,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
 from iocash import errors
+from iocash.db.shapes import KEPT, Ask, Shape, compiled, example_of, shape_of
 from iocash.errors import FieldError
 from iocash.http import fields, problems
 from iocash.http.parsing import UNPRINTABLE
@@ -198,12 +200,33 @@ def _validated(
     return values
 
 
-class Pages(BasePagination):
-    """One page of a queryset whose rows have `created_at` and an id, in one query.
+class Parts(NamedTuple):
+    """The rows of a list, divided into querysets without common rows.
 
-    A list of querysets without common rows is one list: each has an index that has its rows in
-    order, so that PostgreSQL merges them and reads no more rows than the page has.
+    Each has an index that has its rows in order, so that PostgreSQL merges them and reads no more
+    rows than a page has.
     """
+
+    found: Sequence[QuerySet[Any]]
+    scanned: Sequence[QuerySet[Any]] | None = None
+    """More rows, in the same parts, if some filters have no index; see `ScanningPages`."""
+
+
+class Listing(NamedTuple):
+    """The rows of a list, `rows(**values)`, which is compiled once for each shape of the values."""
+
+    rows: Callable[..., Parts]
+    values: dict[str, Any]
+    is_compiled: bool = True
+
+    @classmethod
+    def of(cls, queryset: QuerySet[Any]) -> Listing:
+        """A list that is not compiled, because its queryset is made anew each time."""
+        return cls(lambda: Parts([queryset]), {}, is_compiled=False)
+
+
+class Pages(BasePagination):
+    """One page of rows that have `created_at` and an id, in one query."""
 
     view: Any
 
@@ -212,39 +235,52 @@ class Pages(BasePagination):
         self.request, self.view = request, view
         self.size, self.sort = query["size"], query["sort"]
         self.cursor: Cursor | None = query.get("cursor")
-        where = self.cursor.where if self.cursor else NEXT
-        self.backward = where in {PREVIOUS, LAST}
-        parts = [queryset] if isinstance(queryset, QuerySet) else queryset
-        parts = self.bounded([self.visible(part) for part in parts])
-        rows = list(self._merged(parts, self.size + 1)) if parts else []
+        self.where = self.cursor.where if self.cursor else NEXT
+        listing = Listing.of(queryset) if isinstance(queryset, QuerySet) else queryset
+        rows = self.read(listing)
         self.more = len(rows) > self.size
         rows = rows[: self.size]
         self.rows: Sequence[Any] = rows[::-1] if self.backward else rows
         return list(self.rows)
 
+    def read(self, listing: Listing) -> list[Any]:
+        """Read the rows of the page, and one more if there is one."""
+        return self.select(rows_of_page, listing, self.size + 1)
+
+    def select(self, ask: Ask, listing: Listing, most: int, **more: Any) -> list[Any]:
+        """Read what `ask` selects of the list, through the view."""
+        after = self.key(self.cursor) if self.cursor and self.cursor.where != LAST else None
+        values = {"list": listing.values, "after": after, **more}
+        plan = Plan(type(self), listing.rows, self.sort, self.where, most)
+        statement = compiled(ask, plan, values) if listing.is_compiled else None
+        if statement is None:
+            self.view.fetch()
+            return [*ask(plan, values)]
+        (rows,) = self.view.fetch(statement.about(values))
+        return [*statement.reader.all(rows)] if ask is rows_of_page else rows
+
     def visible(self, part: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out the rows that the list does not show yet."""
         return part
 
-    def bounded(self, parts: list[QuerySet[Any]]) -> list[QuerySet[Any]]:
-        """Limit the rows that are read for one page."""
-        return parts
+    def first(
+        self, parts: Sequence[QuerySet[Any]], most: int, after: list[Any] | None
+    ) -> QuerySet[Any]:
+        """The first `most` rows of all parts after a key."""
+        if after:
+            parts = [part.filter(self.beyond(after, self.descending)) for part in parts]
+        parts = [self.visible(part).order_by(*self._order)[:most] for part in parts]
+        if len(parts) == 1:
+            return parts[0]
+        return parts[0].union(*parts[1:], all=True).order_by(*self._order)[:most]
 
-    def _merged(self, parts: Sequence[QuerySet[Any]], most: int) -> QuerySet[Any]:
-        """The first `most` rows of all parts."""
-        first, *others = [self._ordered(part)[:most] for part in parts]
-        if not others:
-            return first
-        return first.union(*others, all=True).order_by(*self._order)[:most]
+    @property
+    def backward(self) -> bool:
+        return self.where in {PREVIOUS, LAST}
 
     @property
     def descending(self) -> bool:
         return bool(self.sort.endswith(",desc")) != self.backward
-
-    def _ordered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.cursor and self.cursor.where != LAST:
-            queryset = queryset.filter(self.beyond(self.cursor, self.descending))
-        return queryset.order_by(*self._order)
 
     @property
     def _order(self) -> list[str]:
@@ -259,18 +295,22 @@ class Pages(BasePagination):
         """The position of a row for a cursor: its time and id."""
         return (row.created_at - EPOCH) // MICROSECOND, str(row.pk)
 
-    def beyond(self, cursor: Cursor, descending: bool) -> Q:
-        """The rows after the cursor's own: bounded by time first, which an index can use."""
+    def key(self, cursor: Cursor) -> list[Any]:
+        """The values of the columns that a cursor names."""
+        return [cursor.created_at, UUID(cursor.id)]
+
+    def beyond(self, key: list[Any], descending: bool) -> Q:
+        """The rows after a key: bounded by time first, which an index can use."""
         side = "lt" if descending else "gt"
-        at, row_id = cursor.created_at, cursor.id
+        at, row_id = key
         return Q((f"created_at__{side}e", at)) & (
             Q((f"created_at__{side}", at)) | Q((f"pk__{side}", row_id))
         )
 
-    def until(self, edge: Cursor, descending: bool) -> Q:
-        """The rows up to the edge's own."""
+    def until(self, key: list[Any], descending: bool) -> Q:
+        """The rows up to a key, and its own."""
         side = "gt" if descending else "lt"
-        at, row_id = edge.created_at, edge.id
+        at, row_id = key
         return Q((f"created_at__{side}e", at)) & (
             Q((f"created_at__{side}", at)) | Q((f"pk__{side}e", row_id))
         )
@@ -325,6 +365,43 @@ class Pages(BasePagination):
         }
 
 
+class Plan(NamedTuple):
+    """What decides about the SQL of a page, beside the shape of its values."""
+
+    kind: type[Pages]
+    rows: Callable[..., Parts]
+    sort: str
+    where: str
+    most: int
+    """How many rows to read."""
+
+    def pages(self) -> Pages:
+        pages = self.kind()
+        pages.sort, pages.where = self.sort, self.where
+        return pages
+
+
+def rows_of_page(plan: Plan, values: dict[str, Any]) -> QuerySet[Any]:
+    """The rows of a page."""
+    pages, parts = plan.pages(), plan.rows(**values["list"]).found
+    if until := values.get("until"):
+        parts = [part.filter(pages.until(until, pages.descending)) for part in parts]
+    return pages.first(parts, plan.most, values["after"])
+
+
+def last_keys_of_page(plan: Plan, values: dict[str, Any]) -> QuerySet[Any]:
+    """The keys of the last two of the rows that are scanned, if there are as many."""
+    pages, parts = plan.pages(), plan.rows(**values["list"]).scanned or ()
+    keys = [part.values_list(*pages.columns) for part in parts]
+    return pages.first(keys, plan.most, values["after"])[plan.most - 2 :]
+
+
+@lru_cache(maxsize=KEPT)
+def is_scanned(rows: Callable[..., Parts], shape: Shape) -> bool:
+    """Whether some filters of a list have no index."""
+    return rows(**example_of(shape)).scanned is not None
+
+
 class ScanningPages(Pages):
     """Pages of a list whose filters may match rarely, or never.
 
@@ -335,19 +412,17 @@ class ScanningPages(Pages):
     edge: Cursor | None = None
     """The last scanned row, if there are more rows."""
 
-    def bounded(self, parts: list[QuerySet[Any]]) -> list[QuerySet[Any]]:
-        """Leave out what lies behind the SCANNED rows; the view says of which list, if at all."""
-        if not self.view.scanned:
-            return parts
-        scanned = [self.visible(part).values_list("created_at", "pk") for part in self.view.scanned]
-        keys = self._merged(scanned, SCANNED + 1)
-        last, *behind = [*keys[SCANNED - 1 :]] or [None]
+    def read(self, listing: Listing) -> list[Any]:
+        """Read no rows that lie behind the SCANNED ones."""
+        if not (listing.is_compiled and is_scanned(listing.rows, shape_of(listing.values))):
+            return super().read(listing)
+        last, *behind = self.select(last_keys_of_page, listing, SCANNED + 1) or [None]
         if last is None or not behind:
-            return parts
+            return super().read(listing)
         at, row_id = last
         where = PREVIOUS if self.backward else NEXT
         self.edge = Cursor(where, self.sort, (at - EPOCH) // MICROSECOND, str(row_id))
-        return [part.filter(self.until(self.edge, self.descending)) for part in parts]
+        return self.select(rows_of_page, listing, self.size + 1, until=[at, row_id])
 
     def _further(self) -> dict[str, Cursor]:
         if self.more or self.edge is None:

@@ -8,6 +8,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, ClassVar, Never, cast
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import format_html, format_html_join
@@ -22,6 +23,7 @@ from rest_framework.request import Request as AnyRequest
 from rest_framework.serializers import SerializerMethodField
 
 from iocash import errors
+from iocash.db.transactions import Statement, fetch_each
 from iocash.http import fields, pages, parsing, problems, serializers
 from iocash.http.links import LINKS, location
 from iocash.http.operations import Operation, declared, operation
@@ -160,10 +162,14 @@ class View(GenericAPIView[Any]):
         """The header that says which state of a thing is shown."""
         return {"ETag": f'"{thing.version}"'}
 
-    def page(self, queryset: Any) -> Response:
-        """Answer one page of `queryset`."""
+    def fetch(self, *questions: Statement) -> list[list[Any]]:
+        """Execute queries of the answer in one trip."""
+        return fetch_each(*questions)
+
+    def page(self, listing: QuerySet[Any] | pages.Listing) -> Response:
+        """Answer one page of a list."""
         serializer = self.writer()
-        found = self.paginate_queryset(queryset) or ()
+        found = self.paginate_queryset(listing) or ()
         rows = [serializer.to_representation(self.page_row(row)) for row in found]
         return cast(Response, self.get_paginated_response(rows))
 

@@ -47,6 +47,38 @@ def noted() -> Iterator[list[Sent]]:
         yield sent
 
 
+class Asked(NamedTuple):
+    """A statement and its values."""
+
+    sql: str
+    values: Any
+
+    def explained(self, *options: str) -> str:
+        """The plan of the statement."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN ({', '.join(options) or 'COSTS'}) {self.sql}", self.values)
+            return "\n".join(row[0] for row in cursor.fetchall())
+
+
+@contextmanager
+def captured() -> Iterator[list[Asked]]:
+    """Record each statement, whether Django sends it or a pipeline does."""
+    found: list[Asked] = []
+    ask = Pipeline.ask
+
+    def asking(pipeline: Pipeline, statement: str, values: Any = (), *more: Any) -> Any:
+        found.append(Asked(statement, values))
+        return ask(pipeline, statement, values, *more)
+
+    def wrapper(execute: Any, statement: str, values: Any, *about: Any) -> Any:
+        found.append(Asked(statement, values))
+        return execute(statement, values, *about)
+
+    with pytest.MonkeyPatch.context() as patch, connection.execute_wrapper(wrapper):
+        patch.setattr(Pipeline, "ask", asking)
+        yield found
+
+
 def sender_of(frame: FrameType | None) -> str:
     """The innermost function of the product; none where a test sends the statement itself."""
     while frame:

@@ -13,10 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
+from iocash.db.transactions import Statement
 from iocash.http import fields, problems
 from iocash.http.headers import Existence, existence, idempotency_key, if_match
 from iocash.http.links import location
 from iocash.http.operations import operation
+from iocash.http.pages import Listing, Parts
 from iocash.http.views import Accepted, View
 from users import users
 from users.authentication import Caller, look_up
@@ -114,6 +116,10 @@ class ClientView(View):
         if self.caller.client_id is None and not self.request.user.has_perm(permission):
             raise errors.PermissionDenied()
 
+    def fetch(self, *questions: Statement) -> list[list[Any]]:
+        """Execute queries of the answer in one trip, with what the caller must prove before it."""
+        return self.proof.fetch(*questions)
+
     @property
     def by(self) -> By:
         return By(self.caller.actor, self.request.request_id)  # type: ignore[attr-defined]
@@ -154,11 +160,16 @@ class UsersView(ClientView):
     """The only kind of users of this view; others are not found."""
 
     def users(self) -> UserQuerySet:
-        users = User.objects.owned_by(self.caller.client_id)
-        return users.filter(kind=self.of_kind) if self.of_kind else users
+        return users_of(self.caller.client_id, self.of_kind)
 
     def user(self, user_id: UUID) -> User:
         return get_object_or_404(self.users(), id=user_id)
+
+
+def users_of(client_id: UUID | None, kind: str | None) -> UserQuerySet:
+    """The users of a client, or for None, which staff have, of all; perhaps of one kind."""
+    found = User.objects.owned_by(client_id)
+    return found.filter(kind=kind) if kind else found
 
 
 class UserView(UsersView):
@@ -181,16 +192,14 @@ class UserListView(UserView):
     collection = "users"
     pagination_class = ReleasedPages
 
-    @operation(name="list_users", query=UserQuery)
+    @operation(name="list_users", query=UserQuery, spends_proof=True)
     def get(self, request: Request) -> Response:
         """List the users of the client.
 
         The newest first by default. Filters can be combined; all but `q` match exactly.
         """
-        filters = self.filters()
-        words = filters.pop("q", None)
-        users = self.users().filter(**filters)
-        return self.page(users.with_name(words) if words else users)
+        about = {"client_id": self.caller.client_id, "kind": self.of_kind}
+        return self.page(Listing(rows_of_users, {**about, "filters": self.filters()}))
 
     @operation(
         name="create_user",
@@ -210,6 +219,13 @@ class UserListView(UserView):
             users.create, client_id=self.client_id, values=self.body(), by=self.by, key=self.key
         )
         return self.accepted(made.user, replayed=made.replayed)
+
+
+def rows_of_users(client_id: UUID | None, kind: str | None, filters: dict[str, Any]) -> Parts:
+    """The users of a client, or of one kind, that the filters leave."""
+    exact = {name: value for name, value in filters.items() if name != "q"}
+    found = users_of(client_id, kind).filter(**exact)
+    return Parts([found.with_name(filters["q"]) if "q" in filters else found])
 
 
 class OtpView(UserView):

@@ -26,8 +26,8 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         """Annotate `reversed_amount` and `used_key`, which answers need."""
         return self.annotate(**shown_beside(self.model))
 
-    def directed(self, direction: str) -> Self:
-        return self.filter(amount__lt=0) if direction == "OUT" else self.filter(amount__gt=0)
+    def directed(self, *, is_outgoing: bool) -> Self:
+        return self.filter(amount__lt=0) if is_outgoing else self.filter(amount__gt=0)
 
     def at_least(self, minor: int) -> Self:
         return self.filter(Q(amount__gte=minor) | Q(amount__lte=-minor))

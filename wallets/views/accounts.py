@@ -13,7 +13,7 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.links import location
 from iocash.http.operations import operation
-from iocash.http.pages import ScanningPages
+from iocash.http.pages import Listing, Parts, ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Created
 from users.views.lists import ReleasedScanningPages
@@ -31,7 +31,7 @@ from wallets.serializers.accounts import (
     ExternalAccountQuery,
     ExternalAccountsQuery,
 )
-from wallets.views.base import OrderView, of_wallets
+from wallets.views.base import OrderView, of_wallets, parts_of
 
 
 class ExternalAccountView(OrderView):
@@ -49,11 +49,17 @@ class ExternalAccountView(OrderView):
     def shown(self, account: ExternalAccount) -> Response:
         return Response(self.show(account), headers=self.tag(account))
 
-    def matching(self, filters: dict[str, Any], wallets: list[UUID] | None) -> Response:
-        """Answer a page of the accounts of these wallets (None: of all) that the filters leave."""
-        every = ExternalAccount.objects.owned_by(self.caller.client_id)
-        found = every.filter(**{f"{name}__in": values for name, values in filters.items()})
-        return self.listed(found, of_wallets(wallets), every if filters else None)
+    def listed(self, filters: dict[str, Any]) -> Response:
+        values = {"client_id": self.listed_client, "filters": filters}
+        return self.page(Listing(rows_of_accounts, values))
+
+
+def rows_of_accounts(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
+    """The external accounts of a client that the filters leave."""
+    every = ExternalAccount.objects.owned_by(client_id)
+    others = {name: each for name, each in filters.items() if name != "wallet__in"}
+    found = every.filter(**{f"{name}__in": values for name, values in others.items()})
+    return parts_of(found, of_wallets(filters.get("wallet__in")), every if others else None)
 
 
 class EveryExternalAccountView(ExternalAccountView):
@@ -62,15 +68,14 @@ class EveryExternalAccountView(ExternalAccountView):
     collection = "externalAccounts"
     pagination_class = ReleasedScanningPages
 
-    @operation(name="list_all_external_accounts", query=ExternalAccountsQuery)
+    @operation(name="list_all_external_accounts", query=ExternalAccountsQuery, spends_proof=True)
     def get(self, request: Request) -> Response:
         """List the external accounts of all wallets.
 
         Removed ones are included: filter by `status`. Filters can be combined, and most take
         several values, separated by commas.
         """
-        filters = self.filters()
-        return self.matching(filters, self.asked_wallets(filters))
+        return self.listed(self.filters_of_wallets())
 
 
 class ExternalAccountListView(ExternalAccountView):
@@ -85,7 +90,7 @@ class ExternalAccountListView(ExternalAccountView):
 
         The bank accounts that are stored for cash-outs, removed ones included: filter by `status`.
         """
-        return self.matching(self.filters(), [self.wallet(wallet_id).id])
+        return self.listed(self.filters_of_wallet(wallet_id))
 
     @operation(
         name="create_external_account",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from iocash import errors, money
+from iocash.db.transactions import Statement
 from iocash.http import fields
-from iocash.http.rendering import Response
+from iocash.http.pages import Parts
 from users.views.users import REPLAYED, ClientView
 from wallets import posting
 from wallets.models import Wallet
@@ -65,20 +66,43 @@ class OrderView(ClientView):
 
     # Lists
 
-    def listed(
-        self,
-        found: QuerySet[Any],
-        parts: Sequence[Q],
-        walked: QuerySet[Any] | None = None,
-    ) -> Response:
-        """Answer one page of `found`, whose rows are in one of `parts` each.
+    listed_wallet: UUID | None = None
+    """The wallet of a list, which is read in the same trip as the list."""
+    listed_client: UUID | None = None
+    """The client of a list; None, for staff: all."""
 
-        An index has the rows of each part in order. `walked` has more rows than `found` if some
-        filters have no index; then a page scans a bounded number of these.
+    def fetch(self, *questions: Statement) -> list[list[Any]]:
+        """Execute queries in one trip.
+
+        Raises:
+            NotFound: the client has no `listed_wallet`.
         """
-        if walked is not None:
-            self.scanned = [walked.filter(part) for part in parts]
-        return self.page([found.filter(part) for part in parts])
+        client_id, wallet_id = self.caller.client_id, self.listed_wallet
+        if client_id is None or wallet_id is None:
+            return super().fetch(*questions)
+        wallets, *found = super().fetch(SEEN.about(client_id, wallet_id), *questions)
+        if not wallets:
+            raise errors.NotFound()
+        self.listed_wallet = None
+        return found
+
+    def filters_of_wallet(self, wallet_id: UUID) -> dict[str, Any]:
+        """The filters of a list of this wallet; its currency is read first if amounts need it."""
+        filters: dict[str, Any] = {**self.filters(), "wallet__in": [wallet_id]}
+        if filters.keys() & AMOUNTS or self.caller.client_id is None:
+            wallet = self.wallet(wallet_id)
+            self.listed_client = wallet.client_id
+            return with_minor_units(filters, wallet.currency)
+        self.listed_wallet, self.listed_client = wallet_id, self.caller.client_id
+        return filters
+
+    def filters_of_wallets(self) -> dict[str, Any]:
+        """The filters of a list across wallets."""
+        filters, self.listed_client = self.filters(), self.caller.client_id
+        currency = filters.get("currency", "")
+        if (wallets := self.asked_wallets(filters)) is not None:
+            filters["wallet__in"] = wallets
+        return with_minor_units(filters, currency)
 
     def asked_wallets(self, filters: dict[str, Any]) -> list[UUID] | None:
         """Remove `wallet_id` and `user_id` from the filters; return the wallets, None: all."""
@@ -93,17 +117,36 @@ class OrderView(ClientView):
         return list(wallets.values_list("id", flat=True))
 
 
-def minor(filters: dict[str, Any], name: str, currency: str) -> int | None:
-    """Remove an amount from the filters. Returns it in minor units of the currency."""
-    amount = filters.pop(name, None)
-    if amount is None:
-        return None
+AMOUNTS: Final = {"min_amount": "minAmount", "max_amount": "maxAmount"}
+"""The filters by amounts, and their public names."""
+
+
+def with_minor_units(filters: dict[str, Any], currency: str) -> dict[str, Any]:
+    """The filters, with amounts in minor units of the currency.
+
+    Raises:
+        InvalidParameters: an amount is not one of the currency.
+    """
     try:
-        return money.to_minor(amount, currency)
+        for name in AMOUNTS.keys() & filters.keys():
+            filters[name] = money.to_minor(filters[name], currency)
     except money.WrongAmount as wrong:
-        public = "minAmount" if name == "min_amount" else "maxAmount"
-        error = errors.FieldError(public, wrong.code, str(wrong))
+        error = errors.FieldError(AMOUNTS[name], wrong.code, str(wrong))
         raise errors.InvalidParameters(error) from None
+    return filters
+
+
+def parts_of(
+    found: QuerySet[Any], parts: Sequence[Q], scanned: QuerySet[Any] | None = None
+) -> Parts:
+    """The rows of `found`, each of which is in one of `parts`; an index has each part in order.
+
+    `scanned` has more rows than `found` if some filters have no index.
+    """
+    if not parts:
+        return Parts([found.none()])
+    walked = None if scanned is None else [scanned.filter(part) for part in parts]
+    return Parts([found.filter(part) for part in parts], walked)
 
 
 def of_wallets(wallets: Sequence[UUID] | None) -> list[Q]:

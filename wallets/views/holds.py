@@ -15,7 +15,7 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http import fields
 from iocash.http.operations import operation
-from iocash.http.pages import ScanningPages
+from iocash.http.pages import Listing, Parts, ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Created
 from users.views.lists import ReleasedScanningPages
@@ -31,7 +31,7 @@ from wallets.serializers.holds import (
     HoldsQuery,
 )
 from wallets.serializers.movements import MovementDryRun
-from wallets.views.base import OrderView, minor, of_wallets, product
+from wallets.views.base import OrderView, of_wallets, parts_of, product
 from wallets.views.movements import MovementView
 
 RELEASE_HOLD, CHANGE_HOLD = "wallets.release_hold", "wallets.change_hold"
@@ -55,35 +55,9 @@ class HoldView(OrderView):
     def hold(self, wallet_id: UUID, hold_id: UUID) -> Hold:
         return get_object_or_404(self.holds(wallet_id), id=hold_id)
 
-    def matching(
-        self,
-        filters: dict[str, Any],
-        wallets: list[UUID] | None,
-        client_id: UUID | None,
-        currency: str,
-    ) -> Response:
-        """Answer a page of the holds of these wallets (None: of all) that the filters leave.
-
-        `currency` is that of the amounts.
-        """
-        dates = filters.pop("start_date", None), filters.pop("end_date", None)
-        every = Hold.objects.owned_by(self.caller.client_id).within(*dates)
-        if wallets is not None:
-            filters["wallet__in"] = wallets
-        parts, indexed = leading_of_holds(filters, wallets)
-        found = every.seen()
-        walked = None if filters.keys() <= indexed else every
-        if statuses := filters.pop("status", None):
-            found = found.standing(*statuses)
-        if key := filters.pop("idempotency_key", None):
-            found = found.made_with(client_id, key)
-        if (least := minor(filters, "min_amount", currency)) is not None:
-            found = found.filter(amount__gte=least)
-        if (most := minor(filters, "max_amount", currency)) is not None:
-            found = found.filter(amount__lte=most)
-        if targets := filters.pop("target_wallet_id", None):
-            found = found.filter(target__in=targets)
-        return self.listed(found.filter(**filters), parts, walked)
+    def listed(self, filters: dict[str, Any]) -> Response:
+        values = {"client_id": self.listed_client, "filters": filters}
+        return self.page(Listing(rows_of_holds, values))
 
     def change(self, wallet_id: UUID, hold_id: UUID) -> Response:
         """Renew a hold if the body has an expiration, and release it otherwise."""
@@ -103,13 +77,37 @@ class HoldView(OrderView):
         return Response(self.show(hold), headers=self.tag(hold))
 
 
+def rows_of_holds(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
+    """The holds of a client that the filters leave; amounts are in minor units."""
+    filters = {**filters}
+    dates = filters.pop("start_date", None), filters.pop("end_date", None)
+    every = Hold.objects.owned_by(client_id).within(*dates)
+    parts, indexed = leading_of_holds(filters, filters.get("wallet__in"))
+    found = every.seen()
+    scanned = None if filters.keys() <= indexed else every
+    if statuses := filters.pop("status", None):
+        found = found.standing(*statuses)
+    if key := filters.pop("idempotency_key", None):
+        found = found.made_with(client_id, key)
+    lookups = {LOOKUPS.get(name, name): value for name, value in filters.items()}
+    return parts_of(found.filter(**lookups), parts, scanned)
+
+
+LOOKUPS = {
+    "min_amount": "amount__gte",
+    "max_amount": "amount__lte",
+    "target_wallet_id": "target__in",
+}
+"""The filters that are not columns of the same name."""
+
+
 class EveryHoldView(HoldView):
     """The holds of all wallets of the client."""
 
     collection = "holds"
     pagination_class = ReleasedScanningPages
 
-    @operation(name="list_all_holds", query=HoldsQuery)
+    @operation(name="list_all_holds", query=HoldsQuery, spends_proof=True)
     def get(self, request: Request) -> Response:
         """List the holds of all wallets.
 
@@ -117,9 +115,7 @@ class EveryHoldView(HoldView):
         most take several values, separated by commas. A page of a filtered list can be short, or
         even empty, and still have a `next`: the list ends where there is no `next`.
         """
-        filters = self.filters()
-        currency = filters.get("currency", "")
-        return self.matching(filters, self.asked_wallets(filters), self.caller.client_id, currency)
+        return self.listed(self.filters_of_wallets())
 
 
 def leading_of_holds(
@@ -170,8 +166,7 @@ class HoldListView(HoldView):
 
         The holds that reserve funds of this wallet for others, ended ones included.
         """
-        wallet = self.wallet(wallet_id)
-        return self.matching(self.filters(), [wallet.id], wallet.client_id, wallet.currency)
+        return self.listed(self.filters_of_wallet(wallet_id))
 
     @operation(
         name="create_hold",

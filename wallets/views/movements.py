@@ -17,7 +17,7 @@ from iocash.db.transactions import read_back
 from iocash.http import fields
 from iocash.http.links import location
 from iocash.http.operations import operation
-from iocash.http.pages import ScanningPages
+from iocash.http.pages import Listing, Parts, ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created
 from users.views.lists import ReleasedScanningPages
@@ -40,7 +40,7 @@ from wallets.serializers.movements import (
     OneMovementQuery,
     ReversalBody,
 )
-from wallets.views.base import OrderView, minor, of_wallets, product
+from wallets.views.base import OrderView, of_wallets, parts_of, product
 from wallets.views.counterparties import show_counterparties
 
 
@@ -55,35 +55,13 @@ class MovementView(OrderView):
     def movement(self, wallet_id: UUID, movement_id: UUID) -> Movement:
         return get_object_or_404(self.movements(wallet_id), id=movement_id)
 
-    def matching(
-        self,
-        filters: dict[str, Any],
-        wallets: list[UUID] | None,
-        client_id: UUID | None,
-        currency: str,
-    ) -> Response:
-        """Answer a page of the movements of these wallets (None: of all) that the filters leave.
-
-        `currency` is that of the amounts.
-        """
-        dates = filters.pop("start_date", None), filters.pop("end_date", None)
+    def listed(self, filters: dict[str, Any]) -> Response:
+        """Answer a page of the movements that the filters leave; amounts are in minor units."""
         filters.pop("expand", None)
-        every = Movement.objects.owned_by(self.caller.client_id).within(*dates)
-        if wallets is not None:
-            filters["wallet__in"] = wallets
-        parts, indexed = leading(filters, wallets)
-        found = every.seen()
-        walked = None if filters.keys() <= indexed else every
         if direction := filters.pop("direction", None):
-            found = found.directed(direction)
-        if key := filters.pop("idempotency_key", None):
-            found = found.made_with(client_id, key)
-        if (least := minor(filters, "min_amount", currency)) is not None:
-            found = found.at_least(least)
-        if (most := minor(filters, "max_amount", currency)) is not None:
-            found = found.at_most(most)
-        lookups = {LOOKUPS.get(name, name): value for name, value in filters.items()}
-        return self.listed(found.filter(**lookups), parts, walked)
+            filters["is_outgoing"] = direction == "OUT"
+        values = {"client_id": self.listed_client, "filters": filters}
+        return self.page(Listing(rows_of_movements, values, "idempotency_key" not in filters))
 
     def one(self, movement: Movement) -> Response:
         return Response(self.show(*self.expanded([movement])), headers=self.tag(movement))
@@ -138,13 +116,33 @@ class MovementView(OrderView):
         return read_back(partial(movements.get, id=movement_id))
 
 
+def rows_of_movements(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
+    """The movements of a client that the filters leave; amounts are in minor units."""
+    filters = {**filters}
+    dates = filters.pop("start_date", None), filters.pop("end_date", None)
+    every = Movement.objects.owned_by(client_id).within(*dates)
+    parts, indexed = leading(filters, filters.get("wallet__in"))
+    found = every.seen()
+    scanned = None if filters.keys() <= indexed else every
+    if "is_outgoing" in filters:
+        found = found.directed(is_outgoing=filters.pop("is_outgoing"))
+    if key := filters.pop("idempotency_key", None):
+        found = found.made_with(client_id, key)
+    if "min_amount" in filters:
+        found = found.at_least(filters.pop("min_amount"))
+    if "max_amount" in filters:
+        found = found.at_most(filters.pop("max_amount"))
+    lookups = {LOOKUPS.get(name, name): value for name, value in filters.items()}
+    return parts_of(found.filter(**lookups), parts, scanned)
+
+
 class EveryMovementView(MovementView):
     """The movements of all wallets of the client."""
 
     collection = "movements"
     pagination_class = ReleasedScanningPages
 
-    @operation(name="list_all_movements", query=MovementsQuery)
+    @operation(name="list_all_movements", query=MovementsQuery, spends_proof=True)
     def get(self, request: Request) -> Response:
         """List the movements of all wallets.
 
@@ -152,9 +150,7 @@ class EveryMovementView(MovementView):
         filtered list can be short, or even empty, and still have a `next`: the list ends where
         there is no `next`.
         """
-        filters = self.filters()
-        currency = filters.get("currency", "")
-        return self.matching(filters, self.asked_wallets(filters), self.caller.client_id, currency)
+        return self.listed(self.filters_of_wallets())
 
 
 class MovementListView(MovementView):
@@ -170,8 +166,7 @@ class MovementListView(MovementView):
         A page of a filtered list can be short, or even empty, and still have a `next`: the list
         ends where there is no `next`. Filters can be combined.
         """
-        wallet = self.wallet(wallet_id)
-        return self.matching(self.filters(), [wallet.id], wallet.client_id, wallet.currency)
+        return self.listed(self.filters_of_wallet(wallet_id))
 
     @operation(
         name="create_movement",

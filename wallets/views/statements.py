@@ -89,8 +89,11 @@ class StatementPages(pages.Pages):
     def place(self, row: Any) -> tuple[int, str]:
         return row.seq, ""
 
-    def beyond(self, cursor: pages.Cursor, descending: bool) -> Q:
-        return Q((f"seq__{'lt' if descending else 'gt'}", cursor.place))
+    def key(self, cursor: pages.Cursor) -> list[Any]:
+        return [cursor.place]
+
+    def beyond(self, key: list[Any], descending: bool) -> Q:
+        return Q((f"seq__{'lt' if descending else 'gt'}", *key))
 
     def settled(self) -> dict[str, str]:
         statement = self.view.statement

@@ -16,11 +16,12 @@ from iocash.db.transactions import read_back
 from iocash.http import fields
 from iocash.http.links import location
 from iocash.http.operations import operation
+from iocash.http.pages import Listing, Parts
 from iocash.http.views import Created
 from users.models import User
 from users.serializers.users import Nothing
 from users.views.lists import ReleasedPages
-from wallets.models import Movement, Wallet, WalletQuerySet
+from wallets.models import Movement, Wallet
 from wallets.orders.base import Outcome
 from wallets.orders.ibans import CreateIban
 from wallets.orders.wallets import ChangeWallet, OpenWallet, PutWallet
@@ -44,10 +45,11 @@ class WalletView(OrderView):
     serializer_class = WalletAnswer
     versioned = True
 
-    def wallets(self) -> WalletQuerySet:
-        """The wallets of the client that the query asks for."""
-        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
-        return wallets.filter(**{f"{name}__in": each for name, each in self.filters().items()})
+    def listed(self, **filters: Any) -> Response:
+        """Answer a page of the wallets of the client that the query and the filters leave."""
+        asked = {f"{name}__in": each for name, each in self.filters().items()}
+        values = {"client_id": self.caller.client_id, "filters": asked | filters}
+        return self.page(Listing(rows_of_wallets, values))
 
     def answer(self, outcome: Outcome) -> Response:
         wallet = read_back(partial(self.wallet, outcome.id))
@@ -61,19 +63,23 @@ class WalletView(OrderView):
         return Response(self.show(wallet), headers=self.tag(wallet))
 
 
+def rows_of_wallets(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
+    return Parts([Wallet.objects.owned_by(client_id).seen().filter(**filters)])
+
+
 class WalletListView(WalletView):
     """The wallets of the client."""
 
     collection = "wallets"
     pagination_class = ReleasedPages
 
-    @operation(name="list_wallets", query=WalletQuery)
+    @operation(name="list_wallets", query=WalletQuery, spends_proof=True)
     def get(self, request: Request) -> Response:
         """List the wallets of the client.
 
         Of all users, or of some with `userId`. Closed wallets are included: filter by `status`.
         """
-        return self.page(self.wallets())
+        return self.listed()
 
     @operation(name="create_wallet", body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
@@ -100,7 +106,7 @@ class UserWalletListView(WalletView):
         Closed wallets are included: filter by `status`.
         """
         user = get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
-        return self.page(self.wallets().filter(user=user))
+        return self.listed(user=user.id)
 
 
 class WalletDetailView(WalletView):

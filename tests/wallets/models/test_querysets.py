@@ -32,8 +32,8 @@ def test_period_of_movements_includes_its_start_and_not_its_end(alices, history)
 def test_movements_are_filtered_by_direction_and_amount(alices, history):
     found = Movement.objects.filter(wallet=alices)
     first, second, third = (movement.id for movement in history)
-    assert ids(found.directed("IN")) == [first, third]
-    assert ids(found.directed("OUT")) == [second]
+    assert ids(found.directed(is_outgoing=False)) == [first, third]
+    assert ids(found.directed(is_outgoing=True)) == [second]
     assert ids(found.at_least(10_00)) == [first, second]
     assert ids(found.at_most(10_00)) == [second, third]
     assert ids(found.at_least(10_01).at_most(99_99)) == []
