@@ -171,10 +171,8 @@ class MovementAnswer(fields.Serializer):
     def links(self, movement: Movement) -> dict[str, Any]:
         request = self.context["request"]
         wallet_id = movement.wallet_id
-        links = {
-            "self": location(request, "movement", wallet_id=wallet_id, movement_id=movement.id),
-            "wallet": location(request, "wallet", wallet_id=wallet_id),
-        }
+        wallet = location(request, "wallet", wallet_id=wallet_id)
+        links = {"self": f"{wallet}/movements/{movement.id}", "wallet": wallet}
         if movement.counterparty_id:
             links["counterpartyWallet"] = location(
                 request, "wallet", wallet_id=movement.counterparty_id
@@ -184,9 +182,7 @@ class MovementAnswer(fields.Serializer):
             ids = {"wallet_id": payer, "hold_id": movement.hold_id}
             links["hold"] = location(request, "hold", **ids)
         if movement.reversal_of_id:
-            links["reversalOf"] = location(
-                request, "movement", wallet_id=wallet_id, movement_id=movement.reversal_of_id
-            )
+            links["reversalOf"] = f"{wallet}/movements/{movement.reversal_of_id}"
         return hrefs(links)
 
 
