@@ -169,11 +169,11 @@ def filters(view: Any, request: Request) -> list[dict[str, Any]]:
         {"name": name, "value": value, "choices": choices if value in ("", *choices) else []}
         for name, field in declared.query().fields.items()
         if name != "cursor"
-        for value, choices in [(given.get(name, ""), words(field))]
+        for value, choices in [(given.get(name, ""), choices_of(field))]
     ]
 
 
-def words(field: Any) -> list[str]:
+def choices_of(field: Any) -> list[str]:
     """The words that a parameter may be, or one of several; empty: it may be anything."""
     return list(getattr(getattr(field, "child", field), "members", ()))
 
