@@ -92,7 +92,8 @@ OWN: dict[str, tuple[More, int]] = {
     "balance": (more_movements, 6),
 }
 """More of what is listed, and the most queries."""
-BELOW = [path.removeprefix("wallets/{wallet}/") for path in LISTS if "{" in path]
+WALLET = "wallets/{wallet}/"
+BELOW = [path.removeprefix(WALLET) for path in LISTS if path.startswith(WALLET)]
 CASES = dict.fromkeys(BELOW, (more_rows, 3)) | {"movements": (more_movements, 3)} | OWN
 
 

@@ -44,9 +44,9 @@ ID = "01980000-0000-7000-8000-000000000000"
     ],
 )
 def test_wrong_parameter_of_a_list_is_refused(query, errors, api, alices):
-    assert len(LISTS) >= 6
+    assert len(LISTS) >= 12
     for address in LISTS:
-        asked = f"{address.format(wallet=alices.id)}?{query}"
+        asked = f"{address.format(wallet=alices.id, user=alices.user_id)}?{query}"
         answer = refused(api.get(asked), 400, "invalid_parameters")
         assert answer.wrong == errors
 

@@ -168,6 +168,20 @@ def play_lists(client: Client, wallet: Wallet) -> None:
         f"{path}/holds?idempotencyKey=hold",
         f"{path}/holds?status=EXPIRED&endDate={now}",
         f"{path}/balance?at={moment(wallet.created_at)}",
+        "me",
+        "users?q=ali",
+        f"users/{wallet.user_id}/wallets?status=READY&sort=createdAt,asc",
+        f"users/{wallet.user_id}/documents",
+        f"movements?userId={wallet.user_id},{bob.id}&expand=counterparty&sort=createdAt,asc",
+        f"movements?walletId={wallet.id}&minAmount=0.50&currency=EUR",
+        f"movements?type=CASH_OUT,CASH_IN&iban={IBAN}&status=PENDING,ERROR",
+        "movements?reference=INV-1&idempotencyKey=paid",
+        f"holds?targetWalletId={paid['targetWalletId']}&status=OPEN&minAmount=0.50&currency=EUR",
+        f"external-accounts?userId={wallet.user_id}&status=ACTIVE&iban={IBAN}",
+        *(
+            f"totals?groupBy={each}&startDate={moment(wallet.created_at)}"
+            for each in ("type", "day", "user")
+        ),
     ):
         api.get(query)
     etag = api.get(path).headers["ETag"]

@@ -236,6 +236,9 @@ READ = dict.fromkeys(each.path for each in ENDPOINTS if each.method == "GET")
 LISTS = [
     *(path for path in READ if any(re.fullmatch(rf"{path}/{{\w+}}", other) for other in READ)),
     f"{WALLET}/statement",
+    f"{USER}/wallets",
+    "external-accounts",
+    "totals",
 ]
 """The paths that answer with pages."""
 LINKS = {

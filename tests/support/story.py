@@ -258,6 +258,7 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     api.get(accounts)
     api.get(f"{accounts}/{kept}")
     api.get(f"external-accounts?userId={IDS['alice']}&status=ACTIVE")
+    api.patch(f"{accounts}/{kept}", {"metadata": {"contract": "7"}})
     api.patch(f"{accounts}/{kept}", {"status": "REMOVED"})
     removed = {"type": "CASH_OUT", "amount": "1.00", "externalAccountId": kept}
     api.post(movements, removed)

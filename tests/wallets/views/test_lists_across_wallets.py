@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from iocash.http import pages
-from tests.support import people
+from tests.support import barrier, people
 from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.people import Api
 from wallets import posting
@@ -274,3 +275,24 @@ def test_scan_reads_a_bounded_range(api, things, more, monkeypatch):
     answer = api.get(f"movements?minAmount=5000&currency=EUR&{more.format(**things)}".rstrip("&"))
     assert answer.json["_embedded"]["movements"] == []
     assert "next" in answer.json["_links"]
+
+
+@pytest.mark.parametrize("path", ["movements", "holds", "external-accounts"])
+def test_list_from_old_to_new_ends_at_the_barrier(api, things, path):
+    rows = listed(api, f"{path}?size=100")[::-1]
+    barrier.put(barrier.NEVER)
+    assert listed(api, f"{path}?sort=createdAt,asc") == []
+    assert listed(api, path)[::-1] == rows
+    barrier.put(barrier.ALWAYS)
+    assert listed(api, f"{path}?sort=createdAt,asc") == rows
+
+
+def test_filtered_page_scans_no_further_than_the_barrier(api, things, monkeypatch):
+    """Where a scan ends, the next page begins: behind it, rows could still appear."""
+    monkeypatch.setattr(pages, "SCANNED", 2)
+    path = "movements?sort=createdAt,asc&minAmount=5000&currency=EUR"
+    first, *_ = Movement.objects.order_by("created_at")
+    barrier.put(first.created_at + timedelta(microseconds=1))
+    assert "next" not in api.get(path).json["_links"]
+    barrier.put(barrier.ALWAYS)
+    assert "next" in api.get(path).json["_links"]
