@@ -24,8 +24,12 @@ DOCS = "/api/docs"
 SHOWN = 90
 """Characters that a result shows of its section."""
 
+BLOCK_END = re.compile(r"</(?:p|li|t[dhr]|d[dt]|h\d)>")
 ARTICLE = re.compile(r'<article class="guide">(.*?)(?:<nav class="around"|</article>)', re.DOTALL)
-CODE = re.compile(r"<pre .*?</pre>|<a class=\"anchor\".*?</a>", re.DOTALL)
+CODE = re.compile(
+    r'<pre .*?</pre>|<a class="anchor".*?</a>|<p class="begin">.*?</p>|<details.*?</details>',
+    re.DOTALL,
+)
 SECTION = re.compile(r'<(?:h2|h3|dt) id="([^"]*)">(.*?)</(?:h2|h3|dt)>', re.DOTALL)
 WORD = re.compile(r"\w+")
 COMMON = frozenset(
@@ -92,4 +96,4 @@ def guide_sections(guide: guides.Guide) -> Iterator[Section]:
 
 
 def plain(text: str) -> str:
-    return " ".join(html.unescape(strip_tags(text.replace("<", " <"))).split())
+    return " ".join(html.unescape(strip_tags(BLOCK_END.sub(" ", text))).split())
