@@ -37,7 +37,9 @@ GUIDE_CHAPTERS = (
         "Start",
         (
             Guide("quick-start", "Quick start", "From an API key to the first transfer."),
-            Guide("authentication", "Authentication", "API keys, and tokens that you sign yourself."),
+            Guide(
+                "authentication", "Authentication", "API keys, and tokens that you sign yourself."
+            ),
             Guide("testing", "Testing", "Try the API on your own machine."),
             Guide("going-live", "Going live", "What changes between the demo and production."),
         ),
@@ -47,9 +49,15 @@ GUIDE_CHAPTERS = (
         (
             Guide("cash-outs", "Cash-outs", "From the request to the bank account."),
             Guide("external-accounts", "External accounts", "Bank accounts for cash-outs."),
-            Guide("reversals", "Reversals", "Give back a transfer or a cash-in, in full or in part."),
-            Guide("operations", "Batches and operations", "Several movements at once, all or none."),
-            Guide("holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."),
+            Guide(
+                "reversals", "Reversals", "Give back a transfer or a cash-in, in full or in part."
+            ),
+            Guide(
+                "operations", "Batches and operations", "Several movements at once, all or none."
+            ),
+            Guide(
+                "holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."
+            ),
             Guide("dry-runs", "Dry runs", "Ask what a request would do; nothing is changed."),
         ),
     ),
@@ -63,19 +71,33 @@ GUIDE_CHAPTERS = (
     GuideChapter(
         "Your books",
         (
-            Guide("references", "Metadata and texts", "Keep your own ids and texts with a movement."),
-            Guide("statements", "Statements", "The movements of a period, and the balance at a time."),
-            Guide("reconciliation", "Reconciliation", "Compare your books with the server every day."),
+            Guide(
+                "references", "Metadata and texts", "Keep your own ids and texts with a movement."
+            ),
+            Guide(
+                "statements", "Statements", "The movements of a period, and the balance at a time."
+            ),
+            Guide(
+                "reconciliation", "Reconciliation", "Compare your books with the server every day."
+            ),
         ),
     ),
     GuideChapter(
         "Rules of the API",
         (
-            Guide("idempotency", "Idempotency", "Retry a request safely; it is executed only once."),
+            Guide(
+                "idempotency", "Idempotency", "Retry a request safely; it is executed only once."
+            ),
             Guide("error-handling", "Errors", "Error format and how to handle errors."),
             Guide("pagination", "Pagination", "Lists use cursor pagination."),
-            Guide("versions", "Versions", "What may change without notice, and how changes are announced."),
-            Guide("published-paths", "Published paths", "Move an integration of the hosted ioCash."),
+            Guide(
+                "versions",
+                "Versions",
+                "What may change without notice, and how changes are announced.",
+            ),
+            Guide(
+                "published-paths", "Published paths", "Move an integration of the hosted ioCash."
+            ),
         ),
     ),
     GuideChapter(

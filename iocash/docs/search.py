@@ -33,8 +33,25 @@ CODE = re.compile(
 SECTION = re.compile(r'<(?:h2|h3|dt) id="([^"]*)">(.*?)</(?:h2|h3|dt)>', re.DOTALL)
 WORD = re.compile(r"\w+")
 COMMON = frozenset(
-    "a an and are as at be by for from has have if in is it its of on or so than that the this to"
-    " with you your".split()
+    (
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "for",
+        "from",
+        "has",
+        "have",
+        "if",
+        "in",
+        "is",
+    )
+    + ("it", "its", "of", "on", "or", "so", "than", "that", "the", "this", "to", "with", "you")
+    + ("your",)
 )
 """Words that nobody searches for."""
 

@@ -13,6 +13,7 @@ from iocash.docs.requests import written_requests
 
 register = template.Library()
 
+TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 HEADING = re.compile(r"<h([234])>(.*?)</h\1>", re.DOTALL)
 
 
@@ -69,3 +70,10 @@ def with_anchors(page: str) -> SafeString:
         return f'<h{found[1]} id="{name}">{found[2]} {link}</h{found[1]}>'
 
     return mark_safe(HEADING.sub(anchored, page))  # noqa: S308  # a page of our own templates
+
+
+@register.filter(is_safe=True)
+def with_wide_tables(page: str) -> SafeString:
+    """Let each table without attributes scroll by itself, also with the keyboard."""
+    box = r'<div class="wide" role="region" aria-label="Table" tabindex="0">\n\g<0>\n</div>'
+    return mark_safe(TABLE.sub(box, page))  # noqa: S308  # a page of our own templates

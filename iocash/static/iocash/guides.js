@@ -120,6 +120,8 @@ if (target) target.scrollIntoView(); // the page is shorter now
 // --- Search: the index is a file that is generated with the documents ---
 
 const MOST = 12;
+const WHOLE = 1.2; // how much more a whole word counts than its beginning
+const PAGE = 4; // how much more a page counts than a section
 const words = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 
 // The index is one line per section: address, page, heading, first words, other words.
@@ -129,11 +131,11 @@ const entry = ([address, page, heading, beginning, others]) => ({
 });
 
 const score = (entry, asked) => {
-  let sum = 0;
+  let sum = entry.address.includes("#") ? 0 : PAGE;
   for (const word of asked) {
     let best = 0;
     for (const [known, weight] of entry.fields) {
-      if (known.includes(word)) best = Math.max(best, weight * 2);
+      if (known.includes(word)) best = Math.max(best, weight * WHOLE);
       else if (known.some((each) => each.startsWith(word))) best = Math.max(best, weight);
     }
     if (!best) return 0;
@@ -161,6 +163,11 @@ const item = ({ address, page, heading, beginning }) => {
   return line;
 };
 
+const counted = (number) => {
+  if (!number) return "No results";
+  return number === 1 ? "1 result" : `${number} results`;
+};
+
 const searchable = (search) => {
   const [field, box] = [search.querySelector("input"), search.querySelector(".found")];
   const [said, list] = [box.querySelector("p"), box.querySelector("ul")];
@@ -180,7 +187,7 @@ const searchable = (search) => {
     if (text !== field.value) return; // more was typed meanwhile
     const results = found(entries, text);
     list.replaceChildren(...results.map(item));
-    said.textContent = results.length ? `${results.length} results` : "No results";
+    said.textContent = counted(results.length);
     box.hidden = !words(text).length;
   };
   const move = (event) => {
