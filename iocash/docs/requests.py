@@ -34,11 +34,11 @@ class Assignment(NamedTuple):
     note: str
 
     def curl(self) -> str:
-        return noted(f"{self.name}={CODE if self.field == 'console' else '0198…'}", self.note)
+        return with_note(f"{self.name}={CODE if self.field == 'console' else '0198…'}", self.note)
 
     def python(self) -> str:
         if self.field == "console":
-            return noted(f'{self.name.lower()} = "{CODE}"', self.note)
+            return with_note(f'{self.name.lower()} = "{CODE}"', self.note)
         steps = "".join(f"[{quoted(step)}]" for step in self.field.split("."))
         return f"{self.name.lower()} = answer{steps}"
 
@@ -78,7 +78,7 @@ class WrittenRequest(NamedTuple):
         return "\n".join([*lines, f"status, answer = call({', '.join(parts)})"])
 
 
-def noted(line: str, note: str) -> str:
+def with_note(line: str, note: str) -> str:
     return f"{line}    # {note}" if note else line
 
 

@@ -33,25 +33,10 @@ CODE = re.compile(
 SECTION = re.compile(r'<(?:h2|h3|dt) id="([^"]*)">(.*?)</(?:h2|h3|dt)>', re.DOTALL)
 WORD = re.compile(r"\w+")
 COMMON = frozenset(
-    (
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "if",
-        "in",
-        "is",
+    WORD.findall(
+        "a an and are as at be by for from has have if in is it its of on or so than that the this"
+        " to with you your"
     )
-    + ("it", "its", "of", "on", "or", "so", "than", "that", "the", "this", "to", "with", "you")
-    + ("your",)
 )
 """Words that nobody searches for."""
 
@@ -87,7 +72,7 @@ def sections() -> Iterator[Section]:
     yield Section(f"{DOCS}/calls", "Every call", "Every call", guides.CALLS.sentence)
     for chapter in calls.chapters():
         for call in chapter.calls:
-            page, text = f"{call.method} {call.path}", plain(call.sentence)
+            page, text = f"{call.method} {call.path}", plain_text(call.sentence)
             heading, _, rest = text.partition(". ")
             yield Section(f"{DOCS}/calls#{call.id}", page, heading, f"{rest} {call.scope}".strip())
     yield Section(DOCS, "Reference", "Reference", "All operations, to read and try out.")
@@ -105,12 +90,12 @@ def guide_sections(guide: guides.Guide) -> Iterator[Section]:
     lead, *parts = SECTION.split(CODE.sub(" ", article))
     address = f"{DOCS}/{guide.slug}"
     yield Section(address, guide.title, guide.title, guide.sentence)
-    opening = plain(lead.partition('class="lead">')[2].partition("</p>")[2])
+    opening = plain_text(lead.partition('class="lead">')[2].partition("</p>")[2])
     if opening:
         yield Section(address, guide.title, guide.title, opening)
     for anchor, heading, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        yield Section(f"{address}#{anchor}", guide.title, plain(heading), plain(text))
+        yield Section(f"{address}#{anchor}", guide.title, plain_text(heading), plain_text(text))
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     return " ".join(html.unescape(strip_tags(BLOCK_END.sub(" ", text))).split())

@@ -250,7 +250,8 @@ def test_headings_have_distinct_anchors_with_links():
 
 
 def test_previous_and_next_lead_through_all_guides():
-    address, seen = f"/api/docs/{SLUGS[0]}", []
+    address = f"/api/docs/{SLUGS[0]}"
+    seen: list[str] = []
     while address:
         text = Browser().get(address).text
         previous = re.findall(r'rel="prev" href="([^"]*)"', text)
