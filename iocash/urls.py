@@ -7,6 +7,7 @@ from iocash.docs import calls, guides, reference
 from iocash.http import health, problems, security_txt, views
 from iocash.published import urls as published
 from users.views.kyc import (
+    DocumentListView,
     DocumentView,
     ExternalIbanView,
     FinancialInformationView,
@@ -15,14 +16,38 @@ from users.views.kyc import (
     OccupationView,
 )
 from users.views.users import OtpView, UserListView
-from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
+from wallets.views.accounts import (
+    EveryExternalAccountView,
+    ExternalAccountDetailView,
+    ExternalAccountListView,
+)
 from wallets.views.compliance import ComplianceView
-from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView
-from wallets.views.movements import BatchView, MovementDetailView, MovementListView, ReversalView
+from wallets.views.holds import (
+    AnyHoldView,
+    EveryHoldView,
+    HoldDetailView,
+    HoldExecutionView,
+    HoldListView,
+)
+from wallets.views.me import MeView
+from wallets.views.movements import (
+    AnyMovementView,
+    BatchView,
+    EveryMovementView,
+    MovementDetailView,
+    MovementListView,
+    ReversalView,
+)
 from wallets.views.operations import OperationDetailView, OperationListView
 from wallets.views.statements import BalanceView, StatementView
+from wallets.views.totals import TotalsView
 from wallets.views.users import OtpValidationView, UserDetailView
-from wallets.views.wallets import IbanView, WalletDetailView, WalletListView
+from wallets.views.wallets import (
+    IbanView,
+    UserWalletListView,
+    WalletDetailView,
+    WalletListView,
+)
 
 handler400 = "iocash.http.problems.bad_request"
 handler403 = "iocash.http.problems.permission_denied"
@@ -33,13 +58,27 @@ USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
+LISTS = {
+    **{name: name for name in ("me", "users", "wallets", "totals")},
+    "movements": "all-movements",
+    "holds": "all-holds",
+    "externalAccounts": "all-external-accounts",
+}
+"""What the root links to, by the names of the links."""
 
 # What is asked for most is found first. The links of a wallet and the chapters of the reference
 # have this order.
 api = [
     path(f"/{WALLET}/movements", MovementListView.as_view(), name="movements"),
     path(f"/{WALLET}", WalletDetailView.as_view(), name="wallet"),
-    path("", views.RootView.as_view(lists={"users": "users", "wallets": "wallets"}), name="root"),
+    path("", views.RootView.as_view(lists=LISTS), name="root"),
+    path("/me", MeView.as_view(), name="me"),
+    path("/movements", EveryMovementView.as_view(), name="all-movements"),
+    path("/movements/<uuid:movement_id>", AnyMovementView.as_view(), name="any-movement"),
+    path("/holds", EveryHoldView.as_view(), name="all-holds"),
+    path("/holds/<uuid:hold_id>", AnyHoldView.as_view(), name="any-hold"),
+    path("/external-accounts", EveryExternalAccountView.as_view(), name="all-external-accounts"),
+    path("/totals", TotalsView.as_view(), name="totals"),
     path("/wallets", WalletListView.as_view(), name="wallets"),
     path(f"/{WALLET}/create-iban", IbanView.as_view(), name="create-iban"),
     path(f"/{WALLET}/movements/batch", BatchView.as_view(), name="batch"),
@@ -66,6 +105,7 @@ api = [
     path(f"/{USER}", UserDetailView.as_view(), name="user"),
     path(f"/{USER}/request-otp", OtpView.as_view(), name="request-otp"),
     path(f"/{USER}/validate-otp", OtpValidationView.as_view(), name="validate-otp"),
+    path(f"/{USER}/wallets", UserWalletListView.as_view(), name="user-wallets"),
     path(f"/{USER}/compliance", ComplianceView.as_view(), name="compliance"),
     path(f"/{USER}/identity", IdentityView.as_view(), name="identity"),
     path(f"/{USER}/home-address", HomeAddressView.as_view(), name="home-address"),
@@ -76,6 +116,7 @@ api = [
         name="financial-information",
     ),
     path(f"/{USER}/occupation", OccupationView.as_view(), name="occupation"),
+    path(f"/{USER}/documents", DocumentListView.as_view(), name="documents"),
     path(f"/{USER}/documents/<slug:kind>", DocumentView.as_view(), name="document"),
 ]
 

@@ -34,8 +34,12 @@ def asked(api: Api, address: str) -> int:
     "path",
     [
         "users",
+        "users?q=ali",
+        "users/{user}/wallets",
         "wallets",
         "wallets/{wallet}/movements",
+        "movements",
+        "movements?userId={user}",
         f"{PUBLISHED}/users",
         f"{PUBLISHED}/users/natural",
         f"{PUBLISHED}/wallets",
@@ -45,7 +49,8 @@ def asked(api: Api, address: str) -> int:
 def test_list_runs_the_same_number_of_queries_for_few_and_many_rows(
     api, client_demo, alices, path, sort
 ):
-    address = f"{path.format(wallet=alices.id)}?size=100&sort={sort}"
+    path = path.format(wallet=alices.id, user=alices.user_id)
+    address = f"{path}{'&' if '?' in path else '?'}size=100&sort={sort}"
     few = asked(api, address)
     for number in range(4):
         names = {"user_name": f"alice{number}", "mobile_phone": f"+3460000001{number}"}

@@ -117,7 +117,7 @@ def replace(
             raise errors.AlreadyExists(field="userId", user_id=user_id)
         if found.kind != values["kind"]:
             raise errors.Immutable(field="kind", user_id=user_id)
-        blank = dict.fromkeys(("email", "dlt_address", "dlt_network"), "")
+        blank = {"email": "", "dlt_address": "", "dlt_network": "", "metadata": None}
         rest = {name: value for name, value in values.items() if name != "kind"}
         set_values(found, blank | rest, by)
     return Made(found, created=False)

@@ -119,8 +119,9 @@ def blank(user: User) -> None:
     KycDocument.objects.of(user).delete()
     for name in PERSONAL:
         setattr(user, name, "")
+    user.metadata = None
     user.erased_at = user.updated_at = clock.now()
-    user.save(update_fields=[*PERSONAL, "erased_at", "updated_at"])
+    user.save(update_fields=[*PERSONAL, "metadata", "erased_at", "updated_at"])
 
 
 def erase_files(user: User) -> None:

@@ -96,7 +96,7 @@ class Statement:
             wallet=self.wallet.id,
             seq__gt=self.opening.seq,
             seq__lte=self.closing.seq,
-        )
+        ).seen()
 
 
 def before(wallet: Wallet, instant: datetime) -> Point:

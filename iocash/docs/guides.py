@@ -72,7 +72,9 @@ GUIDE_CHAPTERS = (
         "Your books",
         (
             Guide(
-                "references", "Metadata and texts", "Keep your own ids and texts with a movement."
+                "references",
+                "Metadata and reference",
+                "Keep your own ids and texts with a movement.",
             ),
             Guide(
                 "statements", "Statements", "The movements of a period, and the balance at a time."

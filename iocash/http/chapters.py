@@ -7,10 +7,11 @@ from typing import Any, Final
 from iocash.http.links import addresses
 
 SERVER: Final = "server"
-COLLECTIONS: Final = frozenset({"users", "wallets"})
-"""The collections that the reference begins with."""
+COLLECTIONS: Final = ("me", "users", "wallets")
+"""The collections that the reference begins with, in this order."""
 DESCRIPTIONS: Final = {
     "KYC documents": "Identity data and files for review.",
+    "clients": "Who calls: the client, its key, its scopes and its limits.",
     "external accounts": "Bank accounts for cash-outs.",
     "holds": "Funds that are reserved for another wallet.",
     "movements": "Cash-ins, cash-outs, transfers and reversals.",
@@ -29,7 +30,8 @@ def chapter(view: Any) -> str:
 def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict[str, Any]:
     """List the chapters in the document; a hook of drf-spectacular.
 
-    `/users` comes before `/wallets`, and each before what is below it; other collections follow.
+    `/me` comes first, then `/users` and `/wallets`, each before what is below it; other collections
+    follow.
     Otherwise the chapters have the order of the URLs. The server comes last.
     """
     below_api = sorted(addresses(generator.inspector.patterns), key=lambda each: place(each.route))
@@ -39,11 +41,12 @@ def list_chapters(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict
     return result
 
 
-def place(route: str) -> tuple[bool, str, int]:
-    """The sort key of a route: `users` and `wallets` first, then the collection and the depth."""
+def place(route: str) -> tuple[int, str, int]:
+    """The sort key of a route: COLLECTIONS first, then the collection and the depth."""
     parts = route.split("/")
     name = "".join(parts[2:3])
-    return name not in COLLECTIONS, name, len(parts)
+    rank = COLLECTIONS.index(name) if name in COLLECTIONS else len(COLLECTIONS)
+    return rank, name, len(parts)
 
 
 def described(name: str) -> dict[str, str]:

@@ -199,7 +199,11 @@ def _validated(
 
 
 class Pages(BasePagination):
-    """One page of a queryset whose rows have `created_at` and an id, in one query."""
+    """One page of a queryset whose rows have `created_at` and an id, in one query.
+
+    A list of querysets without common rows is one list: each has an index that has its rows in
+    order, so that PostgreSQL merges them and reads no more rows than the page has.
+    """
 
     view: Any
 
@@ -210,15 +214,28 @@ class Pages(BasePagination):
         self.cursor: Cursor | None = query.get("cursor")
         where = self.cursor.where if self.cursor else NEXT
         self.backward = where in {PREVIOUS, LAST}
-        rows = list(self.bounded(self._ordered(queryset))[: self.size + 1])
+        parts = [queryset] if isinstance(queryset, QuerySet) else queryset
+        parts = self.bounded([self.visible(part) for part in parts])
+        rows = list(self._merged(parts, self.size + 1)) if parts else []
         self.more = len(rows) > self.size
         rows = rows[: self.size]
         self.rows: Sequence[Any] = rows[::-1] if self.backward else rows
         return list(self.rows)
 
-    def bounded(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def visible(self, part: QuerySet[Any]) -> QuerySet[Any]:
+        """Leave out the rows that the list does not show yet."""
+        return part
+
+    def bounded(self, parts: list[QuerySet[Any]]) -> list[QuerySet[Any]]:
         """Limit the rows that are read for one page."""
-        return queryset
+        return parts
+
+    def _merged(self, parts: Sequence[QuerySet[Any]], most: int) -> QuerySet[Any]:
+        """The first `most` rows of all parts."""
+        first, *others = [self._ordered(part)[:most] for part in parts]
+        if not others:
+            return first
+        return first.union(*others, all=True).order_by(*self._order)[:most]
 
     @property
     def descending(self) -> bool:
@@ -227,8 +244,12 @@ class Pages(BasePagination):
     def _ordered(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.cursor and self.cursor.where != LAST:
             queryset = queryset.filter(self.beyond(self.cursor, self.descending))
+        return queryset.order_by(*self._order)
+
+    @property
+    def _order(self) -> list[str]:
         sign = "-" if self.descending else ""
-        return queryset.order_by(*(f"{sign}{column}" for column in self.columns))
+        return [f"{sign}{column}" for column in self.columns]
 
     # What rows are in order of
 
@@ -314,18 +335,19 @@ class ScanningPages(Pages):
     edge: Cursor | None = None
     """The last scanned row, if there are more rows."""
 
-    def bounded(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def bounded(self, parts: list[QuerySet[Any]]) -> list[QuerySet[Any]]:
         """Leave out what lies behind the SCANNED rows; the view says of which list, if at all."""
-        if self.view.scanned is None:
-            return queryset
-        keys = self._ordered(self.view.scanned).values_list("created_at", "pk")
-        last, *behind = [*keys[SCANNED - 1 : SCANNED + 1]] or [None]
+        if not self.view.scanned:
+            return parts
+        scanned = [self.visible(part).values_list("created_at", "pk") for part in self.view.scanned]
+        keys = self._merged(scanned, SCANNED + 1)
+        last, *behind = [*keys[SCANNED - 1 :]] or [None]
         if last is None or not behind:
-            return queryset
+            return parts
         at, row_id = last
         where = PREVIOUS if self.backward else NEXT
         self.edge = Cursor(where, self.sort, (at - EPOCH) // MICROSECOND, str(row_id))
-        return queryset.filter(self.until(self.edge, self.descending))
+        return [part.filter(self.until(self.edge, self.descending)) for part in parts]
 
     def _further(self) -> dict[str, Cursor]:
         if self.more or self.edge is None:

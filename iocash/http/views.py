@@ -163,8 +163,13 @@ class View(GenericAPIView[Any]):
     def page(self, queryset: Any) -> Response:
         """Answer one page of `queryset`."""
         serializer = self.writer()
-        rows = [serializer.to_representation(row) for row in self.paginate_queryset(queryset) or ()]
+        found = self.paginate_queryset(queryset) or ()
+        rows = [serializer.to_representation(self.page_row(row)) for row in found]
         return cast(Response, self.get_paginated_response(rows))
+
+    def page_row(self, row: Any) -> Any:
+        """What the serializer renders of a row of a page."""
+        return row
 
 
 def break_cycles(response: Any) -> None:

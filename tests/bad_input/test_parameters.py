@@ -9,6 +9,8 @@ from tests.support.resources import LISTS
 
 pytestmark = pytest.mark.django_db
 
+ID = "01980000-0000-7000-8000-000000000000"
+
 
 @pytest.mark.parametrize(
     ("query", "errors"),
@@ -140,8 +142,8 @@ def test_invalid_time_is_refused(text, api, alices):
     [
         ("holds?status=open", {"status": "invalid_choice"}),
         (
-            "holds?type=TRANSFER&minAmount=1",
-            dict.fromkeys(("type", "minAmount"), "unknown_parameter"),
+            "holds?type=TRANSFER&direction=OUT",
+            dict.fromkeys(("type", "direction"), "unknown_parameter"),
         ),
         ("holds?idempotencyKey=%20", {"idempotencyKey": "blank"}),
         ("external-accounts?status=OPEN", {"status": "invalid_choice"}),
@@ -161,6 +163,74 @@ def test_invalid_time_is_refused(text, api, alices):
 def test_wrong_filter_of_other_lists_is_refused(address, errors, api, alices):
     answer = refused(api.get(f"wallets/{alices.id}/{address}"), 400, "invalid_parameters")
     assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("address", "errors"),
+    [
+        ("wallets?status=OPEN", {"status": "invalid_choice"}),
+        ("wallets?userId=1", {"userId": "unknown_parameter"}),
+        ("documents?kind=identity-front", {"kind": "unknown_parameter"}),
+    ],
+)
+def test_wrong_filter_of_lists_of_a_user_is_refused(address, errors, api, alices):
+    answer = refused(api.get(f"users/{alices.user_id}/{address}"), 400, "invalid_parameters")
+    assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("walletId=1", {"walletId": "invalid"}),
+        (f"walletId={ID},,{ID}", {"walletId": "invalid"}),
+        (f"userId={ID},", {"userId": "invalid"}),
+        ("userId=,", {"userId": "invalid"}),
+        (f"userId={','.join([ID] * 21)}", {"userId": "max_values"}),
+        (f"walletId={ID}%20,{ID}", {"walletId": "invalid"}),
+        ("reference=" + "x" * 65, {"reference": "max_length"}),
+        ("minAmount=1", {"currency": "required"}),
+        ("maxAmount=1&minAmount=2&currency=EUR", {"maxAmount": "invalid_range"}),
+        ("minAmount=1.5&currency=JPY", {"minAmount": "max_decimal_places"}),
+        ("currency=eur", {"currency": "invalid_choice"}),
+        ("metadata[order]=1", {"metadata[order]": "unknown_parameter"}),
+    ],
+)
+@pytest.mark.parametrize("path", ["movements", "holds"])
+def test_wrong_filter_across_wallets_is_refused(path, query, errors, api):
+    answer = refused(api.get(f"{path}?{query}"), 400, "invalid_parameters")
+    assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    ("address", "errors"),
+    [
+        ("movements?type=TRANSFER,GIFT", {"type": "invalid_choice"}),
+        ("movements?status=PENDING,DONE", {"status": "invalid_choice"}),
+        ("movements?direction=IN,OUT", {"direction": "invalid_choice"}),
+        ("movements?reversalOf=1", {"reversalOf": "invalid"}),
+        ("movements?counterpartyWalletId=1", {"counterpartyWalletId": "invalid"}),
+        ("movements?iban=ES00", {"iban": "invalid"}),
+        ("movements?expand=user", {"expand": "invalid_choice"}),
+        ("movements?targetWalletId=1", {"targetWalletId": "unknown_parameter"}),
+        ("holds?status=OPEN,GONE", {"status": "invalid_choice"}),
+        ("holds?targetWalletId=1", {"targetWalletId": "invalid"}),
+        ("holds?expand=counterparty", {"expand": "unknown_parameter"}),
+        ("external-accounts?status=ACTIVE,GONE", {"status": "invalid_choice"}),
+        ("external-accounts?iban=ES00", {"iban": "invalid"}),
+        ("external-accounts?userId=1", {"userId": "invalid"}),
+    ],
+)
+def test_wrong_filter_of_one_list_across_wallets_is_refused(address, errors, api):
+    answer = refused(api.get(address), 400, "invalid_parameters")
+    assert answer.wrong == errors
+
+
+@pytest.mark.parametrize(
+    "address", ["movements/{movement}", "wallets/{wallet}/movements/{movement}"]
+)
+def test_wrong_expansion_of_a_movement_is_refused(address, api, there):
+    answer = refused(api.get(f"{address.format(**there)}?expand=user"), 400, "invalid_parameters")
+    assert answer.wrong == {"expand": "invalid_choice"}
 
 
 def test_thousands_of_parameters_are_refused(api, path):

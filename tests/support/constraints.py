@@ -19,7 +19,13 @@ UNSETTLED = {
 }
 AS_CASH_OUT = {"type": "CASH_OUT", "counterparty_id": None, "amount": -1, "iban": "ES91"}
 WAITING = UNSETTLED | AS_CASH_OUT | {"status": "PENDING"}
-WORDLESS = {"concept": None, "metadata": None, "salt": None, "details_digest": None}
+WORDLESS = {
+    "concept": None,
+    "metadata": None,
+    "reference": None,
+    "salt": None,
+    "details_digest": None,
+}
 
 BROKEN_HOLDS = [
     ("hold_status_is_known", "status = 'DONE', remaining = 0, ended_at = now()"),
@@ -44,6 +50,7 @@ BROKEN_COPIES: list[tuple[str, str, dict[str, Any]]] = [
     ("external_account_is_there_once", "account", {}),
     ("external_account_status_is_known", "account", {"status": "GONE"}),
     ("wallets_externalaccount_wallet_id_", "account", {"wallet_id": "nobody"}),
+    ("external_account_is_of_one_wallet", "account", {}),
 ]
 """Copies of rows, by their names in `RESOURCES`, with changes that violate a constraint.
 

@@ -32,6 +32,10 @@ def shown_transfer(movement: Movement, payer: Wallet, target: Wallet, **shown: A
         "holderName": None,
         "reason": None,
         "sentAt": None,
+        "reversedAmount": "0.00",
+        "reference": None,
+        "externalAccountId": None,
+        "idempotencyKey": None,
         "_links": links | shown.pop("links", {}),
         **shown,
     }

@@ -24,7 +24,11 @@ from wallets.orders.users import ActivateUser
 
 MARK = "qx~z"
 """In every text about Alice that she, Bob, their client or staff write; never in base64."""
-TEXT: dict[str, Any] = {"concept": "Qx~z for lunch", "metadata": {"qx~z-note": "Qx~z"}}
+TEXT: dict[str, Any] = {
+    "concept": "Qx~z for lunch",
+    "metadata": {"qx~z-note": "Qx~z"},
+    "reference": "Qx~z-1001",
+}
 NUMBERS = ("611000001", "611000002", "600000011")
 IBANS = ("ES7921000813610123456789", "DE89370400440532013000", "FR1420041010050500013M02606")
 IDENTITY = "12345678Z"
@@ -159,7 +163,12 @@ def pays(scene: Scene, office: Office) -> None:
     scene.holds = [by, for_, people.place(bobs, alices, 1_00, **TEXT)]
     people.execute(by, **TEXT)
     people.execute(for_, **TEXT)
-    account = {"alias": "Qx~z's bank", "iban": IBANS[1], "holderName": "Qx~z the holder"}
+    account = {
+        "alias": "Qx~z's bank",
+        "iban": IBANS[1],
+        "holderName": "Qx~z the holder",
+        "metadata": {"qx~z": "Qx~z"},
+    }
     account_id = scene.api.post(f"{own}/external-accounts", account).json["id"]
     cash_out(scene, office, {"externalAccountId": account_id}, "reject")
     there = people.balances(alices)[0]

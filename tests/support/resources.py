@@ -62,11 +62,11 @@ RESOURCES = [
     ),
     Resource(
         Movement,
-        "balance_after, digest, reason, received_after, sent_at, seq, settled_at, status,"
+        "balance_after, digest, ended_at, reason, received_after, sent_at, seq, settled_at, status,"
         " updated_at",
     ),
     Resource(Hold, "ended_at, expires_at, remaining, status, updated_at", a_hold, "hold"),
-    Resource(ExternalAccount, "status, updated_at", an_account, "account"),
+    Resource(ExternalAccount, "metadata, status, updated_at", an_account, "account"),
 ]
 MODELS = [resource.model for resource in RESOURCES]
 MADE = {resource.model: resource.make for resource in RESOURCES if resource.make}
@@ -97,6 +97,8 @@ WALLET = "wallets/{wallet}"
 CASH_OUT = f"{WALLET}/movements/{{cash_out}}"
 REVERSAL = f"{WALLET}/movements/{{movement}}/reversal"
 OPERATION = "operations/{operation}"
+ANY_MOVEMENT = "movements/{movement}"
+ANY_HOLD = "holds/{hold}"
 HOLD = f"{WALLET}/holds/{{hold}}"
 ACCOUNT = f"{WALLET}/external-accounts/{{account}}"
 
@@ -117,7 +119,8 @@ class Endpoint:
 
     method: str
     path: str
-    scope: str
+    scope: str | None
+    """None: any credentials are accepted."""
     permission: str
     """Which permission of `wallets` or `users` staff need for it."""
     body: Any = None
@@ -155,6 +158,7 @@ def of_kyc(path: str) -> list[Endpoint]:
 
 KYC = ("identity", "home-address", "external-iban", "financial-information", "occupation")
 ENDPOINTS = [
+    Endpoint("GET", "me", None, ""),
     Endpoint("GET", "users", "users:read", "view_user"),
     Endpoint("POST", "users", "users:write", "add_user", NEW_USER, 202),
     Endpoint("GET", USER, "users:read", "view_user"),
@@ -163,6 +167,8 @@ ENDPOINTS = [
     Endpoint("POST", f"{USER}/request-otp", "users:write", "add_user", None, 202),
     Endpoint("POST", f"{USER}/validate-otp", "users:write", "add_user"),
     Endpoint("GET", f"{USER}/compliance", "users:read", "view_user"),
+    Endpoint("GET", f"{USER}/wallets", "wallets:read", "view_wallet"),
+    Endpoint("GET", f"{USER}/documents", "users:read", "view_kycdocument"),
     *(endpoint for path in (*KYC, "documents/{kind}") for endpoint in of_kyc(path)),
     Endpoint("GET", "wallets", "wallets:read", "view_wallet"),
     Endpoint("POST", "wallets", "wallets:write", "add_wallet", {"userId": "{user}"}),
@@ -188,6 +194,12 @@ ENDPOINTS = [
     ),
     Endpoint("POST", "operations", "movements:write", "add_movement", {"transfers": [PAYMENT]}),
     Endpoint("GET", OPERATION, "movements:read", "view_movement"),
+    Endpoint("GET", "movements", "movements:read", "view_movement"),
+    Endpoint("GET", ANY_MOVEMENT, "movements:read", "view_movement"),
+    Endpoint("GET", "totals", "movements:read", "view_movement"),
+    Endpoint("GET", "holds", "movements:read", "view_hold"),
+    Endpoint("GET", ANY_HOLD, "movements:read", "view_hold"),
+    Endpoint("GET", "external-accounts", "wallets:read", "view_externalaccount"),
     Endpoint("GET", f"{WALLET}/holds", "movements:read", "view_hold"),
     Endpoint(
         "POST",

@@ -125,7 +125,7 @@ def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
 
 
 def of_the_server(api: Recorder) -> None:
-    for path in ("/livez", "/readyz", "/api/v1"):
+    for path in ("/livez", "/readyz", "/api/v1", "me"):
         api.get(path)
 
 
@@ -176,6 +176,7 @@ def open_wallets(api: Recorder) -> tuple[str, str]:
         api.get(f"wallets?userId={IDS[name]}").json["_embedded"]["wallets"][0]["id"]
         for name in ("alice", "bob")
     )
+    api.get(f"users/{IDS['alice']}/wallets?currency=EUR")
     order = {"userId": IDS["alice"], "currency": "USD", "alias": "Dollars"}
     dollars = api.post("wallets", order, key="dollars-1").json["id"]
     for _ in ("opened", "as it was"):
@@ -200,6 +201,7 @@ def submit_kyc_documents(api: Recorder) -> None:
         api.put(f"{bob}/{name}", body)
         api.put(f"{alice}/{name}", body)
         api.get(f"{alice}/{name}")
+    api.get(f"{alice}/documents")
     api.get(f"{alice}/compliance")
 
 
@@ -222,7 +224,9 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     cash_in = {"type": "CASH_IN", "amount": "100.00", "concept": "Card"}
     api.post(movements, cash_in, key="card-1")
     api.post(movements, cash_in)
-    lunch = transfer(bobs, "12.50", concept="Lunch", metadata={"order": "1001"})
+    lunch = transfer(
+        bobs, "12.50", concept="Lunch", metadata={"order": "1001"}, reference="INV-1001"
+    )
     api.post(f"{movements}?dryRun=true", lunch)
     paid = api.post(movements, lunch, key="lunch-1").json["id"]
     api.post(movements, lunch | {"amount": "13.00"}, key="lunch-1")
@@ -244,6 +248,8 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
         f"{movements}/batch", {"movements": [transfer(bobs, "1.00"), transfer(bobs, "999.00")]}
     )
     api.get(f"{movements}?type=TRANSFER&direction=OUT&size=1")
+    api.get("movements?reference=INV-1001&expand=counterparty&size=2")
+    api.get(f"movements/{paid}")
     api.patch(f"wallets/{alices}", {"status": "UNSUBSCRIBED"})
     accounts = f"wallets/{alices}/external-accounts"
     kept = api.post(
@@ -251,6 +257,7 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
     ).json["id"]
     api.get(accounts)
     api.get(f"{accounts}/{kept}")
+    api.get(f"external-accounts?userId={IDS['alice']}&status=ACTIVE")
     api.patch(f"{accounts}/{kept}", {"status": "REMOVED"})
     removed = {"type": "CASH_OUT", "amount": "1.00", "externalAccountId": kept}
     api.post(movements, removed)
@@ -278,6 +285,8 @@ def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     api.post(f"{holds}/{hold}/executions", part, key="deposit-1-a")
     api.post(f"{holds}/{hold}/executions", {"amount": "30.00"})
     api.get(f"{holds}?status=OPEN")
+    api.get(f"holds?targetWalletId={bobs}&status=OPEN,EXECUTED")
+    api.get(f"holds/{hold}")
     api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
     api.patch(f"{holds}/{hold}", {"expiration": None})
 
@@ -287,6 +296,7 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     api.get(wallet)
     api.get(f"{wallet}/balance")
     start = moment(begin - timedelta(days=1))
+    api.get(f"totals?groupBy=type&startDate={start}")
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=2")
 
 

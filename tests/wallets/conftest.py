@@ -55,10 +55,10 @@ def account(alices):
 @pytest.fixture
 def stage(alices, bobs):
     """Rows that the ledger wrote, by name; and ids of things of another client."""
-    people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"})
+    people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, reference="1001")
     brought, out = people.movements(alices)
     (into,) = people.movements(bobs)
-    hold = people.place(alices, bobs, 5_00, concept="Deposit", metadata={"a": "1"})
+    hold = people.place(alices, bobs, 5_00, concept="Deposit", metadata={"a": "1"}, reference="7")
     theirs = people.a_user(people.a_client("Another"), people.ALICE)
     return {
         "hold": hold.id,

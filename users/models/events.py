@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     CLIENT_ACTIVATED = "client.activated"
     CLIENT_SUSPENDED = "client.suspended"
     EXTERNAL_ACCOUNT_ADDED = "external_account.added"
+    EXTERNAL_ACCOUNT_CHANGED = "external_account.changed"
     EXTERNAL_ACCOUNT_REMOVED = "external_account.removed"
     HOLD_EXECUTED = "hold.executed"
     HOLD_EXPIRED = "hold.expired"

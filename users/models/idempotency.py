@@ -24,8 +24,10 @@ from users.models import fingerprints
 from users.models.clients import Client
 from users.models.fingerprints import Asked
 
-STAFF: Final = "\x1fstaff-"
-"""How keys of the back office begin. A client's key can't: it is printable ASCII."""
+OWN_KEY: Final = "\x1f"
+"""How our own keys begin. A client's key can't: it is printable ASCII."""
+STAFF: Final = f"{OWN_KEY}staff-"
+"""How keys of the back office begin."""
 
 
 @dataclass(frozen=True, slots=True)

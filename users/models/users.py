@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Self
+from typing import Any, Self
 
-from django.contrib.postgres.indexes import OpClass
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchQueryField, SearchVectorField
 from django.db import models
-from django.db.models import Q
+from django.db.models import BooleanField, Func, Q, Value
+from django.db.models.expressions import CombinedExpression
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import CreationTime
@@ -16,7 +18,30 @@ from users.models.ids import as_id
 from users.models.versions import version
 
 
+class NameVector(Func):
+    """The words of a user's names, in lower case and without accents."""
+
+    function = "users_name_vector"
+    output_field = SearchVectorField()
+
+    def __init__(self, *names: Any) -> None:
+        super().__init__(*(names or ("first_name", "last_name", "company_name")))
+
+
+class NameQuery(Func):
+    """What finds names in which each word of a text begins a word; NULL without words."""
+
+    function = "users_name_query"
+    output_field = SearchQueryField()
+
+
 class UserQuerySet(OwnedQuerySet["User"]):
+    def with_name(self, words: str) -> Self:
+        """Users in whose names each of the words begins a word; case and accents are ignored."""
+        asked = NameQuery(Value(words))
+        is_found = CombinedExpression(NameVector(), "@@", asked, output_field=BooleanField())
+        return self.filter(is_found)
+
     def locked(self) -> Self:
         """Lock the users, always by id and always before wallets."""
         return self.order_by("id").select_for_update(no_key=True)
@@ -71,6 +96,7 @@ class User(Owned):
         "KYC level", default=0, help_text="The level that staff approved."
     )
     kyc_until = models.DateField("KYC until", null=True, help_text="Level valid until; then 0.")
+    metadata = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=CreationTime(), editable=False)
     updated_at = models.DateTimeField(
         null=True,
@@ -123,6 +149,7 @@ class User(Owned):
                     unverified_phone="",
                     dlt_address="",
                     dlt_network="",
+                    metadata__isnull=True,
                 ),
             ),
             models.CheckConstraint(
@@ -146,6 +173,7 @@ class User(Owned):
                 name="user_of_beginning_of_name",
             ),
             models.Index(fields=["email"], condition=~Q(email=""), name="user_of_email"),
+            GinIndex(NameVector(), name="user_of_words_of_name"),
         ]
         permissions = [
             ("block_user", "Can block and unblock users"),
@@ -154,6 +182,11 @@ class User(Owned):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def name(self) -> str:
+        """The full name of a person, or that of a company; empty once erased."""
+        return self.company_name or f"{self.first_name} {self.last_name}".strip()
 
     @property
     def changed_at(self) -> datetime:
@@ -165,7 +198,10 @@ class User(Owned):
         """The ETag: a digest of the rendered fields."""
         shown = ("id", "kind", "status", "user_name", "first_name", "last_name", "company_name")
         reach = ("email", "mobile_phone", "unverified_phone")
-        return version("user", {name: getattr(self, name) for name in (*shown, *reach)})
+        values = {name: getattr(self, name) for name in (*shown, *reach)}
+        if self.metadata:
+            values["metadata"] = sorted(self.metadata.items())
+        return version("user", values)
 
     def level_on(self, day: date) -> int:
         """The KYC level on a day; it ends when the identity document expires."""

@@ -22,6 +22,10 @@ PHONE = (
     "The mobile phone number in international format, unique among the users of the client. It "
     "gets a one-time password."
 )
+METADATA = (
+    "Your own pairs of strings: at most 20, keys of up to 40 and values of up to 500 characters. "
+    "The server stores them and does not use them. Null: none."
+)
 PERSONAL = ("firstName", "lastName")
 NAMES = {
     User.Kind.NATURAL: ("first_name", "last_name"),
@@ -78,6 +82,9 @@ class UserAnswer(fields.Serializer):
         allow_null=True,
         help_text="A new phone number that replaces `mobilePhone` once it is verified. Null: none.",
     )
+    metadata = fields.StringMap(
+        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
+    )
     created_at = fields.Moment(read_only=True, help_text="When the user was created.")
     updated_at = fields.Moment(source="changed_at", read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
@@ -85,10 +92,11 @@ class UserAnswer(fields.Serializer):
     @extend_schema_field(LINKS)
     def links(self, user: User) -> dict[str, Any]:
         request = self.context["request"]
-        here, wallets = location(request, "user", user_id=user.id), location(request, "wallets")
+        here = location(request, "user", user_id=user.id)
         return {
             "self": {"href": here},
-            "wallets": {"href": f"{wallets}?userId={user.id}"},
+            "wallets": {"href": f"{here}/wallets"},
+            "documents": {"href": f"{here}/documents"},
             "compliance": {"href": f"{here}/compliance"},
         }
 
@@ -98,6 +106,13 @@ class Optional(fields.Text):
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:
         super().__init__(max_length, required=False, allow_null=True, **kwargs)
+
+
+class Pairs(fields.StringMap):
+    """The caller's own pairs of strings; an empty object is the same as null."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str] | None:  # type: ignore[override]
+        return super().to_internal_value(data) or None
 
 
 class UserBody(fields.Serializer):
@@ -143,6 +158,7 @@ class UserBody(fields.Serializer):
     dlt_network = Optional(
         50, example="ethereum", help_text="The network that `dltAddress` belongs to."
     )
+    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
 
     def get_initial(self) -> dict[str, Any]:
         """An example of a person; a company has `companyName` instead of the two names."""
@@ -196,6 +212,7 @@ class UserChange(fields.Serializer):
         help_text="A new phone number. It gets a one-time password, and replaces the present "
         "number once it is verified.",
     )
+    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)
@@ -232,10 +249,25 @@ class OtpBody(fields.Serializer):
 class UserQuery(pages.PageQuery):
     """The filters of the list of users."""
 
-    kind = fields.Choice(
-        User.Kind, required=False, help_text="Only people (`NATURAL`) or companies (`JURIDICAL`)."
+    q = fields.Text(
+        100,
+        required=False,
+        example="ali exam",
+        help_text="Only users with these names: each word must begin a word of the user's names. "
+        "Case and accents are ignored.",
     )
-    status = fields.Choice(User.Status, required=False, help_text="Only users with this status.")
+    kind = fields.Several(
+        fields.Choice(User.Kind),
+        source="kind__in",
+        required=False,
+        help_text="Only people (`NATURAL`) or companies (`JURIDICAL`).",
+    )
+    status = fields.Several(
+        fields.Choice(User.Status),
+        source="status__in",
+        required=False,
+        help_text="Only users with one of these statuses.",
+    )
     user_name = fields.Text(
         100, required=False, example="alice", help_text="Only the user with this name."
     )
@@ -247,5 +279,7 @@ class UserQuery(pages.PageQuery):
 
 
 def without_nulls(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Replace null by the blank text that tables store."""
-    return {name: "" if value is None else value for name, value in attrs.items()}
+    """Replace null by the blank text that tables store; metadata can be null."""
+    return {
+        name: "" if value is None and name != "metadata" else value for name, value in attrs.items()
+    }

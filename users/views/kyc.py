@@ -19,6 +19,7 @@ from iocash.http import fields
 from iocash.http.headers import Existence
 from iocash.http.links import location
 from iocash.http.operations import Operation, operation
+from iocash.http.pages import PageQuery
 from iocash.http.rendering import JSON, Response, dump
 from iocash.http.views import Created
 from users import kyc
@@ -279,6 +280,28 @@ def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
             written.write(base64.b64encode(piece))
     written.write(after)
     return written.getvalue()
+
+
+class DocumentListView(UsersView):
+    """The files of the user, without their content."""
+
+    model = KycDocument
+    serializer_class = DocumentAnswer
+    collection = "documents"
+
+    @operation(name="list_documents", query=PageQuery)
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """List the files of a user.
+
+        Those that were last submitted, one of each kind, with their reviews and without their
+        content.
+        """
+        last = kyc.current(self.user(user_id)).values()
+        documents = KycDocument.objects.owned_by(self.caller.client_id)
+        return self.page(documents.filter(id__in=[each.id for each in last if each.is_file]))
+
+    def page_row(self, row: KycDocument) -> Any:
+        return document_values(row)
 
 
 FILE: dict[str, Any] = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Subquery
+from django.db.models import QuerySet, Subquery
 from rest_framework.request import Request
 
-from iocash.http.pages import LAST, NEXT, OLDEST_FIRST, Pages
+from iocash.http.pages import LAST, NEXT, OLDEST_FIRST, Pages, ScanningPages
 from users.models import Barrier
 from users.models.barrier import advance
 
@@ -19,16 +19,21 @@ class ReleasedPages(Pages):
     """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        if view.query["sort"] != OLDEST_FIRST:
-            return super().paginate_queryset(queryset, request, view)
-        released_at = Subquery(Barrier.objects.values("released_at"))
-        queryset = queryset.filter(created_at__lt=released_at)
         rows = super().paginate_queryset(queryset, request, view)
-        if self.is_at_the_end and advance():
+        if self.sort == OLDEST_FIRST and self.is_at_the_end and advance():
             return super().paginate_queryset(queryset, request, view)
         return rows
+
+    def visible(self, part: QuerySet[Any]) -> QuerySet[Any]:
+        if self.sort != OLDEST_FIRST:
+            return part
+        return part.filter(created_at__lt=Subquery(Barrier.objects.values("released_at")))
 
     @property
     def is_at_the_end(self) -> bool:
         where = self.cursor.where if self.cursor else NEXT
-        return where == LAST or (where == NEXT and not self.more)
+        return where == LAST or (where == NEXT and not self.more and not self._further())
+
+
+class ReleasedScanningPages(ReleasedPages, ScanningPages):
+    """Such pages of a list whose filters may match rarely; no page scans beyond the barrier."""

@@ -185,9 +185,12 @@ class UserListView(UserView):
     def get(self, request: Request) -> Response:
         """List the users of the client.
 
-        The newest first by default. Filters can be combined; each matches exactly.
+        The newest first by default. Filters can be combined; all but `q` match exactly.
         """
-        return self.page(self.users().filter(**self.filters()))
+        filters = self.filters()
+        words = filters.pop("q", None)
+        users = self.users().filter(**filters)
+        return self.page(users.with_name(words) if words else users)
 
     @operation(
         name="create_user",

@@ -21,7 +21,8 @@ def details_sql(iban: str, holder_name: str) -> str:
     concat(concept, E'\x1f', {iban}, (
         SELECT string_agg(concat(E'\x1f', key, E'\x1f', value), '' ORDER BY key COLLATE "C")
         FROM jsonb_each_text(metadata)),
-        CASE WHEN {holder_name} <> '' THEN concat(E'\x1f', {holder_name}) END)
+        CASE WHEN {holder_name} <> '' THEN concat(E'\x1f', {holder_name}) END,
+        E'\x1e' || reference)
     """  # noqa: S608
 
 

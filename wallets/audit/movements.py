@@ -27,9 +27,14 @@ def wrong_texts(table: str, details: str, texts: str, other: str) -> str:
 
 
 OF_MOVEMENTS: Final = wrong_texts(
-    "wallets_movement", DETAILS, "concept, iban, holder_name, metadata", "counterparty_id"
+    "wallets_movement",
+    DETAILS,
+    "concept, iban, holder_name, metadata, reference",
+    "counterparty_id",
 )
-OF_HOLDS: Final = wrong_texts("wallets_hold", HOLD_DETAILS, "concept, metadata", "target_id")
+OF_HOLDS: Final = wrong_texts(
+    "wallets_hold", HOLD_DETAILS, "concept, metadata, reference", "target_id"
+)
 
 EQUATIONS: Final = (
     Equation(
@@ -70,6 +75,24 @@ EQUATIONS: Final = (
         FROM ({OF_MOVEMENTS} UNION ALL {OF_HOLDS}) AS wrong
         """,
         ("wallets_movement", "wallets_hold"),
+    ),
+    Equation(
+        "accounts",
+        "a cash-out, and nothing else, goes to an external account of its wallet, with its IBAN",
+        BY_SUBJECT,
+        """
+        SELECT movement.id AS movement, movement.external_account_id AS account
+        FROM wallets_movement AS movement
+        LEFT JOIN wallets_externalaccount AS account ON account.id = movement.external_account_id
+            AND account.client_id = movement.client_id AND account.wallet_id = movement.wallet_id
+        WHERE movement.external_account_id IS NOT NULL
+          AND movement.id BETWEEN %(first)s AND %(last)s
+          AND (movement.type <> 'CASH_OUT'
+            OR account.id IS NULL
+            OR (movement.iban, coalesce(movement.holder_name, ''))
+               IS DISTINCT FROM (account.iban, account.holder_name)
+               AND movement.salt IS NOT NULL AND account.iban <> '')
+        """,
     ),
     Equation(
         "legs",

@@ -116,9 +116,15 @@ class Books(Opened):
         cause: Cause,
         iban: str,
         holder_name: str | None = None,
+        *,
+        account_id: UUID | None = None,
     ) -> Leg:
-        """Reserve `amount` for a pending movement, until the bank has paid it."""
+        """Reserve `amount` for a pending movement, until the bank has paid it.
+
+        `account_id` is the external account that has the `iban`, if one was named.
+        """
         leg = self.new_leg(wallet, -amount, cause, iban=iban, holder_name=holder_name or None)
+        leg.external_account_id = account_id
         leg.digest = chain.digest_cash_out(leg)
         wallet.held += amount
         wallet.is_changed = True
@@ -146,7 +152,7 @@ class Books(Opened):
         wallet.held += leg.amount
         wallet.is_changed = True
         leg.status = status
-        leg.updated_at = self.now
+        leg.ended_at = leg.updated_at = self.now
         self.changed_legs.append(leg)
         self.record("movement", leg.id, EventKind(f"movement.{status.lower()}"), wallet, by)
         return leg
@@ -195,7 +201,9 @@ class Books(Opened):
         hold_id: UUID | None = None,
     ) -> Leg:
         """Create one leg of an operation, not yet settled, and count it towards limits."""
-        salt, details_digest = chain.seal(cause.concept, iban, cause.metadata, holder_name)
+        salt, details_digest = chain.seal(
+            cause.concept, iban, cause.metadata, holder_name, reference=cause.reference
+        )
         leg = Leg(
             id=new_id(),
             client_id=wallet.client_id,
@@ -211,6 +219,7 @@ class Books(Opened):
             iban=iban,
             holder_name=holder_name,
             metadata=cause.metadata or None,
+            reference=cause.reference or None,
             salt=salt,
             details_digest=details_digest,
             hold_id=hold_id,
@@ -255,7 +264,9 @@ class Books(Opened):
         expires_at: datetime | None,
     ) -> LockedHold:
         """Hold `amount` for `target` until `expires_at`; None: until the hold is ended."""
-        salt, details_digest = chain.seal(cause.concept, None, cause.metadata)
+        salt, details_digest = chain.seal(
+            cause.concept, None, cause.metadata, reference=cause.reference
+        )
         hold = LockedHold(
             id=new_id(),
             client_id=wallet.client_id,
@@ -270,6 +281,7 @@ class Books(Opened):
             updated_at=self.now,
             concept=cause.concept or None,
             metadata=cause.metadata or None,
+            reference=cause.reference or None,
             salt=salt,
             details_digest=details_digest,
         )

@@ -2,7 +2,8 @@
 
     digest of a settled movement = SHA-256(previous digest of the wallet, facts, details digest)
     digest of a cash-out that is not settled, or of a hold = SHA-256(facts, details digest)
-    details digest = SHA-256(random salt, concept, IBAN, metadata, name of the account's holder)
+    details digest = SHA-256(random salt, concept, IBAN, metadata, name of the account's holder,
+        reference)
 
 Cash-outs and holds get a digest when they are created. A cash-out keeps it if it is rejected or
 cancelled, and gets a digest of the chain if it settles. Texts and their salt can be erased; the
@@ -28,6 +29,9 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 VERSION: Final = 1
 SEPARATOR: Final = "\x1f"
 """The separator of texts; texts can't contain it, because control characters are refused."""
+BEFORE_REFERENCE: Final = "\x1e"
+"""Precedes the reference, if there is one. Without one, the digest is the same as before movements
+had references."""
 
 
 def micros(moment: datetime) -> int:
@@ -40,12 +44,14 @@ def seal(
     iban: str | None,
     metadata: Mapping[str, str] | None,
     holder_name: str | None = None,
+    *,
+    reference: str | None = None,
 ) -> tuple[bytes | None, bytes | None]:
     """Create a salt and the digest of a movement's texts; None and None without texts."""
-    if not (concept or iban or metadata or holder_name):
+    if not (concept or iban or metadata or holder_name or reference):
         return None, None
     salt = os.urandom(16)
-    return salt, digest_details(salt, concept, iban, metadata, holder_name)
+    return salt, digest_details(salt, concept, iban, metadata, holder_name, reference=reference)
 
 
 def digest_details(
@@ -54,6 +60,8 @@ def digest_details(
     iban: str | None,
     metadata: Mapping[str, str] | None,
     holder_name: str | None = None,
+    *,
+    reference: str | None = None,
 ) -> bytes:
     """The salted digest of the texts, which does not reveal them without the salt.
 
@@ -63,6 +71,8 @@ def digest_details(
     pairs = [part for pair in sorted((metadata or {}).items()) for part in pair]
     holder = [holder_name] if holder_name else []
     details = SEPARATOR.join([concept or "", iban or "", *pairs, *holder])
+    if reference:
+        details += BEFORE_REFERENCE + reference
     return hashlib.sha256(salt + details.encode()).digest()
 
 

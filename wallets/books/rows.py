@@ -15,7 +15,7 @@ from users.models.events import By
 from wallets.books.columns import NOT_READ
 from wallets.models.accounts import VersionedAccount
 from wallets.models.holds import version_of
-from wallets.models.querysets import Signed
+from wallets.models.querysets import JustCreated
 from wallets.models.wallets import Labelled
 
 MOST_RECEIVED: Final = 2**63 - 1
@@ -29,6 +29,7 @@ class Cause(NamedTuple):
     by: By
     concept: str | None
     metadata: Mapping[str, str] | None
+    reference: str | None = None
 
 
 @dataclass(slots=True)
@@ -178,7 +179,7 @@ WALLET: Final = attrgetter(*(each.name for each in fields(LockedWallet)))
 
 
 @dataclass(slots=True, kw_only=True)
-class Leg(Signed):
+class Leg(JustCreated):
     """A movement in memory: one leg of an operation. Amounts are signed minor units."""
 
     id: UUID
@@ -205,8 +206,11 @@ class Leg(Signed):
     balance_after: int | None = None
     received_after: int | None = None
     settled_at: datetime | None = None
+    ended_at: datetime | None = None
     updated_at: datetime | None = None
     digest: bytes | None = None
+    reference: str | None = None
+    external_account_id: UUID | None = None
 
     def mirrored(self, leg_id: UUID) -> Leg:
         """Create the other leg of a payment, not yet settled, with the same texts."""
@@ -228,6 +232,7 @@ class Leg(Signed):
             salt=self.salt,
             details_digest=self.details_digest,
             hold_id=self.hold_id,
+            reference=self.reference,
         )
 
     def mirrors(self, other: Leg) -> bool:
@@ -295,12 +300,16 @@ class LockedHold:
     salt: bytes | None = None
     details_digest: bytes | None = None
     digest: bytes | None = None
+    reference: str | None = None
 
     @property
     def version(self) -> str:
         return version_of(self.id, self.status, self.remaining, self.expires_at)
 
-    # What answers read of a hold. In the books, overdue holds have expired.
+    # What answers read of a hold. In the books, overdue holds have expired. Only one that has just
+    # been placed is shown from the books.
+
+    executed = released = 0
 
     @property
     def standing(self) -> str:
@@ -366,10 +375,12 @@ class LockedAccount(VersionedAccount, LockedResource):
 
     table = "wallets_externalaccount"
     unique = "iban"
+    changes = ("status", "metadata")
 
     iban: str
     alias: str = ""
     holder_name: str = ""
+    metadata: Mapping[str, str] | None = None
 
     def require_active(self) -> None:
         """Raise ExternalAccountRemoved if it was removed."""

@@ -15,6 +15,9 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | client and currency of a movement's wallet | `wallet_is_of_one_client_and_currency` |
 | a wallet's movements, page by page, between dates | `movement_page` |
 | a wallet's chain: audit, balances, statements | `movement_seq_is_given_once_per_wallet` |
+| a client's movements, page by page, between dates | `movement_of_client` |
+| a client's movements of a reference, to an IBAN | `movement_of_reference`, `…_clients_iban` |
+| a client's movements but transfers; the unsettled ones | `movement_of_clients_type`, `…_status` |
 | the legs of one operation, or of a batch | `movement_of_operation` |
 | cash-ins and cash-outs of 30 days | `movement_crossing_of_wallet` |
 | flows from and to the outside, by day | `movement_crossing` (one leg, settled) |
@@ -24,6 +27,9 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | blocked and closed wallets | `wallet_not_ready` |
 | executions of a hold; reversals of a movement | `movement_of_hold`, `movement_reversing` |
 | a wallet's holds, page by page; the open ones by expiry | `hold_page`, `hold_open` |
+| a client's holds, page by page; the open ones | `hold_of_client`, `hold_open_of_client` |
+| the holds for a wallet; of a reference | `hold_of_target_page`, `hold_of_reference` |
+| a client's external accounts, page by page | `external_account_of_client` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |
 """
@@ -31,7 +37,8 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 from wallets.models.accounts import ExternalAccount
 from wallets.models.audits import Audit
 from wallets.models.holds import Hold, HoldQuerySet
-from wallets.models.movements import Movement, MovementQuerySet
+from wallets.models.movement_querysets import MovementQuerySet
+from wallets.models.movements import Movement
 from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [

@@ -29,7 +29,7 @@ class VersionedAccount(Versioned):
     """What an external account and its locked row have in common."""
 
     __slots__ = ()
-    VERSION = ("account", "status", "alias", "iban")
+    VERSION = ("account", "status", "alias", "iban", "metadata")
 
 
 class ExternalAccount(VersionedAccount, models.Model):
@@ -50,6 +50,7 @@ class ExternalAccount(VersionedAccount, models.Model):
     iban = models.CharField(max_length=34)
     holder_name = models.CharField(max_length=70, blank=True, db_default="")
     status = models.CharField(max_length=7, choices=Status, default=Status.ACTIVE)
+    metadata = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -66,9 +67,13 @@ class ExternalAccount(VersionedAccount, models.Model):
                 condition=Q(status="ACTIVE"),
                 name="external_account_is_there_once",
             ),
+            models.UniqueConstraint(
+                fields=["client", "wallet", "id"], name="external_account_is_of_one_wallet"
+            ),
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="external_account_page"),
+            models.Index(fields=["client", "created_at", "id"], name="external_account_of_client"),
             models.Index(fields=["iban"], name="external_account_of_iban"),
         ]
 

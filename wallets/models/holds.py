@@ -6,8 +6,10 @@ import uuid
 from datetime import datetime
 from typing import Self
 
+from django.apps import apps
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Cast, Coalesce
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -18,6 +20,7 @@ from wallets.models.querysets import DatedQuerySet
 from wallets.models.wallets import Wallet
 
 OPEN, EXPIRED = "OPEN", "EXPIRED"
+BIGINT = models.BigIntegerField()
 IS_OVERDUE = Q(status=OPEN, expires_at__lte=Now())
 
 
@@ -25,25 +28,33 @@ class HoldQuerySet(DatedQuerySet["Hold"]):
     """Holds with their current status; `is_overdue` uses the clock of the database."""
 
     def seen(self) -> Self:
-        """Annotate `is_overdue`, which `standing`, `left`, `over_at` and `version` need."""
+        """Annotate `is_overdue` and `executed`, which answers need."""
+        paid = apps.get_model("wallets", "Movement").objects.filter(
+            client=OuterRef("client"), hold=OuterRef("pk"), amount__lt=0
+        )
+        total = paid.order_by().values("hold").values_list(Cast(-Sum("amount"), BIGINT))
         return self.annotate(
-            is_overdue=models.Case(models.When(IS_OVERDUE, then=True), default=False)
+            is_overdue=models.Case(models.When(IS_OVERDUE, then=True), default=False),
+            executed=Coalesce(Subquery(total), 0, output_field=BIGINT),
         )
 
-    def standing(self, status: str) -> Self:
-        """Holds with this current status. An overdue hold is expired, even if its row says open."""
-        if status == OPEN:
-            return self.filter(status=OPEN).exclude(IS_OVERDUE)
-        if status == EXPIRED:
-            return self.filter(Q(status=EXPIRED) | IS_OVERDUE)
-        return self.filter(status=status)
+    def standing(self, *statuses: str) -> Self:
+        """Holds with one of these current statuses.
+
+        An overdue hold is expired, even if its row says open.
+        """
+        current = Q(status__in=statuses)
+        if EXPIRED in statuses:
+            current |= IS_OVERDUE
+        found = self.filter(current)
+        return found.exclude(IS_OVERDUE) if OPEN in statuses and EXPIRED not in statuses else found
 
     def named(self, words: str) -> Self:
         """Search by id or by the wallet of the hold."""
         found = as_id(words)
         return self.filter(Q(id=found) | Q(wallet=found)) if found else self.none()
 
-    def made_with(self, client_id: uuid.UUID, key: str) -> Self:
+    def made_with(self, client_id: uuid.UUID | None, key: str) -> Self:
         """The hold that was placed with this Idempotency-Key."""
         made = Key.objects.filter(client=client_id, key=key, made="hold").values("made_id")
         return self.filter(id__in=made)
@@ -90,6 +101,7 @@ class Hold(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     metadata = models.JSONField(null=True)
+    reference = models.CharField(max_length=64, null=True)  # noqa: DJ001
     salt = models.BinaryField(max_length=16, null=True)
     details_digest = models.BinaryField(max_length=32, null=True)
     digest = models.BinaryField(max_length=32)
@@ -97,6 +109,8 @@ class Hold(models.Model):
     objects = HoldQuerySet.as_manager()
 
     is_overdue: bool
+    executed: int
+    """The sum of its executions, in minor units."""
 
     class Meta:
         constraints = [
@@ -124,12 +138,23 @@ class Hold(models.Model):
             models.CheckConstraint(
                 name="hold_details_have_a_salt",
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
-                | Q(salt=None, concept=None, metadata__isnull=True),
+                | Q(salt=None, concept=None, metadata__isnull=True, reference=None),
             ),
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="hold_page"),
-            models.Index(fields=["target"], name="hold_of_target"),
+            models.Index(fields=["client", "created_at", "id"], name="hold_of_client"),
+            models.Index(fields=["target", "created_at", "id"], name="hold_of_target_page"),
+            models.Index(
+                fields=["client", "reference", "created_at", "id"],
+                condition=Q(reference__isnull=False),
+                name="hold_of_reference",
+            ),
+            models.Index(
+                fields=["client", "created_at", "id"],
+                condition=Q(status="OPEN"),
+                name="hold_open_of_client",
+            ),
             models.Index(
                 fields=["wallet", "expires_at"], condition=Q(status="OPEN"), name="hold_open"
             ),
@@ -148,6 +173,11 @@ class Hold(models.Model):
     @property
     def left(self) -> int:
         return 0 if self.is_overdue else self.remaining
+
+    @property
+    def released(self) -> int:
+        """What was given back to the wallet, in minor units."""
+        return self.amount - self.left - self.executed
 
     @property
     def over_at(self) -> datetime | None:

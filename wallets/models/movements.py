@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
-from users.models import Client, Key
-from users.models.ids import as_id
+from users.models import Client
+from users.models.idempotency import OWN_KEY
+from wallets.models.accounts import ExternalAccount
 from wallets.models.holds import Hold
-from wallets.models.querysets import DatedQuerySet, Signed, compact
+from wallets.models.movement_querysets import MovementQuerySet
+from wallets.models.querysets import Signed
 from wallets.models.wallets import Wallet
 
-WHOLE_OPERATIONS = frozenset({"batch", "operation"})
-"""What a key can have made whose id is that of an operation, not of a movement."""
 
+class Counterparty(NamedTuple):
+    """The other wallet of a payment, and its owner."""
 
-class MovementQuerySet(DatedQuerySet["Movement"]):
-    def directed(self, direction: str) -> Self:
-        return self.filter(amount__lt=0) if direction == "OUT" else self.filter(amount__gt=0)
-
-    def at_least(self, minor: int) -> Self:
-        return self.filter(Q(amount__gte=minor) | Q(amount__lte=-minor))
-
-    def at_most(self, minor: int) -> Self:
-        return self.filter(amount__gte=-minor, amount__lte=minor)
-
-    def made_with(self, client_id: uuid.UUID, key: str) -> Self:
-        """The movements of the operation that this Idempotency-Key created, in all wallets."""
-        used = Key.objects.filter(client=client_id, key=key).first()
-        if used is None or used.made not in {"movement", *WHOLE_OPERATIONS}:
-            return self.none()
-        if used.made in WHOLE_OPERATIONS:
-            return self.filter(operation_id=used.made_id)
-        made = Movement.objects.filter(client=client_id, id=used.made_id)
-        return self.filter(operation_id=made.values("operation_id")[:1])
-
-    def made_by(self, operation_id: uuid.UUID) -> Self:
-        """The movements of one operation, in the order of their creation.
-
-        The time does not give this order: between wallets, a later movement can have an earlier
-        time.
-        """
-        return self.filter(operation_id=operation_id).order_by("id")
-
-    def named(self, words: str) -> Self:
-        """Search by id, operation, wallet, IBAN or idempotency key."""
-        if found := as_id(words):
-            return self.filter(Q(id=found) | Q(operation_id=found) | Q(wallet=found))
-        clients = list(Client.objects.values_list("id", flat=True))
-        keys = Key.objects.filter(client__in=clients, key=words.strip())
-        made = list(keys.values_list("made_id", flat=True))
-        return self.filter(Q(iban=compact(words)) | Q(id__in=made) | Q(operation_id__in=made))
+    wallet_id: uuid.UUID
+    user_id: uuid.UUID
+    name: str
 
 
 class Movement(Signed, models.Model):
@@ -131,9 +100,21 @@ class Movement(Signed, models.Model):
         db_index=False,
         help_text="The movement of this wallet that this one reverses.",
     )
+    external_account = models.ForeignKey(
+        ExternalAccount,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="The external account to which a cash-out goes.",
+    )
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, help_text="Time of sending to the bank.")
     settled_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(
+        null=True, help_text="Time at which a cash-out was rejected or cancelled."
+    )
     updated_at = models.DateTimeField(
         null=True, help_text="Last change; null for what was settled at once."
     )
@@ -146,6 +127,7 @@ class Movement(Signed, models.Model):
         max_length=70, null=True, help_text="Who holds the bank account of a cash-out."
     )
     metadata = models.JSONField(null=True)
+    reference = models.CharField(max_length=64, null=True)  # noqa: DJ001
     salt = models.BinaryField(max_length=16, null=True)
     details_digest = models.BinaryField(max_length=32, null=True)
     digest = models.BinaryField(max_length=32)
@@ -194,6 +176,10 @@ class Movement(Signed, models.Model):
                 condition=Q(hold=None) | Q(type="TRANSFER"),
             ),
             models.CheckConstraint(
+                name="movement_only_a_cash_out_has_an_account",
+                condition=Q(external_account=None) | Q(type="CASH_OUT"),
+            ),
+            models.CheckConstraint(
                 name="movement_reversal_names_what_it_reverses",
                 condition=Q(type="REVERSAL", reversal_of__isnull=False)
                 | (~Q(type="REVERSAL") & Q(reversal_of=None)),
@@ -240,7 +226,7 @@ class Movement(Signed, models.Model):
             models.CheckConstraint(
                 name="movement_details_have_a_salt",
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
-                | Q(salt=None, concept=None, iban=None, metadata__isnull=True),
+                | Q(salt=None, concept=None, iban=None, metadata__isnull=True, reference=None),
             ),
             models.CheckConstraint(
                 name="movement_holder_has_an_iban",
@@ -252,6 +238,27 @@ class Movement(Signed, models.Model):
         ]
         indexes = [
             models.Index(fields=["wallet", "created_at", "id"], name="movement_page"),
+            models.Index(fields=["client", "created_at", "id"], name="movement_of_client"),
+            models.Index(
+                fields=["client", "reference", "created_at", "id"],
+                condition=Q(reference__isnull=False),
+                name="movement_of_reference",
+            ),
+            models.Index(
+                fields=["client", "iban", "created_at", "id"],
+                condition=Q(iban__isnull=False),
+                name="movement_of_clients_iban",
+            ),
+            models.Index(
+                fields=["client", "type", "created_at", "id"],
+                condition=~Q(type="TRANSFER"),
+                name="movement_of_clients_type",
+            ),
+            models.Index(
+                fields=["client", "status", "created_at", "id"],
+                condition=~Q(status="SUCCESS"),
+                name="movement_of_clients_status",
+            ),
             models.Index(fields=["operation_id"], name="movement_of_operation"),
             models.Index(
                 fields=["settled_at"],
@@ -305,6 +312,17 @@ class Movement(Signed, models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    reversed_amount: int
+    """The sum of its reversals, of a movement that was read with `seen`. Minor units."""
+    used_key: str | None
+    counterparty_shown: Counterparty | None = None
+    """The counterparty, if it is to be shown."""
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key of the client's request that created its operation; needs `seen`."""
+        return None if (self.used_key or "").startswith(OWN_KEY) else self.used_key
 
     @property
     def mirror(self) -> Movement | None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 from users.models.clients import OwnedQuerySet, Row_co
 from users.models.versions import Versioned
 
-__all__ = ["DatedQuerySet", "Signed", "compact"]
+__all__ = ["DatedQuerySet", "JustCreated", "Signed", "compact"]
 
 
 class DatedQuerySet(OwnedQuerySet[Row_co]):
@@ -28,6 +28,8 @@ class Signed(Versioned):
     amount: Any
     created_at: Any
     updated_at: Any
+    settled_at: Any
+    ended_at: Any
 
     @property
     def changed_at(self) -> datetime:
@@ -43,6 +45,22 @@ class Signed(Versioned):
     def magnitude(self) -> int:
         """The absolute amount."""
         return abs(int(self.amount))
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When it settled, or was rejected or cancelled; None while it is pending."""
+        ended: datetime | None = self.settled_at or self.ended_at
+        return ended
+
+
+class JustCreated(Signed):
+    """What an answer shows of a movement that the request has just created, beside its columns."""
+
+    __slots__ = ()
+    reversed_amount = 0
+    counterparty_shown = None
+    idempotency_key = None
+    """The key is the request's; see `MovementView.moved`."""
 
 
 def compact(iban: str) -> str:

@@ -202,12 +202,17 @@ class WordedOrder(WalletOrder):
 
     concept: str | None = None
     metadata: Mapping[str, str] | None = None
+    reference: str | None = None
     expected_currency: str | None = None
     """The currency that the wallet must have; None is any."""
 
     @property
     def cause(self) -> Cause:
-        return Cause(self.type, self.by, self.concept, self.metadata)
+        return Cause(self.type, self.by, self.concept, self.metadata, self.reference)
+
+    def inheriting(self, reference: str | None) -> Cause:
+        """The cause; without a reference of its own it has that of what the order follows."""
+        return self.cause._replace(reference=self.reference or reference)
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)

@@ -86,7 +86,9 @@ class CashOut(MoneyOrder):
         wallet.require_available(amount)
         if allowance := books.allowance(wallet):
             allowance.require_cash_out(amount)
-        leg = books.reserve_cash_out(wallet, amount, self.cause, iban, holder_name)
+        leg = books.reserve_cash_out(
+            wallet, amount, self.cause, iban, holder_name, account_id=self.account_id
+        )
         return self.movement_outcome(leg)
 
 

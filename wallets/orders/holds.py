@@ -96,6 +96,7 @@ class ExecuteHold(PartOrder):
     """Pay `amount` of an open hold, or the whole remainder, to its target wallet.
 
     The rest becomes available again; with `keep_open` it stays held. `target_id` is the hold's.
+    Without a `reference` of its own, the movement has that of the hold.
 
     Raises:
         NotFound: the wallet has no such hold.
@@ -140,7 +141,7 @@ class ExecuteHold(PartOrder):
             allowance.require_balance(amount)
         books.execute_hold(wallet, hold, amount, self.by, keep_open=self.keep_open)
         return self.movement_outcome(
-            books.pay(wallet, target, amount, self.cause, hold_id=hold.id)[0]
+            books.pay(wallet, target, amount, self.inheriting(hold.reference), hold_id=hold.id)[0]
         )
 
 

@@ -92,7 +92,8 @@ class Reverse(PartOrder):
     """Reverse `amount` of a transfer or a cash-in, or all of it that is not yet reversed.
 
     Either leg identifies the movement, with its mirror in the counterparty's wallet. KYC limits
-    do not apply to the user who gets the money back.
+    do not apply to the user who gets the money back. Without a `reference` of its own, the reversal
+    has that of the movement.
 
     Raises:
         NotFound: the wallet has no such movement.
@@ -147,7 +148,8 @@ class Reverse(PartOrder):
     def reverse_cash_in(self, books: Books, wallet: LockedWallet, leg: Leg, amount: int) -> Outcome:
         wallet.require_ready()
         wallet.require_available(amount)
-        return self.movement_outcome(books.debit(wallet, amount, self.cause, reverses=leg))
+        cause = self.inheriting(leg.reference)
+        return self.movement_outcome(books.debit(wallet, amount, cause, reverses=leg))
 
     def reverse_transfer(self, books: Books, legs: tuple[Leg, Leg], amount: int) -> Outcome:
         paid, received = sorted(legs, key=lambda leg: leg.amount)
@@ -157,7 +159,8 @@ class Reverse(PartOrder):
         payer.require_ready()
         payee.require_available(amount)
         payer.require_room(amount)
-        given = books.pay(payee, payer, amount, self.cause, reverses=(received, paid))
+        cause = self.inheriting(paid.reference)
+        given = books.pay(payee, payer, amount, cause, reverses=(received, paid))
         return self.movement_outcome(next(leg for leg in given if leg.wallet_id == self.wallet_id))
 
 

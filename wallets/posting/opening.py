@@ -91,12 +91,8 @@ def of_resources(need: str, kind: type[LockedResource]) -> Values:
 
 def resources(need: str, statements: dict[type[LockedResource], str]) -> dict[str, Read]:
     """How a need is read for each kind of a wallet's resources."""
-
-    def rows_of(kind: type[LockedResource]) -> Callable[[Rows], dict[UUID, LockedResource]]:
-        return lambda found: {row[0]: kind(*row) for row in found}
-
     return {
-        f"{need} {kind.table}": Read(statement, of_resources(need, kind), rows_of(kind))
+        f"{need} {kind.table}": Read(statement, of_resources(need, kind), by_id(kind))
         for kind, statement in statements.items()
     }
 

@@ -12,10 +12,17 @@ from iocash.db.pipeline import Answer
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.columns import columns
-from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet
+from wallets.books.rows import (
+    RESOURCES,
+    Leg,
+    LockedHold,
+    LockedResource,
+    LockedUser,
+    LockedWallet,
+)
 from wallets.orders.base import Order
 
-Row = TypeVar("Row", Leg, LockedHold)
+Row = TypeVar("Row", Leg, LockedHold, LockedResource)
 Rows = list[tuple[Any, ...]]
 
 USER, WALLET = ", ".join(columns(LockedUser)), ", ".join(columns(LockedWallet))
@@ -204,7 +211,8 @@ def add_labels(books: Books, labels: Rows) -> None:
 def record(kind: type[Row], names: tuple[str, ...], row: tuple[Any, ...]) -> Row:
     """Build a row object from a selected row; JSON is text."""
     values = dict(zip(names, row, strict=True))
-    values["metadata"] = from_text(values["metadata"])
+    if "metadata" in values:
+        values["metadata"] = from_text(values["metadata"])
     return kind(**values)
 
 

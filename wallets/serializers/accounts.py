@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -10,11 +11,13 @@ from rest_framework.serializers import SerializerMethodField
 from iocash.http import fields, pages
 from iocash.http.links import LINKS, location
 from iocash.http.serializers import reader
-from users.serializers.users import UPDATED_AT, Optional, without_nulls
+from users.serializers.users import METADATA, UPDATED_AT, Optional, Pairs, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import (
     HOLDER,
     HOLDER_NAME,
+    OF_USERS,
+    OF_WALLETS,
     PAYEE_IBAN,
     HolderName,
     PayeeIban,
@@ -56,6 +59,9 @@ class ExternalAccountAnswer(fields.Serializer):
         help_text=f"{HOLDER_NAME} Null: none, or erased.",
     )
     status = fields.Choice(ExternalAccount.Status, read_only=True)
+    metadata = fields.StringMap(
+        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
+    )
     created_at = fields.Moment(read_only=True, help_text="When the account was stored.")
     updated_at = fields.Moment(read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
@@ -78,6 +84,7 @@ class ExternalAccountBody(fields.Serializer):
     alias = Alias()
     iban = PayeeIban()
     holder_name = HolderName()
+    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Accept the published name of the IBAN too."""
@@ -114,6 +121,7 @@ class PublishedAccountBody(fields.Serializer):
     alias = Alias()
     external_iban = PublishedIban(source="iban", help_text="")
     holder_name = HolderName()
+    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)
@@ -133,15 +141,41 @@ class PublishedAccountAnswer(ExternalAccountAnswer):
 
 
 class ExternalAccountChange(fields.Serializer):
-    """REMOVED removes the external account permanently; nothing else can be changed."""
+    """Remove the external account, or replace its metadata; nothing else can be changed."""
 
-    status = fields.Choice(("REMOVED",), help_text="Remove the account permanently.")
+    together = {"minProperties": 1, "maxProperties": 1}
+    default_error_messages = {"one_only": "Must not be sent together with status."}
+
+    status = fields.Choice(
+        ("REMOVED",), required=False, help_text="Remove the account permanently."
+    )
+    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
+
+    def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
+        if not given:
+            return {"status": "required"}
+        return {"metadata": "one_only"} if len(given) > 1 else {}
+
+    def get_initial(self) -> dict[str, Any]:
+        """An example that does not remove the account by accident."""
+        return {"metadata": fields.StringMap.example}
 
 
 class ExternalAccountQuery(pages.PageQuery):
     """The filters of the list of external accounts."""
 
-    status = fields.Choice(
-        ExternalAccount.Status, required=False, help_text="Only accounts with this status."
+    status = fields.Several(
+        fields.Choice(ExternalAccount.Status),
+        required=False,
+        help_text="Only accounts with one of these statuses.",
     )
-    iban = fields.Iban(required=False, help_text="Only the account with this IBAN.")
+    iban = fields.Several(
+        fields.Iban(), required=False, help_text="Only accounts with one of these IBANs."
+    )
+
+
+class ExternalAccountsQuery(ExternalAccountQuery):
+    """The filters of the list of external accounts across wallets."""
+
+    user_id = fields.Several(fields.Id(), required=False, help_text=OF_USERS)
+    wallet_id = fields.Several(fields.Id(), required=False, help_text=OF_WALLETS)

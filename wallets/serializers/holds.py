@@ -8,11 +8,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import SerializerMethodField
 
-from iocash.http import fields, pages
+from iocash.http import fields
 from iocash.http.links import LINKS, location
 from users.serializers.users import UPDATED_AT
 from wallets.models import Hold
-from wallets.serializers.shared import END, START, Words, hrefs, require_period
+from wallets.serializers.shared import AcrossWallets, AmountQuery, ReferenceAnswer, Words, hrefs
 
 
 class HoldAnswer(fields.Serializer):
@@ -32,7 +32,19 @@ class HoldAnswer(fields.Serializer):
         example="20.00",
         help_text="What is still reserved, in units of `currency`; zero once the hold has ended.",
     )
+    executed_amount = fields.Money(
+        source="executed",
+        example="10.00",
+        help_text="The sum of the hold's executions, in units of `currency`.",
+    )
+    released_amount = fields.Money(
+        source="released",
+        example="0.00",
+        help_text="What is available again, in units of `currency`, because it was released, or "
+        "the hold has expired, or an execution left it.",
+    )
     currency = fields.Currency(read_only=True)
+    reference = ReferenceAnswer()
     concept = fields.Text(
         140,
         read_only=True,
@@ -142,19 +154,20 @@ class HoldChange(fields.Serializer):
         return {"status": "RELEASED"}
 
 
-class HoldQuery(pages.PageQuery):
+class HoldQuery(AmountQuery):
     """The filters of the list of holds."""
 
-    status = fields.Choice(Hold.Status, required=False, help_text="Only holds with this status.")
-    start_date = fields.Instant(required=False, help_text=START)
-    end_date = fields.Instant(required=False, help_text=END)
-    idempotency_key = fields.Text(
-        255,
+    status = fields.Several(
+        fields.Choice(Hold.Status),
         required=False,
-        example="order-1234",
-        help_text="Only the hold that was placed with this `Idempotency-Key`.",
+        help_text="Only holds with one of these statuses.",
+    )
+    target_wallet_id = fields.Several(
+        fields.Id(),
+        required=False,
+        help_text="Only holds whose executions pay one of these wallets.",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_period(attrs)
-        return super().validate(attrs)
+
+class HoldsQuery(AcrossWallets, HoldQuery):
+    """The filters of the list of holds across wallets."""

@@ -9,22 +9,21 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import ListSerializer, SerializerMethodField
 
-from iocash.http import fields, pages
+from iocash.http import fields
 from iocash.http.links import LINKS, location
 from iocash.http.serializers import Variant
 from users.serializers.users import UPDATED_AT
 from wallets.models import Movement
 from wallets.serializers.shared import (
-    END,
     HOLDER,
     HOLDER_NAME,
-    START,
+    AcrossWallets,
+    AmountQuery,
     HolderName,
     PayeeIban,
+    ReferenceAnswer,
     Words,
     hrefs,
-    require_amounts,
-    require_period,
 )
 
 LARGEST_BATCH: Final = 1_000
@@ -34,6 +33,21 @@ class Direction(fields.Choice):
     """IN: the balance of the wallet grows. OUT: it shrinks."""
 
     words = ("IN", "OUT")
+
+
+class CounterpartyAnswer(fields.Serializer):
+    """The other wallet of a payment, and its owner."""
+
+    wallet_id = fields.Id(read_only=True, help_text="The other wallet.")
+    user_id = fields.Id(read_only=True, help_text="The user who owns the other wallet.")
+    name = fields.Text(
+        201,
+        read_only=True,
+        allow_null=True,
+        example="Bob Example",
+        help_text="The name of that user: first and last name, or the company's. Null after "
+        "erasure.",
+    )
 
 
 class MovementAnswer(fields.Serializer):
@@ -54,7 +68,12 @@ class MovementAnswer(fields.Serializer):
         example="12.50",
         help_text="The amount, in units of `currency`; never negative, see `direction`.",
     )
+    reversed_amount = fields.Money(
+        example="0.00",
+        help_text="The sum of the movement's reversals, in units of `currency`.",
+    )
     currency = fields.Currency(read_only=True)
+    reference = ReferenceAnswer()
     concept = fields.Text(
         140,
         read_only=True,
@@ -67,6 +86,13 @@ class MovementAnswer(fields.Serializer):
         read_only=True,
         allow_null=True,
         help_text="The other wallet of a transfer or of its reversal. Null: there is none.",
+    )
+    counterparty = CounterpartyAnswer(
+        source="counterparty_shown",
+        read_only=True,
+        allow_null=True,
+        help_text="The other wallet and its owner, with `expand=counterparty`. Null without it, "
+        "and if there is no other wallet.",
     )
     hold_id = fields.Id(
         read_only=True,
@@ -97,6 +123,19 @@ class MovementAnswer(fields.Serializer):
         example=HOLDER,
         help_text=f"{HOLDER_NAME} Null: none, or erased.",
     )
+    external_account_id = fields.Id(
+        read_only=True,
+        allow_null=True,
+        help_text="The external account that a cash-out pays. Null: the request named none.",
+    )
+    idempotency_key = fields.Text(
+        255,
+        read_only=True,
+        allow_null=True,
+        example="order-1234",
+        help_text="The `Idempotency-Key` of the request that created the operation. Null: it had "
+        "none.",
+    )
     reason = fields.Text(
         140,
         read_only=True,
@@ -119,6 +158,12 @@ class MovementAnswer(fields.Serializer):
         read_only=True,
         allow_null=True,
         help_text="When the balance changed. Null: it has not.",
+    )
+    ended_at = fields.Moment(
+        source="over_at",
+        read_only=True,
+        allow_null=True,
+        help_text="When the movement settled, or was rejected or cancelled. Null: it is pending.",
     )
     _links = SerializerMethodField(method_name="links")
 
@@ -249,6 +294,7 @@ class BatchMade(NamedTuple):
     operation_id: UUID
     movements: Iterable[Any]
     where: str
+    key: str | None
 
 
 class BatchAnswer(fields.Serializer):
@@ -266,8 +312,8 @@ class BatchAnswer(fields.Serializer):
 
     @extend_schema_field(Movements)
     def embedded(self, batch: BatchMade) -> dict[str, Any]:
-        answer = MovementAnswer(context=self.context)
-        return {"movements": [answer.to_representation(each) for each in batch.movements]}
+        answer, key = MovementAnswer(context=self.context), {"idempotencyKey": batch.key}
+        return {"movements": [answer.to_representation(each) | key for each in batch.movements]}
 
 
 class DryRunMovements(fields.Serializer):
@@ -306,36 +352,49 @@ class MovementChange(fields.Serializer):
     status = fields.Choice(("CANCELLED",), help_text="Cancel the pending cash-out.")
 
 
-class MovementQuery(pages.PageQuery):
+EXPANSIONS: Final = ("counterparty",)
+
+
+class OneMovementQuery(fields.Serializer):
+    """What is shown of a movement beside its own fields."""
+
+    expand = fields.Several(
+        fields.Choice(EXPANSIONS),
+        required=False,
+        help_text="`counterparty` needs the scope `users:read`.",
+    )
+
+
+class MovementQuery(AmountQuery, OneMovementQuery):
     """The filters of the list of movements."""
 
-    start_date = fields.Instant(required=False, help_text=START)
-    end_date = fields.Instant(required=False, help_text=END)
-    status = fields.Choice(
-        Movement.Status, required=False, help_text="Only movements with this status."
+    status = fields.Several(
+        fields.Choice(Movement.Status),
+        required=False,
+        help_text="Only movements with one of these statuses.",
     )
-    type = fields.Choice(Movement.Type, required=False, help_text="Only movements of this type.")
+    type = fields.Several(
+        fields.Choice(Movement.Type),
+        required=False,
+        help_text="Only movements of one of these types.",
+    )
     direction = Direction(required=False, help_text="Only incoming or only outgoing movements.")
-    min_amount = fields.Amount(
-        required=False,
-        example="5.00",
-        help_text="Only movements of this amount or more, in units of the wallet's currency.",
-    )
-    max_amount = fields.Amount(
-        required=False,
-        example="100.00",
-        help_text="Only movements of this amount or less, in units of the wallet's currency.",
-    )
     operation_id = fields.Id(required=False, help_text="Only the movements of this operation.")
     hold_id = fields.Id(required=False, help_text="Only the movements that paid this hold.")
-    idempotency_key = fields.Text(
-        255,
+    reversal_of = fields.Id(
+        required=False, help_text="Only the movements that reverse this movement."
+    )
+    counterparty_wallet_id = fields.Several(
+        fields.Id(),
         required=False,
-        example="order-1234",
-        help_text="Only the movements that were created with this `Idempotency-Key`.",
+        help_text="Only movements whose other wallet is one of these.",
+    )
+    iban = fields.Several(
+        fields.Iban(),
+        required=False,
+        help_text="Only the cash-outs to one of these bank accounts.",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        require_period(attrs)
-        require_amounts(attrs)
-        return super().validate(attrs)
+
+class MovementsQuery(AcrossWallets, MovementQuery):
+    """The filters of the list of movements across wallets."""

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from iocash.http import fields
+from iocash.http import fields, pages
 from iocash.http.rendering import camel
 from iocash.http.serializers import reader
-from users.serializers.users import Optional
+from users.serializers.users import METADATA, Optional
 
 
 def hrefs(links: dict[str, str]) -> dict[str, Any]:
@@ -42,12 +42,6 @@ def require_amounts(attrs: dict[str, Any]) -> None:
 
 def out_of_range(name: str, words: str) -> ValidationError:
     return ValidationError({camel(name): [ErrorDetail(words, code="invalid_range")]})
-
-
-METADATA = (
-    "Your own pairs of strings: at most 20, keys of up to 40 and values of up to 500 characters. "
-    "The server stores them and does not use them. Null: none."
-)
 
 
 class BankAccount(fields.Serializer):
@@ -85,11 +79,94 @@ class HolderName(Optional):
         super().__init__(70, example=HOLDER, help_text=f"{HOLDER_NAME} Null: none.")
 
 
+LONGEST_REFERENCE: Final = 64
+REFERENCE: Final = "INV-1234"
+"""The example of a reference."""
+
+
+class ReferenceAnswer(fields.Text):
+    """The client's own id for a movement or hold, as answers show it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            LONGEST_REFERENCE,
+            read_only=True,
+            allow_null=True,
+            example=REFERENCE,
+            help_text="Your own id for it. Null: none, or erased.",
+        )
+
+
+class AmountQuery(pages.PageQuery):
+    """The filters of lists of movements and holds that concern times and amounts."""
+
+    start_date = fields.Instant(required=False, help_text=START)
+    end_date = fields.Instant(required=False, help_text=END)
+    min_amount = fields.Amount(
+        required=False,
+        example="5.00",
+        help_text="Only what has this amount or more, in units of the currency.",
+    )
+    max_amount = fields.Amount(
+        required=False,
+        example="100.00",
+        help_text="Only what has this amount or less, in units of the currency.",
+    )
+    reference = fields.Text(
+        LONGEST_REFERENCE,
+        required=False,
+        example=REFERENCE,
+        help_text="Only what has exactly this `reference`.",
+    )
+    idempotency_key = fields.Text(
+        255,
+        required=False,
+        example="order-1234",
+        help_text="Only what was created with this `Idempotency-Key`.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        require_period(attrs)
+        require_amounts(attrs)
+        return super().validate(attrs)
+
+
+OF_USERS: Final = "Only of the wallets of these users."
+OF_WALLETS: Final = "Only of these wallets."
+NEEDS_CURRENCY: Final = "Required with minAmount and maxAmount."
+
+
+class AcrossWallets(fields.Serializer):
+    """The filters of lists across all wallets of the client."""
+
+    user_id = fields.Several(fields.Id(), required=False, help_text=OF_USERS)
+    wallet_id = fields.Several(fields.Id(), required=False, help_text=OF_WALLETS)
+    currency = fields.Currency(
+        required=False,
+        component="",
+        help_text="Only of wallets in this currency. Required with `minAmount` and `maxAmount`, "
+        "which are in units of it.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.keys() & {"min_amount", "max_amount"} and "currency" not in attrs:
+            raise ValidationError({"currency": [ErrorDetail(NEEDS_CURRENCY, code="required")]})
+        validated: dict[str, Any] = super().validate(attrs)
+        return validated
+
+
 class Words(fields.Serializer):
-    """The concept of the payer, the caller's own key-value pairs, and the currency, if checked."""
+    """What a client says of a movement or hold: concept, reference, metadata; also its currency."""
 
     concept = Optional(
         140, example="Lunch", help_text="What it is for, as the statement shows it. Null: none."
+    )
+    reference = Optional(
+        LONGEST_REFERENCE,
+        example=REFERENCE,
+        help_text="Your own id for this, like an invoice number; you can search by it. It need not "
+        "be unique. The executions of a hold and the reversals of a movement inherit it. Null: "
+        "none.",
     )
     currency = fields.Currency(
         required=False,

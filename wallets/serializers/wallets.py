@@ -11,13 +11,14 @@ from iocash.http import fields, pages
 from iocash.http.links import LINKS, below, location
 from users.serializers.users import (
     DLT_ADDRESS,
+    METADATA,
     UPDATED_AT,
     Optional,
     UserChange,
     without_nulls,
 )
 from wallets.models import Wallet
-from wallets.serializers.shared import METADATA, hrefs
+from wallets.serializers.shared import hrefs
 
 UNSUBSCRIBED: Final = ("UNSUBSCRIBED",)
 
@@ -149,12 +150,25 @@ class WalletChange(Labels):
         return {"alias": "Savings"}
 
 
-class WalletQuery(pages.PageQuery):
+class UserWalletQuery(pages.PageQuery):
+    """The filters of the list of a user's wallets."""
+
+    status = fields.Several(
+        fields.Choice(Wallet.Status),
+        required=False,
+        help_text="Only wallets with one of these statuses.",
+    )
+    currency = fields.Several(
+        fields.Currency(), required=False, help_text="Only wallets in one of these currencies."
+    )
+    iban = fields.Several(
+        fields.Iban(),
+        required=False,
+        help_text="Only wallets with one of these own IBANs.",
+    )
+
+
+class WalletQuery(UserWalletQuery):
     """The filters of the list of wallets."""
 
-    user_id = fields.Id(required=False, help_text="Only wallets of this user.")
-    status = fields.Choice(
-        Wallet.Status, required=False, help_text="Only wallets with this status."
-    )
-    currency = fields.Currency(required=False, help_text="Only wallets in this currency.")
-    iban = fields.Iban(required=False, help_text="Only the wallet with this IBAN of its own.")
+    user_id = fields.Several(fields.Id(), required=False, help_text="Only wallets of these users.")

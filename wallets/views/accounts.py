@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -12,18 +13,25 @@ from iocash import errors
 from iocash.db.transactions import read_back
 from iocash.http.links import location
 from iocash.http.operations import operation
+from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Created
+from users.views.lists import ReleasedScanningPages
 from wallets.models import ExternalAccount
 from wallets.models.accounts import ExternalAccountQuerySet
-from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.external_accounts import (
+    AddExternalAccount,
+    ChangeExternalAccount,
+    RemoveExternalAccount,
+)
 from wallets.serializers.accounts import (
     ExternalAccountAnswer,
     ExternalAccountBody,
     ExternalAccountChange,
     ExternalAccountQuery,
+    ExternalAccountsQuery,
 )
-from wallets.views.base import OrderView
+from wallets.views.base import OrderView, of_wallets
 
 
 class ExternalAccountView(OrderView):
@@ -41,11 +49,35 @@ class ExternalAccountView(OrderView):
     def shown(self, account: ExternalAccount) -> Response:
         return Response(self.show(account), headers=self.tag(account))
 
+    def matching(self, filters: dict[str, Any], wallets: list[UUID] | None) -> Response:
+        """Answer a page of the accounts of these wallets (None: of all) that the filters leave."""
+        every = ExternalAccount.objects.owned_by(self.caller.client_id)
+        found = every.filter(**{f"{name}__in": values for name, values in filters.items()})
+        return self.listed(found, of_wallets(wallets), every if filters else None)
+
+
+class EveryExternalAccountView(ExternalAccountView):
+    """The external bank accounts of all wallets of the client."""
+
+    collection = "externalAccounts"
+    pagination_class = ReleasedScanningPages
+
+    @operation(name="list_all_external_accounts", query=ExternalAccountsQuery)
+    def get(self, request: Request) -> Response:
+        """List the external accounts of all wallets.
+
+        Removed ones are included: filter by `status`. Filters can be combined, and most take
+        several values, separated by commas.
+        """
+        filters = self.filters()
+        return self.matching(filters, self.asked_wallets(filters))
+
 
 class ExternalAccountListView(ExternalAccountView):
     """The external bank accounts of a wallet."""
 
     collection = "externalAccounts"
+    pagination_class = ScanningPages
 
     @operation(name="list_external_accounts", query=ExternalAccountQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
@@ -53,8 +85,7 @@ class ExternalAccountListView(ExternalAccountView):
 
         The bank accounts that are stored for cash-outs, removed ones included: filter by `status`.
         """
-        wallet = self.wallet(wallet_id)
-        return self.page(self.accounts(wallet.id).filter(**self.filters()))
+        return self.matching(self.filters(), [self.wallet(wallet_id).id])
 
     @operation(
         name="create_external_account",
@@ -75,6 +106,7 @@ class ExternalAccountListView(ExternalAccountView):
             iban=values["iban"],
             holder_name=values.get("holder_name", ""),
             alias=values.get("alias", ""),
+            metadata=values.get("metadata") or None,
         )
         outcome = self.submit(order)
         account = read_back(partial(self.account, wallet_id, outcome.id))
@@ -98,15 +130,26 @@ class ExternalAccountDetailView(ExternalAccountView):
     @operation(
         name="update_external_account",
         body=ExternalAccountChange,
-        refuses=(*RemoveExternalAccount.refuses, errors.Overloaded),
+        refuses=(
+            *RemoveExternalAccount.refuses,
+            *ChangeExternalAccount.refuses,
+            errors.Overloaded,
+        ),
     )
     def patch(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:
-        """Remove an external account.
+        """Change or remove an external account.
 
-        Permanently: send `{"status": "REMOVED"}`. Pending cash-outs to it are not affected.
-        Removing it again changes nothing.
+        Send `metadata` to replace it, or `{"status": "REMOVED"}` to remove the account permanently;
+        one of the two, not both. Pending cash-outs to a removed account are not affected.
         """
-        self.body(partial=False)
-        about = {**self.common(wallet_id), "if_match": self.if_match}
-        self.submit(RemoveExternalAccount(**about, account_id=account_id))
+        change = self.body()
+        about = {
+            **self.common(wallet_id),
+            "account_id": account_id,
+            "if_match": self.if_match,
+        }
+        if "metadata" in change:
+            self.submit(ChangeExternalAccount(**about, metadata=change["metadata"]))
+        else:
+            self.submit(RemoveExternalAccount(**about))
         return self.shown(read_back(partial(self.account, wallet_id, account_id)))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http import fields
 from iocash.http.operations import operation
+from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Created
+from users.views.lists import ReleasedScanningPages
 from wallets.models import Hold, HoldQuerySet
 from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
 from wallets.serializers.holds import (
@@ -23,9 +28,10 @@ from wallets.serializers.holds import (
     HoldChange,
     HoldDryRun,
     HoldQuery,
+    HoldsQuery,
 )
 from wallets.serializers.movements import MovementDryRun
-from wallets.views.base import OrderView
+from wallets.views.base import OrderView, minor, of_wallets, product
 from wallets.views.movements import MovementView
 
 RELEASE_HOLD, CHANGE_HOLD = "wallets.release_hold", "wallets.change_hold"
@@ -49,6 +55,36 @@ class HoldView(OrderView):
     def hold(self, wallet_id: UUID, hold_id: UUID) -> Hold:
         return get_object_or_404(self.holds(wallet_id), id=hold_id)
 
+    def matching(
+        self,
+        filters: dict[str, Any],
+        wallets: list[UUID] | None,
+        client_id: UUID | None,
+        currency: str,
+    ) -> Response:
+        """Answer a page of the holds of these wallets (None: of all) that the filters leave.
+
+        `currency` is that of the amounts.
+        """
+        dates = filters.pop("start_date", None), filters.pop("end_date", None)
+        every = Hold.objects.owned_by(self.caller.client_id).within(*dates)
+        if wallets is not None:
+            filters["wallet__in"] = wallets
+        parts, indexed = leading_of_holds(filters, wallets)
+        found = every.seen()
+        walked = None if filters.keys() <= indexed else every
+        if statuses := filters.pop("status", None):
+            found = found.standing(*statuses)
+        if key := filters.pop("idempotency_key", None):
+            found = found.made_with(client_id, key)
+        if (least := minor(filters, "min_amount", currency)) is not None:
+            found = found.filter(amount__gte=least)
+        if (most := minor(filters, "max_amount", currency)) is not None:
+            found = found.filter(amount__lte=most)
+        if targets := filters.pop("target_wallet_id", None):
+            found = found.filter(target__in=targets)
+        return self.listed(found.filter(**filters), parts, walked)
+
     def change(self, wallet_id: UUID, hold_id: UUID) -> Response:
         """Renew a hold if the body has an expiration, and release it otherwise."""
         change = self.body()
@@ -67,10 +103,66 @@ class HoldView(OrderView):
         return Response(self.show(hold), headers=self.tag(hold))
 
 
+class EveryHoldView(HoldView):
+    """The holds of all wallets of the client."""
+
+    collection = "holds"
+    pagination_class = ReleasedScanningPages
+
+    @operation(name="list_all_holds", query=HoldsQuery)
+    def get(self, request: Request) -> Response:
+        """List the holds of all wallets.
+
+        With `targetWalletId`, those that reserve funds for a wallet. Filters can be combined, and
+        most take several values, separated by commas. A page of a filtered list can be short, or
+        even empty, and still have a `next`: the list ends where there is no `next`.
+        """
+        filters = self.filters()
+        currency = filters.get("currency", "")
+        return self.matching(filters, self.asked_wallets(filters), self.caller.client_id, currency)
+
+
+def leading_of_holds(
+    filters: dict[str, Any], wallets: Sequence[UUID] | None
+) -> tuple[list[Q], Set[str]]:
+    """Divide the holds into parts that an index has in order, by one of the filters.
+
+    Returns the parts, and the filters that no rows are scanned for.
+    """
+    if "idempotency_key" in filters:
+        return [Q()], filters.keys()
+    if reference := filters.get("reference"):
+        return [Q(reference=reference)], {"reference"}
+    if wallets is not None:
+        return of_wallets(wallets), {"wallet__in"}
+    if targets := filters.get("target_wallet_id"):
+        return product([Q()], "target", targets), {"target_wallet_id"}
+    if filters.get("status") == [Hold.Status.OPEN]:
+        return [Q(status=Hold.Status.OPEN)], frozenset()
+    return [Q()], frozenset()
+
+
+class AnyHoldView(HoldView):
+    """One hold, of any wallet of the client."""
+
+    path_fields = {"hold_id": fields.Id(help_text="The id of the hold.")}
+
+    @operation(name="find_hold")
+    def get(self, request: Request, hold_id: UUID) -> Response:
+        """Get a hold by its id alone.
+
+        The same hold as below its wallet, for those who know its id and not its wallet.
+        """
+        holds = Hold.objects.owned_by(self.caller.client_id).seen()
+        hold = get_object_or_404(holds, id=hold_id)
+        return Response(self.show(hold), headers=self.tag(hold))
+
+
 class HoldListView(HoldView):
     """The holds of a wallet."""
 
     collection = "holds"
+    pagination_class = ScanningPages
 
     @operation(name="list_holds", query=HoldQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
@@ -79,13 +171,7 @@ class HoldListView(HoldView):
         The holds that reserve funds of this wallet for others, ended ones included.
         """
         wallet = self.wallet(wallet_id)
-        filters = self.filters()
-        found = self.holds(wallet.id).within(filters.get("start_date"), filters.get("end_date"))
-        if status := filters.get("status"):
-            found = found.standing(status)
-        if key := filters.get("idempotency_key"):
-            found = found.made_with(wallet.client_id, key)
-        return self.page(found)
+        return self.matching(self.filters(), [wallet.id], wallet.client_id, wallet.currency)
 
     @operation(
         name="create_hold",

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 
-from iocash import errors, money
+from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http import fields
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.pages import ScanningPages
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, Created
-from wallets.models import Movement, MovementQuerySet, Wallet
+from users.views.lists import ReleasedScanningPages
+from wallets.models import Movement, MovementQuerySet
 from wallets.orders.base import MoneyOrder, Outcome
 from wallets.orders.batch import Batch
 from wallets.orders.cash_outs import CancelCashOut, CashOut
@@ -32,9 +36,12 @@ from wallets.serializers.movements import (
     MovementChange,
     MovementDryRun,
     MovementQuery,
+    MovementsQuery,
+    OneMovementQuery,
     ReversalBody,
 )
-from wallets.views.base import OrderView
+from wallets.views.base import OrderView, minor, of_wallets, product
+from wallets.views.counterparties import show_counterparties
 
 
 class MovementView(OrderView):
@@ -43,10 +50,58 @@ class MovementView(OrderView):
     serializer_class = MovementAnswer
 
     def movements(self, wallet_id: UUID) -> MovementQuerySet:
-        return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id)
+        return Movement.objects.owned_by(self.caller.client_id).filter(wallet=wallet_id).seen()
 
     def movement(self, wallet_id: UUID, movement_id: UUID) -> Movement:
         return get_object_or_404(self.movements(wallet_id), id=movement_id)
+
+    def matching(
+        self,
+        filters: dict[str, Any],
+        wallets: list[UUID] | None,
+        client_id: UUID | None,
+        currency: str,
+    ) -> Response:
+        """Answer a page of the movements of these wallets (None: of all) that the filters leave.
+
+        `currency` is that of the amounts.
+        """
+        dates = filters.pop("start_date", None), filters.pop("end_date", None)
+        filters.pop("expand", None)
+        every = Movement.objects.owned_by(self.caller.client_id).within(*dates)
+        if wallets is not None:
+            filters["wallet__in"] = wallets
+        parts, indexed = leading(filters, wallets)
+        found = every.seen()
+        walked = None if filters.keys() <= indexed else every
+        if direction := filters.pop("direction", None):
+            found = found.directed(direction)
+        if key := filters.pop("idempotency_key", None):
+            found = found.made_with(client_id, key)
+        if (least := minor(filters, "min_amount", currency)) is not None:
+            found = found.at_least(least)
+        if (most := minor(filters, "max_amount", currency)) is not None:
+            found = found.at_most(most)
+        lookups = {LOOKUPS.get(name, name): value for name, value in filters.items()}
+        return self.listed(found.filter(**lookups), parts, walked)
+
+    def one(self, movement: Movement) -> Response:
+        return Response(self.show(*self.expanded([movement])), headers=self.tag(movement))
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        return self.expanded(super().paginate_queryset(queryset) or [])
+
+    def expanded(self, movements: list[Movement]) -> list[Movement]:
+        """The movements, with what the query wants expanded.
+
+        Raises:
+            InsufficientScope, PermissionDenied: the caller may not read users.
+        """
+        if "counterparty" in self.query.get("expand", ()):
+            self.caller.require("users:read")
+            self.require_of_staff("users.view_user")
+            show_counterparties(movements)
+        return movements
 
     def order(self, common: dict[str, Any], values: dict[str, Any]) -> MoneyOrder:
         """Build the order for a body or for an item of a batch."""
@@ -73,14 +128,33 @@ class MovementView(OrderView):
         if outcome.is_predicted:
             return self.show_dry_run(outcome.legs[0])
         movement = outcome.legs[0] if outcome.legs else self.made_before(outcome.id)
+        shown = self.show(movement) | {"idempotencyKey": self.key}
         is_accepted = (status or outcome.status) == HTTPStatus.ACCEPTED
         answer = Accepted if is_accepted else Created
-        shown = self.show(movement)
         return answer(shown, shown["_links"]["self"]["href"], headers=self.replayed(outcome))
 
     def made_before(self, movement_id: UUID) -> Movement:
-        movements = Movement.objects.owned_by(self.caller.client_id)
+        movements = Movement.objects.owned_by(self.caller.client_id).seen()
         return read_back(partial(movements.get, id=movement_id))
+
+
+class EveryMovementView(MovementView):
+    """The movements of all wallets of the client."""
+
+    collection = "movements"
+    pagination_class = ReleasedScanningPages
+
+    @operation(name="list_all_movements", query=MovementsQuery)
+    def get(self, request: Request) -> Response:
+        """List the movements of all wallets.
+
+        Filters can be combined, and most take several values, separated by commas. A page of a
+        filtered list can be short, or even empty, and still have a `next`: the list ends where
+        there is no `next`.
+        """
+        filters = self.filters()
+        currency = filters.get("currency", "")
+        return self.matching(filters, self.asked_wallets(filters), self.caller.client_id, currency)
 
 
 class MovementListView(MovementView):
@@ -88,8 +162,6 @@ class MovementListView(MovementView):
 
     collection = "movements"
     pagination_class = ScanningPages
-    scanned: MovementQuerySet | None = None
-    """What is walked to find what other filters leave; None: an index finds it."""
 
     @operation(name="list_movements", query=MovementQuery, spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
@@ -99,23 +171,7 @@ class MovementListView(MovementView):
         ends where there is no `next`. Filters can be combined.
         """
         wallet = self.wallet(wallet_id)
-        return self.page(self.matching(wallet, self.filters()))
-
-    def matching(self, wallet: Wallet, filters: dict[str, Any]) -> MovementQuerySet:
-        dates = filters.pop("start_date", None), filters.pop("end_date", None)
-        if filters and not filters.keys() & FOUND_AT_ONCE:
-            of_wallet = self.movements(wallet.id).within(*dates)
-            self.scanned = of_wallet.filter(**indexed(filters))
-        found = self.movements(wallet.id).within(*dates)
-        if direction := filters.pop("direction", None):
-            found = found.directed(direction)
-        if key := filters.pop("idempotency_key", None):
-            found = found.made_with(wallet.client_id, key)
-        if (least := minor(filters, "min_amount", wallet)) is not None:
-            found = found.at_least(least)
-        if (most := minor(filters, "max_amount", wallet)) is not None:
-            found = found.at_most(most)
-        return found.filter(**filters)
+        return self.matching(self.filters(), [wallet.id], wallet.client_id, wallet.currency)
 
     @operation(
         name="create_movement",
@@ -136,30 +192,55 @@ class MovementListView(MovementView):
         return self.create(wallet_id, self.body())
 
 
-FOUND_AT_ONCE = frozenset({"operation_id", "hold_id", "idempotency_key"})
+LOOKUPS = {
+    "status": "status__in",
+    "type": "type__in",
+    "iban": "iban__in",
+    "counterparty_wallet_id": "counterparty__in",
+}
+"""The lookups of filters that are no columns of the same name."""
+
+FOUND_AT_ONCE = frozenset({"operation_id", "hold_id", "reversal_of", "idempotency_key"})
 """Filters with few matches, each with its own index."""
 
 
-def indexed(filters: dict[str, Any]) -> dict[str, Any]:
-    """The filter whose movements an index has in order, if there is one."""
-    if filters.get("status", Movement.Status.SUCCESS) != Movement.Status.SUCCESS:
-        return {"status": filters["status"]}
-    if filters.get("type", Movement.Type.TRANSFER) != Movement.Type.TRANSFER:
-        return {"type": filters["type"]}
-    return {}
+def leading(filters: dict[str, Any], wallets: Sequence[UUID] | None) -> tuple[list[Q], Set[str]]:
+    """Divide the movements into parts that an index has in order, by one of the filters.
+
+    Returns the parts, and the filters that no rows are scanned for.
+    """
+    if filters.keys() & FOUND_AT_ONCE:
+        return [Q()], filters.keys()
+    if reference := filters.get("reference"):
+        return [Q(reference=reference)], {"reference"}
+    if ibans := filters.get("iban"):
+        return product([Q()], "iban", ibans), {"iban"}
+    parts, by_wallet = of_wallets(wallets), {"wallet__in"}
+    statuses, types = filters.get("status", [SUCCESS]), filters.get("type", [TRANSFER])
+    if SUCCESS not in statuses:
+        return product(parts, "status", statuses), by_wallet | {"status"}
+    if TRANSFER not in types:
+        return product(parts, "type", types), by_wallet | {"type"}
+    return parts, by_wallet
 
 
-def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
-    """Remove an amount from the filters. Returns it in the wallet's minor units."""
-    amount = filters.pop(name, None)
-    if amount is None:
-        return None
-    try:
-        return money.to_minor(amount, wallet.currency)
-    except money.WrongAmount as wrong:
-        public = "minAmount" if name == "min_amount" else "maxAmount"
-        error = errors.FieldError(public, wrong.code, str(wrong))
-        raise errors.InvalidParameters(error) from None
+SUCCESS, TRANSFER = Movement.Status.SUCCESS, Movement.Type.TRANSFER
+
+
+class AnyMovementView(MovementView):
+    """One movement, in any wallet of the client."""
+
+    versioned = True
+    path_fields = {"movement_id": fields.Id(help_text="The id of the movement.")}
+
+    @operation(name="find_movement", query=OneMovementQuery)
+    def get(self, request: Request, movement_id: UUID) -> Response:
+        """Get a movement by its id alone.
+
+        The same movement as below its wallet, for those who know its id and not its wallet.
+        """
+        movements = Movement.objects.owned_by(self.caller.client_id).seen()
+        return self.one(get_object_or_404(movements, id=movement_id))
 
 
 class MovementDetailView(MovementView):
@@ -167,14 +248,13 @@ class MovementDetailView(MovementView):
 
     versioned = True
 
-    @operation(name="get_movement")
+    @operation(name="get_movement", query=OneMovementQuery)
     def get(self, request: Request, wallet_id: UUID, movement_id: UUID) -> Response:
         """Get a movement.
 
         One change of the wallet's money: of a transfer, this wallet's side.
         """
-        movement = self.movement(wallet_id, movement_id)
-        return Response(self.show(movement), headers=self.tag(movement))
+        return self.one(self.movement(wallet_id, movement_id))
 
     @operation(
         name="update_movement",
@@ -189,8 +269,8 @@ class MovementDetailView(MovementView):
         """
         self.body(partial=False)
         about = {**self.common(wallet_id), "if_match": self.if_match}
-        (leg,) = self.submit(CancelCashOut(**about, movement_id=movement_id)).legs
-        return Response(self.show(leg), headers=self.tag(leg))
+        self.submit(CancelCashOut(**about, movement_id=movement_id))
+        return self.one(read_back(partial(self.movement, wallet_id, movement_id)))
 
 
 class BatchView(MovementView):
@@ -224,7 +304,9 @@ class BatchView(MovementView):
         )
         address = location(self.request, "movements", wallet_id=wallet_id)
         where = f"{address}?operationId={outcome.id}"
-        shown = BatchAnswer(BatchMade(outcome.id, made, where), context={"request": request})
+        shown = BatchAnswer(
+            BatchMade(outcome.id, made, where, self.key), context={"request": request}
+        )
         return Created(shown.data, where, headers=self.replayed(outcome))
 
 

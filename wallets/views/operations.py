@@ -25,7 +25,7 @@ from wallets.views.movements import MovementView
 
 class OperationView(MovementView):
     def operation_movements(self, operation_id: UUID) -> MovementQuerySet:
-        return Movement.objects.owned_by(self.caller.client_id).made_by(operation_id)
+        return Movement.objects.owned_by(self.caller.client_id).seen().made_by(operation_id)
 
 
 class OperationListView(OperationView):
@@ -55,7 +55,8 @@ class OperationListView(OperationView):
             return self.show_dry_run(outcome.legs)
         made: Any = outcome.legs or read_back(partial(list, self.operation_movements(outcome.id)))
         where = location(request, "operation", operation_id=outcome.id)
-        shown = OperationAnswer(BatchMade(outcome.id, made, where), context={"request": request})
+        batch = BatchMade(outcome.id, made, where, self.key)
+        shown = OperationAnswer(batch, context={"request": request})
         return Created(shown.data, where, headers=self.replayed(outcome))
 
 

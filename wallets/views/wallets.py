@@ -7,22 +7,31 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash import errors
 from iocash.db.transactions import read_back
+from iocash.http import fields
 from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.views import Created
+from users.models import User
 from users.serializers.users import Nothing
 from users.views.lists import ReleasedPages
-from wallets.models import Movement, Wallet
+from wallets.models import Movement, Wallet, WalletQuerySet
 from wallets.orders.base import Outcome
 from wallets.orders.ibans import CreateIban
 from wallets.orders.wallets import ChangeWallet, OpenWallet, PutWallet
 from wallets.serializers.movements import MovementAnswer
-from wallets.serializers.wallets import WalletAnswer, WalletBody, WalletChange, WalletQuery
+from wallets.serializers.wallets import (
+    UserWalletQuery,
+    WalletAnswer,
+    WalletBody,
+    WalletChange,
+    WalletQuery,
+)
 from wallets.views.base import OrderView
 
 LAST = 10
@@ -34,6 +43,11 @@ class WalletView(OrderView):
     model = Wallet
     serializer_class = WalletAnswer
     versioned = True
+
+    def wallets(self) -> WalletQuerySet:
+        """The wallets of the client that the query asks for."""
+        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
+        return wallets.filter(**{f"{name}__in": each for name, each in self.filters().items()})
 
     def answer(self, outcome: Outcome) -> Response:
         wallet = read_back(partial(self.wallet, outcome.id))
@@ -57,11 +71,9 @@ class WalletListView(WalletView):
     def get(self, request: Request) -> Response:
         """List the wallets of the client.
 
-        Of all users, or of one with `userId`. Closed wallets are included: filter by `status`.
+        Of all users, or of some with `userId`. Closed wallets are included: filter by `status`.
         """
-        wallets = Wallet.objects.owned_by(self.caller.client_id).seen()
-        wallets = wallets.filter(**self.filters())
-        return self.page(wallets)
+        return self.page(self.wallets())
 
     @operation(name="create_wallet", body=WalletBody, keyed=True, refuses=OpenWallet.refuses)
     def post(self, request: Request) -> Response:
@@ -72,6 +84,23 @@ class WalletListView(WalletView):
         """
         order = OpenWallet(client_id=self.client_id, by=self.by, key=self.key, **self.body())
         return self.answer(self.submit(order))
+
+
+class UserWalletListView(WalletView):
+    """The wallets of a user."""
+
+    collection = "wallets"
+    pagination_class = ReleasedPages
+    path_fields = {"user_id": fields.Id(help_text="The id of the user.")}
+
+    @operation(name="list_user_wallets", query=UserWalletQuery)
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """List the wallets of a user.
+
+        Closed wallets are included: filter by `status`.
+        """
+        user = get_object_or_404(User.objects.owned_by(self.caller.client_id), id=user_id)
+        return self.page(self.wallets().filter(user=user))
 
 
 class WalletDetailView(WalletView):
@@ -96,7 +125,7 @@ class WalletDetailView(WalletView):
         staff_may = self.request.user.has_perm("wallets.view_movement")
         if not (staff_may or "movements:read" in self.caller.scopes):
             return []
-        movements = Movement.objects.owned_by(self.caller.client_id)
+        movements = Movement.objects.owned_by(self.caller.client_id).seen()
         last = movements.filter(wallet=UUID(wallet_id)).order_by("-created_at", "-id")
         context = self.get_serializer_context()
         shown = MovementAnswer(last[:LAST], many=True, context=context).data

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from iocash.http.fields.addresses import Email, Iban, Phone
 from iocash.http.fields.amounts import Amount, Currency, Money
-from iocash.http.fields.plain import Choice, Flag, Id, Whole
+from iocash.http.fields.plain import Choice, Flag, Id, Several, Whole
 from iocash.http.fields.texts import StringMap, Text
 from iocash.http.fields.times import Day, Instant, Moment
 from iocash.http.serializers import Field, Serializer
@@ -27,6 +27,7 @@ __all__ = [
     "Money",
     "Phone",
     "Serializer",
+    "Several",
     "StringMap",
     "Text",
     "Whole",

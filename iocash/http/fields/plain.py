@@ -76,6 +76,41 @@ class Choice(Field):
         return str(value)
 
 
+class Several(Field):
+    """Values of a query parameter, separated by commas; duplicates count once."""
+
+    default_error_messages = {
+        "invalid": "Must be values separated by commas.",
+        "max_values": "Must have at most {max_values} values.",
+    }
+    MOST = 20
+
+    def __init__(self, child: Field, **kwargs: Any) -> None:
+        self.child = child
+        super().__init__(**kwargs)
+
+    def schema(self) -> dict[str, Any]:
+        return {
+            "type": "array",
+            "items": self.child.schema(),
+            "minItems": 1,
+            "maxItems": self.MOST,
+        }
+
+    def get_initial(self) -> list[Any]:
+        return [self.child.get_initial()]
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        values = data.split(",")
+        if not all(value.strip() for value in values):
+            self.fail("invalid")
+        if len(values) > self.MOST:
+            self.fail("max_values", max_values=self.MOST)
+        return list(dict.fromkeys(map(self.child.run_validation, values)))
+
+
 class Flag(Field):
     """`true` or `false`."""
 

@@ -23,6 +23,13 @@ NamedSchema: Any = plumbing.ResolvedComponent
 ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
 
 
+def separated_by_commas(parameter: Json) -> Json:
+    """The parameter; several values of one are separated by commas."""
+    if parameter.get("schema", {}).get("type") != "array":
+        return parameter
+    return parameter | {"style": "form", "explode": False}
+
+
 class AutoSchema(Spectacular):
     """One operation of a `views.View`."""
 
@@ -44,7 +51,7 @@ class AutoSchema(Spectacular):
             return None
         operation.setdefault("security", [])
         if parameters := [*operation.get("parameters", []), *self._header_parameters()]:
-            operation["parameters"] = parameters
+            operation["parameters"] = [separated_by_commas(each) for each in parameters]
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.declared.body_optional
         for status, response in operation["responses"].items():
@@ -184,6 +191,8 @@ class AutoSchema(Spectacular):
         schema: Json | None = super()._map_serializer_field(  # type: ignore[no-untyped-call]
             field, direction, bypass_extensions
         )
+        if schema and isinstance(field, fields.Several):
+            schema |= {"items": self._map_serializer_field(field.child, direction)}
         if schema and isinstance(field, ListSerializer):
             least, most = (None if field.allow_empty else 1), getattr(field, "max_length", None)
             bounds = {"minItems": least, "maxItems": most}

@@ -42,7 +42,8 @@ FREE = "DELETE, INSERT, SELECT, UPDATE"
 READ = "SELECT"
 USER_COLUMNS = (
     "company_name, dlt_address, dlt_network, email, erased_at, first_name, kyc_level, kyc_until,"
-    " last_name, mobile_phone, status, unsubscribed_at, unverified_phone, updated_at, user_name"
+    " last_name, metadata, mobile_phone, status, unsubscribed_at, unverified_phone, updated_at,"
+    " user_name"
 )
 PRIVILEGES: dict[str, tuple[str, str]] = {
     **{table_of(resource): (KEPT, resource.updates) for resource in RESOURCES},

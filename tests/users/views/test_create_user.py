@@ -31,9 +31,11 @@ def test_person_is_accepted(api, codes):
         "email": None,
         "mobilePhone": "+34600000001",
         "unverifiedPhone": None,
+        "metadata": None,
         "_links": {
             "self": {"href": f"{ROOT}/users/{user.id}"},
-            "wallets": {"href": f"{ROOT}/wallets?userId={user.id}"},
+            "wallets": {"href": f"{ROOT}/users/{user.id}/wallets"},
+            "documents": {"href": f"{ROOT}/users/{user.id}/documents"},
             "compliance": {"href": f"{ROOT}/users/{user.id}/compliance"},
         },
     }

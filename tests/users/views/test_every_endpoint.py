@@ -22,6 +22,7 @@ ENDPOINTS = [
     ("PATCH", "users/{id}"),
     ("POST", "users/{id}/request-otp"),
     ("POST", "users/{id}/validate-otp"),
+    ("GET", "users/{id}/documents"),
 ]
 BODIES: dict[str, Any] = {
     "POST users": ALICE,
@@ -86,6 +87,7 @@ def test_malformed_id_gets_404(method, path, user_id, api, newcomer):
         ("users/{id}", {"GET", "PUT", "PATCH"}),
         ("users/{id}/request-otp", {"POST"}),
         ("users/{id}/validate-otp", {"POST"}),
+        ("users/{id}/documents", {"GET"}),
     ],
 )
 def test_wrong_method_gets_400_with_allow(path, methods, api, newcomer):

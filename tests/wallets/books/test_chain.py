@@ -39,46 +39,80 @@ def in_sql(
     iban: str | None,
     metadata: Mapping[str, str] | None,
     holder_name: str | None = None,
+    *,
+    reference: str | None = None,
 ) -> bytes:
     """The audit's digest of the same texts, read from columns as they are stored."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT sha256(%s::bytea || convert_to({canonical.DETAILS}, 'UTF8'))"
-            " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb, %s::varchar)"
-            " AS texts (concept, iban, metadata, holder_name)",
-            [SALT, concept, iban, json.dumps(metadata) if metadata else None, holder_name],
+            " FROM (SELECT %s::varchar, %s::varchar, %s::jsonb, %s::varchar, %s::varchar)"
+            " AS texts (concept, iban, metadata, holder_name, reference)",
+            [
+                SALT,
+                concept,
+                iban,
+                json.dumps(metadata) if metadata else None,
+                holder_name,
+                reference,
+            ],
         )
         return bytes(cursor.fetchall()[0][0])
 
 
 @pytest.mark.django_db
 @settings(max_examples=200)
-@given(st.none() | TEXT, st.none() | TEXT, st.none() | PAIRS, st.none() | TEXT)
-@example("Lunch", "ES9121", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"}, "Alice")
-@example("a", None, {"b": "c"}, None)
-@example(None, None, {f"key {n}": "" for n in range(20)}, "")
-def test_sql_digests_the_same_details(concept, iban, metadata, holder_name):
+@given(
+    st.none() | TEXT,
+    st.none() | TEXT,
+    st.none() | PAIRS,
+    st.none() | TEXT,
+    st.none() | TEXT.filter(len),
+)
+@example("Lunch", "ES9121", {"b": "", "a": "1", "B": "2", "ä": "3", "aa": "4"}, "Alice", "7")
+@example("a", None, {"b": "c"}, None, None)
+@example(None, None, {f"key {n}": "" for n in range(20)}, "", "1001")
+@example(None, "ES9121", None, "Alice", None)
+def test_sql_digests_the_same_details(concept, iban, metadata, holder_name, reference):
     texts = concept, iban, metadata, holder_name
-    assert chain.digest_details(SALT, *texts) == in_sql(*texts)
+    digest = chain.digest_details(SALT, *texts, reference=reference)
+    assert digest == in_sql(*texts, reference=reference)
 
 
-def test_digest_without_a_holder_is_that_of_before():
+def test_digest_without_holder_and_reference_is_that_of_the_first_release():
+    """Movements of the first release have neither, and their digests stay valid."""
     pairs = {"b": "2", "a": "1"}
     line = "\x1f".join(["Rent", "ES9121", "a", "1", "b", "2"])
     before = hashlib.sha256(SALT + line.encode()).digest()
     for holder_name in (None, ""):
-        assert chain.digest_details(SALT, "Rent", "ES9121", pairs, holder_name) == before
+        for reference in (None, ""):
+            texts = "Rent", "ES9121", pairs, holder_name
+            assert chain.digest_details(SALT, *texts, reference=reference) == before
 
 
-def test_holder_is_never_taken_for_metadata():
-    known = chain.digest_details(SALT, "Rent", "ES9121", {"a": "1"}, "Alice")
+def test_digest_with_holder_and_without_reference_is_that_of_before_references():
+    line = "\x1f".join(["Rent", "ES9121", "a", "1", "Alice"])
+    before = hashlib.sha256(SALT + line.encode()).digest()
+    assert chain.digest_details(SALT, "Rent", "ES9121", {"a": "1"}, "Alice") == before
+
+
+def digest(metadata: Any, holder_name: str | None, reference: str | None) -> bytes:
+    texts = "Rent", "ES9121", metadata, holder_name
+    return chain.digest_details(SALT, *texts, reference=reference)
+
+
+def test_holder_and_reference_are_never_taken_for_other_texts():
+    known = digest({"a": "1"}, "Alice", "7")
     others = [
-        ({"a": "1", "Alice": ""}, None),
-        ({"a": "1"}, "Bob"),
-        ({}, "Alice"),
-        ({"a": "1"}, None),
+        ({"a": "1", "Alice": ""}, None, "7"),
+        ({"a": "1"}, "Bob", "7"),
+        ({}, "Alice", "7"),
+        ({"a": "1"}, None, "7"),
+        ({"a": "1"}, "Alice", None),
+        ({"a": "1"}, "Alice", "8"),
+        ({"a": "1"}, "7", "Alice"),
     ]
-    assert all(chain.digest_details(SALT, "Rent", "ES9121", *each) != known for each in others)
+    assert all(digest(*each) != known for each in others)
 
 
 @pytest.mark.django_db
@@ -108,6 +142,9 @@ def test_audit_accepts_special_texts_of_the_ledger(bobs, text):
         (None, None, {"a": "b"}),
         (None, None, {"ab": ""}),
         (None, None, {"a": "", "b": ""}),
+        (None, None, None, "a"),
+        ("a", None, None, "b"),
+        ("a", None, {"b": "c"}, "d"),
     ],
 )
 def test_different_texts_have_different_digests(texts):

@@ -126,6 +126,12 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("movement_cash_out_has_an_iban_unless_erased", "into", WAITING | {"iban": None}),
     ("movement_cash_out_settles_after_it_was_sent", "into", AS_CASH_OUT),
     ("movement_only_a_transfer_executes_a_hold", "brought", {"hold_id": "hold"}),
+    (
+        "movement_goes_to_an_account_of_its_wallet",
+        "into",
+        WAITING | {"external_account_id": "nobody"},
+    ),
+    ("movement_only_a_cash_out_has_an_account", "into", {"external_account_id": "nobody"}),
     ("movement_reversal_names_what_it_reverses", "into", {"type": "REVERSAL"}),
     ("movement_reversal_names_what_it_reverses", "into", {"reversal_of_id": "out"}),
     (
@@ -176,7 +182,7 @@ def test_invalid_movement_violates_the_named_constraint(stage, constraint, name,
         {},
         WAITING,
         WORDLESS,
-        {"concept": None, "metadata": None, "salt": None},
+        {"concept": None, "metadata": None, "reference": None, "salt": None},
     ],
 )
 def test_valid_copy_of_each_movement_is_accepted(stage, name, changes):

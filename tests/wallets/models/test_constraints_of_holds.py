@@ -53,6 +53,7 @@ ENDS_ONCE = {
 HOLD_ONLY_ERASED = {
     "concept": "'Dinner'",
     "metadata": """'{"a": "2"}'""",
+    "reference": "'1002'",
     "salt": "''",
 }
 

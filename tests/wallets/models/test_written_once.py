@@ -21,6 +21,7 @@ WRITTEN_ONCE = {
     "counterparty_id": "%(their_wallet)s",
     "hold_id": "%(hold)s",
     "reversal_of_id": "%(out)s",
+    "external_account_id": "%(nobody)s",
     "created_at": "created_at - interval '1us'",
     "details_digest": "NULL",
 }
@@ -30,6 +31,7 @@ SETTLED_ONCE = {
     "balance_after": "balance_after + 1",
     "received_after": "received_after + 1",
     "settled_at": "settled_at + interval '1us'",
+    "ended_at": "now()",
     "digest": "''",
     "reason": "'Closed'",
     "updated_at": "now()",
@@ -40,6 +42,7 @@ ONLY_ERASED = {
     "iban": "'ES91'",
     "holder_name": "'Bob'",
     "metadata": """'{"a": "2"}'""",
+    "reference": "'1002'",
     "salt": "''",
 }
 
@@ -81,6 +84,14 @@ def test_texts_are_erased_together(stage):
     movement = Movement.objects.get(id=stage["out"])
     assert (movement.concept, movement.metadata, movement.salt) == (None, None, None)
     assert movement.details_digest
+
+
+@pytest.mark.spoils_the_books
+def test_only_a_failed_cash_out_has_an_end(stage):
+    pending = new_id()
+    run(*a_copy(stage, "into", **WAITING | {"id": str(pending)}))
+    statement = "UPDATE wallets_movement SET ended_at = now() WHERE id = %s"
+    assert refused_by(statement, [pending]) == "movement_end_is_of_a_failed_one"
 
 
 ENDS = {

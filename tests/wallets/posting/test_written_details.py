@@ -237,6 +237,7 @@ def test_added_account_is_written(alices):
         "iban": OTHER_IBAN,
         "holder_name": "Bob",
         "status": "ACTIVE",
+        "metadata": None,
     }
 
 

@@ -45,7 +45,7 @@ def test_an_execution_is_the_payers_movement(api, alices, bobs, hold, executions
     answer = api.post(executions, {"amount": "10", "concept": "Stay", "metadata": {"room": "7"}})
     assert answer.json == api.get(answer.headers["Location"]).json
     movement = Movement.objects.get(hold=hold, wallet=alices)
-    times = {answer.json.pop(name) for name in ("createdAt", "updatedAt", "settledAt")}
+    times = {answer.json.pop(name) for name in ("createdAt", "updatedAt", "settledAt", "endedAt")}
     assert answer.json == shown_transfer(
         movement,
         alices,

@@ -41,7 +41,8 @@ def cash_out(account_id: Any, **values: Any) -> dict[str, Any]:
 
 
 def test_added_account_has_all_fields_and_links(api, alices, wallet, kept):
-    answer = api.post(kept, bank("ES91 2100 0418 4502 0005 1332", alias="Rent"))
+    body = bank("ES91 2100 0418 4502 0005 1332", alias="Rent", metadata={"contract": "7"})
+    answer = api.post(kept, body)
     account = ExternalAccount.objects.get()
     assert (answer.status, answer.headers["Location"]) == (201, f"{HOST}/{kept}/{account.id}")
     assert api.get(answer.headers["Location"]).json == answer.json
@@ -53,6 +54,7 @@ def test_added_account_has_all_fields_and_links(api, alices, wallet, kept):
         "iban": IBAN,
         "holderName": None,
         "status": "ACTIVE",
+        "metadata": {"contract": "7"},
         "_links": {
             "self": {"href": f"{HOST}/{kept}/{account.id}"},
             "wallet": {"href": f"{HOST}/{wallet}"},

@@ -62,7 +62,7 @@ def test_response_is_the_movement_of_the_wallet_in_the_url(api, request, leg, di
 def test_reversal_has_all_fields_and_links(api, alices, bobs, paid):
     answer = api.post(back(paid), {"amount": "5", "concept": "Sorry", "metadata": {"why": "cold"}})
     reversal = Movement.objects.get(reversal_of=paid)
-    times = {answer.json.pop(name) for name in ("createdAt", "updatedAt", "settledAt")}
+    times = {answer.json.pop(name) for name in ("createdAt", "updatedAt", "settledAt", "endedAt")}
     assert len(times) == 1
     here = f"{HOST}/wallets/{alices.id}"
     assert answer.json == {
@@ -83,6 +83,10 @@ def test_reversal_has_all_fields_and_links(api, alices, bobs, paid):
         "holderName": None,
         "reason": None,
         "sentAt": None,
+        "reversedAmount": "0.00",
+        "reference": None,
+        "externalAccountId": None,
+        "idempotencyKey": None,
         "metadata": {"why": "cold"},
         "_links": {
             "self": {"href": f"{here}/movements/{reversal.id}"},

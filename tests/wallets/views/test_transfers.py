@@ -31,7 +31,7 @@ def test_response_is_the_payers_movement(api, alices, bobs, path):
     shown = api.post(path, to(bobs, concept="Lunch", metadata={"order": "1"})).json
     assert shown == api.get(f"{path}/{shown['id']}").json
     (movement,) = [each for each in people.movements(alices) if str(each.id) == shown["id"]]
-    times = {shown.pop(name) for name in ("createdAt", "updatedAt", "settledAt")}
+    times = {shown.pop(name) for name in ("createdAt", "updatedAt", "settledAt", "endedAt")}
     assert shown == shown_transfer(
         movement,
         alices,

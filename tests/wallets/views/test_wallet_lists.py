@@ -46,6 +46,26 @@ def test_wallets_are_filtered(api, alice, alices, bobs):
     assert listed(api, f"?userId={alice.id}&currency=EUR&status=READY") == [str(alices.id)]
 
 
+def test_wallets_of_a_user_are_listed(api, alice, alices, bobs):
+    yen = people.a_wallet(alice, "JPY")
+    page = api.get(f"users/{alice.id}/wallets").json["_embedded"]["wallets"]
+    assert page == api.get(f"wallets?userId={alice.id}").json["_embedded"]["wallets"]
+    assert [wallet["id"] for wallet in page] == [str(yen.id), str(alices.id)]
+    (found,) = api.get(f"users/{alice.id}/wallets?currency=JPY").json["_embedded"]["wallets"]
+    assert found["id"] == str(yen.id)
+
+
+def test_wallets_of_another_clients_user_get_404(stranger, alice):
+    answer = stranger.get(f"users/{alice.id}/wallets")
+    assert (answer.status, answer.code) == (404, "not_found")
+    assert stranger.get(f"users/{UNKNOWN}/wallets").status == 404
+
+
+def test_wallets_of_a_user_need_the_scope_of_wallets(client_demo, alice):
+    api = Api(people.a_key(client_demo, "users:read"))
+    assert api.get(f"users/{alice.id}/wallets").code == "insufficient_scope"
+
+
 def test_page_links_keep_filters_in_both_directions(api, alice):
     wallets = [people.first_wallet(alice), *(people.a_wallet(alice) for _ in range(4))]
     expected = [str(wallet.id) for wallet in reversed(wallets)]
