@@ -74,5 +74,5 @@ def test_long_lists_have_an_item_a_line():
 
 @pytest.mark.parametrize("text", ["POST", "POST /users\n{", "Key: x\nGET /users", "GET /a b c"])
 def test_text_that_is_no_request_is_refused(text):
-    with pytest.raises(ValueError, match="unpack|Expecting"):
+    with pytest.raises(ValueError, match=r"unpack|Expecting"):
         written_requests(text)
