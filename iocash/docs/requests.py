@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from iocash.docs.calls import Blank, in_python, in_shell, literal
+from iocash.docs.calls import Blank, in_python, in_shell
 
 Json = Any
 
-WIDTH = 100
+WIDTH = 92
 ASSIGNMENT = re.compile(r"([A-Z]+) = (\S+)(?:\s+# (.*))?")
 HEADER = re.compile(r"([A-Z][\w-]+): (.*)")
 VARIABLE = re.compile(r"\$([A-Z]+)")
+DATA, BODY = "    -d '", "body = "
+"""What stands before a body in curl and in Python."""
 CODE = "123456"
 """What a guide shows for a one-time password; the field of it is `console`."""
 
@@ -61,7 +64,7 @@ class WrittenRequest(NamedTuple):
         parts += [f"-H '{name}: {value}'" for name, value in self.headers.items()]
         line = " ".join(parts)
         if self.body is not None:
-            data = f"-d '{literal(self.body, in_shell, '    ')}'"
+            data = f"-d '{flowing(self.body, in_shell, ' ' * len(DATA))}'"
             fits = len(line) + len(data) < WIDTH and "\n" not in data
             line += f" {data}" if fits else f" \\\n    {data}"
         return "\n".join([*(each.curl() for each in self.assignments), line])
@@ -71,11 +74,35 @@ class WrittenRequest(NamedTuple):
         target = VARIABLE.sub(lambda found: f"{{{found[1].lower()}}}", self.target)
         parts = [f'"{self.method}"', f'{"f" if "{" in target else ""}"{target}"']
         if self.body is not None:
-            lines.append(f"body = {literal(self.body, in_python)}")
+            lines.append(f"body = {flowing(self.body, in_python, ' ' * len(BODY))}")
             parts.append("body")
         if key := self.headers.get("Idempotency-Key"):
             parts.append(f'key="{key}"')
         return "\n".join([*lines, f"status, answer = call({', '.join(parts)})"])
+
+
+def flowing(value: Json, word: Callable[[Json], str], indent: str) -> str:
+    """A value in lines that are filled up to a width, as people write it."""
+    if not isinstance(value, dict | list):
+        return word(value)
+    inner = f"{indent} "
+    if isinstance(value, dict):
+        parts = [f'"{name}": {flowing(each, word, inner)}' for name, each in value.items()]
+        return f"{{{joined(parts, inner)}}}"
+    parts = [flowing(each, word, f"{inner} ") for each in value]
+    text = joined(parts, f"{inner} ")
+    return f"[\n{inner} {text}]" if "\n" in text else f"[{text}]"
+
+
+def joined(parts: list[str], indent: str) -> str:
+    """The parts with commas, in lines of at most `WIDTH` characters where that is possible."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and "\n" not in part and len(f"{indent}{lines[-1]}, {part}") <= WIDTH:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return f",\n{indent}".join(lines)
 
 
 def with_note(line: str, note: str) -> str:

@@ -15,7 +15,6 @@ from django.utils.text import slugify
 
 from iocash import demo
 from iocash import settings as configured
-from iocash.docs import tags
 from iocash.docs.guides import GUIDES
 from tests.support import shell_examples
 from tests.support.shell_examples import Block, PythonReader, Reader
@@ -239,15 +238,6 @@ def test_guides_show_the_limits_of_this_server(settings):
     settings.KYC_LIMITS = {"JPY": {"0": {"balance": "7", "cashIn": None, "cashOut": "9"}}}
     text = Browser().get("/api/docs/limits").text
     assert '<th scope="row">JPY</th><td>0</td><td>7</td><td>no limit</td><td>9</td>' in text
-
-
-def test_headings_have_distinct_anchors_with_links():
-    text = Browser().get("/api/docs/idempotency").text
-    assert (
-        '<h2 id="rules">Rules <a class="anchor" href="#rules" aria-label="Link to “Rules”">' in text
-    )
-    assert tags.with_anchors("<h2>A</h2><h3>A</h3>").count('id="a-2"') == 1
-    assert tags.with_anchors('<h2 class="x">A</h2>') == '<h2 class="x">A</h2>'
 
 
 def test_previous_and_next_lead_through_all_guides():
