@@ -256,6 +256,42 @@ def test_compatible_change_is_not_reported(change):
     assert changed(change) == []
 
 
+def several(document: Any, explode: bool, **bounds: Any) -> None:
+    size = post(document)["parameters"][0]
+    items = {**size["schema"], **bounds}
+    size["schema"] = {"type": "array", "items": items, "minItems": 1, "maxItems": 20}
+    size |= {"style": "form", "explode": explode}
+
+
+def test_several_values_with_commas_are_compared_by_one():
+    assert changed(lambda it: several(it, explode=False)) == []
+    assert changed(lambda it: several(it, explode=False, maximum=50)) == [
+        "POST /things: the query parameter size has a maximum of 50"
+    ]
+
+
+def test_several_values_in_another_form_are_reported():
+    told = changed(lambda it: several(it, explode=True))
+    assert "POST /things: the query parameter size may not be integer any more" in told
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"),
+    [
+        ({"minProperties": 1}, []),
+        ({"minProperties": 2}, ["POST /things: the body has a minProperties of 2"]),
+        ({"maxProperties": 6}, []),
+        ({"maxProperties": 5}, ["POST /things: the body has a maxProperties of 5"]),
+    ],
+)
+def test_number_of_members_is_compared_with_those_that_could_be_sent(bound, told):
+    before = a_document()
+    schema(before, "Order")["additionalProperties"] = False
+    after = deepcopy(before)
+    schema(after, "Order").update(bound)
+    assert incompatible(before, after) == told
+
+
 def test_shared_parameter_is_compared_by_its_target():
     def change(document: Any) -> None:
         document["components"]["parameters"] = {"size": post(document)["parameters"][0]}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import people
 from tests.support.people import Api
-from tests.support.readers import SIZE, Downwards, Get, Upwards, Written
+from tests.support.readers import ACROSS, SIZE, Downwards, Get, Upwards, Written
 from tests.support.server import Served, database_of_tests
 from tests.support.threads import Caller
 from users.models import Client
@@ -24,16 +24,26 @@ BELOW = ("movements", "holds", "external-accounts")
 GROUPS = [
     pytest.param(Written.create_users, ("users", "wallets"), id="users-and-wallets"),
     pytest.param(Written.use_wallet, BELOW, id="in-a-wallet"),
+    pytest.param(Written.use_wallets, ACROSS, id="across-wallets"),
 ]
 """What each writer does again and again, and the lists that it adds to."""
 
 Write = Callable[[Written, int], None]
+ROUNDS: list[tuple[Write, int]] = [
+    (Written.create_users, 65),
+    (Written.use_wallet, 110),
+    (Written.use_wallets, 35),
+]
+"""How often each writer does it, to write 5,000 rows or more."""
 
 
 @pytest.fixture
 def written(client_demo: Client, alices: Wallet, bobs: Wallet) -> Written:
     people.cash_in(alices, 10_000_00)
-    return Written(client_demo, alices, bobs)
+    written = Written(client_demo, alices, bobs)
+    for _ in range(WRITERS):
+        written.a_pair()
+    return written
 
 
 def read_while_writing(
@@ -50,7 +60,9 @@ def read_while_writing(
                 reader.read([*written.ids.get(name, [])])
 
     below = f"wallets/{written.payer.id}/"
-    paths = {name: f"{below}{name}" if name in BELOW else name for name in names}
+    paths = {
+        name: f"{below}{name}" if name in BELOW else name.removeprefix("all-") for name in names
+    }
     up = {
         name: Upwards(get, f"{path}?sort=createdAt,asc&size={SIZE}") for name, path in paths.items()
     }
@@ -100,7 +112,7 @@ def test_readers_of_a_server_with_several_processes_miss_nothing(
 ) -> None:
     """Writes 5,000 rows or more in each case. Takes a minute or two."""
     secret = people.a_key(client_demo)
-    number = 110 if write is Written.use_wallet else 65
+    number = next(number for each, number in ROUNDS if each is write)
     with Served(database_of_tests(), tmp_path / "server.log") as server:
 
         def get(address: str) -> Any:

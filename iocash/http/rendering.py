@@ -166,10 +166,16 @@ def filters(view: Any, request: Request) -> list[dict[str, Any]]:
         return []
     given = request.query_params
     return [
-        {"name": name, "value": given.get(name, ""), "choices": list(getattr(field, "members", ()))}
+        {"name": name, "value": value, "choices": choices if value in ("", *choices) else []}
         for name, field in declared.query().fields.items()
         if name != "cursor"
+        for value, choices in [(given.get(name, ""), words(field))]
     ]
+
+
+def words(field: Any) -> list[str]:
+    """The words that a parameter may be, or one of several; empty: it may be anything."""
+    return list(getattr(getattr(field, "child", field), "members", ()))
 
 
 class Negotiation(BaseContentNegotiation):

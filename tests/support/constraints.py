@@ -50,7 +50,6 @@ BROKEN_COPIES: list[tuple[str, str, dict[str, Any]]] = [
     ("external_account_is_there_once", "account", {}),
     ("external_account_status_is_known", "account", {"status": "GONE"}),
     ("wallets_externalaccount_wallet_id_", "account", {"wallet_id": "nobody"}),
-    ("external_account_is_of_one_wallet", "account", {}),
 ]
 """Copies of rows, by their names in `RESOURCES`, with changes that violate a constraint.
 

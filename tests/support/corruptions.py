@@ -5,6 +5,7 @@ from __future__ import annotations
 NEW_ID = "'01980000-0000-7000-8000-000000000000'"
 WALLET = "UPDATE wallets_wallet SET {} WHERE id = %({})s"
 MOVEMENT = "UPDATE wallets_movement SET {} WHERE id = %({})s"
+ACCOUNT = "UPDATE wallets_externalaccount SET {} WHERE id = %(account)s"
 HOLD = "UPDATE wallets_hold SET {} WHERE id = %(hold)s"
 EARLIER = "created_at = created_at - interval '1us'"
 LATER = "settled_at = settled_at + interval '1us'"
@@ -173,6 +174,15 @@ WRONG_LEVELS = [
 """Levels that no approval gave, or approvals that nobody made."""
 
 SPOILED = [
+    ("accounts", MOVEMENT.format("external_account_id = %(account)s", "out"), "movement", "out"),
+    (
+        "accounts",
+        MOVEMENT.format(f"external_account_id = {NEW_ID}", "waiting"),
+        "movement",
+        "waiting",
+    ),
+    ("accounts", ACCOUNT.format("iban = 'ES7921000813610123456789'"), "movement", "stored"),
+    ("accounts", ACCOUNT.format("holder_name = 'Bob'"), "movement", "stored"),
     ("balance", WALLET.format("balance = balance + 1", "alices"), "wallet", "alices"),
     ("balance", WALLET.format("seq = seq + 1", "bobs"), "wallet", "bobs"),
     ("balance", WALLET.format(f"head = {HEX}", "bobs"), "wallet", "bobs"),

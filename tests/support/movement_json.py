@@ -26,6 +26,7 @@ def shown_transfer(movement: Movement, payer: Wallet, target: Wallet, **shown: A
         "status": "SUCCESS",
         "currency": "EUR",
         "counterpartyWalletId": str(target.id),
+        "counterparty": None,
         "holdId": None,
         "reversalOf": None,
         "iban": None,

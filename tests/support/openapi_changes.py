@@ -98,8 +98,19 @@ def of_parameters(pair: Pair) -> Words:
         if other.get("required") and not (one and one.get("required")):
             yield f"the {where} parameter {name} is required"
         if one:
-            schemas = pair.at(one["schema"], other["schema"])
+            schemas = one_value(pair.at(one["schema"], other["schema"]), other)
             yield from of_request(schemas, f"the {where} parameter {name}")
+
+
+def one_value(pair: Pair, parameter: Json) -> Pair:
+    """The schemas of one value, if there was one, and now several are separated by commas.
+
+    One alone is still sent as before.
+    """
+    is_several = types(pair.new) == ["array"] and parameter.get("explode") is False
+    if types(pair.old) == ["array"] or not is_several or pair.new.get("minItems", 0) > 1:
+        return pair
+    return pair.at(pair.old, pair.new["items"])
 
 
 def parameters(operation: Json, document: Json) -> list[Json]:
@@ -150,12 +161,21 @@ def tighter(pair: Pair, place: str) -> Words:
     """Name the constraints that became stricter."""
     for names, is_tighter in ((AT_MOST, lt), (AT_LEAST, gt)):
         for name in filter(pair.new.__contains__, names):
-            value, was = pair.new[name], pair.old.get(name)
+            value, was = pair.new[name], pair.old.get(name, implied(pair.old, name))
             if was is None or is_tighter(value, was):
                 yield f"{place} has a {name} of {value}"
     for name in filter(pair.new.__contains__, FORMS):
         if pair.new[name] != pair.old.get(name) and not fits(pair.old, name, pair.new):
             yield f"{place} has the {name} {pair.new[name]}"
+
+
+def implied(schema: Json, name: str) -> int | None:
+    """How many members an object has at least and at most, if it names them all."""
+    if name == "minProperties" and schema.get("required"):
+        return len({*schema["required"]})
+    if name == "maxProperties" and schema.get("additionalProperties") is False:
+        return len(schema.get("properties", {}))
+    return None
 
 
 # --- What is answered ----------------------------------------------------------------------------

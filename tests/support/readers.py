@@ -23,6 +23,9 @@ SIZE: Final = 40
 PATIENCE: Final = 120.0
 """Seconds until the last rows are released: other tests may be writing in the same cluster."""
 
+ACROSS: Final = ("all-movements", "all-holds", "all-external-accounts")
+"""The lists across wallets."""
+
 Get = Callable[[str], Any]
 """Gets a path or an address of the API; returns the JSON."""
 
@@ -36,6 +39,8 @@ class Written:
     payee: Wallet
     ids: dict[str, list[str]] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)
+    pairs: list[tuple[Wallet, Wallet]] = field(default_factory=list)
+    """The wallets of each writer."""
 
     def note(self, name: str, made: UUID) -> None:
         self.ids.setdefault(name, []).append(str(made))
@@ -60,6 +65,31 @@ class Written:
         self.note("external-accounts", account)
         posting.submit(RemoveExternalAccount(**about, account_id=account))
 
+    def use_wallets(self, writer: int) -> None:
+        """Add some movements, holds and accounts to the writer's own wallets, in one transaction.
+
+        Transactions of different lengths commit in another order than they begin.
+        """
+        payer, payee = self.pairs[writer]
+        made: dict[str, list[UUID]] = {name: [] for name in ACROSS}
+        with transaction.atomic():
+            for _ in range(1 + writer % 4):
+                paid = Movement.objects.get(id=people.transfer(payer, payee, 1).id)
+                assert paid.mirror
+                made["all-movements"] += [paid.id, paid.mirror.id]
+                made["all-holds"].append(people.place(payer, payee, 1).id)
+                order = AddExternalAccount(**people.about(payer), iban=an_iban(next(self.numbers)))
+                made["all-external-accounts"].append(posting.submit(order).id)
+        for name, ids in made.items():
+            for each in ids:
+                self.note(name, each)
+
+    def a_pair(self) -> None:
+        """Give one more writer two wallets, the first with money."""
+        payer, payee = (people.first_wallet(self.a_user(next(self.numbers))) for _ in range(2))
+        people.cash_in(payer, 1_000_00)
+        self.pairs.append((payer, payee))
+
     def a_user(self, number: int) -> User:
         names = {"user_name": f"user{number}", "mobile_phone": f"+3461{number:07d}"}
         return people.a_user(self.client, people.ALICE | names)
@@ -72,6 +102,9 @@ class Written:
             "movements": Movement.objects.filter(wallet=self.payer),
             "holds": Hold.objects.filter(wallet=self.payer),
             "external-accounts": ExternalAccount.objects.filter(wallet=self.payer),
+            "all-movements": Movement.objects.filter(client=self.client),
+            "all-holds": Hold.objects.filter(client=self.client),
+            "all-external-accounts": ExternalAccount.objects.filter(client=self.client),
         }[name]
         return [str(row) for row in rows.order_by("created_at", "id").values_list("id", flat=True)]
 

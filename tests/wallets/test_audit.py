@@ -23,7 +23,7 @@ from wallets import audit, posting
 from wallets.books import chain
 from wallets.books.rows import Leg
 from wallets.models import Movement
-from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut
+from wallets.orders.cash_outs import CancelCashOut, CashOut, MarkCashOutSent, RejectCashOut
 from wallets.orders.wallets import PutWallet
 
 pytestmark = pytest.mark.django_db
@@ -48,12 +48,15 @@ def stage(alices, bobs, account):
     posting.submit(MarkCashOutSent(**people.about(alices), movement_id=rejected))
     posting.submit(RejectCashOut(**people.about(alices), movement_id=rejected, reason="Closed"))
     posting.submit(CancelCashOut(**people.about(alices), movement_id=cancelled))
+    to_account = people.about(alices, amount=people.decimal(1_00), account_id=account.id)
+    stored = posting.submit(CashOut(**to_account)).id
     brought = people.cash_in(bobs, 5_00)
     return {
         "alice": alices.user_id,
         "bob": bobs.user_id,
         "twin": twin.id,
         "waiting": waiting,
+        "stored": stored,
         "rejected": rejected,
         "cancelled": cancelled,
         "expired": expired.id,

@@ -67,6 +67,11 @@ def test_page_of_a_list_has_a_filter_form(browser, alices):
     assert 'name="cursor"' not in shown
 
 
+def test_several_values_of_a_filter_stay_in_the_form(browser, alices):
+    shown = page(browser, f"wallets/{alices.id}/movements?type=CASH_IN,CASH_OUT")
+    assert 'name="type" value="CASH_IN,CASH_OUT"' in shown
+
+
 def test_invalid_filter_value_stays_in_the_form(browser, alices):
     answer = browser.get(f"/api/v1/wallets/{alices.id}/movements?holdId=<b>")
     assert answer.status_code == 400

@@ -59,7 +59,7 @@ async function createUser(body: Schemas["UserBody"]): Promise<string> {
 }
 
 async function walletOf(userId: string): Promise<string> {
-  const page = made(await client.GET("/api/v1/wallets", { params: { query: { userId } } }));
+  const page = made(await client.GET("/api/v1/wallets", { params: { query: { userId: [userId] } } }));
   assert.equal(page._embedded.wallets.length, 1);
   return page._embedded.wallets[0].id;
 }

@@ -76,7 +76,7 @@ def create(body: NaturalUserBody | JuridicalUserBody) -> UUID:
 
 
 def wallet_of(user: UUID) -> UUID:
-    (wallet,) = WALLETS.list_wallets(user_id=user).embedded.wallets
+    (wallet,) = WALLETS.list_wallets(user_id=[user]).embedded.wallets
     return wallet.id
 
 

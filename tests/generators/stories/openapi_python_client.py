@@ -86,7 +86,7 @@ def create(body: NaturalUserBody | JuridicalUserBody) -> UUID:
 
 
 def wallet_of(user: UUID) -> UUID:
-    page = list_wallets.sync(client=CLIENT, user_id=user)
+    page = list_wallets.sync(client=CLIENT, user_id=[user])
     assert isinstance(page, WalletAnswerPage), page
     (wallet,) = page.field_embedded.wallets
     return wallet.id

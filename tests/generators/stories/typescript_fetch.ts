@@ -60,7 +60,7 @@ async function createUser(userBody: UserBody): Promise<string> {
 }
 
 async function walletOf(userId: string): Promise<string> {
-  const page = await wallets.listWallets({ userId });
+  const page = await wallets.listWallets({ userId: [userId] });
   assert.equal(page.embedded.wallets.length, 1);
   return page.embedded.wallets[0].id;
 }

@@ -48,10 +48,11 @@ def test_condition_on_the_present_uses_the_index(is_sandbox):
         sandbox.make()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
     text = plan(
         "SELECT id FROM wallets_hold"
         " WHERE wallet_id = '01980000-0000-7000-8000-000000000001' AND status = 'OPEN'"
-        " AND expires_at <= iocash_now()"
+        " AND expires_at <= iocash_now() ORDER BY expires_at"
     )
     assert re.search(r"Index Cond:.*expires_at <= ", text), text
 

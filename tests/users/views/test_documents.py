@@ -278,7 +278,7 @@ def test_document_of_another_client_gets_404(stranger, api, alice, path, method)
         "users/{user}/documents/identity_front",
         "users/{user}/documents/identity-front/x",
         "users/{user}/documents/..%2Fidentity",
-        "users/{user}/documents",
+        "users/{user}/documents/",
         f"users/{UNKNOWN}/documents/identity-front",
         "users/1/documents/identity-front",
     ],

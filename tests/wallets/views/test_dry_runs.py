@@ -17,7 +17,8 @@ from users.models.clients import SCOPES
 pytestmark = pytest.mark.django_db
 
 UNKNOWN = str(people.unknown_id())
-BY_CHANCE = {"id", "operationId", "self", "createdAt", "updatedAt", "settledAt", "movements"}
+TIMES = {"createdAt", "updatedAt", "settledAt", "endedAt"}
+BY_CHANCE = {"id", "operationId", "self", "movements", *TIMES}
 """What a dry run does not show, or shows otherwise: links to what does not exist, and times."""
 
 Body = Callable[[str], dict[str, Any]]

@@ -213,13 +213,57 @@ def test_removal_of_an_account_can_be_repeated(api, account):
         ({}, {"status": "required"}),
         ({"status": "ACTIVE"}, {"status": "invalid_choice"}),
         ({"status": None, "alias": "x"}, {"status": "null", "alias": "unknown_field"}),
+        ({"status": "REMOVED", "metadata": {}}, {"metadata": "one_only"}),
+        ({"metadata": {"a": 1}}, {"metadata.a": "not_a_string"}),
     ],
 )
-def test_patch_other_than_a_removal_gets_400(api, account, body, wrong):
+def test_invalid_change_of_an_account_gets_400(api, account, body, wrong):
     answer = api.patch(at(account), body)
     assert (answer.status, answer.code, answer.wrong) == (400, "invalid_fields", wrong)
     account.refresh_from_db()
     assert account.status == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "shown"), [({"contract": "7"}, {"contract": "7"}), ({}, None), (None, None)]
+)
+def test_metadata_of_an_account_are_replaced(api, kept, metadata, shown):
+    where = api.post(kept, bank(metadata={"contract": "1", "branch": "2"})).headers["Location"]
+    answer = api.patch(where, {"metadata": metadata})
+    assert (answer.status, answer.json["metadata"]) == (200, shown)
+    assert api.get(where).json == answer.json
+    event = Event.objects.get(kind="external_account.changed")
+    assert event.data == {}
+
+
+def test_present_metadata_of_an_account_change_nothing(api, kept):
+    where = api.post(kept, bank(metadata={"contract": "7"})).headers["Location"]
+    before = api.patch(where, REMOVED).json
+    answer = api.patch(where, {"metadata": {"contract": "7"}})
+    assert (answer.status, answer.json) == (200, before)
+    assert not Event.objects.filter(kind="external_account.changed").exists()
+
+
+def test_removed_account_keeps_its_metadata(api, account):
+    api.patch(at(account), REMOVED)
+    answer = api.patch(at(account), {"metadata": {"contract": "7"}})
+    assert (answer.status, answer.code) == (409, "external_account_removed")
+    assert answer.json["conflict"] == {"externalAccountId": str(account.id)}
+    assert api.get(at(account)).json["metadata"] is None
+
+
+def test_account_of_a_closed_wallet_keeps_its_metadata(api, bobs):
+    where = api.post(f"wallets/{bobs.id}/external-accounts", bank()).headers["Location"]
+    people.close(bobs)
+    answer = api.patch(where, {"metadata": {"contract": "7"}})
+    assert (answer.status, answer.code) == (409, "wallet_not_ready")
+    assert api.patch(where, {"metadata": None}).status == 200
+
+
+def test_removal_keeps_the_metadata_of_an_account(api, kept):
+    where = api.post(kept, bank(metadata={"contract": "7"})).headers["Location"]
+    assert api.patch(where, REMOVED).json["metadata"] == {"contract": "7"}
+    assert api.get(where).json["metadata"] == {"contract": "7"}
 
 
 # --- Paid out to ---------------------------------------------------------------------------------

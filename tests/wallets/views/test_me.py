@@ -78,6 +78,7 @@ def test_me_returns_the_limits(api, settings):
         "requestsPerSecond": 7,
         "pageSize": {"default": 20, "most": 100},
         "batchSize": 1000,
+        "operationSize": 100,
         "bodyBytes": 1_000_000,
         "walletsPerUser": 5,
     }

@@ -37,6 +37,40 @@ def test_items_of_a_batch_have_their_own_references(api, alices, bobs, path):
     assert [each["reference"] for each in made] == ["a", None, "c"]
 
 
+def test_transfers_of_an_operation_have_their_own_references(api, alices, bobs):
+    each = {"sourceWalletId": str(alices.id), "targetWalletId": str(bobs.id), "amount": "1.00"}
+    body = {"transfers": [each | {"reference": "a"}, each]}
+    answer = api.post("operations", body, key="all")
+    made = answer.json["_embedded"]["movements"]
+    assert [each["reference"] for each in made] == ["a", "a", None, None]
+    assert {each["idempotencyKey"] for each in made} == {"all"}
+    listed = api.get(answer.headers["Location"] + "?sort=createdAt,asc").json
+    key = {(each["reference"], each["idempotencyKey"]) for each in listed["_embedded"]["movements"]}
+    assert key == {("a", "all"), (None, "all")}
+    assert api.post("operations", body, key="all").json == answer.json
+
+
+def test_dry_runs_show_the_reference(api, alices, bobs, path, hold):
+    wallet = f"wallets/{alices.id}"
+    order, held = to(bobs, reference="7"), {"targetWalletId": str(bobs.id), "amount": "1.00"}
+    each = {"sourceWalletId": str(alices.id), **held, "reference": "7"}
+    paid = api.post(path, to(bobs, reference="1001")).headers["Location"]
+    for address, body, reference in (
+        (path, order, "7"),
+        (f"{wallet}/holds", held | {"reference": "7"}, "7"),
+        (f"{hold}/executions", {}, "deposit-7"),
+        (f"{paid}/reversal", {}, "1001"),
+    ):
+        answer = api.post(f"{address}?dryRun=true", body)
+        assert (answer.status, answer.json["reference"]) == (200, reference)
+    for address, body in (
+        (f"{path}/batch", {"movements": [order]}),
+        ("operations", {"transfers": [each]}),
+    ):
+        answer = api.post(f"{address}?dryRun=true", body)
+        assert {each["reference"] for each in answer.json["_embedded"]["movements"]} == {"7"}
+
+
 @pytest.fixture
 def hold(api, alices, bobs):
     body = {"targetWalletId": str(bobs.id), "amount": "30.00", "reference": "deposit-7"}

@@ -76,6 +76,7 @@ def test_reversal_has_all_fields_and_links(api, alices, bobs, paid):
         "currency": "EUR",
         "concept": "Sorry",
         "counterpartyWalletId": str(bobs.id),
+        "counterparty": None,
         "holdId": None,
         "reversalOf": str(paid.id),
         "balanceAfter": "85.00",

@@ -177,6 +177,35 @@ def test_removal_of_an_account_honours_if_match(api, account):
     assert answer.headers["ETag"] == api.get(path).headers["ETag"] != seen
 
 
+def test_account_is_updated_by_its_metadata_and_its_removal(api, account, watch):
+    path = f"wallets/{account.wallet_id}/external-accounts/{account.id}"
+    seen = watch(path)
+    seen.changes(lambda: api.patch(path, {"metadata": {"contract": "7"}}))
+    seen.changes(lambda: api.patch(path, {"metadata": {"contract": "7"}}), changes=False)
+    seen.changes(lambda: api.patch(path, {"metadata": None}))
+    seen.changes(lambda: api.patch(path, REMOVED))
+    seen.changes(lambda: api.patch(path, REMOVED), changes=False)
+
+
+def test_changed_metadata_of_an_account_honour_if_match(api, account):
+    path = f"wallets/{account.wallet_id}/external-accounts/{account.id}"
+    seen = api.get(path).headers["ETag"]
+    change = {"metadata": {"contract": "7"}}
+    answer = api.patch(path, change, headers={"If-Match": seen})
+    assert (answer.status, answer.json["metadata"]) == (200, {"contract": "7"})
+    assert answer.headers["ETag"] == api.get(path).headers["ETag"] != seen
+    assert api.patch(path, change, headers={"If-Match": seen}).code == "version_conflict"
+
+
+def test_user_is_updated_by_its_metadata(api, alice, watch):
+    path = f"users/{alice.id}"
+    seen = watch(path)
+    tag = api.get(path).headers["ETag"]
+    seen.changes(lambda: api.patch(path, {"metadata": {"crm": "7"}}))
+    assert api.get(path).headers["ETag"] != tag
+    seen.changes(lambda: api.patch(path, {"metadata": {"crm": "7"}}), changes=False)
+
+
 def test_every_patch_of_the_api_honours_if_match():
     views = {each.view.view_class for each in ALL if each.method == "patch"}
     assert len(views) >= 5
