@@ -227,6 +227,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "iocash.docs.guides.navigation",
             ],
+            "builtins": ["iocash.docs.tags"],
         },
     },
 ]

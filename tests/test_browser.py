@@ -1,65 +1,39 @@
 """What people do, in a real browser; any CSP violation, console error or foreign request fails."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from iocash.docs.guides import GUIDES
-from tests.support import people
+from tests.support import chromium, people
 from tests.support.cash_outs import a_cash_out
-from tests.support.chromium import CHROMIUM, launch
 from users import demo_documents, kyc
 from users.models import Client, User
 from wallets.models import Movement, Wallet
 
-PATIENCE = 30_000
-"""Milliseconds for a page on a busy machine."""
-
-BROWSERS_OWN = ("data:", "blob:", "chrome:", "chrome-extension:")
-"""What a browser has in itself; that which shows a PDF too."""
 PASSWORD = "correct horse battery"
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM, reason="Debian's chromium is not installed"),
+    pytest.mark.skipif(not chromium.CHROMIUM, reason="Debian's chromium is not installed"),
 ]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in this thread
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
+    with chromium.opened() as browser:
         yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-    connection.close()  # the one that this thread had before the loop: the loop's took its place
 
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any) -> Iterator[Page]:
     """A page that remembers what no page of ours may do."""
-    context = browser.new_context(base_url=live_server.url)
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    page = context.new_page()
-    said: list[ConsoleMessage] = []
-    asked: list[str] = []
-    crashed: list[str] = []
-    page.on("console", lambda message: said.append(message))  # noqa: PLW0108 (playwright marks it)
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: crashed.append(str(error)))
-    yield page
-    context.close()
-    wrong = [f"{each.text} {each.location}" for each in said if each.type == "error"]
-    foreign = [url for url in asked if not url.startswith((live_server.url, *BROWSERS_OWN))]
-    assert not wrong + crashed + foreign
+    with chromium.watched(browser, live_server.url) as page:
+        yield page
 
 
 def log_in(page: Page, name: str = "supervisor") -> None:

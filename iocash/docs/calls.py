@@ -82,7 +82,7 @@ def every_call(request: HttpRequest) -> HttpResponse:
 @cache
 def rendered() -> str:
     """The page, rendered once per process."""
-    context = {"guide": guides.CALLS, "chapters": chapters(), "origin": RECORDED_AT}
+    context = guides.guide_context(guides.CALLS, RECORDED_AT) | {"chapters": chapters()}
     return render_to_string("docs/calls.html", context | guides.navigation())
 
 

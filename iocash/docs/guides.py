@@ -6,7 +6,6 @@ A test runs every example on them and compares the output.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -26,20 +25,90 @@ class Guide(NamedTuple):
     sentence: str
 
 
-GUIDES = (
-    Guide("quick-start", "Quick start", "From an API key to the first transfer in six calls."),
-    Guide("authentication", "Authentication", "API keys, and tokens that you sign yourself."),
-    Guide("idempotency", "Idempotency", "Retry a request safely; it is executed only once."),
-    Guide("error-handling", "Errors", "Error format and how to handle errors."),
-    Guide("pagination", "Pagination", "Lists use cursor pagination."),
-    Guide("holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."),
-    Guide(
-        "operations", "Operations and dry runs", "Several transfers at once; ask before you pay."
+class GuideChapter(NamedTuple):
+    """Guides that are listed together."""
+
+    title: str
+    guides: tuple[Guide, ...]
+
+
+GUIDE_CHAPTERS = (
+    GuideChapter(
+        "Start",
+        (
+            Guide("quick-start", "Quick start", "From an API key to the first transfer."),
+            Guide(
+                "authentication", "Authentication", "API keys, and tokens that you sign yourself."
+            ),
+            Guide("testing", "Testing", "Try the API on your own machine."),
+            Guide("going-live", "Going live", "What changes between the demo and production."),
+        ),
     ),
-    Guide("kyc", "KYC and limits", "Identify users, and the limits of each KYC level."),
-    Guide("versions", "Versions", "What may change without notice, and how changes are announced."),
-    Guide("testing", "Testing", "Try the API on your own machine."),
+    GuideChapter(
+        "Money",
+        (
+            Guide("cash-outs", "Cash-outs", "From the request to the bank account."),
+            Guide("external-accounts", "External accounts", "Bank accounts for cash-outs."),
+            Guide(
+                "reversals", "Reversals", "Give back a transfer or a cash-in, in full or in part."
+            ),
+            Guide(
+                "operations", "Batches and operations", "Several movements at once, all or none."
+            ),
+            Guide(
+                "holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."
+            ),
+            Guide("dry-runs", "Dry runs", "Ask what a request would do; nothing is changed."),
+        ),
+    ),
+    GuideChapter(
+        "Users and limits",
+        (
+            Guide("kyc", "KYC", "Identify users: data, documents and levels."),
+            Guide("limits", "Limits", "KYC limits, request rates and sizes."),
+        ),
+    ),
+    GuideChapter(
+        "Your books",
+        (
+            Guide(
+                "references",
+                "Metadata and reference",
+                "Keep your own ids and texts with a movement.",
+            ),
+            Guide(
+                "statements", "Statements", "The movements of a period, and the balance at a time."
+            ),
+            Guide(
+                "reconciliation", "Reconciliation", "Compare your books with the server every day."
+            ),
+        ),
+    ),
+    GuideChapter(
+        "Rules of the API",
+        (
+            Guide(
+                "idempotency", "Idempotency", "Retry a request safely; it is executed only once."
+            ),
+            Guide("error-handling", "Errors", "Error format and how to handle errors."),
+            Guide("pagination", "Pagination", "Lists use cursor pagination."),
+            Guide(
+                "versions",
+                "Versions",
+                "What may change without notice, and how changes are announced.",
+            ),
+            Guide(
+                "published-paths", "Published paths", "Move an integration of the hosted ioCash."
+            ),
+        ),
+    ),
+    GuideChapter(
+        "Reference",
+        (Guide("glossary", "Glossary", "The terms of the API, each in one or two sentences."),),
+    ),
 )
+
+GUIDES = tuple(guide for chapter in GUIDE_CHAPTERS for guide in chapter.guides)
 
 CALLS = Guide("calls", "Every call", "Every call in curl and Python, with its response.")
 """The page that `iocash.docs.calls` generates from the OpenAPI document."""
@@ -47,22 +116,33 @@ CALLS = Guide("calls", "Every call", "Every call in curl and Python, with its re
 
 def navigation(request: HttpRequest | None = None) -> dict[str, Any]:
     """The links of every page of the documentation; a context processor."""
-    return {"guides": GUIDES}
+    return {"guide_chapters": GUIDE_CHAPTERS}
 
 
 def patterns() -> Iterator[URLPattern]:
-    for each, following in pairwise([*GUIDES, None]):
-        assert each
-        yield path(each.slug, guide_view(each, following), name=f"guide-{each.slug}")
+    for each in GUIDES:
+        yield path(each.slug, guide_view(each), name=f"guide-{each.slug}")
 
 
-def guide_view(guide: Guide, following: Guide | None) -> Any:
+def guide_view(guide: Guide) -> Any:
     @page
     def view(request: HttpRequest) -> HttpResponse:
-        context = {"guide": guide, "next": following, "origin": problems.origin(request)}
-        return render(request, f"docs/{guide.slug}.html", context | {"limits": limits()})
+        context = guide_context(guide, problems.origin(request)) | {"limits": limits()}
+        return render(request, f"docs/{guide.slug}.html", context)
 
     return view
+
+
+def guide_context(guide: Guide, origin: str) -> dict[str, Any]:
+    """What the template of a guide shows, without the limits of the server."""
+    known = [*GUIDES, CALLS]
+    at = known.index(guide)
+    return {
+        "guide": guide,
+        "origin": origin,
+        "previous": known[at - 1] if at else None,
+        "next": known[at + 1] if at + 1 < len(known) else None,
+    }
 
 
 def limits() -> list[dict[str, str]]:

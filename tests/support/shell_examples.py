@@ -1,4 +1,4 @@
-"""Do what a page of the manual says, in a shell, and hold what comes against what is shown.
+"""Do what a page of the manual says, in a shell or in Python, and compare the responses.
 
 A page names values that differ between readers: `WALLET=0198…`. Who runs it says what they are;
 one that nobody knows is the id in the last answer, as the page says.
@@ -13,9 +13,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
+TABS = re.compile(r'(<div class="tabs">.*?</div>)', re.DOTALL)
 BLOCK = re.compile(r'<pre class="(\w+)"([^>]*)><code>(.*?)</code></pre>', re.DOTALL)
 NAMED = re.compile(r"^((?:export )?(\w+)=)(?:\S*…|123456)(.*)$", re.MULTILINE)
 LEFT_OUT = re.compile(r"…(?=\s*[}\]])")
@@ -29,17 +32,26 @@ class Block(NamedTuple):
     kind: str
     file: str
     text: str
+    in_tabs: bool = False
 
 
 def blocks(page: str) -> list[Block]:
     return [
-        Block(kind, "".join(re.findall(r'data-file="([^"]*)"', about)), html.unescape(text))
-        for kind, about, text in BLOCK.findall(page)
+        Block(kind, "".join(re.findall(r'data-file="([^"]*)"', about)), html.unescape(text), odd)
+        for at, part in enumerate(TABS.split(page))
+        for odd in [bool(at % 2)]
+        for kind, about, text in BLOCK.findall(part)
     ]
 
 
 class Reader:
-    """Somebody who types what a page says, in one shell, in a folder of their own."""
+    """Somebody who types what a page says, in one shell, in a folder of their own.
+
+    Of examples in tabs they read those in curl.
+    """
+
+    skips = "python"
+    """The kind of examples in tabs that they don't read."""
 
     def __init__(self, folder: Path, values: dict[str, str]) -> None:
         self.folder, self.values, self.said = folder, values, ""
@@ -91,6 +103,33 @@ class Reader:
             yield line
 
 
+class PythonReader(Reader):
+    """Somebody who reads the tab Python, and runs the examples of a page in one session."""
+
+    skips = "sh"
+
+    def __init__(self, folder: Path, values: dict[str, str]) -> None:
+        super().__init__(folder, values)
+        self.client = ModuleType("client")
+        self.session: dict[str, Any] = {}
+
+    def do(self, block: Block) -> None:
+        if block.file == "client.py":
+            exec(block.text, vars(self.client))
+            self.call = self.client.call
+            self.client.call = self.recorded  # type: ignore[attr-defined]
+        if not block.in_tabs:
+            return super().do(block)
+        self.said = ""
+        code = self.values.get("OTP", "")
+        return exec(block.text.replace('"123456"', f'"{code}"'), self.session)
+
+    def recorded(self, *args: Any, **kwargs: Any) -> Any:
+        status, answer = self.call(*args, **kwargs)
+        self.said += f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\n\n{json.dumps(answer)}\n"
+        return status, answer
+
+
 def first(field: str, said: str) -> str:
     """The id in an answer: its own, or that of the first thing on a page."""
     found = re.findall(rf'"{field}":"([0-9a-f-]{{36}})"', said)
@@ -106,10 +145,11 @@ def differences(shown: str, said: str) -> list[str]:
         head, _, body = shown.partition("\n\n")
         said_head, _, said_body = said.replace("\r", "").partition("\n\n")
         lines = said_head.splitlines()
-        missing = [
-            line for line in head.splitlines() if not any(is_like(line, each) for each in lines)
-        ]
+        looked_for = head.splitlines()[: None if lines[1:] else 1]  # Python shows the status only
+        missing = [line for line in looked_for if not any(is_like(line, each) for each in lines)]
         return [*missing, *differences(body, said_body)]
+    if said.startswith("HTTP/"):  # shown without -i
+        said = re.sub(r"^HTTP/.*\n\n", "", said, flags=re.MULTILINE)
     if not shown.startswith("{"):
         return [] if is_like(shown, said) else [f"{shown!r} is not {said!r}"]
     answers, real = objects(LEFT_OUT.sub('"…": "…"', shown)), objects(said)

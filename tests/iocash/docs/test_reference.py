@@ -39,7 +39,7 @@ def test_swagger_page_loads_local_files_only(accept: str) -> None:
     addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
     assert all(re.match(r"/(?!/)", address) for address in addresses)
     static = [address for address in addresses if address.startswith("/static/")]
-    assert len(static) == 7
+    assert len(static) == 8
     assert all(finders.find(address.removeprefix("/static/")) for address in static)
     assert not re.search(r"<style|<script>", answer.text)
 

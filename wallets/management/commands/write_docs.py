@@ -9,14 +9,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from iocash import errors
-from iocash.docs import reference
+from iocash.docs import reference, search
 
 CODES: Final[Path] = settings.BASE_DIR / "docs" / "errors.md"
 BEGIN, END = "<!-- codes: begin -->\n", "<!-- codes: end -->\n"
 
 
 class Command(BaseCommand):
-    help = "Write docs/openapi.json and the table of error codes in docs/errors.md."
+    help = (
+        "Write docs/openapi.json, the table of error codes in docs/errors.md, and the index of the "
+        "search over the documentation."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -31,6 +34,7 @@ class Command(BaseCommand):
                 file.write_text(document.bare_text())
         reference.FILE.write_text(reference.OWN.text())
         CODES.write_text(with_codes(CODES.read_text()))
+        search.FILE.write_text(search.index_text())
 
 
 def with_codes(text: str) -> str:
