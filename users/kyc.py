@@ -65,7 +65,9 @@ SAME_DOCUMENT: Final = """
         AND other.user_id <> own.user_id
 """
 ONE_LOOK = timedelta(minutes=10)
-CHANGED = "The user or a document has changed since you opened this page. Review it again."
+CHANGED = errors.Message(
+    "The user or a document has changed since you opened this page. Review it again."
+)
 """For so long, the pages of a document that the same person opens are one access."""
 
 
@@ -305,7 +307,9 @@ def require_known(
         locking.lock_value(locking.IDENTITIES, number_of(each))
     others = {other.id for other in with_same_document(identities)}
     if others - set(knowing):
-        words = "Another user has the same identity document. Confirm that you have checked this."
+        words = errors.Message(
+            "Another user has the same identity document. Confirm that you have checked this."
+        )
         raise errors.InvalidFields(errors.FieldError("same_document", "same_document", words))
     if others:
         record_access(user, Access.What.REVIEW, by, "SAME_DOCUMENT")

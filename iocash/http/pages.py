@@ -22,11 +22,11 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
 from iocash import errors
-from iocash.errors import FieldError
+from iocash.errors import FieldError, Message
 from iocash.http import fields, problems
 from iocash.http.parsing import UNPRINTABLE
 from iocash.http.rendering import Response
-from iocash.http.serializers import reader
+from iocash.http.serializers import error_detail, reader
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
@@ -131,7 +131,8 @@ class PageQuery(fields.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         cursor = attrs.get("cursor")
         if cursor and cursor.sort != attrs["sort"]:
-            raise ValidationError({"cursor": "Must be a cursor of this sort order."}, "invalid")
+            words = Message("Must be a cursor of this sort order.")
+            raise ValidationError({"cursor": [error_detail("invalid", words)]})
         return attrs
 
 

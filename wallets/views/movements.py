@@ -158,7 +158,8 @@ def minor(filters: dict[str, Any], name: str, wallet: Wallet) -> int | None:
         return money.to_minor(amount, wallet.currency)
     except money.WrongAmount as wrong:
         public = "minAmount" if name == "min_amount" else "maxAmount"
-        error = errors.FieldError(public, wrong.code, str(wrong))
+        words = errors.Message(wrong.template, **wrong.values)
+        error = errors.FieldError(public, wrong.code, words)
         raise errors.InvalidParameters(error) from None
 
 
