@@ -71,10 +71,17 @@ def to_minor(amount: Decimal, currency: str) -> int:
     places = decimals(currency)
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > places:
-        text = "At most {places} decimals for {currency}."
-        raise WrongAmount("max_decimal_places", text, places=places, currency=currency)
+        raise WrongAmount(
+            "max_decimal_places",
+            "At most {places} decimals for {currency}.",
+            places=places,
+            currency=currency,
+        )
     minor = amount.scaleb(places)
     if abs(minor) >= 10**MAX_DIGITS:
-        text = "Must have at most {max_digits} digits in minor units."
-        raise WrongAmount("max_digits", text, max_digits=MAX_DIGITS)
+        raise WrongAmount(
+            "max_digits",
+            "Must have at most {max_digits} digits in minor units.",
+            max_digits=MAX_DIGITS,
+        )
     return int(minor)
