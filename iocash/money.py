@@ -53,7 +53,7 @@ def to_text(minor: int, currency: str) -> str:
 class WrongAmount(ValueError):
     """The currency can't represent the amount. `code` is the code of the field error.
 
-    Its text is `template` with `values`.
+    The text is `template` with `values` filled in.
     """
 
     def __init__(self, code: str, template: str, **values: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from iocash.published import urls as published
@@ -9,7 +11,7 @@ from tests.support import people
 
 pytestmark = pytest.mark.django_db
 
-ROUTES = {str(entry.pattern): entry.callback for entry in published.patterns}
+ROUTES: dict[str, Any] = {str(entry.pattern): entry.callback for entry in published.patterns}
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

@@ -1,4 +1,4 @@
-"""Texts that can be translated. They are made in English; what renders them knows the language."""
+"""Texts that can be translated: written in English, translated when an error is rendered."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ Translate = Callable[[str], str]
 
 
 class Message(str):
-    """A text in English, and what another language needs to say the same.
+    """A text in English that keeps its template and values, so that it can be translated.
 
-    `template` is what is translated. `values` are filled in; those that are messages are
-    translated too.
+    Catalogues contain the template. Values that are messages are translated too.
     """
 
     template: str
@@ -24,7 +23,7 @@ class Message(str):
         return message
 
     def pack(self) -> dict[str, Any]:
-        """What JSON can carry to another process."""
+        """Convert the message to JSON types, to send it to another process."""
         values = {
             name: value.pack() if isinstance(value, Message) else value
             for name, value in self.values.items()
@@ -33,7 +32,7 @@ class Message(str):
 
     @classmethod
     def unpack(cls, packed: Mapping[str, Any]) -> Message:
-        """The message that was packed."""
+        """Read a message that `pack` converted."""
         values = {
             name: cls.unpack(value) if isinstance(value, dict) else value
             for name, value in packed["values"].items()
@@ -42,7 +41,7 @@ class Message(str):
 
 
 def translated(text: str, translate: Translate) -> str:
-    """The text in another language. A plain text is translated as a whole."""
+    """Translate a text. A plain string is its own template, without values."""
     if not isinstance(text, Message):
         return translate(text) if text else text
     values = {

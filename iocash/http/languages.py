@@ -1,7 +1,7 @@
 """The language of errors: English, or a translation that `Accept-Language` prefers.
 
-Only errors have a language. A successful response has no words of ours, so nobody looks at
-`Accept-Language` for it.
+Only errors have a language. For a successful response `Accept-Language` is not read, because it
+contains no texts of the server.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from iocash.errors import Translate
 
 VARY: Final = "Accept, Accept-Language"
-"""The headers of the request on which an error depends."""
+"""The request headers that an error depends on."""
 
 ENGLISH: Final = "en"
-"""The language of the texts in the code, and of whoever asks for another one that we don't have."""
+"""The language of the texts in the code. It is also used if no supported language fits."""
 
 
 def preferred_language(request: Any) -> str:
-    """The language that the caller likes best of ours; English if the header names none."""
+    """The supported language that the caller prefers; English if none fits."""
     for language, weight in parse_accept_lang_header(request.META.get("HTTP_ACCEPT_LANGUAGE", "")):
         if language == "*" or not weight:
             break
@@ -33,7 +33,7 @@ def preferred_language(request: Any) -> str:
 
 
 def translator(language: str) -> Translate:
-    """The function that translates a text; one that has no translation stays English."""
+    """Return a function that translates a text. A text without a translation stays English."""
 
     def translate(text: str) -> str:
         with override(language):
@@ -43,5 +43,5 @@ def translator(language: str) -> Translate:
 
 
 def language_headers(language: str) -> dict[str, str]:
-    """The headers of a response with words in this language."""
+    """The headers of an error in this language."""
     return {"Content-Language": language, "Vary": VARY}

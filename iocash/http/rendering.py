@@ -73,7 +73,7 @@ class Response(drf.Response):
     """An answer of the API. Its text is UTF-8, so nobody looks for that in its headers."""
 
     vary = "Accept"
-    """The headers of the request on which it depends."""
+    """The request headers that it depends on."""
 
     charset = "utf-8"
 

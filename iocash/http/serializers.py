@@ -63,7 +63,7 @@ def error_detail(code: str, message: Message) -> ErrorDetail:
 
 
 class Explaining:
-    """What fields and serializers share: their errors can be translated."""
+    """Mixed into fields and serializers, so that their errors can be translated."""
 
     error_messages: dict[str, Any]
 

@@ -255,3 +255,19 @@ def test_pages_are_in_english(path: str):
     assert answer.status_code == 200
     assert '<html lang="en' in answer.content.decode()
     assert "Content-Language" not in answer.headers
+
+
+def test_page_of_the_browsable_api_shows_the_error_in_the_language(api: Api, movements: str):
+    headers = SPANISH | {"Accept": "text/html", "Authorization": f"Bearer {api.secret}"}
+    answer = Browser().get(f"/api/v1/{movements}?size=0", headers=headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert "Debe ser como mínimo 1." in answer.content.decode()
+
+
+def test_back_office_works_in_english_for_browsers_in_spanish(staff: Any):
+    browser = Browser(headers=SPANISH)
+    browser.force_login(staff)
+    answer = browser.get("/admin/")
+    assert answer.status_code == 200
+    assert "Log out" in answer.content.decode()
+    assert browser.get("/admin/unknown/").status_code == 404
