@@ -65,9 +65,7 @@ SAME_DOCUMENT: Final = """
         AND other.user_id <> own.user_id
 """
 ONE_LOOK = timedelta(minutes=10)
-CHANGED = errors.Message(
-    "The user or a document has changed since you opened this page. Review it again."
-)
+CHANGED = "The user or a document has changed since you opened this page. Review it again."
 """For so long, the pages of a document that the same person opens are one access."""
 
 
@@ -166,14 +164,18 @@ def send(
         if last is None and not creates:
             raise errors.NotFound()
         if last and not replaces:
-            words = f"{kind.path} already exists. Use PUT to replace it."
-            raise errors.AlreadyExists(words, field=kind.path, user_id=user.id)
+            raise already_exists(user, kind)
         if last and stands(last) and is_same(last, document):
             return Sent(last, created=False)
         require_not_ended(user)
         require_valid(document)
         keep(user, document, by)
     return Sent(document, created=last is None)
+
+
+def already_exists(user: User, kind: Kind) -> errors.AlreadyExists:
+    words = errors.Message("{field} already exists. Use PUT to replace it.", field=kind.path)
+    return errors.AlreadyExists(words, field=kind.path, user_id=user.id)
 
 
 def new_document(
@@ -307,9 +309,7 @@ def require_known(
         locking.lock_value(locking.IDENTITIES, number_of(each))
     others = {other.id for other in with_same_document(identities)}
     if others - set(knowing):
-        words = errors.Message(
-            "Another user has the same identity document. Confirm that you have checked this."
-        )
+        words = "Another user has the same identity document. Confirm that you have checked this."
         raise errors.InvalidFields(errors.FieldError("same_document", "same_document", words))
     if others:
         record_access(user, Access.What.REVIEW, by, "SAME_DOCUMENT")

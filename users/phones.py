@@ -126,7 +126,10 @@ def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: date
         counted = cursor.fetchone()
     if counted is None:
         until = tomorrow(now)
-        words = f"Too many attempts for this number today; retry at {errors.fact_text(until)}."
+        words = errors.Message(
+            "Too many attempts for this number today; retry at {retry_at}.",
+            retry_at=errors.fact_text(until),
+        )
         raise later(errors.OtpTriedOut(words, user_id=user_id, retry_at=until), now, until)
 
 

@@ -32,20 +32,27 @@ def texts() -> set[str]:
 
 def written_texts() -> Iterator[str]:
     """The texts in calls: of `Message`, of field errors, and those given to a refusal."""
-    for tree in modules().values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(text := text_of_call(node), ast.Constant):
-                yield str(text.value)
+    yield from (str(text.value) for _, text in given_texts() if isinstance(text, ast.Constant))
 
 
 def unknown_texts() -> list[str]:
     """Calls whose text is put together, so that no catalogue can know it."""
-    return [
-        f"{path}:{node.lineno}"
-        for path, tree in modules().items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(text_of_call(node), ast.JoinedStr | ast.BinOp)
-    ]
+    built = ast.JoinedStr | ast.BinOp
+    return [f"{path}:{text.lineno}" for path, text in given_texts() if isinstance(text, built)]
+
+
+def given_texts() -> Iterator[tuple[str, ast.expr]]:
+    """The texts of calls with their modules; of a variable, what the module assigns to it."""
+    for path, tree in modules().items():
+        nodes = [*ast.walk(tree)]
+        given = [text_of_call(node) for node in nodes if isinstance(node, ast.Call)]
+        names = {text.id for text in given if isinstance(text, ast.Name)}
+        yield from ((path, text) for text in given if text and not isinstance(text, ast.Name))
+        for node in nodes:
+            if isinstance(node, ast.Assign) and names & {
+                ast.unparse(each) for each in node.targets
+            }:
+                yield path, node.value
 
 
 def text_of_call(node: ast.Call) -> ast.expr | None:
@@ -83,8 +90,15 @@ def field_texts() -> Iterator[str]:
     assert urls.urlpatterns  # so that all of them are loaded
     for kind in subclasses(serializers.Explaining):
         if not kind.__module__.startswith("tests"):
-            yield from map(str, kind.__dict__.get("default_error_messages", {}).values())
-    yield from map(str, serializers.Items.default_error_messages.values())
+            yield from map(str, messages_of(kind).values())
+
+
+def messages_of(kind: type[Any]) -> dict[str, Any]:
+    """The messages of a field, with those that it inherits, as DRF merges them."""
+    messages: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        messages |= base.__dict__.get("default_error_messages", {})
+    return messages
 
 
 def subclasses(kind: type[Any]) -> Iterator[type[Any]]:

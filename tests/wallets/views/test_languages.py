@@ -80,6 +80,16 @@ def test_wrong_fields_that_a_rule_finds_are_explained(api: Api, movements: str, 
     assert details(answer) == {"amount": "Como máximo 2 decimales para EUR."}
 
 
+def test_existing_resource_and_missing_list_are_explained(api: Api, alice: Any, alices: Wallet):
+    path = f"users/{alice.id}/occupation"
+    assert api.post(path, shown.BLOCKS["occupation"]).status == 201
+    answer = api.post(path, shown.BLOCKS["occupation"], headers=SPANISH)
+    assert answer.json["detail"] == "occupation ya existe. Utilice PUT para reemplazarlo."
+    batch = f"wallets/{alices.id}/movements/batch"
+    answer = api.post(batch, {"movements": None}, headers=SPANISH)
+    assert details(answer) == {"movements": "Este campo no puede ser null."}
+
+
 def test_wrong_metadata_is_explained(api: Api, movements: str):
     body = people.cash(metadata={"a": 1, "b": "x" * 501})
     assert details(api.post(movements, body, headers=SPANISH)) == {
