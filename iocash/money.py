@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cache
+from typing import Any
 
 import iso4217
 
@@ -50,11 +51,14 @@ def to_text(minor: int, currency: str) -> str:
 
 
 class WrongAmount(ValueError):
-    """The currency can't represent the amount. `code` is the code of the field error."""
+    """The currency can't represent the amount. `code` is the code of the field error.
 
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
-        self.code = code
+    The text is `template` with `values` filled in.
+    """
+
+    def __init__(self, code: str, template: str, **values: Any) -> None:
+        super().__init__(template.format(**values))
+        self.code, self.template, self.values = code, template, values
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
@@ -67,8 +71,17 @@ def to_minor(amount: Decimal, currency: str) -> int:
     places = decimals(currency)
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > places:
-        raise WrongAmount("max_decimal_places", f"At most {places} decimals for {currency}.")
+        raise WrongAmount(
+            "max_decimal_places",
+            "At most {places} decimals for {currency}.",
+            places=places,
+            currency=currency,
+        )
     minor = amount.scaleb(places)
     if abs(minor) >= 10**MAX_DIGITS:
-        raise WrongAmount("max_digits", f"Must have at most {MAX_DIGITS} digits in minor units.")
+        raise WrongAmount(
+            "max_digits",
+            "Must have at most {max_digits} digits in minor units.",
+            max_digits=MAX_DIGITS,
+        )
     return int(minor)

@@ -233,6 +233,8 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en", "English"), ("es", "Spanish")]  # of errors; pages are in English
+LOCALE_PATHS = [BASE_DIR / "iocash" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

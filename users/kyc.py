@@ -169,14 +169,18 @@ def send(
         if last is None and not creates:
             raise errors.NotFound()
         if last and not replaces:
-            words = f"{kind.path} already exists. Use PUT to replace it."
-            raise errors.AlreadyExists(words, field=kind.path, user_id=user.id)
+            raise already_exists(user, kind)
         if last and stands(last) and is_same(last, document):
             return Sent(last, created=False)
         require_not_ended(user)
         require_valid(document)
         keep(user, document, by)
     return Sent(document, created=last is None)
+
+
+def already_exists(user: User, kind: Kind) -> errors.AlreadyExists:
+    words = errors.Message("{field} already exists. Use PUT to replace it.", field=kind.path)
+    return errors.AlreadyExists(words, field=kind.path, user_id=user.id)
 
 
 def new_document(

@@ -87,13 +87,14 @@ def require_few_codes(own: Sequence[PhoneUse], now: datetime) -> None:
     if last and now < last + PAUSE:
         raise later(errors.OtpTooSoon(retry_at=last + PAUSE), now, last + PAUSE)
     if sum(use.asked for use in own if use.day == now.date()) >= PhoneUse.CODES_A_DAY:
-        words = (
-            f"{PhoneUse.CODES_A_DAY} one-time passwords were requested for this number today;"
-            " request another at {retry_at}."
-        )
         until = tomorrow(now)
-        refused = errors.OtpTooSoon(words.format(retry_at=errors.fact_text(until)), retry_at=until)
-        raise later(refused, now, until)
+        words = errors.Message(
+            "{limit} one-time passwords were requested for this number today;"
+            " request another at {retry_at}.",
+            limit=PhoneUse.CODES_A_DAY,
+            retry_at=errors.fact_text(until),
+        )
+        raise later(errors.OtpTooSoon(words, retry_at=until), now, until)
 
 
 def is_used_up(uses: Collection[PhoneUse], now: datetime) -> bool:
@@ -125,7 +126,10 @@ def count_try(*, client_id: uuid.UUID, user_id: uuid.UUID, phone: str, now: date
         counted = cursor.fetchone()
     if counted is None:
         until = tomorrow(now)
-        words = f"Too many attempts for this number today; retry at {errors.fact_text(until)}."
+        words = errors.Message(
+            "Too many attempts for this number today; retry at {retry_at}.",
+            retry_at=errors.fact_text(until),
+        )
         raise later(errors.OtpTriedOut(words, user_id=user_id, retry_at=until), now, until)
 
 

@@ -183,8 +183,9 @@ def locked_user(
 
 def require_own_names(user: User, values: Mapping[str, Any]) -> None:
     foreign = FOREIGN[User.Kind(user.kind)]
+    words = errors.Message("Not allowed for a user of kind {kind}.", kind=user.kind)
     wrong = [
-        errors.FieldError(public, "unknown_field", f"Not allowed for a user of kind {user.kind}.")
+        errors.FieldError(public, "unknown_field", words)
         for name, public in foreign.items()
         if name in values
     ]

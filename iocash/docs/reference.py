@@ -165,8 +165,8 @@ class PublishedSchema(Schema):
     """Get the published paths as an OpenAPI 3.1 document.
 
     The paths that ioCash has published: aliases of this API under `/api/v1/public` and
-    `/api/v2/public`. They are deprecated; use them only to move an existing integration.
-    `//` at the head of such a path is taken as `/`.
+    `/api/v2/public`. They are deprecated, and each response has `Deprecation`; use them only to
+    move an existing integration. `//` at the head of such a path is taken as `/`.
     """
 
     document = PUBLISHED

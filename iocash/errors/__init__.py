@@ -45,6 +45,7 @@ from iocash.errors.conflicts import (
     WalletNotEmpty,
     WalletNotReady,
 )
+from iocash.errors.messages import Message, Translate, translated
 from iocash.errors.missing import (
     ExternalAccountNotFound,
     NotFound,
@@ -133,6 +134,7 @@ __all__ = [
     "LengthRequired",
     "LimitExceeded",
     "LockTimeout",
+    "Message",
     "MethodNotAllowed",
     "Missing",
     "MovementNotPending",
@@ -154,6 +156,7 @@ __all__ = [
     "SourceWalletNotFound",
     "StatementTimeout",
     "TargetWalletNotFound",
+    "Translate",
     "Unauthorized",
     "Unavailable",
     "UnsupportedMediaType",
@@ -164,4 +167,5 @@ __all__ = [
     "WalletNotEmpty",
     "WalletNotReady",
     "fact_text",
+    "translated",
 ]

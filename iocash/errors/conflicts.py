@@ -1,5 +1,6 @@
 """409: the request is valid, but the current state does not allow it."""
 
+from iocash.errors.messages import Message
 from iocash.errors.registry import Conflict
 
 USED = ", {used} {currency} already used, {requested} {currency} requested."
@@ -11,6 +12,8 @@ LIMITS = {
     "walletReceived": "Limit of receipts exceeded: {limit} {currency} per wallet in total" + USED,
 }
 """The sentence of each `limitType`."""
+
+REVERSED = Message("This movement has already been reversed in full.")
 
 
 class AlreadyExists(Conflict):
@@ -153,7 +156,7 @@ class ReversalExceeded(Conflict):
 
     def template(self) -> str:
         if "amount" in self.facts and self.facts["amount"] == self.facts["reversed"]:
-            return "This movement has already been reversed in full."
+            return REVERSED
         return self.detail
 
 

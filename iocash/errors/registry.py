@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
+from iocash.errors.messages import Message
 from iocash.times import moment
 
 REGISTRY: dict[str, type[Refused]] = {}
@@ -13,7 +14,10 @@ ACRONYMS = {name.lower(): name for name in ("CSRF", "HTTPS", "JSON", "OTP")}
 
 
 class FieldError(NamedTuple):
-    """One wrong field: its path (`iban.accountNumber`, `movements[3].amount`), code and text."""
+    """One wrong field: its path (`iban.accountNumber`, `movements[3].amount`), code and text.
+
+    A text with values in it is a `Message`.
+    """
 
     field: str
     code: str
@@ -24,7 +28,8 @@ class Refused(Exception):
     """A rule does not allow the request. Nothing was changed.
 
     `facts` let the caller see the cause and resolve it. The facts of a 409 become the members of
-    `conflict`, in camelCase. Amounts are already decimal strings.
+    `conflict`, in camelCase. Amounts are already decimal strings. `words` is the `detail` that the
+    caller reads: a `Message`, or the plain text that was given.
     """
 
     code: ClassVar[str]
@@ -43,8 +48,8 @@ class Refused(Exception):
         if not facts.keys() <= {*self.carries}:
             raise TypeError(f"{self.code} carries no {sorted(facts)}")
         self.facts = facts
-        self.words = detail or self.template().format(
-            **{name: fact_text(facts[name]) for name in facts}
+        self.words = detail or Message(
+            self.template(), **{name: fact_text(facts[name]) for name in facts}
         )
         super().__init__(self.words)
 

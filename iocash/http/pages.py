@@ -24,11 +24,11 @@ from rest_framework.request import Request
 
 from iocash import errors
 from iocash.db.shapes import KEPT, Ask, Shape, compiled, example_of, shape_of
-from iocash.errors import FieldError
+from iocash.errors import FieldError, Message
 from iocash.http import fields, problems
 from iocash.http.parsing import UNPRINTABLE
 from iocash.http.rendering import Response
-from iocash.http.serializers import reader
+from iocash.http.serializers import error_detail, reader
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
@@ -133,7 +133,8 @@ class PageQuery(fields.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         cursor = attrs.get("cursor")
         if cursor and cursor.sort != attrs["sort"]:
-            raise ValidationError({"cursor": "Must be a cursor of this sort order."}, "invalid")
+            words = Message("Must be a cursor of this sort order.")
+            raise ValidationError({"cursor": [error_detail("invalid", words)]})
         return attrs
 
 

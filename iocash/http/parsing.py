@@ -16,6 +16,7 @@ from rest_framework import request as drf
 from rest_framework.parsers import BaseParser
 
 from iocash import errors
+from iocash.errors import Message
 from iocash.http.rendering import JSON, JSONRenderer
 
 BODIES = frozenset({"POST", "PUT", "PATCH"})
@@ -144,12 +145,16 @@ def parse_json(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode()
     except UnicodeDecodeError as exc:
-        raise errors.InvalidJson(f"The body is not valid UTF-8 at byte {exc.start}.") from None
+        raise errors.InvalidJson(
+            Message("The body is not valid UTF-8 at byte {byte}.", byte=exc.start)
+        ) from None
     if text.startswith("\ufeff"):
         raise errors.InvalidJson("The body must not begin with a byte order mark.")
     value = _decode(text)
     if not isinstance(value, dict):
-        raise errors.InvalidJson(f"The body must be an object, not {_kind(value)}.")
+        raise errors.InvalidJson(
+            Message("The body must be an object, not {kind}.", kind=_kind(value))
+        )
     _check_text(value, "", 1)
     return value
 
@@ -158,19 +163,50 @@ def _decode(text: str) -> Any:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as exc:
-        where = f"line {exc.lineno}, column {exc.colno}"
-        raise errors.InvalidJson(f"The body is not valid JSON: {exc.msg} ({where}).") from None
+        words = Message(
+            "The body is not valid JSON: {reason} (line {line}, column {column}).",
+            reason=_REASONS.get(exc.msg, exc.msg),
+            line=exc.lineno,
+            column=exc.colno,
+        )
+        raise errors.InvalidJson(words) from None
     except RecursionError:
         raise _too_deep() from None
 
 
 def _too_deep() -> errors.InvalidJson:
-    return errors.InvalidJson(f"The body is nested deeper than {DEEPEST} levels.")
+    words = Message("The body is nested deeper than {levels} levels.", levels=DEEPEST)
+    return errors.InvalidJson(words)
+
+
+_REASONS = {
+    str(reason): reason
+    for reason in (
+        Message("Expecting value"),
+        Message("Extra data"),
+        Message("Expecting property name enclosed in double quotes"),
+        Message("Expecting ':' delimiter"),
+        Message("Expecting ',' delimiter"),
+        Message("Illegal trailing comma before end of object"),
+        Message("Illegal trailing comma before end of array"),
+        Message("Unterminated string starting at"),
+        Message("Invalid control character at"),
+        Message("Invalid \\escape"),
+        Message("Invalid \\uXXXX escape"),
+    )
+}
+"""What Python's parser says."""
+
+_KINDS = {
+    list: Message("an array"),
+    str: Message("a string"),
+    bool: Message("a boolean"),
+    Number: Message("a number"),
+}
 
 
 def _kind(value: Any) -> str:
-    names = {list: "an array", str: "a string", bool: "a boolean", Number: "a number"}
-    return names.get(type(value), "null")
+    return _KINDS.get(type(value), "null")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -178,18 +214,20 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise errors.InvalidJson(f"The key {_shown(twice)} is repeated in one object.")
+        words = Message("The key {key} is repeated in one object.", key=_shown(twice))
+        raise errors.InvalidJson(words)
     return result
 
 
 def _number(literal: str) -> Number:
     if len(literal) > LONGEST_NUMBER:
-        raise errors.InvalidJson(f"A number has more than {LONGEST_NUMBER} characters.")
+        words = Message("A number has more than {limit} characters.", limit=LONGEST_NUMBER)
+        raise errors.InvalidJson(words)
     return Number(literal)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise errors.InvalidJson(f"{name} is not valid JSON.")
+    raise errors.InvalidJson(Message("{name} is not valid JSON.", name=name))
 
 
 # Made once: its hooks are plain functions, so threads may share it (as they share json's own).
@@ -205,15 +243,18 @@ def _check_text(value: Any, path: str, depth: int) -> None:
     """Refuse control characters and lone surrogates in texts, at any depth."""
     if isinstance(value, str):
         if UNPRINTABLE.search(value):
-            where = path[:200]
-            raise errors.InvalidJson(f"{where} has a control character or an unpaired surrogate.")
+            words = Message(
+                "{field} has a control character or an unpaired surrogate.", field=path[:200]
+            )
+            raise errors.InvalidJson(words)
         return
     if depth > DEEPEST and isinstance(value, dict | list):
         raise _too_deep()
     if isinstance(value, dict):
         for key, item in value.items():
             if UNPRINTABLE.search(key):
-                raise errors.InvalidJson(f"The key {_shown(key)} has a control character.")
+                words = Message("The key {key} has a control character.", key=_shown(key))
+                raise errors.InvalidJson(words)
             _check_text(item, f"{path}.{key}" if path else key, depth + 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):

@@ -26,7 +26,9 @@ from rest_framework import exceptions as drf
 from rest_framework import serializers
 
 from iocash import errors, logs
+from iocash.http.languages import VARY, language_headers, preferred_language, translator
 from iocash.http.rendering import JSON, Response, camel, dump, prefers_html
+from iocash.http.serializers import Reason
 from iocash.times import moment
 
 logger = logging.getLogger(__name__)
@@ -38,30 +40,39 @@ WEB_PATHS = ("/admin", "/static")
 
 
 def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
-    """The body of a refusal: the members of RFC 9457 and `code`, which is also logged."""
+    """The body of a refusal: the members of RFC 9457 and `code`, which is also logged.
+
+    Its texts are in the language that the caller prefers.
+    """
+    translate = translator(preferred_language(request))
     getattr(request, "_request", request).error_code = refused.code
     content = {
         "type": f"{origin(request)}{DOCUMENTED_AT}#{refused.code}",
         "status": refused.status,
         "code": refused.code,
-        "title": refused.title(),
-        "detail": refused.words,
+        "title": translate(refused.title()),
+        "detail": errors.translated(refused.words, translate),
         "instance": request.path,
         "requestId": getattr(request, "request_id", None),
     }
     if isinstance(refused, errors.InvalidFields):
-        content["errors"] = [error._asdict() for error in refused.errors]
+        content["errors"] = [
+            {**error._asdict(), "detail": errors.translated(error.detail, translate)}
+            for error in refused.errors
+        ]
     if refused.status == HTTPStatus.CONFLICT:
-        content["conflict"] = camelized(refused.facts)
+        content["conflict"] = camelized(refused.facts, translate)
     return content
 
 
-def camelized(facts: Any) -> Any:
+def camelized(facts: Any, translate: errors.Translate = str) -> Any:
     """Convert names and times of facts, at any depth, to the format of the API."""
     if isinstance(facts, Mapping):
-        return {camel(name): camelized(value) for name, value in facts.items()}
+        return {camel(name): camelized(value, translate) for name, value in facts.items()}
     if isinstance(facts, list | tuple):
-        return [camelized(item) for item in facts]
+        return [camelized(item, translate) for item in facts]
+    if isinstance(facts, errors.Message):
+        return errors.translated(facts, translate)
     return moment(facts) if isinstance(facts, datetime) else facts
 
 
@@ -91,15 +102,24 @@ def answer(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
         dump(body(refused, request)),
         content_type=JSON,
         status=refused.status,
-        headers=headers(refused),
+        headers=headers(refused) | language_headers(preferred_language(request)),
     )
+
+
+class ErrorResponse(Response):
+    """An error of a view."""
+
+    vary = VARY
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """The error response to an exception of a view; DRF's EXCEPTION_HANDLER."""
     request = context["request"]
     refused = refusal(exc, request)
-    return Response(body(refused, request), status=refused.status, headers=headers(refused))
+    spoken = language_headers(preferred_language(request))
+    return ErrorResponse(
+        body(refused, request), status=refused.status, headers=headers(refused) | spoken
+    )
 
 
 def refusal(exc: Exception, request: Any) -> errors.Refused:
@@ -179,7 +199,7 @@ def _known(exc: Exception) -> errors.Refused | None:
         case core.RequestDataTooBig():
             return errors.BodyTooLarge(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         case core.TooManyFieldsSent():
-            words = "Too many parameters."
+            words = errors.Message("Too many parameters.")
             return errors.InvalidParameters(errors.FieldError("", "too_many", words))
         case _:
             return _renamed(exc)
@@ -208,7 +228,9 @@ def flatten(detail: Any, path: str = "") -> Iterator[errors.FieldError]:
             where = _joined(path, index) if isinstance(inner, Mapping) else path
             yield from flatten(inner, where)
     else:
-        yield errors.FieldError(path, getattr(detail, "code", None) or "invalid", str(detail))
+        code = getattr(detail, "code", None) or "invalid"
+        words = code.message if isinstance(code, Reason) else str(detail)
+        yield errors.FieldError(path, str(code), words)
 
 
 def _joined(path: str, key: str | int) -> str:

@@ -72,6 +72,9 @@ def has_parts(values: Iterable[Any]) -> bool:
 class Response(drf.Response):
     """An answer of the API. Its text is UTF-8, so nobody looks for that in its headers."""
 
+    vary = "Accept"
+    """The request headers that it depends on."""
+
     charset = "utf-8"
 
 

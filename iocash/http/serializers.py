@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from inspect import cleandoc
 from itertools import islice
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.drainage import set_override
@@ -20,6 +20,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.fields import SkipField, empty, get_error_detail
 from rest_framework.utils.serializer_helpers import BindingDict
 
+from iocash.errors import Message
 from iocash.http.rendering import camel
 
 MOST_ERRORS = 100
@@ -41,7 +42,40 @@ def picker(source: str) -> Getter:
     return lambda thing: thing[source] if isinstance(thing, dict) else get(thing)
 
 
-class Field(drf.Field[Any, Any, Any, Any]):
+class Reason(str):
+    """The code of a wrong value, with the message about it.
+
+    DRF copies the details of errors on their way out of nested serializers. It keeps their text
+    and code, and nothing else, so the code carries the message.
+    """
+
+    message: Message
+
+    def __new__(cls, code: str, message: Message) -> Reason:
+        reason = super().__new__(cls, code)
+        reason.message = message
+        return reason
+
+
+def error_detail(code: str, message: Message) -> ErrorDetail:
+    """The detail of a wrong value, whose message can be translated."""
+    return ErrorDetail(message, code=Reason(code, message))
+
+
+class Explaining:
+    """Mixed into fields and serializers, so that their errors can be translated."""
+
+    error_messages: dict[str, Any]
+
+    def explain(self, code: str, **values: Any) -> ErrorDetail:
+        """The detail of an error in `default_error_messages`."""
+        return error_detail(code, Message(str(self.error_messages[code]), **values))
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        raise drf.ValidationError([self.explain(key, **kwargs)])
+
+
+class Field(Explaining, drf.Field[Any, Any, Any, Any]):
     """A field with exactly one JSON type and its OpenAPI schema."""
 
     default_error_messages = {
@@ -173,7 +207,7 @@ class Variant(NamedTuple):
     """Those of its own that are required."""
 
 
-class Serializer(drf.Serializer[Any]):
+class Serializer(Explaining, drf.Serializer[Any]):
     """Fields have snake_case names in Python and camelCase in JSON. All wrong fields are reported.
 
     Unknown fields are wrong too. `validated_data` has snake_case keys.
@@ -217,7 +251,7 @@ class Serializer(drf.Serializer[Any]):
         wrong.update(self._unknown(data))
         given = {writable.source for writable in shape.writable if writable.name in data}
         for name, code in self.across(values, given).items():
-            wrong.setdefault(camel(name), [ErrorDetail(str(self.error_messages[code]), code=code)])
+            wrong.setdefault(camel(name), [self.explain(code)])
         if wrong:
             raise drf.ValidationError(wrong)
         return values
@@ -251,7 +285,7 @@ class Serializer(drf.Serializer[Any]):
 
     def _unknown_detail(self, read_only: bool) -> ErrorDetail:
         words = self.error_messages["read_only" if read_only else "unknown_field"]
-        return ErrorDetail(str(words), code="unknown_field")
+        return error_detail("unknown_field", Message(words))
 
     def _read_only_defaults(self) -> dict[str, Any]:
         return {}
@@ -267,6 +301,30 @@ class Serializer(drf.Serializer[Any]):
         writable = shape_of(type(self)).writable
         needed = [entry for entry in writable if entry.field.required]
         return {entry.name: entry.field.get_initial() for entry in needed or writable}
+
+
+class Items(Explaining, drf.ListSerializer[Any]):
+    """A list of objects in a body."""
+
+    max_length: int | None
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        if not data and not self.allow_empty:
+            self.fail("empty")
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        values: list[Any] = []
+        wrong: dict[Any, Any] = {}
+        for index, item in enumerate(data):
+            try:
+                values.append(self.run_child_validation(item))
+            except drf.ValidationError as exc:
+                wrong[index] = exc.detail
+        if wrong:
+            raise drf.ValidationError(wrong)
+        return values
 
 
 def _detail(exc: drf.ValidationError | DjangoValidationError) -> Any:

@@ -104,7 +104,7 @@ class View(GenericAPIView[Any]):
         declared = self.operations.get(request.method or "")
         life = declared.life_headers if declared and declared.deprecated else {}
         rate = getattr(wrapped, "rate_headers", {})
-        for name, value in {"Vary": "Accept", **rate, **life}.items():
+        for name, value in {"Vary": getattr(response, "vary", "Accept"), **rate, **life}.items():
             response.headers[name] = value
         if isinstance(response, drf.Response):
             response.add_post_render_callback(break_cycles)

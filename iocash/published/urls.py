@@ -1,15 +1,20 @@
 """The published addresses of ioCash: aliases without rules of their own.
 
 They are served under `/api/v1/public` and `/api/v2/public`. An alias may set the kind of user,
-rename a field or answer 202, as ioCash does; it uses our own views.
+rename a field or answer 202, as ioCash does; it uses our own views. All of them are deprecated.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
 
+from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
+from iocash.http.views import View
 from iocash.published import user_views, wallet_views
 from users.models import User
 from users.views.kyc import (
@@ -31,70 +36,83 @@ WALLET = "wallets/<uuid:wallet_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 ACCOUNTS = f"{WALLET}/favourite-external-accounts"
 
+SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
+"""When the published paths became deprecated: with version 0.2.0."""
+SUNSET: Final[datetime | None] = None
+"""From when on they may be gone; no date is set."""
+
 READ = ["get", "head", "options"]
 READ_AND_PATCH = ["patch", *READ]
+
+
+def deprecated(view: type[View], **kwargs: Any) -> Callable[..., HttpResponseBase]:
+    """The view at a published address: each of its operations is deprecated there."""
+    operations = {
+        method: replace(operation, deprecated=SINCE, sunset=SUNSET)
+        for method, operation in view.operations.items()
+    }
+    return view.as_view(operations=operations, **kwargs)
 
 
 def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
     """The addresses below a user; `kind` is set if the path contains it."""
     return [
-        path(f"{prefix}/mobile-phone", user_views.MobilePhoneView.as_view(**kind)),
-        path(f"{prefix}/request-otp", OtpView.as_view(**kind)),
-        path(f"{prefix}/validate-otp", OtpValidationView.as_view(**kind)),
-        path(f"{prefix}/compliance", ComplianceView.as_view(**kind)),
-        path(f"{prefix}/identity", IdentityView.as_view(**kind)),
-        path(f"{prefix}/home-address", HomeAddressView.as_view(**kind)),
-        path(f"{prefix}/external-iban", ExternalIbanView.as_view(**kind)),
-        path(f"{prefix}/financial-information", FinancialInformationView.as_view(**kind)),
-        path(f"{prefix}/occupation", OccupationView.as_view(**kind)),
-        path(f"{prefix}/identity-file", user_views.IdentityFileView.as_view(**kind)),
+        path(f"{prefix}/mobile-phone", deprecated(user_views.MobilePhoneView, **kind)),
+        path(f"{prefix}/request-otp", deprecated(OtpView, **kind)),
+        path(f"{prefix}/validate-otp", deprecated(OtpValidationView, **kind)),
+        path(f"{prefix}/compliance", deprecated(ComplianceView, **kind)),
+        path(f"{prefix}/identity", deprecated(IdentityView, **kind)),
+        path(f"{prefix}/home-address", deprecated(HomeAddressView, **kind)),
+        path(f"{prefix}/external-iban", deprecated(ExternalIbanView, **kind)),
+        path(f"{prefix}/financial-information", deprecated(FinancialInformationView, **kind)),
+        path(f"{prefix}/occupation", deprecated(OccupationView, **kind)),
+        path(f"{prefix}/identity-file", deprecated(user_views.IdentityFileView, **kind)),
         path(
             f"{prefix}/external-iban-file",
-            user_views.FileView.as_view(name="external-iban", **kind),
+            deprecated(user_views.FileView, name="external-iban", **kind),
         ),
-        path(f"{prefix}/income-tax-file", user_views.FileView.as_view(name="income-tax", **kind)),
+        path(
+            f"{prefix}/income-tax-file", deprecated(user_views.FileView, name="income-tax", **kind)
+        ),
     ]
 
 
 def users_of_kind(name: str, kind: str, users_view: type[UserListView]) -> list[URLPattern]:
     """The users of one kind."""
-    detail = UserDetailView.as_view(of_kind=kind, http_method_names=READ_AND_PATCH)
+    detail = deprecated(UserDetailView, of_kind=kind, http_method_names=READ_AND_PATCH)
     return [
-        path(f"users/{name}", users_view.as_view()),
+        path(f"users/{name}", deprecated(users_view)),
         path(f"users/{name}/<uuid:user_id>", detail),
         *of_user(f"users/{name}/<uuid:user_id>", of_kind=kind),
     ]
 
 
 patterns = [
-    path("users", UserListView.as_view(http_method_names=READ)),
-    path(USER, UserDetailView.as_view(http_method_names=READ)),
+    path("users", deprecated(UserListView, http_method_names=READ)),
+    path(USER, deprecated(UserDetailView, http_method_names=READ)),
     *users_of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
     *users_of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
     *of_user(USER),
-    path("wallets", WalletListView.as_view()),
-    path(WALLET, WalletDetailView.as_view(http_method_names=READ)),
-    path(f"{WALLET}/create-iban", IbanView.as_view()),
-    path(ACCOUNTS, wallet_views.AccountListView.as_view()),
-    path(
-        f"{ACCOUNTS}/<uuid:account_id>",
-        wallet_views.AccountDetailView.as_view(),
-    ),
-    path(f"{WALLET}/transfer", wallet_views.TransferView.as_view()),
-    path(f"{WALLET}/cashOuts", wallet_views.CashOutView.as_view()),
+    path("wallets", deprecated(WalletListView)),
+    path(WALLET, deprecated(WalletDetailView, http_method_names=READ)),
+    path(f"{WALLET}/create-iban", deprecated(IbanView)),
+    path(ACCOUNTS, deprecated(wallet_views.AccountListView)),
+    path(f"{ACCOUNTS}/<uuid:account_id>", deprecated(wallet_views.AccountDetailView)),
+    path(f"{WALLET}/transfer", deprecated(wallet_views.TransferView)),
+    path(f"{WALLET}/cashOuts", deprecated(wallet_views.CashOutView)),
     path(
         f"{WALLET}/cashout-to-favourite-external-account",
-        wallet_views.FavouriteCashOutView.as_view(),
+        deprecated(wallet_views.FavouriteCashOutView),
     ),
-    path(f"{WALLET}/movements", wallet_views.MovementsView.as_view()),
+    path(f"{WALLET}/movements", deprecated(wallet_views.MovementsView)),
     path(
         f"{WALLET}/movements/<uuid:movement_id>",
-        MovementDetailView.as_view(http_method_names=READ),
+        deprecated(MovementDetailView, http_method_names=READ),
     ),
-    path(f"{WALLET}/holds", wallet_views.HoldsView.as_view()),
-    path(HOLD, HoldDetailView.as_view(http_method_names=READ)),
-    path(f"{HOLD}/executeHold", wallet_views.FinalHoldExecutionView.as_view()),
-    path(f"{HOLD}/executeHoldAndKeepOpen", wallet_views.PartialHoldExecutionView.as_view()),
-    path(f"{HOLD}/releaseHold", wallet_views.HoldReleaseView.as_view()),
-    path(f"{HOLD}/renewHold", wallet_views.HoldRenewalView.as_view()),
+    path(f"{WALLET}/holds", deprecated(wallet_views.HoldsView)),
+    path(HOLD, deprecated(HoldDetailView, http_method_names=READ)),
+    path(f"{HOLD}/executeHold", deprecated(wallet_views.FinalHoldExecutionView)),
+    path(f"{HOLD}/executeHoldAndKeepOpen", deprecated(wallet_views.PartialHoldExecutionView)),
+    path(f"{HOLD}/releaseHold", deprecated(wallet_views.HoldReleaseView)),
+    path(f"{HOLD}/renewHold", deprecated(wallet_views.HoldRenewalView)),
 ]

@@ -6,6 +6,7 @@ code that needs a library runs in a process with limits (`processes`).
 
 from __future__ import annotations
 
+from iocash.errors import Message
 from users.documents import archives, jpeg, pdf, png, processes
 from users.documents.refusals import (
     JPEG,
@@ -41,9 +42,10 @@ def media_type_of(content: bytes) -> str:
         Overloaded: too many PDFs are being checked.
     """
     if len(content) > MOST_BYTES:
-        raise WrongDocument("too_large", f"The file exceeds the limit of {MOST_BYTES:,} bytes.")
+        words = Message("The file exceeds the limit of {limit:,} bytes.", limit=MOST_BYTES)
+        raise WrongDocument("too_large", words)
     if archives.is_archive(content):
-        raise WrongDocument("unknown_type", "The file is also a ZIP archive.")
+        raise WrongDocument("unknown_type", Message("The file is also a ZIP archive."))
     if content.startswith(pdf.HEADER):
         pdf.check(content)
         processes.inspect(content)
@@ -53,7 +55,8 @@ def media_type_of(content: bytes) -> str:
 
 def picture_type(content: bytes) -> str:
     if pdf.HEADER in content[: FIRST + len(pdf.HEADER)]:
-        raise WrongDocument("unknown_type", "The file also has a PDF header. Send one type.")
+        words = Message("The file also has a PDF header. Send one type.")
+        raise WrongDocument("unknown_type", words)
     if content.startswith(png.SIGNATURE):
         png.check(content)
         return PNG
@@ -63,8 +66,8 @@ def picture_type(content: bytes) -> str:
     raise WrongDocument("unknown_type", unknown_type(content))
 
 
-def unknown_type(content: bytes) -> str:
+def unknown_type(content: bytes) -> Message:
     """The message for another file type; it names the formats of phones."""
     if content[4:8] == b"ftyp":
-        return "HEIC, AVIF and video files are not accepted. Send a JPEG, a PNG or a PDF."
-    return "The file is not a PDF, a PNG or a JPEG."
+        return Message("HEIC, AVIF and video files are not accepted. Send a JPEG, a PNG or a PDF.")
+    return Message("The file is not a PDF, a PNG or a JPEG.")

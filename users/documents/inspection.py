@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pikepdf
 
+from iocash.errors import Message
+from users.documents.pdf import KIND
 from users.documents.refusals import WrongDocument, damaged, too_complex
 
 MOST_OBJECTS: Final = 20_000
@@ -22,20 +24,20 @@ MOST_OBJECTS: Final = 20_000
 ACTIVE: Final = {
     b"JS": "JavaScript",
     b"JavaScript": "JavaScript",
-    b"XFA": "an XFA form",
-    b"Launch": "an action that starts a program",
-    b"SubmitForm": "a form that is submitted",
-    b"ImportData": "an action that imports data",
-    b"GoToR": "a link into another file",
-    b"GoToE": "a link into an embedded file",
-    b"EmbeddedFile": "an embedded file",
-    b"EmbeddedFiles": "an embedded file",
-    b"EF": "an embedded file",
-    b"RichMedia": "multimedia",
-    b"RichMediaContent": "multimedia",
-    b"Rendition": "multimedia",
-    b"Movie": "multimedia",
-    b"3D": "multimedia",
+    b"XFA": Message("an XFA form"),
+    b"Launch": Message("an action that starts a program"),
+    b"SubmitForm": Message("a form that is submitted"),
+    b"ImportData": Message("an action that imports data"),
+    b"GoToR": Message("a link into another file"),
+    b"GoToE": Message("a link into an embedded file"),
+    b"EmbeddedFile": Message("an embedded file"),
+    b"EmbeddedFiles": Message("an embedded file"),
+    b"EF": Message("an embedded file"),
+    b"RichMedia": Message("multimedia"),
+    b"RichMediaContent": Message("multimedia"),
+    b"Rendition": Message("multimedia"),
+    b"Movie": Message("multimedia"),
+    b"3D": Message("multimedia"),
 }
 """Forbidden names of PDF, and their meanings."""
 
@@ -59,24 +61,24 @@ def check_pdf(content: bytes) -> None:
     except pikepdf.PasswordError:
         raise encrypted() from None
     except pikepdf.PdfError:
-        raise damaged("PDF", "it can't be read") from None
+        raise damaged(KIND, Message("it can't be read")) from None
 
 
 def check_objects(pdf: pikepdf.Pdf) -> None:
     if pdf.is_encrypted:
         raise encrypted()
     if len(pdf.objects) > MOST_OBJECTS:
-        raise too_complex("PDF", f"more than {MOST_OBJECTS:,} objects")
+        raise too_complex(KIND, Message("more than {limit:,} objects", limit=MOST_OBJECTS))
     for each in chain([pdf.trailer], pdf.objects):
         require_passive(serialized(each))
     if pdf.get_warnings():  # other readers repair it, and may find other objects
-        raise damaged("PDF", "parts of it can't be read")
+        raise damaged(KIND, Message("parts of it can't be read"))
     if not len(pdf.pages):
-        raise damaged("PDF", "it has no pages")
+        raise damaged(KIND, Message("it has no pages"))
 
 
 def encrypted() -> WrongDocument:
-    words = "The PDF is encrypted. Remove its protection, or print it to a new PDF."
+    words = Message("The PDF is encrypted. Remove its protection, or print it to a new PDF.")
     return WrongDocument("encrypted", words)
 
 
@@ -95,5 +97,8 @@ def require_passive(written: bytes) -> None:
         return
     found = NAME.search(TEXT.sub(b"()", written))
     if found:
-        words = f"The PDF contains {ACTIVE[found[1]]}. Print it to a new PDF and send that."
+        words = Message(
+            "The PDF contains {content}. Print it to a new PDF and send that.",
+            content=ACTIVE[found[1]],
+        )
         raise WrongDocument("active_content", words)

@@ -10,6 +10,7 @@ import re
 import struct
 from typing import Final, NamedTuple
 
+from iocash.errors import Message
 from users.documents.refusals import (
     WrongDocument,
     damaged,
@@ -18,7 +19,7 @@ from users.documents.refusals import (
     trailing_data,
 )
 
-KIND: Final = "JPEG picture"
+KIND: Final = Message("JPEG picture")
 BEGIN: Final = b"\xff\xd8"
 MOST_SEGMENTS: Final = 1_000
 """In all pictures of a file. A photo has about 20; with much metadata about 100."""
@@ -59,9 +60,9 @@ class Bounds:
         self.segments -= 1
         self.fill -= fill
         if self.segments < 0:
-            raise too_complex(KIND, f"more than {MOST_SEGMENTS:,} segments")
+            raise too_complex(KIND, Message("more than {limit:,} segments", limit=MOST_SEGMENTS))
         if self.fill < 0:
-            raise too_complex(KIND, f"more than {MOST_FILL:,} fill bytes")
+            raise too_complex(KIND, Message("more than {limit:,} fill bytes", limit=MOST_FILL))
 
 
 def check(content: bytes) -> None:
@@ -115,7 +116,7 @@ def further(content: bytes, end: int, limits: Bounds) -> int:
 def segments(content: bytes, at: int, limits: Bounds) -> list[Segment]:
     """The segments of one picture, from after SOI to EOI."""
     if not content.startswith(BEGIN, at):
-        raise damaged(KIND, "it does not begin like one")
+        raise damaged(KIND, Message("it does not begin like one"))
     at += len(BEGIN)
     found: list[Segment] = []
     while not found or found[-1].marker != EOI:
@@ -133,7 +134,7 @@ def marker_at(content: bytes, at: int) -> int:
             break
         if content[start + 1] != 0xFF:
             return start
-    raise damaged(KIND, "a segment is missing or cut short")
+    raise damaged(KIND, Message("a segment is missing or cut short"))
 
 
 def segment_at(content: bytes, start: int) -> Segment:
@@ -141,17 +142,17 @@ def segment_at(content: bytes, start: int) -> Segment:
     if marker == EOI:
         return Segment(marker, start, start + 2)
     if marker < 0xC0 or SOI - 8 <= marker <= SOI:
-        raise damaged(KIND, "it has an unexpected marker")
+        raise damaged(KIND, Message("it has an unexpected marker"))
     end = start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")
     if end < start + 4 or end > len(content):
-        raise damaged(KIND, "it is cut short")
+        raise damaged(KIND, Message("it is cut short"))
     return Segment(marker, start, end_of_pixels(content, end) if marker == SOS else end)
 
 
 def end_of_pixels(content: bytes, at: int) -> int:
     found = MARKER.search(content, at)
     if found is None:
-        raise damaged(KIND, "it is cut short")
+        raise damaged(KIND, Message("it is cut short"))
     return found.start()
 
 
@@ -160,14 +161,14 @@ def check_picture(content: bytes, found: list[Segment]) -> None:
     frames = [each for each in found if each.marker in FRAMES]
     scans = [each for each in found if each.marker == SOS]
     if len(frames) != 1 or not scans or scans[0].start < frames[0].start:
-        raise damaged(KIND, "its frame is missing or comes twice")
+        raise damaged(KIND, Message("its frame is missing or comes twice"))
     if frames[0].marker not in DECODED:
-        words = "This kind of JPEG (lossless or arithmetic coding) is not accepted."
+        words = Message("This kind of JPEG (lossless or arithmetic coding) is not accepted.")
         raise WrongDocument("unknown_type", words)
     if len(scans) > MOST_SCANS:
-        raise too_complex(KIND, f"more than {MOST_SCANS} scans")
+        raise too_complex(KIND, Message("more than {limit} scans", limit=MOST_SCANS))
     if frames[0].end - frames[0].start < 13:
-        raise damaged(KIND, "its frame is cut short")
+        raise damaged(KIND, Message("its frame is cut short"))
     height, width = struct.unpack_from(">HH", content, frames[0].start + 5)
     require_pixels(width, height, KIND)
 

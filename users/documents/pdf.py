@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from iocash.errors import Message
 from users.documents.refusals import damaged
 
+KIND: Final = Message("PDF")
 HEADER: Final = b"%PDF-"
 BEGIN: Final = re.compile(rb"%PDF-[12]\.[0-9][ \t]*[\r\n]")
 COMMENTS: Final = re.compile(rb"(?:[ \t\r\n\x00\x0c]|%[^\r\n]{0,512}[\r\n]){0,64}")
@@ -23,9 +25,9 @@ def check(content: bytes) -> None:
     """
     begin = BEGIN.match(content)
     if begin is None:
-        raise damaged("PDF", "its first line is not a PDF header")
+        raise damaged(KIND, Message("its first line is not a PDF header"))
     comments = COMMENTS.match(content, begin.end())
     if comments is None or not OBJECT.match(content, comments.end()):
-        raise damaged("PDF", "no object follows its header")
+        raise damaged(KIND, Message("no object follows its header"))
     if not END.search(content[-1024:]):
-        raise damaged("PDF", "its end is missing, or other data follows it")
+        raise damaged(KIND, Message("its end is missing, or other data follows it"))

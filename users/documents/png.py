@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from iocash.errors import Message
 from users.documents.refusals import (
     WrongDocument,
     damaged,
@@ -20,6 +21,7 @@ from users.documents.refusals import (
     trailing_data,
 )
 
+KIND: Final = Message("PNG picture")
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS: Final = 10_000
 """Encoders write a chunk for every 2 to 64 kB of pixels."""
@@ -51,7 +53,7 @@ def check(content: bytes) -> None:
     check_header(content, found[0])
     check_order(content, [chunk.name for chunk in found])
     if found[-1].end < len(content):
-        raise trailing_data("PNG picture")
+        raise trailing_data(KIND)
 
 
 def needed(content: bytes) -> bytes:
@@ -67,51 +69,54 @@ def chunks(content: bytes) -> Iterator[Chunk]:
         chunk = chunk_at(view, at)
         ancillary += chunk.name not in CRITICAL
         if ancillary > MOST_ANCILLARY:
-            raise too_complex("PNG picture", f"more than {MOST_ANCILLARY} metadata chunks")
+            raise too_complex(
+                KIND, Message("more than {limit} metadata chunks", limit=MOST_ANCILLARY)
+            )
         yield chunk
         if chunk.name == b"IEND":
             return
         at = chunk.end
-    raise too_complex("PNG picture", f"more than {MOST_CHUNKS:,} chunks")
+    raise too_complex(KIND, Message("more than {limit:,} chunks", limit=MOST_CHUNKS))
 
 
 def chunk_at(view: memoryview, at: int) -> Chunk:
     if at + 12 > len(view):
-        raise damaged("PNG picture", "it is cut short")
+        raise damaged(KIND, Message("it is cut short"))
     size, name = struct.unpack_from(">I4s", view, at)
     end = at + 12 + size
     if end > len(view):
-        raise damaged("PNG picture", "it is cut short")
+        raise damaged(KIND, Message("it is cut short"))
     if not name.isalpha() or (name[:1].isupper() and name not in CRITICAL):
-        raise damaged("PNG picture", "it has an unknown chunk")
+        raise damaged(KIND, Message("it has an unknown chunk"))
     if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
-        raise damaged("PNG picture", "a checksum is wrong")
+        raise damaged(KIND, Message("a checksum is wrong"))
     return Chunk(name, at, end)
 
 
 def check_header(content: bytes, first: Chunk) -> None:
     if first.name != b"IHDR" or first.end - first.start != 25:
-        raise damaged("PNG picture", "it does not begin with its size")
+        raise damaged(KIND, Message("it does not begin with its size"))
     width, height, depth, colour, compression, filtering, interlace = struct.unpack_from(
         ">IIBBBBB", content, first.start + 8
     )
-    require_pixels(width, height, "PNG picture")
+    require_pixels(width, height, KIND)
     known = depth in DEPTHS.get(colour, ()) and interlace in {0, 1}
     if not known or compression or filtering:
-        raise damaged("PNG picture", "its kind of pixels is unknown")
+        raise damaged(KIND, Message("its kind of pixels is unknown"))
 
 
 def check_order(content: bytes, names: list[bytes]) -> None:
     """Require consecutive chunks of pixels, and no duplicate of a chunk that must be unique."""
     if b"acTL" in names:
-        raise WrongDocument("unknown_type", "Animated pictures are not accepted; send a still one.")
+        words = Message("Animated pictures are not accepted; send a still one.")
+        raise WrongDocument("unknown_type", words)
     pixels = names.count(b"IDAT")
     if not pixels:
-        raise damaged("PNG picture", "it has no pixels")
+        raise damaged(KIND, Message("it has no pixels"))
     begin = names.index(b"IDAT")
     if names[begin : begin + pixels].count(b"IDAT") < pixels:
-        raise damaged("PNG picture", "its pixels are not in one piece")
+        raise damaged(KIND, Message("its pixels are not in one piece"))
     if any(names.count(name) > 1 for name in ONCE):
-        raise damaged("PNG picture", "it has two headers, palettes or colour profiles")
+        raise damaged(KIND, Message("it has two headers, palettes or colour profiles"))
     if content[25] == 3 and b"PLTE" not in names[:begin]:
-        raise damaged("PNG picture", "it has no palette")
+        raise damaged(KIND, Message("it has no palette"))

@@ -15,6 +15,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Any, Final, NamedTuple
 
 from iocash import errors
+from users.documents.pdf import KIND
 from users.documents.refusals import PDF, WrongDocument, too_complex
 
 logger = logging.getLogger(__name__)
@@ -57,10 +58,10 @@ def inspect(content: bytes) -> None:
     """
     facts = run_job(INSPECT, content, PDF).facts
     if facts is None or "failed" in facts:
-        raise too_complex("PDF", "it takes too much time or memory")
+        raise too_complex(KIND, errors.Message("it takes too much time or memory"))
     if "wrong" in facts:
         code, words = facts["wrong"]
-        raise WrongDocument(code, words)
+        raise WrongDocument(code, errors.Message.unpack(words))
 
 
 def page_count(content: bytes, media_type: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from iocash.errors import Message
+
 MOST_BYTES: Final = 5_000_000
 MOST_PIXELS: Final = 50_000_000
 """Enough for photos of phones, and little enough for the memory of a viewer."""
@@ -17,31 +19,46 @@ JPEG: Final = "image/jpeg"
 
 
 class WrongDocument(ValueError):
-    """The file is not accepted; `code` and the text contain the reason."""
+    """The file is not accepted; `code` and `words` contain the reason."""
 
-    def __init__(self, code: str, words: str) -> None:
-        self.code = code
+    def __init__(self, code: str, words: Message) -> None:
+        self.code, self.words = code, words
         super().__init__(words)
 
 
-def damaged(kind: str, why: str) -> WrongDocument:
-    return WrongDocument("damaged", f"The {kind} is damaged: {why}. Save it again as a new file.")
+def damaged(kind: Message, why: Message) -> WrongDocument:
+    words = Message(
+        "The {kind} is damaged: {why}. Save it again as a new file.", kind=kind, why=why
+    )
+    return WrongDocument("damaged", words)
 
 
-def too_complex(kind: str, why: str) -> WrongDocument:
-    words = f"The {kind} is too complex to check: {why}. Save or scan it again as a new file."
+def too_complex(kind: Message, why: Message) -> WrongDocument:
+    words = Message(
+        "The {kind} is too complex to check: {why}. Save or scan it again as a new file.",
+        kind=kind,
+        why=why,
+    )
     return WrongDocument("too_complex", words)
 
 
-def trailing_data(kind: str) -> WrongDocument:
-    words = f"The file has data after the end of the {kind}. Save it again without that data."
+def trailing_data(kind: Message) -> WrongDocument:
+    words = Message(
+        "The file has data after the end of the {kind}. Save it again without that data.",
+        kind=kind,
+    )
     return WrongDocument("trailing_data", words)
 
 
-def require_pixels(width: int, height: int, kind: str) -> None:
+def require_pixels(width: int, height: int, kind: Message) -> None:
     """Refuse a picture without pixels, or with more than `MOST_PIXELS`."""
     if not width or not height:
-        raise damaged(kind, "its width or height is 0")
+        raise damaged(kind, Message("its width or height is 0"))
     if width * height > MOST_PIXELS:
-        words = f"The picture has {width} × {height} pixels; the limit is {MOST_PIXELS:,} pixels."  # noqa: RUF001
+        words = Message(
+            "The picture has {width} × {height} pixels; the limit is {limit:,} pixels.",  # noqa: RUF001
+            width=width,
+            height=height,
+            limit=MOST_PIXELS,
+        )
         raise WrongDocument("too_many_pixels", words)

@@ -89,7 +89,7 @@ def do_job(job: dict[str, Any], content: bytes) -> Answer:
     try:
         facts, picture = JOBS[job["name"]](content, job["media_type"], job["number"])
     except WrongDocument as wrong:
-        return {"wrong": [wrong.code, str(wrong)]}, b""
+        return {"wrong": [wrong.code, wrong.words.pack()]}, b""
     except (Exception, MemoryError) as error:  # noqa: BLE001
         return {"failed": type(error).__name__}, b""
     return facts | {"cpu": time.process_time()}, picture

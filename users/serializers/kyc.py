@@ -11,14 +11,14 @@ from typing import Any
 
 import pycountry
 from drf_spectacular.utils import extend_schema_field
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import SerializerMethodField
 from stdnum.es import dni, nie
 
 from iocash.db import clock
 from iocash.http import fields
 from iocash.http.links import LINKS, location
-from iocash.http.serializers import Field, text_of
+from iocash.http.serializers import Field, error_detail, text_of
 from users import documents
 from users.kyc import File
 from users.models import KycDocument
@@ -299,7 +299,7 @@ class Content(Field):
         try:
             return File(content, documents.media_type_of(content))
         except documents.WrongDocument as wrong:
-            raise ValidationError([ErrorDetail(str(wrong), code=wrong.code)]) from None
+            raise ValidationError([error_detail(wrong.code, wrong.words)]) from None
 
 
 def is_canonical(content: bytes, data: str) -> bool:

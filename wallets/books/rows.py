@@ -105,9 +105,9 @@ class LockedWallet(Labelled):
         try:
             return money.to_minor(amount, self.currency)
         except money.WrongAmount as wrong:
-            raise errors.InvalidFields(
-                errors.FieldError("amount", wrong.code, str(wrong))
-            ) from None
+            words = errors.Message(wrong.template, **wrong.values)
+            error = errors.FieldError("amount", wrong.code, words)
+            raise errors.InvalidFields(error) from None
 
     def require_ready(self) -> None:
         """Require that the wallet and its owner can pay and receive.

@@ -49,6 +49,11 @@ class Needs(NamedTuple):
     numbers: int = 0
     """The number of values to take from the sequence of account numbers."""
 
+    @property
+    def names_resources(self) -> bool:
+        """Whether resources of wallets are to be read, whatever their table."""
+        return bool(self.resources or self.new_resources)
+
     @classmethod
     def of_all(cls, needs: Iterable[Needs]) -> Self:
         """Merge the needs of several orders without duplicates, in the order of locking."""

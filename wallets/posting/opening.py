@@ -130,6 +130,11 @@ READS: Final = {
 """How each need is read, in this order. A new kind of row needs a field of `Needs` and a line.
 Resources of a wallet need neither: their classes declare it."""
 
+READS_WITHOUT_RESOURCES: Final = {
+    name: each for name, each in READS.items() if name not in RESOURCES
+}
+"""The same for orders that name no resources, as most do."""
+
 
 def open_books(
     pipeline: Pipeline,
@@ -144,7 +149,8 @@ def open_books(
     if is_brief:
         pipeline.ask(read.BE_BRIEF)
     users, wallets = lock(pipeline, asking, *read.locks(orders, clients))
-    answers = {name: each.ask(pipeline, asking) for name, each in READS.items()}
+    reads = READS if asking.needs.names_resources else READS_WITHOUT_RESOURCES
+    answers = {name: each.ask(pipeline, asking) for name, each in reads.items()}
     clock = pipeline.ask(read.READ_CLOCK)
     pipeline.send()
     *mark, machine, now = clock.rows[0]
@@ -153,8 +159,9 @@ def open_books(
     found = {name: READS[name].load(rows(answer)) for name, answer in answers.items()}
     apart = "owners", "balances", "flows", "labels"
     owners, balances, flows, labels = (found.pop(name) for name in apart)
-    for name in RESOURCES:
-        found.setdefault("resources", {}).update(found.pop(name))
+    if reads is READS:
+        for name in RESOURCES:
+            found.setdefault("resources", {}).update(found.pop(name))
     books = Books(
         now=now,
         users={row[0]: LockedUser(*row) for row in rows(users)},

@@ -265,7 +265,7 @@ class MovementBody(Words):
 class BatchBody(fields.Serializer):
     """Up to 1,000 movements of one wallet, executed together: all or none."""
 
-    movements: ListSerializer[Any] = ListSerializer(
+    movements = fields.Items(
         child=MovementBody(),
         allow_empty=False,
         max_length=LARGEST_BATCH,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rest_framework.serializers import ListSerializer
-
 from iocash.http import fields
 from wallets.serializers.movements import BatchAnswer, BatchDryRun
 from wallets.serializers.shared import Words
@@ -24,7 +22,7 @@ class OperationTransferBody(Words):
 class OperationBody(fields.Serializer):
     """Up to 100 transfers between any of the client's wallets, all or none, checked in order."""
 
-    transfers: ListSerializer[Any] = ListSerializer(
+    transfers = fields.Items(
         child=OperationTransferBody(),
         allow_empty=False,
         max_length=LARGEST_OPERATION,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ValidationError
 
+from iocash.errors import Message
 from iocash.http import fields, pages
 from iocash.http.rendering import camel
-from iocash.http.serializers import reader
+from iocash.http.serializers import error_detail, reader
 from users.serializers.users import METADATA, Optional
 
 
@@ -30,18 +31,18 @@ def require_period(attrs: dict[str, Any]) -> None:
     """Refuse a period that does not end after its start."""
     start, end = attrs.get("start_date"), attrs.get("end_date")
     if start and end and end <= start:
-        raise out_of_range("end_date", "Must be after startDate.")
+        raise out_of_range("end_date", Message("Must be after startDate."))
 
 
 def require_amounts(attrs: dict[str, Any]) -> None:
     """Refuse a largest amount below the smallest."""
     least, most = attrs.get("min_amount"), attrs.get("max_amount")
     if least is not None and most is not None and most < least:
-        raise out_of_range("max_amount", "Must not be below minAmount.")
+        raise out_of_range("max_amount", Message("Must not be below minAmount."))
 
 
-def out_of_range(name: str, words: str) -> ValidationError:
-    return ValidationError({camel(name): [ErrorDetail(words, code="invalid_range")]})
+def out_of_range(name: str, words: Message) -> ValidationError:
+    return ValidationError({camel(name): [error_detail("invalid_range", words)]})
 
 
 class BankAccount(fields.Serializer):
@@ -133,7 +134,7 @@ class AmountQuery(pages.PageQuery):
 
 OF_USERS: Final = "Only of the wallets of these users."
 OF_WALLETS: Final = "Only of these wallets."
-NEEDS_CURRENCY: Final = "Required with minAmount and maxAmount."
+NEEDS_CURRENCY: Final = Message("Required with minAmount and maxAmount.")
 
 
 class AcrossWallets(fields.Serializer):
@@ -150,7 +151,7 @@ class AcrossWallets(fields.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.keys() & {"min_amount", "max_amount"} and "currency" not in attrs:
-            raise ValidationError({"currency": [ErrorDetail(NEEDS_CURRENCY, code="required")]})
+            raise ValidationError({"currency": [error_detail("required", NEEDS_CURRENCY)]})
         validated: dict[str, Any] = super().validate(attrs)
         return validated
 

@@ -131,7 +131,8 @@ def with_minor_units(filters: dict[str, Any], currency: str) -> dict[str, Any]:
         for name in AMOUNTS.keys() & filters.keys():
             filters[name] = money.to_minor(filters[name], currency)
     except money.WrongAmount as wrong:
-        error = errors.FieldError(AMOUNTS[name], wrong.code, str(wrong))
+        words = errors.Message(wrong.template, **wrong.values)
+        error = errors.FieldError(AMOUNTS[name], wrong.code, words)
         raise errors.InvalidParameters(error) from None
     return filters
 

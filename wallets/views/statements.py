@@ -37,7 +37,7 @@ def past(query: dict[str, Any], name: str, now: datetime) -> datetime | None:
     """
     instant: datetime | None = query.get(name)
     if instant and instant > now:
-        words = "Must not be in the future."
+        words = errors.Message("Must not be in the future.")
         raise errors.InvalidParameters(errors.FieldError(camel(name), "in_the_future", words))
     return instant
 

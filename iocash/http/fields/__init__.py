@@ -10,7 +10,7 @@ from iocash.http.fields.amounts import Amount, Currency, Money
 from iocash.http.fields.plain import Choice, Flag, Id, Several, Whole
 from iocash.http.fields.texts import StringMap, Text
 from iocash.http.fields.times import Day, Instant, Moment
-from iocash.http.serializers import Field, Serializer
+from iocash.http.serializers import Field, Items, Serializer
 
 __all__ = [
     "Amount",
@@ -23,6 +23,7 @@ __all__ = [
     "Iban",
     "Id",
     "Instant",
+    "Items",
     "Moment",
     "Money",
     "Phone",

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from unicodedata import category, name
 
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from iocash.http.serializers import Field
 
@@ -139,16 +139,15 @@ class StringMap(Field):
             self.fail("max_pairs", max_pairs=self.MOST_PAIRS)
         if any(not 1 <= len(key) <= self.LONGEST_KEY for key in data):
             self.fail("key", max_key=self.LONGEST_KEY)
+        limits = {"max_length": self.LONGEST_VALUE}
         wrong = {key: found for key, value in data.items() if (found := self._wrong(value))}
         if wrong:
-            raise ValidationError({key: self._said(code) for key, code in wrong.items()})
+            raise ValidationError(
+                {key: [self.explain(code, **limits)] for key, code in wrong.items()}
+            )
         return data
 
     def _wrong(self, value: Any) -> str:
         if not isinstance(value, str):
             return "not_a_string"
         return "max_length" if len(value) > self.LONGEST_VALUE else ""
-
-    def _said(self, code: str) -> list[ErrorDetail]:
-        words = str(self.error_messages[code]).format(max_length=self.LONGEST_VALUE)
-        return [ErrorDetail(words, code=code)]

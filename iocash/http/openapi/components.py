@@ -14,7 +14,8 @@ DESCRIPTION = """E-money wallets: cash in, cash out, transfer, hold.
 
 Amounts are decimal strings in units of the currency, times are RFC 3339 in UTC. A string with
 `x-extensible-enum` has one of these values today; new ones may be added, so handle unknown values.
-`x-codes` lists the error codes of a response. The examples come from real calls."""
+`x-codes` lists the error codes of a response. The examples come from real calls.
+Errors are in English or Spanish, as `Accept-Language` prefers."""
 LICENSE: Json = {"name": "MIT", "identifier": "MIT"}
 SERVERS: list[Json] = [
     {
