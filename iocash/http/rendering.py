@@ -51,17 +51,16 @@ def dump(data: Any, *, indent: bool = False) -> bytes:
     return orjson.dumps(data, _other, orjson.OPT_INDENT_2 if indent else 0)
 
 
-def dump_lines(value: Any, indent: str = "") -> str:
-    """Write JSON for people, with one member a line. What has no object in it is one line."""
-    inner = f"{indent} "
+def dump_lines(value: Any) -> str:
+    """Write JSON for version control, with one member a line. What has no object in it is one line.
+
+    Lines are not indented: indentation would be a fifth of a large document.
+    """
     if isinstance(value, dict) and (len(value) > 1 or has_parts(value.values())):
-        members = (
-            f"{inner}{dump_lines(name)}: {dump_lines(each, inner)}" for name, each in value.items()
-        )
-        return "{\n" + ",\n".join(members) + f"\n{indent}}}"
+        members = (f"{dump_lines(name)}: {dump_lines(each)}" for name, each in value.items())
+        return "{\n" + ",\n".join(members) + "\n}"
     if isinstance(value, list) and has_parts(value):
-        items = (f"{inner}{dump_lines(each, inner)}" for each in value)
-        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+        return "[\n" + ",\n".join(map(dump_lines, value)) + "\n]"
     return json.dumps(value, ensure_ascii=False)
 
 

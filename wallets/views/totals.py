@@ -98,7 +98,9 @@ class TotalsView(OrderView):
         else:
             start = end = past(query, "at", now) or following_millisecond(now)
         if start < months_before(end, MOST_MONTHS):
-            words = f"Must be at most {MOST_MONTHS} months before endDate."
+            words = errors.Message(
+                "Must be at most {months} months before endDate.", months=MOST_MONTHS
+            )
             raise errors.InvalidParameters(errors.FieldError("startDate", "max_period", words))
         own = self.caller.client_id
         clients = [own] if own else list(Client.objects.values_list("id", flat=True))
