@@ -39,7 +39,8 @@ def send_code(user: User, phone: str, about: str = "") -> None:
     """Make a code for `phone`, void older ones, and deliver it once the change is durable.
 
     `about` is the id of the terms that the code signs. A code that verifies a number voids all
-    others of the user. `user` and then `phone` are locked. A withheld code (see `users.phones`) verifies nothing.
+    others of the user. `user` and then `phone` are locked. A withheld code (see `users.phones`)
+    is right for nothing.
 
     Raises:
         OtpTooSoon: the client requested one less than a minute ago, or ten today.

@@ -12,8 +12,8 @@ from django.conf import settings
 from iocash.db import clock
 from iocash.db.transactions import as_array, fetch_each
 from users import kyc
-from users.kyc import Kind
-from users.models import KycDocument, User
+from users.kyc import Kind, identity, terms
+from users.models import IdentityVerification, KycDocument, Terms, User
 from wallets.books.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.models import Wallet
 from wallets.posting import read
@@ -48,6 +48,18 @@ class NameChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """An identity verification that was not approved."""
+
+    id: UUID
+    status: str
+    """PENDING, REJECTED or EXPIRED."""
+    reason: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Compliance:
     """A user's KYC level, limits and open requirements."""
 
@@ -58,6 +70,9 @@ class Compliance:
     requirements: list[Requirement]
     allowances: list[Allowance]
     name_change: NameChange | None = None
+    identity_verification: Verification | None = None
+    """The last one, unless it was approved."""
+    terms_to_sign: Terms | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -71,7 +86,8 @@ class Compliance:
 
 def of(user: User) -> Compliance:
     """Read the current KYC status of a user."""
-    today = clock.today()
+    now = clock.now()
+    today = now.date()
     level = user.level_on(today)
     last = kyc.current(user)
     return Compliance(
@@ -82,7 +98,16 @@ def of(user: User) -> Compliance:
         requirements=list(requirements(user, last, today)),
         allowances=list(allowances_of(user, level)),
         name_change=name_change(last.get(Kind.NAME)),
+        identity_verification=verification(identity.latest(user), now),
+        terms_to_sign=terms.unsigned(user),
     )
+
+
+def verification(last: IdentityVerification | None, now: datetime) -> Verification | None:
+    if last is None or last.status == IdentityVerification.Status.APPROVED:
+        return None
+    status = last.status_at(now)
+    return Verification(last.id, status, last.reason, last.created_at, last.expires_at)
 
 
 def name_change(last: KycDocument | None) -> NameChange | None:

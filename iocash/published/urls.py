@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 
 from iocash.published import user_views, wallet_views
 from users.models import User
+from users.views.identity import VerifyIdentityView
 from users.views.kyc import (
     ExternalIbanView,
     FinancialInformationView,
@@ -19,6 +20,7 @@ from users.views.kyc import (
     IdentityView,
     OccupationView,
 )
+from users.views.terms import TermsDetailView, TermsRequestView, TermsSignatureView
 from users.views.users import OtpView, UserListView
 from wallets.views.compliance import ComplianceView
 from wallets.views.holds import HoldDetailView
@@ -53,6 +55,10 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
             user_views.FileView.as_view(name="external-iban", **kind),
         ),
         path(f"{prefix}/income-tax-file", user_views.FileView.as_view(name="income-tax", **kind)),
+        path(f"{prefix}/verify-identity", VerifyIdentityView.as_view(**kind)),
+        path(f"{prefix}/kyc-terms", TermsDetailView.as_view(**kind)),
+        path(f"{prefix}/request-kyc-terms-signature", TermsRequestView.as_view(**kind)),
+        path(f"{prefix}/sign-kyc-terms", TermsSignatureView.as_view(**kind)),
     ]
 
 

@@ -12,9 +12,9 @@ def make_groups(apps: Any, schema_editor: Any) -> None:
     """Django makes permissions only after all migrations, so they are made here first."""
     alias = schema_editor.connection.alias
     config = apps.get_app_config("users")
-    module, config.models_module = config.models_module, True
+    config.models_module = True
     create_permissions(config, apps=apps, verbosity=0, using=alias)
-    config.models_module = module
+    config.models_module = None
     permissions = apps.get_model("auth", "Permission").objects.using(alias)
     groups = apps.get_model("auth", "Group").objects.using(alias)
     for name, codenames in GROUPS.items():
