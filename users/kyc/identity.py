@@ -85,7 +85,7 @@ def begin(
         raise errors.NotFound()
     require_allowed(addresses)
     require_verifiable(user)
-    verification = at_provider(user, addresses)
+    verification = at_provider(user, addresses, providers.chosen())
     with single_transaction():
         if key and (used := claim_key(client_id, key, asked, verification)):
             return Begun(IdentityVerification.objects.get(client=client_id, id=used), replayed=True)
@@ -120,9 +120,10 @@ def require_verifiable(user: User) -> None:
         raise errors.NotAPerson(user_id=user.id, kind=user.kind)
 
 
-def at_provider(user: User, addresses: Addresses) -> IdentityVerification:
+def at_provider(
+    user: User, addresses: Addresses, provider: providers.Provider
+) -> IdentityVerification:
     """Begin a verification at the provider; nothing is stored yet."""
-    provider = providers.chosen()
     verification = IdentityVerification(
         id=new_id(),
         client_id=user.client_id,

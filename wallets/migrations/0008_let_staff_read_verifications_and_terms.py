@@ -3,9 +3,8 @@ from typing import Any, ClassVar
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-VIEWER = ("view_identityverification", "view_terms", "view_termssignature")
-SUPERVISOR = (*VIEWER, "add_terms")
-GROUPS = {"viewer": VIEWER, "operator": VIEWER, "supervisor": SUPERVISOR}
+READ = ("view_identityverification", "view_terms", "view_termssignature")
+GROUPS = ("viewer", "operator", "supervisor")
 
 
 def make_groups(apps: Any, schema_editor: Any) -> None:
@@ -17,15 +16,15 @@ def make_groups(apps: Any, schema_editor: Any) -> None:
     config.models_module = None
     permissions = apps.get_model("auth", "Permission").objects.using(alias)
     groups = apps.get_model("auth", "Group").objects.using(alias)
-    for name, codenames in GROUPS.items():
-        found = permissions.filter(content_type__app_label="users", codename__in=codenames)
-        groups.get(name=name).permissions.add(*found)
+    found = permissions.filter(content_type__app_label="users", codename__in=READ)
+    for group in groups.filter(name__in=GROUPS):
+        group.permissions.add(*found)
 
 
 def take_back(apps: Any, schema_editor: Any) -> None:
     alias = schema_editor.connection.alias
     permissions = apps.get_model("auth", "Permission").objects.using(alias)
-    found = permissions.filter(content_type__app_label="users", codename__in=SUPERVISOR)
+    found = permissions.filter(content_type__app_label="users", codename__in=READ)
     for group in apps.get_model("auth", "Group").objects.using(alias).filter(name__in=GROUPS):
         group.permissions.remove(*found)
 
