@@ -17,19 +17,19 @@ URLS = {"successUrl": SUCCESS, "failureUrl": FAILURE}
 
 def a_verification(user: User, provider: str = "http", **values: Any) -> IdentityVerification:
     """A pending verification of the user, as if the provider had begun it."""
+    made = {
+        "id": new_id(),
+        "reference": f"p-{uuid.uuid4()}",
+        "url": "https://provider.example/verify/1",
+        "success_url": SUCCESS,
+        "failure_url": FAILURE,
+    }
     verification = IdentityVerification(
-        id=new_id(),
         client_id=user.client_id,
         user_id=user.id,
         provider=provider,
         names=identity.names_digest(user),
-        **{
-            "reference": f"p-{uuid.uuid4()}",
-            "url": "https://provider.example/verify/1",
-            "success_url": SUCCESS,
-            "failure_url": FAILURE,
-        }
-        | values,
+        **made | values,
     )
     identity.keep(User.objects.get(id=user.id), verification, people.BY)
     return verification

@@ -6,7 +6,6 @@ They are those of Standard Webhooks: HMAC-SHA256 of the request's id, its time a
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -32,7 +31,7 @@ def key_of(secret: str) -> bytes:
     """
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError("it is not base64") from None
     if len(key) < SHORTEST:
         raise ValueError(f"it has fewer than {SHORTEST} bytes")
