@@ -55,11 +55,15 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
             user_views.FileView.as_view(name="external-iban", **kind),
         ),
         path(f"{prefix}/income-tax-file", user_views.FileView.as_view(name="income-tax", **kind)),
-        path(f"{prefix}/verify-identity", VerifyIdentityView.as_view(**kind)),
         path(f"{prefix}/kyc-terms", TermsDetailView.as_view(**kind)),
         path(f"{prefix}/request-kyc-terms-signature", TermsRequestView.as_view(**kind)),
         path(f"{prefix}/sign-kyc-terms", TermsSignatureView.as_view(**kind)),
     ]
+
+
+def of_person(prefix: str, **kind: Any) -> list[URLPattern]:
+    """The addresses below a user that companies don't have."""
+    return [path(f"{prefix}/verify-identity", VerifyIdentityView.as_view(**kind))]
 
 
 def users_of_kind(name: str, kind: str, users_view: type[UserListView]) -> list[URLPattern]:
@@ -78,6 +82,8 @@ patterns = [
     *users_of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
     *users_of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
     *of_user(USER),
+    *of_person(USER),
+    *of_person("users/natural/<uuid:user_id>", of_kind=User.Kind.NATURAL),
     path("wallets", WalletListView.as_view()),
     path(WALLET, WalletDetailView.as_view(http_method_names=READ)),
     path(f"{WALLET}/create-iban", IbanView.as_view()),

@@ -38,7 +38,7 @@ class OfAUser(Searched, ReadOnly):
 @admin.register(IdentityVerification)
 class IdentityVerificationAdmin(OfAUser):
     list_display = ("user", "provider", "status", "reason", "created_at", "decided_at")
-    list_filter = ("status", "provider")
+    list_filter = ("status",)
     fields = (
         "client",
         "user",
@@ -60,7 +60,7 @@ class TermsSignatureAdmin(OfAUser):
         "client",
         "user",
         "terms",
-        "digest",
+        "hash_of",
         "signed_at",
         "otp_id",
         "otp_sent_at",
@@ -72,17 +72,17 @@ class TermsSignatureAdmin(OfAUser):
         return super().get_queryset(request).defer("terms__content")
 
     @admin.display(description="SHA-256")
-    def digest(self, signature: TermsSignature) -> str:
+    def hash_of(self, signature: TermsSignature) -> str:
         return bytes(signature.sha256).hex()
 
 
 @admin.register(Terms)
 class TermsAdmin(Searched, ReadOnly):
-    list_display = ("version", "digest", "size", "published_by", "created_at")
+    list_display = ("version", "hash_of", "size", "published_by", "created_at")
     search_fields = ("id",)
     search_help_text = "An id, or the number of a version."
-    fields = ("version", "digest", "size", "published_by", "created_at")
-    readonly_fields = ("digest",)
+    fields = ("version", "hash_of", "size", "published_by", "created_at")
+    readonly_fields = ("hash_of",)
     ordering = ("-id",)
     change_form_template = "admin/terms.html"
 
@@ -95,7 +95,7 @@ class TermsAdmin(Searched, ReadOnly):
         return queryset.filter(version=int(words)) if words.isdecimal() else queryset.none()
 
     @admin.display(description="SHA-256")
-    def digest(self, terms: Terms) -> str:
+    def hash_of(self, terms: Terms) -> str:
         return terms.digest
 
     def get_urls(self) -> list[URLPattern]:
