@@ -11,6 +11,7 @@ import secrets
 import time
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
@@ -151,7 +152,7 @@ def count_attempt_once(user: User, phone: str, about: str) -> tuple[bytes, int]:
     with single_transaction():
         phones.count_try(client_id=user.client_id, user_id=user.id, phone=phone, now=now)
         with connection.cursor() as cursor:
-            values = [user.client_id, user.id, phone, about, now, Otp.MAX_TRIES]
+            values: list[Any] = [user.client_id, user.id, phone, about, now, Otp.MAX_TRIES]
             cursor.execute(ATTEMPT, values)
             row = cursor.fetchone()
         if row is None:

@@ -37,6 +37,7 @@ GUIDES = (
         "operations", "Operations and dry runs", "Several transfers at once; ask before you pay."
     ),
     Guide("kyc", "KYC and limits", "Identify users, and the limits of each KYC level."),
+    Guide("identity", "Identity and terms", "Verify identities at a provider; sign the terms."),
     Guide("versions", "Versions", "What may change without notice, and how changes are announced."),
     Guide("testing", "Testing", "Try the API on your own machine."),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -24,7 +24,7 @@ MOST_USERS = 100
 class OfAUser(Searched, ReadOnly):
     """What is searched by its own id, or by its user."""
 
-    list_select_related = ("user",)
+    list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_fields = ("id",)
     search_help_text = OF_A_USER
     ordering = ("-id",)

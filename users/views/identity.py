@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from iocash import errors
@@ -17,7 +18,7 @@ from iocash.http.links import location
 from iocash.http.operations import operation
 from iocash.http.parsing import content_length
 from iocash.http.rendering import Response
-from iocash.http.views import Accepted, PublicView
+from iocash.http.views import Accepted, View
 from users import unauthenticated
 from users.kyc import identity, signatures
 from users.kyc.providers import HttpProvider
@@ -111,13 +112,14 @@ class ProviderAuthentication(BaseAuthentication):
         return "Signature"
 
 
-class IdentityCallbackView(PublicView):
+class IdentityCallbackView(View):
     """The decisions of the identity provider. It is no part of the API of clients.
 
     `docs/operations/identity-provider.md` describes it to providers.
     """
 
     authentication_classes = (ProviderAuthentication,)
+    permission_classes = (AllowAny,)
     serializer_class = IdentityCallbackAnswer
     schema = None
 

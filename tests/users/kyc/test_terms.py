@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -24,6 +26,11 @@ def request(user: User) -> terms.Signed:
 
 def sign(user: User, code: str, key: str | None = None) -> terms.Signed:
     return terms.sign(client_id=user.client_id, user_id=user.id, code=code, by=people.BY, key=key)
+
+
+def attempts(user: User) -> list[Callable[[], terms.Signed]]:
+    """To request a code, and to sign with one."""
+    return [partial(request, user), partial(sign, user, "123456")]
 
 
 def wrong(code: str) -> str:
@@ -216,7 +223,7 @@ def test_nothing_to_sign_without_terms(alice):
 def test_signed_terms_are_not_signed_again(alice):
     published = some_terms()
     signature = a_signature(alice)
-    for attempt in (lambda: request(alice), lambda: sign(alice, "123456")):
+    for attempt in attempts(alice):
         with pytest.raises(errors.TermsAlreadySigned) as refused:
             attempt()
         assert refused.value.facts == {
@@ -230,7 +237,7 @@ def test_signed_terms_are_not_signed_again(alice):
 def test_only_an_activated_user_signs(status, alice):
     some_terms()
     User.objects.filter(id=alice.id).update(status=status)
-    for attempt in (lambda: request(alice), lambda: sign(alice, "123456")):
+    for attempt in attempts(alice):
         with pytest.raises(errors.UserNotActive):
             attempt()
 
@@ -263,7 +270,7 @@ def test_closed_user_has_nothing_to_sign(alice, api):
 def test_unknown_user_is_not_found():
     some_terms()
     nobody = User(id=people.unknown_id(), client=people.a_client("Another"))
-    for attempt in (lambda: request(nobody), lambda: sign(nobody, "123456")):
+    for attempt in attempts(nobody):
         with pytest.raises(errors.NotFound):
             attempt()
 
