@@ -11,5 +11,5 @@ class Users(AppConfig):
         from users import checks  # noqa: F401, PLC0415 (registers them)
         from users.kyc import providers  # noqa: PLC0415 (imports models)
 
-        if wrong := list(providers.wrong_settings()):
+        if wrong := list(providers.wrong_identity_settings()):
             raise ImproperlyConfigured(" ".join(wrong))

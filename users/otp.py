@@ -87,20 +87,20 @@ def code_digest(user_id: uuid.UUID, phone: str, code: str) -> bytes:
 
 
 def check_code(user: User, code: str) -> str:
-    """Check a code for the number to verify, as `compare`; return the number that is proved.
+    """Check a code for the number to verify, as `require_right`; return the number that is proved.
 
     Raises:
         AlreadyVerified: there is no number to verify.
-        OtpExpired, OtpTriedOut, InvalidOtp: as `compare`.
+        OtpExpired, OtpTriedOut, InvalidOtp: as `require_right`.
     """
     phone = user.phone_to_verify
     if not phone:
         raise errors.AlreadyVerified(user_id=user.id, status=user.status)
-    compare(user, phone, code)
+    require_right(user, phone, code)
     return phone
 
 
-def compare(user: User, phone: str, code: str, about: str = "") -> bytes:
+def require_right(user: User, phone: str, code: str, about: str = "") -> bytes:
     """Count a try and compare in constant time; return the digest of the code, which is right.
 
     The attempt is committed before the comparison, so parallel guesses share five attempts.

@@ -42,6 +42,9 @@ GUIDES = (
     Guide("testing", "Testing", "Try the API on your own machine."),
 )
 
+APPLICATION = "https://app.example"
+"""A client's own application."""
+
 CALLS = Guide("calls", "Every call", "Every call in curl and Python, with its response.")
 """The page that `iocash.docs.calls` generates from the OpenAPI document."""
 
@@ -61,6 +64,7 @@ def guide_view(guide: Guide, following: Guide | None) -> Any:
     @page
     def view(request: HttpRequest) -> HttpResponse:
         context = {"guide": guide, "next": following, "origin": problems.origin(request)}
+        context["application"] = APPLICATION
         return render(request, f"docs/{guide.slug}.html", context | {"limits": limits()})
 
     return view

@@ -31,7 +31,7 @@ def a_verification(user: User, provider: str = "http", **values: Any) -> Identit
         names=identity.names_digest(user),
         **made | values,
     )
-    identity.keep(User.objects.get(id=user.id), verification, people.BY)
+    identity.store_pending(User.objects.get(id=user.id), verification, people.BY)
     return verification
 
 
@@ -52,4 +52,4 @@ def a_signature(user: User) -> TermsSignature:
     assert current
     used = Otp.objects.filter(user=user).first()
     assert used
-    return terms.keep(user, current, used, people.BY)
+    return terms.store_signature(user, current, used, people.BY)

@@ -87,15 +87,15 @@ def begin(
     require_verifiable(user)
     verification = at_provider(user, addresses, providers.chosen())
     with single_transaction():
-        if key and (used := claim_key(client_id, key, asked, verification)):
+        if key and (used := claim_verification(client_id, key, asked, verification)):
             return Begun(IdentityVerification.objects.get(client=client_id, id=used), replayed=True)
         user = locked_user(user_id, client_id)
         require_verifiable(user)
-        keep(user, verification, by)
+        store_pending(user, verification, by)
     return Begun(verification)
 
 
-def claim_key(
+def claim_verification(
     client_id: uuid.UUID, key: str, asked: Asked, verification: IdentityVerification
 ) -> uuid.UUID | None:
     return claim(client_id, key, asked, made="identity", made_id=verification.id, status=202)
@@ -134,7 +134,7 @@ def at_provider(
         names=names_digest(user),
     )
     verification.reference, verification.url = provider.begin(
-        providers.Request(
+        providers.Beginning(
             verification_id=verification.id,
             first_name=user.first_name,
             last_name=user.last_name,
@@ -151,17 +151,17 @@ def names_digest(user: User) -> bytes:
     return salted_hmac("users.kyc.identity", names.seen(user), algorithm="sha256").digest()
 
 
-def keep(user: User, verification: IdentityVerification, by: By) -> None:
+def store_pending(user: User, verification: IdentityVerification, by: By) -> None:
     """Store a verification in the place of a pending one. `user` is locked."""
     now = clock.now()
     for earlier in IdentityVerification.objects.of(user).pending():
         decide_pending(user, earlier, Status.EXPIRED, by=by, now=now)
     verification.created_at, verification.expires_at = now, now + LIFETIME
     verification.save(force_insert=True)
-    record(user, EventKind.USER_IDENTITY_REQUESTED, verification, by)
+    record_step(user, EventKind.USER_IDENTITY_REQUESTED, verification, by)
 
 
-def record(user: User, kind: EventKind, verification: IdentityVerification, by: By) -> None:
+def record_step(user: User, kind: EventKind, verification: IdentityVerification, by: By) -> None:
     events.record_about(
         user, kind, by, verification=str(verification.id), provider=verification.provider
     )
@@ -214,7 +214,7 @@ def decide_pending(
     """End a pending verification. `user` is locked."""
     verification.status, verification.decided_at, verification.reason = status, now, reason
     verification.save(update_fields=["status", "decided_at", "reason"])
-    record(user, EventKind(f"user.identity_{status.lower()}"), verification, by)
+    record_step(user, EventKind(f"user.identity_{status.lower()}"), verification, by)
     if status == Status.APPROVED:
         approve_documents(user, verification, by)
 

@@ -44,7 +44,7 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Beginning:
     """What a provider gets to begin a verification."""
 
     verification_id: uuid.UUID
@@ -56,7 +56,7 @@ class Request:
     """The scheme and host of this server, as the client called it."""
 
 
-class Session(NamedTuple):
+class ProviderSession(NamedTuple):
     """A verification at a provider: its id there, and the page of the user."""
 
     reference: str
@@ -68,7 +68,7 @@ class Provider:
 
     name: ClassVar[str]
 
-    def begin(self, request: Request) -> Session:
+    def begin(self, request: Beginning) -> ProviderSession:
         """Begin a verification. No transaction is open.
 
         Raises:
@@ -84,11 +84,11 @@ class DemoProvider(Provider):
 
     name = "demo"
 
-    def begin(self, request: Request) -> Session:
+    def begin(self, request: Beginning) -> ProviderSession:
         if not Sandbox.objects.exists():
             raise errors.NoIdentityProvider()
         id_ = str(request.verification_id)
-        return Session(id_, f"{request.origin}/identity/{id_}")
+        return ProviderSession(id_, f"{request.origin}/identity/{id_}")
 
 
 class HttpProvider(Provider):
@@ -97,7 +97,7 @@ class HttpProvider(Provider):
     name = "http"
     places: ClassVar = BoundedSemaphore(MOST_AT_ONCE)
 
-    def begin(self, request: Request) -> Session:
+    def begin(self, request: Beginning) -> ProviderSession:
         if not self.places.acquire(blocking=False):
             raise errors.Overloaded()
         try:
@@ -108,7 +108,7 @@ class HttpProvider(Provider):
         finally:
             self.places.release()
 
-    def ask(self, request: Request) -> bytes:
+    def ask(self, request: Beginning) -> bytes:
         """Send the request; return the body of a successful answer.
 
         Raises:
@@ -143,7 +143,7 @@ class HttpProvider(Provider):
             end.cancel()
             connection.close()
 
-    def session(self, body: bytes) -> Session:
+    def session(self, body: bytes) -> ProviderSession:
         """Read an answer.
 
         Raises:
@@ -157,7 +157,7 @@ class HttpProvider(Provider):
             raise ValueError("no reference")
         if not isinstance(url, str) or not is_safe_url(url, http_on_loopback=is_on_loopback()):
             raise ValueError("no url")
-        return Session(reference, url)
+        return ProviderSession(reference, url)
 
 
 def cut(connection: http.client.HTTPConnection) -> None:
@@ -219,7 +219,7 @@ def is_on_loopback() -> bool:
     return urlsplit(settings.IDENTITY_URL).scheme == "http"
 
 
-def wrong_settings() -> Iterator[str]:
+def wrong_identity_settings() -> Iterator[str]:
     """Say, a sentence each, what is wrong in the settings. Secrets are not quoted."""
     name = settings.IDENTITY_PROVIDER
     if name and name not in PROVIDERS:
@@ -232,6 +232,6 @@ def wrong_settings() -> Iterator[str]:
         yield "IDENTITY_PROVIDER=http needs IDENTITY_SECRET."
     for secret in settings.IDENTITY_SECRET:
         try:
-            signatures.key_of(secret)
+            signatures.secret_bytes(secret)
         except ValueError as error:
             yield f"IDENTITY_SECRET is wrong: {error}."

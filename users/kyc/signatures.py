@@ -23,7 +23,7 @@ PREFIX: Final = "whsec_"
 """What a secret may begin with; it is no part of the key."""
 
 
-def key_of(secret: str) -> bytes:
+def secret_bytes(secret: str) -> bytes:
     """The key that a secret of the settings contains.
 
     Raises:
@@ -38,10 +38,10 @@ def key_of(secret: str) -> bytes:
     return key
 
 
-def sign(secret: str, *, id_: str, timestamp: int, body: bytes) -> str:
+def signature_of(secret: str, *, id_: str, timestamp: int, body: bytes) -> str:
     """The value of `webhook-signature`."""
     signed = b".".join((id_.encode(), str(timestamp).encode(), body))
-    digest = hmac.new(key_of(secret), signed, hashlib.sha256).digest()
+    digest = hmac.new(secret_bytes(secret), signed, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
@@ -51,7 +51,7 @@ def signed_headers(secret: str, *, id_: str, body: bytes) -> dict[str, str]:
     return {
         "webhook-id": id_,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(secret, id_=id_, timestamp=timestamp, body=body),
+        "webhook-signature": signature_of(secret, id_=id_, timestamp=timestamp, body=body),
     }
 
 
@@ -66,7 +66,7 @@ def is_signed(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -
     given = headers.get("webhook-signature", "").split(" ")
     right = False
     for secret in secrets:
-        expected = sign(secret, id_=id_, timestamp=int(timestamp), body=body).encode()
+        expected = signature_of(secret, id_=id_, timestamp=int(timestamp), body=body).encode()
         for each in given:
             right |= hmac.compare_digest(expected, each.encode(errors="replace"))
     return right

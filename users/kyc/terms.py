@@ -26,7 +26,7 @@ PUBLISHING = hashlib.sha256(b"terms").digest()
 """The value that is locked while a version is numbered."""
 
 
-class Signed(NamedTuple):
+class SignedTerms(NamedTuple):
     """A version of the terms, and the user's signature of it."""
 
     terms: Terms
@@ -63,7 +63,7 @@ def publish(content: bytes, by: By) -> Terms:
         )
 
 
-def of(user: User) -> Signed:
+def for_user(user: User) -> SignedTerms:
     """The current terms, without their content, and the user's signature of them.
 
     Raises:
@@ -72,7 +72,7 @@ def of(user: User) -> Signed:
     current = Terms.objects.current()
     if current is None:
         raise errors.NotFound()
-    return Signed(current, TermsSignature.objects.of(user).filter(terms=current).first())
+    return SignedTerms(current, TermsSignature.objects.of(user).filter(terms=current).first())
 
 
 def unsigned(user: User) -> Terms | None:
@@ -87,7 +87,7 @@ def unsigned(user: User) -> Terms | None:
 # --- Signing -----------------------------------------------------------------------------------
 
 
-def request_signature(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> Signed:
+def request_signature(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By) -> SignedTerms:
     """Send a one-time password, which signs the current terms, to the verified number.
 
     Raises:
@@ -105,7 +105,7 @@ def request_signature(*, client_id: uuid.UUID | None, user_id: uuid.UUID, by: By
         phones.lock_number(user.mobile_phone)
         otp.send_code(user, user.mobile_phone, about=str(terms.id))
         events.record_about(user, EventKind.USER_OTP_SENT, by, terms=str(terms.id))
-    return Signed(terms, None)
+    return SignedTerms(terms, None)
 
 
 def terms_to_sign(user: User) -> Terms:
@@ -126,9 +126,9 @@ def terms_to_sign(user: User) -> Terms:
     return terms
 
 
-def sign(
+def sign_terms(
     *, client_id: uuid.UUID, user_id: uuid.UUID, code: str, by: By, key: str | None = None
-) -> Signed:
+) -> SignedTerms:
     """Sign the current terms with the one-time password that was sent for them.
 
     The password is no part of the request that the key names: a wrong one leaves no trace.
@@ -137,42 +137,42 @@ def sign(
         NotFound: the client has no such user.
         IdempotencyKeyReused: the key made something else before.
         NoTerms, UserNotActive, TermsAlreadySigned: as for `request_signature`.
-        InvalidOtp, OtpExpired, OtpTriedOut: as for `otp.compare`; also if newer terms were
+        InvalidOtp, OtpExpired, OtpTriedOut: as for `otp.require_right`; also if newer terms were
             published since the password was sent.
     """
     asked = Asked("SignTerms", {"user_id": user_id})
     if key and (used := find_made(client_id, key, asked)):
-        return replay(client_id, used)
+        return replay_signature(client_id, used)
     user = User.objects.owned_by(client_id).filter(id=user_id).first()
     if user is None:
         raise errors.NotFound()
     terms, phone = terms_to_sign(user), user.mobile_phone
-    digest = otp.compare(user, phone, code, about=str(terms.id))
+    digest = otp.require_right(user, phone, code, about=str(terms.id))
     signature_id = new_id()
     with single_transaction():
-        if key and (used := claim_key(client_id, key, asked, signature_id)):
-            return replay(client_id, used)
+        if key and (used := claim_signature(client_id, key, asked, signature_id)):
+            return replay_signature(client_id, used)
         user = locked_user(user_id, client_id)
         if terms_to_sign(user).id != terms.id:
             raise errors.OtpExpired(user_id=user.id)
         used_up = otp.use_up(user, phone, digest)
-        signature = keep(user, terms, used_up, by, signature_id)
-    return Signed(terms, signature)
+        signature = store_signature(user, terms, used_up, by, signature_id)
+    return SignedTerms(terms, signature)
 
 
-def claim_key(
+def claim_signature(
     client_id: uuid.UUID, key: str, asked: Asked, signature_id: uuid.UUID
 ) -> uuid.UUID | None:
     return claim(client_id, key, asked, made="terms", made_id=signature_id, status=SIGNED_STATUS)
 
 
-def replay(client_id: uuid.UUID, signature_id: uuid.UUID) -> Signed:
+def replay_signature(client_id: uuid.UUID, signature_id: uuid.UUID) -> SignedTerms:
     found = TermsSignature.objects.select_related("terms").defer("terms__content")
     signature = found.get(client=client_id, id=signature_id)
-    return Signed(signature.terms, signature, replayed=True)
+    return SignedTerms(signature.terms, signature, replayed=True)
 
 
-def keep(
+def store_signature(
     user: User, terms: Terms, used: Otp, by: By, signature_id: uuid.UUID | None = None
 ) -> TermsSignature:
     """Store a signature. `user` is locked."""

@@ -11,7 +11,7 @@ from rest_framework.serializers import SerializerMethodField
 from iocash.http import fields
 from iocash.http.links import LINKS, location
 from users import documents
-from users.kyc.terms import Signed
+from users.kyc.terms import SignedTerms
 from users.serializers.kyc import Content, Pattern
 from users.serializers.users import Code
 
@@ -22,7 +22,7 @@ class SignTermsBody(fields.Serializer):
     otp = Code(help_text="The six digits that the phone got.")
 
 
-def terms_values(signed: Signed, user_id: UUID) -> dict[str, Any]:
+def terms_values(signed: SignedTerms, user_id: UUID) -> dict[str, Any]:
     """All that answers contain of the terms for a user, by name."""
     terms, signature = signed.terms, signed.signature
     return {

@@ -43,7 +43,7 @@ class TermsDetailView(TermsView):
         The current version as base64, and whether and when the user signed it. If the institution
         has published no terms, the response is 404.
         """
-        signed = terms.of(self.user(user_id))
+        signed = terms.for_user(self.user(user_id))
         is_json = answers_json(request)
         values = terms_values(signed, user_id) | {"content": "" if is_json else LEFT_OUT}
         answer = TermsContent(values, context=self.get_serializer_context())
@@ -94,7 +94,7 @@ class TermsSignatureView(TermsView):
         show the new terms, and request another.
         """
         signed = self.do(
-            terms.sign,
+            terms.sign_terms,
             client_id=self.user(user_id).client_id,
             user_id=user_id,
             code=self.body()["otp"],

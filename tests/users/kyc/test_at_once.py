@@ -80,14 +80,16 @@ def a_code(user: User) -> str:
     return "123456"
 
 
-def sign(user: User, code: str, **values: Any) -> terms.Signed:
-    return terms.sign(client_id=user.client_id, user_id=user.id, code=code, by=people.BY, **values)
+def sign(user: User, code: str, **values: Any) -> terms.SignedTerms:
+    return terms.sign_terms(
+        client_id=user.client_id, user_id=user.id, code=code, by=people.BY, **values
+    )
 
 
 def test_concurrent_signatures_with_one_code_store_one(user):
     code = a_code(user)
     answers = threads.at_once(*[partial(sign, user, code)] * 4)
-    signed = [each for each in answers if isinstance(each, terms.Signed)]
+    signed = [each for each in answers if isinstance(each, terms.SignedTerms)]
     others = [each for each in answers if each not in signed]
     assert len(signed) == 1
     assert {type(each) for each in others} <= {errors.TermsAlreadySigned, errors.OtpExpired}
@@ -97,7 +99,7 @@ def test_concurrent_signatures_with_one_code_store_one(user):
 def test_concurrent_signatures_with_one_key_store_one(user):
     code = a_code(user)
     answers = threads.at_once(*[partial(sign, user, code, key="k")] * 4)
-    signed = [each for each in answers if isinstance(each, terms.Signed)]
+    signed = [each for each in answers if isinstance(each, terms.SignedTerms)]
     assert sum(not each.replayed for each in signed) == 1
     assert TermsSignature.objects.count() == 1
     assert {each.signature for each in signed} == {TermsSignature.objects.get()}

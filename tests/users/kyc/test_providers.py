@@ -15,7 +15,7 @@ from users.kyc import providers
 from users.kyc.providers import DemoProvider, HttpProvider
 from users.models.ids import new_id
 
-REQUEST = providers.Request(
+REQUEST = providers.Beginning(
     verification_id=new_id(),
     first_name="Alice",
     last_name="Example",
@@ -175,7 +175,7 @@ def test_other_url_is_unsafe(url):
 def test_wrong_settings_are_named_and_secrets_are_not(name, url, secrets, words, settings):
     settings.IDENTITY_PROVIDER, settings.IDENTITY_URL = name, url
     settings.IDENTITY_SECRET = secrets
-    found = list(providers.wrong_settings())
+    found = list(providers.wrong_identity_settings())
     assert len(found) == len(words)
     assert all(word in sentence for word, sentence in zip(words, found, strict=True))
     assert "hunter2" not in " ".join(found)

@@ -29,13 +29,13 @@ def test_signature_of_the_provider_is_accepted():
 
 def test_our_signature_is_that_of_the_provider():
     now = int(time.time())
-    ours = signatures.sign(SECRET, id_="msg_1", timestamp=now, body=BODY)
+    ours = signatures.signature_of(SECRET, id_="msg_1", timestamp=now, body=BODY)
     assert ours == signature(SECRET, "msg_1", now, BODY)
 
 
 def test_signature_matches_the_example_of_standard_webhooks():
     """Computed with the reference implementation of Standard Webhooks for Python."""
-    signed = signatures.sign(
+    signed = signatures.signature_of(
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         id_="msg_p5jXN8AQM9LWM0D4loKWxJek",
         timestamp=1614265330,
@@ -102,4 +102,4 @@ def test_signature_is_valid_for_five_minutes_of_the_real_clock(seconds, accepted
 )
 def test_weak_secret_is_refused(secret):
     with pytest.raises(ValueError, match="it "):
-        signatures.key_of(secret)
+        signatures.secret_bytes(secret)

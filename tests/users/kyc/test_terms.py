@@ -20,15 +20,17 @@ from users.models import Otp, Terms, TermsSignature, User
 pytestmark = pytest.mark.django_db
 
 
-def request(user: User) -> terms.Signed:
+def request(user: User) -> terms.SignedTerms:
     return terms.request_signature(client_id=user.client_id, user_id=user.id, by=people.BY)
 
 
-def sign(user: User, code: str, key: str | None = None) -> terms.Signed:
-    return terms.sign(client_id=user.client_id, user_id=user.id, code=code, by=people.BY, key=key)
+def sign(user: User, code: str, key: str | None = None) -> terms.SignedTerms:
+    return terms.sign_terms(
+        client_id=user.client_id, user_id=user.id, code=code, by=people.BY, key=key
+    )
 
 
-def attempts(user: User) -> list[Callable[[], terms.Signed]]:
+def attempts(user: User) -> list[Callable[[], terms.SignedTerms]]:
     """To request a code, and to sign with one."""
     return [partial(request, user), partial(sign, user, "123456")]
 
@@ -216,7 +218,7 @@ def test_nothing_to_sign_without_terms(alice):
     with pytest.raises(errors.NoTerms):
         sign(alice, "123456")
     with pytest.raises(errors.NotFound):
-        terms.of(alice)
+        terms.for_user(alice)
     assert terms.unsigned(alice) is None
 
 
@@ -247,13 +249,13 @@ def test_user_who_is_blocked_after_the_code_was_checked_does_not_sign(
 ):
     some_terms()
     request(alice_later)
-    compare = otp.compare
+    require_right = otp.require_right
 
     def block_then(*args: object, **kwargs: object) -> bytes:
         people.block(alice_later)
-        return compare(*args, **kwargs)  # type: ignore[arg-type]
+        return require_right(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(otp, "compare", block_then)
+    monkeypatch.setattr(otp, "require_right", block_then)
     with pytest.raises(errors.UserNotActive):
         sign(alice_later, codes[-1].code)
     assert not TermsSignature.objects.exists()

@@ -145,10 +145,10 @@ def publish_terms(client_id: UUID) -> None:
     alice = User.objects.get(client=client_id, user_name="alice")
     used = Otp.objects.filter(client=client_id, user=alice).first()
     if terms.unsigned(alice) and used:
-        terms.keep(alice, current, used, BY)
+        terms.store_signature(alice, current, used, BY)
     if Sandbox.objects.exists() and identity.latest(alice) is None:
         verification = identity.at_provider(alice, ADDRESSES, PROVIDERS["demo"])
-        identity.keep(alice, verification, BY)
+        identity.store_pending(alice, verification, BY)
         identity.decide(
             provider=verification.provider, verification_id=verification.id, status="APPROVED"
         )
