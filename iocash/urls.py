@@ -6,6 +6,8 @@ from django.urls import include, path, re_path
 from iocash.docs import calls, guides, reference
 from iocash.http import health, problems, security_txt, views
 from iocash.published import urls as published
+from users.views.identity import IdentityCallbackView, VerifyIdentityView
+from users.views.identity_page import identity_page
 from users.views.kyc import (
     DocumentListView,
     DocumentView,
@@ -15,6 +17,7 @@ from users.views.kyc import (
     IdentityView,
     OccupationView,
 )
+from users.views.terms import TermsDetailView, TermsRequestView, TermsSignatureView
 from users.views.users import OtpView, UserListView
 from wallets.views.accounts import (
     EveryExternalAccountView,
@@ -118,6 +121,15 @@ api = [
     path(f"/{USER}/occupation", OccupationView.as_view(), name="occupation"),
     path(f"/{USER}/documents", DocumentListView.as_view(), name="documents"),
     path(f"/{USER}/documents/<slug:kind>", DocumentView.as_view(), name="document"),
+    path(f"/{USER}/verify-identity", VerifyIdentityView.as_view(), name="verify-identity"),
+    path(f"/{USER}/kyc-terms", TermsDetailView.as_view(), name="kyc-terms"),
+    path(
+        f"/{USER}/request-kyc-terms-signature",
+        TermsRequestView.as_view(),
+        name="request-kyc-terms-signature",
+    ),
+    path(f"/{USER}/sign-kyc-terms", TermsSignatureView.as_view(), name="sign-kyc-terms"),
+    path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
 
 urlpatterns = [
@@ -126,6 +138,7 @@ urlpatterns = [
     path(security_txt.PATH, security_txt.security_txt, name="security-txt"),
     path("admin", views.back_office, name="back-office"),
     path("admin/", admin.site.urls),
+    path("identity/<uuid:verification_id>", identity_page, name="identity-page"),
     path("livez", health.LivezView.as_view(), name="livez"),
     path("readyz", health.ReadyzView.as_view(), name="readyz"),
     path("api/v1/public/", include(published.patterns)),

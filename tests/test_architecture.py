@@ -247,6 +247,8 @@ def endpoints(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]
 
 API = [(route, view) for route, view in endpoints(get_resolver().url_patterns) if "api/v" in route]
 PUBLIC = {"api/v1", "api/v1/me"}
+OF_PROVIDERS = {"api/v1/identity-callbacks"}
+"""They need the signature of the identity provider, and no key."""
 
 
 def test_endpoints_are_found():
@@ -256,6 +258,9 @@ def test_endpoints_are_found():
 @pytest.mark.parametrize(("route", "view"), API, ids=[route for route, _ in API])
 def test_every_view_has_a_scope_and_a_model(route, view):
     """Keys need the scope; the permissions of staff need the model."""
+    if route in OF_PROVIDERS:
+        assert [each.__name__ for each in view.authentication_classes] == ["ProviderAuthentication"]
+        return
     if route in PUBLIC:
         assert view.scope is None
         return

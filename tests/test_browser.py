@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from iocash.docs.guides import GUIDES
-from tests.support import chromium, people
+from tests.support import chromium, identity, people, sandbox
 from tests.support.cash_outs import a_cash_out
 from users import demo_documents, kyc
 from users.models import Client, User
@@ -290,3 +290,34 @@ def test_list_filter_sends_only_filled_in_fields(page, supervisor, alices, bobs)
     expect(page.locator(".response-info")).to_contain_text("HTTP 200")
     assert page.url.endswith("/movements?type=TRANSFER")
     expect(page.locator(".response-info")).not_to_contain_text("CASH_IN")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("label", "url", "status"),
+    [("Approve", identity.SUCCESS, "APPROVED"), ("Reject", identity.FAILURE, "REJECTED")],
+)
+def test_identity_page_sends_the_user_back_to_the_application(
+    label, url, status, scheme, browser, live_server, alice
+):
+    """The application has another origin, which the policy of the page must allow."""
+    with sandbox.made():
+        verification = identity.a_verification(alice, provider="demo")
+        context = browser.new_context(
+            base_url=live_server.url,
+            viewport={"width": 390, "height": 844},
+            color_scheme=scheme,
+        )
+        context.route("https://app.example/**", lambda route: route.fulfill(body="Welcome back"))
+        page, said = context.new_page(), []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"/identity/{verification.id}")
+        button = page.get_by_role("button", name=label)
+        assert button.bounding_box()["height"] >= 44
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        button.click()
+        page.wait_for_url(url)
+        expect(page.locator("body")).to_have_text("Welcome back")
+        context.close()
+        verification.refresh_from_db()
+    assert (verification.status, said) == (status, [])

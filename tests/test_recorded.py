@@ -16,7 +16,7 @@ import pytest
 from iocash.docs import calls, examples
 from iocash.docs.reference import OWN, PUBLISHED, Document
 from iocash.http.rendering import dump_lines
-from tests.support import openapi, people, published_story, story
+from tests.support import openapi, people, published_story, sandbox, story
 from tests.support.story import LIMITS, Recorder
 from users.models import Client
 
@@ -27,9 +27,10 @@ def told(client_demo: Client, settings: Any) -> Any:
     api = Recorder(people.a_key(client_demo))
     stranger = Recorder(people.a_key(people.a_client("Another")), api.kept)
     reader = Recorder(people.a_key(client_demo, "wallets:read"), api.kept)
-    told = story.tell(api, stranger, reader)
     other = Recorder(people.a_key(people.a_client("Published")))
-    told["operations"] |= published_story.tell(other)["operations"]
+    with sandbox.made():
+        told = story.tell(api, stranger, reader)
+        told["operations"] |= published_story.tell(other)["operations"]
     return told
 
 

@@ -1,4 +1,4 @@
-"""Advisory locks of values without a row: phone numbers, identity documents."""
+"""Advisory locks of values without a row: phone numbers, identity documents, and terms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.db import connection
 
 PHONES: Final = 1
 IDENTITIES: Final = 2
+TERMS: Final = 3
 
 
 def lock_value(kind: int, digest: bytes) -> None:

@@ -1,4 +1,7 @@
-"""One-time passwords: creation, delivery and verification. A code is for one phone number."""
+"""One-time passwords: creation, delivery and verification.
+
+A code is for one phone number. It verifies the number, or signs the terms that it is about.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import secrets
 import time
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
@@ -26,15 +30,18 @@ LONGEST = 3.0
 ATTEMPT = """
     UPDATE users_otp SET tries = tries + 1
     WHERE client_id = %s AND user_id = %s AND mobile_phone = %s
+      AND about = %s
       AND digest IS NOT NULL AND expires_at > %s AND tries < %s
     RETURNING digest, tries
 """
 
 
-def send_code(user: User, phone: str) -> None:
-    """Make a code for `phone`, void all older ones, and deliver it once the change is durable.
+def send_code(user: User, phone: str, about: str = "") -> None:
+    """Make a code for `phone`, void older ones, and deliver it once the change is durable.
 
-    `user` and then `phone` are locked. A withheld code (see `users.phones`) verifies nothing.
+    `about` is the id of the terms that the code signs. A code that verifies a number voids all
+    others of the user. `user` and then `phone` are locked. A withheld code (see `users.phones`)
+    is right for nothing.
 
     Raises:
         OtpTooSoon: the client requested one less than a minute ago, or ten today.
@@ -42,7 +49,8 @@ def send_code(user: User, phone: str) -> None:
     now = clock.now()
     is_sent = phones.count_code(client_id=user.client_id, phone=phone, now=now)
     code = f"{secrets.randbelow(10**6):06d}"
-    void(user)
+    if not about:
+        void(user)
     Otp.objects.update_or_create(
         client_id=user.client_id,
         user=user,
@@ -50,6 +58,7 @@ def send_code(user: User, phone: str) -> None:
         defaults={
             "digest": code_digest(user.id, phone, code) if is_sent else secrets.token_bytes(32),
             "tries": 0,
+            "about": about,
             "sent_at": now,
             "expires_at": now + timedelta(seconds=Otp.LIFETIME_SECONDS),
         },
@@ -78,26 +87,50 @@ def code_digest(user_id: uuid.UUID, phone: str, code: str) -> bytes:
 
 
 def check_code(user: User, code: str) -> str:
-    """Count a try and compare in constant time; return the phone number that is proved.
-
-    The attempt is committed before the comparison, so parallel guesses share five attempts.
+    """Check a code for the number to verify, as `require_right`; return the number that is proved.
 
     Raises:
         AlreadyVerified: there is no number to verify.
-        OtpExpired: no code was sent, or it has expired.
-        OtpTriedOut: five attempts for this code, or fifteen for the number today.
-        InvalidOtp: the code is wrong.
+        OtpExpired, OtpTriedOut, InvalidOtp: as `require_right`.
     """
     phone = user.phone_to_verify
     if not phone:
         raise errors.AlreadyVerified(user_id=user.id, status=user.status)
-    expected, tries = count_attempt(user, phone)
-    if not hmac.compare_digest(expected, code_digest(user.id, phone, code)):
-        raise errors.InvalidOtp(tries_left=Otp.MAX_TRIES - tries)
+    require_right(user, phone, code)
     return phone
 
 
-def count_attempt(user: User, phone: str) -> tuple[bytes, int]:
+def require_right(user: User, phone: str, code: str, about: str = "") -> bytes:
+    """Count a try and compare in constant time; return the digest of the code, which is right.
+
+    The attempt is committed before the comparison, so parallel guesses share five attempts.
+
+    Raises:
+        OtpExpired: no code was sent for this, or it has expired.
+        OtpTriedOut: five attempts for this code, or fifteen for the number today.
+        InvalidOtp: the code is wrong.
+    """
+    expected, tries = count_attempt(user, phone, about)
+    if not hmac.compare_digest(expected, code_digest(user.id, phone, code)):
+        raise errors.InvalidOtp(tries_left=Otp.MAX_TRIES - tries)
+    return expected
+
+
+def use_up(user: User, phone: str, digest: bytes) -> Otp:
+    """Void the code with this digest. `user` is locked.
+
+    Raises:
+        OtpExpired: it was used, or replaced by a newer one.
+    """
+    found = Otp.objects.filter(client=user.client_id, user=user, mobile_phone=phone, digest=digest)
+    otp = found.first()
+    if otp is None:
+        raise errors.OtpExpired(user_id=user.id)
+    found.update(digest=None)
+    return otp
+
+
+def count_attempt(user: User, phone: str, about: str) -> tuple[bytes, int]:
     """Count a try, of the number and of its code; return the code's digest and its tries.
 
     If the outcome of the commit is unknown, it is counted again: at least once in any case.
@@ -107,27 +140,29 @@ def count_attempt(user: User, phone: str) -> tuple[bytes, int]:
     """
     begun = time.monotonic()
     try:
-        return count_attempt_once(user, phone)
+        return count_attempt_once(user, phone, about)
     except errors.OutcomeUnknown:
         if time.monotonic() - begun > LONGEST:
             raise
-        return count_attempt_once(user, phone)
+        return count_attempt_once(user, phone, about)
 
 
-def count_attempt_once(user: User, phone: str) -> tuple[bytes, int]:
+def count_attempt_once(user: User, phone: str, about: str) -> tuple[bytes, int]:
     now = clock.now()
     with single_transaction():
         phones.count_try(client_id=user.client_id, user_id=user.id, phone=phone, now=now)
         with connection.cursor() as cursor:
-            cursor.execute(ATTEMPT, [user.client_id, user.id, phone, now, Otp.MAX_TRIES])
+            values: list[Any] = [user.client_id, user.id, phone, about, now, Otp.MAX_TRIES]
+            cursor.execute(ATTEMPT, values)
             row = cursor.fetchone()
         if row is None:
-            raise why_not(user, phone, now)
+            raise why_not(user, phone, about, now)
     return bytes(row[0]), row[1]
 
 
-def why_not(user: User, phone: str, now: datetime) -> errors.Refused:
-    otp = Otp.objects.filter(client=user.client_id, user=user, mobile_phone=phone).first()
+def why_not(user: User, phone: str, about: str, now: datetime) -> errors.Refused:
+    of_number = Otp.objects.filter(client=user.client_id, user=user, mobile_phone=phone)
+    otp = of_number.filter(about=about).first()
     if otp and otp.is_open(now) and otp.tries >= Otp.MAX_TRIES:
         return errors.OtpTriedOut(user_id=user.id)
     return errors.OtpExpired(user_id=user.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from iocash.db.prepared import Question
 from iocash.db.transactions import as_array, fetch_each
 from users import kyc
 from users.kyc import Kind
-from users.models import KycDocument, User
+from users.models import IdentityVerification, KycDocument, User
 from wallets.books.limits import NO_LIMITS, TOP, Allowance, Used, limits_of
 from wallets.posting import read
 from wallets.posting.read import Rows
@@ -54,6 +55,27 @@ class NameChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """An identity verification that was not approved."""
+
+    id: UUID
+    status: str
+    """PENDING, REJECTED or EXPIRED."""
+    reason: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class TermsToSign(NamedTuple):
+    """The current terms, which the user has not signed."""
+
+    version: int
+    digest: str
+    """The SHA-256 of the PDF, in hexadecimal."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Compliance:
     """A user's KYC level, limits and open requirements."""
 
@@ -64,6 +86,9 @@ class Compliance:
     requirements: list[Requirement]
     allowances: list[Allowance]
     name_change: NameChange | None = None
+    identity_verification: Verification | None = None
+    """The last one, unless it was approved."""
+    terms_to_sign: TermsToSign | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -83,7 +108,19 @@ def documents_by(client_id: UUID, user_id: UUID) -> QuerySet[KycDocument]:
     return KycDocument.objects.owned_by(client_id).filter(user=user_id).current()
 
 
+def verification_by(client_id: UUID, user_id: UUID) -> QuerySet[IdentityVerification]:
+    found = IdentityVerification.objects.filter(client=client_id, user=user_id)
+    return found.order_by("-id")[:1]
+
+
 USER, DOCUMENTS = Question(user_by, 2), Question(documents_by, 2)
+VERIFICATION = Question(verification_by, 2)
+READ_TERMS = """
+    SELECT version, encode(sha256, 'hex'), created_at FROM users_terms AS terms
+    WHERE version = (SELECT max(version) FROM users_terms) AND NOT EXISTS (
+        SELECT FROM users_termssignature
+        WHERE client_id = %s AND user_id = %s AND terms_id = terms.id)
+"""
 READ_FLOWS, READ_BALANCES = read.flows_of("%s"), read.balances_of("%s")
 
 
@@ -97,9 +134,11 @@ def of(client_id: UUID, user_id: UUID, fetch: Fetch = fetch_each) -> Compliance:
     """
     ids = client_id, user_id
     owner = as_array([user_id]), as_array([client_id]), TOP + 1
-    users, documents, [[now]], flows, balances = fetch(
+    users, documents, verifications, terms, [[now]], flows, balances = fetch(
         USER.about(*ids),
         DOCUMENTS.about(*ids),
+        VERIFICATION.about(*ids),
+        (READ_TERMS, ids),
         (clock.READ_NOW, []),
         (READ_FLOWS, owner),
         (READ_BALANCES, owner),
@@ -117,7 +156,25 @@ def of(client_id: UUID, user_id: UUID, fetch: Fetch = fetch_each) -> Compliance:
         requirements=list(requirements(user, sent, today)),
         allowances=list(allowances_of(user, level, flows, balances)),
         name_change=name_change(last.get(Kind.NAME)),
+        identity_verification=verification(VERIFICATION.first(verifications), now),
+        terms_to_sign=TermsToSign(*terms[0])
+        if terms and user.status != User.Status.UNSUBSCRIBED
+        else None,
     )
+
+
+def terms_to_sign(user: User, found: Rows) -> TermsToSign | None:
+    """The terms that were found unsigned; who has ended has none to sign."""
+    if not found or user.status == User.Status.UNSUBSCRIBED:
+        return None
+    return TermsToSign(*found[0])
+
+
+def verification(last: IdentityVerification | None, now: datetime) -> Verification | None:
+    if last is None or last.status == IdentityVerification.Status.APPROVED:
+        return None
+    status = last.status_at(now)
+    return Verification(last.id, status, last.reason, last.created_at, last.expires_at)
 
 
 def name_change(last: KycDocument | None) -> NameChange | None:

@@ -65,6 +65,9 @@ GUIDE_CHAPTERS = (
         "Users and limits",
         (
             Guide("kyc", "KYC", "Identify users: data, documents and levels."),
+            Guide(
+                "identity", "Identity and terms", "Verify identities at a provider; sign the terms."
+            ),
             Guide("limits", "Limits", "KYC limits, request rates and sizes."),
         ),
     ),
@@ -110,6 +113,9 @@ GUIDE_CHAPTERS = (
 
 GUIDES = tuple(guide for chapter in GUIDE_CHAPTERS for guide in chapter.guides)
 
+APPLICATION = "https://app.example"
+"""A client's own application."""
+
 CALLS = Guide("calls", "Every call", "Every call in curl and Python, with its response.")
 """The page that `iocash.docs.calls` generates from the OpenAPI document."""
 
@@ -128,6 +134,7 @@ def guide_view(guide: Guide) -> Any:
     @page
     def view(request: HttpRequest) -> HttpResponse:
         context = guide_context(guide, problems.origin(request)) | {"limits": limits()}
+        context["application"] = APPLICATION
         return render(request, f"docs/{guide.slug}.html", context)
 
     return view

@@ -33,6 +33,14 @@ class CredentialsRevoked(Unauthorized):
     detail = "The API key was revoked."
 
 
+class InvalidSignature(Unauthorized):
+    """A callback of the identity provider has no valid signature, or is older than five minutes."""
+
+    code = "invalid_signature"
+    detail = "The signature is missing, wrong or too old."
+    challenge = ""
+
+
 class InsufficientScope(Forbidden):
     """The credentials don't have the scope that this operation requires."""
 

@@ -215,7 +215,7 @@ class InvalidTransition(Conflict):
 
     code = "invalid_transition"
     detail = "Status can't change from {status} to {requested}."
-    carries = ("user_id", "wallet_id", "evidence_id", "status", "requested")
+    carries = ("user_id", "wallet_id", "evidence_id", "verification_id", "status", "requested")
 
 
 class RetentionNotOver(Conflict):
@@ -259,3 +259,35 @@ class OtpTriedOut(Conflict):
     code = "otp_tried_out"
     detail = "Too many wrong attempts. Request another one-time password."
     carries = ("user_id", "retry_at")
+
+
+class NoIdentityProvider(Conflict):
+    """This server has no identity provider. Submit the identity data and documents instead."""
+
+    code = "no_identity_provider"
+    detail = "This server has no identity provider."
+    carries = ("user_id",)
+
+
+class NotAPerson(Conflict):
+    """Only the identity of a person can be verified; the user is a company."""
+
+    code = "not_a_person"
+    detail = "The user {user_id} is of kind {kind}; only a person's identity can be verified."
+    carries = ("user_id", "kind")
+
+
+class NoTerms(Conflict):
+    """The institution has published no terms, so there is nothing to sign."""
+
+    code = "no_terms"
+    detail = "There are no terms to sign."
+    carries = ("user_id",)
+
+
+class TermsAlreadySigned(Conflict):
+    """The user has signed the current version of the terms."""
+
+    code = "terms_already_signed"
+    detail = "The user signed version {version} of the terms at {signed_at}."
+    carries = ("user_id", "version", "signed_at")

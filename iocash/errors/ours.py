@@ -54,6 +54,14 @@ class Overloaded(Unavailable):
     detail = "Too many requests are waiting. Nothing was changed; retry later."
 
 
+class IdentityProviderUnavailable(Unavailable):
+    """The identity provider did not start the verification. Nothing was changed; retry later."""
+
+    code = "identity_provider_unavailable"
+    detail = "The identity provider is unavailable. Nothing was changed; retry later."
+    retry_after = 10
+
+
 class OutcomeUnknown(Unavailable):
     """The connection to the database was lost during the commit.
 

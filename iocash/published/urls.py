@@ -17,6 +17,7 @@ from django.urls import URLPattern, path
 from iocash.http.views import View
 from iocash.published import user_views, wallet_views
 from users.models import User
+from users.views.identity import VerifyIdentityView
 from users.views.kyc import (
     ExternalIbanView,
     FinancialInformationView,
@@ -24,6 +25,7 @@ from users.views.kyc import (
     IdentityView,
     OccupationView,
 )
+from users.views.terms import TermsDetailView, TermsRequestView, TermsSignatureView
 from users.views.users import OtpView, UserListView
 from wallets.views.compliance import ComplianceView
 from wallets.views.holds import HoldDetailView
@@ -74,7 +76,15 @@ def of_user(prefix: str, **kind: Any) -> list[URLPattern]:
         path(
             f"{prefix}/income-tax-file", deprecated(user_views.FileView, name="income-tax", **kind)
         ),
+        path(f"{prefix}/kyc-terms", deprecated(TermsDetailView, **kind)),
+        path(f"{prefix}/request-kyc-terms-signature", deprecated(TermsRequestView, **kind)),
+        path(f"{prefix}/sign-kyc-terms", deprecated(TermsSignatureView, **kind)),
     ]
+
+
+def of_person(prefix: str, **kind: Any) -> list[URLPattern]:
+    """The addresses below a user that companies don't have."""
+    return [path(f"{prefix}/verify-identity", deprecated(VerifyIdentityView, **kind))]
 
 
 def users_of_kind(name: str, kind: str, users_view: type[UserListView]) -> list[URLPattern]:
@@ -93,6 +103,8 @@ patterns = [
     *users_of_kind("natural", User.Kind.NATURAL, user_views.NaturalUsersView),
     *users_of_kind("juridical", User.Kind.JURIDICAL, user_views.JuridicalUsersView),
     *of_user(USER),
+    *of_person(USER),
+    *of_person("users/natural/<uuid:user_id>", of_kind=User.Kind.NATURAL),
     path("wallets", deprecated(WalletListView)),
     path(WALLET, deprecated(WalletDetailView, http_method_names=READ)),
     path(f"{WALLET}/create-iban", deprecated(IbanView)),

@@ -14,6 +14,7 @@ from django.db import connection
 
 from tests.support import people
 from tests.support.backoffice import Office, page_of
+from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.people import Api
 from users import demo_documents, names, users
 from users.kyc import NEEDED
@@ -110,11 +111,21 @@ def shows(scene: Scene, office: Office) -> None:
             assert api.put(scene.path(f"/{kind.path}"), {"content": content}).status == 201
     again = BLOCKS["home-address"] | {"address": "Qx~z Street 2"}
     api.put(scene.path("/home-address"), again)
+    verified(scene)
     review = Review.objects.get(id=alice.id)
     waiting = {each.kind: str(each.id) for each in KycDocument.objects.of(alice).waiting()}
     office.get(page_of(review))
     decide(office, review, "reject", [waiting["OCCUPATION"]], reason="Qx~z does not work there")
     decide(office, review, "approve", [waiting["IDENTITY"], waiting["HOME_ADDRESS"]])
+
+
+def verified(scene: Scene) -> None:
+    """Her identity is verified, with her client's own addresses; she signs the terms."""
+    some_terms()
+    a_signature(scene.alice)
+    own = {"success_url": "https://qx~z.example/", "failure_url": "https://b.example/qx~z"}
+    there = {"reference": "qx~z-1", "url": "https://provider.example/qx~z"}
+    a_verification(scene.alice, **own, **there)
 
 
 def decide(office: Office, review: Review, act: str, ids: list[str], **values: str) -> None:

@@ -7,7 +7,16 @@ from typing import Any
 from django.utils import timezone
 
 from tests.support import people
-from tests.support.story import BANK, CODE, DOCUMENT, Recorder, pass_two_minutes, settled
+from tests.support.story import (
+    BANK,
+    CODE,
+    DOCUMENT,
+    Recorder,
+    pass_two_minutes,
+    settled,
+    sign_terms,
+    verify_identity,
+)
 from users import otp
 from users.models import Otp, User
 from users.serializers.kyc import BLOCKS
@@ -47,7 +56,10 @@ def create_users(api: Recorder, kind: str, place: str, *orders: Json) -> list[st
         api.put(f"{second}/{name}", body)
         api.put(f"{second}/{name}", body)
     api.get(first)
+    if kind == "users/natural":
+        verify_identity(api, first)
     api.get(f"{first}/compliance")
+    sign_terms(api, first)
     if kind == place:
         api.patch(first, {"email": f"{orders[0]['userName']}@example.com"})
     api.patch(f"{first}/mobile-phone", {"mobilePhone": phone()})

@@ -20,6 +20,7 @@ from iocash.http.rendering import camel
 from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban
+from tests.support.identity import a_verification, some_terms
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.external_accounts import AddExternalAccount
@@ -170,6 +171,18 @@ ENDPOINTS = [
     Endpoint("GET", f"{USER}/wallets", "wallets:read", "view_wallet"),
     Endpoint("GET", f"{USER}/documents", "users:read", "view_kycdocument"),
     *(endpoint for path in (*KYC, "documents/{kind}") for endpoint in of_kyc(path)),
+    Endpoint("GET", f"{USER}/verify-identity", "users:read", "view_identityverification"),
+    Endpoint("POST", f"{USER}/verify-identity", "users:write", "add_identityverification"),
+    Endpoint("GET", f"{USER}/kyc-terms", "users:read", "view_termssignature"),
+    Endpoint(
+        "POST",
+        f"{USER}/request-kyc-terms-signature",
+        "users:write",
+        "add_termssignature",
+        None,
+        202,
+    ),
+    Endpoint("POST", f"{USER}/sign-kyc-terms", "users:write", "add_termssignature"),
     Endpoint("GET", "wallets", "wallets:read", "view_wallet"),
     Endpoint("POST", "wallets", "wallets:write", "add_wallet", {"userId": "{user}"}),
     Endpoint("GET", WALLET, "wallets:read", "view_wallet"),
@@ -256,8 +269,10 @@ def at_each(endpoints: Iterable[Endpoint]) -> Any:
 def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
     """Return the ids that paths and bodies of the endpoints name; all but Bob's wallet are Alice's.
 
-    It changes no balance: the amounts are held.
+    It changes no balance: the amounts are held. The terms are published, and not signed.
     """
+    a_verification(alices.user)
+    some_terms()
     movement = people.movements(alices)[0]
     return {
         "user": alices.user_id,

@@ -17,6 +17,7 @@ from django.utils import timezone
 from iocash.docs.calls import DRY_RUN
 from iocash.times import moment
 from tests.support import openapi
+from tests.support.identity import URLS, some_terms
 from tests.support.people import Answer, Api, unknown_id
 from tests.support.user_bodies import ALICE, BOB
 from users import otp
@@ -195,6 +196,8 @@ def submit_kyc_documents(api: Recorder) -> None:
     blocks = {
         kind.lower().replace("_", "-"): block().get_initial() for kind, block in BLOCKS.items()
     }
+    api.post(f"{alice}/request-kyc-terms-signature", {})
+    some_terms()
     shown = blocks | {"documents/identity-front": DOCUMENT}
     for name, body in shown.items():
         api.post(f"{alice}/{name}", body, key=f"{name.removeprefix('documents/')}-1")
@@ -202,7 +205,26 @@ def submit_kyc_documents(api: Recorder) -> None:
         api.put(f"{alice}/{name}", body)
         api.get(f"{alice}/{name}")
     api.get(f"{alice}/documents")
+    verify_identity(api, alice, key="verify-1")
     api.get(f"{alice}/compliance")
+    sign_terms(api, alice, key="sign-1")
+
+
+def verify_identity(api: Recorder, user: str, key: str | None = None) -> None:
+    api.post(f"{user}/verify-identity", URLS, key=key)
+    api.get(f"{user}/verify-identity")
+
+
+def sign_terms(api: Recorder, user: str, key: str | None = None) -> None:
+    """Replace the code sent to sign the terms by a fixed one, and sign."""
+    pass_two_minutes()
+    api.post(f"{user}/request-kyc-terms-signature", {})
+    for otp_ in Otp.objects.filter(about__gt="").select_related("user"):
+        digest = otp.code_digest(otp_.user_id, otp_.mobile_phone, CODE)
+        Otp.objects.filter(id=otp_.id).update(digest=digest)
+    assert api.post(f"{user}/sign-kyc-terms", {"otp": CODE}, key=key).status == 201
+    api.get(f"{user}/kyc-terms")
+    api.post(f"{user}/sign-kyc-terms", {"otp": CODE})
 
 
 def transfer(target: str, amount: str, **more: Any) -> Json:

@@ -14,7 +14,8 @@ from django.test import Client as Browser
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from iocash.db import clock as database_clock
-from tests.support import sandbox
+from tests.support import identity_provider, sandbox
+from tests.support.identity_provider import SECRET, Provider
 from tests.support.kyc import send_one
 from tests.support.staff import OPERATOR, somebody
 from tests.support.user_actions import a_newcomer
@@ -102,3 +103,25 @@ def sent(alice: User) -> KycDocument:
 def device(supervisor: Any) -> TOTPDevice:
     """The authenticator app of the supervisor."""
     return TOTPDevice.objects.create(user=supervisor, name="App", confirmed=True)
+
+
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[Provider]:
+    """An identity provider in a process of its own."""
+    with identity_provider.serving() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running_provider: Provider, settings: Any) -> Iterator[Provider]:
+    """The identity provider of the settings."""
+    settings.IDENTITY_PROVIDER = "http"
+    settings.IDENTITY_URL, settings.IDENTITY_SECRET = running_provider.url, [SECRET]
+    yield running_provider
+    running_provider.set_mode("")
+
+
+@pytest.fixture
+def in_sandbox(db: None) -> Iterator[None]:
+    with sandbox.made():
+        yield

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from tests.support import backoffice, people
 from tests.support.backoffice import Office, page_of
+from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.lossy_wire import cut_at_commit
 from tests.support.people import Api
 from tests.support.signed_tokens import PRIVATE, pem, signed
@@ -24,6 +25,7 @@ from users.models import (
     Barrier,
     Client,
     Event,
+    IdentityVerification,
     Key,
     KycDocument,
     Otp,
@@ -31,12 +33,26 @@ from users.models import (
     Review,
     Sandbox,
     SigningKey,
+    Terms,
+    TermsSignature,
     User,
 )
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Client, ApiKey, SigningKey, User, Otp, Event, Access, Review]
+MODELS = [
+    Client,
+    ApiKey,
+    SigningKey,
+    User,
+    Otp,
+    Event,
+    Access,
+    Review,
+    IdentityVerification,
+    Terms,
+    TermsSignature,
+]
 # Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
 NO_PAGE = {Barrier, Key, KycDocument, PhoneUse, Sandbox}
 
@@ -52,6 +68,9 @@ def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
     for user in (alice, newcomer_bob):
         demo_documents.send_samples(user, kyc.NEEDED["NATURAL"][1], people.BY)
         kyc.record_access(user, Access.What.REVIEW, people.BY)
+        a_verification(user)
+        some_terms(user.user_name)
+        a_signature(user)
     SigningKey.objects.create(client=client_demo, label="Shop", kid="demo-1", scopes=["users:read"])
     return people.a_key(client_demo)
 

@@ -188,7 +188,7 @@ def test_try_of_unknown_outcome_is_repeated_only_within_the_time_limit(
     """Querying the outcome of a COMMIT twice would take longer than callers wait."""
     real, late, tried = time.monotonic, [0.0], list[User]()
 
-    def lose(user: User, phone: str) -> tuple[bytes, int]:
+    def lose(user: User, phone: str, about: str) -> tuple[bytes, int]:
         tried.append(user)
         late[0] += asked_for
         raise errors.OutcomeUnknown()

@@ -16,7 +16,7 @@ from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
 
-TABLES = {"users_user", "users_otp", "users_kycdocument"} | {
+TABLES = {"users_user", "users_otp", "users_kycdocument", "users_identityverification"} | {
     table_of(resource) for resource in RESOURCES if resource.is_personal
 }
 """Where personal texts are, until they are erased."""

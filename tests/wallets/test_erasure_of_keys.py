@@ -10,9 +10,11 @@ from django.db import connection
 from django.db.models import Q
 from psycopg import errors as pg
 
-from tests.support import people
+from tests.support import people, sandbox
+from tests.support.identity import URLS, some_terms
 from tests.support.resources import BELOW_A_WALLET
-from users.models import Event, Key, User
+from users import otp
+from users.models import Event, Key, Otp, User
 from users.models.fingerprints import Asked, canonical
 from wallets import audit, erasure, posting
 from wallets.models import Hold, Wallet
@@ -85,6 +87,21 @@ def test_erasure_clears_the_salts_of_all_orders_about_the_user(said, alices):
     erase(alices.user)
     assert salts() == {key: is_about_bob(key) for key in said}
     assert [finding for _, finding in audit.findings() if finding] == []
+
+
+def test_erasure_clears_the_salts_of_verifications_and_signatures(alices, api):
+    published, alice = some_terms(), alices.user
+    digest = otp.code_digest(alice.id, alice.mobile_phone, "123456")
+    Otp.objects.filter(user=alice).update(digest=digest, about=str(published.id))
+    own = f"users/{alice.id}"
+    with sandbox.made():
+        assert api.post(f"{own}/verify-identity", URLS, key="a").status == 202
+        assert api.post(f"{own}/sign-kyc-terms", {"otp": "123456"}, key="b").status == 201
+        assert salts() == {"a": True, "b": True}
+        erase(alice)
+        assert salts() == {"a": False, "b": False}
+        answer = api.post(f"{own}/verify-identity", URLS, key="a")
+    assert (answer.status, answer.code) == (409, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("most", [1, 2, 7])

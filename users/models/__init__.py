@@ -1,4 +1,4 @@
-"""The models of users, clients, credentials, KYC documents and events."""
+"""The models of users, clients, credentials, KYC and events."""
 
 from users.models.barrier import Barrier
 from users.models.clients import ApiKey, Client
@@ -8,7 +8,9 @@ from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.phones import PhoneUse
 from users.models.sandbox import Sandbox
 from users.models.signing import SigningKey
+from users.models.terms import Terms, TermsSignature
 from users.models.users import Otp, User
+from users.models.verifications import IdentityVerification
 
 __all__ = [
     "Access",
@@ -16,6 +18,7 @@ __all__ = [
     "Barrier",
     "Client",
     "Event",
+    "IdentityVerification",
     "Key",
     "KycDocument",
     "Otp",
@@ -23,5 +26,7 @@ __all__ = [
     "Review",
     "Sandbox",
     "SigningKey",
+    "Terms",
+    "TermsSignature",
     "User",
 ]

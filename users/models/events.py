@@ -18,7 +18,8 @@ from users.models.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who asks, and in which request: `key:<id>`, `staff:<id>` or `system:<command>`.
+    """Who asks, and in which request: `key:<id>`, `staff:<id>`, `provider:<name>` (of identity
+    verifications) or `system:<command>`.
 
     A command that a person runs adds the person's log-in: `system:<command>:<log-in>`.
     """
@@ -59,9 +60,15 @@ class EventKind(StrEnum):
     USER_EVIDENCE_REJECTED = "user.evidence_rejected"
     USER_EVIDENCE_SENT = "user.evidence_sent"
     USER_EVIDENCE_WITHDRAWN = "user.evidence_withdrawn"
+    USER_IDENTITY_APPROVED = "user.identity_approved"
+    USER_IDENTITY_CONTRADICTED = "user.identity_contradicted"
+    USER_IDENTITY_EXPIRED = "user.identity_expired"
+    USER_IDENTITY_REJECTED = "user.identity_rejected"
+    USER_IDENTITY_REQUESTED = "user.identity_requested"
     USER_LEVEL_CHANGED = "user.level_changed"
     USER_OTP_SENT = "user.otp_sent"
     USER_PHONE_VERIFIED = "user.phone_verified"
+    USER_TERMS_SIGNED = "user.terms_signed"
     USER_UNBLOCKED = "user.unblocked"
     USER_UNSUBSCRIBED = "user.unsubscribed"
     USER_VERIFIED = "user.verified"

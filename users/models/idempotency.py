@@ -128,6 +128,21 @@ def claim(
     return row.made_id
 
 
+def find_made(client_id: UUID, key: str, request: Asked) -> UUID | None:
+    """Return what this request made with the key before; None if the key is unused.
+
+    Nothing is stored: for requests that have work to do before their transaction.
+
+    Raises:
+        IdempotencyKeyReused: another request used it, or its user was erased since.
+    """
+    row = Key.objects.filter(client_id=client_id, key=key).first()
+    if row is None:
+        return None
+    row.used.require_same(fingerprints.canonical_digest(request))
+    return row.made_id
+
+
 def staff_key(number: object) -> str:
     """Return the key of a form that a member of staff submits; no client can choose it."""
     return f"{STAFF}{number}"

@@ -234,6 +234,12 @@ class Otp(Owned):
     tries = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    about = models.CharField(
+        max_length=36,
+        blank=True,
+        db_default="",
+        help_text="The terms that it signs; empty: it verifies the number.",
+    )
 
     class Meta:
         verbose_name = "one-time password"

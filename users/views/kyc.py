@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -259,13 +259,18 @@ class DocumentKind(fields.Choice):
 LEFT_OUT = "(left out of this page: ask for application/json)"
 
 
+def answers_json(request: Any) -> bool:
+    """Whether a program reads the answer; a page for people has no room for a file."""
+    return bool(request.accepted_renderer.media_type == JSON)
+
+
 PIECE = 48 * 1024
 """Bytes of a document that are written as base64 at a time: threes, so no piece ends in `=`, if the
 storage gives as many as it is asked for until the end."""
 
 
-def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
-    """Write an answer whose `content` is blank, with the document there.
+def with_content(answer: dict[str, Any], file: IO[bytes]) -> bytes:
+    """Write an answer whose `content` is blank, with the file there.
 
     It is written once, in place: each further copy of 5 MB costs as much as the base64. No value
     holds the mark, since JSON puts a backslash before a quotation mark.
@@ -275,9 +280,8 @@ def with_content(answer: dict[str, Any], document: KycDocument) -> bytes:
         raise errors.Inconsistent("the answer has no place for the document")
     written = io.BytesIO()
     written.write(before + mark)
-    with kyc.open_file(document) as file:
-        for piece in iter(partial(file.read, PIECE), b""):
-            written.write(base64.b64encode(piece))
+    for piece in iter(partial(file.read, PIECE), b""):
+        written.write(base64.b64encode(piece))
     written.write(after)
     return written.getvalue()
 
@@ -334,18 +338,15 @@ class DocumentView(KycDocumentView):
         The file that was last submitted, as base64, with its review.
         """
         document = self.found(user_id, self.kind(kind))
-        content = "" if self.answers_json else LEFT_OUT
+        is_json = answers_json(request)
+        content = "" if is_json else LEFT_OUT
         answer = DocumentContent(
             document_values(document) | {"content": content}, context=self.get_serializer_context()
         )
-        if not self.answers_json:
+        if not is_json:
             return Response(answer.data)
-        return Response(with_content(answer.data, document))
-
-    @property
-    def answers_json(self) -> bool:
-        """Whether a program reads the answer; a page for people has no room for a file."""
-        return bool(self.request.accepted_renderer.media_type == JSON)
+        with kyc.open_file(document) as file:
+            return Response(with_content(answer.data, file))
 
     def body_example(self, method: str, shown: dict[str, Any]) -> dict[str, Any]:
         """An example for the browsable API's form, never the document that there is."""

@@ -7,9 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from iocash.db import clock
 from users.actions import Action, by
 from users.admin import users
-from users.models import KycDocument, User
+from users.kyc import terms
+from users.models import IdentityVerification, KycDocument, TermsSignature, User
 from wallets import erasure
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.submit import submitted, user_order
@@ -19,12 +21,29 @@ from wallets.orders.users import BlockUser, UnblockUser
 BLOCK = "users.block_user"
 """The permission to block and unblock users."""
 
+LAST_VERIFICATIONS = 10
+
 admin.site.unregister(User)
 
 
 def erase_personal_data(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
     erasure.erase(user_id=user.id, by=by(request), reason=values["reason"])
     return "Personal data erased. Ids, amounts and times are kept."
+
+
+def verifications_and_terms(request: HttpRequest, user: User) -> dict[str, Any]:
+    """The last verifications and all signatures; without the permission to see them, none."""
+    found: dict[str, Any] = {}
+    if request.user.has_perm("users.view_identityverification"):
+        verifications = IdentityVerification.objects.of(user).order_by("-id")
+        found["verifications"] = [
+            (each, each.status_at(clock.now())) for each in verifications[:LAST_VERIFICATIONS]
+        ]
+    if request.user.has_perm("users.view_termssignature"):
+        signatures = TermsSignature.objects.of(user).select_related("terms")
+        found["signatures"] = signatures.defer("terms__content").order_by("-id")
+        found["terms_to_sign"] = terms.unsigned(user)
+    return found
 
 
 @admin.register(User)
@@ -69,5 +88,6 @@ class UserWithWalletsAdmin(users.UserAdmin):
         wallets = Wallet.objects.filter(user=obj).order_by("created_at")
         return super().page(request, obj) | {
             "wallets": wallets,
+            **verifications_and_terms(request, obj),
             "has_documents": KycDocument.objects.of(obj).exists(),
         }

@@ -106,6 +106,8 @@ def lost(made: str, there: str) -> str:
 
 MADE: Final[Mapping[str, str]] = {
     **{each.subject: f"{each.table} WHERE id = made_id" for each in RECORDED},
+    "identity": "users_identityverification WHERE id = made_id",
+    "terms": "users_termssignature WHERE id = made_id",
     "batch": "wallets_movement WHERE operation_id = made_id",
     "operation": "wallets_movement WHERE operation_id = made_id",
     "evidence": """(

@@ -120,6 +120,51 @@ class NameChangeAnswer(fields.Serializer):
     created_at = fields.Moment(read_only=True, help_text="When the new names were sent.")
 
 
+class OpenVerificationStatus(fields.Choice):
+    """PENDING: the user has to visit the provider. REJECTED: the provider did not recognise the
+    user. EXPIRED: it ended without a decision."""
+
+    words = ("PENDING", "REJECTED", "EXPIRED")
+
+
+class OpenVerificationAnswer(fields.Serializer):
+    """The last identity verification of the user, which was not approved."""
+
+    id = fields.Id(read_only=True, help_text="The id of the verification.")
+    status = OpenVerificationStatus(read_only=True)
+    reason = fields.Text(
+        40,
+        read_only=True,
+        allow_null=True,
+        example="DOCUMENT_UNREADABLE",
+        help_text="The provider's code for a rejection. Null: it gave none.",
+    )
+    created_at = fields.Moment(read_only=True, help_text="When the verification began.")
+    expires_at = fields.Moment(
+        read_only=True, help_text="When it expires if the provider has not decided."
+    )
+
+
+class TermsToSignAnswer(fields.Serializer):
+    """The current terms, which the user has not signed."""
+
+    version = fields.Whole(
+        1, 2**31 - 1, read_only=True, example=2, help_text="The number of the version."
+    )
+    sha256 = fields.Text(
+        64,
+        source="digest",
+        read_only=True,
+        example="e3b0c442" * 8,
+        help_text="The SHA-256 of the PDF, in hexadecimal.",
+    )
+    published_at = fields.Moment(
+        source="created_at",
+        read_only=True,
+        help_text="When the institution published this version.",
+    )
+
+
 class ComplianceAnswer(fields.Serializer):
     """The KYC level of a user, its limits, and the documents missing for the next level."""
 
@@ -153,6 +198,18 @@ class ComplianceAnswer(fields.Serializer):
         allow_null=True,
         help_text="New names that are not approved. Null: there are none.",
     )
+    identity_verification = OpenVerificationAnswer(
+        read_only=True,
+        allow_null=True,
+        help_text="The last identity verification, if it was not approved. Null: none was begun, "
+        "or the last one was approved.",
+    )
+    terms_to_sign = TermsToSignAnswer(
+        read_only=True,
+        allow_null=True,
+        help_text="The terms that the user has to sign at `sign-kyc-terms`. Null: none. The KYC "
+        "level does not depend on them.",
+    )
     limits = SerializerMethodField(
         method_name="limits_of",
         help_text="For each currency that has limits, or in which the user has a wallet.",
@@ -173,6 +230,8 @@ class ComplianceAnswer(fields.Serializer):
         request = self.context["request"]
         user = location(request, "user", user_id=compliance.user.id)
         links = {"self": f"{user}/compliance", "user": user}
+        if compliance.terms_to_sign:
+            links["kycTerms"] = f"{user}/kyc-terms"
         for each in compliance.requirements:
             links[each.path] = f"{user}/{each.path}"
         return hrefs(links)

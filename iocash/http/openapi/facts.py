@@ -56,6 +56,7 @@ FACTS: Json = {
         "description": "The items of the batch that were refused, in their order.",
     },
     "keptUntil": _time("When the retention period ends."),
+    "kind": _text("The kind of the user.", "JURIDICAL"),
     "left": _money("The amount of the movement that is not yet reversed"),
     "limit": {
         "type": ["string", "integer"],
@@ -86,12 +87,15 @@ FACTS: Json = {
     "retryAt": _time("When you may request the next one-time password."),
     "reversed": _money("The amount of the movement that is reversed already"),
     "sentAt": _time("When the cash-out was sent to the bank."),
+    "signedAt": _time("When the user signed the terms."),
     "sourceWalletId": _id("The source wallet, which the client does not have."),
     "status": _text("The present status of the resource.", "BLOCKED"),
     "targetWalletId": _id("The target wallet, which the client does not have."),
     "type": _text("The type of the movement.", "CASH_OUT"),
     "used": _money("What is used of the limit already"),
     "userId": _id("The user."),
+    "verificationId": _id("The identity verification."),
+    "version": _count("The version of the terms.", 2),
     "walletId": _id("The wallet."),
 }
 FACTS["currency"]["pattern"] = FACTS["orderCurrency"]["pattern"] = Currency().schema()["pattern"]

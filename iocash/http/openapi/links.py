@@ -23,7 +23,8 @@ def link_creations(paths: Json) -> None:
                     path if is_resource(paths, path) else reading.get(answered(responses[status]))
                 )
                 if target:
-                    responses[status]["links"] = links(paths, target, is_here=target == path)
+                    is_here = target == path or not target.endswith("}")
+                    responses[status]["links"] = links(paths, target, is_here=is_here)
                 elif listing := path_of_movements(paths, path):
                     responses[status]["links"] = {"list": link_to_operation(paths, listing)}
 
@@ -44,12 +45,22 @@ def link_to_operation(paths: Json, listing: str) -> Json:
 
 
 def reading_paths(paths: Json) -> dict[str, str]:
-    """Where each kind of resource is read by its id, by the schema of the answer."""
-    return {
-        answered(methods["get"]["responses"]["200"]): path
+    """Where each kind of resource is read, by the schema of the answer to its creation.
+
+    That is the schema of reading it by its id. `TermsContent` is a `TermsAnswer` with its content.
+    """
+    found = {
+        path: answered(methods["get"]["responses"]["200"])
         for path, methods in paths.items()
-        if "get" in methods and path.endswith("}")
+        if "get" in methods
     }
+    by_id = {schema: path for path, schema in found.items() if path.endswith("}")}
+    whole = {
+        schema.removesuffix("Content") + "Answer": path
+        for path, schema in found.items()
+        if schema.endswith("Content") and not path.endswith("}")
+    }
+    return by_id | whole
 
 
 def is_resource(paths: Json, path: str) -> bool:

@@ -16,10 +16,10 @@ from django.utils.text import slugify
 from iocash import demo
 from iocash import settings as configured
 from iocash.docs.guides import GUIDES
-from tests.support import shell_examples
+from tests.support import sandbox, shell_examples
 from tests.support.shell_examples import Block, PythonReader, Reader
 from users import deliveries
-from users.models import Client, SigningKey
+from users.models import Client, PhoneUse, SigningKey
 from users.models.clients import SCOPES
 from wallets.management.commands import seed_demo
 
@@ -35,10 +35,13 @@ MISSING = [name for name in ("bash", "curl", "openssl") if not shutil.which(name
 
 
 @pytest.fixture
-def values(live_server: Any, settings: Any) -> dict[str, str]:
-    """What `dev.py run` prints: a new demo, with the limits that it has."""
+def values(live_server: Any, settings: Any) -> Iterator[dict[str, str]]:
+    """What `dev.py run` prints: a new demo, a sandbox with its limits, made a minute ago."""
     settings.KYC_LIMITS = configured.KYC_LIMITS
-    return demo.values(live_server.url, seed_demo.seed())
+    with sandbox.made():
+        facts = seed_demo.seed()
+        PhoneUse.objects.update(asked_at=None, sent_at=None)
+        yield demo.values(live_server.url, facts)
 
 
 @pytest.fixture(params=[Reader, PythonReader])

@@ -23,7 +23,7 @@ def test_event_kind_names_its_subject_and_its_verb(kind):
 
 
 def test_every_kind_of_event_is_recorded_somewhere():
-    """By its name, or by the status that a user, movement, hold or KYC document has now."""
+    """By its name, or by the status that what it is about has now."""
     named = {
         node.attr
         for path, tree in modules().items()
@@ -37,6 +37,9 @@ def test_every_kind_of_event_is_recorded_somewhere():
         *(
             "USER_EVIDENCE_APPROVED",
             "USER_EVIDENCE_REJECTED",
+            "USER_IDENTITY_APPROVED",
+            "USER_IDENTITY_EXPIRED",
+            "USER_IDENTITY_REJECTED",
             "MOVEMENT_ERROR",
             "MOVEMENT_CANCELLED",
         ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.support import people
+from tests.support import people, sandbox
 from tests.support.ibans import IBAN
+from tests.support.identity import a_signature, a_verification, decided, some_terms
 from tests.support.kyc import approve, in_days, review, send, send_one, today
 from tests.support.people import Api
 from tests.support.user_actions import COMPANY, create
@@ -16,6 +18,7 @@ from users import kyc
 from users.kyc import Kind
 from users.models import KycDocument, User
 from users.models.clients import SCOPES
+from users.models.sandbox import advance_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +84,8 @@ def test_user_without_kyc_documents_gets_all_requirements(api, alice, path):
             for name in [*FIRST, *REST]
         ],
         "nameChange": None,
+        "identityVerification": None,
+        "termsToSign": None,
         "limits": [
             {
                 "currency": "EUR",
@@ -319,3 +324,57 @@ def test_compliance_takes_one_round_trip_whatever_the_user_has(api, alice, path,
     trips.clear()
     assert api.get(path).status == 200
     assert len(trips) == 1
+
+
+# --- Identity verification and terms --------------------------------------------------------------
+
+
+def shown(api: Api, user: User, name: str) -> Any:
+    return api.get(f"users/{user.id}/compliance").json[name]
+
+
+@pytest.mark.parametrize("status", ["REJECTED", "EXPIRED"])
+def test_verification_is_shown_until_it_is_approved(status, api, alice):
+    assert shown(api, alice, "identityVerification") is None
+    first = a_verification(alice)
+    found = shown(api, alice, "identityVerification")
+    assert (found["id"], found["status"], found["reason"]) == (str(first.id), "PENDING", None)
+    decided(first, status, reason="BLURRED")
+    found = shown(api, alice, "identityVerification")
+    assert (found["status"], found["reason"]) == (status, "BLURRED")
+    decided(a_verification(alice))
+    assert shown(api, alice, "identityVerification") is None
+
+
+def test_overdue_verification_is_shown_as_expired(api, alice):
+    with sandbox.made():
+        a_verification(alice)
+        advance_clock(timedelta(days=1))
+        assert shown(api, alice, "identityVerification")["status"] == "EXPIRED"
+
+
+def test_terms_are_shown_until_they_are_signed(api, alice):
+    assert shown(api, alice, "termsToSign") is None
+    published = some_terms()
+    found = shown(api, alice, "termsToSign")
+    assert (found["version"], found["sha256"]) == (1, published.digest)
+    links = shown(api, alice, "_links")
+    assert links["kycTerms"]["href"] == f"{ROOT}/users/{alice.id}/kyc-terms"
+    a_signature(alice)
+    assert shown(api, alice, "termsToSign") is None
+    assert "kycTerms" not in shown(api, alice, "_links")
+    some_terms("Two")
+    assert shown(api, alice, "termsToSign")["version"] == 2
+
+
+def test_unsigned_terms_are_not_missing_for_a_level(api, alice):
+    some_terms()
+    before = shown(api, alice, "missing")
+    approve(alice, LEVEL_1)
+    assert (before, shown(api, alice, "kycLevel")) == (FIRST, 1)
+
+
+def test_closed_user_has_no_terms_to_sign(api, alice):
+    some_terms()
+    assert api.patch(f"users/{alice.id}", {"status": "UNSUBSCRIBED"}).status == 200
+    assert shown(api, alice, "termsToSign") is None

@@ -17,8 +17,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from users import demo_documents, users
-from users.kyc import NEEDED
-from users.models import ApiKey, Client, User
+from users.kyc import NEEDED, identity, terms
+from users.kyc.providers import PROVIDERS
+from users.models import ApiKey, Client, Otp, Sandbox, User
 from users.models.clients import SCOPES
 from users.models.events import By
 from users.models.sandbox import make_sandbox
@@ -32,6 +33,9 @@ from wallets.orders.users import ActivateUser
 BY = By("system:seed_demo")
 CLIENT, STAFF = "Demo", "staff"
 IBAN = "ES9121000418450200051332"
+ADDRESSES = identity.Addresses(
+    "http://localhost:3000/verified", "http://localhost:3000/not-verified", "http://localhost:8000"
+)
 PEOPLE: dict[str, dict[str, str]] = {
     "alice": {
         "kind": "NATURAL",
@@ -98,6 +102,7 @@ def seed() -> dict[str, str]:
         if not user.kyc_level:
             send_documents(user)
         facts |= {f"{name}UserId": str(user.id), f"{name}WalletId": str(wallets[name].id)}
+    publish_terms(client.id)
     if not wallets["alice"].seq:
         move_money(client.id, {name: wallet.id for name, wallet in wallets.items()})
     return facts
@@ -131,6 +136,21 @@ def send_documents(user: User) -> None:
     if user.user_name == "alice":
         demo_documents.send_samples(
             user, NEEDED[user.kind][others[0]] - NEEDED[user.kind][first], BY
+        )
+
+
+def publish_terms(client_id: UUID) -> None:
+    """Publish the terms. Alice signs them; in a sandbox, her identity is verified too."""
+    current = terms.publish(demo_documents.draw_pdf("Terms").content, BY)
+    alice = User.objects.get(client=client_id, user_name="alice")
+    used = Otp.objects.filter(client=client_id, user=alice).first()
+    if terms.unsigned(alice) and used:
+        terms.store_signature(alice, current, used, BY)
+    if Sandbox.objects.exists() and identity.latest(alice) is None:
+        verification = identity.at_provider(alice, ADDRESSES, PROVIDERS["demo"])
+        identity.store_pending(alice, verification, BY)
+        identity.decide(
+            provider=verification.provider, verification_id=verification.id, status="APPROVED"
         )
 
 
