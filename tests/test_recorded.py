@@ -16,7 +16,7 @@ import pytest
 from iocash.docs import calls, examples
 from iocash.docs.reference import OWN, PUBLISHED, Document
 from iocash.http.rendering import dump_lines
-from tests.support import openapi, people, published_story, story
+from tests.support import openapi, openapi_changes, people, published_story, story
 from tests.support.story import LIMITS, Recorder
 from users.models import Client
 
@@ -73,9 +73,12 @@ def test_every_example_matches_its_schema(source):
         for content in contents(operation):
             reference = content["schema"]["$ref"].removeprefix("#")
             for example in content["examples"].values():
-                openapi.check_shape(reference, example["value"], source)
-    for example in openapi.document(source)["components"]["examples"].values():
-        openapi.check_shape("/components/schemas/Error", example["value"], source)
+                value = openapi_changes.resolved(example, openapi.document(source))["value"]
+                openapi.check_shape(reference, value, source)
+    components = openapi.document(source)["components"]
+    for name, example in components["examples"].items():
+        kind = name if name in components["schemas"] else "Error"
+        openapi.check_shape(f"/components/schemas/{kind}", example["value"], source)
 
 
 def contents(operation: Any) -> Iterator[Any]:

@@ -147,19 +147,19 @@ def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> E
     key = kept.get("keys", {}).get(kind)
     has_etag = method == "PATCH" and takes(operation, "If-Match")
     order = Snippet(method, path, query, body, key, has_etag, bool(operation["security"]))
-    return Example(kind, order, order.curl(), order.python(), answers(operation, kind))
+    return Example(kind, order, order.curl(), order.python(), answers(operation, kind, kept))
 
 
-def answers(operation: Json, kind: str) -> dict[str, str]:
+def answers(operation: Json, kind: str, kept: Json) -> dict[str, str]:
     """The responses to one example, by status; empty if there is no recorded one."""
     found = {}
-    for status, response in successes(operation).items():
-        shown = response["content"][JSON].get("examples")
+    for status in successes(operation):
+        shown = kept.get("answers", {}).get(status)
         title = f"{status} {HTTPStatus(int(status)).phrase}"
         if shown is None:
             found[title] = ""
         elif kind in shown:
-            found[title] = json.dumps(shown[kind]["value"], indent=2, ensure_ascii=False)
+            found[title] = json.dumps(shown[kind], indent=2, ensure_ascii=False)
     return found
 
 

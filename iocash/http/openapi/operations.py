@@ -192,7 +192,8 @@ class AutoSchema(Spectacular):
             field, direction, bypass_extensions
         )
         if schema and isinstance(field, fields.Several):
-            schema |= {"items": self._map_serializer_field(field.child, direction)}
+            items = self._map_serializer_field(field.child, direction) or {}
+            schema["items"] = {name: each for name, each in items.items() if name != "examples"}
         if schema and isinstance(field, ListSerializer):
             least, most = (None if field.allow_empty else 1), getattr(field, "max_length", None)
             bounds = {"minItems": least, "maxItems": most}
