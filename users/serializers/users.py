@@ -23,8 +23,8 @@ PHONE = (
     "gets a one-time password."
 )
 METADATA = (
-    "Your own pairs of strings: at most 20, keys of up to 40 and values of up to 500 characters. "
-    "The server stores them and does not use them. Null: none."
+    "Your own pairs of strings: at most 20, keys up to 40 and values up to 500 characters. "
+    "Null: none."
 )
 PERSONAL = ("firstName", "lastName")
 NAMES = {
