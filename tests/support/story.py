@@ -270,7 +270,7 @@ def move_money(api: Recorder, alices: str, bobs: str) -> None:
         f"{movements}/batch", {"movements": [transfer(bobs, "1.00"), transfer(bobs, "999.00")]}
     )
     api.get(f"{movements}?type=TRANSFER&direction=OUT&size=1")
-    api.get("movements?reference=INV-1001&expand=counterparty&size=2")
+    api.get("movements?reference=INV-1001&expand=counterparty&size=1")
     api.get(f"movements/{paid}")
     api.patch(f"wallets/{alices}", {"status": "UNSUBSCRIBED"})
     accounts = f"wallets/{alices}/external-accounts"
@@ -294,7 +294,7 @@ def settle_up(api: Recorder, alices: str, bobs: str) -> None:
     ]
     api.post("operations?dryRun=true", {"transfers": transfers})
     made = api.post("operations", {"transfers": transfers}, key="settle-up-1").json
-    api.get(f"operations/{made['operationId']}")
+    api.get(f"operations/{made['operationId']}?size=1")
 
 
 def place_holds(api: Recorder, alices: str, bobs: str) -> None:
@@ -320,7 +320,7 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     api.get(f"{wallet}/balance")
     start = moment(begin - timedelta(days=1))
     api.get(f"totals?groupBy=type&startDate={start}")
-    api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=2")
+    api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=1")
 
 
 def get_refusals(alices: str, stranger: Recorder, reader: Recorder) -> None:
