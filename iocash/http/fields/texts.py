@@ -87,7 +87,8 @@ class Text(Field):
         super().__init__(**kwargs)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": SEEN, "minLength": 1, "maxLength": self.max_length}
+        known = {"type": "string", "minLength": 1, "maxLength": self.max_length}
+        return known if self.read_only else {"pattern": SEEN, **known}
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
