@@ -78,7 +78,7 @@ def test_creation_without_its_location_fails(api, alices):
 def test_creation_links_to_the_read_operation() -> None:
     paths = openapi.document()["paths"]
     made = paths["/api/v1/wallets/{walletId}/holds"]["post"]["responses"]["201"]
-    assert made["links"]["read"] == {
+    assert openapi.resolved(made["links"]["read"], reference.OWN) == {
         "operationId": paths["/api/v1/wallets/{walletId}/holds/{holdId}"]["get"]["operationId"],
         "parameters": {"walletId": "$response.body#/walletId", "holdId": "$response.body#/id"},
     }

@@ -74,9 +74,12 @@ def test_every_example_matches_its_schema(source):
         for content in contents(operation):
             reference = content["schema"]["$ref"].removeprefix("#")
             for example in content["examples"].values():
-                openapi.check_shape(reference, example["value"], source)
-    for example in openapi.document(source)["components"]["examples"].values():
-        openapi.check_shape("/components/schemas/Error", example["value"], source)
+                value = openapi.resolved(example, source)["value"]
+                openapi.check_shape(reference, value, source)
+    for response in openapi.document(source)["components"]["responses"].values():
+        for example in response["content"]["application/json"].get("examples", {}).values():
+            value = openapi.resolved(example, source)["value"]
+            openapi.check_shape("/components/schemas/Error", value, source)
 
 
 def contents(operation: Any) -> Iterator[Any]:

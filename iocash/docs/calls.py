@@ -21,7 +21,7 @@ from django.template.loader import render_to_string
 
 from iocash.docs import examples, guides, reference
 from iocash.http import problems
-from iocash.http.rendering import JSON, dump
+from iocash.http.rendering import dump
 from iocash.http.views import marked, page
 
 Json = Any
@@ -116,7 +116,8 @@ def call(method: str, path: str, operation: Json) -> Call:
         if word := words.get(parameter["name"]):
             path = path.replace(f"{{{parameter['name']}}}", word)
             others += [each for each in parameter["schema"]["enum"] if each != word]
-    shown = [example(method, path, operation, kind, kept) for kind in kinds(operation)]
+    kinds = [*sent(operation, kept)] or ["example"]
+    shown = [example(method, path, operation, kind, kept) for kind in kinds]
     also = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
     also -= kept.get("query", {}).keys()
     if method == "PUT" and takes(operation, "If-Match"):
@@ -127,14 +128,9 @@ def call(method: str, path: str, operation: Json) -> Call:
     )
 
 
-def kinds(operation: Json) -> list[str]:
-    """The names of the body's examples; one name if there is no body."""
-    return list(sent(operation) or {"example": None})
-
-
-def sent(operation: Json) -> Json:
-    body = operation.get("requestBody", {"content": {}})
-    return body["content"].get(JSON, {}).get("examples", {})
+def sent(operation: Json, kept: Json) -> Json:
+    """The recorded bodies; none if the operation takes none."""
+    return kept.get("requests", {}) if "requestBody" in operation else {}
 
 
 def takes(operation: Json, header: str) -> bool:
@@ -142,24 +138,24 @@ def takes(operation: Json, header: str) -> bool:
 
 
 def example(method: str, path: str, operation: Json, kind: str, kept: Json) -> Example:
-    body = blanked(sent(operation).get(kind, {}).get("value"))
+    body = blanked(sent(operation, kept).get(kind))
     query = {DRY_RUN: "true"} if kind == DRY_RUN else blanked(kept.get("query", {}))
     key = kept.get("keys", {}).get(kind)
     has_etag = method == "PATCH" and takes(operation, "If-Match")
     order = Snippet(method, path, query, body, key, has_etag, bool(operation["security"]))
-    return Example(kind, order, order.curl(), order.python(), answers(operation, kind))
+    return Example(kind, order, order.curl(), order.python(), answers(operation, kind, kept))
 
 
-def answers(operation: Json, kind: str) -> dict[str, str]:
+def answers(operation: Json, kind: str, kept: Json) -> dict[str, str]:
     """The responses to one example, by status; empty if there is no recorded one."""
     found = {}
-    for status, response in successes(operation).items():
-        shown = response["content"][JSON].get("examples")
+    for status in successes(operation):
+        shown = kept.get("answers", {}).get(status)
         title = f"{status} {HTTPStatus(int(status)).phrase}"
         if shown is None:
             found[title] = ""
         elif kind in shown:
-            found[title] = json.dumps(shown[kind]["value"], indent=2, ensure_ascii=False)
+            found[title] = json.dumps(shown[kind], indent=2, ensure_ascii=False)
     return found
 
 

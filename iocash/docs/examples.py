@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from django.conf import settings
 
+from iocash.http.openapi.sharing import Place, share
 from iocash.http.rendering import JSON
 
 Json = Any
@@ -33,8 +35,19 @@ def illustrate(result: Json, **kwargs: Any) -> Json:
         illustrate_refusal(response)
     refusals = recorded_examples()["refusals"]
     known = {code for each in components["responses"].values() for code in each["x-codes"]}
-    components["examples"] = named({code: refusals[code] for code in sorted(known & {*refusals})})
+    shown = named({code: refusals[code] for code in sorted(known & {*refusals})})
+    components["examples"] = shown | share("examples", examples_of(result["paths"]))
     return result
+
+
+def examples_of(paths: Json) -> Iterator[Place]:
+    """Each example of a body or of a success, named by its schema."""
+    for operation in (each for methods in paths.values() for each in methods.values()):
+        for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+            content = part.get("content", {}).get(JSON, {})
+            for kind in content.get("examples", {}):
+                name = content["schema"]["$ref"].rpartition("/")[2]
+                yield Place(content["examples"], kind, name)
 
 
 def illustrate_operation(operation: Json, kept: Json) -> None:

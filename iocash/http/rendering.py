@@ -54,14 +54,14 @@ def dump(data: Any, *, indent: bool = False) -> bytes:
 def dump_lines(value: Any) -> str:
     """Write JSON for version control, with one member a line. What has no object in it is one line.
 
-    Lines are not indented: indentation would be a fifth of a large document.
+    No line has spaces around its members: indentation alone would be a fifth of a large document.
     """
     if isinstance(value, dict) and (len(value) > 1 or has_parts(value.values())):
-        members = (f"{dump_lines(name)}: {dump_lines(each)}" for name, each in value.items())
+        members = (f"{dump_lines(name)}:{dump_lines(each)}" for name, each in value.items())
         return "{\n" + ",\n".join(members) + "\n}"
     if isinstance(value, list) and has_parts(value):
         return "[\n" + ",\n".join(map(dump_lines, value)) + "\n]"
-    return json.dumps(value, ensure_ascii=False)
+    return dump(value).decode()
 
 
 def has_parts(values: Iterable[Any]) -> bool:

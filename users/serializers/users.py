@@ -22,10 +22,7 @@ PHONE = (
     "The mobile phone number in international format, unique among the users of the client. It "
     "gets a one-time password."
 )
-METADATA = (
-    "Your own pairs of strings: at most 20, keys up to 40 and values up to 500 characters. "
-    "Null: none."
-)
+METADATA = "Your own pairs of strings. Null: none."
 PERSONAL = ("firstName", "lastName")
 NAMES = {
     User.Kind.NATURAL: ("first_name", "last_name"),
@@ -82,9 +79,7 @@ class UserAnswer(fields.Serializer):
         allow_null=True,
         help_text="A new phone number that replaces `mobilePhone` once it is verified. Null: none.",
     )
-    metadata = fields.StringMap(
-        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
-    )
+    metadata = fields.StringMap(read_only=True, allow_null=True, help_text=METADATA)
     created_at = fields.Moment(read_only=True, help_text="When the user was created.")
     updated_at = fields.Moment(source="changed_at", read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
@@ -106,13 +101,6 @@ class Optional(fields.Text):
 
     def __init__(self, max_length: int, **kwargs: Any) -> None:
         super().__init__(max_length, required=False, allow_null=True, **kwargs)
-
-
-class Pairs(fields.StringMap):
-    """The caller's own pairs of strings; an empty object is the same as null."""
-
-    def to_internal_value(self, data: Any) -> dict[str, str] | None:  # type: ignore[override]
-        return super().to_internal_value(data) or None
 
 
 class UserBody(fields.Serializer):
@@ -158,7 +146,7 @@ class UserBody(fields.Serializer):
     dlt_network = Optional(
         50, example="ethereum", help_text="The network that `dltAddress` belongs to."
     )
-    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
+    metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
 
     def get_initial(self) -> dict[str, Any]:
         """An example of a person; a company has `companyName` instead of the two names."""
@@ -212,7 +200,7 @@ class UserChange(fields.Serializer):
         help_text="A new phone number. It gets a one-time password, and replaces the present "
         "number once it is verified.",
     )
-    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
+    metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)

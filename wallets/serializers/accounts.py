@@ -11,7 +11,7 @@ from rest_framework.serializers import SerializerMethodField
 from iocash.http import fields, pages
 from iocash.http.links import LINKS, location
 from iocash.http.serializers import reader
-from users.serializers.users import METADATA, UPDATED_AT, Optional, Pairs, without_nulls
+from users.serializers.users import METADATA, UPDATED_AT, Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import (
     HOLDER,
@@ -59,9 +59,7 @@ class ExternalAccountAnswer(fields.Serializer):
         help_text=f"{HOLDER_NAME} Null: none, or erased.",
     )
     status = fields.Choice(ExternalAccount.Status, read_only=True)
-    metadata = fields.StringMap(
-        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
-    )
+    metadata = fields.StringMap(read_only=True, allow_null=True, help_text=METADATA)
     created_at = fields.Moment(read_only=True, help_text="When the account was stored.")
     updated_at = fields.Moment(read_only=True, help_text=UPDATED_AT)
     _links = SerializerMethodField(method_name="links")
@@ -84,7 +82,7 @@ class ExternalAccountBody(fields.Serializer):
     alias = Alias()
     iban = PayeeIban()
     holder_name = HolderName()
-    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
+    metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Accept the published name of the IBAN too."""
@@ -121,7 +119,7 @@ class PublishedAccountBody(fields.Serializer):
     alias = Alias()
     external_iban = PublishedIban(source="iban", help_text="")
     holder_name = HolderName()
-    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
+    metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return without_nulls(attrs)
@@ -149,7 +147,7 @@ class ExternalAccountChange(fields.Serializer):
     status = fields.Choice(
         ("REMOVED",), required=False, help_text="Remove the account permanently."
     )
-    metadata = Pairs(required=False, allow_null=True, help_text=METADATA)
+    metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         if not given:

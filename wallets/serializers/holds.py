@@ -10,7 +10,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields
 from iocash.http.links import LINKS, location
-from users.serializers.users import UPDATED_AT
+from users.serializers.users import METADATA, UPDATED_AT
 from wallets.models import Hold
 from wallets.serializers.shared import AcrossWallets, AmountQuery, ReferenceAnswer, Words, hrefs
 
@@ -52,9 +52,7 @@ class HoldAnswer(fields.Serializer):
         example="Deposit",
         help_text="What it is for. Null: none, or erased.",
     )
-    metadata = fields.StringMap(
-        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
-    )
+    metadata = fields.StringMap(read_only=True, allow_null=True, help_text=METADATA)
     expiration = fields.Moment(
         source="expires_at",
         read_only=True,

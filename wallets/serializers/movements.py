@@ -12,7 +12,7 @@ from rest_framework.serializers import ListSerializer, SerializerMethodField
 from iocash.http import fields
 from iocash.http.links import LINKS, location
 from iocash.http.serializers import Variant
-from users.serializers.users import UPDATED_AT
+from users.serializers.users import METADATA, UPDATED_AT
 from wallets.models import Movement
 from wallets.serializers.shared import (
     HOLDER,
@@ -142,9 +142,7 @@ class MovementAnswer(fields.Serializer):
         example="Account closed",
         help_text="Why staff rejected the cash-out, or adjusted the balance. Null: none.",
     )
-    metadata = fields.StringMap(
-        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
-    )
+    metadata = fields.StringMap(read_only=True, allow_null=True, help_text=METADATA)
     created_at = fields.Moment(read_only=True, help_text="When the movement was created.")
     updated_at = fields.Moment(source="changed_at", read_only=True, help_text=UPDATED_AT)
     sent_at = fields.Moment(

@@ -175,7 +175,3 @@ class Words(fields.Serializer):
         help_text="If given, it must be the wallet's currency (409 `currency_mismatch`).",
     )
     metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
-
-    def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str] | None:
-        """Store an empty object as null."""
-        return pairs or None

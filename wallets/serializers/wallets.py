@@ -84,9 +84,7 @@ class WalletAnswer(fields.Serializer):
         example="ethereum",
         help_text="The network of `dltAddress`. Null: none.",
     )
-    metadata = fields.StringMap(
-        read_only=True, allow_null=True, help_text="Your own pairs of strings. Null: none."
-    )
+    metadata = fields.StringMap(read_only=True, allow_null=True, help_text=METADATA)
     created_at = fields.Moment(read_only=True, help_text="When the wallet was opened.")
     updated_at = fields.Moment(read_only=True, help_text=f"{UPDATED_AT} No payment changes it.")
     _links = SerializerMethodField(method_name="links")

@@ -111,7 +111,7 @@ class ExternalAccountListView(ExternalAccountView):
             iban=values["iban"],
             holder_name=values.get("holder_name", ""),
             alias=values.get("alias", ""),
-            metadata=values.get("metadata") or None,
+            metadata=values.get("metadata"),
         )
         outcome = self.submit(order)
         account = read_back(partial(self.account, wallet_id, outcome.id))

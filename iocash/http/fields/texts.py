@@ -8,7 +8,7 @@ from unicodedata import category, name
 
 from rest_framework.exceptions import ValidationError
 
-from iocash.http.serializers import Field
+from iocash.http.serializers import Field, text_of
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
 SEEN = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
@@ -87,7 +87,8 @@ class Text(Field):
         super().__init__(**kwargs)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": SEEN, "minLength": 1, "maxLength": self.max_length}
+        known = {"type": "string", "minLength": 1, "maxLength": self.max_length}
+        return known if self.read_only else {"pattern": SEEN, **known}
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
@@ -108,7 +109,10 @@ class Text(Field):
 
 
 class StringMap(Field):
-    """The caller's own pairs of strings."""
+    """Your own pairs of strings: at most 20, keys of up to 40 and values of up to 500 characters.
+
+    The server stores them and does not use them.
+    """
 
     default_error_messages = {
         "invalid": "Must be an object of strings.",
@@ -119,10 +123,12 @@ class StringMap(Field):
     }
     MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 20, 40, 500
     example: Any = {"orderNumber": "1234"}
+    component = "Metadata"
 
     def schema(self) -> dict[str, Any]:
         return {
             "type": "object",
+            "description": text_of(StringMap),
             "maxProperties": self.MOST_PAIRS,
             "propertyNames": {"pattern": PLAIN, "minLength": 1, "maxLength": self.LONGEST_KEY},
             "additionalProperties": {
@@ -132,7 +138,8 @@ class StringMap(Field):
             },
         }
 
-    def to_internal_value(self, data: Any) -> dict[str, str]:
+    def to_internal_value(self, data: Any) -> dict[str, str] | None:
+        """Return the pairs; an empty object is the same as null."""
         if not isinstance(data, dict):
             self.fail("invalid")
         if len(data) > self.MOST_PAIRS:
@@ -145,7 +152,7 @@ class StringMap(Field):
             raise ValidationError(
                 {key: [self.explain(code, **limits)] for key, code in wrong.items()}
             )
-        return data
+        return data or None
 
     def _wrong(self, value: Any) -> str:
         if not isinstance(value, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iocash import errors
-from iocash.http.openapi.facts import OF_ITEMS_ALONE, conflict_schemas
+from iocash.http.openapi.facts import OF_ITEMS, conflict_schemas
 from iocash.http.openapi.headers import HEADERS
 
 Json = dict[str, Any]
@@ -136,7 +136,7 @@ SCHEMES: Json = {
 def schemas(codes: set[str]) -> Json:
     """The schemas of errors with these codes, and of links."""
     if errors.BatchRefused.code in codes:
-        codes |= {kind.code for kind in OF_ITEMS_ALONE}
+        codes |= {kind.code for kind in OF_ITEMS}
     kinds = [errors.REGISTRY[code] for code in sorted(codes)]
     return {
         **conflict_schemas(kinds),

@@ -106,10 +106,18 @@ EXACT: dict[type[errors.Refused], Json] = {
 }
 """The facts that have one type in the schema of a code, and several in that of all codes."""
 
-ITEMS = (errors.Conflict, errors.Missing)
-"""What an item of a batch can be refused with."""
-OF_ITEMS_ALONE = (errors.SourceWalletNotFound,)
-"""What only an item can be refused with: no response has it as its own code."""
+OF_ITEMS = (
+    errors.CurrencyMismatch,
+    errors.ExternalAccountNotFound,
+    errors.ExternalAccountRemoved,
+    errors.InsufficientFunds,
+    errors.LimitExceeded,
+    errors.SourceWalletNotFound,
+    errors.TargetWalletNotFound,
+    errors.UserNotActive,
+    errors.WalletNotReady,
+)
+"""What an item of a batch can be refused with. Some are the code of no response."""
 
 
 def carried(kinds: Iterable[type[errors.Refused]]) -> Json:
@@ -126,7 +134,7 @@ def conflict_name(kind: type[errors.Refused]) -> str:
 def conflict_schemas(kinds: Iterable[type[errors.Refused]]) -> Json:
     """One schema of `conflict` for each code, one with all facts, and that of items of a batch."""
     known = [kind for kind in kinds if issubclass(kind, errors.Conflict)]
-    item = [kind for kind in kinds if issubclass(kind, ITEMS)]
+    item = [kind for kind in kinds if kind in OF_ITEMS]
     return {
         **{conflict_name(kind): _object(f"`conflict` of `{kind.code}`.", kind) for kind in known},
         "Conflict": {
@@ -148,11 +156,9 @@ def _object(description: str, *kinds: type[errors.Refused]) -> Json:
 
 def _refused_item(kinds: Iterable[type[errors.Refused]]) -> Json:
     item = _object("An item of a batch that was refused, with the facts of its refusal.", *kinds)
-    batch = carried([errors.BatchRefused])
-    facts = {name: each for name, each in item["properties"].items() if name not in batch}
     own: Json = {
         "index": _count("The place of the item in the batch, from 0.", 1),
         "code": {"$ref": "#/components/schemas/ErrorCode"},
         "detail": _text("For people; the text may change.", "The wallet is BLOCKED."),
     }
-    return {**item, "properties": own | facts, "required": list(own)}
+    return {**item, "properties": own | item["properties"], "required": list(own)}

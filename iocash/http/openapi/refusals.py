@@ -11,7 +11,7 @@ from typing import Any
 from iocash import errors
 from iocash.http.openapi.headers import STATUS_HEADERS, header_references
 from iocash.http.parsing import BODIES
-from iocash.http.rendering import JSON, camel
+from iocash.http.rendering import JSON
 from iocash.http.serializers import text_of
 
 Json = dict[str, Any]
@@ -76,7 +76,7 @@ def responses(kinds: list[Kind]) -> Json:
 
 
 def _response(status: int, kinds: list[Kind]) -> Json:
-    lines = [f"- `{kind.code}`: {_sentence(kind)}{_carried(kind)}" for kind in kinds]
+    lines = [f"- `{kind.code}`: {_sentence(kind)}" for kind in kinds]
     known = "X-Request-Id", *STATUS_HEADERS.get(status, ())
     waits = ("Retry-After",) if errors.OtpTooSoon in kinds else ()
     return {
@@ -85,12 +85,6 @@ def _response(status: int, kinds: list[Kind]) -> Json:
         "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
         "x-codes": [kind.code for kind in kinds],
     }
-
-
-def _carried(kind: Kind) -> str:
-    """Name what a 409 lets its caller see."""
-    names = ", ".join(f"`{camel(name)}`" for name in kind.carries)
-    return f" `conflict`: {names}." if kind.status == HTTPStatus.CONFLICT else ""
 
 
 def _sentence(kind: Kind) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from iocash import errors
 from iocash.http.openapi import components, headers, refusals
 from iocash.http.openapi.links import link_creations
+from iocash.http.openapi.sharing import Place, share
 from iocash.http.rendering import camel
 from iocash.http.serializers import text_of
 
@@ -31,7 +33,8 @@ def complete(result: Json, **kwargs: Any) -> Json:
     known["schemas"] = dict(sorted(simplified(known["schemas"]).items()))
     result["paths"] = simplified(result["paths"])
     link_creations(result["paths"])
-    known["parameters"] = share_parameters(result["paths"])
+    known["parameters"] = share("parameters", parameters_of(result["paths"]))
+    known["links"] = share("links", links_of(result["paths"]))
     known["headers"] = {name: headers.HEADERS[name] for name in sorted(headers_of(result))}
     return result
 
@@ -63,24 +66,23 @@ def codes_of(paths: Json) -> set[str]:
     }
 
 
-def share_parameters(paths: Json) -> Json:
-    """Describe once what several operations take: they refer to it. Return it, by name."""
-    operations = [each for methods in paths.values() for each in methods.values()]
-    found = [each for operation in operations for each in operation.get("parameters", ())]
-    shared: Json = {}
-    for parameter in found:
-        if found.count(parameter) > 1 and parameter not in shared.values():
-            shared[free_name(parameter["name"], shared)] = parameter
-    for operation in operations:
+def operations_of(paths: Json) -> list[Json]:
+    return [operation for methods in paths.values() for operation in methods.values()]
+
+
+def parameters_of(paths: Json) -> Iterator[Place]:
+    """Each parameter of each operation."""
+    for operation in operations_of(paths):
         for at, parameter in enumerate(operation.get("parameters", ())):
-            for name in (name for name, each in shared.items() if each == parameter):
-                operation["parameters"][at] = {"$ref": f"#/components/parameters/{name}"}
-    return dict(sorted(shared.items()))
+            yield Place(operation["parameters"], at, parameter["name"])
 
 
-def free_name(name: str, taken: Json) -> str:
-    names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
-    return next(each for each in names if each not in taken)
+def links_of(paths: Json) -> Iterator[Place]:
+    """Each link of each response."""
+    for operation in operations_of(paths):
+        for response in operation["responses"].values():
+            for name, link in response.get("links", {}).items():
+                yield Place(response["links"], name, link["operationId"])
 
 
 def headers_of(result: Json) -> set[str]:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from iocash import errors
+from iocash.http.openapi.facts import OF_ITEMS
 from tests.support import order_guard
 from tests.support.books import ALICES, open_books, transfer
 from wallets.orders.base import Order
-from wallets.orders.payments import Transfer
+from wallets.orders.cash_outs import CashOut
+from wallets.orders.payments import CashIn, Transfer
 
 ORDERS = order_guard.concrete()
 ENTRY = re.compile(r"^    ([A-Z]\w+(?:, [A-Z]\w+)*):", re.MULTILINE)
@@ -45,3 +47,9 @@ def test_undeclared_refusal_of_an_order_is_found(monkeypatch: Any):
         transfer(ALICES, ALICES, "1").check_shape(open_books())
     assert order_guard.findings == ["Transfer does not declare InvalidFields"]
     order_guard.findings.clear()
+
+
+def test_document_names_what_an_item_is_refused_with():
+    found = {kind for order in (Transfer, CashIn, CashOut) for kind in order.refuses}
+    kinds = {kind for kind in found if issubclass(kind, errors.Conflict | errors.Missing)}
+    assert {*OF_ITEMS} == kinds - {errors.NotFound} | {errors.SourceWalletNotFound}

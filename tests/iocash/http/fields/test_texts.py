@@ -84,6 +84,7 @@ def test_metadata_accepts_pairs_of_strings() -> None:
     pairs = {f"key{n}": "x" * 500 for n in range(20)}
     assert read(fields.StringMap(), pairs) == pairs
     assert read(fields.StringMap(), {"a": ""}) == {"a": ""}
+    assert read(fields.StringMap(), {}) is None
 
 
 @pytest.mark.parametrize(
