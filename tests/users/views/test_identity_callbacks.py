@@ -171,7 +171,7 @@ def test_large_callback_gets_401_unread(calls):
     assert calls.send(json.dumps({"reason": "A" * 20_000}))[0] == 401
 
 
-def test_refused_callbacks_are_limited_by_address_and_signed_ones_are_not(
+def test_forged_callbacks_are_limited_by_address_and_signed_ones_are_not(
     calls, verification, settings
 ):
     settings.RATE_LIMIT_REFUSED = 1
