@@ -26,7 +26,7 @@ def complete(result: Json, **kwargs: Any) -> Json:
     result |= {"info": result["info"] | about, "servers": components.SERVERS}
     codes = codes_of(result["paths"])
     known = result.setdefault("components", {})
-    known["responses"] = refusals.share(result["paths"])
+    known["responses"] = refusals.share_refusals(result["paths"])
     known["securitySchemes"] = components.SCHEMES
     known["schemas"] = known.get("schemas", {}) | components.schemas(codes)
     name_embedded(known["schemas"])
