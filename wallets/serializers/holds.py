@@ -40,8 +40,8 @@ class HoldAnswer(fields.Serializer):
     released_amount = fields.Money(
         source="released",
         example="0.00",
-        help_text="What is available again, in units of `currency`, because it was released, or "
-        "the hold has expired, or an execution left it.",
+        help_text="What was released, has expired or was left by an execution, in units of "
+        "`currency`.",
     )
     currency = fields.Currency(read_only=True)
     reference = ReferenceAnswer()

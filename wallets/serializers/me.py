@@ -72,11 +72,10 @@ class PageLimits(fields.Serializer):
 
 
 class KycLimits(fields.Serializer):
-    """What the users of one KYC level may have and move in one currency; null: no limit.
+    """What the users of one KYC level may have and move in one currency.
 
-    The limits apply to the sum of a user's wallets in the currency. Those of cash-ins and cash-outs
-    cover 30 days. Level 2 has no limits. In a currency that is not listed, the limits of the levels
-    below it are zero.
+    The limits apply to the sum of a user's wallets in the currency. Level 2 has no limits. In a
+    currency that is not listed, the limits of the levels below it are zero.
     """
 
     currency = fields.Currency(read_only=True)

@@ -91,8 +91,8 @@ class MovementAnswer(fields.Serializer):
         source="counterparty_shown",
         read_only=True,
         allow_null=True,
-        help_text="The other wallet and its owner, with `expand=counterparty`. Null without it, "
-        "and if there is no other wallet.",
+        help_text="The other wallet and its owner. Null without `expand=counterparty`, and if "
+        "there is none.",
     )
     hold_id = fields.Id(
         read_only=True,
@@ -126,15 +126,14 @@ class MovementAnswer(fields.Serializer):
     external_account_id = fields.Id(
         read_only=True,
         allow_null=True,
-        help_text="The external account that a cash-out pays. Null: the request named none.",
+        help_text="The external account that a cash-out pays. Null: none was named.",
     )
     idempotency_key = fields.Text(
         255,
         read_only=True,
         allow_null=True,
         example="order-1234",
-        help_text="The `Idempotency-Key` of the request that created the operation. Null: it had "
-        "none.",
+        help_text="The `Idempotency-Key` that created it. Null: there was none.",
     )
     reason = fields.Text(
         140,

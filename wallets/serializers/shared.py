@@ -165,9 +165,8 @@ class Words(fields.Serializer):
     reference = Optional(
         LONGEST_REFERENCE,
         example=REFERENCE,
-        help_text="Your own id for this, like an invoice number; you can search by it. It need not "
-        "be unique. The executions of a hold and the reversals of a movement inherit it. Null: "
-        "none.",
+        help_text="Your own id for this, like an invoice number; it need not be unique. Executions "
+        "and reversals inherit it. Null: none.",
     )
     currency = fields.Currency(
         required=False,

@@ -25,7 +25,7 @@ class Group(fields.Choice):
 class TotalAnswer(fields.Serializer):
     """The sums of one group: of a type, of a day or of a user; the other two are null.
 
-    The balances are those of a user's wallets; they are null for types and days.
+    Only users have balances.
     """
 
     type = fields.Text(

@@ -112,8 +112,8 @@ class EveryHoldView(HoldView):
         """List the holds of all wallets.
 
         With `targetWalletId`, those that reserve funds for a wallet. Filters can be combined, and
-        most take several values, separated by commas. A page of a filtered list can be short, or
-        even empty, and still have a `next`: the list ends where there is no `next`.
+        most take several values, separated by commas. A page can be short, or even empty, and still
+        have a `next`.
         """
         return self.listed(self.filters_of_wallets())
 
@@ -147,7 +147,7 @@ class AnyHoldView(HoldView):
     def get(self, request: Request, hold_id: UUID) -> Response:
         """Get a hold by its id alone.
 
-        The same hold as below its wallet, for those who know its id and not its wallet.
+        The same hold as below its wallet, for those who know its id only.
         """
         holds = Hold.objects.owned_by(self.caller.client_id).seen()
         hold = get_object_or_404(holds, id=hold_id)

@@ -26,8 +26,8 @@ class MeView(ClientView):
     def get(self, request: Request) -> Response:
         """Get the caller.
 
-        The client, the key with its scopes and its expiry, the limits that apply, the currencies
-        of wallets, and whether the server is a sandbox. Any valid credentials are accepted.
+        The client, the key, its scopes, the limits that apply, the currencies of wallets, and
+        whether the server is a sandbox. Any valid credentials are accepted.
         """
         key = self.credential()
         mode = "SANDBOX" if Sandbox.objects.exists() else "LIVE"

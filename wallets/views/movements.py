@@ -146,9 +146,8 @@ class EveryMovementView(MovementView):
     def get(self, request: Request) -> Response:
         """List the movements of all wallets.
 
-        Filters can be combined, and most take several values, separated by commas. A page of a
-        filtered list can be short, or even empty, and still have a `next`: the list ends where
-        there is no `next`.
+        Filters can be combined, and most take several values, separated by commas. A page can be
+        short, or even empty, and still have a `next`.
         """
         return self.listed(self.filters_of_wallets())
 
@@ -232,7 +231,7 @@ class AnyMovementView(MovementView):
     def get(self, request: Request, movement_id: UUID) -> Response:
         """Get a movement by its id alone.
 
-        The same movement as below its wallet, for those who know its id and not its wallet.
+        The same movement as below its wallet, for those who know its id only.
         """
         movements = Movement.objects.owned_by(self.caller.client_id).seen()
         return self.one(get_object_or_404(movements, id=movement_id))

@@ -152,6 +152,7 @@ BROKEN_MOVEMENTS: list[tuple[str, str, dict[str, Any]]] = [
             "concept": "Lunch",
             "iban": "ES91",
             "metadata": {"a": "1"},
+            "reference": "1001",
             "salt": "\\x00",
         }.items()
     ],
