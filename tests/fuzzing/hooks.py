@@ -54,7 +54,10 @@ BEYOND = {
     "mobilePhone": Beyond(
         frozenset({"invalid", "not_personal"}), "each country has its own numbers"
     ),
-    "currency": Beyond(frozenset({"invalid_choice"}), "160 codes would drown the document"),
+    "currency": Beyond(
+        frozenset({"invalid_choice", "required"}),
+        "160 codes would drown the document; amounts across wallets need one",
+    ),
     "countryCode": Beyond(frozenset({"invalid_choice"}), "249 codes would drown the document"),
     "nationality": Beyond(
         frozenset({"invalid_choice", "not_a_national"}), "the list, and the type of the document"
@@ -70,9 +73,13 @@ BEYOND = {
     "mediaType": Beyond(
         frozenset({"other_type", "invalid_choice"}), "the type is what the bytes say"
     ),
-    "startDate": Beyond(frozenset({"invalid", "in_the_future"}), "not every month has a 30th"),
+    "startDate": Beyond(
+        frozenset({"invalid", "in_the_future", "required", "max_period", "one_only"}),
+        "not every month has a 30th; it depends on other parameters",
+    ),
     "endDate": Beyond(
-        frozenset({"invalid", "invalid_range", "in_the_future"}), "it depends on the start"
+        frozenset({"invalid", "invalid_range", "in_the_future", "one_only"}),
+        "it depends on the start",
     ),
     "at": Beyond(frozenset({"in_the_future"}), "today is not in a document"),
     "expiration": Beyond(frozenset({"invalid", "not_in_the_future"}), "today is not in a document"),

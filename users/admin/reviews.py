@@ -16,6 +16,7 @@ from iocash.db import clock
 from users import kyc, names
 from users.actions import Action, ActionForm, Facts, Searched, WithActions, by, names_of
 from users.admin import pictures
+from users.kyc import identity
 from users.models import Access, KycDocument, Review, User
 from users.serializers.kyc import BLOCKS
 
@@ -136,6 +137,7 @@ class ReviewAdmin(Searched, WithActions):
         "status",
         "level_now",
         "kyc_until",
+        "last_verification",
     )
     page_actions = (
         Action(
@@ -189,6 +191,15 @@ class ReviewAdmin(Searched, WithActions):
     @admin.display(description="KYC level")
     def level_now(self, user: User) -> int:
         return user.level_on(clock.today())
+
+    @admin.display(description="last identity verification")
+    def last_verification(self, user: User) -> str:
+        last = identity.latest(user)
+        if last is None:
+            return "None"
+        status = last.status_at(clock.now())
+        about = ", ".join(filter(None, (last.provider, last.reason)))
+        return f"{status} ({about}), {last.created_at:%Y-%m-%d}"
 
     def facts(self, obj: Any) -> Facts:
         facts = [("User", obj.user_name), ("Current level", self.level_now(obj))]

@@ -7,13 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from iocash.http import pages
 from tests.support import barrier, people
 from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.people import Api
+from tests.support.statements import captured
 from wallets import posting
 from wallets.models import Movement
 from wallets.orders.cash_outs import CancelCashOut, CashOut
@@ -197,7 +196,7 @@ def test_counterparty_needs_the_scope_of_users(client_demo, things, alices):
 
 def test_counterparties_take_the_same_number_of_statements(api, alices, bobs):
     def asked() -> int:
-        with CaptureQueriesContext(connection) as statements:
+        with captured() as statements:
             listed(api, "movements?expand=counterparty&size=100")
         return len(statements)
 
@@ -254,7 +253,7 @@ def test_external_accounts_are_filtered(api, things, query, ibans):
 @pytest.mark.parametrize("path", ["movements", "holds", "external-accounts"])
 def test_lists_take_the_same_number_of_statements(api, alices, bobs, path):
     def asked() -> int:
-        with CaptureQueriesContext(connection) as statements:
+        with captured() as statements:
             listed(api, f"{path}?size=100")
         return len(statements)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from tests.support import people
 from tests.support.ibans import IBAN, OTHER_IBAN
+from tests.support.statements import Asked, captured
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long, pytest.mark.spoils_the_books]
 
@@ -95,10 +95,11 @@ def test_filters_without_a_match_take_ten_milliseconds(api, things):
     for question in QUESTIONS:
         path = question.format(**things)
         api.get(path)
-        with CaptureQueriesContext(connection) as statements:
+        with captured() as statements:
             answer = api.get(path)
         assert answer.status == 200, answer.json
-        plans = [explained(each["sql"]) for each in statements if is_read(each["sql"])]
+        plans = [explained(each) for each in statements if is_read(each.sql)]
+        assert plans, question
         took = sum(milliseconds for milliseconds, _ in plans)
         if took > MOST_MS or any("Seq Scan on wallets_" in plan for _, plan in plans):
             wrong.append(f"{question}: {took} ms\n" + "\n".join(plan for _, plan in plans))
@@ -109,10 +110,8 @@ def is_read(statement: str) -> bool:
     return statement.lstrip(" (").startswith("SELECT") and "created_at" in statement
 
 
-def explained(statement: str) -> tuple[float, str]:
+def explained(asked: Asked) -> tuple[float, str]:
     """The time in the database and the plan, the second time that it is read."""
-    with connection.cursor() as cursor:
-        for _ in range(2):
-            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) {statement}")
-            plan = "\n".join(row for (row,) in cursor.fetchall())
+    for _ in range(2):
+        plan = asked.explained("ANALYZE", "TIMING OFF", "BUFFERS OFF")
     return float(re.findall(r"Execution Time: ([0-9.]+) ms", plan)[0]), plan
