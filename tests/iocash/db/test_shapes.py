@@ -10,7 +10,7 @@ import pytest
 from django.db.models import Q, QuerySet
 
 from iocash.db import shapes
-from iocash.db.shapes import compiled, example_of, scalars, shape_of
+from iocash.db.shapes import compiled, example_of, scalars, value_shape
 from iocash.db.transactions import fetch_each
 from users.models import User
 from wallets.models import Movement, Wallet
@@ -53,13 +53,13 @@ def test_values_of_one_shape_are_compiled_once():
     ],
 )
 def test_different_shapes_are_told_apart(one, other):
-    assert shape_of(one) != shape_of(other)
+    assert value_shape(one) != value_shape(other)
 
 
 def test_example_has_the_shape_and_other_scalars():
     value = {"a": [uuid4(), "x"], "b": {"c": 5, "at": datetime(2026, 1, 1, tzinfo=UTC)}, "d": None}
-    example = example_of(shape_of(value))
-    assert shape_of(example) == shape_of(value)
+    example = example_of(value_shape(value))
+    assert value_shape(example) == value_shape(value)
     assert len([*scalars(value)]) == 4
     assert not {*scalars(example)} & {*scalars(value)}
 

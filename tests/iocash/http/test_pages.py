@@ -18,8 +18,9 @@ from rest_framework.response import Response
 
 from iocash import errors
 from iocash.http import fields, pages, views
+from iocash.http.cursors import Cursor
 from iocash.http.operations import operation
-from iocash.http.pages import Cursor, Listing, Parts, check_query
+from iocash.http.pages import Listing, Parts, check_query
 from tests.support import people
 from tests.support.statements import captured
 from users.models import Client, User
