@@ -102,6 +102,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Asked("usual-alone", USUAL, TRANSFER, 1),
     Asked("hordak", HORDAK, TRANSFER),
     Asked("first-page", READING, Work("read", "first", fixed=True), who="long"),
+    Asked("usual-page", USUAL, Work("read", "first", fixed=True), who="long"),
     Asked("last-page", READING, Work("read", "last", fixed=True), who="long"),
     Asked("wallet", READING, Work("read", load.WALLET)),
     Asked("constant", READING, Work("read", "/api/v1/constant", fixed=True)),
@@ -134,6 +135,7 @@ ROWS: tuple[Row, ...] = (
     Row("transfers in batches of 100 ÷ L1", "batch-100", "L1", 1.5, 3.0),
     Row("transfers in batches of 1,000 ÷ L1", "batch-1000", "L1", 2.5, 5.0),
     Row("one connection: p50 ÷ the usual way's", "alone", "usual-alone", 0.35, 0.25, "p50"),
+    Row("a page of movements ÷ the usual way", "first-page", "usual-page", 6.0, 8.0),
     Row("last page of a long wallet ÷ first", "last-page", "first-page", 0.8, 0.95),
     Row(
         "posting at 5 million movements ÷ at 100,000", "at-5-million", "at-100-thousand", 0.9, 0.95

@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework import exceptions, serializers, status
+from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -76,7 +78,18 @@ class MovementSerializer(serializers.ModelSerializer):
         return "IN" if movement.amount > 0 else "OUT"
 
 
+class MovementPages(PageNumberPagination):
+    page_size = 20
+
+
 class MovementList(APIView):
+    def get(self, request: Request, wallet_id: UUID) -> Response:
+        wallet = get_object_or_404(Wallet, id=wallet_id, client=request.auth.client)
+        movements = Movement.objects.filter(wallet=wallet).order_by("-created_at", "-id")
+        pages = MovementPages()
+        found = pages.paginate_queryset(movements, request, view=self)
+        return pages.get_paginated_response(MovementSerializer(found, many=True).data)
+
     def post(self, request: Request, wallet_id: UUID) -> Response:
         serializer = OrderSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
