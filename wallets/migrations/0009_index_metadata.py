@@ -17,4 +17,13 @@ class Migration(migrations.Migration):
                 opclasses=["jsonb_path_ops"],
             ),
         ),
+        migrations.AddIndex(
+            model_name="wallet",
+            index=django.contrib.postgres.indexes.GinIndex(
+                condition=models.Q(("metadata__isnull", False)),
+                fields=["metadata"],
+                name="wallet_of_pairs",
+                opclasses=["jsonb_path_ops"],
+            ),
+        ),
     ]
