@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from iocash.db.shapes import KEPT, Ask, Shape, compiled, example_of, shape_of
 from iocash.errors import Message
 from iocash.http import fields
-from iocash.http.queries import parameters_of
+from iocash.http.queries import sent_parameters
 from iocash.http.rendering import Response
 from iocash.http.serializers import error_detail
 
@@ -252,7 +252,7 @@ class Pages(BasePagination):
         return Response({"_links": self._links(), "_embedded": {self.view.collection: data}})
 
     def _links(self) -> dict[str, dict[str, str]]:
-        given = {name: values[0] for name, values in parameters_of(self.request)} | self.settled()
+        given = {name: values[0] for name, values in sent_parameters(self.request)} | self.settled()
         kept = [(name, value) for name, value in given.items() if name != "cursor"]
         address = self.request.build_absolute_uri(self.request.path)
         cursors = self._cursors()

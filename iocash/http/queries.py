@@ -43,7 +43,7 @@ def check_query(request: Request, query_class: type[fields.Serializer] | None) -
     if not request.META.get("QUERY_STRING"):
         return {**_defaults(query_class)}
     known = reader(query_class).fields if query_class else {}
-    parameters = [_given(known, *each) for each in parameters_of(request)]
+    parameters = [_given(known, *each) for each in sent_parameters(request)]
     wrong = [error for each in parameters if (error := _misshapen(each))]
     misshapen = {error.field for error in wrong}
     given: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def with_plus(text: str) -> str:
     return f"{time[1]}+{time[2]}" if time else text
 
 
-def parameters_of(request: Request) -> list[tuple[str, list[str]]]:
+def sent_parameters(request: Request) -> list[tuple[str, list[str]]]:
     return [(name, [str(value) for value in values]) for name, values in request.GET.lists()]
 
 

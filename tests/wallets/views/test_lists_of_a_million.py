@@ -1,4 +1,4 @@
-"""Filters without a match, on a client with a million movements and holds.
+"""Filters without a match, and pairs with 100,000, on a client with a million movements and holds.
 
 Takes about five minutes, and 2 GB for the database.
 """
