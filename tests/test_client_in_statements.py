@@ -35,7 +35,7 @@ STAFF = (
     "users.actions",
     "users.admin",
     "users.kyc.SAME_DOCUMENT",
-    "users.kyc.record_look",
+    "users.kyc.looks.record_look",
     "users.kyc.with_same_document",
     "wallets.admin",
     "wallets.dashboard",

@@ -163,7 +163,7 @@ def of(client_id: UUID, user_id: UUID, fetch: Fetch = fetch_each) -> Compliance:
     )
 
 
-def terms_to_sign(user: User, found: Rows) -> TermsToSign | None:
+def unsigned_terms(user: User, found: Rows) -> TermsToSign | None:
     """The terms that were found unsigned; who has ended has none to sign."""
     if not found or user.status == User.Status.UNSUBSCRIBED:
         return None

@@ -38,21 +38,21 @@ STAND_INS: Final[dict[type, Callable[[], Any]]] = {
 """Values that nobody asks for, by their types."""
 
 
-class Shape(NamedTuple):
+class ValueShape(NamedTuple):
     """The kind of a value, and its parts; without a kind it is the value itself."""
 
     kind: type | None
     parts: Any
 
 
-def shape_of(value: Any) -> Shape:
+def value_shape(value: Any) -> ValueShape:
     """The shape of a scalar, or of dicts and lists of scalars."""
     if isinstance(value, dict):
-        return Shape(dict, tuple((name, shape_of(each)) for name, each in value.items()))
+        return ValueShape(dict, tuple((name, value_shape(each)) for name, each in value.items()))
     if isinstance(value, list):
-        return Shape(list, tuple(map(shape_of, value)))
+        return ValueShape(list, tuple(map(value_shape, value)))
     kind = type(value)
-    return Shape(kind, ()) if kind in STAND_INS else Shape(None, value)
+    return ValueShape(kind, ()) if kind in STAND_INS else ValueShape(None, value)
 
 
 def scalars(value: Any) -> Iterator[Any]:
@@ -64,7 +64,7 @@ def scalars(value: Any) -> Iterator[Any]:
         yield value
 
 
-def example_of(shape: Shape) -> Any:
+def example_of(shape: ValueShape) -> Any:
     """A value of this shape that nobody asks for."""
     kind, parts = shape
     if kind is dict:
@@ -101,11 +101,11 @@ class Compiled(NamedTuple):
 
 def compiled(ask: Ask, plan: Hashable, value: Any) -> Compiled | None:
     """Compile `ask(plan, value)` for every value of this shape; None: it can't be."""
-    return _compiled(ask, plan, shape_of(value))
+    return _compiled(ask, plan, value_shape(value))
 
 
 @lru_cache(maxsize=KEPT)
-def _compiled(ask: Ask, plan: Hashable, shape: Shape) -> Compiled | None:
+def _compiled(ask: Ask, plan: Hashable, shape: ValueShape) -> Compiled | None:
     examples = example_of(shape), example_of(shape)
     try:
         querysets = [ask(plan, each) for each in examples]
@@ -117,7 +117,7 @@ def _compiled(ask: Ask, plan: Hashable, shape: Shape) -> Compiled | None:
         tuple(each for at, each in enumerate(some) if at not in written)
         for some in (values, others)
     )
-    places = [*found(values, others, *examples)]
+    places = [*places_of(values, others, *examples)]
     if sql != other_sql or None in places or not covers(places, examples[0]):
         return None
     kept = [each for each in places if each]
@@ -139,7 +139,7 @@ def with_numbers(sql: str, written: dict[int, str]) -> str:
     )
 
 
-def found(
+def places_of(
     values: tuple[Any, ...], others: tuple[Any, ...], example: Any, other: Any
 ) -> Iterator[Place | None]:
     """Yield the places of the scalars among the parameters for two examples.

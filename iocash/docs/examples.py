@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from iocash.http.openapi.sharing import Place, share
+from iocash.http.openapi.sharing import Occurrence, share
 from iocash.http.rendering import JSON
 
 Json = Any
@@ -40,14 +40,14 @@ def illustrate(result: Json, **kwargs: Any) -> Json:
     return result
 
 
-def examples_of(paths: Json) -> Iterator[Place]:
+def examples_of(paths: Json) -> Iterator[Occurrence]:
     """Each example of a body or of a success, named by its schema."""
     for operation in (each for methods in paths.values() for each in methods.values()):
         for part in (operation.get("requestBody", {}), *operation["responses"].values()):
             content = part.get("content", {}).get(JSON, {})
             for kind in content.get("examples", {}):
                 name = content["schema"]["$ref"].rpartition("/")[2]
-                yield Place(content["examples"], kind, name)
+                yield Occurrence(content["examples"], kind, name)
 
 
 def illustrate_operation(operation: Json, kept: Json) -> None:

@@ -6,24 +6,21 @@ the next page begins after it. Rows are never counted or skipped.
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
-from iocash.db.shapes import KEPT, Ask, Shape, compiled, example_of, shape_of
+from iocash.db.shapes import KEPT, Ask, ValueShape, compiled, example_of, value_shape
 from iocash.errors import Message
 from iocash.http import fields
+from iocash.http.cursors import EPOCH, MICROSECOND, Cursor
 from iocash.http.queries import sent_parameters
 from iocash.http.rendering import Response
 from iocash.http.serializers import error_detail
@@ -33,48 +30,6 @@ NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
 NEXT, PREVIOUS, LAST = "next", "previous", "last"
 SCANNED = 5_000
 """The most rows that a page of a filtered list scans."""
-SEAL = 8
-"""Length in bytes of the signature of a cursor."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-class Cursor(NamedTuple):
-    """The start of a page: after or before a row, or at the end of the list."""
-
-    where: str
-    sort: str
-    place: int = 0
-    id: str = ""
-
-    @property
-    def created_at(self) -> datetime:
-        return EPOCH + self.place * MICROSECOND
-
-    def token(self) -> str:
-        """The signed token of the cursor."""
-        text = "|".join(map(str, self)).encode()
-        return urlsafe_b64encode(_seal(text) + text).decode().rstrip("=")
-
-    @classmethod
-    def read(cls, token: str) -> Cursor:
-        """Read a token.
-
-        Raises:
-            ValueError: the signature is wrong.
-        """
-        sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        where, sort, place, row_id = sealed[SEAL:].decode().split("|")
-        cursor = cls(where, sort, int(place), row_id)
-        if not hmac.compare_digest(cursor.token(), token):
-            raise ValueError(token)
-        return cursor
-
-
-def _seal(text: bytes) -> bytes:
-    key = f"iocash.http.pages {settings.SECRET_KEY}".encode()
-    return hmac.digest(key, text, "sha256")[:SEAL]
 
 
 class CursorToken(fields.Text):
@@ -330,7 +285,7 @@ def last_keys_of_page(plan: Plan, values: dict[str, Any]) -> QuerySet[Any]:
 
 
 @lru_cache(maxsize=KEPT)
-def is_scanned(rows: Callable[..., Parts], shape: Shape) -> bool:
+def is_scanned(rows: Callable[..., Parts], shape: ValueShape) -> bool:
     """Whether some filters of a list have no index."""
     return rows(**example_of(shape)).scanned is not None
 
@@ -347,7 +302,7 @@ class ScanningPages(Pages):
 
     def read(self, listing: Listing) -> list[Any]:
         """Read no rows that lie behind the SCANNED ones."""
-        if not (listing.is_compiled and is_scanned(listing.rows, shape_of(listing.values))):
+        if not (listing.is_compiled and is_scanned(listing.rows, value_shape(listing.values))):
             return super().read(listing)
         last, *behind = self.select(last_keys_of_page, listing, SCANNED + 1) or [None]
         if last is None or not behind:

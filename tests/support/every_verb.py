@@ -18,7 +18,7 @@ from tests.support.people import Api
 from tests.support.story import Recorder, pass_two_minutes
 from tests.support.user_bodies import ALICE, NEW
 from users import kyc
-from users.kyc import Kind
+from users.kyc import Kind, looks
 from users.models import Client, User
 from wallets import posting
 from wallets.models import Wallet
@@ -117,13 +117,13 @@ def play_reviews(client: Client) -> None:
         user_actions.change(other_alice, first_name=name)
     shown.review(other_alice, kyc.current(other_alice)[Kind.NAME])
     card = kyc.current(other_alice)[Kind.DOCUMENT_IDENTITY_FRONT]
-    kyc.record_look(card, people.BY)
+    looks.record_look(card, people.BY)
     api = Api(people.a_key(client))
     api.get(f"users/{other_alice.id}/compliance")
     for kept in shown.files(other_alice):
         kept.unlink()
     with pytest.raises(FileNotFoundError):
-        kyc.open_file(card)
+        looks.open_file(card)
 
 
 def play_users(client: Client) -> None:

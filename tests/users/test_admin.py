@@ -19,6 +19,7 @@ from tests.support.lossy_wire import cut_at_commit
 from tests.support.people import Api
 from tests.support.signed_tokens import PRIVATE, pem, signed
 from users import demo_documents, kyc, users
+from users.kyc import looks
 from users.models import (
     Access,
     ApiKey,
@@ -67,7 +68,7 @@ def secret(client_demo: Client, alice: User, newcomer_bob: User) -> str:
     """A key, beside two users, their codes, their KYC documents and their events."""
     for user in (alice, newcomer_bob):
         demo_documents.send_samples(user, kyc.NEEDED["NATURAL"][1], people.BY)
-        kyc.record_access(user, Access.What.REVIEW, people.BY)
+        looks.record_access(user, Access.What.REVIEW, people.BY)
         a_verification(user)
         some_terms(user.user_name)
         a_signature(user)
@@ -174,7 +175,7 @@ def populate(client: Client, count: int) -> None:
         names = {"user_name": f"user{number}", "mobile_phone": f"+3460000{number:04d}"}
         user = people.a_user(client, people.ALICE | names)
         demo_documents.send_samples(user, frozenset({kyc.Kind.OCCUPATION}), people.BY)
-        kyc.record_access(user, Access.What.REVIEW, people.BY)
+        looks.record_access(user, Access.What.REVIEW, people.BY)
         people.a_key(client)
         SigningKey.objects.create(client=client, kid=f"key{number}", scopes=[])
         people.a_client(f"Another {number}")

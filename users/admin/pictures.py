@@ -11,8 +11,8 @@ from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, H
 from django.templatetags.static import static
 
 from iocash import errors
-from users import kyc
 from users.documents import MOST_PAGES, PDF, processes
+from users.kyc import looks
 from users.models import KycDocument
 
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
@@ -41,7 +41,7 @@ def preview(document: KycDocument) -> Preview | None:
 def count_pdf_pages(document: KycDocument) -> int:
     """The number of pages that can be rendered; 0 if the file is missing or being erased."""
     try:
-        with kyc.open_file(document) as file:
+        with looks.open_file(document) as file:
             content = file.read()
     except (FileNotFoundError, errors.NotFound):
         return 0
@@ -80,7 +80,7 @@ def open_or_404(document: KycDocument) -> Any:
         FileNotFoundError: the file is missing, which is a fault of the server.
     """
     try:
-        return kyc.open_file(document)
+        return looks.open_file(document)
     except errors.NotFound:
         raise Http404 from None
 

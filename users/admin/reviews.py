@@ -16,6 +16,7 @@ from iocash.db import clock
 from users import kyc, names
 from users.actions import Action, ActionForm, Facts, Searched, WithActions, by, names_of
 from users.admin import pictures
+from users.kyc import identity, looks
 from users.models import Access, KycDocument, Review, User
 from users.serializers.kyc import BLOCKS
 
@@ -136,6 +137,7 @@ class ReviewAdmin(Searched, WithActions):
         "status",
         "level_now",
         "kyc_until",
+        "last_verification",
     )
     page_actions = (
         Action(
@@ -190,6 +192,15 @@ class ReviewAdmin(Searched, WithActions):
     def level_now(self, user: User) -> int:
         return user.level_on(clock.today())
 
+    @admin.display(description="last identity verification")
+    def last_verification(self, user: User) -> str:
+        last = identity.latest(user)
+        if last is None:
+            return "None"
+        status = last.status_at(clock.now())
+        about = ", ".join(filter(None, (last.provider, last.reason)))
+        return f"{status} ({about}), {last.created_at:%Y-%m-%d}"
+
     def facts(self, obj: Any) -> Facts:
         facts = [("User", obj.user_name), ("Current level", self.level_now(obj))]
         return facts + [("Same document", label_of(each)) for each in same_document(obj)]
@@ -208,7 +219,7 @@ class ReviewAdmin(Searched, WithActions):
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
-        kyc.record_access(obj, Access.What.REVIEW, by(request))
+        looks.record_access(obj, Access.What.REVIEW, by(request))
         context = super().page(request, obj)
         return context | {
             "documents": [
@@ -230,7 +241,7 @@ class ReviewAdmin(Searched, WithActions):
     def original(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> HttpResponseBase:
         """The original file, as a download."""
         document = self.document(request, user_id, document_id)
-        kyc.record_access(document.user, Access.What.DOCUMENT, by(request), document.kind)
+        looks.record_access(document.user, Access.What.DOCUMENT, by(request), document.kind)
         return pictures.original(document)
 
     def picture(
@@ -238,7 +249,7 @@ class ReviewAdmin(Searched, WithActions):
     ) -> HttpResponseBase:
         """A page of a document, rendered as a JPEG."""
         document = self.document(request, user_id, document_id)
-        kyc.record_look(document, by(request))
+        looks.record_look(document, by(request))
         return pictures.page_image(document, number)
 
     def document(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> KycDocument:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from django.core.files.base import ContentFile
@@ -21,6 +21,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
 from users import locking, names
+from users.kyc.looks import record_access
 from users.models import Access, KycDocument, User, events
 from users.models.events import By, EventKind
 from users.models.fingerprints import Asked, canonical
@@ -64,9 +65,7 @@ SAME_DOCUMENT: Final = """
         AND other.kind = 'IDENTITY' AND other.status = 'APPROVED'
         AND other.user_id <> own.user_id
 """
-ONE_LOOK = timedelta(minutes=10)
 CHANGED = "The user or a document has changed since you opened this page. Review it again."
-"""For so long, the pages of a document that the same person opens are one access."""
 
 
 class Level(NamedTuple):
@@ -355,50 +354,3 @@ def set_level(user: User, by: By) -> None:
     user.kyc_level, user.kyc_until = level
     user.save(update_fields=["kyc_level", "kyc_until"])
     events.record_about(user, EventKind.USER_LEVEL_CHANGED, by, level=str(level.level))
-
-
-# --- Looking -----------------------------------------------------------------------------------
-
-
-def open_file(document: KycDocument) -> Any:
-    """Open the file of a document.
-
-    A file that is not there is a loss, and fails; but an erasure removes the files of who has
-    ended before it removes what is known of them.
-
-    Raises:
-        NotFound: it is being erased.
-    """
-    try:
-        return document.file.open()
-    except FileNotFoundError:
-        owner = User.objects.get(client=document.client_id, id=document.user_id)
-        if owner.status != User.Status.UNSUBSCRIBED:
-            raise
-        raise errors.NotFound() from None
-
-
-def record_access(user: User, what: str, by: By, kind: str = "") -> None:
-    """Record that a member of staff looks at what the user has shown."""
-    Access.objects.create(
-        client_id=user.client_id,
-        user_id=user.id,
-        what=what,
-        kind=kind,
-        actor=by.actor,
-        request_id=by.request_id,
-    )
-
-
-def record_look(document: KycDocument, by: By) -> None:
-    """Record that a member of staff looks at a page of a document: once, not once a page."""
-    recent = Access.objects.filter(
-        client=document.client_id,
-        user=document.user_id,
-        what=Access.What.DOCUMENT,
-        kind=document.kind,
-        actor=by.actor,
-        created_at__gt=clock.now() - ONE_LOOK,
-    )
-    if not recent.exists():
-        record_access(document.user, Access.What.DOCUMENT, by, document.kind)

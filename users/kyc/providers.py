@@ -103,7 +103,7 @@ class HttpProvider(Provider):
         try:
             return self.session(self.ask(request))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            logger.error("identity provider: %s", type(error).__name__)
+            logger.error("identity provider: %s: %s", type(error).__name__, error)
             raise errors.IdentityProviderUnavailable() from None
         finally:
             self.places.release()

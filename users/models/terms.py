@@ -68,11 +68,6 @@ class TermsSignatureQuerySet(OwnedQuerySet["TermsSignature"]):
     def of(self, user: User) -> Self:
         return self.filter(client=user.client_id, user=user.id)
 
-    def latest_of(self, user: User) -> TermsSignature | None:
-        """The signature of the highest version that the user has signed."""
-        signed = self.of(user).select_related("terms").defer("terms__content")
-        return signed.order_by("-terms__version").first()
-
 
 class TermsSignature(Owned):
     """A user has signed a version of the terms with a one-time password; never changed."""

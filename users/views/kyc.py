@@ -23,7 +23,7 @@ from iocash.http.pages import PageQuery
 from iocash.http.rendering import JSON, Response, dump
 from iocash.http.views import Created
 from users import kyc
-from users.kyc import File, Kind
+from users.kyc import File, Kind, looks
 from users.models import Access, KycDocument
 from users.serializers.kyc import (
     DocumentAnswer,
@@ -64,7 +64,7 @@ class KycDocumentView(UsersView):
         if document is None:
             raise errors.NotFound()
         if self.caller.client_id is None:
-            kyc.record_access(user, self.what, self.by, kind)
+            looks.record_access(user, self.what, self.by, kind)
         return document
 
     def sent(
@@ -345,7 +345,7 @@ class DocumentView(KycDocumentView):
         )
         if not is_json:
             return Response(answer.data)
-        with kyc.open_file(document) as file:
+        with looks.open_file(document) as file:
             return Response(with_content(answer.data, file))
 
     def body_example(self, method: str, shown: dict[str, Any]) -> dict[str, Any]:

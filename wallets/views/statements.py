@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from iocash import errors
 from iocash.db import clock
 from iocash.http import pages
+from iocash.http.cursors import Cursor
 from iocash.http.operations import operation
 from iocash.http.rendering import Response, camel
 from iocash.times import MILLISECOND, moment, to_millisecond
@@ -89,7 +90,7 @@ class StatementPages(pages.Pages):
     def place(self, row: Any) -> tuple[int, str]:
         return row.seq, ""
 
-    def key(self, cursor: pages.Cursor) -> list[Any]:
+    def key(self, cursor: Cursor) -> list[Any]:
         return [cursor.place]
 
     def beyond(self, key: list[Any], descending: bool) -> Q:

@@ -91,7 +91,7 @@ def _sentence(kind: Kind) -> str:
     return " ".join(text_of(kind).split())
 
 
-def share(paths: Json) -> Json:
+def share_refusals(paths: Json) -> Json:
     """Describe each refusal once: operations refer to it. Return all of them, by name."""
     shared: Json = {}
     for operation in (each for methods in paths.values() for each in methods.values()):

@@ -1,4 +1,4 @@
-"""What several places of the OpenAPI document have in common is a component."""
+"""What the OpenAPI document would say several times is a component, to which it refers."""
 
 from __future__ import annotations
 
@@ -8,32 +8,28 @@ from typing import Any, NamedTuple
 Json = dict[str, Any]
 
 
-class Place(NamedTuple):
-    """A part of the document: what it is in, its key there, and what to name it."""
+class Occurrence(NamedTuple):
+    """Where a part of the document is, and what it is named if it occurs again."""
 
     container: Any
     key: Any
     name: str
 
-    @property
-    def part(self) -> Any:
-        return self.container[self.key]
 
+def share(section: str, occurrences: Iterable[Occurrence]) -> Json:
+    """Replace each part that occurs again by a reference to a section of the components.
 
-def share(section: str, places: Iterable[Place]) -> Json:
-    """Move what is in several places to a section of the components: they refer to it.
-
-    Return it, by name.
+    Return these parts, by name.
     """
-    places = list(places)
-    found = [place.part for place in places]
+    occurrences = list(occurrences)
+    found = [container[key] for container, key, _ in occurrences]
     shared: Json = {}
-    for place, part in zip(places, found, strict=True):
+    for (container, key, name), part in zip(occurrences, found, strict=True):
         if found.count(part) > 1:
-            known = [name for name, each in shared.items() if each == part]
-            name = known[0] if known else free_name(place.name, shared)
-            shared[name] = part
-            place.container[place.key] = {"$ref": f"#/components/{section}/{name}"}
+            known = [known for known, each in shared.items() if each == part]
+            known = known or [free_name(name, shared)]
+            shared[known[0]] = part
+            container[key] = {"$ref": f"#/components/{section}/{known[0]}"}
     return dict(sorted(shared.items()))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from iocash import errors
 from iocash.http.openapi import components, headers, refusals
 from iocash.http.openapi.links import link_creations
-from iocash.http.openapi.sharing import Place, share
+from iocash.http.openapi.sharing import Occurrence, share
 from iocash.http.rendering import camel
 from iocash.http.serializers import text_of
 
@@ -26,7 +26,7 @@ def complete(result: Json, **kwargs: Any) -> Json:
     result |= {"info": result["info"] | about, "servers": components.SERVERS}
     codes = codes_of(result["paths"])
     known = result.setdefault("components", {})
-    known["responses"] = refusals.share(result["paths"])
+    known["responses"] = refusals.share_refusals(result["paths"])
     known["securitySchemes"] = components.SCHEMES
     known["schemas"] = known.get("schemas", {}) | components.schemas(codes)
     name_embedded(known["schemas"])
@@ -70,19 +70,19 @@ def operations_of(paths: Json) -> list[Json]:
     return [operation for methods in paths.values() for operation in methods.values()]
 
 
-def parameters_of(paths: Json) -> Iterator[Place]:
+def parameters_of(paths: Json) -> Iterator[Occurrence]:
     """Each parameter of each operation."""
     for operation in operations_of(paths):
         for at, parameter in enumerate(operation.get("parameters", ())):
-            yield Place(operation["parameters"], at, parameter["name"])
+            yield Occurrence(operation["parameters"], at, parameter["name"])
 
 
-def links_of(paths: Json) -> Iterator[Place]:
+def links_of(paths: Json) -> Iterator[Occurrence]:
     """Each link of each response."""
     for operation in operations_of(paths):
         for response in operation["responses"].values():
             for name, link in response.get("links", {}).items():
-                yield Place(response["links"], name, link["operationId"])
+                yield Occurrence(response["links"], name, link["operationId"])
 
 
 def headers_of(result: Json) -> set[str]:

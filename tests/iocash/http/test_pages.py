@@ -16,8 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iocash.http import fields, pages, views
+from iocash.http.cursors import Cursor
 from iocash.http.operations import operation
-from iocash.http.pages import Cursor, Listing, Parts
+from iocash.http.pages import Listing, Parts
 from tests.support import people
 from tests.support.statements import captured
 from users.models import Client, User

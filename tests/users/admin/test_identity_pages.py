@@ -9,8 +9,11 @@ from django.urls import reverse
 
 from tests.support.backoffice import page_of
 from tests.support.identity import a_signature, a_verification, decided, some_terms
+from tests.support.kyc import send_one
 from tests.support.staff import VIEWER, somebody
 from users import demo_documents
+from users.kyc import Kind
+from users.models import Review
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +95,14 @@ def test_user_page_shows_verifications_and_terms(browser, alice):
     assert page_of(signature) in page
     assert current.digest in page
     assert "Not signed" in page
+
+
+def test_review_shows_the_last_verification(browser, alice):
+    send_one(alice, Kind.OCCUPATION)
+    page = page_of(Review.objects.get(id=alice.id))
+    assert "REJECTED" not in browser.get(page).content.decode()
+    decided(a_verification(alice), "REJECTED", reason="BLURRED")
+    assert "REJECTED (http, BLURRED)" in browser.get(page).content.decode()
 
 
 def test_viewer_sees_them_too(alice):

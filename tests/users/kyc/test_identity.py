@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from iocash import errors
 from tests.support import people
@@ -12,6 +14,7 @@ from tests.support.identity import a_verification, decided
 from tests.support.kyc import review, send, send_one, stored
 from tests.support.user_actions import COMPANY, change, kinds
 from users.kyc import IDENTITY, Kind, identity
+from users.kyc.providers import HttpProvider
 from users.models import Event, IdentityVerification, KycDocument, User
 from users.models.sandbox import advance_clock
 
@@ -271,19 +274,27 @@ def test_http_to_this_machine_is_accepted_in_a_sandbox(alice, provider, in_sandb
     assert begin(alice, success_url="http://localhost/").success_url == "http://localhost/"
 
 
+def test_user_who_is_blocked_while_the_provider_is_asked_is_refused(alice, provider, monkeypatch):
+    ask = HttpProvider.ask
+
+    def block_and_ask(self: HttpProvider, *args: Any) -> bytes:
+        people.block(alice)
+        return ask(self, *args)
+
+    monkeypatch.setattr(HttpProvider, "ask", block_and_ask)
+    with pytest.raises(errors.UserNotActive):
+        begin(alice)
+    assert not IdentityVerification.objects.exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_provider_is_asked_outside_of_any_transaction(alice, provider, monkeypatch):
-    from django.db import connection
-
-    from users.kyc.providers import HttpProvider
-
     states: list[tuple[bool, bool]] = []
     ask = HttpProvider.ask
 
-    def watched(self: HttpProvider, *args: object) -> bytes:
-        autocommit = connection.get_autocommit()
-        states.append((connection.in_atomic_block, autocommit))
-        return ask(self, *args)  # type: ignore[arg-type]
+    def watched(self: HttpProvider, *args: Any) -> bytes:
+        states.append((connection.in_atomic_block, connection.get_autocommit()))
+        return ask(self, *args)
 
     monkeypatch.setattr(HttpProvider, "ask", watched)
     begin(alice)

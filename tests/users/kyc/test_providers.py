@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import from_regex
 
 from iocash import errors
 from tests.support.identity_provider import ODD_ANSWERS, SECRET
 from users.kyc import providers
 from users.kyc.providers import DemoProvider, HttpProvider
 from users.models.ids import new_id
+from users.serializers.identity import ReturnUrl
 
 REQUEST = providers.Beginning(
     verification_id=new_id(),
@@ -151,6 +155,11 @@ def test_http_is_safe_on_loopback_where_allowed(host):
 )
 def test_other_url_is_unsafe(url):
     assert not providers.is_safe_url(url, http_on_loopback=True)
+
+
+@given(from_regex(re.compile(ReturnUrl().schema()["pattern"], re.ASCII), fullmatch=True))
+def test_every_documented_url_is_safe(url):
+    assert providers.is_safe_url(url, http_on_loopback=False)
 
 
 # --- Settings -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,7 @@ def test_signature_names_the_terms_and_the_one_time_password(alice_later, codes)
     used = Otp.objects.get(user=alice_later)
     assert (signature.terms, bytes(signature.sha256)) == (published, bytes(published.sha256))
     assert (signature.otp_id, signature.otp_sent_at) == (used.id, used.sent_at)
+    assert used.digest is None
     assert signature.signed_at >= used.sent_at
     assert (signature.actor, signature.request_id) == (people.BY.actor, people.BY.request_id)
     assert kinds(alice_later)[-2:] == ["user.otp_sent", "user.terms_signed"]
@@ -244,21 +246,32 @@ def test_only_an_activated_user_signs(status, alice):
             attempt()
 
 
-def test_user_who_is_blocked_after_the_code_was_checked_does_not_sign(
-    alice_later, codes, monkeypatch
+@pytest.mark.parametrize(
+    ("happens", "refusal"),
+    [
+        (people.block, errors.UserNotActive),
+        (lambda user: some_terms("Two"), errors.OtpExpired),
+        (lambda user: Otp.objects.update(digest=b"another code"), errors.OtpExpired),
+        (a_signature, errors.TermsAlreadySigned),
+    ],
+)
+def test_everything_is_checked_again_after_the_code(
+    happens, refusal, alice_later, codes, monkeypatch
 ):
     some_terms()
     request(alice_later)
     require_right = otp.require_right
 
-    def block_then(*args: object, **kwargs: object) -> bytes:
-        people.block(alice_later)
-        return require_right(*args, **kwargs)  # type: ignore[arg-type]
+    def meanwhile(*args: Any, **kwargs: Any) -> bytes:
+        digest = require_right(*args, **kwargs)
+        happens(alice_later)
+        return digest
 
-    monkeypatch.setattr(otp, "require_right", block_then)
-    with pytest.raises(errors.UserNotActive):
+    monkeypatch.setattr(otp, "require_right", meanwhile)
+    before = TermsSignature.objects.count()
+    with pytest.raises(refusal):
         sign(alice_later, codes[-1].code)
-    assert not TermsSignature.objects.exists()
+    assert TermsSignature.objects.count() == before + (happens is a_signature)
 
 
 def test_closed_user_has_nothing_to_sign(alice, api):

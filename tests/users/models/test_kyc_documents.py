@@ -9,7 +9,7 @@ import pytest
 from tests.support import people
 from tests.support.constraints import refused_by
 from users import demo_documents, kyc
-from users.kyc import Kind
+from users.kyc import Kind, looks
 from users.models import Access, KycDocument, User
 
 pytestmark = pytest.mark.django_db
@@ -111,13 +111,13 @@ def test_every_constraint_of_kyc_documents_is_tested():
     [("users_kycdocument", "kyc_document"), ("users_access", "access")],
 )
 def test_documents_and_accesses_belong_to_the_users_client(table, name, document, alice):
-    kyc.record_access(alice, Access.What.REVIEW, people.BY)
+    looks.record_access(alice, Access.What.REVIEW, people.BY)
     another = people.a_client("Another").id
     refusal = refused_by(f"UPDATE {table} SET client_id = %s", [another])
     assert refusal == f"{name}_is_of_the_users_client"
 
 
 def test_documents_and_accesses_print_no_personal_data(document, alice):
-    kyc.record_access(alice, Access.What.REVIEW, people.BY)
+    looks.record_access(alice, Access.What.REVIEW, people.BY)
     assert str(document) == str(document.id)
     assert [str(access) for access in Access.objects.all()] == [f"REVIEW {alice.id}"]

@@ -171,11 +171,14 @@ def test_large_callback_gets_401_unread(calls):
     assert calls.send(json.dumps({"reason": "A" * 20_000}))[0] == 401
 
 
-def test_refused_callbacks_are_limited_by_address(calls, verification, settings):
+def test_forged_callbacks_are_limited_by_address_and_signed_ones_are_not(
+    calls, verification, settings
+):
     settings.RATE_LIMIT_REFUSED = 1
     codes = [calls.decide(verification, secret=OTHER_SECRET)[0] for _ in range(3)]
     assert codes[0] == 401
     assert 503 in codes[1:]
+    assert calls.decide(verification)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch"])
