@@ -18,6 +18,7 @@ from wallets.models import Movement, Wallet
 PASSWORD = "correct horse battery"
 
 pytestmark = [
+    pytest.mark.ci,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not chromium.CHROMIUM, reason="Debian's chromium is not installed"),
 ]

@@ -100,6 +100,7 @@ def processes_of(clone: Path) -> list[str]:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="There is no curl to paste into.")
+@pytest.mark.ci
 def test_run_serves_a_demo_and_its_printed_commands_work(clone: Path) -> None:
     with Run(clone) as first:
         assert first.paste() == ["202", "200", "201"]

@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers as drf
 from rest_framework.exceptions import ErrorDetail
-from rest_framework.fields import SkipField, empty, get_error_detail
+from rest_framework.fields import empty, get_error_detail
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from iocash.errors import Message
@@ -131,6 +131,8 @@ class Writable(NamedTuple):
     source: str
     check: str | None
     """The serializer's `validate_…` method of this field."""
+    may_be_left_out: bool
+    """Whether a body without it has no value of it either: it has no default."""
 
 
 class Readable(NamedTuple):
@@ -163,7 +165,8 @@ class Shape:
         if not field.read_only:
             check = f"validate_{declared}"
             found = check if hasattr(kind, check) else None
-            self.writable.append(Writable(name, field, field.source, found))
+            left_out = not field.required and field.default is empty
+            self.writable.append(Writable(name, field, field.source, found, left_out))
         if not field.write_only:
             self.readable.append(_readable(name, field))
 
@@ -242,10 +245,10 @@ class Serializer(Explaining, drf.Serializer[Any]):
         wrong: dict[str, Any] = {}
         shape = shape_of(type(self))
         for writable in shape.writable:
+            if writable.name not in data and (self.partial or writable.may_be_left_out):
+                continue
             try:
                 values[writable.source] = self._read(writable, data)
-            except SkipField:
-                continue
             except (drf.ValidationError, DjangoValidationError) as exc:
                 wrong[writable.name] = _detail(exc)
         wrong.update(self._unknown(data))
@@ -272,8 +275,6 @@ class Serializer(Explaining, drf.Serializer[Any]):
         return getattr(self, writable.check)(value) if writable.check else value
 
     def _default(self, field: Any) -> Any:
-        if self.partial:
-            raise SkipField
         if field.required:
             field.fail("required")
         return field.get_default()

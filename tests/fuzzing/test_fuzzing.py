@@ -104,6 +104,7 @@ def fuzz(
     return int(found[1])
 
 
+@pytest.mark.ci
 def test_few_hundred_fuzzed_calls_cause_no_failure(server, client_demo, real):
     options = ("--phases", "fuzzing,stateful")
     secret = people.a_key(client_demo)

@@ -85,6 +85,7 @@ def register(folder: Path) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+@pytest.mark.ci
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_example_returns_the_documented_answer(slug, reader, live_server):
     for shown, said in followed(slug, reader, live_server.url):

@@ -11,7 +11,8 @@ from django.conf import settings
 from tests.support import people
 from tests.support.kyc import CARD, PAGE, document, files, stored
 from tests.support.people import Api
-from users import documents, kyc
+from users import documents
+from users.kyc import looks
 from users.models import User
 from users.serializers.kyc import Content
 from wallets import erasure, posting
@@ -40,7 +41,7 @@ def test_html_page_neither_reads_nor_shows_the_content(api, path, monkeypatch):
     content = document(PAGE)["content"]
     checked: list[bytes] = []
     monkeypatch.setattr(documents, "media_type_of", checked.append)
-    monkeypatch.setattr(kyc, "open_file", checked.append)
+    monkeypatch.setattr(looks, "open_file", checked.append)
     shown = html(api, "GET", path)
     assert "application/pdf" in shown
     assert "(left out of this page: ask for application/json)" in shown
