@@ -59,6 +59,7 @@ class WrittenRequest(NamedTuple):
         address = f"$API{self.target}"
         parts = ["api"]
         parts += ["-i"] if show_headers else []
+        parts += ["-g"] if "[" in self.target else []  # else curl takes brackets for a range
         parts += ["-X", self.method] if self.method in {"PUT", "PATCH"} else []
         parts += [f'"{address}"' if "?" in address else address]
         parts += [f"-H '{name}: {value}'" for name, value in self.headers.items()]

@@ -1,4 +1,4 @@
-"""Lists: HAL pages with keyset cursors, and the query parameters that lists take.
+"""Lists: HAL pages with keyset cursors.
 
 Every page costs the same: a cursor contains the `(created_at, id)` of the last row of a page, and
 the next page begins after it. Rows are never counted or skipped.
@@ -6,9 +6,8 @@ the next page begins after it. Rows are never counted or skipped.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,23 +17,19 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
-from iocash import errors
 from iocash.db.shapes import KEPT, Ask, ValueShape, compiled, example_of, value_shape
-from iocash.errors import FieldError, Message
-from iocash.http import fields, problems
+from iocash.errors import Message
+from iocash.http import fields
 from iocash.http.cursors import EPOCH, MICROSECOND, Cursor
-from iocash.http.parsing import UNPRINTABLE
+from iocash.http.queries import sent_parameters
 from iocash.http.rendering import Response
-from iocash.http.serializers import error_detail, reader
+from iocash.http.serializers import error_detail
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 NEWEST_FIRST, OLDEST_FIRST = "createdAt,desc", "createdAt,asc"
 NEXT, PREVIOUS, LAST = "next", "previous", "last"
 SCANNED = 5_000
 """The most rows that a page of a filtered list scans."""
-
-LOST_PLUS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+) ([0-9]{2}:?[0-9]{2})")
-"""A time whose `+` before the offset the query string has decoded as a space."""
 
 
 class CursorToken(fields.Text):
@@ -91,69 +86,6 @@ class PageQuery(fields.Serializer):
             words = Message("Must be a cursor of this sort order.")
             raise ValidationError({"cursor": [error_detail("invalid", words)]})
         return attrs
-
-
-def check_query(request: Request, query_class: type[fields.Serializer] | None) -> dict[str, Any]:
-    """Read the query parameters strictly; without a `query_class` there may be none.
-
-    Raises:
-        errors.InvalidParameters: some are unknown, repeated, blank or wrong; it names them all.
-    """
-    if not request.META.get("QUERY_STRING"):
-        return {**_defaults(query_class)}
-    wrong = list(_misshapen(request, query_class))
-    misshapen = {error.field for error in wrong}
-    given = {
-        name: with_plus(values[0]) for name, values in _parameters(request) if name not in misshapen
-    }
-    return _validated(query_class, given, wrong)
-
-
-@cache
-def _defaults(query_class: type[fields.Serializer] | None) -> dict[str, Any]:
-    """The values without any parameter, which are always the same."""
-    return _validated(query_class, {}, [])
-
-
-def with_plus(text: str) -> str:
-    """The text; a time that has lost the `+` of its offset has it again."""
-    time = LOST_PLUS.fullmatch(text)
-    return f"{time[1]}+{time[2]}" if time else text
-
-
-def _parameters(request: Request) -> list[tuple[str, list[str]]]:
-    return [(name, [str(value) for value in values]) for name, values in request.GET.lists()]
-
-
-def _misshapen(
-    request: Request, query_class: type[fields.Serializer] | None
-) -> Iterator[FieldError]:
-    known = reader(query_class).fields if query_class else {}
-    for name, values in _parameters(request):
-        if name not in known:
-            yield FieldError(name, "unknown_parameter", "Unknown parameter.")
-        elif len(values) > 1:
-            yield FieldError(name, "repeated_parameter", "Must not be repeated.")
-        elif not values[0].strip():
-            yield FieldError(name, "blank", "Must not be empty.")
-        elif UNPRINTABLE.search(values[0]) or "\ufffd" in values[0]:
-            yield FieldError(name, "invalid", "Must be printable text in UTF-8.")
-
-
-def _validated(
-    query_class: type[fields.Serializer] | None, given: dict[str, str], wrong: list[FieldError]
-) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if query_class:
-        try:
-            values = reader(query_class).run_validation(given)
-        except ValidationError as exc:
-            named = {error.field for error in wrong}
-            found = problems.flatten(exc.detail)
-            wrong.extend(error for error in found if error.field not in named)
-    if wrong:
-        raise errors.InvalidParameters(*wrong)
-    return values
 
 
 class Parts(NamedTuple):
@@ -275,7 +207,7 @@ class Pages(BasePagination):
         return Response({"_links": self._links(), "_embedded": {self.view.collection: data}})
 
     def _links(self) -> dict[str, dict[str, str]]:
-        given = {name: values[0] for name, values in _parameters(self.request)} | self.settled()
+        given = {name: values[0] for name, values in sent_parameters(self.request)} | self.settled()
         kept = [(name, value) for name, value in given.items() if name != "cursor"]
         address = self.request.build_absolute_uri(self.request.path)
         cursors = self._cursors()

@@ -161,7 +161,7 @@ def abridged(data: Any) -> Any:
 
 
 def filters(view: Any, request: Request) -> list[dict[str, Any]]:
-    """The parameters of a view, for a form: a cursor is a link's to give."""
+    """The parameters of a view, for a form: a cursor is a link's to give, and pairs have keys."""
     declared = view.operations.get("GET")
     if request.method != "GET" or declared is None or declared.query is None:
         return []
@@ -169,9 +169,12 @@ def filters(view: Any, request: Request) -> list[dict[str, Any]]:
     return [
         {"name": name, "value": value, "choices": choices if value in ("", *choices) else []}
         for name, field in declared.query().fields.items()
-        if name != "cursor"
+        if name not in NOT_IN_FORMS
         for value, choices in [(given.get(name, ""), choices_of(field))]
     ]
+
+
+NOT_IN_FORMS = frozenset({"cursor", "metadata"})
 
 
 def choices_of(field: Any) -> list[str]:

@@ -24,7 +24,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash import errors
 from iocash.db.transactions import Statement, fetch_each
-from iocash.http import fields, pages, parsing, problems, serializers
+from iocash.http import fields, pages, parsing, problems, queries, serializers
 from iocash.http.links import LINKS, location
 from iocash.http.operations import Operation, declared, operation
 from iocash.http.rendering import Response, camel
@@ -73,7 +73,7 @@ class View(GenericAPIView[Any]):
             self.format_kwarg = None  # so that a browser gets a page that says so, with its forms
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
-        self.query = pages.check_query(request, self.operation.parameters)
+        self.query = queries.check_query(request, self.operation.parameters)
         if request.method in parsing.BODIES:
             request.data  # noqa: B018  # the body is read, or refused, here
 

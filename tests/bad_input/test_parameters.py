@@ -192,7 +192,9 @@ def test_wrong_filter_of_lists_of_a_user_is_refused(address, errors, api, alices
         ("maxAmount=1&minAmount=2&currency=EUR", {"maxAmount": "invalid_range"}),
         ("minAmount=1.5&currency=JPY", {"minAmount": "max_decimal_places"}),
         ("currency=eur", {"currency": "invalid_choice"}),
-        ("metadata[order]=1", {"metadata[order]": "unknown_parameter"}),
+        ("metadata=1", {"metadata": "invalid"}),
+        ("metadata[a][b]=1", {"metadata[a][b]": "unknown_parameter"}),
+        ("reference[order]=1", {"reference[order]": "unknown_parameter"}),
     ],
 )
 @pytest.mark.parametrize("path", ["movements", "holds"])

@@ -10,7 +10,11 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Cast
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -63,6 +67,24 @@ class OwnedQuerySet(models.QuerySet[Row_co]):
     def owned_by(self, client_id: uuid.UUID | None) -> Self:
         """The rows of one client; with None, of all clients (for staff)."""
         return self.all() if client_id is None else self.filter(client_id=client_id)
+
+    def with_pairs(self, pairs: str) -> Self:
+        """The rows whose metadata have all of these pairs, an object in JSON."""
+        asked = Cast(Value(pairs), models.JSONField())
+        has_them = CombinedExpression(
+            F("metadata"), "@>", asked, output_field=models.BooleanField()
+        )
+        return self.filter(has_them)
+
+
+def pairs_index(name: str) -> GinIndex:
+    """What finds the rows with some pairs in their metadata; it has no rows without metadata."""
+    return GinIndex(
+        fields=["metadata"],
+        opclasses=["jsonb_path_ops"],
+        condition=Q(metadata__isnull=False),
+        name=name,
+    )
 
 
 class Owned(models.Model):

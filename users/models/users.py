@@ -13,7 +13,7 @@ from django.db.models.expressions import CombinedExpression
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import CreationTime
-from users.models.clients import Client, Owned, OwnedQuerySet
+from users.models.clients import Client, Owned, OwnedQuerySet, pairs_index
 from users.models.ids import as_id
 from users.models.versions import version
 
@@ -174,6 +174,7 @@ class User(Owned):
             ),
             models.Index(fields=["email"], condition=~Q(email=""), name="user_of_email"),
             GinIndex(NameVector(), name="user_of_words_of_name"),
+            pairs_index("user_of_pairs"),
         ]
         permissions = [
             ("block_user", "Can block and unblock users"),

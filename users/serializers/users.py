@@ -23,6 +23,10 @@ PHONE = (
     "gets a one-time password."
 )
 METADATA = "Your own pairs of strings. Null: none."
+PAIRS = (
+    "Only what has all of these pairs in its `metadata`, each in a parameter of its own: "
+    "`metadata[order]=17`."
+)
 PERSONAL = ("firstName", "lastName")
 NAMES = {
     User.Kind.NATURAL: ("first_name", "last_name"),
@@ -260,6 +264,7 @@ class UserQuery(pages.PageQuery):
         100, required=False, example="alice", help_text="Only the user with this name."
     )
     email = fields.Email(required=False, help_text="Only users with this e-mail address.")
+    metadata = fields.Pairs(required=False, help_text=PAIRS)
     mobile_phone = fields.Phone(
         required=False,
         help_text="Only the user with this phone number. Write `+` as `%2B` in a URL.",

@@ -223,9 +223,11 @@ class UserListView(UserView):
 
 def rows_of_users(client_id: UUID | None, kind: str | None, filters: dict[str, Any]) -> Parts:
     """The users of a client, or of one kind, that the filters leave."""
-    exact = {name: value for name, value in filters.items() if name != "q"}
-    found = users_of(client_id, kind).filter(**exact)
-    return Parts([found.with_name(filters["q"]) if "q" in filters else found])
+    filters = {**filters}
+    words, pairs = filters.pop("q", None), filters.pop("metadata", None)
+    found = users_of(client_id, kind).filter(**filters)
+    found = found.with_name(words) if words else found
+    return Parts([found.with_pairs(pairs) if pairs else found])
 
 
 class OtpView(UserView):

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
 from users.models import Client
-from users.models.clients import OwnedQuerySet
+from users.models.clients import OwnedQuerySet, pairs_index
 from users.models.ids import as_id
 from users.models.versions import Versioned
 from wallets.models.querysets import compact
@@ -75,6 +75,7 @@ class ExternalAccount(VersionedAccount, models.Model):
             models.Index(fields=["wallet", "created_at", "id"], name="external_account_page"),
             models.Index(fields=["client", "created_at", "id"], name="external_account_of_client"),
             models.Index(fields=["iban"], name="external_account_of_iban"),
+            pairs_index("external_account_of_pairs"),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from iocash.db.clock import Now
 from iocash.db.prepared import Question
 from users.models import Client, User
-from users.models.clients import OwnedQuerySet
+from users.models.clients import OwnedQuerySet, pairs_index
 from users.models.ids import as_id
 from users.models.versions import Versioned
 from wallets.models.querysets import compact
@@ -130,6 +130,7 @@ class Wallet(Labelled, models.Model):
         indexes = [
             models.Index(fields=["client", "created_at", "id"], name="wallet_page"),
             models.Index(fields=["id"], condition=~Q(status="READY"), name="wallet_not_ready"),
+            pairs_index("wallet_of_pairs"),
         ]
         permissions = [("block_wallet", "Can block and unblock wallets")]
 

@@ -11,7 +11,7 @@ from rest_framework.serializers import SerializerMethodField
 from iocash.http import fields, pages
 from iocash.http.links import LINKS, location
 from iocash.http.serializers import reader
-from users.serializers.users import METADATA, UPDATED_AT, Optional, without_nulls
+from users.serializers.users import METADATA, PAIRS, UPDATED_AT, Optional, without_nulls
 from wallets.models import ExternalAccount
 from wallets.serializers.shared import (
     HOLDER,
@@ -170,6 +170,7 @@ class ExternalAccountQuery(pages.PageQuery):
     iban = fields.Several(
         fields.Iban(), required=False, help_text="Only accounts with one of these IBANs."
     )
+    metadata = fields.Pairs(required=False, help_text=PAIRS)
 
 
 class ExternalAccountsQuery(ExternalAccountQuery):

@@ -10,7 +10,7 @@ from iocash.errors import Message
 from iocash.http import fields, pages
 from iocash.http.rendering import camel
 from iocash.http.serializers import error_detail, reader
-from users.serializers.users import METADATA, Optional
+from users.serializers.users import METADATA, PAIRS, Optional
 
 
 def hrefs(links: dict[str, str]) -> dict[str, Any]:
@@ -125,6 +125,7 @@ class AmountQuery(pages.PageQuery):
         example="order-1234",
         help_text="Only what was created with this `Idempotency-Key`.",
     )
+    metadata = fields.Pairs(required=False, help_text=PAIRS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         require_period(attrs)

@@ -12,6 +12,7 @@ from iocash.http.links import LINKS, below, location
 from users.serializers.users import (
     DLT_ADDRESS,
     METADATA,
+    PAIRS,
     UPDATED_AT,
     Optional,
     UserChange,
@@ -164,6 +165,7 @@ class UserWalletQuery(pages.PageQuery):
         required=False,
         help_text="Only wallets with one of these own IBANs.",
     )
+    metadata = fields.Pairs(required=False, help_text=PAIRS)
 
 
 class WalletQuery(UserWalletQuery):

@@ -57,9 +57,12 @@ class ExternalAccountView(OrderView):
 def rows_of_accounts(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
     """The external accounts of a client that the filters leave."""
     every = ExternalAccount.objects.owned_by(client_id)
-    others = {name: each for name, each in filters.items() if name != "wallet__in"}
+    others = {**filters}
+    wallets, pairs = others.pop("wallet__in", None), others.pop("metadata", None)
     found = every.filter(**{f"{name}__in": values for name, values in others.items()})
-    return parts_of(found, of_wallets(filters.get("wallet__in")), every if others else None)
+    if pairs:
+        return parts_of(found.with_pairs(pairs), of_wallets(wallets))
+    return parts_of(found, of_wallets(wallets), every if others else None)
 
 
 class EveryExternalAccountView(ExternalAccountView):

@@ -89,6 +89,8 @@ def rows_of_holds(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
         found = found.standing(*statuses)
     if key := filters.pop("idempotency_key", None):
         found = found.made_with(client_id, key)
+    if pairs := filters.pop("metadata", None):
+        found = found.with_pairs(pairs)
     lookups = {LOOKUPS.get(name, name): value for name, value in filters.items()}
     return parts_of(found.filter(**lookups), parts, scanned)
 

@@ -128,6 +128,8 @@ def rows_of_movements(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
         found = found.directed(is_outgoing=filters.pop("is_outgoing"))
     if key := filters.pop("idempotency_key", None):
         found = found.made_with(client_id, key)
+    if pairs := filters.pop("metadata", None):
+        found = found.with_pairs(pairs)
     if "min_amount" in filters:
         found = found.at_least(filters.pop("min_amount"))
     if "max_amount" in filters:

@@ -47,8 +47,10 @@ class WalletView(OrderView):
 
     def listed(self, **filters: Any) -> Response:
         """Answer a page of the wallets of the client that the query and the filters leave."""
-        asked = {f"{name}__in": each for name, each in self.filters().items()}
-        values = {"client_id": self.caller.client_id, "filters": asked | filters}
+        asked = self.filters()
+        pairs = asked.pop("metadata", None)
+        exact = {f"{name}__in": each for name, each in asked.items()} | filters
+        values = {"client_id": self.caller.client_id, "filters": exact, "pairs": pairs}
         return self.page(Listing(rows_of_wallets, values))
 
     def answer(self, outcome: Outcome) -> Response:
@@ -63,8 +65,9 @@ class WalletView(OrderView):
         return Response(self.show(wallet), headers=self.tag(wallet))
 
 
-def rows_of_wallets(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
-    return Parts([Wallet.objects.owned_by(client_id).seen().filter(**filters)])
+def rows_of_wallets(client_id: UUID | None, filters: dict[str, Any], pairs: str | None) -> Parts:
+    found = Wallet.objects.owned_by(client_id).seen().filter(**filters)
+    return Parts([found.with_pairs(pairs) if pairs else found])
 
 
 class WalletListView(WalletView):

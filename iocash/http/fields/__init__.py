@@ -8,7 +8,7 @@ from __future__ import annotations
 from iocash.http.fields.addresses import Email, Iban, Phone
 from iocash.http.fields.amounts import Amount, Currency, Money
 from iocash.http.fields.plain import Choice, Flag, Id, Several, Whole
-from iocash.http.fields.texts import StringMap, Text
+from iocash.http.fields.texts import Pairs, StringMap, Text
 from iocash.http.fields.times import Day, Instant, Moment
 from iocash.http.serializers import Field, Items, Serializer
 
@@ -26,6 +26,7 @@ __all__ = [
     "Items",
     "Moment",
     "Money",
+    "Pairs",
     "Phone",
     "Serializer",
     "Several",

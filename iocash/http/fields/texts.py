@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from unicodedata import category, name
@@ -158,3 +159,22 @@ class StringMap(Field):
         if not isinstance(value, str):
             return "not_a_string"
         return "max_length" if len(value) > self.LONGEST_VALUE else ""
+
+
+class Pairs(StringMap):
+    """Pairs to search by, each in a parameter of its own: `metadata[order]=17`. At most 5.
+
+    They are read as a JSON text, so that a list has one shape for all pairs.
+    """
+
+    MOST_PAIRS = 5
+    component = ""
+
+    def schema(self) -> dict[str, Any]:
+        known = super().schema()
+        keys = {**known["propertyNames"], "pattern": rf"^[^\[\]{CONTROLS}]*$"}
+        values = {**known["additionalProperties"], "pattern": SEEN, "minLength": 1}
+        return {**known, "minProperties": 1, "propertyNames": keys, "additionalProperties": values}
+
+    def to_internal_value(self, data: Any) -> Any:
+        return json.dumps(super().to_internal_value(data), ensure_ascii=False)

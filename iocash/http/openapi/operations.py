@@ -23,11 +23,15 @@ NamedSchema: Any = plumbing.ResolvedComponent
 ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
 
 
-def separated_by_commas(parameter: Json) -> Json:
-    """The parameter; several values of one are separated by commas."""
-    if parameter.get("schema", {}).get("type") != "array":
-        return parameter
-    return parameter | {"style": "form", "explode": False}
+STYLES: Json = {
+    "array": {"style": "form", "explode": False},
+    "object": {"style": "deepObject", "explode": True},
+}
+
+
+def styled(parameter: Json) -> Json:
+    """The parameter; its values are separated by commas, and its pairs are `name[key]=value`."""
+    return {**parameter, **STYLES.get(parameter.get("schema", {}).get("type"), {})}
 
 
 class AutoSchema(Spectacular):
@@ -51,7 +55,7 @@ class AutoSchema(Spectacular):
             return None
         operation.setdefault("security", [])
         if parameters := [*operation.get("parameters", []), *self._header_parameters()]:
-            operation["parameters"] = [separated_by_commas(each) for each in parameters]
+            operation["parameters"] = [styled(each) for each in parameters]
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.declared.body_optional
         for status, response in operation["responses"].items():

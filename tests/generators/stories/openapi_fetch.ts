@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   await moveMoney(alices, companys);
   await holdAndExecute(alices, companys);
   assert.deepEqual(await pagesOfMovements(alices), [2, 2, 2]);
+  await findByMetadata(alices);
   await readStatement(alices);
   await readRefusal(alices, companys);
 }
@@ -76,7 +77,7 @@ async function move(walletId: string, body: Schemas["MovementBody"], key?: strin
 }
 
 async function moveMoney(alices: string, companys: string): Promise<void> {
-  const cashIn: Schemas["CashInBody"] = { type: "CASH_IN", amount: "100.00", concept: "Card" };
+  const cashIn: Schemas["CashInBody"] = { type: "CASH_IN", amount: "100.00", metadata: { order: "17" } };
   const first = made(await move(alices, cashIn, "alice-1"));
   const again = made(await move(alices, cashIn, "alice-1"));
   assert.deepEqual([first.id, first.balanceAfter], [again.id, "100.00"]);
@@ -129,6 +130,15 @@ async function holdAndExecute(alices: string, companys: string): Promise<void> {
     }),
   );
   assert.deepEqual([released.status, released.remainingAmount], ["RELEASED", "0.00"]);
+}
+
+async function findByMetadata(walletId: string): Promise<void> {
+  const page: Schemas["MovementAnswerPage"] = made(
+    await client.GET("/api/v1/wallets/{walletId}/movements", {
+      params: { path: { walletId }, query: { metadata: { order: "17" } } },
+    }),
+  );
+  assert.deepEqual(page._embedded.movements.map((each) => each.amount), ["100.00"]);
 }
 
 async function pagesOfMovements(walletId: string): Promise<number[]> {

@@ -30,6 +30,8 @@ from iocash_client.models import (
     HoldBody,
     HoldChange,
     JuridicalUserBody,
+    ListMovementsMetadata,
+    Metadata,
     MovementAnswer,
     MovementAnswerPage,
     NaturalUserBody,
@@ -53,6 +55,7 @@ def main() -> None:
     move_money(alices, companys)
     hold_and_execute(alices, companys)
     assert pages_of_movements(alices) == [2, 2, 2]
+    find_by_metadata(alices)
     read_statement(alices)
     read_refusal(alices, companys)
 
@@ -100,7 +103,8 @@ def open_wallet(user: UUID) -> None:
 
 
 def move_money(alices: UUID, companys: UUID) -> None:
-    cash_in = CashInBody(type_="CASH_IN", amount="100.00", concept="Card")
+    order = Metadata.from_dict({"order": "17"})
+    cash_in = CashInBody(type_="CASH_IN", amount="100.00", metadata=order)
     first, again = (
         create_movement.sync(alices, client=CLIENT, body=cash_in, idempotency_key="alice-1")
         for _ in range(2)
@@ -142,6 +146,14 @@ def hold_and_execute(alices: UUID, companys: UUID) -> None:
     released = update_hold.sync(alices, hold.id, client=CLIENT, body=change)
     assert isinstance(released, HoldAnswer), released
     assert (released.status, released.remaining_amount) == ("RELEASED", "0.00")
+
+
+def find_by_metadata(wallet: UUID) -> None:
+    """The client sends the pairs as parameters of their own, so their keys name the parameter."""
+    order = ListMovementsMetadata.from_dict({"metadata[order]": "17"})
+    page = list_movements.sync(wallet, client=CLIENT, metadata=order)
+    assert isinstance(page, MovementAnswerPage)
+    assert [each.amount for each in page.field_embedded.movements] == ["100.00"]
 
 
 def pages_of_movements(wallet: UUID) -> list[int]:

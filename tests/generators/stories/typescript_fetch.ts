@@ -44,6 +44,7 @@ async function main(): Promise<void> {
   await moveMoney(alices, companys);
   await holdAndExecute(alices, companys);
   assert.deepEqual(await pagesOfMovements(alices), [2, 2, 2]);
+  await findByMetadata(alices);
   await readStatement(alices);
   await readRefusal(alices, companys);
 }
@@ -74,7 +75,7 @@ async function openWallet(userId: string): Promise<void> {
 async function moveMoney(alices: string, companys: string): Promise<void> {
   const cashIn = {
     walletId: alices,
-    movementBody: { type: "CASH_IN", amount: "100.00", concept: "Card" },
+    movementBody: { type: "CASH_IN", amount: "100.00", metadata: { order: "17" } },
     idempotencyKey: "alice-1",
   } as const;
   const first = await movements.createMovement(cashIn);
@@ -122,6 +123,11 @@ async function holdAndExecute(alices: string, companys: string): Promise<void> {
     holdChange: { status: "RELEASED" },
   });
   assert.deepEqual([released.status, released.remainingAmount], ["RELEASED", "0.00"]);
+}
+
+async function findByMetadata(walletId: string): Promise<void> {
+  const page = await movements.listMovements({ walletId, metadata: { order: "17" } });
+  assert.deepEqual(page.embedded.movements.map((each) => each.amount), ["100.00"]);
 }
 
 async function pagesOfMovements(walletId: string): Promise<number[]> {

@@ -194,3 +194,15 @@ def test_dry_run_is_described_apart_from_the_responses():
     for each in apart:
         assert not each["responses"].keys() & {"200"}, each["operationId"]
         assert each["x-dry-run"]["content"]["application/json"]["schema"]["$ref"].endswith("DryRun")
+
+
+# --- Parameters ----------------------------------------------------------------------------------
+
+
+def test_pairs_to_search_by_are_deep_objects():
+    written = json.loads(openapi.written(OWN))
+    found = [each for _, each in parameters(written, OWN) if each["name"] == "metadata"]
+    assert len(found) == 9
+    for each in found:
+        assert (each["style"], each["explode"]) == ("deepObject", True)
+        assert (each["schema"]["type"], each["schema"]["maxProperties"]) == ("object", 5)

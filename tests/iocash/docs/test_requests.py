@@ -46,6 +46,12 @@ def test_get_with_a_query_is_quoted_for_the_shell():
     assert python(text) == 'status, answer = call("GET", f"/wallets?userId={owner}&size=1")'
 
 
+def test_get_with_brackets_tells_curl_to_keep_them():
+    text = "GET /movements?metadata[order]=17"
+    assert curl(text) == 'api -g "$API/movements?metadata[order]=17"'
+    assert python(text) == 'status, answer = call("GET", "/movements?metadata[order]=17")'
+
+
 def test_patch_names_its_method():
     text = 'PATCH /wallets/$ALICE\n{"alias": null, "open": true}'
     assert curl(text) == """api -X PATCH $API/wallets/$ALICE -d '{"alias": null, "open": true}'"""

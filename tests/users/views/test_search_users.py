@@ -74,14 +74,21 @@ def test_search_and_other_filters_are_combined(api, three):
     assert [user["userName"] for user in shown] == ["example-ltd", "alice"]
 
 
-def test_search_uses_its_index(three):
+@pytest.mark.parametrize(
+    ("found", "index"),
+    [
+        (User.objects.all().with_name("beg"), "user_of_words_of_name"),
+        (User.objects.all().with_pairs('{"crm": "1"}'), "user_of_pairs"),
+    ],
+)
+def test_search_uses_its_index(three, found, index):
     with connection.cursor() as cursor:
         for method in ("seqscan", "indexscan"):
             cursor.execute(f"SET LOCAL enable_{method} = off")
-        statement, values = User.objects.all().with_name("beg").query.sql_with_params()
+        statement, values = found.query.sql_with_params()
         cursor.execute(f"EXPLAIN {statement}", values)
         plan = "\n".join(row for (row,) in cursor.fetchall())
-    assert "user_of_words_of_name" in plan
+    assert index in plan
 
 
 # --- Metadata ------------------------------------------------------------------------------------
@@ -130,9 +137,44 @@ def test_wrong_metadata_is_named(api, metadata, wrong):
 
 
 @pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("metadata[crm]=1234", ["alice", "bob"]),
+        ("metadata[crm]=123", []),
+        ("metadata[shop]=1234", []),
+        (f"metadata[crm]=1234&metadata[{quote('ä🪙')}]={quote(PAIRS['ä🪙'])}", ["alice"]),
+        ("metadata[crm]=1234&metadata[shop]=Madrid", ["bob"]),
+        ("metadata[crm]=1234&q=exam&status=CREATED&userName=bob", ["bob"]),
+    ],
+)
+def test_users_are_found_by_pairs_of_their_metadata(api, query, names):
+    api.post("users", ALICE | {"metadata": PAIRS})
+    api.post("users", BOB | {"metadata": {"crm": "1234", "shop": "Madrid"}})
+    api.post("users", COMPANY)
+    page = api.get(f"users?sort=createdAt,asc&{query}").json
+    assert [user["userName"] for user in page["_embedded"]["users"]] == names
+
+
+def test_links_of_a_page_keep_the_pairs(api):
+    for body in (ALICE, BOB):
+        api.post("users", body | {"metadata": {"a b": "1&2"}})
+    page = api.get("users?metadata[a%20b]=1%262&size=1").json
+    assert "metadata%5Ba+b%5D=1%262" in page["_links"]["self"]["href"]
+    (user,) = api.get(page["_links"]["next"]["href"]).json["_embedded"]["users"]
+    assert user["userName"] == "alice"
+
+
+def test_pairs_find_no_users_of_other_clients(api, stranger):
+    api.post("users", ALICE | {"metadata": PAIRS})
+    assert stranger.get("users?metadata[crm]=1234").json["_embedded"]["users"] == []
+
+
+@pytest.mark.parametrize(
     ("query", "wrong"),
     [
         ("q=", {"q": "blank"}),
+        ("metadata=1", {"metadata": "invalid"}),
+        ("metadata[]=1", {"metadata": "key"}),
         ("q=" + "x" * 101, {"q": "max_length"}),
         ("q=a&q=b", {"q": "repeated_parameter"}),
     ],

@@ -172,12 +172,18 @@ def test_same_key_adds_one_account_and_returns_its_current_state(api, kept):
         (f"iban={IBAN}", [IBAN]),
         ("iban=DE89%203704%200044%200532%200130%2000", [OTHER_IBAN]),
         (f"iban={IBAN}&status=ACTIVE", []),
+        ("metadata[branch]=2", [OTHER_IBAN]),
+        ("metadata[branch]=2&metadata[ä🪙]='\"\\ %25s", [OTHER_IBAN]),
+        ("metadata[branch]=2&status=REMOVED", []),
+        ("metadata[branch]=2&metadata[contract]=8", []),
+        ("metadata[contract]=2", []),
     ],
 )
 def test_accounts_are_listed_and_filtered(api, bobs, kept, account, query, found):
+    metadata = {"branch": "2", "contract": "7", "ä🪙": "'\"\\ %s"}
     api.patch(at(account), REMOVED)
-    api.post(kept, bank(OTHER_IBAN))
-    api.post(f"wallets/{bobs.id}/external-accounts", bank())
+    api.post(kept, bank(OTHER_IBAN, metadata=metadata))
+    api.post(f"wallets/{bobs.id}/external-accounts", bank(metadata=metadata))
     shown = api.get(f"{kept}?{query}").json["_embedded"]["externalAccounts"]
     assert [each["iban"] for each in shown] == found
     assert all(each == api.get(each["_links"]["self"]["href"]).json for each in shown)

@@ -16,7 +16,7 @@ from tests.support.statements import captured
 from wallets import posting
 from wallets.models import Movement
 from wallets.orders.cash_outs import CancelCashOut, CashOut
-from wallets.orders.external_accounts import AddExternalAccount
+from wallets.orders.external_accounts import AddExternalAccount, ChangeExternalAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,11 @@ def things(alices, bobs, account) -> Things:
     out = posting.submit(CashOut(**about, account_id=account.id)).id
     gone = posting.submit(CashOut(**about, iban=OTHER_IBAN)).id
     posting.submit(CancelCashOut(**people.about(alices), movement_id=gone))
-    posting.submit(AddExternalAccount(**people.about(bobs), iban=OTHER_IBAN))
+    posting.submit(
+        AddExternalAccount(**people.about(bobs), iban=OTHER_IBAN, metadata={"branch": "3"})
+    )
+    change = {"account_id": account.id, "metadata": {"branch": "2"}}
+    posting.submit(ChangeExternalAccount(**people.about(alices), **change))
     hold = people.place(alices, bobs, 30_00, reference="deposit")
     people.place(bobs, alices, 1_00)
     stranger = people.first_wallet(people.a_user(people.a_client("Third"), people.ALICE))
@@ -243,6 +247,9 @@ def test_holds_are_filtered(api, things, query, amounts):
         (f"iban={OTHER_IBAN}", [OTHER_IBAN]),
         (f"iban={OTHER_IBAN},{IBAN}&status=ACTIVE", [OTHER_IBAN, IBAN]),
         ("status=REMOVED", []),
+        ("metadata[branch]=2", [IBAN]),
+        ("metadata[branch]=2&userId={alice}&status=ACTIVE", [IBAN]),
+        ("metadata[branch]=2&walletId={bobs}", []),
     ],
 )
 def test_external_accounts_are_filtered(api, things, query, ibans):

@@ -1,4 +1,4 @@
-"""Filters without a match, on a client with a million movements and holds.
+"""Filters without a match, and pairs with 100,000, on a client with a million movements and holds.
 
 Takes about five minutes, and 2 GB for the database.
 """
@@ -27,6 +27,8 @@ MANY_MOVEMENTS = """
         'id', gen_random_uuid(), 'operation_id', gen_random_uuid(), 'seq', 1000 + number,
         'created_at', movement.created_at + number * interval '1 second',
         'reference', CASE number %% 10 WHEN 0 THEN 'INV ' || number END,
+        'metadata', jsonb_build_object('order', 'A ' || number, 'shop',
+            CASE number %% 10 WHEN 0 THEN 'Madrid' ELSE 'Lima' END),
         'salt', '\\x00', 'details_digest', '\\x00'
     )) AS made
     WHERE movement.id = ANY(%s)
@@ -64,6 +66,10 @@ QUESTIONS = (
     "movements?userId={alice}&minAmount=1000&currency=EUR",
     "movements?walletId={alices},{bobs}&minAmount=1000&currency=JPY",
     "movements?walletId={yen}",
+    "movements?metadata[order]=x",
+    "movements?metadata[shop]=Madrid",
+    "movements?metadata[order]=x&walletId={alices}",
+    "wallets/{alices}/movements?metadata[order]=x",
     "movements?reference=x",
     "movements?reference=INV%200&walletId={yen}",
     "movements?iban=" + IBAN,
@@ -83,6 +89,7 @@ QUESTIONS = (
     "holds?minAmount=1000&currency=EUR",
     "holds?targetWalletId={yen}",
     "holds?targetWalletId={bobs}&status=RELEASED",
+    "holds?metadata[order]=x",
     "holds?reference=x",
     "holds?status=OPEN",
     "holds?walletId={alices}&status=RELEASED",

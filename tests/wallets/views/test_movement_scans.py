@@ -48,7 +48,8 @@ def test_walk_finds_every_match_once_and_in_order(api, path, order, rel):
 
 
 @pytest.mark.parametrize(
-    "query", ["minAmount=5000", "direction=OUT&minAmount=1", "type=TRANSFER&direction=IN"]
+    "query",
+    ["minAmount=5000", "metadata[a]=1", "direction=OUT&minAmount=1", "type=TRANSFER&direction=IN"],
 )
 def test_filter_without_matches_returns_linked_empty_pages(api, path, query):
     walked = walk(api, path, query)

@@ -36,7 +36,8 @@ def test_wallets_of_another_client_are_not_listed(stranger, alices):
 def test_wallets_are_filtered(api, alice, alices, bobs):
     yen = people.a_wallet(alice, "JPY")
     people.close(bobs)
-    Wallet.objects.filter(id=alices.id).update(iban="ES9121000418450200051332")
+    about = {"iban": "ES9121000418450200051332", "metadata": {"goal": "Trip"}}
+    Wallet.objects.filter(id=alices.id).update(**about)
     assert listed(api, f"?userId={alice.id}") == [str(yen.id), str(alices.id)]
     assert listed(api, f"?userId={UNKNOWN}") == []
     assert listed(api, "?status=UNSUBSCRIBED") == [str(bobs.id)]
@@ -44,6 +45,9 @@ def test_wallets_are_filtered(api, alice, alices, bobs):
     assert listed(api, "?currency=JPY") == [str(yen.id)]
     assert listed(api, "?iban=ES9121000418450200051332") == [str(alices.id)]
     assert listed(api, f"?userId={alice.id}&currency=EUR&status=READY") == [str(alices.id)]
+    assert listed(api, "?metadata[goal]=Trip") == [str(alices.id)]
+    assert listed(api, "?metadata[goal]=Trip&currency=JPY") == []
+    assert listed(api, "?metadata[goal]=trip") == []
 
 
 def test_wallets_of_a_user_are_listed(api, alice, alices, bobs):
