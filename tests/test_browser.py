@@ -1,4 +1,7 @@
-"""What people do, in a real browser; any CSP violation, console error or foreign request fails."""
+"""What people do, in a real browser; any CSP violation, console error or foreign request fails.
+
+Takes 80 s, and needs Chromium.
+"""
 
 import json
 import subprocess

@@ -40,6 +40,7 @@ GUIDE_CHAPTERS = (
             Guide(
                 "authentication", "Authentication", "API keys, and tokens that you sign yourself."
             ),
+            Guide("generated-clients", "Generated clients", "Make a client from the document."),
             Guide("testing", "Testing", "Try the API on your own machine."),
             Guide("going-live", "Going live", "What changes between the demo and production."),
         ),

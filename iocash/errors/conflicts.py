@@ -77,8 +77,8 @@ class WalletLimitReached(Conflict):
     """The user has as many open wallets as a user can have. Close one, or use another user."""
 
     code = "wallet_limit_reached"
-    detail = "The user has {open} open wallets; the limit is {limit} per user."
-    carries = ("user_id", "limit", "open")
+    detail = "The user has {open} open wallets; the limit is {max_wallets} per user."
+    carries = ("user_id", "max_wallets", "open")
 
 
 class CurrencyMismatch(Conflict):

@@ -207,7 +207,8 @@ class Pages(BasePagination):
         return Response({"_links": self._links(), "_embedded": {self.view.collection: data}})
 
     def _links(self) -> dict[str, dict[str, str]]:
-        given = {name: values[0] for name, values in sent_parameters(self.request)} | self.settled()
+        sent = {name: ",".join(values) for name, values in sent_parameters(self.request)}
+        given = sent | self.settled()
         kept = [(name, value) for name, value in given.items() if name != "cursor"]
         address = self.request.build_absolute_uri(self.request.path)
         cursors = self._cursors()

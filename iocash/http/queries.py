@@ -78,7 +78,10 @@ def _given(known: Mapping[str, Any], name: str, values: list[str]) -> Given:
     field = known.get(keyed[1]) if keyed else None
     if keyed and isinstance(field, fields.Pairs):
         return Given(name, values, field, keyed[2])
-    return Given(name, values, known.get(name), None)
+    field = known.get(name)
+    if isinstance(field, fields.Several):  # generated clients may repeat it: `status=A&status=B`
+        values = [",".join(values)]
+    return Given(name, values, field, None)
 
 
 def _misshapen(given: Given) -> FieldError | None:

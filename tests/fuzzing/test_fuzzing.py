@@ -106,6 +106,7 @@ def fuzz(
 
 @pytest.mark.ci
 def test_few_hundred_fuzzed_calls_cause_no_failure(server, client_demo, real):
+    """Takes 15 s, and needs schemathesis."""
     options = ("--phases", "fuzzing,stateful")
     secret = people.a_key(client_demo)
     assert fuzz(server, secret, real, *options, "--seed", "1", "-n", "4") >= 200

@@ -59,7 +59,7 @@ class OpenWallet(UserOrder):
         used = sum(wallet.status != "UNSUBSCRIBED" for wallet in books.wallets_of(self.user_id))
         limit: int = settings.MAX_WALLETS_PER_USER
         if used >= limit:
-            raise errors.WalletLimitReached(user_id=self.user_id, limit=limit, open=used)
+            raise errors.WalletLimitReached(user_id=self.user_id, max_wallets=limit, open=used)
         return self.open(books, user)
 
     def new_wallet_id(self) -> UUID:

@@ -320,7 +320,13 @@ class DryRunMovements(fields.Serializer):
 class BatchDryRun(fields.Serializer):
     """The movements that the batch would create in its wallet, in the order of its items."""
 
+    _links = SerializerMethodField(method_name="links")
     _embedded = SerializerMethodField(method_name="embedded")
+
+    @extend_schema_field(LINKS)
+    def links(self, movements: Iterable[Any]) -> dict[str, Any]:
+        """None: nothing exists. Clients that expect the answer of the real request read them."""
+        return {}
 
     @extend_schema_field(DryRunMovements)
     def embedded(self, movements: Iterable[Any]) -> dict[str, Any]:

@@ -58,16 +58,13 @@ FACTS: Json = {
     "keptUntil": _time("When the retention period ends."),
     "kind": _text("The kind of the user.", "JURIDICAL"),
     "left": _money("The amount of the movement that is not yet reversed"),
-    "limit": {
-        "type": ["string", "integer"],
-        "description": "The limit: in units of `currency`, or, of open wallets, their number.",
-        "examples": [MONEY, WALLETS],
-    },
+    "limit": _money("The limit"),
     "limitType": _text(
         "Which limit: `balance`, `cashIn` or `cashOut` of the user, `walletBalance` or "
         "`walletReceived` of the wallet.",
         "cashIn",
     ),
+    "maxWallets": _count("How many open wallets a user can have.", WALLETS),
     "movementId": _id("The movement."),
     "open": _count("How many open wallets the user has.", WALLETS),
     "orderCurrency": _text("The currency of the order (ISO 4217).", "USD"),
@@ -99,12 +96,6 @@ FACTS: Json = {
     "walletId": _id("The wallet."),
 }
 FACTS["currency"]["pattern"] = FACTS["orderCurrency"]["pattern"] = Currency().schema()["pattern"]
-
-EXACT: dict[type[errors.Refused], Json] = {
-    errors.LimitExceeded: {"limit": _money("The limit")},
-    errors.WalletLimitReached: {"limit": _count("How many open wallets a user can have.", WALLETS)},
-}
-"""The facts that have one type in the schema of a code, and several in that of all codes."""
 
 OF_ITEMS = (
     errors.CurrencyMismatch,
@@ -150,8 +141,7 @@ def conflict_schemas(kinds: Iterable[type[errors.Refused]]) -> Json:
 
 
 def _object(description: str, *kinds: type[errors.Refused]) -> Json:
-    exact = EXACT.get(kinds[0], {}) if len(kinds) == 1 else {}
-    return {"type": "object", "description": description, "properties": carried(kinds) | exact}
+    return {"type": "object", "description": description, "properties": carried(kinds)}
 
 
 def _refused_item(kinds: Iterable[type[errors.Refused]]) -> Json:

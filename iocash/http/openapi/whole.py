@@ -94,12 +94,15 @@ def headers_of(result: Json) -> set[str]:
 
 
 def name_embedded(schemas: Json) -> None:
-    """Name what pages embed by their collection: `Wallets`."""
+    """Name what pages embed by their collection: `EmbeddedWallets`.
+
+    Not `Wallets`: its only property is `wallets`, and a generator confuses the two.
+    """
     for name, page in list(schemas.items()):
         if name.endswith("Page"):
             embedded = page["properties"]["_embedded"]
             (collection,) = embedded["properties"]
-            known = collection[0].upper() + collection[1:]
+            known = f"Embedded{collection[0].upper()}{collection[1:]}"
             schemas.setdefault(known, embedded)
             page["properties"]["_embedded"] = {"$ref": f"#/components/schemas/{known}"}
 

@@ -88,6 +88,7 @@ def register(folder: Path) -> None:
 @pytest.mark.ci
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_example_returns_the_documented_answer(slug, reader, live_server):
+    """Takes 1 s for each guide and language, and needs bash and curl."""
     for shown, said in followed(slug, reader, live_server.url):
         assert shell_examples.differences(shown, said) == []
 

@@ -327,9 +327,9 @@ def test_page_embeds_its_collection(document: Any) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["ThingPage"]["properties"] == {
         "_links": {"$ref": "#/components/schemas/PageLinks"},
-        "_embedded": {"$ref": "#/components/schemas/Things"},
+        "_embedded": {"$ref": "#/components/schemas/EmbeddedThings"},
     }
-    things = schemas["Things"]["properties"]["things"]
+    things = schemas["EmbeddedThings"]["properties"]["things"]
     assert (things["type"], things["items"]) == ("array", {"$ref": "#/components/schemas/Thing"})
     assert schemas["PageLinks"]["required"] == ["self", "first", "last"]
 

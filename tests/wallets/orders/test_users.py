@@ -210,7 +210,7 @@ def test_a_user_has_at_most_five_wallets(alice):
         open_wallet(alice)
     with pytest.raises(errors.WalletLimitReached) as refused:
         open_wallet(alice)
-    assert refused.value.facts == {"limit": 5, "open": 5, "user_id": alice.id}
+    assert refused.value.facts == {"max_wallets": 5, "open": 5, "user_id": alice.id}
     assert str(refused.value) == "The user has 5 open wallets; the limit is 5 per user."
     with pytest.raises(errors.WalletLimitReached):
         put_wallet(alice, people.unknown_id())

@@ -302,3 +302,12 @@ def test_filtered_page_scans_no_further_than_the_barrier(api, things, monkeypatc
     assert "next" not in api.get(path).json["_links"]
     barrier.put(barrier.ALWAYS)
     assert "next" in api.get(path).json["_links"]
+
+
+def test_repeated_filter_is_read_as_several_values(api, alices, bobs):
+    people.transfer(alices, bobs, 1)
+    page = api.get("movements?type=CASH_IN&type=TRANSFER&size=1").json
+    same = api.get("movements?type=CASH_IN,TRANSFER&size=1").json
+    assert page["_embedded"] == same["_embedded"] != {"movements": []}
+    assert page["_links"]["next"] == same["_links"]["next"]
+    assert api.get("movements?type=CASH_IN&type=").code == "invalid_parameters"

@@ -247,7 +247,7 @@ def test_a_user_has_at_most_five_wallets(api, alice):
         assert api.post("wallets", body(alice)).status == 201
     answer = api.post("wallets", body(alice), key="k")
     assert (answer.status, answer.code) == (409, "wallet_limit_reached")
-    assert answer.json["conflict"] == {"limit": 5, "open": 5, "userId": str(alice.id)}
+    assert answer.json["conflict"] == {"maxWallets": 5, "open": 5, "userId": str(alice.id)}
     assert not Key.objects.exists()
 
 

@@ -84,7 +84,8 @@ class MovementPages(PageNumberPagination):
 
 class MovementList(APIView):
     def get(self, request: Request, wallet_id: UUID) -> Response:
-        wallet = get_object_or_404(Wallet, id=wallet_id, client=request.auth.client)
+        caller: Any = request.user
+        wallet = get_object_or_404(Wallet, id=wallet_id, client=caller.client)
         movements = Movement.objects.filter(wallet=wallet).order_by("-created_at", "-id")
         pages = MovementPages()
         found = pages.paginate_queryset(movements, request, view=self)
