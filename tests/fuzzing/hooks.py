@@ -42,7 +42,7 @@ ONE_OF_TWO = "which of two fields there is, a generator would not understand"
 
 BEYOND = {
     **dict.fromkeys(
-        ("status", "type", "kind", "direction", "identityType"),
+        ("status", "type", "kind", "direction", "groupBy", "identityType"),
         Beyond(frozenset({"invalid_choice"}), NEW_ONES),
     ),
     "externalAccountId": Beyond(frozenset({"one_only"}), ONE_OF_TWO),
