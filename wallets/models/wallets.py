@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
 from django.apps import apps
@@ -153,3 +153,6 @@ def seen_by(client_id: UUID, wallet_id: UUID) -> models.QuerySet[Wallet]:
 
 SEEN: Question[Wallet] = Question(seen_by, 2)
 """A client's wallet, with the annotations that rendering needs."""
+
+OWNED: Final = "SELECT id FROM wallets_wallet WHERE client_id = %s AND id = %s"
+"""Whether a client has a wallet, for lists below it."""

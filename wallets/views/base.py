@@ -16,7 +16,7 @@ from iocash.http.pages import Parts
 from users.views.users import REPLAYED, ClientView
 from wallets import posting
 from wallets.models import Wallet
-from wallets.models.wallets import SEEN
+from wallets.models.wallets import OWNED, SEEN
 from wallets.orders.base import Order, Outcome
 
 
@@ -80,7 +80,7 @@ class OrderView(ClientView):
         client_id, wallet_id = self.caller.client_id, self.listed_wallet
         if client_id is None or wallet_id is None:
             return super().fetch(*questions)
-        wallets, *found = super().fetch(SEEN.about(client_id, wallet_id), *questions)
+        wallets, *found = super().fetch((OWNED, [client_id, wallet_id]), *questions)
         if not wallets:
             raise errors.NotFound()
         self.listed_wallet = None
