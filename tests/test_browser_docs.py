@@ -125,7 +125,7 @@ def test_page_without_javascript_shows_both_languages_and_no_dead_controls(brows
         expect(page.locator("h1")).to_have_text("Limits")
 
 
-def test_copy_button_copies_what_is_shown(page):
+def test_copy_button_copies_the_visible_example(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/api/docs/holds")
     button = page.locator(".tabs button.copy").first

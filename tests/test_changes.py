@@ -284,7 +284,7 @@ def test_several_values_in_another_form_are_reported():
         ({"maxProperties": 5}, ["POST /things: the body has a maxProperties of 5"]),
     ],
 )
-def test_number_of_members_is_compared_with_those_that_could_be_sent(bound, told):
+def test_limit_on_members_is_compared_with_the_known_members(bound, told):
     before = a_document()
     schema(before, "Order")["additionalProperties"] = False
     after = deepcopy(before)

@@ -64,7 +64,7 @@ def selected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, list[Any]]]:
 
 @pytest.mark.parametrize("sort", [pages.NEWEST_FIRST, pages.OLDEST_FIRST])
 @pytest.mark.parametrize("path", LISTS)
-def test_list_is_compiled_and_finds_what_its_queryset_finds(
+def test_compiled_list_returns_the_rows_of_its_queryset(
     api: Api,
     alices: Wallet,
     bobs: Wallet,

@@ -32,7 +32,7 @@ def read(ask: shapes.Ask, value: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("value", [EUR, JPY])
-def test_compiled_queryset_finds_what_the_queryset_finds(alices, bobs, value):
+def test_compiled_queryset_returns_the_same_rows(alices, bobs, value):
     assert read(of_currency, value) == [*of_currency(None, value)]
 
 

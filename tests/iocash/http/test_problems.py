@@ -115,7 +115,7 @@ def test_unauthorized_answer_has_the_www_authenticate_header(exc: Exception) -> 
     assert answer["WWW-Authenticate"].startswith('Bearer realm="ioCash"')
 
 
-def test_challenge_says_what_is_wrong_with_the_credentials() -> None:
+def test_challenge_names_the_error_and_the_scope() -> None:
     def challenge(exc: Exception) -> str | None:
         found: str | None = answer_to(exc).headers.get("WWW-Authenticate")
         return found

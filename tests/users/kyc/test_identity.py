@@ -274,7 +274,7 @@ def test_http_to_this_machine_is_accepted_in_a_sandbox(alice, provider, in_sandb
     assert begin(alice, success_url="http://localhost/").success_url == "http://localhost/"
 
 
-def test_user_who_is_blocked_while_the_provider_is_asked_is_refused(alice, provider, monkeypatch):
+def test_user_blocked_during_the_provider_request_is_refused(alice, provider, monkeypatch):
     ask = HttpProvider.ask
 
     def block_and_ask(self: HttpProvider, *args: Any) -> bytes:

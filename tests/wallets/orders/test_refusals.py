@@ -49,7 +49,7 @@ def test_undeclared_refusal_of_an_order_is_found(monkeypatch: Any):
     order_guard.findings.clear()
 
 
-def test_document_names_what_an_item_is_refused_with():
+def test_document_lists_the_refusals_of_an_item():
     found = {kind for order in (Transfer, CashIn, CashOut) for kind in order.refuses}
     kinds = {kind for kind in found if issubclass(kind, errors.Conflict | errors.Missing)}
     assert {*OF_ITEMS} == kinds - {errors.NotFound} | {errors.SourceWalletNotFound}

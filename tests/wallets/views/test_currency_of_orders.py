@@ -61,7 +61,7 @@ def test_invalid_currency_gets_400(api, order, currency):
     assert answer.wrong == {"currency": "null" if currency is None else "invalid_choice"}
 
 
-def test_currency_is_no_part_of_what_a_key_names(api, order):
+def test_same_key_with_and_without_currency_replays_the_order(api, order):
     path, body = order
     first = api.post(path, body, key="k")
     again = api.post(path, body | {"currency": "EUR"}, key="k")
