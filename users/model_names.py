@@ -1,0 +1,36 @@
+"""The names of models, fields and choices in the language of the back office.
+
+Models have Django's own names, made of those in the code: "created at". Here they become texts of
+the catalogue, once, when all models are loaded. Migrations don't see it: no model changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models import Field, Model
+from django.utils.translation import gettext_lazy
+
+
+def translate_names(app: AppConfig) -> None:
+    """Let the admin show the models of an app in the language of each member of staff."""
+    for model in app.get_models():
+        options = model._meta
+        options.verbose_name = gettext_lazy(options.verbose_name or "")
+        options.verbose_name_plural = gettext_lazy(options.verbose_name_plural or "")
+        for field in own_fields(model):
+            translate_field(field)
+
+
+def own_fields(model: type[Model]) -> list[Field[Any, Any]]:
+    """The fields of a model; a proxy has those of its model."""
+    return [] if model._meta.proxy else [*model._meta.local_fields]
+
+
+def translate_field(field: Field[Any, Any]) -> None:
+    field.verbose_name = gettext_lazy(field.verbose_name)
+    if field.help_text:
+        field.help_text = gettext_lazy(field.help_text)
+    if field.choices:
+        field.choices = [(value, gettext_lazy(label)) for value, label in field.choices]
