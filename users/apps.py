@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from users.model_names import translate_names
+from iocash.db.model_names import translate_names
 
 
 class Users(AppConfig):

@@ -4,7 +4,7 @@ from django.contrib.admin import apps as admin
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from users.model_names import translate_names
+from iocash.db.model_names import translate_names
 
 
 class Wallets(AppConfig):

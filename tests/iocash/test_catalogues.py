@@ -11,34 +11,32 @@ import re
 from string import Formatter
 
 import pytest
+from babel.messages.catalog import Message
 
 from tests.support import catalogues, error_texts, office_texts
-from tests.support.catalogues import ERRORS, OFFICE, ROOT, entries, forms_of, key_of
+from tests.support.catalogues import ERRORS, OFFICE, ROOT, Key, entries, forms_of, key_of
 
 SOURCES = {"errors": ERRORS, "office": OFFICE}
-CATALOGUES = {
-    name: catalogues.read_source(source.read_text()) for name, source in SOURCES.items()
-}
+CATALOGUES = {name: catalogues.read_source(source.read_text()) for name, source in SOURCES.items()}
 HEADER = "Plural-Forms: nplurals=3; plural=n == 1 ? 0 : n != 0 && n % 1000000 == 0 ? 1 : 2;"
 """That of Django's own catalogue: with another one, Django would read ours in another order."""
 
 PERCENT = re.compile(r"%\(\w+\)[sd]|%[sd%]")
 
 
-
-def every():
+def every() -> list[tuple[str, Message]]:
     return [(name, each) for name, catalogue in CATALOGUES.items() for each in entries(catalogue)]
 
 
-def braces(template):
+def braces(template: str) -> list[str]:
     return sorted(name for _, name, _, _ in Formatter().parse(template) if name is not None)
 
 
-def percents(text):
+def percents(text: str) -> list[str]:
     return sorted(PERCENT.findall(text))
 
 
-def difference(name, texts):
+def difference(name: str, texts: set[Key]) -> tuple[list[Key], list[Key]]:
     """What is not translated, and what is translated in vain."""
     translated = {key_of(each) for each in entries(CATALOGUES[name])}
     return sorted(texts - translated), sorted(translated - texts)
@@ -125,9 +123,8 @@ def test_compiled_catalogue_is_that_of_the_source(name):
             (found.ngettext(place, plural, count) for count in (1, 2)) if plural else ("", "")
         )
         assert [one, most] == [said[0], said[2]] if plural else found.gettext(place) == said[0]
-    assert len(found._catalog) - 1 == sum(
-        len(forms_of(each)) for each in entries(CATALOGUES[name])
-    )
+    compiled = vars(found)["_catalog"]
+    assert len(compiled) - 1 == sum(len(forms_of(each)) for each in entries(CATALOGUES[name]))
 
 
 @pytest.mark.parametrize(
@@ -153,11 +150,11 @@ def test_tags_of_templates_are_read():
         {% blocktranslate with name=user.name trimmed %}
           Three of {{ name }}.
         {% endblocktranslate %}
-      {% blocktranslate count number=3 %}{{ number }} row{% plural %}{{ number }} rows{% endblocktranslate %}
+      {% blocktranslate count n=3 %}{{ n }} row{% plural %}{{ n }} rows{% endblocktranslate %}
     """
     assert {*office_texts.texts_of_template(source)} == {
         ("", "One", ""),
         ("of a hold", "Two", ""),
         ("", "Three of %(name)s.", ""),
-        ("", "%(number)s row", "%(number)s rows"),
+        ("", "%(n)s row", "%(n)s rows"),
     }

@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
@@ -58,7 +59,14 @@ def key_of(message: Message) -> Key:
 
 def forms_of(message: Message) -> list[str]:
     """The translation, or those of all plural forms."""
-    return [message.string] if isinstance(message.string, str) else [*message.string]
+    said: Any = message.string
+    return [said] if isinstance(said, str) else [*said]
+
+
+def translations(source: Path) -> dict[str, str]:
+    """The texts without context and plural, with their translations."""
+    messages = entries(read_source(source.read_text()))
+    return {each.id: str(each.string) for each in messages if isinstance(each.id, str)}
 
 
 def compiled_path(source: Path) -> Path:

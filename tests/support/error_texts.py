@@ -12,7 +12,6 @@ PLACES = {"Message": 0, "FieldError": 2, "WrongAmount": 1}
 """The calls that have a text, and which argument it is."""
 
 
-
 def texts() -> set[str]:
     """Every text that an error can have, as the code has it."""
     return {*written_texts(), *registered_texts(), *field_texts()}
@@ -93,5 +92,3 @@ def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
     for each in kind.__subclasses__():
         yield each
         yield from subclasses(each)
-
-

@@ -14,7 +14,9 @@ from django.template.base import DebugLexer, TokenType
 from tests.support.office_texts import imported_functions, templates
 from tests.support.source_code import modules
 
-NAMES = frozenset({"ioCash", "| ioCash", "IBAN", "CSV", "SHA-256", "KYC", "manage.py audit", "Mac OS X"})
+NAMES = frozenset(
+    {"ioCash", "| ioCash", "IBAN", "CSV", "SHA-256", "KYC", "manage.py audit", "Mac OS X"}
+)
 """Names, which are the same in every language."""
 
 CLASSES = frozenset({"amount out"})
@@ -65,7 +67,7 @@ def region(tag: str, inside: str) -> str:
         return "" if tag.startswith(inside) else inside
     if tag == "block bodyclass":
         return "endblock"
-    name = tag.split()[0]
+    name = tag.split(maxsplit=1)[0]
     return f"end{name}" if name in {"blocktranslate", "comment"} else ""
 
 
@@ -167,5 +169,3 @@ def written(node: Any) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(map(written, node.values))
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "…"
-
-

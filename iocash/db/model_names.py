@@ -10,6 +10,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db.models import Field, Model
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 
@@ -17,8 +18,8 @@ def translate_names(app: AppConfig) -> None:
     """Let the admin show the models of an app in the language of each member of staff."""
     for model in app.get_models():
         options = model._meta
-        options.verbose_name = gettext_lazy(options.verbose_name or "")
-        options.verbose_name_plural = gettext_lazy(options.verbose_name_plural or "")
+        options.verbose_name = lazily(options.verbose_name)
+        options.verbose_name_plural = lazily(options.verbose_name_plural)
         for field in own_fields(model):
             translate_field(field)
 
@@ -29,8 +30,12 @@ def own_fields(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 def translate_field(field: Field[Any, Any]) -> None:
-    field.verbose_name = gettext_lazy(field.verbose_name)
-    if field.help_text:
-        field.help_text = gettext_lazy(field.help_text)
+    field.verbose_name = lazily(field.verbose_name)
+    field.help_text = lazily(field.help_text)
     if field.choices:
-        field.choices = [(value, gettext_lazy(label)) for value, label in field.choices]
+        field.choices = [(value, lazily(label)) for value, label in field.flatchoices]
+
+
+def lazily(text: Any) -> Any:
+    """A text that is translated when it is shown; no text stays none."""
+    return text if isinstance(text, Promise) or not text else gettext_lazy(text)
