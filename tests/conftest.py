@@ -14,12 +14,11 @@ from django.test import client as test_client
 from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support import answer_guard, barrier, order_guard, people
+from tests.support import answer_guard, audited, barrier, order_guard, people
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
 from users.models import Client, User
-from wallets import audit
 from wallets.models import Wallet
 
 LONGEST_ID = 80
@@ -82,7 +81,7 @@ def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     barrier.put(barrier.NEVER if transactional else barrier.ALWAYS)
     yield
     if request.node.get_closest_marker("spoils_the_books") is None:
-        wrong = [str(finding) for _, finding in audit.findings() if finding]
+        wrong = audited.wrong()
         assert not wrong, "\n".join(wrong)
 
 
