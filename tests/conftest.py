@@ -14,7 +14,7 @@ from django.test import client as test_client
 from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support import answer_guard, audited, barrier, order_guard, people
+from tests.support import answer_guard, audited, barrier, emptying, order_guard, people
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
@@ -31,6 +31,7 @@ for end in request_started, request_finished:
 test_client.close_old_connections = lambda **kwargs: None  # type: ignore[attr-defined]
 
 order_guard.watch()
+emptying.watch()
 
 settings.register_profile("patient", deadline=None)  # others may be using the processor
 settings.load_profile("patient")
@@ -62,6 +63,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     Two processes that collect must give every test the same name.
     """
     return argname if isinstance(val, bytes | str) and len(val) > LONGEST_ID else None
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Note what every test finds in the tables."""
+    with django_db_blocker.unblock():
+        emptying.remember()
 
 
 @pytest.fixture(autouse=True)
