@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -45,6 +46,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     back. That is why they are handed out with `--dist load`, which is xdist's own choice.
     """
     return 0 if config.option.capture == "no" or config.option.trace else 2
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without the garbage collector, which then ignores them.
+
+    They live until the end, and there are so many that half of the time would be the collector's.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
