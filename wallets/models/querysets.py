@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from users.models.clients import OwnedQuerySet, Row_co
+from users.models.searches import compact
 from users.models.versions import Versioned
 
 __all__ = ["DatedQuerySet", "JustCreated", "Signed", "compact"]
@@ -61,7 +62,3 @@ class JustCreated(Signed):
     counterparty_shown = None
     idempotency_key = None
     """The key is the request's; see `MovementView.moved`."""
-
-
-def compact(iban: str) -> str:
-    return "".join(iban.split()).upper()

@@ -1,0 +1,87 @@
+"""How staff search for users: what they type, as what the indexes contain.
+
+No extension of PostgreSQL is needed. A trigram index of `pg_trgm` would ignore all letters but
+ASCII where the database has the locale C, as the embedded one does.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Final
+
+from django.db import connection
+
+MOST_LETTERS: Final = 200
+"""What is typed beyond this is ignored."""
+MOST_FOUND: Final = 10_000
+"""The most users that a search finds. A list shows no more: 100 pages of 100 rows."""
+MOST_NEAR: Final = 1_000
+"""The most users that a search for misspelled names finds."""
+PENDING_KB: Final = 256
+"""Size of what GIN has not sorted yet; each search reads all of it."""
+
+FOUND: Final = """
+    SELECT users_found(users_parts_query(%s), %s)
+    UNION ALL
+    SELECT user_id FROM users_kycdocument
+    WHERE kind = 'IDENTITY' AND status <> 'REPLACED' AND upper(facts ->> 'identity_number') = %s
+    UNION ALL
+    SELECT user_id FROM users_kycdocument
+    WHERE kind = 'EXTERNAL_IBAN' AND status <> 'REPLACED' AND facts ->> 'external_iban' = %s
+"""
+NEAR: Final = "SELECT users_near(%s::tsquery, %s)"
+
+PHONE: Final = re.compile(r"[0-9\s+().\-/]+")
+FEWEST_DIGITS: Final = 6
+"""Fewer digits are words, not a phone number."""
+SHORTEST, LONGEST, MOST_WORDS = 4, 20, 3
+"""Letters of a word that may be misspelled; how many such words a search may have."""
+
+
+def compact(number: str) -> str:
+    """An IBAN or document number as it is stored: without blanks and hyphens, in capitals."""
+    return re.sub(r"[\s\-.]", "", number)[:MOST_LETTERS].upper()
+
+
+def digits_of(text: str) -> str:
+    """The digits of a phone number, without 00 at the beginning; empty if it is not one."""
+    digits = re.sub(r"\D", "", text) if PHONE.fullmatch(text) else ""
+    return digits.removeprefix("00") if len(digits) >= FEWEST_DIGITS else ""
+
+
+def near_words(text: str) -> str | None:
+    """The query (tsquery) for names with each of these words or one that differs in one letter.
+
+    Different means: one letter more, less or another, or two neighbours exchanged. None if there
+    are no words, or too many.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT users_words(%s)", [text[:MOST_LETTERS]])
+        words = cursor.fetchone()[0]
+    if not 0 < len(words) <= MOST_WORDS or not any(is_long(word) for word in words):
+        return None
+    return " & ".join(f"({' | '.join(map(quoted, sorted(variants(word))))})" for word in words)
+
+
+def is_long(word: str) -> bool:
+    return SHORTEST <= len(word) <= LONGEST
+
+
+def variants(word: str) -> set[str]:
+    """The word and, if it is long enough, the words that differ from it in one letter."""
+    if not is_long(word):
+        return {word}
+    letters = {*string.ascii_lowercase, *word}
+    splits = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    shorter = {head + tail[1:] for head, tail in splits if tail}
+    exchanged = {head + tail[1] + tail[0] + tail[2:] for head, tail in splits if len(tail) > 1}
+    replaced = {head + letter + tail[1:] for head, tail in splits if tail for letter in letters}
+    longer = {head + letter + tail for head, tail in splits for letter in letters}
+    return {word} | shorter | exchanged | replaced | longer
+
+
+def quoted(word: str) -> str:
+    """A word as a lexeme of a tsquery."""
+    doubled = word.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
