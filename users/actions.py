@@ -24,6 +24,7 @@ from iocash import errors
 from users.change_lists import Uncounted
 from users.models import ApiKey, Event
 from users.models.events import By
+from users.models.searches import typed
 
 LAST_EVENTS = 50
 Facts = Sequence[tuple[str, object]]
@@ -90,7 +91,7 @@ class Searched:
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        words = search_term.strip()
+        words = typed(search_term)
         return (self.named(queryset, words) if words else queryset), False
 
     def named(self, queryset: Any, words: str) -> Any:

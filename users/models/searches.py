@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import string
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
+
+from users.models.ids import id_range
 
 MOST_LETTERS: Final = 200
 """What is typed beyond this is ignored."""
@@ -29,6 +31,8 @@ FOUND: Final = """
     UNION ALL
     SELECT user_id FROM users_kycdocument
     WHERE kind = 'EXTERNAL_IBAN' AND status <> 'REPLACED' AND facts ->> 'external_iban' = %s
+    UNION ALL
+    (SELECT id FROM users_user WHERE id BETWEEN %s AND %s LIMIT %s)
 """
 NEAR: Final = "SELECT users_near(%s::tsquery, %s)"
 
@@ -41,13 +45,24 @@ SHORTEST, LONGEST, MOST_WORDS = 4, 20, 3
 
 def compact(number: str) -> str:
     """An IBAN or document number as it is stored: without blanks and hyphens, in capitals."""
-    return re.sub(r"[\s\-.]", "", number)[:MOST_LETTERS].upper()
+    return re.sub(r"[\s\-.]", "", number).upper()
 
 
 def digits_of(text: str) -> str:
     """The digits of a phone number, without 00 at the beginning; empty if it is not one."""
     digits = re.sub(r"\D", "", text) if PHONE.fullmatch(text) else ""
     return digits.removeprefix("00") if len(digits) >= FEWEST_DIGITS else ""
+
+
+def typed(text: str) -> str:
+    """What is searched of what was typed. A text in PostgreSQL can't contain NUL."""
+    return text.replace("\0", "")[:MOST_LETTERS].strip()
+
+
+def found_by(words: str) -> list[Any]:
+    """The values of `FOUND`."""
+    numbers = compact(words), compact(words)
+    return [digits_of(words) or words, MOST_FOUND, *numbers, *id_range(words), MOST_FOUND]
 
 
 def near_words(text: str) -> str | None:
@@ -57,7 +72,7 @@ def near_words(text: str) -> str | None:
     are no words, or too many.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT users_words(%s)", [text[:MOST_LETTERS]])
+        cursor.execute("SELECT users_words(%s)", [text])
         words = cursor.fetchone()[0]
     if not 0 < len(words) <= MOST_WORDS or not any(is_long(word) for word in words):
         return None

@@ -10,26 +10,14 @@ from django.contrib.postgres.search import SearchQueryField, SearchVectorField
 from django.db import models
 from django.db.models import BooleanField, Func, Q, Value
 from django.db.models.expressions import CombinedExpression, RawSQL
-from django.db.models.expressions import CombinedExpression
 from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import CreationTime
 from users.models.clients import Client, Owned, OwnedQuerySet, pairs_index
-from users.models.ids import id_range
-from users.models.searches import (
-    FOUND,
-    MOST_FOUND,
-    MOST_LETTERS,
-    MOST_NEAR,
-    NEAR,
-    PENDING_KB,
-    compact,
-    digits_of,
-    near_words,
-)
+from users.models.ids import as_id
+from users.models.searches import FOUND, MOST_NEAR, NEAR, PENDING_KB, found_by, near_words
 from users.models.versions import version
-
 
 SEARCHED: Final = (
     "first_name",
@@ -87,11 +75,9 @@ class UserQuerySet(OwnedQuerySet["User"]):
 
         Case and accents are ignored. Of more than `MOST_FOUND` users, any are found.
         """
-        if between := id_range(words):
-            return self.filter(id__range=between)
-        text = digits_of(words) or words
-        asked = [text[:MOST_LETTERS], MOST_FOUND, compact(words), compact(words)]
-        return self.filter(id__in=RawSQL(FOUND, asked))  # noqa: S611 (a constant)
+        if found := as_id(words):
+            return self.filter(id=found)
+        return self.filter(id__in=RawSQL(FOUND, found_by(words)))  # noqa: S611 (a constant)
 
     def misspelled(self, words: str) -> Self:
         """Users whose names have these words with at most one typing error in each of them."""

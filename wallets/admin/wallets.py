@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
+from users.models.searches import typed
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.submit import cash_in_or_adjustment, confirmation, submitted, wallet_order
 from wallets.models import Hold, Movement, Wallet
@@ -75,6 +76,15 @@ class WalletAdmin(Searched, WithActions):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """Who may not view users can't find wallets by the data of their owners."""
+        words = typed(search_term)
+        if not words or request.user.has_perm("users.view_user"):
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.labelled(words), False
 
     def facts(self, obj: Any) -> Facts:
         return [

@@ -10,9 +10,10 @@ from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Abs, Cast, Coalesce
 
 from users.models import Client, Key
-from users.models.ids import as_id
+from users.models.ids import as_id, id_range
+from users.models.searches import compact
 from wallets.models.holds import BIGINT
-from wallets.models.querysets import DatedQuerySet, compact
+from wallets.models.querysets import DatedQuerySet
 
 if TYPE_CHECKING:
     from wallets.models.movements import Movement
@@ -54,13 +55,28 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         return self.filter(operation_id=operation_id).order_by("id")
 
     def named(self, words: str) -> Self:
-        """Search by id, operation, wallet, IBAN or idempotency key."""
+        """What staff search: as `identified`, or the id of a wallet."""
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(operation_id=found) | Q(wallet=found))
+        return self.identified(words)
+
+    def identified(self, words: str) -> Self:
+        """Search by the id or its beginning, the operation, an IBAN, a reference or an
+        Idempotency-Key.
+        """
+        if found := as_id(words):
+            return self.filter(Q(id=found) | Q(operation_id=found))
+        exact, between = words.strip(), id_range(words)
         clients = list(Client.objects.values_list("id", flat=True))
-        keys = Key.objects.filter(client__in=clients, key=words.strip())
+        keys = Key.objects.filter(client__in=clients, key=exact)
         made = list(keys.values_list("made_id", flat=True))
-        return self.filter(Q(iban=compact(words)) | Q(id__in=made) | Q(operation_id__in=made))
+        return self.filter(
+            Q(iban=compact(words))
+            | Q(client__in=clients, reference=exact)
+            | Q(id__in=made)
+            | Q(operation_id__in=made)
+            | (Q(id__range=between) | Q(operation_id__range=between) if all(between) else Q())
+        )
 
 
 @cache

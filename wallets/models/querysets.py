@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from users.models.clients import OwnedQuerySet, Row_co
-from users.models.searches import compact
 from users.models.versions import Versioned
 
-__all__ = ["DatedQuerySet", "JustCreated", "Signed", "compact"]
+__all__ = ["DatedQuerySet", "JustCreated", "Signed"]
 
 
 class DatedQuerySet(OwnedQuerySet[Row_co]):
