@@ -5,7 +5,7 @@ The orders that the functions submit check the rules. Their refusals appear as m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,13 +18,16 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
 from iocash import errors
 from users.change_lists import Uncounted
+from users.change_lists.columns import Columns, name_of, readable
 from users.models import ApiKey, Event
 from users.models.events import By
 from users.models.searches import typed
+from users.templatetags.words import details_in_words
 
 LAST_EVENTS = 50
 Facts = Sequence[tuple[str, object]]
@@ -64,8 +67,11 @@ class Action:
         return request.user.has_perm(self.permission) and self.is_available(obj)
 
 
-class ReadOnly(admin.ModelAdmin):
-    """Pages to list, search and read; only actions change the objects."""
+class ReadOnly(Columns, admin.ModelAdmin):
+    """Pages to list, search and read; only actions change the objects.
+
+    Pages show names and words instead of ids and codes.
+    """
 
     change_list_template = "admin/uncounted.html"
     show_full_result_count = False
@@ -74,6 +80,12 @@ class ReadOnly(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Uncounted]:
         return Uncounted
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return readable(self.model, super().get_fields(request, obj))
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Read what the columns of these rows need beside the rows, in few statements."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -120,7 +132,7 @@ class WithActions(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
-        context = {} if obj is None else self.page(request, obj)
+        context = {} if obj is None else {"subtitle": name_of(obj), **self.page(request, obj)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -160,7 +172,7 @@ class WithActions(ReadOnly):
             **self.admin_site.each_context(request),
             "title": action.label,
             "action": action,
-            "object": obj,
+            "object": name_of(obj) if obj else None,
             "facts": self.facts(obj) if obj else [],
             "form": form,
             "opts": self.opts,
@@ -207,7 +219,7 @@ def address_of(obj: Model) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event with the actor's name and its data as text."""
+    """An event with the actor's name and its data in words."""
 
     event: Event
     actor: str
@@ -215,15 +227,40 @@ class Line:
 
 
 def history(*objects: Model) -> Sequence[Line]:
-    """The last events of the objects, newest first, with the names of the actors."""
+    """The last events of the objects, newest first, in words and with the names of the actors."""
     ids = [obj.pk for obj in objects]
     events = list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS])
     names = names_of({event.actor for event in events})
-    return [Line(event, names.get(event.actor, event.actor), words(event)) for event in events]
+    return [
+        Line(event, actor_in_words(event.actor, names), details_in_words(event.data))
+        for event in events
+    ]
 
 
-def words(event: Event) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in event.data.items())
+def actor_in_words(actor: str, names: Mapping[str, str]) -> str:
+    """Who acted: a member of staff, an API key, an identity provider, or a command."""
+    kind, _, rest = actor.partition(":")
+    if kind == "key":
+        return gettext("API key %(name)s") % {"name": names.get(actor, rest[-8:])}
+    if kind == "provider":
+        return gettext("Provider %(name)s") % {"name": rest}
+    if kind == "system":
+        return gettext("System (%(command)s)") % {"command": rest.replace(":", ", ")}
+    return names.get(actor, actor)
+
+
+def name_actors(rows: Iterable[Any], column: str = "actor") -> None:
+    """Read the names of who acted in each of these rows, in at most two statements."""
+    rows = list(rows)
+    names = names_of({getattr(row, column) for row in rows})
+    for row in rows:
+        row.actor_names = names
+
+
+def actor_name(row: Any, actor: str) -> str:
+    """Who acted, in words; of a row that `name_actors` has not prepared, two statements."""
+    names = getattr(row, "actor_names", None)
+    return actor_in_words(actor, names_of({actor}) if names is None else names)
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:

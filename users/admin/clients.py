@@ -164,7 +164,7 @@ def set_status(status: Client.Status, kind: EventKind) -> Any:
 
 @admin.register(Client)
 class ClientAdmin(WithActions):
-    list_display = ("name", "status", "created_at")
+    list_display = ("name", "state", "created_at", "short")
     list_filter = ("status",)
     search_fields = ("name", "id")
     fields = ("name", "id", "status", "created_at")

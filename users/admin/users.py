@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from users.actions import ReadOnly, Searched, WithActions
+from users.admin.searched import SEARCHED
 from users.models import Otp, User
 
 MOST_USERS = 100
@@ -14,21 +16,25 @@ MOST_USERS = 100
 
 @admin.register(User)
 class UserAdmin(Searched, WithActions):
-    list_display = ("user_name", "kind", "status", "client", "created_at")
+    list_display = ("full_name", "user_name", "shown_as", "state", "client", "created_at", "short")
     list_filter = ("status", "kind", "client")
     list_select_related = ("client",)
     search_fields = ("id",)
-    search_help_text = "An id, phone number, e-mail address, or the beginning of a user name."
+    search_help_text = SEARCHED
     ordering = ("-id",)
     exclude = ("client",)
+
+    @admin.display(description=_("name"))
+    def full_name(self, user: User) -> str:
+        return user.display_name
 
 
 @admin.register(Otp)
 class OtpAdmin(Searched, ReadOnly):
-    list_display = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
+    list_display = ("sent_at", "person", "mobile_phone", "tries", "expires_at")
     list_select_related = ("user",)
     search_fields = ("id",)
-    search_help_text = "A user's id, phone number, e-mail address, or the beginning of its name."
+    search_help_text = SEARCHED
     ordering = ("-id",)
     fields = ("user", "mobile_phone", "tries", "sent_at", "expires_at")
 

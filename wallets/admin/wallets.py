@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.models.searches import typed
 from wallets.admin.forms import BlockForm, MovementForm
+from wallets.admin.links import wallet_name
 from wallets.admin.submit import cash_in_or_adjustment, confirmation, submitted, wallet_order
 from wallets.models import Hold, Movement, Wallet
 from wallets.orders.wallets import BlockWallet, UnblockWallet
@@ -30,11 +32,22 @@ ADD_MOVEMENT = Action(
 
 @admin.register(Wallet)
 class WalletAdmin(Searched, WithActions):
-    list_display = ("id", "status", "shown_balance", "shown_held", "currency", "user", "created_at")
+    list_display = (
+        "label",
+        "person",
+        "state",
+        "shown_balance",
+        "shown_held",
+        "currency",
+        "created_at",
+        "short",
+    )
     list_filter = ("status", "client")
     list_select_related = ("user",)
     search_fields = ("id",)
-    search_help_text = "The id of a wallet or a user, a user name, or an IBAN."
+    search_help_text = _(
+        "The owner, as in the list of users; the beginning of an alias; an IBAN; an id."
+    )
     ordering = ("-id",)
     change_form_template = "admin/wallet.html"
     fields = (
@@ -92,6 +105,10 @@ class WalletAdmin(Searched, WithActions):
             ("Balance", f"{self.shown_balance(obj)} {obj.currency}"),
             ("Available", f"{self.shown_available(obj)} {obj.currency}"),
         ]
+
+    @admin.display(description=_("wallet"))
+    def label(self, wallet: Wallet) -> str:
+        return wallet_name(wallet)
 
     @admin.display(description="balance", ordering="balance")
     def shown_balance(self, wallet: Wallet) -> str:
