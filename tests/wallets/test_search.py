@@ -110,6 +110,11 @@ def test_misspelled_name_is_found_if_no_name_is_equal(words, browser, garcia, al
     assert "These names are similar." in content
 
 
+def test_words_of_names_are_not_taken_as_misspelled(browser, client_demo, garcia):
+    a_name(client_demo, "Ana", "Garsia", 1)
+    assert found(browser, "garsia lopez") == {}
+
+
 @pytest.mark.parametrize("words", ["grsia", "gar cia lopez jose maria"])
 def test_two_typing_errors_in_a_word_are_too_many(words, browser, garcia):
     assert found(browser, words) == {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from users.actions import ReadOnly, Searched, actor_name, name_actors
@@ -13,6 +14,7 @@ from users.change_lists import recent
 from users.change_lists.columns import link_to
 from users.models import Access, Event, User
 from users.models.ids import as_id
+from users.templatetags.office import shortened
 from users.templatetags.words import code_in_words, details_in_words
 
 
@@ -42,11 +44,12 @@ class EventAdmin(Searched, ReadOnly):
 
     @admin.display(description=_("about"))
     def subject_link(self, event: Event) -> Any:
-        """The user that the event is about, or what kind of object it is."""
+        """The name of the user that it is about, and the id of what has changed."""
         if not hasattr(event, "about"):
             self.prepare([event])
         about: Any = event.about  # type: ignore[attr-defined]
-        return link_to(about) if about else code_in_words(event.subject)
+        name = link_to(about) if about else code_in_words(event.subject)
+        return format_html("{} {}", name, shortened(event.subject_id))
 
     @admin.display(description=_("who"))
     def who(self, event: Event) -> str:

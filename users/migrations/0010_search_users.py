@@ -10,7 +10,7 @@ from users.models.users import PartsVector
 
 # The parts of words that a search finds: of García, "garcia", "arcia", "rcia" and "cia". A query for
 # "arci" asks for what begins with it. Words of one or two letters are found as a whole only.
-# `users_found` and `users_near` read nothing but their index, whatever the planner expects: the
+# `users_found`, `users_near` and `users_known` read nothing but their index, whatever the planner expects: the
 # vector of a row is slow to compute.
 FUNCTIONS = f"""
 CREATE FUNCTION users_parts_vector(VARIADIC texts text[])
@@ -42,10 +42,22 @@ SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = o
     WHERE public.users_name_vector(first_name, last_name, company_name) @@ asked
     LIMIT most
 $$;
-GRANT EXECUTE ON FUNCTION users_parts_vector, users_parts_query, users_found, users_near
+CREATE FUNCTION users_known(words text[]) RETURNS SETOF text
+LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off AS $$
+    SELECT word FROM unnest(words) AS word WHERE EXISTS (
+        SELECT FROM public.users_user
+        WHERE public.users_name_vector(first_name, last_name, company_name)
+            @@ quote_literal(word)::tsquery
+    )
+$$;
+GRANT EXECUTE ON FUNCTION
+    users_parts_vector, users_parts_query, users_found, users_near, users_known
     TO "{settings.DATABASE_ROLE}";
 """  # noqa: S608
-NO_FUNCTIONS = "DROP FUNCTION users_near, users_found, users_parts_query, users_parts_vector;"
+NO_FUNCTIONS = """
+DROP FUNCTION users_known, users_near, users_found, users_parts_query, users_parts_vector;
+"""
 
 
 class Migration(migrations.Migration):

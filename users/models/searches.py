@@ -11,14 +11,15 @@ import string
 from typing import Any, Final
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from users.models.ids import id_range
 
 MOST_LETTERS: Final = 200
 """What is typed beyond this is ignored."""
-MOST_FOUND: Final = 10_000
-"""The most users that a search finds. A list shows no more: 100 pages of 100 rows."""
-MOST_NEAR: Final = 1_000
+MOST_FOUND: Final = 5_000
+"""The most rows that a search in a list finds by one kind of words: then any of them."""
+MOST_NEAR: Final = 200
 """The most users that a search for misspelled names finds."""
 PENDING_KB: Final = 256
 """Size of what GIN has not sorted yet; each search reads all of it."""
@@ -59,24 +60,37 @@ def typed(text: str) -> str:
     return text.replace("\0", "")[:MOST_LETTERS].strip()
 
 
-def found_by(words: str) -> list[Any]:
+def found_by(words: str, most: int = MOST_FOUND) -> list[Any]:
     """The values of `FOUND`."""
     numbers = compact(words), compact(words)
-    return [digits_of(words) or words, MOST_FOUND, *numbers, *id_range(words), MOST_FOUND]
+    return [digits_of(words) or words, most, *numbers, *id_range(words), most]
 
 
 def near_words(text: str) -> str | None:
-    """The query (tsquery) for names with each of these words or one that differs in one letter.
+    """The query (tsquery) for names with these words, in which nobody's words may be misspelled.
 
-    Different means: one letter more, less or another, or two neighbours exchanged. None if there
-    are no words, or too many.
+    In place of a word that no name has, there can be one that differs in one letter: one more, one
+    less, another, or two neighbours exchanged. None if all words are those of names, or if there
+    are too many.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT users_words(%s)", [text])
-        words = cursor.fetchone()[0]
-    if not 0 < len(words) <= MOST_WORDS or not any(is_long(word) for word in words):
+        words = [*dict.fromkeys(cursor.fetchone()[0])][: MOST_WORDS + 1]
+        known = known_words(cursor, words)
+        unknown = [word for word in words if word not in known]
+        if len(words) > MOST_WORDS or not unknown or not all(map(is_long, unknown)):
+            return None
+        near = known_words(cursor, [each for word in unknown for each in variants(word)])
+    options = [{word} if word in known else variants(word) & near for word in words]
+    if not all(options):
         return None
-    return " & ".join(f"({' | '.join(map(quoted, sorted(variants(word))))})" for word in words)
+    return " & ".join(f"({' | '.join(map(quoted, sorted(each)))})" for each in options)
+
+
+def known_words(cursor: CursorWrapper, words: list[str]) -> set[str]:
+    """Those of these words that somebody's name has."""
+    cursor.execute("SELECT users_known(%s)", [words])
+    return {word for (word,) in cursor.fetchall()}
 
 
 def is_long(word: str) -> bool:

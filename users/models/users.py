@@ -16,7 +16,15 @@ from uuid_utils.compat import uuid7
 from iocash.db.clock import CreationTime
 from users.models.clients import Client, Owned, OwnedQuerySet, pairs_index
 from users.models.ids import as_id
-from users.models.searches import FOUND, MOST_NEAR, NEAR, PENDING_KB, found_by, near_words
+from users.models.searches import (
+    FOUND,
+    MOST_FOUND,
+    MOST_NEAR,
+    NEAR,
+    PENDING_KB,
+    found_by,
+    near_words,
+)
 from users.models.versions import version
 
 SEARCHED: Final = (
@@ -69,18 +77,21 @@ class UserQuerySet(OwnedQuerySet["User"]):
         """Lock the users, always by id and always before wallets."""
         return self.order_by("id").select_for_update(no_key=True)
 
-    def named(self, words: str) -> Self:
+    def named(self, words: str, most: int = MOST_FOUND) -> Self:
         """What staff search: an id or its beginning, parts of names, e-mail addresses and phone
         numbers, a document number, or the IBAN of a KYC document.
 
-        Case and accents are ignored. Of more than `MOST_FOUND` users, any are found.
+        Case and accents are ignored. Of more than `most` users, any are found.
         """
         if found := as_id(words):
             return self.filter(id=found)
-        return self.filter(id__in=RawSQL(FOUND, found_by(words)))  # noqa: S611 (a constant)
+        return self.filter(id__in=RawSQL(FOUND, found_by(words, most)))  # noqa: S611 (a constant)
 
     def misspelled(self, words: str) -> Self:
-        """Users whose names have these words with at most one typing error in each of them."""
+        """Users whose names have these words, with at most one typing error in each of them.
+
+        Words that somebody's name has are taken as they are.
+        """
         asked = [near_words(words), MOST_NEAR]
         return self.filter(id__in=RawSQL(NEAR, asked))  # noqa: S611 (a constant)
 

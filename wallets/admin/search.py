@@ -25,6 +25,8 @@ from wallets.models import Movement, Wallet
 
 MOST_HITS: Final = 20
 """Hits that are shown of each group."""
+MOST_READ: Final = 500
+"""The most hits that are read of each group, to show the newest of them."""
 IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}")
 
 
@@ -76,7 +78,7 @@ def groups_of(person: Any, words: str) -> Iterator[HitGroup]:
     if person.has_perm("users.view_user"):
         yield users_found(words)
     if person.has_perm("wallets.view_wallet"):
-        wallets = Wallet.objects.labelled(words).select_related("user", "client")
+        wallets = Wallet.objects.labelled(words, MOST_READ).select_related("user", "client")
         yield filled(HitGroup("wallets", _("Wallets"), Wallet), wallets, words, wallet_match)
     if person.has_perm("wallets.view_movement"):
         movements = Movement.objects.identified(words).select_related("wallet__user", "client")
@@ -101,9 +103,9 @@ def users_found(words: str) -> HitGroup:
     """The users with these words; if there are none, those with similar names."""
     group = HitGroup("users", _("Users"), User)
     people = User.objects.select_related("client")
-    filled(group, people.named(words), words, user_match)
+    filled(group, people.named(words, MOST_READ), words, user_match)
     if not group.hits and IBAN.fullmatch(compact(words)):
-        owners = Wallet.objects.labelled(words).values("user")
+        owners = Wallet.objects.labelled(words, MOST_READ).values("user")
         filled(group, people.filter(id__in=owners), words, owner_match)
     if not group.hits and not as_id(words):
         group.is_similar = True

@@ -64,20 +64,20 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         asked = [*labelled_by(words), *found_by(words)]
         return self.filter(id__in=RawSQL(NAMED, asked))  # noqa: S611 (a constant)
 
-    def labelled(self, words: str) -> Self:
+    def labelled(self, words: str, most: int = MOST_FOUND) -> Self:
         """Search by id or its beginning, by the beginning of an alias, or by an IBAN: that of the
-        wallet or of one of its external accounts. Of more than `MOST_FOUND` wallets, any are found.
+        wallet or of one of its external accounts. Of more than `most` wallets, any are found.
         """
         if found := as_id(words):
             return self.filter(id=found)
-        return self.filter(id__in=RawSQL(LABELLED, labelled_by(words)))  # noqa: S611 (a constant)
+        return self.filter(id__in=RawSQL(LABELLED, labelled_by(words, most)))  # noqa: S611 (a constant)
 
 
-def labelled_by(words: str) -> list[Any]:
+def labelled_by(words: str, most: int = MOST_FOUND) -> list[Any]:
     """The values of `LABELLED`."""
     beginning = re.sub(r"([\\%_])", r"\\\1", words.strip()) + "%"
     numbers = compact(words), compact(words)
-    return [beginning, MOST_FOUND, *numbers, *id_range(words), MOST_FOUND]
+    return [beginning, most, *numbers, *id_range(words), most]
 
 
 class Labelled(Versioned):
