@@ -24,6 +24,7 @@ from uuid_utils.compat import uuid7
 from iocash import errors
 from users.change_lists import Uncounted
 from users.change_lists.columns import Columns, name_of, readable
+from users.change_lists.exports import CsvColumns
 from users.models import ApiKey, Event
 from users.models.events import By
 from users.models.searches import typed
@@ -74,6 +75,8 @@ class ReadOnly(Columns, admin.ModelAdmin):
     """
 
     change_list_template = "admin/uncounted.html"
+    csv_columns: ClassVar[CsvColumns] = ()
+    """The columns of the list as CSV; without any, it can't be exported."""
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()

@@ -23,6 +23,17 @@ class EventAdmin(Searched, ReadOnly):
     list_display = ("created_at", "shown_as", "subject_link", "who", "request_id")
     search_fields = ("id",)
     search_help_text = _("The id of what changed, or a request id of the last 100,000 changes.")
+    csv_columns = (
+        ("created_at", "created_at"),
+        ("kind", "kind"),
+        ("subject", "subject"),
+        ("subject_id", "subject_id"),
+        ("wallet_id", "wallet_id"),
+        ("about", lambda event: event.about.display_name if event.about else ""),
+        ("who", lambda event: actor_name(event, event.actor)),
+        ("request_id", "request_id"),
+        ("details", lambda event: details_in_words(event.data)),
+    )
     fields = (
         "client",
         "kind",
@@ -73,6 +84,15 @@ class AccessAdmin(Searched, ReadOnly):
     search_fields = ("id",)
     search_help_text = _("A user's id, or a request id of the last 100,000 entries.")
     fields = ("client", "user", "what", "document", "who", "request_id", "created_at")
+    csv_columns = (
+        ("created_at", "created_at"),
+        ("what", "what"),
+        ("kind", "kind"),
+        ("user_id", "user_id"),
+        ("user", "user.display_name"),
+        ("who", lambda access: actor_name(access, access.actor)),
+        ("request_id", "request_id"),
+    )
     ordering = ("-id",)
 
     def prepare(self, rows: list[Any]) -> None:

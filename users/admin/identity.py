@@ -40,6 +40,17 @@ class OfAUser(Searched, ReadOnly):
 class IdentityVerificationAdmin(OfAUser):
     list_display = ("created_at", "person", "provider", "state", "reason", "decided_at")
     list_filter = ("status",)
+    csv_columns = (
+        ("id", "id"),
+        ("user_id", "user_id"),
+        ("user", "user.display_name"),
+        ("provider", "provider"),
+        ("status", "status"),
+        ("reason", "reason"),
+        ("created_at", "created_at"),
+        ("expires_at", "expires_at"),
+        ("decided_at", "decided_at"),
+    )
     fields = (
         "client",
         "user",
@@ -57,6 +68,14 @@ class IdentityVerificationAdmin(OfAUser):
 class TermsSignatureAdmin(OfAUser):
     list_display = ("signed_at", "person", "terms")
     list_select_related = ("user", "terms")
+    csv_columns = (
+        ("id", "id"),
+        ("user_id", "user_id"),
+        ("user", "user.display_name"),
+        ("terms_version", "terms.version"),
+        ("sha256", lambda signature: bytes(signature.sha256).hex()),
+        ("signed_at", "signed_at"),
+    )
     fields = (
         "client",
         "user",
@@ -84,6 +103,14 @@ class TermsAdmin(Searched, ReadOnly):
     search_help_text = _("An id, or the number of a version.")
     fields = ("version", "hash_of", "size", "publisher", "created_at")
     readonly_fields = ("hash_of",)
+    csv_columns = (
+        ("id", "id"),
+        ("version", "version"),
+        ("sha256", "digest"),
+        ("size", "size"),
+        ("published_by", lambda terms: actor_name(terms, terms.published_by)),
+        ("created_at", "created_at"),
+    )
     ordering = ("-id",)
     change_form_template = "admin/terms.html"
 

@@ -146,6 +146,17 @@ class ReviewAdmin(Searched, WithActions):
     search_fields = ("id",)
     search_help_text = SEARCHED
     change_form_template = "admin/review.html"
+    csv_columns = (
+        ("user_id", "id"),
+        ("name", "display_name"),
+        ("user_name", "user_name"),
+        ("client", "client.name"),
+        ("kind", "kind"),
+        ("status", "status"),
+        ("kyc_level", "kyc_level"),
+        ("pending_since", "waiting_since"),
+        ("pending", "waiting"),
+    )
     fields = (
         "user_name",
         "kind",

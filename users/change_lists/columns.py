@@ -85,10 +85,10 @@ class Columns:
 def readable(model: type[Model], names: Iterable[Any]) -> list[Any]:
     """The fields of a page; ids and foreign keys are replaced by what people can read."""
     known = {field.name: field for field in model._meta.concrete_fields}
-    return [shown(known[name]) if name in known else name for name in names]
+    return [readable_field(known[name]) if name in known else name for name in names]
 
 
-def shown(field: Field[Any, Any]) -> Any:
+def readable_field(field: Field[Any, Any]) -> Any:
     """A function that shows a field, or its name if Django shows it well."""
     if isinstance(field, ForeignKey):
         return display(field, lambda row: link_to(getattr(row, field.name)))

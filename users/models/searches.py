@@ -84,7 +84,7 @@ def near_words(text: str) -> str | None:
     options = [{word} if word in known else variants(word) & near for word in words]
     if not all(options):
         return None
-    return " & ".join(f"({' | '.join(map(quoted, sorted(each)))})" for each in options)
+    return " & ".join(f"({' | '.join(map(lexeme, sorted(each)))})" for each in options)
 
 
 def known_words(cursor: CursorWrapper, words: list[str]) -> set[str]:
@@ -110,7 +110,7 @@ def variants(word: str) -> set[str]:
     return {word} | shorter | exchanged | replaced | longer
 
 
-def quoted(word: str) -> str:
+def lexeme(word: str) -> str:
     """A word as a lexeme of a tsquery."""
     doubled = word.replace("\\", "\\\\").replace("'", "''")
     return f"'{doubled}'"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import money
 from users.actions import Action, Facts, ReadOnly, Searched, WithActions
 from users.change_lists.columns import linked_user
+from users.change_lists.exports import amount
 from users.templatetags.words import code_in_words
 from wallets.admin.submit import hold_order, submitted
 from wallets.models import ExternalAccount, Hold
@@ -43,6 +44,21 @@ class HoldAdmin(Searched, WithActions):
         "short",
     )
     list_select_related = ("wallet__user", "target__user")
+    csv_columns = (
+        ("id", "id"),
+        ("created_at", "created_at"),
+        ("status", "standing"),
+        ("amount", amount("amount")),
+        ("still_held", amount("left")),
+        ("currency", "currency"),
+        ("owner", "wallet.user.display_name"),
+        ("wallet_id", "wallet_id"),
+        ("target", "target.user.display_name"),
+        ("target_wallet_id", "target_id"),
+        ("concept", "concept"),
+        ("expires_at", "expires_at"),
+        ("ended_at", "over_at"),
+    )
     list_filter = (StandingFilter,)
     search_fields = ("id",)
     search_help_text = _("The id of a hold or a wallet.")
@@ -109,6 +125,16 @@ class ExternalAccountAdmin(Searched, ReadOnly):
     list_display = ("iban", "owner", "holder_name", "state", "alias", "created_at", "short")
     list_filter = ("status",)
     list_select_related = ("wallet__user",)
+    csv_columns = (
+        ("id", "id"),
+        ("iban", "iban"),
+        ("holder_name", "holder_name"),
+        ("owner", "wallet.user.display_name"),
+        ("wallet_id", "wallet_id"),
+        ("alias", "alias"),
+        ("status", "status"),
+        ("created_at", "created_at"),
+    )
     search_fields = ("id",)
     search_help_text = _("The id of a bank account or a wallet, or an IBAN.")
     ordering = ("-id",)

@@ -44,9 +44,11 @@ def account_name(account: Any) -> str:
     return account.iban or gettext("Erased bank account")
 
 
-NAMES |= {
-    "wallets.wallet": wallet_of,
-    "wallets.movement": movement_name,
-    "wallets.hold": hold_name,
-    "wallets.externalaccount": account_name,
-}
+NAMES.update(
+    {
+        "wallets.wallet": wallet_of,
+        "wallets.movement": movement_name,
+        "wallets.hold": hold_name,
+        "wallets.externalaccount": account_name,
+    }
+)

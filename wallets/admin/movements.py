@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions, address_of, perform
 from users.change_lists.columns import linked_user
+from users.change_lists.exports import amount
 from users.templatetags.words import code_in_words
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.submit import cash_out_order, reversal, submitted
@@ -40,7 +41,30 @@ class MovementAdmin(Searched, WithActions):
         "other",
         "short",
     )
-    list_select_related = ("wallet__user", "counterparty__user")
+    list_select_related = ("wallet__user", "counterparty__user", "client")
+    csv_columns = (
+        ("id", "id"),
+        ("created_at", "created_at"),
+        ("type", "type"),
+        ("status", "status"),
+        ("amount", amount("amount")),
+        ("currency", "currency"),
+        ("balance_after", amount("balance_after")),
+        ("owner", "wallet.user.display_name"),
+        ("wallet_id", "wallet_id"),
+        ("other", "counterparty.user.display_name"),
+        ("other_wallet_id", "counterparty_id"),
+        ("concept", "concept"),
+        ("reference", "reference"),
+        ("iban", "iban"),
+        ("holder_name", "holder_name"),
+        ("operation_id", "operation_id"),
+        ("client", "client.name"),
+        ("sent_at", "sent_at"),
+        ("settled_at", "settled_at"),
+        ("ended_at", "ended_at"),
+        ("reason", "reason"),
+    )
     list_filter = ("status", "type")
     search_fields = ("id",)
     search_help_text = _(

@@ -79,14 +79,14 @@ def groups_of(person: Any, words: str) -> Iterator[HitGroup]:
         yield users_found(words)
     if person.has_perm("wallets.view_wallet"):
         wallets = Wallet.objects.labelled(words, MOST_READ).select_related("user", "client")
-        yield filled(HitGroup("wallets", _("Wallets"), Wallet), wallets, words, wallet_match)
+        yield read_hits(HitGroup("wallets", _("Wallets"), Wallet), wallets, words, wallet_match)
     if person.has_perm("wallets.view_movement"):
         movements = Movement.objects.identified(words).select_related("wallet__user", "client")
         group = HitGroup("movements", _("Movements"), Movement)
-        yield filled(group, movements, words, movement_match)
+        yield read_hits(group, movements, words, movement_match)
 
 
-def filled(
+def read_hits(
     group: HitGroup,
     found: QuerySet[Any],
     words: str,
@@ -103,14 +103,14 @@ def users_found(words: str) -> HitGroup:
     """The users with these words; if there are none, those with similar names."""
     group = HitGroup("users", _("Users"), User)
     people = User.objects.select_related("client")
-    filled(group, people.named(words, MOST_READ), words, user_match)
+    read_hits(group, people.named(words, MOST_READ), words, user_match)
     if not group.hits and IBAN.fullmatch(compact(words)):
         owners = Wallet.objects.labelled(words, MOST_READ).values("user")
-        filled(group, people.filter(id__in=owners), words, owner_match)
+        read_hits(group, people.filter(id__in=owners), words, owner_match)
     if not group.hits and not as_id(words):
         group.is_similar = True
         similar = people.misspelled(words)
-        filled(group, similar, words, similar_match)
+        read_hits(group, similar, words, similar_match)
     return group
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
+from users.change_lists.exports import amount
 from users.models.searches import typed
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.links import wallet_name
@@ -43,13 +44,27 @@ class WalletAdmin(Searched, WithActions):
         "short",
     )
     list_filter = ("status", "client")
-    list_select_related = ("user",)
+    list_select_related = ("user", "client")
     search_fields = ("id",)
     search_help_text = _(
         "The owner, as in the list of users; the beginning of an alias; an IBAN; an id."
     )
     ordering = ("-id",)
     change_form_template = "admin/wallet.html"
+    csv_columns = (
+        ("id", "id"),
+        ("owner", "user.display_name"),
+        ("user_id", "user_id"),
+        ("client", "client.name"),
+        ("status", "status"),
+        ("currency", "currency"),
+        ("balance", amount("balance")),
+        ("held", amount("held_now")),
+        ("available", amount("available")),
+        ("alias", "alias"),
+        ("iban", "iban"),
+        ("created_at", "created_at"),
+    )
     fields = (
         "id",
         "client",
