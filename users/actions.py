@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,6 +20,7 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
@@ -25,12 +28,15 @@ from iocash import errors
 from users.change_lists import Uncounted
 from users.change_lists.columns import Columns, name_of, readable
 from users.change_lists.exports import CsvColumns
+from users.menu import MENU
 from users.models import ApiKey, Event
 from users.models.events import By
 from users.models.searches import typed
 from users.templatetags.words import details_in_words
 
 LAST_EVENTS = 50
+FILTERS = "_changelist_filters"
+"""Django's parameter for the query of the list from which a page was opened."""
 Facts = Sequence[tuple[str, object]]
 """Labels and values."""
 
@@ -81,6 +87,17 @@ class ReadOnly(Columns, admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list under the name that it has in the menu."""
+        url_name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        context = {
+            "title": MENU.label_of(url_name) or capfirst(self.opts.verbose_name_plural),
+            "purpose": MENU.purposes.get(url_name, ""),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Uncounted]:
         return Uncounted
 
@@ -122,7 +139,7 @@ class WithActions(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         action = path(
             "<path:object_id>/act/<slug:name>/",
-            self.admin_site.admin_view(self.run_action),
+            self.admin_site.admin_view(with_filters_kept(self.run_action)),
             name=f"{self.opts.app_label}_{self.opts.model_name}_action",
         )
         return [action, *super().get_urls()]
@@ -135,7 +152,11 @@ class WithActions(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
-        context = {} if obj is None else {"subtitle": name_of(obj), **self.page(request, obj)}
+        context = (
+            {}
+            if obj is None
+            else {"title": name_of(obj), "subtitle": None, **self.page(request, obj)}
+        )
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -209,6 +230,20 @@ def perform(
 
 def by(request: HttpRequest) -> By:
     return By(f"staff:{request.user.pk}", request.request_id)  # type: ignore[attr-defined]
+
+
+def with_filters_kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let a page of the back office lead on with the filters of the list that led to it."""
+
+    @wraps(view)
+    def kept(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        filters = request.GET.get(FILTERS)
+        if isinstance(response, HttpResponseRedirect) and filters and "?" not in response.url:
+            response.headers["Location"] = f"{response.url}?{urlencode({FILTERS: filters})}"
+        return response
+
+    return kept
 
 
 def address_of(obj: Model) -> str:

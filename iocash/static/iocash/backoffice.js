@@ -30,3 +30,21 @@ document.addEventListener("keydown", (event) => {
 });
 
 for (const button of document.querySelectorAll("button.copy")) button.hidden = false;
+
+const themes = document.querySelector(".themes"); // its radio buttons set what Django's script reads
+if (themes) {
+  themes.hidden = false;
+  const chosen = localStorage.getItem("theme") || "auto";
+  themes.querySelector(`[value="${chosen}"]`).checked = true;
+  themes.addEventListener("change", (event) => {
+    localStorage.setItem("theme", event.target.value);
+    document.documentElement.dataset.theme = event.target.value;
+  });
+}
+
+for (const box of document.querySelectorAll(".results, .scrolls")) new ResizeObserver(() => {
+  const isCut = box.scrollWidth > box.clientWidth + 1; // say so, because scroll bars may be hidden
+  box.classList.toggle("overflows", isCut);
+  const hint = box.nextElementSibling;
+  if (hint?.classList.contains("more-columns")) hint.hidden = !isCut;
+}).observe(box);
