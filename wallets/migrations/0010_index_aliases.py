@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
         ("wallets", "0009_index_metadata"),
-        ("users", "0010_search_users"),
+        ("users", "0011_search_users"),
     ]
 
     operations: ClassVar = [

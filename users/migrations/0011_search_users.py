@@ -61,7 +61,7 @@ DROP FUNCTION users_known, users_near, users_found, users_parts_query, users_par
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("users", "0009_index_metadata")]
+    dependencies: ClassVar = [("users", "0010_add_preferences")]
 
     operations: ClassVar = [
         migrations.RunSQL(FUNCTIONS, NO_FUNCTIONS),
