@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import BooleanField, Func
+from django.db.models.expressions import RawSQL
 
 from users.models.ids import id_range
 
@@ -42,6 +45,18 @@ FEWEST_DIGITS: Final = 6
 """Fewer digits are words, not a phone number."""
 SHORTEST, LONGEST, MOST_WORDS = 4, 20, 3
 """Letters of a word that may be misspelled; how many such words a search may have."""
+
+
+class HasIdOf(Func):
+    """Whether the id is one of those that a statement returns. Each is looked up by the index."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY(ARRAY"
+    output_field = BooleanField()
+
+    @classmethod
+    def found(cls, statement: str, values: Sequence[Any]) -> HasIdOf:
+        return cls("id", RawSQL(statement, values))  # noqa: S611 (a constant)
 
 
 def compact(number: str) -> str:

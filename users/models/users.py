@@ -9,7 +9,7 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchQueryField, SearchVectorField
 from django.db import models
 from django.db.models import BooleanField, Func, Q, Value
-from django.db.models.expressions import CombinedExpression, RawSQL
+from django.db.models.expressions import CombinedExpression
 from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
@@ -22,6 +22,7 @@ from users.models.searches import (
     MOST_NEAR,
     NEAR,
     PENDING_KB,
+    HasIdOf,
     found_by,
     near_words,
 )
@@ -85,15 +86,14 @@ class UserQuerySet(OwnedQuerySet["User"]):
         """
         if found := as_id(words):
             return self.filter(id=found)
-        return self.filter(id__in=RawSQL(FOUND, found_by(words, most)))  # noqa: S611 (a constant)
+        return self.filter(HasIdOf.found(FOUND, found_by(words, most)))
 
     def misspelled(self, words: str) -> Self:
         """Users whose names have these words, with at most one typing error in each of them.
 
         Words that somebody's name has are taken as they are.
         """
-        asked = [near_words(words), MOST_NEAR]
-        return self.filter(id__in=RawSQL(NEAR, asked))  # noqa: S611 (a constant)
+        return self.filter(HasIdOf.found(NEAR, [near_words(words), MOST_NEAR]))
 
 
 class User(Owned):

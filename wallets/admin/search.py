@@ -81,7 +81,9 @@ def groups_of(person: Any, words: str) -> Iterator[HitGroup]:
         wallets = Wallet.objects.labelled(words, MOST_READ).select_related("user", "client")
         yield read_hits(HitGroup("wallets", _("Wallets"), Wallet), wallets, words, wallet_match)
     if person.has_perm("wallets.view_movement"):
-        movements = Movement.objects.identified(words).select_related("wallet__user", "client")
+        movements = Movement.objects.identified(words, MOST_READ).select_related(
+            "wallet__user", "client"
+        )
         group = HitGroup("movements", _("Movements"), Movement)
         yield read_hits(group, movements, words, movement_match)
 

@@ -10,7 +10,6 @@ from django.apps import apps
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Lower
 from uuid_utils.compat import uuid7
 
@@ -19,7 +18,7 @@ from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet, pairs_index
 from users.models.ids import as_id, id_range
-from users.models.searches import FOUND, MOST_FOUND, compact, found_by
+from users.models.searches import FOUND, MOST_FOUND, HasIdOf, compact, found_by
 from users.models.versions import Versioned
 
 LABELLED: Final = """
@@ -34,7 +33,9 @@ LABELLED: Final = """
     UNION ALL
     (SELECT id FROM wallets_wallet WHERE id BETWEEN %s AND %s LIMIT %s)
 """
-NAMED: Final = f"{LABELLED} UNION ALL SELECT id FROM wallets_wallet WHERE user_id IN ({FOUND})"  # noqa: S608
+NAMED: Final = (
+    f"{LABELLED} UNION ALL SELECT id FROM wallets_wallet WHERE user_id = ANY(ARRAY({FOUND}))"  # noqa: S608
+)
 
 
 class WalletQuerySet(OwnedQuerySet["Wallet"]):
@@ -62,7 +63,7 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(user=found))
         asked = [*labelled_by(words), *found_by(words)]
-        return self.filter(id__in=RawSQL(NAMED, asked))  # noqa: S611 (a constant)
+        return self.filter(HasIdOf.found(NAMED, asked))
 
     def labelled(self, words: str, most: int = MOST_FOUND) -> Self:
         """Search by id or its beginning, by the beginning of an alias, or by an IBAN: that of the
@@ -70,7 +71,7 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         """
         if found := as_id(words):
             return self.filter(id=found)
-        return self.filter(id__in=RawSQL(LABELLED, labelled_by(words, most)))  # noqa: S611 (a constant)
+        return self.filter(HasIdOf.found(LABELLED, labelled_by(words, most)))
 
 
 def labelled_by(words: str, most: int = MOST_FOUND) -> list[Any]:
