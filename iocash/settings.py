@@ -209,6 +209,7 @@ MIDDLEWARE = [
     "iocash.http.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "users.preferences.Localization",
 ]
 
 ROOT_URLCONF = "iocash.urls"
@@ -217,6 +218,7 @@ APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 DEFAULT_EXCEPTION_REPORTER = "iocash.http.problems.Reporter"
 CSRF_FAILURE_VIEW = "iocash.http.problems.csrf_failure"
+BACK_OFFICE_REFUSAL = "users.backoffice.refusal_page"
 
 TEMPLATES = [
     {
@@ -236,8 +238,9 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en", "English"), ("es", "Spanish")]  # of errors; pages are in English
+LANGUAGES = [("en", "English"), ("es", "Spanish")]  # of errors and the back office
 LOCALE_PATHS = [BASE_DIR / "iocash" / "locale"]
+FORMAT_MODULE_PATH = "users.formats"  # of the back office
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -259,13 +262,8 @@ STATICFILES_DIRS = [BASE_DIR / "iocash" / "static"]
 WHITENOISE_USE_FINDERS = True  # serves without collectstatic
 
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 if django.VERSION >= (6, 1):

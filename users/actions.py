@@ -5,9 +5,11 @@ The orders that the functions submit check the rules. Their refusals appear as m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,14 +20,23 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
 from iocash import errors
 from users.change_lists import Uncounted
+from users.change_lists.columns import Columns, name_of, readable
+from users.change_lists.exports import CsvColumns
+from users.menu import MENU
 from users.models import ApiKey, Event
 from users.models.events import By
+from users.models.searches import typed
+from users.templatetags.words import details_in_words
 
 LAST_EVENTS = 50
+FILTERS = "_changelist_filters"
+"""Django's parameter for the query of the list from which a page was opened."""
 Facts = Sequence[tuple[str, object]]
 """Labels and values."""
 
@@ -63,16 +74,38 @@ class Action:
         return request.user.has_perm(self.permission) and self.is_available(obj)
 
 
-class ReadOnly(admin.ModelAdmin):
-    """Pages to list, search and read; only actions change the objects."""
+class ReadOnly(Columns, admin.ModelAdmin):
+    """Pages to list, search and read; only actions change the objects.
+
+    Pages show names and words instead of ids and codes.
+    """
 
     change_list_template = "admin/uncounted.html"
+    csv_columns: ClassVar[CsvColumns] = ()
+    """The columns of the list as CSV; without any, it can't be exported."""
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list under the name that it has in the menu."""
+        url_name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        context = {
+            "title": MENU.label_of(url_name) or capfirst(self.opts.verbose_name_plural),
+            "purpose": MENU.purposes.get(url_name, ""),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Uncounted]:
         return Uncounted
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return readable(self.model, super().get_fields(request, obj))
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Read what the columns of these rows need beside the rows, in few statements."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -90,7 +123,7 @@ class Searched:
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        words = search_term.strip()
+        words = typed(search_term)
         return (self.named(queryset, words) if words else queryset), False
 
     def named(self, queryset: Any, words: str) -> Any:
@@ -106,7 +139,7 @@ class WithActions(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         action = path(
             "<path:object_id>/act/<slug:name>/",
-            self.admin_site.admin_view(self.run_action),
+            self.admin_site.admin_view(with_filters_kept(self.run_action)),
             name=f"{self.opts.app_label}_{self.opts.model_name}_action",
         )
         return [action, *super().get_urls()]
@@ -119,7 +152,11 @@ class WithActions(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
-        context = {} if obj is None else self.page(request, obj)
+        context = (
+            {}
+            if obj is None
+            else {"title": name_of(obj), "subtitle": None, **self.page(request, obj)}
+        )
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -159,7 +196,7 @@ class WithActions(ReadOnly):
             **self.admin_site.each_context(request),
             "title": action.label,
             "action": action,
-            "object": obj,
+            "object": name_of(obj) if obj else None,
             "facts": self.facts(obj) if obj else [],
             "form": form,
             "opts": self.opts,
@@ -195,6 +232,20 @@ def by(request: HttpRequest) -> By:
     return By(f"staff:{request.user.pk}", request.request_id)  # type: ignore[attr-defined]
 
 
+def with_filters_kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let a page of the back office lead on with the filters of the list that led to it."""
+
+    @wraps(view)
+    def kept(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        filters = request.GET.get(FILTERS)
+        if isinstance(response, HttpResponseRedirect) and filters and "?" not in response.url:
+            response.headers["Location"] = f"{response.url}?{urlencode({FILTERS: filters})}"
+        return response
+
+    return kept
+
+
 def address_of(obj: Model) -> str:
     """The address of the object's page in the back office."""
     options = obj._meta
@@ -206,7 +257,7 @@ def address_of(obj: Model) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event with the actor's name and its data as text."""
+    """An event with the actor's name and its data in words."""
 
     event: Event
     actor: str
@@ -214,15 +265,40 @@ class Line:
 
 
 def history(*objects: Model) -> Sequence[Line]:
-    """The last events of the objects, newest first, with the names of the actors."""
+    """The last events of the objects, newest first, in words and with the names of the actors."""
     ids = [obj.pk for obj in objects]
     events = list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS])
     names = names_of({event.actor for event in events})
-    return [Line(event, names.get(event.actor, event.actor), words(event)) for event in events]
+    return [
+        Line(event, actor_in_words(event.actor, names), details_in_words(event.data))
+        for event in events
+    ]
 
 
-def words(event: Event) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in event.data.items())
+def actor_in_words(actor: str, names: Mapping[str, str]) -> str:
+    """Who acted: a member of staff, an API key, an identity provider, or a command."""
+    kind, _, rest = actor.partition(":")
+    if kind == "key":
+        return gettext("API key %(name)s") % {"name": names.get(actor, rest[-8:])}
+    if kind == "provider":
+        return gettext("Provider %(name)s") % {"name": rest}
+    if kind == "system":
+        return gettext("System (%(command)s)") % {"command": rest.replace(":", ", ")}
+    return names.get(actor, actor)
+
+
+def name_actors(rows: Iterable[Any], column: str = "actor") -> None:
+    """Read the names of who acted in each of these rows, in at most two statements."""
+    rows = list(rows)
+    names = names_of({getattr(row, column) for row in rows})
+    for row in rows:
+        row.actor_names = names
+
+
+def actor_name(row: Any, actor: str) -> str:
+    """Who acted, in words; of a row that `name_actors` has not prepared, two statements."""
+    names = getattr(row, "actor_names", None)
+    return actor_in_words(actor, names_of({actor}) if names is None else names)
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:

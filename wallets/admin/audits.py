@@ -12,3 +12,8 @@ from wallets.models import Audit
 class AuditAdmin(ReadOnly):
     list_display = ("finished_at", "movements", "finding")
     ordering = ("-id",)
+    csv_columns = (
+        ("finished_at", "finished_at"),
+        ("movements", "movements"),
+        ("finding", "finding"),
+    )

@@ -7,9 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions, address_of, perform
+from users.change_lists.columns import linked_user
+from users.change_lists.exports import amount
+from users.templatetags.words import code_in_words
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.submit import cash_out_order, reversal, submitted
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
@@ -27,10 +31,45 @@ def is_pending(movement: Movement) -> bool:
 
 @admin.register(Movement)
 class MovementAdmin(Searched, WithActions):
-    list_display = ("created_at", "type", "shown_amount", "currency", "status", "wallet_id")
+    list_display = (
+        "created_at",
+        "shown_type",
+        "shown_amount",
+        "currency",
+        "state",
+        "owner",
+        "other",
+        "short",
+    )
+    list_select_related = ("wallet__user", "counterparty__user", "client")
+    csv_columns = (
+        ("id", "id"),
+        ("created_at", "created_at"),
+        ("type", "type"),
+        ("status", "status"),
+        ("amount", amount("amount")),
+        ("currency", "currency"),
+        ("balance_after", amount("balance_after")),
+        ("owner", "wallet.user.display_name"),
+        ("wallet_id", "wallet_id"),
+        ("other", "counterparty.user.display_name"),
+        ("other_wallet_id", "counterparty_id"),
+        ("concept", "concept"),
+        ("reference", "reference"),
+        ("iban", "iban"),
+        ("holder_name", "holder_name"),
+        ("operation_id", "operation_id"),
+        ("client", "client.name"),
+        ("sent_at", "sent_at"),
+        ("settled_at", "settled_at"),
+        ("ended_at", "ended_at"),
+        ("reason", "reason"),
+    )
     list_filter = ("status", "type")
     search_fields = ("id",)
-    search_help_text = "The id of a movement, operation or wallet, an IBAN, or an idempotency key."
+    search_help_text = _(
+        "The id of a movement, an operation or a wallet; an IBAN; a reference; an idempotency key."
+    )
     ordering = ("-id",)
     fields = (
         "id",
@@ -94,6 +133,17 @@ class MovementAdmin(Searched, WithActions):
             warning="The held amount becomes available again.",
         ),
     )
+
+    @admin.display(description=_("type"))
+    def shown_type(self, movement: Movement) -> Any:
+        return code_in_words(movement.type)
+
+    @admin.display(description=_("from or to"))
+    def other(self, movement: Movement) -> Any:
+        """The owner of the other wallet, or the IBAN of a payment out."""
+        if movement.counterparty is None:
+            return movement.iban or ""
+        return linked_user(movement.counterparty.user)
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, movement: Movement) -> str:
