@@ -14,24 +14,29 @@ MILLION: Final = 10**6
 LARGEST: Final = 10**15
 """Larger amounts are not written in words."""
 
-ONES: Final = (
+
+def words_in(text: str) -> list[str]:
+    return text.split()
+
+
+ONES: Final = words_in(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-TENS: Final = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+TENS: Final = words_in("- - twenty thirty forty fifty sixty seventy eighty ninety")
 SCALES: Final = ("", " thousand", " million", " billion", " trillion")
 
-UNOS: Final = (
+UNOS: Final = words_in(
     "cero un dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince "
     "dieciséis diecisiete dieciocho diecinueve veinte veintiún veintidós veintitrés veinticuatro "
     "veinticinco veintiséis veintisiete veintiocho veintinueve"
-).split()
+)
 """The short forms before a masculine noun: *veintiún euros*."""
-DECENAS: Final = "- - - treinta cuarenta cincuenta sesenta setenta ochenta noventa".split()
-CIENTOS: Final = (
+DECENAS: Final = words_in("- - - treinta cuarenta cincuenta sesenta setenta ochenta noventa")
+CIENTOS: Final = words_in(
     "- ciento doscientos trescientos cuatrocientos quinientos seiscientos setecientos "
     "ochocientos novecientos"
-).split()
+)
 
 
 class Names(NamedTuple):

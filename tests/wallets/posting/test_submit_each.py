@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,6 +12,7 @@ from iocash import errors
 from tests.support import people, threads
 from tests.support.cash_outs import a_cash_out, end
 from wallets import posting
+from wallets.models import Movement
 from wallets.orders.base import Outcome
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 from wallets.posting import group
@@ -39,7 +41,7 @@ def posted(monkeypatch):
     return sizes
 
 
-def sending(movement, **values):
+def sending(movement: Movement, **values: Any) -> MarkCashOutSent:
     return MarkCashOutSent(
         client_id=movement.client_id,
         by=people.BY,
@@ -68,7 +70,7 @@ def test_orders_share_transactions_of_limited_size(alices, posted, monkeypatch):
     monkeypatch.setattr(posting, "MANY", 2)
     movements = [a_cash_out(alices, 1_00) for _ in range(5)]
     posted.clear()
-    answers = posting.submit_each([sending(each) for each in movements])
+    answers: list[Any] = posting.submit_each([sending(each) for each in movements])
     assert [answer.id for answer in answers] == [each.id for each in movements]
     assert posted == [2, 2, 1]
 
@@ -76,8 +78,8 @@ def test_orders_share_transactions_of_limited_size(alices, posted, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_same_keys_are_replayed(alices):
     orders = [sending(a_cash_out(alices, 1_00), key=f"k-{number}") for number in range(2)]
-    first, again = posting.submit_each(orders), posting.submit_each(orders)
-    assert [answer.replayed for answer in first + again] == [False, False, True, True]
+    answers: list[Any] = posting.submit_each(orders) + posting.submit_each(orders)
+    assert [answer.replayed for answer in answers] == [False, False, True, True]
 
 
 @pytest.mark.django_db(transaction=True)
