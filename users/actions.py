@@ -242,7 +242,7 @@ def back_to_page(request: HttpRequest, obj: Any, form: forms.Form) -> HttpRespon
     """Show the errors of a form as messages on the page that has the form."""
     for texts in form.errors.values():
         for text in texts:
-            messages.error(request, text)
+            messages.error(request, str(text))
     return HttpResponseRedirect(address_of(obj))
 
 

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from iocash import money
 
 MILLION: Final = 10**6
-LARGEST: Final = 10**15
-"""Larger amounts are not written in words."""
+LARGEST: Final = 10**15 - 1
+"""Larger amounts, in minor units, are not written in words."""
 
 
 def words_in(text: str) -> list[str]:
