@@ -99,6 +99,11 @@ class Action:
     is_harmful: bool = False
     """Whether its button is red."""
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether a second page asks for a confirmation; templates would call `rehearse`."""
+        return self.rehearse is not None
+
     def is_open_to(self, request: HttpRequest, obj: Any) -> bool:
         return request.user.has_perm(self.permission) and self.is_available(obj)
 
@@ -172,6 +177,10 @@ class WithActions(ReadOnly):
     def available_actions(self, request: HttpRequest, obj: Any) -> list[Action]:
         return [action for action in self.page_actions if action.is_open_to(request, obj)]
 
+    def name_of(self, obj: Any) -> str:
+        """What people call the object."""
+        return str(obj)
+
     def facts(self, obj: Any) -> Facts:
         """The facts that the page of an action shows about the object."""
         return []
@@ -225,6 +234,7 @@ class WithActions(ReadOnly):
             "title": action.label,
             "action": action,
             "object": obj,
+            "object_title": self.name_of(obj) if obj else "",
             "facts": confirmed or (self.facts(obj) if obj else []),
             "effect": action.effect(obj) if action.effect and obj and is_available else "",
             "is_confirmation": confirmed is not None,

@@ -45,6 +45,10 @@ def named_user(user: User) -> SafeString:
     )
 
 
+def name_of_wallet(wallet: Wallet) -> str:
+    return f"{wallet.user.display_name}, {wallet.currency}"
+
+
 def wallet_facts(wallet: Wallet, owner: Any = None) -> Facts:
     """The owner, the wallet and its money; the wallet was read with `seen`."""
     shown = format_html(

@@ -79,6 +79,9 @@ class HoldAdmin(Searched, WithActions):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
 
+    def name_of(self, obj: Any) -> str:
+        return with_currency(obj.amount, obj.currency)
+
     def facts(self, obj: Any) -> Facts:
         return [
             *wallet_facts(read_again(obj.wallet_id)),

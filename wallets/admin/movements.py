@@ -12,12 +12,19 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
-from wallets.admin.facts import owner_of, read_again, said, wallet_facts, with_currency
+from wallets.admin.facts import (
+    name_of_wallet,
+    owner_of,
+    read_again,
+    said,
+    wallet_facts,
+    with_currency,
+)
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.states import state_of
 from wallets.admin.submit import REVERSE, Submission, cash_out_order, rehearse_reversal
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
-from wallets.models import Movement
+from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 
 REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
@@ -137,6 +144,11 @@ class MovementAdmin(Searched, WithActions):
         if movement.balance_after is None:
             return "-"
         return money.to_text(movement.balance_after, movement.currency)
+
+    def name_of(self, obj: Any) -> str:
+        if isinstance(obj, Wallet):  # the page to add a movement
+            return name_of_wallet(obj)
+        return with_currency(obj.amount, obj.currency)
 
     def facts(self, obj: Any) -> Facts:
         facts: list[tuple[Any, object]] = [

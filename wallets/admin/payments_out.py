@@ -32,7 +32,7 @@ def cash_outs_to_send() -> Any:
 
 menu.add(
     MenuSection.PAYMENTS_OUT,
-    _("Payments out"),
+    _("Cash-outs"),
     "payments-out",
     permission=VIEW,
     waiting=cash_outs_to_send,

@@ -14,6 +14,7 @@ from django.db.models import Count, Q, Sum, TextChoices
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.timesince import timesince
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import money
@@ -30,7 +31,7 @@ PAGE: Final = 100
 """Rows of a page."""
 MOST: Final = 500
 """The most cash-outs of one bulk act."""
-MOST_COUNTED: Final = 10_000
+MOST_COUNTED: Final = 2_000
 """Above it, what matches is neither counted nor added up."""
 MOST_OWNERS: Final = 100
 """The most owners whose cash-outs a name finds."""
@@ -128,18 +129,28 @@ class Queue:
             found = found.filter(created_at__lte=clock.now() - timedelta(days=self.days))
         if words := self.q.strip():
             found = found.filter(named(words))
-        return found.order_by("created_at", "id") if self.is_pending else found.order_by("-id")
+        if self.is_pending:
+            return found.order_by("created_at", "id")
+        return found.order_by("-created_at", "-id") if words else found.order_by("-id")
 
     def rows(self) -> Sequence[Movement]:
         """The rows of the page, and one more if there is another page."""
         found = self.matching().select_related("wallet__user", "client")
-        if self.after and self.is_pending:
-            at = Movement.objects.filter(id=self.after).values_list("created_at", flat=True).first()
-            behind = Q(created_at__gt=at) | Q(created_at=at, id__gt=self.after)
-            found = found.filter(behind, created_at__gte=at) if at else found.none()
-        elif self.after:
-            found = found.filter(id__lt=self.after)
+        if self.after:
+            found = found.filter(self.behind(self.after))
         return list(found[: PAGE + 1])
+
+    def behind(self, last: UUID) -> Q:
+        """The rows after the last one of a page, in the order of `matching`."""
+        if not (self.is_pending or self.q.strip()):
+            return Q(id__lt=last)
+        found = Movement.objects.filter(id=last).values_list("created_at", flat=True)
+        at = found.first()
+        if at is None:
+            return Q(pk__in=[])
+        if self.is_pending:
+            return Q(created_at__gte=at) & (Q(created_at__gt=at) | Q(id__gt=last))
+        return Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(id__lt=last))
 
     def first_ids(self) -> list[UUID]:
         """The ids of the first cash-outs that match, at most MOST."""
@@ -196,8 +207,14 @@ class Row:
             movement,
             -movement.amount,
             state_of(movement),
-            timesince(movement.created_at, now, depth=1),
+            age_of(movement, now),
         )
+
+
+def age_of(movement: Movement, now: datetime) -> str:
+    if now - movement.created_at < timedelta(minutes=1):
+        return gettext("just now")
+    return timesince(movement.created_at, now, depth=1)
 
 
 def shown(movements: Iterable[Movement]) -> list[Row]:

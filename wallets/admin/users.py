@@ -98,6 +98,9 @@ class UserWithWalletsAdmin(users.UserAdmin):
         ),
     )
 
+    def name_of(self, obj: Any) -> str:
+        return str(obj.display_name)
+
     def facts(self, obj: Any) -> Facts:
         return user_facts(obj)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
-from wallets.admin.facts import wallet_facts, with_currency
+from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
 from wallets.admin.states import state_of
@@ -96,6 +96,9 @@ class WalletAdmin(Searched, WithActions):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
+
+    def name_of(self, obj: Any) -> str:
+        return name_of_wallet(obj)
 
     def facts(self, obj: Any) -> Facts:
         return wallet_facts(obj)

@@ -181,6 +181,13 @@ def test_cash_in_is_confirmed_with_the_amount_in_words_and_the_owner(browser, al
         assert f'name="{name}" value="{value}"' in page.text
 
 
+def test_first_page_says_continue_if_a_confirmation_follows(browser, alices):
+    assert 'value="Continue"' in browser.get(acting(alices, "add-movement")).text
+    page = browser.get(acting(alices, "block")).text
+    assert 'value="Block" class="default harmful"' in page
+    assert ">Alice Example, EUR</a>" in page
+
+
 def test_change_leads_back_to_the_form_with_what_was_typed(browser, alices):
     page = browser.post(acting(alices, "add-movement"), adding(amount="7", change="1"))
     assert not page.context["is_confirmation"]
