@@ -41,3 +41,10 @@ if (themes) {
     document.documentElement.dataset.theme = event.target.value;
   });
 }
+
+for (const box of document.querySelectorAll(".results, .scrolls")) new ResizeObserver(() => {
+  const isCut = box.scrollWidth > box.clientWidth + 1; // say so, because scroll bars may be hidden
+  box.classList.toggle("overflows", isCut);
+  const hint = box.nextElementSibling;
+  if (hint?.classList.contains("more-columns")) hint.hidden = !isCut;
+}).observe(box);
