@@ -26,7 +26,7 @@ GROUPED: Final = re.compile(
 PLAIN: Final = re.compile(r"(?P<whole>[0-9]+)(?:[.,](?P<part>[0-9]+))?")
 
 
-def plain(text: str) -> str:
+def in_api_form(text: str) -> str:
     """Rewrite a typed amount as in the API: digits, and a point before the decimals.
 
     What is no amount is returned as it is.
@@ -65,7 +65,7 @@ class AmountField(forms.CharField):
     def clean(self, value: Any) -> Any:
         if not value and not self.required:
             return None
-        text = plain(super().clean(value))
+        text = in_api_form(super().clean(value))
         try:
             return fields.Amount().to_internal_value(text)
         except ValidationError as error:

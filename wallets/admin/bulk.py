@@ -20,7 +20,7 @@ from users.models.ids import as_id
 from wallets import posting
 from wallets.admin.movements import SEND, SETTLE, is_pending
 from wallets.admin.queue import MOST, Queue, Total, totals_of
-from wallets.admin.refusals import explained
+from wallets.admin.refusals import explain_refusal
 from wallets.admin.states import state_of
 from wallets.models import Movement
 from wallets.orders.base import Outcome
@@ -126,7 +126,7 @@ def as_ids(texts: Iterable[str]) -> list[UUID]:
     return [each for each in ids if each]
 
 
-def read(ids: Sequence[UUID]) -> list[Movement]:
+def read_cash_outs(ids: Sequence[UUID]) -> list[Movement]:
     """The cash-outs with these ids, in their sequence; what is no cash-out is left out."""
     found = Movement.objects.filter(type=Movement.Type.CASH_OUT).select_related("wallet__user")
     by_id = found.in_bulk(ids)
@@ -151,7 +151,7 @@ class Selection:
 
 
 def select(act: BulkAct, ids: Sequence[UUID]) -> Selection:
-    found = read(ids)
+    found = read_cash_outs(ids)
     ready = [each for each in found if act.is_possible(each)]
     others = [each for each in found if not act.is_possible(each)]
     changes = last_changes(*(each.id for each in others)) if others else {}
@@ -177,7 +177,7 @@ class BulkForm(forms.Form):
 
 
 @dataclass(slots=True)
-class Report:
+class BulkReport:
     """What became of the items of an act."""
 
     done: list[Movement] = field(default_factory=list)
@@ -197,13 +197,13 @@ class Report:
 
 def execute(
     request: HttpRequest, act: BulkAct, items: dict[UUID, str], values: dict[str, Any]
-) -> Report:
+) -> BulkReport:
     """Submit one order for each item: its id, and the version that was confirmed.
 
     The key of each order is that of the form and the id of its item. So a form that is sent twice
     acts once on each item, and the same key with other items is another act on those.
     """
-    movements = read([*items])
+    movements = read_cash_outs([*items])
     actor, key = by(request), values.pop("key")
     orders = [
         act.order(
@@ -217,7 +217,7 @@ def execute(
         )
         for movement in movements
     ]
-    report = Report(unknown=len(items) - len(movements))
+    report = BulkReport(unknown=len(items) - len(movements))
     refusals: list[tuple[Movement, errors.Refused]] = []
     for movement, answer in zip(movements, posting.submit_each(orders), strict=True):
         if isinstance(answer, Outcome):
@@ -228,12 +228,12 @@ def execute(
     return report
 
 
-def explain(report: Report, refusals: Sequence[tuple[Movement, errors.Refused]]) -> None:
+def explain(report: BulkReport, refusals: Sequence[tuple[Movement, errors.Refused]]) -> None:
     """Add the refused items to the report, with what somebody else did to them."""
     changed = [each.id for each, refused in refusals if isinstance(refused, STALE)]
     changes = last_changes(*changed) if changed else {}
     for movement, refused in refusals:
-        report.refused.append((movement, changes.get(movement.id) or explained(refused)[1]))
+        report.refused.append((movement, changes.get(movement.id) or explain_refusal(refused)[1]))
         if isinstance(refused, errors.Unavailable | errors.OutcomeUnknown):
             report.again.append(movement)
 
@@ -242,7 +242,7 @@ STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionCon
 """The refusals that somebody else has caused."""
 
 
-def summary(act: BulkAct, report: Report) -> str:
+def summary(act: BulkAct, report: BulkReport) -> str:
     """How many items an act changed, of how many."""
     if len(report.done) == report.count:
         return act.done(len(report.done))

@@ -12,7 +12,7 @@ from iocash import errors
 from users.actions import ActionForm
 from wallets import erasure
 from wallets.admin.amounts import AmountField
-from wallets.admin.refusals import explained
+from wallets.admin.refusals import explain_refusal
 from wallets.models import Wallet
 from wallets.orders.users import BLOCK_REASONS
 
@@ -34,10 +34,10 @@ def labelled(names: Iterable[str]) -> list[tuple[str, Any]]:
 
 
 class LedgerForm(ActionForm):
-    """The input of an order of the ledger, whose refusals are explained to staff."""
+    """The input of an order of the ledger, whose refusals are explain_refusal to staff."""
 
     def explain(self, refused: errors.Refused) -> tuple[str | None, str]:
-        return explained(refused)
+        return explain_refusal(refused)
 
 
 class MovementForm(LedgerForm):

@@ -34,7 +34,7 @@ SETTLE = "wallets.settle_cash_out"
 """The permission to settle and reject cash-outs."""
 
 
-def effect(text: Any) -> Any:
+def cash_out_effect(text: Any) -> Any:
     """A sentence about a cash-out: its `%(amount)s`, its owner's `%(name)s`, its `%(iban)s`."""
 
     def of(movement: Movement) -> str:
@@ -104,7 +104,7 @@ class MovementAdmin(Searched, WithActions):
             ),
             is_available=lambda movement: is_pending(movement) and movement.sent_at is None,
             warning=_("Do this after you have sent the payment to the bank."),
-            effect=effect(
+            effect=cash_out_effect(
                 _("%(amount)s of %(name)s is marked as sent to %(iban)s; it can't be cancelled.")
             ),
         ),
@@ -115,7 +115,7 @@ class MovementAdmin(Searched, WithActions):
             do=Submission(cash_out_order(SettleCashOut), _("Settled. The amount was deducted.")),
             is_available=lambda movement: is_pending(movement) and movement.sent_at is not None,
             warning=_("Do this after the bank has paid."),
-            effect=effect(_("%(amount)s leaves the wallet of %(name)s for good.")),
+            effect=cash_out_effect(_("%(amount)s leaves the wallet of %(name)s for good.")),
         ),
         Action(
             name="reject",
@@ -126,7 +126,7 @@ class MovementAdmin(Searched, WithActions):
                 cash_out_order(RejectCashOut), _("Rejected. The amount is available again.")
             ),
             is_available=is_pending,
-            effect=effect(_("%(amount)s becomes available again to %(name)s.")),
+            effect=cash_out_effect(_("%(amount)s becomes available again to %(name)s.")),
             is_harmful=True,
         ),
     )

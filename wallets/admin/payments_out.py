@@ -17,12 +17,12 @@ from users.menu import MenuSection
 from wallets.admin import bulk, queue
 from wallets.admin.bulk import ACTS, BulkAct, BulkForm
 from wallets.admin.facts import with_currency
-from wallets.admin.queue import MOST, PAGE, Queue, State
+from wallets.admin.queue import MOST, PAGE, Queue, QueueState
 from wallets.models import Movement
 
 VIEW = "wallets.view_movement"
 
-OFFERED = {State.TO_SEND: ("send", "reject"), State.SENT: ("settle", "reject")}
+OFFERED = {QueueState.TO_SEND: ("send", "reject"), QueueState.SENT: ("settle", "reject")}
 """The acts on each tab."""
 
 
@@ -54,8 +54,8 @@ def payments_out(request: HttpRequest) -> HttpResponse:
         title=gettext("Payments out"),
         form=form,
         queue=shown,
-        tabs=[(shown.to(state=state), state.label, state == shown.state) for state in State],
-        rows=queue.shown(rows),
+        tabs=[(shown.to(state=state), state.label, state == shown.state) for state in QueueState],
+        rows=queue.shown_rows(rows),
         totals=totals,
         count=count,
         bulk_count=MOST if count is None else min(count, MOST),
@@ -66,7 +66,7 @@ def payments_out(request: HttpRequest) -> HttpResponse:
 
 
 def offered(request: HttpRequest, shown: Queue) -> list[BulkAct]:
-    acts = [ACTS[name] for name in OFFERED.get(State(shown.state), ())]
+    acts = [ACTS[name] for name in OFFERED.get(QueueState(shown.state), ())]
     return [act for act in acts if request.user.has_perm(act.permission)]
 
 
@@ -99,7 +99,7 @@ def confirmation(
         act=act,
         queue=shown,
         form=form,
-        rows=queue.shown(selection.ready),
+        rows=queue.shown_rows(selection.ready),
         totals=selection.totals,
         left_out=selection.left_out,
         unknown=selection.unknown,
@@ -176,5 +176,5 @@ def too_many() -> str:
     )
 
 
-def in_total(report: bulk.Report) -> str:
+def in_total(report: bulk.BulkReport) -> str:
     return ", ".join(with_currency(each.amount, each.currency) for each in report.totals)

@@ -37,7 +37,7 @@ MOST_OWNERS: Final = 100
 """The most owners whose cash-outs a name finds."""
 
 
-class State(TextChoices):
+class QueueState(TextChoices):
     """The tabs."""
 
     TO_SEND = "to-send", TO_SEND
@@ -47,7 +47,7 @@ class State(TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-PENDING: Final = frozenset({State.TO_SEND, State.SENT})
+PENDING: Final = frozenset({QueueState.TO_SEND, QueueState.SENT})
 """The states that wait for staff: the oldest first, and counted."""
 
 
@@ -79,7 +79,7 @@ class FilterForm(forms.Form):
             (7, _("7 days or more")),
         ],
     )
-    state = forms.ChoiceField(choices=State.choices, required=False, widget=forms.HiddenInput)
+    state = forms.ChoiceField(choices=QueueState.choices, required=False, widget=forms.HiddenInput)
     after = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
 
@@ -87,7 +87,7 @@ class FilterForm(forms.Form):
 class Queue:
     """A tab of the queue with its filters, from the row `after` on."""
 
-    state: str = State.TO_SEND
+    state: str = QueueState.TO_SEND
     q: str = ""
     client: Client | None = None
     currency: str = ""
@@ -128,7 +128,7 @@ class Queue:
         if self.days:
             found = found.filter(created_at__lte=clock.now() - timedelta(days=self.days))
         if words := self.q.strip():
-            found = found.filter(named(words))
+            found = found.filter(with_words(words))
         if self.is_pending:
             return found.order_by("created_at", "id")
         return found.order_by("-created_at", "-id") if words else found.order_by("-id")
@@ -162,15 +162,15 @@ class Queue:
 
 
 TABS: Final[Mapping[str, Callable[[MovementQuerySet], MovementQuerySet]]] = {
-    State.TO_SEND: lambda found: found.pending_cash_outs(is_sent=False),
-    State.SENT: lambda found: found.pending_cash_outs(is_sent=True),
-    State.SETTLED: lambda found: found.filter(type="CASH_OUT", status="SUCCESS"),
-    State.REJECTED: lambda found: found.filter(status="ERROR"),
-    State.CANCELLED: lambda found: found.filter(status="CANCELLED"),
+    QueueState.TO_SEND: lambda found: found.pending_cash_outs(is_sent=False),
+    QueueState.SENT: lambda found: found.pending_cash_outs(is_sent=True),
+    QueueState.SETTLED: lambda found: found.filter(type="CASH_OUT", status="SUCCESS"),
+    QueueState.REJECTED: lambda found: found.filter(status="ERROR"),
+    QueueState.CANCELLED: lambda found: found.filter(status="CANCELLED"),
 }
 
 
-def named(words: str) -> Q:
+def with_words(words: str) -> Q:
     """Cash-outs by id, wallet, operation, IBAN, or the name of their owner."""
     if found := as_id(words):
         return Q(id=found) | Q(wallet=found) | Q(operation_id=found)
@@ -217,7 +217,7 @@ def age_of(movement: Movement, now: datetime) -> str:
     return timesince(movement.created_at, now, depth=1)
 
 
-def shown(movements: Iterable[Movement]) -> list[Row]:
+def shown_rows(movements: Iterable[Movement]) -> list[Row]:
     now = clock.now()
     return [Row.of(movement, now) for movement in movements]
 

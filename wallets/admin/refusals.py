@@ -127,7 +127,7 @@ TEXTS: Final[Mapping[type[errors.Refused], Callable[[errors.Refused], str]]] = {
 ABOUT_AMOUNTS: Final = (errors.InsufficientFunds, errors.LimitExceeded, errors.ReversalExceeded)
 
 
-def explained(refused: errors.Refused) -> tuple[str | None, str]:
+def explain_refusal(refused: errors.Refused) -> tuple[str | None, str]:
     """The field that the refusal is about, or None, and the text with the way out."""
     field = "amount" if isinstance(refused, ABOUT_AMOUNTS) else None
     for kind in type(refused).__mro__:

@@ -82,13 +82,13 @@ INTENDED = {
 }
 
 
-def recorded(obj: Wallet, *, kind: str, amount: Decimal, **values: Any) -> str:
+def confirm_movement(obj: Wallet, *, kind: str, amount: Decimal, **values: Any) -> str:
     """The confirmation of a cash-in or an adjustment: amount and owner of the wallet."""
     shown = with_currency(money.to_minor(amount, obj.currency), obj.currency)
     return str(RECORDED[kind]) % {"amount": shown, "name": obj.user.display_name}
 
 
-ADD = Submission(cash_in_or_adjustment, recorded)
+ADD = Submission(cash_in_or_adjustment, confirm_movement)
 
 
 def rehearse_movement(request: HttpRequest, obj: Wallet, values: dict[str, Any]) -> Facts:

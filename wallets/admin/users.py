@@ -34,7 +34,7 @@ def erase_personal_data(request: HttpRequest, user: User, values: dict[str, Any]
     return gettext("Personal data erased. Ids, amounts and times are kept.")
 
 
-def effect(text: Any) -> Any:
+def user_effect(text: Any) -> Any:
     """A sentence about a user, with its `%(name)s`."""
     return lambda user: str(text) % {"name": user.display_name}
 
@@ -67,7 +67,9 @@ class UserWithWalletsAdmin(users.UserAdmin):
             form=BlockForm,
             do=Submission(user_order(BlockUser), _("User blocked.")),
             is_available=lambda user: user.status == User.Status.ACTIVATED,
-            effect=effect(_("The wallets of %(name)s can't pay or receive until you unblock.")),
+            effect=user_effect(
+                _("The wallets of %(name)s can't pay or receive until you unblock.")
+            ),
             is_harmful=True,
         ),
         Action(
@@ -77,7 +79,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
             form=BlockForm,
             do=Submission(user_order(UnblockUser), _("User unblocked.")),
             is_available=lambda user: user.status == User.Status.BLOCKED,
-            effect=effect(_("The wallets of %(name)s can pay and receive again.")),
+            effect=user_effect(_("The wallets of %(name)s can pay and receive again.")),
         ),
         Action(
             name="erase",
@@ -88,7 +90,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
             is_available=lambda user: (
                 user.status == User.Status.UNSUBSCRIBED and user.erased_at is None
             ),
-            effect=effect(
+            effect=user_effect(
                 _(
                     "Name, phone number, documents and texts of %(name)s are deleted permanently. "
                     "Movements are kept."

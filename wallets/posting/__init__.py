@@ -98,17 +98,23 @@ def post_some(orders: Sequence[Order], until: float) -> Sequence[Result]:
 
 
 def post_apart(order: Order, until: float) -> Result:
-    """Post one order; an error is its refusal. After `until` it is not started."""
+    """Post one order; an error is its answer, so that others can continue.
+
+    After `until` it is not started. After a bug its outcome is unknown.
+    """
     if time.monotonic() > until:
         return errors.Overloaded()
     try:
         return post_with_retries(order)
-    except errors.OutcomeUnknown as unknown:
-        return unknown.with_traceback(None)
+    except errors.Refused as refused:
+        return refused.with_traceback(None)
     except (DatabaseError, InterfaceError) as error:
         is_locked = isinstance(error.__cause__, psycopg.errors.LockNotAvailable)
         log.warning("an order of many was not posted: %s", type(error.__cause__).__name__)
         return errors.LockTimeout() if is_locked else errors.DatabaseUnavailable()
+    except Exception:
+        log.exception("the outcome of an order is unknown")
+        return errors.OutcomeUnknown()
 
 
 def dry_run(order: Order) -> Outcome:

@@ -18,7 +18,7 @@ from tests.support.payments_out import words_of
 from tests.support.staff import OPERATOR, SUPERVISOR, somebody
 from users.actions import WithActions
 from wallets import posting
-from wallets.admin.refusals import TEXTS, explained
+from wallets.admin.refusals import TEXTS, explain_refusal
 from wallets.models import Audit, Movement
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut
 from wallets.orders.payments import Reverse
@@ -124,7 +124,7 @@ def refusal(kind: type[errors.Refused], **facts: Any) -> errors.Refused:
 
 @pytest.mark.parametrize("kind", TEXTS)
 def test_every_explained_refusal_has_a_text_without_any_fact_missing(kind):
-    _, text = explained(refusal(kind, resets_at=None))
+    _, text = explain_refusal(refusal(kind, resets_at=None))
     assert text
     assert "{" not in text
     assert "%" not in text
@@ -158,7 +158,7 @@ def test_every_explained_refusal_has_a_text_without_any_fact_missing(kind):
     ],
 )
 def test_refusal_names_units_and_the_way_out(refused, text):
-    assert explained(refused)[1] == text
+    assert explain_refusal(refused)[1] == text
 
 
 # --- Confirmation ---------------------------------------------------------------------------------

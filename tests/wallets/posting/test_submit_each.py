@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from iocash import errors
 from tests.support import people, threads
@@ -116,6 +116,30 @@ def test_crash_at_the_commit_is_an_unknown_outcome(alices, monkeypatch):
     monkeypatch.setattr(group, "post", crash)
     (answer,) = posting.submit_each([sending(movement)])
     assert isinstance(answer, errors.OutcomeUnknown)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("fault", "answer"),
+    [
+        (errors.DatabaseUnavailable(), errors.DatabaseUnavailable),
+        (DatabaseError(), errors.DatabaseUnavailable),
+        (ZeroDivisionError(), errors.OutcomeUnknown),
+    ],
+    ids=["refused", "database", "bug"],
+)
+def test_fault_of_one_order_stops_no_other(alices, monkeypatch, fault, answer):
+    first, second = a_cash_out(alices, 1_00), a_cash_out(alices, 1_00)
+    post = group.post
+
+    def faulty(orders: Any, *args: Any, **kwargs: Any) -> Any:
+        if any(order.movement_id == first.id for order in orders):
+            raise fault
+        return post(orders, *args, **kwargs)
+
+    monkeypatch.setattr(group, "post", faulty)
+    answers = posting.submit_each([sending(first), sending(second)])
+    assert [type(each) for each in answers] == [answer, Outcome]
 
 
 @pytest.mark.django_db(transaction=True)
