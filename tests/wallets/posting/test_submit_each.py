@@ -122,9 +122,9 @@ def test_crash_at_the_commit_is_an_unknown_outcome(alices, monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "answer"),
     [
-        (errors.DatabaseUnavailable(), errors.DatabaseUnavailable),
-        (DatabaseError(), errors.DatabaseUnavailable),
-        (ZeroDivisionError(), errors.OutcomeUnknown),
+        (errors.DatabaseUnavailable, errors.DatabaseUnavailable),
+        (DatabaseError, errors.DatabaseUnavailable),
+        (ZeroDivisionError, errors.OutcomeUnknown),
     ],
     ids=["refused", "database", "bug"],
 )
@@ -134,7 +134,7 @@ def test_fault_of_one_order_stops_no_other(alices, monkeypatch, fault, answer):
 
     def faulty(orders: Any, *args: Any, **kwargs: Any) -> Any:
         if any(order.movement_id == first.id for order in orders):
-            raise fault
+            raise fault()
         return post(orders, *args, **kwargs)
 
     monkeypatch.setattr(group, "post", faulty)
