@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from users import menu, pages
+from users.manual import MANUAL
 from users.menu import MenuSection
 from wallets.admin import bulk, queue
 from wallets.admin.bulk import ACTS, BulkAct, BulkForm
@@ -37,6 +38,14 @@ menu.add(
     permission=VIEW,
     waiting=cash_outs_to_send,
     order=10,
+)
+
+
+MANUAL.add(
+    "payments-out",
+    _("Payments out"),
+    _("Send cash-outs to the bank, settle and reject them, one or many at a time."),
+    covers=("payments-out", "wallets_movement_action", "wallets_movement_add"),
 )
 
 
