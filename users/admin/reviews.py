@@ -40,6 +40,8 @@ LABELS = {"external_iban": "IBAN"}
 class KycDocumentsForm(ActionForm):
     """The documents to review: only those that are pending and were ticked on the page."""
 
+    is_on_page = True
+
     documents = forms.MultipleChoiceField(label="Documents", widget=forms.CheckboxSelectMultiple)
     names = forms.CharField(widget=forms.HiddenInput)
 
