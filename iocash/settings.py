@@ -238,6 +238,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en", "English"), ("es", "Spanish")]  # of errors; pages are in English
 LOCALE_PATHS = [BASE_DIR / "iocash" / "locale"]
+FORMAT_MODULE_PATH = "users.formats"  # of the back office
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -259,13 +260,8 @@ STATICFILES_DIRS = [BASE_DIR / "iocash" / "static"]
 WHITENOISE_USE_FINDERS = True  # serves without collectstatic
 
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 if django.VERSION >= (6, 1):

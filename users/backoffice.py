@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+from functools import partial
 from typing import Any
 
 import django_otp
@@ -23,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.qr import write_qrcode_image
 
-from users import staff
+from users import menu, pages, staff
 from users.authentication import lacks_second_factor
 
 PENDING = "second_factor"
@@ -100,7 +101,11 @@ class Site(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = path("second-factor/", self.second_factor, name="second-factor")
-        return [own, *super().get_urls()]
+        return [own, *pages.OWN.patterns(self.admin_view), *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the menu: a function, because pages without one must not count what waits."""
+        return super().each_context(request) | {"menu": partial(menu.MENU.shown, request)}
 
     @method_decorator(never_cache)
     def second_factor(self, request: HttpRequest) -> HttpResponse:

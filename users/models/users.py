@@ -10,6 +10,7 @@ from django.contrib.postgres.search import SearchQueryField, SearchVectorField
 from django.db import models
 from django.db.models import BooleanField, Func, Q, Value
 from django.db.models.expressions import CombinedExpression
+from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import CreationTime
@@ -188,6 +189,11 @@ class User(Owned):
     def name(self) -> str:
         """The full name of a person, or that of a company; empty once erased."""
         return self.company_name or f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def display_name(self) -> str:
+        """The name for people to read: the full name, else the user name; never empty."""
+        return self.name or self.user_name or gettext("Erased user")
 
     @property
     def changed_at(self) -> datetime:

@@ -1,0 +1,1 @@
+"""How the back office writes dates, times and numbers: one format, with the time zone."""

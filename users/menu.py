@@ -1,0 +1,147 @@
+"""The menu of the back office: sections of work, each with its entries.
+
+A module of `users.admin` or `wallets.admin` adds its entries when it is imported:
+
+    menu.add("Reviews", gettext_lazy("Documents"), "users_review_changelist",
+             permission="users.view_review", waiting=users_waiting)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db.models import IntegerField, QuerySet, TextChoices, Value
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+MOST: Final = 99
+"""The highest number that is shown; above it, "99+"."""
+
+Waiting = Callable[[], QuerySet[Any]]
+
+
+class MenuSection(TextChoices):
+    """The sections, in the order of the menu."""
+
+    TODAY = "Today", _("Today")
+    CUSTOMERS = "Customers", _("Customers")
+    REVIEWS = "Reviews", _("Reviews")
+    PAYMENTS_OUT = "Payments out", _("Payments out")
+    LEDGER = "Ledger", _("Ledger")
+    BANK = "Bank", _("Bank")
+    APPROVALS = "Approvals", _("Approvals")
+    ACCESS = "Access", _("Access")
+    SETTINGS = "Settings", _("Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """A link. `waiting` returns the rows that wait for staff; their number is shown."""
+
+    section: MenuSection
+    label: Any
+    url_name: str
+    permission: str | None
+    waiting: Waiting | None = None
+    order: int = 50
+
+    @property
+    def address(self) -> str:
+        return reverse(f"admin:{self.url_name}")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEntry:
+    """An entry as the menu shows it to a member of staff. `count` is empty if nothing waits."""
+
+    label: Any
+    address: str
+    count: str
+    is_current: bool
+
+
+@dataclass(slots=True)
+class Menu:
+    """The entries that are registered."""
+
+    entries: list[MenuEntry] = field(default_factory=list)
+
+    def add(
+        self,
+        section: str,
+        label: Any,
+        url_name: str,
+        *,
+        permission: str | None,
+        waiting: Waiting | None = None,
+        order: int = 50,
+    ) -> None:
+        """Add an entry to a section. Entries are sorted by `order`, then in order of addition.
+
+        `permission`: who has it sees the entry; None: all staff. `waiting`: a function that
+        returns a queryset. Its rows are counted up to `MOST`, with all other counts, in one
+        statement; it needs an index that finds these rows without reading others.
+
+        Raises:
+            ValueError: there is no such section.
+        """
+        self.entries.append(
+            MenuEntry(MenuSection(section), label, url_name, permission, waiting, order)
+        )
+
+    def shown(self, request: HttpRequest) -> list[tuple[Any, list[ShownEntry]]]:
+        """The sections with the entries that this member of staff may open."""
+        open_entries = [each for each in self.entries if is_open(each, request.user)]
+        numbers = counts(open_entries)
+        current = current_of(open_entries, request.path)
+        found: dict[MenuSection, list[ShownEntry]] = {section: [] for section in MenuSection}
+        for each in sorted(open_entries, key=lambda entry: entry.order):
+            count = numbers.get(each.url_name, "")
+            shown = ShownEntry(each.label, each.address, count, each is current)
+            found[each.section].append(shown)
+        return [(section.label, entries) for section, entries in found.items() if entries]
+
+
+def is_open(entry: MenuEntry, user: Any) -> bool:
+    return entry.permission is None or user.has_perm(entry.permission)
+
+
+def counts(entries: Sequence[MenuEntry]) -> dict[str, str]:
+    """How much waits, by the name of the URL: one statement, at most 100 rows for each entry."""
+    waiting = [
+        each.waiting()
+        .order_by()
+        .annotate(waits_for=Value(number, IntegerField()))
+        .values_list("waits_for", flat=True)[: MOST + 1]
+        for number, each in enumerate(entries)
+        if each.waiting
+    ]
+    if not waiting:
+        return {}
+    first, *others = waiting
+    numbers = list(first.union(*others, all=True) if others else first)
+    return {
+        each.url_name: f"{MOST}+" if found > MOST else str(found)
+        for number, each in enumerate(entries)
+        if (found := numbers.count(number))
+    }
+
+
+def current_of(entries: Sequence[MenuEntry], path: str) -> MenuEntry | None:
+    """The entry whose page contains the path: that with the longest address."""
+    index = reverse("admin:index")
+    above = [
+        each
+        for each in entries
+        if path == each.address or (each.address != index and path.startswith(each.address))
+    ]
+    return max(above, key=lambda entry: len(entry.address), default=None)
+
+
+MENU: Final = Menu()
+"""The menu of the back office."""
+
+add = MENU.add
