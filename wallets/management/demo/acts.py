@@ -23,14 +23,16 @@ from wallets.orders.cash_outs import (
 )
 from wallets.orders.external_accounts import AddExternalAccount
 from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold
+from wallets.orders.ibans import CreateIban
 from wallets.orders.payments import CashIn, Reverse, Transfer
 from wallets.orders.users import ActivateUser, BlockUser, UnsubscribeUser
-from wallets.orders.wallets import BlockWallet, CreateIban
+from wallets.orders.wallets import BlockWallet
 
 REJECTIONS: Final = ("The account is closed.", "The name does not match the account.")
+FIRST_DNI: Final = 87_650_000
 UNREADABLE: Final = "The picture is not readable."
-STUCK: Final = 0.004
-"""The share of sent cash-outs of which the bank says nothing."""
+UNANSWERED_SINCE: Final = timedelta(days=9)
+"""Of some cash-outs that were sent within this time the bank says nothing."""
 
 Orders = Iterator[tuple[Order, Then | None]]
 
@@ -74,7 +76,7 @@ def send_documents(member: Member, level: int) -> Act:
     def act(history: History) -> Orders:
         if member.user:
             kinds = NEEDED[member.user.kind][level]
-            demo_documents.send_samples(member.user, kinds, history.by, number=member.number)
+            demo_documents.send_samples(member.user, kinds, history.by, number=FIRST_DNI + member.number)
         return iter(())
 
     return act
@@ -188,7 +190,9 @@ def refund(shop: Member, paid: Outcome) -> Act:
     return act
 
 
-def hold(member: Member, shop: Member, amount: int, *, days: float) -> Act:
+def hold(
+    member: Member, shop: Member, amount: int, *, days: float, is_left_open: bool = False
+) -> Act:
     """Hold a deposit for a shop; it is paid, released, or left to expire after `days`."""
 
     def act(history: History) -> Orders:
@@ -196,7 +200,8 @@ def hold(member: Member, shop: Member, amount: int, *, days: float) -> Act:
             expires_at = history.now + timedelta(days=days)
             values = {"amount": cents(amount), "concept": "Deposit", "expires_at": expires_at}
             order = PlaceHold(**history.about(member, target_id=shop.wallet_id, **values))
-            yield order, partial(plan_end, history, member, shop, days)
+            then = partial(plan_end, history, member, shop, days)
+            yield order, None if is_left_open else then
 
     return act
 
@@ -269,12 +274,13 @@ def settle_file(history: History) -> Orders:
     """Settle or reject what was sent before; of some the bank says nothing."""
     answered, history.to_settle = history.to_settle, []
     for _, wallet_id, movement_id in answered:
+        is_late = history.end - history.now < UNANSWERED_SINCE
         lot = history.random.random()
         fields: dict[str, Any] = history.by_staff(wallet_id, movement_id=movement_id)
         if lot < 0.04:
             reason = history.random.choice(REJECTIONS)
             yield RejectCashOut(**fields, reason=reason), None
-        elif lot < 1 - STUCK:
+        elif lot < 0.95 or not is_late:
             yield SettleCashOut(**fields), None
 
 

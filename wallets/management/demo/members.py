@@ -118,7 +118,7 @@ def people(random: Random) -> Iterator[Member]:
     names = [(first, town) for town in TOWNS for first in ("Alice", "Bob")]
     random.shuffle(names)
     for number, (first, town) in enumerate(names):
-        level = (2, 1, 1, 1, 0, 0, 1, 0)[number % 8]
+        level = (2, 1, 0, 1, 0, 1, 0, 0, 1)[number % 9]
         values = {
             "kind": "NATURAL",
             "first_name": first,
