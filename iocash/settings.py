@@ -209,6 +209,7 @@ MIDDLEWARE = [
     "iocash.http.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "users.preferences.Localization",
 ]
 
 ROOT_URLCONF = "iocash.urls"
@@ -217,6 +218,7 @@ APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 DEFAULT_EXCEPTION_REPORTER = "iocash.http.problems.Reporter"
 CSRF_FAILURE_VIEW = "iocash.http.problems.csrf_failure"
+BACK_OFFICE_REFUSAL = "users.backoffice.refusal_page"
 
 TEMPLATES = [
     {
@@ -236,7 +238,7 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en", "English"), ("es", "Spanish")]  # of errors; pages are in English
+LANGUAGES = [("en", "English"), ("es", "Spanish")]  # of errors and the back office
 LOCALE_PATHS = [BASE_DIR / "iocash" / "locale"]
 FORMAT_MODULE_PATH = "users.formats"  # of the back office
 TIME_ZONE = "UTC"

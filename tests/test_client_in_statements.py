@@ -37,6 +37,7 @@ STAFF = (
     "users.kyc.SAME_DOCUMENT",
     "users.kyc.looks.record_look",
     "users.kyc.with_same_document",
+    "users.menu",
     "wallets.admin",
     "wallets.dashboard",
     "wallets.erasure",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import io
-from functools import partial
+from functools import partial, wraps
+from http import HTTPStatus
 from typing import Any
 
 import django_otp
@@ -20,12 +21,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.qr import write_qrcode_image
 
-from users import menu, pages, staff
+from iocash import errors
+from users import menu, pages, preferences, staff
 from users.authentication import lacks_second_factor
+from users.manual import MANUAL
 
 PENDING = "second_factor"
 """In a session: the secret of a second factor that is not confirmed yet."""
@@ -43,9 +49,9 @@ class LogInForm(AdminAuthenticationForm):
     """A password and, from those who have a second factor, its token."""
 
     token = TokenField(
-        label="Second factor",
+        label=_("Second factor"),
         required=False,
-        help_text="If you have set one up.",
+        help_text=_("If you have set one up."),
     )
 
     def confirm_login_allowed(self, user: Any) -> None:
@@ -56,7 +62,9 @@ class LogInForm(AdminAuthenticationForm):
         user.otp_device = django_otp.match_token(user, token) if token else None
         if user.otp_device is None:
             self.count_failure(user)
-            raise ValidationError("The second factor is missing or wrong.", code="invalid_token")
+            raise ValidationError(
+                gettext("The second factor is missing or wrong."), code="invalid_token"
+            )
 
     def count_failure(self, user: Any) -> None:
         """A wrong token counts as much as a wrong password."""
@@ -67,7 +75,7 @@ class LogInForm(AdminAuthenticationForm):
 class TokenForm(forms.Form):
     """The first token of a new second factor: it shows that the app has the secret."""
 
-    token = TokenField(label="Six-digit code")
+    token = TokenField(label=_("Six-digit code"))
 
     def __init__(self, data: Any, device: TOTPDevice) -> None:
         super().__init__(data)
@@ -77,7 +85,7 @@ class TokenForm(forms.Form):
         """Read the step of time that the token is of."""
         step = staff.step_of(self.device, self.cleaned_data["token"])
         if step is None:
-            raise ValidationError("Wrong code. Wait for the next one and try again.")
+            raise ValidationError(gettext("Wrong code. Wait for the next one and try again."))
         return step
 
 
@@ -85,8 +93,9 @@ class Site(admin.AdminSite):
     """Django's admin with our log-in."""
 
     site_header = site_title = "ioCash"
-    index_title = "Back office"
+    index_title = _("Overview")
     login_form = LogInForm
+    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and not lacks_second_factor(request.user)
@@ -103,9 +112,26 @@ class Site(admin.AdminSite):
         own = path("second-factor/", self.second_factor, name="second-factor")
         return [own, *pages.OWN.patterns(self.admin_view), *super().get_urls()]
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Show the page in the language and the time zone of the member of staff."""
+
+        @wraps(view)
+        def localized(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            preferences.localize(request.user)
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(localized, cacheable)
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Add the menu: a function, because pages without one must not count what waits."""
-        return super().each_context(request) | {"menu": partial(menu.MENU.shown, request)}
+        """Add what each page has: menu, search and manual.
+
+        The menu is lazy: a page that shows none does not count what waits.
+        """
+        return super().each_context(request) | {
+            "menu": SimpleLazyObject(partial(menu.MENU.shown, request)),
+            "has_search": pages.OWN.is_open("search", request.user),
+            "chapter_of_page": MANUAL.chapter_of(request),
+        }
 
     @method_decorator(never_cache)
     def second_factor(self, request: HttpRequest) -> HttpResponse:
@@ -136,7 +162,7 @@ class Site(admin.AdminSite):
         del request.session[PENDING]
         request.session.cycle_key()
         django_otp.login(request, device)
-        messages.success(request, "Second factor activated.")
+        messages.success(request, gettext("Second factor activated."))
         return HttpResponseRedirect(reverse("admin:index"))
 
     def page(
@@ -144,12 +170,27 @@ class Site(admin.AdminSite):
     ) -> HttpResponse:
         context = {
             **self.each_context(request),
-            "title": "Second factor",
+            "title": gettext("Second factor"),
             "form": form,
             "picture": qr_code(device.config_url) if device else None,
             "secret": base64.b32encode(device.bin_key).decode() if device else None,
         }
         return TemplateResponse(request, "admin/second_factor.html", context)
+
+
+def refusal_page(request: HttpRequest, refused: errors.Refused) -> HttpResponse | None:
+    """The error page inside the back office; None if it is not the caller's error, or not staff's.
+
+    Without the database there is no menu either.
+    """
+    user = getattr(request, "user", None)
+    if refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR or user is None:
+        return None
+    if not admin.site.has_permission(request):
+        return None
+    context = {"title": refused.title(), "refused": refused}
+    response = pages.render(request, "admin/refused.html", status=refused.status, **context)
+    return response.render()
 
 
 def qr_code(address: str) -> str:

@@ -14,6 +14,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.db.models import Q, Sum
 from django.http import HttpRequest
@@ -85,3 +86,9 @@ class Passwords(ModelBackend):
             return super().authenticate(request, *args, **kwargs)
         finally:
             HASHING.release()
+
+    def get_user(self, user_id: int) -> Any:
+        """Read a member of staff with the preferences, in one query."""
+        people = get_user_model().objects.select_related("preferences")
+        person = people.filter(pk=user_id).first()
+        return person if person and self.user_can_authenticate(person) else None

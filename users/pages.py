@@ -25,11 +25,18 @@ from django.urls import URLPattern, path
 View = Callable[..., HttpResponseBase]
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    route: str
+    view: View
+    permission: str | None
+
+
 @dataclass(slots=True)
 class OwnPages:
     """The pages that are registered, by name."""
 
-    routes: dict[str, tuple[str, View]] = field(default_factory=dict)
+    registered: dict[str, OwnPage] = field(default_factory=dict)
 
     def page(self, route: str, *, name: str, permission: str | None) -> Callable[[View], View]:
         """Register a view under `/admin/`. The URL map must not have been loaded yet.
@@ -39,20 +46,25 @@ class OwnPages:
         Raises:
             ValueError: another page has this name.
         """
-        if name in self.routes:
+        if name in self.registered:
             raise ValueError(f"There is already a page with the name {name}.")
 
         def register(view: View) -> View:
             guarded = guard(view, permission)
-            self.routes[name] = route, guarded
+            self.registered[name] = OwnPage(route, guarded, permission)
             return guarded
 
         return register
 
     def patterns(self, admin_view: Callable[[View], View]) -> Iterator[URLPattern]:
         """The URL patterns; `admin_view` is that of the site: it requires a log-in."""
-        for name, (route, view) in self.routes.items():
-            yield path(route, admin_view(view), name=name)
+        for name, own in self.registered.items():
+            yield path(own.route, admin_view(own.view), name=name)
+
+    def is_open(self, name: str, user: Any) -> bool:
+        """Whether there is a page with this name that this member of staff may open."""
+        own = self.registered.get(name)
+        return own is not None and (own.permission is None or user.has_perm(own.permission))
 
 
 def guard(view: View, permission: str | None) -> View:

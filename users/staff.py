@@ -17,6 +17,7 @@ from django_otp.util import random_hex
 from iocash import errors
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
+from users.models import Preferences
 
 FIND_ENTRY: Final = "SELECT FROM django_admin_log WHERE id = %s"
 TOLERANCE = 1
@@ -116,6 +117,7 @@ def delete(person: Any) -> None:
         if has_history(person):
             raise ValueError(f"{person} has a history, which must be kept")
         TOTPDevice.objects.filter(user=person).delete()
+        Preferences.objects.filter(person=person).delete()
         person.groups.clear()
         person.user_permissions.clear()
         end_sessions(person)

@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
+from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString, mark_safe
 from django.views.debug import ExceptionReporter
 from django.views.decorators.csrf import csrf_exempt
@@ -37,6 +38,8 @@ DOCUMENTED_AT = "/api/docs/errors"
 
 WEB_PATHS = ("/admin", "/static")
 """Below these paths, and at `/`, errors are HTML pages."""
+
+BACK_OFFICE = "/admin/"
 
 
 def body(refused: errors.Refused, request: Any) -> dict[str, Any]:
@@ -304,11 +307,21 @@ def say(refused: errors.Refused, request: HttpRequest) -> HttpResponse:
     if not _wants_page(request):
         return answer(refused, request)
     request.error_code = refused.code  # type: ignore[attr-defined]
-    context = {"refused": refused, "title": refused.title()}
-    response = render(request, "refused.html", context, status=refused.status)
+    response = back_office_page(refused, request)
+    if response is None:
+        context = {"refused": refused, "title": refused.title()}
+        response = render(request, "refused.html", context, status=refused.status)
     for name, value in headers(refused).items():
         response.headers[name] = value
     return response
+
+
+def back_office_page(refused: errors.Refused, request: HttpRequest) -> HttpResponse | None:
+    """The error as a page of the back office; None outside of it."""
+    if not request.path.startswith(BACK_OFFICE):
+        return None
+    page: HttpResponse | None = import_string(settings.BACK_OFFICE_REFUSAL)(request, refused)
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -31,6 +31,7 @@ from users.models import (
     KycDocument,
     Otp,
     PhoneUse,
+    Preferences,
     Review,
     Sandbox,
     SigningKey,
@@ -55,7 +56,7 @@ MODELS = [
     TermsSignature,
 ]
 # Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
-NO_PAGE = {Barrier, Key, KycDocument, PhoneUse, Sandbox}
+NO_PAGE = {Barrier, Key, KycDocument, PhoneUse, Preferences, Sandbox}
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_pages_become_patterns_inside_the_log_in_of_the_site(registered):
 
 
 def test_page_refuses_staff_without_its_permission(registered, rf, staff):
-    (numbers, everybody) = (view for _, view in registered.routes.values())
+    numbers, everybody = (each.view for each in registered.registered.values())
     request = rf.get("/")
     request.user = worker()
     with pytest.raises(PermissionDenied):
@@ -59,7 +59,7 @@ def test_page_refuses_staff_without_its_permission(registered, rf, staff):
 def test_page_has_its_title_and_the_context_of_the_site(registered, rf, staff):
     request = rf.get("/")
     request.user = staff
-    answer = registered.routes["everybody"][1](request)
+    answer = registered.registered["everybody"].view(request)
     assert isinstance(answer, TemplateResponse)
     assert answer.context_data
     assert answer.context_data["title"] == "For everybody"
@@ -69,3 +69,9 @@ def test_page_has_its_title_and_the_context_of_the_site(registered, rf, staff):
 def test_name_of_a_page_is_used_once(registered):
     with pytest.raises(ValueError, match="already a page with the name numbers"):
         registered.page("other/", name="numbers", permission=None)
+
+
+def test_page_is_open_with_its_permission_only(registered, staff):
+    assert registered.is_open("numbers", staff)
+    assert not registered.is_open("numbers", worker())
+    assert not registered.is_open("missing", staff)

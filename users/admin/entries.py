@@ -17,19 +17,20 @@ def users_to_review() -> Any:
 
 
 menu.add(MenuSection.TODAY, _("Overview"), "index", permission=None, order=10)
-for section, label, model in (
-    (MenuSection.CUSTOMERS, _("Users"), "user"),
-    (MenuSection.REVIEWS, _("Identity verifications"), "identityverification"),
-    (MenuSection.REVIEWS, _("Signed terms"), "termssignature"),
-    (MenuSection.REVIEWS, _("Who has seen documents"), "access"),
-    (MenuSection.ACCESS, _("Clients"), "client"),
-    (MenuSection.ACCESS, _("API keys"), "apikey"),
-    (MenuSection.ACCESS, _("Public keys"), "signingkey"),
-    (MenuSection.ACCESS, _("One-time passwords"), "otp"),
-    (MenuSection.LEDGER, _("Changes"), "event"),
-    (MenuSection.SETTINGS, _("Terms"), "terms"),
+for order, section, label, model in (
+    (10, MenuSection.CUSTOMERS, _("Users"), "user"),
+    (30, MenuSection.REVIEWS, _("Identity verifications"), "identityverification"),
+    (30, MenuSection.REVIEWS, _("Signed terms"), "termssignature"),
+    (30, MenuSection.REVIEWS, _("Who has seen documents"), "access"),
+    (30, MenuSection.ACCESS, _("Clients"), "client"),
+    (30, MenuSection.ACCESS, _("API keys"), "apikey"),
+    (30, MenuSection.ACCESS, _("Public keys"), "signingkey"),
+    (30, MenuSection.ACCESS, _("One-time passwords"), "otp"),
+    (60, MenuSection.LEDGER, _("Changes"), "event"),
+    (30, MenuSection.SETTINGS, _("Terms"), "terms"),
 ):
-    menu.add(section, label, f"users_{model}_changelist", permission=f"users.view_{model}")
+    url_name, permission = f"users_{model}_changelist", f"users.view_{model}"
+    menu.add(section, label, url_name, permission=permission, order=order)
 menu.add(
     MenuSection.REVIEWS,
     _("Documents to review"),

@@ -6,6 +6,7 @@ from users.models.events import Event
 from users.models.idempotency import Key
 from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.phones import PhoneUse
+from users.models.preferences import Preferences
 from users.models.sandbox import Sandbox
 from users.models.signing import SigningKey
 from users.models.terms import Terms, TermsSignature
@@ -23,6 +24,7 @@ __all__ = [
     "KycDocument",
     "Otp",
     "PhoneUse",
+    "Preferences",
     "Review",
     "Sandbox",
     "SigningKey",

@@ -84,3 +84,10 @@ def zone_of(local: datetime) -> str:
     """The short name of the time zone: UTC, CET, or UTC-03 for zones without a name."""
     name = local.tzname() or "UTC"
     return f"UTC{name}" if name.startswith(("+", "-")) else name
+
+
+@register.simple_tag(name="current_entry")
+def current_entry(sections: Any) -> Any:
+    """The entry of the menu that leads to the current page, or to the list above it; else None."""
+    entries = (each for _, entries in sections for each in entries)
+    return next((each for each in entries if each.is_current), None)

@@ -30,3 +30,14 @@ document.addEventListener("keydown", (event) => {
 });
 
 for (const button of document.querySelectorAll("button.copy")) button.hidden = false;
+
+const themes = document.querySelector(".themes"); // its radio buttons set what Django's script reads
+if (themes) {
+  themes.hidden = false;
+  const chosen = localStorage.getItem("theme") || "auto";
+  themes.querySelector(`[value="${chosen}"]`).checked = true;
+  themes.addEventListener("change", (event) => {
+    localStorage.setItem("theme", event.target.value);
+    document.documentElement.dataset.theme = event.target.value;
+  });
+}

@@ -65,6 +65,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_termssignature": (KEPT, ""),
     "users_sandbox": (READ, "clock_offset"),
     "users_barrier": (READ, "barrier_at, barrier_xid, released_at"),
+    "users_preferences": (ERASED, "language, time_zone"),
     "users_user": (KEPT, USER_COLUMNS),
     "auth_user": (FREE, ""),
     "auth_group": (FREE, ""),

@@ -259,8 +259,8 @@ def test_refused_request_is_judged_again_in_the_language_of_the_retry(
 # --- Pages for people --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/admin/login/", "/api/docs/error-handling"])
-def test_pages_are_in_english(path: str):
+@pytest.mark.parametrize("path", ["/", "/api/docs", "/api/docs/error-handling"])
+def test_pages_outside_the_back_office_are_in_english(path: str):
     answer = Browser().get(path, headers=SPANISH | {"Accept": "text/html"})
     assert answer.status_code == 200
     assert '<html lang="en' in answer.content.decode()
@@ -274,10 +274,11 @@ def test_page_of_the_browsable_api_shows_the_error_in_the_language(api: Api, mov
     assert "Debe ser como mínimo 1." in answer.content.decode()
 
 
-def test_back_office_works_in_english_for_browsers_in_spanish(staff: Any):
+def test_back_office_has_the_language_of_the_browser(staff: Any):
     browser = Browser(headers=SPANISH)
+    assert "Contraseña" in browser.get("/admin/login/").text
     browser.force_login(staff)
-    answer = browser.get("/admin/")
-    assert answer.status_code == 200
-    assert "Log out" in answer.content.decode()
+    answer = browser.get("/admin/password_change/")
+    assert (answer.status_code, '<html lang="es"' in answer.text) == (200, True)
     assert browser.get("/admin/unknown/").status_code == 404
+    assert '<html lang="en' in browser.get("/").text
