@@ -100,7 +100,9 @@ def draw_pdf(title: str) -> File:
     return File(content, PDF)
 
 
-def send_samples(user: User, kinds: kyc.Kinds, by: By, *, number: int = 12345678) -> list[uuid.UUID]:
+def send_samples(
+    user: User, kinds: kyc.Kinds, by: By, *, number: int = 12345678
+) -> list[uuid.UUID]:
     """Send KYC documents of these kinds for the user, as `sample`; return their ids."""
     return [
         kyc.send(

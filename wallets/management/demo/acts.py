@@ -47,9 +47,10 @@ def join(member: Member, *, is_verified: bool = True) -> Act:
         values = {"client_id": history.client_id, "by": history.by}
         member.user = users.create(values=member.values, **values).user
         if is_verified:
-            yield ActivateUser(
-                user_id=member.user.id, phone=member.user.mobile_phone, **values
-            ), partial(opened, history, member)
+            yield (
+                ActivateUser(user_id=member.user.id, phone=member.user.mobile_phone, **values),
+                partial(opened, history, member),
+            )
 
     return act
 
@@ -70,19 +71,21 @@ def name_accounts(member: Member) -> Act:
     return act
 
 
-def send_documents(member: Member, level: int) -> Act:
+def send_samples_of(member: Member, level: int) -> Act:
     """Send all that a level needs."""
 
     def act(history: History) -> Orders:
         if member.user:
             kinds = NEEDED[member.user.kind][level]
-            demo_documents.send_samples(member.user, kinds, history.by, number=FIRST_DNI + member.number)
+            demo_documents.send_samples(
+                member.user, kinds, history.by, number=FIRST_DNI + member.number
+            )
         return iter(())
 
     return act
 
 
-def review(member: Member, refused: Kind | None = None) -> Act:
+def review_documents_of(member: Member, refused: Kind | None = None) -> Act:
     """Approve all documents that are pending, except one that is refused."""
 
     def act(history: History) -> Orders:
@@ -104,7 +107,7 @@ def review(member: Member, refused: Kind | None = None) -> Act:
     return act
 
 
-def block(member: Member, reason: str) -> Act:
+def block_user(member: Member, reason: str) -> Act:
     """Block the user, and unblock nothing."""
 
     def act(history: History) -> Orders:

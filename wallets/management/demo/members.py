@@ -16,16 +16,96 @@ from schwifty import IBAN
 
 from users.models import User
 
-TOWNS: Final = (
-    "Albacete Alicante Almansa Almería Antequera Aranda Astorga Aveiro Ávila Badajoz Bailén "
-    "Barcelona Béjar Benidorm Berga Bilbao Braga Burela Burgos Cáceres Cádiz Cartagena "
-    "Castellón Coimbra Córdoba Cuenca Elche Évora Faro Ferrol Figueres Gandía Getafe Gijón "
-    "Girona Granada Guadalajara Guadix Güímar Huelva Huesca Jaén Jerez Linares Lisboa Llanes "
-    "Lleida Logroño Lorca Lugo Madrid Málaga Manresa Marbella Mérida Motril Murcia Nerja Noia "
-    "Oporto Ourense Oviedo Palencia Palma Pamplona Pontevedra Reus Ronda Sabadell Salamanca "
-    "Santander Segovia Sevilla Soria Tarragona Teruel Toledo Tudela Úbeda Valencia Valladolid "
-    "Vera Vigo Vitoria Viveiro Zafra Zamora Zaragoza"
-).split()
+TOWNS: Final = [
+    "Albacete",
+    "Alicante",
+    "Almansa",
+    "Almería",
+    "Antequera",
+    "Aranda",
+    "Astorga",
+    "Aveiro",
+    "Ávila",
+    "Badajoz",
+    "Bailén",
+    "Barcelona",
+    "Béjar",
+    "Benidorm",
+    "Berga",
+    "Bilbao",
+    "Braga",
+    "Burela",
+    "Burgos",
+    "Cáceres",
+    "Cádiz",
+    "Cartagena",
+    "Castellón",
+    "Coimbra",
+    "Córdoba",
+    "Cuenca",
+    "Elche",
+    "Évora",
+    "Faro",
+    "Ferrol",
+    "Figueres",
+    "Gandía",
+    "Getafe",
+    "Gijón",
+    "Girona",
+    "Granada",
+    "Guadalajara",
+    "Guadix",
+    "Güímar",
+    "Huelva",
+    "Huesca",
+    "Jaén",
+    "Jerez",
+    "Linares",
+    "Lisboa",
+    "Llanes",
+    "Lleida",
+    "Logroño",
+    "Lorca",
+    "Lugo",
+    "Madrid",
+    "Málaga",
+    "Manresa",
+    "Marbella",
+    "Mérida",
+    "Motril",
+    "Murcia",
+    "Nerja",
+    "Noia",
+    "Oporto",
+    "Ourense",
+    "Oviedo",
+    "Palencia",
+    "Palma",
+    "Pamplona",
+    "Pontevedra",
+    "Reus",
+    "Ronda",
+    "Sabadell",
+    "Salamanca",
+    "Santander",
+    "Segovia",
+    "Sevilla",
+    "Soria",
+    "Tarragona",
+    "Teruel",
+    "Toledo",
+    "Tudela",
+    "Úbeda",
+    "Valencia",
+    "Valladolid",
+    "Vera",
+    "Vigo",
+    "Vitoria",
+    "Viveiro",
+    "Zafra",
+    "Zamora",
+    "Zaragoza",
+]
 START_SHARE: Final = 0.55
 """The share of the members that join on the first day; the others join later."""
 LAST_JOIN: Final = 85
@@ -104,7 +184,9 @@ class Member:
     @property
     def iban(self) -> str:
         """Its account at a bank that doesn't exist."""
-        return str(IBAN.generate("ES", bank_code="9998", account_code=str(7_919 * (self.number + 1_000))))
+        return str(
+            IBAN.generate("ES", bank_code="9998", account_code=str(7_919 * (self.number + 1_000)))
+        )
 
 
 def members(random: Random) -> list[Member]:
@@ -125,7 +207,7 @@ def people(random: Random) -> Iterator[Member]:
             "last_name": town,
             "email": f"{first.lower()}.{number:03}@example.com",
         }
-        member = Member(number, Part.PERSON, named(values, number), level, joining(random))
+        member = Member(number, Part.PERSON, with_log_in(values, number), level, joining(random))
         if level and random.random() < 0.8:
             member.wage = random.randrange(1_150_00, 2_600_00 if level > 1 else 1_600_00, 10_00)
         if member.wage and random.random() < 0.6:
@@ -148,10 +230,10 @@ def companies(first: int, random: Random) -> Iterator[Member]:
             "email": f"office.{number:03}@example.com",
         }
         joins = joining(random) if part == Part.SHOP and number % 3 == 0 else random.random() / 4
-        yield Member(number, part, named(values, number), 2, joins, trade)
+        yield Member(number, part, with_log_in(values, number), 2, joins, trade)
 
 
-def named(values: dict[str, Any], number: int) -> dict[str, Any]:
+def with_log_in(values: dict[str, Any], number: int) -> dict[str, Any]:
     """Add the log-in name, and a phone number that is unique among the members."""
     return values | {
         "user_name": values["email"].partition("@")[0].replace(".", "-"),
