@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from users.models import User
 from wallets.books.limits import TOP, WINDOW, limits_of
 
-RECENT: Final = 5_000
+RECENT: Final = 1_000
 """The number of newest movements whose users are compared."""
 NEARLY: Final = 0.9
 """The share of a limit from which on a user is shown."""

@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from django.db import connection
 from django.urls import reverse
+from django.utils.formats import number_format
 
+from users.templatetags.office import grouped
 from wallets.dashboard.charts import Chart, chart_of_balances, chart_of_flows
 from wallets.dashboard.periods import ShownPeriod
 
@@ -46,9 +49,13 @@ class Change:
     before: int
 
     @property
-    def percent(self) -> float | None:
-        """The change in percent; None if there was nothing before."""
-        return 100 * (self.now - self.before) / self.before if self.before else None
+    def percent(self) -> str:
+        """The change in percent, with its sign; empty if there was nothing before."""
+        if not self.before:
+            return ""
+        change = Decimal(100 * (self.now - self.before)) / self.before
+        sign = "+" if change > 0 else ""
+        return f"{sign}{number_format(change, 1, force_grouping=True)} %"
 
 
 class DayRow(NamedTuple):
@@ -58,6 +65,12 @@ class DayRow(NamedTuple):
     entered: int
     left: int
     total: int
+    currency: str
+
+    @property
+    def cells(self) -> list[str]:
+        """The amounts as text, without the currency."""
+        return [grouped(each, self.currency) for each in (self.entered, self.left, self.total)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,7 @@ def report_of(
 ) -> CurrencyReport:
     days = [(day, flows.get(day, DayFlows())) for day in period.every_day]
     before = [each for day, each in flows.items() if day < period.first]
-    rows = list(rows_of_days(total, days))
+    rows = list(rows_of_days(currency, total, days))
     return CurrencyReport(
         currency=currency,
         total=Change(total, rows[0].total - rows[0].entered + rows[0].left),
@@ -124,12 +137,14 @@ def report_of(
     )
 
 
-def rows_of_days(total: int, days: Sequence[tuple[date, DayFlows]]) -> Iterator[DayRow]:
+def rows_of_days(
+    currency: str, total: int, days: Sequence[tuple[date, DayFlows]]
+) -> Iterator[DayRow]:
     """The days with the totals at their ends, which follow from the total now."""
     after = sum(each.entered - each.left for _, each in days)
     for day, each in days:
         after -= each.entered - each.left
-        yield DayRow(day, each.entered, each.left, total - after)
+        yield DayRow(day, each.entered, each.left, total - after, currency)
 
 
 def list_of_sum(period: ShownPeriod, currency: str, **conditions: Any) -> str:

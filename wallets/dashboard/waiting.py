@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from axes.models import AccessFailureLog
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, F, Min, Sum
+from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
@@ -77,7 +78,8 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
     """Pending cash-outs: those to send to the bank, and those of which it has said nothing."""
     found = list(
         Movement.objects.filter(status=Movement.Status.PENDING)
-        .values_list("currency", "sent_at__isnull")
+        .annotate(is_unsent=IsNull(F("sent_at"), True))
+        .values_list("currency", "is_unsent")
         .annotate(Count("id"), Min("created_at"), Min("sent_at"), Sum("amount"))
         .order_by("currency")
     )
@@ -120,7 +122,7 @@ def expiring_holds(user: Any, now: datetime) -> Iterator[Tile]:
     words = ngettext("%(count)s hold", "%(count)s holds", count)
     first = min((row[2] for row in found), default=None)
     yield Tile(
-        _("Holds that expire within 24 hours"),
+        _("Holds that expire in 24 hours"),
         words % {"count": count} if count else gettext("None"),
         QUIET if count else GOOD,
         f"{reverse('admin:wallets_hold_changelist')}?{query}",
@@ -156,7 +158,7 @@ def failed_log_ins(user: Any, now: datetime) -> Iterator[Tile]:
     count = sum(at >= since for at in newest[: MOST + 1])
     is_open = pages.OWN.is_open("failed-log-ins", user)
     yield Tile(
-        _("Failed log-ins within 24 hours"),
+        _("Failed log-ins in 24 hours"),
         f"{MOST}+" if count > MOST else str(count) if count else gettext("None"),
         WAIT if count else GOOD,
         reverse("admin:failed-log-ins") if is_open else "",

@@ -44,8 +44,8 @@ from wallets.orders.users import ActivateUser
 BY = By("system:seed_demo")
 CLIENT, STAFF = "Demo", "staff"
 INSTITUTION = "Example Pay"
-MEMBERS_OF_STAFF = {"alice": "supervisor", "bob": "operator"}
-"""The staff of the institution, with their groups."""
+MEMBERS = {"alice": "supervisor", "bob": "operator"}
+"""The staff of the institution, with their roles."""
 DAYS = 90
 SEED = 7
 IBAN = "ES9121000418450200051332"
@@ -122,27 +122,51 @@ def undelivered() -> Iterator[None]:
         deliveries.BACKENDS[name] = backend
 
 
-def seed_institution() -> dict[str, str]:
+def seed_institution() -> dict[str, Any]:
     """Create the institution's client, staff, users and movements, if the clock is behind.
 
     Afterwards the clock is right. If it was interrupted, what there is remains, and the clock is
-    set. Returns the passwords of the staff, which are new each time.
+    set. Returns the log-ins of the staff, whose passwords are new each time.
     """
     client = Client.objects.filter(name=INSTITUTION).first()
     sandbox = Sandbox.objects.filter(clock_offset__lt=timedelta(0)).first()
     if not (client or sandbox):
         return {}
-    facts, staff = make_members_of_staff()
+    members = {name: make_member(name, role) for name, role in MEMBERS.items()}
     if sandbox and client is None:
-        client = Client.objects.create(name=INSTITUTION)
-        key, _ = ApiKey.issue(client=client, label="Server", scopes=list(SCOPES))
-        with unsynchronised():
-            made = history.begun(client.id, By(f"key:{key.id}"), staff, SEED)
-            Planner.of(made).plan()
-            made.run()
+        make_history([By(f"staff:{person.pk}") for person in members.values()])
     elif sandbox:
         advance_clock(-sandbox.clock_offset)
-    return facts
+    log_ins = [
+        {"user": name, "role": MEMBERS[name], "password": set_new_password(person)}
+        for name, person in members.items()
+    ]
+    return {"staffOfInstitution": log_ins}
+
+
+def make_member(name: str, role: str) -> Any:
+    """Create a member of staff with a role; an existing one gets the role again."""
+    values = {"is_staff": True, "first_name": name.title(), "last_name": "Example"}
+    person, _ = get_user_model().objects.get_or_create(username=name, defaults=values)
+    person.groups.set(Group.objects.filter(name=role))
+    return person
+
+
+def set_new_password(person: Any) -> str:
+    password = secrets.token_urlsafe(12)
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    return password
+
+
+def make_history(staff: list[By]) -> None:
+    """Create the institution, and execute its ninety days."""
+    client = Client.objects.create(name=INSTITUTION)
+    key, _ = ApiKey.issue(client=client, label="Server", scopes=list(SCOPES))
+    with unsynchronised():
+        made = history.begun(client.id, By(f"key:{key.id}"), staff, SEED)
+        Planner.of(made).plan()
+        made.run()
 
 
 @contextmanager
@@ -154,26 +178,6 @@ def unsynchronised() -> Iterator[None]:
             yield
         finally:
             cursor.execute("RESET synchronous_commit")
-
-
-def make_members_of_staff() -> tuple[dict[str, str], tuple[By, ...]]:
-    """Create two members of staff, or give them new passwords."""
-    facts, actors = {}, []
-    for name, group in MEMBERS_OF_STAFF.items():
-        person, _ = get_user_model().objects.get_or_create(
-            username=name, defaults={"is_staff": True, "first_name": name.title()}
-        )
-        person.groups.set(Group.objects.filter(name=group))
-        facts[f"{name}StaffPassword"] = set_new_password(person)
-        actors.append(By(f"staff:{person.pk}"))
-    return facts, tuple(actors)
-
-
-def set_new_password(person: Any) -> str:
-    password = secrets.token_urlsafe(12)
-    person.set_password(password)
-    person.save(update_fields=["password"])
-    return password
 
 
 def seed() -> dict[str, str]:

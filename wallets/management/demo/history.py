@@ -6,7 +6,7 @@ time. Acts of some minutes are posted as one group.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -50,7 +50,7 @@ class History:
     client_id: UUID
     by: By
     """The API key of the client."""
-    staff: tuple[By, ...]
+    staff: Sequence[By]
     random: Random
     start: datetime
     end: datetime
@@ -118,7 +118,7 @@ class History:
         return {"client_id": self.client_id, "by": by, "wallet_id": wallet_id} | values
 
 
-def begun(client_id: UUID, by: By, staff: tuple[By, ...], seed: int) -> History:
+def begun(client_id: UUID, by: By, staff: Sequence[By], seed: int) -> History:
     """An empty history, from the present time of the sandbox to the real time."""
     offset, end = Sandbox.objects.get().clock_offset, timezone.now()
     return History(client_id, by, staff, Random(seed), end + offset, end, offset)  # noqa: S311

@@ -150,7 +150,7 @@ class Planner:
         self.history.plan(self.at(day, 9.5), acts.settle_file)
         self.history.plan(self.at(day, 15.5), acts.send_file)
         for employer in self.employers[day % 4 :: 4]:
-            amount = random.randrange(6_000_00, 18_000_00, 50_00)
+            amount = random.randrange(1_500_00, 4_500_00, 50_00)
             act = acts.top_up(employer, amount, "Bank transfer")
             self.history.plan(self.at(day, random.uniform(8.5, 12)), act)
         for shop in self.shops[date.weekday() :: SATURDAY]:
@@ -162,6 +162,7 @@ class Planner:
             self.plan_rents(day, date)
 
     def plan_wages(self, day: int, date: datetime) -> None:
+        random = self.history.random
         paid = [each for each in self.people if each.wage and each.joins < day - 2]
         for member in paid:
             employer = self.employers[member.number % len(self.employers)]
@@ -169,6 +170,9 @@ class Planner:
                 employer, member, member.wage, f"Salary {date:%B}", reference=f"PAY-{date:%Y-%m}"
             )
             self.history.plan(self.at(day, 10 + (member.number % 8) / 60), act)
+            if random.random() < 0.6:
+                act = acts.cash_out(member, share=random.uniform(0.3, 0.6))
+                self.history.plan(self.at(day + random.randrange(1, 7), random.uniform(8, 21)), act)
 
     def plan_rents(self, day: int, date: datetime) -> None:
         for member in self.people:
