@@ -16,7 +16,7 @@ from wallets.dashboard import limits, money, waiting
 from wallets.dashboard.periods import PERIODS, ShownPeriod
 
 
-def context_of_today(request: HttpRequest) -> dict[str, Any]:
+def context(request: HttpRequest) -> dict[str, Any]:
     """The data of the first page that this member of staff has permission to see."""
     user, now = request.user, clock.now()
     period = ShownPeriod.of(request.GET.get("days", ""), now)
@@ -42,4 +42,4 @@ class BackOffice(Site):
     index_template = "admin/dashboard.html"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().index(request, context_of_today(request) | (extra_context or {}))
+        return super().index(request, context(request) | (extra_context or {}))

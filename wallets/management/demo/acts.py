@@ -44,13 +44,13 @@ def join(member: Member, *, is_verified: bool = True) -> Act:
     """Create the user and, unless it never verifies its phone, open its wallet."""
 
     def act(history: History) -> Orders:
-        values = {"client_id": history.client_id, "by": history.by}
-        member.user = users.create(values=member.values, **values).user
+        client_id, by = history.client_id, history.by
+        user = member.user = users.create(client_id=client_id, values=member.values, by=by).user
         if is_verified:
-            yield (
-                ActivateUser(user_id=member.user.id, phone=member.user.mobile_phone, **values),
-                partial(opened, history, member),
+            order = ActivateUser(
+                client_id=client_id, by=by, user_id=user.id, phone=user.mobile_phone
             )
+            yield order, partial(opened, history, member)
 
     return act
 
@@ -112,8 +112,13 @@ def block_user(member: Member, reason: str) -> Act:
 
     def act(history: History) -> Orders:
         if member.user:
-            by = {"client_id": history.client_id, "by": history.staff[0]}
-            yield BlockUser(user_id=member.user.id, reason=reason, **by), None
+            order = BlockUser(
+                client_id=history.client_id,
+                by=history.staff[0],
+                user_id=member.user.id,
+                reason=reason,
+            )
+            yield order, None
 
     return act
 
@@ -134,7 +139,7 @@ def leave(member: Member, heir: Member) -> Act:
         if member.wallet_id and heir.wallet_id:
             left = available(history, [member])[member.wallet_id]
             if left:
-                yield pay(member, heir, left, "Closing my account")(history).__next__()
+                yield from pay(member, heir, left, "Closing my account")(history)
             history.plan(history.after(hours=1), close(member))
 
     return act
@@ -143,8 +148,10 @@ def leave(member: Member, heir: Member) -> Act:
 def close(member: Member) -> Act:
     def act(history: History) -> Orders:
         if member.user:
-            by = {"client_id": history.client_id, "by": history.by}
-            yield UnsubscribeUser(user_id=member.user.id, **by), None
+            order = UnsubscribeUser(
+                client_id=history.client_id, by=history.by, user_id=member.user.id
+            )
+            yield order, None
 
     return act
 
@@ -221,7 +228,7 @@ def plan_end(history: History, member: Member, shop: Member, days: float, held: 
 def end_hold(member: Member, shop: Member, held: Outcome, *, is_paid: bool) -> Act:
     def act(history: History) -> Orders:
         fields = history.about(member, hold_id=held.id)
-        if is_paid:
+        if is_paid and shop.wallet_id:
             yield ExecuteHold(**fields, target_id=shop.wallet_id, concept="Booking"), None
         else:
             yield ReleaseHold(**fields), None
@@ -289,7 +296,7 @@ def settle_file(history: History) -> Orders:
 
 def available(history: History, those: list[Member]) -> dict[Any, int]:
     """What is available to members now, in cents, by wallet."""
-    ids = [member.wallet_id for member in those]
+    ids = [member.wallet_id for member in those if member.wallet_id]
     found = Wallet.objects.filter(client=history.client_id, id__in=ids).values_list(
         "id", "balance", "held"
     )
