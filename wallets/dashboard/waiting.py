@@ -139,7 +139,9 @@ def last_audit(user: Any, now: datetime) -> Iterator[Tile]:
         words = gettext("Run manage.py audit to verify the ledger.")
         yield Tile(_("Audit of the ledger"), gettext("Never"), WAIT, address, [words])
         return
-    ago = gettext("%(time)s ago") % {"time": age(audit.finished_at, now)}
+    is_new = now - audit.finished_at < timedelta(minutes=1)
+    words = gettext("Just now") if is_new else gettext("%(time)s ago")
+    ago = words % {"time": age(audit.finished_at, now)}
     number = ngettext(
         "%(count)s movement verified", "%(count)s movements verified", audit.movements
     ) % {"count": f"{audit.movements:,}"}

@@ -240,16 +240,15 @@ def end_hold(member: Member, shop: Member, held: Outcome, *, is_paid: bool) -> A
 
 
 def cash_out(member: Member, *, share: float, cancel: bool = False) -> Act:
-    """Pay a share of what is available to the member's bank account, in whole euros."""
+    """Pay a share of what is available to the member's bank account."""
 
     def act(history: History) -> Orders:
         if not member.wallet_id:
             return
         left = available(history, [member])[member.wallet_id]
-        amount = int(left * share) // 1_00
-        if amount:
+        if amount := int(left * share):
             account = {"iban": member.iban, "holder_name": member.name}
-            values = {"amount": cents(amount * 1_00), "concept": "To my account"}
+            values = {"amount": cents(amount), "concept": "To my account"}
             order = CashOut(**history.about(member, **account, **values))
             yield order, partial(note_request, history, member, cancel)
 

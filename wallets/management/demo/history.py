@@ -26,7 +26,7 @@ from wallets.management.demo.members import Member
 from wallets.orders.base import Order, Outcome
 from wallets.posting import group
 
-WINDOW: Final = timedelta(minutes=45)
+WINDOW: Final = timedelta(minutes=60)
 """Acts within this time are posted together, at the time of the first."""
 ORDINARY: Final = (
     errors.InsufficientFunds,

@@ -150,7 +150,7 @@ class Planner:
         self.history.plan(self.at(day, 9.5), acts.settle_file)
         self.history.plan(self.at(day, 15.5), acts.send_file)
         for employer in self.employers[day % 4 :: 4]:
-            amount = random.randrange(1_500_00, 4_500_00, 50_00)
+            amount = random.randrange(1_500_00, 4_200_00)
             act = acts.top_up(employer, amount, "Bank transfer")
             self.history.plan(self.at(day, random.uniform(8.5, 12)), act)
         for shop in self.shops[date.weekday() :: SATURDAY]:
