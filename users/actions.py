@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,14 +20,18 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from uuid_utils.compat import uuid7
 
 from iocash import errors
 from users.change_lists import Uncounted
+from users.menu import MENU
 from users.models import ApiKey, Event
 from users.models.events import By
 
 LAST_EVENTS = 50
+FILTERS = "_changelist_filters"
+"""Django's parameter for the query of the list from which a page was opened."""
 Facts = Sequence[tuple[str, object]]
 """Labels and values."""
 
@@ -71,6 +77,17 @@ class ReadOnly(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list under the name that it has in the menu."""
+        url_name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        context = {
+            "title": MENU.label_of(url_name) or capfirst(self.opts.verbose_name_plural),
+            "purpose": MENU.purposes.get(url_name, ""),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Uncounted]:
         return Uncounted
 
@@ -106,7 +123,7 @@ class WithActions(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         action = path(
             "<path:object_id>/act/<slug:name>/",
-            self.admin_site.admin_view(self.run_action),
+            self.admin_site.admin_view(with_filters_kept(self.run_action)),
             name=f"{self.opts.app_label}_{self.opts.model_name}_action",
         )
         return [action, *super().get_urls()]
@@ -193,6 +210,20 @@ def perform(
 
 def by(request: HttpRequest) -> By:
     return By(f"staff:{request.user.pk}", request.request_id)  # type: ignore[attr-defined]
+
+
+def with_filters_kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let a page of the back office lead on with the filters of the list that led to it."""
+
+    @wraps(view)
+    def kept(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        filters = request.GET.get(FILTERS)
+        if isinstance(response, HttpResponseRedirect) and filters and "?" not in response.url:
+            response.headers["Location"] = f"{response.url}?{urlencode({FILTERS: filters})}"
+        return response
+
+    return kept
 
 
 def address_of(obj: Model) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -58,6 +58,11 @@ class Uncounted(ChangeList):
     @property
     def previous_link(self) -> str:
         return self.get_query_string({PAGE_VAR: self.page_num - 1}) if self.page_num > 1 else ""
+
+    @property
+    def unsearched_link(self) -> str:
+        """The list with its filters, without the search."""
+        return self.get_query_string(remove=[SEARCH_VAR, PAGE_VAR])
 
     @property
     def first_link(self) -> str:

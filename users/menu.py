@@ -68,6 +68,18 @@ class Menu:
     """The entries that are registered."""
 
     entries: list[MenuEntry] = field(default_factory=list)
+    purposes: dict[str, Any] = field(default_factory=dict)
+
+    def describe(self, purposes: dict[str, Any]) -> None:
+        """Say what lists are for and how they get rows, by the names of their URLs.
+
+        An empty list shows this text.
+        """
+        self.purposes |= purposes
+
+    def label_of(self, url_name: str) -> Any:
+        """The label of the entry that leads to this URL; None if there is none."""
+        return next((each.label for each in self.entries if each.url_name == url_name), None)
 
     def add(
         self,
@@ -145,3 +157,4 @@ MENU: Final = Menu()
 """The menu of the back office."""
 
 add = MENU.add
+describe = MENU.describe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,9 @@ from uuid import UUID
 from django import template
 from django.urls import reverse
 from django.utils import formats, timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, strip_tags
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from iocash import money
@@ -91,3 +93,22 @@ def current_entry(sections: Any) -> Any:
     """The entry of the menu that leads to the current page, or to the list above it; else None."""
     entries = (each for _, entries in sections for each in entries)
     return next((each for each in entries if each.is_current), None)
+
+
+@register.simple_tag(name="labelled_cells")
+def labelled_cells(cells: Iterable[str], headers: Iterable[dict[str, Any]]) -> SafeString:
+    """The cells of a row of Django's lists, each with the text of its header in `data-label`.
+
+    On a small screen each row is a card, and the labels stand beside the values.
+    """
+    pairs = zip(cells, headers, strict=True)
+    return mark_safe("".join(labelled_cell(cell, header["text"]) for cell, header in pairs))  # noqa: S308  # cells of Django's
+
+
+def labelled_cell(cell: str, label: Any) -> str:
+    """The first tag of a cell gets the label. The column of checkboxes has none."""
+    text = strip_tags(str(label)).strip()
+    tag, space, rest = str(cell).partition(" ")
+    if not text or not space or tag not in {"<td", "<th"}:
+        return str(cell)
+    return format_html('{} data-label="{}" {}', mark_safe(tag), capfirst(text), mark_safe(rest))  # noqa: S308

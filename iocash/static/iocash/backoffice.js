@@ -41,3 +41,13 @@ if (themes) {
     document.documentElement.dataset.theme = event.target.value;
   });
 }
+
+for (const box of document.querySelectorAll(".results, .scrolls")) {
+  const observer = new ResizeObserver(() => {
+    const isCut = box.scrollWidth > box.clientWidth + 1; // say so, because scroll bars may be hidden
+    box.classList.toggle("overflows", isCut);
+    const hint = box.nextElementSibling;
+    if (hint?.classList.contains("more-columns")) hint.hidden = !isCut;
+  });
+  for (const each of [box, ...box.children]) observer.observe(each);
+}
