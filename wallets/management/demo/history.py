@@ -22,9 +22,9 @@ from iocash import errors
 from users.models import Sandbox
 from users.models.events import By
 from users.models.sandbox import advance_clock
+from wallets import posting
 from wallets.management.demo.members import Member
 from wallets.orders.base import Order, Outcome
-from wallets.posting import group
 
 WINDOW: Final = timedelta(minutes=60)
 """Acts within this time are posted together, at the time of the first."""
@@ -97,10 +97,10 @@ class History:
         self.now = at
 
     def post(self, orders: list[tuple[Order, Then | None]]) -> None:
-        """Post the orders as a group, those that lock users alone; call what follows each."""
+        """Post the orders together, those that lock users alone; call what follows each."""
         shared = [each for each in orders if each[0].is_shared]
         for together in filter(None, [shared, *([each] for each in orders if each not in shared)]):
-            answers = group.post([order for order, _ in together])
+            answers = posting.submit_each([order for order, _ in together])
             for (_, then), answer in zip(together, answers, strict=True):
                 if isinstance(answer, Outcome):
                     if then:

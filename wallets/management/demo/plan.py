@@ -10,7 +10,7 @@ from typing import Final
 from users.kyc import Kind
 from wallets.management.demo import acts
 from wallets.management.demo.history import Act, History
-from wallets.management.demo.members import Member, Part, members
+from wallets.management.demo.members import TRADES, Member, Part, members
 
 HOURS: Final = (9, 10, 11, 12, 12, 13, 13, 13, 14, 14, 17, 18, 18, 19, 19, 20, 20, 21)
 """When people pay in shops."""
@@ -116,14 +116,14 @@ class Planner:
 
     def shopping(self, member: Member) -> Act:
         random, shop = self.history.random, self.history.random.choice(self.shops)
-        assert shop.trade
-        highest = shop.trade.highest if member.level else min(shop.trade.highest, 20_00)
-        amount = max(shop.trade.lowest, int(highest * random.triangular(0, 1, 0.15)))
+        trade = shop.trade or TRADES[0]
+        highest = trade.highest if member.level else min(trade.highest, 20_00)
+        amount = max(trade.lowest, int(highest * random.triangular(0, 1, 0.15)))
         return acts.pay(
             member,
             shop,
             amount,
-            random.choice(shop.trade.concepts),
+            random.choice(trade.concepts),
             reference=f"R-{random.randrange(10_000, 99_999)}",
             refund_after=random.uniform(2, 40) if random.random() < 0.025 else 0,
         )
