@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("wallets", "0009_index_metadata")]
+    dependencies: ClassVar = [("wallets", "0010_index_aliases")]
 
     operations: ClassVar = [
         migrations.AddIndex(
