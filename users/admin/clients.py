@@ -173,11 +173,17 @@ def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
 
 @admin.register(Client)
 class ClientAdmin(WithActions):
-    list_display = ("name", "status", "created_at")
+    list_display = ("name", "state", "created_at", "short")
     list_filter = ("status",)
     search_fields = ("name", "id")
     fields = ("name", "id", "status", "created_at")
     readonly_fields = ("id", "status", "created_at")
+    csv_columns = (
+        ("id", "id"),
+        ("name", "name"),
+        ("status", "status"),
+        ("created_at", "created_at"),
+    )
     change_form_template = "admin/client.html"
     page_actions = (
         Action(
@@ -232,6 +238,17 @@ class ClientAdmin(WithActions):
         }
 
 
+CREDENTIAL_CSV = (
+    ("client", "client.name"),
+    ("label", "label"),
+    ("scopes", lambda key: " ".join(key.scopes)),
+    ("created_at", "created_at"),
+    ("expires_at", "expires_at"),
+    ("revoked_at", "revoked_at"),
+)
+"""What API keys and public keys have in common as CSV."""
+
+
 def is_working(key: ApiKey) -> bool:
     return not (key.is_revoked or key.is_expired)
 
@@ -243,6 +260,7 @@ class ApiKeyAdmin(WithActions):
     list_select_related = ("client",)
     search_fields = ("prefix", "label")
     fields = ("client", "label", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
+    csv_columns = (("id", "id"), ("prefix", "prefix"), *CREDENTIAL_CSV)
     page_actions = (
         Action(
             name="rotate",
@@ -271,6 +289,7 @@ class SigningKeyAdmin(WithActions):
     list_filter = ("client",)
     list_select_related = ("client",)
     search_fields = ("kid", "label")
+    csv_columns = (("id", "id"), ("kid", "kid"), *CREDENTIAL_CSV)
     fields = (
         "client",
         "label",
