@@ -18,10 +18,18 @@ def translate_names(app: AppConfig) -> None:
     """Let the admin show the models of an app in the language of each member of staff."""
     for model in app.get_models():
         options = model._meta
+        options.verbose_name_plural = lazily(plural_of(model))
         options.verbose_name = lazily(options.verbose_name)
-        options.verbose_name_plural = lazily(options.verbose_name_plural)
         for field in own_fields(model):
             translate_field(field)
+
+
+def plural_of(model: type[Model]) -> Any:
+    """The plural that the model has; Django's own, with an s, as the text that it is made of."""
+    options = model._meta
+    if "verbose_name_plural" in options.original_attrs:
+        return options.verbose_name_plural
+    return f"{options.verbose_name_raw}s"
 
 
 def own_fields(model: type[Model]) -> list[Field[Any, Any]]:

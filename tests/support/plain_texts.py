@@ -96,7 +96,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         for name in SHOWN & values.keys():
-            if name != "value" or values.get("type") == "submit":
+            if name != "value" or (tag == "input" and values.get("type") == "submit"):
                 self.texts.append(values[name] or "")
 
 
@@ -138,7 +138,15 @@ def plain_texts(tree: ast.Module) -> Iterator[ast.expr]:
         if isinstance(node, ast.Constant | ast.JoinedStr) and is_text(node, is_seen):
             yield node
         if not isinstance(node, ast.JoinedStr):
-            pending += [(child, is_shown(node, child)) for child in ast.iter_child_nodes(node)]
+            pending += [(child, is_shown(node, child)) for child in parts_of(node, names)]
+
+
+def parts_of(node: ast.AST, names: dict[str, str]) -> Iterator[ast.AST]:
+    """What a piece of code is made of; of a code with its words, only the words."""
+    parts = [*ast.iter_child_nodes(node)]
+    if isinstance(node, ast.Tuple) and any(is_left_out(each, names) for each in node.elts[1:2]):
+        return iter(parts[1:])
+    return iter(parts)
 
 
 def is_left_out(node: ast.AST, names: dict[str, str]) -> bool:
@@ -146,7 +154,9 @@ def is_left_out(node: ast.AST, names: dict[str, str]) -> bool:
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Raise):  # the texts of refusals are in the catalogue of errors
-        return ast.unparse(node).startswith(("raise ValueError", "raise errors."))
+        return ast.unparse(node).startswith(
+            ("raise ValueError", "raise BadRequest", "raise errors.")
+        )
     return isinstance(node, ast.Call) and ast.unparse(node.func) in names
 
 

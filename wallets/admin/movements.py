@@ -184,11 +184,11 @@ class MovementAdmin(Searched, WithActions):
     def state(self, row: Any) -> Any:
         return state_of(row)
 
-    @admin.display(description="amount", ordering="amount")
+    @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, movement: Movement) -> str:
         return amount_of(movement)
 
-    @admin.display(description="balance after")
+    @admin.display(description=_("balance after"))
     def shown_balance_after(self, movement: Movement) -> str:
         if movement.balance_after is None:
             return "-"

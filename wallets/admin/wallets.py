@@ -149,15 +149,15 @@ class WalletAdmin(Searched, WithActions):
     def label(self, wallet: Wallet) -> str:
         return wallet_name(wallet)
 
-    @admin.display(description="balance", ordering="balance")
+    @admin.display(description=_("balance"), ordering="balance")
     def shown_balance(self, wallet: Wallet) -> str:
         return money.to_text(wallet.balance, wallet.currency)
 
-    @admin.display(description="held", ordering="held")
+    @admin.display(description=_("held"), ordering="held")
     def shown_held(self, wallet: Wallet) -> str:
         return money.to_text(wallet.held_now, wallet.currency)
 
-    @admin.display(description="available")
+    @admin.display(description=_("available"))
     def shown_available(self, wallet: Wallet) -> str:
         return money.to_text(wallet.available, wallet.currency)
 
