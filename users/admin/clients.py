@@ -15,7 +15,8 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
-from users.actions import Action, ActionForm, WithActions, address_of, by, history
+from users.actions import Action, ActionForm, WithActions, address_of, by
+from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import EventKind
