@@ -55,7 +55,10 @@ class ActionForm(forms.Form):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """An action of staff. `do` returns the confirmation, or a response to show instead."""
+    """An action of staff. `do` returns the confirmation, or a response to show instead.
+
+    `label` and `warning` are texts, also lazily translated ones.
+    """
 
     name: str
     label: Any
