@@ -16,18 +16,10 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
 from users import kyc, names
-from users.actions import (
-    Action,
-    ActionForm,
-    Facts,
-    Searched,
-    WithActions,
-    actor_in_words,
-    by,
-    names_of,
-)
+from users.actions import Action, ActionForm, Facts, Searched, WithActions, by
 from users.admin import pictures
 from users.admin.searched import SEARCHED
+from users.history import actor_in_words, names_of
 from users.kyc import identity, looks
 from users.models import Access, KycDocument, Review, User
 from users.serializers.kyc import BLOCKS
