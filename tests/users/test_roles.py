@@ -135,7 +135,7 @@ def test_migration_of_roles_only_adds_permissions():
     own = Permission.objects.get(codename="view_otp")
     for name in ROLES:
         Group.objects.get(name=name).permissions.add(own)
-    migration = import_module("wallets.migrations.0010_add_roles")
+    migration = import_module("wallets.migrations.0012_add_roles")
     migration.make_groups(apps, connection.schema_editor())
     assert {role.name: role.permissions for role in every_role()} == {
         name: held | {"users.view_otp"} for name, held in before.items()

@@ -26,7 +26,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from iocash import errors
 from users import pages
-from users.actions import Action, Facts, WithActions, address_of, perform
+from users.actions import Action, Facts, WithActions, address_of
 from users.admin.staff_forms import TAKEN, NamesForm, NewMemberForm, RolesForm
 from users.staff import members, roles, second_factor, sessions
 from users.staff.permissions import sentences_of
@@ -314,11 +314,8 @@ class StaffAdmin(WithActions):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = NewMemberForm(request.POST or None, user=request.user)
-        if request.method == "POST" and form.is_valid():
-            answer = perform(request, ADD, None, form)
-            if isinstance(answer, HttpResponse):
-                return answer
-        return self.action_page(request, ADD, None, form)
+        answer = self.answer(request, ADD, None, form)
+        return answer or self.action_page(request, ADD, None, form)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if not request.user.has_perm("auth.delete_user"):

@@ -81,8 +81,8 @@ def take_back(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("wallets", "0009_index_metadata"),
-        ("users", "0010_add_recovery_codes"),
+        ("wallets", "0011_index_sums_and_expiring_holds"),
+        ("users", "0012_add_recovery_codes"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]
 

@@ -10,7 +10,7 @@ from iocash.db.grants import Grant
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0010_add_preferences"),
+        ("users", "0011_search_users"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
