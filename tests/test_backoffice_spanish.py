@@ -33,6 +33,7 @@ SHORTEST = 12
 ENGLISH = re.compile(r"\b(the|and|of|with|this|your|was|has|not|from|can't|no longer)\b", re.I)
 
 
+CURRENCY = re.compile(r"[A-Z]{3}")
 USER_NAME = "staff"
 """That of the member of staff who opens the pages."""
 
@@ -138,10 +139,10 @@ SOURCES = re.compile("|".join(rf"\b{re.escape(each)}" for each in sorted({*sourc
 
 
 def is_english(text: str) -> bool:
+    if text == USER_NAME or CURRENCY.fullmatch(text):
+        return False
     whole = text.lower().strip(" :,…")
-    return whole != USER_NAME and bool(
-        whole in WHOLE or SOURCES.search(text) or ENGLISH.search(text)
-    )
+    return bool(whole in WHOLE or SOURCES.search(text) or ENGLISH.search(text))
 
 
 # --- Opening -------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ NAMES = frozenset(
 )
 """Names, which are the same in every language."""
 
-CLASSES = frozenset({"amount out"})
-"""Classes of CSS."""
+CLASSES = frozenset({"amount out", "Authenticator app"})
+"""Classes of CSS, and what is stored and not shown."""
 
 SHOWN = frozenset({"title", "aria-label", "alt", "placeholder", "data-label", "value"})
 """The attributes that people see."""
