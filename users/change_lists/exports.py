@@ -21,7 +21,7 @@ from iocash import money
 
 MOST_ROWS: Final = 100_000
 """The most rows of an export."""
-PART_ROWS: Final = 1_000
+PART_ROWS: Final = 2_000
 """Rows that are in memory at once."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet takes a text that begins with one of these as a formula."""
