@@ -112,7 +112,7 @@ def number_of_rows(queryset: QuerySet[Any]) -> int:
     return queryset.order_by().values("pk")[: MOST_ROWS + 1].count()
 
 
-def filters_in_words(parameters: Mapping[str, str]) -> str:
+def filters_in_log(parameters: Mapping[str, str]) -> str:
     """The filters of a list, for the log, without what was searched: it can be personal data."""
     kept = [f"{name}={value}" for name, value in parameters.items() if name not in UNNAMED]
     if parameters.get(SEARCH_VAR):

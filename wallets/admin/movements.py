@@ -13,6 +13,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions, address_of, perform
 from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
+from users.templatetags.office import shown_amount as with_currency
 from users.templatetags.words import code_in_words
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.submit import cash_out_order, reversal, submitted
@@ -33,9 +34,8 @@ def is_pending(movement: Movement) -> bool:
 class MovementAdmin(Searched, WithActions):
     list_display = (
         "created_at",
-        "shown_type",
-        "shown_amount",
-        "currency",
+        "type_in_words",
+        "shown_money",
         "state",
         "owner",
         "other",
@@ -135,7 +135,7 @@ class MovementAdmin(Searched, WithActions):
     )
 
     @admin.display(description=_("type"))
-    def shown_type(self, movement: Movement) -> Any:
+    def type_in_words(self, movement: Movement) -> Any:
         return code_in_words(movement.type)
 
     @admin.display(description=_("from or to"))
@@ -144,6 +144,10 @@ class MovementAdmin(Searched, WithActions):
         if movement.counterparty is None:
             return movement.iban or ""
         return linked_user(movement.counterparty.user)
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def shown_money(self, movement: Movement) -> Any:
+        return with_currency(movement.amount, movement.currency)
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, movement: Movement) -> str:
