@@ -14,6 +14,7 @@ from iocash import errors
 from iocash.db import clock
 from tests.support import people, sandbox
 from tests.support.cash_outs import a_cash_out, end, money_of
+from tests.support.ibans import IBAN
 from tests.support.payments_out import (
     bulk,
     choose,
@@ -31,7 +32,15 @@ from wallets import posting
 from wallets.admin import payments_out
 from wallets.admin import queue as queues
 from wallets.models import Movement
-from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.base import Outcome
+from wallets.orders.cash_outs import (
+    CancelCashOut,
+    CashOut,
+    MarkCashOutSent,
+    RejectCashOut,
+    SettleCashOut,
+)
+from wallets.posting import group
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +130,17 @@ def test_pages_follow_each_other_without_gaps(browser, three, monkeypatch):
         first = queue(browser, state="rejected", q=search)
         second = browser.get(first.context["next"])
         assert ids_on(first) + ids_on(second) == [str(each.id) for each in reversed(ended)]
+
+
+def test_pages_of_cash_outs_of_one_moment_have_no_gaps(browser, alices, monkeypatch):
+    monkeypatch.setattr(payments_out, "PAGE", 2)
+    monkeypatch.setattr(queues, "PAGE", 2)
+    order = CashOut(**people.about(alices), amount=people.decimal(1_00), iban=IBAN)
+    made = [outcome.id for outcome in group.post([order] * 3) if isinstance(outcome, Outcome)]
+    (moment,) = Movement.objects.filter(id__in=made).values_list("created_at").distinct()
+    first = queue(browser)
+    second = browser.get(first.context["next"])
+    assert ids_on(first) + ids_on(second) == sorted(map(str, made)), moment
 
 
 def test_query_count_of_the_queue_is_constant(browser, alices):
@@ -273,6 +293,15 @@ def test_payment_that_was_sent_after_the_confirmation_is_not_rejected(browser, a
     assert money_of(alices) == (100_00, 31_50)
 
 
+def test_last_of_several_changes_is_named(browser, three):
+    """Bob sends it and Alice settles it: a third member reads that it was settled."""
+    bulk(somebody(OPERATOR), "send", three[:1])
+    bulk(browser, "settle", three[:1])
+    text = words_of(choose(browser, "reject", three[:1]))
+    assert "supervisor settled it just now." in text
+    assert "marked it as sent" not in text
+
+
 def test_unsent_payment_is_not_settled(browser, three):
     assert "To send" in words_of(choose(browser, "settle", three[:1]))
     form = {"act": "settle", "key": str(uuid4()), "item": f"{three[0].id}:{three[0].version}"}
@@ -322,6 +351,8 @@ def test_item_named_twice_is_one_item(browser, three):
     item = form["item"][0]
     twice = form | {"item": [item, item.upper()]}
     assert "1 payment marked as sent." in send(browser, twice).text
+    ticked = choose(browser, "send", [three[1].id, str(three[1].id).upper()])
+    assert len(form_on(ticked)["item"]) == 1
 
 
 def test_ids_of_other_things_are_not_acted_on(browser, alices, bobs, three):
