@@ -72,7 +72,7 @@ def test_wrong_password_shows_an_error_and_the_right_one_opens_the_back_office(p
     page.click("text=Log in")
     expect(page.locator(".errornote")).to_contain_text("correct username and password")
     log_in(page)
-    expect(page.locator("h1")).to_have_text("Back office")
+    expect(page.locator("h1")).to_have_text("Overview")
 
 
 def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
@@ -194,6 +194,11 @@ PAGES = (
     *(f"/api/docs/{each.slug}" for each in GUIDES),
     "/admin/",
     "/admin/second-factor/",
+    "/admin/account/",
+    "/admin/help/",
+    "/admin/help/finding-your-way/",
+    "/admin/wallets/movement/",
+    "/admin/users/event/",
     "/admin/wallets/movement/add/",
     "/api/v1",
     "/api/v1/users",

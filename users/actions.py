@@ -6,36 +6,33 @@ what was typed and its key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
-from django.utils.timesince import timesince
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash import errors
-from iocash.db import clock
 from users.change_lists import Uncounted
+from users.change_lists.columns import Columns, name_of, readable
+from users.change_lists.exports import CsvColumns
+from users.history import history, last_changes
 from users.menu import MENU
-from users.models import ApiKey, Event
-from users.models.events import By, EventKind
+from users.models.events import By
+from users.models.searches import typed
 
-LAST_EVENTS = 50
 CONFIRMED, CHANGE = "confirmed", "change"
 """The names of the buttons of a confirmation: act, or go back to the form."""
 FILTERS = "_changelist_filters"
@@ -114,10 +111,15 @@ class Action:
         return request.user.has_perm(self.permission) and self.is_available(obj)
 
 
-class ReadOnly(admin.ModelAdmin):
-    """Pages to list, search and read; only actions change the objects."""
+class ReadOnly(Columns, admin.ModelAdmin):
+    """Pages to list, search and read; only actions change the objects.
+
+    Pages show names and words instead of ids and codes.
+    """
 
     change_list_template = "admin/uncounted.html"
+    csv_columns: ClassVar[CsvColumns] = ()
+    """The columns of the list as CSV; without any, it can't be exported."""
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
@@ -136,6 +138,12 @@ class ReadOnly(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Uncounted]:
         return Uncounted
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return readable(self.model, super().get_fields(request, obj))
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Read what the columns of these rows need beside the rows, in few statements."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -152,7 +160,7 @@ class Searched:
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        words = search_term.strip()
+        words = typed(search_term)
         return (self.named(queryset, words) if words else queryset), False
 
     def named(self, queryset: Any, words: str) -> Any:
@@ -181,7 +189,11 @@ class WithActions(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
-        context = {} if obj is None else self.page(request, obj)
+        context = (
+            {}
+            if obj is None
+            else {"title": name_of(obj), "subtitle": None, **self.page(request, obj)}
+        )
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -196,7 +208,7 @@ class WithActions(ReadOnly):
 
     def name_of(self, obj: Any) -> str:
         """What people call the object."""
-        return str(obj)
+        return str(name_of(obj))
 
     def facts(self, obj: Any) -> Facts:
         """The facts that the page of an action shows about the object."""
@@ -295,87 +307,3 @@ def address_of(obj: Model) -> str:
     """The address of the object's page in the back office."""
     options = obj._meta
     return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[obj.pk])
-
-
-# --- History --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """An event with the actor's name and its data as text."""
-
-    event: Event
-    actor: str
-    words: str
-
-
-def history(*objects: Model) -> Sequence[Line]:
-    """The last events of the objects, newest first, with the names of the actors."""
-    ids = [obj.pk for obj in objects]
-    events = list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS])
-    names = names_of({event.actor for event in events})
-    return [Line(event, names.get(event.actor, event.actor), words(event)) for event in events]
-
-
-def words(event: Event) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in event.data.items())
-
-
-def names_of(actors: Iterable[str]) -> dict[str, str]:
-    """Map `staff:7` and `key:<id>` to user names and key labels, in at most two queries."""
-    ids: dict[str, list[str]] = {"staff": [], "key": []}
-    for actor in actors:
-        kind, _, number = actor.partition(":")
-        ids.get(kind, []).append(number)
-    staff = get_user_model().objects.filter(pk__in=ids["staff"]).values_list("pk", "username")
-    keys = ApiKey.objects.filter(pk__in=ids["key"]).values_list("pk", "prefix", "label")
-    return {f"staff:{pk}": name for pk, name in staff} | {
-        f"key:{pk}": f"{prefix}… ({label})" for pk, prefix, label in keys
-    }
-
-
-# --- Who was first --------------------------------------------------------------------------------
-
-CHANGES: Final[Mapping[str, Any]] = {
-    EventKind.HOLD_EXECUTED: _("%(who)s executed it %(when)s."),
-    EventKind.HOLD_EXPIRED: _("It expired %(when)s."),
-    EventKind.HOLD_RELEASED: _("%(who)s released it %(when)s."),
-    EventKind.MOVEMENT_CANCELLED: _("%(who)s cancelled it %(when)s."),
-    EventKind.MOVEMENT_ERROR: _("%(who)s rejected it %(when)s."),
-    EventKind.MOVEMENT_SENT: _("%(who)s marked it as sent %(when)s."),
-    EventKind.MOVEMENT_SETTLED: _("%(who)s settled it %(when)s."),
-    EventKind.USER_BLOCKED: _("%(who)s blocked the user %(when)s."),
-    EventKind.USER_ERASED: _("%(who)s erased the personal data %(when)s."),
-    EventKind.USER_UNBLOCKED: _("%(who)s unblocked the user %(when)s."),
-    EventKind.USER_UNSUBSCRIBED: _("%(who)s closed the user %(when)s."),
-    EventKind.WALLET_BLOCKED: _("%(who)s blocked the wallet %(when)s."),
-    EventKind.WALLET_UNBLOCKED: _("%(who)s unblocked the wallet %(when)s."),
-    EventKind.WALLET_UNSUBSCRIBED: _("%(who)s closed the wallet %(when)s."),
-}
-"""What a member of staff reads if somebody else was faster."""
-
-
-def last_changes(*ids: UUID) -> dict[UUID, str]:
-    """Who changed the status of each object last, and when, in a sentence; four queries."""
-    found = Event.objects.filter(subject_id__in=ids, kind__in=[*CHANGES])
-    events = list(found.order_by("subject_id", "-position").distinct("subject_id"))
-    if not events:
-        return {}
-    names = names_of({event.actor for event in events if event.actor.startswith("staff:")})
-    now = clock.now()
-    return {
-        event.subject_id: CHANGES[event.kind]
-        % {"who": names.get(event.actor) or role_of(event.actor), "when": ago(event, now)}
-        for event in events
-    }
-
-
-def role_of(actor: str) -> str:
-    """What an actor without a name of its own is called."""
-    return gettext("The client") if actor.startswith("key:") else gettext("The system")
-
-
-def ago(event: Event, now: Any) -> str:
-    if (now - event.created_at).total_seconds() < 60:
-        return gettext("just now")
-    return gettext("%(time)s ago") % {"time": timesince(event.created_at, now, depth=1)}

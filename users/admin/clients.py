@@ -15,7 +15,8 @@ from django.utils import timezone
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
-from users.actions import Action, ActionForm, WithActions, address_of, by, history
+from users.actions import Action, ActionForm, WithActions, address_of, by
+from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import EventKind
@@ -164,11 +165,17 @@ def set_status(status: Client.Status, kind: EventKind) -> Any:
 
 @admin.register(Client)
 class ClientAdmin(WithActions):
-    list_display = ("name", "status", "created_at")
+    list_display = ("name", "state", "created_at", "short")
     list_filter = ("status",)
     search_fields = ("name", "id")
     fields = ("name", "id", "status", "created_at")
     readonly_fields = ("id", "status", "created_at")
+    csv_columns = (
+        ("id", "id"),
+        ("name", "name"),
+        ("status", "status"),
+        ("created_at", "created_at"),
+    )
     change_form_template = "admin/client.html"
     page_actions = (
         Action(
@@ -219,6 +226,17 @@ class ClientAdmin(WithActions):
         }
 
 
+CREDENTIAL_CSV = (
+    ("client", "client.name"),
+    ("label", "label"),
+    ("scopes", lambda key: " ".join(key.scopes)),
+    ("created_at", "created_at"),
+    ("expires_at", "expires_at"),
+    ("revoked_at", "revoked_at"),
+)
+"""What API keys and public keys have in common as CSV."""
+
+
 def is_working(key: ApiKey) -> bool:
     return not (key.is_revoked or key.is_expired)
 
@@ -230,6 +248,7 @@ class ApiKeyAdmin(WithActions):
     list_select_related = ("client",)
     search_fields = ("prefix", "label")
     fields = ("client", "label", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
+    csv_columns = (("id", "id"), ("prefix", "prefix"), *CREDENTIAL_CSV)
     page_actions = (
         Action(
             name="rotate",
@@ -256,6 +275,7 @@ class SigningKeyAdmin(WithActions):
     list_filter = ("client",)
     list_select_related = ("client",)
     search_fields = ("kid", "label")
+    csv_columns = (("id", "id"), ("kid", "kid"), *CREDENTIAL_CSV)
     fields = (
         "client",
         "label",

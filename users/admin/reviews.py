@@ -11,14 +11,19 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
 from users import kyc, names
-from users.actions import Action, ActionForm, Facts, Searched, WithActions, by, names_of
+from users.actions import Action, ActionForm, Facts, Searched, WithActions, by
 from users.admin import pictures
+from users.admin.searched import SEARCHED
+from users.history import actor_in_words, names_of
 from users.kyc import identity, looks
 from users.models import Access, KycDocument, Review, User
 from users.serializers.kyc import BLOCKS
+from users.templatetags.words import code_in_words
 
 CHANGE_REVIEW = "users.change_review"
 LABELS = {"external_iban": "IBAN"}
@@ -94,7 +99,12 @@ def same_document(user: User) -> list[User]:
 
 def label_of(user: User) -> str:
     """Name, client and status of a user."""
-    return f"{user.user_name or user.id} of {user.client} ({user.get_status_display()})"
+    return gettext("%(name)s (%(user_name)s) of %(client)s, %(status)s") % {
+        "name": user.display_name,
+        "user_name": user.user_name or str(user.id)[-8:],
+        "client": user.client,
+        "status": code_in_words(user.status),
+    }
 
 
 def has_pending(user: User) -> bool:
@@ -124,12 +134,23 @@ class StateFilter(admin.SimpleListFilter):
 class ReviewAdmin(Searched, WithActions):
     """The KYC documents of users. Every access to the page is logged."""
 
-    list_display = ("user_name", "kind", "waiting_since", "waiting", "kyc_level", "client")
+    list_display = ("full_name", "user_name", "shown_as", "waiting_since", "waiting", "client")
     list_filter = (StateFilter, "client")
     list_select_related = ("client",)
     search_fields = ("id",)
-    search_help_text = "A user's id, phone number, e-mail address, or the beginning of its name."
+    search_help_text = SEARCHED
     change_form_template = "admin/review.html"
+    csv_columns = (
+        ("user_id", "id"),
+        ("name", "display_name"),
+        ("user_name", "user_name"),
+        ("client", "client.name"),
+        ("kind", "kind"),
+        ("status", "status"),
+        ("kyc_level", "kyc_level"),
+        ("pending_since", "waiting_since"),
+        ("pending", "waiting"),
+    )
     fields = (
         "user_name",
         "kind",
@@ -182,11 +203,15 @@ class ReviewAdmin(Searched, WithActions):
             .order_by(F("waiting_since").asc(nulls_last=True), "id")
         )
 
-    @admin.display(description="pending since", ordering="waiting_since")
+    @admin.display(description=_("name"))
+    def full_name(self, user: Any) -> str:
+        return str(user.display_name)
+
+    @admin.display(description=_("pending since"), ordering="waiting_since")
     def waiting_since(self, user: Any) -> Any:
         return user.waiting_since
 
-    @admin.display(description="pending", ordering="waiting")
+    @admin.display(description=_("pending"), ordering="waiting")
     def waiting(self, user: Any) -> int:
         return int(user.waiting)
 
@@ -238,7 +263,7 @@ class ReviewAdmin(Searched, WithActions):
             return None
         last = list(Access.objects.filter(user=user.id).order_by("-id")[:20])
         names = names_of({access.actor for access in last})
-        return [(access, names.get(access.actor, access.actor)) for access in last]
+        return [(access, actor_in_words(access.actor, names)) for access in last]
 
     def original(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> HttpResponseBase:
         """The original file, as a download."""

@@ -40,6 +40,16 @@ def deactivate(request: HttpRequest, person: Any, values: dict[str, Any]) -> str
 class StaffAdmin(WithActions, UserAdmin):
     list_display = ("username", "first_name", "last_name", "is_active", "last_login")
     change_form_template = "admin/staff.html"
+    csv_columns = (
+        ("username", "username"),
+        ("first_name", "first_name"),
+        ("last_name", "last_name"),
+        ("email", "email"),
+        ("is_active", "is_active"),
+        ("is_superuser", "is_superuser"),
+        ("last_login", "last_login"),
+        ("date_joined", "date_joined"),
+    )
     actions = None
     page_actions = (
         Action(

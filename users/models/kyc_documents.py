@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Upper
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -175,6 +176,16 @@ class KycDocument(Owned):
                 KeyTextTransform("identity_number", "facts"),
                 condition=Q(kind="IDENTITY", status="APPROVED"),
                 name="kyc_document_identity_number",
+            ),
+            models.Index(
+                Upper(KeyTextTransform("identity_number", "facts")),
+                condition=Q(kind="IDENTITY"),
+                name="kyc_document_of_number",
+            ),
+            models.Index(
+                KeyTextTransform("external_iban", "facts"),
+                condition=Q(kind="EXTERNAL_IBAN"),
+                name="kyc_document_of_iban",
             ),
             models.Index(
                 fields=["created_at", "user"],

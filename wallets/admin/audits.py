@@ -16,6 +16,11 @@ from wallets.models import Audit
 class AuditAdmin(ReadOnly):
     list_display = ("finished_at", "result")
     ordering = ("-id",)
+    csv_columns = (
+        ("finished_at", "finished_at"),
+        ("movements", "movements"),
+        ("finding", "finding"),
+    )
     fields = ("result", "started_at", "finished_at", "movements", "finding")
 
     @admin.display(description=_("result"))

@@ -14,7 +14,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from users.actions import by, last_changes
+from users.actions import by
+from users.history import last_changes
 from users.models import idempotency
 from users.models.ids import as_id
 from wallets import posting

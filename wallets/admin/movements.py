@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
+from users.change_lists.columns import linked_user
+from users.change_lists.exports import amount
+from users.templatetags.words import code_in_words
 from wallets.admin.facts import (
     name_of_wallet,
     owner_of,
@@ -54,10 +57,45 @@ def is_pending(movement: Movement) -> bool:
 
 @admin.register(Movement)
 class MovementAdmin(Searched, WithActions):
-    list_display = ("created_at", "type", "shown_amount", "currency", "shown_state", "wallet_id")
+    list_display = (
+        "created_at",
+        "shown_type",
+        "shown_amount",
+        "currency",
+        "state",
+        "owner",
+        "other",
+        "short",
+    )
+    list_select_related = ("wallet__user", "counterparty__user", "client")
+    csv_columns = (
+        ("id", "id"),
+        ("created_at", "created_at"),
+        ("type", "type"),
+        ("status", "status"),
+        ("amount", amount("amount")),
+        ("currency", "currency"),
+        ("balance_after", amount("balance_after")),
+        ("owner", "wallet.user.display_name"),
+        ("wallet_id", "wallet_id"),
+        ("other", "counterparty.user.display_name"),
+        ("other_wallet_id", "counterparty_id"),
+        ("concept", "concept"),
+        ("reference", "reference"),
+        ("iban", "iban"),
+        ("holder_name", "holder_name"),
+        ("operation_id", "operation_id"),
+        ("client", "client.name"),
+        ("sent_at", "sent_at"),
+        ("settled_at", "settled_at"),
+        ("ended_at", "ended_at"),
+        ("reason", "reason"),
+    )
     list_filter = ("status", "type")
     search_fields = ("id",)
-    search_help_text = "The id of a movement, operation or wallet, an IBAN, or an idempotency key."
+    search_help_text = _(
+        "The id of a movement, an operation or a wallet; an IBAN; a reference; an idempotency key."
+    )
     ordering = ("-id",)
     fields = (
         "id",
@@ -66,7 +104,7 @@ class MovementAdmin(Searched, WithActions):
         "counterparty",
         "operation_id",
         "type",
-        "shown_state",
+        "state",
         "reason",
         "shown_amount",
         "currency",
@@ -131,9 +169,20 @@ class MovementAdmin(Searched, WithActions):
         ),
     )
 
+    @admin.display(description=_("type"))
+    def shown_type(self, movement: Movement) -> Any:
+        return code_in_words(movement.type)
+
+    @admin.display(description=_("from or to"))
+    def other(self, movement: Movement) -> Any:
+        """The owner of the other wallet, or the IBAN of a payment out."""
+        if movement.counterparty is None:
+            return movement.iban or ""
+        return linked_user(movement.counterparty.user)
+
     @admin.display(description=_("status"))
-    def shown_state(self, movement: Movement) -> str:
-        return str(state_of(movement))
+    def state(self, row: Any) -> Any:
+        return state_of(row)
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, movement: Movement) -> str:

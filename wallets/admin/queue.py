@@ -21,11 +21,11 @@ from iocash import money
 from iocash.db import clock
 from users.models import Client, User
 from users.models.ids import as_id
+from users.models.searches import compact
 from wallets.admin.facts import said
 from wallets.admin.states import SENT, TO_SEND, state_of
 from wallets.models import Movement, Wallet
 from wallets.models.movement_querysets import MovementQuerySet
-from wallets.models.querysets import compact
 
 PAGE: Final = 100
 """Rows of a page."""

@@ -10,11 +10,19 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
+from users.change_lists.exports import amount
+from users.models.searches import typed
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
+from wallets.admin.links import wallet_name
 from wallets.admin.states import state_of
-from wallets.admin.submit import ADD, Submission, rehearse_movement, wallet_order
+from wallets.admin.submit import (
+    ADD,
+    Submission,
+    rehearse_movement,
+    wallet_order,
+)
 from wallets.models import Movement, Wallet
 from wallets.orders.wallets import BlockWallet, UnblockWallet
 
@@ -48,13 +56,38 @@ def effect_of_unblock(wallet: Wallet) -> str:
 
 @admin.register(Wallet)
 class WalletAdmin(Searched, WithActions):
-    list_display = ("id", "status", "shown_balance", "shown_held", "currency", "user", "created_at")
+    list_display = (
+        "label",
+        "person",
+        "state",
+        "shown_balance",
+        "shown_held",
+        "currency",
+        "created_at",
+        "short",
+    )
     list_filter = ("status", "client")
-    list_select_related = ("user",)
+    list_select_related = ("user", "client")
     search_fields = ("id",)
-    search_help_text = "The id of a wallet or a user, a user name, or an IBAN."
+    search_help_text = _(
+        "The owner, as in the list of users; the beginning of an alias; an IBAN; an id."
+    )
     ordering = ("-id",)
     change_form_template = "admin/wallet.html"
+    csv_columns = (
+        ("id", "id"),
+        ("owner", "user.display_name"),
+        ("user_id", "user_id"),
+        ("client", "client.name"),
+        ("status", "status"),
+        ("currency", "currency"),
+        ("balance", amount("balance")),
+        ("held", amount("held_now")),
+        ("available", amount("available")),
+        ("alias", "alias"),
+        ("iban", "iban"),
+        ("created_at", "created_at"),
+    )
     fields = (
         "id",
         "client",
@@ -97,11 +130,24 @@ class WalletAdmin(Searched, WithActions):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """Who may not view users can't find wallets by the data of their owners."""
+        words = typed(search_term)
+        if not words or request.user.has_perm("users.view_user"):
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.labelled(words), False
+
     def name_of(self, obj: Any) -> str:
         return name_of_wallet(obj)
 
     def facts(self, obj: Any) -> Facts:
         return wallet_facts(obj)
+
+    @admin.display(description=_("wallet"))
+    def label(self, wallet: Wallet) -> str:
+        return wallet_name(wallet)
 
     @admin.display(description="balance", ordering="balance")
     def shown_balance(self, wallet: Wallet) -> str:

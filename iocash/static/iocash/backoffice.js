@@ -42,9 +42,12 @@ if (themes) {
   });
 }
 
-for (const box of document.querySelectorAll(".results, .scrolls")) new ResizeObserver(() => {
-  const isCut = box.scrollWidth > box.clientWidth + 1; // say so, because scroll bars may be hidden
-  box.classList.toggle("overflows", isCut);
-  const hint = box.nextElementSibling;
-  if (hint?.classList.contains("more-columns")) hint.hidden = !isCut;
-}).observe(box);
+for (const box of document.querySelectorAll(".results, .scrolls")) {
+  const observer = new ResizeObserver(() => {
+    const isCut = box.scrollWidth > box.clientWidth + 1; // say so, because scroll bars may be hidden
+    box.classList.toggle("overflows", isCut);
+    const hint = box.nextElementSibling;
+    if (hint?.classList.contains("more-columns")) hint.hidden = !isCut;
+  });
+  for (const each of [box, ...box.children]) observer.observe(each);
+}
