@@ -11,6 +11,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from iocash.db.transactions import single_transaction
@@ -27,39 +29,46 @@ OVERLAP = timedelta(hours=24)
 
 
 class CredentialForm(ActionForm):
-    label = forms.CharField(max_length=100, help_text="The client's name for this key.")
+    label = forms.CharField(
+        label=_("Label"), max_length=100, help_text=_("The client's name for this key.")
+    )
     scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
         choices=[(scope, scope) for scope in SCOPES],
         widget=forms.CheckboxSelectMultiple,
         initial=[scope for scope in SCOPES if scope != "cash-in:write"],
-        help_text="cash-in:write can create money. Grant it only where needed.",
+        help_text=_("cash-in:write can create money. Grant it only where needed."),
     )
     days = forms.IntegerField(
+        label=_("Days"),
         min_value=1,
         max_value=3650,
         required=False,
-        help_text="Days until expiry; leave empty for no expiry.",
+        help_text=_("Days until expiry; leave empty for no expiry."),
     )
 
 
 class PublicKeyForm(CredentialForm):
     kid = forms.CharField(
-        label="Key id",
+        label=_("Key id"),
         max_length=64,
         required=False,
-        help_text="Leave empty to generate one.",
+        help_text=_("Leave empty to generate one."),
     )
     public_key = forms.CharField(
+        label=_("Public key"),
         widget=forms.Textarea(attrs={"rows": 9, "cols": 66, "spellcheck": "false"}),
-        help_text="An RSA key of 2048 to 4096 bits, in PEM format. Never send the private key.",
+        help_text=_("An RSA key of 2048 to 4096 bits, in PEM format. Never send the private key."),
     )
 
     def clean_kid(self) -> str:
         kid = self.cleaned_data["kid"] or secrets.token_urlsafe(12)
         if not tokens.KID.fullmatch(kid):
-            raise forms.ValidationError("Letters, digits, dots, hyphens and underscores only.")
+            raise forms.ValidationError(
+                gettext("Letters, digits, dots, hyphens and underscores only.")
+            )
         if SigningKey.objects.filter(kid=kid).exists():
-            raise forms.ValidationError("A key with this id already exists.")
+            raise forms.ValidationError(gettext("A key with this id already exists."))
         return str(kid)
 
     def clean_public_key(self) -> str:
@@ -82,7 +91,7 @@ def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> st
             expires_at=end_of(values["days"]),
         )
         events.record_about_client(key, EventKind.PUBLIC_KEY_REGISTERED, by(request))
-    return f"Key registered. Its tokens must have kid {key.kid}."
+    return gettext("Key registered. Its tokens must have kid %(kid)s.") % {"kid": key.kid}
 
 
 def end_of(days: int | None) -> datetime | None:
@@ -106,7 +115,7 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
         events.record_about_client(key, EventKind.API_KEY_ISSUED, by(request))
     context = {
         **admin.site.each_context(request),
-        "title": "New API key",
+        "title": gettext("New API key"),
         "key": key,
         "secret": secret,
         "back": address_of(key.client),
@@ -147,18 +156,18 @@ def revoke(kind: str) -> Any:
             unrevoked = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if unrevoked.update(revoked_at=timezone.now()):
                 events.record_about_client(key, EventKind(f"{kind}.revoked"), by(request))
-        return f"Key {key} revoked."
+        return gettext("Key %(key)s revoked.") % {"key": key}
 
     return run
 
 
-def set_status(status: Client.Status, kind: EventKind) -> Any:
+def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
     def run(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with single_transaction():
             unchanged = Client.objects.filter(pk=client.pk).exclude(status=status)
             if unchanged.update(status=status):
                 events.record_about_client(client, kind, by(request))
-        return f"The status of {client} is now {status.label.lower()}."
+        return str(words % {"client": client})
 
     return run
 
@@ -180,32 +189,36 @@ class ClientAdmin(WithActions):
     page_actions = (
         Action(
             name="issue-key",
-            label="Issue a key",
+            label=_("Issue a key"),
             permission=ISSUE_KEY,
             form=CredentialForm,
             do=issue,
         ),
         Action(
             name="register-key",
-            label="Register a public key",
+            label=_("Register a public key"),
             permission="users.add_signingkey",
             form=PublicKeyForm,
             do=register,
-            warning="The owner of the private key can then sign tokens for this client.",
+            warning=_("The owner of the private key can then sign tokens for this client."),
         ),
         Action(
             name="suspend",
-            label="Suspend",
+            label=_("Suspend"),
             permission=CHANGE_CLIENT,
-            do=set_status(Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED),
+            do=set_status(
+                Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED, _("%(client)s is suspended.")
+            ),
             is_available=lambda client: client.status == Client.Status.ACTIVE,
-            warning="All keys of the client stop working until you activate it again.",
+            warning=_("All keys of the client stop working until you activate it again."),
         ),
         Action(
             name="activate",
-            label="Activate",
+            label=_("Activate"),
             permission=CHANGE_CLIENT,
-            do=set_status(Client.Status.ACTIVE, EventKind.CLIENT_ACTIVATED),
+            do=set_status(
+                Client.Status.ACTIVE, EventKind.CLIENT_ACTIVATED, _("%(client)s is active again.")
+            ),
             is_available=lambda client: client.status == Client.Status.SUSPENDED,
         ),
     )
@@ -252,19 +265,21 @@ class ApiKeyAdmin(WithActions):
     page_actions = (
         Action(
             name="rotate",
-            label="Rotate",
+            label=_("Rotate"),
             permission=ISSUE_KEY,
             do=rotate,
             is_available=is_working,
-            warning="A new key with the same scopes is issued. This key works for 24 more hours.",
+            warning=_(
+                "A new key with the same scopes is issued. This key works for 24 more hours."
+            ),
         ),
         Action(
             name="revoke",
-            label="Revoke",
+            label=_("Revoke"),
             permission="users.change_apikey",
             do=revoke("api_key"),
             is_available=lambda key: not key.is_revoked,
-            warning="The key stops working immediately and permanently.",
+            warning=_("The key stops working immediately and permanently."),
         ),
     )
 
@@ -289,10 +304,10 @@ class SigningKeyAdmin(WithActions):
     page_actions = (
         Action(
             name="revoke",
-            label="Revoke",
+            label=_("Revoke"),
             permission="users.change_signingkey",
             do=revoke("public_key"),
             is_available=lambda key: not key.is_revoked,
-            warning="Tokens signed with this key stop working immediately and permanently.",
+            warning=_("Tokens signed with this key stop working immediately and permanently."),
         ),
     )
