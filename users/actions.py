@@ -272,7 +272,8 @@ class WithActions(ReadOnly):
             "form": form,
             "opts": self.opts,
             "media": self.media + form.media,
-            "back": address_of(obj) if obj else None,
+            "back": with_filters(request, address_of(obj)) if obj else None,
+            "preserved_filters": self.get_preserved_filters(request),
         }
         return TemplateResponse(request, "admin/action.html", context)
 
@@ -295,12 +296,17 @@ def with_filters_kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
     @wraps(view)
     def kept(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
-        filters = request.GET.get(FILTERS)
-        if isinstance(response, HttpResponseRedirect) and filters and "?" not in response.url:
-            response.headers["Location"] = f"{response.url}?{urlencode({FILTERS: filters})}"
+        if isinstance(response, HttpResponseRedirect) and "?" not in response.url:
+            response.headers["Location"] = with_filters(request, response.url)
         return response
 
     return kept
+
+
+def with_filters(request: HttpRequest, address: str) -> str:
+    """An address without a query, with the filters of the list that led to this request."""
+    filters = request.GET.get(FILTERS)
+    return f"{address}?{urlencode({FILTERS: filters})}" if filters else address
 
 
 def address_of(obj: Model) -> str:
