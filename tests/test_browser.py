@@ -140,7 +140,8 @@ def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, 
 def test_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alices):
     movement = a_cash_out(alices, 30_00)
     log_in(page)
-    page.click(".overview tbody a >> nth=0")
+    page.click("a[href='/admin/payments-out/?state=to-send'] >> nth=0")
+    page.click(".bulk tbody .number a >> nth=0")
     act(page, "Mark as sent")
     confirm(page)
     act(page, "Settle")
