@@ -72,7 +72,7 @@ def test_wrong_password_shows_an_error_and_the_right_one_opens_the_back_office(p
     page.click("text=Log in")
     expect(page.locator(".errornote")).to_contain_text("correct username and password")
     log_in(page)
-    expect(page.locator("h1")).to_have_text("Overview")
+    expect(page.locator("h1")).to_have_text("Today")
 
 
 def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
