@@ -114,10 +114,14 @@ PAGES: Final = {
     "account": EVERYBODY,
     "failed-log-ins": KEEPERS,
     "log-out-everywhere": EVERYBODY,
+    "payments-out": MONEY_READERS,
     "roles": KEEPERS,
+    "search": EVERYBODY,
     "staff-activity": KEEPERS,
 }
 """Who may open each page of our own."""
+WITH_INPUT: Final = frozenset({"export", "payments-out-act", "payments-out-confirm"})
+"""Pages that need more than an address; see `test_payments_out.py` and the tests of exports."""
 OWN_SECOND_FACTOR: Final = frozenset({"recovery-codes", "replace-second-factor"})
 """Pages for those who have verified their second factor; see `test_recovery_codes.py`."""
 
@@ -163,7 +167,7 @@ def own_pages() -> set[str]:
 def test_every_page_list_and_action_is_in_the_table():
     assert {model._meta.label_lower for model in admin.site._registry} == LISTS.keys()
     assert set(actions()) == ACTIONS.keys()
-    assert own_pages() == PAGES.keys() | OWN_SECOND_FACTOR
+    assert own_pages() == PAGES.keys() | OWN_SECOND_FACTOR | WITH_INPUT
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -92,6 +92,9 @@ def test_action_leads_on_with_the_filters_of_the_list(office, alices):
     (act,) = re.findall(r'href="\.\./(act/block/[^"]*)"', shown)
     assert act == f"act/block/?{escape(urlencode(KEPT))}"
     address = f"{page_of(alices).removesuffix('change/')}act/block/?{urlencode(KEPT)}"
+    shown = office.get(address)
+    for link in (page, f"{list_of(Wallet)}?{KEPT['_changelist_filters']}"):
+        assert f'href="{escape(link)}"' in shown
     form = office.browser.get(address).context["form"]
     body = {"key": str(form["key"].value()), "reason": "SUSPECTED_FRAUD"}
     answer = office.browser.post(address, body)

@@ -26,7 +26,7 @@ from uuid_utils.compat import uuid7
 
 from iocash import errors
 from users.change_lists import Uncounted
-from users.change_lists.columns import Columns, name_of, readable
+from users.change_lists.columns import Columns, filters_in_words, name_of, readable
 from users.change_lists.exports import CsvColumns
 from users.history import history, last_changes
 from users.menu import MENU
@@ -140,6 +140,9 @@ class ReadOnly(Columns, admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return readable(self.model, super().get_fields(request, obj))
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return filters_in_words(self.model, super().get_list_filter(request))
 
     def prepare(self, rows: list[Any]) -> None:
         """Read what the columns of these rows need beside the rows, in few statements."""
@@ -272,7 +275,8 @@ class WithActions(ReadOnly):
             "form": form,
             "opts": self.opts,
             "media": self.media + form.media,
-            "back": address_of(obj) if obj else None,
+            "back": with_filters(request, address_of(obj)) if obj else None,
+            "preserved_filters": self.get_preserved_filters(request),
         }
         return TemplateResponse(request, "admin/action.html", context)
 
@@ -295,12 +299,17 @@ def with_filters_kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
     @wraps(view)
     def kept(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
-        filters = request.GET.get(FILTERS)
-        if isinstance(response, HttpResponseRedirect) and filters and "?" not in response.url:
-            response.headers["Location"] = f"{response.url}?{urlencode({FILTERS: filters})}"
+        if isinstance(response, HttpResponseRedirect) and "?" not in response.url:
+            response.headers["Location"] = with_filters(request, response.url)
         return response
 
     return kept
+
+
+def with_filters(request: HttpRequest, address: str) -> str:
+    """An address without a query, with the filters of the list that led to this request."""
+    filters = request.GET.get(FILTERS)
+    return f"{address}?{urlencode({FILTERS: filters})}" if filters else address
 
 
 def address_of(obj: Model) -> str:

@@ -27,7 +27,7 @@ class StandingFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(value, code_in_words(value)) for value in Hold.Status.values]
+        return [(status, code_in_words(status)) for status in Hold.Status]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.standing(self.value()) if self.value() else queryset

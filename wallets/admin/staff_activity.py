@@ -156,8 +156,8 @@ def of_events(request: HttpRequest, events: Sequence[Event]) -> Iterable[Deed]:
         yield Deed(
             event.created_at,
             deed_in_words(event, movement),
-            name_of(request, user) if user else str(clients.get(event.client_id, "")),
-            link_to(request, event.subject, event.subject_id),
+            shown_name(request, user) if user else str(clients.get(event.client_id, "")),
+            page_of(request, event.subject, event.subject_id),
             movement.amount if movement else None,
             movement.currency if movement else "",
         )
@@ -186,12 +186,12 @@ def users_with(ids: set[UUID]) -> dict[UUID, User]:
     return User.objects.in_bulk(ids) if ids else {}
 
 
-def name_of(request: HttpRequest, user: User) -> str:
+def shown_name(request: HttpRequest, user: User) -> str:
     """The name of a user, for those who may see users."""
     return user.display_name if request.user.has_perm("users.view_user") else ""
 
 
-def link_to(request: HttpRequest, subject: str, pk: Any) -> str:
+def page_of(request: HttpRequest, subject: str, pk: Any) -> str:
     permission, page = PAGES.get(subject, ("", ""))
     return reverse(page, args=[pk]) if page and request.user.has_perm(permission) else ""
 
@@ -202,8 +202,8 @@ def of_looks(request: HttpRequest, looks: Sequence[Access]) -> Iterable[Deed]:
         yield Deed(
             look.created_at,
             str(LOOKS.get(look.what, look.what)),
-            name_of(request, users[look.user_id]),
-            link_to(request, "user", look.user_id),
+            shown_name(request, users[look.user_id]),
+            page_of(request, "user", look.user_id),
         )
 
 
