@@ -80,7 +80,7 @@ def literals(tag: str) -> Iterator[str]:
 
 
 def is_words(text: str) -> bool:
-    return bool(LETTERS.search(text)) and text not in NAMES | CLASSES
+    return bool(re.search(r"[^\W\d_]{2}", text)) and text not in NAMES | CLASSES
 
 
 class Reader(HTMLParser):
