@@ -112,6 +112,7 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "export": MONEY_READERS,
     "failed-log-ins": KEEPERS,
     "log-out-everywhere": EVERYBODY,
     "payments-out": MONEY_READERS,
@@ -119,9 +120,9 @@ PAGES: Final = {
     "search": EVERYBODY,
     "staff-activity": KEEPERS,
 }
-"""Who may open each page of our own."""
-WITH_INPUT: Final = frozenset({"export", "payments-out-act", "payments-out-confirm"})
-"""Pages that need more than an address; see `test_payments_out.py` and the tests of exports."""
+"""Who may open each page of our own: the export is that of users."""
+POSTED: Final = {"payments-out-act": MONEY_READERS, "payments-out-confirm": MONEY_READERS}
+"""Who may post to each page that is not opened; what a post does needs its own permission."""
 OWN_SECOND_FACTOR: Final = frozenset({"recovery-codes", "replace-second-factor"})
 """Pages for those who have verified their second factor; see `test_recovery_codes.py`."""
 
@@ -167,7 +168,7 @@ def own_pages() -> set[str]:
 def test_every_page_list_and_action_is_in_the_table():
     assert {model._meta.label_lower for model in admin.site._registry} == LISTS.keys()
     assert set(actions()) == ACTIONS.keys()
-    assert own_pages() == PAGES.keys() | OWN_SECOND_FACTOR | WITH_INPUT
+    assert own_pages() == PAGES.keys() | POSTED.keys() | OWN_SECOND_FACTOR
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -208,12 +209,15 @@ def test_role_adds_and_deletes_exactly_what_it_may(role, rows):
 def test_role_opens_exactly_its_own_pages(role):
     member, other = a_member(role), a_member(VIEWER, name="other")
     browser = browser_of(member)
-    args = {"staff-activity": [other.pk]}
+    args = {"staff-activity": [other.pk], "export": ["users", "user"]}
     statuses = {
         name: browser.get(reverse(f"admin:{name}", args=args.get(name, []))).status_code
         for name in PAGES
     }
     assert statuses == {name: 200 if role in may else 403 for name, may in PAGES.items()}
+    posted = {name: browser.post(reverse(f"admin:{name}")).status_code for name in POSTED}
+    for name, may in POSTED.items():
+        assert (posted[name] == 403) is (role not in may), name
 
 
 @pytest.mark.parametrize("role", ROLES)
