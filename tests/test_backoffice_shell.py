@@ -81,9 +81,8 @@ def test_search_keeps_the_filters_and_no_link_drops_both(office, alices):
     assert 'href="?"' not in shown
 
 
-@pytest.mark.parametrize("path", ["/admin/auth/user/", "/admin/auth/group/"])
-def test_only_a_link_that_says_so_clears_the_search_of_a_list_of_django(path, office):
-    links = re.findall(r'<a href="\?">(.*?)</a>', office.get(path, q="nobody"))
+def test_only_a_link_that_says_so_clears_the_search_of_a_list_of_django(office):
+    links = re.findall(r'<a href="\?">(.*?)</a>', office.get("/admin/auth/user/", q="nobody"))
     assert set(links) <= {"Clear the search"}
 
 

@@ -72,7 +72,7 @@ def test_wrong_password_shows_an_error_and_the_right_one_opens_the_back_office(p
     page.click("text=Log in")
     expect(page.locator(".errornote")).to_contain_text("correct username and password")
     log_in(page)
-    expect(page.locator("h1")).to_have_text("Overview")
+    expect(page.locator("h1")).to_have_text("Today")
 
 
 def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
@@ -140,7 +140,8 @@ def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, 
 def test_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alices):
     movement = a_cash_out(alices, 30_00)
     log_in(page)
-    page.click(".overview tbody a >> nth=0")
+    page.click("a[href='/admin/payments-out/?state=to-send'] >> nth=0")
+    page.click(".bulk tbody .number a >> nth=0")
     act(page, "Mark as sent")
     confirm(page)
     act(page, "Settle")

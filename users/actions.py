@@ -26,7 +26,7 @@ from uuid_utils.compat import uuid7
 
 from iocash import errors
 from users.change_lists import Uncounted
-from users.change_lists.columns import Columns, name_of, readable
+from users.change_lists.columns import Columns, filters_in_words, name_of, readable
 from users.change_lists.exports import CsvColumns
 from users.history import history, last_changes
 from users.menu import MENU
@@ -140,6 +140,9 @@ class ReadOnly(Columns, admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return readable(self.model, super().get_fields(request, obj))
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return filters_in_words(self.model, super().get_list_filter(request))
 
     def prepare(self, rows: list[Any]) -> None:
         """Read what the columns of these rows need beside the rows, in few statements."""

@@ -21,7 +21,7 @@ FIRST = ("Alicia", "José", "María", "Íñigo", "Zoë", "Łukasz", "محمد", 
 LAST = ("García", "López", "Martínez", "Sánchez", "Pérez", "Muñoz", "Núñez", "Vidal", "Li", "Sanz")
 
 COPY = """
-    INSERT INTO {table} SELECT made.* FROM {table} AS source, generate_series(1, %s) AS n,
+    INSERT INTO {table} SELECT made.* FROM {table} AS source, generate_series(%s, %s) AS n,
     LATERAL jsonb_populate_record(source, jsonb_build_object({changes})) AS made
     WHERE source.{key} = (SELECT max({key}::text)::{type} FROM {table})
 """
@@ -29,6 +29,7 @@ USER, WALLET, OTHER = (
     f"md5('{kind} ' || 1 + (n + {add}) %% (SELECT count(*) FROM copied))::uuid"
     for kind, add in (("user", 0), ("wallet", 0), ("wallet", 1))
 )
+STAFF = "'staff:' || n"
 NEW_ID = {"id": "gen_random_uuid()"}
 OF_USER = NEW_ID | {"user_id": USER}
 OF_WALLET = NEW_ID | {"wallet_id": WALLET}
@@ -63,9 +64,14 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_identityverification": OF_USER | {"reference": "'reference ' || n"},
     "users_termssignature": OF_USER,
     "users_kycdocument": OF_USER,
-    "users_access": {"id": "1000000 + n", "user_id": USER},
+    "users_access": {"id": "1000000 + n", "user_id": USER, "actor": STAFF},
     "users_event": NEW_ID
-    | {"position": "1000000 + n", "wallet_id": WALLET, "subject_id": "gen_random_uuid()"},
+    | {
+        "position": "1000000 + n",
+        "wallet_id": WALLET,
+        "subject_id": "gen_random_uuid()",
+        "actor": STAFF,
+    },
     "users_client": NEW_ID | {"name": "'Client ' || n"},
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
@@ -85,17 +91,20 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     looks.record_access(source.user, Access.What.REVIEW, people.BY)
 
 
-def copy(table: str, number: int, users: int) -> None:
-    """Add `number` copies of the last row; they belong to `users` copied users, in turn."""
+def copy(table: str, number: int, users: int, first: int = 1) -> None:
+    """Add `number` copies of the last row; they belong to `users` copied users, in turn.
+
+    The copies are numbered from `first` on.
+    """
     changes = CHANGES[table]
     key = "position" if table == "users_event" else "id"
     listed = ", ".join(f"'{name}', {value}" for name, value in changes.items())
     statement = COPY.format(
         table=table, changes=listed, key=key, type=KEYS.get(table, "uuid")
     ).replace("(SELECT count(*) FROM copied)", str(users))
-    values: list[Any] = [number]
+    values: list[Any] = [first, first + number - 1]
     if table == "users_user":
-        values = [number, [*FIRST], [*LAST], [*LAST]]
+        values = [*values, [*FIRST], [*LAST], [*LAST]]
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(statement, values)

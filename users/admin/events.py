@@ -21,7 +21,7 @@ from users.templatetags.words import code_in_words, details_in_words
 
 @admin.register(Event)
 class EventAdmin(Searched, ReadOnly):
-    list_display = ("created_at", "shown_as", "subject_link", "who", "request_id")
+    list_display = ("created_at", "kind_in_words", "subject_link", "who", "request_id")
     search_fields = ("id",)
     search_help_text = _("The id of what changed, or a request id of the last 100,000 changes.")
     csv_columns = (

@@ -83,7 +83,7 @@ def file_name(shown: ReadOnly) -> str:
 
 def record_export(request: HttpRequest, shown: ReadOnly, number: int) -> None:
     """Record in the log of the back office who exported what."""
-    filters = exports.filters_in_words(request.GET.dict()) or gettext("none")
+    filters = exports.filters_in_log(request.GET.dict()) or gettext("none")
     words = ngettext(
         "Exported %(number)s row as CSV. Filters: %(filters)s.",
         "Exported %(number)s rows as CSV. Filters: %(filters)s.",

@@ -134,7 +134,7 @@ class StateFilter(admin.SimpleListFilter):
 class ReviewAdmin(Searched, WithActions):
     """The KYC documents of users. Every access to the page is logged."""
 
-    list_display = ("full_name", "user_name", "shown_as", "waiting_since", "waiting", "client")
+    list_display = ("full_name", "user_name", "kind_in_words", "waiting_since", "waiting", "client")
     list_filter = (StateFilter, "client")
     list_select_related = ("client",)
     search_fields = ("id",)

@@ -34,7 +34,15 @@ USER_CSV = (
 
 @admin.register(User)
 class UserAdmin(Searched, WithActions):
-    list_display = ("full_name", "user_name", "shown_as", "state", "client", "created_at", "short")
+    list_display = (
+        "full_name",
+        "user_name",
+        "kind_in_words",
+        "state",
+        "client",
+        "created_at",
+        "short",
+    )
     list_filter = ("status", "kind", "client")
     list_select_related = ("client",)
     search_fields = ("id",)

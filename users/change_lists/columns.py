@@ -66,7 +66,7 @@ class Columns:
         return code_in_words(row.status)
 
     @admin.display(description=_("kind"))
-    def shown_as(self, row: Any) -> Any:
+    def kind_in_words(self, row: Any) -> Any:
         return code_in_words(row.kind)
 
     @admin.display(description=_("user"))
@@ -77,6 +77,22 @@ class Columns:
     def owner(self, row: Any) -> SafeString:
         """The owner of the row's wallet."""
         return linked_user(row.wallet.user)
+
+
+class WordsFilter(admin.ChoicesFieldListFilter):
+    """A filter of a column with codes, which are shown in words."""
+
+    def choices(self, changelist: Any) -> Any:
+        unfiltered, *others = super().choices(changelist)
+        yield unfiltered
+        for (code, _label), choice in zip(self.field.flatchoices, others, strict=True):
+            yield {**choice, "display": code_in_words(code)}
+
+
+def filters_in_words(model: type[Model], filters: Iterable[Any]) -> list[Any]:
+    """The filters of a list; columns with codes have `WordsFilter`."""
+    coded = {field.name for field in model._meta.concrete_fields if field.choices}
+    return [(each, WordsFilter) if each in coded else each for each in filters]
 
 
 # --- The fields of a page -------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from iocash import money
 
 MOST_ROWS: Final = 100_000
 """The most rows of an export."""
-PART_ROWS: Final = 1_000
+PART_ROWS: Final = 2_000
 """Rows that are in memory at once."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet takes a text that begins with one of these as a formula."""
@@ -112,7 +112,7 @@ def number_of_rows(queryset: QuerySet[Any]) -> int:
     return queryset.order_by().values("pk")[: MOST_ROWS + 1].count()
 
 
-def filters_in_words(parameters: Mapping[str, str]) -> str:
+def filters_in_log(parameters: Mapping[str, str]) -> str:
     """The filters of a list, for the log, without what was searched: it can be personal data."""
     kept = [f"{name}={value}" for name, value in parameters.items() if name not in UNNAMED]
     if parameters.get(SEARCH_VAR):

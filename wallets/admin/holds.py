@@ -27,7 +27,7 @@ class StandingFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return Hold.Status.choices
+        return [(status, code_in_words(status)) for status in Hold.Status]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.standing(self.value()) if self.value() else queryset

@@ -14,6 +14,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
+from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
 from wallets.admin.facts import (
     name_of_wallet,
@@ -59,9 +60,8 @@ def is_pending(movement: Movement) -> bool:
 class MovementAdmin(Searched, WithActions):
     list_display = (
         "created_at",
-        "shown_type",
-        "shown_amount",
-        "currency",
+        "type_in_words",
+        "shown_money",
         "state",
         "owner",
         "other",
@@ -170,7 +170,7 @@ class MovementAdmin(Searched, WithActions):
     )
 
     @admin.display(description=_("type"))
-    def shown_type(self, movement: Movement) -> Any:
+    def type_in_words(self, movement: Movement) -> Any:
         return code_in_words(movement.type)
 
     @admin.display(description=_("from or to"))
@@ -183,6 +183,10 @@ class MovementAdmin(Searched, WithActions):
     @admin.display(description=_("status"))
     def state(self, row: Any) -> Any:
         return state_of(row)
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def shown_money(self, movement: Movement) -> Any:
+        return money_tag(movement.amount, movement.currency)
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, movement: Movement) -> str:

@@ -93,18 +93,10 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
             count=sum(row[2] for row in own),
             since=min((row[3] if is_unsent else row[4] for row in own), default=None),
             now=now,
-            address=cash_outs_address(user, state, is_unsent=is_unsent),
+            address=f"{reverse('admin:payments-out')}?state={state}",
             unit=lambda count: ngettext("%(count)s cash-out", "%(count)s cash-outs", count),
             amounts=[(-row[5], row[0]) for row in own],
         )
-
-
-def cash_outs_address(user: Any, state: str, *, is_unsent: bool) -> str:
-    """The queue of payments out or, where there is none, the list of movements."""
-    if pages.OWN.is_open("payments-out", user):
-        return f"{reverse('admin:payments-out')}?state={state}"
-    query = urlencode({"status__exact": "PENDING", "sent_at__isnull": is_unsent})
-    return f"{reverse('admin:wallets_movement_changelist')}?{query}"
 
 
 def expiring_holds(user: Any, now: datetime) -> Iterator[Tile]:

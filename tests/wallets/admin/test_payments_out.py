@@ -10,10 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from iocash import errors
 from iocash.db import clock
 from tests.support import people, sandbox
 from tests.support.cash_outs import a_cash_out, end, money_of
+from tests.support.ibans import IBAN
 from tests.support.payments_out import (
     bulk,
     choose,
@@ -26,12 +26,19 @@ from tests.support.payments_out import (
     words_of,
 )
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, somebody
-from users.models import Event
 from wallets import posting
 from wallets.admin import payments_out
 from wallets.admin import queue as queues
 from wallets.models import Movement
-from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.base import Outcome
+from wallets.orders.cash_outs import (
+    CancelCashOut,
+    CashOut,
+    MarkCashOutSent,
+    RejectCashOut,
+    SettleCashOut,
+)
+from wallets.posting import group
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +128,17 @@ def test_pages_follow_each_other_without_gaps(browser, three, monkeypatch):
         first = queue(browser, state="rejected", q=search)
         second = browser.get(first.context["next"])
         assert ids_on(first) + ids_on(second) == [str(each.id) for each in reversed(ended)]
+
+
+def test_pages_of_cash_outs_of_one_moment_have_no_gaps(browser, alices, monkeypatch):
+    monkeypatch.setattr(payments_out, "PAGE", 2)
+    monkeypatch.setattr(queues, "PAGE", 2)
+    order = CashOut(**people.about(alices), amount=people.decimal(1_00), iban=IBAN)
+    made = [outcome.id for outcome in group.post([order] * 3) if isinstance(outcome, Outcome)]
+    (moment,) = Movement.objects.filter(id__in=made).values_list("created_at").distinct()
+    first = queue(browser)
+    second = browser.get(first.context["next"])
+    assert ids_on(first) + ids_on(second) == sorted(map(str, made)), moment
 
 
 def test_query_count_of_the_queue_is_constant(browser, alices):
@@ -273,6 +291,15 @@ def test_payment_that_was_sent_after_the_confirmation_is_not_rejected(browser, a
     assert money_of(alices) == (100_00, 31_50)
 
 
+def test_last_of_several_changes_is_named(browser, three):
+    """Bob sends it and Alice settles it: a third member reads that it was settled."""
+    bulk(somebody(OPERATOR), "send", three[:1])
+    bulk(browser, "settle", three[:1])
+    text = words_of(choose(browser, "reject", three[:1]))
+    assert "supervisor settled it just now." in text
+    assert "marked it as sent" not in text
+
+
 def test_unsent_payment_is_not_settled(browser, three):
     assert "To send" in words_of(choose(browser, "settle", three[:1]))
     form = {"act": "settle", "key": str(uuid4()), "item": f"{three[0].id}:{three[0].version}"}
@@ -288,99 +315,3 @@ def test_items_that_the_database_did_not_take_can_be_sent_again(browser, three, 
     assert "Try 3 again" in words_of(answer)
     assert form_on(answer)["key"] == form_on(page)["key"]
     assert "3 payments marked as sent." in confirm(browser, answer).text
-
-
-# --- Attacks --------------------------------------------------------------------------------------
-
-
-def test_form_sent_twice_acts_once(browser, alices, three):
-    form = form_on(choose(browser, "send", three))
-    for _ in range(2):
-        assert "3 payments marked as sent." in send(browser, form).text
-    assert Event.objects.filter(kind="movement.sent").count() == 3
-
-
-def test_key_used_again_for_another_act_or_reason_changes_nothing(browser, alices, three):
-    form = form_on(choose(browser, "reject", three[:1])) | {"reason": "Closed"}
-    send(browser, form)
-    for changed in ({"reason": "Open"}, {"act": "send"}):
-        assert "This form was sent before with other values" in send(browser, form | changed).text
-    assert states(three) == ["ERROR", "PENDING", "PENDING"]
-
-
-def test_key_used_again_with_other_items_acts_on_each_item_once(browser, three):
-    form = form_on(choose(browser, "send", three[:2]))
-    send(browser, form)
-    other = form_on(choose(browser, "send", three[2:]))
-    answer = send(browser, other | {"key": form["key"], "item": form["item"] + other["item"]})
-    assert "3 payments marked as sent." in answer.text
-    assert Event.objects.filter(kind="movement.sent").count() == 3
-
-
-def test_item_named_twice_is_one_item(browser, three):
-    form = form_on(choose(browser, "send", three[:1]))
-    item = form["item"][0]
-    twice = form | {"item": [item, item.upper()]}
-    assert "1 payment marked as sent." in send(browser, twice).text
-
-
-def test_ids_of_other_things_are_not_acted_on(browser, alices, bobs, three):
-    paid = Movement.objects.get(id=people.transfer(alices, bobs, 1_00).id)
-    hold = people.place(alices, bobs, 1_00)
-    crafted = [paid.id, hold.id, alices.id, uuid4()]
-    assert "4 of the selected are no payments out." in words_of(choose(browser, "send", crafted))
-    form = {"act": "reject", "key": str(uuid4()), "reason": "x", "item": [*map(str, crafted)]}
-    assert "4 of 4 could not be changed." in words_of(send(browser, form))
-    assert money_of(alices) == (99_00, 32_50)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"act": "steal"},
-        {"act": ""},
-        {"item": "x"},
-        {"item": []},
-        {"queue": "state=x"},
-        {"item": [str(uuid4()) for _ in range(queues.MOST + 1)]},
-    ],
-    ids=["act", "no-act", "id", "no-items", "queue", "501"],
-)
-def test_crafted_form_gets_400(browser, three, wrong):
-    form = form_on(choose(browser, "send", three)) | wrong
-    assert send(browser, form).status_code == 400
-    assert states(three) == ["PENDING"] * 3
-
-
-def test_form_without_a_key_changes_nothing(browser, three):
-    form = form_on(choose(browser, "send", three)) | {"key": "x"}
-    assert "Enter a valid UUID." in send(browser, form).text
-    assert states(three) == ["PENDING"] * 3
-
-
-def test_more_than_500_ticked_are_refused_in_words(browser, three):
-    body = {"act": "send", "item": [str(uuid4()) for _ in range(501)]}
-    answer = browser.post(reverse("admin:payments-out-confirm"), body, follow=True)
-    assert "Select at most 500 payments at a time." in answer.text
-
-
-def test_clients_key_never_meets_the_key_of_an_item(browser, api, alices, three):
-    form = form_on(choose(browser, "send", three[:1]))
-    key = f"staff-{form['key'][0]}-{three[0].id}"
-    answer = api.post(f"wallets/{alices.id}/movements", people.cash("1.00"), key=key)
-    assert answer.status == 201
-    assert "1 payment marked as sent." in send(browser, form).text
-
-
-def test_answer_of_get_is_the_queue(browser):
-    for name in ("payments-out-confirm", "payments-out-act"):
-        assert browser.get(reverse(f"admin:{name}")).status_code == 302
-
-
-def test_unknown_outcome_can_be_sent_again_without_harm(browser, three, monkeypatch):
-    page = choose(browser, "send", three[:1])
-    with monkeypatch.context() as patch:
-        patch.setattr(posting, "submit_each", lambda orders: [errors.OutcomeUnknown()])
-        answer = confirm(browser, page)
-    assert "it is done only once" in answer.text
-    assert "1 payment marked as sent." in confirm(browser, answer).text

@@ -78,8 +78,9 @@ PEOPLE: dict[str, dict[str, str]] = {
 
 class Command(BaseCommand):
     help = (
-        "Create the demo, if it doesn't exist: a client, staff, and three users with money. The "
-        "API key and the password are written to .iocash/demo.json."
+        "Create the demo, if it doesn't exist: a client, staff, and three users with money; in a "
+        "new sandbox, also an institution with ninety days of movements. The API key and the "
+        "passwords are written to .iocash/demo.json."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -107,7 +108,7 @@ class Command(BaseCommand):
                 write_private(file, json.dumps(facts, indent=2))
         if institution:
             call_command("audit", "--json", stdout=StringIO())
-        self.stdout.write(f"Demo created. Its API key and password are in {file}.")
+        self.stdout.write(f"Demo created. Its API key and passwords are in {file}.")
 
 
 @contextmanager

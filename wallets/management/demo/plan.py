@@ -74,11 +74,11 @@ class Planner:
         joins = self.history.start + timedelta(days=member.joins)
         self.history.plan(joins, acts.join(member))
         if member.level:
-            self.history.plan(
-                joins + timedelta(hours=2), acts.send_samples_of(member, member.level)
-            )
-            quick = timedelta(hours=5 if member.joins < 1 else 30)
-            self.history.plan(joins + quick, acts.review_documents_of(member))
+            sent = joins + timedelta(hours=2)
+            self.history.plan(sent, acts.send_samples_of(member, member.level))
+            is_early = member.joins < 1
+            reviewed = sent + timedelta(hours=3) if is_early else self.in_office(member.joins + 2)
+            self.history.plan(reviewed, acts.review_documents_of(member))
 
     def plan_person(self, member: Member) -> None:
         """Plan that a person joins, brings money and spends it."""
