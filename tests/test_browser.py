@@ -93,7 +93,7 @@ def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_d
     assert json.loads(answer)["_embedded"] == {"wallets": []}
     open_thing(page, client_demo)
     assert secret not in page.content()
-    expect(page.locator("body")).to_contain_text("api_key.issued")
+    expect(page.locator("body")).to_contain_text("API key issued")
 
 
 def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
@@ -131,7 +131,7 @@ def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, 
     confirm(page)
     body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "1.00"}
     assert api.post(f"wallets/{alices.id}/movements", body).code == "user_not_active"
-    expect(page.locator("body")).to_contain_text("SUSPECTED_FRAUD")
+    expect(page.locator("body")).to_contain_text("Suspected fraud")
     act(page, "Unblock")
     confirm(page)
     assert api.post(f"wallets/{alices.id}/movements", body).status == 201
