@@ -14,7 +14,13 @@ MODELS = {model._meta.label_lower: model for model in admin.site._registry}
 FOR_SUPERUSERS = {"auth.group", "auth.user", "users.otp"}
 """Staff, their groups, and one-time passwords, of which only the digests are stored."""
 HIDDEN = {
-    VIEWER: {*FOR_SUPERUSERS, "users.access", "users.review"},
+    VIEWER: {
+        *FOR_SUPERUSERS,
+        "users.access",
+        "users.review",
+        "users.reviewassignment",
+        "users.rejectionreason",
+    },
     OPERATOR: {*FOR_SUPERUSERS, "users.access"},
     SUPERVISOR: FOR_SUPERUSERS,
 }

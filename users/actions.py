@@ -58,12 +58,12 @@ class Action:
     """An action of staff. `do` returns the confirmation, or a response to show instead."""
 
     name: str
-    label: str
+    label: Any
     permission: str
     do: Callable[[HttpRequest, Any, dict[str, Any]], str | HttpResponse]
     form: type[ActionForm] = ActionForm
     is_available: Callable[[Any], bool] = lambda obj: True
-    warning: str = ""
+    warning: Any = ""
 
     def is_open_to(self, request: HttpRequest, obj: Any) -> bool:
         return request.user.has_perm(self.permission) and self.is_available(obj)

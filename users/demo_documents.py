@@ -42,7 +42,7 @@ FACTS: dict[Kind, dict[str, Any]] = {
 def sample(kind: Kind) -> dict[str, Any] | File:
     """What a user of the demo shows of this kind; the identity expires in some years."""
     if kind not in FACTS:
-        return draw_picture(kind.label)
+        return draw_picture(str(kind.label))
     facts = FACTS[kind]
     if kind == Kind.IDENTITY:
         return facts | {"expiry_date": date.today() + timedelta(days=5 * 365)}  # noqa: DTZ011
@@ -93,7 +93,7 @@ def send_samples(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
             client_id=user.client_id,
             user_id=user.id,
             kind=kind,
-            shown=draw_pdf(kind.label) if kind == Kind.DOCUMENT_INCOME_TAX else sample(kind),
+            shown=draw_pdf(str(kind.label)) if kind == Kind.DOCUMENT_INCOME_TAX else sample(kind),
             by=by,
             replaces=True,
         ).document.id

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions, address_of, perform
+from wallets.admin import notes
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.submit import cash_out_order, reversal, submitted
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
@@ -93,7 +94,11 @@ class MovementAdmin(Searched, WithActions):
             is_available=is_pending,
             warning="The held amount becomes available again.",
         ),
+        notes.ADD,
     )
+
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        return super().page(request, obj) | notes.notes_on(request, obj)
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, movement: Movement) -> str:

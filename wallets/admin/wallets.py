@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
+from wallets.admin import notes
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.submit import cash_in_or_adjustment, confirmation, submitted, wallet_order
 from wallets.models import Hold, Movement, Wallet
@@ -71,6 +72,7 @@ class WalletAdmin(Searched, WithActions):
             do=submitted(wallet_order(UnblockWallet), "Wallet unblocked."),
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
         ),
+        notes.ADD,
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -99,6 +101,7 @@ class WalletAdmin(Searched, WithActions):
         last = Movement.objects.filter(wallet=obj).order_by("-created_at", "-id")
         holds = Hold.objects.filter(wallet=obj).seen().standing("OPEN").order_by("created_at")
         return super().page(request, obj) | {
+            **notes.notes_on(request, obj),
             "movements": [(movement, amount_of(movement)) for movement in last[:LAST_ROWS]],
             "holds": [
                 (hold, money.to_text(hold.left, hold.currency)) for hold in holds[:LAST_ROWS]
