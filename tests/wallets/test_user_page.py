@@ -227,6 +227,16 @@ def test_member_without_money_permissions_sees_no_money(alices, bobs):
             assert words not in page, (tab, words)
 
 
+def test_member_without_permission_for_movements_sees_balances_but_no_flows(alices, settings):
+    settings.KYC_LIMITS = LEVELS
+    browser = with_permissions("view_user", "view_wallet")
+    page = shown(browser, alices)
+    assert "100.00 EUR" in page
+    for words in ("Limits", "Cash-ins", "?tab=movements"):
+        assert words not in page
+    assert "cash-in" not in shown(browser, alices, "timeline")
+
+
 def test_member_without_permission_for_documents_sees_none(alices):
     approve(alices.user, IDENTITY)
     send_one(alices.user, Kind.OCCUPATION)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from users import menu
 from users.actions import ReadOnly, Searched
+from users.manual import MANUAL
 from users.models import RejectionReason, ReviewAssignment
 from users.models.ids import as_id
 
@@ -58,4 +59,16 @@ menu.describe(
             "Reasons that reviewers can choose when they reject a document. Add one here."
         ),
     }
+)
+MANUAL.add(
+    "customers",
+    _("Customers"),
+    _("The page of a user, notes, and dormant wallets."),
+    covers=("users_user", "users_note", "dormant_wallets"),
+)
+MANUAL.add(
+    "reviews",
+    _("Reviews"),
+    _("Deciding about documents, alone and with others."),
+    covers=("users_review", "users_rejectionreason"),
 )
