@@ -150,3 +150,39 @@ def test_user_is_found_by_phone_and_beginning_of_name(browser, alice, bob, words
     content = browser.get(address, {"q": words}).content.decode()
     assert str(alice.id) in content
     assert str(bob.id) not in content
+
+
+def test_filters_and_columns_are_in_words(browser, alices):
+    people.cash_in(alices, 5_00)
+    address = reverse("admin:wallets_movement_changelist")
+    content = browser.get(f"{address}?type__exact=CASH_IN").content.decode()
+    assert re.search(r'<li class="selected">\s*<a href="[^"]*">Cash-in</a>', content)
+    assert ">Settled</a>" in content
+    assert ">Alice Example</a>" in content
+    assert not re.search(r">\s*(CASH_IN|SUCCESS|Cash In|Success)\s*<", content)
+
+
+def test_history_says_who_did_what_in_words(browser, alices):
+    wallet = reverse("admin:wallets_wallet_change", args=[alices.pk])
+    browser.post(
+        reverse("admin:wallets_wallet_action", args=[alices.pk, "block"]),
+        {"key": str(uuid4()), "reason": "SUSPECTED_FRAUD"},
+    )
+    content = browser.get(wallet).content.decode()
+    assert re.search(r'Wallet blocked <span class="quiet">Reason: Suspected fraud</span>', content)
+    assert "<td>staff</td>" in content
+    assert "System (tests)" in content
+    assert "wallet.blocked" not in content
+    assert "SUSPECTED_FRAUD" not in content
+
+
+def test_page_names_people_and_shortens_ids(browser, alices, bobs):
+    people.transfer(alices, bobs, 1_00)
+    movement = people.movements(bobs)[-1]
+    content = browser.get(
+        reverse("admin:wallets_movement_change", args=[movement.pk])
+    ).content.decode()
+    assert f'<a href="/admin/wallets/wallet/{alices.pk}/change/">Alice Example: ' in content
+    assert f'data-copy="{movement.operation_id}"' in content
+    assert f">{movement.operation_id}<" not in content
+    assert "<h1>Transfer, 1.00 EUR</h1>" in content

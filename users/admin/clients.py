@@ -11,54 +11,74 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
-from users.actions import Action, ActionForm, WithActions, address_of, by, history
+from users.actions import Action, ActionForm, WithActions, address_of, by
+from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import EventKind
 
+CASH_IN, ADD_CASH_IN = "cash-in:write", "wallets.add_cash_in"
+"""A scope that creates money, and the permission that staff need to grant it."""
 CHANGE_CLIENT, ISSUE_KEY = "users.change_client", "users.add_apikey"
 OVERLAP = timedelta(hours=24)
 """The time for which the old key still works after a rotation."""
 
 
 class CredentialForm(ActionForm):
-    label = forms.CharField(max_length=100, help_text="The client's name for this key.")
+    label = forms.CharField(
+        label=_("Label"), max_length=100, help_text=_("The client's name for this key.")
+    )
     scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
         choices=[(scope, scope) for scope in SCOPES],
         widget=forms.CheckboxSelectMultiple,
-        initial=[scope for scope in SCOPES if scope != "cash-in:write"],
-        help_text="cash-in:write can create money. Grant it only where needed.",
+        initial=[scope for scope in SCOPES if scope != CASH_IN],
+        help_text=_("cash-in:write can create money. Grant it only where needed."),
     )
     days = forms.IntegerField(
+        label=_("Days"),
         min_value=1,
         max_value=3650,
         required=False,
-        help_text="Days until expiry; leave empty for no expiry.",
+        help_text=_("Days until expiry; leave empty for no expiry."),
     )
+
+    def restrict(self, user: Any) -> None:
+        """Whoever may not create money can't grant it to a key either."""
+        scopes = self.fields["scopes"]
+        assert isinstance(scopes, forms.MultipleChoiceField)
+        if not user.has_perm(ADD_CASH_IN):
+            scopes.choices = [(scope, scope) for scope in SCOPES if scope != CASH_IN]
+            scopes.help_text = gettext("A supervisor grants cash-in:write, which creates money.")
 
 
 class PublicKeyForm(CredentialForm):
     kid = forms.CharField(
-        label="Key id",
+        label=_("Key id"),
         max_length=64,
         required=False,
-        help_text="Leave empty to generate one.",
+        help_text=_("Leave empty to generate one."),
     )
     public_key = forms.CharField(
+        label=_("Public key"),
         widget=forms.Textarea(attrs={"rows": 9, "cols": 66, "spellcheck": "false"}),
-        help_text="An RSA key of 2048 to 4096 bits, in PEM format. Never send the private key.",
+        help_text=_("An RSA key of 2048 to 4096 bits, in PEM format. Never send the private key."),
     )
 
     def clean_kid(self) -> str:
         kid = self.cleaned_data["kid"] or secrets.token_urlsafe(12)
         if not tokens.KID.fullmatch(kid):
-            raise forms.ValidationError("Letters, digits, dots, hyphens and underscores only.")
+            raise forms.ValidationError(
+                gettext("Letters, digits, dots, hyphens and underscores only.")
+            )
         if SigningKey.objects.filter(kid=kid).exists():
-            raise forms.ValidationError("A key with this id already exists.")
+            raise forms.ValidationError(gettext("A key with this id already exists."))
         return str(kid)
 
     def clean_public_key(self) -> str:
@@ -81,7 +101,7 @@ def register(request: HttpRequest, client: Client, values: dict[str, Any]) -> st
             expires_at=end_of(values["days"]),
         )
         events.record_about_client(key, EventKind.PUBLIC_KEY_REGISTERED, by(request))
-    return f"Key registered. Its tokens must have kid {key.kid}."
+    return gettext("Key registered. Its tokens must have kid %(kid)s.") % {"kid": key.kid}
 
 
 def end_of(days: int | None) -> datetime | None:
@@ -105,7 +125,7 @@ def issued(request: HttpRequest, **values: Any) -> HttpResponse:
         events.record_about_client(key, EventKind.API_KEY_ISSUED, by(request))
     context = {
         **admin.site.each_context(request),
-        "title": "New API key",
+        "title": gettext("New API key"),
         "key": key,
         "secret": secret,
         "back": address_of(key.client),
@@ -119,7 +139,12 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
     Raises:
         CredentialsRevoked: the key is revoked, so it can't be rotated.
         CredentialsExpired: the key has expired, so it can't be rotated.
+        PermissionDenied: the key creates money, and the member of staff may not.
     """
+    if CASH_IN in key.scopes and not request.user.has_perm(ADD_CASH_IN):
+        raise errors.PermissionDenied(
+            "This key has the scope cash-in:write. Ask a supervisor to rotate it."
+        )
     end = timezone.now() + OVERLAP
     with single_transaction():
         key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
@@ -146,59 +171,69 @@ def revoke(kind: str) -> Any:
             unrevoked = type(key)._default_manager.filter(pk=key.pk, revoked_at=None)
             if unrevoked.update(revoked_at=timezone.now()):
                 events.record_about_client(key, EventKind(f"{kind}.revoked"), by(request))
-        return f"Key {key} revoked."
+        return gettext("Key %(key)s revoked.") % {"key": key}
 
     return run
 
 
-def set_status(status: Client.Status, kind: EventKind) -> Any:
+def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
     def run(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with single_transaction():
             unchanged = Client.objects.filter(pk=client.pk).exclude(status=status)
             if unchanged.update(status=status):
                 events.record_about_client(client, kind, by(request))
-        return f"The status of {client} is now {status.label.lower()}."
+        return str(words % {"client": client})
 
     return run
 
 
 @admin.register(Client)
 class ClientAdmin(WithActions):
-    list_display = ("name", "status", "created_at")
+    list_display = ("name", "state", "created_at", "short")
     list_filter = ("status",)
     search_fields = ("name", "id")
     fields = ("name", "id", "status", "created_at")
     readonly_fields = ("id", "status", "created_at")
+    csv_columns = (
+        ("id", "id"),
+        ("name", "name"),
+        ("status", "status"),
+        ("created_at", "created_at"),
+    )
     change_form_template = "admin/client.html"
     page_actions = (
         Action(
             name="issue-key",
-            label="Issue a key",
+            label=_("Issue a key"),
             permission=ISSUE_KEY,
             form=CredentialForm,
             do=issue,
         ),
         Action(
             name="register-key",
-            label="Register a public key",
+            label=_("Register a public key"),
             permission="users.add_signingkey",
             form=PublicKeyForm,
             do=register,
-            warning="The owner of the private key can then sign tokens for this client.",
+            warning=_("The owner of the private key can then sign tokens for this client."),
         ),
         Action(
             name="suspend",
-            label="Suspend",
+            label=_("Suspend"),
             permission=CHANGE_CLIENT,
-            do=set_status(Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED),
+            do=set_status(
+                Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED, _("%(client)s is suspended.")
+            ),
             is_available=lambda client: client.status == Client.Status.ACTIVE,
-            warning="All keys of the client stop working until you activate it again.",
+            warning=_("All keys of the client stop working until you activate it again."),
         ),
         Action(
             name="activate",
-            label="Activate",
+            label=_("Activate"),
             permission=CHANGE_CLIENT,
-            do=set_status(Client.Status.ACTIVE, EventKind.CLIENT_ACTIVATED),
+            do=set_status(
+                Client.Status.ACTIVE, EventKind.CLIENT_ACTIVATED, _("%(client)s is active again.")
+            ),
             is_available=lambda client: client.status == Client.Status.SUSPENDED,
         ),
     )
@@ -219,6 +254,17 @@ class ClientAdmin(WithActions):
         }
 
 
+CREDENTIAL_CSV = (
+    ("client", "client.name"),
+    ("label", "label"),
+    ("scopes", lambda key: " ".join(key.scopes)),
+    ("created_at", "created_at"),
+    ("expires_at", "expires_at"),
+    ("revoked_at", "revoked_at"),
+)
+"""What API keys and public keys have in common as CSV."""
+
+
 def is_working(key: ApiKey) -> bool:
     return not (key.is_revoked or key.is_expired)
 
@@ -230,22 +276,25 @@ class ApiKeyAdmin(WithActions):
     list_select_related = ("client",)
     search_fields = ("prefix", "label")
     fields = ("client", "label", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
+    csv_columns = (("id", "id"), ("prefix", "prefix"), *CREDENTIAL_CSV)
     page_actions = (
         Action(
             name="rotate",
-            label="Rotate",
+            label=_("Rotate"),
             permission=ISSUE_KEY,
             do=rotate,
             is_available=is_working,
-            warning="A new key with the same scopes is issued. This key works for 24 more hours.",
+            warning=_(
+                "A new key with the same scopes is issued. This key works for 24 more hours."
+            ),
         ),
         Action(
             name="revoke",
-            label="Revoke",
+            label=_("Revoke"),
             permission="users.change_apikey",
             do=revoke("api_key"),
             is_available=lambda key: not key.is_revoked,
-            warning="The key stops working immediately and permanently.",
+            warning=_("The key stops working immediately and permanently."),
         ),
     )
 
@@ -256,6 +305,7 @@ class SigningKeyAdmin(WithActions):
     list_filter = ("client",)
     list_select_related = ("client",)
     search_fields = ("kid", "label")
+    csv_columns = (("id", "id"), ("kid", "kid"), *CREDENTIAL_CSV)
     fields = (
         "client",
         "label",
@@ -269,10 +319,10 @@ class SigningKeyAdmin(WithActions):
     page_actions = (
         Action(
             name="revoke",
-            label="Revoke",
+            label=_("Revoke"),
             permission="users.change_signingkey",
             do=revoke("public_key"),
             is_available=lambda key: not key.is_revoked,
-            warning="Tokens signed with this key stop working immediately and permanently.",
+            warning=_("Tokens signed with this key stop working immediately and permanently."),
         ),
     )

@@ -10,14 +10,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
 
 from users import documents
 from users.actions import ReadOnly, Searched
 from users.admin import pictures
+from users.admin.searched import SEARCHED
+from users.history import actor_name, name_actors
 from users.models import IdentityVerification, Terms, TermsSignature, User
 from users.models.ids import as_id
 
-OF_A_USER = "An id, or a user's id, phone number, e-mail address, or the beginning of its name."
 MOST_USERS = 100
 
 
@@ -26,7 +28,7 @@ class OfAUser(Searched, ReadOnly):
 
     list_select_related: ClassVar[tuple[str, ...]] = ("user",)
     search_fields = ("id",)
-    search_help_text = OF_A_USER
+    search_help_text = SEARCHED
     ordering = ("-id",)
 
     def named(self, queryset: Any, words: str) -> Any:
@@ -37,8 +39,19 @@ class OfAUser(Searched, ReadOnly):
 
 @admin.register(IdentityVerification)
 class IdentityVerificationAdmin(OfAUser):
-    list_display = ("user", "provider", "status", "reason", "created_at", "decided_at")
+    list_display = ("created_at", "person", "provider", "state", "reason", "decided_at")
     list_filter = ("status",)
+    csv_columns = (
+        ("id", "id"),
+        ("user_id", "user_id"),
+        ("user", "user.display_name"),
+        ("provider", "provider"),
+        ("status", "status"),
+        ("reason", "reason"),
+        ("created_at", "created_at"),
+        ("expires_at", "expires_at"),
+        ("decided_at", "decided_at"),
+    )
     fields = (
         "client",
         "user",
@@ -54,8 +67,16 @@ class IdentityVerificationAdmin(OfAUser):
 
 @admin.register(TermsSignature)
 class TermsSignatureAdmin(OfAUser):
-    list_display = ("user", "terms", "signed_at")
+    list_display = ("signed_at", "person", "terms")
     list_select_related = ("user", "terms")
+    csv_columns = (
+        ("id", "id"),
+        ("user_id", "user_id"),
+        ("user", "user.display_name"),
+        ("terms_version", "terms.version"),
+        ("sha256", lambda signature: bytes(signature.sha256).hex()),
+        ("signed_at", "signed_at"),
+    )
     fields = (
         "client",
         "user",
@@ -78,11 +99,19 @@ class TermsSignatureAdmin(OfAUser):
 
 @admin.register(Terms)
 class TermsAdmin(Searched, ReadOnly):
-    list_display = ("version", "hash_of", "size", "published_by", "created_at")
+    list_display = ("version", "hash_of", "size", "publisher", "created_at")
     search_fields = ("id",)
-    search_help_text = "An id, or the number of a version."
-    fields = ("version", "hash_of", "size", "published_by", "created_at")
+    search_help_text = _("An id, or the number of a version.")
+    fields = ("version", "hash_of", "size", "publisher", "created_at")
     readonly_fields = ("hash_of",)
+    csv_columns = (
+        ("id", "id"),
+        ("version", "version"),
+        ("sha256", "digest"),
+        ("size", "size"),
+        ("published_by", lambda terms: actor_name(terms, terms.published_by)),
+        ("created_at", "created_at"),
+    )
     ordering = ("-id",)
     change_form_template = "admin/terms.html"
 
@@ -93,6 +122,13 @@ class TermsAdmin(Searched, ReadOnly):
         if found := as_id(words):
             return queryset.filter(id=found)
         return queryset.filter(version=int(words)) if words.isdecimal() else queryset.none()
+
+    def prepare(self, rows: list[Any]) -> None:
+        name_actors(rows, "published_by")
+
+    @admin.display(description=_("published by"))
+    def publisher(self, terms: Terms) -> str:
+        return actor_name(terms, terms.published_by)
 
     @admin.display(description="SHA-256")
     def hash_of(self, terms: Terms) -> str:

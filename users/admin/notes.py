@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
-from users.actions import ActionForm, ReadOnly, Searched, names_of
+from users.actions import ActionForm, ReadOnly, Searched
+from users.history import names_of
 from users.models import Note, User
 from users.models.events import By
 from users.models.ids import as_id

@@ -18,8 +18,9 @@ from iocash.db import clock
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
 from users import kyc
-from users.actions import Facts, names_of
+from users.actions import Facts
 from users.admin import pictures
+from users.history import names_of
 from users.models import Access, KycDocument, RejectionReason, ReviewAssignment, User
 from users.models.events import By
 from users.models.reviews import assigned_member

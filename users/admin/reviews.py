@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Min, OuterRef, Q, Subquery
+from django.db.models import F, Func, IntegerField, Min, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
@@ -17,20 +17,15 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
 from users import kyc, names
-from users.actions import (
-    Action,
-    ActionForm,
-    Facts,
-    Searched,
-    WithActions,
-    by,
-    names_of,
-)
+from users.actions import Action, ActionForm, Facts, Searched, WithActions, by
 from users.admin import pictures, review_page
 from users.admin.review_page import CHANGE_REVIEW
+from users.admin.searched import SEARCHED
+from users.history import actor_in_words, names_of
 from users.kyc import identity, looks
-from users.models import Access, IdentityVerification, KycDocument, Review, User
+from users.models import Access, KycDocument, Review, User
 from users.models.reviews import assigned_member
+from users.templatetags.words import code_in_words
 
 NEXT = "next"
 """The name of the buttons that lead to the next review."""
@@ -38,6 +33,8 @@ NEXT = "next"
 
 class KycDocumentsForm(ActionForm):
     """The documents to review: only those that are pending and were ticked on the page."""
+
+    is_on_page = True
 
     documents = forms.MultipleChoiceField(label=_("Documents"), widget=forms.CheckboxSelectMultiple)
     names = forms.CharField(widget=forms.HiddenInput)
@@ -135,10 +132,11 @@ def same_document(user: User) -> list[User]:
 
 def label_of(user: User) -> str:
     """Name, client and status of a user."""
-    return gettext("%(name)s of %(client)s (%(status)s)") % {
+    return gettext("%(name)s (%(user_name)s) of %(client)s, %(status)s") % {
         "name": user.display_name,
+        "user_name": user.user_name or str(user.id)[-8:],
         "client": user.client,
-        "status": user.get_status_display(),
+        "status": code_in_words(user.status),
     }
 
 
@@ -185,10 +183,19 @@ class ReviewAdmin(Searched, WithActions):
     list_filter = (StateFilter, "client")
     list_select_related = ("client",)
     search_fields = ("id",)
-    search_help_text = _(
-        "A user's id, phone number, e-mail address, or the beginning of its user name."
-    )
+    search_help_text = SEARCHED
     change_form_template = "admin/review.html"
+    csv_columns = (
+        ("user_id", "id"),
+        ("name", "display_name"),
+        ("user_name", "user_name"),
+        ("client", "client.name"),
+        ("kind", "kind"),
+        ("status", "status"),
+        ("kyc_level", "kyc_level"),
+        ("pending_since", "waiting_since"),
+        ("pending", "waiting"),
+    )
     fields = (
         "user_name",
         "kind",
@@ -239,6 +246,7 @@ class ReviewAdmin(Searched, WithActions):
             .annotate(
                 waiting_since=Subquery(grouped.annotate(first=Min("created_at")).values("first")),
                 kinds=ArraySubquery(pending.order_by("id").values("kind")),
+                waiting=Func(F("kinds"), function="cardinality", output_field=IntegerField()),
                 member=assigned_member(),
                 member_name=review_page.name_of_member("member"),
                 now=clock.Now(),
@@ -275,7 +283,7 @@ class ReviewAdmin(Searched, WithActions):
         last = identity.latest(user)
         if last is None:
             return gettext("None")
-        status = IdentityVerification.Status(last.status_at(clock.now())).label
+        status = code_in_words(last.status_at(clock.now()))
         about = ", ".join(filter(None, (last.provider, last.reason)))
         return f"{status} ({about}), {last.created_at:%Y-%m-%d}"
 
@@ -323,7 +331,7 @@ class ReviewAdmin(Searched, WithActions):
             return None
         last = list(Access.objects.filter(user=user.id).order_by("-id")[:20])
         names = names_of({access.actor for access in last})
-        return [(access, names.get(access.actor, access.actor)) for access in last]
+        return [(access, actor_in_words(access.actor, names)) for access in last]
 
     def original(self, request: HttpRequest, user_id: UUID, document_id: UUID) -> HttpResponseBase:
         """The original file, as a download."""

@@ -8,6 +8,7 @@ from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.notes import Note
 from users.models.phones import PhoneUse
 from users.models.preferences import Preferences
+from users.models.recovery_codes import RecoveryCode
 from users.models.reviews import RejectionReason, ReviewAssignment
 from users.models.sandbox import Sandbox
 from users.models.signing import SigningKey
@@ -28,6 +29,7 @@ __all__ = [
     "Otp",
     "PhoneUse",
     "Preferences",
+    "RecoveryCode",
     "RejectionReason",
     "Review",
     "ReviewAssignment",

@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -178,6 +179,16 @@ class KycDocument(Owned):
                 name="kyc_document_identity_number",
             ),
             models.Index(
+                Upper(KeyTextTransform("identity_number", "facts")),
+                condition=Q(kind="IDENTITY"),
+                name="kyc_document_of_number",
+            ),
+            models.Index(
+                KeyTextTransform("external_iban", "facts"),
+                condition=Q(kind="EXTERNAL_IBAN"),
+                name="kyc_document_of_iban",
+            ),
+            models.Index(
                 fields=["created_at", "user"],
                 condition=Q(status="PENDING"),
                 name="kyc_document_pending",
@@ -227,7 +238,10 @@ class Access(models.Model):
 
     class Meta:
         verbose_name_plural = "accesses"
-        indexes = [models.Index(fields=["user", "id"], name="access_to_user")]
+        indexes = [
+            models.Index(fields=["user", "id"], name="access_to_user"),
+            models.Index(fields=["actor", "created_at"], name="access_by_actor"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.what} {self.user_id}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchQueryField, SearchVectorField
@@ -16,7 +16,28 @@ from uuid_utils.compat import uuid7
 from iocash.db.clock import CreationTime
 from users.models.clients import Client, Owned, OwnedQuerySet, pairs_index
 from users.models.ids import as_id
+from users.models.searches import (
+    FOUND,
+    MOST_FOUND,
+    MOST_NEAR,
+    NEAR,
+    PENDING_KB,
+    HasIdOf,
+    found_by,
+    near_words,
+)
 from users.models.versions import version
+
+SEARCHED: Final = (
+    "first_name",
+    "last_name",
+    "company_name",
+    "user_name",
+    "email",
+    "mobile_phone",
+    "unverified_phone",
+)
+"""The columns in which staff search for parts of words."""
 
 
 class NameVector(Func):
@@ -36,6 +57,16 @@ class NameQuery(Func):
     output_field = SearchQueryField()
 
 
+class PartsVector(Func):
+    """The parts of words by which staff find a user: each word from each of its letters on."""
+
+    function = "users_parts_vector"
+    output_field = SearchVectorField()
+
+    def __init__(self, *texts: Any) -> None:
+        super().__init__(*(texts or SEARCHED))
+
+
 class UserQuerySet(OwnedQuerySet["User"]):
     def with_name(self, words: str) -> Self:
         """Users in whose names each of the words begins a word; case and accents are ignored."""
@@ -47,14 +78,22 @@ class UserQuerySet(OwnedQuerySet["User"]):
         """Lock the users, always by id and always before wallets."""
         return self.order_by("id").select_for_update(no_key=True)
 
-    def named(self, words: str) -> Self:
-        """Search by id, phone number, e-mail address or the beginning of a user name."""
+    def named(self, words: str, most: int = MOST_FOUND) -> Self:
+        """What staff search: an id or its beginning, parts of names, e-mail addresses and phone
+        numbers, a document number, or the IBAN of a KYC document.
+
+        Case and accents are ignored. Of more than `most` users, any are found.
+        """
         if found := as_id(words):
             return self.filter(id=found)
-        clients = list(Client.objects.values_list("id", flat=True))
-        phone = Q(client__in=clients, mobile_phone=words) & ~Q(mobile_phone="")
-        name = Q(user_name__startswith=words) & ~Q(user_name="")
-        return self.filter(phone | name | (Q(email=words) & ~Q(email="")))
+        return self.filter(HasIdOf.found(FOUND, found_by(words, most)))
+
+    def misspelled(self, words: str) -> Self:
+        """Users whose names have these words, with at most one typing error in each of them.
+
+        Words that somebody's name has are taken as they are.
+        """
+        return self.filter(HasIdOf.found(NEAR, [near_words(words), MOST_NEAR]))
 
 
 class User(Owned):
@@ -175,6 +214,9 @@ class User(Owned):
             ),
             models.Index(fields=["email"], condition=~Q(email=""), name="user_of_email"),
             GinIndex(NameVector(), name="user_of_words_of_name"),
+            GinIndex(
+                PartsVector(), name="user_of_parts_of_words", gin_pending_list_limit=PENDING_KB
+            ),
             pairs_index("user_of_pairs"),
         ]
         permissions = [

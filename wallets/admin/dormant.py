@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -44,7 +45,7 @@ FIND_LAST_READ: Final = """
 class DormantPage(NamedTuple):
     """The dormant wallets of a page, and where the next page begins; None: this is the last."""
 
-    wallets: Sequence[Any]
+    wallets: QuerySet[Wallet]
     next_after: UUID | None
 
 

@@ -7,10 +7,15 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import display_for_value
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from iocash import money
 from users.actions import Action, Facts, ReadOnly, Searched, WithActions
-from wallets.admin.submit import hold_order, submitted
+from users.change_lists.columns import linked_user
+from users.change_lists.exports import amount
+from users.templatetags.words import code_in_words
+from wallets.admin.facts import owner_of, read_again, said, wallet_facts, with_currency
+from wallets.admin.submit import Submission, hold_order
 from wallets.models import ExternalAccount, Hold
 from wallets.orders.holds import ReleaseHold
 
@@ -22,18 +27,52 @@ class StandingFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return Hold.Status.choices
+        return [(status, code_in_words(status)) for status in Hold.Status]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.standing(self.value()) if self.value() else queryset
 
 
+def effect_of_release(hold: Hold) -> str:
+    values = {
+        "amount": with_currency(hold.left, hold.currency),
+        "name": hold.wallet.user.display_name,
+        "target": hold.target.user.display_name,
+    }
+    text = _("%(amount)s becomes available again to %(name)s; %(target)s will not receive it.")
+    return str(text) % values
+
+
 @admin.register(Hold)
 class HoldAdmin(Searched, WithActions):
-    list_display = ("id", "standing", "shown_left", "currency", "wallet_id", "target_id")
+    list_display = (
+        "created_at",
+        "owner",
+        "target_owner",
+        "standing",
+        "shown_left",
+        "currency",
+        "short",
+    )
+    list_select_related = ("wallet__user", "target__user")
+    csv_columns = (
+        ("id", "id"),
+        ("created_at", "created_at"),
+        ("status", "standing"),
+        ("amount", amount("amount")),
+        ("still_held", amount("left")),
+        ("currency", "currency"),
+        ("owner", "wallet.user.display_name"),
+        ("wallet_id", "wallet_id"),
+        ("target", "target.user.display_name"),
+        ("target_wallet_id", "target_id"),
+        ("concept", "concept"),
+        ("expires_at", "expires_at"),
+        ("ended_at", "over_at"),
+    )
     list_filter = (StandingFilter,)
     search_fields = ("id",)
-    search_help_text = "The id of a hold or a wallet."
+    search_help_text = _("The id of a hold or a wallet.")
     ordering = ("-id",)
     fields = (
         "id",
@@ -53,27 +92,38 @@ class HoldAdmin(Searched, WithActions):
     page_actions = (
         Action(
             name="release",
-            label="Release",
+            label=_("Release"),
             permission="wallets.release_hold",
-            do=submitted(hold_order(ReleaseHold), "Hold released. The amount is available again."),
+            do=Submission(
+                hold_order(ReleaseHold), _("Hold released. The amount is available again.")
+            ),
             is_available=lambda hold: hold.standing == Hold.Status.OPEN,
-            warning="The held amount becomes available again to the owner.",
+            effect=effect_of_release,
+            is_harmful=True,
         ),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
 
+    def name_of(self, obj: Any) -> str:
+        return with_currency(obj.amount, obj.currency)
+
     def facts(self, obj: Any) -> Facts:
         return [
-            ("Still held", f"{self.shown_left(obj)} {obj.currency}"),
-            ("Wallet", obj.wallet_id),
-            ("Target wallet", obj.target_id),
+            *wallet_facts(read_again(obj.wallet_id)),
+            (_("Still held by this hold"), with_currency(obj.left, obj.currency)),
+            (_("In words"), said(obj.left, obj.currency)),
+            (_("For"), owner_of(obj.target)),
         ]
 
-    @admin.display(description="status")
-    def standing(self, hold: Hold) -> str:
-        return hold.standing
+    @admin.display(description=_("for"))
+    def target_owner(self, hold: Hold) -> Any:
+        return linked_user(hold.target.user)
+
+    @admin.display(description=_("status"))
+    def standing(self, hold: Hold) -> Any:
+        return code_in_words(hold.standing)
 
     @admin.display(description="ended at")
     def over_at(self, hold: Hold) -> str:
@@ -90,9 +140,20 @@ class HoldAdmin(Searched, WithActions):
 
 @admin.register(ExternalAccount)
 class ExternalAccountAdmin(Searched, ReadOnly):
-    list_display = ("iban", "status", "alias", "created_at", "wallet_id")
+    list_display = ("iban", "owner", "holder_name", "state", "alias", "created_at", "short")
     list_filter = ("status",)
+    list_select_related = ("wallet__user",)
+    csv_columns = (
+        ("id", "id"),
+        ("iban", "iban"),
+        ("holder_name", "holder_name"),
+        ("owner", "wallet.user.display_name"),
+        ("wallet_id", "wallet_id"),
+        ("alias", "alias"),
+        ("status", "status"),
+        ("created_at", "created_at"),
+    )
     search_fields = ("id",)
-    search_help_text = "The id of an external account or a wallet, or an IBAN."
+    search_help_text = _("The id of a bank account or a wallet, or an IBAN.")
     ordering = ("-id",)
     fields = ("id", "client", "wallet", "alias", "iban", "holder_name", "status", "created_at")

@@ -18,7 +18,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from iocash.db.prepared import read_each
-from users.actions import address_of, names_of
+from users.actions import address_of
+from users.history import actor_in_words, names_of
 from users.models import Access, Event, Note, User
 from users.models.events import EventKind
 from wallets.admin import wording
@@ -244,7 +245,7 @@ class Describer:
         return [describe[name](row) for name, row in chosen]
 
     def who(self, actor: str) -> str:
-        return actor_name(actor, self.names)
+        return actor_in_words(actor, self.names)
 
     def event(self, event: Event) -> TimelineEntry:
         words = wording.of_event(event, self.wallets)
@@ -319,13 +320,3 @@ def steps_of(rows: Sequence[Any]) -> dict[UUID, list[Event]]:
 def wallet_name(wallet: Wallet) -> str:
     """The currency of a wallet, and its alias."""
     return f"{wallet.currency} «{wallet.alias}»" if wallet.alias else wallet.currency
-
-
-def actor_name(actor: str, names: Mapping[str, str]) -> str:
-    """Who acted: a member of staff, a key of the API, a provider or a command."""
-    kind, _, rest = actor.partition(":")
-    if name := names.get(actor):
-        return gettext("API key %(name)s") % {"name": name} if kind == "key" else name
-    if kind == "provider":
-        return gettext("Provider %(name)s") % {"name": rest}
-    return gettext("System") if kind == "system" else actor

@@ -9,15 +9,17 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext as text
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from users.actions import Action, by
+from users.actions import Action, Facts, by
 from users.admin import users
 from users.models import User
 from wallets import erasure
 from wallets.admin import notes, profile, tabs
+from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
-from wallets.admin.submit import submitted, user_order
+from wallets.admin.submit import Submission, user_order
 from wallets.orders.users import BlockUser, UnblockUser
 
 BLOCK = "users.block_user"
@@ -28,17 +30,22 @@ admin.site.unregister(User)
 
 def erase_personal_data(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
     erasure.erase(user_id=user.id, by=by(request), reason=values["reason"])
-    return "Personal data erased. Ids, amounts and times are kept."
+    return gettext("Personal data erased. Ids, amounts and times are kept.")
+
+
+def user_effect(text: Any) -> Any:
+    """A sentence about a user, with its `%(name)s`."""
+    return lambda user: str(text) % {"name": user.display_name}
 
 
 def details(user: User) -> Iterator[tuple[str, Any]]:
     """The labels and values of what is known of a user."""
-    yield text("User name"), user.user_name
-    yield text("Phone"), user.mobile_phone
-    yield text("New phone, not verified"), user.unverified_phone
-    yield text("E-mail"), user.email
-    yield text("DLT address"), user.dlt_address
-    yield text("DLT network"), user.dlt_network
+    yield gettext("User name"), user.user_name
+    yield gettext("Phone"), user.mobile_phone
+    yield gettext("New phone, not verified"), user.unverified_phone
+    yield gettext("E-mail"), user.email
+    yield gettext("DLT address"), user.dlt_address
+    yield gettext("DLT network"), user.dlt_network
     yield from (user.metadata or {}).items()
 
 
@@ -49,33 +56,41 @@ class UserWithWalletsAdmin(users.UserAdmin):
     page_actions = (
         Action(
             name="block",
-            label="Block",
+            label=_("Block"),
             permission=BLOCK,
             form=BlockForm,
-            do=submitted(user_order(BlockUser), "User blocked."),
+            do=Submission(user_order(BlockUser), _("User blocked.")),
             is_available=lambda user: user.status == User.Status.ACTIVATED,
-            warning="The user's wallets can't pay or receive.",
+            effect=user_effect(
+                _("The wallets of %(name)s can't pay or receive until you unblock.")
+            ),
+            is_harmful=True,
         ),
         Action(
             name="unblock",
-            label="Unblock",
+            label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=submitted(user_order(UnblockUser), "User unblocked."),
+            do=Submission(user_order(UnblockUser), _("User unblocked.")),
             is_available=lambda user: user.status == User.Status.BLOCKED,
+            effect=user_effect(_("The wallets of %(name)s can pay and receive again.")),
         ),
         Action(
             name="erase",
-            label="Erase",
+            label=_("Erase"),
             permission="users.erase_user",
             form=EraseForm,
             do=erase_personal_data,
             is_available=lambda user: (
                 user.status == User.Status.UNSUBSCRIBED and user.erased_at is None
             ),
-            warning=(
-                "Name, phone, documents and texts are deleted permanently. Movements are kept."
+            effect=user_effect(
+                _(
+                    "Name, phone number, documents and texts of %(name)s are deleted permanently. "
+                    "Movements are kept."
+                )
             ),
+            is_harmful=True,
         ),
         notes.ADD,
     )
@@ -98,6 +113,12 @@ class UserWithWalletsAdmin(users.UserAdmin):
             return super().change_view(request, object_id, form_url, extra_context)
         context = self.admin_site.each_context(request) | self.page(request, user)
         return TemplateResponse(request, "admin/user.html", context | (extra_context or {}))
+
+    def name_of(self, obj: Any) -> str:
+        return str(obj.display_name)
+
+    def facts(self, obj: Any) -> Facts:
+        return user_facts(obj)
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         found = profile.read_profile(request, obj)

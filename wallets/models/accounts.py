@@ -12,8 +12,8 @@ from iocash.db.clock import Now
 from users.models import Client
 from users.models.clients import OwnedQuerySet, pairs_index
 from users.models.ids import as_id
+from users.models.searches import compact
 from users.models.versions import Versioned
-from wallets.models.querysets import compact
 from wallets.models.wallets import Wallet
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Abs, Cast, Coalesce
 
 from users.models import Client, Key
-from users.models.ids import as_id
+from users.models.ids import as_id, id_range
+from users.models.searches import HasIdOf, compact
 from wallets.models.holds import BIGINT
-from wallets.models.querysets import DatedQuerySet, compact
+from wallets.models.querysets import DatedQuerySet
 
 if TYPE_CHECKING:
     from wallets.models.movements import Movement
@@ -21,10 +22,40 @@ WHOLE_OPERATIONS = frozenset({"batch", "operation"})
 """What a key can have made whose id is that of an operation, not of a movement."""
 
 
+IDENTIFIED: Final = """
+    SELECT found.id FROM users_client AS client CROSS JOIN LATERAL (
+        SELECT id FROM wallets_movement WHERE client_id = client.id AND iban = %s
+        ORDER BY created_at DESC, id DESC LIMIT %s
+    ) AS found
+    UNION ALL
+    SELECT found.id FROM users_client AS client CROSS JOIN LATERAL (
+        SELECT id FROM wallets_movement WHERE client_id = client.id AND reference = %s
+        ORDER BY created_at DESC, id DESC LIMIT %s
+    ) AS found
+    UNION ALL
+    SELECT made_id FROM users_client AS client
+    JOIN users_key AS used ON used.client_id = client.id AND used.key = %s
+    UNION ALL
+    SELECT found.id FROM users_client AS client
+    JOIN users_key AS used ON used.client_id = client.id AND used.key = %s
+    CROSS JOIN LATERAL (
+        SELECT id FROM wallets_movement WHERE operation_id = used.made_id LIMIT %s
+    ) AS found
+    UNION ALL
+    (SELECT id FROM wallets_movement WHERE id BETWEEN %s AND %s LIMIT %s)
+    UNION ALL
+    (SELECT id FROM wallets_movement WHERE operation_id BETWEEN %s AND %s LIMIT %s)
+"""
+
+
 class MovementQuerySet(DatedQuerySet["Movement"]):
     def seen(self) -> Self:
         """Annotate `reversed_amount` and `used_key`, which answers need."""
         return self.annotate(**shown_beside(self.model))
+
+    def pending_cash_outs(self, *, is_sent: bool) -> Self:
+        """Cash-outs to send to the bank, or sent and not yet settled or rejected."""
+        return self.filter(status="PENDING", sent_at__isnull=not is_sent)
 
     def directed(self, *, is_outgoing: bool) -> Self:
         return self.filter(amount__lt=0) if is_outgoing else self.filter(amount__gt=0)
@@ -54,13 +85,30 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         return self.filter(operation_id=operation_id).order_by("id")
 
     def named(self, words: str) -> Self:
-        """Search by id, operation, wallet, IBAN or idempotency key."""
+        """What staff search in a list: the id of a movement, an operation or a wallet, or the
+        beginning of the first two; an IBAN, a reference or an Idempotency-Key.
+        """
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(operation_id=found) | Q(wallet=found))
+        exact, between = words.strip(), id_range(words)
         clients = list(Client.objects.values_list("id", flat=True))
-        keys = Key.objects.filter(client__in=clients, key=words.strip())
+        keys = Key.objects.filter(client__in=clients, key=exact)
         made = list(keys.values_list("made_id", flat=True))
-        return self.filter(Q(iban=compact(words)) | Q(id__in=made) | Q(operation_id__in=made))
+        return self.filter(
+            Q(iban=compact(words))
+            | Q(client__in=clients, reference=exact)
+            | Q(id__in=made)
+            | Q(operation_id__in=made)
+            | (Q(id__range=between) | Q(operation_id__range=between) if all(between) else Q())
+        )
+
+    def identified(self, words: str, most: int) -> Self:
+        """As `named`, without wallets: at most `most` rows by each of these, of IBANs and
+        references the newest of each client.
+        """
+        exact, number, between = words.strip(), compact(words), id_range(words)
+        asked = [number, most, exact, most, exact, exact, most]
+        return self.filter(HasIdOf.found(IDENTIFIED, [*asked, *between, most, *between, most]))
 
 
 @cache

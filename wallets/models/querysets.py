@@ -8,7 +8,7 @@ from typing import Any, Self
 from users.models.clients import OwnedQuerySet, Row_co
 from users.models.versions import Versioned
 
-__all__ = ["DatedQuerySet", "JustCreated", "Signed", "compact"]
+__all__ = ["DatedQuerySet", "JustCreated", "Signed"]
 
 
 class DatedQuerySet(OwnedQuerySet[Row_co]):
@@ -61,7 +61,3 @@ class JustCreated(Signed):
     counterparty_shown = None
     idempotency_key = None
     """The key is the request's; see `MovementView.moved`."""
-
-
-def compact(iban: str) -> str:
-    return "".join(iban.split()).upper()

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+import re
+from typing import Any, Final, Self
 from uuid import UUID
 
 from django.apps import apps
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
 from iocash.db.prepared import Question
 from users.models import Client, User
 from users.models.clients import OwnedQuerySet, pairs_index
-from users.models.ids import as_id
+from users.models.ids import as_id, id_range
+from users.models.searches import FOUND, MOST_FOUND, HasIdOf, compact, found_by
 from users.models.versions import Versioned
-from wallets.models.querysets import compact
+
+LABELLED: Final = """
+    (
+        SELECT id FROM wallets_wallet WHERE alias <> '' AND lower(alias) LIKE lower(%s) LIMIT %s
+    )
+    UNION ALL
+    SELECT wallet.id FROM users_client AS client
+    JOIN wallets_wallet AS wallet ON wallet.client_id = client.id AND wallet.iban = %s
+    UNION ALL
+    SELECT wallet_id FROM wallets_externalaccount WHERE iban = %s
+    UNION ALL
+    (SELECT id FROM wallets_wallet WHERE id BETWEEN %s AND %s LIMIT %s)
+"""
+NAMED: Final = (
+    f"{LABELLED} UNION ALL SELECT id FROM wallets_wallet WHERE user_id = ANY(ARRAY({FOUND}))"  # noqa: S608
+)
 
 
 class WalletQuerySet(OwnedQuerySet["Wallet"]):
@@ -41,11 +59,26 @@ class WalletQuerySet(OwnedQuerySet["Wallet"]):
         )
 
     def named(self, words: str) -> Self:
-        """Search by id, user id, user name or IBAN."""
+        """What staff search: as `labelled`, a user id, or what is searched of the owner."""
         if found := as_id(words):
             return self.filter(Q(id=found) | Q(user=found))
-        owners = list(User.objects.filter(user_name=words.strip()).values_list("id", flat=True))
-        return self.filter(Q(iban=compact(words)) | Q(user__in=owners))
+        asked = [*labelled_by(words), *found_by(words)]
+        return self.filter(HasIdOf.found(NAMED, asked))
+
+    def labelled(self, words: str, most: int = MOST_FOUND) -> Self:
+        """Search by id or its beginning, by the beginning of an alias, or by an IBAN: that of the
+        wallet or of one of its external accounts. Of more than `most` wallets, any are found.
+        """
+        if found := as_id(words):
+            return self.filter(id=found)
+        return self.filter(HasIdOf.found(LABELLED, labelled_by(words, most)))
+
+
+def labelled_by(words: str, most: int = MOST_FOUND) -> list[Any]:
+    """The values of `LABELLED`."""
+    beginning = re.sub(r"([\\%_])", r"\\\1", words.strip()) + "%"
+    numbers = compact(words), compact(words)
+    return [beginning, most, *numbers, *id_range(words), most]
 
 
 class Labelled(Versioned):
@@ -130,6 +163,11 @@ class Wallet(Labelled, models.Model):
         indexes = [
             models.Index(fields=["client", "created_at", "id"], name="wallet_page"),
             models.Index(fields=["id"], condition=~Q(status="READY"), name="wallet_not_ready"),
+            models.Index(
+                OpClass(Lower("alias"), name="text_pattern_ops"),
+                condition=~Q(alias=""),
+                name="wallet_of_beginning_of_alias",
+            ),
             pairs_index("wallet_of_pairs"),
         ]
         permissions = [("block_wallet", "Can block and unblock wallets")]

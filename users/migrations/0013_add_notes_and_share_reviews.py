@@ -55,7 +55,7 @@ def add_reasons(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0010_add_preferences"),
+        ("users", "0012_add_recovery_codes"),
     ]
 
     operations: ClassVar = [

@@ -6,7 +6,7 @@ from django.db import migrations
 READ = ("view_note",)
 WRITE = (*READ, "add_note", "view_reviewassignment", "add_reviewassignment", "view_rejectionreason")
 EDIT = (*WRITE, "add_rejectionreason", "change_rejectionreason")
-GROUPS = {"viewer": READ, "operator": WRITE, "supervisor": EDIT}
+GROUPS = {"viewer": READ, "operator": WRITE, "reviewer": WRITE, "supervisor": EDIT}
 
 
 def make_groups(apps: Any, schema_editor: Any) -> None:
@@ -34,8 +34,8 @@ def take_back(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("wallets", "0009_index_metadata"),
-        ("users", "0011_add_notes_and_share_reviews"),
+        ("wallets", "0012_add_roles"),
+        ("users", "0013_add_notes_and_share_reviews"),
     ]
 
     operations: ClassVar = [migrations.RunPython(make_groups, take_back)]

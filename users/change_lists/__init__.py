@@ -12,6 +12,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 LAST_PAGE = 100
 """The last page; for older rows, search or filter."""
@@ -24,6 +25,7 @@ class Uncounted(ChangeList):
     """One page of rows, without a count of all rows."""
 
     has_next = False
+    model_admin: Any
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:
         self.params.pop(ORDER_VAR, None)
@@ -41,6 +43,7 @@ class Uncounted(ChangeList):
         rows = list(self.queryset[first : first + self.list_per_page + 1])
         self.has_next = len(rows) > self.list_per_page
         self.result_list = rows[: self.list_per_page]
+        self.model_admin.prepare(self.result_list)
         self.first, self.last = first + 1, first + len(self.result_list)
         self.result_count = self.full_result_count = len(self.result_list)
         self.show_full_result_count = self.show_admin_actions = False
@@ -63,6 +66,15 @@ class Uncounted(ChangeList):
     def unsearched_link(self) -> str:
         """The list with its filters, without the search."""
         return self.get_query_string(remove=[SEARCH_VAR, PAGE_VAR])
+
+    @property
+    def csv_link(self) -> str:
+        """The list with its filters and its search, as CSV."""
+        if not self.model_admin.csv_columns:
+            return ""
+        names = [self.opts.app_label, self.opts.model_name]
+        query = self.get_query_string(remove=[PAGE_VAR])
+        return reverse("admin:export", args=names) + ("" if query == "?" else query)
 
     @property
     def first_link(self) -> str:

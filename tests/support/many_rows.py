@@ -1,0 +1,111 @@
+"""Many rows of each kind, copied from one: users with names, each with a wallet, and the rest.
+
+The copies go around the ledger: who uses them marks the test `spoils_the_books`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from tests.support import people
+from tests.support.identity import a_signature, a_verification, some_terms
+from tests.support.resources import make_each
+from users import demo_documents
+from users.kyc import Kind, looks
+from users.models import Access
+from wallets.models import Wallet
+
+FIRST = ("Alicia", "José", "María", "Íñigo", "Zoë", "Łukasz", "محمد", "Жанна", "小龙", "Ana")
+LAST = ("García", "López", "Martínez", "Sánchez", "Pérez", "Muñoz", "Núñez", "Vidal", "Li", "Sanz")
+
+COPY = """
+    INSERT INTO {table} SELECT made.* FROM {table} AS source, generate_series(%s, %s) AS n,
+    LATERAL jsonb_populate_record(source, jsonb_build_object({changes})) AS made
+    WHERE source.{key} = (SELECT max({key}::text)::{type} FROM {table})
+"""
+USER, WALLET, OTHER = (
+    f"md5('{kind} ' || 1 + (n + {add}) %% (SELECT count(*) FROM copied))::uuid"
+    for kind, add in (("user", 0), ("wallet", 0), ("wallet", 1))
+)
+STAFF = "'staff:' || n"
+NEW_ID = {"id": "gen_random_uuid()"}
+OF_USER = NEW_ID | {"user_id": USER}
+OF_WALLET = NEW_ID | {"wallet_id": WALLET}
+CHANGES: dict[str, dict[str, str]] = {
+    "users_user": {
+        "id": "md5('user ' || n)::uuid",
+        "user_name": "'copy' || n",
+        "first_name": "(%s::text[])[1 + n %% 10]",
+        "last_name": "(%s::text[])[1 + n / 10 %% 10] || ' ' || (%s::text[])[1 + n / 100 %% 10]",
+        "email": "'copy' || n || '@example.com'",
+        "mobile_phone": "'+347' || lpad(n::text, 8, '0')",
+    },
+    "wallets_wallet": {
+        "id": "md5('wallet ' || n)::uuid",
+        "user_id": "md5('user ' || n)::uuid",
+        "alias": "CASE n %% 3 WHEN 0 THEN 'Savings ' || n ELSE '' END",
+        "iban": "'XX00' || lpad(n::text, 16, '0')",
+    },
+    "wallets_movement": OF_WALLET
+    | {
+        "counterparty_id": OTHER,
+        "operation_id": "gen_random_uuid()",
+        "seq": "1000 + n",
+        "reference": "CASE n %% 10 WHEN 0 THEN 'INV ' || n WHEN 1 THEN 'RENT' END",
+        "iban": "CASE n %% 20 WHEN 2 THEN 'XX00' || lpad((n %% 500)::text, 16, '0') END",
+        "salt": "'\\\\x00'",
+        "details_digest": "'\\\\x00'",
+    },
+    "wallets_hold": OF_WALLET | {"target_id": OTHER},
+    "wallets_externalaccount": OF_WALLET,
+    "users_otp": OF_USER,
+    "users_identityverification": OF_USER | {"reference": "'reference ' || n"},
+    "users_termssignature": OF_USER,
+    "users_kycdocument": OF_USER,
+    "users_access": {"id": "1000000 + n", "user_id": USER, "actor": STAFF},
+    "users_event": NEW_ID
+    | {
+        "position": "1000000 + n",
+        "wallet_id": WALLET,
+        "subject_id": "gen_random_uuid()",
+        "actor": STAFF,
+    },
+    "users_client": NEW_ID | {"name": "'Client ' || n"},
+    "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
+}
+"""What differs between the copies, by table: SQL that knows the number `n` of the copy."""
+KEYS = {"users_access": "bigint", "users_event": "bigint"}
+
+
+def one_of_each(source: Wallet, target: Wallet) -> None:
+    """Make the rows that are copied: those that the two wallets don't have yet."""
+    make_each(source, target, 1_00)
+    people.transfer(source, target, 1)
+    some_terms()
+    a_signature(source.user)
+    a_verification(source.user)
+    demo_documents.send_samples(source.user, frozenset({Kind.EXTERNAL_IBAN}), people.BY)
+    people.a_key(source.client)
+    looks.record_access(source.user, Access.What.REVIEW, people.BY)
+
+
+def copy(table: str, number: int, users: int, first: int = 1) -> None:
+    """Add `number` copies of the last row; they belong to `users` copied users, in turn.
+
+    The copies are numbered from `first` on.
+    """
+    changes = CHANGES[table]
+    key = "position" if table == "users_event" else "id"
+    listed = ", ".join(f"'{name}', {value}" for name, value in changes.items())
+    statement = COPY.format(
+        table=table, changes=listed, key=key, type=KEYS.get(table, "uuid")
+    ).replace("(SELECT count(*) FROM copied)", str(users))
+    values: list[Any] = [first, first + number - 1]
+    if table == "users_user":
+        values = [*values, [*FIRST], [*LAST], [*LAST]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(statement, values)
+        cursor.execute(f"ANALYZE {table}")

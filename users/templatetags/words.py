@@ -1,0 +1,134 @@
+"""Codes as words: `{{ user.status|in_words }}`, `{{ event.kind|in_words }}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import template
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+WORDS: Final[Mapping[str, Any]] = {
+    "ACTIVATED": _("Active"),
+    "ACTIVE": _("Active"),
+    "ADJUSTMENT": _("Adjustment"),
+    "APPROVED": _("Approved"),
+    "BLOCK": pgettext_lazy("what was seen", "Identity data"),
+    "BLOCKED": _("Blocked"),
+    "CANCELLED": _("Cancelled"),
+    "CASH_IN": _("Cash-in"),
+    "CASH_OUT": _("Payment out"),
+    "CREATED": _("Phone not verified"),
+    "DOCUMENT": pgettext_lazy("what was seen", "Document"),
+    "ERROR": _("Rejected"),
+    "EXECUTED": _("Paid"),
+    "EXPIRED": _("Expired"),
+    "JURIDICAL": _("Company"),
+    "NATURAL": _("Person"),
+    "OPEN": pgettext_lazy("hold", "Open"),
+    "PENDING": _("Pending"),
+    "READY": pgettext_lazy("wallet", "Active"),
+    "REJECTED": _("Rejected"),
+    "RELEASED": _("Released"),
+    "REMOVED": _("Removed"),
+    "REPLACED": _("Replaced"),
+    "REVERSAL": _("Reversal"),
+    "REVIEW": pgettext_lazy("what was seen", "Review page"),
+    "SUCCESS": _("Settled"),
+    "SUSPENDED": _("Suspended"),
+    "TRANSFER": _("Transfer"),
+    "UNSUBSCRIBED": _("Closed"),
+    "VERIFIED": _("Phone verified"),
+    # Events
+    "api_key.issued": _("API key issued"),
+    "api_key.revoked": _("API key revoked"),
+    "client.activated": _("Client activated"),
+    "client.suspended": _("Client suspended"),
+    "external_account.added": _("Bank account added"),
+    "external_account.changed": _("Bank account changed"),
+    "external_account.removed": _("Bank account removed"),
+    "hold.executed": _("Hold paid"),
+    "hold.expired": _("Hold expired"),
+    "hold.partly_executed": _("Hold paid in part"),
+    "hold.placed": _("Hold placed"),
+    "hold.released": _("Hold released"),
+    "hold.renewed": _("Expiry of the hold changed"),
+    "movement.cancelled": _("Payment out cancelled"),
+    "movement.error": _("Payment out rejected"),
+    "movement.pending": _("Payment out requested"),
+    "movement.sent": _("Payment out sent to the bank"),
+    "movement.settled": _("Movement settled"),
+    "public_key.registered": _("Public key registered"),
+    "public_key.revoked": _("Public key revoked"),
+    "user.activated": _("User activated"),
+    "user.blocked": _("User blocked"),
+    "user.changed": _("Data of the user changed"),
+    "user.created": _("User created"),
+    "user.erased": _("Personal data erased"),
+    "user.evidence_approved": _("Document approved"),
+    "user.evidence_rejected": _("Document rejected"),
+    "user.evidence_sent": _("Document received"),
+    "user.evidence_withdrawn": _("Document withdrawn"),
+    "user.identity_approved": _("Identity approved by the provider"),
+    "user.identity_contradicted": _("Identity: the provider contradicted its decision"),
+    "user.identity_expired": _("Identity verification expired"),
+    "user.identity_rejected": _("Identity rejected by the provider"),
+    "user.identity_requested": _("Identity verification requested"),
+    "user.level_changed": _("KYC level changed"),
+    "user.otp_sent": _("One-time password sent"),
+    "user.phone_verified": _("Phone number verified"),
+    "user.terms_signed": _("Terms signed"),
+    "user.unblocked": _("User unblocked"),
+    "user.unsubscribed": _("User closed"),
+    "user.verified": _("User verified"),
+    "wallet.blocked": _("Wallet blocked"),
+    "wallet.changed": _("Labels of the wallet changed"),
+    "wallet.iban_created": _("Wallet got its IBAN"),
+    "wallet.opened": _("Wallet opened"),
+    "wallet.unblocked": _("Wallet unblocked"),
+    "wallet.unsubscribed": _("Wallet closed"),
+    # What events say beside
+    "company_name": _("company name"),
+    "dlt_address": _("DLT address"),
+    "dlt_network": _("DLT network"),
+    "email": _("e-mail address"),
+    "first_name": _("first name"),
+    "last_name": _("last name"),
+    "metadata": _("metadata"),
+    "mobile_phone": _("phone number"),
+    "unverified_phone": _("new phone number"),
+    "user_name": _("user name"),
+    "AUTHORITY_ORDER": _("Order of an authority"),
+    "CLIENT_REQUEST": _("Request of the client"),
+    "LEGAL_ORDER": _("Order of an authority"),
+    "OTHER": pgettext_lazy("reason", "Other"),
+    "RETENTION_OVER": _("End of the retention period"),
+    "RESOLVED": _("Resolved"),
+    "SUSPECTED_FRAUD": _("Suspected fraud"),
+    "USER_REQUEST": _("Request of the user"),
+}
+
+
+@register.filter(name="in_words")
+def code_in_words(code: str) -> Any:
+    """The words of a status, a type or a kind of event; an unknown code as a sentence."""
+    return WORDS.get(code) or code.replace(".", ": ").replace("_", " ").capitalize()
+
+
+def details_in_words(data: Mapping[str, Any]) -> str:
+    """What an event says beside its kind: the reason, the document, what changed. No ids."""
+    found = []
+    if reason := data.get("reason"):
+        found.append(gettext("Reason: %(reason)s") % {"reason": code_in_words(str(reason))})
+    if fields := data.get("fields"):
+        found.append(", ".join(str(code_in_words(each)) for each in str(fields).split(",")))
+    if document := data.get("evidence"):
+        found.append(str(code_in_words(str(document))))
+    if "level" in data:
+        found.append(gettext("Level %(level)s") % {"level": data["level"]})
+    if provider := data.get("provider"):
+        found.append(str(provider))
+    return ". ".join(found)
