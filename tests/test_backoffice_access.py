@@ -55,8 +55,11 @@ LISTS: Final = {
     "users.client": EVERYBODY,
     "users.event": EVERYBODY,
     "users.identityverification": MONEY_READERS,
+    "users.note": MONEY_READERS,
     "users.otp": NOBODY,
+    "users.rejectionreason": REVIEWERS,
     "users.review": REVIEWERS,
+    "users.reviewassignment": REVIEWERS,
     "users.signingkey": EVERYBODY,
     "users.terms": EVERYBODY,
     "users.termssignature": MONEY_READERS,
@@ -72,6 +75,7 @@ LISTS: Final = {
 ADDING: Final = {
     "auth.user": ADMINISTRATORS,
     "users.client": KEEPERS,
+    "users.rejectionreason": SUPERVISORS,
     "wallets.movement": OPERATORS,
 }
 """Who may add; others have no page to add."""
@@ -94,17 +98,21 @@ ACTIONS: Final = {
     "users.client/register-key": KEEPERS,
     "users.client/suspend": KEEPERS,
     "users.review/approve": REVIEWERS,
+    "users.review/assign": REVIEWERS,
     "users.review/reject": REVIEWERS,
     "users.signingkey/revoke": KEEPERS,
+    "users.user/add-note": REVIEWERS,
     "users.user/block": OPERATORS,
     "users.user/erase": SUPERVISORS,
     "users.user/unblock": OPERATORS,
     "wallets.hold/release": OPERATORS,
+    "wallets.movement/add-note": REVIEWERS,
     "wallets.movement/reject": SUPERVISORS,
     "wallets.movement/reverse": SUPERVISORS,
     "wallets.movement/send": OPERATORS,
     "wallets.movement/settle": SUPERVISORS,
     "wallets.wallet/add-movement": OPERATORS,
+    "wallets.wallet/add-note": REVIEWERS,
     "wallets.wallet/block": OPERATORS,
     "wallets.wallet/unblock": OPERATORS,
 }
@@ -112,6 +120,7 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "dormant_wallets": MONEY_READERS,
     "export": MONEY_READERS,
     "failed-log-ins": KEEPERS,
     "log-out-everywhere": EVERYBODY,
