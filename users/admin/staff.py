@@ -263,7 +263,6 @@ class StaffAdmin(WithActions):
             content_type__app_label="auth", content_type__model="user", object_id=str(obj.pk)
         )
         return {
-            "title": gettext("Member of staff"),
             "page_actions": self.available_actions(request, obj),
             "given": [role for role in roles.every_role() if role.name in names_of_groups(obj)],
             "sentences": sentences_of(roles.permissions_of(obj)),
