@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from iocash.postgres import CHECKOUT, STATE
 from iocash.postgres.cluster import ending_with_parent
@@ -25,7 +25,7 @@ WELCOME = """
 API          {url}/api/v1    key {apiKey}
 Docs         {url}/api/docs/quick-start
 Back office  {url}/admin/    user {staffUser}    password {staffPassword}
-
+{members}
 Variables for the examples in the docs:
 {exports}
 
@@ -70,12 +70,13 @@ def welcome(url: str) -> str:
         send=f"-H 'Authorization: Bearer {demo['apiKey']}' -H 'Content-Type: application/json'",
         user=json.dumps(_new_user()),
         transfer=json.dumps(_transfer(demo["bobWalletId"])),
+        members="".join(map(_log_in, demo.get("staffOfInstitution", []))),
         key=secrets.token_hex(8),
         **demo,
     )
 
 
-def values(url: str, demo: dict[str, str]) -> dict[str, str]:
+def values(url: str, demo: dict[str, Any]) -> dict[str, str]:
     """Return the shell variables that the guides use."""
     return {
         "API": f"{url}/api/v1",
@@ -83,6 +84,10 @@ def values(url: str, demo: dict[str, str]) -> dict[str, str]:
         "ALICE": demo["aliceWalletId"],
         "BOB": demo["bobWalletId"],
     }
+
+
+def _log_in(member: dict[str, str]) -> str:
+    return "             as {role}    user {user}    password {password}\n".format(**member)
 
 
 def _new_user() -> dict[str, str]:

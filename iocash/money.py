@@ -43,7 +43,7 @@ def to_text(minor: int, currency: str) -> str:
     ('10.50', '-0.05', '10')
     """
     places = decimals(currency)
-    digits = f"{abs(minor):0{places + 1}d}"
+    digits = str(abs(minor)).zfill(places + 1)
     sign = "-" if minor < 0 else ""
     if not places:
         return sign + digits

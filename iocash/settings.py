@@ -284,10 +284,11 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "users.unauthenticated.network_of"
 AXES_LOCKOUT_TEMPLATE = "locked.html"
-AXES_RESET_ON_SUCCESS = True
+AXES_RESET_ON_SUCCESS = AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # attempts during a lock-out do not extend it
-AXES_VERBOSE = False
-AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = AXES_ENABLE_ADMIN = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "token"]  # not in the record of a failure
+PASSWORD_RESET_TIMEOUT = 86_400  # of the link with which a member of staff sets a password
 OTP_TOTP_ISSUER = "ioCash"
 
 # --- Safety ------------------------------------------------------------------------------------

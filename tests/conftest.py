@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -14,12 +15,11 @@ from django.test import client as test_client
 from hypothesis import settings
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support import answer_guard, barrier, order_guard, people
+from tests.support import answer_guard, audited, barrier, emptying, order_guard, people
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
 from users.models import Client, User
-from wallets import audit
 from wallets.models import Wallet
 
 LONGEST_ID = 80
@@ -32,6 +32,7 @@ for end in request_started, request_finished:
 test_client.close_old_connections = lambda **kwargs: None  # type: ignore[attr-defined]
 
 order_guard.watch()
+emptying.watch()
 
 settings.register_profile("patient", deadline=None)  # others may be using the processor
 settings.load_profile("patient")
@@ -45,6 +46,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     back. That is why they are handed out with `--dist load`, which is xdist's own choice.
     """
     return 0 if config.option.capture == "no" or config.option.trace else 2
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without the garbage collector, which then ignores them.
+
+    They live until the end, and there are so many that half of the time would be the collector's.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,6 +80,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes | str) and len(val) > LONGEST_ID else None
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Note what every test finds in the tables."""
+    with django_db_blocker.unblock():
+        emptying.remember()
+
+
 @pytest.fixture(autouse=True)
 def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever a test did through the ledger, the books must be right afterwards.
@@ -82,7 +104,7 @@ def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     barrier.put(barrier.NEVER if transactional else barrier.ALWAYS)
     yield
     if request.node.get_closest_marker("spoils_the_books") is None:
-        wrong = [str(finding) for _, finding in audit.findings() if finding]
+        wrong = audited.wrong()
         assert not wrong, "\n".join(wrong)
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     with TemporaryDirectory() as name, sync_playwright() as playwright:
         scratch = Scratch(Path(name))
         try:
-            demo = scratch.seed()
+            demo = scratch.seed(with_history=True)
             scratch.manage("audit")
             with Served(scratch.address(), Path(name, "server.log")) as server:
                 page = chromium.launch(playwright).new_page(

@@ -1,30 +1,247 @@
-"""Which lists of the back office each group of staff may view: all but those named here."""
+"""What each role may open and do in the back office: one table, for pages, lists and actions.
+
+The table repeats on purpose what the migrations give. A page or an action that is not in it fails
+`test_every_page_list_and_action_is_in_the_table`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, Final
+
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
 from django.urls import reverse
+from uuid_utils.compat import uuid7
 
-from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, somebody
+from tests.support import people
+from tests.support.cash_outs import a_cash_out
+from tests.support.kyc import send_one
+from tests.support.signed_tokens import PRIVATE, pem
+from tests.support.staff import (
+    ADMINISTRATOR,
+    OPERATOR,
+    REVIEWER,
+    ROLES,
+    SUPERVISOR,
+    VIEWER,
+    a_member,
+    browser_of,
+)
+from users import pages
+from users.actions import WithActions
+from users.kyc import Kind
+from users.models import ApiKey, Event, Review, SigningKey
+from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
 
-MODELS = {model._meta.label_lower: model for model in admin.site._registry}
-FOR_SUPERUSERS = {"auth.group", "auth.user", "users.otp"}
-"""Staff, their groups, and one-time passwords, of which only the digests are stored."""
-HIDDEN = {
-    VIEWER: {*FOR_SUPERUSERS, "users.access", "users.review"},
-    OPERATOR: {*FOR_SUPERUSERS, "users.access"},
-    SUPERVISOR: FOR_SUPERUSERS,
+NOBODY: Final[frozenset[str]] = frozenset()
+EVERYBODY: Final = frozenset(ROLES)
+MONEY_READERS: Final = frozenset({VIEWER, OPERATOR, REVIEWER, SUPERVISOR})
+OPERATORS: Final = frozenset({OPERATOR, SUPERVISOR})
+REVIEWERS: Final = frozenset({OPERATOR, REVIEWER, SUPERVISOR})
+SUPERVISORS: Final = frozenset({SUPERVISOR})
+KEEPERS: Final = frozenset({SUPERVISOR, ADMINISTRATOR})
+ADMINISTRATORS: Final = frozenset({ADMINISTRATOR})
+
+LISTS: Final = {
+    "auth.user": KEEPERS,
+    "users.access": SUPERVISORS,
+    "users.apikey": EVERYBODY,
+    "users.client": EVERYBODY,
+    "users.event": EVERYBODY,
+    "users.identityverification": MONEY_READERS,
+    "users.otp": NOBODY,
+    "users.review": REVIEWERS,
+    "users.signingkey": EVERYBODY,
+    "users.terms": EVERYBODY,
+    "users.termssignature": MONEY_READERS,
+    "users.user": MONEY_READERS,
+    "wallets.audit": EVERYBODY,
+    "wallets.externalaccount": MONEY_READERS,
+    "wallets.hold": MONEY_READERS,
+    "wallets.movement": MONEY_READERS,
+    "wallets.wallet": MONEY_READERS,
 }
+"""Who may see the list and the pages of each model."""
+
+ADDING: Final = {
+    "auth.user": ADMINISTRATORS,
+    "users.client": KEEPERS,
+    "wallets.movement": OPERATORS,
+}
+"""Who may add; others have no page to add."""
+
+DELETING: Final = {"auth.user": ADMINISTRATORS}
+
+ACTIONS: Final = {
+    "auth.user/activate": ADMINISTRATORS,
+    "auth.user/deactivate": ADMINISTRATORS,
+    "auth.user/log-out": ADMINISTRATORS,
+    "auth.user/names": ADMINISTRATORS,
+    "auth.user/password-link": ADMINISTRATORS,
+    "auth.user/reset-second-factor": ADMINISTRATORS,
+    "auth.user/roles": ADMINISTRATORS,
+    "auth.user/single-permissions": ADMINISTRATORS,
+    "users.apikey/revoke": KEEPERS,
+    "users.apikey/rotate": KEEPERS,
+    "users.client/activate": KEEPERS,
+    "users.client/issue-key": KEEPERS,
+    "users.client/register-key": KEEPERS,
+    "users.client/suspend": KEEPERS,
+    "users.review/approve": REVIEWERS,
+    "users.review/reject": REVIEWERS,
+    "users.signingkey/revoke": KEEPERS,
+    "users.user/block": OPERATORS,
+    "users.user/erase": SUPERVISORS,
+    "users.user/unblock": OPERATORS,
+    "wallets.hold/release": OPERATORS,
+    "wallets.movement/reject": SUPERVISORS,
+    "wallets.movement/reverse": SUPERVISORS,
+    "wallets.movement/send": OPERATORS,
+    "wallets.movement/settle": SUPERVISORS,
+    "wallets.wallet/add-movement": OPERATORS,
+    "wallets.wallet/block": OPERATORS,
+    "wallets.wallet/unblock": OPERATORS,
+}
+"""Who may take each action of the page of a model."""
+
+PAGES: Final = {
+    "account": EVERYBODY,
+    "failed-log-ins": KEEPERS,
+    "log-out-everywhere": EVERYBODY,
+    "payments-out": MONEY_READERS,
+    "roles": KEEPERS,
+    "search": EVERYBODY,
+    "staff-activity": KEEPERS,
+}
+"""Who may open each page of our own."""
+WITH_INPUT: Final = frozenset({"export", "payments-out-act", "payments-out-confirm"})
+"""Pages that need more than an address; see `test_payments_out.py` and the tests of exports."""
+OWN_SECOND_FACTOR: Final = frozenset({"recovery-codes", "replace-second-factor"})
+"""Pages for those who have verified their second factor; see `test_recovery_codes.py`."""
 
 
-@pytest.mark.parametrize("group", HIDDEN)
-def test_group_views_every_model_that_is_not_hidden_from_it(group):
-    browser = somebody(group)
-    statuses = {
-        label: browser.get(reverse(f"admin:{label.replace('.', '_')}_changelist")).status_code
-        for label in MODELS
+@pytest.fixture
+def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
+    """A row of each model that has actions."""
+    people.transfer(alices, bobs, 2_00)
+    send_one(alices.user, Kind.OCCUPATION)
+    key = SigningKey.objects.create(
+        client=client_demo, label="Shop", kid="demo-1", scopes=[], public_key=pem(PRIVATE)
+    )
+    return {
+        "auth.user": get_user_model().objects.create_user("colleague", is_staff=True),
+        "users.apikey": ApiKey.objects.get(),
+        "users.client": client_demo,
+        "users.review": Review.objects.get(pk=alices.user_id),
+        "users.signingkey": key,
+        "users.user": alices.user,
+        "wallets.hold": people.place(alices, bobs, 1_00),
+        "wallets.movement": Movement.objects.get(pk=a_cash_out(alices, 30_00).pk),
+        "wallets.wallet": alices,
     }
-    assert statuses == {label: 403 if label in HIDDEN[group] else 200 for label in MODELS}
+
+
+def url_of(label: str, page: str, *args: Any) -> str:
+    return reverse(f"admin:{label.replace('.', '_')}_{page}", args=args)
+
+
+def actions() -> Iterator[str]:
+    for model, registered in admin.site._registry.items():
+        if isinstance(registered, WithActions):
+            yield from (
+                f"{model._meta.label_lower}/{each.name}" for each in registered.page_actions
+            )
+
+
+def own_pages() -> set[str]:
+    """The pages of our own, without those of the manual."""
+    return {name for name in pages.OWN.registered if not name.startswith("help")}
+
+
+def test_every_page_list_and_action_is_in_the_table():
+    assert {model._meta.label_lower for model in admin.site._registry} == LISTS.keys()
+    assert set(actions()) == ACTIONS.keys()
+    assert own_pages() == PAGES.keys() | OWN_SECOND_FACTOR | WITH_INPUT
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_opens_exactly_its_lists(role):
+    browser = browser_of(a_member(role))
+    statuses = {label: browser.get(url_of(label, "changelist")).status_code for label in LISTS}
+    assert statuses == {label: 200 if role in may else 403 for label, may in LISTS.items()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_opens_exactly_the_pages_of_its_rows(role, rows):
+    browser = browser_of(a_member(role))
+    for label, row in rows.items():
+        status = browser.get(url_of(label, "change", row.pk)).status_code
+        assert status == (200 if role in LISTS[label] else 403), label
+        assert browser.post(url_of(label, "change", row.pk), {"_save": "Save"}).status_code == 403
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_adds_and_deletes_exactly_what_it_may(role, rows):
+    browser = browser_of(a_member(role))
+    adding = {label: browser.get(url_of(label, "add")).status_code for label in LISTS}
+    assert adding == {label: 200 if role in ADDING.get(label, NOBODY) else 403 for label in LISTS}
+    deleting = {
+        label: browser.get(url_of(label, "delete", row.pk)).status_code
+        for label, row in rows.items()
+    }
+    assert deleting == {
+        label: 200 if role in DELETING.get(label, NOBODY) else 403 for label in rows
+    }
+    for label, row in rows.items():
+        if role not in DELETING.get(label, NOBODY):
+            browser.post(url_of(label, "delete", row.pk), {"post": "yes"})
+        assert type(row)._default_manager.filter(pk=row.pk).exists(), label
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_opens_exactly_its_own_pages(role):
+    member, other = a_member(role), a_member(VIEWER, name="other")
+    browser = browser_of(member)
+    args = {"staff-activity": [other.pk]}
+    statuses = {
+        name: browser.get(reverse(f"admin:{name}", args=args.get(name, []))).status_code
+        for name in PAGES
+    }
+    assert statuses == {name: 200 if role in may else 403 for name, may in PAGES.items()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_takes_exactly_its_actions(role, rows):
+    """Whoever may not gets 403 to the form and to a post, and nothing is recorded."""
+    browser = browser_of(a_member(role))
+    events, entries = Event.objects.count(), LogEntry.objects.count()
+    for action, may in ACTIONS.items():
+        label, name = action.split("/")
+        address = url_of(label, "action", rows[label].pk, name)
+        expected = 200 if role in may else 403
+        assert browser.get(address).status_code == expected, action
+        assert browser.post(address, {}).status_code == expected, action  # without a key
+        if role not in may:
+            assert browser.post(address, {"key": str(uuid7())}).status_code == 403, action
+    assert (Event.objects.count(), LogEntry.objects.count()) == (events, entries)
+
+
+def test_nobody_without_a_log_in_opens_anything(rows):
+    browser = Browser()
+    addresses = [url_of(label, "changelist") for label in LISTS]
+    addresses += [url_of(label, "change", row.pk) for label, row in rows.items()]
+    addresses += [
+        url_of(action.split("/")[0], "action", rows[action.split("/")[0]].pk, action.split("/")[1])
+        for action in ACTIONS
+    ]
+    for address in addresses:
+        for send in (browser.get, browser.post):
+            answer = send(address)
+            assert answer.status_code == 302, address
+            assert answer.headers["Location"].startswith("/admin/login/")

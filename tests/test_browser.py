@@ -57,7 +57,7 @@ def act(page: Page, name: str) -> None:
 
 
 def confirm(page: Page) -> None:
-    page.click(".submit-row input[type=submit]")
+    page.click(".submit-row .default")
 
 
 def money_of(wallet: Wallet) -> tuple[int, int]:
@@ -72,7 +72,7 @@ def test_wrong_password_shows_an_error_and_the_right_one_opens_the_back_office(p
     page.click("text=Log in")
     expect(page.locator(".errornote")).to_contain_text("correct username and password")
     log_in(page)
-    expect(page.locator("h1")).to_have_text("Overview")
+    expect(page.locator("h1")).to_have_text("Today")
 
 
 def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_demo, live_server):
@@ -103,11 +103,13 @@ def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
     page.fill("#id_amount", "12.34")
     page.fill("#id_concept", "Card top-up")
     confirm(page)
+    expect(page.locator(".facts")).to_contain_text("twelve euros and thirty-four cents")
+    confirm(page)
     expect(page.locator(".messagelist .success")).to_contain_text("12.34 EUR")
     assert money_of(alices) == (112_34, 0)
 
 
-def test_refusal_is_shown_as_a_red_message(page, supervisor, alices):
+def test_refusal_is_shown_at_the_form_which_keeps_what_was_typed(page, supervisor, alices):
     log_in(page)
     open_thing(page, alices)
     act(page, "Add movement")
@@ -115,9 +117,10 @@ def test_refusal_is_shown_as_a_red_message(page, supervisor, alices):
     page.fill("#id_amount", "100.01")
     page.fill("#id_concept", "Counted twice")
     confirm(page)
-    expect(page.locator(".messagelist .error")).to_have_text(
-        "Insufficient funds: 100.01 EUR requested, 100.00 EUR available."
+    expect(page.locator(".form-row.errors")).to_contain_text(
+        "Available: 100.00 EUR; this needs 100.01 EUR."
     )
+    expect(page.locator("#id_concept")).to_have_value("Counted twice")
 
 
 def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, api):
@@ -137,7 +140,8 @@ def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, 
 def test_cash_out_is_sent_and_settled_from_the_first_page(page, supervisor, alices):
     movement = a_cash_out(alices, 30_00)
     log_in(page)
-    page.click(".overview tbody a >> nth=0")
+    page.click("a[href='/admin/payments-out/?state=to-send'] >> nth=0")
+    page.click(".bulk tbody .number a >> nth=0")
     act(page, "Mark as sent")
     confirm(page)
     act(page, "Settle")

@@ -34,13 +34,20 @@ TABLES = frozenset(
 STAFF = (
     "users.actions",
     "users.admin",
+    "users.history",
     "users.kyc.SAME_DOCUMENT",
     "users.kyc.looks.record_look",
     "users.kyc.with_same_document",
     "users.menu",
+    "users.models.searches.FOUND",
+    "users.models.users.FOUND",
     "wallets.admin",
     "wallets.dashboard",
     "wallets.erasure",
+    "wallets.models.movement_querysets.IDENTIFIED",
+    "wallets.models.wallets.FOUND",
+    "wallets.models.wallets.LABELLED",
+    "wallets.models.wallets.NAMED",
 )
 """The back office, where staff see all clients."""
 NOT_SERVING = (

@@ -102,7 +102,7 @@ def processes_of(clone: Path) -> list[str]:
 @pytest.mark.skipif(not shutil.which("curl"), reason="There is no curl to paste into.")
 @pytest.mark.ci
 def test_run_serves_a_demo_and_its_printed_commands_work(clone: Path) -> None:
-    """Takes 30 s, and needs curl."""
+    """Takes 45 s, and needs curl."""
     with Run(clone) as first:
         assert first.paste() == ["202", "200", "201"]
     assert (clone / ".iocash" / "demo.json").stat().st_mode & 0o777 == 0o600

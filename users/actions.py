@@ -1,11 +1,12 @@
 """Actions of staff on the pages of the back office: a button, a form and a function.
 
-The orders that the functions submit check the rules. Their refusals appear as messages.
+The orders that the functions submit check the rules. Their refusals appear at the form, which keeps
+what was typed and its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar
@@ -14,7 +15,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,21 +28,29 @@ from iocash import errors
 from users.change_lists import Uncounted
 from users.change_lists.columns import Columns, filters_in_words, name_of, readable
 from users.change_lists.exports import CsvColumns
+from users.history import history, last_changes
 from users.menu import MENU
-from users.models import ApiKey, Event
 from users.models.events import By
 from users.models.searches import typed
-from users.templatetags.words import details_in_words
 
-LAST_EVENTS = 50
+CONFIRMED, CHANGE = "confirmed", "change"
+"""The names of the buttons of a confirmation: act, or go back to the form."""
 FILTERS = "_changelist_filters"
 """Django's parameter for the query of the list from which a page was opened."""
-Facts = Sequence[tuple[str, object]]
+Facts = Sequence[tuple[Any, object]]
 """Labels and values."""
 
 
 class ActionForm(forms.Form):
-    """The input of an action. A form that is sent twice has the same key and is executed once."""
+    """The input of an action. A form that is sent twice has the same key and is executed once.
+
+    A refused form is shown again with its key. A refusal stores no key, so that the form can be
+    sent with other values. If it is not known whether the form was executed, or if it was executed
+    in another tab, the key makes sure that it is not executed again.
+    """
+
+    is_on_page: ClassVar[bool] = False
+    """Whether the object's page has the form: a refusal leads back to that page."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
 
@@ -57,10 +65,30 @@ class ActionForm(forms.Form):
     def restrict(self, user: Any) -> None:
         """Remove the choices that require a permission which this member of staff lacks."""
 
+    def explain(self, refused: errors.Refused) -> tuple[str | None, str]:
+        """The field that a refusal is about, or None, and what a member of staff reads."""
+        return None, errors.translated(refused.words, gettext)
+
+    def show(self, refused: errors.Refused) -> None:
+        """Add a refusal to the errors of the form."""
+        if isinstance(refused, errors.InvalidFields):
+            found: list[tuple[str | None, str]] = [
+                (wrong.field, errors.translated(wrong.detail, gettext)) for wrong in refused.errors
+            ]
+        else:
+            found = [self.explain(refused)]
+        for field, text in found:
+            self.add_error(field if field in self.fields else None, text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """An action of staff. `do` returns the confirmation, or a response to show instead."""
+    """An action of staff. `do` returns the confirmation, or a response to show instead.
+
+    `effect` says in one sentence what it will do to the object. An action with `rehearse` has a
+    second page, which asks for a confirmation: `rehearse` checks the input, changes nothing, and
+    returns the facts of that page.
+    """
 
     name: str
     label: Any
@@ -69,6 +97,15 @@ class Action:
     form: type[ActionForm] = ActionForm
     is_available: Callable[[Any], bool] = lambda obj: True
     warning: Any = ""
+    effect: Callable[[Any], str] | None = None
+    rehearse: Callable[[HttpRequest, Any, dict[str, Any]], Facts] | None = None
+    is_harmful: bool = False
+    """Whether its button is red."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether a second page asks for a confirmation; templates would call `rehearse`."""
+        return self.rehearse is not None
 
     def is_open_to(self, request: HttpRequest, obj: Any) -> bool:
         return request.user.has_perm(self.permission) and self.is_available(obj)
@@ -172,6 +209,10 @@ class WithActions(ReadOnly):
     def available_actions(self, request: HttpRequest, obj: Any) -> list[Action]:
         return [action for action in self.page_actions if action.is_open_to(request, obj)]
 
+    def name_of(self, obj: Any) -> str:
+        """What people call the object."""
+        return str(name_of(obj))
+
     def facts(self, obj: Any) -> Facts:
         """The facts that the page of an action shows about the object."""
         return []
@@ -184,51 +225,68 @@ class WithActions(ReadOnly):
         if not request.user.has_perm(action.permission):
             raise PermissionDenied
         form = action.form(request.POST or None, user=request.user, obj=obj)
-        if request.method == "POST" and form.is_valid():
-            answer = perform(request, action, obj, form)
-            if isinstance(answer, HttpResponse):
-                return answer
-            if answer:
-                return HttpResponseRedirect(address_of(obj))
+        if answer := self.answer(request, action, obj, form):
+            return answer
+        if request.method == "POST":  # somebody else may have changed it
+            obj = self.get_object(request, unquote(object_id))
         return self.action_page(request, action, obj, form)
 
+    def answer(
+        self, request: HttpRequest, action: Action, obj: Any, form: ActionForm
+    ) -> HttpResponse | None:
+        """Run a valid form or ask for its confirmation; None if the form is to be shown (again)."""
+        if request.method != "POST" or not form.is_valid() or CHANGE in request.POST:
+            return None
+        try:
+            if action.rehearse and CONFIRMED not in request.POST:
+                facts = action.rehearse(request, obj, form.cleaned_data)
+                return self.action_page(request, action, obj, form, confirmed=facts)
+            answer = action.do(request, obj, form.cleaned_data)
+        except errors.Refused as refused:
+            form.show(refused)
+            leads_back = form.is_on_page and not isinstance(refused, errors.InvalidFields)
+            return back_to_page(request, obj, form) if leads_back else None
+        if isinstance(answer, HttpResponse):
+            return answer
+        messages.success(request, answer)
+        return HttpResponseRedirect(address_of(obj))
+
     def action_page(
-        self, request: HttpRequest, action: Action, obj: Any, form: forms.Form
+        self,
+        request: HttpRequest,
+        action: Action,
+        obj: Any,
+        form: forms.Form,
+        confirmed: Facts | None = None,
     ) -> HttpResponse:
+        """The page with the form, or with the facts that are to be confirmed."""
+        is_available = obj is None or action.is_available(obj)
         context = {
             **self.admin_site.each_context(request),
             "title": action.label,
             "action": action,
-            "object": name_of(obj) if obj else None,
-            "facts": self.facts(obj) if obj else [],
+            "object": obj,
+            "object_title": self.name_of(obj) if obj else "",
+            "facts": confirmed or (self.facts(obj) if obj else []),
+            "effect": action.effect(obj) if action.effect and obj and is_available else "",
+            "is_confirmation": confirmed is not None,
+            "is_available": is_available,
+            "last_change": "" if is_available else last_changes(obj.pk).get(obj.pk, ""),
             "form": form,
             "opts": self.opts,
             "media": self.media + form.media,
-            "back": address_of(obj) if obj else None,
+            "back": with_filters(request, address_of(obj)) if obj else None,
+            "preserved_filters": self.get_preserved_filters(request),
         }
         return TemplateResponse(request, "admin/action.html", context)
 
 
-def perform(
-    request: HttpRequest, action: Action, obj: Any, form: forms.Form
-) -> HttpResponse | bool:
-    """Run an action and add its confirmation or its refusal as a message.
-
-    Returns False if fields are wrong: the page shows the form again, with their errors.
-    """
-    try:
-        answer = action.do(request, obj, form.cleaned_data)
-    except errors.InvalidFields as refused:
-        for wrong in refused.errors:
-            form.add_error(wrong.field if wrong.field in form.fields else None, wrong.detail)
-        return False
-    except errors.Refused as refused:
-        messages.error(request, refused.words)
-        return True
-    if isinstance(answer, HttpResponse):
-        return answer
-    messages.success(request, answer)
-    return True
+def back_to_page(request: HttpRequest, obj: Any, form: forms.Form) -> HttpResponse:
+    """Show the errors of a form as messages on the page that has the form."""
+    for texts in form.errors.values():
+        for text in texts:
+            messages.error(request, str(text))
+    return HttpResponseRedirect(address_of(obj))
 
 
 def by(request: HttpRequest) -> By:
@@ -241,77 +299,20 @@ def with_filters_kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
     @wraps(view)
     def kept(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
-        filters = request.GET.get(FILTERS)
-        if isinstance(response, HttpResponseRedirect) and filters and "?" not in response.url:
-            response.headers["Location"] = f"{response.url}?{urlencode({FILTERS: filters})}"
+        if isinstance(response, HttpResponseRedirect) and "?" not in response.url:
+            response.headers["Location"] = with_filters(request, response.url)
         return response
 
     return kept
+
+
+def with_filters(request: HttpRequest, address: str) -> str:
+    """An address without a query, with the filters of the list that led to this request."""
+    filters = request.GET.get(FILTERS)
+    return f"{address}?{urlencode({FILTERS: filters})}" if filters else address
 
 
 def address_of(obj: Model) -> str:
     """The address of the object's page in the back office."""
     options = obj._meta
     return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[obj.pk])
-
-
-# --- History --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """An event with the actor's name and its data in words."""
-
-    event: Event
-    actor: str
-    words: str
-
-
-def history(*objects: Model) -> Sequence[Line]:
-    """The last events of the objects, newest first, in words and with the names of the actors."""
-    ids = [obj.pk for obj in objects]
-    events = list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS])
-    names = names_of({event.actor for event in events})
-    return [
-        Line(event, actor_in_words(event.actor, names), details_in_words(event.data))
-        for event in events
-    ]
-
-
-def actor_in_words(actor: str, names: Mapping[str, str]) -> str:
-    """Who acted: a member of staff, an API key, an identity provider, or a command."""
-    kind, _, rest = actor.partition(":")
-    if kind == "key":
-        return gettext("API key %(name)s") % {"name": names.get(actor, rest[-8:])}
-    if kind == "provider":
-        return gettext("Provider %(name)s") % {"name": rest}
-    if kind == "system":
-        return gettext("System (%(command)s)") % {"command": rest.replace(":", ", ")}
-    return names.get(actor, actor)
-
-
-def name_actors(rows: Iterable[Any], column: str = "actor") -> None:
-    """Read the names of who acted in each of these rows, in at most two statements."""
-    rows = list(rows)
-    names = names_of({getattr(row, column) for row in rows})
-    for row in rows:
-        row.actor_names = names
-
-
-def actor_name(row: Any, actor: str) -> str:
-    """Who acted, in words; of a row that `name_actors` has not prepared, two statements."""
-    names = getattr(row, "actor_names", None)
-    return actor_in_words(actor, names_of({actor}) if names is None else names)
-
-
-def names_of(actors: Iterable[str]) -> dict[str, str]:
-    """Map `staff:7` and `key:<id>` to user names and key labels, in at most two queries."""
-    ids: dict[str, list[str]] = {"staff": [], "key": []}
-    for actor in actors:
-        kind, _, number = actor.partition(":")
-        ids.get(kind, []).append(number)
-    staff = get_user_model().objects.filter(pk__in=ids["staff"]).values_list("pk", "username")
-    keys = ApiKey.objects.filter(pk__in=ids["key"]).values_list("pk", "prefix", "label")
-    return {f"staff:{pk}": name for pk, name in staff} | {
-        f"key:{pk}": f"{prefix}… ({label})" for pk, prefix, label in keys
-    }

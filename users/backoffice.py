@@ -1,4 +1,4 @@
-"""Log-in and second factor (TOTP, RFC 6238) of the back office.
+"""Log-in, first password and second factor (TOTP, RFC 6238) of the back office.
 
 With `REQUIRE_SECOND_FACTOR`, staff without a second factor are redirected to the set-up page.
 """
@@ -15,61 +15,70 @@ import django_otp
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.signals import user_login_failed
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path, reverse
+from django.urls import URLPattern, URLResolver, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.qr import write_qrcode_image
 
 from iocash import errors
-from users import menu, pages, preferences, staff
+from users import menu, pages, preferences
 from users.authentication import lacks_second_factor
 from users.manual import MANUAL
+from users.staff import members, second_factor
+from users.staff.fields import AnyTokenField, TokenField
+from users.staff.sessions import remember_place
 
 PENDING = "second_factor"
 """In a session: the secret of a second factor that is not confirmed yet."""
 
 
-class TokenField(forms.CharField):
-    """The six digits of an authenticator app."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        attributes = {"inputmode": "numeric", "autocomplete": "one-time-code"}
-        super().__init__(max_length=6, widget=forms.TextInput(attrs=attributes), **kwargs)
-
-
 class LogInForm(AdminAuthenticationForm):
-    """A password and, from those who have a second factor, its token."""
+    """A password and, from those who have a second factor, a token or a recovery code."""
 
-    token = TokenField(
+    token = AnyTokenField(
         label=_("Second factor"),
         required=False,
-        help_text=_("If you have set one up."),
+        help_text=_("If you have set one up: the six digits of your app, or a recovery code."),
     )
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
         if not django_otp.user_has_device(user):
             return
-        token = self.cleaned_data.get("token") or ""
-        user.otp_device = django_otp.match_token(user, token) if token else None
-        if user.otp_device is None:
+        verified = second_factor.verify_second_factor(user, self.cleaned_data.get("token") or "")
+        if verified is None:
             self.count_failure(user)
             raise ValidationError(
                 gettext("The second factor is missing or wrong."), code="invalid_token"
             )
+        user.otp_device = verified.device
+        if verified.codes_left is not None and self.request is not None:
+            messages.warning(self.request, words_of_codes_left(verified.codes_left))
 
     def count_failure(self, user: Any) -> None:
         """A wrong token counts as much as a wrong password."""
         credentials = {"username": user.get_username()}
         user_login_failed.send(__name__, credentials=credentials, request=self.request)
+
+
+def words_of_codes_left(number: int) -> str:
+    if not number:
+        return gettext("You have used your last recovery code. Make new ones.")
+    return ngettext(
+        "You have used a recovery code. You have %(number)s recovery code left.",
+        "You have used a recovery code. You have %(number)s recovery codes left.",
+        number,
+    ) % {"number": number}
 
 
 class TokenForm(forms.Form):
@@ -83,10 +92,55 @@ class TokenForm(forms.Form):
 
     def clean_token(self) -> int:
         """Read the step of time that the token is of."""
-        step = staff.step_of(self.device, self.cleaned_data["token"])
+        step = second_factor.step_of(self.device, self.cleaned_data["token"])
         if step is None:
             raise ValidationError(gettext("Wrong code. Wait for the next one and try again."))
         return step
+
+
+class FirstPasswordForm(SetPasswordForm):
+    """A new password, set with the token of a link."""
+
+    token = ""
+
+    def save(self, commit: bool = True) -> Any:
+        """Set the password, if the link is still open under the lock of the member."""
+        members.set_password(self.user, self.cleaned_data["new_password1"], token=self.token)
+        return self.user
+
+
+class SetPassword(PasswordResetConfirmView):
+    """Set a password with a link, once. The address with the token is left before the form."""
+
+    form_class = FirstPasswordForm
+    template_name = "admin/set_password.html"
+    token_generator = members.TOKENS
+    success_url = reverse_lazy("admin:login")
+    title = _("Set your password")
+
+    def get_user(self, uidb64: str) -> Any:
+        user = super().get_user(uidb64)
+        return user if user and user.is_active and user.is_staff else None
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form: Any = super().get_form(form_class)
+        form.token = self.request.session.get(INTERNAL_RESET_SESSION_TOKEN, "")
+        return form
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            answer = super().form_valid(form)
+        except errors.PermissionDenied as refused:
+            form.add_error(None, refused.words)
+            return self.form_invalid(form)
+        messages.success(self.request, gettext("Password set. Log in with it."))
+        return answer
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        if not context["validlink"]:
+            context["title"] = gettext("This link does not work")
+        return {**admin.site.each_context(self.request), **context, "has_permission": False}
 
 
 class Site(admin.AdminSite):
@@ -106,11 +160,17 @@ class Site(admin.AdminSite):
     ) -> HttpResponse:
         if super().has_permission(request) and lacks_second_factor(request.user):
             return HttpResponseRedirect(reverse("admin:second-factor"))
-        return super().login(request, extra_context)
+        answer = super().login(request, extra_context)
+        if request.method == "POST" and answer.status_code == HTTPStatus.FOUND:
+            remember_place(request)
+        return answer
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        own = path("second-factor/", self.second_factor, name="second-factor")
-        return [own, *pages.OWN.patterns(self.admin_view), *super().get_urls()]
+        own = [
+            path("second-factor/", self.second_factor, name="second-factor"),
+            path("set-password/<uidb64>/<token>/", SetPassword.as_view(), name="set-password"),
+        ]
+        return [*own, *pages.OWN.patterns(self.admin_view), *super().get_urls()]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Show the page in the language and the time zone of the member of staff."""
@@ -148,8 +208,8 @@ class Site(admin.AdminSite):
                 raise PermissionDenied
             return self.page(request, device=None, form=None)
         if request.method == "POST" and (secret := request.session.get(PENDING)):
-            return self.enrol(request, staff.new_device(user, secret))
-        device = staff.new_device(user)
+            return self.enrol(request, second_factor.new_device(user, secret))
+        device = second_factor.new_device(user)
         request.session[PENDING] = device.key
         return self.page(request, device=device, form=TokenForm(None, device))
 
@@ -158,12 +218,15 @@ class Site(admin.AdminSite):
         form = TokenForm(request.POST, device)
         if not form.is_valid():
             return self.page(request, device=device, form=form)
-        staff.enrol(device, form.cleaned_data["token"], session_key=request.session.session_key)
+        codes = second_factor.enrol(
+            device, form.cleaned_data["token"], session_key=request.session.session_key
+        )
         del request.session[PENDING]
         request.session.cycle_key()
         django_otp.login(request, device)
         messages.success(request, gettext("Second factor activated."))
-        return HttpResponseRedirect(reverse("admin:index"))
+        title = gettext("Recovery codes")
+        return pages.render(request, "admin/recovery_codes.html", title=title, codes=codes)
 
     def page(
         self, request: HttpRequest, *, device: TOTPDevice | None, form: TokenForm | None
@@ -172,6 +235,7 @@ class Site(admin.AdminSite):
             **self.each_context(request),
             "title": gettext("Second factor"),
             "form": form,
+            "codes_left": second_factor.codes_left(request.user),
             "picture": qr_code(device.config_url) if device else None,
             "secret": base64.b32encode(device.bin_key).decode() if device else None,
         }

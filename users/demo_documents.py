@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import uuid
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
@@ -39,16 +40,28 @@ FACTS: dict[Kind, dict[str, Any]] = {
 }
 
 
-def sample(kind: Kind) -> dict[str, Any] | File:
-    """What a user of the demo shows of this kind; the identity expires in some years."""
+def sample(kind: Kind, number: int = 12345678) -> dict[str, Any] | File:
+    """What a user of the demo shows of this kind; the identity expires in some years.
+
+    `number` is that of the identity document, without its letter.
+    """
+    if kind == Kind.DOCUMENT_INCOME_TAX:
+        return draw_pdf(kind.label)
     if kind not in FACTS:
         return draw_picture(kind.label)
     facts = FACTS[kind]
     if kind == Kind.IDENTITY:
-        return facts | {"expiry_date": date.today() + timedelta(days=5 * 365)}  # noqa: DTZ011
+        expiry = date.today() + timedelta(days=5 * 365)  # noqa: DTZ011
+        return facts | {"identity_number": dni(number), "expiry_date": expiry}
     return facts
 
 
+def dni(number: int) -> str:
+    """The number of a Spanish identity card, with its check letter."""
+    return f"{number:08}{'TRWAGMYFPDXBNJZSQVHLCKE'[number % 23]}"
+
+
+@cache
 def draw_picture(title: str, *, kind: str = "PNG") -> File:
     """Draw a card that says what it stands for."""
     image = Image.new("RGB", (640, 404), PAPER)
@@ -64,6 +77,7 @@ def draw_picture(title: str, *, kind: str = "PNG") -> File:
     return File(drawn.getvalue(), media_type_of(drawn.getvalue()))
 
 
+@cache
 def draw_pdf(title: str) -> File:
     """Write a PDF of one page that says what it stands for."""
     drawn = f"BT /F1 24 Tf 72 720 Td (SPECIMEN: {title}) Tj ET".encode("latin-1", "replace")
@@ -86,14 +100,16 @@ def draw_pdf(title: str) -> File:
     return File(content, PDF)
 
 
-def send_samples(user: User, kinds: kyc.Kinds, by: By) -> list[uuid.UUID]:
-    """Send KYC documents of these kinds for the user; return their ids."""
+def send_samples(
+    user: User, kinds: kyc.Kinds, by: By, *, number: int = 12345678
+) -> list[uuid.UUID]:
+    """Send KYC documents of these kinds for the user, as `sample`; return their ids."""
     return [
         kyc.send(
             client_id=user.client_id,
             user_id=user.id,
             kind=kind,
-            shown=draw_pdf(kind.label) if kind == Kind.DOCUMENT_INCOME_TAX else sample(kind),
+            shown=sample(kind, number),
             by=by,
             replaces=True,
         ).document.id

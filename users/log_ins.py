@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
-from axes.models import AccessAttempt, AccessLog
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
@@ -29,6 +29,9 @@ BY_ALL: Final = 300
 AXES_FAILURE_LIMIT is the limit per name and address. Staff who have logged in from an address
 before can log in from it over the other two limits, so attackers can't lock them out.
 """
+
+MOST_FAILURES: Final = 100_000
+"""The number of failed log-ins that are kept. At most `BY_ALL` are added in each cool-off time."""
 
 KNOWN_FOR: Final = timedelta(days=90)
 PATIENCE: Final = 1.0
@@ -52,6 +55,12 @@ class Attempts(AxesDatabaseHandler):  # type: ignore[misc]
         if is_spent and not is_known(request, name):
             return limit
         return wrong["pair"]
+
+    def remove_out_of_limit_failure_logs(self, **kwargs: Any) -> int:
+        """Delete the oldest failed log-ins: axes counts, and deletes the newest of a name."""
+        newest = AccessFailureLog.objects.order_by("-pk").values_list("pk", flat=True).first()
+        oldest = AccessFailureLog.objects.filter(pk__lte=(newest or 0) - MOST_FAILURES)
+        return int(oldest.delete()[0])
 
 
 def failures(request: Any, name: str | None) -> dict[str, int]:

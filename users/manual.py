@@ -64,5 +64,5 @@ MANUAL.add(
     "finding-your-way",
     _("Finding your way"),
     _("The menu, the search, lists, and your account."),
-    covers=("index", "account", "password_change", "second-factor"),
+    covers=("account", "password_change", "second-factor"),
 )

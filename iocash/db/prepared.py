@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db.models.base import ModelState
 
 from iocash import errors
 from iocash.db.transactions import Statement
@@ -20,16 +21,22 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class Reader(Generic[Row]):
-    """How the columns of a queryset become model instances, as Django builds them."""
+    """How the columns of a queryset become model instances.
+
+    They are built without `Model.__init__`, which looks at each field: signals of it are not sent.
+    """
 
     def __init__(self, queryset: models.QuerySet[Row]) -> None:
-        fields = [*queryset.model._meta.concrete_fields]
         self.model = queryset.model
-        self.names = [each.attname for each in fields]
-        found = [getattr(each, "from_db_value", None) for each in fields]
-        self.readers = [(at, read) for at, read in enumerate(found) if read]
-        """The positions of columns that need a conversion, and the conversions."""
-        self.annotations = [*queryset.query.annotation_select.items()]
+        columns: dict[str, Any] = {each.attname: each for each in self.model._meta.concrete_fields}
+        columns |= queryset.query.annotation_select
+        self.names = [*columns]
+        self.converters = [
+            (at, convert, column)
+            for at, column in enumerate(columns.values())
+            for convert in column.get_db_converters(connection)
+        ]
+        """The positions of columns that need a conversion, the conversions, and the columns."""
 
     def first(self, found: Sequence[tuple[Any, ...]]) -> Row | None:
         """Build a model instance of the first row."""
@@ -37,14 +44,19 @@ class Reader(Generic[Row]):
 
     def all(self, found: Sequence[tuple[Any, ...]]) -> Iterator[Row]:
         """Build model instances of the rows."""
-        width = len(self.names)
         for values in map(list, found):
-            for at, reader in self.readers:
-                values[at] = reader(values[at], None, connection)
-            row = self.model.from_db("default", self.names, values[:width])
-            for (name, asked), value in zip(self.annotations, values[width:], strict=True):
-                setattr(row, name, asked.convert_value(value, asked, connection))
+            for at, convert, column in self.converters:
+                values[at] = convert(values[at], column, connection)
+            row = self.model.__new__(self.model)
+            vars(row).update(zip(self.names, values, strict=True), _state=known_state())
             yield row
+
+
+def known_state() -> ModelState:
+    """The state of an instance that is in the database."""
+    state = ModelState()
+    state.adding, state.db = False, DEFAULT_DB_ALIAS
+    return state
 
 
 class PreparedStatement(NamedTuple, Generic[Row]):

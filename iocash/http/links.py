@@ -33,10 +33,10 @@ def addresses(patterns: Iterable[URLPattern | URLResolver], above: str = "") -> 
 
 
 def below(name: str) -> dict[str, str]:
-    """The names of the views directly below the view that is called `name`, if they can be read.
+    """The last parts of the addresses directly below the view that is called `name`.
 
-    By the names of their links, in the order of the URLs: `external-accounts` for
-    `externalAccounts`.
+    Only of what can be read. By the names of their links, in the order of the URLs:
+    `external-accounts` for `externalAccounts`.
     """
     return _below(settings.ROOT_URLCONF, name)
 
@@ -46,9 +46,10 @@ def _below(urlconf: str, name: str) -> dict[str, str]:
     every = [each for each in addresses(get_resolver(urlconf).url_patterns) if each.name]
     (above,) = (each.route for each in every if each.name == name)
     return {
-        camel(each.name.replace("-", "_")): each.name
+        camel(each.name.replace("-", "_")): last
         for each in every
-        if each.route.rpartition("/")[0] == above and "GET" in each.view.operations
+        for over, _, last in [each.route.rpartition("/")]
+        if over == above and "GET" in each.view.operations
     }
 
 

@@ -209,7 +209,7 @@ class Pages(BasePagination):
     def _links(self) -> dict[str, dict[str, str]]:
         sent = {name: ",".join(values) for name, values in sent_parameters(self.request)}
         given = sent | self.settled()
-        kept = [(name, value) for name, value in given.items() if name != "cursor"]
+        kept = urlencode([(name, value) for name, value in given.items() if name != "cursor"])
         address = self.request.build_absolute_uri(self.request.path)
         cursors = self._cursors()
         return {rel: {"href": _url(address, kept, cursor)} for rel, cursor in cursors.items()}
@@ -319,6 +319,7 @@ class ScanningPages(Pages):
         return {"prev" if self.backward else "next": self.edge}
 
 
-def _url(address: str, kept: Sequence[tuple[str, str]], cursor: Cursor | None) -> str:
-    query = [*kept, ("cursor", cursor.token())] if cursor else kept
-    return f"{address}?{urlencode(query)}" if query else address
+def _url(address: str, kept: str, cursor: Cursor | None) -> str:
+    place = f"cursor={cursor.token()}" if cursor else ""  # a token has no character to encode
+    query = "&".join(filter(None, (kept, place)))
+    return f"{address}?{query}" if query else address

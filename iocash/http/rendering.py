@@ -120,9 +120,10 @@ class BrowsableAPI(BrowsableAPIRenderer):
     def get_context(self, data: Any, media_type: Any, renderer_context: Any) -> Any:
         """Find out who asks before the forms do: they ask as if they were sent, without a token.
 
-        Neither the page nor its forms see a text that is as long as a file.
+        Neither the page nor its forms see a text that is as long as a file; they see ids and words
+        as JSON has them.
         """
-        data = abridged(data)
+        data = abridged(data if isinstance(data, bytes) else orjson.loads(dump(data)))
         with suppress(errors.Refused):
             renderer_context["request"].user  # noqa: B018
         context = super().get_context(data, media_type, renderer_context)

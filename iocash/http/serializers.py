@@ -6,11 +6,11 @@ class. Therefore fields have no state, and never use the context of their serial
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cache, cached_property
 from inspect import cleandoc
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -27,6 +27,8 @@ MOST_ERRORS = 100
 """The most unknown fields that an error names."""
 
 Getter = Callable[[Any], Any]
+Ask = Callable[["Serializer", Any], Any]
+"""Writes a value of an answer, by the serializer of the request and the thing."""
 
 
 def text_of(documented: Any) -> str:
@@ -40,6 +42,15 @@ def picker(source: str) -> Getter:
     """A function that reads `source` (with dots) from an object, or a key from a dict."""
     get = attrgetter(source)
     return lambda thing: thing[source] if isinstance(thing, dict) else get(thing)
+
+
+def tuple_picker(sources: Sequence[str]) -> Getter:
+    """A function that reads all `sources`, as `picker` reads one."""
+    if len(sources) < 2:  # the functions of `operator` return a tuple for several names only
+        pickers = [*map(picker, sources)]
+        return lambda thing: tuple(pick(thing) for pick in pickers)
+    of_object, of_dict = attrgetter(*sources), itemgetter(*sources)
+    return lambda thing: of_dict(thing) if isinstance(thing, dict) else of_object(thing)
 
 
 class Reason(str):
@@ -103,24 +114,12 @@ class Field(Explaining, drf.Field[Any, Any, Any, Any]):
     def get_initial(self) -> Any:
         return self.example
 
-    def getter(self) -> Getter:
-        """A function that reads this field for an answer; created once per serializer class."""
-        return _getter(self)
+    def asker(self) -> Ask | None:
+        """What writes this field for an answer if one value of the thing is not enough."""
+        return None
 
     def to_representation(self, value: Any) -> Any:
         return value
-
-
-def _getter(field: Any) -> Getter:
-    if type(field).to_representation is Field.to_representation:
-        return picker(field.source)
-    source, get, show = field.source, attrgetter(field.source), field.to_representation
-
-    def read(thing: Any) -> Any:
-        value = thing[source] if isinstance(thing, dict) else get(thing)
-        return None if value is None else show(value)
-
-    return read
 
 
 class Writable(NamedTuple):
@@ -135,14 +134,6 @@ class Writable(NamedTuple):
     """Whether a body without it has no value of it either: it has no default."""
 
 
-class Readable(NamedTuple):
-    """A field of an answer: read with `get`, or with `ask` if it needs the context."""
-
-    name: str
-    get: Getter | None
-    ask: Callable[[Serializer, Any], Any] | None
-
-
 class Shape:
     """The bound fields of a serializer class."""
 
@@ -150,12 +141,24 @@ class Shape:
         prototype = kind()
         self.fields = BindingDict(prototype)
         self.writable: list[Writable] = []
-        self.readable: list[Readable] = []
+        picked: dict[str, str] = {}
+        self.shown: list[tuple[str, Getter]] = []
+        """Fields of an answer whose values are converted, and how."""
+        self.asked: list[tuple[str, Ask]] = []
+        """Fields of an answer that need more than one value."""
         for declared, field in prototype.get_fields().items():
-            self._add(kind, declared, field)
+            self._add(kind, declared, field, picked)
         self.known = frozenset(writable.name for writable in self.writable)
+        self.picked = tuple(picked)
+        """Fields of an answer that are values of the thing; `pick` reads them all at once."""
+        self.pick = tuple_picker([*picked.values()])
+        readable = [name for name, field in self.fields.items() if not field.write_only]
+        self.blank = dict.fromkeys(readable)
+        """An answer without values: its names, in order."""
 
-    def _add(self, kind: type[Serializer], declared: str, field: Any) -> None:
+    def _add(
+        self, kind: type[Serializer], declared: str, field: Any, picked: dict[str, str]
+    ) -> None:
         name = camel(declared)
         if isinstance(field, drf.SerializerMethodField):
             field.method_name = field.method_name or f"get_{declared}"
@@ -167,20 +170,26 @@ class Shape:
             found = check if hasattr(kind, check) else None
             left_out = not field.required and field.default is empty
             self.writable.append(Writable(name, field, field.source, found, left_out))
-        if not field.write_only:
-            self.readable.append(_readable(name, field))
+        if field.write_only:
+            return
+        if ask := _asker(kind, field):
+            self.asked.append((name, ask))
+            return
+        picked[name] = field.source
+        if type(field).to_representation is not Field.to_representation:
+            self.shown.append((name, field.to_representation))
 
 
-def _readable(name: str, field: Any) -> Readable:
+def _asker(kind: type[Serializer], field: Any) -> Ask | None:
     if isinstance(field, drf.SerializerMethodField):
-        method = str(field.method_name)
-        return Readable(name, None, lambda serializer, thing: getattr(serializer, method)(thing))
+        ask: Ask = getattr(kind, str(field.method_name))
+        return ask
     if isinstance(field, drf.BaseSerializer):
-        return Readable(name, None, _nested(field))
-    return Readable(name, field.getter() if isinstance(field, Field) else _getter(field), None)
+        return _nested(field)
+    return field.asker() if isinstance(field, Field) else None
 
 
-def _nested(field: Any) -> Callable[[Serializer, Any], Any]:
+def _nested(field: Any) -> Ask:
     many = isinstance(field, drf.ListSerializer)
     kind, pick = type(field.child if many else field), picker(field.source)
 
@@ -292,10 +301,15 @@ class Serializer(Explaining, drf.Serializer[Any]):
         return {}
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        return {
-            name: get(instance) if get else ask(self, instance)  # type: ignore[misc]
-            for name, get, ask in shape_of(type(self)).readable
-        }
+        shape = shape_of(type(self))
+        answer = shape.blank.copy()
+        answer.update(zip(shape.picked, shape.pick(instance), strict=True))
+        for name, show in shape.shown:
+            if (value := answer[name]) is not None:
+                answer[name] = show(value)
+        for name, ask in shape.asked:
+            answer[name] = ask(self, instance)
+        return answer
 
     def get_initial(self) -> dict[str, Any]:
         """An example of a body: the required fields or, without any, all fields."""

@@ -17,7 +17,8 @@ from tests.model import agreement, database
 from tests.model.history import DECIMALS, LIMITS, Made, No, Said
 from tests.model.ledger_rules import CEILING
 from tests.model.strategies import MILLISECOND
-from wallets import audit, posting
+from tests.support import audited
+from wallets import posting
 from wallets.orders.base import Order, Outcome
 
 
@@ -40,7 +41,7 @@ class Table(RuleBasedStateMachine):
         with self.undo:
             if sys.exc_info()[0] is not None:
                 return
-            wrong = [str(finding) for _, finding in audit.findings() if finding]
+            wrong = audited.wrong()
             assert not wrong, "\n".join(wrong)
             for wallet in self.known.wallets:
                 self.look(wallet, self.past, 1000)

@@ -28,6 +28,7 @@ from tests.model.user_state import (
     Wallet,
     today,
 )
+from tests.support import audited
 from tests.support.backoffice import Office, page_of
 from tests.support.people import Answer, Api
 from users import demo_documents, kyc
@@ -35,7 +36,7 @@ from users.models import Event, KycDocument, User
 from users.models.events import By
 from users.models.ids import new_id
 from users.users import TRANSITIONS
-from wallets import audit, models, posting
+from wallets import models, posting
 from wallets.orders.base import Order
 
 PEOPLE = {
@@ -272,7 +273,7 @@ class Lives(RuleBasedStateMachine):
         self.statuses[user_id] = status
 
     def look_into_the_books(self) -> None:
-        wrong = [str(finding) for _, finding in audit.findings() if finding]
+        wrong = audited.wrong()
         assert not wrong, "\n".join(wrong)
 
     # --- What more than one act does --------------------------------------------------------------

@@ -24,6 +24,11 @@ def secret_on(page: Any) -> str:
     return found[1]
 
 
+def codes_on(page: Any) -> list[str]:
+    """The recovery codes that a page shows."""
+    return re.findall(r"<code>((?:[a-z2-7]{4}-){3}[a-z2-7]{4})</code>", page.text)
+
+
 def shown_by(secret: str) -> str:
     """What an app that was given this secret shows now."""
     return f"{totp(b32decode(secret)):06d}"

@@ -30,9 +30,9 @@ def make(clock_offset: timedelta = timedelta(0)) -> None:
 
 
 @contextmanager
-def made() -> Iterator[None]:
+def made(clock_offset: timedelta = timedelta(0)) -> Iterator[None]:
     """A sandbox until the end of the test, also in tests whose transactions are committed."""
-    make()
+    make(clock_offset)
     yield
     if not connection.in_atomic_block:
         with connection.cursor() as cursor:

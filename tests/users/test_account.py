@@ -11,8 +11,8 @@ from django.utils import timezone, translation
 
 from tests.support import people
 from tests.support.backoffice import Office, list_of, worker
-from users import staff as members
 from users.models import Preferences
+from users.staff import members
 from wallets.models import Movement, Wallet
 
 pytestmark = pytest.mark.django_db

@@ -32,6 +32,7 @@ from users.models import (
     Otp,
     PhoneUse,
     Preferences,
+    RecoveryCode,
     Review,
     Sandbox,
     SigningKey,
@@ -56,7 +57,8 @@ MODELS = [
     TermsSignature,
 ]
 # Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
-NO_PAGE = {Barrier, Key, KycDocument, PhoneUse, Preferences, Sandbox}
+# Recovery codes are counted on the page of their member.
+NO_PAGE = {Barrier, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox}
 
 
 @pytest.fixture

@@ -168,3 +168,10 @@ def test_network_is_computed_from_the_address(rf, address, network):
 def test_log_in_without_an_address_is_counted(address):
     assert [status(address, "wrong") for _ in range(5)][-1] == 429
     assert status(address) == 429
+
+
+def test_deactivated_staff_are_not_found_by_their_session(supervisor):
+    assert log_ins.Passwords().get_user(supervisor.pk) == supervisor
+    get_user_model().objects.update(is_active=False)
+    assert log_ins.Passwords().get_user(supervisor.pk) is None
+    assert log_ins.Passwords().get_user(0) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 from tests.support import people
 from tests.support.backoffice import worker
 from tests.support.staff import SUPERVISOR, VIEWER, somebody
-from users.menu import MENU, MOST, Menu, MenuSection
+from users.menu import MENU, MOST, Menu, MenuSection, current_of
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +125,11 @@ def test_review_waits_for_staff(rf, staff, alice):
     demo_documents.send_samples(alice, frozenset({kyc.Kind.DOCUMENT_INCOME_TAX}), people.BY)
     (review, *_) = shown(MENU, rf, staff)["Reviews"]
     assert (str(review.label), review.count) == ("Documents to review", "1")
+
+
+def test_entry_with_the_longest_address_is_the_current_one():
+    entries: Any = [SimpleNamespace(address=address) for address in ("/admin/a/", "/admin/a/b/")]
+    above, below = entries
+    assert current_of(entries, "/admin/a/b/1/") is below
+    assert current_of(entries, "/admin/a/1/") is above
+    assert current_of(entries, "/admin/b/") is None

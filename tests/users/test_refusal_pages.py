@@ -68,6 +68,13 @@ def test_strangers_learn_nothing_about_addresses(db):
     assert (answer.status_code, "/admin/login/" in answer["Location"]) == (302, True)
 
 
+def test_member_without_the_second_factor_gets_the_page_of_strangers(supervisor, device, settings):
+    settings.REQUIRE_SECOND_FACTOR = True
+    answer = answer_to(supervisor, "/admin/second-factor/")
+    assert answer.status_code == 403
+    assert [MENU in answer.text, "Go to the home page" in answer.text] == [False, True]
+
+
 def test_error_outside_of_the_back_office_has_no_menu(staff):
     answer = answer_to(staff, "/nowhere", headers={"Accept": "text/html"})
     assert (answer.status_code, MENU in answer.text) == (404, False)

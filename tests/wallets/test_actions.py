@@ -11,7 +11,6 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from iocash import errors
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, end, money_of
 from tests.support.ibans import IBAN
@@ -23,6 +22,7 @@ from wallets.orders.cash_outs import MarkCashOutSent
 
 pytestmark = pytest.mark.django_db
 
+CONFIRMED = {"confirmed": "1"}
 
 ACTS: dict[str, tuple[str, set[str]]] = {
     "client/issue-key": ("Issue a key", {SUPERVISOR}),
@@ -80,7 +80,7 @@ def test_operator_can_add_cash_ins_but_not_adjustments(alices):
     browser = somebody(OPERATOR)
     values = {"amount": "5", "concept": "Card top-up"}
     for kind, balance in (("UP", 100_00), ("DOWN", 100_00), ("CASH_IN", 105_00)):
-        form = {"key": str(uuid4()), "kind": kind, **values}
+        form = {"key": str(uuid4()), "kind": kind, **values, **CONFIRMED}
         browser.post(address(alices, "add-movement"), form)
         assert money_of(alices) == (balance, 0)
 
@@ -89,13 +89,15 @@ def test_added_movement_is_confirmed_with_amount_and_owner(alices):
     browser = somebody(SUPERVISOR)
     for kind, name, to in (("CASH_IN", "Cash-in", "to"), ("DOWN", "Adjustment down", "for")):
         form = {"key": str(uuid4()), "kind": kind, "amount": "5000", "concept": "Card"}
+        form |= CONFIRMED
         page = browser.post(address(alices, "add-movement"), form, follow=True).text
-        assert f"{name} of 5,000.00 EUR {to} {alices.user.user_name} recorded." in page
+        assert f"{name} of 5,000.00 EUR {to} Alice Example recorded." in page
 
 
 def test_form_submitted_twice_moves_once(alices):
     browser = somebody(SUPERVISOR)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Card top-up"}
+    form |= CONFIRMED
     for _ in range(2):
         assert browser.post(address(alices, "add-movement"), form).status_code == 302
     assert money_of(alices) == (105_00, 0)
@@ -105,7 +107,7 @@ def test_form_moves_money_although_a_client_has_used_a_key_like_its_own(api, ali
     number = str(uuid4())
     body = {"type": "CASH_IN", "amount": "1"}
     assert api.post(f"wallets/{alices.id}/movements", body, key=f"staff-{number}").status == 201
-    form = {"key": number, "kind": "CASH_IN", "amount": "5", "concept": "Card top-up"}
+    form = {"key": number, "kind": "CASH_IN", "amount": "5", "concept": "Card top-up"} | CONFIRMED
     assert somebody(SUPERVISOR).post(address(alices, "add-movement"), form).status_code == 302
     assert money_of(alices) == (106_00, 0)
 
@@ -122,7 +124,7 @@ def test_invalid_amount_is_reported_at_the_field(alices, amount):
 
 def test_a_movement_is_added_by_the_id_of_its_wallet(alices):
     browser = somebody(SUPERVISOR)
-    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"} | CONFIRMED
     screen = reverse("admin:wallets_movement_add")
     assert "errorlist" in browser.post(screen, form | {"wallet": str(uuid4())}).text
     assert browser.post(screen, form | {"wallet": str(alices.id)}).status_code == 302
@@ -131,7 +133,7 @@ def test_a_movement_is_added_by_the_id_of_its_wallet(alices):
 
 @pytest.mark.parametrize(("group", "expected"), [(VIEWER, 403), (OPERATOR, 302)])
 def test_page_to_add_a_movement_requires_the_permission(alices, group, expected):
-    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
+    form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"} | CONFIRMED
     screen = reverse("admin:wallets_movement_add")
     answer = somebody(group).post(screen, form | {"wallet": str(alices.id)})
     assert answer.status_code == expected
@@ -179,11 +181,13 @@ def test_query_count_of_the_first_page_is_constant(alices, bobs):
     assert questions() == before <= 16
 
 
-def test_first_page_lists_pending_cash_outs_oldest_first(alices):
+def test_first_page_leads_to_the_queue_of_cash_outs(alices):
     first, second = a_cash_out(alices, 1_00), a_cash_out(alices, 2_00)
-    page = somebody(SUPERVISOR).get("/admin/").text
+    browser = somebody(SUPERVISOR)
+    address = "/admin/payments-out/?state=to-send"
+    assert f'href="{address}"' in browser.get("/admin/").text
+    page = browser.get(address).text
     assert page.index(str(first.id)) < page.index(str(second.id))
-    assert "100.00" in page
 
 
 @pytest.mark.parametrize("words", ["id", "operation", "wallet", "iban", "key"])
@@ -210,7 +214,7 @@ def test_movement_of_a_closed_wallet_renders_the_refusal(bobs):
     people.close(bobs)
     form = {"key": str(uuid4()), "kind": "CASH_IN", "amount": "5", "concept": "Top-up"}
     page = browser.post(address(bobs, "add-movement"), form, follow=True).text
-    assert str(errors.WalletNotReady(wallet_id=bobs.id, status="UNSUBSCRIBED")) in page
+    assert "The wallet is closed permanently. Use another wallet." in page
 
 
 def test_a_hold_is_released_by_staff(alices, bobs):
@@ -225,7 +229,7 @@ def test_a_hold_is_released_by_staff(alices, bobs):
 def test_a_movement_is_reversed_by_staff_once(alices, bobs, amount, left):
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
     browser = somebody(SUPERVISOR)
-    form = {"key": str(uuid4()), "amount": amount, "concept": "Mistake"}
+    form = {"key": str(uuid4()), "amount": amount, "concept": "Mistake"} | CONFIRMED
     for _ in range(2):
         page = browser.post(address(paid, "reverse"), form, follow=True)
         assert "Movement reversed." in page.text
@@ -236,17 +240,17 @@ def test_reversal_above_the_remaining_amount_renders_the_refusal(alices, bobs):
     paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
     form = {"key": str(uuid4()), "amount": "10.01", "concept": ""}
     page = somebody(SUPERVISOR).post(address(paid, "reverse"), form, follow=True)
-    assert "Reversal too large: 10.01 EUR requested, 10.00 EUR not yet reversed." in page.text
+    assert "Not yet reversed: 10.00 EUR; you entered 10.01 EUR." in page.text
     assert money_of(alices) == (90_00, 0)
 
 
 @pytest.mark.parametrize(
     ("act", "shown"),
     [
-        ("movement/reject", ["-30.00 EUR", "ES9121000418450200051332", "Rent"]),
+        ("movement/reject", ["-30.00 EUR", "thirty euros", "ES9121000418450200051332", "Rent"]),
         ("transfer/reverse", ["-2.00 EUR"]),
         ("hold/release", ["1.00 EUR"]),
-        ("wallet/block", ["alice", "98.00 EUR", "67.00 EUR"]),
+        ("wallet/block", ["98.00 EUR", "31.00 EUR", "67.00 EUR"]),
     ],
 )
 def test_action_page_has_the_facts_of_its_resource(things, act, shown):
@@ -254,6 +258,7 @@ def test_action_page_has_the_facts_of_its_resource(things, act, shown):
     page = somebody(SUPERVISOR).get(address(things[kind], name)).text
     for words in shown:
         assert f"<dd>{words}</dd>" in page
+    assert ">Alice Example</a>" in page
 
 
 # --- Over the API ---------------------------------------------------------------------------------

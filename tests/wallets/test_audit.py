@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from tests.support import limits, people
+from tests.support import audited, limits, people
 from tests.support.corruptions import MOVEMENT, NEW_ID, SPOILED, WALLET, WRONG_LEVELS
 from users import demo_documents
 from users.models import User
@@ -126,6 +126,7 @@ def test_wrong_row_is_reported(stage, equation, statement, column, row):
     stage["reversals"] = first_leg(stage["reversal"])
     spoil(statement, stage)
     assert found(equation)[column] == stage[row]
+    assert equation in audited.violated()
 
 
 def test_every_equation_has_a_test_that_violates_it():
@@ -143,6 +144,7 @@ def test_level_without_an_approval_is_reported(alice, bob):
             cursor.execute(statement, ids)
             assert cursor.rowcount == 1
             assert found(equation)[column] == ids[row], statement
+            assert equation in audited.violated()
             transaction.set_rollback(True)
 
 

@@ -16,6 +16,7 @@ from django_otp import user_has_device
 
 from users import pages, preferences
 from users.models import Preferences
+from users.staff import second_factor
 
 
 def time_zones() -> list[tuple[str, str]]:
@@ -52,6 +53,7 @@ class PreferencesForm(forms.ModelForm):
 @pages.page("account/", name="account", permission=None)
 def account(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
+    has_second_factor = user_has_device(person)
     form = PreferencesForm(request.POST or None, instance=preferences.preferences_of(person))
     if request.method == "POST" and form.is_valid():
         Preferences.objects.update_or_create(person_id=person.pk, defaults=form.cleaned_data)
@@ -63,5 +65,6 @@ def account(request: HttpRequest) -> HttpResponse:
         "admin/account.html",
         title=gettext("Your account"),
         form=form,
-        has_second_factor=user_has_device(person),
+        has_second_factor=has_second_factor,
+        codes_left=second_factor.codes_left(person) if has_second_factor else 0,
     )

@@ -17,11 +17,14 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from iocash.db.transactions import single_transaction
 from users import public_keys, tokens
-from users.actions import Action, ActionForm, WithActions, address_of, by, history
+from users.actions import Action, ActionForm, WithActions, address_of, by
+from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import EventKind
 
+CASH_IN, ADD_CASH_IN = "cash-in:write", "wallets.add_cash_in"
+"""A scope that creates money, and the permission that staff need to grant it."""
 CHANGE_CLIENT, ISSUE_KEY = "users.change_client", "users.add_apikey"
 OVERLAP = timedelta(hours=24)
 """The time for which the old key still works after a rotation."""
@@ -35,7 +38,7 @@ class CredentialForm(ActionForm):
         label=_("Scopes"),
         choices=[(scope, scope) for scope in SCOPES],
         widget=forms.CheckboxSelectMultiple,
-        initial=[scope for scope in SCOPES if scope != "cash-in:write"],
+        initial=[scope for scope in SCOPES if scope != CASH_IN],
         help_text=_("cash-in:write can create money. Grant it only where needed."),
     )
     days = forms.IntegerField(
@@ -45,6 +48,14 @@ class CredentialForm(ActionForm):
         required=False,
         help_text=_("Days until expiry; leave empty for no expiry."),
     )
+
+    def restrict(self, user: Any) -> None:
+        """Whoever may not create money can't grant it to a key either."""
+        scopes = self.fields["scopes"]
+        assert isinstance(scopes, forms.MultipleChoiceField)
+        if not user.has_perm(ADD_CASH_IN):
+            scopes.choices = [(scope, scope) for scope in SCOPES if scope != CASH_IN]
+            scopes.help_text = gettext("A supervisor grants cash-in:write, which creates money.")
 
 
 class PublicKeyForm(CredentialForm):
@@ -128,7 +139,12 @@ def rotate(request: HttpRequest, key: ApiKey, values: dict[str, Any]) -> HttpRes
     Raises:
         CredentialsRevoked: the key is revoked, so it can't be rotated.
         CredentialsExpired: the key has expired, so it can't be rotated.
+        PermissionDenied: the key creates money, and the member of staff may not.
     """
+    if CASH_IN in key.scopes and not request.user.has_perm(ADD_CASH_IN):
+        raise errors.PermissionDenied(
+            "This key has the scope cash-in:write. Ask a supervisor to rotate it."
+        )
     end = timezone.now() + OVERLAP
     with single_transaction():
         key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)

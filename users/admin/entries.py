@@ -42,10 +42,3 @@ menu.add(
 menu.add(
     MenuSection.ACCESS, _("Staff"), "auth_user_changelist", permission="auth.view_user", order=10
 )
-menu.add(
-    MenuSection.ACCESS,
-    _("Groups of staff"),
-    "auth_group_changelist",
-    permission="auth.view_group",
-    order=20,
-)

@@ -9,9 +9,10 @@ from django.db.models import Q
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from users.actions import ReadOnly, Searched, actor_name, name_actors
+from users.actions import ReadOnly, Searched
 from users.change_lists import recent
 from users.change_lists.columns import link_to
+from users.history import actor_name, name_actors
 from users.models import Access, Event, User
 from users.models.ids import as_id
 from users.templatetags.office import shortened

@@ -13,9 +13,10 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from users import documents
-from users.actions import ReadOnly, Searched, actor_name, name_actors
+from users.actions import ReadOnly, Searched
 from users.admin import pictures
 from users.admin.searched import SEARCHED
+from users.history import actor_name, name_actors
 from users.models import IdentityVerification, Terms, TermsSignature, User
 from users.models.ids import as_id
 

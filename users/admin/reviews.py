@@ -16,18 +16,10 @@ from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
 from users import kyc, names
-from users.actions import (
-    Action,
-    ActionForm,
-    Facts,
-    Searched,
-    WithActions,
-    actor_in_words,
-    by,
-    names_of,
-)
+from users.actions import Action, ActionForm, Facts, Searched, WithActions, by
 from users.admin import pictures
 from users.admin.searched import SEARCHED
+from users.history import actor_in_words, names_of
 from users.kyc import identity, looks
 from users.models import Access, KycDocument, Review, User
 from users.serializers.kyc import BLOCKS
@@ -39,6 +31,8 @@ LABELS = {"external_iban": "IBAN"}
 
 class KycDocumentsForm(ActionForm):
     """The documents to review: only those that are pending and were ticked on the page."""
+
+    is_on_page = True
 
     documents = forms.MultipleChoiceField(label="Documents", widget=forms.CheckboxSelectMultiple)
     names = forms.CharField(widget=forms.HiddenInput)

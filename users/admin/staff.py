@@ -1,44 +1,141 @@
-"""The pages of staff. No page shows the secret of a second factor."""
+"""The pages of members of staff. No page shows the secret of a second factor.
+
+All pages are read-only; actions make the changes. So no crafted form can set a permission.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import django.contrib.auth.admin  # noqa: F401 (registers Staff and Group, unregistered below)
 import django_otp
 import django_otp.plugins.otp_totp.admin  # registers TOTPDevice, which is unregistered below
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from users import staff
-from users.actions import Action, WithActions, address_of
+from iocash import errors
+from users import pages
+from users.actions import Action, Facts, WithActions, address_of
+from users.admin.staff_forms import TAKEN, NamesForm, NewMemberForm, RolesForm
+from users.staff import members, roles, second_factor, sessions
+from users.staff.permissions import sentences_of
 
-CHANGE = "auth.change_user"
 Staff = get_user_model()
-admin.site.unregister([Staff, TOTPDevice])
+LAST_CHANGES = 20
+NOT_ON_ONESELF = frozenset(
+    {"roles", "single-permissions", "deactivate", "log-out", "password-link", "reset-second-factor"}
+)
+"""Actions that nobody takes on themselves. The own account has pages that ask for a token."""
+
+admin.site.unregister([Staff, Group, TOTPDevice])
 
 
 def reset(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
-    staff.reset_second_factor(person, by=request.user)
-    return f"Second factor of {person} reset. All sessions of {person} are closed."
+    second_factor.reset_second_factor(person, by=request.user)
+    return gettext("Second factor of %(person)s reset. All sessions of %(person)s are closed.") % {
+        "person": person
+    }
 
 
 def activate(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
-    staff.set_active(person, is_active=True, by=request.user)
-    return f"{person} activated."
+    members.set_active(person, is_active=True, by=request.user)
+    return gettext("%(person)s activated.") % {"person": person}
 
 
 def deactivate(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
-    staff.set_active(person, is_active=False, by=request.user)
-    return f"{person} deactivated."
+    members.set_active(person, is_active=False, by=request.user)
+    return gettext("%(person)s deactivated.") % {"person": person}
+
+
+def log_out(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    number = sessions.log_out_everywhere(person, by=request.user)
+    return ngettext(
+        "%(number)s session of %(person)s closed.",
+        "%(number)s sessions of %(person)s closed.",
+        number,
+    ) % {"number": number, "person": person}
+
+
+def change_roles(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    roles.give_roles(person, values["roles"], by=request.user)
+    return gettext("Roles of %(person)s changed.") % {"person": person}
+
+
+def remove_single_permissions(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    members.remove_permissions(person, by=request.user)
+    return gettext("%(person)s now has the roles alone.") % {"person": person}
+
+
+def change_names(request: HttpRequest, person: Any, values: dict[str, Any]) -> str:
+    values = {name: values[name] for name in ("first_name", "last_name", "email")}
+    members.change_member(person, values, by=request.user)
+    return gettext("%(person)s changed.") % {"person": person}
+
+
+def show_link(request: HttpRequest, person: Any, values: dict[str, Any]) -> HttpResponse:
+    """Make a link to set a password, and show it once."""
+    uid, token = members.new_link(person, by=request.user)
+    address = reverse("admin:set-password", args=[uid, token])
+    return pages.render(
+        request,
+        "admin/password_link.html",
+        title=gettext("Link for %(person)s") % {"person": person},
+        object=person,
+        link=request.build_absolute_uri(address),
+        back=address_of(person),
+    )
+
+
+def add_and_link(request: HttpRequest, person: None, values: dict[str, Any]) -> HttpResponse:
+    names = {name: values[name] for name in ("username", "first_name", "last_name", "email")}
+    try:
+        person = members.add_member(names, values["roles"], by=request.user)
+    except IntegrityError as error:  # somebody else has added the same name
+        wrong = errors.FieldError("username", "taken", gettext(TAKEN))
+        raise errors.InvalidFields(wrong) from error
+    return show_link(request, person, {})
+
+
+ADD = Action(
+    name="add",
+    label=_("Add a member of staff"),
+    permission="auth.add_user",
+    form=NewMemberForm,
+    do=add_and_link,
+    warning=_("The next page shows a link with which the new member sets a password."),
+)
+
+
+class RoleFilter(admin.SimpleListFilter):
+    title = _("role")
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [(role.name, role.label) for role in roles.every_role()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(groups__name=self.value()) if self.value() else queryset
 
 
 @admin.register(Staff)
-class StaffAdmin(WithActions, UserAdmin):
-    list_display = ("username", "first_name", "last_name", "is_active", "last_login")
+class StaffAdmin(WithActions):
+    list_display = ("user_name", "full_name", "roles", "is_in", "has_second_factor", "last_login")
+    list_filter = (RoleFilter, "is_active")
+    search_fields = ("username", "first_name", "last_name", "email")
+    ordering = ("username",)
+    fields = ("user_name", "full_name", "email", "is_in", "last_login", "date_joined")
+    change_list_template = "admin/staff_list.html"
     change_form_template = "admin/staff.html"
     csv_columns = (
         ("username", "username"),
@@ -53,58 +150,179 @@ class StaffAdmin(WithActions, UserAdmin):
     actions = None
     page_actions = (
         Action(
+            name="roles",
+            label=_("Change roles"),
+            permission=roles.CHANGE_STAFF,
+            form=RolesForm,
+            do=change_roles,
+        ),
+        Action(
+            name="single-permissions",
+            label=_("Remove single permissions"),
+            permission=roles.CHANGE_STAFF,
+            do=remove_single_permissions,
+            is_available=lambda person: person.user_permissions.exists(),
+            warning=_("Permissions given beside the roles are removed. The roles stay."),
+        ),
+        Action(
+            name="names",
+            label=_("Change name and e-mail"),
+            permission=roles.CHANGE_STAFF,
+            form=NamesForm,
+            do=change_names,
+        ),
+        Action(
+            name="password-link",
+            label=_("New link to set a password"),
+            permission=roles.CHANGE_STAFF,
+            do=show_link,
+            is_available=lambda person: person.is_active,
+            warning=_(
+                "Verify the identity of the person who asks for this. The password stops working, "
+                "and all sessions are closed."
+            ),
+        ),
+        Action(
             name="reset-second-factor",
-            label="Reset the second factor",
-            permission=CHANGE,
+            label=_("Reset the second factor"),
+            permission=roles.CHANGE_STAFF,
             do=reset,
             is_available=django_otp.user_has_device,
-            warning=(
+            warning=_(
                 "Verify the identity of the person who asks for this. All sessions are closed. The "
                 "next log-in with the password sets up a new second factor."
             ),
         ),
         Action(
+            name="log-out",
+            label=_("Log out everywhere"),
+            permission=roles.CHANGE_STAFF,
+            do=log_out,
+            warning=_("All sessions of this person are closed."),
+        ),
+        Action(
             name="deactivate",
-            label="Deactivate",
-            permission=CHANGE,
+            label=_("Deactivate"),
+            permission=roles.CHANGE_STAFF,
             do=deactivate,
             is_available=lambda person: person.is_active,
-            warning="This person can't log in anymore. All sessions are closed.",
+            warning=_("This person can't log in anymore. All sessions are closed."),
         ),
         Action(
             name="activate",
-            label="Activate",
-            permission=CHANGE,
+            label=_("Activate"),
+            permission=roles.CHANGE_STAFF,
             do=activate,
             is_available=lambda person: not person.is_active,
         ),
     )
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        factor = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related("groups")
+            .annotate(has_factor=Exists(factor))
+        )
+
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+        """Only the filters: a lookup of `password` would find out its digest."""
+        return lookup in {RoleFilter.parameter_name, "is_active", "is_active__exact"}
+
+    @admin.display(description=_("user name"))
+    def user_name(self, person: Any) -> str:
+        return str(person.get_username())
+
+    @admin.display(description=_("active"), boolean=True)
+    def is_in(self, person: Any) -> bool:
+        return bool(person.is_active)
+
+    @admin.display(description=_("name"))
+    def full_name(self, person: Any) -> str:
+        return str(person.get_full_name())
+
+    @admin.display(description=_("roles"))
+    def roles(self, person: Any) -> str:
+        names = roles.labels_of(group.name for group in person.groups.all())
+        return ", ".join([gettext("Superuser"), *names] if person.is_superuser else names)
+
+    @admin.display(description=_("second factor"), boolean=True)
+    def has_second_factor(self, person: Any) -> bool:
+        return bool(person.has_factor)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"title": gettext("Members of staff"), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        may = self.has_change_permission(request, obj)
-        return {"page_actions": self.available_actions(request, obj) if may else []}
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        entries = LogEntry.objects.filter(
+            content_type__app_label="auth", content_type__model="user", object_id=str(obj.pk)
+        )
+        return {
+            "title": gettext("Member of staff"),
+            "page_actions": self.available_actions(request, obj),
+            "given": [role for role in roles.every_role() if role.name in names_of_groups(obj)],
+            "sentences": sentences_of(roles.permissions_of(obj)),
+            "has_single_permissions": obj.user_permissions.exists(),
+            "sessions": sessions.open_sessions(obj, request.session.session_key),
+            "codes_left": second_factor.codes_left(obj),
+            "entries": entries.select_related("user").order_by("-pk")[:LAST_CHANGES],
+        }
+
+    def facts(self, obj: Any) -> Facts:
+        return [
+            (gettext("Name"), obj.get_full_name() or obj.username),
+            (gettext("Roles"), self.roles(obj) or gettext("None")),
+        ]
+
+    def available_actions(self, request: HttpRequest, obj: Any) -> list[Action]:
+        if not roles.may_manage(request.user, obj):
+            return []
+        found = super().available_actions(request, obj)
+        own = obj.pk == request.user.pk
+        return [action for action in found if not (own and action.name in NOT_ON_ONESELF)]
 
     def run_action(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         person = self.get_object(request, unquote(object_id))
-        if person is not None and not self.has_change_permission(request, person):
-            return self.forbidden(request, person)
+        if person is not None and request.user.has_perm(roles.CHANGE_STAFF):
+            own = person.pk == request.user.pk
+            if own and name in NOT_ON_ONESELF:
+                return self.forbidden(
+                    request, person, gettext("You can't do this to yourself. Ask a colleague.")
+                )
+            if not roles.may_manage(request.user, person):
+                words = gettext("You don't have permission to change %(person)s.")
+                return self.forbidden(request, person, words % {"person": person})
         return super().run_action(request, object_id, name)
 
-    def forbidden(self, request: HttpRequest, person: Any) -> HttpResponse:
-        messages.error(request, f"You don't have permission to change {person}.")
+    def forbidden(self, request: HttpRequest, person: Any, words: str) -> HttpResponse:
+        messages.error(request, words)
         return HttpResponseRedirect(address_of(person))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return admin.ModelAdmin.has_add_permission(self, request)
+    # How they are added and deleted
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only a superuser changes a superuser."""
-        may = admin.ModelAdmin.has_change_permission(self, request, obj)
-        return may and not (obj and obj.is_superuser and not request.user.is_superuser)
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(ADD.permission)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Add a member of staff with roles, and show the link to set a password."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewMemberForm(request.POST or None, user=request.user)
+        answer = self.answer(request, ADD, None, form)
+        return answer or self.action_page(request, ADD, None, form)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may = admin.ModelAdmin.has_delete_permission(self, request, obj)
-        return may and not (obj and obj.is_superuser and not request.user.is_superuser)
+        if not request.user.has_perm("auth.delete_user"):
+            return False
+        if obj is None:
+            return True
+        return obj.pk != request.user.pk and roles.may_manage(request.user, obj)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -114,14 +332,18 @@ class StaffAdmin(WithActions, UserAdmin):
         if (
             person is None
             or not self.has_delete_permission(request, person)
-            or not staff.has_history(person)
+            or not members.has_history(person)
         ):
             return super().delete_view(request, object_id, extra_context)
-        messages.warning(
-            request,
-            f"{person} can't be deleted because the log refers to them. Deactivate them instead.",
+        words = gettext(
+            "%(person)s can't be deleted because the log refers to them. Deactivate them instead."
         )
+        messages.warning(request, words % {"person": person})
         return HttpResponseRedirect(f"{address_of(person).removesuffix('change/')}act/deactivate/")
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        staff.delete(obj)
+        members.delete(obj)
+
+
+def names_of_groups(person: Any) -> set[str]:
+    return {group.name for group in person.groups.all()}

@@ -7,6 +7,7 @@ from users.models.idempotency import Key
 from users.models.kyc_documents import Access, KycDocument, Review
 from users.models.phones import PhoneUse
 from users.models.preferences import Preferences
+from users.models.recovery_codes import RecoveryCode
 from users.models.sandbox import Sandbox
 from users.models.signing import SigningKey
 from users.models.terms import Terms, TermsSignature
@@ -25,6 +26,7 @@ __all__ = [
     "Otp",
     "PhoneUse",
     "Preferences",
+    "RecoveryCode",
     "Review",
     "Sandbox",
     "SigningKey",

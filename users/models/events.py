@@ -102,7 +102,15 @@ class Fact:
         return Witness(FIND, [self.client_id, self.subject_id, self.id])
 
 
+STAFF: Final = "staff:"
+"""The beginning of an actor that is a member of staff."""
+
+
 class EventQuerySet(models.QuerySet["Event"]):
+    def by_staff(self, member: Any) -> EventQuerySet:
+        """The events that a member of staff caused. The second condition selects the index."""
+        return self.filter(actor=f"{STAFF}{member.pk}", actor__startswith=STAFF)
+
     def about(self, *subject_ids: uuid.UUID) -> EventQuerySet:
         return self.filter(subject_id__in=subject_ids).order_by("position")
 
@@ -141,7 +149,14 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["subject_id", "position"], name="event_of_subject")]
+        indexes = [
+            models.Index(fields=["subject_id", "position"], name="event_of_subject"),
+            models.Index(
+                fields=["actor", "created_at"],
+                condition=models.Q(actor__startswith=STAFF),
+                name="event_by_staff",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject_id}"

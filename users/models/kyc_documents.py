@@ -237,7 +237,10 @@ class Access(models.Model):
 
     class Meta:
         verbose_name_plural = "accesses"
-        indexes = [models.Index(fields=["user", "id"], name="access_to_user")]
+        indexes = [
+            models.Index(fields=["user", "id"], name="access_to_user"),
+            models.Index(fields=["actor", "created_at"], name="access_by_actor"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.what} {self.user_id}"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from users.actions import ReadOnly
 from wallets.models import Audit
@@ -10,10 +14,24 @@ from wallets.models import Audit
 
 @admin.register(Audit)
 class AuditAdmin(ReadOnly):
-    list_display = ("finished_at", "movements", "finding")
+    list_display = ("finished_at", "result")
     ordering = ("-id",)
     csv_columns = (
         ("finished_at", "finished_at"),
         ("movements", "movements"),
         ("finding", "finding"),
     )
+    fields = ("result", "started_at", "finished_at", "movements", "finding")
+
+    @admin.display(description=_("result"))
+    def result(self, audit: Audit) -> str:
+        """What was proved, when, and for how many movements."""
+        values = {
+            "time": date_format(timezone.localtime(audit.finished_at), "DATETIME_FORMAT"),
+            "movements": number_format(audit.movements, force_grouping=True),
+        }
+        if audit.finding:
+            return gettext("Wrong on %(time)s, found in %(movements)s movements.") % values
+        return (
+            gettext("Right on %(time)s: all equations hold for %(movements)s movements.") % values
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from users import menu
+from users.manual import MANUAL
 from users.menu import MenuSection
 
 for section, label, model in (
@@ -17,3 +18,10 @@ for section, label, model in (
     menu.add(
         section, label, f"wallets_{model}_changelist", permission=f"wallets.view_{model}", order=20
     )
+
+MANUAL.add(
+    "today",
+    _("Today"),
+    _("What waits, the audit, and the money."),
+    covers=("index",),
+)

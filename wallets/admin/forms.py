@@ -1,4 +1,4 @@
-"""The forms of the actions that move money."""
+"""The forms of the actions of the ledger."""
 
 from __future__ import annotations
 
@@ -6,46 +6,52 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from rest_framework.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
-from iocash.http import fields
+from iocash import errors
 from users.actions import ActionForm
 from wallets import erasure
+from wallets.admin.amounts import AmountField
+from wallets.admin.refusals import explain_refusal
 from wallets.models import Wallet
 from wallets.orders.users import BLOCK_REASONS
 
-
-def labelled(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Choices with readable labels: `COURT_ORDER` is "Court order"."""
-    return [(name, name.replace("_", " ").capitalize()) for name in names]
-
-
-class AmountField(forms.CharField):
-    """An amount, parsed exactly as in the API."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-        super().__init__(max_length=20, widget=widget, **kwargs)
-
-    def clean(self, value: Any) -> Any:
-        if not value and not self.required:
-            return None
-        try:
-            return fields.Amount().to_internal_value(super().clean(value))
-        except ValidationError as error:
-            raise forms.ValidationError([str(detail) for detail in error.detail]) from error
+LABELS = {
+    "AUTHORITY_ORDER": _("Order of an authority"),
+    "CLIENT_REQUEST": _("Request of the client"),
+    "LEGAL_ORDER": _("Legal order"),
+    "OTHER": _("Other"),
+    "RESOLVED": _("Resolved"),
+    "RETENTION_OVER": _("The retention period is over"),
+    "SUSPECTED_FRAUD": _("Suspected fraud"),
+    "USER_REQUEST": _("Request of the user"),
+}
 
 
-class MovementForm(ActionForm):
+def labelled(names: Iterable[str]) -> list[tuple[str, Any]]:
+    """Choices with readable labels: `LEGAL_ORDER` is "Legal order"."""
+    return [(name, LABELS.get(name, name.replace("_", " ").capitalize())) for name in names]
+
+
+class LedgerForm(ActionForm):
+    """The input of an order of the ledger, whose refusals are explain_refusal to staff."""
+
+    def explain(self, refused: errors.Refused) -> tuple[str | None, str]:
+        return explain_refusal(refused)
+
+
+class MovementForm(LedgerForm):
     """A cash-in, or an adjustment that corrects a mistake."""
 
     CASH_IN, UP, DOWN = "CASH_IN", "UP", "DOWN"
-    KINDS = ((CASH_IN, "Cash-in"), (UP, "Adjustment up"), (DOWN, "Adjustment down"))
+    KINDS = ((CASH_IN, _("Cash-in")), (UP, _("Adjustment up")), (DOWN, _("Adjustment down")))
 
-    kind = forms.ChoiceField(label="Movement", choices=KINDS)
-    amount = AmountField()
+    kind = forms.ChoiceField(label=_("Movement"), choices=KINDS)
+    amount = AmountField(label=_("Amount"), help_text=_("Like 1250.00 or 1.250,00."))
     concept = forms.CharField(
-        max_length=140, help_text="The owner can read it. For an adjustment, give the reason."
+        label=_("Concept"),
+        max_length=140,
+        help_text=_("The owner can read it. For an adjustment, give the reason."),
     )
 
     def restrict(self, user: Any) -> None:
@@ -53,37 +59,45 @@ class MovementForm(ActionForm):
         kind = self.fields["kind"]
         assert isinstance(kind, forms.ChoiceField)
         if not user.has_perm("wallets.adjust_balance"):
-            kind.choices = [(self.CASH_IN, "Cash-in")]
+            kind.choices = [(self.CASH_IN, _("Cash-in"))]
 
 
 class WalletMovementForm(MovementForm):
-    wallet = forms.UUIDField(help_text="The wallet's id.")
+    wallet = forms.UUIDField(label=_("Wallet"), help_text=_("The wallet's id."))
     field_order = ("wallet",)
 
     def clean_wallet(self) -> Wallet:
-        wallet = Wallet.objects.filter(id=self.cleaned_data["wallet"]).first()
+        wallets = Wallet.objects.seen().select_related("user")
+        wallet = wallets.filter(id=self.cleaned_data["wallet"]).first()
         if wallet is None:
-            raise forms.ValidationError("This wallet does not exist.")
+            raise forms.ValidationError(_("This wallet does not exist."))
         return wallet
 
 
-class ReverseForm(ActionForm):
+class ReverseForm(LedgerForm):
     amount = AmountField(
-        required=False, help_text="Leave empty to reverse the full remaining amount."
+        label=_("Amount"),
+        required=False,
+        help_text=_("Leave empty to reverse the full remaining amount."),
     )
-    concept = forms.CharField(max_length=140, required=False, help_text="Both owners can read it.")
+    concept = forms.CharField(
+        label=_("Concept"), max_length=140, required=False, help_text=_("Both owners can read it.")
+    )
 
 
-class RejectForm(ActionForm):
-    reason = forms.CharField(max_length=140, help_text="The client can read it.")
+class RejectForm(LedgerForm):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=140, help_text=_("The client can read it.")
+    )
 
 
-class BlockForm(ActionForm):
-    reason = forms.ChoiceField(choices=labelled(BLOCK_REASONS))
+class BlockForm(LedgerForm):
+    reason = forms.ChoiceField(label=_("Reason"), choices=labelled(BLOCK_REASONS))
 
 
-class EraseForm(ActionForm):
+class EraseForm(LedgerForm):
     reason = forms.ChoiceField(
+        label=_("Reason"),
         choices=labelled(erasure.REASONS),
-        help_text="Before the retention period ends, select a reason other than its end.",
+        help_text=_("Before the retention period ends, select a reason other than its end."),
     )

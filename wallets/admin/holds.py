@@ -14,7 +14,8 @@ from users.actions import Action, Facts, ReadOnly, Searched, WithActions
 from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
 from users.templatetags.words import code_in_words
-from wallets.admin.submit import hold_order, submitted
+from wallets.admin.facts import owner_of, read_again, said, wallet_facts, with_currency
+from wallets.admin.submit import Submission, hold_order
 from wallets.models import ExternalAccount, Hold
 from wallets.orders.holds import ReleaseHold
 
@@ -30,6 +31,16 @@ class StandingFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.standing(self.value()) if self.value() else queryset
+
+
+def effect_of_release(hold: Hold) -> str:
+    values = {
+        "amount": with_currency(hold.left, hold.currency),
+        "name": hold.wallet.user.display_name,
+        "target": hold.target.user.display_name,
+    }
+    text = _("%(amount)s becomes available again to %(name)s; %(target)s will not receive it.")
+    return str(text) % values
 
 
 @admin.register(Hold)
@@ -81,22 +92,29 @@ class HoldAdmin(Searched, WithActions):
     page_actions = (
         Action(
             name="release",
-            label="Release",
+            label=_("Release"),
             permission="wallets.release_hold",
-            do=submitted(hold_order(ReleaseHold), "Hold released. The amount is available again."),
+            do=Submission(
+                hold_order(ReleaseHold), _("Hold released. The amount is available again.")
+            ),
             is_available=lambda hold: hold.standing == Hold.Status.OPEN,
-            warning="The held amount becomes available again to the owner.",
+            effect=effect_of_release,
+            is_harmful=True,
         ),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).seen()  # type: ignore[attr-defined]
 
+    def name_of(self, obj: Any) -> str:
+        return with_currency(obj.amount, obj.currency)
+
     def facts(self, obj: Any) -> Facts:
         return [
-            ("Still held", f"{self.shown_left(obj)} {obj.currency}"),
-            ("Wallet", obj.wallet_id),
-            ("Target wallet", obj.target_id),
+            *wallet_facts(read_again(obj.wallet_id)),
+            (_("Still held by this hold"), with_currency(obj.left, obj.currency)),
+            (_("In words"), said(obj.left, obj.currency)),
+            (_("For"), owner_of(obj.target)),
         ]
 
     @admin.display(description=_("for"))

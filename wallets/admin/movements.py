@@ -6,24 +6,50 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import money
-from users.actions import Action, Facts, Searched, WithActions, address_of, perform
+from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
-from users.templatetags.office import shown_amount as with_currency
+from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
+from wallets.admin.facts import (
+    name_of_wallet,
+    owner_of,
+    read_again,
+    said,
+    wallet_facts,
+    with_currency,
+)
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
-from wallets.admin.submit import cash_out_order, reversal, submitted
+from wallets.admin.states import state_of
+from wallets.admin.submit import REVERSE, Submission, cash_out_order, rehearse_reversal
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
-from wallets.models import Movement
+from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
 
 REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
+SEND = "wallets.send_cash_out"
+"""The permission to mark cash-outs as sent."""
 SETTLE = "wallets.settle_cash_out"
 """The permission to settle and reject cash-outs."""
+
+
+def cash_out_effect(text: Any) -> Any:
+    """A sentence about a cash-out: its `%(amount)s`, its owner's `%(name)s`, its `%(iban)s`."""
+
+    def of(movement: Movement) -> str:
+        values = {
+            "amount": with_currency(-movement.amount, movement.currency),
+            "name": movement.wallet.user.display_name,
+            "iban": movement.iban or gettext("an erased account"),
+        }
+        return str(text) % values
+
+    return of
 
 
 def is_pending(movement: Movement) -> bool:
@@ -78,7 +104,7 @@ class MovementAdmin(Searched, WithActions):
         "counterparty",
         "operation_id",
         "type",
-        "status",
+        "state",
         "reason",
         "shown_amount",
         "currency",
@@ -97,40 +123,49 @@ class MovementAdmin(Searched, WithActions):
     page_actions = (
         Action(
             name="reverse",
-            label="Reverse",
+            label=_("Reverse"),
             permission="wallets.reverse_movement",
             form=ReverseForm,
-            do=submitted(reversal, "Movement reversed."),
+            do=REVERSE,
+            rehearse=rehearse_reversal,
             is_available=lambda movement: movement.type in REVERSIBLE,
-            warning="The money goes back to the payer. It must still be available in the wallet.",
+            warning=_("The money goes back to the payer. It must still be available."),
+            is_harmful=True,
         ),
         Action(
             name="send",
-            label="Mark as sent",
-            permission="wallets.send_cash_out",
-            do=submitted(
+            label=_("Mark as sent"),
+            permission=SEND,
+            do=Submission(
                 cash_out_order(MarkCashOutSent),
-                "Marked as sent. The client can no longer cancel it.",
+                _("Marked as sent. The client can no longer cancel it."),
             ),
             is_available=lambda movement: is_pending(movement) and movement.sent_at is None,
-            warning="Do this after you have sent the payment to the bank.",
+            warning=_("Do this after you have sent the payment to the bank."),
+            effect=cash_out_effect(
+                _("%(amount)s of %(name)s is marked as sent to %(iban)s; it can't be cancelled.")
+            ),
         ),
         Action(
             name="settle",
-            label="Settle",
+            label=_("Settle"),
             permission=SETTLE,
-            do=submitted(cash_out_order(SettleCashOut), "Settled. The amount was deducted."),
+            do=Submission(cash_out_order(SettleCashOut), _("Settled. The amount was deducted.")),
             is_available=lambda movement: is_pending(movement) and movement.sent_at is not None,
-            warning="Do this after the bank has paid.",
+            warning=_("Do this after the bank has paid."),
+            effect=cash_out_effect(_("%(amount)s leaves the wallet of %(name)s for good.")),
         ),
         Action(
             name="reject",
-            label="Reject",
+            label=_("Reject"),
             permission=SETTLE,
             form=RejectForm,
-            do=submitted(cash_out_order(RejectCashOut), "Rejected. The amount is available again."),
+            do=Submission(
+                cash_out_order(RejectCashOut), _("Rejected. The amount is available again.")
+            ),
             is_available=is_pending,
-            warning="The held amount becomes available again.",
+            effect=cash_out_effect(_("%(amount)s becomes available again to %(name)s.")),
+            is_harmful=True,
         ),
     )
 
@@ -145,9 +180,13 @@ class MovementAdmin(Searched, WithActions):
             return movement.iban or ""
         return linked_user(movement.counterparty.user)
 
+    @admin.display(description=_("status"))
+    def state(self, row: Any) -> Any:
+        return state_of(row)
+
     @admin.display(description=_("amount"), ordering="amount")
     def shown_money(self, movement: Movement) -> Any:
-        return with_currency(movement.amount, movement.currency)
+        return money_tag(movement.amount, movement.currency)
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, movement: Movement) -> str:
@@ -159,13 +198,21 @@ class MovementAdmin(Searched, WithActions):
             return "-"
         return money.to_text(movement.balance_after, movement.currency)
 
+    def name_of(self, obj: Any) -> str:
+        if isinstance(obj, Wallet):  # the page to add a movement
+            return name_of_wallet(obj)
+        return with_currency(obj.amount, obj.currency)
+
     def facts(self, obj: Any) -> Facts:
-        other = "From or to" if obj.counterparty_id else "To the account"
-        facts = [
-            ("Amount", f"{amount_of(obj)} {obj.currency}"),
-            ("Wallet", obj.wallet_id),
-            (other, obj.iban or obj.counterparty_id),
-            ("Concept", obj.concept),
+        facts: list[tuple[Any, object]] = [
+            *wallet_facts(read_again(obj.wallet_id)),
+            (_("Type"), obj.get_type_display()),
+            (_("Status"), state_of(obj)),
+            (_("Amount"), with_currency(obj.amount, obj.currency)),
+            (_("In words"), said(obj.amount, obj.currency)),
+            (_("From") if obj.amount > 0 else _("To"), other_side(obj)),
+            (_("Concept"), obj.concept),
+            (_("Reference"), obj.reference),
         ]
         return [(name, value) for name, value in facts if value]
 
@@ -179,8 +226,13 @@ class MovementAdmin(Searched, WithActions):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = WalletMovementForm(request.POST or None, user=request.user)
-        if request.method == "POST" and form.is_valid():
-            wallet = form.cleaned_data["wallet"]
-            if perform(request, ADD_MOVEMENT, wallet, form):
-                return HttpResponseRedirect(address_of(wallet))
-        return self.action_page(request, ADD_MOVEMENT, None, form)
+        wallet = form.cleaned_data["wallet"] if request.POST and form.is_valid() else None
+        answer = self.answer(request, ADD_MOVEMENT, wallet, form)
+        return answer or self.action_page(request, ADD_MOVEMENT, wallet, form)
+
+
+def other_side(movement: Movement) -> Any:
+    """The other owner of a payment, or the bank account of a cash-out with its holder."""
+    if movement.counterparty_id:
+        return owner_of(read_again(movement.counterparty_id))
+    return ", ".join(filter(None, (movement.holder_name, movement.iban)))

@@ -6,15 +6,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
-from users.actions import Action, by
+from users.actions import Action, Facts, by
 from users.admin import users
 from users.kyc import terms
 from users.models import IdentityVerification, KycDocument, TermsSignature, User
 from wallets import erasure
+from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
-from wallets.admin.submit import submitted, user_order
+from wallets.admin.submit import Submission, user_order
 from wallets.models import Wallet
 from wallets.orders.users import BlockUser, UnblockUser
 
@@ -28,7 +31,12 @@ admin.site.unregister(User)
 
 def erase_personal_data(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
     erasure.erase(user_id=user.id, by=by(request), reason=values["reason"])
-    return "Personal data erased. Ids, amounts and times are kept."
+    return gettext("Personal data erased. Ids, amounts and times are kept.")
+
+
+def user_effect(text: Any) -> Any:
+    """A sentence about a user, with its `%(name)s`."""
+    return lambda user: str(text) % {"name": user.display_name}
 
 
 def verifications_and_terms(request: HttpRequest, user: User) -> dict[str, Any]:
@@ -54,35 +62,49 @@ class UserWithWalletsAdmin(users.UserAdmin):
     page_actions = (
         Action(
             name="block",
-            label="Block",
+            label=_("Block"),
             permission=BLOCK,
             form=BlockForm,
-            do=submitted(user_order(BlockUser), "User blocked."),
+            do=Submission(user_order(BlockUser), _("User blocked.")),
             is_available=lambda user: user.status == User.Status.ACTIVATED,
-            warning="The user's wallets can't pay or receive.",
+            effect=user_effect(
+                _("The wallets of %(name)s can't pay or receive until you unblock.")
+            ),
+            is_harmful=True,
         ),
         Action(
             name="unblock",
-            label="Unblock",
+            label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=submitted(user_order(UnblockUser), "User unblocked."),
+            do=Submission(user_order(UnblockUser), _("User unblocked.")),
             is_available=lambda user: user.status == User.Status.BLOCKED,
+            effect=user_effect(_("The wallets of %(name)s can pay and receive again.")),
         ),
         Action(
             name="erase",
-            label="Erase",
+            label=_("Erase"),
             permission="users.erase_user",
             form=EraseForm,
             do=erase_personal_data,
             is_available=lambda user: (
                 user.status == User.Status.UNSUBSCRIBED and user.erased_at is None
             ),
-            warning=(
-                "Name, phone, documents and texts are deleted permanently. Movements are kept."
+            effect=user_effect(
+                _(
+                    "Name, phone number, documents and texts of %(name)s are deleted permanently. "
+                    "Movements are kept."
+                )
             ),
+            is_harmful=True,
         ),
     )
+
+    def name_of(self, obj: Any) -> str:
+        return str(obj.display_name)
+
+    def facts(self, obj: Any) -> Facts:
+        return user_facts(obj)
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         wallets = Wallet.objects.filter(user=obj).order_by("created_at")

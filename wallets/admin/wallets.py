@@ -12,10 +12,18 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
+from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
+from wallets.admin.held import what_is_held
 from wallets.admin.links import wallet_name
-from wallets.admin.submit import cash_in_or_adjustment, confirmation, submitted, wallet_order
-from wallets.models import Hold, Movement, Wallet
+from wallets.admin.states import state_of
+from wallets.admin.submit import (
+    ADD,
+    Submission,
+    rehearse_movement,
+    wallet_order,
+)
+from wallets.models import Movement, Wallet
 from wallets.orders.wallets import BlockWallet, UnblockWallet
 
 LAST_ROWS = 10
@@ -23,12 +31,27 @@ BLOCK = "wallets.block_wallet"
 """The permission to block and unblock wallets."""
 ADD_MOVEMENT = Action(
     name="add-movement",
-    label="Add movement",
+    label=_("Add movement"),
     permission="wallets.add_cash_in",
     form=MovementForm,
-    do=submitted(cash_in_or_adjustment, confirmation),
+    do=ADD,
+    rehearse=rehearse_movement,
     is_available=lambda wallet: wallet.status != Wallet.Status.UNSUBSCRIBED,
 )
+
+
+def effect_of_block(wallet: Wallet) -> str:
+    values = {
+        "name": wallet.user.display_name,
+        "balance": with_currency(wallet.balance, wallet.currency),
+    }
+    text = _("%(name)s can't pay from this wallet or receive in it; %(balance)s stays in it.")
+    return str(text) % values
+
+
+def effect_of_unblock(wallet: Wallet) -> str:
+    text = _("%(name)s can pay from this wallet and receive in it again.")
+    return str(text) % {"name": wallet.user.display_name}
 
 
 @admin.register(Wallet)
@@ -85,20 +108,22 @@ class WalletAdmin(Searched, WithActions):
         ADD_MOVEMENT,
         Action(
             name="block",
-            label="Block",
+            label=_("Block"),
             permission=BLOCK,
             form=BlockForm,
-            do=submitted(wallet_order(BlockWallet), "Wallet blocked."),
+            do=Submission(wallet_order(BlockWallet), _("Wallet blocked.")),
             is_available=lambda wallet: wallet.status == Wallet.Status.READY,
-            warning="The wallet can't pay or receive.",
+            effect=effect_of_block,
+            is_harmful=True,
         ),
         Action(
             name="unblock",
-            label="Unblock",
+            label=_("Unblock"),
             permission=BLOCK,
             form=BlockForm,
-            do=submitted(wallet_order(UnblockWallet), "Wallet unblocked."),
+            do=Submission(wallet_order(UnblockWallet), _("Wallet unblocked.")),
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
+            effect=effect_of_unblock,
         ),
     )
 
@@ -114,12 +139,11 @@ class WalletAdmin(Searched, WithActions):
             return super().get_search_results(request, queryset, search_term)
         return queryset.labelled(words), False
 
+    def name_of(self, obj: Any) -> str:
+        return name_of_wallet(obj)
+
     def facts(self, obj: Any) -> Facts:
-        return [
-            ("Owner", obj.user.user_name),
-            ("Balance", f"{self.shown_balance(obj)} {obj.currency}"),
-            ("Available", f"{self.shown_available(obj)} {obj.currency}"),
-        ]
+        return wallet_facts(obj)
 
     @admin.display(description=_("wallet"))
     def label(self, wallet: Wallet) -> str:
@@ -139,12 +163,11 @@ class WalletAdmin(Searched, WithActions):
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         last = Movement.objects.filter(wallet=obj).order_by("-created_at", "-id")
-        holds = Hold.objects.filter(wallet=obj).seen().standing("OPEN").order_by("created_at")
         return super().page(request, obj) | {
-            "movements": [(movement, amount_of(movement)) for movement in last[:LAST_ROWS]],
-            "holds": [
-                (hold, money.to_text(hold.left, hold.currency)) for hold in holds[:LAST_ROWS]
+            "movements": [
+                (movement, amount_of(movement), state_of(movement)) for movement in last[:LAST_ROWS]
             ],
+            "held": what_is_held(obj),
         }
 
 

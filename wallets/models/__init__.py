@@ -20,13 +20,14 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | a client's movements but transfers; the unsettled ones | `movement_of_clients_type`, `…_status` |
 | the legs of one operation, or of a batch | `movement_of_operation` |
 | cash-ins and cash-outs of 30 days | `movement_crossing_of_wallet` |
-| flows from and to the outside, by day | `movement_crossing` (one leg, settled) |
+| flows from and to the outside, by day | `movement_crossing_sums` (one leg, settled), alone |
 | pending cash-outs, of all or of a wallet | `movement_waiting`, `movement_waiting_of_wallet` |
 | failed cash-outs, of all or of a wallet | `movement_unsettled`, `movement_failed_of_wallet` |
 | all but transfers, of all or of a wallet | `movement_of_type`, `movement_of_type_in_wallet` |
 | blocked and closed wallets | `wallet_not_ready` |
 | executions of a hold; reversals of a movement | `movement_of_hold`, `movement_reversing` |
 | a wallet's holds, page by page; the open ones by expiry | `hold_page`, `hold_open` |
+| the open holds that expire soon | `hold_expiring` |
 | a client's holds, page by page; the open ones | `hold_of_client`, `hold_open_of_client` |
 | the holds for a wallet; of a reference | `hold_of_target_page`, `hold_of_reference` |
 | a client's external accounts, page by page | `external_account_of_client` |

@@ -158,6 +158,7 @@ class Hold(models.Model):
             models.Index(
                 fields=["wallet", "expires_at"], condition=Q(status="OPEN"), name="hold_open"
             ),
+            models.Index(fields=["expires_at"], condition=Q(status="OPEN"), name="hold_expiring"),
         ]
         permissions = [("release_hold", "Can release holds")]
 

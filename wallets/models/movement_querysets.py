@@ -53,6 +53,10 @@ class MovementQuerySet(DatedQuerySet["Movement"]):
         """Annotate `reversed_amount` and `used_key`, which answers need."""
         return self.annotate(**shown_beside(self.model))
 
+    def pending_cash_outs(self, *, is_sent: bool) -> Self:
+        """Cash-outs to send to the bank, or sent and not yet settled or rejected."""
+        return self.filter(status="PENDING", sent_at__isnull=not is_sent)
+
     def directed(self, *, is_outgoing: bool) -> Self:
         return self.filter(amount__lt=0) if is_outgoing else self.filter(amount__gt=0)
 

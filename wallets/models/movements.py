@@ -262,8 +262,9 @@ class Movement(Signed, models.Model):
             models.Index(fields=["operation_id"], name="movement_of_operation"),
             models.Index(
                 fields=["settled_at"],
+                include=["currency", "amount"],
                 condition=Q(counterparty__isnull=True, status="SUCCESS"),
-                name="movement_crossing",
+                name="movement_crossing_sums",
             ),
             models.Index(
                 fields=["wallet", "created_at"],

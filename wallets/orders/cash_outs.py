@@ -137,12 +137,16 @@ class RejectCashOut(CashOutOrder):
     Raises:
         NotFound: the wallet has no such movement.
         MovementNotPending: it has ended.
+        VersionConflict: it is not what the caller saw.
     """
+
+    refuses: ClassVar[errors.Refusals] = (*CashOutOrder.refuses, errors.VersionConflict)
 
     reason: str
 
     def apply(self, books: Books) -> Outcome:
         wallet, leg = self.pending(books)
+        require_version(leg.version, self.if_match, movement_id=leg.id)
         leg.reason = self.reason
         return self.movement_outcome(books.release_cash_out(wallet, leg, "ERROR", self.by))
 

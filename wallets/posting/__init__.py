@@ -6,6 +6,7 @@ as a group (see `group_commit`), except orders that lock users and orders in an 
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -21,9 +22,18 @@ from wallets.orders.base import Order, Outcome, Result
 from wallets.posting import group
 from wallets.posting.group_commit import GroupCommit, Undone
 
+log = logging.getLogger(__name__)
+
 RETRIES = 3
 LONGEST = 3.0
 """Seconds after which an order is not retried, because callers and proxies wait 30 seconds."""
+
+MANY = 50
+"""The most orders of `submit_each` in one transaction; other orders wait for their wallets."""
+
+LONGEST_FOR_MANY = 8.0
+"""Seconds after which `submit_each` starts nothing more. The transaction that was started then may
+take 22 seconds; callers and proxies wait 30 seconds."""
 
 AGAIN = (
     psycopg.errors.SerializationFailure,
@@ -49,6 +59,62 @@ def submit(order: Order) -> Outcome:
     """
     shared = settings.GROUP_COMMIT and order.is_shared and not connection.in_atomic_block
     return outcome_of(order, GROUPS.submit(order) if shared else post_with_retries(order))
+
+
+def submit_each(orders: Sequence[Order]) -> list[Result]:
+    """Post many orders, and return the outcome or the refusal of each, in the same sequence.
+
+    They share transactions, as concurrent orders do: a refusal concerns its own order only. After
+    LONGEST_FOR_MANY seconds the rest is refused with Overloaded. An order whose answer is an
+    `Unavailable` can be submitted again with the same key.
+    """
+    until = time.monotonic() + LONGEST_FOR_MANY
+    answers: list[Result] = []
+    for first in range(0, len(orders), MANY):
+        some = orders[first : first + MANY]
+        shared = settings.GROUP_COMMIT and all(each.is_shared for each in some)
+        if not shared or connection.in_atomic_block:
+            answers += [post_apart(each, until) for each in some]
+        elif time.monotonic() > until:
+            answers += [errors.Overloaded() for _ in some]
+        else:
+            answers += post_some(some, until)
+    return answers
+
+
+def post_some(orders: Sequence[Order], until: float) -> Sequence[Result]:
+    """Post orders as a group; if it is undone, each of them alone."""
+    try:
+        return post_group(orders, lambda: None)
+    except Undone as undone:
+        if undone.answer:
+            return [undone.answer() for _ in orders]
+        cause = type(undone.__cause__).__name__  # its text may quote personal data
+        log.info("%d orders were rolled back: %s", len(orders), cause)
+        return [post_apart(each, until) for each in orders]
+    except Exception:
+        log.exception("the outcome of %d orders is unknown", len(orders))
+        return [errors.OutcomeUnknown() for _ in orders]
+
+
+def post_apart(order: Order, until: float) -> Result:
+    """Post one order; an error is its answer, so that others can continue.
+
+    After `until` it is not started. After a bug its outcome is unknown.
+    """
+    if time.monotonic() > until:
+        return errors.Overloaded()
+    try:
+        return post_with_retries(order)
+    except errors.Refused as refused:
+        return refused.with_traceback(None)
+    except (DatabaseError, InterfaceError) as error:
+        is_locked = isinstance(error.__cause__, psycopg.errors.LockNotAvailable)
+        log.warning("an order of many was not posted: %s", type(error.__cause__).__name__)
+        return errors.LockTimeout() if is_locked else errors.DatabaseUnavailable()
+    except Exception:
+        log.exception("the outcome of an order is unknown")
+        return errors.OutcomeUnknown()
 
 
 def dry_run(order: Order) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -164,20 +165,21 @@ class MovementAnswer(fields.Serializer):
     )
     _links = SerializerMethodField(method_name="links")
 
+    @cached_property
+    def wallets(self) -> str:
+        """The address of the wallets, for the links of all movements of a page."""
+        return location(self.context["request"], "wallets")
+
     @extend_schema_field(LINKS)
     def links(self, movement: Movement) -> dict[str, Any]:
-        request = self.context["request"]
-        wallet_id = movement.wallet_id
-        wallet = location(request, "wallet", wallet_id=wallet_id)
+        wallets, other = self.wallets, movement.counterparty_id
+        wallet = f"{wallets}/{movement.wallet_id}"
         links = {"self": f"{wallet}/movements/{movement.id}", "wallet": wallet}
-        if movement.counterparty_id:
-            links["counterpartyWallet"] = location(
-                request, "wallet", wallet_id=movement.counterparty_id
-            )
+        if other:
+            links["counterpartyWallet"] = f"{wallets}/{other}"
         if movement.hold_id:
-            payer = wallet_id if movement.amount < 0 else movement.counterparty_id or wallet_id
-            ids = {"wallet_id": payer, "hold_id": movement.hold_id}
-            links["hold"] = location(request, "hold", **ids)
+            payer = movement.wallet_id if movement.amount < 0 else other or movement.wallet_id
+            links["hold"] = f"{wallets}/{payer}/holds/{movement.hold_id}"
         if movement.reversal_of_id:
             links["reversalOf"] = f"{wallet}/movements/{movement.reversal_of_id}"
         return hrefs(links)
@@ -351,14 +353,11 @@ class MovementChange(fields.Serializer):
     status = fields.Choice(("CANCELLED",), help_text="Cancel the pending cash-out.")
 
 
-EXPANSIONS: Final = ("counterparty",)
-
-
 class OneMovementQuery(fields.Serializer):
     """What is shown of a movement beside its own fields."""
 
     expand = fields.Several(
-        fields.Choice(EXPANSIONS),
+        fields.Choice(("counterparty",)),
         required=False,
         help_text="`counterparty` needs the scope `users:read`.",
     )

@@ -93,13 +93,10 @@ class WalletAnswer(fields.Serializer):
     @extend_schema_field(LINKS)
     def links(self, wallet: Wallet) -> dict[str, Any]:
         request = self.context["request"]
-        wallet_id = str(wallet.id)  # converted once
-        links = {
-            "self": location(request, "wallet", wallet_id=wallet_id),
-            "user": location(request, "user", user_id=wallet.user_id),
-        }
-        for rel, name in below("wallet").items():
-            links[rel] = location(request, name, wallet_id=wallet_id)
+        here = location(request, "wallet", wallet_id=wallet.id)
+        links = {"self": here, "user": location(request, "user", user_id=wallet.user_id)}
+        for rel, last in below("wallet").items():
+            links[rel] = f"{here}/{last}"
         return hrefs(links)
 
 

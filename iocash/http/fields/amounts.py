@@ -9,7 +9,7 @@ from typing import Any
 from iocash import money
 from iocash.currencies import DECIMALS
 from iocash.http.parsing import Number
-from iocash.http.serializers import Field, Getter, picker, text_of
+from iocash.http.serializers import Ask, Field, Serializer, text_of, tuple_picker
 
 
 class Amount(Field):
@@ -66,14 +66,14 @@ class Money(Field):
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 
-    def getter(self) -> Getter:
-        pick, pick_currency = picker(self.source or ""), picker(self.currency)
+    def asker(self) -> Ask:
+        pick = tuple_picker([self.source or "", self.currency])
 
-        def get(thing: Any) -> str | None:
-            minor = pick(thing)
-            return None if minor is None else money.to_text(minor, pick_currency(thing))
+        def ask(serializer: Serializer, thing: Any) -> str | None:
+            minor, currency = pick(thing)
+            return None if minor is None else money.to_text(minor, currency)
 
-        return get
+        return ask
 
 
 class Currency(Field):

@@ -28,9 +28,6 @@ class Id(Field):
             self.fail("invalid")
         return UUID(data)
 
-    def to_representation(self, value: Any) -> str:
-        return str(value)
-
 
 class Choice(Field):
     """One of a few words, spelled exactly; converted to the member if `choices` is an enum.
@@ -71,9 +68,6 @@ class Choice(Field):
         if not isinstance(data, str) or data not in self.members:
             self.fail("invalid_choice", choices=", ".join(self.members))
         return self.members[data]
-
-    def to_representation(self, value: Any) -> str:
-        return str(value)
 
 
 class Several(Field):

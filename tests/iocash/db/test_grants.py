@@ -63,6 +63,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     ),
     "users_terms": (KEPT, ""),
     "users_termssignature": (KEPT, ""),
+    "users_recoverycode": (ERASED, "used_at"),
     "users_sandbox": (READ, "clock_offset"),
     "users_barrier": (READ, "barrier_at, barrier_xid, released_at"),
     "users_preferences": (ERASED, "language, time_zone"),

@@ -174,7 +174,7 @@ class Thing:
 
 THING = Thing(UUID(ID), "alice", None, None, "NATURAL", [], datetime(2026, 1, 1, tzinfo=UTC))
 SHOWN: dict[str, Any] = {
-    "id": ID,
+    "id": UUID(ID),
     "userName": "alice",
     "bankAccount": None,
     "oldName": None,

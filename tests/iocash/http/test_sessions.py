@@ -10,6 +10,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from uuid_utils.compat import uuid7
 
 from iocash.http import sessions
 from tests.support.log_ins import PASSWORD, is_in, log_in
@@ -103,9 +104,9 @@ def test_password_change_ends_other_sessions(browser):
     assert not is_in(other)
 
 
-def test_password_set_by_an_administrator_ends_sessions(browser, supervisor, staff):
+def test_link_to_set_another_password_ends_sessions(browser, supervisor, staff):
     boss = Browser()
     boss.force_login(staff)
-    form = {"password1": NEW, "password2": NEW, "usable_password": "true"}
-    assert boss.post(f"/admin/auth/user/{supervisor.pk}/password/", form).status_code == 302
+    address = f"/admin/auth/user/{supervisor.pk}/act/password-link/"
+    assert boss.post(address, {"key": str(uuid7())}).status_code == 200
     assert not is_in(browser)

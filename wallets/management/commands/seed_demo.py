@@ -1,29 +1,40 @@
-"""`manage.py seed_demo`: create a client, staff and three users with movements."""
+"""`manage.py seed_demo`: create a client, staff and three users with movements.
+
+In a sandbox whose clock is behind, a second client comes first: an institution with more than two
+hundred users and ninety days of movements. Then the clock is set to the real time.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
+from django.db import connection, transaction
 
-from users import demo_documents, users
+from users import deliveries, demo_documents, users
 from users.kyc import NEEDED, identity, terms
 from users.kyc.providers import PROVIDERS
 from users.models import ApiKey, Client, Otp, Sandbox, User
 from users.models.clients import SCOPES
 from users.models.events import By
-from users.models.sandbox import make_sandbox
+from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
+from wallets.management.demo import history
+from wallets.management.demo.plan import Planner
 from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
 from wallets.orders.holds import PlaceHold
@@ -32,6 +43,11 @@ from wallets.orders.users import ActivateUser
 
 BY = By("system:seed_demo")
 CLIENT, STAFF = "Demo", "staff"
+INSTITUTION = "Example Pay"
+MEMBERS = {"alice": "supervisor", "bob": "operator"}
+"""The staff of the institution, with their roles."""
+DAYS = 90
+SEED = 7
 IBAN = "ES9121000418450200051332"
 ADDRESSES = identity.Addresses(
     "http://localhost:3000/verified", "http://localhost:3000/not-verified", "http://localhost:8000"
@@ -62,8 +78,9 @@ PEOPLE: dict[str, dict[str, str]] = {
 
 class Command(BaseCommand):
     help = (
-        "Create the demo, if it doesn't exist: a client, staff, and three users with money. The "
-        "API key and the password are written to .iocash/demo.json."
+        "Create the demo, if it doesn't exist: a client, staff, and three users with money; in a "
+        "new sandbox, also an institution with ninety days of movements. The API key and the "
+        "passwords are written to .iocash/demo.json."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -79,15 +96,89 @@ class Command(BaseCommand):
         if options["migrate"]:
             call_command("migrate", verbosity=0)
             if not Client.objects.exists():
-                make_sandbox()
+                make_sandbox(clock_offset=-timedelta(days=DAYS))
         file = settings.STATE / "demo.json"
         if file.exists() and Client.objects.filter(name=CLIENT).exists():
             self.stdout.write("The demo already exists.")
             return
-        with transaction.atomic():
-            facts = seed()
-            write_private(file, json.dumps(facts, indent=2))
-        self.stdout.write(f"Demo created. Its API key and password are in {file}.")
+        with undelivered():
+            institution = seed_institution()
+            with transaction.atomic():
+                facts = institution | seed()
+                write_private(file, json.dumps(facts, indent=2))
+        if institution:
+            call_command("audit", "--json", stdout=StringIO())
+        self.stdout.write(f"Demo created. Its API key and passwords are in {file}.")
+
+
+@contextmanager
+def undelivered() -> Iterator[None]:
+    """Deliver no one-time passwords until the end of the block: nobody waits for them."""
+    name = settings.OTP_BACKEND
+    backend = deliveries.BACKENDS[name]
+    deliveries.BACKENDS[name] = lambda user, phone, code: None
+    try:
+        yield
+    finally:
+        deliveries.BACKENDS[name] = backend
+
+
+def seed_institution() -> dict[str, Any]:
+    """Create the institution's client, staff, users and movements, if the clock is behind.
+
+    Afterwards the clock is right. If it was interrupted, what there is remains, and the clock is
+    set. Returns the log-ins of the staff, whose passwords are new each time.
+    """
+    client = Client.objects.filter(name=INSTITUTION).first()
+    sandbox = Sandbox.objects.filter(clock_offset__lt=timedelta(0)).first()
+    if not (client or sandbox):
+        return {}
+    members = {name: make_member(name, role) for name, role in MEMBERS.items()}
+    if sandbox and client is None:
+        make_history([By(f"staff:{person.pk}") for person in members.values()])
+    elif sandbox:
+        advance_clock(-sandbox.clock_offset)
+    log_ins = [
+        {"user": name, "role": MEMBERS[name], "password": set_new_password(person)}
+        for name, person in members.items()
+    ]
+    return {"staffOfInstitution": log_ins}
+
+
+def make_member(name: str, role: str) -> Any:
+    """Create a member of staff with a role; an existing one gets the role again."""
+    values = {"is_staff": True, "first_name": name.title(), "last_name": "Example"}
+    person, _ = get_user_model().objects.get_or_create(username=name, defaults=values)
+    person.groups.set(Group.objects.filter(name=role))
+    return person
+
+
+def set_new_password(person: Any) -> str:
+    password = secrets.token_urlsafe(12)
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    return password
+
+
+def make_history(staff: list[By]) -> None:
+    """Create the institution, and execute its ninety days."""
+    client = Client.objects.create(name=INSTITUTION)
+    key, _ = ApiKey.issue(client=client, label="Server", scopes=list(SCOPES))
+    with unsynchronised():
+        made = history.begun(client.id, By(f"key:{key.id}"), staff, SEED)
+        Planner.of(made).plan()
+        made.run()
+
+
+@contextmanager
+def unsynchronised() -> Iterator[None]:
+    """Wait for no disk at COMMIT until the end of the block: it can be done again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET synchronous_commit")
 
 
 def seed() -> dict[str, str]:
@@ -109,13 +200,10 @@ def seed() -> dict[str, str]:
 
 
 def make_staff() -> dict[str, str]:
-    password = secrets.token_urlsafe(12)
     staff, _ = get_user_model().objects.get_or_create(
         username=STAFF, defaults={"is_staff": True, "is_superuser": True}
     )
-    staff.set_password(password)
-    staff.save(update_fields=["password"])
-    return {"staffUser": STAFF, "staffPassword": password}
+    return {"staffUser": STAFF, "staffPassword": set_new_password(staff)}
 
 
 def make_user(client_id: UUID, values: dict[str, str]) -> User:

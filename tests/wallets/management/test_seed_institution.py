@@ -1,0 +1,114 @@
+"""The institution of the demo: ninety days of movements, made through the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db.models import Count, Max, Min
+
+from tests.support import sandbox
+from users.models import Client, Event, KycDocument, Sandbox, User
+from wallets.management.commands import seed_demo
+from wallets.management.demo.members import members
+from wallets.models import Hold, Movement, Wallet
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def behind(settings: Any) -> Iterator[datetime]:
+    """A sandbox whose clock is ninety days behind, with the usual limits; the time now."""
+    settings.KYC_LIMITS = configured.KYC_LIMITS
+    with sandbox.made(-timedelta(days=seed_demo.DAYS)), seed_demo.undelivered():
+        yield datetime.now(UTC)
+
+
+def test_database_with_a_right_clock_gets_no_institution() -> None:
+    with sandbox.made():
+        assert seed_demo.seed_institution() == {}
+    assert seed_demo.seed_institution() == {}
+    assert not Client.objects.exists()
+
+
+def test_interrupted_seed_leaves_the_clock_right_the_next_time(behind: datetime) -> None:
+    Client.objects.create(name=seed_demo.INSTITUTION)
+    first = seed_demo.seed_institution()["staffOfInstitution"]
+    assert Sandbox.objects.get().clock_offset == timedelta(0)
+    second = seed_demo.seed_institution()["staffOfInstitution"]
+    assert [each["user"] for each in first] == ["alice", "bob"]
+    assert {each["password"] for each in first}.isdisjoint(each["password"] for each in second)
+
+
+def test_members_are_the_same_each_time() -> None:
+    import random
+
+    one, other = (members(random.Random(7)) for _ in range(2))
+    assert one == other
+    for name in ("user_name", "mobile_phone", "email"):
+        assert len({each.values[name] for each in one}) == len(one)
+    assert {each.values.get("first_name", "") for each in one} == {"Alice", "Bob", ""}
+
+
+@pytest.mark.ci
+def test_institution_has_ninety_days_of_everything(behind: datetime) -> None:
+    """Takes 20 s. The audit after each test proves the ledger."""
+    for role in seed_demo.MEMBERS.values():
+        Group.objects.get_or_create(name=role)
+    facts = seed_demo.seed_institution() | seed_demo.seed()
+    assert Sandbox.objects.get().clock_offset == timedelta(0)
+    client = Client.objects.get(name=seed_demo.INSTITUTION)
+    users, movements = User.objects.filter(client=client), Movement.objects.filter(client=client)
+    assert users.count() >= 200
+    assert movements.count() >= 5_000
+    assert is_spread(movements, behind)
+    statuses = Counter(users.values_list("status", flat=True))
+    assert min(statuses[each] for each in ("ACTIVATED", "BLOCKED", "UNSUBSCRIBED", "CREATED")) >= 2
+    assert {*users.values_list("kyc_level", flat=True)} == {0, 1, 2}
+    documents = Counter(KycDocument.objects.filter(client=client).values_list("status", flat=True))
+    assert min(documents[each] for each in ("APPROVED", "PENDING", "REJECTED")) >= 2
+    assert Wallet.objects.filter(client=client, status="BLOCKED").exists()
+    assert {*Hold.objects.filter(client=client).values_list("status", flat=True)} == {*Hold.Status}
+    kinds = set(movements.values_list("type", "status"))
+    assert kinds >= {("CASH_OUT", each) for each in Movement.Status}
+    assert kinds >= {(each, "SUCCESS") for each in ("CASH_IN", "TRANSFER", "REVERSAL")}
+    waiting = movements.filter(status="PENDING")
+    assert waiting.filter(sent_at=None).count() >= 2
+    assert waiting.exclude(sent_at=None).exists()
+    assert_guides_have_their_figures(facts)
+    assert_staff_did_what_staff_do(client)
+
+
+def is_spread(movements: Any, now: datetime) -> bool:
+    """Whether there are movements on all but few days, none of them after the seed."""
+    ends = movements.aggregate(first=Min("created_at"), last=Max("created_at"))
+    days = movements.values("created_at__date").annotate(Count("id"))
+    return bool(
+        ends["first"] < now - timedelta(days=88)
+        and now - timedelta(hours=2) < ends["last"] <= datetime.now(UTC)
+        and len(days) >= 89
+    )
+
+
+def assert_guides_have_their_figures(facts: dict[str, Any]) -> None:
+    balances = [
+        Wallet.objects.get(id=facts[f"{name}WalletId"]).balance for name in ("alice", "bob")
+    ]
+    assert balances == [422_50, 222_60]
+    demo = Client.objects.get(name=seed_demo.CLIENT)
+    assert User.objects.filter(client=demo).count() == 3
+    last = Movement.objects.filter(client=demo).earliest("created_at").created_at
+    assert datetime.now(UTC) - last < timedelta(minutes=5)
+
+
+def assert_staff_did_what_staff_do(client: Client) -> None:
+    staff = get_user_model().objects.filter(username__in=seed_demo.MEMBERS)
+    assert {person.groups.get().name for person in staff} == {*seed_demo.MEMBERS.values()}
+    sent = Event.objects.filter(client=client, kind="movement.sent")
+    assert {*sent.values_list("actor", flat=True)} == {f"staff:{person.pk}" for person in staff}

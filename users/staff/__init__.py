@@ -1,0 +1,1 @@
+"""Members of staff: roles, second factor, recovery codes, sessions, activation and deletion."""

@@ -1,0 +1,140 @@
+"""Members of staff: how they are added, get a password, are deactivated and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from iocash import errors
+from iocash.db.transactions import single_transaction
+from users.models import Preferences, RecoveryCode
+from users.staff import roles
+from users.staff.records import locked_staff, note
+from users.staff.sessions import end_sessions
+
+
+class LinkTokens(PasswordResetTokenGenerator):
+    """Tokens of the links with which members of staff set a password.
+
+    A token is void after a log-in, after the password was set, and after a newer link. Nothing
+    is stored.
+    """
+
+    key_salt = "users.staff.members.LinkTokens"
+
+
+TOKENS: Final = LinkTokens()
+
+
+def add_member(values: dict[str, str], role_names: Sequence[str], *, by: Any) -> Any:
+    """Add a member of staff without a password; `new_link` makes the link to set one.
+
+    Raises:
+        PermissionDenied: a role would give more rights than `by` has.
+    """
+    with single_transaction():
+        groups = roles.groups_to_give(by, role_names)
+        person = get_user_model()(is_staff=True, **values)
+        person.set_unusable_password()
+        person.save(force_insert=True)
+        person.groups.set(groups)
+        note(person, by, f"Added with the roles {roles.listed(role_names)}.", ADDITION)
+    return person
+
+
+def new_link(person: Any, *, by: Any) -> tuple[str, str]:
+    """Void the password, close all sessions, and return the two parts of a link to set another.
+
+    The link works once, for `PASSWORD_RESET_TIMEOUT` seconds. A later link voids it.
+    """
+    with single_transaction():
+        person = locked_staff(person.pk)
+        person.set_unusable_password()
+        person.save(update_fields=["password"])
+        end_sessions(person)
+        note(person, by, "New link to set a password.")
+    return urlsafe_base64_encode(force_bytes(person.pk)), TOKENS.make_token(person)
+
+
+def is_open_link(person: Any, token: str) -> bool:
+    """Whether a member of staff can set a password with this token now."""
+    return bool(person.is_active and person.is_staff and TOKENS.check_token(person, token))
+
+
+def set_password(person: Any, password: str, *, token: str) -> None:
+    """Set the password with the token of a link. Of two callers one succeeds.
+
+    Raises:
+        PermissionDenied: the link was used, is too old, or was replaced.
+    """
+    with single_transaction():
+        person = locked_staff(person.pk)
+        if not is_open_link(person, token):
+            raise errors.PermissionDenied("This link was used already, or is too old.")
+        person.set_password(password)
+        person.save(update_fields=["password"])
+        note(person, person, "Password set.")
+
+
+def change_member(person: Any, values: dict[str, str], *, by: Any) -> None:
+    """Change the name or the e-mail address of a member of staff, and record which."""
+    with single_transaction():
+        person = locked_staff(person.pk)
+        changed = [name for name, value in values.items() if getattr(person, name) != value]
+        if not changed:
+            return
+        get_user_model().objects.filter(pk=person.pk).update(**values)
+        note(person, by, f"Changed: {', '.join(changed)}.")
+
+
+def remove_permissions(person: Any, *, by: Any) -> None:
+    """Remove the permissions that the member has beside the roles, and record it."""
+    with single_transaction():
+        person = locked_staff(person.pk)
+        person.user_permissions.clear()
+        note(person, by, "Single permissions removed.")
+
+
+def set_active(person: Any, *, is_active: bool, by: Any) -> None:
+    """Activate or deactivate a member of staff; deactivation closes all sessions."""
+    with single_transaction():
+        person = locked_staff(person.pk)
+        person.is_active = is_active
+        person.save(update_fields=["is_active"])
+        if not is_active:
+            end_sessions(person)
+        note(person, by, "Activated." if is_active else "Deactivated.")
+
+
+def has_history(person: Any) -> bool:
+    """Whether records may refer to this member of staff: there was a log-in or a log entry."""
+    return bool(person.last_login) or LogEntry.objects.filter(user_id=person.pk).exists()
+
+
+def delete(person: Any) -> None:
+    """Delete a member of staff without a history.
+
+    Django's own deletion would also delete log entries, which the serving role must not.
+
+    Raises:
+        ValueError: there is a history.
+    """
+    with single_transaction():
+        person = locked_staff(person.pk)
+        if has_history(person):
+            raise ValueError(f"{person} has a history, which must be kept")
+        TOTPDevice.objects.filter(user=person).delete()
+        RecoveryCode.objects.of(person).delete()
+        Preferences.objects.filter(person=person).delete()
+        person.groups.clear()
+        person.user_permissions.clear()
+        end_sessions(person)
+        rows = get_user_model().objects.filter(pk=person.pk)
+        rows._raw_delete(using=rows.db)

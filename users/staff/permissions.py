@@ -1,0 +1,91 @@
+"""What each permission allows, in a sentence. Pages about roles are written from these.
+
+`tests/users/test_roles.py` fails if a page or an action requires a permission without a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.contrib.auth.models import Permission
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+SENTENCES: Final = {
+    # Customers and their money
+    "users.view_user": _("Can see users, their names and how to reach them."),
+    "wallets.view_wallet": _("Can see wallets and their balances."),
+    "wallets.view_movement": _("Can see movements and the money outstanding."),
+    "wallets.view_hold": _("Can see holds."),
+    "wallets.view_externalaccount": _("Can see the bank accounts of users."),
+    "users.view_identityverification": _("Can see the results of identity verifications."),
+    "users.view_terms": _("Can see the terms."),
+    "users.view_termssignature": _("Can see who has signed the terms."),
+    "users.view_otp": _("Can see when one-time passwords were sent."),
+    "users.add_user": _("Can send one-time passwords to users over the API."),
+    "users.change_user": _("Can change the data of users over the API."),
+    "users.block_user": _("Can block and unblock users."),
+    "users.erase_user": _("Can erase the personal data of closed users."),
+    "wallets.block_wallet": _("Can block and unblock wallets."),
+    "wallets.add_wallet": _("Can open wallets for users over the API."),
+    "wallets.change_wallet": _("Can change and close wallets over the API."),
+    "wallets.add_cash_in": _("Can add cash-ins: creates money in a wallet."),
+    "wallets.add_movement": _("Can add cash-ins, transfers and cash-outs over the API."),
+    "wallets.change_movement": _("Can cancel pending cash-outs over the API."),
+    "wallets.adjust_balance": _("Can correct balances: creates or removes money in a wallet."),
+    "wallets.reverse_movement": _("Can reverse transfers and cash-ins."),
+    "wallets.add_hold": _("Can place holds over the API."),
+    "wallets.change_hold": _("Can renew, release and execute holds over the API."),
+    "wallets.release_hold": _("Can release holds."),
+    "wallets.add_externalaccount": _("Can add bank accounts of users over the API."),
+    "wallets.change_externalaccount": _("Can change and remove bank accounts over the API."),
+    "wallets.send_cash_out": _("Can mark cash-outs as sent to the bank."),
+    "wallets.settle_cash_out": _("Can settle and reject cash-outs."),
+    # Reviews
+    "users.view_review": _("Can see who waits for a review, and what was submitted."),
+    "users.view_kycdocument": _("Can see submitted identity data and documents."),
+    "users.add_kycdocument": _("Can submit documents for users over the API."),
+    "users.change_kycdocument": _("Can submit identity data for users over the API."),
+    "users.add_identityverification": _("Can begin identity verifications over the API."),
+    "users.add_termssignature": _("Can request and record signatures of the terms over the API."),
+    "users.change_review": _("Can approve and reject submitted identity data and documents."),
+    "users.view_access": _("Can see who looked at identity data and documents."),
+    # Records
+    "users.view_event": _("Can see the events: what was changed, and by whom."),
+    "wallets.view_audit": _("Can see the results of the ledger's audits."),
+    # Clients and their keys
+    "users.view_client": _("Can see the clients of the API."),
+    "users.add_client": _("Can add clients of the API."),
+    "users.change_client": _("Can suspend and activate clients of the API."),
+    "users.view_apikey": _("Can see which API keys exist, but not their secrets."),
+    "users.add_apikey": _("Can issue and rotate API keys."),
+    "users.change_apikey": _("Can revoke API keys."),
+    "users.view_signingkey": _("Can see the public keys of clients."),
+    "users.add_signingkey": _("Can register public keys of clients."),
+    "users.change_signingkey": _("Can revoke public keys of clients."),
+    # Staff
+    "auth.view_user": _(
+        "Can see the members of staff, where they are logged in, failed log-ins, and what each "
+        "member did."
+    ),
+    "auth.add_user": _("Can add members of staff."),
+    "auth.change_user": _(
+        "Can change, deactivate and log out members of staff, and reset their password and their "
+        "second factor."
+    ),
+    "auth.delete_user": _("Can delete members of staff who have never logged in."),
+    "users.give_roles": _("Can give members of staff any role, but not to themselves."),
+}
+
+
+def names_in(permissions: QuerySet[Permission]) -> frozenset[str]:
+    """The names of permissions, like `users.view_user`."""
+    pairs = permissions.values_list("content_type__app_label", "codename")
+    return frozenset(f"{app}.{codename}" for app, codename in pairs)
+
+
+def sentences_of(permissions: Iterable[str]) -> list[str]:
+    """The sentences of permissions, in their order. Permissions that no page uses have none."""
+    held = frozenset(permissions)
+    return [str(sentence) for name, sentence in SENTENCES.items() if name in held]

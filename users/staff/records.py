@@ -1,0 +1,31 @@
+"""The record of changes of members of staff, in the log of the back office."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+
+from iocash.db.outcome import Witness
+from iocash.db.transactions import note_witness
+
+FIND_ENTRY: Final = "SELECT FROM django_admin_log WHERE id = %s"
+
+
+def locked_staff(pk: int) -> Any:
+    return get_user_model().objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def note(person: Any, by: Any, words: str, flag: int = CHANGE) -> None:
+    """Record a change of a member of staff in the log of the back office."""
+    entry = LogEntry.objects.create(
+        user=by,
+        content_type=ContentType.objects.get_for_model(get_user_model()),
+        object_id=str(person.pk),
+        object_repr=str(person)[:200],
+        action_flag=flag,
+        change_message=words,
+    )
+    note_witness(Witness(FIND_ENTRY, [entry.pk]))

@@ -1,0 +1,254 @@
+"""Acts on many cash-outs: each of them is an order of its own, with its own key and refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from iocash import errors
+from users.actions import by
+from users.history import last_changes
+from users.models import idempotency
+from users.models.ids import as_id
+from wallets import posting
+from wallets.admin.movements import SEND, SETTLE, is_pending
+from wallets.admin.queue import MOST, Queue, Total, totals_of
+from wallets.admin.refusals import explain_refusal
+from wallets.admin.states import state_of
+from wallets.models import Movement
+from wallets.orders.base import Outcome
+from wallets.orders.cash_outs import CashOutOrder, MarkCashOutSent, RejectCashOut, SettleCashOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkAct:
+    """What staff can do with many cash-outs. `title` and `done` take their number."""
+
+    name: str
+    label: Any
+    permission: str
+    order: type[CashOutOrder]
+    is_possible: Callable[[Movement], bool]
+    title: Callable[[int], str]
+    done: Callable[[int], str]
+    effect: Any
+    takes_reason: bool = False
+    """Whether it is harmful and has a reason, which the client can read."""
+
+
+ACTS: Final = {
+    act.name: act
+    for act in (
+        BulkAct(
+            name="send",
+            label=_("Mark as sent"),
+            permission=SEND,
+            order=MarkCashOutSent,
+            is_possible=lambda movement: is_pending(movement) and movement.sent_at is None,
+            title=lambda n: ngettext("Mark %d payment as sent", "Mark %d payments as sent", n) % n,
+            done=lambda n: (
+                ngettext("%d payment marked as sent.", "%d payments marked as sent.", n) % n
+            ),
+            effect=_(
+                "Do this after you have sent them to the bank. Their clients can't cancel them "
+                "any more."
+            ),
+        ),
+        BulkAct(
+            name="settle",
+            label=_("Settle"),
+            permission=SETTLE,
+            order=SettleCashOut,
+            is_possible=lambda movement: is_pending(movement) and movement.sent_at is not None,
+            title=lambda n: ngettext("Settle %d payment", "Settle %d payments", n) % n,
+            done=lambda n: ngettext("%d payment settled.", "%d payments settled.", n) % n,
+            effect=_("Do this after the bank has paid. The money leaves the wallets for good."),
+        ),
+        BulkAct(
+            name="reject",
+            label=_("Reject"),
+            permission=SETTLE,
+            order=RejectCashOut,
+            is_possible=is_pending,
+            title=lambda n: ngettext("Reject %d payment", "Reject %d payments", n) % n,
+            done=lambda n: ngettext("%d payment rejected.", "%d payments rejected.", n) % n,
+            effect=_("The money becomes available again to the owners of the wallets."),
+            takes_reason=True,
+        ),
+    )
+}
+"""The acts, by name."""
+
+
+class TooMany(Exception):
+    """More than MOST cash-outs are selected."""
+
+
+def act_of(request: HttpRequest) -> BulkAct:
+    """The act that a form asks for.
+
+    Raises:
+        BadRequest: there is no such act.
+    """
+    act = ACTS.get(request.POST.get("act", ""))
+    if act is None:
+        raise BadRequest("There is no such act.")
+    return act
+
+
+def selected_ids(request: HttpRequest, queue: Queue) -> list[UUID]:
+    """The ids that a form of the queue selects: those ticked, those of the page, or all.
+
+    Raises:
+        BadRequest: one is no id.
+        TooMany: there are more than MOST.
+    """
+    scope = request.POST.get("scope", "ticked")
+    if scope == "all":
+        return queue.first_ids()
+    return as_ids(request.POST.getlist("shown" if scope == "page" else "item"))
+
+
+def as_ids(texts: Iterable[str]) -> list[UUID]:
+    """Read ids without duplicates."""
+    ids = list(dict.fromkeys(as_id(text) for text in texts))
+    if None in ids:
+        raise BadRequest("This is no id.")
+    if len(ids) > MOST:
+        raise TooMany
+    return [each for each in ids if each]
+
+
+def read_cash_outs(ids: Sequence[UUID]) -> list[Movement]:
+    """The cash-outs with these ids, in their sequence; what is no cash-out is left out."""
+    found = Movement.objects.filter(type=Movement.Type.CASH_OUT).select_related("wallet__user")
+    by_id = found.in_bulk(ids)
+    return [by_id[each] for each in ids if each in by_id]
+
+
+# --- Before: what is to be confirmed --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What an act will change, and what it can't change, with the reason."""
+
+    ready: Sequence[Movement]
+    left_out: Sequence[tuple[Movement, str]]
+    unknown: int
+    """How many ids are of no cash-out."""
+
+    @property
+    def totals(self) -> list[Total]:
+        return totals_of(self.ready)
+
+
+def select(act: BulkAct, ids: Sequence[UUID]) -> Selection:
+    found = read_cash_outs(ids)
+    ready = [each for each in found if act.is_possible(each)]
+    others = [each for each in found if not act.is_possible(each)]
+    changes = last_changes(*(each.id for each in others)) if others else {}
+    left_out = [(each, changes.get(each.id) or str(state_of(each))) for each in others]
+    return Selection(ready, left_out, len(ids) - len(found))
+
+
+# --- The act --------------------------------------------------------------------------------------
+
+
+class BulkForm(forms.Form):
+    """What a confirmed act takes beside its items."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label=_("Reason"), max_length=140, help_text=_("The clients can read it.")
+    )
+
+    def __init__(self, act: BulkAct, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        if not act.takes_reason:
+            del self.fields["reason"]
+
+
+@dataclass(slots=True)
+class BulkReport:
+    """What became of the items of an act."""
+
+    done: list[Movement] = field(default_factory=list)
+    refused: list[tuple[Movement, str]] = field(default_factory=list)
+    again: list[Movement] = field(default_factory=list)
+    """Those of `refused` that can be sent again, with the same form."""
+    unknown: int = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.done) + len(self.refused) + self.unknown
+
+    @property
+    def totals(self) -> list[Total]:
+        return totals_of(self.done)
+
+
+def execute(
+    request: HttpRequest, act: BulkAct, items: dict[UUID, str], values: dict[str, Any]
+) -> BulkReport:
+    """Submit one order for each item: its id, and the version that was confirmed.
+
+    The key of each order is that of the form and the id of its item. So a form that is sent twice
+    acts once on each item, and the same key with other items is another act on those.
+    """
+    movements = read_cash_outs([*items])
+    actor, key = by(request), values.pop("key")
+    orders = [
+        act.order(
+            client_id=movement.client_id,
+            by=actor,
+            key=idempotency.staff_key(f"{key}-{movement.id}"),
+            if_match=frozenset({items[movement.id]}),
+            wallet_id=movement.wallet_id,
+            movement_id=movement.id,
+            **values,
+        )
+        for movement in movements
+    ]
+    report = BulkReport(unknown=len(items) - len(movements))
+    refusals: list[tuple[Movement, errors.Refused]] = []
+    for movement, answer in zip(movements, posting.submit_each(orders), strict=True):
+        if isinstance(answer, Outcome):
+            report.done.append(movement)
+        else:
+            refusals.append((movement, answer))
+    explain(report, refusals)
+    return report
+
+
+def explain(report: BulkReport, refusals: Sequence[tuple[Movement, errors.Refused]]) -> None:
+    """Add the refused items to the report, with what somebody else did to them."""
+    changed = [each.id for each, refused in refusals if isinstance(refused, STALE)]
+    changes = last_changes(*changed) if changed else {}
+    for movement, refused in refusals:
+        report.refused.append((movement, changes.get(movement.id) or explain_refusal(refused)[1]))
+        if isinstance(refused, errors.Unavailable | errors.OutcomeUnknown):
+            report.again.append(movement)
+
+
+STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionConflict)
+"""The refusals that somebody else has caused."""
+
+
+def summary(act: BulkAct, report: BulkReport) -> str:
+    """How many items an act changed, of how many."""
+    if len(report.done) == report.count:
+        return act.done(len(report.done))
+    return gettext("%(done)s %(others)d of %(count)d could not be changed.") % {
+        "done": act.done(len(report.done)),
+        "others": report.count - len(report.done),
+        "count": report.count,
+    }

@@ -1,0 +1,79 @@
+"""What a member of staff did, in words: one sentence for each kind of event, said of the member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from users.models import Access
+from users.models.events import EventKind
+from wallets.models import Movement
+
+Kind = EventKind
+
+DEEDS: Final[Mapping[str, Any]] = {
+    Kind.API_KEY_ISSUED: _("Issued an API key."),
+    Kind.API_KEY_REVOKED: _("Revoked an API key."),
+    Kind.CLIENT_ACTIVATED: _("Activated the client."),
+    Kind.CLIENT_SUSPENDED: _("Suspended the client."),
+    Kind.EXTERNAL_ACCOUNT_ADDED: _("Added a bank account."),
+    Kind.EXTERNAL_ACCOUNT_CHANGED: _("Changed a bank account."),
+    Kind.EXTERNAL_ACCOUNT_REMOVED: _("Removed a bank account."),
+    Kind.HOLD_EXECUTED: _("Paid out a hold."),
+    Kind.HOLD_EXPIRED: _("Expired an overdue hold."),
+    Kind.HOLD_PARTLY_EXECUTED: _("Paid out a part of a hold."),
+    Kind.HOLD_PLACED: _("Placed a hold."),
+    Kind.HOLD_RELEASED: _("Released a hold."),
+    Kind.HOLD_RENEWED: _("Changed the expiry of a hold."),
+    Kind.MOVEMENT_CANCELLED: _("Cancelled a payment out."),
+    Kind.MOVEMENT_ERROR: _("Rejected a payment out."),
+    Kind.MOVEMENT_PENDING: _("Requested a payment out."),
+    Kind.MOVEMENT_SENT: _("Marked a payment out as sent to the bank."),
+    Kind.MOVEMENT_SETTLED: _("Booked a movement."),
+    Kind.PUBLIC_KEY_REGISTERED: _("Registered a public key."),
+    Kind.PUBLIC_KEY_REVOKED: _("Revoked a public key."),
+    Kind.USER_ACTIVATED: _("Activated the user."),
+    Kind.USER_BLOCKED: _("Blocked the user."),
+    Kind.USER_CHANGED: _("Changed the data of the user."),
+    Kind.USER_CREATED: _("Created the user."),
+    Kind.USER_ERASED: _("Erased the personal data of the user."),
+    Kind.USER_EVIDENCE_APPROVED: _("Approved identity data or a document."),
+    Kind.USER_EVIDENCE_REJECTED: _("Rejected identity data or a document."),
+    Kind.USER_EVIDENCE_SENT: _("Submitted identity data or a document."),
+    Kind.USER_EVIDENCE_WITHDRAWN: _("Withdrew identity data or a document."),
+    Kind.USER_IDENTITY_APPROVED: _("Approved an identity verification."),
+    Kind.USER_IDENTITY_CONTRADICTED: _("Contradicted an identity verification."),
+    Kind.USER_IDENTITY_EXPIRED: _("Expired an identity verification."),
+    Kind.USER_IDENTITY_REJECTED: _("Rejected an identity verification."),
+    Kind.USER_IDENTITY_REQUESTED: _("Requested an identity verification."),
+    Kind.USER_LEVEL_CHANGED: _("Changed the level of the user by a review."),
+    Kind.USER_OTP_SENT: _("Sent a one-time password to the user."),
+    Kind.USER_PHONE_VERIFIED: _("Verified the phone number of the user."),
+    Kind.USER_TERMS_SIGNED: _("Recorded the signature of the terms."),
+    Kind.USER_UNBLOCKED: _("Unblocked the user."),
+    Kind.USER_UNSUBSCRIBED: _("Closed the user."),
+    Kind.USER_VERIFIED: _("Verified the user."),
+    Kind.WALLET_BLOCKED: _("Blocked a wallet."),
+    Kind.WALLET_CHANGED: _("Changed the labels of a wallet."),
+    Kind.WALLET_IBAN_CREATED: _("Gave a wallet its IBAN."),
+    Kind.WALLET_OPENED: _("Opened a wallet."),
+    Kind.WALLET_UNBLOCKED: _("Unblocked a wallet."),
+    Kind.WALLET_UNSUBSCRIBED: _("Closed a wallet."),
+}
+
+BOOKED: Final[Mapping[str, Any]] = {
+    Movement.Type.CASH_IN: _("Added a cash-in."),
+    Movement.Type.CASH_OUT: _("Settled a payment out."),
+    Movement.Type.TRANSFER: _("Made a transfer."),
+    Movement.Type.REVERSAL: _("Reversed a movement."),
+    Movement.Type.ADJUSTMENT: _("Corrected a balance."),
+}
+"""What `movement.settled` means, by the type of the movement."""
+
+LOOKS: Final[Mapping[str, Any]] = {
+    Access.What.REVIEW: _("Opened the review of the user."),
+    Access.What.BLOCK: _("Looked at identity data of the user."),
+    Access.What.DOCUMENT: _("Looked at a document of the user."),
+}

@@ -1,0 +1,189 @@
+"""The pages of payments out: the queue, the confirmation of a bulk act, and its result."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from users import menu, pages
+from users.manual import MANUAL
+from users.menu import MenuSection
+from wallets.admin import bulk, queue
+from wallets.admin.bulk import ACTS, BulkAct, BulkForm
+from wallets.admin.facts import with_currency
+from wallets.admin.queue import MOST, PAGE, Queue, QueueState
+from wallets.models import Movement
+
+VIEW = "wallets.view_movement"
+
+OFFERED = {QueueState.TO_SEND: ("send", "reject"), QueueState.SENT: ("settle", "reject")}
+"""The acts on each tab."""
+
+
+def cash_outs_to_send() -> Any:
+    return Movement.objects.pending_cash_outs(is_sent=False)
+
+
+menu.add(
+    MenuSection.PAYMENTS_OUT,
+    _("Cash-outs"),
+    "payments-out",
+    permission=VIEW,
+    waiting=cash_outs_to_send,
+    order=10,
+)
+
+
+MANUAL.add(
+    "payments-out",
+    _("Payments out"),
+    _("Send cash-outs to the bank, settle and reject them, one or many at a time."),
+    covers=("payments-out", "wallets_movement_action", "wallets_movement_add"),
+)
+
+
+@pages.page("payments-out/", name="payments-out", permission=VIEW)
+def payments_out(request: HttpRequest) -> HttpResponse:
+    """A tab of the queue, with the acts that this member of staff may do there."""
+    shown, form = queue.read_queue(request.GET)
+    found = [] if form.errors else shown.rows()
+    rows = found[:PAGE]
+    totals = queue.totals_of_all(shown) if shown.is_pending and not form.errors else []
+    count = sum(each.count for each in totals) if totals is not None else None
+    return pages.render(
+        request,
+        "admin/payments_out.html",
+        title=gettext("Payments out"),
+        form=form,
+        queue=shown,
+        tabs=[(shown.to(state=state), state.label, state == shown.state) for state in QueueState],
+        rows=queue.shown_rows(rows),
+        totals=totals,
+        count=count,
+        bulk_count=MOST if count is None else min(count, MOST),
+        acts=offered(request, shown),
+        next=shown.to(after=rows[-1].id).address if len(found) > PAGE else "",
+        first=shown.to().address if shown.after else "",
+    )
+
+
+def offered(request: HttpRequest, shown: Queue) -> list[BulkAct]:
+    acts = [ACTS[name] for name in OFFERED.get(QueueState(shown.state), ())]
+    return [act for act in acts if request.user.has_perm(act.permission)]
+
+
+@pages.page("payments-out/confirm/", name="payments-out-confirm", permission=VIEW)
+def confirm(request: HttpRequest) -> HttpResponse:
+    """What an act will change, before it does: it changes nothing."""
+    shown = queue_of(request)
+    if request.method != "POST":
+        return HttpResponseRedirect(shown.address)
+    act = permitted(request)
+    try:
+        ids = bulk.selected_ids(request, shown)
+    except bulk.TooMany:
+        messages.error(request, too_many())
+        return HttpResponseRedirect(shown.address)
+    if not ids:
+        messages.error(request, gettext("Select at least one payment."))
+        return HttpResponseRedirect(shown.address)
+    return confirmation(request, act, shown, ids, BulkForm(act, initial={"key": uuid7()}))
+
+
+def confirmation(
+    request: HttpRequest, act: BulkAct, shown: Queue, ids: list[UUID], form: BulkForm
+) -> HttpResponse:
+    selection = bulk.select(act, ids)
+    return pages.render(
+        request,
+        "admin/payments_out_confirm.html",
+        title=act.title(len(selection.ready)),
+        act=act,
+        queue=shown,
+        form=form,
+        rows=queue.shown_rows(selection.ready),
+        totals=selection.totals,
+        left_out=selection.left_out,
+        unknown=selection.unknown,
+    )
+
+
+@pages.page("payments-out/act/", name="payments-out-act", permission=VIEW)
+def act_on_all(request: HttpRequest) -> HttpResponse:
+    """Do what was confirmed; each item is an order of its own."""
+    shown = queue_of(request)
+    if request.method != "POST":
+        return HttpResponseRedirect(shown.address)
+    act, items = permitted(request), confirmed_items(request)
+    form = BulkForm(act, request.POST)
+    if not form.is_valid():
+        return confirmation(request, act, shown, [*items], form)
+    report = bulk.execute(request, act, items, dict(form.cleaned_data))
+    text = bulk.summary(act, report)
+    if not report.refused and not report.unknown:
+        messages.success(request, f"{text} {in_total(report)}")
+        return HttpResponseRedirect(shown.address)
+    return pages.render(
+        request,
+        "admin/payments_out_result.html",
+        title=text,
+        act=act,
+        queue=shown,
+        form=form,
+        report=report,
+    )
+
+
+def queue_of(request: HttpRequest) -> Queue:
+    """The queue that a form comes from, by its filters.
+
+    Raises:
+        BadRequest: a filter is wrong; without it, more would be selected.
+    """
+    shown, form = queue.read_queue(QueryDict(request.POST.get("queue", "")))
+    if form.errors:
+        raise BadRequest("A filter is wrong.")
+    return shown
+
+
+def permitted(request: HttpRequest) -> BulkAct:
+    act = bulk.act_of(request)
+    if not request.user.has_perm(act.permission):
+        raise PermissionDenied
+    return act
+
+
+def confirmed_items(request: HttpRequest) -> dict[UUID, str]:
+    """The ids that were confirmed, with the version that the page showed.
+
+    Raises:
+        BadRequest: the form is not one of ours: without items, with too many, or with no ids.
+    """
+    pairs = [text.partition(":") for text in request.POST.getlist("item")]
+    try:
+        ids = bulk.as_ids(text for text, _colon, _version in pairs)
+    except bulk.TooMany as error:
+        raise BadRequest(too_many()) from error
+    if not ids:
+        raise BadRequest("There are no items.")
+    return {UUID(text): version for text, _colon, version in pairs}
+
+
+def too_many() -> str:
+    return (
+        ngettext(
+            "Select at most %d payment at a time.", "Select at most %d payments at a time.", MOST
+        )
+        % MOST
+    )
+
+
+def in_total(report: bulk.BulkReport) -> str:
+    return ", ".join(with_currency(each.amount, each.currency) for each in report.totals)

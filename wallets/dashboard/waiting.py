@@ -1,0 +1,184 @@
+"""What waits for staff, and for how long: a tile for each kind of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from axes.models import AccessFailureLog
+from django.db.models import Count, F, Min, Sum
+from django.db.models.lookups import IsNull
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from users import pages
+from users.models import KycDocument, User
+from wallets.models import Audit, Hold, Movement
+
+VIEW_MOVEMENTS: Final = "wallets.view_movement"
+SOON: Final = timedelta(hours=24)
+LATE: Final = timedelta(days=3)
+"""What has waited longer is marked."""
+AUDIT_IS_OLD: Final = timedelta(hours=25)
+MOST: Final = 99
+"""Failed log-ins are counted up to this number."""
+
+GOOD, WAIT, BAD, QUIET = "good", "wait", "bad", "quiet"
+"""How a tile looks: nothing to do, something, something that is late or wrong, no judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A kind of work: a figure, what is said of it, and where it is done."""
+
+    label: Any
+    figure: str
+    state: str
+    address: str = ""
+    details: list[str] = field(default_factory=list)
+    amounts: list[tuple[int, str]] = field(default_factory=list)
+    """Minor units, and the currency."""
+
+
+def tiles(user: Any, now: datetime) -> list[Tile]:
+    """The tiles that this member of staff may see, in the order of the page."""
+    kinds: tuple[tuple[str, Callable[[Any, datetime], Iterator[Tile]]], ...] = (
+        ("users.view_review", pending_reviews),
+        (VIEW_MOVEMENTS, pending_cash_outs),
+        ("wallets.view_hold", expiring_holds),
+        ("wallets.view_audit", last_audit),
+        ("auth.view_user", failed_log_ins),
+    )
+    return [
+        tile for permission, make in kinds if user.has_perm(permission) for tile in make(user, now)
+    ]
+
+
+def pending_reviews(user: Any, now: datetime) -> Iterator[Tile]:
+    """Users whose documents are pending."""
+    pending = KycDocument.objects.waiting().exclude(user__status=User.Status.UNSUBSCRIBED)
+    found = pending.aggregate(count=Count("user", distinct=True), since=Min("created_at"))
+    yield waiting_tile(
+        _("Documents to review"),
+        count=found["count"],
+        since=found["since"],
+        now=now,
+        address=reverse("admin:users_review_changelist"),
+        unit=lambda count: ngettext("%(count)s user", "%(count)s users", count),
+    )
+
+
+def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
+    """Pending cash-outs: those to send to the bank, and those of which it has said nothing."""
+    found = list(
+        Movement.objects.filter(status=Movement.Status.PENDING)
+        .annotate(is_unsent=IsNull(F("sent_at"), True))
+        .values_list("currency", "is_unsent")
+        .annotate(Count("id"), Min("created_at"), Min("sent_at"), Sum("amount"))
+        .order_by("currency")
+    )
+    for is_unsent, label, state in (
+        (True, _("Cash-outs to send"), "to-send"),
+        (False, _("Sent, no answer"), "sent"),
+    ):
+        own = [row for row in found if row[1] == is_unsent]
+        yield waiting_tile(
+            label,
+            count=sum(row[2] for row in own),
+            since=min((row[3] if is_unsent else row[4] for row in own), default=None),
+            now=now,
+            address=f"{reverse('admin:payments-out')}?state={state}",
+            unit=lambda count: ngettext("%(count)s cash-out", "%(count)s cash-outs", count),
+            amounts=[(-row[5], row[0]) for row in own],
+        )
+
+
+def expiring_holds(user: Any, now: datetime) -> Iterator[Tile]:
+    """Open holds that expire soon."""
+    until = now + SOON
+    expiring = Hold.objects.filter(
+        status=Hold.Status.OPEN, expires_at__gt=now, expires_at__lte=until
+    )
+    rows = expiring.values_list("currency").annotate(
+        Count("id"), Min("expires_at"), Sum("remaining")
+    )
+    found = list(rows.order_by("currency"))
+    count = sum(row[1] for row in found)
+    query = urlencode({"status": "OPEN", "expires_at__lte": until.isoformat()})
+    words = ngettext("%(count)s hold", "%(count)s holds", count)
+    first = min((row[2] for row in found), default=None)
+    yield Tile(
+        _("Holds that expire in 24 hours"),
+        words % {"count": count} if count else gettext("None"),
+        QUIET if count else GOOD,
+        f"{reverse('admin:wallets_hold_changelist')}?{query}",
+        [gettext("The first in %(time)s") % {"time": age(now, first)}] if first else [],
+        [(row[3], row[0]) for row in found],
+    )
+
+
+def last_audit(user: Any, now: datetime) -> Iterator[Tile]:
+    """Whether the ledger was proved right, when, and how much of it."""
+    audit = Audit.objects.order_by("-id").first()
+    address = reverse("admin:wallets_audit_changelist")
+    if audit is None:
+        words = gettext("Run manage.py audit to verify the ledger.")
+        yield Tile(_("Audit of the ledger"), gettext("Never"), WAIT, address, [words])
+        return
+    is_new = now - audit.finished_at < timedelta(minutes=1)
+    words = gettext("Just now") if is_new else gettext("%(time)s ago")
+    ago = words % {"time": age(audit.finished_at, now)}
+    number = ngettext(
+        "%(count)s movement verified", "%(count)s movements verified", audit.movements
+    ) % {"count": f"{audit.movements:,}"}
+    if audit.finding:
+        first = audit.finding.partition("\n")[0]
+        yield Tile(_("Audit of the ledger"), gettext("Wrong"), BAD, address, [first, ago])
+        return
+    state = GOOD if now - audit.finished_at <= AUDIT_IS_OLD else WAIT
+    yield Tile(_("Audit of the ledger"), gettext("Right"), state, address, [number, ago])
+
+
+def failed_log_ins(user: Any, now: datetime) -> Iterator[Tile]:
+    """Failed log-ins of staff within a day of the real time; only the newest rows are read."""
+    newest = AccessFailureLog.objects.order_by("-pk").values_list("attempt_time", flat=True)
+    since = timezone.now() - SOON
+    count = sum(at >= since for at in newest[: MOST + 1])
+    is_open = pages.OWN.is_open("failed-log-ins", user)
+    yield Tile(
+        _("Failed log-ins in 24 hours"),
+        f"{MOST}+" if count > MOST else str(count) if count else gettext("None"),
+        WAIT if count else GOOD,
+        reverse("admin:failed-log-ins") if is_open else "",
+    )
+
+
+def waiting_tile(
+    label: Any,
+    *,
+    count: int,
+    since: datetime | None,
+    now: datetime,
+    address: str,
+    unit: Callable[[int], str],
+    amounts: list[tuple[int, str]] | None = None,
+) -> Tile:
+    """A tile of something that waits; without any, it says so."""
+    if not count or since is None:
+        return Tile(label, gettext("None"), GOOD, address)
+    oldest = gettext("The oldest for %(time)s") % {"time": age(since, now)}
+    state = BAD if now - since > LATE else WAIT
+    return Tile(
+        label, unit(count) % {"count": f"{count:,}"}, state, address, [oldest], amounts or []
+    )
+
+
+def age(since: datetime, now: datetime) -> str:
+    """A span in words: 3 days."""
+    return timesince(since, now, depth=1)
