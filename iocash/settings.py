@@ -75,6 +75,7 @@ GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # concurrent orders
 CLOCK_TOLERANCE = number("CLOCK_TOLERANCE", "60", float)  # seconds, database against server
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
 RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
+DORMANT_DAYS = number("DORMANT_DAYS", "365")  # without a movement: the back office lists the wallet
 KYC_LIMITS: dict[str, Any] = parsed("KYC_LIMITS", json.loads, "JSON") or {
     "EUR": {  # and so on for other currencies: where none are set, only level 2 may have money
         "0": {"balance": "150", "cashIn": "150", "cashOut": "150"},

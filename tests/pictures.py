@@ -46,7 +46,7 @@ def main() -> None:
                 page.fill("#id_username", demo["staffUser"])
                 page.fill("#id_password", demo["staffPassword"])
                 page.click("text=Log in")
-                save(page, "back-office.png", 720)
+                save(page, "back-office.png", 860)
                 page.goto(f"/api/v1/wallets/{demo['aliceWalletId']}")
                 save(page, "browsable-api.png", 800)
         finally:

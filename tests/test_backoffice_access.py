@@ -55,8 +55,11 @@ LISTS: Final = {
     "users.client": EVERYBODY,
     "users.event": EVERYBODY,
     "users.identityverification": MONEY_READERS,
+    "users.note": MONEY_READERS,
     "users.otp": NOBODY,
+    "users.rejectionreason": REVIEWERS,
     "users.review": REVIEWERS,
+    "users.reviewassignment": REVIEWERS,
     "users.signingkey": EVERYBODY,
     "users.terms": EVERYBODY,
     "users.termssignature": MONEY_READERS,
@@ -72,6 +75,7 @@ LISTS: Final = {
 ADDING: Final = {
     "auth.user": ADMINISTRATORS,
     "users.client": KEEPERS,
+    "users.rejectionreason": SUPERVISORS,
     "wallets.movement": OPERATORS,
 }
 """Who may add; others have no page to add."""
@@ -94,17 +98,21 @@ ACTIONS: Final = {
     "users.client/register-key": KEEPERS,
     "users.client/suspend": KEEPERS,
     "users.review/approve": REVIEWERS,
+    "users.review/assign": REVIEWERS,
     "users.review/reject": REVIEWERS,
     "users.signingkey/revoke": KEEPERS,
+    "users.user/add-note": REVIEWERS,
     "users.user/block": OPERATORS,
     "users.user/erase": SUPERVISORS,
     "users.user/unblock": OPERATORS,
     "wallets.hold/release": OPERATORS,
+    "wallets.movement/add-note": REVIEWERS,
     "wallets.movement/reject": SUPERVISORS,
     "wallets.movement/reverse": SUPERVISORS,
     "wallets.movement/send": OPERATORS,
     "wallets.movement/settle": SUPERVISORS,
     "wallets.wallet/add-movement": OPERATORS,
+    "wallets.wallet/add-note": REVIEWERS,
     "wallets.wallet/block": OPERATORS,
     "wallets.wallet/unblock": OPERATORS,
 }
@@ -112,6 +120,8 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "dormant_wallets": MONEY_READERS,
+    "export": MONEY_READERS,
     "failed-log-ins": KEEPERS,
     "log-out-everywhere": EVERYBODY,
     "payments-out": MONEY_READERS,
@@ -119,9 +129,9 @@ PAGES: Final = {
     "search": EVERYBODY,
     "staff-activity": KEEPERS,
 }
-"""Who may open each page of our own."""
-WITH_INPUT: Final = frozenset({"export", "payments-out-act", "payments-out-confirm"})
-"""Pages that need more than an address; see `test_payments_out.py` and the tests of exports."""
+"""Who may open each page of our own: the export is that of users."""
+POSTED: Final = {"payments-out-act": MONEY_READERS, "payments-out-confirm": MONEY_READERS}
+"""Who may post to each page that is not opened; what a post does needs its own permission."""
 OWN_SECOND_FACTOR: Final = frozenset({"recovery-codes", "replace-second-factor"})
 """Pages for those who have verified their second factor; see `test_recovery_codes.py`."""
 
@@ -167,7 +177,7 @@ def own_pages() -> set[str]:
 def test_every_page_list_and_action_is_in_the_table():
     assert {model._meta.label_lower for model in admin.site._registry} == LISTS.keys()
     assert set(actions()) == ACTIONS.keys()
-    assert own_pages() == PAGES.keys() | OWN_SECOND_FACTOR | WITH_INPUT
+    assert own_pages() == PAGES.keys() | POSTED.keys() | OWN_SECOND_FACTOR
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -208,12 +218,15 @@ def test_role_adds_and_deletes_exactly_what_it_may(role, rows):
 def test_role_opens_exactly_its_own_pages(role):
     member, other = a_member(role), a_member(VIEWER, name="other")
     browser = browser_of(member)
-    args = {"staff-activity": [other.pk]}
+    args = {"staff-activity": [other.pk], "export": ["users", "user"]}
     statuses = {
         name: browser.get(reverse(f"admin:{name}", args=args.get(name, []))).status_code
         for name in PAGES
     }
     assert statuses == {name: 200 if role in may else 403 for name, may in PAGES.items()}
+    posted = {name: browser.post(reverse(f"admin:{name}")).status_code for name in POSTED}
+    for name, may in POSTED.items():
+        assert (posted[name] == 403) is (role not in may), name
 
 
 @pytest.mark.parametrize("role", ROLES)

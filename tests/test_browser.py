@@ -93,7 +93,7 @@ def test_issued_key_is_shown_once_and_works_with_curl(page, supervisor, client_d
     assert json.loads(answer)["_embedded"] == {"wallets": []}
     open_thing(page, client_demo)
     assert secret not in page.content()
-    expect(page.locator("body")).to_contain_text("api_key.issued")
+    expect(page.locator("body")).to_contain_text("API key issued")
 
 
 def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
@@ -131,7 +131,8 @@ def test_blocked_user_neither_pays_nor_receives(page, supervisor, alices, bobs, 
     confirm(page)
     body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "1.00"}
     assert api.post(f"wallets/{alices.id}/movements", body).code == "user_not_active"
-    expect(page.locator("body")).to_contain_text("SUSPECTED_FRAUD")
+    page.click(".tabs a:has-text('Timeline')")
+    expect(page.locator(".timeline")).to_contain_text("Reason: suspected fraud.")
     act(page, "Unblock")
     confirm(page)
     assert api.post(f"wallets/{alices.id}/movements", body).status == 201
@@ -267,12 +268,14 @@ def test_staff_approval_of_documents_is_visible_to_the_client(page, supervisor, 
     log_in(page)
     page.click("text=1 user")
     page.click("#result_list >> text=alice")
-    assert drawn(page, "Identity document, front")
-    assert drawn(page, "Identity document, back")
     expect(page.locator(".kyc-documents")).to_contain_text("12345678Z")
-    assert drawn(page, "Income tax return")
-    page.uncheck(".piece:has-text('Income tax return') input[name=documents]")
-    page.click("button:has-text('Approve')")
+    for title in ("Identity document, front", "Identity document, back", "Income tax return"):
+        page.click(f".files >> text={title}")
+        assert drawn(page, title)
+    expect(page.locator("input[name=documents]:checked")).to_have_count(0)
+    for title in ("Type", "Identity document, front", "Identity document, back"):
+        page.check(f".piece:has-text('{title}') input[name=documents]")
+    page.click("button:text-is('Approve')")
     expect(page.locator(".messagelist")).to_contain_text("approved")
     answer = api.get(compliance).json
     assert answer["kycLevel"] == 1
@@ -283,9 +286,8 @@ def test_staff_approval_of_documents_is_visible_to_the_client(page, supervisor, 
 def test_client_reads_the_rejection_reason_of_staff(page, supervisor, newcomer, api):
     log_in(page)
     page.goto(f"/admin/users/review/{newcomer.pk}/change/")
-    for title in ("Identity document, front", "Identity document, back", "Income tax return"):
-        page.uncheck(f".piece:has-text('{title}') input[name=documents]")
-    page.click("button:has-text('Reject')")
+    page.check(".piece:has-text('Type') input[name=documents]")
+    page.click("button:text-is('Reject')")
     expect(page.locator(".errorlist")).to_contain_text("required")
     page.fill("#id_reason", "The number can't be read.")
     confirm(page)

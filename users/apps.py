@@ -1,15 +1,22 @@
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from iocash.db.model_names import translate_names
 
 
 class Users(AppConfig):
     name = "users"
-    verbose_name = "Users and clients"
+    verbose_name = _("Users and clients")
 
     def ready(self) -> None:
-        """Register the checks. Refuse to start if the settings of the provider are wrong."""
+        """Register the checks and name the models.
+
+        Refuse to start if the settings of the provider are wrong.
+        """
         from users import checks  # noqa: F401, PLC0415 (registers them)
         from users.kyc import providers  # noqa: PLC0415 (imports models)
 
+        translate_names(self)
         if wrong := list(providers.wrong_identity_settings()):
             raise ImproperlyConfigured(" ".join(wrong))

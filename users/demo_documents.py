@@ -46,9 +46,9 @@ def sample(kind: Kind, number: int = 12345678) -> dict[str, Any] | File:
     `number` is that of the identity document, without its letter.
     """
     if kind == Kind.DOCUMENT_INCOME_TAX:
-        return draw_pdf(kind.label)
+        return draw_pdf(str(kind.label))
     if kind not in FACTS:
-        return draw_picture(kind.label)
+        return draw_picture(str(kind.label))
     facts = FACTS[kind]
     if kind == Kind.IDENTITY:
         expiry = date.today() + timedelta(days=5 * 365)  # noqa: DTZ011

@@ -101,9 +101,13 @@ CHANGES: Final[Mapping[str, Any]] = {
 """What a member of staff reads if somebody else was faster."""
 
 
-def last_changes(*ids: UUID) -> dict[UUID, str]:
-    """Who changed the status of each object last, and when, in a sentence; four queries."""
-    found = Event.objects.filter(subject_id__in=ids, kind__in=[*CHANGES])
+def last_changes(*ids: Any) -> dict[UUID, str]:
+    """Who changed the status of each object last, and when, in a sentence; four queries.
+
+    Members of staff have no events, and no UUIDs.
+    """
+    subjects = [each for each in ids if isinstance(each, UUID)]
+    found = Event.objects.filter(subject_id__in=subjects, kind__in=[*CHANGES])
     events = list(found.order_by("subject_id", "-position").distinct("subject_id"))
     if not events:
         return {}

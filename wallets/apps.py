@@ -2,17 +2,21 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin import apps as admin
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from iocash.db.model_names import translate_names
 
 
 class Wallets(AppConfig):
     name = "wallets"
-    verbose_name = "Wallets and movements"
+    verbose_name = _("Wallets and movements")
     default = True
 
     def ready(self) -> None:
-        """Refuse to start if KYC_LIMITS is wrong, or if no IBAN can be made."""
+        """Name the models. Refuse to start if KYC_LIMITS is wrong, or if no IBAN can be made."""
         from wallets.books import ibans, limits  # noqa: PLC0415 (imports models)
 
+        translate_names(self)
         if wrong := list(limits.wrong_settings(settings.KYC_LIMITS)):
             raise ImproperlyConfigured(" ".join(wrong))
         try:

@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 
 from iocash import errors
-from iocash.db.transactions import Statement
+from iocash.db.transactions import Statement, fetch_each
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -94,3 +94,14 @@ class Question(Generic[Row]):
     def all(self, found: Sequence[tuple[Any, ...]]) -> Iterator[Row]:
         """Build model instances of the rows."""
         return self.statement.reader.all(found)
+
+
+def read_each(*querysets: models.QuerySet[Any]) -> list[list[Any]]:
+    """Evaluate several querysets in one trip; without `select_related` and prefetching."""
+    if not querysets:
+        return []
+    statements = [queryset.query.sql_with_params() for queryset in querysets]
+    answers = fetch_each(*((sql, values, False) for sql, values in statements))
+    return [
+        list(Reader(queryset).all(rows)) for queryset, rows in zip(querysets, answers, strict=True)
+    ]

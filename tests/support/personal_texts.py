@@ -15,6 +15,7 @@ from django.db import connection
 from tests.support import people
 from tests.support.backoffice import Office, page_of
 from tests.support.identity import a_signature, a_verification, some_terms
+from tests.support.notes import a_note
 from tests.support.people import Api
 from users import demo_documents, names, users
 from users.kyc import NEEDED
@@ -89,6 +90,8 @@ def scene(api: Api, alice: User, bob: User, staff: Any) -> Scene:
     shows(shown, office)
     changes(shown)
     pays(shown, office)
+    for thing in (alice, alices, people.movements(alices)[0]):
+        a_note(thing, "Qx~z called")
     for name in ("", "/compliance"):
         api.get(shown.path(name))
     api.get("users?userName=qx~z-alice")

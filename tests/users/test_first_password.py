@@ -81,7 +81,7 @@ def test_added_member_sets_a_password_and_logs_in(chief):
         "change_message", flat=True
     )
     assert list(words.order_by("pk")) == [
-        "Added with the roles operator.",
+        "Added with these roles: operator.",
         "New link to set a password.",
         "Password set.",
     ]

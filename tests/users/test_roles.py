@@ -175,7 +175,7 @@ def test_administrator_gives_roles_by_name(chief, colleague):
     page = browser.get(page_of(colleague)).text
     assert "Operator" in page
     assert "Can mark cash-outs as sent to the bank." in page
-    assert "Roles changed from viewer to operator, reviewer." in page
+    assert "Roles changed: viewer → operator, reviewer." in page
 
 
 def test_nobody_changes_their_own_roles(chief, staff):

@@ -16,9 +16,13 @@ from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
 
-TABLES = {"users_user", "users_otp", "users_kycdocument", "users_identityverification"} | {
-    table_of(resource) for resource in RESOURCES if resource.is_personal
-}
+TABLES = {
+    "users_user",
+    "users_otp",
+    "users_kycdocument",
+    "users_identityverification",
+    "users_note",
+} | {table_of(resource) for resource in RESOURCES if resource.is_personal}
 """Where personal texts are, until they are erased."""
 
 BOBS = {"Bob's own", "Bob's own, in a batch"}

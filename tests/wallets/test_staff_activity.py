@@ -40,7 +40,7 @@ def page_of_member(member: Any) -> str:
 
 def act(browser: Browser, app: str, thing: Any, name: str, **values: Any) -> None:
     model = type(thing)._meta.model_name
-    form = {"key": str(uuid4())} | values
+    form = {"key": str(uuid4()), "confirmed": "1"} | values
     answer = browser.post(f"/admin/{app}/{model}/{thing.pk}/act/{name}/", form)
     assert answer.status_code == 302
 

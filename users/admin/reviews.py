@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, F, Min, OuterRef, Q, Subquery
-from django.http import Http404, HttpRequest, HttpResponseBase
-from django.urls import URLPattern, path
+from django.db.models import F, Func, IntegerField, Min, OuterRef, Q, Subquery
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
 from users import kyc, names
 from users.actions import Action, ActionForm, Facts, Searched, WithActions, by
-from users.admin import pictures
+from users.admin import pictures, review_page
+from users.admin.review_page import CHANGE_REVIEW
 from users.admin.searched import SEARCHED
 from users.history import actor_in_words, names_of
 from users.kyc import identity, looks
 from users.models import Access, KycDocument, Review, User
-from users.serializers.kyc import BLOCKS
+from users.models.reviews import assigned_member
 from users.templatetags.words import code_in_words
 
-CHANGE_REVIEW = "users.change_review"
-LABELS = {"external_iban": "IBAN"}
+NEXT = "next"
+"""The name of the buttons that lead to the next review."""
 
 
 class KycDocumentsForm(ActionForm):
@@ -34,8 +36,9 @@ class KycDocumentsForm(ActionForm):
 
     is_on_page = True
 
-    documents = forms.MultipleChoiceField(label="Documents", widget=forms.CheckboxSelectMultiple)
+    documents = forms.MultipleChoiceField(label=_("Documents"), widget=forms.CheckboxSelectMultiple)
     names = forms.CharField(widget=forms.HiddenInput)
+    next = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def offer(self, obj: Any) -> None:
         self.fields["names"].initial = names.seen(obj)
@@ -46,7 +49,15 @@ class KycDocumentsForm(ActionForm):
         field.choices = [
             (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
         ]
+        self.decided = review_page.decisions_about(obj, ticked) if ticked else ""
         field.error_messages["invalid_choice"] = kyc.CHANGED
+        field.error_messages["required"] = gettext("Tick the documents that you decide about.")
+
+    def clean(self) -> dict[str, Any]:
+        """Say what somebody else has decided about ticked documents, also if nothing is left."""
+        if self.decided:
+            self.add_error(None, self.decided)
+        return self.cleaned_data
 
 
 class ApprovalForm(KycDocumentsForm):
@@ -55,8 +66,8 @@ class ApprovalForm(KycDocumentsForm):
     same_document = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        label="Same document",
-        help_text="These users have the same identity document. Select those you have checked.",
+        label=_("Same document"),
+        help_text=_("These users have the same identity document. Tick those you have checked."),
     )
 
     def offer(self, obj: Any) -> None:
@@ -70,13 +81,25 @@ class ApprovalForm(KycDocumentsForm):
 
 
 class RejectionForm(KycDocumentsForm):
-    reason = forms.CharField(max_length=200, help_text="The client can read it.")
+    reason = forms.CharField(
+        label=_("Reason for rejection"), max_length=200, help_text=_("The client can read it.")
+    )
 
 
-def review_documents(words: str) -> Any:
+class AssignForm(ActionForm):
+    member = forms.ChoiceField(label=_("Assigned to"), required=False)
+
+    def offer(self, obj: Any) -> None:
+        field = self.fields["member"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", gettext("Nobody")), *review_page.reviewers()]
+        field.initial = review_page.assigned_to(obj)
+
+
+def review_documents(words: Any) -> Any:
     """The function of an action that approves documents or, with a reason, rejects them."""
 
-    def do(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
+    def do(request: HttpRequest, user: User, values: dict[str, Any]) -> Any:
         kyc.review(
             client_id=user.client_id,
             user_id=user.id,
@@ -86,9 +109,25 @@ def review_documents(words: str) -> Any:
             names_seen=values["names"],
             knowing=[UUID(each) for each in values.get("same_document", ())],
         )
-        return words
+        return lead_on(request, user, str(words)) if values[NEXT] else str(words)
 
     return do
+
+
+def lead_on(request: HttpRequest, user: User, words: str) -> HttpResponseRedirect:
+    """Confirm a decision, and open the next review of the queue, or else the queue."""
+    messages.success(request, f"{user.display_name}: {words}")
+    if found := review_page.next_in_queue(user, by(request).actor):
+        return HttpResponseRedirect(reverse("admin:users_review_change", args=[found]))
+    messages.info(request, gettext("No other review waits for you."))
+    return HttpResponseRedirect(reverse("admin:users_review_changelist"))
+
+
+def assign_review(request: HttpRequest, user: User, values: dict[str, Any]) -> str:
+    review_page.assign(user, values["member"], by(request))
+    return (
+        gettext("Review assigned.") if values["member"] else gettext("Review assigned to nobody.")
+    )
 
 
 def same_document(user: User) -> list[User]:
@@ -112,29 +151,41 @@ def has_pending(user: User) -> bool:
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Users waiting for review by default; all on request."""
+    """Users waiting for review by default; those of a member of staff, or all, on request."""
 
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [("all", "All with documents")]
+        return [
+            ("mine", _("Assigned to me")),
+            ("free", _("Assigned to nobody")),
+            ("all", _("All with documents")),
+        ]
 
     def choices(self, changelist: Any) -> Any:
         waiting, *others = super().choices(changelist)
-        return [{**waiting, "display": "Pending"}, *others]
+        return [{**waiting, "display": gettext("Pending")}, *others]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value():
+        if self.value() == "all":
             return queryset.order_by("-id")
-        return queryset.filter(id__in=KycDocument.objects.waiting().values("user"))
+        waiting = queryset.filter(id__in=KycDocument.objects.waiting().values("user"))
+        if self.value() == "mine":
+            return waiting.filter(member=by(request).actor)
+        if self.value() == "free":
+            return waiting.filter(Q(member="") | Q(member=None))
+        return waiting
 
 
 @admin.register(Review)
 class ReviewAdmin(Searched, WithActions):
     """The KYC documents of users. Every access to the page is logged."""
 
-    list_display = ("full_name", "user_name", "kind_in_words", "waiting_since", "waiting", "client")
+    class Media:
+        css: ClassVar = {"all": ["iocash/office/review.css"]}
+
+    list_display = ("full_name", "waits", "waiting_since", "asked_level", "assignee", "client")
     list_filter = (StateFilter, "client")
     list_select_related = ("client",)
     search_fields = ("id",)
@@ -165,28 +216,34 @@ class ReviewAdmin(Searched, WithActions):
     page_actions = (
         Action(
             name="approve",
-            label="Approve",
+            label=_("Approve"),
             permission=CHANGE_REVIEW,
             form=ApprovalForm,
-            do=review_documents("Documents approved."),
+            do=review_documents(_("Documents approved.")),
             is_available=has_pending,
-            warning="The level is recalculated after approval.",
+            warning=_("The level is recalculated after approval."),
         ),
         Action(
             name="reject",
-            label="Reject",
+            label=_("Reject"),
             permission=CHANGE_REVIEW,
             form=RejectionForm,
-            do=review_documents("Documents rejected. The client can read the reason."),
+            do=review_documents(_("Documents rejected. The client can read the reason.")),
             is_available=has_pending,
-            warning="Documents approved earlier stay approved.",
+            warning=_("Documents approved earlier stay approved."),
+        ),
+        Action(
+            name="assign",
+            label=_("Assign"),
+            permission="users.add_reviewassignment",
+            form=AssignForm,
+            do=assign_review,
         ),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         pending = KycDocument.objects.filter(user=OuterRef("pk"), status=KycDocument.Status.PENDING)
         grouped = pending.order_by().values("user")
-        all_of_user = KycDocument.objects.filter(user=OuterRef("pk")).order_by().values("user")
         return (
             super()
             .get_queryset(request)
@@ -194,26 +251,34 @@ class ReviewAdmin(Searched, WithActions):
             .exclude(status=User.Status.UNSUBSCRIBED)
             .annotate(
                 waiting_since=Subquery(grouped.annotate(first=Min("created_at")).values("first")),
-                waiting=Subquery(
-                    all_of_user.annotate(
-                        waiting=Count("id", filter=Q(status=KycDocument.Status.PENDING))
-                    ).values("waiting")
-                ),
+                kinds=ArraySubquery(pending.order_by("id").values("kind")),
+                waiting=Func(F("kinds"), function="cardinality", output_field=IntegerField()),
+                member=assigned_member(),
+                member_name=review_page.name_of_member("member"),
+                now=clock.Now(),
             )
             .order_by(F("waiting_since").asc(nulls_last=True), "id")
         )
 
     @admin.display(description=_("name"))
-    def full_name(self, user: Any) -> str:
-        return str(user.display_name)
+    def full_name(self, user: User) -> str:
+        return user.display_name
 
-    @admin.display(description=_("pending since"), ordering="waiting_since")
+    @admin.display(description=_("waits for review"))
+    def waits(self, user: Any) -> str:
+        return review_page.kinds_in_words(user.kinds)
+
+    @admin.display(description=_("since"), ordering="waiting_since")
     def waiting_since(self, user: Any) -> Any:
         return user.waiting_since
 
-    @admin.display(description=_("pending"), ordering="waiting")
-    def waiting(self, user: Any) -> int:
-        return int(user.waiting)
+    @admin.display(description=_("level asked"))
+    def asked_level(self, user: Any) -> Any:
+        return kyc.next_level(user, user.now.date())
+
+    @admin.display(description=_("assigned to"))
+    def assignee(self, user: Any) -> Any:
+        return user.member_name
 
     @admin.display(description="KYC level")
     def level_now(self, user: User) -> int:
@@ -223,14 +288,14 @@ class ReviewAdmin(Searched, WithActions):
     def last_verification(self, user: User) -> str:
         last = identity.latest(user)
         if last is None:
-            return "None"
-        status = last.status_at(clock.now())
+            return gettext("None")
+        status = code_in_words(last.status_at(clock.now()))
         about = ", ".join(filter(None, (last.provider, last.reason)))
         return f"{status} ({about}), {last.created_at:%Y-%m-%d}"
 
     def facts(self, obj: Any) -> Facts:
-        facts = [("User", obj.user_name), ("Current level", self.level_now(obj))]
-        return facts + [("Same document", label_of(each)) for each in same_document(obj)]
+        facts = [(gettext("User"), obj.display_name), (gettext("KYC level"), self.level_now(obj))]
+        return facts + [(gettext("Same document"), label_of(each)) for each in same_document(obj)]
 
     # The review page
 
@@ -246,15 +311,24 @@ class ReviewAdmin(Searched, WithActions):
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
+        actor = by(request).actor
+        viewers = review_page.other_viewers(obj, actor)
         looks.record_access(obj, Access.What.REVIEW, by(request))
-        context = super().page(request, obj)
-        return context | {
-            "documents": [
-                (each, facts_of(each), pictures.preview(each)) for each in kyc.current(obj).values()
-            ],
+        pieces = review_page.pieces_of(obj)
+        may_assign = request.user.has_perm("users.add_reviewassignment")
+        return super().page(request, obj) | {
+            "title": obj.display_name,
+            "pieces": pieces,
+            "files": [each for each in pieces if each.pictures],
+            "level_now": self.level_now(obj),
+            "level_asked": kyc.next_level(obj, clock.today()),
+            "last_verification": self.last_verification(obj),
+            "viewers": viewers,
+            "reasons": review_page.offered_reasons(),
             "accesses": self.accesses(request, obj),
-            "same_document": [label_of(each) for each in same_document(obj)],
+            "same_document": [(each, label_of(each)) for each in same_document(obj)],
             "form": KycDocumentsForm(user=request.user, obj=obj),
+            "assignment": AssignForm(user=request.user, obj=obj) if may_assign else None,
         }
 
     def accesses(self, request: HttpRequest, user: User) -> Any:
@@ -287,17 +361,3 @@ class ReviewAdmin(Searched, WithActions):
         if not document or document.client_id != document.user.client_id:
             raise Http404
         return document
-
-
-def facts_of(document: KycDocument) -> Facts:
-    """The fields of a block; the type, size and digest of a document."""
-    if document.is_file:
-        digest = bytes(document.sha256 or b"").hex()
-        return [("Type", document.media_type), ("Bytes", document.size), ("SHA-256", digest)]
-    values = document.values
-    if document.kind == KycDocument.Kind.NAME:
-        return [(name.replace("_", " ").capitalize(), value) for name, value in values.items()]
-    return [
-        (LABELS.get(name, name.replace("_", " ").capitalize()), values[name])
-        for name in BLOCKS[document.kind]._declared_fields
-    ]

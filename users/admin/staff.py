@@ -30,6 +30,7 @@ from users.actions import Action, Facts, WithActions, address_of
 from users.admin.staff_forms import TAKEN, NamesForm, NewMemberForm, RolesForm
 from users.staff import members, roles, second_factor, sessions
 from users.staff.permissions import sentences_of
+from users.staff.records import recorded_words
 
 Staff = get_user_model()
 LAST_CHANGES = 20
@@ -102,7 +103,7 @@ def add_and_link(request: HttpRequest, person: None, values: dict[str, Any]) -> 
     try:
         person = members.add_member(names, values["roles"], by=request.user)
     except IntegrityError as error:  # somebody else has added the same name
-        wrong = errors.FieldError("username", "taken", gettext(TAKEN))
+        wrong = errors.FieldError("username", "taken", str(TAKEN))
         raise errors.InvalidFields(wrong) from error
     return show_link(request, person, {})
 
@@ -262,14 +263,16 @@ class StaffAdmin(WithActions):
             content_type__app_label="auth", content_type__model="user", object_id=str(obj.pk)
         )
         return {
-            "title": gettext("Member of staff"),
             "page_actions": self.available_actions(request, obj),
             "given": [role for role in roles.every_role() if role.name in names_of_groups(obj)],
             "sentences": sentences_of(roles.permissions_of(obj)),
             "has_single_permissions": obj.user_permissions.exists(),
             "sessions": sessions.open_sessions(obj, request.session.session_key),
             "codes_left": second_factor.codes_left(obj),
-            "entries": entries.select_related("user").order_by("-pk")[:LAST_CHANGES],
+            "entries": [
+                (entry, recorded_words(entry))
+                for entry in entries.select_related("user").order_by("-pk")[:LAST_CHANGES]
+            ],
         }
 
     def facts(self, obj: Any) -> Facts:

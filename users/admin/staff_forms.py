@@ -7,13 +7,13 @@ from typing import Any, Final
 from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.actions import ActionForm
 from users.staff import roles
 
-TAKEN: Final = gettext_noop("There is already a member of staff with this name.")
+TAKEN: Final = _("There is already a member of staff with this name.")
 
 
 class MemberForm(ActionForm):
@@ -79,7 +79,7 @@ class NewMemberForm(MemberForm):
         members = get_user_model()
         name = members.normalize_username(self.cleaned_data["username"])
         if members.objects.filter(username__iexact=name).exists():
-            raise forms.ValidationError(gettext(TAKEN))
+            raise forms.ValidationError(str(TAKEN))
         return str(name)
 
 

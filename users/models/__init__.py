@@ -5,9 +5,11 @@ from users.models.clients import ApiKey, Client
 from users.models.events import Event
 from users.models.idempotency import Key
 from users.models.kyc_documents import Access, KycDocument, Review
+from users.models.notes import Note
 from users.models.phones import PhoneUse
 from users.models.preferences import Preferences
 from users.models.recovery_codes import RecoveryCode
+from users.models.reviews import RejectionReason, ReviewAssignment
 from users.models.sandbox import Sandbox
 from users.models.signing import SigningKey
 from users.models.terms import Terms, TermsSignature
@@ -23,11 +25,14 @@ __all__ = [
     "IdentityVerification",
     "Key",
     "KycDocument",
+    "Note",
     "Otp",
     "PhoneUse",
     "Preferences",
     "RecoveryCode",
+    "RejectionReason",
     "Review",
+    "ReviewAssignment",
     "Sandbox",
     "SigningKey",
     "Terms",

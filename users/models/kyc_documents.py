@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Upper
+from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -58,17 +59,17 @@ class KycDocument(Owned):
     """
 
     class Kind(models.TextChoices):
-        IDENTITY = "IDENTITY", "Identity"
-        HOME_ADDRESS = "HOME_ADDRESS", "Home address"
-        EXTERNAL_IBAN = "EXTERNAL_IBAN", "External IBAN"
-        FINANCIAL_INFORMATION = "FINANCIAL_INFORMATION", "Financial information"
-        OCCUPATION = "OCCUPATION", "Occupation"
-        NAME = "NAME", "New name"
-        DOCUMENT_IDENTITY_FRONT = "DOCUMENT_IDENTITY_FRONT", "Identity document, front"
-        DOCUMENT_IDENTITY_BACK = "DOCUMENT_IDENTITY_BACK", "Identity document, back"
-        DOCUMENT_EXTERNAL_IBAN = "DOCUMENT_EXTERNAL_IBAN", "Proof of the external IBAN"
-        DOCUMENT_INCOME_TAX = "DOCUMENT_INCOME_TAX", "Income tax return"
-        DOCUMENT_COMPANY_DEED = "DOCUMENT_COMPANY_DEED", "Company deed"
+        IDENTITY = "IDENTITY", _("Identity")
+        HOME_ADDRESS = "HOME_ADDRESS", _("Home address")
+        EXTERNAL_IBAN = "EXTERNAL_IBAN", _("External IBAN")
+        FINANCIAL_INFORMATION = "FINANCIAL_INFORMATION", _("Financial information")
+        OCCUPATION = "OCCUPATION", _("Occupation")
+        NAME = "NAME", _("New name")
+        DOCUMENT_IDENTITY_FRONT = "DOCUMENT_IDENTITY_FRONT", _("Identity document, front")
+        DOCUMENT_IDENTITY_BACK = "DOCUMENT_IDENTITY_BACK", _("Identity document, back")
+        DOCUMENT_EXTERNAL_IBAN = "DOCUMENT_EXTERNAL_IBAN", _("Proof of the external IBAN")
+        DOCUMENT_INCOME_TAX = "DOCUMENT_INCOME_TAX", _("Income tax return")
+        DOCUMENT_COMPANY_DEED = "DOCUMENT_COMPANY_DEED", _("Company deed")
 
         @property
         def path(self) -> str:

@@ -6,6 +6,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import F, Func, Q
+from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -56,7 +57,7 @@ class Terms(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"version {self.version}"
+        return gettext("version %(number)s") % {"number": self.version}
 
     @property
     def digest(self) -> str:

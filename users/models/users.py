@@ -300,7 +300,7 @@ class Otp(Owned):
         ]
 
     def __str__(self) -> str:
-        return f"one-time password of {self.user_id}"
+        return gettext("one-time password of %(user)s") % {"user": self.user_id}
 
     def is_open(self, now: datetime) -> bool:
         return self.digest is not None and now < self.expires_at

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext_noop
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from iocash import errors
@@ -45,7 +46,8 @@ def add_member(values: dict[str, str], role_names: Sequence[str], *, by: Any) ->
         person.set_unusable_password()
         person.save(force_insert=True)
         person.groups.set(groups)
-        note(person, by, f"Added with the roles {roles.listed(role_names)}.", ADDITION)
+        words = gettext_noop("Added with these roles")
+        note(person, by, words, names=roles.listed(role_names), flag=ADDITION)
     return person
 
 
@@ -59,7 +61,7 @@ def new_link(person: Any, *, by: Any) -> tuple[str, str]:
         person.set_unusable_password()
         person.save(update_fields=["password"])
         end_sessions(person)
-        note(person, by, "New link to set a password.")
+        note(person, by, gettext_noop("New link to set a password."))
     return urlsafe_base64_encode(force_bytes(person.pk)), TOKENS.make_token(person)
 
 
@@ -80,7 +82,7 @@ def set_password(person: Any, password: str, *, token: str) -> None:
             raise errors.PermissionDenied("This link was used already, or is too old.")
         person.set_password(password)
         person.save(update_fields=["password"])
-        note(person, person, "Password set.")
+        note(person, person, gettext_noop("Password set."))
 
 
 def change_member(person: Any, values: dict[str, str], *, by: Any) -> None:
@@ -91,7 +93,7 @@ def change_member(person: Any, values: dict[str, str], *, by: Any) -> None:
         if not changed:
             return
         get_user_model().objects.filter(pk=person.pk).update(**values)
-        note(person, by, f"Changed: {', '.join(changed)}.")
+        note(person, by, gettext_noop("Changed"), names=", ".join(changed))
 
 
 def remove_permissions(person: Any, *, by: Any) -> None:
@@ -99,7 +101,7 @@ def remove_permissions(person: Any, *, by: Any) -> None:
     with single_transaction():
         person = locked_staff(person.pk)
         person.user_permissions.clear()
-        note(person, by, "Single permissions removed.")
+        note(person, by, gettext_noop("Single permissions removed."))
 
 
 def set_active(person: Any, *, is_active: bool, by: Any) -> None:
@@ -110,7 +112,8 @@ def set_active(person: Any, *, is_active: bool, by: Any) -> None:
         person.save(update_fields=["is_active"])
         if not is_active:
             end_sessions(person)
-        note(person, by, "Activated." if is_active else "Deactivated.")
+        words = gettext_noop("Activated.") if is_active else gettext_noop("Deactivated.")
+        note(person, by, words)
 
 
 def has_history(person: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
+from django.utils.translation import gettext
 
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness
@@ -18,14 +19,23 @@ def locked_staff(pk: int) -> Any:
     return get_user_model().objects.select_for_update(no_key=True).get(pk=pk)
 
 
-def note(person: Any, by: Any, words: str, flag: int = CHANGE) -> None:
-    """Record a change of a member of staff in the log of the back office."""
+def note(person: Any, by: Any, words: str, *, names: str = "", flag: int = CHANGE) -> None:
+    """Record a change of a member of staff in the log of the back office, in English.
+
+    `words` is a text of the catalogue (`gettext_noop`); `names` are what changed.
+    """
     entry = LogEntry.objects.create(
         user=by,
         content_type=ContentType.objects.get_for_model(get_user_model()),
         object_id=str(person.pk),
         object_repr=str(person)[:200],
         action_flag=flag,
-        change_message=words,
+        change_message=f"{words}: {names}." if names else words,
     )
     note_witness(Witness(FIND_ENTRY, [entry.pk]))
+
+
+def recorded_words(entry: LogEntry) -> str:
+    """A recorded change in the language of the reader: the words, then the names if it has some."""
+    words, colon, names = entry.get_change_message().partition(": ")
+    return f"{gettext(words) if words else ''}{colon}{names}"

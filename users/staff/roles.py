@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from iocash import errors
 from iocash.db.transactions import single_transaction
@@ -136,7 +137,8 @@ def give_roles(member: Any, names: Sequence[str], *, by: Any) -> None:
         if before == set(names):
             return
         member.groups.set(groups_to_give(by, names))
-        note(member, by, f"Roles changed from {listed(before)} to {listed(names)}.")
+        changed = f"{listed(before)} → {listed(names)}"
+        note(member, by, gettext_noop("Roles changed"), names=changed)
 
 
 def require_may_manage(by: Any, member: Any) -> None:

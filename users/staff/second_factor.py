@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
 from django_otp import user_has_device
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -65,7 +66,7 @@ def enrol(device: TOTPDevice, step: int, *, session_key: str | None) -> list[str
         device.save(force_insert=True)
         codes = store_new_codes(person)
         end_sessions(person, besides=session_key)
-        note(person, person, "Second factor set up.")
+        note(person, person, gettext_noop("Second factor set up."))
     return codes
 
 
@@ -79,7 +80,7 @@ def reset_second_factor(person: Any, *, by: Any, besides: str | None = None) -> 
         TOTPDevice.objects.filter(user=person).delete()
         RecoveryCode.objects.of(person).delete()
         end_sessions(person, besides=besides)
-        note(person, by, "Second factor reset.")
+        note(person, by, gettext_noop("Second factor reset."))
 
 
 def verify_second_factor(person: Any, token: str) -> Verified | None:
@@ -109,7 +110,7 @@ def use_code(person: Any, device: TOTPDevice, code: str) -> Verified | None:
         return None
     device.throttle_reset(commit=False)
     device.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count"])
-    note(person, person, "Recovery code used.")
+    note(person, person, gettext_noop("Recovery code used."))
     return Verified(device, codes_left(person))
 
 
@@ -128,7 +129,7 @@ def renew_codes(person: Any) -> list[str]:
         if not user_has_device(person):
             raise errors.PermissionDenied("Set up a second factor first.")
         codes = store_new_codes(person)
-        note(person, person, "Recovery codes made anew.")
+        note(person, person, gettext_noop("Recovery codes made anew."))
     return codes
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from iocash.db.transactions import single_transaction
 from iocash.http.sessions import BEGUN, SEEN
@@ -110,5 +110,5 @@ def log_out_everywhere(person: Any, *, by: Any) -> int:
     with single_transaction():
         person = locked_staff(person.pk)
         number = end_sessions(person)
-        note(person, by, "Logged out everywhere.")
+        note(person, by, gettext_noop("Logged out everywhere."))
     return number

@@ -23,7 +23,7 @@ from wallets.orders.holds import ReleaseHold
 class StandingFilter(admin.SimpleListFilter):
     """Filters by the current status: an overdue hold is expired, even if its row says open."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
@@ -125,15 +125,15 @@ class HoldAdmin(Searched, WithActions):
     def standing(self, hold: Hold) -> Any:
         return code_in_words(hold.standing)
 
-    @admin.display(description="ended at")
+    @admin.display(description=_("ended at"))
     def over_at(self, hold: Hold) -> str:
         return display_for_value(hold.over_at, "-")
 
-    @admin.display(description="amount")
+    @admin.display(description=_("amount"))
     def shown_amount(self, hold: Hold) -> str:
         return money.to_text(hold.amount, hold.currency)
 
-    @admin.display(description="still held")
+    @admin.display(description=_("still held"))
     def shown_left(self, hold: Hold) -> str:
         return money.to_text(hold.left, hold.currency)
 

@@ -16,6 +16,7 @@ from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
 from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
+from wallets.admin import notes
 from wallets.admin.facts import (
     name_of_wallet,
     owner_of,
@@ -167,7 +168,11 @@ class MovementAdmin(Searched, WithActions):
             effect=cash_out_effect(_("%(amount)s becomes available again to %(name)s.")),
             is_harmful=True,
         ),
+        notes.ADD,
     )
+
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        return super().page(request, obj) | notes.notes_on(request, obj)
 
     @admin.display(description=_("type"))
     def type_in_words(self, movement: Movement) -> Any:
@@ -188,11 +193,11 @@ class MovementAdmin(Searched, WithActions):
     def shown_money(self, movement: Movement) -> Any:
         return money_tag(movement.amount, movement.currency)
 
-    @admin.display(description="amount", ordering="amount")
+    @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, movement: Movement) -> str:
         return amount_of(movement)
 
-    @admin.display(description="balance after")
+    @admin.display(description=_("balance after"))
     def shown_balance_after(self, movement: Movement) -> str:
         if movement.balance_after is None:
             return "-"

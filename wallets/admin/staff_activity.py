@@ -27,6 +27,7 @@ from iocash.db import clock
 from users import pages
 from users.models import Access, Client, Event, User
 from users.models.events import STAFF, EventKind
+from users.staff.records import recorded_words
 from wallets.admin.deeds import BOOKED, DEEDS, LOOKS
 from wallets.models import Movement, Wallet
 
@@ -212,7 +213,7 @@ def of_entry(request: HttpRequest, entry: LogEntry) -> Deed:
     permission = f"{model._meta.app_label}.view_{model._meta.model_name}" if model else ""
     may = bool(permission) and request.user.has_perm(permission)
     address = entry.get_admin_url() if may and not entry.is_deletion() else None
-    words = entry.get_change_message()
+    words = recorded_words(entry)
     if not words:
         words = gettext("Deleted.") if entry.is_deletion() else gettext("Saved.")
     return Deed(

@@ -1,30 +1,29 @@
-"""The page of a user, with its wallets and the actions that change them."""
+"""The page of a user: how it stands, what happened, and the actions that change it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from iocash.db import clock
 from users.actions import Action, Facts, by
 from users.admin import users
-from users.kyc import terms
-from users.models import IdentityVerification, KycDocument, TermsSignature, User
+from users.models import User
 from wallets import erasure
+from wallets.admin import notes, profile, tabs
 from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.submit import Submission, user_order
-from wallets.models import Wallet
 from wallets.orders.users import BlockUser, UnblockUser
 
 BLOCK = "users.block_user"
 """The permission to block and unblock users."""
-
-LAST_VERIFICATIONS = 10
 
 admin.site.unregister(User)
 
@@ -39,26 +38,21 @@ def user_effect(text: Any) -> Any:
     return lambda user: str(text) % {"name": user.display_name}
 
 
-def verifications_and_terms(request: HttpRequest, user: User) -> dict[str, Any]:
-    """The last verifications and all signatures; without the permission to see them, none."""
-    found: dict[str, Any] = {}
-    if request.user.has_perm("users.view_identityverification"):
-        verifications = IdentityVerification.objects.of(user).order_by("-id")
-        found["verifications"] = [
-            (each, each.status_at(clock.now())) for each in verifications[:LAST_VERIFICATIONS]
-        ]
-    if request.user.has_perm("users.view_termssignature"):
-        signatures = TermsSignature.objects.of(user).select_related("terms")
-        found["signatures"] = signatures.defer("terms__content").order_by("-id")
-        found["terms_to_sign"] = terms.unsigned(user)
-    return found
+def details(user: User) -> Iterator[tuple[str, Any]]:
+    """The labels and values of what is known of a user."""
+    yield gettext("User name"), user.user_name
+    yield gettext("Phone"), user.mobile_phone
+    yield gettext("New phone, not verified"), user.unverified_phone
+    yield gettext("E-mail"), user.email
+    yield gettext("DLT address"), user.dlt_address
+    yield gettext("DLT network"), user.dlt_network
+    yield from (user.metadata or {}).items()
 
 
 @admin.register(User)
 class UserWithWalletsAdmin(users.UserAdmin):
-    """Adds the wallets, and the actions that submit orders, to the user's page."""
+    """The page of a user, with its wallets, and the actions that submit orders."""
 
-    change_form_template = "admin/user.html"
     page_actions = (
         Action(
             name="block",
@@ -98,7 +92,27 @@ class UserWithWalletsAdmin(users.UserAdmin):
             ),
             is_harmful=True,
         ),
+        notes.ADD,
     )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("client")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page: its head, and the tab that the address names."""
+        user = self.get_object(request, object_id)
+        if request.method == "POST" or not self.has_view_permission(request, user):
+            raise PermissionDenied
+        if user is None:  # the admin's own view redirects to the first page, with a message
+            return super().change_view(request, object_id, form_url, extra_context)
+        context = self.admin_site.each_context(request) | self.page(request, user)
+        return TemplateResponse(request, "admin/user.html", context | (extra_context or {}))
 
     def name_of(self, obj: Any) -> str:
         return str(obj.display_name)
@@ -107,9 +121,17 @@ class UserWithWalletsAdmin(users.UserAdmin):
         return user_facts(obj)
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        wallets = Wallet.objects.filter(user=obj).order_by("created_at")
-        return super().page(request, obj) | {
-            "wallets": wallets,
-            **verifications_and_terms(request, obj),
-            "has_documents": KycDocument.objects.of(obj).exists(),
+        found = profile.read_profile(request, obj)
+        shown = tabs.open_tabs(request)
+        tab = tabs.chosen_tab(request, shown)
+        return {
+            "title": obj.display_name,
+            "original": obj,
+            "opts": self.opts,
+            "page_actions": self.available_actions(request, obj),
+            "profile": found,
+            "details": [(name, value) for name, value in details(obj) if value],
+            "tabs": shown,
+            "tab": tab,
+            **tab.read(request, found),
         }

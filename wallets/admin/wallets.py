@@ -12,6 +12,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
+from wallets.admin import notes
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -125,6 +126,7 @@ class WalletAdmin(Searched, WithActions):
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
             effect=effect_of_unblock,
         ),
+        notes.ADD,
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -149,21 +151,22 @@ class WalletAdmin(Searched, WithActions):
     def label(self, wallet: Wallet) -> str:
         return wallet_name(wallet)
 
-    @admin.display(description="balance", ordering="balance")
+    @admin.display(description=_("balance"), ordering="balance")
     def shown_balance(self, wallet: Wallet) -> str:
         return money.to_text(wallet.balance, wallet.currency)
 
-    @admin.display(description="held", ordering="held")
+    @admin.display(description=_("held"), ordering="held")
     def shown_held(self, wallet: Wallet) -> str:
         return money.to_text(wallet.held_now, wallet.currency)
 
-    @admin.display(description="available")
+    @admin.display(description=_("available"))
     def shown_available(self, wallet: Wallet) -> str:
         return money.to_text(wallet.available, wallet.currency)
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         last = Movement.objects.filter(wallet=obj).order_by("-created_at", "-id")
         return super().page(request, obj) | {
+            **notes.notes_on(request, obj),
             "movements": [
                 (movement, amount_of(movement), state_of(movement)) for movement in last[:LAST_ROWS]
             ],

@@ -57,6 +57,9 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_phoneuse": (ERASED, "asked, asked_at, sent, sent_at, tries"),
     "users_kycdocument": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),
+    "users_note": (ERASED, ""),
+    "users_reviewassignment": (KEPT, ""),
+    "users_rejectionreason": (KEPT, "is_offered, text"),
     "users_identityverification": (
         KEPT,
         "decided_at, failure_url, names, reason, reference, status, success_url, url",

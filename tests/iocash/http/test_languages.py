@@ -19,7 +19,7 @@ from tests.support.raising import answer_to
 
 pytestmark = pytest.mark.urls("tests.support.raising")
 
-SPANISH = catalogues.read_source(catalogues.SOURCE.read_text())
+SPANISH = catalogues.translations(catalogues.ERRORS)
 KINDS = [kind for kind in errors.REGISTRY.values() if kind is not errors.LimitExceeded]
 WORDS = {"title", "detail", "errors", "requestId"}
 

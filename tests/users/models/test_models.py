@@ -22,7 +22,9 @@ from users.models import (
     Event,
     IdentityVerification,
     KycDocument,
+    Note,
     Otp,
+    RejectionReason,
     SigningKey,
     Terms,
     TermsSignature,
@@ -183,8 +185,16 @@ def test_database_refuses_rows_that_violate_a_constraint(name, stage):
     assert BREAKERS[name](stage) == name
 
 
-BROKEN_ELSEWHERE = {KycDocument, IdentityVerification, Terms, TermsSignature}
-"""Their constraints are broken in `test_kyc_documents` and `test_verifications_and_terms`."""
+BROKEN_ELSEWHERE = {
+    KycDocument,
+    IdentityVerification,
+    Note,
+    RejectionReason,
+    Terms,
+    TermsSignature,
+}
+"""Their constraints are broken in `test_kyc_documents`, `test_verifications_and_terms` and
+`test_notes_and_reasons`."""
 
 
 def test_every_constraint_of_users_is_tested():

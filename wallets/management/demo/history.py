@@ -31,6 +31,7 @@ WINDOW: Final = timedelta(minutes=60)
 ORDINARY: Final = (
     errors.InsufficientFunds,
     errors.LimitExceeded,
+    errors.WalletNotEmpty,
     errors.WalletNotReady,
     errors.UserNotActive,
     errors.MovementNotPending,

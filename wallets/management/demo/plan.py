@@ -241,7 +241,13 @@ class Planner:
         """It has paid what was left to another member, and closed its account."""
         self.plan_first(member, days=50)
         days = self.history.random.uniform(2, 40)
-        self.history.plan(self.before_end(days=days), acts.leave(member, self.people[1]))
+        self.history.plan(self.before_end(days=days), acts.leave(member, self.heir))
+
+    @property
+    def heir(self) -> Member:
+        """The first person without limits: it can receive whatever others leave."""
+        ordinary = [each for each in self.people if each.level > 1 and each.number % SPECIAL_EVERY]
+        return min(ordinary, key=lambda each: each.joins)
 
     def plan_unverified(self, member: Member) -> None:
         """It never verified its phone number."""

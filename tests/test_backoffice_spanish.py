@@ -1,0 +1,208 @@
+"""The back office in Spanish: every page that links lead to, and every form, has no English text.
+
+`tests/iocash/test_catalogues.py` finds texts without a translation. This finds texts that no
+function translates, and translations that the pages don't use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urldefrag, urljoin
+
+import pytest
+from django.contrib import admin
+from django.test import Client as Browser
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+
+from tests.support import catalogues, plain_texts
+from tests.support.resources import things
+from users import pages
+from users.manual import MANUAL
+
+pytestmark = pytest.mark.django_db
+
+SPANISH = {"Accept-Language": "es"}
+MOST_OF_A_KIND = 2
+"""Pages with the same view, and the same name of an action or a tab, that are opened."""
+SHORTEST = 12
+"""Shorter texts can be Spanish too, or a name."""
+ENGLISH = re.compile(r"\b(the|and|of|with|this|your|was|has|not|from|can't|no longer)\b", re.I)
+
+
+CURRENCY = re.compile(r"[A-Z]{3}")
+USER_NAME = "staff"
+"""That of the member of staff who opens the pages."""
+
+
+def test_templates_and_code_have_no_text_that_no_catalogue_knows():
+    assert plain_texts.in_templates(catalogues.ROOT) == []
+    assert plain_texts.in_python() == []
+
+
+@pytest.fixture
+def browser(staff: Any) -> Browser:
+    opened = Browser(headers=SPANISH)
+    opened.force_login(staff)
+    return opened
+
+
+def test_pages_are_in_spanish(browser, alices, bobs):
+    things(alices, bobs)
+    found = Counter[str]()
+    opened = 0
+    for address, content in crawled(browser, starts()):
+        opened += 1
+        for text in visible_texts(content):
+            if is_english(text):
+                found[f"{kind_of(address)[0]}: {text}"] += 1
+    assert not found, "\n".join(sorted(found))
+    assert opened > 60
+
+
+def test_log_in_is_in_spanish():
+    browser = Browser(headers=SPANISH)
+    address = reverse("admin:login")
+    for content in (browser.get(address).content, browser.post(address, {"username": "x"}).content):
+        assert [text for text in visible_texts(content.decode()) if is_english(text)] == []
+
+
+@pytest.mark.parametrize("slug", MANUAL.chapters)
+def test_chapter_of_the_manual_has_the_same_parts_in_spanish(slug):
+    english, spanish = (
+        tags_of((catalogues.ROOT / f"templates/staff/{language}/{slug}.html").read_text())
+        for language in ("en", "es")
+    )
+    assert spanish == english
+
+
+def tags_of(source: str) -> list[str]:
+    return re.findall(r"<(?!/?strong|/?code)[^>]+>", source)
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+class PageReader(plain_texts.Reader):
+    """Reads what people see of a page: no scripts, and no codes."""
+
+    inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        if tag in {"script", "style", "code", "option"} and not self.inside:
+            self.inside = tag if tag != "option" or is_zone(dict(attrs).get("value")) else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self.inside:
+            self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if not self.inside:
+            super().handle_data(data)
+
+
+def is_zone(value: str | None) -> bool:
+    return "/" in (value or "")
+
+
+def visible_texts(content: str) -> list[str]:
+    reader = PageReader()
+    reader.feed(content)
+    reader.close()
+    return [text for text in reader.texts if text]
+
+
+def sources() -> Iterator[str]:
+    """The English texts of the catalogue that have another translation, without their values."""
+    for message in catalogues.entries(catalogues.read_source(catalogues.OFFICE.read_text())):
+        _, *texts = catalogues.key_of(message)
+        for text in filter(None, texts):
+            parts = [
+                part.strip(" .,:;()") for part in re.split(r"%\(\w+\)[sd]|%[sd]|<[^>]*>", text)
+            ]
+            said = " ".join(catalogues.forms_of(message))
+            yield from (part for part in parts if len(part) >= SHORTEST and part not in said)
+
+
+def whole_sources() -> set[str]:
+    """The English texts that are not Spanish too, in lower case: nothing else may equal them."""
+    found = catalogues.translations(catalogues.OFFICE)
+    return {text.lower() for text in found} - {said.lower() for said in found.values()}
+
+
+WHOLE = whole_sources()
+SOURCES = re.compile("|".join(rf"\b{re.escape(each)}" for each in sorted({*sources()}, key=len)))
+
+
+def is_english(text: str) -> bool:
+    if text == USER_NAME or CURRENCY.fullmatch(text):
+        return False
+    whole = text.lower().strip(" :,…")
+    return bool(whole in WHOLE or SOURCES.search(text) or ENGLISH.search(text))
+
+
+# --- Opening -------------------------------------------------------------------------------------
+
+
+def starts() -> Iterator[str]:
+    """The first page, the lists, the pages to add something, and pages of our own."""
+    yield reverse("admin:index")
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        yield from (reverse(f"{name}_{verb}") for verb in ("changelist", "add"))
+        for row in model._default_manager.all()[:1]:
+            yield from (reverse(f"{name}_{verb}", args=[row.pk]) for verb in ("change", "history"))
+            yield from actions_of(name, admin.site._registry[model], row)
+    for name in pages.OWN.registered:
+        try:
+            yield reverse(f"admin:{name}")
+        except NoReverseMatch:  # links lead to it
+            continue
+
+
+def actions_of(name: str, shown: Any, row: Any) -> Iterator[str]:
+    for action in getattr(shown, "page_actions", ()):
+        yield reverse(f"{name}_action", args=[row.pk, action.name])
+
+
+def kind_of(address: str) -> tuple[str, str]:
+    """What pages that look the same have in common."""
+    path, _, query = address.partition("?")
+    match = resolve(path)
+    return match.view_name or path, str(match.kwargs.get("name", "")) + "".join(
+        re.findall(r"tab=\w+|state=\w+", query)
+    )
+
+
+def crawled(browser: Browser, addresses: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """The pages at the addresses, and those that they link to; of an action, the refused form."""
+    waiting, seen = [*addresses], set[str]()
+    of_a_kind = Counter[tuple[str, str]]()
+    while waiting:
+        address = waiting.pop(0)
+        if address in seen or not is_page(address) or of_a_kind[kind_of(address)] >= MOST_OF_A_KIND:
+            continue
+        seen.add(address)
+        answer = browser.get(address)
+        if answer.status_code != 200 or "html" not in answer["Content-Type"]:
+            continue
+        of_a_kind[kind_of(address)] += 1
+        content = answer.content.decode()
+        yield address, content
+        if "/act/" in address:
+            yield address, browser.post(address, {}, follow=True).content.decode()
+        links = re.findall(r'<a [^>]*?href="([^"]+)"', content)
+        waiting += [urldefrag(urljoin(address, link.replace("&amp;", "&")))[0] for link in links]
+
+
+def is_page(address: str) -> bool:
+    if not address.startswith("/admin/") or "logout" in address:
+        return False
+    try:
+        resolve(address.partition("?")[0])
+    except Resolver404:
+        return False
+    return True

@@ -1,0 +1,41 @@
+from typing import Any, ClassVar
+
+from django.contrib.auth.management import create_permissions
+from django.db import migrations
+
+READ = ("view_note",)
+WRITE = (*READ, "add_note", "view_reviewassignment", "add_reviewassignment", "view_rejectionreason")
+EDIT = (*WRITE, "add_rejectionreason", "change_rejectionreason")
+GROUPS = {"viewer": READ, "operator": WRITE, "reviewer": WRITE, "supervisor": EDIT}
+
+
+def make_groups(apps: Any, schema_editor: Any) -> None:
+    """Django makes permissions only after all migrations, so they are made here first."""
+    alias = schema_editor.connection.alias
+    config = apps.get_app_config("users")
+    config.models_module = True
+    create_permissions(config, apps=apps, verbosity=0, using=alias)
+    config.models_module = None
+    permissions = apps.get_model("auth", "Permission").objects.using(alias)
+    groups = apps.get_model("auth", "Group").objects.using(alias)
+    for name, codenames in GROUPS.items():
+        found = permissions.filter(content_type__app_label="users", codename__in=codenames)
+        for group in groups.filter(name=name):
+            group.permissions.add(*found)
+
+
+def take_back(apps: Any, schema_editor: Any) -> None:
+    alias = schema_editor.connection.alias
+    permissions = apps.get_model("auth", "Permission").objects.using(alias)
+    found = permissions.filter(content_type__app_label="users", codename__in=EDIT)
+    for group in apps.get_model("auth", "Group").objects.using(alias).filter(name__in=GROUPS):
+        group.permissions.remove(*found)
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [
+        ("wallets", "0012_add_roles"),
+        ("users", "0013_add_notes_and_share_reviews"),
+    ]
+
+    operations: ClassVar = [migrations.RunPython(make_groups, take_back)]
