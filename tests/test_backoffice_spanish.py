@@ -44,8 +44,11 @@ USER_NAME = "staff"
 """That of the member of staff who opens the pages."""
 
 
-def test_templates_and_code_have_no_text_that_no_catalogue_knows():
+def test_no_visible_text_of_a_template_is_outside_of_the_tags_that_translate():
     assert plain_texts.in_templates(catalogues.ROOT) == []
+
+
+def test_no_text_of_the_code_is_plain():
     assert plain_texts.in_python() == []
 
 
