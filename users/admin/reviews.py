@@ -280,11 +280,11 @@ class ReviewAdmin(Searched, WithActions):
     def assignee(self, user: Any) -> Any:
         return user.member_name
 
-    @admin.display(description="KYC level")
+    @admin.display(description=_("KYC level"))
     def level_now(self, user: User) -> int:
         return user.level_on(clock.today())
 
-    @admin.display(description="last identity verification")
+    @admin.display(description=_("last identity verification"))
     def last_verification(self, user: User) -> str:
         last = identity.latest(user)
         if last is None:
