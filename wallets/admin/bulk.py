@@ -20,7 +20,7 @@ from users.models import idempotency
 from users.models.ids import as_id
 from wallets import posting
 from wallets.admin.movements import SEND, SETTLE, is_pending
-from wallets.admin.queue import MOST, Queue, CurrencyTotal, totals_of
+from wallets.admin.queue import MOST, CurrencyTotal, Queue, totals_of
 from wallets.admin.refusals import explain_refusal
 from wallets.admin.states import state_of
 from wallets.models import Movement
