@@ -49,9 +49,15 @@ class KycDocumentsForm(ActionForm):
         field.choices = [
             (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
         ]
-        decided = review_page.decisions_about(obj, ticked) if ticked else ""
-        field.error_messages["invalid_choice"] = f"{kyc.CHANGED} {decided}".strip()
+        self.decided = review_page.decisions_about(obj, ticked) if ticked else ""
+        field.error_messages["invalid_choice"] = kyc.CHANGED
         field.error_messages["required"] = gettext("Tick the documents that you decide about.")
+
+    def clean(self) -> dict[str, Any]:
+        """Say what somebody else has decided about ticked documents, also if nothing is left."""
+        if self.decided:
+            self.add_error(None, self.decided)
+        return self.cleaned_data
 
 
 class ApprovalForm(KycDocumentsForm):

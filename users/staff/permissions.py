@@ -51,7 +51,14 @@ SENTENCES: Final = {
     "users.add_termssignature": _("Can request and record signatures of the terms over the API."),
     "users.change_review": _("Can approve and reject submitted identity data and documents."),
     "users.view_access": _("Can see who looked at identity data and documents."),
+    "users.view_reviewassignment": _("Can see who works on a review."),
+    "users.add_reviewassignment": _("Can assign reviews."),
+    "users.view_rejectionreason": _("Can use the prepared reasons for rejections."),
+    "users.add_rejectionreason": _("Can add prepared reasons for rejections."),
+    "users.change_rejectionreason": _("Can change prepared reasons for rejections."),
     # Records
+    "users.view_note": _("Can read the notes of staff."),
+    "users.add_note": _("Can write notes on users, wallets and movements."),
     "users.view_event": _("Can see the events: what was changed, and by whom."),
     "wallets.view_audit": _("Can see the results of the ledger's audits."),
     # Clients and their keys

@@ -50,7 +50,7 @@ STATES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class CurrencyTotal:
     """The money of all wallets in one currency, in minor units."""
 
     currency: str
@@ -113,7 +113,7 @@ class Profile:
     standing: Compliance
     wallets: list[Wallet] = field(default_factory=list)
     has_more_wallets: bool = False
-    totals: list[Total] | None = None
+    totals: list[CurrencyTotal] | None = None
     bars: list[tuple[str, list[LimitBar]]] | None = None
     missing: list[MissingDocument] | None = None
     waiting: dict[str, str] = field(default_factory=dict)
@@ -161,11 +161,13 @@ def wallets_of(user: User) -> QuerySet[Wallet]:
     return Wallet.objects.seen().filter(user=user).order_by(is_closed, "created_at", "id")
 
 
-def totals(wallets: Sequence[Wallet]) -> Iterator[Total]:
+def totals(wallets: Sequence[Wallet]) -> Iterator[CurrencyTotal]:
     """The totals of each currency of an open wallet."""
     for currency in sorted({each.currency for each in wallets if each.status != CLOSED}):
         own = [each for each in wallets if each.currency == currency]
-        yield Total(currency, sum(each.balance for each in own), sum(each.held_now for each in own))
+        yield CurrencyTotal(
+            currency, sum(each.balance for each in own), sum(each.held_now for each in own)
+        )
 
 
 def limit_bars(allowances: Iterable[Allowance]) -> Iterator[tuple[str, list[LimitBar]]]:
@@ -181,10 +183,10 @@ def limit_bars(allowances: Iterable[Allowance]) -> Iterator[tuple[str, list[Limi
 def missing_documents(standing: Compliance) -> Iterator[MissingDocument]:
     for each in standing.requirements:
         if standing.next_level and each.level <= standing.next_level and not each.is_met:
-            yield MissingDocument(name_of(each), STATES[each.status], each.reason)
+            yield MissingDocument(requirement_name(each), STATES[each.status], each.reason)
 
 
-def name_of(requirement: Requirement) -> str:
+def requirement_name(requirement: Requirement) -> str:
     return next(str(kind.label) for kind in Kind if kind.path == requirement.path)
 
 

@@ -125,7 +125,7 @@ def documents_tab(request: HttpRequest, found: Profile) -> Context:
     if may("users.view_review"):
         context["name_change"] = found.standing.name_change
         context["rows"] = [
-            (profile.name_of(each), profile.STATES[each.status], each)
+            (profile.requirement_name(each), profile.STATES[each.status], each)
             for each in found.standing.requirements
         ]
     if may("users.view_identityverification"):

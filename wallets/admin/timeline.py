@@ -228,7 +228,7 @@ class Describer:
         actors |= {event.actor for events in steps.values() for event in events}
         return cls(
             user=user,
-            wallets={wallet.id: wallet_name(wallet) for wallet in wallets},
+            wallets={wallet.id: label_of_wallet(wallet) for wallet in wallets},
             others=owners_of(map(other_wallet, money)),
             steps=steps,
             names=names_of(actors),
@@ -317,6 +317,6 @@ def steps_of(rows: Sequence[Any]) -> dict[UUID, list[Event]]:
     return found
 
 
-def wallet_name(wallet: Wallet) -> str:
+def label_of_wallet(wallet: Wallet) -> str:
     """The currency of a wallet, and its alias."""
     return f"{wallet.currency} «{wallet.alias}»" if wallet.alias else wallet.currency
