@@ -20,7 +20,7 @@ from users.models import idempotency
 from users.models.ids import as_id
 from wallets import posting
 from wallets.admin.movements import SEND, SETTLE, is_pending
-from wallets.admin.queue import MOST, Queue, Total, totals_of
+from wallets.admin.queue import MOST, Queue, QueueTotal, totals_of
 from wallets.admin.refusals import explain_refusal
 from wallets.admin.states import state_of
 from wallets.models import Movement
@@ -147,7 +147,7 @@ class Selection:
     """How many ids are of no cash-out."""
 
     @property
-    def totals(self) -> list[Total]:
+    def totals(self) -> list[QueueTotal]:
         return totals_of(self.ready)
 
 
@@ -192,7 +192,7 @@ class BulkReport:
         return len(self.done) + len(self.refused) + self.unknown
 
     @property
-    def totals(self) -> list[Total]:
+    def totals(self) -> list[QueueTotal]:
         return totals_of(self.done)
 
 

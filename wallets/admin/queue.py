@@ -223,7 +223,7 @@ def shown_rows(movements: Iterable[Movement]) -> list[Row]:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class QueueTotal:
     """How many cash-outs of a currency there are, and their sum in minor units."""
 
     currency: str
@@ -235,16 +235,16 @@ class Total:
         return said(self.amount, self.currency)
 
 
-def totals_of(movements: Iterable[Movement]) -> list[Total]:
+def totals_of(movements: Iterable[Movement]) -> list[QueueTotal]:
     """The sums of cash-outs by currency."""
     sums: dict[str, tuple[int, int]] = {}
     for each in movements:
         count, amount = sums.get(each.currency, (0, 0))
         sums[each.currency] = count + 1, amount - each.amount
-    return [Total(currency, *sums[currency]) for currency in sorted(sums)]
+    return [QueueTotal(currency, *sums[currency]) for currency in sorted(sums)]
 
 
-def totals_of_all(queue: Queue) -> list[Total] | None:
+def totals_of_all(queue: Queue) -> list[QueueTotal] | None:
     """The sums of all that matches, by currency; None if more than MOST_COUNTED match."""
     some = queue.matching().values("id")[: MOST_COUNTED + 1]
     rows = (
@@ -253,5 +253,5 @@ def totals_of_all(queue: Queue) -> list[Total] | None:
         .annotate(Count("id"), Sum("amount"))
         .order_by("currency")
     )
-    totals = [Total(currency, count, -int(amount)) for currency, count, amount in rows]
+    totals = [QueueTotal(currency, count, -int(amount)) for currency, count, amount in rows]
     return totals if sum(each.count for each in totals) <= MOST_COUNTED else None
