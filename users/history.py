@@ -53,10 +53,10 @@ def actor_in_words(actor: str, names: Mapping[str, str]) -> str:
     return names.get(actor, actor)
 
 
-def name_actors(rows: Iterable[Any], column: str = "actor") -> None:
+def name_actors(rows: Iterable[Any], *columns: str) -> None:
     """Read the names of who acted in each of these rows, in at most two statements."""
     rows = list(rows)
-    names = names_of({getattr(row, column) for row in rows})
+    names = names_of({getattr(row, name) for row in rows for name in columns or ("actor",)})
     for row in rows:
         row.actor_names = names
 

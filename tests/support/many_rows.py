@@ -11,10 +11,11 @@ from django.db import connection
 
 from tests.support import people
 from tests.support.identity import a_signature, a_verification, some_terms
+from tests.support.notes import a_note
 from tests.support.resources import make_each
 from users import demo_documents
 from users.kyc import Kind, looks
-from users.models import Access
+from users.models import Access, ReviewAssignment
 from wallets.models import Wallet
 
 FIRST = ("Alicia", "José", "María", "Íñigo", "Zoë", "Łukasz", "محمد", "Жанна", "小龙", "Ana")
@@ -64,6 +65,13 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_identityverification": OF_USER | {"reference": "'reference ' || n"},
     "users_termssignature": OF_USER,
     "users_kycdocument": OF_USER,
+    "users_note": OF_USER | {"actor": STAFF},
+    "users_reviewassignment": {
+        "id": "1000000 + n",
+        "user_id": USER,
+        "actor": STAFF,
+        "member": STAFF,
+    },
     "users_access": {"id": "1000000 + n", "user_id": USER, "actor": STAFF},
     "users_event": NEW_ID
     | {
@@ -76,7 +84,7 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
 """What differs between the copies, by table: SQL that knows the number `n` of the copy."""
-KEYS = {"users_access": "bigint", "users_event": "bigint"}
+KEYS = {"users_reviewassignment": "bigint", "users_access": "bigint", "users_event": "bigint"}
 
 
 def one_of_each(source: Wallet, target: Wallet) -> None:
@@ -88,6 +96,8 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     a_verification(source.user)
     demo_documents.send_samples(source.user, frozenset({Kind.EXTERNAL_IBAN}), people.BY)
     people.a_key(source.client)
+    a_note(source.user)
+    ReviewAssignment.objects.create(client=source.client, user=source.user, actor="staff:1")
     looks.record_access(source.user, Access.What.REVIEW, people.BY)
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from users import menu
 from users.actions import ReadOnly, Searched
+from users.history import actor_name, name_actors
 from users.manual import MANUAL
 from users.models import RejectionReason, ReviewAssignment
 from users.models.ids import as_id
@@ -17,12 +18,30 @@ from users.models.ids import as_id
 
 @admin.register(ReviewAssignment)
 class ReviewAssignmentAdmin(Searched, ReadOnly):
-    list_display = ("created_at", "user", "member", "actor")
+    list_display = ("created_at", "person", "assigned_to", "who")
     list_select_related = ("user",)
     search_fields = ("id",)
     search_help_text = _("The id of a user.")
-    fields = ("client", "user", "member", "actor", "created_at")
+    fields = ("client", "user", "assigned_to", "who", "created_at")
     ordering = ("-id",)
+    csv_columns = (
+        ("created_at", "created_at"),
+        ("user_id", "user_id"),
+        ("user", "user.display_name"),
+        ("assigned_to", lambda row: actor_name(row, row.member)),
+        ("who", lambda row: actor_name(row, row.actor)),
+    )
+
+    def prepare(self, rows: list[Any]) -> None:
+        name_actors(rows, "actor", "member")
+
+    @admin.display(description=_("assigned to"))
+    def assigned_to(self, assignment: ReviewAssignment) -> str:
+        return actor_name(assignment, assignment.member)
+
+    @admin.display(description=_("who"))
+    def who(self, assignment: ReviewAssignment) -> str:
+        return actor_name(assignment, assignment.actor)
 
     def named(self, queryset: Any, words: str) -> Any:
         found = as_id(words)

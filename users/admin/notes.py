@@ -13,7 +13,7 @@ from iocash import errors
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
 from users.actions import ActionForm, ReadOnly, Searched
-from users.history import names_of
+from users.history import actor_name, name_actors, names_of
 from users.models import Note, User
 from users.models.events import By
 from users.models.ids import as_id
@@ -70,12 +70,24 @@ def with_authors(notes: Any) -> list[tuple[Note, str]]:
 
 @admin.register(Note)
 class NoteAdmin(Searched, ReadOnly):
-    list_display = ("created_at", "user", "subject", "text", "author")
+    list_display = ("created_at", "person", "subject", "text", "author")
     list_select_related = ("user",)
     search_fields = ("id",)
     search_help_text = _("The id of a note, a user, a wallet or a movement.")
     ordering = ("-id",)
     fields = ("client", "user", "subject", "subject_id", "text", "author", "created_at")
+    csv_columns = (
+        ("created_at", "created_at"),
+        ("user_id", "user_id"),
+        ("user", "user.display_name"),
+        ("subject", "subject"),
+        ("subject_id", "subject_id"),
+        ("text", "text"),
+        ("author", lambda note: actor_name(note, note.actor)),
+    )
+
+    def prepare(self, rows: list[Any]) -> None:
+        name_actors(rows)
 
     def named(self, queryset: Any, words: str) -> Any:
         found = as_id(words)
@@ -85,4 +97,4 @@ class NoteAdmin(Searched, ReadOnly):
 
     @admin.display(description=_("author"))
     def author(self, note: Note) -> str:
-        return names_of({note.actor}).get(note.actor, note.actor)
+        return actor_name(note, note.actor)
