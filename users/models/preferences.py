@@ -22,7 +22,7 @@ class Preferences(models.Model):
     """Without a row, a member of staff has the language of the browser, and UTC."""
 
     person = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences"
+        settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="preferences"
     )
     language = models.CharField(
         max_length=10, blank=True, help_text="Empty: the language of the browser."

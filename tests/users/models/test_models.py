@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection, models, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
@@ -24,6 +25,7 @@ from users.models import (
     KycDocument,
     Note,
     Otp,
+    RecoveryCode,
     RejectionReason,
     SigningKey,
     Terms,
@@ -155,11 +157,22 @@ def break_barrier(users: dict[str, User]) -> str:
     return refused_by("UPDATE users_barrier SET released_at = barrier_at + interval '1 second'")
 
 
+def break_recovery_codes(users: dict[str, User]) -> str:
+    member = get_user_model().objects.create_user("bob")
+    code = RecoveryCode.objects.create(member=member, digest=b"1" * 32)
+    return refused_by(
+        "INSERT INTO users_recoverycode (member_id, digest, created_at)"
+        " SELECT member_id, digest, created_at FROM users_recoverycode WHERE id = %s",
+        [code.pk],
+    )
+
+
 BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "client_status_is_known": break_client_status,
     "api_key_scopes_are_known": break_scopes,
     "signing_key_scopes_are_known": break_signing_scopes,
     "key_status_is_a_success": break_key_status,
+    "recovery_code_is_stored_once": break_recovery_codes,
     "user_is_of_one_client": break_user_identity,
     "user_name_is_taken_once": break_user_name,
     "user_mobile_phone_is_taken_once": break_mobile_phone,
