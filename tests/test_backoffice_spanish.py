@@ -14,8 +14,10 @@ from urllib.parse import urldefrag, urljoin
 
 import pytest
 from django.contrib import admin
+from django.template.loader import render_to_string
 from django.test import Client as Browser
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.utils import translation
 
 from tests.support import cash_outs, catalogues, kyc, people, plain_texts
 from tests.support.resources import things
@@ -93,6 +95,21 @@ def test_log_in_is_in_spanish():
     address = reverse("admin:login")
     for content in (browser.get(address).content, browser.post(address, {"username": "x"}).content):
         assert [text for text in visible_texts(content.decode()) if is_english(text)] == []
+
+
+def test_refusals_are_in_spanish(browser):
+    missing = browser.get("/admin/nowhere/")
+    wrong = browser.post(reverse("admin:payments-out-confirm"), {"act": "dance"})
+    assert (missing.status_code, wrong.status_code) == (404, 400)
+    for answer in (missing, wrong):
+        assert [text for text in visible_texts(answer.content.decode()) if is_english(text)] == []
+
+
+def test_locked_log_in_is_in_spanish():
+    with translation.override("es"):
+        content = render_to_string("locked.html")
+    assert '<html lang="es">' in content
+    assert [text for text in visible_texts(content) if is_english(text)] == []
 
 
 @pytest.mark.parametrize("slug", MANUAL.chapters)

@@ -131,7 +131,7 @@ class SetPassword(PasswordResetConfirmView):
         try:
             answer = super().form_valid(form)
         except errors.PermissionDenied as refused:
-            form.add_error(None, refused.words)
+            form.add_error(None, errors.translated(refused.words, gettext))
             return self.form_invalid(form)
         messages.success(self.request, gettext("Password set. Log in with it."))
         return answer
@@ -252,7 +252,11 @@ def refusal_page(request: HttpRequest, refused: errors.Refused) -> HttpResponse 
         return None
     if not admin.site.has_permission(request):
         return None
-    context = {"title": refused.title(), "refused": refused}
+    context = {
+        "title": errors.translated(refused.title(), gettext),
+        "refused": refused,
+        "words": errors.translated(refused.words, gettext),
+    }
     response = pages.render(request, "admin/refused.html", status=refused.status, **context)
     return response.render()
 

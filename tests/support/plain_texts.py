@@ -31,7 +31,7 @@ WORDS = re.compile(r"[^\W\d_]{2,}[,;:]? \(?[^\W\d_]{2,}|^[A-Z][a-z]+\.$")
 
 # --- Templates -----------------------------------------------------------------------------------
 
-PAGES = ("templates/admin", "templates/staff")
+PAGES = ("templates/admin", "templates/staff", "templates/locked.html")
 LITERAL = re.compile(r"""(?:default|default_if_none|yesno|pluralize|add):"([^"]*)"|="([^"]*)\"""")
 
 
