@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_public_key,
 )
+from django.utils.translation import gettext
 
 SMALLEST: Final = 2048
 LARGEST: Final = 4096
@@ -32,7 +33,7 @@ BODY: Final = re.compile(r"\s*-----BEGIN [A-Z ]+-----([A-Za-z0-9+/=\s]+)-----END
 
 
 class Unfit(ValueError):
-    """The key is not accepted; the message contains the reason."""
+    """The key is not accepted; the message contains the reason, in the active language."""
 
 
 def read_public_key(pem: str) -> RSAPublicKey:
@@ -44,9 +45,9 @@ def read_public_key(pem: str) -> RSAPublicKey:
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise Unfit("Must be an RSA public key in PEM format.") from error
+        raise Unfit(gettext("Must be an RSA public key in PEM format.")) from error
     if not isinstance(key, RSAPublicKey):
-        raise Unfit("Must be an RSA public key in PEM format.")
+        raise Unfit(gettext("Must be an RSA public key in PEM format."))
     require_plain(key, pem)
     require_size(key)
     numbers = key.public_numbers()
@@ -59,21 +60,23 @@ def require_plain(key: RSAPublicKey, pem: str) -> None:
     body = BODY.fullmatch(pem)
     der = base64.b64decode("".join(body[1].split())) if body else b""
     if der not in {key.public_bytes(Encoding.DER, each) for each in FORMATS}:
-        raise Unfit("Must be a plain RSA key, not RSA-PSS, without other text.")
+        raise Unfit(gettext("Must be a plain RSA key, not RSA-PSS, without other text."))
 
 
 def require_size(key: RSAPublicKey) -> None:
     if not SMALLEST <= key.key_size <= LARGEST:
-        raise Unfit(f"Must have {SMALLEST} to {LARGEST} bits; the key has {key.key_size} bits.")
+        sizes = {"smallest": SMALLEST, "largest": LARGEST, "size": key.key_size}
+        text = gettext("Must have %(smallest)s to %(largest)s bits; the key has %(size)s bits.")
+        raise Unfit(text % sizes)
 
 
 def require_strong(modulus: int, exponent: int) -> None:
     if exponent not in EXPONENTS:
-        raise Unfit("The public exponent must be odd, and 65537 or more.")
+        raise Unfit(gettext("The public exponent must be odd, and 65537 or more."))
     if math.gcd(modulus, small_primes()) != 1 or is_probably_prime(modulus):
-        raise Unfit("The modulus is not a product of two large primes.")
+        raise Unfit(gettext("The modulus is not a product of two large primes."))
     if is_nearly_square(modulus):
-        raise Unfit("The two primes of the modulus are too close to each other.")
+        raise Unfit(gettext("The two primes of the modulus are too close to each other."))
 
 
 @cache

@@ -18,6 +18,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from iocash.db import clock
@@ -54,7 +55,8 @@ def export(request: HttpRequest, app_label: str, model_name: str) -> HttpRespons
         words = gettext(
             "This list has more than %(most)s rows. Filter or search it, then export it again."
         )
-        messages.error(request, words % {"most": f"{exports.MOST_ROWS:,}"})
+        most = number_format(exports.MOST_ROWS, force_grouping=True)
+        messages.error(request, words % {"most": most})
         return HttpResponseRedirect(f"{back}?{asked.urlencode()}")
     record_export(request, shown, number)
     return StreamingHttpResponse(
