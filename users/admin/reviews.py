@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import F, Func, IntegerField, Min, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
@@ -288,7 +288,7 @@ class ReviewAdmin(Searched, WithActions):
     def last_verification(self, user: User) -> str:
         last = identity.latest(user)
         if last is None:
-            return gettext("None")
+            return pgettext("identity verification", "None")
         status = code_in_words(last.status_at(clock.now()))
         about = ", ".join(filter(None, (last.provider, last.reason)))
         return f"{status} ({about}), {last.created_at:%Y-%m-%d}"

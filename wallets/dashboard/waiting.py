@@ -14,7 +14,7 @@ from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
@@ -115,7 +115,7 @@ def expiring_holds(user: Any, now: datetime) -> Iterator[Tile]:
     first = min((row[2] for row in found), default=None)
     yield Tile(
         _("Holds that expire in 24 hours"),
-        words % {"count": count} if count else gettext("None"),
+        words % {"count": count} if count else pgettext("how many wait", "None"),
         QUIET if count else GOOD,
         f"{reverse('admin:wallets_hold_changelist')}?{query}",
         [gettext("The first in %(time)s") % {"time": age(now, first)}] if first else [],
@@ -153,7 +153,7 @@ def failed_log_ins(user: Any, now: datetime) -> Iterator[Tile]:
     is_open = pages.OWN.is_open("failed-log-ins", user)
     yield Tile(
         _("Failed log-ins in 24 hours"),
-        f"{MOST}+" if count > MOST else str(count) if count else gettext("None"),
+        f"{MOST}+" if count > MOST else str(count) if count else pgettext("how many wait", "None"),
         WAIT if count else GOOD,
         reverse("admin:failed-log-ins") if is_open else "",
     )
@@ -171,7 +171,7 @@ def waiting_tile(
 ) -> Tile:
     """A tile of something that waits; without any, it says so."""
     if not count or since is None:
-        return Tile(label, gettext("None"), GOOD, address)
+        return Tile(label, pgettext("how many wait", "None"), GOOD, address)
     oldest = gettext("The oldest for %(time)s") % {"time": age(since, now)}
     state = BAD if now - since > LATE else WAIT
     return Tile(
