@@ -20,11 +20,17 @@ ROLES = (VIEWER, OPERATOR, REVIEWER, SUPERVISOR, ADMINISTRATOR)
 
 
 def make_groups() -> None:
-    """Make the groups as the migrations do: by the function `make_groups` of each that has one."""
+    """Make the groups as the migrations do: by the function `make_groups` of each that has one.
+
+    Migrations get apps of their own; from these here they would take the models' modules away.
+    """
+    modules = {config: config.models_module for config in apps.get_app_configs()}
     for name in sorted(each.name for each in iter_modules(migrations.__path__)):
         module = import_module(f"{migrations.__name__}.{name}")
         if hasattr(module, "make_groups"):
             module.make_groups(apps, connection.schema_editor())
+    for config, models_module in modules.items():
+        config.models_module = models_module
 
 
 def a_member(*roles: str, name: str = "") -> Any:

@@ -25,7 +25,8 @@ def twins(alice: User, db: None) -> tuple[User, KycDocument]:
     return twin, send_one(twin, Kind.IDENTITY)
 
 
-WARNING = "This identity document is already approved for alice of Demo"
+SAME = "Alice Example (alice) of Demo, "
+WARNING = f"This identity document is already approved for {SAME}"
 
 
 def test_page_warns_about_a_document_of_another_user(operator, twins):
@@ -38,7 +39,7 @@ def test_document_of_another_user_needs_confirmation_to_be_approved(operator, tw
     answer = act(operator, twin, "approve", identity)
     page = answer.content.decode()
     assert "Another user has the same identity document." in page
-    assert "alice of Demo" in page
+    assert SAME in page
     assert stored(twin) == [(Kind.IDENTITY, "PENDING")]
 
 

@@ -80,7 +80,8 @@ def list_of(app_label: str, model_name: str) -> ReadOnly:
 
 
 def file_name(shown: ReadOnly) -> str:
-    return f"{shown.opts.model_name}-{clock.now():%Y-%m-%dT%H%M}Z.csv"
+    at = clock.now()
+    return f"{shown.opts.model_name}-{at:%Y-%m-%dT%H%M}Z.csv"
 
 
 def record_export(request: HttpRequest, shown: ReadOnly, number: int) -> None:
