@@ -97,6 +97,9 @@ def test_file_has_the_filters_and_the_search_of_the_list(browser, alices, bobs):
         ("\t=1", "'\t=1"),
         ("\r=1", "'\r=1"),
         ("a=1", "a=1"),
+        ("Acme;=1", "Acme;'=1"),
+        ("Acme\n +1", "Acme\n '+1"),
+        ("a; b-c", "a; b-c"),
         ("", ""),
         (None, ""),
         (7, 7),
@@ -149,6 +152,20 @@ def test_too_many_rows_are_refused_with_a_message(browser, alices, bobs, monkeyp
     assert answer["Location"] == f"{backoffice.list_of(Wallet)}?status__exact=READY"
     assert "more than 1 rows" in browser.get(answer["Location"]).content.decode()
     assert not LogEntry.objects.exists()
+
+
+def test_search_that_shows_only_a_part_is_not_exported(browser, alices, bobs, monkeypatch):
+    monkeypatch.setattr(exports, "MOST_FOUND", 2)
+    answer = browser.get(address("wallets.wallet"), {"q": "Example", "status__exact": "READY"})
+    assert "The search finds too much" in browser.get(answer["Location"]).content.decode()
+    assert not LogEntry.objects.exists()
+    assert len(exported(browser, "wallets.wallet", q="Alice")) == 1
+
+
+def test_value_of_a_filter_that_the_list_does_not_offer_is_not_recorded():
+    asked = {"status__exact": "READY", "mobile_phone": "+34600000001"}
+    kept = exports.filters_in_log(asked, ("status",))
+    assert kept == "status__exact=READY, mobile_phone"
 
 
 def test_rows_are_read_in_parts(browser, client_demo, monkeypatch, django_assert_num_queries):

@@ -65,6 +65,19 @@ class ActionForm(forms.Form):
     def restrict(self, user: Any) -> None:
         """Remove the choices that require a permission which this member of staff lacks."""
 
+    def settle(self) -> None:
+        """Write what was left blank, and decided since, into the fields that are confirmed."""
+        sent: Any = self.data
+        data = sent.copy()
+        for name, value in self.cleaned_data.items():
+            if isinstance(value, str) and not data.get(name):
+                data[name] = self.typed(value)
+        self.data = data
+
+    def typed(self, text: str) -> str:
+        """A decided value as it would be typed."""
+        return text
+
     def explain(self, refused: errors.Refused) -> tuple[str | None, str]:
         """The field that a refusal is about, or None, and what a member of staff reads."""
         return None, errors.translated(refused.words, gettext)
@@ -240,6 +253,7 @@ class WithActions(ReadOnly):
         try:
             if action.rehearse and CONFIRMED not in request.POST:
                 facts = action.rehearse(request, obj, form.cleaned_data)
+                form.settle()
                 return self.action_page(request, action, obj, form, confirmed=facts)
             answer = action.do(request, obj, form.cleaned_data)
         except errors.Refused as refused:

@@ -54,6 +54,12 @@ def test_form_sent_twice_writes_one_note(alices):
     assert Note.objects.count() == 1
 
 
+def test_form_sent_again_with_another_text_is_refused(alices):
+    browser, key = somebody(OPERATOR), str(uuid4())
+    assert [add(browser, alices, text, key) for text in (TEXT, "Another.")] == [302, 200]
+    assert Note.objects.get().text == TEXT
+
+
 @pytest.mark.django_db(transaction=True)
 def test_forms_sent_at_the_same_time_write_one_note(alices):
     browser, key = somebody(OPERATOR), str(uuid4())

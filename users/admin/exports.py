@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import (
@@ -50,6 +50,9 @@ def export(request: HttpRequest, app_label: str, model_name: str) -> HttpRespons
         queryset = shown.get_changelist_instance(request).queryset
     except IncorrectLookupParameters:
         return HttpResponseRedirect(back)
+    if exports.is_cut(shown, request, asked.get(SEARCH_VAR, "")):
+        messages.error(request, gettext("The search finds too much for an export. Type more."))
+        return HttpResponseRedirect(f"{back}?{asked.urlencode()}")
     number = exports.number_of_rows(queryset)
     if number > exports.MOST_ROWS:
         words = gettext(
@@ -86,7 +89,7 @@ def file_name(shown: ReadOnly) -> str:
 
 def record_export(request: HttpRequest, shown: ReadOnly, number: int) -> None:
     """Record in the log of the back office who exported what."""
-    filters = exports.filters_in_log(request.GET.dict()) or gettext("none")
+    filters = exports.filters_in_log(request.GET.dict(), shown.list_filter) or gettext("none")
     words = ngettext(
         "Exported %(number)s row as CSV. Filters: %(filters)s.",
         "Exported %(number)s rows as CSV. Filters: %(filters)s.",

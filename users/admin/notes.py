@@ -40,13 +40,14 @@ def write_note(
     `key` becomes its id, so a form that is sent twice writes one note.
 
     Raises:
+        IdempotencyKeyReused: another note was written with the key.
         UserNotActive: the personal data of the user were erased.
     """
     with single_transaction():
         owner = User.objects.filter(client=user.client_id).locked().get(id=user.id)
         if owner.erased_at is not None:
             raise errors.UserNotActive(user_id=owner.id, status=owner.status)
-        note, _ = Note.objects.get_or_create(
+        note, is_new = Note.objects.get_or_create(
             id=key,
             client_id=user.client_id,
             defaults={
@@ -57,6 +58,10 @@ def write_note(
                 "actor": by.actor,
             },
         )
+        if not is_new and (note.subject_id, note.text) != (subject_id, text):
+            raise errors.IdempotencyKeyReused(
+                idempotency_key=str(key), resource="note", id=str(note.id)
+            )
         note_witness(Witness(FIND_NOTE, [user.client_id, note.id]))
     return note
 

@@ -7,6 +7,7 @@ own: neither memory nor the time of a statement grows with the list, and a poole
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -15,9 +16,11 @@ from typing import Any, Final
 from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, SEARCH_VAR
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from iocash import money
+from users.models.searches import MOST_FOUND
 
 MOST_ROWS: Final = 100_000
 """The most rows of an export."""
@@ -25,6 +28,8 @@ PART_ROWS: Final = 2_000
 """Rows that are in memory at once."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet takes a text that begins with one of these as a formula."""
+INNER_FORMULA: Final = re.compile(r"(?!^)([;\t\r\n]\s*)(?=[=+\-@])")
+"""Where a spreadsheet that separates cells by semicolons begins another cell with a formula."""
 UNNAMED: Final = frozenset({SEARCH_VAR, ORDER_VAR, ERROR_FLAG})
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Without it, spreadsheets don't read UTF-8."""
@@ -87,7 +92,7 @@ def cell(value: Any) -> str | int:
         return value
     if isinstance(value, Plain):
         return str(value)
-    text = str(value)
+    text = INNER_FORMULA.sub(r"\1'", str(value))
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
@@ -112,9 +117,25 @@ def number_of_rows(queryset: QuerySet[Any]) -> int:
     return queryset.order_by().values("pk")[: MOST_ROWS + 1].count()
 
 
-def filters_in_log(parameters: Mapping[str, str]) -> str:
-    """The filters of a list, for the log, without what was searched: it can be personal data."""
-    kept = [f"{name}={value}" for name, value in parameters.items() if name not in UNNAMED]
+def is_cut(shown: Any, request: HttpRequest, words: str) -> bool:
+    """Whether a search finds so much that a list shows only a part of it."""
+    if not words:
+        return False
+    found, _ = shown.get_search_results(request, shown.get_queryset(request), words)
+    return int(found.order_by().values("pk")[:MOST_FOUND].count()) >= MOST_FOUND
+
+
+def filters_in_log(parameters: Mapping[str, str], offered: Sequence[Any]) -> str:
+    """The filters of a list, for the log, without what was searched: it can be personal data.
+
+    So can the values of filters that the list does not offer, which Django allows.
+    """
+    names = {getattr(each, "parameter_name", each) for each in offered}
+    kept = [
+        f"{name}={value}" if name.partition("__")[0] in names else name
+        for name, value in parameters.items()
+        if name not in UNNAMED
+    ]
     if parameters.get(SEARCH_VAR):
         kept.append(gettext("search"))
     return ", ".join(kept)

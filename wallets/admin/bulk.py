@@ -183,8 +183,8 @@ class BulkReport:
 
     done: list[Movement] = field(default_factory=list)
     refused: list[tuple[Movement, str]] = field(default_factory=list)
-    again: list[Movement] = field(default_factory=list)
-    """Those of `refused` that can be sent again, with the same form."""
+    again: list[tuple[Movement, str]] = field(default_factory=list)
+    """Those of `refused` that can be sent again, with the same form and the same versions."""
     unknown: int = 0
 
     @property
@@ -225,18 +225,26 @@ def execute(
             report.done.append(movement)
         else:
             refusals.append((movement, answer))
-    explain(report, refusals)
+    explain(report, refusals, items)
     return report
 
 
-def explain(report: BulkReport, refusals: Sequence[tuple[Movement, errors.Refused]]) -> None:
-    """Add the refused items to the report, with what somebody else did to them."""
+def explain(
+    report: BulkReport,
+    refusals: Sequence[tuple[Movement, errors.Refused]],
+    items: dict[UUID, str],
+) -> None:
+    """Add the refused items to the report, with what somebody else did to them.
+
+    What can be sent again keeps the version that was confirmed: what a colleague did meanwhile was
+    not seen by who sends it again.
+    """
     changed = [each.id for each, refused in refusals if isinstance(refused, STALE)]
     changes = last_changes(*changed) if changed else {}
     for movement, refused in refusals:
         report.refused.append((movement, changes.get(movement.id) or explain_refusal(refused)[1]))
         if isinstance(refused, errors.Unavailable | errors.OutcomeUnknown):
-            report.again.append(movement)
+            report.again.append((movement, items[movement.id]))
 
 
 STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionConflict)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from iocash import errors
 from users.actions import ActionForm
 from wallets import erasure
-from wallets.admin.amounts import AmountField
+from wallets.admin.amounts import AMBIGUOUS, AmountField
 from wallets.admin.refusals import explain_refusal
 from wallets.models import Wallet
 from wallets.orders.users import BLOCK_REASONS
@@ -84,11 +84,20 @@ class ReverseForm(LedgerForm):
         label=_("Concept"), max_length=140, required=False, help_text=_("Both owners can read it.")
     )
 
+    def typed(self, text: str) -> str:
+        return f"0{text}" if AMBIGUOUS.fullmatch(text) else text
+
 
 class RejectForm(LedgerForm):
+    """The reason. It has the version that the page shows: what was sent meanwhile is kept."""
+
+    version = forms.CharField(widget=forms.HiddenInput, required=False)
     reason = forms.CharField(
         label=_("Reason"), max_length=140, help_text=_("The client can read it.")
     )
+
+    def offer(self, obj: Any) -> None:
+        self.fields["version"].initial = obj.version if obj else ""
 
 
 class BlockForm(LedgerForm):

@@ -27,10 +27,10 @@ from wallets.admin.facts import (
 )
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
 from wallets.admin.states import state_of
-from wallets.admin.submit import REVERSE, Submission, cash_out_order, rehearse_reversal
+from wallets.admin.submit import REVERSE, Submission, cash_out_order, rehearse_reversal, rejection
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
 from wallets.models import Movement, Wallet
-from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
 
 REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
 SEND = "wallets.send_cash_out"
@@ -161,9 +161,7 @@ class MovementAdmin(Searched, WithActions):
             label=_("Reject"),
             permission=SETTLE,
             form=RejectForm,
-            do=Submission(
-                cash_out_order(RejectCashOut), _("Rejected. The amount is available again.")
-            ),
+            do=Submission(rejection, _("Rejected. The amount is available again.")),
             is_available=is_pending,
             effect=cash_out_effect(_("%(amount)s becomes available again to %(name)s.")),
             is_harmful=True,
@@ -209,6 +207,8 @@ class MovementAdmin(Searched, WithActions):
         return with_currency(obj.amount, obj.currency)
 
     def facts(self, obj: Any) -> Facts:
+        if isinstance(obj, Wallet):  # the page to add a movement
+            return wallet_facts(obj)
         facts: list[tuple[Any, object]] = [
             *wallet_facts(read_again(obj.wallet_id)),
             (_("Type"), obj.get_type_display()),

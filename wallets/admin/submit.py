@@ -21,7 +21,7 @@ from wallets.admin.facts import amount_facts, read_again, wallet_facts, with_cur
 from wallets.admin.forms import MovementForm
 from wallets.models import Movement, Wallet
 from wallets.orders.base import Order, Outcome, UserOrder, WalletOrder
-from wallets.orders.cash_outs import CashOutOrder
+from wallets.orders.cash_outs import CashOutOrder, RejectCashOut
 from wallets.orders.holds import HoldOrder
 from wallets.orders.payments import Adjust, CashIn, Reverse
 
@@ -122,6 +122,8 @@ def rehearse_reversal(request: HttpRequest, obj: Movement, values: dict[str, Any
     minor = (
         money.to_minor(amount, obj.currency) if amount else left.magnitude - left.reversed_amount
     )
+    if not amount:  # what was confirmed is what will be done
+        values["amount"] = money.to_text(minor, obj.currency)
     payee = read_again(obj.wallet_id if obj.amount > 0 else obj.counterparty_id)
     facts = [
         *wallet_facts(payee, _("Gives back")),
@@ -148,6 +150,12 @@ def user_order(order: type[UserOrder]) -> Callable[..., Order]:
 
 def wallet_order(order: type[WalletOrder]) -> Callable[..., Order]:
     return lambda wallet, **values: order(wallet_id=wallet.id, **values)
+
+
+def rejection(movement: Movement, *, version: str, **values: Any) -> Order:
+    """The rejection of a cash-out that is still as the form showed it."""
+    seen = frozenset({version}) if version else None
+    return cash_out_order(RejectCashOut)(movement, if_match=seen, **values)
 
 
 def cash_out_order(order: type[CashOutOrder]) -> Callable[..., Order]:

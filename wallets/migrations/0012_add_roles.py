@@ -64,6 +64,14 @@ def make_groups(apps: Any, schema_editor: Any) -> None:
         group.permissions.add(*(found(permissions, each) for each in added))
 
 
+def rename_groups(apps: Any, schema_editor: Any) -> None:
+    """Groups of these names that are there already keep what they allow, under another name."""
+    groups = apps.get_model("auth", "Group").objects.using(schema_editor.connection.alias)
+    for group in groups.filter(name__in=NEW):
+        group.name = f"{group.name} (before)"
+        group.save(update_fields=["name"])
+
+
 def found(permissions: Any, name: str) -> Any:
     label, codename = name.split(".")
     return permissions.get(content_type__app_label=label, codename=codename)
@@ -86,4 +94,7 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
-    operations: ClassVar = [migrations.RunPython(make_groups, take_back)]
+    operations: ClassVar = [
+        migrations.RunPython(rename_groups, migrations.RunPython.noop),
+        migrations.RunPython(make_groups, take_back),
+    ]

@@ -213,6 +213,31 @@ def test_reversal_is_confirmed_with_payer_payee_and_the_rest(browser, alices, bo
     assert "nine euros and ninety-nine cents" in text
 
 
+def test_reversal_is_of_the_amount_that_was_confirmed(browser, alices, bobs):
+    """What the client reversed meanwhile does not make the confirmed reversal smaller."""
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 10_00).id)
+    page = browser.post(acting(paid, "reverse"), {"key": str(uuid4()), "amount": ""})
+    assert page.context["form"]["amount"].value() == "10.00"
+    ids = without_wallet(paid.reversible)
+    posting.submit(Reverse(**people.about(alices), **ids, amount=people.decimal(1)))
+    form = {name: page.context["form"][name].value() for name in ("key", "amount", "concept")}
+    answer = browser.post(acting(paid, "reverse"), form | {"confirmed": "1"})
+    assert answer.status_code == 200
+    assert "amount" in answer.context["form"].errors
+    assert money_of(alices) == (90_01, 0)
+
+
+def test_payment_that_was_sent_meanwhile_is_not_rejected(browser, alices):
+    movement = a_cash_out(alices, 30_00)
+    form = browser.get(acting(movement, "reject")).context["form"]
+    end(MarkCashOutSent, movement)
+    sent = {"key": str(uuid4()), "reason": "Closed", "version": form["version"].value()}
+    assert browser.post(acting(movement, "reject"), sent).status_code == 200
+    assert Movement.objects.get(id=movement.id).status == "PENDING"
+    again = browser.get(acting(movement, "reject")).context["form"]["version"].value()
+    assert browser.post(acting(movement, "reject"), sent | {"version": again}).status_code == 302
+
+
 def without_wallet(ids: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in ids.items() if name != "wallet_id"}
 
@@ -221,6 +246,16 @@ def test_add_page_confirms_the_wallet_that_was_entered(browser, alices):
     form = adding(wallet=str(alices.id))
     page = browser.post(reverse("admin:wallets_movement_add"), form)
     assert "5.00 EUR will be created in the wallet of Alice Example." in words_of(page)
+    assert money_of(alices) == (100_00, 0)
+
+
+def test_add_page_shows_the_form_again_with_its_key(browser, alices):
+    for values in ({"change": "1"}, {"kind": "DOWN", "amount": "200", "confirmed": "1"}):
+        form = adding(wallet=str(alices.id)) | values
+        page = browser.post(reverse("admin:wallets_movement_add"), form)
+        assert page.status_code == 200
+        assert page.context["form"]["key"].value() == form["key"]
+        assert "Alice Example" in words_of(page)
     assert money_of(alices) == (100_00, 0)
 
 

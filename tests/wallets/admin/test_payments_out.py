@@ -315,3 +315,17 @@ def test_items_that_the_database_did_not_take_can_be_sent_again(browser, three, 
     assert "Try 3 again" in words_of(answer)
     assert form_on(answer)["key"] == form_on(page)["key"]
     assert "3 payments marked as sent." in confirm(browser, answer).text
+
+
+def test_payment_that_was_sent_before_another_try_is_not_rejected(
+    browser, alices, three, monkeypatch
+):
+    page = choose(browser, "reject", three[:1])
+    bulk(somebody(OPERATOR), "send", three[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr(posting, "LONGEST_FOR_MANY", -1.0)
+        again = confirm(browser, page, reason="Wrong account")
+    assert "Try 1 again" in words_of(again)
+    confirm(browser, again)
+    assert states(three[:1]) == ["SENT"]
+    assert money_of(alices) == (100_00, 31_50)
