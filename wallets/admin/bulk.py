@@ -186,6 +186,8 @@ class BulkReport:
     again: list[tuple[Movement, str]] = field(default_factory=list)
     """Those of `refused` that can be sent again, with the same form and the same versions."""
     unknown: int = 0
+    unclear: int = 0
+    """How many of `refused` may have been done all the same."""
 
     @property
     def count(self) -> int:
@@ -243,6 +245,7 @@ def explain(
     changes = last_changes(*changed) if changed else {}
     for movement, refused in refusals:
         report.refused.append((movement, changes.get(movement.id) or explain_refusal(refused)[1]))
+        report.unclear += isinstance(refused, errors.OutcomeUnknown)
         if isinstance(refused, errors.Unavailable | errors.OutcomeUnknown):
             report.again.append((movement, items[movement.id]))
 
@@ -255,8 +258,17 @@ def summary(act: BulkAct, report: BulkReport) -> str:
     """How many items an act changed, of how many."""
     if len(report.done) == report.count:
         return act.done(len(report.done))
-    return gettext("%(done)s %(others)d of %(count)d could not be changed.") % {
+    values = {
         "done": act.done(len(report.done)),
-        "others": report.count - len(report.done),
+        "others": report.count - len(report.done) - report.unclear,
+        "unclear": report.unclear,
         "count": report.count,
     }
+    if report.unclear:
+        text = gettext(
+            "%(done)s %(others)d of %(count)d could not be changed. "
+            "%(unclear)d may have been changed."
+        )
+    else:
+        text = gettext("%(done)s %(others)d of %(count)d could not be changed.")
+    return text % values
