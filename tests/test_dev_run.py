@@ -36,8 +36,10 @@ def clone(tmp_path: Path) -> Iterator[Path]:
         shutil.rmtree(str(folder))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("command", [("check",), ("migrate", "--help")])
 def test_command_without_a_database_starts_no_server(clone: Path, command: tuple[str, ...]) -> None:
+    """Takes 5 s for each command."""
     program = [sys.executable, str(clone / "dev.py"), "manage", *command]
     subprocess.run(program, stdout=subprocess.DEVNULL, env=outside(), check=True)
     assert not list(clone.glob(".iocash/postgres*"))

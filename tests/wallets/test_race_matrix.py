@@ -208,8 +208,19 @@ def two(transactional_db: None) -> Iterator[Two]:
         yield callers
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+LARGE = frozenset({"empty wallet", "overdue hold", "wallet"})
+"""Families with more pairs than the daily tests have time for."""
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=[pytest.mark.ci] if family in LARGE else [])
+        for family in FAMILIES
+    ],
+)
 def test_any_two_concurrent_orders_are_serializable(two, family):
+    """Takes 5 to 10 s for each large family."""
     rows = [Row(family, verb) for verb in FAMILIES[family].verbs]
     for row in rows:
         row.run(two, waiting=True, times=1)
