@@ -197,7 +197,7 @@ def test_role_opens_exactly_the_pages_of_its_rows(role, rows):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_role_adds_and_deletes_exactly_what_it_may(role, rows):
+def test_role_adds_and_deletes_by_its_permissions(role, rows):
     browser = browser_of(a_member(role))
     adding = {label: browser.get(url_of(label, "add")).status_code for label in LISTS}
     assert adding == {label: 200 if role in ADDING.get(label, NOBODY) else 403 for label in LISTS}

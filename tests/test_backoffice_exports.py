@@ -117,7 +117,7 @@ def test_formula_in_a_name_is_written_as_text(browser, alice):
     assert row["mobile_phone"] == "'+34600000001"
 
 
-def test_export_is_recorded_without_what_was_searched(browser, staff, alices):
+def test_export_is_recorded_without_the_searched_words(browser, staff, alices):
     exported(browser, "wallets.wallet", q="Alice Example", status__exact="READY")
     entry = LogEntry.objects.get(user=staff)
     assert entry.content_type == ContentType.objects.get_for_model(Wallet)

@@ -61,7 +61,7 @@ def lists() -> list[str]:
 
 
 @pytest.mark.parametrize("url_name", lists())
-def test_empty_list_says_what_it_is_for(url_name, office):
+def test_empty_list_explains_its_purpose(url_name, office):
     purpose = str(MENU.purposes[url_name])
     assert escape(purpose) in office.get(reverse(f"admin:{url_name}"))
 

@@ -109,7 +109,7 @@ def test_cash_in_is_posted_and_confirmed_on_the_page(page, supervisor, alices):
     assert money_of(alices) == (112_34, 0)
 
 
-def test_refusal_is_shown_at_the_form_which_keeps_what_was_typed(page, supervisor, alices):
+def test_refused_form_shows_the_refusal_and_keeps_its_values(page, supervisor, alices):
     log_in(page)
     open_thing(page, alices)
     act(page, "Add movement")

@@ -101,7 +101,7 @@ def test_refused_decision_leads_nowhere(operator, alice, bob, sent):
     assert 'name="next" value="1"' in answer.content.decode()
 
 
-def test_second_reviewer_sees_what_the_first_did(operator, alice, sent):
+def test_second_reviewer_sees_the_first_decision(operator, alice, sent):
     act(operator, alice, "approve", sent)
     other = somebody(SUPERVISOR)
     answer = act(other, alice, "reject", sent, reason="Unknown code").content.decode()
@@ -113,7 +113,7 @@ def test_second_reviewer_sees_what_the_first_did(operator, alice, sent):
 # --- Who has it open ------------------------------------------------------------------------------
 
 
-def test_page_names_other_members_who_opened_it_in_the_last_minutes(operator, alice, sent):
+def test_page_names_its_other_recent_readers(operator, alice, sent):
     shown(operator, alice)
     page = shown(operator, alice)
     assert "opened this review" not in page
@@ -164,7 +164,7 @@ def test_review_is_assigned_to_reviewers_only(operator, alice, sent):
 # --- The queue ------------------------------------------------------------------------------------
 
 
-def test_queue_shows_name_what_waits_and_the_level_asked(operator, alice):
+def test_queue_shows_names_pending_documents_and_levels(operator, alice):
     for kind in (Kind.IDENTITY, Kind.DOCUMENT_IDENTITY_FRONT):
         send_one(alice, kind)
     page = operator.get(QUEUE).content.decode()
