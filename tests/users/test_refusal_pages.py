@@ -80,5 +80,5 @@ def test_error_outside_of_the_back_office_has_no_menu(staff):
     assert (answer.status_code, MENU in answer.text) == (404, False)
 
 
-def test_office_is_what_a_logged_in_member_sees(staff):
+def test_logged_in_member_sees_the_office(staff):
     assert MENU in Office(staff).get("/admin/")

@@ -43,7 +43,7 @@ def adding(**values: str) -> dict[str, str]:
 # --- Refusals at the form -------------------------------------------------------------------------
 
 
-def test_refused_form_keeps_what_was_typed_and_its_key(browser, alices):
+def test_refused_form_keeps_its_values_and_its_key(browser, alices):
     form = adding(kind="DOWN", amount="1 250,5", concept="Counted twice")
     page = browser.post(acting(alices, "add-movement"), form)
     assert page.status_code == 200
@@ -188,7 +188,7 @@ def test_first_page_says_continue_if_a_confirmation_follows(browser, alices):
     assert ">Alice Example, EUR</a>" in page
 
 
-def test_change_leads_back_to_the_form_with_what_was_typed(browser, alices):
+def test_change_leads_back_to_the_form_with_its_values(browser, alices):
     page = browser.post(acting(alices, "add-movement"), adding(amount="7", change="1"))
     assert not page.context["is_confirmation"]
     assert page.context["form"]["amount"].value() == "7"
@@ -295,7 +295,7 @@ def test_harmful_actions_have_a_red_button():
 # --- Somebody was faster --------------------------------------------------------------------------
 
 
-def test_second_member_sees_who_was_faster(browser, alices):
+def test_second_member_sees_the_name_of_the_first(browser, alices):
     movement = a_cash_out(alices, 30_00)
     other = somebody(OPERATOR)
     other.post(acting(movement, "send"), {"key": str(uuid4())})
@@ -327,7 +327,7 @@ def test_form_sent_twice_is_confirmed_twice_and_not_called_late(browser, alices)
 # --- What is held, and states ---------------------------------------------------------------------
 
 
-def test_wallet_page_says_by_what_money_is_held(browser, alices, bobs):
+def test_wallet_page_lists_holds_and_pending_cash_outs(browser, alices, bobs):
     hold = people.place(alices, bobs, 7_00)
     movement = a_cash_out(alices, 30_00)
     end(CancelCashOut, a_cash_out(alices, 1_00))
