@@ -1,10 +1,10 @@
 """Erases the personal data of a closed user. The ledger stays complete and passes its audit.
 
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
-identity verifications, the notes of staff, the texts of cases, aliases, external accounts, the texts of movements and
-holds, in both wallets of a payment, and the salts of the idempotency keys of orders that name the
-user. What stays: ids, amounts, times, digests; so does the signature of the terms, which has
-nothing else.
+identity verifications, the notes of staff, the texts of cases, the bank account of a closing,
+aliases, external accounts, the texts of movements and holds, in both wallets of a payment, and the
+salts of the idempotency keys of orders that name the user. What stays: ids, amounts, times,
+digests; so does the signature of the terms, which has nothing else.
 """
 
 from __future__ import annotations

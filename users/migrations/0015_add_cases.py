@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 import django.db.models.deletion
-import iocash.db.clock
 import uuid_utils.compat
 from django.db import migrations, models
 
+import iocash.db.clock
 from iocash.db.grants import Grant
 
 FOREIGN_KEYS = """

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import django.db.models.deletion
-import iocash.db.clock
 import uuid_utils.compat
 from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 
+import iocash.db.clock
 from iocash.db.grants import Grant
 
 FOREIGN_KEYS = """
