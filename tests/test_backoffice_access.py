@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 
 from tests.support import people
 from tests.support.cash_outs import a_cash_out
+from tests.support.ibans import IBAN
 from tests.support.kyc import send_one
 from tests.support.signed_tokens import PRIVATE, pem
 from tests.support.staff import (
@@ -34,8 +35,8 @@ from tests.support.staff import (
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
-from users.models import ApiKey, Event, Review, SigningKey
-from wallets.models import Movement
+from users.models import ApiKey, Case, Event, Review, SigningKey
+from wallets.models import Closing, Movement
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,7 @@ LISTS: Final = {
     "auth.user": KEEPERS,
     "users.access": SUPERVISORS,
     "users.apikey": EVERYBODY,
+    "users.case": MONEY_READERS,
     "users.client": EVERYBODY,
     "users.event": EVERYBODY,
     "users.identityverification": MONEY_READERS,
@@ -65,6 +67,7 @@ LISTS: Final = {
     "users.termssignature": MONEY_READERS,
     "users.user": MONEY_READERS,
     "wallets.audit": EVERYBODY,
+    "wallets.closing": MONEY_READERS,
     "wallets.externalaccount": MONEY_READERS,
     "wallets.hold": MONEY_READERS,
     "wallets.movement": MONEY_READERS,
@@ -74,6 +77,7 @@ LISTS: Final = {
 
 ADDING: Final = {
     "auth.user": ADMINISTRATORS,
+    "users.case": REVIEWERS,
     "users.client": KEEPERS,
     "users.rejectionreason": SUPERVISORS,
     "wallets.movement": OPERATORS,
@@ -93,6 +97,12 @@ ACTIONS: Final = {
     "auth.user/single-permissions": ADMINISTRATORS,
     "users.apikey/revoke": KEEPERS,
     "users.apikey/rotate": KEEPERS,
+    "users.case/add-note": REVIEWERS,
+    "users.case/close": REVIEWERS,
+    "users.case/concern": REVIEWERS,
+    "users.case/due": REVIEWERS,
+    "users.case/owner": REVIEWERS,
+    "users.case/reopen": REVIEWERS,
     "users.client/activate": KEEPERS,
     "users.client/issue-key": KEEPERS,
     "users.client/register-key": KEEPERS,
@@ -104,15 +114,22 @@ ACTIONS: Final = {
     "users.user/add-note": REVIEWERS,
     "users.user/block": OPERATORS,
     "users.user/erase": SUPERVISORS,
+    "users.user/open-case": REVIEWERS,
+    "users.user/pay-out": SUPERVISORS,
     "users.user/unblock": OPERATORS,
+    "wallets.closing/again": SUPERVISORS,
+    "wallets.closing/finish": SUPERVISORS,
+    "wallets.closing/stop": SUPERVISORS,
     "wallets.hold/release": OPERATORS,
     "wallets.movement/add-note": REVIEWERS,
+    "wallets.movement/open-case": REVIEWERS,
     "wallets.movement/reject": SUPERVISORS,
     "wallets.movement/reverse": SUPERVISORS,
     "wallets.movement/send": OPERATORS,
     "wallets.movement/settle": SUPERVISORS,
     "wallets.wallet/add-movement": OPERATORS,
     "wallets.wallet/add-note": REVIEWERS,
+    "wallets.wallet/open-case": REVIEWERS,
     "wallets.wallet/block": OPERATORS,
     "wallets.wallet/unblock": OPERATORS,
 }
@@ -147,10 +164,16 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
     return {
         "auth.user": get_user_model().objects.create_user("colleague", is_staff=True),
         "users.apikey": ApiKey.objects.get(),
+        "users.case": Case.objects.create(
+            key=uuid7(), kind="COMPLAINT", title="Late", due_on="2999-01-01", actor="staff:1"
+        ),
         "users.client": client_demo,
         "users.review": Review.objects.get(pk=alices.user_id),
         "users.signingkey": key,
         "users.user": alices.user,
+        "wallets.closing": Closing.objects.create(
+            client=client_demo, user=alices.user, iban=IBAN, actor="staff:1"
+        ),
         "wallets.hold": people.place(alices, bobs, 1_00),
         "wallets.movement": Movement.objects.get(pk=a_cash_out(alices, 30_00).pk),
         "wallets.wallet": alices,

@@ -1,6 +1,7 @@
 """The models of users, clients, credentials, KYC and events."""
 
 from users.models.barrier import Barrier
+from users.models.cases import Case, CaseEntry, CaseSubject
 from users.models.clients import ApiKey, Client
 from users.models.events import Event
 from users.models.idempotency import Key
@@ -20,6 +21,9 @@ __all__ = [
     "Access",
     "ApiKey",
     "Barrier",
+    "Case",
+    "CaseEntry",
+    "CaseSubject",
     "Client",
     "Event",
     "IdentityVerification",

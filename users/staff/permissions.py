@@ -42,6 +42,9 @@ SENTENCES: Final = {
     "wallets.change_externalaccount": _("Can change and remove bank accounts over the API."),
     "wallets.send_cash_out": _("Can mark cash-outs as sent to the bank."),
     "wallets.settle_cash_out": _("Can settle and reject cash-outs."),
+    "wallets.view_closing": _("Can see which users are paid out to be closed."),
+    "wallets.add_closing": _("Can order to pay out a user and to close it."),
+    "wallets.change_closing": _("Can finish and stop closings, and order payments out again."),
     # Reviews
     "users.view_review": _("Can see who waits for a review, and what was submitted."),
     "users.view_kycdocument": _("Can see submitted identity data and documents."),
@@ -59,6 +62,9 @@ SENTENCES: Final = {
     # Records
     "users.view_note": _("Can read the notes of staff."),
     "users.add_note": _("Can write notes on users, wallets and movements."),
+    "users.view_case": _("Can see cases: complaints, disputes and requests of authorities."),
+    "users.add_case": _("Can open cases."),
+    "users.change_case": _("Can work on cases: owner, due date, notes and outcome."),
     "users.view_event": _("Can see the events: what was changed, and by whom."),
     "wallets.view_audit": _("Can see the results of the ledger's audits."),
     # Clients and their keys

@@ -19,11 +19,12 @@ from users.history import last_changes
 from users.models import idempotency
 from users.models.ids import as_id
 from wallets import posting
+from wallets.admin.closing import finish_paid
 from wallets.admin.movements import SEND, SETTLE, is_pending
 from wallets.admin.queue import MOST, Queue, QueueTotal, totals_of
 from wallets.admin.refusals import explain_refusal
 from wallets.admin.states import state_of
-from wallets.models import Movement
+from wallets.models import Closing, Movement
 from wallets.orders.base import Outcome
 from wallets.orders.cash_outs import CashOutOrder, MarkCashOutSent, RejectCashOut, SettleCashOut
 
@@ -189,6 +190,9 @@ class BulkReport:
     unclear: int = 0
     """How many of `refused` may have been done all the same."""
 
+    closed: list[Closing] = field(default_factory=list)
+    """The closings that the settled payments have completed."""
+
     @property
     def count(self) -> int:
         return len(self.done) + len(self.refused) + self.unknown
@@ -228,6 +232,8 @@ def execute(
         else:
             refusals.append((movement, answer))
     explain(report, refusals, items)
+    if act.order is SettleCashOut:
+        report.closed = finish_paid((each.wallet.user_id for each in report.done), actor)
     return report
 
 
@@ -257,7 +263,7 @@ STALE: Final = (errors.MovementNotPending, errors.CashOutSent, errors.VersionCon
 def summary(act: BulkAct, report: BulkReport) -> str:
     """How many items an act changed, of how many."""
     if len(report.done) == report.count:
-        return act.done(len(report.done))
+        return f"{act.done(len(report.done))} {closed_in_words(report.closed)}".strip()
     values = {
         "done": act.done(len(report.done)),
         "others": report.count - len(report.done) - report.unclear,
@@ -272,3 +278,11 @@ def summary(act: BulkAct, report: BulkReport) -> str:
     else:
         text = gettext("%(done)s %(others)d of %(count)d could not be changed.")
     return text % values
+
+
+def closed_in_words(closings: Sequence[Closing]) -> str:
+    """Which users were closed because their last payment was settled."""
+    if not closings:
+        return ""
+    names = ", ".join(each.user.display_name for each in closings)
+    return gettext("Paid out and closed: %(names)s.") % {"names": names}

@@ -11,12 +11,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import money
-from users.actions import Action, Facts, Searched, WithActions
+from users.actions import Action, Facts, Searched, WithActions, by
 from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
 from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
-from wallets.admin import notes
+from wallets.admin import cases, notes
+from wallets.admin.closing import finish_paid
 from wallets.admin.facts import (
     name_of_wallet,
     owner_of,
@@ -51,6 +52,18 @@ def cash_out_effect(text: Any) -> Any:
         return str(text) % values
 
     return of
+
+
+SETTLE_ONE = Submission(cash_out_order(SettleCashOut), _("Settled. The amount was deducted."))
+
+
+def settle(request: HttpRequest, movement: Movement, values: dict[str, Any]) -> str:
+    """Settle a cash-out. If it was the last one of a closing, its user is closed."""
+    text = SETTLE_ONE(request, movement, values)
+    if finish_paid([movement.wallet.user_id], by(request)):
+        name = {"name": movement.wallet.user.display_name}
+        text = f"{text} {gettext('%(name)s was paid out and is closed.') % name}"
+    return text
 
 
 def is_pending(movement: Movement) -> bool:
@@ -151,7 +164,7 @@ class MovementAdmin(Searched, WithActions):
             name="settle",
             label=_("Settle"),
             permission=SETTLE,
-            do=Submission(cash_out_order(SettleCashOut), _("Settled. The amount was deducted.")),
+            do=settle,
             is_available=lambda movement: is_pending(movement) and movement.sent_at is not None,
             warning=_("Do this after the bank has paid."),
             effect=cash_out_effect(_("%(amount)s leaves the wallet of %(name)s for good.")),
@@ -167,6 +180,7 @@ class MovementAdmin(Searched, WithActions):
             is_harmful=True,
         ),
         notes.ADD,
+        cases.OPEN,
     )
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:

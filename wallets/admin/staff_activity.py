@@ -25,7 +25,7 @@ from django.utils.translation import gettext
 
 from iocash.db import clock
 from users import pages
-from users.models import Access, Client, Event, User
+from users.models import Access, CaseEntry, Client, Event, User
 from users.models.events import STAFF, EventKind
 from users.staff.records import recorded_words
 from wallets.admin.deeds import BOOKED, DEEDS, LOOKS
@@ -38,6 +38,7 @@ PAGES: Final = {
     "user": ("users.view_user", "admin:users_user_change"),
     "wallet": ("wallets.view_wallet", "admin:wallets_wallet_change"),
     "movement": ("wallets.view_movement", "admin:wallets_movement_change"),
+    "case": ("users.view_case", "admin:users_case_change"),
     "hold": ("wallets.view_hold", "admin:wallets_hold_change"),
     "external_account": (
         "wallets.view_externalaccount",
@@ -123,10 +124,12 @@ def read_deeds(request: HttpRequest, person: Any, span: Span) -> tuple[list[Deed
     events = span.of(Event.objects.by_staff(person), "created_at")
     looks = span.of(Access.objects.filter(actor=f"{STAFF}{person.pk}"), "created_at")
     entries = LogEntry.objects.filter(user=person).select_related("content_type")
+    acts = CaseEntry.objects.filter(actor=f"{STAFF}{person.pk}").select_related("case")
     log_ins = AccessLog.objects.filter(username=person.get_username())
     found = [
         *of_events(request, events),
         *of_looks(request, looks),
+        *(of_case(request, each) for each in span.of(acts, "created_at")),
         *(of_entry(request, each) for each in span.of(entries, "action_time")),
         *(of_log_in(each) for each in span.of(log_ins, "attempt_time")),
     ]
@@ -205,6 +208,14 @@ def of_looks(request: HttpRequest, looks: Sequence[Access]) -> Iterable[Deed]:
             shown_name(request, users[look.user_id]),
             page_of(request, "user", look.user_id),
         )
+
+
+def of_case(request: HttpRequest, entry: CaseEntry) -> Deed:
+    """An act on a case."""
+    may = request.user.has_perm("users.view_case")
+    name = f"{entry.case.number} {entry.case.title}" if may else ""
+    words = str(CaseEntry.Kind(entry.kind).label)
+    return Deed(entry.created_at, words, name, page_of(request, "case", entry.case_id))
 
 
 def of_entry(request: HttpRequest, entry: LogEntry) -> Deed:

@@ -17,7 +17,7 @@ from iocash.db import clock
 from iocash.db.prepared import read_each
 from users.admin.notes import ADD_NOTE, NoteForm, with_authors
 from users.kyc import terms
-from users.models import IdentityVerification, TermsSignature
+from users.models import Case, IdentityVerification, TermsSignature
 from wallets.admin import profile, timeline
 from wallets.admin.profile import Profile
 from wallets.models import Hold, Movement
@@ -150,6 +150,11 @@ def notes_tab(request: HttpRequest, found: Profile) -> Context:
     return context | {"notes": with_authors(timeline.visible_notes(request, user))}
 
 
+def cases_tab(request: HttpRequest, found: Profile) -> Context:
+    """The last cases that concern the user, its wallets and its movements."""
+    return {"rows": list(Case.objects.of(found.user)[:ROWS])}
+
+
 def timeline_tab(request: HttpRequest, found: Profile) -> Context:
     cursor = request.GET.get("before", "")
     page = timeline.read_page(request, found.user, found.wallets, cursor)
@@ -167,6 +172,7 @@ TABS: Final[Sequence[Tab]] = (
     Tab("holds", _("Holds"), ["wallets.view_hold"], holds_tab),
     Tab("documents", _("Documents"), OF_IDENTITY, documents_tab),
     Tab("notes", _("Notes"), ["users.view_note"], notes_tab),
+    Tab("cases", _("Cases"), ["users.view_case"], cases_tab),
     Tab("timeline", _("Timeline"), ["users.view_user"], timeline_tab),
 )
 

@@ -16,7 +16,7 @@ from users.actions import Action, Facts, by
 from users.admin import users
 from users.models import User
 from wallets import erasure
-from wallets.admin import notes, profile, tabs
+from wallets.admin import cases, closings, notes, profile, tabs
 from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.submit import Submission, user_order
@@ -92,7 +92,9 @@ class UserWithWalletsAdmin(users.UserAdmin):
             ),
             is_harmful=True,
         ),
+        closings.PAY_OUT,
         notes.ADD,
+        cases.OPEN,
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:

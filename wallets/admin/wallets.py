@@ -12,7 +12,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
-from wallets.admin import notes
+from wallets.admin import cases, notes
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -127,6 +127,7 @@ class WalletAdmin(Searched, WithActions):
             effect=effect_of_unblock,
         ),
         notes.ADD,
+        cases.OPEN,
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -18,8 +18,8 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
-from users.models import KycDocument, User
-from wallets.models import Audit, Hold, Movement
+from users.models import Case, KycDocument, User
+from wallets.models import Audit, Closing, Hold, Movement
 
 VIEW_MOVEMENTS: Final = "wallets.view_movement"
 SOON: Final = timedelta(hours=24)
@@ -51,6 +51,8 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
     kinds: tuple[tuple[str, Callable[[Any, datetime], Iterator[Tile]]], ...] = (
         ("users.view_review", pending_reviews),
         (VIEW_MOVEMENTS, pending_cash_outs),
+        ("users.view_case", overdue_cases),
+        ("wallets.view_closing", closings_under_way),
         ("wallets.view_hold", expiring_holds),
         ("wallets.view_audit", last_audit),
         ("auth.view_user", failed_log_ins),
@@ -97,6 +99,34 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
             unit=lambda count: ngettext("%(count)s cash-out", "%(count)s cash-outs", count),
             amounts=[(-row[5], row[0]) for row in own],
         )
+
+
+def overdue_cases(user: Any, now: datetime) -> Iterator[Tile]:
+    """Open cases whose due date has passed."""
+    found = Case.objects.overdue(timezone.localtime(now).date())
+    sums = found.aggregate(count=Count("id"), since=Min("due_on"))
+    since = sums["since"]
+    yield waiting_tile(
+        _("Overdue cases"),
+        count=sums["count"],
+        since=timezone.make_aware(datetime.combine(since, time.max)) if since else None,
+        now=now,
+        address=f"{reverse('admin:users_case_changelist')}?due=overdue",
+        unit=lambda count: ngettext("%(count)s case", "%(count)s cases", count),
+    )
+
+
+def closings_under_way(user: Any, now: datetime) -> Iterator[Tile]:
+    """Users who are being paid out, to be closed."""
+    found = Closing.objects.under_way().aggregate(count=Count("id"), since=Min("created_at"))
+    yield waiting_tile(
+        _("Closings under way"),
+        count=found["count"],
+        since=found["since"],
+        now=now,
+        address=f"{reverse('admin:wallets_closing_changelist')}?state__exact=UNDER_WAY",
+        unit=lambda count: ngettext("%(count)s user", "%(count)s users", count),
+    )
 
 
 def expiring_holds(user: Any, now: datetime) -> Iterator[Tile]:

@@ -37,6 +37,7 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 
 from wallets.models.accounts import ExternalAccount
 from wallets.models.audits import Audit
+from wallets.models.closings import Closing, ClosingPayment
 from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
 from wallets.models.movements import Movement
@@ -44,6 +45,8 @@ from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
     "Audit",
+    "Closing",
+    "ClosingPayment",
     "ExternalAccount",
     "Hold",
     "HoldQuerySet",

@@ -1,0 +1,283 @@
+"""Closing a user with money: paying out, finishing, stopping, and doing it again."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+
+from tests.support import people
+from tests.support.backoffice import page_of
+from tests.support.cash_outs import a_cash_out, end
+from tests.support.ibans import IBAN
+from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of, somebody
+from tests.support.threads import at_once
+from users.models import User
+from users.models.events import By
+from wallets import erasure, posting
+from wallets.admin import closing
+from wallets.models import Closing, Movement, Wallet
+from wallets.orders.base import Result
+from wallets.orders.cash_outs import MarkCashOutSent, RejectCashOut, SettleCashOut
+from wallets.orders.users import BlockUser
+from wallets.orders.wallets import OpenWallet
+
+pytestmark = pytest.mark.django_db
+
+BANK = {"iban": IBAN, "holder_name": "Alice Example"}
+
+
+def fields_of(text: str) -> dict[str, str]:
+    """The hidden fields of a confirmation."""
+    found = {}
+    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", text):
+        name = re.search(r'name="([^"]*)"', tag)
+        value = re.search(r'value="([^"]*)"', tag)
+        if name:
+            found[name[1]] = value[1] if value else ""
+    return found
+
+
+def address(user: User) -> str:
+    return reverse("admin:users_user_action", args=[user.pk, "pay-out"])
+
+
+def ask(browser: Browser, user: User, **values: str) -> str:
+    """Send the form without its confirmation."""
+    return browser.post(address(user), {"key": str(uuid4()), **BANK, **values}).text
+
+
+def confirmation(browser: Browser, user: User) -> dict[str, str]:
+    return fields_of(ask(browser, user)) | {"confirmed": "1"}
+
+
+def order(browser: Browser, user: User) -> Closing:
+    browser.post(address(user), confirmation(browser, user))
+    return Closing.objects.under_way().get(user=user)
+
+
+def act(browser: Browser, found: Closing, name: str) -> Any:
+    at = reverse("admin:wallets_closing_action", args=[found.pk, name])
+    return browser.post(at, {"key": str(uuid4())}, follow=True)
+
+
+def cash_outs(user: User) -> list[Movement]:
+    found = Movement.objects.filter(wallet__user=user, type="CASH_OUT")
+    return list(found.order_by("id"))
+
+
+def pay(movement: Movement) -> None:
+    end(MarkCashOutSent, movement)
+    end(SettleCashOut, movement)
+
+
+@pytest.fixture
+def browser() -> Browser:
+    return somebody(SUPERVISOR)
+
+
+@pytest.fixture
+def second(alices: Wallet) -> Wallet:
+    """Another wallet of Alice, with money."""
+    opened = posting.submit(
+        OpenWallet(client_id=alices.client_id, by=people.BY, user_id=alices.user_id)
+    )
+    wallet = Wallet.objects.get(id=opened.id)
+    people.transfer(alices, wallet, 3_00)
+    return wallet
+
+
+def test_confirmation_shows_person_amount_and_account_and_changes_nothing(browser, alices):
+    page = ask(browser, alices.user)
+    assert "Check before you confirm" in page
+    for text in ("Alice Example", IBAN, "In words", "closed for good"):
+        assert text in page
+    assert not Closing.objects.exists()
+    assert not cash_outs(alices.user)
+
+
+def test_whole_balance_of_each_wallet_is_paid_out_and_the_user_is_closed(browser, alices, second):
+    balances = {each.id: each.balance for each in closing.open_wallets(alices.user)}
+    found = order(browser, alices.user)
+    made = cash_outs(alices.user)
+    assert {each.wallet_id: -each.amount for each in made} == balances
+    assert {(each.iban, each.holder_name) for each in made} == {(IBAN, "Alice Example")}
+    for movement in made:
+        end(MarkCashOutSent, movement)
+    settle(browser, made[0])
+    found.refresh_from_db()
+    assert found.is_under_way
+    settle(browser, made[1])
+    found.refresh_from_db()
+    alices.user.refresh_from_db()
+    assert (found.state, alices.user.status) == ("DONE", "UNSUBSCRIBED")
+    assert {each.status for each in Wallet.objects.filter(user=alices.user)} == {"UNSUBSCRIBED"}
+
+
+def settle(browser: Browser, movement: Movement) -> None:
+    at = reverse("admin:wallets_movement_action", args=[movement.pk, "settle"])
+    assert browser.post(at, {"key": str(uuid4())}).status_code == 302
+
+
+def test_last_payment_settled_in_the_queue_closes_the_user(browser, alices):
+    found = order(browser, alices.user)
+    (movement,) = cash_outs(alices.user)
+    end(MarkCashOutSent, movement)
+    item = f"{movement.id}:{movement.version}"
+    body = {"act": "settle", "key": str(uuid4()), "item": item, "queue": "state=sent"}
+    page = browser.post(reverse("admin:payments-out-act"), body, follow=True)
+    found.refresh_from_db()
+    assert found.state == "DONE"
+    assert "Paid out and closed: Alice Example." in page.text
+
+
+def test_payment_settled_elsewhere_is_finished_with_the_button(browser, alices):
+    found = order(browser, alices.user)
+    act(browser, found, "finish")
+    alices.user.refresh_from_db()
+    assert alices.user.status == "ACTIVATED"  # nothing is paid yet
+    pay(*cash_outs(alices.user))
+    act(browser, found, "finish")
+    found.refresh_from_db()
+    alices.user.refresh_from_db()
+    assert (found.state, alices.user.status) == ("DONE", "UNSUBSCRIBED")
+
+
+def test_form_sent_twice_pays_once(browser, alices):
+    body = confirmation(browser, alices.user)
+    statuses = [browser.post(address(alices.user), body).status_code for _ in range(2)]
+    assert statuses == [302, 302]
+    assert len(cash_outs(alices.user)) == 1
+    assert Closing.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_members_at_once_order_one_closing(alices):
+    browsers = [browser_of(a_member(SUPERVISOR, name=f"member{n}")) for n in range(2)]
+    bodies = [confirmation(each, alices.user) for each in browsers]
+    both = zip(browsers, bodies, strict=True)
+    pages = at_once(
+        *[
+            lambda each=each, body=body: each.post(address(alices.user), body).status_code
+            for each, body in both
+        ]
+    )
+    assert sorted(pages) == [200, 302]
+    assert Closing.objects.count() == len(cash_outs(alices.user)) == 1
+
+
+def test_second_member_reads_who_was_first(browser, alices):
+    body = confirmation(browser, alices.user)
+    order(browser_of(a_member(SUPERVISOR, name="colleague")), alices.user)
+    page = browser.post(address(alices.user), body)
+    assert "colleague has ordered to close this user." in page.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_process_killed_between_two_payments_is_repeated_without_double_payment(
+    alices, second, monkeypatch
+):
+    browser = somebody(SUPERVISOR)
+    expected = sum(each.balance for each in closing.open_wallets(alices.user))
+    body = confirmation(browser, alices.user)
+
+    def one_then_killed(orders: list[Any]) -> list[Result]:
+        posting.submit(orders[0])
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(closing.posting, "submit_each", one_then_killed)
+        with pytest.raises(SystemExit):
+            browser.post(address(alices.user), body)
+    assert len(cash_outs(alices.user)) == 1
+    for _ in range(2):
+        assert browser.post(address(alices.user), body).status_code == 302
+    made = cash_outs(alices.user)
+    assert len({each.wallet_id for each in made}) == len(made) == 2
+    assert -sum(each.amount for each in made) == expected
+
+
+def test_rejected_payment_is_ordered_again_once(browser, alices):
+    found = order(browser, alices.user)
+    (first,) = cash_outs(alices.user)
+    end(RejectCashOut, first, reason="The account is closed.")
+    assert "The account is closed." in browser.get(page_of(found)).text
+    for _ in range(2):
+        act(browser, found, "again")
+    _, again = cash_outs(alices.user)
+    assert (again.amount, again.status) == (first.amount, "PENDING")
+    pay(again)
+    act(browser, found, "finish")
+    found.refresh_from_db()
+    assert found.state == "DONE"
+
+
+def test_money_that_came_in_meanwhile_is_paid_out_too(browser, alices, bobs):
+    found = order(browser, alices.user)
+    pay(*cash_outs(alices.user))
+    people.cash_in(alices, 2_00)
+    act(browser, found, "finish")
+    found.refresh_from_db()
+    assert found.is_under_way
+    act(browser, found, "again")
+    assert cash_outs(alices.user)[-1].amount == -2_00
+
+
+def test_stopped_closing_leaves_user_and_payment_and_can_be_ordered_anew(browser, alices):
+    found = order(browser, alices.user)
+    act(browser, found, "stop")
+    found.refresh_from_db()
+    alices.user.refresh_from_db()
+    assert (found.state, alices.user.status) == ("STOPPED", "ACTIVATED")
+    (movement,) = cash_outs(alices.user)
+    assert movement.status == "PENDING"
+    act(browser, found, "again")
+    assert len(cash_outs(alices.user)) == 1
+    end(RejectCashOut, movement, reason="Stopped")
+    assert order(browser, alices.user).pk != found.pk
+
+
+def test_open_hold_and_pending_payment_stand_in_the_way(browser, alices, bobs):
+    people.place(alices, bobs, 1_00)
+    a_cash_out(alices, 1_00)
+    page = ask(browser, alices.user)
+    assert "1 hold is open." in page
+    assert "1 payment out is pending." in page
+    assert "Check before you confirm" not in page
+
+
+def test_blocked_user_is_refused_in_words(browser, alices):
+    posting.submit(
+        BlockUser(client_id=alices.client_id, by=people.BY, user_id=alices.user_id, reason="OTHER")
+    )
+    assert "is not active" in ask(browser, alices.user)
+
+
+def test_balance_that_changed_after_the_confirmation_is_refused(browser, alices, bobs):
+    body = confirmation(browser, alices.user)
+    people.transfer(alices, bobs, 1_00)
+    assert "The balances have changed." in browser.post(address(alices.user), body).text
+    assert not Closing.objects.exists()
+
+
+@pytest.mark.parametrize("iban", ["", "ES00 1234"])
+def test_wrong_account_is_refused(iban, browser, alices):
+    assert "Check before you confirm" not in ask(browser, alices.user, iban=iban)
+
+
+@pytest.mark.parametrize("role", [VIEWER, OPERATOR])
+def test_only_supervisors_order_a_closing(role, alices):
+    assert somebody(role).post(address(alices.user), {}).status_code == 403
+
+
+def test_erasure_removes_the_bank_account_of_the_closing(browser, alices):
+    found = order(browser, alices.user)
+    pay(*cash_outs(alices.user))
+    act(browser, found, "finish")
+    erasure.erase(user_id=alices.user_id, by=By("staff:1"), reason="USER_REQUEST")
+    found.refresh_from_db()
+    assert (found.iban, found.holder_name) == ("", "")

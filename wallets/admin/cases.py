@@ -1,0 +1,454 @@
+"""The pages of cases: the list, the page of one, and how one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from iocash.db import clock
+from iocash.db.transactions import single_transaction
+from users import menu
+from users.actions import Action, Facts, Searched, WithActions, address_of, by
+from users.admin import cases
+from users.admin.cases import CHANGE_CASE, CaseForm, Kind
+from users.change_lists.columns import NAMES
+from users.history import actor_name, name_actors, names_of
+from users.manual import MANUAL
+from users.models import Case, CaseEntry, CaseSubject, Event, User
+from users.models.events import STAFF
+from users.models.ids import as_id
+from wallets.admin.deeds import DEEDS
+from wallets.admin.facts import named_user
+from wallets.admin.links import movement_name, wallet_of
+from wallets.admin.timeline import TimelineEntry
+from wallets.models import Hold, Movement, Wallet
+
+VIEW_CASE: Final = "users.view_case"
+LAST_MOVED: Final = 50
+"""How many of the last movements and holds of each wallet the timeline of a case reads."""
+MOST_DEEDS: Final = 200
+"""The most acts of staff that the timeline of a case shows: the last ones."""
+
+NAMES["users.case"] = lambda case: f"{case.number} {case.title}"
+
+
+def concerned_by(obj: Any) -> cases.Concerned:
+    """What a case that is opened on the page of `obj` concerns, and the user who owns it."""
+    if isinstance(obj, Movement):
+        return CaseSubject.Kind.MOVEMENT, obj.pk, obj.wallet.user
+    if isinstance(obj, Wallet):
+        return CaseSubject.Kind.WALLET, obj.pk, obj.user
+    return CaseSubject.Kind.USER, obj.pk, obj
+
+
+def open_case(request: HttpRequest, obj: Any, values: dict[str, Any]) -> HttpResponse:
+    key = values.pop("key")
+    concerned = [concerned_by(obj)] if obj else []
+    case = cases.open_case(values, concerned, by=by(request), key=key)
+    messages.success(request, gettext("Case %(number)s opened.") % {"number": case.number})
+    return HttpResponseRedirect(address_of(case))
+
+
+def is_not_erased(obj: Any) -> bool:
+    return concerned_by(obj)[2].erased_at is None
+
+
+OPEN = Action(
+    name="open-case",
+    label=_("Open a case"),
+    permission=cases.ADD_CASE,
+    form=cases.OpenCaseForm,
+    do=open_case,
+    is_available=is_not_erased,
+)
+
+
+# --- Acts -----------------------------------------------------------------------------------------
+
+
+class ConcernForm(CaseForm):
+    subject = forms.CharField(
+        label=_("User, wallet or movement"),
+        max_length=100,
+        help_text=_("Its id, or the user name of a user."),
+    )
+
+    def clean_subject(self) -> Any:
+        found = find_subject(self.cleaned_data["subject"])
+        if found is None:
+            raise forms.ValidationError(
+                _("There is no user, wallet or movement with this id, and no such user name.")
+            )
+        return found
+
+
+def find_subject(words: str) -> Any:
+    """The user, wallet or movement with this id; or the only user with this user name."""
+    found = as_id(words)
+    if found is None:
+        users = list(User.objects.filter(user_name=words.strip())[:2])
+        return users[0] if len(users) == 1 else None
+    return (
+        User.objects.filter(id=found).first()
+        or Wallet.objects.select_related("user").filter(id=found).first()
+        or Movement.objects.select_related("wallet__user").filter(id=found).first()
+    )
+
+
+def add_note(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
+    cases.act_on_case(case, Kind.NOTE, by=by(request), key=values["key"], text=values["text"])
+    return gettext("Note added.")
+
+
+def change_owner(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
+    owner = values["owner"]
+    act(request, case, Kind.OWNER, values, detail=owner, change=cases.set_owner(owner))
+    return gettext("Owner changed.")
+
+
+def change_due(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
+    day = values["due_on"]
+    act(request, case, Kind.DUE, values, detail=day.isoformat(), change=cases.set_due(day))
+    return gettext("Due date changed.")
+
+
+def add_subject(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
+    """Add whom the case concerns. The user is locked before the case, as an erasure does it."""
+    concerned = concerned_by(values["subject"])
+    with single_transaction():
+        cases.require_kept(concerned[2])
+        act(
+            request,
+            case,
+            Kind.SUBJECT,
+            values,
+            detail=str(concerned[1]),
+            change=lambda locked: cases.concern(locked, concerned),
+        )
+    return gettext("Added to the case.")
+
+
+def close_case(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
+    outcome = values["outcome"]
+    act(request, case, Kind.CLOSED, values, text=outcome, change=cases.close(outcome))
+    return gettext("Case closed.")
+
+
+def reopen_case(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
+    act(request, case, Kind.REOPENED, values, text=values["text"], change=cases.reopen)
+    return gettext("Case reopened.")
+
+
+def act(
+    request: HttpRequest, case: Case, kind: CaseEntry.Kind, values: dict[str, Any], **others: Any
+) -> None:
+    cases.act_on_case(case, kind, by=by(request), key=values["key"], seen=values["seen"], **others)
+
+
+def is_open(case: Case) -> bool:
+    return case.is_open and case.erased_at is None
+
+
+def is_closed(case: Case) -> bool:
+    return not case.is_open and case.erased_at is None
+
+
+# --- The timeline ---------------------------------------------------------------------------------
+
+
+def deeds_of_staff(case: Case, subjects: Sequence[CaseSubject]) -> list[Event]:
+    """What staff did to the users of a case since it was opened, newest first."""
+    users = {each.user_id for each in subjects}
+    wallets = list(Wallet.objects.filter(user__in=users).values_list("id", flat=True))
+    moved: set[UUID] = {each.subject_id for each in subjects}
+    for wallet in wallets:
+        for rows in (Movement.objects, Hold.objects):
+            last = rows.filter(wallet=wallet).order_by("-created_at", "-id")
+            moved.update(last.values_list("id", flat=True)[:LAST_MOVED])
+    found = Event.objects.filter(
+        subject_id__in={*users, *wallets, *moved},
+        actor__startswith=STAFF,
+        created_at__gte=case.created_at,
+    )
+    return list(found.order_by("-position")[:MOST_DEEDS])
+
+
+def timeline_of(request: HttpRequest, case: Case, subjects: Sequence[CaseSubject]) -> Any:
+    """The acts on the case, and those on its users, newest first."""
+    entries = list(case.entries.order_by("-created_at", "-id"))
+    may = request.user.has_perm
+    events = deeds_of_staff(case, subjects) if may("wallets.view_movement") else []
+    names = names_of({each.actor for each in (*entries, *events)} | {e.detail for e in entries})
+    lines = [
+        TimelineEntry(
+            each.created_at,
+            cases.entry_in_words(each, names),
+            "note" if each.text else "account",
+            names.get(each.actor, each.actor),
+            each.text,
+        )
+        for each in entries
+    ]
+    lines += [
+        TimelineEntry(
+            each.created_at,
+            str(DEEDS.get(each.kind, each.kind)),
+            "money" if each.subject in {"movement", "hold"} else "account",
+            names.get(each.actor, each.actor),
+            link=link_of(each.subject, each.subject_id),
+        )
+        for each in events
+    ]
+    return sorted(lines, key=lambda line: line.at, reverse=True)
+
+
+def link_of(kind: str, subject_id: UUID) -> str:
+    models: dict[str, Any] = {"user": User, "wallet": Wallet, "movement": Movement, "hold": Hold}
+    return address_of(models[kind](pk=subject_id)) if kind in models else ""
+
+
+def shown_subjects(subjects: Iterable[CaseSubject]) -> list[tuple[Any, str]]:
+    """Links to whom and what a case concerns, each with its kind."""
+    found = list(subjects)
+    ids = [each.subject_id for each in found]
+    wallets = Wallet.objects.select_related("user").in_bulk(ids)
+    movements = Movement.objects.in_bulk(ids)
+    return [(subject_link(each, wallets, movements), each.get_subject_display()) for each in found]
+
+
+def subject_link(each: CaseSubject, wallets: Any, movements: Any) -> Any:
+    if wallet := wallets.get(each.subject_id):
+        return format_html('<a href="{}">{}</a>', address_of(wallet), wallet_of(wallet))
+    if movement := movements.get(each.subject_id):
+        link = format_html('<a href="{}">{}</a>', address_of(movement), movement_name(movement))
+        return format_html("{}: {}", named_user(each.user), link)
+    return named_user(each.user)
+
+
+# --- The list and the page ------------------------------------------------------------------------
+
+
+class OwnerFilter(admin.SimpleListFilter):
+    title = _("owner")
+    parameter_name = "owned"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("me", _("Mine")), ("nobody", _("Nobody's"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "me":
+            return queryset.owned_by(request.user)
+        return queryset.filter(owner="") if self.value() == "nobody" else queryset
+
+
+class DueFilter(admin.SimpleListFilter):
+    title = _("due")
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("overdue", _("Overdue"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.overdue(today()) if self.value() == "overdue" else queryset
+
+
+def today() -> Any:
+    return timezone.localtime(clock.now()).date()
+
+
+def is_overdue(case: Case) -> bool:
+    return case.is_open and case.due_on < today()
+
+
+@admin.register(Case)
+class CaseAdmin(Searched, WithActions):
+    list_display = ("number_of", "title", "kind_of", "state_of", "owner_name", "due", "created_at")
+    list_filter = ("state", OwnerFilter, DueFilter, "kind")
+    search_fields = ("id",)
+    search_help_text = _("The number of a case, or the id of a user, a wallet or a movement.")
+    ordering = ("-id",)
+    change_form_template = "admin/case.html"
+    fields = (
+        "number_of",
+        "kind_of",
+        "title",
+        "text",
+        "state_of",
+        "outcome",
+        "owner_name",
+        "due",
+        "opened_by",
+        "created_at",
+        "closed_at",
+    )
+    csv_columns = (
+        ("number", "number"),
+        ("kind", "kind"),
+        ("title", "title"),
+        ("state", "state"),
+        ("outcome", "outcome"),
+        ("owner", lambda case: actor_name(case, case.owner)),
+        ("due_on", "due_on"),
+        ("opened_at", "created_at"),
+        ("closed_at", "closed_at"),
+    )
+    page_actions = (
+        Action(
+            name="add-note",
+            label=_("Add a note"),
+            permission=CHANGE_CASE,
+            form=cases.CaseNoteForm,
+            do=add_note,
+            is_available=lambda case: case.erased_at is None,
+        ),
+        Action(
+            name="owner",
+            label=_("Change the owner"),
+            permission=CHANGE_CASE,
+            form=cases.CaseOwnerForm,
+            do=change_owner,
+            is_available=is_open,
+        ),
+        Action(
+            name="due",
+            label=_("Change the due date"),
+            permission=CHANGE_CASE,
+            form=cases.CaseDueForm,
+            do=change_due,
+            is_available=is_open,
+        ),
+        Action(
+            name="concern",
+            label=_("Add whom it concerns"),
+            permission=CHANGE_CASE,
+            form=ConcernForm,
+            do=add_subject,
+            is_available=is_open,
+        ),
+        Action(
+            name="close",
+            label=_("Close the case"),
+            permission=CHANGE_CASE,
+            form=cases.CloseCaseForm,
+            do=close_case,
+            is_available=is_open,
+        ),
+        Action(
+            name="reopen",
+            label=_("Reopen"),
+            permission=CHANGE_CASE,
+            form=cases.ReopenCaseForm,
+            do=reopen_case,
+            is_available=is_closed,
+        ),
+    )
+
+    def prepare(self, rows: list[Any]) -> None:
+        name_actors(rows, "owner", "actor")
+
+    def named(self, queryset: Any, words: str) -> Any:
+        """Cases by their number, or by the id of what they concern."""
+        if found := as_id(words):
+            about = CaseSubject.objects.filter(subject_id=found) | CaseSubject.objects.filter(
+                user=found
+            )
+            return queryset.filter(pk__in=about.values("case"))
+        digits = words.rpartition("-")[2]
+        is_number = digits.isascii() and digits.isdigit() and len(digits) < 18
+        return queryset.filter(pk=int(digits)) if is_number else queryset.none()
+
+    def name_of(self, obj: Any) -> str:
+        return f"{obj.number}, {obj.title}" if isinstance(obj, Case) else ""
+
+    def facts(self, obj: Any) -> Facts:
+        return [
+            (_("Case"), f"{obj.number} {obj.title}"),
+            (_("Kind"), obj.get_kind_display()),
+            (_("State"), obj.get_state_display()),
+            (_("Owner"), actor_name(obj, obj.owner) or gettext("Nobody")),
+            (_("Due"), date_format(obj.due_on)),
+            (_("Last act"), cases.last_act(obj)),
+        ]
+
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        subjects = list(obj.subjects.select_related("user").order_by("pk"))
+        return {
+            "page_actions": self.available_actions(request, obj),
+            "subjects": shown_subjects(subjects),
+            "timeline": timeline_of(request, obj, subjects),
+        }
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(OPEN.permission)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Open a case that concerns nobody yet."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = cases.OpenCaseForm(request.POST or None, user=request.user)
+        return self.answer(request, OPEN, None, form) or self.action_page(request, OPEN, None, form)
+
+    @admin.display(description=_("number"), ordering="pk")
+    def number_of(self, case: Case) -> str:
+        return case.number
+
+    @admin.display(description=_("kind"))
+    def kind_of(self, case: Case) -> Any:
+        return case.get_kind_display()
+
+    @admin.display(description=_("state"))
+    def state_of(self, case: Case) -> Any:
+        return gettext("Overdue") if is_overdue(case) else case.get_state_display()
+
+    @admin.display(description=_("owner"))
+    def owner_name(self, case: Case) -> str:
+        return actor_name(case, case.owner) or gettext("Nobody")
+
+    @admin.display(description=_("opened by"))
+    def opened_by(self, case: Case) -> str:
+        return actor_name(case, case.actor)
+
+    @admin.display(description=_("due"))
+    def due(self, case: Case) -> str:
+        return date_format(case.due_on)
+
+
+def overdue_cases() -> Any:
+    return Case.objects.overdue(today())
+
+
+menu.add(
+    "Customers",
+    _("Cases"),
+    "users_case_changelist",
+    permission=VIEW_CASE,
+    waiting=overdue_cases,
+    order=30,
+)
+menu.describe(
+    {
+        "users_case_changelist": _(
+            "Complaints, disputes and requests of authorities. "
+            "Open a case with the button above, or on the page of a user, a wallet or a movement."
+        ),
+    }
+)
+MANUAL.add(
+    "cases-and-closing",
+    _("Cases and closing"),
+    _("Complaints, disputes, requests of authorities, and closing a user who has money."),
+    covers=("users_case", "wallets_closing"),
+)
