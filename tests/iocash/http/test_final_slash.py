@@ -46,6 +46,8 @@ def test_unknown_page_is_not_found(address):
     assert ask("GET", address).status_code == 404
 
 
-@pytest.mark.parametrize("address", ["/%2Fother.example/", "/%2Fother.example/api/v1/", "/%5Cother/"])
+@pytest.mark.parametrize(
+    "address", ["/%2Fother.example/", "/%2Fother.example/api/v1/", "/%5Cother/"]
+)
 def test_nobody_is_led_to_another_host(address):
     assert ask("GET", address).status_code == 404
