@@ -30,6 +30,7 @@ class LivezView(PublicView):
     granian serves this from `iocash/health`, without a thread of the application.
     """
 
+    title = "Liveness"
     serializer_class = HealthReport
 
     @operation(name="get_liveness")
@@ -45,6 +46,7 @@ class LivezView(PublicView):
 class ReadyzView(PublicView):
     """The server is ready: the database has all migrations and accepts durable changes."""
 
+    title = "Readiness"
     serializer_class = HealthReport
 
     @operation(name="get_readiness", refuses=(errors.DatabaseUnavailable,))

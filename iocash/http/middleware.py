@@ -91,6 +91,8 @@ def _is_foreign(response: HttpResponseBase) -> bool:
     """Tell an error page, or a redirect, of Django or of other middleware from our answers."""
     if response.status_code < 300 or response.headers.get("Content-Type") == JSON:
         return False
+    if isinstance(response, problems.PageWithoutSlash):
+        return False
     return not hasattr(response, "accepted_renderer")
 
 

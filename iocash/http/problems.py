@@ -16,9 +16,16 @@ from django.core import exceptions as core
 from django.core.signals import got_request_exception
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connections
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+)
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
+from django.urls import resolve
+from django.utils.encoding import escape_uri_path, iri_to_uri
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString, mark_safe
 from django.views.debug import ExceptionReporter
@@ -365,4 +372,24 @@ class Reporter(ExceptionReporter):
 @csrf_exempt
 def unknown_path(request: HttpRequest) -> HttpResponse:
     """The last pattern of the URL map: with DEBUG on, Django would answer with its own page."""
-    return not_found(request)
+    return page_without_slash(request) or not_found(request)
+
+
+class PageWithoutSlash(HttpResponsePermanentRedirect):
+    """Leads a browser to the page of the API whose address has no final slash."""
+
+
+def page_without_slash(request: HttpRequest) -> PageWithoutSlash | None:
+    """The redirect of a browser that reads an address with a final slash; None for all others.
+
+    Programs get no redirects: to them the address is unknown.
+    """
+    is_read = request.method in {"GET", "HEAD"} and request.path.endswith("/")
+    if not (is_read and is_api(request.path) and prefers_html(request.META.get("HTTP_ACCEPT"))):
+        return None
+    if resolve(request.path_info.removesuffix("/")).func is unknown_path:
+        return None
+    address = escape_uri_path(request.path.removesuffix("/"))
+    query = request.META.get("QUERY_STRING", "")
+    headers = {"Vary": "Accept"}
+    return PageWithoutSlash(iri_to_uri(f"{address}?{query}" if query else address), headers=headers)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from django import forms
@@ -95,10 +96,15 @@ class JSONRenderer(BaseRenderer):
 
 
 class RawForm(forms.Form):
-    """The one form of the browsable API: a JSON body, sent by its script as it stands."""
+    """The one form of the browsable API: a JSON body, sent by its script as it stands.
 
-    def __init__(self, media_type: str, content: str) -> None:
-        super().__init__()
+    `key` is the Idempotency-Key that the script sends: sent twice, a form is one order. It is blank
+    if the operation reads none.
+    """
+
+    def __init__(self, method: str, media_type: str, content: str, *, keyed: bool) -> None:
+        super().__init__(auto_id=f"id_{method.lower()}%s")
+        self.key = str(uuid4()) if keyed else ""
         override = {"data-override": "content-type"}
         self.fields["_content_type"] = forms.ChoiceField(
             label="Media type",
@@ -149,7 +155,8 @@ class BrowsableAPI(BrowsableAPIRenderer):
             if not self.show_form_for_method(view, method, overridden, None):
                 return None
             body = view.body_example(method, data if isinstance(data, dict) else {})
-            return RawForm(JSON, dump(body, indent=True).decode())
+            keyed = view.operations[method].keyed
+            return RawForm(method, JSON, dump(body, indent=True).decode(), keyed=keyed)
 
 
 def abridged(data: Any) -> Any:

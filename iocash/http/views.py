@@ -39,6 +39,8 @@ class View(GenericAPIView[Any]):
     """
 
     http_method_names = ["get", "post", "put", "patch", "head", "options"]
+    title: ClassVar[str] = ""
+    """The heading of its page in the browsable API."""
     operations: ClassVar[dict[str, Operation]] = {}
     """What its handlers declare, by method."""
     collection = ""
@@ -109,6 +111,9 @@ class View(GenericAPIView[Any]):
         if isinstance(response, drf.Response):
             response.add_post_render_callback(break_cycles)
         return response
+
+    def get_view_name(self) -> str:
+        return self.title
 
     # What handlers ask and answer
 
@@ -240,6 +245,7 @@ class RootAnswer(fields.Serializer):
 class RootView(View):
     """Links to all lists."""
 
+    title = "ioCash API"
     serializer_class = RootAnswer
     lists: ClassVar[dict[str, str]] = {}
     """The name of each list, and of its view."""

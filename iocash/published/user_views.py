@@ -30,6 +30,7 @@ class SideQuery(fields.Serializer):
 class NaturalUsersView(UserListView):
     """The users who are people."""
 
+    title = "People"
     of_kind = User.Kind.NATURAL
 
     @replace(CREATION, body=NaturalBody)
@@ -40,6 +41,7 @@ class NaturalUsersView(UserListView):
 class JuridicalUsersView(UserListView):
     """The users that are companies."""
 
+    title = "Companies"
     of_kind = User.Kind.JURIDICAL
 
     @replace(CREATION, body=JuridicalBody)
@@ -50,6 +52,7 @@ class JuridicalUsersView(UserListView):
 class MobilePhoneView(UserDetailView):
     """Change the phone number. The old one stays valid until the new one is verified."""
 
+    title = "Phone number of a user"
     http_method_names = ["patch", "options", "head"]
 
     @replace(
@@ -65,6 +68,7 @@ class MobilePhoneView(UserDetailView):
 class FileView(DocumentView):
     """A file of the user, at its published address. The content is base64."""
 
+    title = "File of a user"
     name: ClassVar[str] = ""
     """Our own name of the document."""
 
@@ -83,6 +87,8 @@ class FileView(DocumentView):
 
 class IdentityFileView(DocumentView):
     """One side of the identity document."""
+
+    title = "Identity document of a user"
 
     @replace(FILE["GET"], query=SideQuery)
     def get(self, request: Request, user_id: UUID) -> Response:  # type: ignore[override]

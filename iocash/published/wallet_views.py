@@ -65,6 +65,8 @@ def payment(body: type[fields.Serializer], refuses: errors.Refusals) -> Operatio
 class TransferView(MovementView):
     """Transfer money to another wallet."""
 
+    title = "Transfer"
+
     @payment(wallet_serializers.TransferBody, Transfer.refuses)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         values = self.body() | {"type": Movement.Type.TRANSFER}
@@ -74,6 +76,8 @@ class TransferView(MovementView):
 class CashOutView(MovementView):
     """Cash out to a bank account."""
 
+    title = "Cash-out"
+
     @payment(wallet_serializers.CashOutBody, TO_IBAN)
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
         values = self.body() | {"type": Movement.Type.CASH_OUT}
@@ -82,6 +86,8 @@ class CashOutView(MovementView):
 
 class FavouriteCashOutView(MovementView):
     """Cash out to one of the wallet's external accounts."""
+
+    title = "Cash-out to an external account"
 
     @payment(wallet_serializers.FavouriteCashOutBody, less(CashOut.refuses))
     def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
@@ -143,6 +149,8 @@ class HoldsView(HoldListView):
 class FinalHoldExecutionView(HoldExecutionView):
     """Pay a hold, in full or in part. The rest becomes available again."""
 
+    title = "Execution of a hold"
+
     @replace(EXECUTION, body=wallet_serializers.ExecuteBody)
     def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> rendering.Response:
         return self.execute(wallet_id, hold_id, self.body())
@@ -151,6 +159,8 @@ class FinalHoldExecutionView(HoldExecutionView):
 class PartialHoldExecutionView(HoldExecutionView):
     """Pay a part of a hold. The rest stays reserved."""
 
+    title = "Partial execution of a hold"
+
     @replace(EXECUTION, body=wallet_serializers.ExecuteBody)
     def post(self, request: Request, wallet_id: UUID, hold_id: UUID) -> rendering.Response:
         return self.execute(wallet_id, hold_id, self.body() | {"keep_open": True})
@@ -158,6 +168,8 @@ class PartialHoldExecutionView(HoldExecutionView):
 
 class HoldReleaseView(HoldView):
     """Release a hold."""
+
+    title = "Release of a hold"
 
     @replace(
         HOLD_CHANGE,
@@ -171,6 +183,8 @@ class HoldReleaseView(HoldView):
 
 class HoldRenewalView(HoldView):
     """Change the expiration of a hold."""
+
+    title = "Renewal of a hold"
 
     @replace(
         HOLD_CHANGE,

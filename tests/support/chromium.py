@@ -55,9 +55,24 @@ def watched(browser: Browser, url: str, **about: Any) -> Iterator[Page]:
     crashed: list[str] = []
     page.on("console", lambda message: said.append(message))  # noqa: PLW0108 (playwright marks it)
     page.on("request", lambda request: asked.append(request.url))
+    opened_pages: set[str] = set()
+    page.on(
+        "request",
+        lambda request: request.is_navigation_request() and opened_pages.add(request.url),
+    )
     page.on("pageerror", lambda error: crashed.append(str(error)))
     yield page
     context.close()
-    wrong = [f"{each.text} {each.location}" for each in said if each.type == "error"]
+    wrong = [
+        f"{each.text} {each.location}"
+        for each in said
+        if each.type == "error" and not is_refused_page(each, opened_pages)
+    ]
     foreign = [each for each in asked if not each.startswith((url, *BROWSERS_OWN))]
     assert not wrong + crashed + foreign
+
+
+def is_refused_page(message: ConsoleMessage, pages: set[str]) -> bool:
+    """Whether the browser only says that a page which was opened is a refusal."""
+    refused = message.text.startswith("Failed to load resource: the server responded with")
+    return refused and message.location["url"] in pages

@@ -22,10 +22,15 @@
     return element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 2 && box.height > 2;
   };
   const wrong = [];
+  for (const animation of document.getAnimations()) animation.finish();
   for (const element of document.querySelectorAll("body *")) {
     const hasText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
     if (!hasText || !isSeen(element) || element.matches(":disabled, .visually-hidden, .visually-hidden *")) continue;
     const style = getComputedStyle(element);
+    const scrolls = ancestors(element).some((each) => /auto|scroll/.test(getComputedStyle(each).overflowX) && each !== document.documentElement);
+    const box = element.getBoundingClientRect();
+    if (!scrolls && (box.right > innerWidth + 1 || box.left < -1)) wrong.push(`beyond the screen: ${element.textContent.trim().slice(0, 40)}`);
+    if (/hidden|clip/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1) wrong.push(`cut off: ${element.textContent.trim().slice(0, 40)}`);
     const paper = ancestors(element).reduce((below, each) => over(parsed(getComputedStyle(each).backgroundColor), below), [255, 255, 255]);
     const found = ratio(over(parsed(style.color), paper), paper);
     const isLarge = parseFloat(style.fontSize) >= 24;
@@ -35,6 +40,15 @@
     const isNamed = field.labels?.length || field.ariaLabel || field.getAttribute("aria-labelledby");
     if (isSeen(field) && !isNamed) wrong.push(`no label: ${field.name}`);
   }
+  const isReached = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
+  for (const control of document.querySelectorAll("a[href], button, summary, [role=button], [role=tab]")) {
+    const name = control.ariaLabel || control.textContent.trim() || control.title || control.querySelector("img[alt]")?.alt;
+    if (isSeen(control) && !name) wrong.push(`no name: ${control.outerHTML.slice(0, 80)}`);
+  }
+  for (const control of document.querySelectorAll("[role=button], [role=tab], [onclick], [popovertarget]")) {
+    if (isSeen(control) && !control.matches(isReached)) wrong.push(`not reached by keyboard: ${control.outerHTML.slice(0, 80)}`);
+  }
+  if (document.querySelector("[tabindex]:not([tabindex='0'], [tabindex='-1'])")) wrong.push("an order of its own for Tab");
   let above = 0;
   for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
     const level = Number(heading.tagName[1]);

@@ -134,6 +134,7 @@ NODE = ("node", "npm")
 
 REDOCLY = FromNpm("redocly", ("@redocly/cli@2.77.0",), NODE)
 SPECTRAL = FromNpm("spectral", ("@stoplight/spectral-cli@6.16.3",), NODE)
+AXE = FromNpm("axe", ("axe-core@4.11.0",), NODE)
 TYPESCRIPT = FromNpm(
     "typescript",
     (
@@ -157,7 +158,7 @@ GENERATOR = FromPyPI(
     ),
     ("java",),
 )
-ALL: tuple[Tool, ...] = (REDOCLY, SPECTRAL, TYPESCRIPT, PYTHON_CLIENT, GENERATOR)
+ALL: tuple[Tool, ...] = (REDOCLY, SPECTRAL, AXE, TYPESCRIPT, PYTHON_CLIENT, GENERATOR)
 
 
 def main() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
+from django.urls import URLPattern, get_resolver
+from rest_framework.views import APIView
 
 from tests.support import backoffice, people
 from tests.support.people import Api
+from wallets.models import Movement
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +84,81 @@ def test_invalid_filter_value_stays_in_the_form(browser, alices):
 
 def test_page_without_parameters_has_no_filter_form(browser, alices):
     assert 'class="filters"' not in page(browser, f"wallets/{alices.id}")
+
+
+def keys_on(shown: str) -> list[str]:
+    return re.findall(r'data-key="([^"]*)"', shown)
+
+
+def test_each_form_that_creates_has_a_key_of_its_own(browser, alices):
+    keys = [*keys_on(page(browser, f"wallets/{alices.id}/movements"))]
+    keys += keys_on(page(browser, f"wallets/{alices.id}/movements"))
+    assert all(re.fullmatch(r"[0-9a-f-]{36}", key) for key in keys)
+    assert len(set(keys)) == 2
+
+
+def test_form_of_an_operation_without_a_key_has_none(browser, alice):
+    answer = browser.get(f"/api/v1/users/{alice.id}/request-otp")
+    assert keys_on(answer.text) == [""]
+
+
+def test_answer_has_a_form_with_a_new_key(browser, alices, bobs):
+    """The script sends the key as a header; a program does the same."""
+    path = f"/api/v1/wallets/{alices.id}/movements"
+    (key,) = keys_on(browser.get(path).text)
+    body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "1.00"}
+    sent = [
+        browser.post(path, body, "application/json", headers={"Idempotency-Key": key})
+        for _ in range(2)
+    ]
+    assert [each.status_code for each in sent] == [201, 201]
+    assert Movement.objects.filter(wallet=bobs.id).count() == 1
+    assert len({key, *keys_on(sent[0].text), *keys_on(sent[1].text)}) == 3
+
+
+def test_key_in_a_form_field_is_refused(browser, alices, bobs):
+    """Bodies are JSON, and a key is a header: for browsers too."""
+    path = f"/api/v1/wallets/{alices.id}/movements"
+    assert browser.post(path, {"_content": "{}", "_key": "a"}).status_code == 400
+    body = {"type": "TRANSFER", "targetWalletId": str(bobs.id), "amount": "1.00"}
+    answer = browser.post(path, body | {"idempotencyKey": "a"}, "application/json")
+    assert answer.status_code == 400
+
+
+def views_of(patterns: Any) -> set[Any]:
+    """The views of the API, from the URL map."""
+    found = set()
+    for each in patterns:
+        if not isinstance(each, URLPattern):
+            found |= views_of(each.url_patterns)
+        elif issubclass(getattr(each.callback, "cls", type), APIView):
+            found.add(each.callback.cls)  # type: ignore[attr-defined]
+    return found
+
+
+def test_every_page_is_titled_in_words():
+    views = {
+        view
+        for view in views_of(get_resolver().url_patterns)
+        if "iocash.docs" not in view.__module__
+    }
+    assert len(views) > 50
+    assert {
+        view.__name__ for view in views if not re.fullmatch(r"[A-Zi][\w -]{2,40}", view.title)
+    } == set()
+
+
+def test_title_and_breadcrumbs_are_words(browser, alices):
+    shown = page(browser, f"wallets/{alices.id}/movements")
+    assert "<title>Movements of a wallet | ioCash API</title>" in shown
+    assert "<h1>Movements of a wallet</h1>" in shown
+    trail = shown[shown.index('class="breadcrumb"') : shown.index("<main")]
+    assert re.findall(r">([^<>]+)</a>", trail) == [
+        "ioCash API",
+        "Wallets",
+        "Wallet",
+        "Movements of a wallet",
+    ]
 
 
 def test_json_response_has_no_movements(api, alices):

@@ -36,6 +36,7 @@ from users.views.users import REPLAYED, UsersView
 class VerifyIdentityView(UsersView):
     """The last identity verification of the user."""
 
+    title = "Identity verification of a user"
     model = IdentityVerification
     serializer_class = IdentityVerificationAnswer
 
@@ -117,6 +118,7 @@ class IdentityCallbackView(View):
     `docs/operations/identity-provider.md` describes it to providers.
     """
 
+    title = "Callbacks of the identity provider"
     authentication_classes = (ProviderAuthentication,)
     permission_classes = (AllowAny,)
     serializer_class = IdentityCallbackAnswer

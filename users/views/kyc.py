@@ -128,6 +128,7 @@ class BlockView(KycDocumentView):
 class IdentityView(BlockView, body=IdentityBody):
     """The identity data of the user."""
 
+    title = "Identity of a user"
     kind = Kind.IDENTITY
     serializer_class = IdentityAnswer
     texts = {
@@ -152,6 +153,7 @@ class IdentityView(BlockView, body=IdentityBody):
 class HomeAddressView(BlockView, body=HomeAddressBody):
     """The home address of the user."""
 
+    title = "Home address of a user"
     kind = Kind.HOME_ADDRESS
     serializer_class = HomeAddressAnswer
     texts = {
@@ -176,6 +178,7 @@ class HomeAddressView(BlockView, body=HomeAddressBody):
 class ExternalIbanView(BlockView, body=ExternalIbanBody):
     """The user's bank account at another institution."""
 
+    title = "External IBAN of a user"
     kind = Kind.EXTERNAL_IBAN
     serializer_class = ExternalIbanAnswer
     texts = {
@@ -200,6 +203,7 @@ class ExternalIbanView(BlockView, body=ExternalIbanBody):
 class FinancialInformationView(BlockView, body=FinancialInformationBody):
     """The income bracket of the user."""
 
+    title = "Financial information of a user"
     kind = Kind.FINANCIAL_INFORMATION
     serializer_class = FinancialInformationAnswer
     texts = {
@@ -223,6 +227,7 @@ class FinancialInformationView(BlockView, body=FinancialInformationBody):
 class OccupationView(BlockView, body=OccupationBody):
     """The occupation of the user."""
 
+    title = "Occupation of a user"
     kind = Kind.OCCUPATION
     serializer_class = OccupationAnswer
     texts = {
@@ -289,6 +294,7 @@ def with_content(answer: dict[str, Any], file: IO[bytes]) -> bytes:
 class DocumentListView(UsersView):
     """The files of the user, without their content."""
 
+    title = "Documents of a user"
     model = KycDocument
     serializer_class = DocumentAnswer
     collection = "documents"
@@ -319,6 +325,7 @@ FILE: dict[str, Any] = {
 class DocumentView(KycDocumentView):
     """A file of the user: a PDF, PNG or JPEG, as base64."""
 
+    title = "Document of a user"
     what = Access.What.DOCUMENT
     serializer_class = DocumentAnswer
     path_fields = {

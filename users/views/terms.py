@@ -36,6 +36,8 @@ class TermsView(UsersView):
 class TermsDetailView(TermsView):
     """The current terms."""
 
+    title = "Terms for a user"
+
     @operation(name="get_kyc_terms", answers=TermsContent)
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get the terms with their content.
@@ -55,6 +57,8 @@ class TermsDetailView(TermsView):
 
 class TermsRequestView(TermsView):
     """Send the one-time password that signs the terms."""
+
+    title = "One-time password for the terms"
 
     @operation(
         name="request_kyc_terms_signature",
@@ -78,6 +82,8 @@ class TermsRequestView(TermsView):
 
 class TermsSignatureView(TermsView):
     """Sign the terms."""
+
+    title = "Signature of the terms"
 
     @operation(
         name="sign_kyc_terms",

@@ -189,6 +189,7 @@ class UserView(UsersView):
 class UserListView(UserView):
     """The users of the client."""
 
+    title = "Users"
     collection = "users"
     pagination_class = ReleasedPages
 
@@ -232,6 +233,8 @@ def rows_of_users(client_id: UUID | None, kind: str | None, filters: dict[str, A
 
 class OtpView(UserView):
     """Send another one-time password to the phone number that is not yet verified."""
+
+    title = "One-time password for a phone number"
 
     @operation(
         name="request_otp",

@@ -68,6 +68,7 @@ def rows_of_accounts(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
 class EveryExternalAccountView(ExternalAccountView):
     """The external bank accounts of all wallets of the client."""
 
+    title = "External accounts"
     collection = "externalAccounts"
     pagination_class = ReleasedScanningPages
 
@@ -84,6 +85,7 @@ class EveryExternalAccountView(ExternalAccountView):
 class ExternalAccountListView(ExternalAccountView):
     """The external bank accounts of a wallet."""
 
+    title = "External accounts of a wallet"
     collection = "externalAccounts"
     pagination_class = ScanningPages
 
@@ -126,6 +128,8 @@ class ExternalAccountListView(ExternalAccountView):
 
 class ExternalAccountDetailView(ExternalAccountView):
     """One external bank account."""
+
+    title = "External account"
 
     @operation(name="get_external_account")
     def get(self, request: Request, wallet_id: UUID, account_id: UUID) -> Response:

@@ -18,6 +18,7 @@ from wallets.serializers.compliance import ComplianceAnswer
 class ComplianceView(UsersView):
     """The KYC level of a user, its limits, and the documents missing for the next level."""
 
+    title = "KYC level of a user"
     model = User
     serializer_class = ComplianceAnswer
 

@@ -106,6 +106,7 @@ LOOKUPS = {
 class EveryHoldView(HoldView):
     """The holds of all wallets of the client."""
 
+    title = "Holds"
     collection = "holds"
     pagination_class = ReleasedScanningPages
 
@@ -143,6 +144,7 @@ def leading_of_holds(
 class AnyHoldView(HoldView):
     """One hold, of any wallet of the client."""
 
+    title = "Hold"
     path_fields = {"hold_id": fields.Id(help_text="The id of the hold.")}
 
     @operation(name="find_hold")
@@ -159,6 +161,7 @@ class AnyHoldView(HoldView):
 class HoldListView(HoldView):
     """The holds of a wallet."""
 
+    title = "Holds of a wallet"
     collection = "holds"
     pagination_class = ScanningPages
 
@@ -205,6 +208,8 @@ class HoldListView(HoldView):
 class HoldDetailView(HoldView):
     """One hold."""
 
+    title = "Hold"
+
     @operation(name="get_hold")
     def get(self, request: Request, wallet_id: UUID, hold_id: UUID) -> Response:
         """Get a hold.
@@ -232,6 +237,8 @@ class HoldDetailView(HoldView):
 
 class HoldExecutionView(MovementView):
     """Pay a hold, in full or in part, to its target wallet."""
+
+    title = "Executions of a hold"
 
     @operation(
         name="execute_hold",

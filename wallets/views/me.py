@@ -17,6 +17,7 @@ from wallets.serializers.me import Me, MeAnswer
 class MeView(ClientView):
     """The caller: its client, its key, its scopes, and the limits that apply to it."""
 
+    title = "Caller"
     scope: ClassVar[str | None] = None  # type: ignore[assignment]
     """Any valid credentials are accepted."""
     model = Client

@@ -141,6 +141,7 @@ def rows_of_movements(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
 class EveryMovementView(MovementView):
     """The movements of all wallets of the client."""
 
+    title = "Movements"
     collection = "movements"
     pagination_class = ReleasedScanningPages
 
@@ -157,6 +158,7 @@ class EveryMovementView(MovementView):
 class MovementListView(MovementView):
     """The movements of a wallet."""
 
+    title = "Movements of a wallet"
     collection = "movements"
     pagination_class = ScanningPages
 
@@ -226,6 +228,7 @@ SUCCESS, TRANSFER = Movement.Status.SUCCESS, Movement.Type.TRANSFER
 class AnyMovementView(MovementView):
     """One movement, in any wallet of the client."""
 
+    title = "Movement"
     versioned = True
     path_fields = {"movement_id": fields.Id(help_text="The id of the movement.")}
 
@@ -242,6 +245,7 @@ class AnyMovementView(MovementView):
 class MovementDetailView(MovementView):
     """One movement."""
 
+    title = "Movement"
     versioned = True
 
     @operation(name="get_movement", query=OneMovementQuery)
@@ -271,6 +275,8 @@ class MovementDetailView(MovementView):
 
 class BatchView(MovementView):
     """Execute up to 1,000 movements of one wallet together: all or none."""
+
+    title = "Batch of movements"
 
     @operation(
         name="create_batch",
@@ -308,6 +314,8 @@ class BatchView(MovementView):
 
 class ReversalView(MovementView):
     """Reverse a transfer, the execution of a hold, or a cash-in, in full or in part."""
+
+    title = "Reversal of a movement"
 
     @operation(
         name="reverse_movement",

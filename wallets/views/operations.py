@@ -31,6 +31,8 @@ class OperationView(MovementView):
 class OperationListView(OperationView):
     """Execute up to 100 transfers of any wallets together: all or none."""
 
+    title = "Operations"
+
     @operation(
         name="create_operation",
         body=OperationBody,
@@ -69,6 +71,7 @@ def transfer(about: dict[str, Any], values: dict[str, Any]) -> Transfer:
 class OperationDetailView(OperationView):
     """The movements of one operation, in all wallets of the client."""
 
+    title = "Movements of an operation"
     collection = "movements"
 
     @operation(name="list_operation_movements", query=PageQuery)

@@ -56,6 +56,7 @@ def opening_of(wallet: Wallet, end: datetime) -> datetime:
 class BalanceView(OrderView):
     """The settled balance of a wallet at an instant, with its hash-chain proof."""
 
+    title = "Balance of a wallet"
     scope = "wallets"
     model = Wallet
     serializer_class = BalanceAnswer
@@ -109,6 +110,7 @@ class StatementPages(pages.Pages):
 class StatementView(MovementView):
     """The statement of a wallet over a period, with its hash-chain proof."""
 
+    title = "Statement of a wallet"
     collection = "movements"
     pagination_class = StatementPages
     statement: statements.Statement

@@ -60,6 +60,7 @@ class TotalsPages(ReleasedPages):
 class TotalsView(OrderView):
     """The sums of the client's money in one currency."""
 
+    title = "Totals"
     scope = "movements"
     model = Movement
     collection = "totals"

@@ -24,6 +24,8 @@ from wallets.users import change_or_close
 class UserDetailView(UserView):
     """One user."""
 
+    title = "User"
+
     @operation(name="get_user")
     def get(self, request: Request, user_id: UUID) -> Response:
         """Get a user.
@@ -95,6 +97,8 @@ class UserDetailView(UserView):
 
 class OtpValidationView(UserView):
     """Verify the phone number. A new user is activated and gets a first wallet."""
+
+    title = "Verification of a phone number"
 
     @operation(
         name="validate_otp",

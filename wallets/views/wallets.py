@@ -73,6 +73,7 @@ def rows_of_wallets(client_id: UUID | None, filters: dict[str, Any], pairs: str 
 class WalletListView(WalletView):
     """The wallets of the client."""
 
+    title = "Wallets"
     collection = "wallets"
     pagination_class = ReleasedPages
 
@@ -98,6 +99,7 @@ class WalletListView(WalletView):
 class UserWalletListView(WalletView):
     """The wallets of a user."""
 
+    title = "Wallets of a user"
     collection = "wallets"
     pagination_class = ReleasedPages
     path_fields = {"user_id": fields.Id(help_text="The id of the user.")}
@@ -114,6 +116,8 @@ class UserWalletListView(WalletView):
 
 class WalletDetailView(WalletView):
     """One wallet."""
+
+    title = "Wallet"
 
     @operation(name="get_wallet", spends_proof=True)
     def get(self, request: Request, wallet_id: UUID) -> Response:
@@ -184,6 +188,8 @@ class WalletDetailView(WalletView):
 
 class IbanView(WalletView):
     """Create the IBAN of a wallet, from the institution's own range. A wallet has one at most."""
+
+    title = "IBAN of a wallet"
 
     @operation(
         name="create_iban",

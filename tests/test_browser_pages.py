@@ -1,0 +1,133 @@
+"""Every page of the registries in a real browser: legible, labelled, whole, reached by keyboard.
+
+Takes four minutes, and needs Chromium; axe also needs npm. Any CSP violation, console error or
+request to another host fails. A new page is tested as soon as it is registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support import chromium, office_pages
+from tests.support.log_ins import PASSWORD
+from tests.support.tools import AXE
+from users.models import Preferences
+
+pytestmark = [
+    pytest.mark.ci,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.spoils_the_books,  # some rows are made around the ledger
+    pytest.mark.skipif(not chromium.CHROMIUM, reason="Debian's chromium is not installed"),
+]
+
+CHECKS = (Path(__file__).parent / "support" / "page_checks.js").read_text()
+SIZES: Any = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
+SCHEMES: Any = ("light", "dark")
+FOCUS = """() => {
+  const look = (element) => {
+    const style = getComputedStyle(element);
+    return [style.outline, style.boxShadow, style.borderColor, style.backgroundColor].join();
+  };
+  const controls = "a[href], button, input:not([type=hidden]), select, textarea, summary";
+  return [...document.querySelectorAll(controls)].filter((each) => {
+    if (!each.checkVisibility({ visibilityProperty: true }) || each.disabled) return false;
+    document.activeElement?.blur();
+    const before = look(each);
+    each.focus({ focusVisible: true });
+    return document.activeElement !== each || look(each) === before;
+  }).map((each) => `no visible focus: ${each.outerHTML.slice(0, 100)}`);
+}"""
+RUN_AXE = """async () => {
+  const found = await axe.run({ resultTypes: ["violations"] });
+  return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 120))}`);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium.opened() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: Any, supervisor: Any) -> Iterator[Page]:
+    with chromium.watched(browser, live_server.url, reduced_motion="reduce") as page:
+        page.goto("/admin/")
+        page.fill("#id_username", "supervisor")
+        page.fill("#id_password", PASSWORD)
+        page.click("#login-form [type=submit]")
+        yield page
+
+
+@pytest.fixture
+def rows(alices: Any, bobs: Any) -> office_pages.Rows:
+    return office_pages.fill(alices, bobs)
+
+
+def faults(page: Page, addresses: Iterable[str]) -> dict[str, list[str]]:
+    """What is wrong with each page, in each size and colour scheme."""
+    found: dict[str, list[str]] = {}
+    for address in addresses:
+        page.goto(address)
+        wrong = []
+        for size, scheme in product(SIZES, SCHEMES):
+            page.set_viewport_size(size)
+            page.emulate_media(color_scheme=scheme)
+            wrong += [f"{size['width']} {scheme} {each}" for each in page.evaluate(CHECKS)]
+        wrong += page.evaluate(FOCUS)
+        if wrong:
+            found[address] = wrong
+    return found
+
+
+def axe_findings(page: Page, addresses: Iterable[str]) -> dict[str, list[str]]:
+    """What axe-core finds serious or critical. It is run as by the developer tools, outside of the
+    page's policy.
+    """
+    AXE.needed()
+    source = (AXE.modules / "axe-core" / "axe.min.js").read_text()
+    found: dict[str, list[str]] = {}
+    for address in addresses:
+        page.goto(address)
+        page.evaluate(source)
+        if wrong := page.evaluate(RUN_AXE):
+            found[address] = wrong
+    return found
+
+
+def test_every_model_has_a_row(rows):
+    from django.contrib import admin
+
+    assert {model._meta.label_lower for model in admin.site._registry} == rows.keys()
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_page_of_the_back_office_is_legible_labelled_and_whole(
+    page, rows, supervisor, language
+):
+    Preferences.objects.update_or_create(person=supervisor, defaults={"language": language})
+    assert faults(page, office_pages.of_the_office(rows)) == {}
+
+
+def test_every_page_of_the_browsable_api_is_legible_labelled_and_whole(page, rows):
+    assert faults(page, office_pages.of_the_api(rows)) == {}
+
+
+def test_every_page_of_the_documentation_is_legible_labelled_and_whole(page):
+    assert faults(page, office_pages.of_the_documentation()) == {}
+
+
+def test_axe_finds_nothing_serious_in_the_back_office(page, rows):
+    assert axe_findings(page, office_pages.of_the_office(rows)) == {}
+
+
+def test_axe_finds_nothing_serious_in_the_api_and_the_documentation(page, rows):
+    addresses = [*office_pages.of_the_api(rows), *office_pages.of_the_documentation()]
+    assert axe_findings(page, addresses) == {}
