@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import Any
 
+from iocash.db import clock
 from tests.support import people
 from users import demo_documents
 from users.kyc import identity, terms
@@ -44,6 +46,20 @@ def decided(verification: IdentityVerification, status: str = "APPROVED", **valu
 def some_terms(title: str = "Terms") -> Terms:
     """Publish a PDF with this title."""
     return terms.publish(demo_documents.draw_pdf(title).content, people.BY)
+
+
+def stored_terms() -> Terms:
+    """Terms that nobody checked: what `some_terms` publishes, at a fraction of the time."""
+    content = b"%PDF-1.4"
+    return Terms.objects.create(
+        id=new_id(),
+        version=1,
+        content=content,
+        size=len(content),
+        sha256=hashlib.sha256(content).digest(),
+        published_by=people.BY.actor,
+        created_at=clock.now(),
+    )
 
 
 def a_signature(user: User) -> TermsSignature:

@@ -20,7 +20,7 @@ from iocash.http.rendering import camel
 from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban
-from tests.support.identity import a_verification, some_terms
+from tests.support.identity import a_verification, stored_terms
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.external_accounts import AddExternalAccount
@@ -272,7 +272,7 @@ def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
     It changes no balance: the amounts are held. The terms are published, and not signed.
     """
     a_verification(alices.user)
-    some_terms()
+    stored_terms()
     movement = people.movements(alices)[0]
     return {
         "user": alices.user_id,
