@@ -57,8 +57,10 @@ class Unquoted(logging.Filter):
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and its causes."""
-    while error is not None:
+    """The exception and its causes, each once: a chain can contain itself."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 

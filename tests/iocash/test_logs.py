@@ -7,6 +7,7 @@ import json
 import logging
 import smtplib
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from pythonjsonlogger.json import JsonFormatter
 
-from iocash.logs import Lines
+from iocash.logs import Lines, chain
 from tests.support import people
 from users.models import User
 
@@ -98,6 +99,12 @@ def test_cause_of_an_exception_is_logged_without_values(alice, console):
     shown = console.getvalue()
     assert PHONE not in shown
     assert "RuntimeError: No" in shown
+
+
+def test_exception_chain_that_contains_itself_is_logged():
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert list(islice(chain(first), 3)) == [first, second]
 
 
 def test_other_exception_is_logged_unchanged(console):

@@ -104,7 +104,7 @@ def test_sentences_differ():
     assert all(str(sentence).startswith("Can ") for sentence in SENTENCES.values())
 
 
-def test_every_role_has_a_group_whose_permissions_have_sentences():
+def test_every_role_has_a_group_and_a_sentence_for_each_permission():
     make_groups()
     assert [role.name for role in every_role()] == list(ROLES) == list(LABELS) == list(PURPOSES)
     for role in every_role():
@@ -282,7 +282,7 @@ def issue(browser: Browser, client: Any, *scopes: str) -> str:
 
 
 @pytest.mark.parametrize(("role", "may"), [(ADMINISTRATOR, False), (SUPERVISOR, True)])
-def test_only_staff_who_add_cash_ins_give_keys_that_create_money(role, may, client_demo):
+def test_permission_to_add_cash_ins_is_needed_to_issue_money_keys(role, may, client_demo):
     browser = browser_of(a_member(role))
     assert "key is shown only once" in issue(browser, client_demo, "movements:write")
     page = issue(browser, client_demo, "cash-in:write")
@@ -292,7 +292,7 @@ def test_only_staff_who_add_cash_ins_give_keys_that_create_money(role, may, clie
 
 
 @pytest.mark.parametrize(("role", "may"), [(ADMINISTRATOR, False), (SUPERVISOR, True)])
-def test_only_staff_who_add_cash_ins_rotate_keys_that_create_money(role, may, api):
+def test_permission_to_add_cash_ins_is_needed_to_rotate_money_keys(role, may, api):
     key = ApiKey.objects.get()
     address = f"{page_of(key).removesuffix('change/')}act/rotate/"
     answer = browser_of(a_member(role)).post(address, {"key": str(uuid7())}, follow=True)

@@ -52,7 +52,7 @@ MANUAL.add(
 @pages.page("payments-out/", name="payments-out", permission=VIEW)
 def payments_out(request: HttpRequest) -> HttpResponse:
     """A tab of the queue, with the acts that this member of staff may do there."""
-    shown, form = queue.read_queue(request.GET)
+    shown, form = queue.read_queue(request.GET, request.user)
     found = [] if form.errors else shown.rows()
     rows = found[:PAGE]
     totals = queue.totals_of_all(shown) if shown.is_pending and not form.errors else []
@@ -147,7 +147,7 @@ def queue_of(request: HttpRequest) -> Queue:
     Raises:
         BadRequest: a filter is wrong; without it, more would be selected.
     """
-    shown, form = queue.read_queue(QueryDict(request.POST.get("queue", "")))
+    shown, form = queue.read_queue(QueryDict(request.POST.get("queue", "")), request.user)
     if form.errors:
         raise BadRequest("A filter is wrong.")
     return shown

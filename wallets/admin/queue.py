@@ -93,6 +93,8 @@ class Queue:
     currency: str = ""
     days: int | None = None
     after: UUID | None = None
+    may_see_users: bool = False
+    """Whether `q` can be the name of an owner."""
 
     @property
     def address(self) -> str:
@@ -128,7 +130,7 @@ class Queue:
         if self.days:
             found = found.filter(created_at__lte=clock.now() - timedelta(days=self.days))
         if words := self.q.strip():
-            found = found.filter(with_words(words))
+            found = found.filter(with_words(words, may_see_users=self.may_see_users))
         if self.is_pending:
             return found.order_by("created_at", "id")
         return found.order_by("-created_at", "-id") if words else found.order_by("-id")
@@ -170,10 +172,12 @@ TABS: Final[Mapping[str, Callable[[MovementQuerySet], MovementQuerySet]]] = {
 }
 
 
-def with_words(words: str) -> Q:
-    """Cash-outs by id, wallet, operation, IBAN, or the name of their owner."""
+def with_words(words: str, *, may_see_users: bool) -> Q:
+    """Cash-outs by id, wallet, operation or IBAN; with `may_see_users`, by their owner's name."""
     if found := as_id(words):
         return Q(id=found) | Q(wallet=found) | Q(operation_id=found)
+    if not may_see_users:
+        return Q(iban=compact(words))
     with_name = User.objects.with_name(words).values_list("id", flat=True)
     with_log_in = User.objects.filter(user_name=words).values_list("id", flat=True)
     owners = {*with_name[:MOST_OWNERS], *with_log_in[:MOST_OWNERS]}
@@ -181,12 +185,18 @@ def with_words(words: str) -> Q:
     return Q(iban=compact(words)) | Q(wallet__in=wallets)
 
 
-def read_queue(data: QueryDict) -> tuple[Queue, FilterForm]:
-    """The queue of an address; wrong filters are errors of the form, and show nothing."""
+def read_queue(data: QueryDict, person: Any) -> tuple[Queue, FilterForm]:
+    """The queue of an address, as a member of staff may search it.
+
+    Wrong filters are errors of the form, and show nothing.
+    """
     form = FilterForm(data)
     form.is_valid()
+    may_see_users = person.has_perm("users.view_user")
+    if not may_see_users:
+        form.fields["q"].label = _("IBAN or id")
     values = {name: value for name, value in form.cleaned_data.items() if value}
-    return Queue(**values), form
+    return Queue(**values, may_see_users=may_see_users), form
 
 
 # --- Rows and sums --------------------------------------------------------------------------------

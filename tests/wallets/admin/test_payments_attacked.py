@@ -10,8 +10,17 @@ from django.urls import reverse
 from iocash import errors
 from tests.support import people
 from tests.support.cash_outs import a_cash_out, money_of
-from tests.support.payments_out import choose, confirm, form_on, send, states, words_of
-from tests.support.staff import SUPERVISOR, somebody
+from tests.support.payments_out import (
+    choose,
+    confirm,
+    form_on,
+    ids_on,
+    queue,
+    send,
+    states,
+    words_of,
+)
+from tests.support.staff import SUPERVISOR, a_member, allow, browser_of, somebody
 from users.models import Event
 from wallets import posting
 from wallets.admin import queue as queues
@@ -123,3 +132,16 @@ def test_unknown_outcome_can_be_sent_again_without_harm(browser, three, monkeypa
         answer = confirm(browser, page)
     assert "it is done only once" in answer.text
     assert "1 payment marked as sent." in confirm(browser, answer).text
+
+
+def test_queue_without_view_user_hides_names_and_is_not_searched_by_them(alices, three):
+    member = allow(a_member(name="clerk"), "wallets.view_movement", "wallets.send_cash_out")
+    browser = browser_of(member)
+    assert ids_on(queue(browser, q="alice")) == []
+    assert ids_on(queue(browser, q=three[0].iban)) == [str(each.id) for each in three]
+    whole = queue(browser)
+    confirmation = choose(browser, "send", three)
+    assert len(ids_on(whole)) == 3
+    assert "Alice" not in whole.text + confirmation.text
+    answer = choose(browser, "send", scope="all", queue="q=alice")
+    assert answer.status_code == 302
