@@ -4,6 +4,7 @@
 python3 dev.py run [--port N]   serve with demo data, on port 8000 by default
 python3 dev.py test [ARGS]      run all checks, then pytest with ARGS (-n 0: in one process)
 python3 dev.py bench [ARGS]     measure ioCash, pgbench and comparable servers (--help)
+python3 dev.py pictures         take the pictures of the README and of the staff manual
 python3 dev.py manage [ARGS]    run manage.py with DEBUG=1 on the demo's database
 """
 
@@ -74,6 +75,12 @@ def bench(words: list) -> None:
     set_up(DEVELOPMENT)
     os.chdir(ROOT)
     os.execv(PYTHON, [PYTHON, "-m", "tests.bench", *words])
+
+
+def pictures(words: list) -> None:
+    set_up(DEVELOPMENT)
+    os.chdir(ROOT)
+    os.execv(PYTHON, [PYTHON, "-m", "tests.pictures", *words])
 
 
 def manage(words: list) -> None:
@@ -302,7 +309,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    commands = {"run": run, "test": test, "bench": bench, "manage": manage}
+    commands = {"run": run, "test": test, "bench": bench, "pictures": pictures, "manage": manage}
     if sys.version_info < (3, 11):
         sys.exit("dev.py: ioCash needs Python 3.11 or newer; this is " + sys.version.split()[0])
     if os.name == "nt":

@@ -167,3 +167,10 @@ def test_tabs_and_review_work_without_javascript(
         page.check(".piece:has-text('12345678Z') input[name=documents]")
         page.click("text=Approve and next")
         expect(page.locator("h1")).to_have_text("Bob Example")
+
+
+def test_columns_of_a_tab_are_below_their_headers(page, alices: Wallet):
+    page.goto(f"/admin/users/user/{alices.user_id}/change/")
+    header, cell = (page.locator(f".tab {each} >> nth=1").evaluate(BOX) for each in ("th", "td"))
+    assert header["bottom"] <= cell["top"]
+    assert abs(header["right"] - cell["right"]) <= 1

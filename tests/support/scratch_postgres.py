@@ -26,16 +26,6 @@ django.setup()
 from wallets.management.commands import seed_demo
 print(json.dumps(seed_demo.seed()))
 """
-SEED_ALL = """
-import json, django
-from datetime import timedelta
-django.setup()
-from users.models.sandbox import make_sandbox
-from wallets.management.commands import seed_demo
-make_sandbox(clock_offset=-timedelta(days=seed_demo.DAYS))
-with seed_demo.undelivered():
-    print(json.dumps(seed_demo.seed_institution() | seed_demo.seed()))
-"""
 
 
 class Scratch:
@@ -94,10 +84,9 @@ class Scratch:
         """Run a management command; return what it prints."""
         return self._run("manage.py", *words)
 
-    def seed(self, *, with_history: bool = False) -> dict[str, str]:
-        """Make the tables and the demo; return what its log-in is."""
+    def seed(self, program: str = SEED) -> dict[str, str]:
+        """Make the tables and, by a program that prints its log-in, the demo; return the log-in."""
         self.manage("migrate", "--verbosity", "0")
-        program = SEED_ALL if with_history else SEED
         facts: dict[str, str] = json.loads(self._run("-c", program).splitlines()[-1])
         return facts
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from tests.support import backoffice, people, sandbox
 from tests.support.backoffice import Office
@@ -166,6 +166,14 @@ def test_audit_says_when_and_how_much_was_proved(staff, alices, capsys):
     assert (own.figure, own.state) == ("Right", "good")
     assert own.details[0] == "1 movement verified"
     assert tile(staff, "Audit", timezone.now() + 2 * DAY).state == "wait"
+
+
+@pytest.mark.parametrize(("language", "number"), [("en", "6,097"), ("es", "6.097")])
+def test_numbers_are_grouped_as_in_the_language(staff, language, number):
+    Audit.objects.create(started_at=timezone.now(), movements=6_097)
+    with translation.override(language):
+        own = tile(staff, "Audit" if language == "en" else "Auditor")
+        assert own.details[0].startswith(f"{number} mov")
 
 
 def test_audit_that_found_something_is_bad(staff):

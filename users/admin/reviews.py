@@ -95,6 +95,12 @@ class AssignForm(ActionForm):
         field.choices = [("", gettext("Nobody")), *review_page.reviewers()]
         field.initial = review_page.assigned_to(obj)
 
+    def can_change_to(self, actor: str) -> bool:
+        """Whether this member of staff may decide reviews and is not assigned to this one."""
+        field = self.fields["member"]
+        assert isinstance(field, forms.ChoiceField)
+        return field.valid_value(actor) and field.initial != actor
+
 
 def review_documents(words: Any) -> Any:
     """The function of an action that approves documents or, with a reason, rejects them."""
@@ -316,6 +322,7 @@ class ReviewAdmin(Searched, WithActions):
         looks.record_access(obj, Access.What.REVIEW, by(request))
         pieces = review_page.pieces_of(obj)
         may_assign = request.user.has_perm("users.add_reviewassignment")
+        assignment = AssignForm(user=request.user, obj=obj) if may_assign else None
         return super().page(request, obj) | {
             "title": obj.display_name,
             "pieces": pieces,
@@ -328,7 +335,8 @@ class ReviewAdmin(Searched, WithActions):
             "accesses": self.accesses(request, obj),
             "same_document": [(each, label_of(each)) for each in same_document(obj)],
             "form": KycDocumentsForm(user=request.user, obj=obj),
-            "assignment": AssignForm(user=request.user, obj=obj) if may_assign else None,
+            "assignment": assignment,
+            "me": actor if assignment and assignment.can_change_to(actor) else "",
         }
 
     def accesses(self, request: HttpRequest, user: User) -> Any:

@@ -13,6 +13,7 @@ from django.db.models import Count, F, Min, Sum
 from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
@@ -166,7 +167,7 @@ def last_audit(user: Any, now: datetime) -> Iterator[Tile]:
     ago = words % {"time": age(audit.finished_at, now)}
     number = ngettext(
         "%(count)s movement verified", "%(count)s movements verified", audit.movements
-    ) % {"count": f"{audit.movements:,}"}
+    ) % {"count": number_format(audit.movements, force_grouping=True)}
     if audit.finding:
         first = audit.finding.partition("\n")[0]
         yield Tile(_("Audit of the ledger"), gettext("Wrong"), BAD, address, [first, ago])
@@ -204,9 +205,8 @@ def waiting_tile(
         return Tile(label, pgettext("how many wait", "None"), GOOD, address)
     oldest = gettext("The oldest for %(time)s") % {"time": age(since, now)}
     state = BAD if now - since > LATE else WAIT
-    return Tile(
-        label, unit(count) % {"count": f"{count:,}"}, state, address, [oldest], amounts or []
-    )
+    figure = unit(count) % {"count": number_format(count, force_grouping=True)}
+    return Tile(label, figure, state, address, [oldest], amounts or [])
 
 
 def age(since: datetime, now: datetime) -> str:
