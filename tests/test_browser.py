@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from iocash.docs.guides import GUIDES
 from tests.support import chromium, identity, people, sandbox
@@ -172,6 +172,58 @@ def test_staff_post_a_transfer_in_the_browsable_api(page, supervisor, alices, bo
     page.click("button:has-text('POST')")
     expect(page.locator(".response-info")).to_contain_text("201 Created")
     assert Movement.objects.filter(wallet=bobs.id, amount=2_00).exists()
+
+
+def fill_transfer(page: Page, source: Wallet, target: Wallet, amount: str) -> str:
+    """Open the form of a movement and fill it in; return its idempotency key."""
+    page.goto(f"/api/v1/wallets/{source.id}/movements")
+    body = {"type": "TRANSFER", "targetWalletId": str(target.id), "amount": amount}
+    page.fill("textarea[name=_content]", json.dumps(body))
+    return page.inner_text(".key")
+
+
+def lose(route: Route) -> None:
+    """Let the server answer, and let nobody hear it."""
+    route.fetch()
+    route.abort()
+
+
+def test_form_sent_again_after_a_lost_answer_is_one_order(
+    browser, live_server, supervisor, alices, bobs
+):
+    """The page isn't watched: the browser reports the lost answer as an error."""
+    with browser.new_context(base_url=live_server.url) as context:
+        page = context.new_page()
+        log_in(page)
+        key = fill_transfer(page, alices, bobs, "2.00")
+        page.route("**/movements", lose, times=1)
+        page.click("button:has-text('POST')")
+        expect(page.locator(".no-answer:visible")).to_contain_text("Send this form again")
+        assert page.inner_text(".key") == key
+        page.click("button:has-text('POST')")
+        expect(page.locator(".response-info")).to_contain_text("Idempotent-Replayed")
+        assert page.inner_text(".key") != key
+    assert Movement.objects.filter(wallet=bobs.id, amount=2_00).count() == 1
+
+
+def test_form_sent_by_a_double_click_is_one_order(page, supervisor, alices, bobs):
+    log_in(page)
+    fill_transfer(page, alices, bobs, "2.00")
+    page.dblclick("button:has-text('POST')")
+    expect(page.locator(".response-info")).to_contain_text("201 Created")
+    assert Movement.objects.filter(wallet=bobs.id, amount=2_00).count() == 1
+
+
+def test_refused_body_stays_in_the_form_and_may_be_changed(page, supervisor, alices, bobs):
+    log_in(page)
+    key = fill_transfer(page, alices, bobs, "200.00")
+    page.click("button:has-text('POST')")
+    expect(page.locator(".response-info")).to_contain_text("insufficient_funds")
+    assert "200.00" in page.input_value("textarea[name=_content]")
+    assert page.inner_text(".key") != key
+    fill_transfer(page, alices, bobs, "3.00")
+    page.click("button:has-text('POST')")
+    expect(page.locator(".response-info")).to_contain_text("201 Created")
 
 
 def test_swagger_sends_a_request(page, supervisor, alices, client_demo):

@@ -19,7 +19,7 @@
   const ancestors = (element) => (element ? [...ancestors(element.parentElement), element] : []);
   const isSeen = (element) => {
     const box = element.getBoundingClientRect();
-    return element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 2 && box.height > 2;
+    return element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 2 && box.height > 2 && getComputedStyle(element).clipPath === "none";
   };
   const wrong = [];
   for (const animation of document.getAnimations()) animation.finish();
