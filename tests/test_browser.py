@@ -1,50 +1,27 @@
 """What people do, in a real browser; any CSP violation, console error or foreign request fails.
 
-Takes 80 s, and needs Chromium.
+Takes 70 s, and needs Chromium.
 """
 
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from iocash.docs.guides import GUIDES
 from tests.support import chromium, identity, people, sandbox
+from tests.support.browsing import log_in
 from tests.support.cash_outs import a_cash_out
 from users import demo_documents, kyc
 from users.models import Client, User
 from wallets.models import Movement, Wallet
-
-PASSWORD = "correct horse battery"
 
 pytestmark = [
     pytest.mark.ci,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not chromium.CHROMIUM, reason="Debian's chromium is not installed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: Any) -> Iterator[Page]:
-    """A page that remembers what no page of ours may do."""
-    with chromium.watched(browser, live_server.url) as page:
-        yield page
-
-
-def log_in(page: Page, name: str = "supervisor") -> None:
-    page.goto("/admin/")
-    page.fill("#id_username", name)
-    page.fill("#id_password", PASSWORD)
-    page.click("text=Log in")
 
 
 def open_thing(page: Page, thing: Any) -> None:
@@ -238,36 +215,6 @@ def test_swagger_sends_a_request(page, supervisor, alices, client_demo):
     operation.locator("button.execute").click()
     answer = operation.locator(".live-responses-table .response-col_status").last
     expect(answer).to_contain_text("200")
-
-
-PAGES = (
-    "/",
-    "/api/docs",
-    "/api/docs/errors",
-    "/api/docs/calls",
-    *(f"/api/docs/{each.slug}" for each in GUIDES),
-    "/admin/",
-    "/admin/second-factor/",
-    "/admin/account/",
-    "/admin/help/",
-    "/admin/help/finding-your-way/",
-    "/admin/wallets/movement/",
-    "/admin/users/event/",
-    "/admin/wallets/movement/add/",
-    "/api/v1",
-    "/api/v1/users",
-)
-
-
-@pytest.mark.parametrize("width", [400, 1280])
-def test_every_page_obeys_the_content_security_policy_and_fits_the_screen(
-    page, supervisor, alices, width
-):
-    log_in(page)
-    page.set_viewport_size({"width": width, "height": 900})
-    for path in PAGES:
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, path
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support import chromium, office_pages
 from tests.support.backoffice import list_of, page_of
-from tests.support.log_ins import PASSWORD
+from tests.support.browsing import DESK, PHONE, log_in
 from tests.support.notes import a_note
 from tests.support.tools import AXE
 from users.models import Note, Preferences, Review, User
@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 CHECKS = (Path(__file__).parent / "support" / "page_checks.js").read_text()
-SIZES: Any = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
+SIZES = (DESK, PHONE)
 SCHEMES: Any = ("light", "dark")
 FOCUS = """() => {
   const look = (element) => {
@@ -57,19 +57,10 @@ RUN_AXE = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser, live_server: Any, supervisor: Any) -> Iterator[Page]:
     with chromium.watched(browser, live_server.url, reduced_motion="reduce") as page:
-        page.goto("/admin/")
-        page.fill("#id_username", "supervisor")
-        page.fill("#id_password", PASSWORD)
-        page.click("#login-form [type=submit]")
+        log_in(page)
         yield page
 
 

@@ -29,7 +29,7 @@
     const style = getComputedStyle(element);
     const scrolls = ancestors(element).some((each) => /auto|scroll/.test(getComputedStyle(each).overflowX) && each !== document.documentElement);
     const box = element.getBoundingClientRect();
-    if (!scrolls && (box.right > innerWidth + 1 || box.left < -1)) wrong.push(`beyond the screen: ${element.textContent.trim().slice(0, 40)}`);
+    if (!scrolls && (box.right > innerWidth + 1 || box.left < -1)) wrong.push(`beyond the screen: <${element.tagName.toLowerCase()} ${element.className}> ${element.textContent.trim().slice(0, 40)}`);
     if (/hidden|clip/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1) wrong.push(`cut off: ${element.textContent.trim().slice(0, 40)}`);
     const paper = ancestors(element).reduce((below, each) => over(parsed(getComputedStyle(each).backgroundColor), below), [255, 255, 255]);
     const found = ratio(over(parsed(style.color), paper), paper);
