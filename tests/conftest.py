@@ -13,9 +13,19 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection
 from django.test import client as test_client
 from hypothesis import settings
+from playwright.sync_api import Browser, Page
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support import answer_guard, audited, barrier, emptying, order_guard, people
+from tests.support import (
+    answer_guard,
+    audited,
+    barrier,
+    browsing,
+    chromium,
+    emptying,
+    order_guard,
+    people,
+)
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
 from tests.support.scratch_postgres import Scratch
@@ -182,6 +192,23 @@ def staff(db: None) -> Any:
 def supervisor(db: None) -> Any:
     """A member of staff who may do everything, and logs in with `PASSWORD`."""
     return get_user_model().objects.create_superuser("supervisor", password=PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, for the tests of a module."""
+    with chromium.opened() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: Any) -> Iterator[Page]:
+    """An empty page, on a desk's screen. A CSP violation, console error or foreign request fails.
+
+    Nobody is logged in: `browsing.log_in` does that.
+    """
+    with chromium.watched(browser, live_server.url, viewport=browsing.DESK) as page:
+        yield page
 
 
 @pytest.fixture

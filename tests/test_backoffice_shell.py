@@ -66,6 +66,29 @@ def test_empty_list_explains_its_purpose(url_name, office):
     assert escape(purpose) in office.get(reverse(f"admin:{url_name}"))
 
 
+def searched_lists() -> list[str]:
+    return [
+        f"{model._meta.app_label}_{model._meta.model_name}_changelist"
+        for model, shown in admin.site._registry.items()
+        if shown.search_fields
+    ]
+
+
+@pytest.mark.parametrize("url_name", searched_lists())
+def test_search_without_matches_says_so_and_keeps_the_words(url_name, office):
+    shown = office.get(reverse(f"admin:{url_name}"), q="nothing-is-called-this")
+    assert "Nothing matches the search and the filters." in shown
+    assert 'value="nothing-is-called-this"' in shown
+    assert "Clear the search" in shown
+
+
+@pytest.mark.parametrize("name", ["payments-out-act", "payments-out-confirm"])
+def test_page_that_is_only_posted_to_leads_back_to_the_office(name, office):
+    answer = office.browser.get(reverse(f"admin:{name}"))
+    assert answer.status_code in {302, 400, 405}
+    assert answer.status_code == 302 or 'id="office-menu"' in answer.text
+
+
 def test_list_without_matches_offers_to_clear_the_search_or_the_filters(office):
     shown = office.get(list_of(Movement), q="nobody", type__exact="CASH_IN")
     assert "Nothing matches the search and the filters." in shown

@@ -5,14 +5,13 @@ Takes 25 s, and needs Chromium.
 
 import re
 from base64 import b32decode
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django_otp.oath import totp
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.support import chromium
+from tests.support.browsing import log_in
 from tests.support.log_ins import PASSWORD
 from tests.support.staff import OPERATOR, make_groups
 
@@ -23,26 +22,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not chromium.CHROMIUM, reason="Debian's chromium is not installed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: Any) -> Iterator[Page]:
-    with chromium.watched(browser, live_server.url) as page:
-        yield page
-
-
-def log_in(page: Page, name: str, password: str, token: str = "") -> None:
-    page.goto("/admin/")
-    page.fill("#id_username", name)
-    page.fill("#id_password", password)
-    page.fill("#id_token", token)
-    page.click("input[value='Log in']")
 
 
 def log_out(page: Page) -> None:

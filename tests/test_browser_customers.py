@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support import chromium, people
+from tests.support.browsing import log_in
 from tests.support.kyc import send
-from tests.support.log_ins import PASSWORD
 from tests.support.notes import a_note
 from users.kyc import Kind
 from users.models import Access, User
@@ -30,26 +30,12 @@ SIZE: Any = {"width": 1280, "height": 900}
 FRONT, BACK = Kind.DOCUMENT_IDENTITY_FRONT, Kind.DOCUMENT_IDENTITY_BACK
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as browser:
-        yield browser
-
-
 @pytest.fixture
 def waiting(alice: User, bob: User) -> User:
     """Alice, whose identity waits for review, and Bob, who waits too."""
     send(alice, Kind.IDENTITY, FRONT, BACK)
     send(bob, Kind.OCCUPATION)
     return alice
-
-
-def log_in(page: Page) -> None:
-    page.goto("/admin/")
-    page.fill("#id_username", "supervisor")
-    page.fill("#id_password", PASSWORD)
-    page.click("text=Log in")
-    expect(page.locator("h1")).to_be_visible()
 
 
 @pytest.fixture

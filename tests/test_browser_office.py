@@ -6,14 +6,13 @@ Takes 60 s, and needs Chromium.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support import chromium, people
-from tests.support.log_ins import PASSWORD
+from tests.support.browsing import log_in
 
 pytestmark = [
     pytest.mark.ci,
@@ -21,55 +20,14 @@ pytestmark = [
     pytest.mark.skipif(not chromium.CHROMIUM, reason="Debian's chromium is not installed"),
 ]
 
-CHECKS = (Path(__file__).parent / "support" / "page_checks.js").read_text()
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
-PAGES = (
-    "/admin/",
-    "/admin/account/",
-    "/admin/help/",
-    "/admin/help/finding-your-way/",
-    "/admin/password_change/",
-    "/admin/users/user/",
-    "/admin/users/event/",
-    "/admin/users/client/",
-    "/admin/users/client/add/",
-    "/admin/wallets/movement/",
-    "/admin/wallets/movement/add/",
-    "/admin/wallets/hold/",
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as browser:
-        yield browser
-
-
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any, supervisor: Any) -> Iterator[Page]:
     with chromium.watched(browser, live_server.url) as page:
-        page.goto("/admin/")
-        page.fill("#id_username", "supervisor")
-        page.fill("#id_password", PASSWORD)
-        page.click("#login-form [type=submit]")
+        log_in(page)
         yield page
-
-
-@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
-def test_page_is_legible_labelled_and_fits_the_screen(page, scheme, size, alices, bobs):
-    people.transfer(alices, bobs, 10_00)
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size(size)
-    wrong = {}
-    for path in (*PAGES, f"/admin/wallets/wallet/{alices.pk}/change/"):
-        page.goto(path)
-        wrong[path] = page.evaluate(CHECKS)
-    assert {path: found for path, found in wrong.items() if found} == {}
 
 
 def test_menu_of_a_phone_opens_and_closes_with_the_keyboard(page):

@@ -5,15 +5,12 @@ Takes 35 s, and needs Chromium.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from tests.support import chromium, people
+from tests.support.browsing import log_in
 from tests.support.cash_outs import a_cash_out
-from tests.support.log_ins import PASSWORD
 from tests.support.payments_out import states
 
 pytestmark = [
@@ -23,29 +20,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: Any) -> Iterator[Page]:
-    with chromium.watched(browser, live_server.url) as page:
-        yield page
-
-
 @pytest.fixture
 def sixty(alices):
     return [a_cash_out(alices, 1_00 + number) for number in range(60)]
-
-
-def log_in(page: Page) -> None:
-    page.goto("/admin/")
-    page.fill("#id_username", "supervisor")
-    page.fill("#id_password", PASSWORD)
-    page.click("text=Log in")
-    expect(page.locator("#office-menu")).to_be_attached()
 
 
 def test_sum_of_the_ticked_follows_each_tick(page, supervisor, alices):

@@ -55,11 +55,8 @@ def watched(browser: Browser, url: str, **about: Any) -> Iterator[Page]:
     crashed: list[str] = []
     page.on("console", lambda message: said.append(message))  # noqa: PLW0108 (playwright marks it)
     page.on("request", lambda request: asked.append(request.url))
-    opened_pages: set[str] = set()
-    page.on(
-        "request",
-        lambda request: request.is_navigation_request() and opened_pages.add(request.url),
-    )
+    opened_pages: list[str] = []
+    page.on("request", lambda it: opened_pages.extend([it.url] * it.is_navigation_request()))
     page.on("pageerror", lambda error: crashed.append(str(error)))
     yield page
     context.close()
@@ -72,7 +69,7 @@ def watched(browser: Browser, url: str, **about: Any) -> Iterator[Page]:
     assert not wrong + crashed + foreign
 
 
-def is_refused_page(message: ConsoleMessage, pages: set[str]) -> bool:
+def is_refused_page(message: ConsoleMessage, pages: list[str]) -> bool:
     """Whether the browser only says that a page which was opened is a refusal."""
     refused = message.text.startswith("Failed to load resource: the server responded with")
     return refused and message.location["url"] in pages

@@ -19,7 +19,7 @@
   const ancestors = (element) => (element ? [...ancestors(element.parentElement), element] : []);
   const isSeen = (element) => {
     const box = element.getBoundingClientRect();
-    return element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 2 && box.height > 2;
+    return element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 2 && box.height > 2 && getComputedStyle(element).clipPath === "none";
   };
   const wrong = [];
   for (const animation of document.getAnimations()) animation.finish();
@@ -29,7 +29,7 @@
     const style = getComputedStyle(element);
     const scrolls = ancestors(element).some((each) => /auto|scroll/.test(getComputedStyle(each).overflowX) && each !== document.documentElement);
     const box = element.getBoundingClientRect();
-    if (!scrolls && (box.right > innerWidth + 1 || box.left < -1)) wrong.push(`beyond the screen: ${element.textContent.trim().slice(0, 40)}`);
+    if (!scrolls && (box.right > innerWidth + 1 || box.left < -1)) wrong.push(`beyond the screen: <${element.tagName.toLowerCase()} ${element.className}> ${element.textContent.trim().slice(0, 40)}`);
     if (/hidden|clip/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1) wrong.push(`cut off: ${element.textContent.trim().slice(0, 40)}`);
     const paper = ancestors(element).reduce((below, each) => over(parsed(getComputedStyle(each).backgroundColor), below), [255, 255, 255]);
     const found = ratio(over(parsed(style.color), paper), paper);
@@ -49,6 +49,13 @@
     if (isSeen(control) && !control.matches(isReached)) wrong.push(`not reached by keyboard: ${control.outerHTML.slice(0, 80)}`);
   }
   if (document.querySelector("[tabindex]:not([tabindex='0'], [tabindex='-1'])")) wrong.push("an order of its own for Tab");
+  for (const table of document.querySelectorAll("table")) {
+    const [head, body] = [table.tHead?.rows[0]?.cells ?? [], table.tBodies[0]?.rows[0]?.cells ?? []];
+    const isAside = [...head].some((cell, index) => isSeen(cell) && body.length === head.length && Math.abs(cell.getBoundingClientRect().left - body[index].getBoundingClientRect().left) > 2);
+    if (isAside) wrong.push(`headers beside their columns: ${table.tHead.textContent.trim().slice(0, 40)}`);
+    const frame = table.closest(".scrolls");
+    if (innerWidth >= 1280 && frame && frame.scrollWidth > frame.clientWidth + 1) wrong.push(`columns out of sight: ${table.tHead?.textContent.trim().slice(0, 40)}`);
+  }
   let above = 0;
   for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
     const level = Number(heading.tagName[1]);
