@@ -190,7 +190,7 @@ def test_process_killed_between_two_payments_is_repeated_without_double_payment(
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(closing.posting, "submit_each", one_then_killed)
+        patched.setattr(posting, "submit_each", one_then_killed)
         with pytest.raises(SystemExit):
             browser.post(address(alices.user), body)
     assert len(cash_outs(alices.user)) == 1

@@ -150,7 +150,7 @@ def open_case(values: dict[str, Any], concerned: Sequence[Concerned], *, by: By,
             case.refresh_from_db()
             for each in concerned:
                 concern(case, each)
-            record(case, Kind.OPENED, by, key)
+            record_act(case, Kind.OPENED, by, key)
     return case
 
 
@@ -171,7 +171,7 @@ def concern(case: Case, concerned: Concerned) -> None:
     CaseSubject.objects.get_or_create(case=case, subject_id=subject_id, defaults=values)
 
 
-def record(
+def record_act(
     case: Case, kind: CaseEntry.Kind, by: By, key: UUID, *, text: str = "", detail: str = ""
 ) -> None:
     """Record an act on a locked or a new case."""
@@ -208,14 +208,14 @@ def act_on_case(
         change(case)
         case.changes += 1
         case.save(update_fields=["owner", "due_on", "state", "outcome", "closed_at", "changes"])
-        record(case, kind, by, key, text=text, detail=detail)
+        record_act(case, kind, by, key, text=text, detail=detail)
 
 
 def refused(text: str) -> errors.InvalidFields:
     return errors.InvalidFields(errors.FieldError("case", "refused", text))
 
 
-def close(outcome: str) -> Callable[[Case], None]:
+def closes(outcome: str) -> Callable[[Case], None]:
     def change(case: Case) -> None:
         if not case.is_open:
             raise refused(gettext("The case is closed."))

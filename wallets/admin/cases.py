@@ -52,7 +52,7 @@ def concerned_by(obj: Any) -> cases.Concerned:
     return CaseSubject.Kind.USER, obj.pk, obj
 
 
-def open_case(request: HttpRequest, obj: Any, values: dict[str, Any]) -> HttpResponse:
+def open_from_page(request: HttpRequest, obj: Any, values: dict[str, Any]) -> HttpResponse:
     key = values.pop("key")
     concerned = [concerned_by(obj)] if obj else []
     case = cases.open_case(values, concerned, by=by(request), key=key)
@@ -69,7 +69,7 @@ OPEN = Action(
     label=_("Open a case"),
     permission=cases.ADD_CASE,
     form=cases.OpenCaseForm,
-    do=open_case,
+    do=open_from_page,
     is_available=is_not_erased,
 )
 
@@ -106,7 +106,7 @@ def find_subject(words: str) -> Any:
     )
 
 
-def add_note(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
+def add_note_on_case(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
     cases.act_on_case(case, Kind.NOTE, by=by(request), key=values["key"], text=values["text"])
     return gettext("Note added.")
 
@@ -141,7 +141,7 @@ def add_subject(request: HttpRequest, case: Case, values: dict[str, Any]) -> str
 
 def close_case(request: HttpRequest, case: Case, values: dict[str, Any]) -> str:
     outcome = values["outcome"]
-    act(request, case, Kind.CLOSED, values, text=outcome, change=cases.close(outcome))
+    act(request, case, Kind.CLOSED, values, text=outcome, change=cases.closes(outcome))
     return gettext("Case closed.")
 
 
@@ -156,7 +156,7 @@ def act(
     cases.act_on_case(case, kind, by=by(request), key=values["key"], seen=values["seen"], **others)
 
 
-def is_open(case: Case) -> bool:
+def is_workable(case: Case) -> bool:
     return case.is_open and case.erased_at is None
 
 
@@ -189,7 +189,8 @@ def timeline_of(request: HttpRequest, case: Case, subjects: Sequence[CaseSubject
     entries = list(case.entries.order_by("-created_at", "-id"))
     may = request.user.has_perm
     events = deeds_of_staff(case, subjects) if may("wallets.view_movement") else []
-    names = names_of({each.actor for each in (*entries, *events)} | {e.detail for e in entries})
+    actors = {each.actor for each in entries} | {each.actor for each in events}
+    names = names_of(actors | {each.detail for each in entries})
     lines = [
         TimelineEntry(
             each.created_at,
@@ -260,15 +261,15 @@ class DueFilter(admin.SimpleListFilter):
         return [("overdue", _("Overdue"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.overdue(today()) if self.value() == "overdue" else queryset
+        return queryset.overdue(today_of_staff()) if self.value() == "overdue" else queryset
 
 
-def today() -> Any:
+def today_of_staff() -> Any:
     return timezone.localtime(clock.now()).date()
 
 
 def is_overdue(case: Case) -> bool:
-    return case.is_open and case.due_on < today()
+    return case.is_open and case.due_on < today_of_staff()
 
 
 @admin.register(Case)
@@ -309,7 +310,7 @@ class CaseAdmin(Searched, WithActions):
             label=_("Add a note"),
             permission=CHANGE_CASE,
             form=cases.CaseNoteForm,
-            do=add_note,
+            do=add_note_on_case,
             is_available=lambda case: case.erased_at is None,
         ),
         Action(
@@ -318,7 +319,7 @@ class CaseAdmin(Searched, WithActions):
             permission=CHANGE_CASE,
             form=cases.CaseOwnerForm,
             do=change_owner,
-            is_available=is_open,
+            is_available=is_workable,
         ),
         Action(
             name="due",
@@ -326,7 +327,7 @@ class CaseAdmin(Searched, WithActions):
             permission=CHANGE_CASE,
             form=cases.CaseDueForm,
             do=change_due,
-            is_available=is_open,
+            is_available=is_workable,
         ),
         Action(
             name="concern",
@@ -334,7 +335,7 @@ class CaseAdmin(Searched, WithActions):
             permission=CHANGE_CASE,
             form=ConcernForm,
             do=add_subject,
-            is_available=is_open,
+            is_available=is_workable,
         ),
         Action(
             name="close",
@@ -342,7 +343,7 @@ class CaseAdmin(Searched, WithActions):
             permission=CHANGE_CASE,
             form=cases.CloseCaseForm,
             do=close_case,
-            is_available=is_open,
+            is_available=is_workable,
         ),
         Action(
             name="reopen",
@@ -426,8 +427,8 @@ class CaseAdmin(Searched, WithActions):
         return date_format(case.due_on)
 
 
-def overdue_cases() -> Any:
-    return Case.objects.overdue(today())
+def cases_overdue() -> Any:
+    return Case.objects.overdue(today_of_staff())
 
 
 menu.add(
@@ -435,7 +436,7 @@ menu.add(
     _("Cases"),
     "users_case_changelist",
     permission=VIEW_CASE,
-    waiting=overdue_cases,
+    waiting=cases_overdue,
     order=30,
 )
 menu.describe(

@@ -106,11 +106,11 @@ def pay_out(request: HttpRequest, user: User, values: dict[str, Any]) -> HttpRes
         by=by(request),
         key=values["key"],
     )
-    report(request, found, closing.order_payments(found, by(request)))
+    show_outcome(request, found, closing.order_payments(found, by(request)))
     return HttpResponseRedirect(address_of(found))
 
 
-def report(request: HttpRequest, found: Closing, refusals: list[str]) -> None:
+def show_outcome(request: HttpRequest, found: Closing, refusals: list[str]) -> None:
     """Say what was ordered and what was refused; without money, finish at once."""
     for text in refusals:
         messages.error(request, text)
@@ -143,12 +143,12 @@ PAY_OUT = Action(
 # --- The acts on a closing ------------------------------------------------------------------------
 
 
-def finish(request: HttpRequest, found: Closing, values: dict[str, Any]) -> str:
+def finish_now(request: HttpRequest, found: Closing, values: dict[str, Any]) -> str:
     closing.finish(found, by(request))
     return gettext("The user and its wallets are closed.")
 
 
-def order_again(request: HttpRequest, found: Closing, values: dict[str, Any]) -> HttpResponse:
+def pay_again(request: HttpRequest, found: Closing, values: dict[str, Any]) -> HttpResponse:
     refusals = closing.order_again(found, by(request))
     for text in refusals:
         messages.error(request, text)
@@ -157,7 +157,7 @@ def order_again(request: HttpRequest, found: Closing, values: dict[str, Any]) ->
     return HttpResponseRedirect(address_of(found))
 
 
-def stop(request: HttpRequest, found: Closing, values: dict[str, Any]) -> str:
+def stop_now(request: HttpRequest, found: Closing, values: dict[str, Any]) -> str:
     closing.stop(found, by(request))
     return gettext("Stopped. Payments out that are pending stay in the queue.")
 
@@ -211,7 +211,7 @@ class ClosingAdmin(Searched, WithActions):
             label=_("Finish"),
             permission="wallets.change_closing",
             form=LedgerForm,
-            do=finish,
+            do=finish_now,
             is_available=lambda found: found.is_under_way and not has_money(found),
             effect=lambda found: (
                 gettext("%(name)s and the wallets are closed for good.")
@@ -223,7 +223,7 @@ class ClosingAdmin(Searched, WithActions):
             label=_("Pay out again"),
             permission="wallets.change_closing",
             form=LedgerForm,
-            do=order_again,
+            do=pay_again,
             is_available=can_be_ordered,
             effect=lambda found: (
                 gettext("What the wallets of %(name)s have is paid out to %(iban)s.")
@@ -235,7 +235,7 @@ class ClosingAdmin(Searched, WithActions):
             label=_("Stop the closing"),
             permission="wallets.change_closing",
             form=LedgerForm,
-            do=stop,
+            do=stop_now,
             is_available=lambda found: found.is_under_way,
             effect=lambda found: (
                 gettext("%(name)s stays open. Payments out that are pending stay in the queue.")
@@ -292,7 +292,7 @@ class ClosingAdmin(Searched, WithActions):
         return actor_name(row, row.ended_by)
 
 
-def closings_under_way() -> Any:
+def open_closings() -> Any:
     return Closing.objects.under_way()
 
 
@@ -301,7 +301,7 @@ menu.add(
     _("Closings"),
     "wallets_closing_changelist",
     permission="wallets.view_closing",
-    waiting=closings_under_way,
+    waiting=open_closings,
     order=40,
 )
 menu.describe(

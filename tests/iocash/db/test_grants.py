@@ -58,6 +58,14 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_kycdocument": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),
     "users_note": (ERASED, ""),
+    "users_case": (
+        KEPT,
+        "changes, closed_at, due_on, erased_at, outcome, owner, state, text, title",
+    ),
+    "users_casesubject": (KEPT, ""),
+    "users_caseentry": (KEPT, "text"),
+    "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
+    "wallets_closingpayment": (KEPT, ""),
     "users_reviewassignment": (KEPT, ""),
     "users_rejectionreason": (KEPT, "is_offered, text"),
     "users_identityverification": (

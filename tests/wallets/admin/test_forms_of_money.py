@@ -285,6 +285,8 @@ def test_harmful_actions_have_a_red_button():
     assert harmful == {
         ("user", "block"),
         ("user", "erase"),
+        ("user", "pay-out"),
+        ("closing", "stop"),
         ("wallet", "block"),
         ("movement", "reverse"),
         ("movement", "reject"),
