@@ -51,7 +51,7 @@
   if (document.querySelector("[tabindex]:not([tabindex='0'], [tabindex='-1'])")) wrong.push("an order of its own for Tab");
   for (const table of document.querySelectorAll("table")) {
     const [head, body] = [table.tHead?.rows[0]?.cells ?? [], table.tBodies[0]?.rows[0]?.cells ?? []];
-    const isAside = [...head].some((cell, index) => isSeen(cell) && body.length === head.length && Math.abs(cell.getBoundingClientRect().left - body[index].getBoundingClientRect().left) > 2);
+    const isAside = table.tHead && getComputedStyle(table.tHead).clipPath === "none" && [...head].some((cell, index) => isSeen(cell) && body.length === head.length && Math.abs(cell.getBoundingClientRect().left - body[index].getBoundingClientRect().left) > 2);
     if (isAside) wrong.push(`headers beside their columns: ${table.tHead.textContent.trim().slice(0, 40)}`);
     const frame = table.closest(".scrolls");
     if (innerWidth >= 1280 && frame && frame.scrollWidth > frame.clientWidth + 1) wrong.push(`columns out of sight: ${table.tHead?.textContent.trim().slice(0, 40)}`);
