@@ -104,12 +104,19 @@ class Served:
             return False
 
     def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self._terminate()
         with suppress(OSError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def _terminate(self) -> None:
+        """Ask all processes to end: a worker that is still starting does not hear it once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(0.5)
 
     def settle(self) -> None:
         """Wait until what callers left behind is done: the tables are emptied after a test."""
