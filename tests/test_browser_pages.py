@@ -1,6 +1,6 @@
 """Every page of the registries in a real browser: legible, labelled, whole, reached by keyboard.
 
-Takes four minutes, and needs Chromium; axe also needs npm. Any CSP violation, console error or
+Takes five minutes, and needs Chromium; axe also needs npm. Any CSP violation, console error or
 request to another host fails. A new page is tested as soon as it is registered.
 """
 
