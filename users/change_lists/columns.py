@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import Field, ForeignKey, Model, UUIDField
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -90,8 +91,12 @@ class WordsFilter(admin.ChoicesFieldListFilter):
 
 
 def filters_in_words(model: type[Model], filters: Iterable[Any]) -> list[Any]:
-    """The filters of a list; columns with codes have `WordsFilter`."""
-    coded = {field.name for field in model._meta.concrete_fields if field.choices}
+    """The filters of a list: `WordsFilter` for columns with codes whose choices have no words."""
+    coded = {
+        field.name
+        for field in model._meta.concrete_fields
+        if field.choices and not isinstance(field.flatchoices[0][1], Promise)
+    }
     return [(each, WordsFilter) if each in coded else each for each in filters]
 
 

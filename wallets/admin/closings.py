@@ -63,7 +63,7 @@ class PayOutForm(LedgerForm):
         try:
             return values | {"iban": fields.Iban().to_internal_value(typed)}
         except ValidationError as error:
-            self.add_error("iban", [gettext(str(detail)) for detail in error.detail])
+            self.add_error("iban", [_(str(detail)) for detail in error.detail])
         return values
 
     def settle(self) -> None:
