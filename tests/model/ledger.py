@@ -289,7 +289,7 @@ class Reference(Rules):
             for wallet in self.wallets.values()
         )
         if used >= MOST_WALLETS:
-            raise No("wallet_limit_reached", open=used, limit=MOST_WALLETS, **about)
+            raise No("wallet_limit_reached", open=used, max_wallets=MOST_WALLETS, **about)
         name = f"wallet {len(self.wallets)}"
         self.wallets[name] = Wallet(said.client, said.user, said.currency)
         return Made("wallet", (("wallet", name),), 201)
