@@ -10,13 +10,14 @@ from typing import Any
 from django.db import connection
 
 from tests.support import people
+from tests.support.cases import a_case
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
 from tests.support.resources import make_each
 from users import demo_documents
 from users.kyc import Kind, looks
 from users.models import Access, ReviewAssignment
-from wallets.models import Wallet
+from wallets.models import Closing, Wallet
 
 FIRST = ("Alicia", "José", "María", "Íñigo", "Zoë", "Łukasz", "محمد", "Жанна", "小龙", "Ana")
 LAST = ("García", "López", "Martínez", "Sánchez", "Pérez", "Muñoz", "Núñez", "Vidal", "Li", "Sanz")
@@ -81,10 +82,17 @@ CHANGES: dict[str, dict[str, str]] = {
         "actor": STAFF,
     },
     "users_client": NEW_ID | {"name": "'Client ' || n"},
+    "users_case": {"id": "1000000 + n", "key": "gen_random_uuid()", "owner": STAFF},
+    "wallets_closing": OF_USER | {"actor": STAFF},
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
 """What differs between the copies, by table: SQL that knows the number `n` of the copy."""
-KEYS = {"users_reviewassignment": "bigint", "users_access": "bigint", "users_event": "bigint"}
+KEYS = {
+    "users_case": "bigint",
+    "users_reviewassignment": "bigint",
+    "users_access": "bigint",
+    "users_event": "bigint",
+}
 
 
 def one_of_each(source: Wallet, target: Wallet) -> None:
@@ -97,6 +105,8 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     demo_documents.send_samples(source.user, frozenset({Kind.EXTERNAL_IBAN}), people.BY)
     people.a_key(source.client)
     a_note(source.user)
+    a_case(source.user)
+    Closing.objects.create(client=source.client, user=source.user, actor="staff:1")
     ReviewAssignment.objects.create(client=source.client, user=source.user, actor="staff:1")
     looks.record_access(source.user, Access.What.REVIEW, people.BY)
 

@@ -24,6 +24,8 @@ from users.models import (
     Access,
     ApiKey,
     Barrier,
+    CaseEntry,
+    CaseSubject,
     Client,
     Event,
     IdentityVerification,
@@ -58,7 +60,17 @@ MODELS = [
 ]
 # Key has a composite primary key; KYC documents are in reviews; PhoneUse contains no number.
 # Recovery codes are counted on the page of their member.
-NO_PAGE = {Barrier, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox}
+NO_PAGE = {
+    Barrier,
+    CaseEntry,
+    CaseSubject,
+    Key,
+    KycDocument,
+    PhoneUse,
+    Preferences,
+    RecoveryCode,
+    Sandbox,
+}
 
 
 @pytest.fixture

@@ -11,14 +11,13 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import Field, ForeignKey, Model, UUIDField
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from users.models import User
 from users.templatetags.office import shortened
-from users.templatetags.words import code_in_words
+from users.templatetags.words import WORDS
 
 NAMES: Final[dict[str, Callable[[Any], Any]]] = {
     "users.user": lambda user: user.display_name,
@@ -81,22 +80,18 @@ class Columns:
 
 
 class WordsFilter(admin.ChoicesFieldListFilter):
-    """A filter of a column with codes, which are shown in words."""
+    """A filter of a column with codes, which are shown in words; others by their labels."""
 
     def choices(self, changelist: Any) -> Any:
         unfiltered, *others = super().choices(changelist)
         yield unfiltered
-        for (code, _label), choice in zip(self.field.flatchoices, others, strict=True):
-            yield {**choice, "display": code_in_words(code)}
+        for (code, label), choice in zip(self.field.flatchoices, others, strict=True):
+            yield {**choice, "display": WORDS.get(code, label)}
 
 
 def filters_in_words(model: type[Model], filters: Iterable[Any]) -> list[Any]:
-    """The filters of a list: `WordsFilter` for columns with codes whose choices have no words."""
-    coded = {
-        field.name
-        for field in model._meta.concrete_fields
-        if field.choices and not isinstance(field.flatchoices[0][1], Promise)
-    }
+    """The filters of a list; columns with codes have `WordsFilter`."""
+    coded = {field.name for field in model._meta.concrete_fields if field.choices}
     return [(each, WordsFilter) if each in coded else each for each in filters]
 
 

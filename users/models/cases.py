@@ -7,7 +7,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -20,7 +20,7 @@ class CaseQuerySet(models.QuerySet["Case"]):
     def open(self) -> Self:
         return self.filter(state=Case.State.OPEN)
 
-    def overdue(self, today: date) -> Self:
+    def overdue(self, today: date | Func) -> Self:
         return self.open().filter(due_on__lt=today)
 
     def owned_by(self, member: Any) -> Self:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -344,7 +345,7 @@ class CaseAdmin(Searched, WithActions):
 
 
 def cases_overdue() -> Any:
-    return Case.objects.overdue(today_of_staff())
+    return Case.objects.overdue(TruncDate(Now()))
 
 
 menu.add(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import uuid4
-
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
+from tests.support.cases import a_case
 from tests.support.constraints import refused_by
-from users.models import Case, CaseEntry, CaseSubject, User
+from users.models import Case, User
 
 pytestmark = pytest.mark.django_db
 
@@ -30,13 +28,7 @@ BROKEN = {
 
 @pytest.fixture
 def case(alice: User) -> Case:
-    case = Case.objects.create(
-        key=uuid4(), kind="COMPLAINT", title="Fees", due_on="2999-01-01", actor="staff:1"
-    )
-    concerned: dict[str, Any] = {"client": alice.client, "user": alice}
-    CaseSubject.objects.create(case=case, subject="user", subject_id=alice.id, **concerned)
-    CaseEntry.objects.create(case=case, kind="OPENED", actor="staff:1")
-    return case
+    return a_case(alice)
 
 
 @pytest.mark.parametrize("name", BROKEN)
