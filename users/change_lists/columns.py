@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from users.models import User
 from users.templatetags.office import shortened
-from users.templatetags.words import WORDS
+from users.templatetags.words import WORDS, code_in_words
 
 NAMES: Final[dict[str, Callable[[Any], Any]]] = {
     "users.user": lambda user: user.display_name,

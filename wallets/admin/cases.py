@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
+from iocash.db.clock import Now
 from iocash.db.transactions import single_transaction
 from users import menu
 from users.actions import Action, Facts, Searched, WithActions, address_of, by
