@@ -55,6 +55,11 @@ def in_api_form(text: str) -> str:
     return f"{whole}.{found['part']}" if found["part"] else whole
 
 
+def refused_texts(error: ValidationError) -> list[str]:
+    """What a field of the API says of a value that it refuses, in the member's language."""
+    return [_(str(detail)) for detail in error.detail]
+
+
 class AmountField(forms.CharField):
     """An amount as people type it, converted exactly as in the API."""
 
@@ -69,4 +74,4 @@ class AmountField(forms.CharField):
         try:
             return fields.Amount().to_internal_value(text)
         except ValidationError as error:
-            raise forms.ValidationError([_(str(detail)) for detail in error.detail]) from error
+            raise forms.ValidationError(refused_texts(error)) from error

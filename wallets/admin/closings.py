@@ -19,6 +19,7 @@ from users.history import actor_name, name_actors
 from users.models import User
 from users.models.ids import as_id
 from wallets.admin import closing
+from wallets.admin.amounts import refused_texts
 from wallets.admin.facts import amount_facts, named_user, user_facts
 from wallets.admin.forms import LedgerForm
 from wallets.admin.queue import totals_of
@@ -63,7 +64,7 @@ class PayOutForm(LedgerForm):
         try:
             return values | {"iban": fields.Iban().to_internal_value(typed)}
         except ValidationError as error:
-            self.add_error("iban", [_(str(detail)) for detail in error.detail])
+            self.add_error("iban", refused_texts(error))
         return values
 
     def settle(self) -> None:
