@@ -174,7 +174,7 @@ def test_second_member_reads_who_was_first(browser, alices):
     body = confirmation(browser, alices.user)
     order(browser_of(a_member(SUPERVISOR, name="colleague")), alices.user)
     page = browser.post(address(alices.user), body)
-    assert "colleague has ordered to close this user." in page.text
+    assert "colleague has ordered the closing of this user." in page.text
 
 
 @pytest.mark.django_db(transaction=True)

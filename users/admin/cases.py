@@ -11,7 +11,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
@@ -57,7 +57,7 @@ class OpenCaseForm(ActionForm):
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=_("What was said or asked for. It can't be changed later; notes can be added."),
     )
-    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    owner = forms.ChoiceField(label=pgettext_lazy("case", "Owner"), required=False)
     due_on = day_field(_("Due"))
 
     def offer(self, obj: Any) -> None:
@@ -97,7 +97,7 @@ class CaseNoteForm(ActionForm):
 
 
 class CaseOwnerForm(CaseForm):
-    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    owner = forms.ChoiceField(label=pgettext_lazy("case", "Owner"), required=False)
 
     def offer(self, obj: Any) -> None:
         super().offer(obj)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from uuid_utils.compat import uuid7
 
 from iocash.db.clock import Now
@@ -53,12 +54,12 @@ class Case(models.Model):
         AUTHORITY = "AUTHORITY", _("Request of an authority")
 
     class State(models.TextChoices):
-        OPEN = "OPEN", _("Open")
+        OPEN = "OPEN", pgettext_lazy("case", "Open")
         CLOSED = "CLOSED", _("Closed")
 
     key = models.UUIDField(unique=True, editable=False, help_text=_("The form that opened it."))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
-    title = models.CharField(_("subject"), max_length=140)
+    title = models.CharField(pgettext_lazy("case", "subject"), max_length=140)
     text = models.CharField(_("text"), max_length=4_000, blank=True)
     owner = models.CharField(max_length=60, blank=True, help_text=_("staff:<id>; empty: nobody"))
     due_on = models.DateField(_("due"))

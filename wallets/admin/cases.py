@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
@@ -159,7 +159,7 @@ def is_closed(case: Case) -> bool:
 
 
 class OwnerFilter(admin.SimpleListFilter):
-    title = _("owner")
+    title = pgettext_lazy("case", "owner")
     parameter_name = "owned"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
@@ -295,7 +295,7 @@ class CaseAdmin(Searched, WithActions):
             (_("Case"), f"{obj.number} {obj.title}"),
             (_("Kind"), obj.get_kind_display()),
             (_("State"), obj.get_state_display()),
-            (_("Owner"), actor_name(obj, obj.owner) or gettext("Nobody")),
+            (pgettext_lazy("case", "Owner"), actor_name(obj, obj.owner) or gettext("Nobody")),
             (_("Due"), date_format(obj.due_on)),
             (_("Last act"), cases.last_act(obj)),
         ]
@@ -330,9 +330,9 @@ class CaseAdmin(Searched, WithActions):
 
     @admin.display(description=_("state"))
     def state_of(self, case: Case) -> Any:
-        return gettext("Overdue") if is_overdue(case) else case.get_state_display()
+        return pgettext("case", "Overdue") if is_overdue(case) else case.get_state_display()
 
-    @admin.display(description=_("owner"))
+    @admin.display(description=pgettext_lazy("case", "owner"))
     def owner_name(self, case: Case) -> str:
         return actor_name(case, case.owner) or gettext("Nobody")
 

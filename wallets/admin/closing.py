@@ -187,7 +187,7 @@ def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UU
             return closing
         if other := Closing.objects.of_users([owner.id]).first():
             who = names_of({other.actor}).get(other.actor, other.actor)
-            raise refuse(gettext("%(who)s has ordered to close this user.") % {"who": who})
+            raise refuse(gettext("%(who)s has ordered the closing of this user.") % {"who": who})
         wallets = open_wallets(owner)
         if found := [*obstacles(owner, wallets)]:
             raise refuse(*found)
