@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urldefrag, urljoin
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
@@ -19,14 +20,18 @@ from django.test import Client as Browser
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils import translation
 
+from iocash.db import clock
 from tests.support import cash_outs, catalogues, kyc, people, plain_texts
+from tests.support.ibans import IBAN
 from tests.support.resources import things
 from users import pages
+from users.admin.cases import act_on_case, open_case
 from users.kyc import Kind
 from users.manual import MANUAL
-from users.models import RejectionReason
+from users.models import Case, CaseEntry, RejectionReason, User
 from wallets import posting
-from wallets.models import Movement, Wallet
+from wallets.admin.closing import payment_from
+from wallets.models import Closing, Movement, Wallet
 from wallets.orders.cash_outs import RejectCashOut
 from wallets.orders.users import BlockUser
 from wallets.orders.wallets import BlockWallet
@@ -88,6 +93,25 @@ def some_history(alices: Wallet, bobs: Wallet) -> None:
         client_id=bobs.client_id, by=people.BY, user_id=bobs.user_id, reason="LEGAL_ORDER"
     )
     posting.submit(order)
+    a_case(alices.user)
+    a_closing(alices)
+
+
+def a_case(user: User) -> None:
+    """A case with each act that can be done to it."""
+    values = {"kind": Case.Kind.DISPUTE, "title": "Alice", "due_on": clock.now().date()}
+    case = open_case(values, [("user", user.id, user)], by=people.BY, key=uuid4())
+    for kind in CaseEntry.Kind:
+        detail = "2026-01-01" if kind == CaseEntry.Kind.DUE else ""
+        act_on_case(case, kind, by=people.BY, key=uuid4(), detail=detail)
+
+
+def a_closing(wallet: Wallet) -> None:
+    closing = Closing.objects.create(
+        id=uuid4(), client_id=wallet.client_id, user=wallet.user, iban=IBAN, actor=people.BY.actor
+    )
+    seen = Wallet.objects.seen().get(id=wallet.id)
+    payment_from(closing, seen, 1, people.BY).save(force_insert=True)
 
 
 def test_log_in_is_in_spanish():

@@ -204,7 +204,8 @@ def act_on_case(
         if case.erased_at is not None:
             raise refused(gettext("The personal data were erased, so nothing can be added."))
         if seen is not None and seen != case.changes:
-            raise refused(gettext("Meanwhile: %(act)s Check it.") % {"act": last_act(case)})
+            text = gettext("The case has changed. %(act)s Check it, and send the form again.")
+            raise refused(text % {"act": last_act(case)})
         change(case)
         case.changes += 1
         case.save(update_fields=["owner", "due_on", "state", "outcome", "closed_at", "changes"])
