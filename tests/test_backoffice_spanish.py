@@ -28,7 +28,7 @@ from users import pages
 from users.admin.cases import act_on_case, open_case
 from users.kyc import Kind
 from users.manual import MANUAL
-from users.models import Case, CaseEntry, RejectionReason, User
+from users.models import Case, CaseEntry, CaseSubject, RejectionReason, User
 from wallets import posting
 from wallets.admin.closing import payment_from
 from wallets.models import Closing, Movement, Wallet
@@ -100,7 +100,7 @@ def some_history(alices: Wallet, bobs: Wallet) -> None:
 def a_case(user: User) -> None:
     """A case with each act that can be done to it."""
     values = {"kind": Case.Kind.DISPUTE, "title": "Alice", "due_on": clock.now().date()}
-    case = open_case(values, [("user", user.id, user)], by=people.BY, key=uuid4())
+    case = open_case(values, [(CaseSubject.Kind.USER, user.id, user)], by=people.BY, key=uuid4())
     for kind in CaseEntry.Kind:
         detail = "2026-01-01" if kind == CaseEntry.Kind.DUE else ""
         act_on_case(case, kind, by=people.BY, key=uuid4(), detail=detail)
