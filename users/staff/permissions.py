@@ -43,7 +43,9 @@ SENTENCES: Final = {
     "wallets.send_cash_out": _("Can mark cash-outs as sent to the bank."),
     "wallets.settle_cash_out": _("Can settle and reject cash-outs."),
     "wallets.view_closing": _("Can see which users are paid out to be closed."),
-    "wallets.add_closing": _("Can order to pay out a user and to close it."),
+    "wallets.add_closing": _(
+        "Can order closings: pays out all money of a user, then closes the user."
+    ),
     "wallets.change_closing": _("Can finish and stop closings, and order payments out again."),
     # Reviews
     "users.view_review": _("Can see who waits for a review, and what was submitted."),

@@ -91,7 +91,10 @@ def obstacles(user: User, wallets: Sequence[Wallet]) -> Iterator[str]:
     """What stands in the way of a closing, in sentences with the way out."""
     name = {"name": user.display_name}
     if user.status != ACTIVATED and any(each.balance for each in wallets):
-        yield gettext("%(name)s is not active, so nothing can be paid out. Unblock first.") % name
+        text = gettext(
+            "%(name)s is not active, so nothing can be paid out. Unblock the user first."
+        )
+        yield text % name
     for wallet in wallets:
         if wallet.balance and wallet.status != Wallet.Status.READY:
             text = gettext("The wallet in %(currency)s is blocked. Unblock it first.")

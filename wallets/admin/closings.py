@@ -124,7 +124,9 @@ def show_outcome(request: HttpRequest, found: Closing, refusals: list[str]) -> N
 
 
 def effect_of_pay_out(user: User) -> str:
-    text = _("All money of %(name)s is paid out to the account that you enter; then it is closed.")
+    text = _(
+        "All money of %(name)s is paid out to the account that you enter. Then the user is closed."
+    )
     return str(text) % {"name": user.display_name}
 
 
