@@ -32,7 +32,6 @@ ELSEWHERE = {
     "iocash/http/languages.py": "texts of errors",
     "users/staff/records.py": "texts that were recorded, each marked with gettext_noop",
     "wallets/admin/amounts.py": "texts of errors: what the API's field refuses",
-    "wallets/admin/closings.py": "texts of errors: what the API's field refuses",
     "iocash/db/model_names.py": "names of models, fields and choices",
 }
 """Modules that translate variables, and whose texts these are."""

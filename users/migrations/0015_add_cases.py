@@ -38,7 +38,7 @@ DROP FUNCTION users_case_entry_is_only_erased;
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0014_add_tasks_and_digests"),
+        ("users", "0013_add_notes_and_share_reviews"),
     ]
 
     operations: ClassVar = [
