@@ -9,12 +9,10 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from iocash.db import clock
 from iocash.db.clock import Now
 from iocash.db.transactions import single_transaction
 from users import menu
@@ -182,12 +180,9 @@ class DueFilter(admin.SimpleListFilter):
         return queryset.overdue(today_of_staff()) if self.value() == "overdue" else queryset
 
 
-def today_of_staff() -> Any:
-    return timezone.localtime(clock.now()).date()
-
-
-def is_overdue(case: Case) -> bool:
-    return case.is_open and case.due_on < today_of_staff()
+def today_of_staff() -> TruncDate:
+    """The day in the time zone of the member of staff, for use in a statement."""
+    return TruncDate(Now())
 
 
 @admin.register(Case)
@@ -273,6 +268,9 @@ class CaseAdmin(Searched, WithActions):
         ),
     )
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(today=today_of_staff())
+
     def prepare(self, rows: list[Any]) -> None:
         name_actors(rows, "owner", "actor")
 
@@ -329,8 +327,9 @@ class CaseAdmin(Searched, WithActions):
         return case.get_kind_display()
 
     @admin.display(description=_("state"))
-    def state_of(self, case: Case) -> Any:
-        return pgettext("case", "Overdue") if is_overdue(case) else case.get_state_display()
+    def state_of(self, case: Any) -> Any:
+        is_overdue = case.is_open and case.due_on < case.today
+        return pgettext("case", "Overdue") if is_overdue else case.get_state_display()
 
     @admin.display(description=pgettext_lazy("case", "owner"))
     def owner_name(self, case: Case) -> str:
@@ -346,7 +345,7 @@ class CaseAdmin(Searched, WithActions):
 
 
 def cases_overdue() -> Any:
-    return Case.objects.overdue(TruncDate(Now()))
+    return Case.objects.overdue(today_of_staff())
 
 
 menu.add(
