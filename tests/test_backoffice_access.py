@@ -252,9 +252,10 @@ def test_role_opens_exactly_its_own_pages(role):
         assert (posted[name] == 403) is (role not in may), name
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("role", ROLES)
 def test_role_takes_exactly_its_actions(role, rows):
-    """Whoever may not gets 403 to the form and to a post, and nothing is recorded."""
+    """Whoever may not gets 403 to the form and to a post, and nothing is recorded. Takes 10 s."""
     browser = browser_of(a_member(role))
     events, entries = Event.objects.count(), LogEntry.objects.count()
     for action, may in ACTIONS.items():

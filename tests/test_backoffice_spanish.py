@@ -66,7 +66,9 @@ def browser(staff: Any) -> Browser:
     return opened
 
 
+@pytest.mark.ci
 def test_pages_are_in_spanish(browser, alices, bobs):
+    """Takes 8 s."""
     some_history(alices, bobs)
     stored = [*RejectionReason.objects.values_list("text", flat=True)]
     found = Counter[str]()

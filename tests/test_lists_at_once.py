@@ -22,9 +22,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WRITERS = 16
 BELOW = ("movements", "holds", "external-accounts")
 GROUPS = [
-    pytest.param(Written.create_users, ("users", "wallets"), id="users-and-wallets"),
+    pytest.param(
+        Written.create_users, ("users", "wallets"), id="users-and-wallets", marks=pytest.mark.ci
+    ),
     pytest.param(Written.use_wallet, BELOW, id="in-a-wallet"),
-    pytest.param(Written.use_wallets, ACROSS, id="across-wallets"),
+    pytest.param(Written.use_wallets, ACROSS, id="across-wallets", marks=pytest.mark.ci),
 ]
 """What each writer does again and again, and the lists that it adds to."""
 
@@ -96,6 +98,7 @@ def rounds(write: Write, written: Written, number: int) -> Callable[[int], None]
 def test_readers_miss_nothing(
     client_demo: Client, written: Written, write: Write, names: tuple[str, ...]
 ) -> None:
+    """Takes 2 to 6 s in each case."""
     secret = people.a_key(client_demo)
 
     def get(address: str) -> Any:

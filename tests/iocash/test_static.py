@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 
-@pytest.mark.parametrize("path", ["iocash/back-office.png", "admin/css/base.css"])
+@pytest.mark.parametrize("path", ["iocash/manual/en/block.png", "admin/css/base.css"])
 def test_application_serves_static_files(path: str, settings: Any) -> None:
     settings.WHITENOISE_AUTOREFRESH = False
     answer = Client().get(f"/static/{path}")
