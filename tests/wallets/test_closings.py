@@ -218,8 +218,11 @@ def test_rejected_payment_is_ordered_again_once(browser, alices):
 
 def test_money_that_came_in_meanwhile_is_paid_out_too(browser, alices, bobs):
     found = order(browser, alices.user)
+    hint = "Available money has come in"
+    assert hint not in browser.get(page_of(found)).text
     pay(*cash_outs(alices.user))
     people.cash_in(alices, 2_00)
+    assert hint in browser.get(page_of(found)).text
     act(browser, found, "finish")
     found.refresh_from_db()
     assert found.is_under_way

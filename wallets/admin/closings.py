@@ -279,6 +279,7 @@ class ClosingAdmin(Searched, WithActions):
             "steps": [(each, state_of(each.movement) if each.movement else "") for each in steps],
             "totals": totals_of(settled),
             "wallets": closing.open_wallets(obj.user),
+            "can_be_ordered": can_be_ordered(obj),
             "named_user": named_user(obj.user),
         }
 
