@@ -53,7 +53,7 @@ def found(apps: Any, alias: str, names: Sequence[str]) -> list[Any]:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0015_add_cases"),
+        ("users", "0014_add_cases"),
         ("wallets", "0013_let_staff_write_notes"),
     ]
 
