@@ -14,12 +14,14 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils.translation import override
 
 from tests.support import backoffice, people
 from tests.support.resources import make_each
 from users.actions import ReadOnly
 from users.change_lists import exports
 from users.models import Client, User
+from users.staff.records import recorded_words
 from wallets.models import Movement, Wallet
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +162,21 @@ def test_search_that_shows_only_a_part_is_not_exported(browser, alices, bobs, mo
     assert "The search finds too much" in browser.get(answer["Location"]).content.decode()
     assert not LogEntry.objects.exists()
     assert len(exported(browser, "wallets.wallet", q="Alice")) == 1
+
+
+def test_export_is_stored_in_english_and_shown_in_the_language_of_the_reader(browser, alices):
+    with override("es"):
+        browser.get(
+            address("wallets.wallet"),
+            {"q": "Example", "status__exact": "READY"},
+            headers={"accept-language": "es"},
+        )
+    entry = LogEntry.objects.get()
+    stored = "Exported 1 row as CSV. Filters: status__exact=READY, search."
+    assert entry.change_message == recorded_words(entry) == stored
+    with override("es"):
+        assert recorded_words(entry).startswith("Exportó 1 fila como CSV. Filtros: status__exact")
+        assert not recorded_words(entry).endswith("search.")
 
 
 def test_value_of_a_filter_that_the_list_does_not_offer_is_not_recorded():

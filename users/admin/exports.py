@@ -19,7 +19,7 @@ from django.http import (
 )
 from django.urls import reverse
 from django.utils.formats import number_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop
 
 from iocash.db import clock
 from iocash.db.outcome import Witness
@@ -27,7 +27,9 @@ from iocash.db.transactions import note_witness, single_transaction
 from users import pages
 from users.actions import ReadOnly
 from users.change_lists import exports
+from users.staff.records import english_words_of_export
 
+NO_FILTERS: Final = gettext_noop("none")
 EXPORT: Final = 4
 """The action flag of an export; Django uses 1 to 3."""
 FIND_ENTRY: Final = "SELECT FROM django_admin_log WHERE id = %s"
@@ -89,12 +91,7 @@ def file_name(shown: ReadOnly) -> str:
 
 def record_export(request: HttpRequest, shown: ReadOnly, number: int) -> None:
     """Record in the log of the back office who exported what."""
-    filters = exports.filters_in_log(request.GET.dict(), shown.list_filter) or gettext("none")
-    words = ngettext(
-        "Exported %(number)s row as CSV. Filters: %(filters)s.",
-        "Exported %(number)s rows as CSV. Filters: %(filters)s.",
-        number,
-    )
+    filters = exports.filters_in_log(request.GET.dict(), shown.list_filter) or NO_FILTERS
     user: Any = request.user
     with single_transaction():
         entry = LogEntry.objects.create(
@@ -102,6 +99,6 @@ def record_export(request: HttpRequest, shown: ReadOnly, number: int) -> None:
             content_type=ContentType.objects.get_for_model(shown.model, for_concrete_model=False),
             object_repr=str(shown.opts.verbose_name_plural)[:200],
             action_flag=EXPORT,
-            change_message=words % {"number": number, "filters": filters[:500]},
+            change_message=english_words_of_export(number, filters[:500]),
         )
         note_witness(Witness(FIND_ENTRY, [entry.pk]))

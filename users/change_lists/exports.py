@@ -17,7 +17,7 @@ from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, SEARCH_VAR
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext_noop
 
 from iocash import money
 from users.models.searches import MOST_FOUND
@@ -137,5 +137,5 @@ def filters_in_log(parameters: Mapping[str, str], offered: Sequence[Any]) -> str
         if name not in UNNAMED
     ]
     if parameters.get(SEARCH_VAR):
-        kept.append(gettext("search"))
+        kept.append(gettext_noop("search"))
     return ", ".join(kept)
