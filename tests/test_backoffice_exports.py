@@ -164,6 +164,17 @@ def test_search_that_shows_only_a_part_is_not_exported(browser, alices, bobs, mo
     assert len(exported(browser, "wallets.wallet", q="Alice")) == 1
 
 
+def test_list_says_that_a_search_finds_too_much(browser, alices, bobs, monkeypatch):
+    monkeypatch.setattr(ReadOnly, "list_per_page", 1)
+    words = "The search finds too much to show all of it."
+    address_of_list = backoffice.list_of(Wallet)
+    assert words not in browser.get(address_of_list, {"q": "Example"}).text
+    monkeypatch.setattr(exports, "MOST_FOUND", 2)
+    assert words in browser.get(address_of_list, {"q": "Example"}).text
+    assert words not in browser.get(address_of_list, {"q": "Alice"}).text
+    assert words not in browser.get(address_of_list).text
+
+
 def test_export_is_stored_in_english_and_shown_in_the_language_of_the_reader(browser, alices):
     with override("es"):
         browser.get(

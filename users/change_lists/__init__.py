@@ -14,6 +14,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from users.change_lists import exports
+
 LAST_PAGE = 100
 """The last page; for older rows, search or filter."""
 
@@ -25,6 +27,8 @@ class Uncounted(ChangeList):
     """One page of rows, without a count of all rows."""
 
     has_next = False
+    is_cut = False
+    """Whether the search finds so much that the pages may lack some of it."""
     model_admin: Any
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:
@@ -43,6 +47,7 @@ class Uncounted(ChangeList):
         rows = list(self.queryset[first : first + self.list_per_page + 1])
         self.has_next = len(rows) > self.list_per_page
         self.result_list = rows[: self.list_per_page]
+        self.is_cut = self.has_next and exports.is_cut(self.model_admin, request, self.query)
         self.model_admin.prepare(self.result_list)
         self.first, self.last = first + 1, first + len(self.result_list)
         self.result_count = self.full_result_count = len(self.result_list)
