@@ -103,9 +103,9 @@ class Reader(HTMLParser):
 # --- Python --------------------------------------------------------------------------------------
 
 MACHINE = re.compile(
-    r"^\s*(SELECT|INSERT|UPDATE|WITH|default-src)\b|<\w|filename=|charset=|^%\(|^%[A-Z]|^[^\W\d_]$"
+    r"^\s*(SELECT|INSERT|UPDATE|WITH|default-src)\b|<\w|filename=|charset=|^%\(|^%[A-Z]|^[^\W\d_]$|\\d"
 )
-"""SQL, headers, markup, and single letters."""
+"""SQL, headers, markup, patterns of digits, and single letters."""
 
 OFFICE = re.compile(
     r"(users|wallets)/(admin|change_lists|dashboard|templatetags|actions|backoffice|menu|manual"
