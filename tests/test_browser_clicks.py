@@ -16,8 +16,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Browser
 
 from tests.support import chromium, kyc, people
+from tests.support.backoffice import page_of
+from tests.support.browsing import log_in
 from tests.support.cash_outs import a_cash_out, end
-from tests.support.clicks import AtWork, Effort, log_in
+from tests.support.clicks import AtWork, Effort
 from tests.support.ibans import IBAN
 from tests.support.log_ins import PASSWORD
 from tests.support.payments_out import states
@@ -39,7 +41,7 @@ MOST: Final = {
     "unblock a user": Effort(clicks=2),
     "approve a review and open the next": Effort(keys=5),
     "reject a review with a prepared reason": Effort(fields=1, clicks=1, keys=2),
-    "see where a user stands and what they did": Effort(clicks=1),
+    "read the status and the timeline of a user": Effort(clicks=1),
     "export a filtered list": Effort(clicks=3),
     "reset the second factor of a colleague": Effort(clicks=4),
     "set up a second factor": Effort(clicks=3, fields=1),
@@ -58,17 +60,11 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as browser:
-        yield browser
-
-
 @pytest.fixture
 def staff(browser: Browser, live_server: Any, supervisor: Any) -> Iterator[AtWork]:
     """A supervisor at work."""
     with chromium.watched(browser, live_server.url) as page:
-        log_in(page, "supervisor", PASSWORD)
+        log_in(page)
         yield AtWork(page, MOST)
 
 
@@ -79,7 +75,7 @@ def colleague(browser: Browser, live_server: Any) -> Iterator[AtWork]:
     member.set_password(PASSWORD)
     member.save(update_fields=["password"])
     with chromium.watched(browser, live_server.url) as page:
-        log_in(page, "operator", PASSWORD)
+        log_in(page, "operator")
         yield AtWork(page, MOST)
 
 
@@ -98,11 +94,6 @@ def cafe(client_demo: Any) -> User:
     values = people.ALICE | {"kind": "JURIDICAL", "user_name": "cafe", "company_name": "Café Ltd"}
     del values["first_name"], values["last_name"]
     return people.a_user(client_demo, values | {"mobile_phone": "+34600000009"})
-
-
-def page_of(row: Any) -> str:
-    options = row._meta
-    return f"/admin/{options.app_label}/{options.model_name}/{row.pk}/change/"
 
 
 def review_of(user: User) -> str:
@@ -148,9 +139,9 @@ def test_owner_is_named_beside_the_money(staff, avila, place):
             staff.sees(".customer-head", "Alice Ávila")
 
 
-def test_one_page_says_where_a_user_stands_and_what_they_did(staff, avila, bobs):
+def test_user_page_shows_status_and_timeline(staff, avila, bobs):
     people.transfer(people.first_wallet(avila), bobs, 10_00)
-    with staff.task("see where a user stands and what they did", at=page_of(avila)):
+    with staff.task("read the status and the timeline of a user", at=page_of(avila)):
         staff.sees(".customer-head", "Alice Ávila", "KYC level 2")
         staff.sees(".cards", "90.00 EUR", "All documents are approved.", "No limits")
         staff.click(".tabs a:has-text('Timeline')")
@@ -328,7 +319,7 @@ def test_second_factor_is_set_up_with_ten_recovery_codes(staff):
 # --- Two at once, refused items, stale pages, empty lists -----------------------------------------
 
 
-def test_second_member_sees_what_the_first_did(staff, colleague, waiting):
+def test_review_shows_the_decision_of_a_colleague(staff, colleague, waiting):
     colleague.page.goto(review_of(waiting))
     staff.page.goto(review_of(waiting))
     staff.sees(".notice", "operator")
@@ -355,7 +346,7 @@ def test_bulk_act_says_which_payments_were_refused_and_why(staff, avila):
     assert states([gone, kept]) == ["CANCELLED", "SENT"]
 
 
-def test_stale_page_says_what_the_colleague_did(staff, colleague, avila):
+def test_stale_form_shows_the_act_of_a_colleague(staff, colleague, avila):
     for member in (staff, colleague):
         member.page.goto(page_of(avila))
         member.click(".object-tools a:text-is('Block')")

@@ -79,11 +79,3 @@ class AtWork:
 
     def title(self) -> str:
         return self.page.inner_text("h1")
-
-
-def log_in(page: Page, name: str, password: str) -> None:
-    page.goto("/admin/")
-    page.fill("#id_username", name)
-    page.fill("#id_password", password)
-    page.click("#login-form [type=submit]")
-    expect(page.locator("#office-menu")).to_be_attached()
