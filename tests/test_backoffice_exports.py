@@ -164,7 +164,7 @@ def test_search_that_shows_only_a_part_is_not_exported(browser, alices, bobs, mo
     assert len(exported(browser, "wallets.wallet", q="Alice")) == 1
 
 
-def test_list_says_that_a_search_finds_too_much(browser, alices, bobs, monkeypatch):
+def test_list_shows_a_note_when_a_search_finds_too_much(browser, alices, bobs, monkeypatch):
     monkeypatch.setattr(ReadOnly, "list_per_page", 1)
     words = "The search finds too much to show all of it."
     address_of_list = backoffice.list_of(Wallet)
@@ -173,6 +173,14 @@ def test_list_says_that_a_search_finds_too_much(browser, alices, bobs, monkeypat
     assert words in browser.get(address_of_list, {"q": "Example"}).text
     assert words not in browser.get(address_of_list, {"q": "Alice"}).text
     assert words not in browser.get(address_of_list).text
+
+
+def test_filtered_list_shows_the_note_on_its_last_page(browser, alices, bobs, monkeypatch):
+    monkeypatch.setattr(exports, "MOST_FOUND", 2)
+    filtered = {"q": "Example", "status__exact": "READY"}
+    words = "The search finds too much to show all of it."
+    assert words in browser.get(backoffice.list_of(Wallet), filtered).text
+    assert words not in browser.get(backoffice.list_of(Wallet), filtered | {"q": "Alice"}).text
 
 
 def test_export_is_stored_in_english_and_shown_in_the_language_of_the_reader(browser, alices):

@@ -47,7 +47,8 @@ class Uncounted(ChangeList):
         rows = list(self.queryset[first : first + self.list_per_page + 1])
         self.has_next = len(rows) > self.list_per_page
         self.result_list = rows[: self.list_per_page]
-        self.is_cut = self.has_next and exports.is_cut(self.model_admin, request, self.query)
+        may_be_cut = self.has_next or self.has_active_filters  # filters apply to what was found
+        self.is_cut = may_be_cut and exports.is_cut(self.model_admin, request, self.query)
         self.model_admin.prepare(self.result_list)
         self.first, self.last = first + 1, first + len(self.result_list)
         self.result_count = self.full_result_count = len(self.result_list)
