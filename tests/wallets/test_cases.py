@@ -67,6 +67,16 @@ def test_case_opened_on_a_page_concerns_its_user(browser, alices, movement):
         assert f"On {name}" in page
 
 
+@pytest.mark.parametrize("change", [{"title": "Another"}, {"text": "Another text."}])
+def test_used_form_with_other_words_is_refused(browser, alices, change):
+    sent = values()
+    open_on(browser, alices.user, **sent)
+    at = reverse("admin:users_user_action", args=[alices.user_id, "open-case"])
+    assert browser.post(at, sent | change).status_code == 200
+    assert browser.post(at, sent).status_code == 302
+    assert Case.objects.get().text == TEXT
+
+
 def test_case_without_a_user_gets_several_later(browser, alices, bobs):
     browser.post(reverse("admin:users_case_add"), values(kind="AUTHORITY"))
     case = Case.objects.get()
@@ -99,7 +109,7 @@ def test_forms_sent_at_the_same_time_open_one_case(alices):
     assert Case.objects.count() == CaseSubject.objects.count() == CaseEntry.objects.count() == 1
 
 
-def test_second_member_reads_what_the_first_did_and_can_then_act(browser, alices):
+def test_stale_form_shows_the_last_act_and_is_accepted_again(browser, alices):
     case = open_on(browser, alices)
     colleague = browser_of(a_member(OPERATOR, name="colleague"))
     act(colleague, case, "due", due_on="2998-01-01")

@@ -26,6 +26,7 @@ from users.models.events import By
 ADD_CASE: Final = "users.add_case"
 CHANGE_CASE: Final = "users.change_case"
 FIND_CASE_ENTRY: Final = "SELECT FROM users_caseentry WHERE id = %s"
+WRITTEN_ONCE: Final = ("kind", "title", "text")
 Kind = CaseEntry.Kind
 Concerned = tuple[CaseSubject.Kind, UUID, User]
 """The kind of subject, its id, and the user who is or owns it."""
@@ -142,7 +143,7 @@ def open_case(values: dict[str, Any], concerned: Sequence[Concerned], *, by: By,
         for _kind, _id, user in concerned:
             require_kept(user)
         case, is_new = Case.objects.get_or_create(key=key, defaults={**values, "actor": by.actor})
-        if not is_new and (case.kind, case.title) != (values["kind"], values["title"]):
+        if not is_new and any(getattr(case, name) != values[name] for name in WRITTEN_ONCE):
             raise errors.IdempotencyKeyReused(
                 idempotency_key=str(key), resource="case", id=case.number
             )
