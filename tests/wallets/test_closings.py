@@ -13,7 +13,7 @@ from django.urls import reverse
 from tests.support import people
 from tests.support.backoffice import page_of
 from tests.support.cash_outs import a_cash_out, end
-from tests.support.ibans import IBAN
+from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.staff import OPERATOR, SUPERVISOR, VIEWER, a_member, browser_of, somebody
 from tests.support.threads import at_once
 from users.models import User
@@ -170,11 +170,23 @@ def test_two_members_at_once_order_one_closing(alices):
     assert Closing.objects.count() == len(cash_outs(alices.user)) == 1
 
 
-def test_second_member_reads_who_was_first(browser, alices):
+def test_second_closing_is_refused_with_the_name_of_the_first_member(browser, alices):
     body = confirmation(browser, alices.user)
     order(browser_of(a_member(SUPERVISOR, name="colleague")), alices.user)
     page = browser.post(address(alices.user), body)
     assert "colleague has ordered the closing of this user." in page.text
+
+
+@pytest.mark.parametrize("change", [{"holder_name": "Bob Example"}, {"iban": OTHER_IBAN}])
+def test_used_form_with_another_account_is_refused(browser, alices, change):
+    body = confirmation(browser, alices.user)
+    browser.post(address(alices.user), body)
+    browser.post(address(alices.user), body | change)
+    assert Closing.objects.get().holder_name == "Alice Example"
+    made = [(each.iban, each.holder_name) for each in cash_outs(alices.user)]
+    assert made == [(IBAN, "Alice Example")]
+    page = browser.post(address(alices.user), body | change, follow=True).text
+    assert "The payments out are ordered." not in page
 
 
 @pytest.mark.django_db(transaction=True)

@@ -183,10 +183,7 @@ def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UU
         owner = User.objects.filter(client=user.client_id).locked().get(id=user.id)
         closing = Closing.objects.filter(id=key).first()
         if closing:
-            if (closing.user_id, closing.iban) != (user.id, iban):
-                raise errors.IdempotencyKeyReused(
-                    idempotency_key=str(key), resource="closing", id=str(key)
-                )
+            require_same_order(closing, user, iban, holder_name)
             return closing
         if other := Closing.objects.of_users([owner.id]).first():
             who = names_of({other.actor}).get(other.actor, other.actor)
@@ -209,6 +206,17 @@ def start(user: User, *, iban: str, holder_name: str, seen: str, by: By, key: UU
                 payment_from(closing, wallet, 1, by).save(force_insert=True)
         note_witness(Witness(FIND_CLOSING, [closing.id, closing.state]))
     return closing
+
+
+def require_same_order(closing: Closing, user: User, iban: str, holder_name: str) -> None:
+    """Require that a used key ordered this closing.
+
+    Raises:
+        IdempotencyKeyReused: it ordered another one.
+    """
+    if (closing.user_id, closing.iban, closing.holder_name) != (user.id, iban, holder_name):
+        made = str(closing.id)
+        raise errors.IdempotencyKeyReused(idempotency_key=made, resource="closing", id=made)
 
 
 def order_payments(closing: Closing, by: By) -> list[str]:

@@ -119,7 +119,7 @@ def show_outcome(request: HttpRequest, found: Closing, refusals: list[str]) -> N
         return
     if closing.finish_paid([found.user_id], by(request)):
         messages.success(request, gettext("There was nothing to pay out. The user is closed."))
-    else:
+    elif found.payments.exists():
         messages.success(request, gettext("The payments out are ordered."))
 
 
@@ -274,12 +274,13 @@ class ClosingAdmin(Searched, WithActions):
         steps = closing.steps_of_closing(obj)
         paid = [each.movement for each in steps if each.movement]
         settled = [each for each in paid if each.status == Movement.Status.SUCCESS]
+        actions = self.available_actions(request, obj)
         return {
-            "page_actions": self.available_actions(request, obj),
+            "page_actions": actions,
             "steps": [(each, state_of(each.movement) if each.movement else "") for each in steps],
             "totals": totals_of(settled),
             "wallets": closing.open_wallets(obj.user),
-            "can_be_ordered": can_be_ordered(obj),
+            "can_be_ordered": any(each.name == "again" for each in actions),
             "named_user": named_user(obj.user),
         }
 
