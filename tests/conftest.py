@@ -25,6 +25,7 @@ from tests.support import (
     emptying,
     order_guard,
     people,
+    replayed,
 )
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
@@ -112,6 +113,7 @@ def books_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("transactional_db" if transactional else "db")
     # The transaction of a test never ends, so its own rows would never be released.
     barrier.put(barrier.NEVER if transactional else barrier.ALWAYS)
+    replayed.steps.begin(rolls_back=not transactional)
     yield
     if request.node.get_closest_marker("spoils_the_books") is None:
         wrong = audited.wrong()
@@ -135,6 +137,13 @@ def orders_refuse_what_they_declare() -> Iterator[None]:
 
 
 @pytest.fixture
+def new_ids(db: None) -> None:
+    """Let a test have people of its own, for what is kept outside the tables: by their ids."""
+    replayed.steps.forget()
+
+
+@pytest.fixture
+@replayed.step
 def client_demo(db: None) -> Client:
     return people.a_client()
 
@@ -158,16 +167,19 @@ def nobody(db: None) -> Api:
 
 
 @pytest.fixture
+@replayed.step
 def alice(client_demo: Client) -> User:
     return people.a_user(client_demo, people.ALICE)
 
 
 @pytest.fixture
+@replayed.step
 def bob(client_demo: Client) -> User:
     return people.a_user(client_demo, people.BOB)
 
 
 @pytest.fixture
+@replayed.step
 def alices(alice: User) -> Wallet:
     """Alice's wallet, with 100.00 EUR."""
     wallet = people.first_wallet(alice)
@@ -177,6 +189,7 @@ def alices(alice: User) -> Wallet:
 
 
 @pytest.fixture
+@replayed.step
 def bobs(bob: User) -> Wallet:
     """Bob's wallet, empty."""
     return people.first_wallet(bob)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import people
+from tests.support import people, replayed
 from tests.support.people import Api
 from tests.support.refusals import Door, state
 from tests.support.resources import ENDPOINTS, things
@@ -48,6 +48,7 @@ def order(bobs: Wallet) -> dict[str, Any]:
 
 
 @pytest.fixture
+@replayed.step
 def there(alices: Wallet, bobs: Wallet) -> dict[str, Any]:
     """What the addresses name."""
     return things(alices, bobs)

@@ -21,7 +21,7 @@ from wallets.models import Movement
 from wallets.posting import group
 from wallets.views import movements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("new_ids")]
 
 
 @pytest.fixture

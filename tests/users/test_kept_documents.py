@@ -17,7 +17,7 @@ from tests.support.kyc import document, files, stored
 from users import demo_documents, kyc
 from users.models import Key, KycDocument, User, events
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("new_ids")]
 
 OTHER = demo_documents.draw_picture("Another card")
 

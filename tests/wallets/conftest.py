@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from iocash.db.pipeline import Pipeline
-from tests.support import people, personal_texts
+from tests.support import people, personal_texts, replayed
 from tests.support.ibans import IBAN
 from wallets import posting
 from wallets.models import ExternalAccount
@@ -50,6 +50,7 @@ def history(alices, bobs):
 
 
 @pytest.fixture
+@replayed.step
 def account(alices):
     """A bank account that Alice pays out to."""
     order = AddExternalAccount(**people.about(alices), iban=IBAN, alias="Rent")
@@ -57,6 +58,7 @@ def account(alices):
 
 
 @pytest.fixture
+@replayed.step
 def stage(alices, bobs):
     """Rows that the ledger wrote, by name; and ids of things of another client."""
     people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, reference="1001")

@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from tests.support import audited, limits, people
+from tests.support import audited, limits, people, replayed
 from tests.support.corruptions import MOVEMENT, NEW_ID, SPOILED, WALLET, WRONG_LEVELS
 from users import demo_documents
 from users.models import User
@@ -30,6 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
+@replayed.step
 def stage(alices, bobs, account):
     """Money in, money over, with words and a key: the rows that the spoilers name."""
     out = people.transfer(alices, bobs, 10_00, concept="Lunch", metadata={"a": "1"}, key="k")

@@ -20,7 +20,7 @@ from users.models.clients import SCOPES
 from wallets import posting
 from wallets.orders.users import UnsubscribeUser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("new_ids")]
 
 PHOTO = demo_documents.draw_picture("A card", kind="JPEG")
 OTHER = demo_documents.draw_picture("Another card")

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
 from iocash.http.rendering import camel
-from tests.support import people
+from tests.support import people, replayed
 from tests.support.api_operations import body_of
 from tests.support.people import Api
 from tests.support.resources import BELOW_A_WALLET, Endpoint, at_each, things
@@ -32,6 +32,7 @@ MALFORMED = ["1", "x", f"{UNKNOWN}0", f"{UNKNOWN}".replace("-", ""), CAPITALS]
 
 
 @pytest.fixture
+@replayed.step
 def there(alices, bobs):
     """What the paths name: Alice has paid Bob, promised him more, and knows a bank account."""
     paid = people.transfer(alices, bobs, 20_00)

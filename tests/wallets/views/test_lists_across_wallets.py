@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from iocash.http import pages
-from tests.support import barrier, people
+from tests.support import barrier, people, replayed
 from tests.support.ibans import IBAN, OTHER_IBAN
 from tests.support.people import Api
 from tests.support.statements import captured
@@ -25,6 +25,7 @@ Things = dict[str, Any]
 
 
 @pytest.fixture
+@replayed.step
 def things(alices, bobs, account) -> Things:
     """What happened to Alice and Bob, by name; an id or a text each."""
     people.a_wallet(alices.user, "JPY")
