@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from tests.bench import load, pgbench, processes
 from tests.bench.database import Database
-from tests.bench.server import HORDAK, Contender, Server
+from tests.bench.server import HORDAK, USUAL, Contender, Server
 from tests.bench.works import MEMORY, Asked, Measurement, Stated
 
 CONNECTIONS = 32
@@ -199,13 +199,15 @@ class Stage:
         )
 
     def path(self, asked: Asked) -> str:
-        """The address; of a page, as the API links it."""
+        """The address; of a page, as the API links it. The usual server links no first page."""
         if asked.work.path not in {"first", "last"}:
             return asked.work.path
         client = self.place(asked.contender).clients[asked.who][0]
         path = load.TRANSFER % (client["prefix"], 0)
         status, _, page = self.server(asked.contender).call("GET", path, secret=client["secret"])
         assert status == 200, page
+        if asked.contender is USUAL:
+            return path
         link = urlsplit(page["_links"][asked.work.path]["href"])
         return f"{link.path}?{link.query}"
 

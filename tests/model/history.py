@@ -7,7 +7,7 @@ amounts are in minor units. Nothing here knows the ledger.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -42,6 +42,10 @@ class Said:
             if key == name:
                 return value
         raise AttributeError(name)
+
+    def without_version(self) -> Said:
+        """The order without the version that the caller has seen, which a key does not keep."""
+        return replace(self, values=tuple(each for each in self.values if each[0] != "if_match"))
 
 
 @dataclass(frozen=True)

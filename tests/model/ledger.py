@@ -30,7 +30,7 @@ class Reference(Rules):
         self.shape(said)
         used = self.keys.get((said.client, said.key)) if said.key else None
         if used:
-            if used[0] != said:
+            if used[0].without_version() != said.without_version():
                 raise No("idempotency_key_reused", resource=used[1].kind)
             return replace(used[1], replayed=True)
         made: Made = getattr(self, said.verb)(said)

@@ -61,7 +61,7 @@ def machine(codes, clock, staff, settings):
 
 
 def test_users_behave_as_the_model(machine, capsys):
-    play(machine, 12, 60, derandomize=True)
+    play(machine, 8, 60, derandomize=True)
     with capsys.disabled():
         sys.stdout.write(f" {machine.steps} steps ")
     assert machine.steps >= 300
