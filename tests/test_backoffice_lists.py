@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.support import people
+from tests.support import backoffice, people
 from users import change_lists
 from users.actions import ReadOnly
 from users.models import Event
@@ -41,23 +41,9 @@ def browser(staff: Any) -> Client:
     return client
 
 
-def queries(label: str) -> list[str]:
-    """Everything that a list takes: nothing, words, an id, a column, and each of its filters."""
-    shown: Any = LISTS[label]
-    asked = ["", "o=1.-2", "o=-3", "_facets=True", "all="]
-    if shown.search_fields:
-        asked += ["q=somebody", f"q={uuid4()}"]
-    for each in shown.list_filter:
-        name = each if isinstance(each, str) else each.parameter_name
-        field = shown.model._meta.get_field(name) if isinstance(each, str) else None
-        if field is not None and field.choices:
-            asked += [f"{name}__exact={value}" for value, _ in field.choices]
-        elif field is not None:
-            asked.append(f"{name}__id__exact={uuid4()}")
-    return asked
-
-
-CASES = [(label, query) for label in LISTS for query in queries(label)]
+CASES = [
+    (label, query) for label, shown in LISTS.items() for query in backoffice.ways_to_ask(shown)
+]
 
 
 def of_the_table(captured: CaptureQueriesContext, label: str) -> list[str]:

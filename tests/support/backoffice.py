@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -44,6 +45,21 @@ def page_of(row: models.Model, verb: str = "change") -> str:
 
 def adding(model: type[models.Model]) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+
+
+def ways_to_ask(shown: Any) -> list[str]:
+    """Everything that a list takes: nothing, words, an id, a column, and each of its filters."""
+    asked = ["", "o=1.-2", "o=-3", "_facets=True", "all="]
+    if shown.search_fields:
+        asked += ["q=somebody", f"q={uuid4()}"]
+    for each in shown.list_filter:
+        name = each if isinstance(each, str) else each.parameter_name
+        field = shown.model._meta.get_field(name) if isinstance(each, str) else None
+        if field is not None and field.choices:
+            asked += [f"{name}__exact={value}" for value, _ in field.choices]
+        elif field is not None:
+            asked.append(f"{name}__id__exact={uuid4()}")
+    return asked
 
 
 def opens(office: Office, model: type[models.Model]) -> None:

@@ -25,7 +25,7 @@ LAST = ("García", "López", "Martínez", "Sánchez", "Pérez", "Muñoz", "Núñ
 COPY = """
     INSERT INTO {table} SELECT made.* FROM {table} AS source, generate_series(%s, %s) AS n,
     LATERAL jsonb_populate_record(source, jsonb_build_object({changes})) AS made
-    WHERE source.{key} = (SELECT max({key}::text)::{type} FROM {table})
+    WHERE source.{key} = coalesce(%s, (SELECT max({key}::text)::{type} FROM {table}))
 """
 USER, WALLET, OTHER = (
     f"md5('{kind} ' || 1 + (n + {add}) %% (SELECT count(*) FROM copied))::uuid"
@@ -111,12 +111,14 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     looks.record_access(source.user, Access.What.REVIEW, people.BY)
 
 
-def copy(table: str, number: int, users: int, first: int = 1) -> None:
-    """Add `number` copies of the last row; they belong to `users` copied users, in turn.
+def copy(
+    table: str, number: int, users: int, first: int = 1, source: Any = None, **differences: str
+) -> None:
+    """Add `number` copies of a row, or of the last; they belong to `users` copied users, in turn.
 
-    The copies are numbered from `first` on.
+    The copies are numbered from `first` on. `differences` are more of `CHANGES`.
     """
-    changes = CHANGES[table]
+    changes = CHANGES[table] | differences
     key = "position" if table == "users_event" else "id"
     listed = ", ".join(f"'{name}', {value}" for name, value in changes.items())
     statement = COPY.format(
@@ -124,7 +126,8 @@ def copy(table: str, number: int, users: int, first: int = 1) -> None:
     ).replace("(SELECT count(*) FROM copied)", str(users))
     values: list[Any] = [first, first + number - 1]
     if table == "users_user":
-        values = [*values, [*FIRST], [*LAST], [*LAST]]
+        values += [[*FIRST], [*LAST], [*LAST]]
+    values.append(source)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(statement, values)

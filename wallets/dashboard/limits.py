@@ -105,7 +105,9 @@ def nearly_used() -> list[UsedLimit]:
 
 
 def allowances_of_levels() -> Iterator[dict[str, Any]]:
-    """The limits of the settings, in minor units, by currency and level."""
+    """The limits of the settings, in minor units; no levels without limits."""
     for currency in settings.KYC_LIMITS:
         for level in range(TOP):
-            yield {"currency": currency, "level": level, **limits_of(level, currency)._asdict()}
+            limits = limits_of(level, currency)
+            if any(limit is not None for limit in limits):
+                yield {"currency": currency, "level": level, **limits._asdict()}
