@@ -173,7 +173,7 @@ def send(
             return Sent(last, created=False)
         require_not_ended(user)
         require_valid(document)
-        keep(user, document, by)
+        keep(user, document, last, by)
     return Sent(document, created=last is None)
 
 
@@ -230,15 +230,16 @@ def is_same(one: KycDocument, other: KycDocument) -> bool:
 
 def require_valid(document: KycDocument) -> None:
     """Refuse a document that is over (InvalidFields)."""
-    if document.is_over(clock.today()):
+    if document.expires_on and document.is_over(clock.today()):
         raise errors.InvalidFields(
             errors.FieldError("expiryDate", "expired", "The document has expired.")
         )
 
 
-def keep(user: User, document: KycDocument, by: By) -> None:
-    """Store it in the place of what waits or was rejected; what is approved holds on."""
-    KycDocument.objects.of(user).replace_unapproved(document.kind)
+def keep(user: User, document: KycDocument, last: KycDocument | None, by: By) -> None:
+    """Store it in the place of `last`, if that waits or was rejected; what is approved holds on."""
+    if last and not holds(last):
+        KycDocument.objects.of(user).replace_unapproved(document.kind)
     try:
         document.save(force_insert=True)
         events.record_about(
@@ -286,8 +287,8 @@ def review(
             require_known(user, found, knowing, by)
             kinds = [each.kind for each in found]
             KycDocument.objects.of(user).approved().filter(kind__in=kinds).update(status="REPLACED")
-        for document in found:
-            record_decision(user, document, status, reason, by)
+        if found:
+            record_decisions(user, found, status, reason, by)
         set_level(user, by)
     return user
 
@@ -335,14 +336,20 @@ def with_same_document(identities: Iterable[KycDocument]) -> QuerySet[User]:
     )
 
 
-def record_decision(user: User, document: KycDocument, status: str, reason: str, by: By) -> None:
-    document.status, document.reason = status, reason
-    document.reviewed_at, document.reviewed_by = clock.now(), by.actor
-    document.save(update_fields=["status", "reason", "reviewed_at", "reviewed_by"])
+def record_decisions(
+    user: User, found: Collection[KycDocument], status: str, reason: str, by: By
+) -> None:
+    """Store the same decision about all of these documents, and an event for each."""
+    KycDocument.objects.of(user).filter(id__in=[each.id for each in found]).update(
+        status=status, reason=reason, reviewed_at=clock.now(), reviewed_by=by.actor
+    )
     kind = EventKind(f"user.evidence_{status.lower()}")
-    events.record_about(user, kind, by, evidence=document.kind, id=str(document.id))
-    if document.kind == Kind.NAME and status == KycDocument.Status.APPROVED:
-        names.set_names(user, document, by)
+    events.record_each_about(
+        user, kind, by, [{"evidence": each.kind, "id": str(each.id)} for each in found]
+    )
+    for document in found:
+        if document.kind == Kind.NAME and status == KycDocument.Status.APPROVED:
+            names.set_names(user, document, by)
 
 
 def set_level(user: User, by: By) -> None:

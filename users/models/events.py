@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -190,7 +191,12 @@ def record_facts(*facts: Fact) -> None:
 
 def record_about(user: Any, kind: EventKind, by: By, **data: str) -> None:
     """Record one event of a user; `data` contains ids and codes only."""
-    record_facts(Fact(user.client_id, "user", user.id, kind, by, None, data))
+    record_each_about(user, kind, by, [data])
+
+
+def record_each_about(user: Any, kind: EventKind, by: By, each: Sequence[dict[str, str]]) -> None:
+    """Record events of one kind of a user, as `record_about`."""
+    record_facts(*(Fact(user.client_id, "user", user.id, kind, by, None, data) for data in each))
 
 
 def record_about_client(subject: Client | Credential, kind: EventKind, by: By) -> None:
