@@ -19,7 +19,7 @@ from wallets.management.commands import seed_demo
 from wallets.management.demo.members import members
 from wallets.models import Hold, Movement, Wallet
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from wallets import posting
 from wallets.management.demo.members import Member
 from wallets.orders.base import Order, Outcome
 
-WINDOW: Final = timedelta(minutes=60)
+WINDOW: Final = timedelta(minutes=90)
 """Acts within this time are posted together, at the time of the first."""
 ORDINARY: Final = (
     errors.InsufficientFunds,

@@ -46,6 +46,8 @@ class Planner:
             self.plan_joining(company)
         for day in range(self.days + 1):
             self.plan_day(day)
+        for day in (1, 10):
+            self.history.plan(self.at(day), acts.update_statistics)
         self.plan_special(self.people[::SPECIAL_EVERY])
         self.plan_last_days()
 
