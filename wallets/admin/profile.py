@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from users.kyc import Kind
 from users.models import KycDocument, User
 from wallets import compliance
 from wallets.admin.wording import amount_in_words
-from wallets.books.limits import Allowance
 from wallets.compliance import Compliance, Requirement
 from wallets.models import Hold, Movement, Wallet
 
@@ -146,9 +145,7 @@ def read_profile(request: HttpRequest, user: User) -> Profile:
         found.totals = list(totals(found.wallets))
         if may("wallets.view_movement"):
             owned = {wallet.currency for wallet in wallets}
-            found.bars = list(
-                limit_bars(each for each in standing.allowances if each.currency in owned)
-            )
+            found.bars = list(limit_bars(standing, owned))
     if may("users.view_review"):
         found.missing = list(missing_documents(standing))
     found.waiting = count_waiting(request, user, found.wallets)
@@ -170,9 +167,13 @@ def totals(wallets: Sequence[Wallet]) -> Iterator[CurrencyTotal]:
         )
 
 
-def limit_bars(allowances: Iterable[Allowance]) -> Iterator[tuple[str, list[LimitBar]]]:
-    """The bars of each currency that has limits."""
-    for each in allowances:
+def limit_bars(
+    standing: Compliance, currencies: Collection[str]
+) -> Iterator[tuple[str, list[LimitBar]]]:
+    """The bars of each of these currencies that has limits."""
+    for each in standing.allowances:
+        if each.currency not in currencies:
+            continue
         limits = [
             (label, getattr(each, name), getattr(each.limits, name)) for name, label in LIMITS
         ]

@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 from users.kyc import Kind
-from wallets.management.demo import acts
+from wallets.management.demo import acts, cases, closings
 from wallets.management.demo.history import Act, History
 from wallets.management.demo.members import TRADES, Member, Part, members
 
@@ -49,6 +49,7 @@ class Planner:
         for day in (1, 10):
             self.history.plan(self.at(day), acts.update_statistics)
         self.plan_special(self.people[::SPECIAL_EVERY])
+        self.plan_cases()
         self.plan_last_days()
 
     @property
@@ -65,6 +66,12 @@ class Planner:
         weekday = self.at(int(day)).weekday()
         monday = 7 - weekday if weekday >= SATURDAY else 0
         return self.at(int(day) + monday, self.history.random.uniform(*OFFICE_HOURS))
+
+    def last_office(self, days: int) -> datetime:
+        """A time at which staff work, so many days before the end, or on the Friday before."""
+        day = self.days - days
+        weekend = max(0, self.at(day).weekday() - SATURDAY + 1)
+        return self.at(day - weekend, self.history.random.uniform(*OFFICE_HOURS))
 
     def before_end(self, **delay: float) -> datetime:
         return self.history.end - timedelta(**delay)
@@ -190,8 +197,8 @@ class Planner:
     # Special cases
 
     def plan_special(self, those: Sequence[Member]) -> None:
-        """Plan members who wait, were refused, are blocked, have left, or are at a limit."""
-        cases = (
+        """Plan members who wait, were refused, are blocked, leave, are paid out, or at a limit."""
+        plans = (
             self.plan_waiting,
             self.plan_waiting,
             self.plan_limit,
@@ -199,9 +206,11 @@ class Planner:
             self.plan_refusal,
             self.plan_block,
             self.plan_unverified,
+            self.plan_closing,
+            self.plan_closed,
         )
         for number, member in enumerate(those):
-            cases[number % len(cases)](member)
+            plans[number % len(plans)](member)
 
     def plan_first(self, member: Member, *, days: float) -> None:
         """Plan that a member joins some days before the end, and brings a little money."""
@@ -245,16 +254,41 @@ class Planner:
         days = self.history.random.uniform(2, 40)
         self.history.plan(self.before_end(days=days), acts.leave(member, self.heir))
 
-    @property
-    def heir(self) -> Member:
-        """The first person without limits: it can receive whatever others leave."""
-        ordinary = [each for each in self.people if each.level > 1 and each.number % SPECIAL_EVERY]
-        return min(ordinary, key=lambda each: each.joins)
-
     def plan_unverified(self, member: Member) -> None:
         """It never verified its phone number."""
         days = self.history.random.uniform(1, 30)
         self.history.plan(self.before_end(days=days), acts.join(member, is_verified=False))
+
+    def plan_closing(self, member: Member) -> None:
+        """Staff have paid it out to close it, and the bank has not answered yet."""
+        self.plan_first(member, days=30)
+        self.history.plan(
+            self.last_office(1), closings.pay_out_and_close(member, is_answered=False)
+        )
+
+    def plan_closed(self, member: Member) -> None:
+        """Staff have paid it out, and closed it when the bank had paid."""
+        self.plan_first(member, days=45)
+        day = self.history.random.randrange(5, 30)
+        self.history.plan(
+            self.last_office(day), closings.pay_out_and_close(member, is_answered=True)
+        )
+
+    def plan_cases(self) -> None:
+        """Plan the cases; each concerns one of the first people."""
+        for story, member in zip(cases.STORIES, self.first_people, strict=False):
+            self.history.plan(self.last_office(story.days), cases.open_story(story, member))
+
+    @property
+    def heir(self) -> Member:
+        """The first person without limits: it can receive whatever others leave."""
+        return next(each for each in self.first_people if each.level > 1)
+
+    @property
+    def first_people(self) -> list[Member]:
+        """Ordinary people with a KYC level, in the order in which they join."""
+        ordinary = [each for each in self.people if each.level and each.number % SPECIAL_EVERY]
+        return sorted(ordinary, key=lambda each: each.joins)
 
     def plan_last_days(self) -> None:
         """Plan what is open at the end: cash-outs that wait, and holds that end soon."""
