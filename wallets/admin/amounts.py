@@ -14,7 +14,7 @@ from iocash.http import fields
 SPACES: Final = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " "))
 """Spaces that do not break a line, as spreadsheets and web pages write them."""
 
-AMBIGUOUS: Final = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
+AMBIGUOUS: Final = re.compile(r"[1-9][0-9]{0,2}(?P<mark>[.,])[0-9]{3}")
 """Thousands or decimals: `1,234`."""
 
 GROUPED: Final = re.compile(
@@ -35,24 +35,34 @@ def in_api_form(text: str) -> str:
         ValidationError: it has two readings.
     """
     typed = text.translate(SPACES).strip()
-    if AMBIGUOUS.fullmatch(typed):
-        raise forms.ValidationError(
-            _(
-                "“%(text)s” has two readings: thousands or decimals. Write %(whole)s for "
-                "thousands, or %(decimals)s for decimals."
-            ),
-            code="ambiguous",
-            params={
-                "text": typed,
-                "whole": re.sub(r"[.,]", "", typed),
-                "decimals": f"0{typed}",
-            },
-        )
+    if found := AMBIGUOUS.fullmatch(typed):
+        raise ambiguous(typed, found["mark"])
     found = GROUPED.fullmatch(typed) or PLAIN.fullmatch(typed)
     if not found:
         return typed
     whole = re.sub(r"[ .,]", "", found["whole"]).lstrip("0") or "0"
     return f"{whole}.{found['part']}" if found["part"] else whole
+
+
+def ambiguous(typed: str, mark: str) -> forms.ValidationError:
+    """The refusal of an amount with two readings; it shows how each of them can be typed.
+
+    Three decimals are written with a zero in front, unless the last of them are zeros.
+    """
+    decimals = typed.rstrip("0").rstrip(mark) if typed.endswith("0") else f"0{typed}"
+    return forms.ValidationError(
+        _(
+            "“%(text)s” has two readings: thousands or decimals. Write %(whole)s or %(grouped)s "
+            "for thousands, or %(decimals)s for decimals."
+        ),
+        code="ambiguous",
+        params={
+            "text": typed,
+            "whole": typed.replace(mark, ""),
+            "grouped": f"{typed}{',' if mark == '.' else '.'}00",
+            "decimals": decimals,
+        },
+    )
 
 
 def refused_texts(error: ValidationError) -> list[str]:

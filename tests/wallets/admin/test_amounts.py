@@ -39,14 +39,23 @@ def test_amount_is_read_as_people_type_it(typed, amount):
     assert FIELD.clean(typed) == Decimal(amount)
 
 
-@pytest.mark.parametrize("typed", ["1,234", "1.234", "12.345", "999,999"])
-def test_amount_with_two_readings_is_refused_with_both_ways_to_write_it(typed):
+@pytest.mark.parametrize(
+    ("typed", "whole", "grouped", "decimals"),
+    [
+        ("1,250", "1250", "1,250.00", "1,25"),
+        ("1.250", "1250", "1.250,00", "1.25"),
+        ("1,000", "1000", "1,000.00", "1"),
+        ("20.300", "20300", "20.300,00", "20.3"),
+        ("1,234", "1234", "1,234.00", "01,234"),
+        ("12.345", "12345", "12.345,00", "012.345"),
+    ],
+)
+def test_amount_with_two_readings_is_refused_with_ways_to_write_it(typed, whole, grouped, decimals):
     with pytest.raises(ValidationError) as refused:
         FIELD.clean(typed)
     (text,) = refused.value.messages
-    whole, decimals = (part for part in (typed.replace(",", "").replace(".", ""), f"0{typed}"))
-    assert f"Write {whole} for thousands, or {decimals} for decimals." in text
-    assert FIELD.clean(whole) == Decimal(whole)
+    assert f"Write {whole} or {grouped} for thousands, or {decimals} for decimals." in text
+    assert FIELD.clean(whole) == FIELD.clean(grouped) == Decimal(whole)
     assert FIELD.clean(decimals) == Decimal(typed.replace(",", "."))
 
 
