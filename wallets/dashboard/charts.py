@@ -178,7 +178,8 @@ def bars_of_flows(
 
 
 def values_of(day: date, amount: int, currency: str) -> dict[str, Any]:
-    return {"day": date_format(day, "j M Y"), "amount": f"{grouped(amount, currency)} {currency}"}
+    day_in_words = f"{date_format(day, 'MONTH_DAY_FORMAT')} {day.year}"
+    return {"day": day_in_words, "amount": f"{grouped(amount, currency)} {currency}"}
 
 
 def titled(day: date, amount: int, currency: str) -> str:
@@ -195,7 +196,7 @@ def day_labels(days: Sequence[date], x: Callable[[int], float]) -> list[ChartLab
         ChartLabel(
             LEFT if number == 0 else WIDTH - RIGHT if number == last else round(x(number), 1),
             HEIGHT - BOTTOM + 22,
-            date_format(days[number], "j M"),
+            date_format(days[number], "MONTH_DAY_FORMAT"),
             anchors.get(number, "middle"),
         )
         for number in chosen
