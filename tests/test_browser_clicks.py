@@ -51,7 +51,7 @@ MOST: Final = {
 """The most that each task may take."""
 
 FRONT, BACK = Kind.DOCUMENT_IDENTITY_FRONT, Kind.DOCUMENT_IDENTITY_BACK
-QUEUE, MENU_QUEUE = "/admin/payments-out/", "#office-menu a:has-text('Cash-outs')"
+QUEUE, MENU_QUEUE = "/admin/payments-out/", "#office-menu a[href='/admin/payments-out/']"
 
 pytestmark = [
     pytest.mark.ci,

@@ -174,7 +174,7 @@ def test_administrator_gives_roles_by_name(chief, colleague):
     assert names_of(colleague) == {OPERATOR, REVIEWER}
     page = browser.get(page_of(colleague)).text
     assert "Operator" in page
-    assert "Can mark cash-outs as sent to the bank." in page
+    assert "Can mark payments out as sent to the bank." in page
     assert "Roles changed: viewer → operator, reviewer." in page
 
 

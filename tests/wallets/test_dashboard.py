@@ -65,7 +65,7 @@ def test_page_of_an_empty_database_says_what_it_is_for(office, query):
 def test_page_shows_only_what_a_member_of_staff_may_see(alices):
     text = Office(backoffice.worker()).get("/admin/")
     assert "Today" in text
-    for secret in ("Cash-outs to send", "Money outstanding", "Documents to review", "Audit"):
+    for secret in ("Payments out to send", "Money outstanding", "Documents to review", "Audit"):
         assert secret not in text
     person = get_user_model().objects.create_user("mover", is_staff=True)
     person.user_permissions.add(Permission.objects.get(codename="view_movement"))
@@ -120,20 +120,20 @@ def test_cash_outs_are_counted_by_whether_they_were_sent(staff, office, alices):
     unsent, sent = a_cash_out(alices, 10_00), a_cash_out(alices, 20_00)
     end(MarkCashOutSent, sent)
     for label, movement, amount in (
-        ("Cash-outs to send", unsent, 10_00),
+        ("Payments out to send", unsent, 10_00),
         ("Sent, no answer", sent, 20_00),
     ):
         own = tile(staff, label)
-        assert (own.figure, own.state, own.amounts) == ("1 cash-out", "wait", [(amount, "EUR")])
+        assert (own.figure, own.state, own.amounts) == ("1 payment out", "wait", [(amount, "EUR")])
         assert listed(office, own.address) == {str(movement.id)}
 
 
 def test_what_has_waited_for_long_is_marked(staff, alices):
     a_cash_out(alices, 10_00)
-    own = tile(staff, "Cash-outs to send", timezone.now() + 5 * DAY)
+    own = tile(staff, "Payments out to send", timezone.now() + 5 * DAY)
     assert (own.state, own.details) == ("bad", ["The oldest for 5\xa0days"])
     end(MarkCashOutSent, Movement.objects.get(status="PENDING"))
-    own = tile(staff, "Cash-outs to send")
+    own = tile(staff, "Payments out to send")
     assert (own.figure, own.state) == ("None", "good")
 
 
@@ -313,6 +313,13 @@ def test_curve_begins_at_the_axis_and_ends_at_the_edge():
     heights = [point.y for point in chart.points]
     assert heights == sorted(heights, reverse=True)
     assert [each.text for each in chart.days][:: len(chart.days) - 1] == ["1 Jan", "7 Jan"]
+
+
+def test_chart_names_months_as_the_language_writes_them():
+    with translation.override("es"):
+        chart = charts.chart_of_balances("EUR", [(date(2040, 1, 1), 0), (date(2040, 8, 2), 1_00)])
+    assert [each.text for each in chart.days] == ["1 ene", "2 ago"]
+    assert [point.title for point in chart.points][1] == "2 ago 2040: 1,00 EUR"
 
 
 # --- Limits -------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ SENTENCES: Final = {
     "wallets.add_wallet": _("Can open wallets for users over the API."),
     "wallets.change_wallet": _("Can change and close wallets over the API."),
     "wallets.add_cash_in": _("Can add cash-ins: creates money in a wallet."),
-    "wallets.add_movement": _("Can add cash-ins, transfers and cash-outs over the API."),
-    "wallets.change_movement": _("Can cancel pending cash-outs over the API."),
+    "wallets.add_movement": _("Can add cash-ins, transfers and payments out over the API."),
+    "wallets.change_movement": _("Can cancel pending payments out over the API."),
     "wallets.adjust_balance": _("Can correct balances: creates or removes money in a wallet."),
     "wallets.reverse_movement": _("Can reverse transfers and cash-ins."),
     "wallets.add_hold": _("Can place holds over the API."),
@@ -40,8 +40,8 @@ SENTENCES: Final = {
     "wallets.release_hold": _("Can release holds."),
     "wallets.add_externalaccount": _("Can add bank accounts of users over the API."),
     "wallets.change_externalaccount": _("Can change and remove bank accounts over the API."),
-    "wallets.send_cash_out": _("Can mark cash-outs as sent to the bank."),
-    "wallets.settle_cash_out": _("Can settle and reject cash-outs."),
+    "wallets.send_cash_out": _("Can mark payments out as sent to the bank."),
+    "wallets.settle_cash_out": _("Can settle and reject payments out."),
     "wallets.view_closing": _("Can see which users are paid out to be closed."),
     "wallets.add_closing": _(
         "Can order closings: pays out all money of a user, then closes the user."

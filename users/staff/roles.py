@@ -35,7 +35,7 @@ LABELS: Final = {
 """The names of the groups, in the order of the pages, and what people read."""
 PURPOSES: Final = {
     "viewer": _("Answers questions: sees users, wallets and movements, and changes nothing."),
-    "operator": _("Does the daily work: cash-ins, cash-outs to send, blocks and reviews."),
+    "operator": _("Does the daily work: cash-ins, payments out to send, blocks and reviews."),
     "reviewer": _("Decides about identity data and documents, and moves no money."),
     "supervisor": _("Settles, corrects and reverses, and sees what each member of staff did."),
     "administrator": _("Manages staff, clients and keys, and moves no money."),

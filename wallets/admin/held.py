@@ -65,7 +65,7 @@ def held_by_hold(hold: Hold) -> Held:
 
 def held_by_cash_out(movement: Movement) -> Held:
     return Held(
-        kind=_("Cash-out"),
+        kind=_("Payment out"),
         since=movement.created_at,
         amount=-movement.amount,
         target=", ".join(filter(None, (movement.holder_name, movement.iban))),

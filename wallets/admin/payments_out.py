@@ -33,7 +33,7 @@ def cash_outs_to_send() -> Any:
 
 menu.add(
     MenuSection.PAYMENTS_OUT,
-    _("Cash-outs"),
+    _("Payments out"),
     "payments-out",
     permission=VIEW,
     waiting=cash_outs_to_send,
@@ -44,7 +44,7 @@ menu.add(
 MANUAL.add(
     "payments-out",
     _("Payments out"),
-    _("Send cash-outs to the bank, settle and reject them, one or many at a time."),
+    _("Send payments out to the bank, settle and reject them, one or many at a time."),
     covers=("payments-out", "wallets_movement_action", "wallets_movement_add"),
 )
 

@@ -26,7 +26,7 @@ MOST: Final = 5
 NAMES: Final = {
     "balance": _("Balance"),
     "cash_in": _("Cash-ins of 30 days"),
-    "cash_out": _("Cash-outs of 30 days"),
+    "cash_out": _("Payments out of 30 days"),
 }
 READ_NEAR: Final = f"""
     WITH recent AS MATERIALIZED (

@@ -87,7 +87,7 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
         .order_by("currency")
     )
     for is_unsent, label, state in (
-        (True, _("Cash-outs to send"), "to-send"),
+        (True, _("Payments out to send"), "to-send"),
         (False, _("Sent, no answer"), "sent"),
     ):
         own = [row for row in found if row[1] == is_unsent]
@@ -97,7 +97,7 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
             since=min((row[3] if is_unsent else row[4] for row in own), default=None),
             now=now,
             address=f"{reverse('admin:payments-out')}?state={state}",
-            unit=lambda count: ngettext("%(count)s cash-out", "%(count)s cash-outs", count),
+            unit=lambda count: ngettext("%(count)s payment out", "%(count)s payments out", count),
             amounts=[(-row[5], row[0]) for row in own],
         )
 
