@@ -7,14 +7,15 @@ what was typed and its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +23,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from iocash import errors
@@ -39,6 +41,8 @@ FILTERS = "_changelist_filters"
 """Django's parameter for the query of the list from which a page was opened."""
 Facts = Sequence[tuple[Any, object]]
 """Labels and values."""
+UNSELECTED: Final = ("", _("Select…"))
+"""The first choice of a field where nothing is selected in advance."""
 
 
 class ActionForm(forms.Form):
@@ -50,7 +54,7 @@ class ActionForm(forms.Form):
     """
 
     is_on_page: ClassVar[bool] = False
-    """Whether the object's page has the form: a refusal leads back to that page."""
+    """Whether the object's page has the form: that page shows a refusal too."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
 
@@ -242,7 +246,15 @@ class WithActions(ReadOnly):
             return answer
         if request.method == "POST":  # somebody else may have changed it
             obj = self.get_object(request, unquote(object_id))
+            if obj and form.is_on_page:
+                return self.page_with(request, obj, form)
         return self.action_page(request, action, obj, form)
+
+    def page_with(self, request: HttpRequest, obj: Any, refused: ActionForm) -> HttpResponse:
+        """The object's page with a form that was refused; Django shows it for a GET only."""
+        reading = copy(request)
+        reading.method = "GET"
+        return self.change_view(reading, quote(str(obj.pk)), extra_context={"refused": refused})
 
     def answer(
         self, request: HttpRequest, action: Action, obj: Any, form: ActionForm

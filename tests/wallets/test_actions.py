@@ -76,6 +76,18 @@ def test_action_without_permission_has_no_button_and_gets_403(things, group, act
     assert browser.post(address(things[kind], name), {}).status_code == expected
 
 
+@pytest.mark.parametrize("act", ["user/block", "wallet/block", "user/open-case"])
+def test_nothing_is_selected_in_advance(things, act):
+    kind, name = act.split("/")
+    browser, thing = somebody(SUPERVISOR), things[kind]
+    page = browser.get(address(thing, name)).text
+    assert '<option value="" selected>Select…</option>' in page
+    answer = browser.post(address(thing, name), {"key": str(uuid4()), "reason": "", "kind": ""})
+    assert {"reason", "kind"} & answer.context["form"].errors.keys()
+    thing.refresh_from_db()
+    assert thing.status != "BLOCKED"
+
+
 def test_operator_can_add_cash_ins_but_not_adjustments(alices):
     browser = somebody(OPERATOR)
     values = {"amount": "5", "concept": "Card top-up"}

@@ -18,7 +18,7 @@ from iocash import errors
 from iocash.db import clock
 from iocash.db.outcome import Witness
 from iocash.db.transactions import note_witness, single_transaction
-from users.actions import ActionForm
+from users.actions import UNSELECTED, ActionForm
 from users.history import names_of
 from users.models import Case, CaseEntry, CaseSubject, User
 from users.models.events import By
@@ -49,7 +49,7 @@ def day_field(label: Any) -> forms.DateField:
 class OpenCaseForm(ActionForm):
     """A new case; whom it concerns is the page that the form was opened from."""
 
-    kind = forms.ChoiceField(label=_("Kind"), choices=Case.Kind.choices)
+    kind = forms.ChoiceField(label=_("Kind"), choices=[UNSELECTED, *Case.Kind.choices])
     title = forms.CharField(label=_("Subject"), max_length=140)
     text = forms.CharField(
         label=_("Text"),

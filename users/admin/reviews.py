@@ -82,7 +82,9 @@ class ApprovalForm(KycDocumentsForm):
 
 class RejectionForm(KycDocumentsForm):
     reason = forms.CharField(
-        label=_("Reason for rejection"), max_length=200, help_text=_("The client can read it.")
+        label=_("Reason for rejection"),
+        max_length=200,
+        error_messages={"required": _("Give the reason for rejection.")},
     )
 
 

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
-from users.actions import ActionForm
+from users.actions import UNSELECTED, ActionForm
 from wallets import erasure
 from wallets.admin.amounts import AMBIGUOUS, AmountField
 from wallets.admin.refusals import explain_refusal
@@ -101,12 +101,12 @@ class RejectForm(LedgerForm):
 
 
 class BlockForm(LedgerForm):
-    reason = forms.ChoiceField(label=_("Reason"), choices=labelled(BLOCK_REASONS))
+    reason = forms.ChoiceField(label=_("Reason"), choices=[UNSELECTED, *labelled(BLOCK_REASONS)])
 
 
 class EraseForm(LedgerForm):
     reason = forms.ChoiceField(
         label=_("Reason"),
-        choices=labelled(erasure.REASONS),
+        choices=[UNSELECTED, *labelled(erasure.REASONS)],
         help_text=_("Before the retention period ends, select a reason other than its end."),
     )

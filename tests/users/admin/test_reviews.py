@@ -143,7 +143,7 @@ def test_client_reads_the_rejection_reason(operator, api, alice, sent):
 @pytest.mark.parametrize("reason", ["", " ", "\t", "x" * 201])
 def test_rejection_needs_a_reason(operator, alice, sent, reason):
     answer = act(operator, alice, "reject", sent, reason=reason)
-    assert (answer.status_code, "reason" in answer.context["form"].errors) == (200, True)
+    assert (answer.status_code, "reason" in answer.context["refused"].errors) == (200, True)
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
@@ -161,7 +161,7 @@ def test_unticked_document_stays_pending(operator, alice, sent):
 @pytest.mark.parametrize("name", ["approve", "reject"])
 def test_decision_without_documents_is_refused(operator, alice, sent, name):
     answer = act(operator, alice, name, reason="x")
-    assert "documents" in answer.context["form"].errors
+    assert "documents" in answer.context["refused"].errors
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
@@ -179,14 +179,31 @@ def test_decision_form_offers_only_the_selected_documents(operator, alice, sent)
     address = reverse("admin:users_review_action", args=[alice.pk, "approve"])
     assert str(sent.id) not in operator.get(address).content.decode()
     new = send_one(alice, Kind.OCCUPATION, occupation_code="9999")
-    answer = act(operator, alice, "approve", sent)
-    assert str(new.id) not in answer.content.decode()
+    page = act(operator, alice, "approve", sent).content.decode()
+    assert tick_of(new) in page
+    assert f"{tick_of(new)} checked" not in page
 
 
 def test_ticked_document_is_kept_when_the_reason_is_missing(operator, alice, sent):
     other = send_one(alice, Kind.HOME_ADDRESS)
     page = act(operator, alice, "reject", sent).content.decode()
-    assert (str(sent.id) in page, str(other.id) in page) == (True, False)
+    assert "Give the reason for rejection." in page
+    assert f"{tick_of(sent)} checked" in page
+    assert f"{tick_of(other)}>" in page
+
+
+def test_refused_decision_keeps_the_document_and_the_reason_on_the_page(operator, alice):
+    front = send_one(alice, Kind.DOCUMENT_IDENTITY_FRONT)
+    page = act(operator, alice, "reject", reason="The picture is blurred.").content.decode()
+    assert "Tick the documents that you decide about." in page
+    assert picture_of(alice, front) in page
+    assert 'value="The picture is blurred."' in page
+    for name in ("approve", "reject"):
+        assert f'formaction="{reverse("admin:users_review_action", args=[alice.pk, name])}"' in page
+
+
+def tick_of(document: KycDocument) -> str:
+    return f'name="documents" value="{document.id}" form="decide"'
 
 
 def test_document_of_another_user_is_not_decided(operator, alice, bob, sent):
