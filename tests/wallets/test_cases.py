@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -158,6 +159,13 @@ def test_list_finds_mine_overdue_and_by_number(browser, alices):
     assert "Old one" in found
     assert "New one" not in found
     assert "New one" in browser.get(at, {"q": str(alices.user_id)}).text
+
+
+def test_filter_calls_a_state_as_the_column_does(browser, alices):
+    open_on(browser, alices)
+    page = browser.get(reverse("admin:users_case_changelist"), headers={"accept-language": "es"})
+    assert 'class="field-state_of">Abierto<' in page.text
+    assert re.search(r'\?state__exact=OPEN"[^>]*>\s*Abierto\s*<', page.text)
 
 
 def test_today_counts_overdue_cases(browser, alices):

@@ -91,7 +91,8 @@ class WordsFilter(admin.ChoicesFieldListFilter):
 
 def filters_in_words(model: type[Model], filters: Iterable[Any]) -> list[Any]:
     """The filters of a list; columns with codes have `WordsFilter`."""
-    coded = {field.name for field in model._meta.concrete_fields if field.choices}
+    fields = model._meta.concrete_fields
+    coded = {field.name for field in fields if field.choices and field.name in CODES}
     return [(each, WordsFilter) if each in coded else each for each in filters]
 
 
