@@ -50,7 +50,7 @@ class KycDocumentsForm(ActionForm):
             (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
         ]
         self.decided = review_page.decisions_about(obj, ticked) if ticked else ""
-        field.error_messages["invalid_choice"] = kyc.CHANGED
+        field.error_messages["invalid_choice"] = gettext(kyc.CHANGED)
         field.error_messages["required"] = gettext("Tick the documents that you decide about.")
 
     def clean(self) -> dict[str, Any]:
