@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from iocash import errors
 from iocash.db import clock
 from users import kyc, names
 from users.actions import Action, ActionForm, Facts, Searched, WithActions, by
@@ -50,7 +51,7 @@ class KycDocumentsForm(ActionForm):
             (str(each.id), each.get_kind_display()) for each in waiting if str(each.id) in ticked
         ]
         self.decided = review_page.decisions_about(obj, ticked) if ticked else ""
-        field.error_messages["invalid_choice"] = gettext(kyc.CHANGED)
+        field.error_messages["invalid_choice"] = errors.translated(kyc.CHANGED, gettext)
         field.error_messages["required"] = gettext("Tick the documents that you decide about.")
 
     def clean(self) -> dict[str, Any]:
