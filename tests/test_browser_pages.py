@@ -16,12 +16,13 @@ from django.contrib import admin
 from django.urls import reverse
 from playwright.sync_api import Browser, Page
 
-from tests.support import chromium, office_pages
+from tests.support import chromium, office_pages, people
 from tests.support.backoffice import list_of, page_of
 from tests.support.browsing import DESK, PHONE, log_in
+from tests.support.cases import a_case
 from tests.support.notes import a_note
 from tests.support.tools import AXE
-from users.models import Note, Preferences, Review, User
+from users.models import Case, Note, Preferences, Review, User
 from wallets.admin.tabs import TABS
 from wallets.models import Hold, Movement, Wallet
 
@@ -104,7 +105,11 @@ def axe_findings(page: Page, addresses: Iterable[str]) -> str:
     for address in addresses:
         page.goto(address)
         page.evaluate(source)
-        if wrong := page.evaluate(RUN_AXE):
+        wrong = []
+        for size in SIZES:
+            page.set_viewport_size(size)
+            wrong += [f"{size['width']} {each}" for each in page.evaluate(RUN_AXE)]
+        if wrong:
             found[address] = wrong
     return in_lines(found)
 
@@ -143,7 +148,13 @@ def test_axe_finds_nothing_serious_in_the_api_and_the_documentation(page, rows):
     assert not wrong, wrong
 
 
-LONG, RIGHT_TO_LEFT, PICTURES = "Wolfeschlegelstein" * 6, "محمد بن عبد الله", "👩‍👩‍👧‍👦🇪🇸 Z̷͎͑a̶l̸g̵o"
+def test_log_in_page_is_legible_labelled_and_whole(browser, live_server):
+    with chromium.watched(browser, live_server.url, reduced_motion="reduce") as page:
+        wrong = faults(page, ["/admin/login/"]) + axe_findings(page, ["/admin/login/"])
+    assert not wrong, wrong
+
+
+LONG, RIGHT_TO_LEFT, PICTURES = "Wolfeschlegelstein" * 15, "محمد بن عبد الله", "👩‍👩‍👧‍👦🇪🇸 Z̷͎͑a̶l̸g̵o"
 
 
 @pytest.mark.parametrize("name", [LONG, RIGHT_TO_LEFT, PICTURES], ids=["long", "rtl", "emoji"])
@@ -153,12 +164,15 @@ def test_hostile_name_does_not_break_a_page(page, rows, alices, bobs, name):
         User.objects.filter(pk=user.pk).update(first_name=name[:100], last_name=name[:100])
     Wallet.objects.filter(pk=alices.pk).update(alias=name[:60])
     a_note(alices.user, name * 3)
-    user = alices.user
+    people.transfer(alices, bobs, 1, concept=name[:140])
+    user, case = alices.user, a_case(alices.user)
+    Case.objects.filter(pk=case.pk).update(title=name[:100])
     addresses = [
         "/admin/",
         *(f"{page_of(user)}?tab={tab.name}" for tab in TABS),
-        *(list_of(model) for model in (User, Review, Wallet, Movement, Hold, Note)),
+        *(list_of(model) for model in (User, Review, Wallet, Movement, Hold, Note, Case)),
         page_of(alices),
+        page_of(case),
         reverse("admin:users_review_change", args=[user.pk]),
         reverse("admin:payments-out"),
         f"/admin/search/?q={name[:20]}",
