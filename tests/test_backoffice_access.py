@@ -32,6 +32,7 @@ from tests.support.staff import (
     a_member,
     browser_of,
 )
+from tests.support.tasks import a_task
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
@@ -63,6 +64,7 @@ LISTS: Final = {
     "users.review": REVIEWERS,
     "users.reviewassignment": REVIEWERS,
     "users.signingkey": EVERYBODY,
+    "users.task": MONEY_READERS,
     "users.terms": EVERYBODY,
     "users.termssignature": MONEY_READERS,
     "users.user": MONEY_READERS,
@@ -80,6 +82,7 @@ ADDING: Final = {
     "users.case": REVIEWERS,
     "users.client": KEEPERS,
     "users.rejectionreason": SUPERVISORS,
+    "users.task": REVIEWERS,
     "wallets.movement": OPERATORS,
 }
 """Who may add; others have no page to add."""
@@ -111,7 +114,13 @@ ACTIONS: Final = {
     "users.review/assign": REVIEWERS,
     "users.review/reject": REVIEWERS,
     "users.signingkey/revoke": KEEPERS,
+    "users.task/assign": REVIEWERS,
+    "users.task/done": REVIEWERS,
+    "users.task/due": REVIEWERS,
+    "users.task/reopen": REVIEWERS,
+    "users.task/take": REVIEWERS,
     "users.user/add-note": REVIEWERS,
+    "users.user/add-task": REVIEWERS,
     "users.user/block": OPERATORS,
     "users.user/erase": SUPERVISORS,
     "users.user/open-case": REVIEWERS,
@@ -122,6 +131,7 @@ ACTIONS: Final = {
     "wallets.closing/stop": SUPERVISORS,
     "wallets.hold/release": OPERATORS,
     "wallets.movement/add-note": REVIEWERS,
+    "wallets.movement/add-task": REVIEWERS,
     "wallets.movement/open-case": REVIEWERS,
     "wallets.movement/reject": SUPERVISORS,
     "wallets.movement/reverse": SUPERVISORS,
@@ -129,6 +139,7 @@ ACTIONS: Final = {
     "wallets.movement/settle": SUPERVISORS,
     "wallets.wallet/add-movement": OPERATORS,
     "wallets.wallet/add-note": REVIEWERS,
+    "wallets.wallet/add-task": REVIEWERS,
     "wallets.wallet/open-case": REVIEWERS,
     "wallets.wallet/block": OPERATORS,
     "wallets.wallet/unblock": OPERATORS,
@@ -170,6 +181,7 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         "users.client": client_demo,
         "users.review": Review.objects.get(pk=alices.user_id),
         "users.signingkey": key,
+        "users.task": a_task(alices.user),
         "users.user": alices.user,
         "wallets.closing": Closing.objects.create(
             client=client_demo, user=alices.user, iban=IBAN, actor="staff:1"

@@ -24,11 +24,20 @@ from iocash.db import clock
 from tests.support import cash_outs, catalogues, kyc, people, plain_texts
 from tests.support.ibans import IBAN
 from tests.support.resources import things
+from tests.support.tasks import a_task
 from users import pages
 from users.admin.cases import act_on_case, open_case
+from users.admin.tasks import (
+    assigns_to,
+    change_task,
+    last_change_id,
+    marks_done,
+    reopen_task,
+    sets_due_date,
+)
 from users.kyc import Kind
 from users.manual import MANUAL
-from users.models import Case, CaseEntry, CaseSubject, RejectionReason, User
+from users.models import Case, CaseEntry, CaseSubject, RejectionReason, TaskChange, User
 from wallets import posting
 from wallets.admin.closing import payment_from
 from wallets.models import Closing, Movement, Wallet
@@ -97,6 +106,7 @@ def some_history(alices: Wallet, bobs: Wallet) -> None:
     posting.submit(order)
     a_case(alices.user)
     a_closing(alices)
+    some_tasks(alices.user)
 
 
 def a_case(user: User) -> None:
@@ -106,6 +116,20 @@ def a_case(user: User) -> None:
     for kind in CaseEntry.Kind:
         detail = "2026-01-01" if kind == CaseEntry.Kind.DUE else ""
         act_on_case(case, kind, by=people.BY, key=uuid4(), detail=detail)
+
+
+def some_tasks(user: User) -> None:
+    """A task with each act that can be done to it."""
+    task = a_task(user, "Alice")
+    acts = {
+        TaskChange.Kind.DUE: sets_due_date(clock.now().date()),
+        TaskChange.Kind.OWNER: assigns_to("staff:1"),
+        TaskChange.Kind.DONE: marks_done(people.BY),
+        TaskChange.Kind.REOPENED: reopen_task,
+    }
+    for kind, change in acts.items():
+        seen = last_change_id(task)
+        change_task(task, kind, by=people.BY, key=uuid4(), seen=seen, change=change)
 
 
 def a_closing(wallet: Wallet) -> None:

@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 MOST: Final = 99
 """The highest number that is shown; above it, "99+"."""
 
-Waiting = Callable[[], QuerySet[Any]]
+Waiting = Callable[[Any], QuerySet[Any]]
+"""From the member of staff who sees the menu to the rows that wait."""
 
 
 class MenuSection(TextChoices):
@@ -93,9 +94,9 @@ class Menu:
     ) -> None:
         """Add an entry to a section. Entries are sorted by `order`, then in order of addition.
 
-        `permission`: who has it sees the entry; None: all staff. `waiting`: a function that
-        returns a queryset. Its rows are counted up to `MOST`, with all other counts, in one
-        statement; it needs an index that finds these rows without reading others.
+        `permission`: who has it sees the entry; None: all staff. `waiting`: a function
+        from the member of staff to a queryset. Its rows are counted up to `MOST`, with all other
+        counts, in one statement; it needs an index that finds these rows without reading others.
 
         Raises:
             ValueError: there is no such section.
@@ -107,7 +108,7 @@ class Menu:
     def shown(self, request: HttpRequest) -> list[tuple[Any, list[ShownEntry]]]:
         """The sections with the entries that this member of staff may open."""
         open_entries = [each for each in self.entries if is_open(each, request.user)]
-        numbers = counts(open_entries)
+        numbers = counts(open_entries, request.user)
         current = current_of(open_entries, request.path)
         found: dict[MenuSection, list[ShownEntry]] = {section: [] for section in MenuSection}
         for each in sorted(open_entries, key=lambda entry: entry.order):
@@ -121,10 +122,10 @@ def is_open(entry: MenuEntry, user: Any) -> bool:
     return entry.permission is None or user.has_perm(entry.permission)
 
 
-def counts(entries: Sequence[MenuEntry]) -> dict[str, str]:
+def counts(entries: Sequence[MenuEntry], member: Any) -> dict[str, str]:
     """How much waits, by the name of the URL: one statement, at most 100 rows for each entry."""
     waiting = [
-        each.waiting()
+        each.waiting(member)
         .order_by()
         .annotate(waits_for=Value(number, IntegerField()))
         .values_list("waits_for", flat=True)[: MOST + 1]

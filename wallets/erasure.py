@@ -1,9 +1,9 @@
 """Erases the personal data of a closed user. The ledger stays complete and passes its audit.
 
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
-identity verifications, the notes of staff, the texts of cases, the bank account of a closing,
-aliases, external accounts, the texts of movements and holds, in both wallets of a payment, and the
-salts of the idempotency keys of orders that name the user. What stays: ids, amounts, times,
+identity verifications, the notes and tasks of staff, the texts of cases, the bank account of a
+closing, aliases, external accounts, the texts of movements and holds, in both wallets of a payment,
+and the salts of the idempotency keys of orders that name the user. What stays: ids, amounts, times,
 digests; so does the signature of the terms, which has nothing else.
 """
 
@@ -20,7 +20,7 @@ from django.db import connection
 from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
-from users.models import Case, IdentityVerification, KycDocument, Note, Otp, User, events
+from users.models import Case, IdentityVerification, KycDocument, Note, Otp, Task, User, events
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
@@ -120,6 +120,7 @@ def blank(user: User) -> None:
     Otp.objects.filter(client=user.client_id, user=user).delete()
     KycDocument.objects.of(user).delete()
     Note.objects.of(user).delete()
+    Task.objects.all().erase_of(user)
     Case.objects.all().erase_of(user, clock.now())
     Closing.objects.filter(client=user.client_id, user=user).update(iban="", holder_name="")
     blank_texts = dict.fromkeys(("reference", "url", "success_url", "failure_url"), "")

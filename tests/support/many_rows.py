@@ -14,6 +14,7 @@ from tests.support.cases import a_case
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
 from tests.support.resources import make_each
+from tests.support.tasks import a_task
 from users import demo_documents
 from users.kyc import Kind, looks
 from users.models import Access, ReviewAssignment
@@ -83,6 +84,8 @@ CHANGES: dict[str, dict[str, str]] = {
     },
     "users_client": NEW_ID | {"name": "'Client ' || n"},
     "users_case": {"id": "1000000 + n", "key": "gen_random_uuid()", "owner": STAFF},
+    "users_task": OF_USER
+    | {"subject": "'wallet'", "subject_id": "gen_random_uuid()", "owner": STAFF, "actor": STAFF},
     "wallets_closing": OF_USER | {"actor": STAFF},
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
@@ -106,6 +109,7 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     people.a_key(source.client)
     a_note(source.user)
     a_case(source.user)
+    a_task(source.user)
     Closing.objects.create(client=source.client, user=source.user, actor="staff:1")
     ReviewAssignment.objects.create(client=source.client, user=source.user, actor="staff:1")
     looks.record_access(source.user, Access.What.REVIEW, people.BY)

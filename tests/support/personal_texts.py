@@ -17,6 +17,7 @@ from tests.support.backoffice import Office, page_of
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
 from tests.support.people import Api
+from tests.support.tasks import a_task
 from users import demo_documents, names, users
 from users.kyc import NEEDED
 from users.models import KycDocument, Review, User
@@ -92,6 +93,7 @@ def scene(api: Api, alice: User, bob: User, staff: Any) -> Scene:
     pays(shown, office)
     for thing in (alice, alices, people.movements(alices)[0]):
         a_note(thing, "Qx~z called")
+        a_task(thing, "Call Qx~z", text="Qx~z did not answer")
     for name in ("", "/compliance"):
         api.get(shown.path(name))
     api.get("users?userName=qx~z-alice")

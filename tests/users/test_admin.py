@@ -38,6 +38,7 @@ from users.models import (
     Review,
     Sandbox,
     SigningKey,
+    TaskChange,
     Terms,
     TermsSignature,
     User,
@@ -70,6 +71,7 @@ NO_PAGE = {
     Preferences,
     RecoveryCode,
     Sandbox,
+    TaskChange,
 }
 
 

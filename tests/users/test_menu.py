@@ -38,7 +38,7 @@ def menu() -> Menu:
         "People",
         "users_user_changelist",
         permission="users.view_user",
-        waiting=lambda: User.objects.filter(status="ACTIVATED"),
+        waiting=lambda member: User.objects.filter(status="ACTIVATED"),
     )
     return made
 
@@ -69,7 +69,7 @@ def test_waiting_rows_are_counted_up_to_a_limit(menu, rf, staff, alice, monkeypa
 
 
 def test_all_counts_are_one_statement(menu, rf, staff, alice, django_assert_num_queries):
-    menu.add("Bank", "Clients", "index", permission=None, waiting=User.objects.all)
+    menu.add("Bank", "Clients", "index", permission=None, waiting=lambda member: User.objects.all())
     with django_assert_num_queries(1):
         sections = shown(menu, rf, staff)
     assert [sections[name][0].count for name in ("Customers", "Bank")] == ["1", "1"]

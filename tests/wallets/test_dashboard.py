@@ -105,7 +105,7 @@ def test_entry_of_the_menu_with_something_waiting_gets_a_tile(office, alices, mo
         "Payments to approve",
         "wallets_externalaccount_changelist",
         permission=None,
-        waiting=lambda: User.objects.filter(status="BLOCKED"),
+        waiting=lambda member: User.objects.filter(status="BLOCKED"),
     )
     monkeypatch.setattr("users.menu.MENU", menu)
     assert "<h3>Payments to approve</h3>" not in office.get("/admin/")

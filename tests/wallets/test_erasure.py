@@ -22,6 +22,7 @@ TABLES = {
     "users_kycdocument",
     "users_identityverification",
     "users_note",
+    "users_task",
 } | {table_of(resource) for resource in RESOURCES if resource.is_personal}
 """Where personal texts are, until they are erased."""
 

@@ -11,7 +11,7 @@ from users.menu import MenuSection
 from users.models import KycDocument, User
 
 
-def users_to_review() -> Any:
+def users_to_review(member: Any) -> Any:
     waiting = KycDocument.objects.waiting().values("user")
     return User.objects.filter(id__in=waiting).exclude(status=User.Status.UNSUBSCRIBED)
 

@@ -13,6 +13,7 @@ from users.models.recovery_codes import RecoveryCode
 from users.models.reviews import RejectionReason, ReviewAssignment
 from users.models.sandbox import Sandbox
 from users.models.signing import SigningKey
+from users.models.tasks import Task, TaskChange
 from users.models.terms import Terms, TermsSignature
 from users.models.users import Otp, User
 from users.models.verifications import IdentityVerification
@@ -39,6 +40,8 @@ __all__ = [
     "ReviewAssignment",
     "Sandbox",
     "SigningKey",
+    "Task",
+    "TaskChange",
     "Terms",
     "TermsSignature",
     "User",

@@ -67,6 +67,9 @@ SENTENCES: Final = {
     "users.view_case": _("Can see cases: complaints, disputes and requests of authorities."),
     "users.add_case": _("Can open cases."),
     "users.change_case": _("Can work on cases: owner, due date, notes and outcome."),
+    "users.view_task": _("Can see the tasks of staff."),
+    "users.add_task": _("Can add tasks, and give them to members of staff."),
+    "users.change_task": _("Can have tasks: mark them as done, assign them, change the due date."),
     "users.view_event": _("Can see the events: what was changed, and by whom."),
     "wallets.view_audit": _("Can see the results of the ledger's audits."),
     # Clients and their keys

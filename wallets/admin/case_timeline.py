@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from users.actions import address_of
 from users.admin import cases
 from users.history import names_of
-from users.models import Case, CaseSubject, Event, User
+from users.models import Case, CaseSubject, Event, Task, User
 from users.models.events import STAFF
 from wallets.admin.deeds import DEEDS
 from wallets.admin.facts import named_user
@@ -78,8 +78,8 @@ def link_of(kind: str, subject_id: UUID) -> str:
     return address_of(models[kind](pk=subject_id)) if kind in models else ""
 
 
-def shown_subjects(subjects: Iterable[CaseSubject]) -> list[tuple[Any, str]]:
-    """Links to whom and what a case concerns, each with its kind."""
+def shown_subjects(subjects: Iterable[CaseSubject | Task]) -> list[tuple[Any, str]]:
+    """Links to whom and what a case or a task is about, each with its kind."""
     found = list(subjects)
     ids = [each.subject_id for each in found]
     wallets = Wallet.objects.select_related("user").in_bulk(ids)
@@ -87,7 +87,7 @@ def shown_subjects(subjects: Iterable[CaseSubject]) -> list[tuple[Any, str]]:
     return [(subject_link(each, wallets, movements), each.get_subject_display()) for each in found]
 
 
-def subject_link(each: CaseSubject, wallets: Any, movements: Any) -> Any:
+def subject_link(each: Any, wallets: Any, movements: Any) -> Any:
     if wallet := wallets.get(each.subject_id):
         return format_html('<a href="{}">{}</a>', address_of(wallet), wallet_of(wallet))
     if movement := movements.get(each.subject_id):

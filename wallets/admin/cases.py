@@ -344,7 +344,7 @@ class CaseAdmin(Searched, WithActions):
         return date_format(case.due_on)
 
 
-def cases_overdue() -> Any:
+def cases_overdue(member: Any) -> Any:
     return Case.objects.overdue(today_of_staff())
 
 

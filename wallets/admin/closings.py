@@ -297,7 +297,7 @@ class ClosingAdmin(Searched, WithActions):
         return actor_name(row, row.ended_by)
 
 
-def open_closings() -> Any:
+def open_closings(member: Any) -> Any:
     return Closing.objects.under_way()
 
 

@@ -16,7 +16,7 @@ from users.change_lists.columns import linked_user
 from users.change_lists.exports import amount
 from users.templatetags.office import shown_amount as money_tag
 from users.templatetags.words import code_in_words
-from wallets.admin import cases, notes
+from wallets.admin import cases, notes, tasks
 from wallets.admin.closing import finish_paid
 from wallets.admin.facts import (
     name_of_wallet,
@@ -180,11 +180,13 @@ class MovementAdmin(Searched, WithActions):
             is_harmful=True,
         ),
         notes.ADD,
+        tasks.ADD,
         cases.OPEN,
     )
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        return super().page(request, obj) | notes.notes_on(request, obj)
+        beside = notes.notes_on(request, obj) | tasks.tasks_on(request, obj)
+        return super().page(request, obj) | beside
 
     @admin.display(description=_("type"))
     def type_in_words(self, movement: Movement) -> Any:

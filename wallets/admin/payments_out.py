@@ -27,7 +27,7 @@ OFFERED = {QueueState.TO_SEND: ("send", "reject"), QueueState.SENT: ("settle", "
 """The acts on each tab."""
 
 
-def cash_outs_to_send() -> Any:
+def cash_outs_to_send(member: Any) -> Any:
     return Movement.objects.pending_cash_outs(is_sent=False)
 
 

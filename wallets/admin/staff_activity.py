@@ -25,7 +25,7 @@ from django.utils.translation import gettext
 
 from iocash.db import clock
 from users import pages
-from users.models import Access, CaseEntry, Client, Event, User
+from users.models import Access, CaseEntry, Client, Event, TaskChange, User
 from users.models.events import STAFF, EventKind
 from users.staff.records import recorded_words
 from wallets.admin.deeds import BOOKED, DEEDS, LOOKS
@@ -39,6 +39,7 @@ PAGES: Final = {
     "wallet": ("wallets.view_wallet", "admin:wallets_wallet_change"),
     "movement": ("wallets.view_movement", "admin:wallets_movement_change"),
     "case": ("users.view_case", "admin:users_case_change"),
+    "task": ("users.view_task", "admin:users_task_change"),
     "hold": ("wallets.view_hold", "admin:wallets_hold_change"),
     "external_account": (
         "wallets.view_externalaccount",
@@ -125,11 +126,13 @@ def read_deeds(request: HttpRequest, person: Any, span: Span) -> tuple[list[Deed
     looks = span.of(Access.objects.filter(actor=f"{STAFF}{person.pk}"), "created_at")
     entries = LogEntry.objects.filter(user=person).select_related("content_type")
     acts = CaseEntry.objects.filter(actor=f"{STAFF}{person.pk}").select_related("case")
+    changes = TaskChange.objects.filter(actor=f"{STAFF}{person.pk}").select_related("task")
     log_ins = AccessLog.objects.filter(username=person.get_username())
     found = [
         *of_events(request, events),
         *of_looks(request, looks),
         *(of_case(request, each) for each in span.of(acts, "created_at")),
+        *(of_task(request, each) for each in span.of(changes, "created_at")),
         *(of_entry(request, each) for each in span.of(entries, "action_time")),
         *(of_log_in(each) for each in span.of(log_ins, "attempt_time")),
     ]
@@ -216,6 +219,13 @@ def of_case(request: HttpRequest, entry: CaseEntry) -> Deed:
     name = f"{entry.case.number} {entry.case.title}" if may else ""
     words = str(CaseEntry.Kind(entry.kind).label)
     return Deed(entry.created_at, words, name, page_of(request, "case", entry.case_id))
+
+
+def of_task(request: HttpRequest, change: TaskChange) -> Deed:
+    """A change of a task."""
+    name = change.task.title if request.user.has_perm("users.view_task") else ""
+    words = str(TaskChange.Kind(change.kind).label)
+    return Deed(change.created_at, words, name, page_of(request, "task", change.task_id))
 
 
 def of_entry(request: HttpRequest, entry: LogEntry) -> Deed:

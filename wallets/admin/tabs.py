@@ -1,4 +1,4 @@
-"""The tabs of a user's page: wallets, movements, holds, documents, notes and the timeline.
+"""The tabs of a user's page: wallets, movements, holds, documents, notes, tasks and the timeline.
 
 Each is a page of its own, `?tab=`, and reads only its own rows.
 """
@@ -17,8 +17,8 @@ from iocash.db import clock
 from iocash.db.prepared import read_each
 from users.admin.notes import ADD_NOTE, NoteForm, with_authors
 from users.kyc import terms
-from users.models import Case, IdentityVerification, TermsSignature
-from wallets.admin import profile, timeline
+from users.models import Case, IdentityVerification, Task, TermsSignature
+from wallets.admin import profile, tasks, timeline
 from wallets.admin.profile import Profile
 from wallets.models import Hold, Movement
 
@@ -150,6 +150,11 @@ def notes_tab(request: HttpRequest, found: Profile) -> Context:
     return context | {"notes": with_authors(timeline.visible_notes(request, user))}
 
 
+def tasks_tab(request: HttpRequest, found: Profile) -> Context:
+    """The last tasks about the user, its wallets and its movements."""
+    return {"tasks": tasks.last_tasks(Task.objects.of(found.user))}
+
+
 def cases_tab(request: HttpRequest, found: Profile) -> Context:
     """The last cases that concern the user, its wallets and its movements."""
     return {"rows": list(Case.objects.of(found.user)[:ROWS])}
@@ -172,6 +177,7 @@ TABS: Final[Sequence[Tab]] = (
     Tab("holds", _("Holds"), ["wallets.view_hold"], holds_tab),
     Tab("documents", _("Documents"), OF_IDENTITY, documents_tab),
     Tab("notes", _("Notes"), ["users.view_note"], notes_tab),
+    Tab("tasks", _("Tasks"), ["users.view_task"], tasks_tab),
     Tab("cases", _("Cases"), ["users.view_case"], cases_tab),
     Tab("timeline", _("Timeline"), ["users.view_user"], timeline_tab),
 )

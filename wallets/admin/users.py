@@ -16,7 +16,7 @@ from users.actions import Action, Facts, by
 from users.admin import users
 from users.models import User
 from wallets import erasure
-from wallets.admin import cases, closings, notes, profile, tabs
+from wallets.admin import cases, closings, notes, profile, tabs, tasks
 from wallets.admin.facts import user_facts
 from wallets.admin.forms import BlockForm, EraseForm
 from wallets.admin.submit import Submission, user_order
@@ -94,6 +94,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
         ),
         closings.PAY_OUT,
         notes.ADD,
+        tasks.ADD,
         cases.OPEN,
     )
 

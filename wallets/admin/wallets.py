@@ -12,7 +12,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
-from wallets.admin import cases, notes
+from wallets.admin import cases, notes, tasks
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -127,6 +127,7 @@ class WalletAdmin(Searched, WithActions):
             effect=effect_of_unblock,
         ),
         notes.ADD,
+        tasks.ADD,
         cases.OPEN,
     )
 
@@ -168,6 +169,7 @@ class WalletAdmin(Searched, WithActions):
         last = Movement.objects.filter(wallet=obj).order_by("-created_at", "-id")
         return super().page(request, obj) | {
             **notes.notes_on(request, obj),
+            **tasks.tasks_on(request, obj),
             "movements": [
                 (movement, amount_of(movement), state_of(movement)) for movement in last[:LAST_ROWS]
             ],

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from axes.models import AccessFailureLog
-from django.db.models import Count, F, Min, Sum
+from django.db.models import Count, F, Min, Q, Sum
 from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
-from users.models import Case, KycDocument, User
+from users.models import Case, KycDocument, Task, User
 from wallets.models import Audit, Closing, Hold, Movement
 
 VIEW_MOVEMENTS: Final = "wallets.view_movement"
@@ -50,6 +50,7 @@ class Tile:
 def tiles(user: Any, now: datetime) -> list[Tile]:
     """The tiles that this member of staff may see, in the order of the page."""
     kinds: tuple[tuple[str, Callable[[Any, datetime], Iterator[Tile]]], ...] = (
+        ("users.view_task", own_tasks),
         ("users.view_review", pending_reviews),
         (VIEW_MOVEMENTS, pending_cash_outs),
         ("users.view_case", overdue_cases),
@@ -61,6 +62,24 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
     return [
         tile for permission, make in kinds if user.has_perm(permission) for tile in make(user, now)
     ]
+
+
+def own_tasks(user: Any, now: datetime) -> Iterator[Tile]:
+    """The member's own tasks that are due today or were due before."""
+    today = timezone.localtime(now).date()
+    due = Q(due_on__lt=today)
+    found = Task.objects.of_owner(user).due_by(today)
+    sums = found.aggregate(count=Count("id"), overdue=Count("id", filter=due))
+    count, overdue = sums["count"], sums["overdue"]
+    words = ngettext("%(count)s task", "%(count)s tasks", count)
+    late = ngettext("%(count)s overdue", "%(count)s overdue", overdue)
+    yield Tile(
+        _("My tasks due"),
+        words % {"count": count} if count else pgettext("how many wait", "None"),
+        BAD if overdue else WAIT if count else GOOD,
+        f"{reverse('admin:users_task_changelist')}?state=due",
+        [late % {"count": overdue}] if overdue else [],
+    )
 
 
 def pending_reviews(user: Any, now: datetime) -> Iterator[Tile]:

@@ -64,6 +64,8 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     ),
     "users_casesubject": (KEPT, ""),
     "users_caseentry": (KEPT, "text"),
+    "users_task": (ERASED, "done_at, done_by, due_on, owner"),
+    "users_taskchange": (ERASED, ""),
     "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
     "wallets_closingpayment": (KEPT, ""),
     "users_reviewassignment": (KEPT, ""),

@@ -30,6 +30,8 @@ from users.models import (
     RecoveryCode,
     RejectionReason,
     SigningKey,
+    Task,
+    TaskChange,
     Terms,
     TermsSignature,
     User,
@@ -207,11 +209,13 @@ BROKEN_ELSEWHERE = {
     IdentityVerification,
     Note,
     RejectionReason,
+    Task,
+    TaskChange,
     Terms,
     TermsSignature,
 }
 """Their constraints are broken in `test_cases`, `test_kyc_documents`,
-`test_verifications_and_terms` and `test_notes_and_reasons`."""
+`test_verifications_and_terms`, `test_notes_and_reasons` and `test_tasks`."""
 
 
 def test_every_constraint_of_users_is_tested():
