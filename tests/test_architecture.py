@@ -26,7 +26,7 @@ from users.models import (
     Sandbox,
     TaskChange,
 )
-from wallets.models import ClosingPayment, Hold, Movement, Wallet
+from wallets.models import ClosingPayment, DormancyNotice, Hold, Movement, Wallet
 
 MONEY = frozenset({"Wallet", "Movement", "Hold"})
 BALANCE = frozenset(
@@ -221,9 +221,9 @@ def test_every_model_is_in_the_back_office_except_ten():
     in its user's review only, which records the access. The use of a phone contains no number.
     Recovery codes are secret. A sandbox and the barrier are not changed by staff.
     Preferences are changed in one's account. The page of a case shows its entries and subjects,
-    that of a task its changes, and that of a closing its payments."""
+    that of a task its changes, that of a closing its payments, and that of a wallet its notices."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
-    shown_with_another = {CaseEntry, CaseSubject, ClosingPayment, TaskChange}
+    shown_with_another = {CaseEntry, CaseSubject, ClosingPayment, DormancyNotice, TaskChange}
     hidden = {Barrier, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox}
     assert missing == hidden | shown_with_another
 

@@ -140,6 +140,7 @@ ACTIONS: Final = {
     "wallets.wallet/add-movement": OPERATORS,
     "wallets.wallet/add-note": REVIEWERS,
     "wallets.wallet/add-task": REVIEWERS,
+    "wallets.wallet/notice": OPERATORS,
     "wallets.wallet/open-case": REVIEWERS,
     "wallets.wallet/block": OPERATORS,
     "wallets.wallet/unblock": OPERATORS,

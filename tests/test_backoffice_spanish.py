@@ -23,6 +23,7 @@ from django.utils import translation
 from iocash.db import clock
 from tests.support import cash_outs, catalogues, kyc, people, plain_texts
 from tests.support.ibans import IBAN
+from tests.support.notices import a_notice
 from tests.support.resources import things
 from tests.support.tasks import a_task
 from users import pages
@@ -107,6 +108,7 @@ def some_history(alices: Wallet, bobs: Wallet) -> None:
     a_case(alices.user)
     a_closing(alices)
     some_tasks(alices.user)
+    a_notice(alices)
 
 
 def a_case(user: User) -> None:

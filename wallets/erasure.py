@@ -1,10 +1,10 @@
 """Erases the personal data of a closed user. The ledger stays complete and passes its audit.
 
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
-identity verifications, the notes and tasks of staff, the texts of cases, the bank account of a
-closing, aliases, external accounts, the texts of movements and holds, in both wallets of a payment,
-and the salts of the idempotency keys of orders that name the user. What stays: ids, amounts, times,
-digests; so does the signature of the terms, which has nothing else.
+identity verifications, the notes and tasks of staff, the texts of cases and of notices, the bank
+account of a closing, aliases, external accounts, the texts of movements and holds, in both wallets
+of a payment, and the salts of the idempotency keys of orders that name the user. What stays: ids,
+amounts, times, digests; so does the signature of the terms, which has nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from users.models import Case, IdentityVerification, KycDocument, Note, Otp, Tas
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
-from wallets.models import Closing, Wallet
+from wallets.models import Closing, DormancyNotice, Wallet
 
 RETENTION_OVER: Final = "RETENTION_OVER"
 REASONS: Final = (RETENTION_OVER, "AUTHORITY_ORDER", "USER_REQUEST", "OTHER")
@@ -121,6 +121,7 @@ def blank(user: User) -> None:
     KycDocument.objects.of(user).delete()
     Note.objects.of(user).delete()
     Task.objects.all().erase_of(user)
+    DormancyNotice.objects.of(user).update(note="")
     Case.objects.all().erase_of(user, clock.now())
     Closing.objects.filter(client=user.client_id, user=user).update(iban="", holder_name="")
     blank_texts = dict.fromkeys(("reference", "url", "success_url", "failure_url"), "")

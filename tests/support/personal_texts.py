@@ -16,6 +16,7 @@ from tests.support import people
 from tests.support.backoffice import Office, page_of
 from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
+from tests.support.notices import a_notice
 from tests.support.people import Api
 from tests.support.tasks import a_task
 from users import demo_documents, names, users
@@ -94,6 +95,7 @@ def scene(api: Api, alice: User, bob: User, staff: Any) -> Scene:
     for thing in (alice, alices, people.movements(alices)[0]):
         a_note(thing, "Qx~z called")
         a_task(thing, "Call Qx~z", text="Qx~z did not answer")
+    a_notice(alices, "Qx~z does not live there")
     for name in ("", "/compliance"):
         api.get(shown.path(name))
     api.get("users?userName=qx~z-alice")

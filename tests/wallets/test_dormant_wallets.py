@@ -27,7 +27,7 @@ def browser() -> Browser:
 
 def listed(browser: Browser, **query: Any) -> tuple[list[Any], Any]:
     """The ids of the wallets on a page, and where the next page begins."""
-    answer = browser.get(reverse("admin:dormant_wallets"), query)
+    answer = browser.get(reverse("admin:dormant_wallets"), {"money": "all"} | query)
     assert answer.status_code == 200
     return [row["wallet"].id for row in answer.context["rows"]], answer.context["next_after"]
 

@@ -23,6 +23,7 @@ TABLES = {
     "users_identityverification",
     "users_note",
     "users_task",
+    "wallets_dormancynotice",
 } | {table_of(resource) for resource in RESOURCES if resource.is_personal}
 """Where personal texts are, until they are erased."""
 

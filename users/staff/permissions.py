@@ -47,6 +47,8 @@ SENTENCES: Final = {
         "Can order closings: pays out all money of a user, then closes the user."
     ),
     "wallets.change_closing": _("Can finish and stop closings, and order payments out again."),
+    "wallets.view_dormancynotice": _("Can see the notices to the owners of dormant wallets."),
+    "wallets.add_dormancynotice": _("Can record notices to the owners of dormant wallets."),
     # Reviews
     "users.view_review": _("Can see who waits for a review, and what was submitted."),
     "users.view_kycdocument": _("Can see submitted identity data and documents."),

@@ -29,7 +29,7 @@ from users.models import Access, CaseEntry, Client, Event, TaskChange, User
 from users.models.events import STAFF, EventKind
 from users.staff.records import recorded_words
 from wallets.admin.deeds import BOOKED, DEEDS, LOOKS
-from wallets.models import Movement, Wallet
+from wallets.models import DormancyNotice, Movement, Wallet
 
 VIEW_STAFF: Final = "auth.view_user"
 ROWS: Final = 200
@@ -127,12 +127,15 @@ def read_deeds(request: HttpRequest, person: Any, span: Span) -> tuple[list[Deed
     entries = LogEntry.objects.filter(user=person).select_related("content_type")
     acts = CaseEntry.objects.filter(actor=f"{STAFF}{person.pk}").select_related("case")
     changes = TaskChange.objects.filter(actor=f"{STAFF}{person.pk}").select_related("task")
+    notices = DormancyNotice.objects.filter(actor=f"{STAFF}{person.pk}")
+    notices = notices.select_related("wallet__user")
     log_ins = AccessLog.objects.filter(username=person.get_username())
     found = [
         *of_events(request, events),
         *of_looks(request, looks),
         *(of_case(request, each) for each in span.of(acts, "created_at")),
         *(of_task(request, each) for each in span.of(changes, "created_at")),
+        *(of_notice(request, each) for each in span.of(notices, "created_at")),
         *(of_entry(request, each) for each in span.of(entries, "action_time")),
         *(of_log_in(each) for each in span.of(log_ins, "attempt_time")),
     ]
@@ -226,6 +229,13 @@ def of_task(request: HttpRequest, change: TaskChange) -> Deed:
     name = change.task.title if request.user.has_perm("users.view_task") else ""
     words = str(TaskChange.Kind(change.kind).label)
     return Deed(change.created_at, words, name, page_of(request, "task", change.task_id))
+
+
+def of_notice(request: HttpRequest, notice: DormancyNotice) -> Deed:
+    """A notice of dormancy."""
+    name = shown_name(request, notice.wallet.user)
+    words = gettext("Recorded a notice of dormancy.")
+    return Deed(notice.created_at, words, name, page_of(request, "wallet", notice.wallet_id))
 
 
 def of_entry(request: HttpRequest, entry: LogEntry) -> Deed:

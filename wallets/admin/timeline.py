@@ -15,6 +15,7 @@ from uuid import UUID
 from django.core import signing
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from iocash.db.prepared import read_each
@@ -23,7 +24,8 @@ from users.history import actor_in_words, names_of
 from users.models import Access, Event, Note, User
 from users.models.events import EventKind
 from wallets.admin import wording
-from wallets.models import Hold, Movement, Wallet
+from wallets.admin.notices import VIEW_NOTICE
+from wallets.models import DormancyNotice, Hold, Movement, Wallet
 
 ROWS: Final = 20
 MOST_STEPS: Final = 6
@@ -122,6 +124,9 @@ def streams(request: HttpRequest, user: User, wallets: Sequence[Wallet]) -> list
     if wallets and may("wallets.view_hold"):
         holds = [Hold.objects.filter(wallet=each) for each in wallets]
         found.append(Stream("hold", holds, by_time))
+    if wallets and may(VIEW_NOTICE):
+        notices = [DormancyNotice.objects.filter(wallet=each) for each in wallets]
+        found.append(Stream("notice", notices, by_time))
     if may("users.view_note"):
         found.append(Stream("note", [visible_notes(request, user)], by_time))
     if may("users.view_access"):
@@ -224,7 +229,9 @@ class Describer:
         """Read what the sentences need: at most four statements."""
         money = [row for name, row in chosen if name in {"movement", "hold"}]
         steps = steps_of(money)
-        actors = {row.actor for name, row in chosen if name in {"event", "note", "access"}}
+        actors = {
+            row.actor for name, row in chosen if name in {"event", "note", "notice", "access"}
+        }
         actors |= {event.actor for events in steps.values() for event in events}
         return cls(
             user=user,
@@ -240,6 +247,7 @@ class Describer:
             "movement": self.movement,
             "hold": self.hold,
             "note": self.note,
+            "notice": self.notice,
             "access": self.access,
         }
         return [describe[name](row) for name, row in chosen]
@@ -281,6 +289,17 @@ class Describer:
             Note.Subject.MOVEMENT: gettext("Note on a movement"),
         }[Note.Subject(note.subject)]
         return TimelineEntry(note.created_at, words, "note", self.who(note.actor), note.text)
+
+    def notice(self, notice: DormancyNotice) -> TimelineEntry:
+        """A notice of dormancy; its date can be before that of its entry."""
+        values = {
+            "channel": notice.get_channel_display(),
+            "wallet": self.wallets[notice.wallet_id],
+            "day": date_format(notice.sent_on),
+        }
+        words = gettext("Notice of dormancy, %(wallet)s: %(channel)s of %(day)s.") % values
+        who = self.who(notice.actor)
+        return TimelineEntry(notice.created_at, words, "note", who, notice.note)
 
     def access(self, access: Access) -> TimelineEntry:
         words = {

@@ -12,7 +12,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
-from wallets.admin import cases, notes, tasks
+from wallets.admin import cases, notes, notices, tasks
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -128,6 +128,7 @@ class WalletAdmin(Searched, WithActions):
         ),
         notes.ADD,
         tasks.ADD,
+        notices.ADD,
         cases.OPEN,
     )
 
@@ -170,6 +171,7 @@ class WalletAdmin(Searched, WithActions):
         return super().page(request, obj) | {
             **notes.notes_on(request, obj),
             **tasks.tasks_on(request, obj),
+            **notices.notices_on(request, obj),
             "movements": [
                 (movement, amount_of(movement), state_of(movement)) for movement in last[:LAST_ROWS]
             ],

@@ -29,6 +29,7 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | a wallet's holds, page by page; the open ones by expiry | `hold_page`, `hold_open` |
 | the open holds that expire soon | `hold_expiring` |
 | a client's holds, page by page; the open ones | `hold_of_client`, `hold_open_of_client` |
+| the notices about a dormant wallet; of a member | `dormancy_notice_of_wallet`, `…_by_actor` |
 | the holds for a wallet; of a reference | `hold_of_target_page`, `hold_of_reference` |
 | a client's external accounts, page by page | `external_account_of_client` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
@@ -41,12 +42,14 @@ from wallets.models.closings import Closing, ClosingPayment
 from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
 from wallets.models.movements import Movement
+from wallets.models.notices import DormancyNotice
 from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
     "Audit",
     "Closing",
     "ClosingPayment",
+    "DormancyNotice",
     "ExternalAccount",
     "Hold",
     "HoldQuerySet",

@@ -68,6 +68,7 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_taskchange": (ERASED, ""),
     "wallets_closing": (KEPT, "ended_at, ended_by, holder_name, iban, state"),
     "wallets_closingpayment": (KEPT, ""),
+    "wallets_dormancynotice": (KEPT, "note"),
     "users_reviewassignment": (KEPT, ""),
     "users_rejectionreason": (KEPT, "is_offered, text"),
     "users_identityverification": (

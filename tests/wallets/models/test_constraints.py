@@ -221,11 +221,12 @@ def test_every_constraint_has_a_test_that_violates_it():
 REFERENCES = ("hold_id", "reversal_of_id")
 CONSTRAINTS_AND_UNIQUE_INDEXES = """
     SELECT conname FROM pg_constraint
-    WHERE contype IN ('c', 'f', 'u') AND conrelid::regclass::text ~ '^wallets_(?!closing)'
+    WHERE contype IN ('c', 'f', 'u') AND conrelid::regclass::text ~ '^wallets_(?!closing|dormancy)'
     UNION SELECT indexrelid::regclass::text FROM pg_index
-    WHERE indisunique AND NOT indisprimary AND indrelid::regclass::text ~ '^wallets_(?!closing)'
+    WHERE indisunique AND NOT indisprimary
+    AND indrelid::regclass::text ~ '^wallets_(?!closing|dormancy)'
 """
-"""Those of closings are in `test_closings`."""
+"""Those of closings and notices are in `test_closings` and `test_notices`."""
 
 
 @pytest.mark.parametrize("column", REFERENCES)
