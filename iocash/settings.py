@@ -17,8 +17,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-STATE = BASE_DIR / ".iocash"
-"""Private files of the checkout: the demo's log-in, the embedded database. Mode 0700."""
+STATE = BASE_DIR / ".iocash"  # private: the demo's log-in, the embedded database; mode 0700
 
 # --- Environment -----------------------------------------------------------------------------
 
@@ -59,6 +58,8 @@ IBAN_BANK_CODE = os.environ.get("IBAN_BANK_CODE", "9999")
 IBAN_BRANCH_CODE = os.environ.get("IBAN_BRANCH_CODE", "0001")
 OTP_BACKEND = os.environ.get("OTP_BACKEND", "console" if DEBUG else "")  # or email, sms
 OTP_SMS_URL = os.environ.get("OTP_SMS_URL", "")  # the gateway; it gets {"to", "text"}
+HAS_MAIL_SERVER = bool(os.environ.get("EMAIL_HOST"))  # else no digests are sent to staff
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "").rstrip("/")  # of this server, for links in e-mails
 SMTP = {
     "host": os.environ.get("EMAIL_HOST", "localhost"),
     "port": number("EMAIL_PORT", "25"),
@@ -243,7 +244,6 @@ LANGUAGES = [("en", "English"), ("es", "Spanish")]  # of errors and the back off
 LOCALE_PATHS = [BASE_DIR / "iocash" / "locale"]
 FORMAT_MODULE_PATH = "users.formats"  # of the back office
 TIME_ZONE = "UTC"
-USE_TZ = True
 
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -105,6 +105,16 @@ class Menu:
             MenuEntry(MenuSection(section), label, url_name, permission, waiting, order)
         )
 
+    def waiting_for(self, member: Any) -> list[tuple[Any, str, str]]:
+        """What waits for a member of staff: label, number and address of each entry."""
+        entries = [each for each in self.entries if each.waiting and is_open(each, member)]
+        numbers = counts(entries, member)
+        return [
+            (each.label, numbers[each.url_name], each.address)
+            for each in entries
+            if each.url_name in numbers
+        ]
+
     def shown(self, request: HttpRequest) -> list[tuple[Any, list[ShownEntry]]]:
         """The sections with the entries that this member of staff may open."""
         open_entries = [each for each in self.entries if is_open(each, request.user)]

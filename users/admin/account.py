@@ -1,4 +1,4 @@
-"""The page of one's own account: language, time zone, theme, password and second factor."""
+"""One's own account: language, time zone, daily e-mail, theme, password and second factor."""
 
 from __future__ import annotations
 
@@ -45,9 +45,23 @@ class PreferencesForm(forms.ModelForm):
         help_text=_("All times of the back office are shown in it."),
     )
 
+    digest = forms.BooleanField(
+        label=_("E-mail each day"),
+        required=False,
+        help_text=_("It says how much waits for you, with links and without names."),
+    )
+
     class Meta:
         model = Preferences
-        fields = ("language", "time_zone")
+        fields = ("language", "time_zone", "digest")
+
+    def clean_digest(self) -> bool:
+        wanted: bool = self.cleaned_data["digest"]
+        if wanted and not self.instance.person.email:
+            raise forms.ValidationError(
+                _("You have no e-mail address. Ask an administrator to add it.")
+            )
+        return wanted
 
 
 @pages.page("account/", name="account", permission=None)
@@ -57,7 +71,8 @@ def account(request: HttpRequest) -> HttpResponse:
     form = PreferencesForm(request.POST or None, instance=preferences.preferences_of(person))
     if request.method == "POST" and form.is_valid():
         Preferences.objects.update_or_create(person_id=person.pk, defaults=form.cleaned_data)
-        preferences.activate_values(**form.cleaned_data)
+        chosen = form.cleaned_data
+        preferences.activate_values(language=chosen["language"], time_zone=chosen["time_zone"])
         messages.success(request, gettext("Saved."))
         return HttpResponseRedirect(reverse("admin:account"))
     return pages.render(

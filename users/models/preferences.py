@@ -1,4 +1,4 @@
-"""The language and the time zone of a member of staff."""
+"""The language and the time zone of a member of staff, and whether it gets a daily digest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def require_time_zone(name: str) -> None:
 
 
 class Preferences(models.Model):
-    """Without a row, a member of staff has the language of the browser, and UTC."""
+    """Without a row, a member of staff has the language of the browser, UTC, and no digest.
+
+    `digest_date` is the last day, in the time zone of the member, whose digest was sent.
+    """
 
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="preferences"
@@ -28,6 +31,8 @@ class Preferences(models.Model):
         max_length=10, blank=True, help_text="Empty: the language of the browser."
     )
     time_zone = models.CharField(max_length=64, default="UTC", validators=[require_time_zone])
+    digest = models.BooleanField(default=False, db_default=False)
+    digest_date = models.DateField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "preferences"

@@ -42,7 +42,7 @@ def found(apps: Any, alias: str, names: Sequence[str]) -> list[Any]:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0015_add_tasks"),
+        ("users", "0015_add_tasks_and_digests"),
         ("wallets", "0014_add_closings"),
     ]
 

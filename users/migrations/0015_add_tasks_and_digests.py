@@ -249,6 +249,20 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(FOREIGN_KEYS, NO_FOREIGN_KEYS),
         migrations.RunSQL(GUARD, NO_GUARD),
+        migrations.AddField(
+            model_name="preferences",
+            name="digest",
+            field=models.BooleanField(db_default=False, default=False),
+        ),
+        migrations.AddField(
+            model_name="preferences",
+            name="digest_date",
+            field=models.DateField(editable=False, null=True),
+        ),
         Grant("SELECT, INSERT, DELETE, UPDATE (owner, due_on, done_by, done_at)", "users_task"),
         Grant("SELECT, INSERT, DELETE", "users_taskchange"),
+        Grant(
+            "SELECT, INSERT, DELETE, UPDATE (language, time_zone, digest, digest_date)",
+            "users_preferences",
+        ),
     ]
