@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -66,6 +67,7 @@ def last_tasks(found: Any) -> list[Task]:
     for row in rows:
         row.owner_name = actor_name(row, row.owner)
         row.state = state_in_words(row)
+        row.is_late = row.is_overdue(row.today)
     return rows
 
 
@@ -278,8 +280,10 @@ class TaskAdmin(Searched, WithActions):
         return self.answer(request, ADD, None, form) or self.action_page(request, ADD, None, form)
 
     @admin.display(description=_("state"))
-    def state_of(self, task: Any) -> str:
-        return state_in_words(task)
+    def state_of(self, task: Any) -> Any:
+        words = state_in_words(task)
+        is_overdue = task.is_overdue(task.today)
+        return format_html('<span class="bad">{}</span>', words) if is_overdue else words
 
     @admin.display(description=pgettext_lazy("task", "owner"))
     def owner_name(self, task: Task) -> str:
