@@ -142,6 +142,7 @@ def test_only_notices_since_the_last_movement_count(browser, alices, bobs):
     pass_days(31)
     assert listed(browser, notice="sent") == set()
     assert listed(browser) == listed(browser, notice="none") == {alices.id, bobs.id}
+    assert {row["notice"] for row in browser.get(reverse(LIST)).context["rows"]} == {None}
     assert browser.post(reverse(LIST), values(item(alices))).status_code == 302
 
 
