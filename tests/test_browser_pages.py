@@ -51,6 +51,8 @@ FOCUS = """() => {
     return document.activeElement !== each || look(each) === before;
   }).map((each) => `no visible focus: ${each.outerHTML.slice(0, 100)}`);
 }"""
+NEXT_FRAME = """() => new Promise((resolve) =>
+  requestAnimationFrame(() => requestAnimationFrame(resolve)))"""
 RUN_AXE = """async () => {
   const found = await axe.run({ preload: false, resultTypes: ["violations"] });
   return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
@@ -108,6 +110,7 @@ def axe_findings(page: Page, addresses: Iterable[str]) -> str:
         wrong = []
         for size in SIZES:
             page.set_viewport_size(size)
+            page.evaluate(NEXT_FRAME)  # scripts that observe sizes have run
             wrong += [f"{size['width']} {each}" for each in page.evaluate(RUN_AXE)]
         if wrong:
             found[address] = wrong

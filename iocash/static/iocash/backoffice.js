@@ -46,6 +46,8 @@ for (const box of document.querySelectorAll(".results, .scrolls")) {
   const observer = new ResizeObserver(() => {
     const isCut = box.scrollWidth > box.clientWidth + 1; // say so, because scroll bars may be hidden
     box.classList.toggle("overflows", isCut);
+    if (isCut) box.tabIndex = 0; // arrow keys scroll it
+    else box.removeAttribute("tabindex");
     const hint = box.nextElementSibling;
     if (hint?.classList.contains("more-columns")) hint.hidden = !isCut;
   });
