@@ -16,7 +16,7 @@ from tests.support.browsing import log_in
 from tests.support.kyc import send
 from tests.support.notes import a_note
 from users.kyc import Kind
-from users.models import Access, User
+from users.models import Access, KycDocument, User
 from wallets.models import Wallet
 
 pytestmark = [
@@ -75,6 +75,16 @@ def test_reviewer_works_with_the_keyboard_only(page, waiting, bob):
     expect(page.locator("h1")).to_have_text("Bob Example")
     waiting.refresh_from_db()
     assert waiting.kyc_level == 1
+
+
+def test_enter_after_a_reason_rejects(page, waiting, bob):
+    open_review(page, waiting)
+    for key in ("1", "x", "B", "l", "u", "r", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("h1")).to_have_text("Bob Example")
+    decided = KycDocument.objects.get(user=waiting.pk, status="REJECTED")
+    assert decided.reason == "Blur"
+    assert not KycDocument.objects.filter(status="APPROVED").exists()
 
 
 def test_key_in_a_text_field_is_a_letter(page, waiting):

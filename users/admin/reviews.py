@@ -80,6 +80,13 @@ class ApprovalForm(KycDocumentsForm):
         if not others:
             del self.fields["same_document"]
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse a reason: the Enter key in its field, or the wrong button, approves nothing."""
+        if self.data.get("reason", "").strip():
+            text = gettext("There is a reason for rejection. Reject, or empty the reason.")
+            self.add_error(None, text)
+        return super().clean()
+
 
 class RejectionForm(KycDocumentsForm):
     reason = forms.CharField(

@@ -190,8 +190,9 @@ class StaffAdmin(WithActions):
             do=reset,
             is_available=django_otp.user_has_device,
             warning=_(
-                "Verify the identity of the person who asks for this. All sessions are closed. The "
-                "next log-in with the password sets up a new second factor."
+                "Verify the identity of the person who asks for this. All sessions are closed. "
+                "Where a second factor is required, the next log-in sets up a new one; elsewhere "
+                "the password is enough."
             ),
         ),
         Action(

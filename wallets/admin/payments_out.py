@@ -56,6 +56,7 @@ def payments_out(request: HttpRequest) -> HttpResponse:
     found = [] if form.errors else shown.rows()
     rows = found[:PAGE]
     totals = queue.totals_of_all(shown) if shown.is_pending and not form.errors else []
+    acts = offered(request, shown)
     count = sum(each.count for each in totals) if totals is not None else None
     return pages.render(
         request,
@@ -68,7 +69,8 @@ def payments_out(request: HttpRequest) -> HttpResponse:
         totals=totals,
         count=count,
         bulk_count=MOST if count is None else min(count, MOST),
-        acts=offered(request, shown),
+        acts=acts,
+        is_for_others=bool(OFFERED.get(QueueState(shown.state)) and not acts),
         next=shown.to(after=rows[-1].id).address if len(found) > PAGE else "",
         first=shown.to().address if shown.after else "",
     )

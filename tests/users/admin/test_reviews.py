@@ -147,9 +147,10 @@ def test_rejection_needs_a_reason(operator, alice, sent, reason):
     assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
-def test_approval_ignores_a_typed_reason(operator, alice, sent):
-    act(operator, alice, "approve", sent, reason="Typed, and thought better of")
-    assert stored(alice) == [(Kind.OCCUPATION, "APPROVED")]
+def test_approval_with_a_typed_reason_is_refused(operator, alice, sent):
+    answer = act(operator, alice, "approve", sent, reason="Typed, then Enter")
+    assert "Reject, or empty the reason." in answer.content.decode()
+    assert stored(alice) == [(Kind.OCCUPATION, "PENDING")]
 
 
 def test_unticked_document_stays_pending(operator, alice, sent):

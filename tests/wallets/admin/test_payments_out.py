@@ -300,6 +300,14 @@ def test_last_of_several_changes_is_named(browser, three):
     assert "marked it as sent" not in text
 
 
+def test_sent_tab_tells_operators_where_to_read_who_settles(browser, alices, three):
+    bulk(browser, "send", three)
+    address = f"{reverse('admin:payments-out')}?state=sent"
+    words = "You may only look at these payments."
+    assert words in somebody(OPERATOR).get(address).text
+    assert words not in browser.get(address).text
+
+
 def test_unsent_payment_is_not_settled(browser, three):
     assert "To send" in words_of(choose(browser, "settle", three[:1]))
     form = {"act": "settle", "key": str(uuid4()), "item": f"{three[0].id}:{three[0].version}"}

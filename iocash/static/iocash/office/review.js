@@ -61,6 +61,12 @@ if (files.length) {
   });
 }
 
+document.querySelector("#id_reason")?.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault(); // the first button of the form approves
+  document.querySelector(".decision button.deny").click();
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest("input:not([type=checkbox]), textarea, select")) return;
