@@ -15,7 +15,9 @@ from django.db.models import Count, Max, Min
 
 from tests.support import sandbox
 from users.models import Case, CaseEntry, Client, Event, KycDocument, Sandbox, User
+from wallets import audit
 from wallets.admin.closing import steps_of_closing
+from wallets.admin.dormant import dormant_wallets
 from wallets.management.commands import seed_demo
 from wallets.management.demo.members import members
 from wallets.models import Closing, Hold, Movement, Wallet
@@ -25,9 +27,9 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owne
 
 @pytest.fixture
 def behind(settings: Any) -> Iterator[datetime]:
-    """A sandbox whose clock is ninety days behind, with the usual limits; the time now."""
+    """A sandbox whose clock is behind, with the usual limits; the time now."""
     settings.KYC_LIMITS = configured.KYC_LIMITS
-    with sandbox.made(-timedelta(days=seed_demo.DAYS)), seed_demo.undelivered():
+    with sandbox.made(-timedelta(days=seed_demo.DAYS_BEHIND)), seed_demo.undelivered():
         yield datetime.now(UTC)
 
 
@@ -86,6 +88,7 @@ def test_institution_has_ninety_days_of_everything(behind: datetime) -> None:
     assert_staff_did_what_staff_do(client)
     assert_cases_are_in_all_states(behind)
     assert_closings_wait_and_are_done()
+    assert len(dormant_wallets(audit.LOWEST, datetime.now(UTC)).wallets) == 2
 
 
 def is_spread(movements: Any, now: datetime) -> bool:

@@ -36,7 +36,7 @@ from users.models.events import By
 from users.models.ids import new_id
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import history
+from wallets.management.demo import dormant, history
 from wallets.management.demo.plan import Planner
 from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import CashOut
@@ -49,7 +49,9 @@ CLIENT, STAFF = "Demo", "staff"
 INSTITUTION = "Example Pay"
 MEMBERS = {"alice": "supervisor", "bob": "operator"}
 """The staff of the institution, with their roles."""
-DAYS = 90
+DAYS, DAYS_BEHIND = 90, 400
+"""The days of the history; and how far the clock is behind, for those who were there long before.
+"""
 SEED = 7
 IBAN = "ES9121000418450200051332"
 ADDRESSES = identity.Addresses(
@@ -99,7 +101,7 @@ class Command(BaseCommand):
         if options["migrate"]:
             call_command("migrate", verbosity=0)
             if not Client.objects.exists():
-                make_sandbox(clock_offset=-timedelta(days=DAYS))
+                make_sandbox(clock_offset=-timedelta(days=DAYS_BEHIND))
         file = settings.STATE / "demo.json"
         if file.exists() and Client.objects.filter(name=CLIENT).exists():
             self.stdout.write("The demo already exists.")
@@ -197,8 +199,11 @@ def make_history(staff: list[By]) -> None:
     """Create the institution, and execute its ninety days."""
     client = Client.objects.create(name=INSTITUTION)
     key, _ = ApiKey.issue(client=client, label="Server", scopes=list(SCOPES))
+    by = By(f"key:{key.id}")
     with unsynchronised():
-        made = history.begun(client.id, By(f"key:{key.id}"), staff, SEED)
+        dormant.join_and_leave(client.id, by)
+        advance_clock(timedelta(days=DAYS_BEHIND - DAYS))
+        made = history.begun(client.id, by, staff, SEED)
         Planner.of(made).plan()
         made.run()
 
