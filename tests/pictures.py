@@ -121,7 +121,7 @@ class Date(date):
     today = classmethod(lambda cls: end.date())
 
 end, days = datetime.fromisoformat("{END}"), timedelta(days=seed_demo.DAYS)
-make_sandbox(clock_offset=end - days - timezone.now())
+make_sandbox(clock_offset=end - timedelta(days=seed_demo.DAYS_BEHIND) - timezone.now())
 history.begun, demo_documents.date = begun, Date
 history.advance_clock = lambda by: set_clock(clock.now() + by)
 with seed_demo.undelivered():
