@@ -120,6 +120,10 @@ class Queue:
     def is_pending(self) -> bool:
         return self.state in PENDING
 
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.q.strip() or self.client or self.currency or self.days)
+
     def matching(self) -> MovementQuerySet:
         """All that matches, in the order of the list, from the first row on."""
         found = TABS[self.state](Movement.objects.all())

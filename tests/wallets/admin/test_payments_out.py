@@ -300,6 +300,13 @@ def test_last_of_several_changes_is_named(browser, three):
     assert "marked it as sent" not in text
 
 
+def test_filters_without_a_match_can_be_cleared(browser, three):
+    page = browser.get(reverse("admin:payments-out"), {"q": "nobody"}).text
+    assert "Nothing matches the search and the filters." in page
+    assert '<a href="?state=to-send">Clear the filters</a>' in page
+    assert "Payments out that clients request" not in page
+
+
 def test_sent_tab_tells_operators_where_to_read_who_settles(browser, alices, three):
     bulk(browser, "send", three)
     address = f"{reverse('admin:payments-out')}?state=sent"
