@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from django import forms
@@ -17,6 +17,8 @@ from django_otp import user_has_device
 from users import pages, preferences
 from users.models import Preferences
 from users.staff import second_factor
+
+NONE: Final = _("You have no e-mail address. Ask an administrator to add it.")
 
 
 def time_zones() -> list[tuple[str, str]]:
@@ -44,7 +46,6 @@ class PreferencesForm(forms.ModelForm):
         choices=time_zones,
         help_text=_("All times of the back office are shown in it."),
     )
-
     digest = forms.BooleanField(
         label=_("E-mail each day"),
         required=False,
@@ -55,12 +56,16 @@ class PreferencesForm(forms.ModelForm):
         model = Preferences
         fields = ("language", "time_zone", "digest")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        address = self.instance.person.email
+        sent_to = gettext("It is sent to %(address)s.") % {"address": address} if address else NONE
+        self.fields["digest"].help_text += f" {sent_to}"
+
     def clean_digest(self) -> bool:
         wanted: bool = self.cleaned_data["digest"]
         if wanted and not self.instance.person.email:
-            raise forms.ValidationError(
-                _("You have no e-mail address. Ask an administrator to add it.")
-            )
+            raise forms.ValidationError(NONE)
         return wanted
 
 

@@ -135,9 +135,11 @@ def test_member_chooses_the_digest_in_the_account(server):
     member = a_member(VIEWER)
     browser = browser_of(member)
     chosen = {"language": "", "time_zone": "UTC", "digest": "on"}
-    assert "You have no e-mail address." in browser.post(ACCOUNT, chosen).text
+    assert browser.get(ACCOUNT).text.count("You have no e-mail address.") == 1
+    assert browser.post(ACCOUNT, chosen).text.count("You have no e-mail address.") == 2
     member.email = "alice@example.com"
     member.save(update_fields=["email"])
+    assert "It is sent to alice@example.com." in browser.get(ACCOUNT).text
     assert browser.post(ACCOUNT, chosen).status_code == 302
     assert Preferences.objects.get().digest
     assert browser.post(ACCOUNT, {"language": "", "time_zone": "UTC"}).status_code == 302
