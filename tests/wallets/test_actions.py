@@ -319,3 +319,39 @@ def test_the_api_lets_staff_do_no_more_than_the_back_office(things, bobs, group,
     answer = getattr(somebody(group), method)(path, body, content_type="application/json")
     assert (answer.status_code < 300) is (group in allowed), answer.json()
     assert answer.status_code < 300 or answer.json()["code"] == "permission_denied"
+
+
+@pytest.mark.parametrize(
+    ("parts", "words", "is_open"),
+    [
+        ([], "", True),
+        ([1_00], "Partly reversed: 1.00 EUR; 4.00 EUR left (", True),
+        ([1_00, 4_00], "Reversed (", False),
+    ],
+)
+def test_page_of_a_movement_shows_its_reversals(alices, bobs, parts, words, is_open):
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 5_00).id)
+    made = [people.reverse(paid, part) for part in parts]
+    browser = somebody(SUPERVISOR)
+    page = browser.get(address(paid)).text
+    assert words in page
+    assert ("eversed" in page) is bool(parts)
+    links = Movement.objects.filter(reversal_of=paid)
+    assert len(links) == len(made)
+    assert all(f'href="{address(each)}"' in page for each in links)
+    assert ('href="../act/reverse/"' in page) is is_open
+    form = browser.get(address(paid, "reverse")).text
+    left = f"Leave empty to reverse all that is left: {5 - sum(parts) / 100:.2f} EUR."
+    assert (left in form) is is_open
+
+
+def test_page_of_a_movement_costs_the_same_for_more_reversals(alices, bobs):
+    paid = Movement.objects.get(id=people.transfer(alices, bobs, 5_00).id)
+    browser = somebody(SUPERVISOR)
+    counts = []
+    for _ in range(3):
+        people.reverse(paid, 1_00)
+        with CaptureQueriesContext(connection) as captured:
+            browser.get(address(paid))
+        counts.append(len(captured))
+    assert counts[1] == counts[2]

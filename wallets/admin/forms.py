@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash import errors
 from users.actions import UNSELECTED, ActionForm
 from wallets import erasure
 from wallets.admin.amounts import AMBIGUOUS, AmountField
+from wallets.admin.facts import with_currency
 from wallets.admin.refusals import explain_refusal
+from wallets.admin.reversals import amount_left
 from wallets.models import Wallet
 from wallets.orders.users import BLOCK_REASONS
 
@@ -78,11 +81,16 @@ class ReverseForm(LedgerForm):
     amount = AmountField(
         label=_("Amount"),
         required=False,
-        help_text=_("Leave empty to reverse the full remaining amount."),
     )
     concept = forms.CharField(
         label=_("Concept"), max_length=140, required=False, help_text=_("Both owners can read it.")
     )
+
+    def offer(self, obj: Any) -> None:
+        if obj:
+            left = {"left": with_currency(amount_left(obj), obj.currency)}
+            text = gettext("Leave empty to reverse all that is left: %(left)s.") % left
+            self.fields["amount"].help_text = text
 
     def typed(self, text: str) -> str:
         return f"0{text}" if AMBIGUOUS.fullmatch(text) else text

@@ -27,13 +27,13 @@ from wallets.admin.facts import (
     with_currency,
 )
 from wallets.admin.forms import RejectForm, ReverseForm, WalletMovementForm
+from wallets.admin.reversals import amount_left, reversals_in_words
 from wallets.admin.states import state_of
 from wallets.admin.submit import REVERSE, Submission, cash_out_order, rehearse_reversal, rejection
 from wallets.admin.wallets import ADD_MOVEMENT, amount_of
 from wallets.models import Movement, Wallet
 from wallets.orders.cash_outs import MarkCashOutSent, SettleCashOut
 
-REVERSIBLE = (Movement.Type.CASH_IN, Movement.Type.TRANSFER)
 SEND = "wallets.send_cash_out"
 """The permission to mark cash-outs as sent."""
 SETTLE = "wallets.settle_cash_out"
@@ -126,6 +126,7 @@ class MovementAdmin(Searched, WithActions):
         "seq",
         "hold",
         "reversal_of",
+        "reversals",
         "concept",
         "iban",
         "holder_name",
@@ -142,7 +143,7 @@ class MovementAdmin(Searched, WithActions):
             form=ReverseForm,
             do=REVERSE,
             rehearse=rehearse_reversal,
-            is_available=lambda movement: movement.type in REVERSIBLE,
+            is_available=lambda movement: amount_left(movement) > 0,
             warning=_("The money goes back to the payer. It must still be available."),
             is_harmful=True,
         ),
@@ -202,6 +203,10 @@ class MovementAdmin(Searched, WithActions):
     @admin.display(description=_("status"))
     def state(self, row: Any) -> Any:
         return state_of(row)
+
+    @admin.display(description=_("reversals"), empty_value="-")
+    def reversals(self, movement: Movement) -> Any:
+        return reversals_in_words(movement)
 
     @admin.display(description=_("amount"), ordering="amount")
     def shown_money(self, movement: Movement) -> Any:
