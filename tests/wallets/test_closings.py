@@ -296,3 +296,19 @@ def test_erasure_removes_the_bank_account_of_the_closing(browser, alices):
     erasure.erase(user_id=alices.user_id, by=By("staff:1"), reason="USER_REQUEST")
     found.refresh_from_db()
     assert (found.iban, found.holder_name) == ("", "")
+
+
+def test_page_of_the_user_shows_the_closing_while_it_is_under_way(alices):
+    browser, button = somebody(SUPERVISOR), 'href="../act/pay-out/"'
+    page = browser.get(page_of(alices.user)).text
+    assert button in page
+    assert "Closing under way" not in page
+    found = order(browser, alices.user)
+    page = browser.get(page_of(alices.user)).text
+    link = reverse("admin:wallets_closing_change", args=[found.pk])
+    assert f'<a href="{link}">Closing under way</a>' in page
+    assert button not in page
+    closing.stop(found, By("staff:1"))
+    page = browser.get(page_of(alices.user)).text
+    assert button in page
+    assert "Closing under way" not in page

@@ -130,6 +130,19 @@ def effect_of_pay_out(user: User) -> str:
     return str(text) % {"name": user.display_name}
 
 
+def closing_under_way(user: User) -> Closing | None:
+    """The closing of a user that is under way; it is read once for this instance."""
+    known = vars(user)
+    if "closing_under_way" not in known:
+        known["closing_under_way"] = Closing.objects.of_users([user.pk]).first()
+    found: Closing | None = known["closing_under_way"]
+    return found
+
+
+def can_be_paid_out(user: User) -> bool:
+    return user.status != User.Status.UNSUBSCRIBED and closing_under_way(user) is None
+
+
 PAY_OUT = Action(
     name="pay-out",
     label=_("Pay out and close"),
@@ -137,7 +150,7 @@ PAY_OUT = Action(
     form=PayOutForm,
     do=pay_out,
     rehearse=rehearse_pay_out,
-    is_available=lambda user: user.status != User.Status.UNSUBSCRIBED,
+    is_available=can_be_paid_out,
     effect=effect_of_pay_out,
     is_harmful=True,
 )

@@ -132,6 +132,7 @@ class UserWithWalletsAdmin(users.UserAdmin):
             "original": obj,
             "opts": self.opts,
             "page_actions": self.available_actions(request, obj),
+            "closing": closings.closing_under_way(obj),
             "profile": found,
             "details": [(name, value) for name, value in details(obj) if value],
             "tabs": shown,
