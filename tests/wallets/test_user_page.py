@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -104,6 +105,20 @@ def test_head_counts_what_waits(browser, alices, bobs):
     for words in ("Open holds: 2", "Payments out: 1", "Documents to review: 1"):
         assert words in page
     assert "Waiting" not in shown(browser, bobs)
+
+
+def test_head_says_who_blocked_the_user_and_why_while_it_is_blocked(browser, alices):
+    assert "Blocked by" not in shown(browser, alices)
+
+    def act(name: str, reason: str) -> None:
+        form = {"key": str(uuid4()), "reason": reason}
+        browser.post(page_of(alices.user).replace("change/", f"act/{name}/"), form)
+
+    act("block", "SUSPECTED_FRAUD")
+    act("unblock", "RESOLVED")
+    assert "Blocked by" not in shown(browser, alices)
+    act("block", "LEGAL_ORDER")
+    assert f"Blocked by {SUPERVISOR}, legal order, <time" in shown(browser, alices)
 
 
 # --- The tabs -------------------------------------------------------------------------------------

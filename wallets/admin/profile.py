@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Case, CharField, QuerySet, Value, When
@@ -11,10 +12,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from users.history import actor_in_words, names_of
 from users.kyc import Kind
-from users.models import KycDocument, User
+from users.models import Event, KycDocument, User
+from users.models.events import EventKind
 from wallets import compliance
-from wallets.admin.wording import amount_in_words
+from wallets.admin.wording import REASONS, amount_in_words
 from wallets.compliance import Compliance, Requirement
 from wallets.models import Hold, Movement, Wallet
 
@@ -104,6 +107,15 @@ class MissingDocument:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Who blocked a user, why and when."""
+
+    who: str
+    reason: Any
+    at: datetime
+
+
 @dataclass(slots=True)
 class Profile:
     """What the head shows. What the member of staff may not see is empty or None."""
@@ -116,6 +128,7 @@ class Profile:
     bars: list[tuple[str, list[LimitBar]]] | None = None
     missing: list[MissingDocument] | None = None
     waiting: dict[str, str] = field(default_factory=dict)
+    block: Block | None = None
 
     @property
     def status(self) -> Any:
@@ -134,10 +147,13 @@ class Profile:
 
 
 def read_profile(request: HttpRequest, user: User) -> Profile:
-    """Read the head: the KYC status in one trip, and two more statements."""
+    """Read the head: the KYC status in one trip, and two more statements.
+
+    Of a blocked user, at most two more: its last block, and the name of who did it.
+    """
     may = request.user.has_perm
     standing = compliance.of(user.client_id, user.id)
-    found = Profile(user, standing)
+    found = Profile(user, standing, block=last_block(user))
     if may("wallets.view_wallet"):
         wallets = list(wallets_of(user)[: MOST_WALLETS + 1])
         found.has_more_wallets = len(wallets) > MOST_WALLETS
@@ -150,6 +166,19 @@ def read_profile(request: HttpRequest, user: User) -> Profile:
         found.missing = list(missing_documents(standing))
     found.waiting = count_waiting(request, user, found.wallets)
     return found
+
+
+def last_block(user: User) -> Block | None:
+    """The block of a user that is blocked; the timeline shows it to the same members of staff."""
+    if user.status != User.Status.BLOCKED:
+        return None
+    blocks = Event.objects.filter(subject_id=user.pk, kind=EventKind.USER_BLOCKED)
+    event = blocks.order_by("-position").first()
+    if event is None:
+        return None
+    code = event.data.get("reason", "")
+    who = actor_in_words(event.actor, names_of({event.actor}))
+    return Block(who, REASONS.get(code, code), event.created_at)
 
 
 def wallets_of(user: User) -> QuerySet[Wallet]:
