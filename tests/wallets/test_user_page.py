@@ -145,6 +145,17 @@ def test_holds_tab_shows_for_whom_money_is_held(browser, alices, bobs):
         assert words in page
 
 
+def test_holds_tab_that_held_leads_to_names_pending_payments_out(browser, alices):
+    link, words = '<a href="?tab=holds#tab">Held</a>', "Pending payments out hold money too: 1"
+    page = shown(browser, alices, "holds")
+    assert link not in page
+    assert words not in page
+    a_cash_out(alices, 5_00)
+    page = shown(browser, alices, "holds")
+    assert link in page
+    assert f'<a href="?tab=movements#tab">{words}</a>' in page
+
+
 def test_expired_hold_is_shown_as_expired(browser, alices, bobs):
     people.place(alices, bobs, 5_00, expires_at=timezone.now() + timedelta(hours=1))
     people.pass_time(timedelta(hours=2))
