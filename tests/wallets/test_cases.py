@@ -14,7 +14,7 @@ from django.urls import reverse
 from iocash.db import clock
 from tests.support import people
 from tests.support.backoffice import page_of
-from tests.support.staff import OPERATOR, VIEWER, a_member, browser_of, somebody
+from tests.support.staff import OPERATOR, VIEWER, a_member, allow, browser_of, somebody
 from tests.support.threads import at_once
 from users.models import Case, CaseEntry, CaseSubject
 from users.models.events import By
@@ -205,3 +205,14 @@ def test_erasure_removes_the_texts_of_cases_of_the_user(browser, bobs):
     assert {each.text for each in case.entries.all()} == {""}
     assert act(browser, case, "add-note", text="More.").status_code == 200
     assert case.entries.count() == 3
+
+
+def test_timeline_of_the_user_shows_that_a_case_was_opened(browser, alices, movement):
+    case = open_on(browser, movement)
+    timeline = {"tab": "timeline"}
+    page = " ".join(browser.get(page_of(alices.user), timeline).text.split())
+    link = f'<a href="{page_of(case)}">Case {case.number} was opened: Dispute.</a>'
+    assert f'{link} <span class="concept">(Unknown payment)</span>' in page
+    assert f'<span class="quiet">{OPERATOR}</span>' in page
+    member = allow(a_member(name="clerk"), "users.view_user")
+    assert case.number not in browser_of(member).get(page_of(alices.user), timeline).text

@@ -21,7 +21,7 @@ from django.utils.translation import gettext
 from iocash.db.prepared import read_each
 from users.actions import address_of
 from users.history import actor_in_words, names_of
-from users.models import Access, Event, Note, User
+from users.models import Access, Case, Event, Note, User
 from users.models.events import EventKind
 from wallets.admin import wording
 from wallets.admin.notices import VIEW_NOTICE
@@ -129,6 +129,8 @@ def streams(request: HttpRequest, user: User, wallets: Sequence[Wallet]) -> list
         found.append(Stream("notice", notices, by_time))
     if may("users.view_note"):
         found.append(Stream("note", [visible_notes(request, user)], by_time))
+    if may("users.view_case"):
+        found.append(Stream("case", [Case.objects.of(user)], ("id",)))
     if may("users.view_access"):
         found.append(Stream("access", [Access.objects.filter(user=user)], ("id",)))
     return found
@@ -230,7 +232,9 @@ class Describer:
         money = [row for name, row in chosen if name in {"movement", "hold"}]
         steps = steps_of(money)
         actors = {
-            row.actor for name, row in chosen if name in {"event", "note", "notice", "access"}
+            row.actor
+            for name, row in chosen
+            if name in {"event", "note", "notice", "case", "access"}
         }
         actors |= {event.actor for events in steps.values() for event in events}
         return cls(
@@ -248,6 +252,7 @@ class Describer:
             "hold": self.hold,
             "note": self.note,
             "notice": self.notice,
+            "case": self.case,
             "access": self.access,
         }
         return [describe[name](row) for name, row in chosen]
@@ -300,6 +305,12 @@ class Describer:
         words = gettext("Notice of dormancy, %(wallet)s: %(channel)s of %(day)s.") % values
         who = self.who(notice.actor)
         return TimelineEntry(notice.created_at, words, "note", who, notice.note)
+
+    def case(self, case: Case) -> TimelineEntry:
+        values = {"number": case.number, "kind": case.get_kind_display()}
+        words = gettext("Case %(number)s was opened: %(kind)s.") % values
+        who = self.who(case.actor)
+        return TimelineEntry(case.created_at, words, "case", who, case.title, address_of(case))
 
     def access(self, access: Access) -> TimelineEntry:
         words = {
