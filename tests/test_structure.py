@@ -133,10 +133,11 @@ def lines(path: Path) -> int:
 def test_test_modules_do_not_import_each_other():
     """Helpers that several test modules need are in `tests/support`."""
     files = sorted((BASE_DIR / "tests").rglob("*.py"))
+    known = {dotted_path(file) for file in files}
     found = {
         (str(path.relative_to(BASE_DIR)), name)
         for path in files
-        for name in imported(ast.parse(path.read_text()), {dotted_path(file) for file in files})
+        for name in imported(ast.parse(path.read_text()), known)
         if name.startswith("tests.") and ".test_" in name
     }
     assert found == set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -14,17 +14,29 @@ Door = tuple[str, str, dict[str, Any]]
 """Where a body is taken: the method, the address, and a body that would be taken there."""
 
 
+PREPARED: Final = "SELECT FROM pg_prepared_statements WHERE name = 'state_of_tests'"
+
+
 def state() -> dict[str, Any]:
-    """What is in every table: how many rows, and a digest of all of them."""
-    tables = sorted(connection.introspection.table_names())
-    every = " UNION ALL ".join(
+    """What is in every table: how many rows, and a digest of all of them.
+
+    Each connection prepares the statement once: to plan it takes longer than to run it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(PREPARED)
+        if not cursor.rowcount:
+            cursor.execute(f"PREPARE state_of_tests AS {digests()}")
+        cursor.execute("EXECUTE state_of_tests")
+        return {table: (rows, digest) for table, rows, digest in cursor.fetchall()}
+
+
+def digests() -> str:
+    """The statement that reads all tables."""
+    return " UNION ALL ".join(
         f"SELECT '{table}', count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
         f' FROM "{table}" AS t'
-        for table in tables
+        for table in sorted(connection.introspection.table_names())
     )
-    with connection.cursor() as cursor:
-        cursor.execute(every)
-        return {table: (rows, digest) for table, rows, digest in cursor.fetchall()}
 
 
 def everything() -> tuple[Any, ...]:

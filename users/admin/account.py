@@ -73,7 +73,9 @@ class PreferencesForm(forms.ModelForm):
 def account(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
     has_second_factor = user_has_device(person)
-    form = PreferencesForm(request.POST or None, instance=preferences.preferences_of(person))
+    stored = preferences.preferences_of(person)
+    stored.person = person  # it is read already
+    form = PreferencesForm(request.POST or None, instance=stored)
     if request.method == "POST" and form.is_valid():
         Preferences.objects.update_or_create(person_id=person.pk, defaults=form.cleaned_data)
         chosen = form.cleaned_data
