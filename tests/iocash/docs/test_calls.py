@@ -182,10 +182,11 @@ def same_host(told: Any, server: str) -> Any:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-@pytest.mark.parametrize("way", [InShell, InPython])
+@pytest.mark.parametrize("way", [pytest.param(InShell, marks=pytest.mark.ci), InPython])
 def test_every_example_returns_the_documented_statuses(
     way, client_demo: Client, live_server, tmp_path, settings, monkeypatch
 ):
+    """Takes 4 s with a program for each call."""
     settings.KYC_LIMITS = LIMITS
     reader = way(people.a_key(client_demo), live_server.url, tmp_path)
     monkeypatch.setenv("API", f"{live_server.url}/api/v1")

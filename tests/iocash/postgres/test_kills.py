@@ -24,8 +24,11 @@ from tests.support.embedded_postgres import (
 )
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "sign", [pytest.param(signal.SIGTERM, marks=pytest.mark.ci), signal.SIGKILL]
+)
 def test_killed_user_leaves_no_server(state: Path, sign: signal.Signals) -> None:
+    """Takes 3 s."""
     with User(state) as alice:
         alice.ask("SELECT 1")
         alice.process.send_signal(sign)
