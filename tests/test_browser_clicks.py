@@ -364,4 +364,6 @@ def test_filter_that_matches_nothing_says_so_and_can_be_cleared(staff, avila):
     staff.click(".empty-list a:has-text('Clear the filters')")
     staff.sees("#result_list", "Alice Ávila")
     staff.page.goto(f"{QUEUE}?q=nobody")
+    staff.sees("#content", "Nothing matches the search and the filters.")
+    staff.click("#content a:has-text('Clear the filters')")
     staff.sees("#content", "No payments here.")

@@ -66,6 +66,7 @@ def test_pages_fit_the_screen(page, supervisor, alices, sixty, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
     page.click("input[value=page]")
     page.click("button:has-text('Reject…')")
+    page.wait_for_url("**/payments-out/confirm/")
     assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
     page.goto(f"/admin/wallets/wallet/{alices.pk}/act/block/")
     assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
