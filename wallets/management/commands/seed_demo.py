@@ -25,20 +25,17 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
-from iocash.db import clock
 from users import deliveries, demo_documents, users
-from users.admin.tasks import TaskSubject, add_task
 from users.kyc import NEEDED, identity, terms
 from users.kyc.providers import PROVIDERS
-from users.models import ApiKey, Client, Otp, Sandbox, Task, User
+from users.models import ApiKey, Client, Otp, Sandbox, User
 from users.models.clients import SCOPES
 from users.models.events import By
-from users.models.ids import new_id
 from users.models.sandbox import advance_clock, make_sandbox
 from wallets import posting
-from wallets.management.demo import dormant, history
+from wallets.management.demo import dormant, history, tasks
 from wallets.management.demo.plan import Planner
-from wallets.models import Movement, Wallet
+from wallets.models import Wallet
 from wallets.orders.cash_outs import CashOut
 from wallets.orders.holds import PlaceHold
 from wallets.orders.payments import CashIn, Transfer
@@ -140,9 +137,7 @@ def seed_institution() -> dict[str, Any]:
         return {}
     members = {name: make_member(name, role) for name, role in MEMBERS.items()}
     if sandbox and client is None:
-        staff = [By(f"staff:{person.pk}") for person in members.values()]
-        make_history(staff)
-        seed_tasks(*staff)
+        make_history([By(f"staff:{person.pk}") for person in members.values()])
     elif sandbox:
         advance_clock(-sandbox.clock_offset)
     log_ins = [
@@ -150,34 +145,6 @@ def seed_institution() -> dict[str, Any]:
         for name, person in members.items()
     ]
     return {"staffOfInstitution": log_ins}
-
-
-def seed_tasks(one: By, two: By) -> None:
-    """Give two members of staff tasks that are overdue, due today and due later."""
-    today = clock.now().date()
-    waiting = Movement.objects.filter(status=Movement.Status.PENDING).order_by("created_at", "id")
-    users = [movement.wallet.user for movement in waiting.select_related("wallet__user")[:3]]
-    plans = zip(
-        (one, one, two),
-        (
-            "Ask the bank for the answer to this payment",
-            "Call about the documents",
-            "Send the form",
-        ),
-        (-1, 0, 3),
-        users,
-        strict=False,
-    )
-    for owner, title, days, user in plans:
-        about = TaskSubject(Task.Subject.USER, user.id, user)
-        due_on = today + timedelta(days=days)
-        values: dict[str, Any] = {
-            "title": title,
-            "text": "",
-            "owner": owner.actor,
-            "due_on": due_on,
-        }
-        add_task(**values, about=about, by=two, key=new_id())
 
 
 def make_member(name: str, role: str) -> Any:
@@ -206,6 +173,7 @@ def make_history(staff: list[By]) -> None:
         made = history.begun(client.id, by, staff, SEED)
         Planner.of(made).plan()
         made.run()
+        tasks.add_tasks(client.id, staff)
 
 
 @contextmanager
