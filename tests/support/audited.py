@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db import connection
-
+from tests.support import prepared
 from wallets import audit
 
 ID: Final = "'{}'::uuid"
@@ -18,17 +17,11 @@ ALL: Final = " UNION ALL ".join(
     f"SELECT '{each.name}' WHERE EXISTS (SELECT FROM ({each.query % BOUNDS}) AS wrong)"
     for each in audit.EQUATIONS
 )
-PREPARED: Final = "SELECT FROM pg_prepared_statements WHERE name = 'audit_of_tests'"
 
 
 def violated() -> set[str]:
     """Return the names of the equations that a row violates."""
-    with connection.cursor() as cursor:
-        cursor.execute(PREPARED)
-        if not cursor.rowcount:
-            cursor.execute(f"PREPARE audit_of_tests AS {ALL}")
-        cursor.execute("EXECUTE audit_of_tests")
-        return {name for (name,) in cursor.fetchall()}
+    return {name for (name,) in prepared.execute("audit_of_tests", lambda: ALL)}
 
 
 def wrong() -> list[str]:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from tests.support import prepared
 from tests.support.people import Answer, Api
 
 Door = tuple[str, str, dict[str, Any]]
 """Where a body is taken: the method, the address, and a body that would be taken there."""
 
 
-PREPARED: Final = "SELECT FROM pg_prepared_statements WHERE name = 'state_of_tests'"
-
-
 def state() -> dict[str, Any]:
-    """What is in every table: how many rows, and a digest of all of them.
-
-    Each connection prepares the statement once: to plan it takes longer than to run it.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(PREPARED)
-        if not cursor.rowcount:
-            cursor.execute(f"PREPARE state_of_tests AS {digests()}")
-        cursor.execute("EXECUTE state_of_tests")
-        return {table: (rows, digest) for table, rows, digest in cursor.fetchall()}
+    """What is in every table: how many rows, and a digest of all of them."""
+    found = prepared.execute("state_of_tests", digests)
+    return {table: (rows, digest) for table, rows, digest in found}
 
 
 def digests() -> str:
