@@ -128,15 +128,15 @@ def change(table: str, old: str, new: str) -> None:
             raise LookupError(old)
 
 
-def add(rows: list[tuple[str, list[str]]]) -> None:
+def add(added: list[tuple[str, list[str]]]) -> None:
     """Add rows with one statement: foreign keys are checked at its end."""
     additions = ", ".join(
         f"added_{n} AS (INSERT INTO {table} SELECT (row).* FROM unnest(%s::{table}[]) AS row)"
-        for n, (table, _) in enumerate(rows)
+        for n, (table, _) in enumerate(added)
     )
     if additions:
         with connection.cursor() as cursor:
-            cursor.execute(f"WITH {additions} SELECT", [some for _, some in rows])
+            cursor.execute(f"WITH {additions} SELECT", [rows for _, rows in added])
 
 
 def rows() -> Rows:
