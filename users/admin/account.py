@@ -18,7 +18,7 @@ from users import pages, preferences
 from users.models import Preferences
 from users.staff import second_factor
 
-NONE: Final = _("You have no e-mail address. Ask an administrator to add it.")
+NO_ADDRESS: Final = _("You have no e-mail address. Ask an administrator to add it.")
 
 
 def time_zones() -> list[tuple[str, str]]:
@@ -59,13 +59,15 @@ class PreferencesForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         address = self.instance.person.email
-        sent_to = gettext("It is sent to %(address)s.") % {"address": address} if address else NONE
+        sent_to = (
+            gettext("It is sent to %(address)s.") % {"address": address} if address else NO_ADDRESS
+        )
         self.fields["digest"].help_text += f" {sent_to}"
 
     def clean_digest(self) -> bool:
         wanted: bool = self.cleaned_data["digest"]
         if wanted and not self.instance.person.email:
-            raise forms.ValidationError(NONE)
+            raise forms.ValidationError(NO_ADDRESS)
         return wanted
 
 

@@ -172,7 +172,7 @@ def last_block(user: User) -> Block | None:
     """The block of a user that is blocked; the timeline shows it to the same members of staff."""
     if user.status != User.Status.BLOCKED:
         return None
-    blocks = Event.objects.filter(subject_id=user.pk, kind=EventKind.USER_BLOCKED)
+    blocks = Event.objects.about(user.pk).filter(kind=EventKind.USER_BLOCKED)
     event = blocks.order_by("-position").first()
     if event is None:
         return None

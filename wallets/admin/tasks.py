@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from django.contrib import admin, messages
@@ -111,6 +112,9 @@ def is_unfinished(task: Task) -> bool:
     return not task.is_done
 
 
+act_on_open = partial(Action, permission=CHANGE_TASK, is_available=is_unfinished)
+
+
 # --- The list and the page ------------------------------------------------------------------------
 
 
@@ -189,37 +193,29 @@ class TaskAdmin(Searched, WithActions):
         ("done_at", "done_at"),
     )
     page_actions = (
-        Action(
+        act_on_open(
             name="done",
             label=_("Mark as done"),
-            permission=CHANGE_TASK,
             form=tasks.TaskForm,
             do=mark_done,
-            is_available=is_unfinished,
         ),
-        Action(
+        act_on_open(
             name="take",
             label=_("Assign to me"),
-            permission=CHANGE_TASK,
             form=tasks.TaskForm,
             do=take,
-            is_available=is_unfinished,
         ),
-        Action(
+        act_on_open(
             name="assign",
             label=pgettext_lazy("task", "Assign"),
-            permission=CHANGE_TASK,
             form=tasks.TaskOwnerForm,
             do=assign_task,
-            is_available=is_unfinished,
         ),
-        Action(
+        act_on_open(
             name="due",
             label=_("Change the due date"),
-            permission=CHANGE_TASK,
             form=tasks.TaskDueForm,
             do=change_due_date,
-            is_available=is_unfinished,
         ),
         Action(
             name="reopen",
