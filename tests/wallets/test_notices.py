@@ -80,7 +80,7 @@ def test_used_form_with_other_words_records_nothing(browser, alices):
     assert DormancyNotice.objects.get().note == "Folder 7"
 
 
-def test_wrong_form_keeps_the_ticks_and_what_was_typed(browser, alices, bobs):
+def test_wrong_form_keeps_its_input(browser, alices, bobs):
     tomorrow = (clock.now() + timedelta(days=1)).date().isoformat()
     page = browser.post(reverse(LIST), values(item(alices), sent_on=tomorrow))
     assert "The date is in the future." in page.text
@@ -115,7 +115,7 @@ def test_second_member_sees_the_notice_of_the_first(browser, alices):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_members_at_once_one_is_refused(browser, alices):
+def test_simultaneous_forms_record_one_notice(browser, alices):
     sent = [values(item(alices)), values(item(alices))]
     at_once(*[lambda each=each: browser.post(reverse(LIST), each) for each in sent])
     assert DormancyNotice.objects.count() == 1

@@ -81,7 +81,7 @@ def test_task_added_on_a_page_is_shown_there_and_leads_back(browser, member, ali
     assert all(f"On {name}" in page for name in ("user", "wallet", "movement"))
 
 
-def test_task_about_nobody_is_added_from_the_list(browser, member):
+def test_list_adds_a_task_without_a_subject(browser, member):
     assert browser.post(reverse("admin:users_task_add"), values(member)).status_code == 302
     task = Task.objects.get()
     assert (task.user_id, task.subject, task.subject_id) == (None, "", None)
@@ -104,7 +104,7 @@ def test_forms_sent_at_the_same_time_add_one_task(browser, member, alices):
     assert Task.objects.count() == TaskChange.objects.count() == 1
 
 
-def test_owners_are_active_members_who_may_change_tasks(browser, member, alices, colleague):
+def test_form_offers_active_members_with_permission_as_owners(browser, member, alices, colleague):
     viewer = a_member(VIEWER, name="viewer")
     gone = a_member(OPERATOR, name="gone")
     type(gone).objects.filter(pk=gone.pk).update(is_active=False)
@@ -143,7 +143,7 @@ def test_repeated_form_acts_once(browser, alices):
     assert task.changes.filter(kind="DONE").count() == 1
 
 
-def test_second_member_sees_what_the_first_did_and_keeps_the_form(browser, colleague, alices):
+def test_stale_form_keeps_its_input_and_shows_the_last_change(browser, colleague, alices):
     task = a_task(alices)
     stale = task.changes.get().pk
     act(browser_of(colleague), task, "due", due_on="2998-01-01")
@@ -160,7 +160,7 @@ def test_second_member_sees_what_the_first_did_and_keeps_the_form(browser, colle
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_members_at_once_one_is_refused(browser, colleague, alices):
+def test_simultaneous_forms_change_the_task_once(browser, colleague, alices):
     task, other = a_task(alices), browser_of(colleague)
     seen = task.changes.get().pk
     answers = at_once(

@@ -107,7 +107,7 @@ def test_head_counts_what_waits(browser, alices, bobs):
     assert "Waiting" not in shown(browser, bobs)
 
 
-def test_head_says_who_blocked_the_user_and_why_while_it_is_blocked(browser, alices):
+def test_head_shows_the_block_of_a_blocked_user(browser, alices):
     assert "Blocked by" not in shown(browser, alices)
 
     def act(name: str, reason: str) -> None:
@@ -145,7 +145,7 @@ def test_holds_tab_shows_for_whom_money_is_held(browser, alices, bobs):
         assert words in page
 
 
-def test_holds_tab_that_held_leads_to_names_pending_payments_out(browser, alices):
+def test_holds_tab_names_pending_payments_out(browser, alices):
     link, words = '<a href="?tab=holds#tab">Held</a>', "Pending payments out hold money too: 1"
     page = shown(browser, alices, "holds")
     assert link not in page

@@ -307,7 +307,7 @@ def test_filters_without_a_match_can_be_cleared(browser, three):
     assert "Payments out that clients request" not in page
 
 
-def test_sent_tab_tells_operators_where_to_read_who_settles(browser, alices, three):
+def test_sent_tab_links_operators_to_the_manual(browser, alices, three):
     bulk(browser, "send", three)
     address = f"{reverse('admin:payments-out')}?state=sent"
     words = "You may only look at these payments."
