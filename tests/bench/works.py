@@ -105,6 +105,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Asked("usual-page", USUAL, Work("read", "first", fixed=True), who="long"),
     Asked("last-page", READING, Work("read", "last", fixed=True), who="long"),
     Asked("wallet", READING, Work("read", load.WALLET)),
+    Asked("trip", READING, Work("read", "/api/v1/trips/%s%012d")),
     Asked("constant", READING, Work("read", "/api/v1/constant", fixed=True)),
 )
 
@@ -141,5 +142,7 @@ ROWS: tuple[Row, ...] = (
         "posting at 5 million movements ÷ at 100,000", "at-5-million", "at-100-thousand", 0.9, 0.95
     ),
     Row("GET wallet ÷ a constant view", "wallet", "constant", 0.5, 0.7),
+    Row("GET wallet ÷ a view that only asks the database", "wallet", "trip", 0.0, 0.0),
+    Row("a view that only asks the database ÷ a constant view", "trip", "constant", 0.0, 0.0),
 )
 """A target of zero: no target, but good to know."""

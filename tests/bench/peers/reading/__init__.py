@@ -1,1 +1,1 @@
-"""The product with one view more, which answers a constant: what a read costs beside it."""
+"""The product with two views more, which answer a constant: what a read costs beside them."""

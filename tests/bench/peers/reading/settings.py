@@ -1,4 +1,4 @@
-"""The product's settings, with one address more."""
+"""The product's settings, with two addresses more."""
 
 from iocash.settings import *  # noqa: F403
 
