@@ -10,7 +10,8 @@ from iocash import errors
 from tests.model.ledger_machine import Game
 from tests.support.refusals import everything
 from wallets import posting
-from wallets.books.rows import Leg, LockedHold
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import Leg
 from wallets.orders.base import Order, Outcome
 
 BY_CHANCE: Final = {"id", "operation_id", "salt", "details_digest", "digest"}

@@ -13,7 +13,8 @@ from iocash import errors
 from tests.support.people import BY
 from users.models.ids import new_id
 from wallets.books import Books
-from wallets.books.rows import Leg, LockedAccount, LockedHold, LockedWallet
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import Leg, LockedAccount, LockedWallet
 from wallets.orders.base import Order
 from wallets.orders.cash_outs import CashOut
 from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold

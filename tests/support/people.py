@@ -207,7 +207,7 @@ def an_execution(hold: Hold, amount: int | None = None, **details: Any) -> Execu
         by=BY,
         wallet_id=hold.wallet_id,
         hold_id=hold.id,
-        target_id=hold.target_id,
+        target_id=hold.payee_id,
         amount=None if amount is None else decimal(amount, hold.currency),
         **details,
     )

@@ -73,6 +73,8 @@ class EventKind(StrEnum):
     USER_UNBLOCKED = "user.unblocked"
     USER_UNSUBSCRIBED = "user.unsubscribed"
     USER_VERIFIED = "user.verified"
+    WALLET_AMOUNT_FROZEN = "wallet.amount_frozen"
+    WALLET_AMOUNT_UNFROZEN = "wallet.amount_unfrozen"
     WALLET_BLOCKED = "wallet.blocked"
     WALLET_CHANGED = "wallet.changed"
     WALLET_IBAN_CREATED = "wallet.iban_created"

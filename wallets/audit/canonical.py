@@ -39,9 +39,11 @@ CASH_OUT: Final = f"""
         {micros_sql("created_at")})
 """
 HOLD: Final = f"""
-    concat_ws('|', 'hold', 1, id, client_id, wallet_id, target_id, amount, currency,
+    concat_ws('|', CASE WHEN target_id IS NULL THEN 'freeze' ELSE 'hold' END, 1, id, client_id,
+        wallet_id, coalesce(target_id::text, case_id::text, ''), amount, currency,
         {micros_sql("created_at")})
 """
+"""A freeze has its case in the place of a target."""
 
 DETAILS: Final = details_sql("iban", "holder_name")
 HOLD_DETAILS: Final = details_sql("''", "''")

@@ -1,4 +1,4 @@
-"""Equations about holds and cash-outs: their digests, remaining amounts and executions."""
+"""Equations about holds, freezes and cash-outs: digests, remaining amounts, executions, events."""
 
 # ruff: noqa: S608 (the queries are built from constants)
 from __future__ import annotations
@@ -74,5 +74,31 @@ EQUATIONS: Final = (
                     ELSE (movement.counterparty_id, movement.wallet_id) END)
               IS DISTINCT FROM (hold.wallet_id, hold.target_id)
         """,
+    ),
+    Equation(
+        "freezes",
+        "a freeze has the events of its beginning and its end, with its amount and its case",
+        BY_WALLET,
+        """
+        SELECT id AS freeze, wallet_id AS wallet, expected, events
+        FROM (
+            SELECT freeze.id, freeze.wallet_id,
+                concat('wallet.amount_frozen', CASE freeze.status WHEN 'OPEN' THEN ''
+                    ELSE ' wallet.amount_unfrozen' END) AS expected,
+                (SELECT string_agg(kind, ' ' ORDER BY position) FROM users_event AS event
+                 WHERE event.subject_id = freeze.wallet_id AND event.subject = 'wallet'
+                   AND event.client_id = freeze.client_id
+                   AND event.kind IN ('wallet.amount_frozen', 'wallet.amount_unfrozen')
+                   AND event.data ->> 'freeze' = freeze.id::text
+                   AND event.data ->> 'case' = freeze.case_id::text
+                   AND event.data ->> 'currency' = freeze.currency
+                   AND ltrim(replace(event.data ->> 'amount', '.', ''), '0') = freeze.amount::text
+                ) AS events
+            FROM wallets_hold AS freeze
+            WHERE freeze.target_id IS NULL AND freeze.wallet_id BETWEEN %(first)s AND %(last)s
+        ) AS compared
+        WHERE expected IS DISTINCT FROM events
+        """,
+        ("wallets_hold",),
     ),
 )

@@ -21,6 +21,8 @@ class Recorded(NamedTuple):
     """The kinds of events that are compared; others are optional. If empty, all are compared."""
     expected: str = ""
     """SQL: the compared events of a row, in order. If empty, the one of `kinds`, once."""
+    condition: str = ""
+    """SQL: which rows of the table are such objects. If empty, all are."""
 
     @property
     def query(self) -> str:
@@ -28,7 +30,8 @@ class Recorded(NamedTuple):
         return f"""
             SELECT '{self.subject}' AS subject, id, client_id, {self.wallet} AS wallet_id,
                    {expected} AS expected
-            FROM {self.table} AS "{self.subject}" WHERE id BETWEEN %(first)s AND %(last)s
+            FROM {self.table} AS "{self.subject}"
+            WHERE id BETWEEN %(first)s AND %(last)s {self.condition}
         """
 
 
@@ -58,7 +61,9 @@ OWNED: Final = "'wallet.opened ' || user_id"
 
 RECORDED: Final = (
     Recorded("movement", "wallets_movement", "wallet_id", expected=MOVEMENT_EVENTS),
-    Recorded("hold", "wallets_hold", "wallet_id", HOLD_KINDS, HOLD_EVENTS),
+    Recorded(
+        "hold", "wallets_hold", "wallet_id", HOLD_KINDS, HOLD_EVENTS, "AND target_id IS NOT NULL"
+    ),
     Recorded("wallet", "wallets_wallet", "id", ("wallet.opened",), OWNED),
     Recorded("account", "wallets_externalaccount", "wallet_id", ("external_account.added",)),
     Recorded("user", "users_user", "id", ("user.created",)),

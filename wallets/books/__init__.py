@@ -7,52 +7,22 @@ under lock, and writes the changes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from iocash import errors
-from users.models.events import By, EventKind, Fact
-from users.models.idempotency import UsedKey
+from users.models.events import By, EventKind
 from users.models.ids import new_id
 from wallets.books import chain
+from wallets.books.holds import Holds
 from wallets.books.limits import Used
-from wallets.books.opened import Opened
-from wallets.books.rows import Cause, Leg, LockedHold, LockedResource, LockedUser, LockedWallet
-
-CLOCK: Final = By("system:clock")
-"""The actor that expires overdue holds."""
+from wallets.books.rows import Cause, Leg, LockedWallet
 
 
 @dataclass(slots=True)
-class Books(Opened):
-    """Locked rows, and what is written of them in the end."""
-
-    operation_id: UUID | None = None
-    legs: list[Leg] = field(default_factory=list)
-    changed_legs: list[Leg] = field(default_factory=list)
-    placed_holds: list[LockedHold] = field(default_factory=list)
-    changed_holds: list[LockedHold] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
-    used_keys: list[UsedKey] = field(default_factory=list)
-    inserts: list[LockedWallet | LockedResource] = field(default_factory=list)
-    updates: dict[UUID, LockedUser | LockedWallet | LockedResource] = field(default_factory=dict)
-
-    # Changes
-
-    @property
-    def size(self) -> tuple[int, int, int]:
-        """How much was changed: nothing changes without an event, or a row to write."""
-        return len(self.legs), len(self.facts), len(self.inserts) + len(self.updates)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no answer depends on this COMMIT.
-
-        A corrected `next_expiry` can be lost, because the next order corrects it again.
-        """
-        return not (any(self.size) or self.used_keys)
+class Books(Holds):
+    """Locked rows, the changes of which every order is made, and what is written in the end."""
 
     # All or none
 
@@ -252,114 +222,3 @@ class Books(Opened):
         wallet.is_changed = True
         self.record("movement", leg.id, EventKind.MOVEMENT_SETTLED, wallet, by)
         return leg
-
-    # Holds
-
-    def place_hold(
-        self,
-        wallet: LockedWallet,
-        target: LockedWallet,
-        amount: int,
-        cause: Cause,
-        expires_at: datetime | None,
-    ) -> LockedHold:
-        """Hold `amount` for `target` until `expires_at`; None: until the hold is ended."""
-        salt, details_digest = chain.seal(
-            cause.concept, None, cause.metadata, reference=cause.reference
-        )
-        hold = LockedHold(
-            id=new_id(),
-            client_id=wallet.client_id,
-            wallet_id=wallet.id,
-            target_id=target.id,
-            currency=wallet.currency,
-            amount=amount,
-            remaining=amount,
-            status="OPEN",
-            expires_at=expires_at,
-            created_at=self.now,
-            updated_at=self.now,
-            concept=cause.concept or None,
-            metadata=cause.metadata or None,
-            reference=cause.reference or None,
-            salt=salt,
-            details_digest=details_digest,
-        )
-        hold.digest = chain.digest_hold(hold)
-        wallet.held += amount
-        wallet.is_changed = True
-        wallet.note_expiry(expires_at)
-        self.holds[hold.id] = hold
-        self.placed_holds.append(hold)
-        self.record("hold", hold.id, EventKind.HOLD_PLACED, wallet, cause.by)
-        return hold
-
-    def execute_hold(
-        self, wallet: LockedWallet, hold: LockedHold, amount: int, by: By, *, keep_open: bool
-    ) -> None:
-        """Release `amount` of an open hold, to be paid; the rest too, unless it is kept open."""
-        wallet.held -= amount
-        wallet.is_changed = True
-        hold.remaining -= amount
-        hold.updated_at = self.now
-        if not (keep_open and hold.remaining):
-            self.end_hold(wallet, hold, "EXECUTED", by)
-            return
-        self.changed_holds.append(hold)
-        self.record("hold", hold.id, EventKind.HOLD_PARTLY_EXECUTED, wallet, by)
-
-    def end_hold(self, wallet: LockedWallet, hold: LockedHold, status: str, by: By) -> None:
-        """End an open hold, as `status`: its remaining amount is available again."""
-        wallet.held -= hold.remaining
-        wallet.is_changed = True
-        hold.remaining = 0
-        hold.status = status
-        ended_at = hold.expires_at if status == "EXPIRED" else None
-        hold.ended_at = hold.updated_at = ended_at or self.now
-        self.changed_holds.append(hold)
-        self.record("hold", hold.id, EventKind(f"hold.{status.lower()}"), wallet, by)
-
-    def renew_hold(
-        self, wallet: LockedWallet, hold: LockedHold, expires_at: datetime | None, by: By
-    ) -> None:
-        """Change when an open hold expires; None: never."""
-        hold.expires_at = expires_at
-        hold.updated_at = self.now
-        wallet.note_expiry(expires_at)
-        self.changed_holds.append(hold)
-        self.record("hold", hold.id, EventKind.HOLD_RENEWED, wallet, by)
-
-    def expire_holds(self) -> None:
-        """Expire all overdue holds, before any order is run."""
-        for hold in self.holds.values():
-            wallet = self.wallets.get(hold.wallet_id)
-            if wallet and hold.is_overdue(self.now):
-                self.end_hold(wallet, hold, "EXPIRED", CLOCK)
-
-    # Changing what is not money
-
-    def insert(self, row: LockedWallet | LockedResource) -> None:
-        """Add a new wallet or resource of one. A wallet is opened READY and without money."""
-        self.inserts.append(row)
-        if isinstance(row, LockedResource):
-            self.resources[row.id] = row
-
-    def update(self, row: LockedUser | LockedWallet | LockedResource) -> None:
-        """Write the columns of a locked row that are not money, as they are in the end.
-
-        By id: a batch replaces the rows of its wallets, and only the last row has all changes.
-        """
-        self.updates[row.id] = row
-
-    def record(
-        self,
-        subject: str,
-        subject_id: UUID,
-        kind: EventKind,
-        owner: LockedWallet | LockedUser,
-        by: By,
-        **data: str,
-    ) -> None:
-        """Record an event about an object of `owner`; `data` contains ids and codes only."""
-        wallet_id = owner.id if isinstance(owner, LockedWallet) else None
-        self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, data))

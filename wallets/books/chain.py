@@ -22,7 +22,8 @@ from uuid import UUID
 import orjson
 
 from iocash import errors
-from wallets.books.rows import Leg, LockedHold
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import Leg
 
 TICK: Final = timedelta(microseconds=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,10 +115,14 @@ def digest_cash_out(leg: Leg) -> bytes:
 
 
 def digest_hold(hold: LockedHold) -> bytes:
-    """The digest of a hold: amount, wallet and target, but not its expiry, which can change."""
+    """The digest of a hold: amount, wallet and target, but not its expiry, which can change.
+
+    A freeze has its case in the place of a target.
+    """
     own, client, wallet, target = texts(hold.id, hold.client_id, hold.wallet_id, hold.target_id)
+    kind, whom = ("freeze", hold.case_id) if hold.is_freeze else ("hold", target)
     line = (
-        f"hold|{VERSION}|{own}|{client}|{wallet}|{target}"
+        f"{kind}|{VERSION}|{own}|{client}|{wallet}|{whom}"
         f"|{hold.amount}|{hold.currency}|{micros(hold.created_at)}"
     )
     return hashlib.sha256(line.encode() + (hold.details_digest or b"")).digest()

@@ -10,8 +10,9 @@ from uuid import UUID
 from iocash import errors
 from users.credentials import Credentials
 from users.models.idempotency import UsedKey
+from wallets.books.hold_rows import LockedHold
 from wallets.books.limits import Allowance
-from wallets.books.rows import Leg, LockedHold, LockedResource, LockedUser, LockedWallet
+from wallets.books.rows import Leg, LockedResource, LockedUser, LockedWallet
 
 Resource = TypeVar("Resource", bound=LockedResource)
 
@@ -60,13 +61,20 @@ class Opened:
         return leg
 
     def hold(self, hold_id: UUID, wallet: LockedWallet) -> LockedHold:
-        """The hold of the path in this wallet. Raises NotFound."""
+        """The hold of the path in this wallet, which is no freeze. Raises NotFound."""
         hold = self.holds.get(hold_id)
-        if hold is None or hold.wallet_id != wallet.id:
+        if hold is None or hold.wallet_id != wallet.id or hold.is_freeze:
             raise errors.NotFound()
         if hold.is_overdue(self.now):
             raise errors.Inconsistent("the wallet did not know when its next hold expires")
         return hold
+
+    def freeze(self, freeze_id: UUID, wallet: LockedWallet) -> LockedHold:
+        """The freeze of this wallet. Raises NotFound, also for a hold with a target."""
+        freeze = self.holds.get(freeze_id)
+        if freeze is None or freeze.wallet_id != wallet.id or not freeze.is_freeze:
+            raise errors.NotFound()
+        return freeze
 
     def resource(
         self, kind: type[Resource], resource_id: UUID, wallet: LockedWallet

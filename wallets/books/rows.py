@@ -14,7 +14,6 @@ from iocash import errors, money
 from users.models.events import By
 from wallets.books.columns import NOT_READ
 from wallets.models.accounts import VersionedAccount
-from wallets.models.holds import version_of
 from wallets.models.querysets import JustCreated
 from wallets.models.wallets import Labelled
 
@@ -277,73 +276,6 @@ class Leg(JustCreated):
         """Raise CashOutNotSent if the cash-out was not sent to the bank."""
         if self.sent_at is None:
             raise errors.CashOutNotSent(movement_id=self.id)
-
-
-@dataclass(slots=True, kw_only=True)
-class LockedHold:
-    """A hold's row; it is locked with the wallet whose money it holds. Minor units."""
-
-    id: UUID
-    client_id: UUID
-    wallet_id: UUID
-    target_id: UUID
-    currency: str
-    amount: int
-    remaining: int
-    status: str
-    expires_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    ended_at: datetime | None = None
-    concept: str | None = None
-    metadata: Mapping[str, str] | None = None
-    salt: bytes | None = None
-    details_digest: bytes | None = None
-    digest: bytes | None = None
-    reference: str | None = None
-
-    @property
-    def version(self) -> str:
-        return version_of(self.id, self.status, self.remaining, self.expires_at)
-
-    # What answers read of a hold. In the books, overdue holds have expired. Only one that has just
-    # been placed is shown from the books.
-
-    executed = released = 0
-
-    @property
-    def standing(self) -> str:
-        return self.status
-
-    @property
-    def left(self) -> int:
-        return self.remaining
-
-    @property
-    def changed_at(self) -> datetime:
-        return self.updated_at
-
-    @property
-    def over_at(self) -> datetime | None:
-        return self.ended_at
-
-    def is_overdue(self, now: datetime) -> bool:
-        return self.status == "OPEN" and self.expires_at is not None and self.expires_at <= now
-
-    def require_open(self) -> None:
-        """Raise HoldNotOpen if it was executed or released, or has expired."""
-        if self.status != "OPEN":
-            raise errors.HoldNotOpen(hold_id=self.id, status=self.status)
-
-    def require_remaining(self, amount: int) -> None:
-        """Refuse when less than `amount` minor units remain (HoldExceeded)."""
-        if self.remaining < amount:
-            raise errors.HoldExceeded(
-                hold_id=self.id,
-                remaining=money.to_text(self.remaining, self.currency),
-                requested=money.to_text(amount, self.currency),
-                currency=self.currency,
-            )
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | executions of a hold; reversals of a movement | `movement_of_hold`, `movement_reversing` |
 | a wallet's holds, page by page; the open ones by expiry | `hold_page`, `hold_open` |
 | the open holds that expire soon | `hold_expiring` |
+| the freezes of a case | `hold_of_case` |
 | a client's holds, page by page; the open ones | `hold_of_client`, `hold_open_of_client` |
 | the notices about a dormant wallet; of a member | `dormancy_notice_of_wallet`, `…_by_actor` |
 | the holds for a wallet; of a reference | `hold_of_target_page`, `hold_of_reference` |

@@ -1,4 +1,4 @@
-"""Holds: funds reserved for another wallet."""
+"""Holds: funds reserved for another wallet, and freezes: funds that an authority has frozen."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Cast, Coalesce
 from uuid_utils.compat import uuid7
 
+from iocash import errors
 from iocash.db.clock import Now
-from users.models import Client, Key
+from users.models import Case, Client, Key
 from users.models.ids import as_id
 from users.models.versions import version
 from wallets.models.querysets import DatedQuerySet
@@ -26,6 +27,14 @@ IS_OVERDUE = Q(status=OPEN, expires_at__lte=Now())
 
 class HoldQuerySet(DatedQuerySet["Hold"]):
     """Holds with their current status; `is_overdue` uses the clock of the database."""
+
+    def promised(self) -> Self:
+        """The holds for another wallet, which their client can see: all but freezes."""
+        return self.filter(target__isnull=False)
+
+    def frozen(self) -> Self:
+        """The freezes."""
+        return self.filter(target__isnull=True)
 
     def seen(self) -> Self:
         """Annotate `is_overdue` and `executed`, which answers need."""
@@ -60,7 +69,26 @@ class HoldQuerySet(DatedQuerySet["Hold"]):
         return self.filter(id__in=made)
 
 
-class Hold(models.Model):
+class Promise:
+    """A hold, or a freeze, which is for nobody."""
+
+    __slots__ = ()
+
+    target_id: uuid.UUID | None
+
+    @property
+    def is_freeze(self) -> bool:
+        return self.target_id is None
+
+    @property
+    def payee_id(self) -> uuid.UUID:
+        """The wallet that an execution pays; a freeze pays none."""
+        if self.target_id is None:
+            raise errors.Inconsistent("a freeze is never executed")
+        return self.target_id
+
+
+class Hold(Promise, models.Model):
     """Funds of `wallet` reserved for `target`: while open, `remaining` of `amount` is held.
 
     It is placed once, can be executed in parts, and ends once. Each execution is a TRANSFER with
@@ -69,6 +97,10 @@ class Hold(models.Model):
 
     An open hold is expired from `expires_at` on. Its row is updated when an order next locks the
     wallet.
+
+    Without a target it is a freeze: staff place it in a `case`, at the request of an authority, and
+    lift it as a whole. It never expires, and is never executed. `concept` is why it was placed, and
+    `reason` why it was lifted. The client sees it in the held balance only.
     """
 
     class Status(models.TextChoices):
@@ -89,8 +121,9 @@ class Hold(models.Model):
         Wallet, models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
     target = models.ForeignKey(
-        Wallet, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+        Wallet, models.PROTECT, related_name="+", db_constraint=False, db_index=False, null=True
     )
+    case = models.ForeignKey(Case, models.PROTECT, related_name="+", db_index=False, null=True)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField(help_text="Original amount, in minor units.")
     remaining = models.BigIntegerField(help_text="Still held, in minor units.")
@@ -102,6 +135,7 @@ class Hold(models.Model):
     concept = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     metadata = models.JSONField(null=True)
     reference = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    reason = models.CharField(max_length=140, null=True)  # noqa: DJ001 (erased is null)
     salt = models.BinaryField(max_length=16, null=True)
     details_digest = models.BinaryField(max_length=32, null=True)
     digest = models.BinaryField(max_length=32)
@@ -140,8 +174,30 @@ class Hold(models.Model):
                 condition=Q(salt__isnull=False, details_digest__isnull=False)
                 | Q(salt=None, concept=None, metadata__isnull=True, reference=None),
             ),
+            models.CheckConstraint(
+                name="hold_has_a_target_or_is_a_freeze",
+                condition=Q(target__isnull=False, case=None, reason=None)
+                | Q(
+                    target=None,
+                    case__isnull=False,
+                    expires_at=None,
+                    metadata__isnull=True,
+                    reference=None,
+                    details_digest__isnull=False,
+                ),
+            ),
+            models.CheckConstraint(
+                name="hold_freeze_is_lifted_as_a_whole_with_a_reason",
+                condition=Q(target__isnull=False)
+                | Q(status="OPEN", remaining=F("amount"), concept__isnull=False, reason=None)
+                | Q(status="RELEASED", concept__isnull=False, reason__isnull=False)
+                | Q(status="RELEASED", concept=None, reason=None, salt=None),
+            ),
         ]
         indexes = [
+            models.Index(
+                fields=["case", "id"], condition=Q(case__isnull=False), name="hold_of_case"
+            ),
             models.Index(fields=["wallet", "created_at", "id"], name="hold_page"),
             models.Index(fields=["client", "created_at", "id"], name="hold_of_client"),
             models.Index(fields=["target", "created_at", "id"], name="hold_of_target_page"),
@@ -160,7 +216,10 @@ class Hold(models.Model):
             ),
             models.Index(fields=["expires_at"], condition=Q(status="OPEN"), name="hold_expiring"),
         ]
-        permissions = [("release_hold", "Can release holds")]
+        permissions = [
+            ("release_hold", "Can release holds"),
+            ("freeze_amount", "Can freeze amounts and lift freezes"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

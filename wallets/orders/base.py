@@ -17,7 +17,8 @@ from users.models import fingerprints
 from users.models.events import By
 from users.models.fingerprints import Asked
 from wallets.books import Books
-from wallets.books.rows import Cause, Leg, LockedHold, LockedUser, LockedWallet
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import Cause, Leg, LockedUser, LockedWallet
 
 ENVELOPE: Final = frozenset({"client_id", "by", "key", "proof", "if_match", "expected_currency"})
 """The fields of the caller and its conditions, which don't describe the request itself."""

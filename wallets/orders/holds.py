@@ -11,7 +11,8 @@ from iocash import errors
 from iocash.times import to_millisecond
 from users.models.versions import require_version
 from wallets.books import Books
-from wallets.books.rows import LockedHold, LockedWallet
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import LockedWallet
 from wallets.orders.base import Needs, Outcome, PartOrder, Payment, WalletOrder
 
 
@@ -129,7 +130,7 @@ class ExecuteHold(PartOrder):
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         hold = books.hold(self.hold_id, wallet)
-        target = books.wallet(hold.target_id, self.client_id)
+        target = books.wallet(hold.payee_id, self.client_id)
         hold.require_open()
         amount = self.minor_or_none(books) or hold.remaining
         hold.require_remaining(amount)

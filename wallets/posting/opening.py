@@ -14,7 +14,8 @@ from users.credentials import READ_BY_IDS, Credentials
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.columns import columns
-from wallets.books.rows import Leg, LockedHold, LockedResource, LockedUser, LockedWallet
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import Leg, LockedResource, LockedUser, LockedWallet
 from wallets.orders.base import Needs, Order
 from wallets.posting import clocks, read
 from wallets.posting.read import Locks, Rows, record, rows

@@ -12,14 +12,8 @@ from iocash.db.pipeline import Answer
 from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.columns import columns
-from wallets.books.rows import (
-    RESOURCES,
-    Leg,
-    LockedHold,
-    LockedResource,
-    LockedUser,
-    LockedWallet,
-)
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import RESOURCES, Leg, LockedResource, LockedUser, LockedWallet
 from wallets.orders.base import Order
 
 Row = TypeVar("Row", Leg, LockedHold, LockedResource)

@@ -21,7 +21,8 @@ from iocash.db.transactions import as_array, as_rows, from_json
 from users.models import events
 from wallets.books import Books
 from wallets.books.columns import types
-from wallets.books.rows import RESOURCES, Leg, LockedHold, LockedUser, LockedWallet
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import RESOURCES, Leg, LockedUser, LockedWallet
 
 Row = TypeVar("Row")
 
@@ -60,10 +61,10 @@ INSERT_HOLDS = f"INSERT INTO wallets_hold {from_json(types(LockedHold))}"
 UPDATE_HOLDS = """
     UPDATE wallets_hold AS hold
     SET status = new.status, remaining = new.remaining, expires_at = new.expires_at,
-        ended_at = new.ended_at, updated_at = new.updated_at
+        ended_at = new.ended_at, updated_at = new.updated_at, reason = new.reason
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, status text, remaining bigint, expires_at timestamptz,
-         ended_at timestamptz, updated_at timestamptz)
+         ended_at timestamptz, updated_at timestamptz, reason text)
     WHERE hold.client_id = new.client_id AND hold.id = new.id
       AND hold.client_id = ANY(%s) AND hold.id = ANY(%s)
 """

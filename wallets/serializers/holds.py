@@ -77,7 +77,7 @@ class HoldAnswer(fields.Serializer):
             {
                 "self": location(request, "hold", wallet_id=hold.wallet_id, hold_id=hold.id),
                 "wallet": location(request, "wallet", wallet_id=hold.wallet_id),
-                "targetWallet": location(request, "wallet", wallet_id=hold.target_id),
+                "targetWallet": location(request, "wallet", wallet_id=hold.payee_id),
                 "movements": f"{movements}?holdId={hold.id}",
             }
         )

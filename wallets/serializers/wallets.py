@@ -49,7 +49,8 @@ class WalletAnswer(fields.Serializer):
     held_balance = fields.Money(
         source="held_now",
         example="30.00",
-        help_text="What open holds and pending cash-outs reserve, in units of `currency`.",
+        help_text="What pending cash-outs and open holds reserve, and what the institution has "
+        "frozen, in units of `currency`.",
     )
     available_balance = fields.Money(
         source="available",

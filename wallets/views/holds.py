@@ -39,8 +39,8 @@ RELEASE_HOLD, CHANGE_HOLD = "wallets.release_hold", "wallets.change_hold"
 
 
 def holds_of(client_id: UUID | None, wallet_id: UUID) -> HoldQuerySet:
-    """The holds of a wallet of this client, or, for staff, of any."""
-    return Hold.objects.owned_by(client_id).filter(wallet=wallet_id).seen()
+    """The holds of a wallet of this client, or, for staff, of any; without freezes."""
+    return Hold.objects.promised().owned_by(client_id).filter(wallet=wallet_id).seen()
 
 
 class HoldView(OrderView):
@@ -81,7 +81,7 @@ def rows_of_holds(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
     """The holds of a client that the filters leave; amounts are in minor units."""
     filters = {**filters}
     dates = filters.pop("start_date", None), filters.pop("end_date", None)
-    every = Hold.objects.owned_by(client_id).within(*dates)
+    every = Hold.objects.promised().owned_by(client_id).within(*dates)
     parts, indexed = leading_of_holds(filters, filters.get("wallet__in"))
     found = every.seen()
     scanned = None if filters.keys() <= indexed else every
@@ -153,7 +153,7 @@ class AnyHoldView(HoldView):
 
         The same hold as below its wallet, for those who know its id only.
         """
-        holds = Hold.objects.owned_by(self.caller.client_id).seen()
+        holds = Hold.objects.promised().owned_by(self.caller.client_id).seen()
         hold = get_object_or_404(holds, id=hold_id)
         return Response(self.show(hold), headers=self.tag(hold))
 
@@ -262,7 +262,7 @@ class HoldExecutionView(MovementView):
             **self.common(wallet_id),
             key=self.key,
             hold_id=hold_id,
-            target_id=hold.target_id,
+            target_id=hold.payee_id,
             **values,
         )
         return self.moved(self.submit(order))

@@ -29,7 +29,7 @@ from tests.support.books import (
 )
 from users.models.ids import new_id
 from wallets.books import Books, chain
-from wallets.books.rows import LockedHold
+from wallets.books.hold_rows import LockedHold
 from wallets.posting.group import run
 
 

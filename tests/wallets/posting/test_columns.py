@@ -19,7 +19,8 @@ from users.models.idempotency import UsedKey
 from wallets import posting
 from wallets.books import Books
 from wallets.books.columns import columns
-from wallets.books.rows import RESOURCES, Leg, LockedAccount, LockedHold, LockedUser, LockedWallet
+from wallets.books.hold_rows import LockedHold
+from wallets.books.rows import RESOURCES, Leg, LockedAccount, LockedUser, LockedWallet
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.base import Needs, Order
 from wallets.orders.external_accounts import AddExternalAccount
