@@ -6,7 +6,7 @@ what was typed and its key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import wraps
@@ -56,6 +56,9 @@ class ActionForm(forms.Form):
     is_on_page: ClassVar[bool] = False
     """Whether the object's page has the form: that page shows a refusal too."""
 
+    from_link: ClassVar[Sequence[str]] = ()
+    """The fields that a link to the form can fill in."""
+
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
 
     def __init__(self, data: Any = None, *, user: Any, obj: Any = None) -> None:
@@ -68,6 +71,12 @@ class ActionForm(forms.Form):
 
     def restrict(self, user: Any) -> None:
         """Remove the choices that require a permission which this member of staff lacks."""
+
+    def fill_in(self, values: Mapping[str, str]) -> None:
+        """Fill in what a link gives."""
+        for name in self.from_link:
+            if name in values:
+                self.fields[name].initial = values[name]
 
     def settle(self) -> None:
         """Write what was left blank, and decided since, into the fields that are confirmed."""
@@ -234,6 +243,10 @@ class WithActions(ReadOnly):
         """The facts that the page of an action shows about the object."""
         return []
 
+    def last_change(self, obj: Any) -> str:
+        """Who changed the object last, and when: said if an action is not possible any more."""
+        return last_changes(obj.pk).get(obj.pk, "")
+
     def run_action(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         action = next((action for action in self.page_actions if action.name == name), None)
         obj = self.get_object(request, unquote(object_id))
@@ -242,6 +255,7 @@ class WithActions(ReadOnly):
         if not request.user.has_perm(action.permission):
             raise PermissionDenied
         form = action.form(request.POST or None, user=request.user, obj=obj)
+        form.fill_in(request.GET)
         if answer := self.answer(request, action, obj, form):
             return answer
         if request.method == "POST":  # somebody else may have changed it
@@ -297,7 +311,7 @@ class WithActions(ReadOnly):
             "effect": action.effect(obj) if action.effect and obj and is_available else "",
             "is_confirmation": confirmed is not None,
             "is_available": is_available,
-            "last_change": "" if is_available else last_changes(obj.pk).get(obj.pk, ""),
+            "last_change": "" if is_available else self.last_change(obj),
             "form": form,
             "opts": self.opts,
             "media": self.media + form.media,

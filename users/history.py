@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from iocash.db import clock
-from users.models import ApiKey, Event
+from users.models import ApiKey, Case, Event
 from users.models.events import EventKind
 from users.templatetags.words import details_in_words
 
@@ -33,12 +33,27 @@ class Line:
 def history(*objects: Model) -> Sequence[Line]:
     """The last events of the objects, newest first, in words and with the names of the actors."""
     ids = [obj.pk for obj in objects]
-    events = list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS])
+    return lines_of(list(Event.objects.about(*ids).order_by("-position")[:LAST_EVENTS]))
+
+
+def lines_of(events: Sequence[Event]) -> Sequence[Line]:
+    """Events in words, with the names of the actors and the numbers of the cases."""
     names = names_of({event.actor for event in events})
+    numbers = case_numbers(events)
     return [
-        Line(event, actor_in_words(event.actor, names), details_in_words(event.data))
+        Line(
+            event,
+            actor_in_words(event.actor, names),
+            details_in_words(event.data, numbers.get(event.data.get("case", ""), "")),
+        )
         for event in events
     ]
+
+
+def case_numbers(events: Iterable[Event]) -> dict[str, str]:
+    """The numbers of the cases that events name, by id; at most one statement."""
+    ids = {event.data["case"] for event in events if "case" in event.data}
+    return {str(each.pk): each.number for each in Case.objects.filter(pk__in=ids)} if ids else {}
 
 
 def actor_in_words(actor: str, names: Mapping[str, str]) -> str:

@@ -38,6 +38,9 @@ SENTENCES: Final = {
     "wallets.add_hold": _("Can place holds over the API."),
     "wallets.change_hold": _("Can renew, release and execute holds over the API."),
     "wallets.release_hold": _("Can release holds."),
+    "wallets.freeze_amount": _(
+        "Can freeze amounts at the request of an authority, and lift freezes."
+    ),
     "wallets.add_externalaccount": _("Can add bank accounts of users over the API."),
     "wallets.change_externalaccount": _("Can change and remove bank accounts over the API."),
     "wallets.send_cash_out": _("Can mark payments out as sent to the bank."),

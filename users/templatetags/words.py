@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from django import template
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+
+from iocash import money
+from users.templatetags.office import grouped
 
 register = template.Library()
 
@@ -84,6 +88,8 @@ WORDS: Final[Mapping[str, Any]] = {
     "user.unblocked": _("User unblocked"),
     "user.unsubscribed": _("User closed"),
     "user.verified": _("User verified"),
+    "wallet.amount_frozen": _("Amount frozen"),
+    "wallet.amount_unfrozen": _("Freeze lifted"),
     "wallet.blocked": _("Wallet blocked"),
     "wallet.changed": _("Labels of the wallet changed"),
     "wallet.iban_created": _("Wallet got its IBAN"),
@@ -118,9 +124,21 @@ def code_in_words(code: str) -> Any:
     return WORDS.get(code) or code.replace(".", ": ").replace("_", " ").capitalize()
 
 
-def details_in_words(data: Mapping[str, Any]) -> str:
-    """What an event says beside its kind: the reason, the document, what changed. No ids."""
+def event_amount(amount: str, currency: str) -> str:
+    """The amount of an event, grouped, with its currency."""
+    return f"{grouped(money.to_minor(Decimal(amount), currency), currency)} {currency}"
+
+
+def details_in_words(data: Mapping[str, Any], case: str = "") -> str:
+    """What an event says beside its kind: the reason, the document, what changed. No ids.
+
+    `case` is the number of its case.
+    """
     found = []
+    if amount := data.get("amount"):
+        found.append(event_amount(str(amount), str(data["currency"])))
+    if case:
+        found.append(gettext("Case %(number)s") % {"number": case})
     if reason := data.get("reason"):
         found.append(gettext("Reason: %(reason)s") % {"reason": code_in_words(str(reason))})
     if fields := data.get("fields"):

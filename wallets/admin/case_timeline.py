@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,10 +14,11 @@ from users.admin import cases
 from users.history import names_of
 from users.models import Case, CaseSubject, Event, Task, User
 from users.models.events import STAFF
+from users.templatetags.words import event_amount
 from wallets.admin.deeds import DEEDS
 from wallets.admin.facts import named_user
 from wallets.admin.links import movement_name, wallet_of
-from wallets.admin.timeline import TimelineEntry
+from wallets.admin.timeline import TimelineEntry, freezes_named_by, reason_of_freeze
 from wallets.models import Hold, Movement, Wallet
 
 LAST_MOVED: Final = 50
@@ -60,17 +61,21 @@ def timeline_of(request: HttpRequest, case: Case, subjects: Sequence[CaseSubject
         )
         for each in entries
     ]
-    lines += [
-        TimelineEntry(
-            each.created_at,
-            str(DEEDS.get(each.kind, each.kind)),
-            "money" if each.subject in {"movement", "hold"} else "account",
-            names.get(each.actor, each.actor),
-            link=link_of(each.subject, each.subject_id),
-        )
-        for each in events
-    ]
+    named = freezes_named_by(events) if may("wallets.view_hold") else {}
+    lines += [deed_of(each, names, named.get(each.data.get("freeze", ""))) for each in events]
     return sorted(lines, key=lambda line: line.at, reverse=True)
+
+
+def deed_of(event: Event, names: Mapping[str, str], freeze: Hold | None) -> TimelineEntry:
+    """What a member of staff did; of a freeze also how much and why."""
+    words, who = str(DEEDS.get(event.kind, event.kind)), names.get(event.actor, event.actor)
+    if freeze:
+        words = f"{words} {event_amount(event.data['amount'], event.data['currency'])}"
+        text = reason_of_freeze(event, freeze)
+        return TimelineEntry(event.created_at, words, "money", who, text, address_of(freeze))
+    kind = "money" if event.subject in {"movement", "hold"} else "account"
+    link = link_of(event.subject, event.subject_id)
+    return TimelineEntry(event.created_at, words, kind, who, link=link)
 
 
 def link_of(kind: str, subject_id: UUID) -> str:

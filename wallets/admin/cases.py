@@ -24,6 +24,7 @@ from users.history import actor_name, name_actors
 from users.manual import MANUAL
 from users.models import Case, CaseEntry, CaseSubject, User
 from users.models.ids import as_id
+from wallets.admin import freezes
 from wallets.admin.case_timeline import shown_subjects, timeline_of
 from wallets.models import Movement, Wallet
 
@@ -250,6 +251,7 @@ class CaseAdmin(Searched, WithActions):
             do=add_subject,
             is_available=is_workable,
         ),
+        freezes.ON_CASE,
         Action(
             name="close",
             label=_("Close the case"),
@@ -303,6 +305,7 @@ class CaseAdmin(Searched, WithActions):
         return {
             "page_actions": self.available_actions(request, obj),
             "subjects": shown_subjects(subjects),
+            "freezes": freezes.shown_freezes(request, obj),
             "timeline": timeline_of(request, obj, subjects),
         }
 

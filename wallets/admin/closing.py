@@ -100,7 +100,17 @@ def obstacles(user: User, wallets: Sequence[Wallet]) -> Iterator[str]:
             text = gettext("The wallet in %(currency)s is blocked. Unblock it first.")
             yield text % {"currency": wallet.currency}
     ids = [each.id for each in wallets]
-    holds = Hold.objects.filter(wallet__in=ids).standing(Hold.Status.OPEN).count()
+    open_ones = Hold.objects.filter(wallet__in=ids).standing(Hold.Status.OPEN)
+    holds, frozen = open_ones.promised().count(), open_ones.frozen().count()
+    if frozen:
+        yield (
+            ngettext(
+                "%(count)d amount is frozen. Lift the freeze first.",
+                "%(count)d amounts are frozen. Lift the freezes first.",
+                frozen,
+            )
+            % {"count": frozen}
+        )
     if holds:
         yield (
             ngettext(

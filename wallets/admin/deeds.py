@@ -55,6 +55,8 @@ DEEDS: Final[Mapping[str, Any]] = {
     Kind.USER_UNBLOCKED: _("Unblocked the user."),
     Kind.USER_UNSUBSCRIBED: _("Closed the user."),
     Kind.USER_VERIFIED: _("Verified the user."),
+    Kind.WALLET_AMOUNT_FROZEN: _("Froze an amount of a wallet."),
+    Kind.WALLET_AMOUNT_UNFROZEN: _("Lifted a freeze of a wallet."),
     Kind.WALLET_BLOCKED: _("Blocked a wallet."),
     Kind.WALLET_CHANGED: _("Changed the labels of a wallet."),
     Kind.WALLET_IBAN_CREATED: _("Gave a wallet its IBAN."),

@@ -1,4 +1,4 @@
-"""By what the money of a wallet is held: open holds and pending cash-outs."""
+"""By what the money of a wallet is held: open holds, freezes and pending cash-outs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.actions import address_of
+from wallets.admin import freezes
 from wallets.admin.states import state_of
 from wallets.models import Hold, Movement, Wallet
 
@@ -42,23 +44,31 @@ class AllHeld:
 def what_is_held(wallet: Wallet) -> AllHeld:
     """The open holds and pending cash-outs of a wallet that was read with `seen`, oldest first."""
     open_holds = Hold.objects.filter(wallet=wallet).seen().standing("OPEN")
-    holds = open_holds.select_related("target__user").order_by("created_at", "id")
+    oldest = open_holds.select_related("target__user", "case").order_by("created_at", "id")
+    holds = list(oldest[: MOST_SHOWN + 1])
+    actors = freezes.actors_of(hold for hold in holds if hold.is_freeze)
     pending = Movement.objects.filter(wallet=wallet, status=Movement.Status.PENDING)
     found = [
-        *map(held_by_hold, holds[: MOST_SHOWN + 1]),
+        *(held_by_hold(hold, actors.get(str(hold.id), "")) for hold in holds),
         *map(held_by_cash_out, pending.order_by("created_at", "id")[: MOST_SHOWN + 1]),
     ]
     rows = sorted(found, key=lambda each: each.since)
     return AllHeld([*islice(rows, MOST_SHOWN)], wallet.held_now, has_more=len(rows) > MOST_SHOWN)
 
 
-def held_by_hold(hold: Hold) -> Held:
+def held_by_hold(hold: Hold, who: str) -> Held:
+    """A hold; or a freeze, and `who` has placed it."""
+    if hold.case:
+        kind: Any = gettext("Frozen by %(who)s") % {"who": who}
+        target = gettext("Case %(number)s") % {"number": hold.case.number}
+    else:
+        kind, target = _("Hold"), hold.target.user.display_name if hold.target else ""
     return Held(
-        kind=_("Hold"),
+        kind=kind,
         since=hold.created_at,
         amount=hold.left,
-        target=hold.target.user.display_name,
-        until=hold.expires_at,
+        target=target,
+        until=_("until it is lifted") if hold.is_freeze else hold.expires_at,
         address=address_of(hold),
     )
 

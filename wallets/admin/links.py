@@ -35,9 +35,10 @@ def movement_name(movement: Movement) -> str:
 
 
 def hold_name(hold: Any) -> str:
-    """The amount of a hold."""
+    """The amount of a hold or a freeze."""
     amount = f"{grouped(hold.amount, hold.currency)} {hold.currency}"
-    return gettext("Hold of %(amount)s") % {"amount": amount}
+    text = gettext("Freeze of %(amount)s") if hold.is_freeze else gettext("Hold of %(amount)s")
+    return text % {"amount": amount}
 
 
 def account_name(account: Any) -> str:

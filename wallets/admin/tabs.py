@@ -18,7 +18,7 @@ from iocash.db.prepared import read_each
 from users.admin.notes import ADD_NOTE, NoteForm, with_authors
 from users.kyc import terms
 from users.models import Case, IdentityVerification, Task, TermsSignature
-from wallets.admin import profile, tasks, timeline
+from wallets.admin import freezes, profile, tasks, timeline
 from wallets.admin.profile import Profile
 from wallets.models import Hold, Movement
 
@@ -92,8 +92,9 @@ def movements_tab(request: HttpRequest, found: Profile) -> Context:
 
 
 def holds_tab(request: HttpRequest, found: Profile) -> Context:
-    """The last holds of all wallets, the open ones first."""
-    seen = [Hold.objects.seen().filter(wallet=each) for each in found.wallets]
+    """The last holds and freezes of all wallets, the open ones first."""
+    every = Hold.objects.seen().select_related("case")
+    seen = [every.filter(wallet=each) for each in found.wallets]
     open_ones = last_of_each(found, [each.standing(Hold.Status.OPEN) for each in seen])
     ended = [each.standing("EXECUTED", "RELEASED", "EXPIRED") for each in seen]
     rows = [*open_ones, *last_of_each(found, ended)]
@@ -103,7 +104,9 @@ def holds_tab(request: HttpRequest, found: Profile) -> Context:
             {
                 "hold": each,
                 "target": owners.get(each.target_id),
-                "status": HOLD_STATUSES[Hold.Status(each.standing)],
+                "status": freezes.state_of_hold(each)
+                if each.is_freeze
+                else HOLD_STATUSES[Hold.Status(each.standing)],
             }
             for each in rows
         ]

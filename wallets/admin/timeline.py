@@ -122,7 +122,7 @@ def streams(request: HttpRequest, user: User, wallets: Sequence[Wallet]) -> list
         rows = [Movement.objects.filter(wallet=each) for each in wallets]
         found.append(Stream("movement", rows, by_time))
     if wallets and may("wallets.view_hold"):
-        holds = [Hold.objects.filter(wallet=each) for each in wallets]
+        holds = [Hold.objects.promised().filter(wallet=each) for each in wallets]
         found.append(Stream("hold", holds, by_time))
     if wallets and may(VIEW_NOTICE):
         notices = [DormancyNotice.objects.filter(wallet=each) for each in wallets]
@@ -222,13 +222,15 @@ class Describer:
     """The owners of the other wallets."""
     steps: Mapping[UUID, Sequence[Event]]
     """The events of movements and holds, oldest first."""
+    freezes: Mapping[str, Hold]
+    """The freezes that events name, by id."""
     names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(
         cls, user: User, wallets: Sequence[Wallet], chosen: Sequence[tuple[str, Any]]
     ) -> Describer:
-        """Read what the sentences need: at most four statements."""
+        """Read what the sentences need: at most five statements."""
         money = [row for name, row in chosen if name in {"movement", "hold"}]
         steps = steps_of(money)
         actors = {
@@ -242,6 +244,7 @@ class Describer:
             wallets={wallet.id: label_of_wallet(wallet) for wallet in wallets},
             others=owners_of(map(other_wallet, money)),
             steps=steps,
+            freezes=freezes_named_by(row for name, row in chosen if name == "event"),
             names=names_of(actors),
         )
 
@@ -261,9 +264,18 @@ class Describer:
         return actor_in_words(actor, self.names)
 
     def event(self, event: Event) -> TimelineEntry:
+        freeze = self.freezes.get(event.data.get("freeze", ""))
+        if freeze:
+            return self.of_freeze(event, freeze)
         words = wording.of_event(event, self.wallets)
         kind = "kyc" if event.kind in {*OF_DOCUMENTS, *OF_VERIFICATIONS} else "account"
         return TimelineEntry(event.created_at, words, kind, self.who(event.actor))
+
+    def of_freeze(self, event: Event, freeze: Hold) -> TimelineEntry:
+        number = freeze.case.number if freeze.case else ""
+        words = wording.of_event(event, self.wallets, number)
+        who, text = self.who(event.actor), reason_of_freeze(event, freeze)
+        return TimelineEntry(event.created_at, words, "hold", who, text, address_of(freeze))
 
     def movement(self, movement: Movement) -> TimelineEntry:
         words = wording.of_movement(movement, self.user.display_name, self.other(movement))
@@ -324,6 +336,19 @@ class Describer:
     def other(self, row: Any) -> str:
         owner = self.others.get(other_wallet(row)) if other_wallet(row) else None
         return owner.display_name if owner else ""
+
+
+def freezes_named_by(events: Iterable[Event]) -> dict[str, Hold]:
+    """The freezes that events name, with their cases, by id; at most one statement."""
+    ids = {event.data["freeze"] for event in events if "freeze" in event.data}
+    found = Hold.objects.filter(id__in=ids).select_related("case") if ids else []
+    return {str(each.id): each for each in found}
+
+
+def reason_of_freeze(event: Event, freeze: Hold) -> str:
+    """Why the freeze was placed or lifted, whatever the event says."""
+    is_lifted = event.kind == EventKind.WALLET_AMOUNT_UNFROZEN
+    return (freeze.reason if is_lifted else freeze.concept) or ""
 
 
 def other_wallet(row: Any) -> Any:

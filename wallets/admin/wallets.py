@@ -12,7 +12,7 @@ from iocash import money
 from users.actions import Action, Facts, Searched, WithActions
 from users.change_lists.exports import amount
 from users.models.searches import typed
-from wallets.admin import cases, notes, notices, tasks
+from wallets.admin import cases, freezes, notes, notices, tasks
 from wallets.admin.facts import name_of_wallet, wallet_facts, with_currency
 from wallets.admin.forms import BlockForm, MovementForm
 from wallets.admin.held import what_is_held
@@ -126,6 +126,7 @@ class WalletAdmin(Searched, WithActions):
             is_available=lambda wallet: wallet.status == Wallet.Status.BLOCKED,
             effect=effect_of_unblock,
         ),
+        freezes.ON_WALLET,
         notes.ADD,
         tasks.ADD,
         notices.ADD,

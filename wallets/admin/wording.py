@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from users.models import Event, KycDocument
 from users.models.events import EventKind
 from users.templatetags.office import grouped
+from users.templatetags.words import event_amount
 from wallets.models import Hold, Movement
 
 Kind = EventKind
@@ -67,6 +68,10 @@ EVENTS: Final[Mapping[str, Any]] = {
     Kind.WALLET_OPENED: _("The %(wallet)s wallet was opened."),
     Kind.WALLET_CHANGED: _("The labels of the %(wallet)s wallet were changed."),
     Kind.WALLET_IBAN_CREATED: _("The %(wallet)s wallet got its IBAN."),
+    Kind.WALLET_AMOUNT_FROZEN: _("%(amount)s of the %(wallet)s wallet were frozen, case %(case)s."),
+    Kind.WALLET_AMOUNT_UNFROZEN: _(
+        "The freeze of %(amount)s of the %(wallet)s wallet was lifted, case %(case)s."
+    ),
     Kind.WALLET_BLOCKED: _("The %(wallet)s wallet was blocked. Reason: %(reason)s."),
     Kind.WALLET_UNBLOCKED: _("The %(wallet)s wallet was unblocked. Reason: %(reason)s."),
     Kind.WALLET_UNSUBSCRIBED: _("The %(wallet)s wallet was closed permanently."),
@@ -116,8 +121,11 @@ def of_hold(hold: Hold, owner: str, other: str) -> str:
     return str(HOLD) % {"owner": owner, "other": other, "amount": amount}
 
 
-def of_event(event: Event, wallets: Mapping[Any, str]) -> str:
-    """An event of a user or a wallet. `wallets` are the names of wallets by id."""
+def of_event(event: Event, wallets: Mapping[Any, str], case: str = "") -> str:
+    """An event of a user or a wallet. `wallets` are the names of wallets by id.
+
+    `case` is the number of the case that the event names.
+    """
     sentence = EVENTS.get(event.kind)
     if sentence is None:
         return event.kind.replace(".", ": ").replace("_", " ").capitalize()
@@ -129,6 +137,8 @@ def of_event(event: Event, wallets: Mapping[Any, str]) -> str:
         "provider": data.get("provider", ""),
         "level": data.get("level", ""),
         "wallet": wallets.get(event.subject_id, ""),
+        "amount": event_amount(data["amount"], data["currency"]) if "amount" in data else "",
+        "case": case,
     }
 
 

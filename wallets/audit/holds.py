@@ -82,20 +82,20 @@ EQUATIONS: Final = (
         """
         SELECT id AS freeze, wallet_id AS wallet, expected, events
         FROM (
-            SELECT freeze.id, freeze.wallet_id,
-                concat('wallet.amount_frozen', CASE freeze.status WHEN 'OPEN' THEN ''
+            SELECT frozen.id, frozen.wallet_id,
+                concat('wallet.amount_frozen', CASE frozen.status WHEN 'OPEN' THEN ''
                     ELSE ' wallet.amount_unfrozen' END) AS expected,
                 (SELECT string_agg(kind, ' ' ORDER BY position) FROM users_event AS event
-                 WHERE event.subject_id = freeze.wallet_id AND event.subject = 'wallet'
-                   AND event.client_id = freeze.client_id
+                 WHERE event.subject_id = frozen.wallet_id AND event.subject = 'wallet'
+                   AND event.client_id = frozen.client_id
                    AND event.kind IN ('wallet.amount_frozen', 'wallet.amount_unfrozen')
-                   AND event.data ->> 'freeze' = freeze.id::text
-                   AND event.data ->> 'case' = freeze.case_id::text
-                   AND event.data ->> 'currency' = freeze.currency
-                   AND ltrim(replace(event.data ->> 'amount', '.', ''), '0') = freeze.amount::text
+                   AND event.data ->> 'freeze' = frozen.id::text
+                   AND event.data ->> 'case' = frozen.case_id::text
+                   AND event.data ->> 'currency' = frozen.currency
+                   AND ltrim(replace(event.data ->> 'amount', '.', ''), '0') = frozen.amount::text
                 ) AS events
-            FROM wallets_hold AS freeze
-            WHERE freeze.target_id IS NULL AND freeze.wallet_id BETWEEN %(first)s AND %(last)s
+            FROM wallets_hold AS frozen
+            WHERE frozen.target_id IS NULL AND frozen.wallet_id BETWEEN %(first)s AND %(last)s
         ) AS compared
         WHERE expected IS DISTINCT FROM events
         """,
