@@ -104,6 +104,7 @@ ACTIONS: Final = {
     "users.case/close": REVIEWERS,
     "users.case/concern": REVIEWERS,
     "users.case/due": REVIEWERS,
+    "users.case/freeze": SUPERVISORS,
     "users.case/owner": REVIEWERS,
     "users.case/reopen": REVIEWERS,
     "users.client/activate": KEEPERS,
@@ -129,6 +130,7 @@ ACTIONS: Final = {
     "wallets.closing/again": SUPERVISORS,
     "wallets.closing/finish": SUPERVISORS,
     "wallets.closing/stop": SUPERVISORS,
+    "wallets.hold/lift": SUPERVISORS,
     "wallets.hold/release": OPERATORS,
     "wallets.movement/add-note": REVIEWERS,
     "wallets.movement/add-task": REVIEWERS,
@@ -143,6 +145,7 @@ ACTIONS: Final = {
     "wallets.wallet/notice": OPERATORS,
     "wallets.wallet/open-case": REVIEWERS,
     "wallets.wallet/block": OPERATORS,
+    "wallets.wallet/freeze": SUPERVISORS,
     "wallets.wallet/unblock": OPERATORS,
 }
 """Who may take each action of the page of a model."""

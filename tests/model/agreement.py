@@ -53,7 +53,7 @@ def compare_holds(seen: Stage, known: World) -> None:
         assert (row.amount, row.wallet_id, row.target_id) == (
             hold.amount,
             seen.ids["wallet", hold.payer],
-            seen.ids["wallet", hold.payee],
+            seen.ids["wallet", hold.payee] if hold.payee else None,
         )
         compare_version(seen, (number, state), row)
 

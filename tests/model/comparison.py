@@ -75,6 +75,11 @@ class Table(RuleBasedStateMachine):
         holds = range(len(self.known.holds))
         return [number for number in holds if self.known.standing(number) == "OPEN"][-6:]
 
+    @property
+    def freezes(self) -> list[int]:
+        holds = enumerate(self.known.holds)
+        return [number for number, each in holds if each.payee is None][-6:]
+
     def owner(self, account: int, other: str) -> str:
         """Return mostly the wallet that has the account."""
         is_there = 0 <= account < len(self.known.accounts) and len(self.said) % 5

@@ -18,7 +18,7 @@ from iocash import errors
 from tests.model.history import LIMITED, Made, No, Said, Wallet
 from tests.model.ledger import Reference
 from tests.model.ledger_rules import CEILING
-from tests.support import people
+from tests.support import freezes, people
 from users import demo_documents
 from users.models import User
 from wallets import models
@@ -32,6 +32,7 @@ from wallets.orders.cash_outs import (
     SettleCashOut,
 )
 from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
+from wallets.orders.freezes import FreezeAmount, LiftFreeze
 from wallets.orders.holds import ExecuteHold, PlaceHold, ReleaseHold, RenewHold
 from wallets.orders.operations import TransferOperation
 from wallets.orders.payments import Adjust, CashIn, Reverse, Transfer
@@ -67,6 +68,8 @@ ORDERS: Final[dict[str, type[Order]]] = {
     "execute": ExecuteHold,
     "release": ReleaseHold,
     "renew": RenewHold,
+    "freeze": FreezeAmount,
+    "lift": LiftFreeze,
     "cash_out": CashOut,
     "mark_sent": MarkCashOutSent,
     "settle": SettleCashOut,
@@ -83,13 +86,21 @@ ORDERS: Final[dict[str, type[Order]]] = {
 }
 MORE: Final[dict[str, dict[str, Any]]] = {
     "reject": {"reason": "No such account"},
+    "freeze": {"concept": "Court order"},
+    "lift": {"reason": "Revoked"},
     "close_wallet": {"closing": True},
     "block_wallet": {"reason": "OTHER"},
     "unblock_wallet": {"reason": "RESOLVED"},
     "block_user": {"reason": "OTHER"},
     "unblock_user": {"reason": "RESOLVED"},
 }
-IDS: Final = {"wallet": "wallet", "target": "wallet", "hold": "hold", "account": "account"}
+IDS: Final = {
+    "wallet": "wallet",
+    "target": "wallet",
+    "hold": "hold",
+    "freeze": "hold",
+    "account": "account",
+}
 FIELDS: Final = {"down": "is_debit"}
 PLAYERS: Final = {"alice": "demo", "bob": "demo", "company": "another"}
 OPENED: Final = (
@@ -116,6 +127,8 @@ class Stage:
     versions: dict[tuple[Any, ...], str] = field(default_factory=dict)
     states: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     opened: dict[str, models.Wallet] = field(default_factory=dict)
+    case_id: int = 0
+    """The case of all freezes."""
 
     @classmethod
     def build(cls) -> Stage:
@@ -124,6 +137,7 @@ class Stage:
         with connection.cursor() as cursor:
             cursor.execute(STAND_STILL)
         set_clock(DAWN)
+        stage.case_id = freezes.a_request().pk
         stage.ids["wallet", "nobody's"] = stage.ids["user", "nobody"] = people.unknown_id()
         clients = {name: people.a_client(name.title()) for name in ("demo", "another")}
         users = {
@@ -157,7 +171,7 @@ class Stage:
                 if (there := self.opened[name])
             }
             users = {name: [client, "ACTIVATED"] for name, client in PLAYERS.items()}
-            yield Stage(dict(self.ids)), Reference(START, users, wallets)
+            yield Stage(dict(self.ids), case_id=self.case_id), Reference(START, users, wallets)
             transaction.set_rollback(True)
 
     # Saying
@@ -170,7 +184,10 @@ class Stage:
             values |= self.translated(said, name, value)
         if said.verb == "execute":
             hold = models.Hold.objects.filter(id=values["hold_id"]).first()
-            values["target_id"] = hold.target_id if hold else values["wallet_id"]
+            known = hold and hold.target_id
+            values["target_id"] = known or values["wallet_id"]
+        if said.verb == "freeze":
+            values["case_id"] = self.case_id
         if said.verb == "reverse":
             movement = models.Movement.objects.filter(id=values["movement_id"]).first()
             if movement and (mirror := movement.mirror):

@@ -97,8 +97,10 @@ class Movement:
 
 @dataclass
 class Hold:
+    """Money that is held for a payee; for nobody, if it is frozen."""
+
     payer: str
-    payee: str
+    payee: str | None
     amount: int
     expires_at: datetime | None
     ended: str | None = None

@@ -136,6 +136,7 @@ class Reference(Rules):
         if amount > left:
             texts = self.text(said.wallet, left), self.text(said.wallet, amount)
             raise No("hold_exceeded", remaining=texts[0], requested=texts[1])
+        assert hold.payee, "a freeze is never executed"
         self.ready(hold.payer)
         self.ready(hold.payee)
         self.receives(hold.payee, amount, payer=hold.payer)
@@ -165,6 +166,24 @@ class Reference(Rules):
             self.future(said)
             hold.expires_at = said.expires_at
         return Made("hold", (("hold", said.hold),), 200)
+
+    # Freezes
+
+    def freeze(self, said: Said) -> Made:
+        wallet = self.mine(said)
+        amount = self.minor(wallet, said.amount)
+        if wallet.status == "UNSUBSCRIBED":
+            raise No("wallet_not_ready", wallet_id=("wallet", said.wallet), status=wallet.status)
+        self.enough(said.wallet, amount)
+        self.holds.append(Hold(said.wallet, None, amount, None))
+        return Made("hold", (("hold", len(self.holds) - 1),), 201)
+
+    def lift(self, said: Said) -> Made:
+        frozen = self.frozen_by(said)
+        if frozen.ended:
+            raise No("hold_not_open", hold_id=("hold", said.freeze), status=frozen.ended)
+        frozen.ended, frozen.ended_at = "RELEASED", self.now
+        return Made("hold", (("hold", said.freeze),), 200)
 
     # Cash-outs
 

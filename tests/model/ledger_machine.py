@@ -22,6 +22,7 @@ from tests.model.strategies import (
     CASH_OUTS,
     CLIENTS,
     EXPIRIES,
+    FREEZES,
     HOLDS,
     IBANS,
     ITEMS,
@@ -81,6 +82,7 @@ class Game(Table):
         for end in (*ends, None):
             about = {"target": "bob's", "amount": Decimal(10), "expires_at": end}
             self.say("place", None, "new", **one, **about)
+        self.say("freeze", None, "new", **one, amount=Decimal(4))
         self.say("cash_out", None, None, **one, **bank, amount=Decimal(2))
         self.say("cash_out", None, None, **other, **bank, amount=Decimal(1))
         self.say("mark_sent", None, None, **other, movement=3)
@@ -207,6 +209,15 @@ class Game(Table):
             self.say("release", client, key, **about)
         else:
             self.say("renew", client, key, expires_at=self.later(expiry), **about)
+
+    @turn(1, wallet=ANY_WALLET, client=CLIENTS, key=KEYS, amount=AMOUNTS)
+    def freeze(self, wallet: str, client: Any, key: Any, amount: Any) -> None:
+        self.say("freeze", client, key, wallet=wallet, amount=self.of(wallet, amount))
+
+    @turn(2, freeze=FREEZES, wallet=SELDOM_ANOTHER, client=CLIENTS, key=KEYS)
+    def lift(self, freeze: int, wallet: Any, client: Any, key: Any) -> None:
+        wallet = wallet or (self.known.holds[freeze].payer if freeze >= 0 else "alice's")
+        self.say("lift", client, key, wallet=wallet, freeze=freeze)
 
     # Cash-outs
 

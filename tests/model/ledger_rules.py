@@ -31,9 +31,21 @@ class Rules(World):
         return movement
 
     def held_by(self, said: Said) -> Hold:
-        """Return the hold of the order if it belongs to the wallet."""
+        """Return the hold of the order if it belongs to the wallet, and is not a freeze."""
+        hold = self.held_in(said, said.hold)
+        if hold.payee is None:
+            raise No("not_found")
+        return hold
+
+    def frozen_by(self, said: Said) -> Hold:
+        """Return the freeze of the order if it belongs to the wallet."""
+        hold = self.held_in(said, said.freeze)
+        if hold.payee is not None:
+            raise No("not_found")
+        return hold
+
+    def held_in(self, said: Said, number: int) -> Hold:
         self.mine(said)
-        number: int = said.hold
         hold = self.holds[number] if 0 <= number < len(self.holds) else None
         if hold is None or hold.payer != said.wallet:
             raise No("not_found")

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from tests.model.race_stages import Family, Stage, Verb
-from tests.support import people
+from tests.support import freezes, people
 from wallets.models import Wallet
 from wallets.orders.base import Order
 from wallets.orders.batch import Batch
@@ -140,6 +140,16 @@ WALLET: dict[str, Verb] = {
     "block user": lambda stage: on_user(BlockUser, stage.alices, reason="OTHER"),
     "unsubscribe": lambda stage: on_user(UnsubscribeUser, stage.alices),
 }
+FROZEN: dict[str, Verb] = {
+    "freeze": lambda stage: freezes.a_freeze(stage.alices, 60_00),
+    "lift": lambda stage: freezes.a_lift(stage.hold),
+    "spend": pays(60_00),
+    "cash-out": cash_out,
+    "hold": holds(60_00),
+    "release": on_hold(ReleaseHold),
+    "close wallet": lambda stage: close(stage.alices),
+    "block user": lambda stage: on_user(BlockUser, stage.alices, reason="OTHER"),
+}
 EMPTY: dict[str, Verb] = {
     "transfer to it": pays(60_00),
     "cash-in": lambda stage: people.a_cash_in(stage.bobs, 50_00),
@@ -256,6 +266,36 @@ FAMILIES: dict[str, Family] = {
             ("reverse part", "reverse part"): "reversal_exceeded",
             ("block wallet", "transfer back"): "wallet_not_ready",
             ("block user", "cash-in"): "user_not_active",
+        },
+    ),
+    "freeze": Family(
+        (comes(130_00), lambda stage: freezes.a_freeze(stage.alices, 60_00)),
+        FROZEN,
+        {
+            ("freeze", "freeze"): "insufficient_funds",
+            ("freeze", "spend"): "insufficient_funds",
+            ("freeze", "cash-out"): "insufficient_funds",
+            ("freeze", "hold"): "insufficient_funds",
+            ("spend", "freeze"): "insufficient_funds",
+            ("cash-out", "freeze"): "insufficient_funds",
+            ("lift", "lift"): "hold_not_open",
+            ("lift", "freeze"): "201 hold",
+            ("lift", "spend"): "201 movement",
+            ("lift", "release"): "not_found",
+            ("freeze", "close wallet"): "wallet_not_empty",
+            ("block user", "freeze"): "201 hold",
+            ("block user", "lift"): "200 hold",
+        },
+    ),
+    "frozen money that comes back": Family(
+        (comes(60_00), lambda stage: freezes.a_freeze(stage.alices, 60_00)),
+        {name: FROZEN[name] for name in ("freeze", "lift", "spend", "close wallet")},
+        {
+            ("lift", "freeze"): "201 hold",
+            ("lift", "lift"): "hold_not_open",
+            ("lift", "spend"): "201 movement",
+            ("lift", "close wallet"): "wallet_not_empty",
+            ("freeze", "spend"): "insufficient_funds",
         },
     ),
     "empty wallet": Family(

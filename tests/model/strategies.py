@@ -55,6 +55,7 @@ MOVEMENTS: Final = numbered(lambda game: range(len(game.known.movements)))
 PAYMENTS: Final = seldom(numbered(lambda game: game.payments), MOVEMENTS, 6)
 OPEN_HOLDS: Final = numbered(lambda game: game.open_holds)
 HOLDS: Final = seldom(OPEN_HOLDS, numbered(lambda game: range(len(game.known.holds))), 4)
+FREEZES: Final = seldom(numbered(lambda game: game.freezes), HOLDS, 8)
 ACCOUNTS: Final = numbered(lambda game: range(len(game.known.accounts)))
 BANKS: Final = st.none() | ACCOUNTS
 IBANS: Final = st.sampled_from(["ES9121000418450200051332", "DE89370400440532013000"])

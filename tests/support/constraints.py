@@ -46,6 +46,34 @@ BROKEN_HOLDS = [
 ]
 """Changes that violate a constraint of holds, each with the name of that constraint."""
 
+A_FREEZE = "hold_has_a_target_or_is_a_freeze"
+LIFTED = "hold_freeze_is_lifted_as_a_whole_with_a_reason"
+BROKEN_FREEZES = [
+    (A_FREEZE, "hold", "target_id = NULL, expires_at = NULL, metadata = NULL, reference = NULL"),
+    (A_FREEZE, "hold", "case_id = (SELECT max(id) FROM users_case)"),
+    (A_FREEZE, "hold", "reason = 'Revoked'"),
+    (A_FREEZE, "frozen", "target_id = %(bobs)s"),
+    (A_FREEZE, "frozen", "case_id = NULL"),
+    (A_FREEZE, "frozen", "expires_at = now()"),
+    (A_FREEZE, "frozen", """metadata = '{"a": "1"}'"""),
+    (A_FREEZE, "frozen", "reference = '7'"),
+    (A_FREEZE, "lifted", "concept = NULL, reason = NULL, salt = NULL, details_digest = NULL"),
+    (LIFTED, "frozen", "remaining = 1"),
+    (LIFTED, "frozen", "concept = NULL"),
+    (LIFTED, "frozen", "reason = 'Revoked'"),
+    (LIFTED, "frozen", "status = 'RELEASED', remaining = 0, ended_at = now()"),
+    (LIFTED, "frozen", "status = 'EXECUTED', remaining = 0, ended_at = now(), reason = 'Paid'"),
+    (LIFTED, "frozen", "status = 'EXPIRED', remaining = 0, ended_at = now(), expires_at = now()"),
+    (LIFTED, "lifted", "reason = NULL"),
+    (LIFTED, "lifted", "concept = NULL"),
+    (LIFTED, "lifted", "concept = NULL, salt = NULL"),
+    ("wallets_hold_case_id_", "frozen", "case_id = 0"),
+]
+"""Changes of a hold, an open freeze or a lifted one, each with the constraint that refuses it.
+
+The name of the constraint may be only its beginning: Django ends those of foreign keys in digits.
+"""
+
 BROKEN_COPIES: list[tuple[str, str, dict[str, Any]]] = [
     ("external_account_is_there_once", "account", {}),
     ("external_account_status_is_known", "account", {"status": "GONE"}),

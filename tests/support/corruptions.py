@@ -108,6 +108,34 @@ WRONG_EVENTS = [
 ]
 """A thing without its events, with others, or events without their thing; a wallet given away."""
 
+FREEZE = "UPDATE wallets_hold SET {} WHERE id = %({})s"
+FREEZE_EVENT = "users_event {} WHERE kind = 'wallet.amount_{}' AND data ->> 'freeze' = %({})s::text"
+NO_EVENT_OF_FREEZE = "DELETE FROM " + FREEZE_EVENT.format("", "{}", "{}")
+EVENT_OF_FREEZE = "UPDATE " + FREEZE_EVENT.format("SET {}", "{}", "{}")
+WRONG_FREEZES = [
+    ("promises", FREEZE.format("case_id = case_id + 1", "frozen"), "promise", "frozen"),
+    ("promises", FREEZE.format("target_id = %(bobs)s", "frozen"), "promise", "frozen"),
+    ("promises", HOLD.format("target_id = NULL"), "promise", "hold"),
+    ("details", FREEZE.format("concept = 'Another'", "lifted"), "movement", "lifted"),
+    ("held", FREEZE.format("remaining = 1", "frozen"), "wallet", "alices"),
+    ("holds", FREEZE.format("remaining = 1", "frozen"), "hold", "frozen"),
+    ("holds", FREEZE.format("amount = 100", "frozen"), "hold", "frozen"),
+    ("executions", MOVEMENT.format("hold_id = %(lifted)s", "execution"), "movement", "execution"),
+    ("freezes", NO_EVENT_OF_FREEZE.format("frozen", "frozen"), "freeze", "frozen"),
+    ("freezes", NO_EVENT_OF_FREEZE.format("unfrozen", "lifted"), "freeze", "lifted"),
+    ("freezes", FREEZE.format("status = 'RELEASED'", "frozen"), "freeze", "frozen"),
+    ("freezes", FREEZE.format("amount = amount + 1", "lifted"), "freeze", "lifted"),
+    ("freezes", FREEZE.format("case_id = case_id + 1", "lifted"), "freeze", "lifted"),
+    ("freezes", FREEZE.format("currency = 'USD'", "lifted"), "freeze", "lifted"),
+    (
+        "freezes",
+        EVENT_OF_FREEZE.format("subject_id = %(bobs)s", "unfrozen", "lifted"),
+        "freeze",
+        "lifted",
+    ),
+]
+"""Freezes that are others than their events say, or that were executed."""
+
 WRONG_PAIRS = [
     ("legs", MOVEMENT.format(f"details_digest = {HEX}", "out"), "movement", "first"),
     ("legs", MOVEMENT.format("details_digest = NULL", "out"), "movement", "first"),
@@ -260,6 +288,7 @@ SPOILED = [
     ("keys", "UPDATE users_key SET made = 'gift' WHERE key = 'k'", "client", "client"),
     *WRONG_PROMISES,
     *WRONG_EVENTS,
+    *WRONG_FREEZES,
     *WRONG_PAIRS,
     *WRONG_TIMES,
 ]

@@ -12,8 +12,8 @@ import pytest
 from django.utils import timezone
 
 from iocash.times import moment
+from tests.support import freezes, order_guard, people, published_story, story, user_actions
 from tests.support import kyc as shown
-from tests.support import order_guard, people, published_story, story, user_actions
 from tests.support.people import Api
 from tests.support.story import Recorder, pass_two_minutes
 from tests.support.user_bodies import ALICE, NEW
@@ -92,6 +92,7 @@ def play_orders(client: Client) -> Wallet:
     owner: dict[str, Any] = {"client_id": client.id, "by": people.BY, "user_id": alices.user_id}
     for user_verb in (BlockUser, UnblockUser):
         posting.submit(user_verb(**owner, reason="OTHER"))
+    freezes.lift(freezes.freeze(alices, 1_00))
     people.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
     people.pass_time(timedelta(hours=2), alices)
     play_group(alices)

@@ -66,7 +66,7 @@ RESOURCES = [
         "balance_after, digest, ended_at, reason, received_after, sent_at, seq, settled_at, status,"
         " updated_at",
     ),
-    Resource(Hold, "ended_at, expires_at, remaining, status, updated_at", a_hold, "hold"),
+    Resource(Hold, "ended_at, expires_at, reason, remaining, status, updated_at", a_hold, "hold"),
     Resource(ExternalAccount, "metadata, status, updated_at", an_account, "account"),
 ]
 MODELS = [resource.model for resource in RESOURCES]

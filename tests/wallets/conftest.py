@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from iocash.db.pipeline import Pipeline
-from tests.support import people, personal_texts, replayed
+from tests.support import freezes, people, personal_texts, replayed
 from tests.support.ibans import IBAN
 from wallets import posting
 from wallets.models import ExternalAccount
@@ -65,9 +65,12 @@ def stage(alices, bobs):
     brought, out = people.movements(alices)
     (into,) = people.movements(bobs)
     hold = people.place(alices, bobs, 5_00, concept="Deposit", metadata={"a": "1"}, reference="7")
+    frozen, lifted = freezes.freeze(alices, 3_00), freezes.lift(freezes.freeze(alices, 2_00))
     theirs = people.a_user(people.a_client("Another"), people.ALICE)
     return {
         "hold": hold.id,
+        "frozen": frozen.id,
+        "lifted": lifted.id,
         "alices": alices.id,
         "bobs": bobs.id,
         "client": alices.client_id,

@@ -208,7 +208,7 @@ def two(transactional_db: None) -> Iterator[Two]:
         yield callers
 
 
-LARGE = frozenset({"empty wallet", "overdue hold", "wallet"})
+LARGE = frozenset({"empty wallet", "freeze", "overdue hold", "wallet"})
 """Families with more pairs than the daily tests have time for."""
 
 

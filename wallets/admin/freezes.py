@@ -367,3 +367,9 @@ def shown_freezes(request: HttpRequest, case: Case) -> list[tuple[Hold, Any]]:
         return []
     found = Hold.objects.filter(case=case).seen().select_related("wallet__user")
     return [(each, state_of_hold(each)) for each in found.order_by("-id")]
+
+
+def cases_of(holds: Iterable[Hold]) -> dict[int, Case]:
+    """The cases of the freezes among these holds, by id; at most one statement."""
+    ids = {each.case_id for each in holds if each.case_id}
+    return Case.objects.in_bulk(ids) if ids else {}

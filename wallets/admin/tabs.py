@@ -93,17 +93,18 @@ def movements_tab(request: HttpRequest, found: Profile) -> Context:
 
 def holds_tab(request: HttpRequest, found: Profile) -> Context:
     """The last holds and freezes of all wallets, the open ones first."""
-    every = Hold.objects.seen().select_related("case")
-    seen = [every.filter(wallet=each) for each in found.wallets]
+    seen = [Hold.objects.seen().filter(wallet=each) for each in found.wallets]
     open_ones = last_of_each(found, [each.standing(Hold.Status.OPEN) for each in seen])
     ended = [each.standing("EXECUTED", "RELEASED", "EXPIRED") for each in seen]
     rows = [*open_ones, *last_of_each(found, ended)]
     owners = timeline.owners_of(each.target_id for each in rows)
+    cases = freezes.cases_of(rows)
     return {
         "rows": [
             {
                 "hold": each,
                 "target": owners.get(each.target_id),
+                "case": cases.get(each.case_id),
                 "status": freezes.state_of_hold(each)
                 if each.is_freeze
                 else HOLD_STATUSES[Hold.Status(each.standing)],

@@ -12,6 +12,7 @@ from iocash import money
 from tests.support.constraints import (
     AS_CASH_OUT,
     BROKEN_COPIES,
+    BROKEN_FREEZES,
     BROKEN_HOLDS,
     UNSETTLED,
     WAITING,
@@ -205,7 +206,8 @@ def test_every_constraint_has_a_test_that_violates_it():
         "external_account_is_of_one_wallet",  # so too
         "wallets_wallet_client_id_f5027de2_fk_users_client_id",  # the user's is stricter
     }
-    broken = [*BROKEN_WALLETS, *BROKEN_MOVEMENTS, *BROKEN_HOLDS, *BROKEN_COPIES, *REMOVALS]
+    broken = [*BROKEN_WALLETS, *BROKEN_MOVEMENTS, *BROKEN_HOLDS, *BROKEN_FREEZES]
+    broken += [*BROKEN_COPIES, *REMOVALS]
     tested = {str(name) for name, *_ in broken}
     tested |= {f"wallets_movement_{column}_" for column in REFERENCES}
     with connection.cursor() as cursor:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from tests.support import people
-from tests.support.constraints import BROKEN_HOLDS, refused_by, run
+from tests.support.constraints import BROKEN_FREEZES, BROKEN_HOLDS, refused_by, run
 from users.models.ids import new_id
 from wallets import posting
 from wallets.models import Hold
@@ -31,11 +31,19 @@ def test_invalid_hold_violates_the_named_constraint(stage, constraint, change):
     assert refused_by(statement, stage) == constraint
 
 
+@pytest.mark.parametrize(("constraint", "name", "change"), BROKEN_FREEZES)
+def test_invalid_freeze_violates_the_named_constraint(stage, constraint, name, change):
+    unguarded("wallets_hold", "hold_is_placed_once")
+    statement = f"UPDATE wallets_hold SET {change} WHERE id = %({name})s"
+    assert refused_by(statement, stage).startswith(constraint)
+
+
 PLACED_ONCE = {
     "id": "%(nobody)s",
     "client_id": "%(another)s",
     "wallet_id": "%(bobs)s",
     "target_id": "%(their_wallet)s",
+    "case_id": "7",
     "currency": "'USD'",
     "amount": "amount + 1",
     "created_at": "created_at - interval '1us'",
@@ -55,6 +63,7 @@ HOLD_ONLY_ERASED = {
     "metadata": """'{"a": "2"}'""",
     "reference": "'1002'",
     "salt": "''",
+    "reason": "'Revoked'",
 }
 
 
@@ -83,12 +92,29 @@ def test_every_column_of_a_hold_is_protected():
 
 @pytest.mark.spoils_the_books
 def test_the_texts_of_a_hold_are_erased_together(stage):
-    for kept in HOLD_ONLY_ERASED:
+    for kept in HOLD_ONLY_ERASED.keys() - {"reason"}:
         erased = ", ".join(f"{name} = NULL" for name in HOLD_ONLY_ERASED if name != kept)
         statement = f"UPDATE wallets_hold SET {erased} WHERE id = %(hold)s"
         assert refused_by(statement, stage) == "hold_texts_are_only_erased"
     erased = ", ".join(f"{name} = NULL" for name in HOLD_ONLY_ERASED)
     run(f"UPDATE wallets_hold SET {erased} WHERE id = %(hold)s", stage)
+
+
+def test_freeze_keeps_its_case_and_its_reason(stage):
+    for change, rule in (
+        ("case_id = case_id + 1", "hold_is_placed_once"),
+        ("target_id = %(bobs)s", "hold_is_placed_once"),
+        ("reason = 'Another'", "hold_texts_are_only_erased"),
+        ("reason = NULL", "hold_texts_are_only_erased"),
+        ("concept = NULL, salt = NULL", "hold_texts_are_only_erased"),
+    ):
+        assert refused_by(f"UPDATE wallets_hold SET {change} WHERE id = %(lifted)s", stage) == rule
+
+
+@pytest.mark.spoils_the_books
+def test_texts_of_a_freeze_are_erased_together(stage):
+    erased = "concept = NULL, reason = NULL, salt = NULL"
+    run(f"UPDATE wallets_hold SET {erased} WHERE id = %(lifted)s", stage)
 
 
 ACCOUNT = """
