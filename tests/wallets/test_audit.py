@@ -264,15 +264,10 @@ def test_forged_movement_with_new_digests_is_detected(stage, bobs, change, wrong
 def test_erased_texts_pass_the_audit(stage):
     User.objects.filter(id=stage["alice"]).update(status="UNSUBSCRIBED", unsubscribed_at=Now())
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE wallets_movement SET concept = NULL, metadata = NULL, iban = NULL, salt = NULL,"
-            " reason = ''"
-        )
-        cursor.execute(
-            "UPDATE wallets_hold SET concept = NULL, metadata = NULL, salt = NULL, reason = NULL"
-            " WHERE id <> %s",
-            [stage["frozen"]],
-        )
+        none = "concept = NULL, metadata = NULL, salt = NULL"
+        cursor.execute(f"UPDATE wallets_movement SET {none}, iban = NULL, reason = ''")
+        closed = f"UPDATE wallets_hold SET {none}, reason = NULL WHERE id <> %(frozen)s"
+        cursor.execute(closed, stage)
     assert [finding for _, finding in audit.findings() if finding] == []
 
 

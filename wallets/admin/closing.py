@@ -100,7 +100,22 @@ def obstacles(user: User, wallets: Sequence[Wallet]) -> Iterator[str]:
             text = gettext("The wallet in %(currency)s is blocked. Unblock it first.")
             yield text % {"currency": wallet.currency}
     ids = [each.id for each in wallets]
-    open_ones = Hold.objects.filter(wallet__in=ids).standing(Hold.Status.OPEN)
+    yield from held_amounts(ids)
+    pending = Movement.objects.filter(wallet__in=ids, status=Movement.Status.PENDING).count()
+    if pending:
+        yield (
+            ngettext(
+                "%(count)d payment out is pending. Settle or reject it first.",
+                "%(count)d payments out are pending. Settle or reject them first.",
+                pending,
+            )
+            % {"count": pending}
+        )
+
+
+def held_amounts(wallet_ids: Sequence[UUID]) -> Iterator[str]:
+    """The open freezes and holds, as obstacles."""
+    open_ones = Hold.objects.filter(wallet__in=wallet_ids).standing(Hold.Status.OPEN)
     holds, frozen = open_ones.promised().count(), open_ones.frozen().count()
     if frozen:
         yield (
@@ -119,16 +134,6 @@ def obstacles(user: User, wallets: Sequence[Wallet]) -> Iterator[str]:
                 holds,
             )
             % {"count": holds}
-        )
-    pending = Movement.objects.filter(wallet__in=ids, status=Movement.Status.PENDING).count()
-    if pending:
-        yield (
-            ngettext(
-                "%(count)d payment out is pending. Settle or reject it first.",
-                "%(count)d payments out are pending. Settle or reject them first.",
-                pending,
-            )
-            % {"count": pending}
         )
 
 

@@ -226,7 +226,11 @@ def require_seen(wallet: Wallet, own: UUID, seen: str) -> None:
     actor = actors_of([last]).get(str(last.id), "")
     text = gettext("%(who)s has frozen %(amount)s meanwhile. Check it, and send the form again.")
     values = {"who": actor, "amount": with_currency(last.amount, last.currency)}
-    raise errors.InvalidFields(errors.FieldError("freeze", "refused", text % values))
+    raise refused_freeze(text % values)
+
+
+def refused_freeze(text: str) -> errors.InvalidFields:
+    return errors.InvalidFields(errors.FieldError("freeze", "refused", text))
 
 
 def take_up(case: Case, wallet: Wallet) -> None:
@@ -284,7 +288,7 @@ def lift_order(hold: Hold, **values: Any) -> Order:
 Run = Callable[[HttpRequest, Any, dict[str, Any]], Any]
 
 
-def of_case(run: Run) -> Run:
+def on_case_page(run: Run) -> Run:
     """The same on the page of a case: the wallet is chosen, and the case is given."""
 
     def run_on_case(request: HttpRequest, case: Case, values: dict[str, Any]) -> Any:
@@ -309,8 +313,8 @@ ON_CASE: Final = Action(
     label=_("Freeze an amount"),
     permission=FREEZE,
     form=CaseFreezeForm,
-    do=of_case(freeze_in_case),
-    rehearse=of_case(rehearse_freeze),
+    do=on_case_page(freeze_in_case),
+    rehearse=on_case_page(rehearse_freeze),
     is_available=may_freeze,
     is_harmful=True,
 )

@@ -319,8 +319,8 @@ def test_reasons_are_erased_with_the_user(browser, alices, case, lifted):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_supervisors_at_once_freeze_what_they_have_seen(alices, case):
-    browsers = [somebody(SUPERVISOR), browser_of(backoffice.worker(is_superuser=True))]
+def test_two_members_at_once_freeze_what_they_have_seen(staff, alices, case):
+    browsers = [browser_of(staff), browser_of(backoffice.worker(is_superuser=True))]
     sent = [values(case, amount="20") for _ in browsers]
     answers = at_once(
         *(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client as Browser
 
@@ -39,7 +41,7 @@ def paths(frozen) -> list[tuple[str, str]]:
     ]
 
 
-BODIES = {
+BODIES: dict[str, list[Any]] = {
     "patch": [{"status": "RELEASED"}, {"expiration": None}],
     "executeHold": [{"amount": "1.00"}],
     "executeHoldAndKeepOpen": [{"amount": "1.00"}],
