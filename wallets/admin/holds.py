@@ -161,7 +161,10 @@ class HoldAdmin(Searched, WithActions):
     def facts(self, obj: Any) -> Facts:
         return [
             *wallet_facts(read_again(obj.wallet_id)),
-            (_("Still held by this hold"), with_currency(obj.left, obj.currency)),
+            (
+                _("Still frozen") if obj.is_freeze else _("Still held by this hold"),
+                with_currency(obj.left, obj.currency),
+            ),
             (_("In words"), said(obj.left, obj.currency)),
             (_("Case"), link_to(obj.case)) if obj.is_freeze else (_("For"), owner_of(obj.target)),
         ]

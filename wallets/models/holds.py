@@ -21,7 +21,7 @@ from wallets.models.querysets import DatedQuerySet
 from wallets.models.wallets import Wallet
 
 OPEN, EXPIRED = "OPEN", "EXPIRED"
-BIGINT = models.BigIntegerField()
+BIGINT, BOOLEAN = models.BigIntegerField(), models.BooleanField()
 IS_OVERDUE = Q(status=OPEN, expires_at__lte=Now())
 
 
@@ -43,7 +43,7 @@ class HoldQuerySet(DatedQuerySet["Hold"]):
         )
         total = paid.order_by().values("hold").values_list(Cast(-Sum("amount"), BIGINT))
         return self.annotate(
-            is_overdue=models.Case(models.When(IS_OVERDUE, then=True), default=False),
+            is_overdue=Coalesce(models.ExpressionWrapper(IS_OVERDUE, BOOLEAN), False),
             executed=Coalesce(Subquery(total), 0, output_field=BIGINT),
         )
 

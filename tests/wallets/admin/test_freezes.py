@@ -284,6 +284,8 @@ def test_lists_show_freezes_among_holds(browser, alices, bobs, case, lifted):
     hold, frozen = people.place(alices, bobs, 1_00), freezes.freeze(alices, 2_00, case)
     tab = browser.get(page_of(alices.user), {"tab": "holds"}).text
     assert f"Freeze, case {case.number}" in tab
+    states = re.findall(r'data-label="Status">(\w+)<', tab)
+    assert states == ["Frozen", "Open", "Lifted"]
     address = reverse("admin:wallets_hold_changelist")
     shown = {
         value: [each for each in (hold, frozen) if str(each.id) in browser.get(address, query).text]
