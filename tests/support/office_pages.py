@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from iocash.docs.guides import GUIDES
 from iocash.urls import api
-from tests.support import many_rows, people
+from tests.support import freezes, many_rows, people
 from tests.support.backoffice import list_of, page_of
 from tests.support.cash_outs import a_cash_out
 from tests.support.kyc import send
@@ -40,6 +40,7 @@ def fill(source: Wallet, target: Wallet) -> Rows:
     """A row of each model that the back office lists, by its label."""
     many_rows.one_of_each(source, target)
     people.transfer(source, target, 1_00, concept="Rent of the room in March")
+    freezes.freeze(source, 1_00)
     people.place(source, target, 2_00, concept="Deposit")
     a_cash_out(source, 3_00)
     send(source.user, Kind.IDENTITY, Kind.DOCUMENT_IDENTITY_FRONT, Kind.OCCUPATION)
@@ -79,6 +80,16 @@ def own_pages(colleague: Any) -> Iterator[str]:
     yield from (chapter.address for chapter in MANUAL.chapters.values())
 
 
+def of_freezes() -> Iterator[str]:
+    """The page of a freeze, the form that lifts it, and the page of its case with its form."""
+    for each in Hold.objects.frozen().select_related("case")[:1]:
+        assert each.case
+        yield page_of(each)
+        yield reverse("admin:wallets_hold_action", args=[each.pk, "lift"])
+        yield page_of(each.case)
+        yield reverse("admin:users_case_action", args=[each.case.pk, "freeze"])
+
+
 def of_the_office(rows: Rows) -> list[str]:
     user = page_of(rows["users.user"])
     return [
@@ -91,6 +102,7 @@ def of_the_office(rows: Rows) -> list[str]:
         *of_models(rows),
         *own_pages(rows["auth.user"]),
         *(f"{user}?tab={tab.name}" for tab in TABS),
+        *of_freezes(),
     ]
 
 

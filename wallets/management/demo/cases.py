@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
 from uuid_utils.compat import uuid7
 
+from iocash import money
 from users.admin.cases import act_on_case, closes, open_case, set_due
 from users.models import Case, CaseEntry
 from users.models.events import By
+from wallets import posting
 from wallets.admin.cases import concerned_by
 from wallets.management.demo.acts import Orders
 from wallets.management.demo.history import Act, History
 from wallets.management.demo.members import Member
 from wallets.models import Movement, Wallet
+from wallets.orders.freezes import FreezeAmount
 
 Deed = Callable[[Case, By], None]
 """What a member of staff does to a case."""
@@ -108,6 +112,26 @@ def postpone_by(days: int) -> Deed:
     return deed
 
 
+def freezing(most: int, reason: str) -> Deed:
+    """Freeze `most` minor units of the wallet that the case concerns, or what is available."""
+
+    def deed(case: Case, by: By) -> None:
+        wallet = Wallet.objects.seen().get(id=case.subjects.get().subject_id)
+        amount = min(most, wallet.available)
+        if amount:
+            order = FreezeAmount(
+                client_id=wallet.client_id,
+                by=by,
+                wallet_id=wallet.id,
+                amount=Decimal(money.to_text(amount, wallet.currency)),
+                concept=reason,
+                case_id=case.pk,
+            )
+            posting.submit(order)
+
+    return deed
+
+
 def close_with(outcome: str) -> Deed:
     return partial(act_once, CaseEntry.Kind.CLOSED, text=outcome, change=closes(outcome))
 
@@ -194,6 +218,16 @@ STORIES: Final = (
         term=10,
         staff=0,
         deeds=((1, noting("Legal is checking the request.")),),
+    ),
+    Story(
+        kind=Case.Kind.AUTHORITY,
+        title="Court: seizure of 40.00 EUR",
+        text="A court orders to freeze 40.00 EUR of this wallet until it decides.",
+        about=own_wallet,
+        days=2,
+        term=30,
+        staff=1,
+        deeds=((1, freezing(40_00, "Seizure order of the court")),),
     ),
     Story(
         kind=Case.Kind.COMPLAINT,
