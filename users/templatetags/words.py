@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from django import template
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from iocash import money
 from users.templatetags.office import grouped
 
 register = template.Library()
@@ -124,9 +122,9 @@ def code_in_words(code: str) -> Any:
     return WORDS.get(code) or code.replace(".", ": ").replace("_", " ").capitalize()
 
 
-def event_amount(amount: str, currency: str) -> str:
+def event_amount(minor: int, currency: str) -> str:
     """The amount of an event, grouped, with its currency."""
-    return f"{grouped(money.to_minor(Decimal(amount), currency), currency)} {currency}"
+    return f"{grouped(minor, currency)} {currency}"
 
 
 def details_in_words(data: Mapping[str, Any], case: str = "") -> str:
@@ -136,7 +134,7 @@ def details_in_words(data: Mapping[str, Any], case: str = "") -> str:
     """
     found = []
     if amount := data.get("amount"):
-        found.append(event_amount(str(amount), str(data["currency"])))
+        found.append(event_amount(amount, data["currency"]))
     if case:
         found.append(gettext("Case %(number)s") % {"number": case})
     if reason := data.get("reason"):

@@ -92,7 +92,7 @@ EQUATIONS: Final = (
                    AND event.data ->> 'freeze' = frozen.id::text
                    AND event.data ->> 'case' = frozen.case_id::text
                    AND event.data ->> 'currency' = frozen.currency
-                   AND ltrim(replace(event.data ->> 'amount', '.', ''), '0') = frozen.amount::text
+                   AND event.data ->> 'amount' = frozen.amount::text
                 ) AS events
             FROM wallets_hold AS frozen
             WHERE frozen.target_id IS NULL AND frozen.wallet_id BETWEEN %(first)s AND %(last)s

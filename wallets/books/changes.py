@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from users.models.events import By, EventKind, Fact
@@ -61,8 +62,11 @@ class Changes(Opened):
         kind: EventKind,
         owner: LockedWallet | LockedUser,
         by: By,
-        **data: str,
+        **data: Any,
     ) -> None:
-        """Record an event about an object of `owner`; `data` contains ids and codes only."""
+        """Record an event about an object of `owner`; `data` contains ids and codes only.
+
+        Its amounts are in minor units.
+        """
         wallet_id = owner.id if isinstance(owner, LockedWallet) else None
         self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, data))

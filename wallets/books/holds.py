@@ -61,7 +61,7 @@ class Holds(Changes):
             by,
             freeze=str(freeze.id),
             case=str(freeze.case_id),
-            amount=wallet.to_text(freeze.amount),
+            amount=freeze.amount,
             currency=freeze.currency,
         )
 

@@ -169,7 +169,7 @@ def test_freeze_never_expires(books):
 def test_freeze_is_recorded_with_its_amount_and_case(books):
     frozen = a_freeze(books)
     run(books, lift(frozen))
-    data = {"freeze": str(frozen.id), "case": "7", "amount": "30.00", "currency": "EUR"}
+    data = {"freeze": str(frozen.id), "case": "7", "amount": 30_00, "currency": "EUR"}
     placed, lifted = facts_of(books)
     assert (placed.kind, lifted.kind) == ("wallet.amount_frozen", "wallet.amount_unfrozen")
     for fact in (placed, lifted):
