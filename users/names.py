@@ -67,7 +67,7 @@ def submit_names(user: User, asked: Mapping[str, str], by: By) -> None:
         id=new_id(), client_id=user.client_id, user_id=user.id, kind=Kind.NAME, facts=asked
     )
     events.record_about(
-        user, EventKind.USER_EVIDENCE_SENT, by, evidence=Kind.NAME, id=str(document.id)
+        user, EventKind.USER_KYC_DOCUMENT_SENT, by, evidence=Kind.NAME, id=str(document.id)
     )
 
 
@@ -76,7 +76,7 @@ def withdraw(user: User, document: KycDocument | None, by: By) -> None:
         document.status = KycDocument.Status.REPLACED
         document.save(update_fields=["status"])
         events.record_about(
-            user, EventKind.USER_EVIDENCE_WITHDRAWN, by, evidence=Kind.NAME, id=str(document.id)
+            user, EventKind.USER_KYC_DOCUMENT_WITHDRAWN, by, evidence=Kind.NAME, id=str(document.id)
         )
 
 

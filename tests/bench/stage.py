@@ -55,7 +55,7 @@ PAPERS = """
 APPROVALS = """
     INSERT INTO users_event
         (id, client_id, subject, subject_id, wallet_id, kind, actor, request_id, data)
-    SELECT gen_random_uuid(), client_id, 'user', user_id, NULL, 'user.evidence_approved',
+    SELECT gen_random_uuid(), client_id, 'user', user_id, NULL, 'user.kyc_document_approved',
            'system:bench', '', jsonb_build_object('evidence', kind, 'id', id)
     FROM users_kycdocument WHERE client_id = %(client)s
 """

@@ -301,7 +301,7 @@ class Lives(RuleBasedStateMachine):
                 person.approved[path] = shown.variant
         if status == "APPROVED" and "identity" in paths:
             person.expires_on = today() + timedelta(days=[400, 800][person.approved["identity"]])
-        told = [f"user.evidence_{status.lower()}"] * len(paths)
+        told = [f"user.kyc_document_{status.lower()}"] * len(paths)
         before = person.level, person.until
         person.level, person.until = person.worth()
         return told + ["user.level_changed"] * ((person.level, person.until) != before)

@@ -304,7 +304,7 @@ class Machine(Lives):
             refusal = "already_exists"
         elif stands:
             refusal = ""
-        told = [] if stands else ["user.evidence_sent"]
+        told = [] if stands else ["user.kyc_document_sent"]
         method, body = (api.put if put else api.post), body_of(path, variant)
         status = 200 if last else 201
         call = partial(method, f"{person.path}/{path}", body)

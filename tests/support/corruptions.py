@@ -193,7 +193,7 @@ WRONG_LEVELS = [
         "levels",
         (
             "UPDATE users_event SET actor = 'system:nobody' WHERE subject_id = %(alice)s"
-            " AND kind = 'user.evidence_approved' AND data ->> 'evidence' = 'IDENTITY'"
+            " AND kind = 'user.kyc_document_approved' AND data ->> 'evidence' = 'IDENTITY'"
         ),
         "user",
         "alice",

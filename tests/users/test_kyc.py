@@ -240,11 +240,11 @@ def test_events_are_recorded_in_order(alice):
     approve(alice, LEVEL_1)
     review(alice, send_one(alice, Kind.OCCUPATION), reason="Blurred")
     assert kinds(alice)[before:] == [
-        *["user.evidence_sent"] * 3,
-        *["user.evidence_approved"] * 3,
+        *["user.kyc_document_sent"] * 3,
+        *["user.kyc_document_approved"] * 3,
         "user.level_changed",
-        "user.evidence_sent",
-        "user.evidence_rejected",
+        "user.kyc_document_sent",
+        "user.kyc_document_rejected",
     ]
     assert Event.objects.get(kind="user.level_changed").data == {"level": "1"}
 

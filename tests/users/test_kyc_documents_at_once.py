@@ -61,7 +61,7 @@ def test_concurrent_posts_of_a_block_create_one(caller, user, name):
     answers = all_at_once(caller, [call] * 20)
     assert counted(answers) == {(201, ""): 1, (409, "already_exists"): 19}
     assert len(stored(user)) == 1
-    assert kinds(user).count("user.evidence_sent") == 1
+    assert kinds(user).count("user.kyc_document_sent") == 1
 
 
 def test_concurrent_posts_of_a_document_create_one_and_keep_one_file(caller, user):
@@ -157,7 +157,7 @@ def test_concurrent_decisions_accept_one(user):
     calls = [lambda: review(user, seen), lambda: review(user, seen, reason="Blurred")]
     answers = threads.at_once(*calls * 4)
     assert Counter(type(each) for each in answers) == {User: 1, errors.InvalidTransition: 7}
-    decided = [kind for kind in kinds(user) if kind.startswith("user.evidence_")]
+    decided = [kind for kind in kinds(user) if kind.startswith("user.kyc_document_")]
     assert len(decided) == 2
 
 

@@ -50,7 +50,7 @@ def test_approved_name_stays_until_staff_decide(approved):
     change(approved, first_name="Mallory")
     assert stored(approved) == ("Alice", "Example", 1)
     assert waiting(approved) == {"first_name": "Mallory", "last_name": "Example"}
-    assert kinds(approved)[-1] == "user.evidence_sent"
+    assert kinds(approved)[-1] == "user.kyc_document_sent"
 
 
 def test_other_fields_change_at_once_with_a_name(approved):
@@ -107,7 +107,7 @@ def test_change_back_to_the_approved_name_withdraws_the_pending_one(approved):
     change(approved, first_name="Alicia")
     change(approved, first_name="Alice")
     assert waiting(approved) is None
-    assert kinds(approved)[-1] == "user.evidence_withdrawn"
+    assert kinds(approved)[-1] == "user.kyc_document_withdrawn"
 
 
 def test_approval_is_refused_when_the_name_changed_meanwhile(alice):

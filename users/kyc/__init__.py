@@ -243,7 +243,7 @@ def keep(user: User, document: KycDocument, last: KycDocument | None, by: By) ->
     try:
         document.save(force_insert=True)
         events.record_about(
-            user, EventKind.USER_EVIDENCE_SENT, by, evidence=document.kind, id=str(document.id)
+            user, EventKind.USER_KYC_DOCUMENT_SENT, by, evidence=document.kind, id=str(document.id)
         )
     except BaseException:
         if document.is_file:  # a part of it may be there, under a name that it has not got yet
@@ -343,7 +343,7 @@ def record_decisions(
     KycDocument.objects.of(user).filter(id__in=[each.id for each in found]).update(
         status=status, reason=reason, reviewed_at=clock.now(), reviewed_by=by.actor
     )
-    kind = EventKind(f"user.evidence_{status.lower()}")
+    kind = EventKind(f"user.kyc_document_{status.lower()}")
     events.record_each_about(
         user, kind, by, [{"evidence": each.kind, "id": str(each.id)} for each in found]
     )

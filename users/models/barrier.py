@@ -1,15 +1,18 @@
-"""The barrier: the time before which no transaction creates rows any more.
+"""The barrier: the time, and the event, before which no transaction creates rows any more.
 
-Transactions commit in another order than they read the clock. So a row can appear behind a reader
-who reads a list from old to new. Such a list ends at `released_at`: all transactions that may have
-read the clock before it have ended.
+Transactions commit in another order than they read the clock or take the positions of their events.
+So a row can appear behind a reader who reads a list from old to new. Such a list ends at
+`released_at`: all transactions that may have read the clock before it have ended. Events end at
+`released_position`: all transactions that may have taken a position up to it have ended.
 
-A transaction reads the clock for its rows after it has its number: see `iocash.db.clock`, and
-posting, whose locks assign the number. The barrier advances in two steps:
+A transaction reads the clock for its rows, and takes the positions of its events, after it has its
+number: see `iocash.db.clock`, `users.models.events`, and posting, whose locks assign the number.
+The barrier advances in two steps:
 
-1. Read the clock. Afterwards, in another transaction, write that time and the transaction's own
-   number. Transactions with a higher number read the clock later.
-2. When all transactions with a lower number have ended, that time is released.
+1. Read the clock and the last position. Afterwards, in another transaction, write both and the
+   transaction's own number. Transactions with a higher number read the clock later, and take
+   higher positions.
+2. When all transactions with a lower number have ended, that time and that position are released.
 
 No process does this by itself: who reads to the end of a list advances the barrier. A transaction
 that writes for long, in any database of the cluster, holds it back: then these lists end earlier.
@@ -33,29 +36,41 @@ LONGEST_AGE: Final = 0.1
 LONGEST_WAIT: Final = 0.1
 """Seconds; a transaction that writes for longer is not waited for."""
 
-STATE: Final = """
-    SELECT iocash_clock(), released_at, barrier_at,
-           barrier_xid > pg_snapshot_xmin(pg_current_snapshot()),
+LAST_POSITION: Final = """
+    coalesce(pg_sequence_last_value('users_event_position_seq'),
+             CASE WHEN NOT EXISTS (SELECT FROM users_event) THEN 0 END)
+"""
+"""The last position that a transaction has taken, also an open one. NULL, without an error, for a
+role that may not read the sequence: only without events that means that there is none."""
+STATE: Final = f"""
+    SELECT iocash_clock(), {LAST_POSITION}, released_at, released_position, barrier_at,
+           barrier_position, barrier_xid > pg_snapshot_xmin(pg_current_snapshot()),
            barrier_xid >= pg_snapshot_xmax(pg_current_snapshot()),
            current_setting('transaction_read_only') = 'on'
     FROM users_barrier
-"""
-ADVANCE: Final = """
+"""  # noqa: S608 (a constant)
+ADVANCE: Final = f"""
     UPDATE users_barrier
     SET released_at = barrier_at, barrier_at = greatest(barrier_at, %s),
+        released_position = barrier_position,
+        barrier_position = greatest(barrier_position, %s),
         barrier_xid = pg_current_xact_id()
     WHERE barrier_xid <= pg_snapshot_xmin(pg_current_snapshot())
       AND (barrier_at < %s OR released_at < barrier_at)
-    RETURNING released_at, iocash_clock()
-"""
-"""The two steps in one: release the last barrier, and set the next to a time that was read before
-this transaction has its number. `greatest`: of two processes, the slower one must not set it back.
-"""
+    RETURNING released_at, iocash_clock(), {LAST_POSITION}
+"""  # noqa: S608 (a constant)
+"""The two steps in one: release the last barrier, and set the next to a time and a position that
+were read before this transaction has its number. `greatest`: of two processes, the slower one must
+not set it back. What it returns is for the next transaction, which has a higher number."""
 LOCK: Final = "SELECT FROM users_barrier FOR UPDATE"
-ADOPT: Final = """
-    UPDATE users_barrier SET barrier_xid = pg_current_xact_id()
+ADOPT: Final = f"""
+    UPDATE users_barrier
+    SET barrier_xid = pg_current_xact_id(),
+        released_position = least(released_position, {LAST_POSITION}),
+        barrier_position = least(barrier_position, {LAST_POSITION})
     WHERE barrier_xid >= pg_snapshot_xmax(pg_current_snapshot())
-"""
+       OR barrier_position > {LAST_POSITION}
+"""  # noqa: S608 (a constant)
 
 
 class Barrier(models.Model):
@@ -63,7 +78,11 @@ class Barrier(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     released_at = models.DateTimeField(help_text="Every row that was created before is visible.")
+    released_position = models.BigIntegerField(
+        db_default=0, help_text="Every event up to it is visible."
+    )
     barrier_at = models.DateTimeField(help_text="The next release.")
+    barrier_position = models.BigIntegerField(db_default=0, help_text="The next release of events.")
     barrier_xid = TransactionId(
         help_text="All transactions that may create a row before the barrier have lower numbers."
     )
@@ -75,6 +94,10 @@ class Barrier(models.Model):
                 condition=Q(released_at__lte=models.F("barrier_at")),
                 name="barrier_is_not_before_its_release",
             ),
+            models.CheckConstraint(
+                condition=Q(released_position__lte=models.F("barrier_position")),
+                name="barrier_position_is_not_before_its_release",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,11 +105,14 @@ class Barrier(models.Model):
 
 
 class State(NamedTuple):
-    """The barrier, and the present time of the database's clock."""
+    """The barrier, the present time of the database's clock, and the last position."""
 
     now: datetime
+    last_position: int
     released_at: datetime
+    released_position: int
     barrier_at: datetime
+    barrier_position: int
     is_held_back: bool
     """Whether a transaction with a lower number has not ended."""
     is_foreign: bool
@@ -99,11 +125,19 @@ class State(NamedTuple):
         """Read the row.
 
         Raises:
-            Inconsistent: there is none.
+            Inconsistent: there is none, or the role may not read the sequence of events.
         """
-        if row := ask(STATE):
-            return cls(*row)
-        raise errors.Inconsistent("users_barrier has no row")
+        row = ask(STATE)
+        if row is None:
+            raise errors.Inconsistent("users_barrier has no row")
+        if row[1] is None:
+            raise errors.Inconsistent("the role can't read the sequence of users_event.position")
+        return cls(*row)
+
+    @property
+    def has_unreleased_events(self) -> bool:
+        """Whether a position was taken that is not released yet."""
+        return self.released_position < self.last_position
 
     @property
     def is_fresh(self) -> bool:
@@ -113,6 +147,11 @@ class State(NamedTuple):
     def is_stuck(self) -> bool:
         age = (self.now - self.barrier_at).total_seconds()
         return self.is_held_back and not self.is_foreign and age > LONGEST_WAIT
+
+    @property
+    def was_set_back(self) -> bool:
+        """Whether the positions began again, below the barrier: events were imported, or moved."""
+        return self.last_position < self.barrier_position
 
 
 def advance() -> bool:
@@ -129,15 +168,30 @@ def advance() -> bool:
     state = State.read()
     if state.is_fresh or state.is_stuck or state.is_read_only:
         return False
-    if state.is_foreign:
+    if state.is_foreign or state.was_set_back:
         adopt()
-    released_at, now = state.released_at, state.now
+    released_at, now, last = state.released_at, state.now, state.last_position
     for pause in short_pauses():
-        released_at, now = ask(ADVANCE, [now, now]) or (State.read().released_at, now)
+        advanced = ask(ADVANCE, [now, last, now])
+        released_at, now, last = advanced or (State.read().released_at, now, last)
         if released_at >= state.now:
             break
         time.sleep(pause)
     return released_at > state.released_at
+
+
+def release_events() -> int:
+    """Advance the barrier if there are events that are not released; return what is released.
+
+    Without new events it writes nothing.
+
+    Raises:
+        Inconsistent: as `advance` does.
+    """
+    state = State.read()
+    if (state.has_unreleased_events or state.was_set_back) and advance():
+        state = State.read()
+    return state.released_position
 
 
 def short_pauses() -> Iterator[float]:
@@ -149,17 +203,18 @@ def short_pauses() -> Iterator[float]:
 
 
 def adopt() -> None:
-    """Replace the number of another cluster by one of this cluster.
+    """Replace the number of another cluster by one of this cluster, and positions not yet taken.
 
     The rows that were created before the barrier came with the dump. The row is locked first: in
-    the next statement, a number that is higher than those of its snapshot can't be of this cluster.
+    the next statement, a number that is higher than those of its snapshot can't be of this cluster,
+    and a position above the sequence was taken before the sequence was set back.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK)
         cursor.execute(ADOPT)
 
 
-def ask(statement: str, values: list[datetime] | None = None) -> tuple[Any, ...] | None:
+def ask(statement: str, values: list[Any] | None = None) -> tuple[Any, ...] | None:
     """The first row, in a transaction of its own."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -57,15 +57,15 @@ class EventKind(StrEnum):
     USER_CHANGED = "user.changed"
     USER_CREATED = "user.created"
     USER_ERASED = "user.erased"
-    USER_EVIDENCE_APPROVED = "user.evidence_approved"
-    USER_EVIDENCE_REJECTED = "user.evidence_rejected"
-    USER_EVIDENCE_SENT = "user.evidence_sent"
-    USER_EVIDENCE_WITHDRAWN = "user.evidence_withdrawn"
     USER_IDENTITY_APPROVED = "user.identity_approved"
     USER_IDENTITY_CONTRADICTED = "user.identity_contradicted"
     USER_IDENTITY_EXPIRED = "user.identity_expired"
     USER_IDENTITY_REJECTED = "user.identity_rejected"
     USER_IDENTITY_REQUESTED = "user.identity_requested"
+    USER_KYC_DOCUMENT_APPROVED = "user.kyc_document_approved"
+    USER_KYC_DOCUMENT_REJECTED = "user.kyc_document_rejected"
+    USER_KYC_DOCUMENT_SENT = "user.kyc_document_sent"
+    USER_KYC_DOCUMENT_WITHDRAWN = "user.kyc_document_withdrawn"
     USER_LEVEL_CHANGED = "user.level_changed"
     USER_OTP_SENT = "user.otp_sent"
     USER_PHONE_VERIFIED = "user.phone_verified"
@@ -119,13 +119,15 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class TransactionId(models.Field):
-    """PostgreSQL's `xid8`. Readers compare it with `pg_snapshot_xmin`, to miss no event."""
+    """PostgreSQL's `xid8`, the number of a transaction; see `users.models.barrier`."""
 
     def db_type(self, connection: object) -> str:
         return "xid8"
 
 
 class CurrentTransaction(models.Func):
+    """The number of the present transaction. Only the first migration uses it."""
+
     function = "pg_current_xact_id"
     output_field = TransactionId()
 
@@ -134,6 +136,7 @@ class Event(models.Model):
     """A change; written in the same transaction, never edited.
 
     `position` is taken under the lock of the changed object, so it gives the order of changes.
+    Events up to `Barrier.released_position` are complete: no event appears among them any more.
     """
 
     position = models.BigAutoField(primary_key=True)
@@ -145,7 +148,6 @@ class Event(models.Model):
     kind = models.CharField(max_length=40)
     actor = models.CharField(max_length=60)
     request_id = models.CharField(max_length=64, blank=True)
-    transaction_id = TransactionId(db_default=CurrentTransaction(), editable=False)
     created_at = models.DateTimeField(db_default=Now())
     data = models.JSONField(default=dict)
 
@@ -154,6 +156,7 @@ class Event(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["subject_id", "position"], name="event_of_subject"),
+            models.Index(fields=["client", "position"], name="event_of_client"),
             models.Index(
                 fields=["actor", "created_at"],
                 condition=models.Q(actor__startswith=STAFF),
@@ -177,7 +180,9 @@ COLUMNS: Final = {
     "data": "jsonb",
 }
 """The columns that are written, with their types, by the attribute of a Fact that fills each."""
-INSERT = "INSERT INTO users_event " + from_json(COLUMNS)
+INSERT = f"INSERT INTO users_event {from_json(COLUMNS)} WHERE pg_current_xact_id() IS NOT NULL"
+"""The condition assigns the transaction its number before it takes the first position. The barrier
+needs this order."""
 FIND = "SELECT FROM users_event WHERE client_id = %s AND subject_id = %s AND id = %s"
 
 

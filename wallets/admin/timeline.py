@@ -31,7 +31,7 @@ ROWS: Final = 20
 MOST_STEPS: Final = 6
 """The most steps of one movement or hold that are shown: the last ones."""
 
-OF_DOCUMENTS: Final = tuple(kind for kind in EventKind if kind.startswith("user.evidence_"))
+OF_DOCUMENTS: Final = tuple(kind for kind in EventKind if kind.startswith("user.kyc_document_"))
 OF_VERIFICATIONS: Final = tuple(kind for kind in EventKind if kind.startswith("user.identity_"))
 REPEATED: Final = (EventKind.USER_VERIFIED,)
 """Events that another event of the same instant says better."""

@@ -120,7 +120,7 @@ MADE: Final[Mapping[str, str]] = {
         UNION ALL
         SELECT (data ->> 'id')::uuid, event.client_id
         FROM users_user AS person JOIN users_event AS event ON event.subject_id = person.id
-        WHERE erased_at IS NOT NULL AND event.kind = 'user.evidence_sent'
+        WHERE erased_at IS NOT NULL AND event.kind = 'user.kyc_document_sent'
     ) AS document WHERE id = made_id""",
 }
 """Where to find the object that a key created."""

@@ -35,7 +35,7 @@ EQUATIONS: Final = (
                   AND EXISTS (
                       SELECT FROM users_event AS event
                       WHERE event.subject_id = document.user_id
-                        AND event.kind = 'user.evidence_approved'
+                        AND event.kind = 'user.kyc_document_approved'
                         AND event.data ->> 'id' = document.id::text
                         AND event.actor = document.reviewed_by)
                 GROUP BY user_id, client_id

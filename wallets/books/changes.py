@@ -66,7 +66,12 @@ class Changes(Opened):
     ) -> None:
         """Record an event about an object of `owner`; `data` contains ids and codes only.
 
-        Its amounts are in minor units.
+        An event of a wallet contains the wallet's money after the change. Amounts are in minor
+        units.
         """
-        wallet_id = owner.id if isinstance(owner, LockedWallet) else None
-        self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, data))
+        about: dict[str, Any] = data
+        wallet_id = None
+        if isinstance(owner, LockedWallet):
+            wallet_id = owner.id
+            about = {"balance": owner.balance, "held": owner.held, "seq": owner.seq, **data}
+        self.facts.append(Fact(owner.client_id, subject, subject_id, kind, by, wallet_id, about))

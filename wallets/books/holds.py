@@ -32,7 +32,7 @@ class Holds(Changes):
         """Hold `amount` for `target` until `expires_at`; None: until the hold is ended."""
         hold = self.reserve(wallet, amount, cause, target_id=target.id, expires_at=expires_at)
         wallet.note_expiry(expires_at)
-        self.record("hold", hold.id, EventKind.HOLD_PLACED, wallet, cause.by)
+        self.record_hold(hold, EventKind.HOLD_PLACED, wallet, cause.by)
         return hold
 
     def freeze_amount(
@@ -106,13 +106,13 @@ class Holds(Changes):
             self.end_hold(wallet, hold, "EXECUTED", by)
             return
         self.changed_holds.append(hold)
-        self.record("hold", hold.id, EventKind.HOLD_PARTLY_EXECUTED, wallet, by)
+        self.record_hold(hold, EventKind.HOLD_PARTLY_EXECUTED, wallet, by)
 
     def end_hold(self, wallet: LockedWallet, hold: LockedHold, status: str, by: By) -> None:
         """End an open hold, as `status`: its remaining amount is available again."""
         ended_at = hold.expires_at if status == "EXPIRED" else None
         self.give_back(wallet, hold, status, ended_at or self.now)
-        self.record("hold", hold.id, EventKind(f"hold.{status.lower()}"), wallet, by)
+        self.record_hold(hold, EventKind(f"hold.{status.lower()}"), wallet, by)
 
     def give_back(
         self, wallet: LockedWallet, hold: LockedHold, status: str, ended_at: datetime
@@ -133,7 +133,7 @@ class Holds(Changes):
         hold.updated_at = self.now
         wallet.note_expiry(expires_at)
         self.changed_holds.append(hold)
-        self.record("hold", hold.id, EventKind.HOLD_RENEWED, wallet, by)
+        self.record_hold(hold, EventKind.HOLD_RENEWED, wallet, by)
 
     def expire_holds(self) -> None:
         """Expire all overdue holds, before any order is run."""
@@ -141,3 +141,8 @@ class Holds(Changes):
             wallet = self.wallets.get(hold.wallet_id)
             if wallet and hold.is_overdue(self.now):
                 self.end_hold(wallet, hold, "EXPIRED", CLOCK)
+
+    def record_hold(self, hold: LockedHold, kind: EventKind, wallet: LockedWallet, by: By) -> None:
+        """Record an event of a hold, with what is left of it and when it expires."""
+        about: dict[str, Any] = {"remaining": hold.remaining, "expires_at": hold.expires_at}
+        self.record("hold", hold.id, kind, wallet, by, **about)

@@ -107,7 +107,7 @@ def permissions(apps: Any, alias: str) -> Any:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0015_add_tasks_and_digests"),
+        ("users", "0016_release_events"),
         ("wallets", "0015_add_dormancy_notices"),
     ]
 

@@ -79,7 +79,10 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_termssignature": (KEPT, ""),
     "users_recoverycode": (ERASED, "used_at"),
     "users_sandbox": (READ, "clock_offset"),
-    "users_barrier": (READ, "barrier_at, barrier_xid, released_at"),
+    "users_barrier": (
+        READ,
+        "barrier_at, barrier_position, barrier_xid, released_at, released_position",
+    ),
     "users_preferences": (ERASED, "digest, digest_date, language, time_zone"),
     "users_user": (KEPT, USER_COLUMNS),
     "auth_user": (FREE, ""),

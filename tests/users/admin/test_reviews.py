@@ -225,7 +225,9 @@ def test_concurrent_decisions_accept_one_and_ask_the_other_to_look_again():
     )
     sent.refresh_from_db()
     assert sent.status in {"APPROVED", "REJECTED"}
-    decided = Event.objects.filter(kind__startswith="user.evidence_").exclude(actor=people.BY.actor)
+    decided = Event.objects.filter(kind__startswith="user.kyc_document_").exclude(
+        actor=people.BY.actor
+    )
     assert [each.actor for each in decided] == [sent.reviewed_by]
 
 

@@ -37,7 +37,7 @@ def test_concurrent_equal_callbacks_decide_once(user):
     answers = threads.at_once(*[partial(decided, verification)] * MANY)
     assert answers == ["APPROVED"] * MANY
     assert events("user.identity_approved") == 1
-    assert events("user.evidence_approved") == len(IDENTITY)
+    assert events("user.kyc_document_approved") == len(IDENTITY)
 
 
 def test_of_concurrent_contradicting_callbacks_one_decides(user):

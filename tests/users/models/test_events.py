@@ -22,7 +22,12 @@ def test_event_kind_names_its_subject_and_its_verb(kind):
     assert kind.name == kind.replace(".", "_").upper()
 
 
-IN_WORDS = ("users/history.py", "wallets/admin/")
+IN_WORDS = (
+    "users/history.py",
+    "users/serializers/event_bodies.py",
+    "wallets/admin/",
+    "wallets/serializers/event_bodies.py",
+)
 """Where kinds of events are only shown."""
 
 
@@ -40,8 +45,8 @@ def test_every_kind_of_event_is_recorded_somewhere():
     by_status = {
         *("API_KEY_REVOKED", "PUBLIC_KEY_REVOKED", "USER_VERIFIED", "USER_ACTIVATED"),
         *(
-            "USER_EVIDENCE_APPROVED",
-            "USER_EVIDENCE_REJECTED",
+            "USER_KYC_DOCUMENT_APPROVED",
+            "USER_KYC_DOCUMENT_REJECTED",
             "USER_IDENTITY_APPROVED",
             "USER_IDENTITY_EXPIRED",
             "USER_IDENTITY_REJECTED",

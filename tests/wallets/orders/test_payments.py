@@ -78,7 +78,8 @@ def test_each_movement_has_one_event_with_its_wallet(alices, bobs):
         event = Event.objects.get(subject_id=movement.id)
         assert (event.kind, event.wallet_id) == ("movement.settled", movement.wallet_id)
         assert (event.actor, event.request_id) == ("system:tests", "test")
-        assert event.data == {}
+        after = {"balance": movement.balance_after, "held": 0, "seq": movement.seq}
+        assert event.data == after
 
 
 # --- Refusals ------------------------------------------------------------------------------------

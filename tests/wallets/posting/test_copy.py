@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 IBAN = "ES9121000418450200051332"
 BY_CHANCE = {"id", "operation_id", "salt", "details_digest", "digest", "created_at", "settled_at"}
-EVENTS_OWN = {"position", "id", "transaction_id", "created_at"}
+EVENTS_OWN = {"position", "id", "created_at"}
 RUNNING = {"seq", "balance_after", "received_after"}
 WORDS: dict[str, Any] = {
     "concept": 'A \\ and a \\n, "quoted" 1\u20ac',
@@ -62,7 +62,7 @@ def written(batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         [{k: v for k, v in each.items() if k not in BY_CHANCE | RUNNING} for each in movements],
         [
             {k: v for k, v in each.items() if k not in EVENTS_OWN}
-            | {"subject_id": ids.index(each["subject_id"])}
+            | {"subject_id": ids.index(each["subject_id"]), "data": [*each["data"]]}
             for each in events
         ],
     )

@@ -1,0 +1,219 @@
+"""The bodies of events about wallets and what they have: each has the wallet's money afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from iocash.db.prepared import read_each
+from iocash.http import fields
+from users.models import Event
+from users.models.events import EventKind
+from users.serializers import event_bodies
+from users.serializers.event_bodies import EventDescription
+from wallets.models import Hold, Movement, Wallet
+from wallets.serializers.movements import Direction
+
+BEFORE: Final = "Null: the event was recorded by a version before 0.2.0."
+
+
+class WalletBody(fields.Serializer):
+    """The money of the wallet after the change.
+
+    Keep a copy of every balance: take over these values when `seq` is not below that of the last
+    event of the wallet.
+    """
+
+    currency = fields.Currency(read_only=True)
+    balance = fields.Money(
+        allow_null=True,
+        example="87.50",
+        help_text=f"The settled balance after the change, in units of `currency`. {BEFORE}",
+    )
+    held_balance = fields.Money(
+        source="held",
+        allow_null=True,
+        example="0.00",
+        help_text="What holds and pending cash-outs reserve after the change, in units of "
+        f"`currency`. {BEFORE}",
+    )
+    seq = fields.Whole(
+        0,
+        10**18,
+        read_only=True,
+        allow_null=True,
+        example=3,
+        help_text=f"How many movements of the wallet have settled. {BEFORE}",
+    )
+
+
+class WalletOpenedBody(WalletBody):
+    """The owner of a new wallet, which has no money."""
+
+    user_id = fields.Id(source="user", read_only=True, help_text="The user who owns the wallet.")
+
+
+class WalletReasonBody(WalletBody):
+    """Why staff did it, and the money of the wallet."""
+
+    reason = fields.Text(
+        30, read_only=True, example="SUSPECTED_FRAUD", help_text="The reason, as a code."
+    )
+
+
+class MovementBody(WalletBody):
+    """The movement, and the money of its wallet after the change."""
+
+    type = fields.Choice(Movement.Type, read_only=True)
+    direction = Direction(read_only=True)
+    amount = fields.Money(
+        example="12.50",
+        help_text="The amount of the movement, in units of `currency`; never negative.",
+    )
+    counterparty_wallet_id = fields.Id(
+        read_only=True,
+        allow_null=True,
+        help_text="The other wallet of a transfer. Null: there is none.",
+    )
+    hold_id = fields.Id(
+        read_only=True, allow_null=True, help_text="The hold that it pays. Null: none."
+    )
+    reversal_of = fields.Id(
+        read_only=True, allow_null=True, help_text="The movement that it reverses. Null: none."
+    )
+    external_account_id = fields.Id(
+        read_only=True,
+        allow_null=True,
+        help_text="The external account that a cash-out pays. Null: none was named.",
+    )
+
+
+class EventMoment(fields.Moment):
+    """A time that the data of an event contain as text."""
+
+    def to_representation(self, value: Any) -> str:
+        return fields.Moment.to_representation(datetime.fromisoformat(value))
+
+
+class HoldBody(WalletBody):
+    """The hold, and the money of its wallet after the change."""
+
+    target_wallet_id = fields.Id(read_only=True, help_text="The wallet that an execution pays.")
+    amount = fields.Money(
+        example="30.00", help_text="What was reserved at first, in units of `currency`."
+    )
+    remaining_amount = fields.Money(
+        source="remaining",
+        allow_null=True,
+        example="20.00",
+        help_text=f"What the hold reserves after the change, in units of `currency`. {BEFORE}",
+    )
+    expiration = EventMoment(
+        source="expires_at",
+        read_only=True,
+        allow_null=True,
+        help_text="When the hold expires, after the change. Null: never.",
+    )
+
+
+WALLET_KINDS: Final[Mapping[EventKind, EventDescription]] = {
+    EventKind.WALLET_OPENED: EventDescription("A wallet was opened.", WalletOpenedBody),
+    EventKind.WALLET_CHANGED: EventDescription(
+        "Alias, metadata or DLT address of the wallet changed.", WalletBody
+    ),
+    EventKind.WALLET_IBAN_CREATED: EventDescription("The wallet got its IBAN.", WalletBody),
+    EventKind.WALLET_BLOCKED: EventDescription("Staff blocked the wallet.", WalletReasonBody),
+    EventKind.WALLET_UNBLOCKED: EventDescription("Staff unblocked the wallet.", WalletReasonBody),
+    EventKind.WALLET_UNSUBSCRIBED: EventDescription("The wallet was closed.", WalletBody),
+    EventKind.MOVEMENT_SETTLED: EventDescription(
+        "A movement settled: the balance changed, and `seq` increased by one.", MovementBody
+    ),
+    EventKind.MOVEMENT_PENDING: EventDescription(
+        "A cash-out was requested; its amount is held.", MovementBody
+    ),
+    EventKind.MOVEMENT_SENT: EventDescription("Staff sent a cash-out to the bank.", MovementBody),
+    EventKind.MOVEMENT_ERROR: EventDescription(
+        "Staff rejected a cash-out; its amount is available again.", MovementBody
+    ),
+    EventKind.MOVEMENT_CANCELLED: EventDescription(
+        "A cash-out was cancelled; its amount is available again.", MovementBody
+    ),
+    EventKind.HOLD_PLACED: EventDescription("A hold was placed.", HoldBody),
+    EventKind.HOLD_RENEWED: EventDescription("The expiration of a hold changed.", HoldBody),
+    EventKind.HOLD_PARTLY_EXECUTED: EventDescription(
+        "A part of a hold was paid, and the rest stays reserved. `movement.settled` follows.",
+        HoldBody,
+    ),
+    EventKind.HOLD_EXECUTED: EventDescription(
+        "A hold was paid; what was left is available again. `movement.settled` follows.", HoldBody
+    ),
+    EventKind.HOLD_RELEASED: EventDescription(
+        "A hold was released; its amount is available again.", HoldBody
+    ),
+    EventKind.HOLD_EXPIRED: EventDescription(
+        "A hold expired; its amount is available again. The event is recorded later than the "
+        "expiration.",
+        HoldBody,
+    ),
+    EventKind.EXTERNAL_ACCOUNT_ADDED: EventDescription(
+        "A bank account was added to a wallet.", WalletBody
+    ),
+    EventKind.EXTERNAL_ACCOUNT_CHANGED: EventDescription(
+        "The metadata of a bank account changed.", WalletBody
+    ),
+    EventKind.EXTERNAL_ACCOUNT_REMOVED: EventDescription("A bank account was removed.", WalletBody),
+}
+"""Each kind, in the order of the documentation."""
+
+
+def load(events: Sequence[Event]) -> dict[UUID, dict[str, Any]]:
+    """Read what the bodies of these events need beside their data, in one trip."""
+    of_wallets = [each for each in events if each.wallet_id]
+    if not of_wallets:
+        return {}
+    clients = {each.client_id for each in of_wallets}
+    wanted: list[tuple[type[Any], set[UUID]]] = [
+        (Wallet, {each.wallet_id for each in of_wallets if each.wallet_id}),
+        *((kind, ids_of(of_wallets, subject)) for subject, kind in SUBJECTS.items()),
+    ]
+    asked = [(kind, ids) for kind, ids in wanted if ids]
+    rows = read_each(
+        *(kind._default_manager.filter(client__in=clients, id__in=ids) for kind, ids in asked)
+    )
+    found = {row.id: row for some in rows for row in some}
+    return {each.id: about(each, found) for each in of_wallets}
+
+
+SUBJECTS: Final[Mapping[str, type[Any]]] = {"movement": Movement, "hold": Hold}
+"""What events are about that is read for their bodies."""
+
+
+def ids_of(events: Iterable[Event], subject: str) -> set[UUID]:
+    return {each.subject_id for each in events if each.subject == subject}
+
+
+def about(event: Event, found: Mapping[UUID, Any]) -> dict[str, Any]:
+    """What never changes of the wallet, and of the movement or hold, that an event is about."""
+    values = {"currency": found[event.wallet_id].currency} if event.wallet_id else {}
+    row = found.get(event.subject_id)
+    if isinstance(row, Movement):
+        values |= {
+            "operation_id": row.operation_id,
+            "type": row.type,
+            "direction": row.direction,
+            "amount": row.magnitude,
+            "counterparty_wallet_id": row.counterparty_id,
+            "hold_id": row.hold_id,
+            "reversal_of": row.reversal_of_id,
+            "external_account_id": row.external_account_id,
+        }
+    if isinstance(row, Hold):
+        values |= {"target_wallet_id": row.target_id, "amount": row.amount}
+    return values
+
+
+def register() -> None:
+    """Add the bodies of all kinds about wallets."""
+    event_bodies.describe(WALLET_KINDS, load)
