@@ -25,6 +25,7 @@ from wallets.views.accounts import (
     ExternalAccountListView,
 )
 from wallets.views.compliance import ComplianceView
+from wallets.views.events import EventDetailView, EventListView
 from wallets.views.holds import (
     AnyHoldView,
     EveryHoldView,
@@ -66,6 +67,7 @@ LISTS = {
     "movements": "all-movements",
     "holds": "all-holds",
     "externalAccounts": "all-external-accounts",
+    "events": "events",
 }
 """What the root links to, by the names of the links."""
 
@@ -81,6 +83,8 @@ api = [
     path("/holds", EveryHoldView.as_view(), name="all-holds"),
     path("/holds/<uuid:hold_id>", AnyHoldView.as_view(), name="any-hold"),
     path("/external-accounts", EveryExternalAccountView.as_view(), name="all-external-accounts"),
+    path("/events", EventListView.as_view(), name="events"),
+    path("/events/<uuid:event_id>", EventDetailView.as_view(), name="event"),
     path("/totals", TotalsView.as_view(), name="totals"),
     path("/wallets", WalletListView.as_view(), name="wallets"),
     path(f"/{WALLET}/create-iban", IbanView.as_view(), name="create-iban"),

@@ -17,6 +17,7 @@ from django.db import close_old_connections, reset_queries  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
 from iocash.db.backend.base import DatabaseWrapper, renew  # noqa: E402
+from iocash.http import waiting  # noqa: E402
 from iocash.http.headers import Utf8Request  # noqa: E402
 from iocash.http.unread import draining  # noqa: E402
 
@@ -42,4 +43,5 @@ M_MMAP_THRESHOLD, LARGE = -3, 128 * 1024
 if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # glibc only
     mallopt(M_MMAP_THRESHOLD, LARGE)
 
+waiting.listen()
 application = draining(application)  # type: ignore[assignment]

@@ -12,6 +12,7 @@ COLLECTIONS: Final = ("me", "users", "wallets")
 DESCRIPTIONS: Final = {
     "KYC documents": "Identity data and files for review.",
     "clients": "Who calls: the client, its key, its scopes and its limits.",
+    "events": "What has happened, in order: every change of users, wallets and money.",
     "external accounts": "Bank accounts for cash-outs.",
     "holds": "Funds that are reserved for another wallet.",
     "identity verifications": "Identity checks by a provider.",

@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from iocash.db.shapes import KEPT, Ask, ValueShape, compiled, example_of, value_shape
 from iocash.errors import Message
 from iocash.http import fields
-from iocash.http.cursors import EPOCH, MICROSECOND, Cursor
+from iocash.http.cursors import EPOCH, MICROSECOND, Cursor, HiddenCursor
 from iocash.http.queries import sent_parameters
 from iocash.http.rendering import Response
 from iocash.http.serializers import error_detail
@@ -35,13 +35,20 @@ SCANNED = 5_000
 class CursorToken(fields.Text):
     """The position of a page: an opaque value from a link of another page."""
 
+    kind: ClassVar[type[Cursor]] = Cursor
     default_error_messages = {"invalid": "Must be a cursor from a link of a page."}
 
     def to_internal_value(self, data: Any) -> Cursor:
         try:
-            return Cursor.read(super().to_internal_value(data))
+            return self.kind.read(super().to_internal_value(data))
         except ValueError:
             self.fail("invalid")
+
+
+class HiddenCursorToken(CursorToken):
+    """The position of a page, encrypted."""
+
+    kind = HiddenCursor
 
 
 class WholeText(fields.Whole):
@@ -178,10 +185,16 @@ class Pages(BasePagination):
     # What rows are in order of
 
     columns: ClassVar[tuple[str, ...]] = ("created_at", "pk")
+    cursor_kind: ClassVar[type[Cursor]] = Cursor
 
     def place(self, row: Any) -> tuple[int, str]:
         """The position of a row for a cursor: its time and id."""
-        return (row.created_at - EPOCH) // MICROSECOND, str(row.pk)
+        return self.place_of_key([row.created_at, row.pk])
+
+    def place_of_key(self, key: Sequence[Any]) -> tuple[int, str]:
+        """The position of a row with these values of the columns."""
+        at, row_id = key
+        return (at - EPOCH) // MICROSECOND, str(row_id)
 
     def key(self, cursor: Cursor) -> list[Any]:
         """The values of the columns that a cursor names."""
@@ -222,18 +235,23 @@ class Pages(BasePagination):
         cursors: dict[str, Cursor | None] = {
             "self": self.cursor,
             "first": None,
-            "last": Cursor(LAST, self.sort),
+            "last": self.cursor_kind(LAST, self.sort),
         }
         came_from = self.cursor.where if self.cursor else None
         if self.rows and (came_from == PREVIOUS or (self.more and not self.backward)):
-            cursors["next"] = Cursor(NEXT, self.sort, *self.place(self.rows[-1]))
+            cursors["next"] = self.cursor_at(NEXT, self.place(self.rows[-1]))
         if self.rows and (came_from == NEXT or (self.more and self.backward)):
-            cursors["prev"] = Cursor(PREVIOUS, self.sort, *self.place(self.rows[0]))
+            cursors["prev"] = self.cursor_at(PREVIOUS, self.place(self.rows[0]))
         return cursors | self._further()
+
+    def cursor_at(self, where: str, place: tuple[int, str]) -> Cursor:
+        return self.cursor_kind(where, self.sort, *place)
 
     def _further(self) -> dict[str, Cursor]:
         """Where to go on when this page ended before it was full."""
         return {}
+
+    links_schema: ClassVar[dict[str, Any]] = {"$ref": "#/components/schemas/PageLinks"}
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe a page; `view` is set by the view's schema."""
@@ -243,7 +261,7 @@ class Pages(BasePagination):
             "description": "One page of a list. Follow `next` in `_links` until there is none.",
             "required": ["_links", "_embedded"],
             "properties": {
-                "_links": {"$ref": "#/components/schemas/PageLinks"},
+                "_links": self.links_schema,
                 "_embedded": {
                     "type": "object",
                     "description": "The resources of a page.",
@@ -308,10 +326,8 @@ class ScanningPages(Pages):
         last, *behind = self.select(last_keys_of_page, listing, SCANNED + 1) or [None]
         if last is None or not behind:
             return super().read(listing)
-        at, row_id = last
-        where = PREVIOUS if self.backward else NEXT
-        self.edge = Cursor(where, self.sort, (at - EPOCH) // MICROSECOND, str(row_id))
-        return self.select(rows_of_page, listing, self.size + 1, until=[at, row_id])
+        self.edge = self.cursor_at(PREVIOUS if self.backward else NEXT, self.place_of_key(last))
+        return self.select(rows_of_page, listing, self.size + 1, until=[*last])
 
     def _further(self) -> dict[str, Cursor]:
         if self.more or self.edge is None:

@@ -23,3 +23,9 @@ def put(released_at: datetime) -> None:
     position = 0 if released_at == NEVER else 2**62
     with connection.cursor() as cursor:
         cursor.execute(PUT, [released_at, released_at, position, position])
+
+
+def put_position(position: int) -> None:
+    """Release all times, and the events up to a position."""
+    with connection.cursor() as cursor:
+        cursor.execute(PUT, [ALWAYS, ALWAYS, position, position])

@@ -21,6 +21,7 @@ from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban
 from tests.support.identity import a_verification, stored_terms
+from users.models import Event
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.external_accounts import AddExternalAccount
@@ -209,6 +210,8 @@ ENDPOINTS = [
     Endpoint("GET", OPERATION, "movements:read", "view_movement"),
     Endpoint("GET", "movements", "movements:read", "view_movement"),
     Endpoint("GET", ANY_MOVEMENT, "movements:read", "view_movement"),
+    Endpoint("GET", "events", "events:read", "view_event"),
+    Endpoint("GET", "events/{event}", "events:read", "view_event"),
     Endpoint("GET", "totals", "movements:read", "view_movement"),
     Endpoint("GET", "holds", "movements:read", "view_hold"),
     Endpoint("GET", ANY_HOLD, "movements:read", "view_hold"),
@@ -280,6 +283,7 @@ def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
         "bob": bobs.id,
         "movement": movement.id,
         "operation": movement.operation_id,
+        "event": Event.objects.get(subject_id=movement.id).id,
         "cash_out": a_cash_out(alices, 1_00).id,
         "kind": "identity-front",
         **make_each(alices, bobs, number),

@@ -49,6 +49,10 @@ class Migration(migrations.Migration):
             model_name="event",
             index=models.Index(fields=["client", "position"], name="event_of_client"),
         ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["id"], name="event_by_id"),
+        ),
         migrations.AddField(
             model_name="barrier",
             name="released_position",

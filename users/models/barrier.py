@@ -29,19 +29,16 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 
 from iocash import errors
-from users.models.events import TransactionId
+from users.models.events import Event, TransactionId
 
 LONGEST_AGE: Final = 0.1
 """Seconds; an older release is advanced."""
 LONGEST_WAIT: Final = 0.1
 """Seconds; a transaction that writes for longer is not waited for."""
 
-LAST_POSITION: Final = """
-    coalesce(pg_sequence_last_value('users_event_position_seq'),
-             CASE WHEN NOT EXISTS (SELECT FROM users_event) THEN 0 END)
-"""
-"""The last position that a transaction has taken, also an open one. NULL, without an error, for a
-role that may not read the sequence: only without events that means that there is none."""
+LAST_POSITION: Final = "pg_sequence_last_value('users_event_position_seq')"
+"""The last position that a transaction has taken, also an open one. It is NULL if there is none,
+and also, without an error, for a role that may not read the sequence."""
 STATE: Final = f"""
     SELECT iocash_clock(), {LAST_POSITION}, released_at, released_position, barrier_at,
            barrier_position, barrier_xid > pg_snapshot_xmin(pg_current_snapshot()),
@@ -57,7 +54,7 @@ ADVANCE: Final = f"""
         barrier_xid = pg_current_xact_id()
     WHERE barrier_xid <= pg_snapshot_xmin(pg_current_snapshot())
       AND (barrier_at < %s OR released_at < barrier_at)
-    RETURNING released_at, iocash_clock(), {LAST_POSITION}
+    RETURNING released_at, iocash_clock(), coalesce({LAST_POSITION}, 0)
 """  # noqa: S608 (a constant)
 """The two steps in one: release the last barrier, and set the next to a time and a position that
 were read before this transaction has its number. `greatest`: of two processes, the slower one must
@@ -66,10 +63,10 @@ LOCK: Final = "SELECT FROM users_barrier FOR UPDATE"
 ADOPT: Final = f"""
     UPDATE users_barrier
     SET barrier_xid = pg_current_xact_id(),
-        released_position = least(released_position, {LAST_POSITION}),
-        barrier_position = least(barrier_position, {LAST_POSITION})
+        released_position = least(released_position, coalesce({LAST_POSITION}, 0)),
+        barrier_position = least(barrier_position, coalesce({LAST_POSITION}, 0))
     WHERE barrier_xid >= pg_snapshot_xmax(pg_current_snapshot())
-       OR barrier_position > {LAST_POSITION}
+       OR barrier_position > coalesce({LAST_POSITION}, 0)
 """  # noqa: S608 (a constant)
 
 
@@ -130,9 +127,10 @@ class State(NamedTuple):
         row = ask(STATE)
         if row is None:
             raise errors.Inconsistent("users_barrier has no row")
-        if row[1] is None:
+        now, last_position, *rest = row
+        if last_position is None and Event.objects.exists():
             raise errors.Inconsistent("the role can't read the sequence of users_event.position")
-        return cls(*row)
+        return cls(now, last_position or 0, *rest)
 
     @property
     def has_unreleased_events(self) -> bool:

@@ -120,6 +120,12 @@ PAGE_LINKS: Json = {
     "required": ["self", "first", "last"],
     "properties": dict.fromkeys(("self", "first", "last", "next", "prev"), TO_LINK),
 }
+EVENT_PAGE_LINKS: Json = {
+    **PAGE_LINKS,
+    "description": "Links to this page and to others. From old to new each page has `resume`: "
+    "keep it, and follow it later to read the events that come afterwards.",
+    "properties": {**PAGE_LINKS["properties"], "resume": TO_LINK},
+}
 
 SCHEMES: Json = {
     "bearer": {
@@ -151,4 +157,5 @@ def schemas(codes: set[str]) -> Json:
         "Link": LINK,
         "Links": LINKS,
         "PageLinks": PAGE_LINKS,
+        "EventPageLinks": EVENT_PAGE_LINKS,
     }
