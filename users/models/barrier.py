@@ -20,6 +20,7 @@ that writes for long, in any database of the cluster, holds it back: then these 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -31,10 +32,14 @@ from django.db.models import Q
 from iocash import errors
 from users.models.events import Event, TransactionId
 
+log = logging.getLogger(__name__)
+
 LONGEST_AGE: Final = 0.1
 """Seconds; an older release is advanced."""
 LONGEST_WAIT: Final = 0.1
 """Seconds; a transaction that writes for longer is not waited for."""
+LONGEST_WRITING: Final = 60.0
+"""Seconds; a transaction that writes for longer is an alarm."""
 
 LAST_POSITION: Final = "pg_sequence_last_value('users_event_position_seq')"
 """The last position that a transaction has taken, also an open one. It is NULL if there is none,
@@ -142,14 +147,41 @@ class State(NamedTuple):
         return (self.now - self.released_at).total_seconds() < LONGEST_AGE
 
     @property
+    def held_back_for(self) -> float:
+        """For how many seconds, at least, the oldest transaction has been writing."""
+        if not self.is_held_back or self.is_foreign:
+            return 0.0
+        return (self.now - self.barrier_at).total_seconds()
+
+    @property
     def is_stuck(self) -> bool:
-        age = (self.now - self.barrier_at).total_seconds()
-        return self.is_held_back and not self.is_foreign and age > LONGEST_WAIT
+        return self.held_back_for > LONGEST_WAIT
 
     @property
     def was_set_back(self) -> bool:
         """Whether the positions began again, below the barrier: events were imported, or moved."""
         return self.last_position < self.barrier_position
+
+
+class Alarm:
+    """Logs, once a minute in each process, that a transaction has been writing for too long."""
+
+    def __init__(self) -> None:
+        self.warned_at = -LONGEST_WRITING
+
+    def warn(self, seconds: float) -> None:
+        now = time.monotonic()
+        if seconds < LONGEST_WRITING or now - self.warned_at < LONGEST_WRITING:
+            return
+        self.warned_at = now
+        log.warning(
+            "a transaction has been writing for %d s or more, and holds back all events and the"
+            " lists from old to new; pg_stat_activity shows it (backend_xid)",
+            seconds,
+        )
+
+
+ALARM: Final = Alarm()
 
 
 def advance() -> bool:
@@ -164,6 +196,8 @@ def advance() -> bool:
     if connection.in_atomic_block:
         return False
     state = State.read()
+    if state.is_stuck:
+        ALARM.warn(state.held_back_for)
     if state.is_fresh or state.is_stuck or state.is_read_only:
         return False
     if state.is_foreign or state.was_set_back:

@@ -102,6 +102,8 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "django_migrations": (READ, ""),
 }
 
+SEQUENCES = [("users_event_position_seq", "SELECT"), ("wallets_iban_number", "USAGE")]
+
 TABLE_PRIVILEGES = """
     SELECT relname, coalesce(string_agg(name, ', ' ORDER BY name), '')
     FROM pg_class LEFT JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE',
@@ -109,6 +111,11 @@ TABLE_PRIVILEGES = """
         ON has_table_privilege(%s, pg_class.oid, name)
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
     GROUP BY relname
+"""
+SEQUENCE_PRIVILEGES = """
+    SELECT relname, name FROM pg_class, unnest(ARRAY['SELECT', 'USAGE', 'UPDATE']) AS name
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+      AND has_sequence_privilege(%s, pg_class.oid, name)
 """
 UPDATABLE_COLUMNS = """
     SELECT relname, string_agg(attname, ', ' ORDER BY attname)
@@ -128,6 +135,12 @@ def test_privileges_of_the_role_are_exactly_the_listed_ones():
         cursor.execute(UPDATABLE_COLUMNS, [ROLE, ROLE])
         columns = dict(cursor.fetchall())
     assert {name: (may, columns.get(name, "")) for name, may in tables.items()} == PRIVILEGES
+
+
+def test_role_reads_the_sequence_of_events_and_uses_those_that_it_draws_from():
+    with connection.cursor() as cursor:
+        cursor.execute(SEQUENCE_PRIVILEGES, [ROLE])
+        assert sorted(cursor.fetchall()) == SEQUENCES
 
 
 def test_role_owns_nothing_and_has_no_special_attributes():

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Event
+from threading import Event as Signal
 from typing import Any
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from iocash import errors
@@ -23,7 +25,8 @@ from tests.support.people import Api
 from tests.support.server import Served, database_of_tests
 from tests.support.threads import PATIENCE, Caller
 from users import demo_documents, kyc, users
-from users.models import Barrier, Client, KycDocument, User, barrier
+from users.models import Barrier, Client, Event, KycDocument, User, barrier
+from users.models.events import INSERT, EventKind, Fact, record_facts
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.external_accounts import AddExternalAccount
@@ -50,7 +53,7 @@ def release(instant: datetime) -> None:
 @contextmanager
 def writing(write: Callable[[], Any]) -> Iterator[Any]:
     """Somebody else writes, and commits only when the block ends."""
-    written, go_on = Event(), Event()
+    written, go_on = Signal(), Signal()
     made: list[Any] = []
 
     def call() -> None:
@@ -124,6 +127,99 @@ def test_missing_barrier_is_an_error():
         barrier.advance()
 
 
+def test_events_are_released_up_to_the_last_position(alice):
+    last = Event.objects.latest("position").position
+    release(alice.created_at)
+    assert barrier.release_events() >= last
+    state = barrier.State.read()
+    assert not state.has_unreleased_events
+    assert state.released_position <= state.barrier_position <= state.last_position
+
+
+def test_release_without_new_events_writes_nothing(alice):
+    release(alice.created_at)
+    until = time.monotonic() + LONG
+    while barrier.State.read().has_unreleased_events:
+        assert time.monotonic() < until
+        barrier.release_events()
+    before = Barrier.objects.values().get()
+    Barrier.objects.update(released_at=EARLY)
+    barrier.release_events()
+    assert Barrier.objects.values().get() == before | {"released_at": EARLY}
+
+
+def test_uncommitted_events_are_not_released(client_demo, alice):
+    release(alice.created_at)
+    last = Event.objects.latest("position").position
+    with writing(lambda: a_newcomer(client_demo, "ab")):
+        for _ in range(3):
+            assert barrier.release_events() <= last
+        assert barrier.State.read().has_unreleased_events
+
+
+def test_role_that_can_not_read_the_sequence_is_an_error(alice, monkeypatch):
+    """PostgreSQL then says that the sequence has no last value."""
+    sequence, role = "SEQUENCE users_event_position_seq", settings.DATABASE_ROLE
+    with psycopg.connect(database_of_tests(), autocommit=True) as serving:
+        with connection.cursor() as cursor:
+            cursor.execute(f'REVOKE SELECT ON {sequence} FROM "{role}"')
+            refused = serving.execute(barrier.STATE).fetchone()
+            cursor.execute(f'GRANT SELECT ON {sequence} TO "{role}"')
+        allowed = serving.execute(barrier.STATE).fetchone()
+    monkeypatch.setattr(barrier, "ask", lambda statement: refused)
+    with pytest.raises(errors.Inconsistent, match="sequence"):
+        barrier.release_events()
+    monkeypatch.setattr(barrier, "ask", lambda statement: allowed)
+    assert barrier.State.read().last_position
+
+
+def test_sequence_of_events_has_no_cache():
+    """A process with a cache would take later positions than another one before it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seqcache, seqcycle FROM pg_sequence"
+            " WHERE seqrelid = 'users_event_position_seq'::regclass"
+        )
+        assert cursor.fetchone() == (1, False)
+
+
+def test_transaction_has_its_number_before_it_takes_a_position():
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (VERBOSE) {INSERT}", ["[]"])
+        plan = [line.strip() for (line,) in cursor.fetchall()]
+    taken = next(at for at, line in enumerate(plan) if "nextval" in line)
+    (numbered,) = (at for at, line in enumerate(plan) if "pg_current_xact_id() IS NOT NULL" in line)
+    assert plan[numbered].startswith("One-Time Filter")
+    assert taken <= numbered
+
+
+def test_positions_that_begin_again_are_adopted(alice):
+    """After an import, say: the barrier was above the sequence."""
+    last = Event.objects.latest("position").position
+    Barrier.objects.update(released_position=last + 1000, barrier_position=last + 2000)
+    assert barrier.State.read().was_set_back
+    release(clock.now())
+    until = time.monotonic() + LONG
+    while barrier.State.read().was_set_back:
+        assert time.monotonic() < until
+        barrier.release_events()
+    state = barrier.State.read()
+    assert last <= state.released_position <= state.last_position
+
+
+@pytest.mark.parametrize(("age", "warnings"), [(59, 0), (61, 1)])
+def test_long_writer_is_logged_once_a_minute(client_demo, monkeypatch, caplog, age, warnings):
+    monkeypatch.setattr(barrier, "ALARM", barrier.Alarm())
+    with writing(lambda: a_newcomer(client_demo, "a")):
+        for _ in range(2):
+            barrier.advance()
+        long_ago = clock.now() - timedelta(seconds=age)
+        Barrier.objects.update(released_at=EARLY, barrier_at=long_ago)
+        for _ in range(3):
+            assert not barrier.advance()
+    assert len([line for line in caplog.messages if "has been writing" in line]) == warnings
+
+
 def test_barrier_of_a_restored_database_is_adopted(alice):
     """Its number is of another cluster, which had many more transactions."""
     with connection.cursor() as cursor:
@@ -158,14 +254,19 @@ def processes(tmp_path) -> Iterator[None]:
     assert ended == [None] * 4
 
 
-def test_barrier_never_falls_under_four_processes(processes):
-    seen: list[tuple[datetime, datetime]] = []
+def test_barrier_never_falls_under_four_processes(processes, client_demo):
+    columns = ("released_at", "barrier_at", "released_position", "barrier_position")
+    seen: list[tuple[Any, ...]] = []
     until = time.monotonic() + LONG
-    while len({*seen}) < 100:
+    while len({*seen}) < 50:
         assert time.monotonic() < until
-        seen.append(Barrier.objects.values_list("released_at", "barrier_at").get())
-    assert [at for at, _ in seen] == sorted(at for at, _ in seen)
-    assert [at for _, at in seen] == sorted(at for _, at in seen)
+        record_facts(
+            Fact(client_demo.id, "client", client_demo.id, EventKind.CLIENT_ACTIVATED, people.BY)
+        )
+        seen.append(Barrier.objects.values_list(*columns).get())
+    for each in zip(*seen, strict=True):
+        assert [*each] == sorted(each)
+    assert len({positions for *_, positions in seen}) > 10
 
 
 # --- The clock is read after the transaction has its number --------------------------------------
