@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 from iocash.db.model_names import translate_names
@@ -10,7 +11,7 @@ class Users(AppConfig):
     verbose_name = _("Users and clients")
 
     def ready(self) -> None:
-        """Register the checks and name the models.
+        """Register the checks and the bodies of events of all apps, and name the models.
 
         Refuse to start if the settings of the provider are wrong.
         """
@@ -18,5 +19,6 @@ class Users(AppConfig):
         from users.kyc import providers  # noqa: PLC0415 (imports models)
 
         translate_names(self)
+        autodiscover_modules("serializers.event_bodies", "serializers.event_kinds")
         if wrong := list(providers.wrong_identity_settings()):
             raise ImproperlyConfigured(" ".join(wrong))

@@ -15,10 +15,8 @@ class Wallets(AppConfig):
     def ready(self) -> None:
         """Name the models. Refuse to start if KYC_LIMITS is wrong, or if no IBAN can be made."""
         from wallets.books import ibans, limits  # noqa: PLC0415 (imports models)
-        from wallets.serializers import event_bodies  # noqa: PLC0415 (imports models)
 
         translate_names(self)
-        event_bodies.register()
         if wrong := list(limits.wrong_settings(settings.KYC_LIMITS)):
             raise ImproperlyConfigured(" ".join(wrong))
         try:

@@ -5,8 +5,8 @@ A test runs every example on them and compares the output.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -89,6 +89,13 @@ GUIDE_CHAPTERS = (
         ),
     ),
     GuideChapter(
+        "Events",
+        (
+            Guide("events", "Events", "Read everything that happens, complete and in order."),
+            Guide("event-kinds", "Event kinds", "Every kind of event, and the data that it has."),
+        ),
+    ),
+    GuideChapter(
         "Rules of the API",
         (
             Guide(
@@ -141,6 +148,10 @@ def guide_view(guide: Guide) -> Any:
     return view
 
 
+CONTEXTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {}
+"""What apps add to what a guide shows, by its slug."""
+
+
 def guide_context(guide: Guide, origin: str) -> dict[str, Any]:
     """What the template of a guide shows, without the limits of the server."""
     known = [*GUIDES, CALLS]
@@ -150,6 +161,7 @@ def guide_context(guide: Guide, origin: str) -> dict[str, Any]:
         "origin": origin,
         "previous": known[at - 1] if at else None,
         "next": known[at + 1] if at + 1 < len(known) else None,
+        **CONTEXTS.get(guide.slug, dict)(),
     }
 
 

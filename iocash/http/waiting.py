@@ -66,7 +66,7 @@ def listen() -> None:
     os.register_at_fork(after_in_child=ENDING.listen)
 
 
-def wait_until(is_there: Callable[[], bool], seconds: float) -> bool:
+def wait_for(is_there: Callable[[], bool], seconds: float) -> bool:
     """Wait until `is_there`, for so many seconds at most; return whether it is.
 
     It is False at once if MOST threads wait, and if the process is told to end.

@@ -321,6 +321,8 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     start = moment(begin - timedelta(days=1))
     api.get(f"totals?groupBy=type&startDate={start}")
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=1")
+    events = api.get(f"events?walletId={alices}&kind=movement.settled&size=1").json
+    api.get(f"events/{events['_embedded']['events'][0]['id']}")
 
 
 def get_refusals(alices: str, stranger: Recorder, reader: Recorder) -> None:

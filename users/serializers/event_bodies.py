@@ -1,7 +1,7 @@
 """Events as callers read them: each kind has a documented body, with a version.
 
-A body has ids, codes, amounts and times, and no personal text. `wallets` adds the bodies of its
-kinds (`describe`): then every member of `EventKind` has one.
+A body has ids, codes, amounts and times, and no personal text. Every app has the bodies of its
+kinds in a module of this name (`describe`), which is imported when the app registry is ready.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class LevelBody(fields.Serializer):
         return {"level": int(instance["level"])}
 
 
-class OtpBody(fields.Serializer):
+class OtpEventBody(fields.Serializer):
     """What the one-time password is for."""
 
     terms_id = fields.Id(
@@ -141,7 +141,7 @@ DESCRIPTIONS: Final[dict[EventKind, EventDescription]] = {
     EventKind.PUBLIC_KEY_REVOKED: EventDescription("Staff revoked a public key."),
     EventKind.USER_CREATED: EventDescription("A user was created."),
     EventKind.USER_CHANGED: EventDescription("Fields of the user changed.", ChangedFieldsBody),
-    EventKind.USER_OTP_SENT: EventDescription("A one-time password was sent.", OtpBody),
+    EventKind.USER_OTP_SENT: EventDescription("A one-time password was sent.", OtpEventBody),
     EventKind.USER_PHONE_VERIFIED: EventDescription("The user verified a phone number."),
     EventKind.USER_VERIFIED: EventDescription(
         "A new user is verified; `user.activated` follows at once."
@@ -193,7 +193,7 @@ def describe(kinds: Mapping[EventKind, EventDescription], load: Load) -> None:
     LOADS.append(load)
 
 
-def subject_of(kind: str) -> str:
+def subject_of_kind(kind: str) -> str:
     """The kind of object that a kind of event is about: `movement` of `movement.settled`."""
     return kind.partition(".")[0]
 
@@ -225,7 +225,7 @@ def published_event(event: Event, more: Mapping[str, Any]) -> dict[str, Any]:
         "kind": kind,
         "version": described.version,
         "created_at": event.created_at,
-        "subject": subject_of(kind),
+        "subject": subject_of_kind(kind),
         "subject_id": event.subject_id,
         "wallet_id": event.wallet_id,
         "operation_id": more.get("operation_id"),

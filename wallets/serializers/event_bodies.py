@@ -19,7 +19,7 @@ from wallets.serializers.movements import Direction
 BEFORE: Final = "Null: the event was recorded by a version before 0.2.0."
 
 
-class WalletBody(fields.Serializer):
+class WalletEventBody(fields.Serializer):
     """The money of the wallet after the change.
 
     Keep a copy of every balance: take over these values when `seq` is not below that of the last
@@ -49,13 +49,13 @@ class WalletBody(fields.Serializer):
     )
 
 
-class WalletOpenedBody(WalletBody):
+class WalletOpenedBody(WalletEventBody):
     """The owner of a new wallet, which has no money."""
 
     user_id = fields.Id(source="user", read_only=True, help_text="The user who owns the wallet.")
 
 
-class WalletReasonBody(WalletBody):
+class WalletReasonBody(WalletEventBody):
     """Why staff did it, and the money of the wallet."""
 
     reason = fields.Text(
@@ -63,11 +63,11 @@ class WalletReasonBody(WalletBody):
     )
 
 
-class MovementBody(WalletBody):
+class MovementEventBody(WalletEventBody):
     """The movement, and the money of its wallet after the change."""
 
-    type = fields.Choice(Movement.Type, read_only=True)
-    direction = Direction(read_only=True)
+    type = fields.Choice(Movement.Type, read_only=True, example="TRANSFER")
+    direction = Direction(read_only=True, example="OUT")
     amount = fields.Money(
         example="12.50",
         help_text="The amount of the movement, in units of `currency`; never negative.",
@@ -97,7 +97,7 @@ class EventMoment(fields.Moment):
         return fields.Moment.to_representation(datetime.fromisoformat(value))
 
 
-class HoldBody(WalletBody):
+class HoldEventBody(WalletEventBody):
     """The hold, and the money of its wallet after the change."""
 
     target_wallet_id = fields.Id(read_only=True, help_text="The wallet that an execution pays.")
@@ -121,49 +121,54 @@ class HoldBody(WalletBody):
 WALLET_KINDS: Final[Mapping[EventKind, EventDescription]] = {
     EventKind.WALLET_OPENED: EventDescription("A wallet was opened.", WalletOpenedBody),
     EventKind.WALLET_CHANGED: EventDescription(
-        "Alias, metadata or DLT address of the wallet changed.", WalletBody
+        "Alias, metadata or DLT address of the wallet changed.", WalletEventBody
     ),
-    EventKind.WALLET_IBAN_CREATED: EventDescription("The wallet got its IBAN.", WalletBody),
+    EventKind.WALLET_IBAN_CREATED: EventDescription("The wallet got its IBAN.", WalletEventBody),
     EventKind.WALLET_BLOCKED: EventDescription("Staff blocked the wallet.", WalletReasonBody),
     EventKind.WALLET_UNBLOCKED: EventDescription("Staff unblocked the wallet.", WalletReasonBody),
-    EventKind.WALLET_UNSUBSCRIBED: EventDescription("The wallet was closed.", WalletBody),
+    EventKind.WALLET_UNSUBSCRIBED: EventDescription("The wallet was closed.", WalletEventBody),
     EventKind.MOVEMENT_SETTLED: EventDescription(
-        "A movement settled: the balance changed, and `seq` increased by one.", MovementBody
+        "A movement settled: the balance changed, and `seq` increased by one.", MovementEventBody
     ),
     EventKind.MOVEMENT_PENDING: EventDescription(
-        "A cash-out was requested; its amount is held.", MovementBody
+        "A cash-out was requested; its amount is held.", MovementEventBody
     ),
-    EventKind.MOVEMENT_SENT: EventDescription("Staff sent a cash-out to the bank.", MovementBody),
+    EventKind.MOVEMENT_SENT: EventDescription(
+        "Staff sent a cash-out to the bank.", MovementEventBody
+    ),
     EventKind.MOVEMENT_ERROR: EventDescription(
-        "Staff rejected a cash-out; its amount is available again.", MovementBody
+        "Staff rejected a cash-out; its amount is available again.", MovementEventBody
     ),
     EventKind.MOVEMENT_CANCELLED: EventDescription(
-        "A cash-out was cancelled; its amount is available again.", MovementBody
+        "A cash-out was cancelled; its amount is available again.", MovementEventBody
     ),
-    EventKind.HOLD_PLACED: EventDescription("A hold was placed.", HoldBody),
-    EventKind.HOLD_RENEWED: EventDescription("The expiration of a hold changed.", HoldBody),
+    EventKind.HOLD_PLACED: EventDescription("A hold was placed.", HoldEventBody),
+    EventKind.HOLD_RENEWED: EventDescription("The expiration of a hold changed.", HoldEventBody),
     EventKind.HOLD_PARTLY_EXECUTED: EventDescription(
         "A part of a hold was paid, and the rest stays reserved. `movement.settled` follows.",
-        HoldBody,
+        HoldEventBody,
     ),
     EventKind.HOLD_EXECUTED: EventDescription(
-        "A hold was paid; what was left is available again. `movement.settled` follows.", HoldBody
+        "A hold was paid; what was left is available again. `movement.settled` follows.",
+        HoldEventBody,
     ),
     EventKind.HOLD_RELEASED: EventDescription(
-        "A hold was released; its amount is available again.", HoldBody
+        "A hold was released; its amount is available again.", HoldEventBody
     ),
     EventKind.HOLD_EXPIRED: EventDescription(
         "A hold expired; its amount is available again. The event is recorded later than the "
         "expiration.",
-        HoldBody,
+        HoldEventBody,
     ),
     EventKind.EXTERNAL_ACCOUNT_ADDED: EventDescription(
-        "A bank account was added to a wallet.", WalletBody
+        "A bank account was added to a wallet.", WalletEventBody
     ),
     EventKind.EXTERNAL_ACCOUNT_CHANGED: EventDescription(
-        "The metadata of a bank account changed.", WalletBody
+        "The metadata of a bank account changed.", WalletEventBody
     ),
-    EventKind.EXTERNAL_ACCOUNT_REMOVED: EventDescription("A bank account was removed.", WalletBody),
+    EventKind.EXTERNAL_ACCOUNT_REMOVED: EventDescription(
+        "A bank account was removed.", WalletEventBody
+    ),
 }
 """Each kind, in the order of the documentation."""
 
@@ -176,7 +181,7 @@ def load(events: Sequence[Event]) -> dict[UUID, dict[str, Any]]:
     clients = {each.client_id for each in of_wallets}
     wanted: list[tuple[type[Any], set[UUID]]] = [
         (Wallet, {each.wallet_id for each in of_wallets if each.wallet_id}),
-        *((kind, ids_of(of_wallets, subject)) for subject, kind in SUBJECTS.items()),
+        *((kind, subject_ids(of_wallets, subject)) for subject, kind in SUBJECTS.items()),
     ]
     asked = [(kind, ids) for kind, ids in wanted if ids]
     rows = read_each(
@@ -190,7 +195,7 @@ SUBJECTS: Final[Mapping[str, type[Any]]] = {"movement": Movement, "hold": Hold}
 """What events are about that is read for their bodies."""
 
 
-def ids_of(events: Iterable[Event], subject: str) -> set[UUID]:
+def subject_ids(events: Iterable[Event], subject: str) -> set[UUID]:
     return {each.subject_id for each in events if each.subject == subject}
 
 
@@ -214,6 +219,4 @@ def about(event: Event, found: Mapping[UUID, Any]) -> dict[str, Any]:
     return values
 
 
-def register() -> None:
-    """Add the bodies of all kinds about wallets."""
-    event_bodies.describe(WALLET_KINDS, load)
+event_bodies.describe(WALLET_KINDS, load)

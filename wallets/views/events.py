@@ -13,11 +13,11 @@ from iocash.http import fields, waiting
 from iocash.http.operations import operation
 from iocash.http.pages import NEXT, Listing
 from iocash.http.rendering import Response
-from users.latest import LATEST
 from users.models import Event
 from users.models.events import EventKind, position_since
-from users.serializers.event_bodies import published, subject_of
+from users.serializers.event_bodies import published, subject_of_kind
 from users.views.event_pages import EventPages, rows_of_events
+from users.views.latest import LATEST
 from users.views.users import ClientView
 from wallets.models import Wallet
 from wallets.serializers.events import EventAnswer, EventQuery
@@ -65,7 +65,7 @@ class EventListView(EventView):
         if seconds <= 0:
             return False
         with LATEST.of(client_id):
-            return waiting.wait_until(lambda: LATEST.position(client_id) > reached, seconds)
+            return waiting.wait_for(lambda: LATEST.position(client_id) > reached, seconds)
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """The values of the events of the page."""
@@ -93,7 +93,7 @@ class EventListView(EventView):
         kinds, subjects = self.query.get("kind"), self.query.get("subject")
         if subjects is None:
             return None if kinds is None else [str(each) for each in kinds]
-        return [str(each) for each in kinds or EventKind if subject_of(each) in subjects]
+        return [str(each) for each in kinds or EventKind if subject_of_kind(each) in subjects]
 
 
 class EventDetailView(EventView):
@@ -103,7 +103,10 @@ class EventDetailView(EventView):
 
     @operation(name="get_event")
     def get(self, request: Request, event_id: UUID) -> Response:
-        """Get an event."""
+        """Get an event.
+
+        As it was recorded: also if what it is about has changed since.
+        """
         found = Event.objects.owned_by(self.caller.client_id).filter(id=event_id)
         events = published(list(found))
         if not events:

@@ -26,7 +26,7 @@ from wallets.management.commands import seed_demo
 CALLS = "/api/docs/calls"
 SLUGS = [each.slug for each in GUIDES]
 KEY = re.compile(r"""(?:Idempotency-Key: |key="|pay\(")([\w-]+)""")
-TEXTS = {"glossary"}
+TEXTS = {"event-kinds", "glossary"}
 """Guides without examples."""
 LISTS = {"statements", "reconciliation", "pagination"}
 """Guides that show all movements of a wallet, also those that other guides made."""
