@@ -22,6 +22,7 @@ from iocash.postgres import CHECKOUT
 from tests.support import people
 from tests.support.resources import RESOURCES, make_each, subject_of
 from tests.support.server import Served, database_of_tests
+from users.models import Event
 from users.serializers.kyc import Content
 from wallets.models import Wallet
 
@@ -60,6 +61,8 @@ def real(alices: Wallet, bobs: Wallet) -> dict[str, list[str]]:
         "targetWalletId": wallets[::-1],
         "targetWallet": wallets[::-1],
         "movementId": [str(paid.id), str(people.movements(alices)[0].id)],
+        "subjectId": [str(paid.id), wallets[0], str(alices.user_id)],
+        "eventId": [str(each) for each in Event.objects.values_list("id", flat=True)[:20]],
         "operationId": [str(movement.operation_id) for movement in people.movements(alices)],
         **{f"{alias}Id": [str(each[name]) for each in made] for alias, name in names.items()},
         "iban": IBANS,
