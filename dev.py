@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Set up, run and test ioCash on a machine that has only Python 3.11 or newer.
 
-python3 dev.py run [--port N]   serve with demo data, on port 8000 by default
+python3 dev.py run [--port N]   serve with demo data and a worker, on port 8000 by default
 python3 dev.py test [ARGS]      run all checks, then pytest with ARGS (-n 0: in one process)
 python3 dev.py bench [ARGS]     measure ioCash, pgbench and comparable servers (--help)
 python3 dev.py pictures         take the pictures of the README and of the staff manual

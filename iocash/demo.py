@@ -43,23 +43,20 @@ Press Ctrl-C to stop the server and PostgreSQL.
 
 
 def serve(port: int) -> NoReturn:
-    """Serve until this process is stopped; stop all child processes."""
-    granian = [sys.executable, "-m", "granian", *GRANIAN.split(), "--port", str(port)]
-    server = subprocess.Popen(
-        [*granian, "iocash.wsgi:application"],
-        cwd=CHECKOUT,
-        start_new_session=True,  # this process handles Ctrl-C
-        preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 (there are no threads)
-    )
+    """Serve, with a worker, until this process is stopped; stop all child processes."""
+    granian = ["-m", "granian", *GRANIAN.split(), "--port", str(port), "iocash.wsgi:application"]
+    children = {"web server": _start(granian), "worker": _start(["manage.py", "work"])}
     try:
-        while server.poll() is None and not _answers(port):
+        while not (stopped := _stopped(children)) and not _answers(port):
             time.sleep(0.05)
-        if server.poll() is None:
+        if not stopped:
             sys.stdout.write(welcome(f"http://127.0.0.1:{port}"))
             sys.stdout.flush()
-        sys.exit(f"dev.py: the web server stopped unexpectedly with code {server.wait()}.")
+        while not (stopped := _stopped(children)):
+            time.sleep(0.1)
+        sys.exit(f"dev.py: stopped unexpectedly: {', '.join(stopped)}.")
     finally:
-        _end(server)
+        _end([*children.values()])
 
 
 def welcome(url: str) -> str:
@@ -105,6 +102,22 @@ def _transfer(wallet: str) -> dict[str, str]:
     return {"type": "TRANSFER", "targetWalletId": wallet, "amount": "1.00", "concept": "Lunch"}
 
 
+def _start(program: list[str]) -> subprocess.Popen[bytes]:
+    """Start a Python program; this process handles Ctrl-C for it."""
+    return subprocess.Popen(
+        [sys.executable, *program],
+        cwd=CHECKOUT,
+        start_new_session=True,
+        preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509 (there are no threads)
+    )
+
+
+def _stopped(children: dict[str, subprocess.Popen[bytes]]) -> list[str]:
+    """The children that have ended, with their exit codes."""
+    codes = {name: child.poll() for name, child in children.items()}
+    return [f"{name} with code {code}" for name, code in codes.items() if code is not None]
+
+
 def _answers(port: int) -> bool:
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -114,11 +127,14 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the clean-up
-    server.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        server.wait(PATIENCE)
-    with suppress(OSError):
-        os.killpg(server.pid, signal.SIGKILL)  # workers survive a killed parent
-    server.wait()
+    for child in children:
+        child.terminate()
+    until = time.monotonic() + PATIENCE
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(max(0.0, until - time.monotonic()))
+        with suppress(OSError):
+            os.killpg(child.pid, signal.SIGKILL)  # granian's workers survive a killed parent
+        child.wait()

@@ -18,6 +18,7 @@ from users.models import (
     Barrier,
     CaseEntry,
     CaseSubject,
+    DutyState,
     Key,
     KycDocument,
     PhoneUse,
@@ -219,15 +220,16 @@ def own_models() -> list[Any]:
     ]
 
 
-def test_every_model_is_in_the_back_office_except_ten():
+def test_every_model_is_in_the_back_office_except_eleven():
     """A key has a composite primary key, which Django's admin can't show. A KYC document is seen
     in its user's review only, which records the access. The use of a phone contains no number.
-    Recovery codes are secret. A sandbox and the barrier are not changed by staff.
-    Preferences are changed in one's account. The page of a case shows its entries and subjects,
-    that of a task its changes, that of a closing its payments, and that of a wallet its notices."""
+    Recovery codes are secret. A sandbox, the barrier and the numbers of duties are not changed by
+    staff. Preferences are changed in one's account. The page of a case shows its entries and
+    subjects, that of a task its changes, that of a closing its payments, and that of a wallet its
+    notices."""
     missing = {model for model in own_models() if not admin.site.is_registered(model)}
     shown_with_another = {CaseEntry, CaseSubject, ClosingPayment, DormancyNotice, TaskChange}
-    hidden = {Barrier, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox}
+    hidden = {Barrier, DutyState, Key, KycDocument, PhoneUse, Preferences, RecoveryCode, Sandbox}
     assert missing == hidden | shown_with_another
 
 

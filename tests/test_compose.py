@@ -14,12 +14,14 @@ from django.conf import settings
 import dev
 from iocash import demo, errors
 from iocash.postgres.cluster import ROLES, SETTINGS
+from iocash.worker.loop import LAST_BATCH
 from tests.support.deployment import COMPOSE, DOCKERFILE, SERVICES, config
 from tests.support.nginx import CONFIGURATION as PROXY
 from users.views.kyc import DocumentView
 from wallets.views.movements import BatchView
 
 UNIT = (dev.ROOT / "deploy" / "iocash-web.service").read_text()
+WORKER_UNIT = (dev.ROOT / "deploy" / "iocash-worker.service").read_text()
 
 
 def test_image_serves_with_the_options_of_the_demo():
@@ -39,7 +41,8 @@ def test_image_serves_without_root_and_keeps_documents_in_a_volume():
     assert DOCKERFILE.index("USER iocash") < DOCKERFILE.index("CMD")
     folder = "/var/lib/iocash/documents"
     assert f"DOCUMENTS_DIR={folder}" in DOCKERFILE
-    assert SERVICES["app"]["volumes"] == [f"documents:{folder}"]
+    for name in ("app", "worker"):
+        assert SERVICES[name]["volumes"] == [f"documents:{folder}"]
 
 
 def test_roles_equal_the_embedded_servers():
@@ -57,7 +60,7 @@ def test_only_migrate_has_the_owner_role():
 
 def test_every_variable_is_read_by_the_settings():
     read = (dev.ROOT / "iocash" / "settings.py").read_text()
-    for service in ("migrate", "app"):
+    for service in ("migrate", "app", "worker"):
         for name in SERVICES[service]["environment"]:
             assert f'"{name}"' in read, name
 
@@ -72,6 +75,7 @@ def test_services_have_health_checks_and_wait_for_their_dependencies():
     assert "/readyz" in json.dumps(SERVICES["proxy"]["healthcheck"])
     assert SERVICES["migrate"]["depends_on"] == {"db": {"condition": "service_healthy"}}
     assert list(SERVICES["app"]["depends_on"]) == ["migrate"]
+    assert SERVICES["worker"]["depends_on"] == SERVICES["app"]["depends_on"]
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
 
 
@@ -107,10 +111,11 @@ def test_every_service_has_bounded_logs():
 
 
 def test_exited_server_is_restarted():
-    for name in ("db", "app", "proxy"):
+    for name in ("db", "app", "worker", "proxy"):
         assert SERVICES[name]["restart"] == "unless-stopped"
     assert SERVICES["app"]["init"] is True
-    assert "Restart=always" in UNIT
+    for unit in (UNIT, WORKER_UNIT):
+        assert "Restart=always" in unit
 
 
 def test_build_context_contains_only_the_copied_files():
@@ -125,13 +130,32 @@ def test_unit_serves_with_the_options_of_the_image():
     assert command == f"{demo.GRANIAN} --port 8000 iocash.wsgi:application"
 
 
+def test_unit_of_the_worker_runs_the_command_of_compose():
+    (command,) = re.findall(r"^ExecStart=\S+/python (.+)$", WORKER_UNIT, re.MULTILINE)
+    assert ["python", *command.split()] == SERVICES["worker"]["command"]
+
+
+def test_supervisors_wait_longer_than_the_worker_for_its_last_batches():
+    assert LAST_BATCH < 40
+    assert SERVICES["worker"]["stop_grace_period"] == "40s"
+    assert "TimeoutStopSec=40" in WORKER_UNIT
+
+
+def test_units_have_the_same_limits():
+    """The unit of the worker is that of the web server, but for what it runs."""
+    hardened = r"\nStateDirectory=.+"
+    (web,), (worker,) = (re.findall(hardened, each, re.DOTALL) for each in (UNIT, WORKER_UNIT))
+    assert web == worker
+
+
 @pytest.mark.ci
+@pytest.mark.parametrize("unit", [UNIT, WORKER_UNIT], ids=["web", "worker"])
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-def test_unit_passes_systemds_own_check(tmp_path):
+def test_unit_passes_systemds_own_check(unit, tmp_path):
     """Takes a second; needs systemd-analyze."""
-    copy, program = tmp_path / "iocash-web.service", tmp_path / "granian"
+    copy, program = tmp_path / "iocash.service", tmp_path / "program"
     program.symlink_to(sys.executable)  # whose path may have a space
-    copy.write_text(re.sub(r"(?<=ExecStart=)\S+", str(program), UNIT))
+    copy.write_text(re.sub(r"(?<=ExecStart=)\S+", str(program), unit))
     done = subprocess.run(
         ["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False
     )

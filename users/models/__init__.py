@@ -3,6 +3,7 @@
 from users.models.barrier import Barrier
 from users.models.cases import Case, CaseEntry, CaseSubject
 from users.models.clients import ApiKey, Client
+from users.models.duties import DutyState
 from users.models.events import Event
 from users.models.idempotency import Key
 from users.models.kyc_documents import Access, KycDocument, Review
@@ -26,6 +27,7 @@ __all__ = [
     "CaseEntry",
     "CaseSubject",
     "Client",
+    "DutyState",
     "Event",
     "IdentityVerification",
     "Key",

@@ -45,6 +45,10 @@ USER_COLUMNS = (
     " last_name, metadata, mobile_phone, status, unsubscribed_at, unverified_phone, updated_at,"
     " user_name"
 )
+DUTY_COLUMNS = (
+    "done, failures, last_failure, last_failure_at, last_run_at, last_success_at, lease,"
+    " lease_until, next_due_at, seconds"
+)
 PRIVILEGES: dict[str, tuple[str, str]] = {
     **{table_of(resource): (KEPT, resource.updates) for resource in RESOURCES},
     "wallets_audit": (KEPT, ""),
@@ -82,6 +86,10 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_barrier": (
         READ,
         "barrier_at, barrier_position, barrier_xid, released_at, released_position",
+    ),
+    "users_dutystate": (
+        KEPT,
+        DUTY_COLUMNS,
     ),
     "users_preferences": (ERASED, "digest, digest_date, language, time_zone"),
     "users_user": (KEPT, USER_COLUMNS),

@@ -1,0 +1,8 @@
+"""What happens to users and clients without a request. `manage.py work` imports this."""
+
+from __future__ import annotations
+
+from iocash.worker import add_duties
+from users.duties.barrier import AdvanceBarrier
+
+add_duties(AdvanceBarrier())

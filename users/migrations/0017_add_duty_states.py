@@ -1,0 +1,67 @@
+from typing import ClassVar
+
+from django.db import migrations, models
+
+from iocash.db.grants import Grant
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [
+        ("users", "0015_add_tasks_and_digests"),
+    ]
+
+    operations: ClassVar = [
+        migrations.CreateModel(
+            name="DutyState",
+            fields=[
+                ("name", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("last_run_at", models.DateTimeField(null=True)),
+                ("last_success_at", models.DateTimeField(null=True)),
+                ("last_failure_at", models.DateTimeField(null=True)),
+                (
+                    "last_failure",
+                    models.CharField(
+                        db_default="", help_text="Class of the error.", max_length=100
+                    ),
+                ),
+                ("done", models.BigIntegerField(db_default=0, help_text="Things done, in total.")),
+                (
+                    "failures",
+                    models.BigIntegerField(db_default=0, help_text="Failed runs, in total."),
+                ),
+                (
+                    "seconds",
+                    models.FloatField(db_default=0.0, help_text="Time spent, in total."),
+                ),
+                (
+                    "next_due_at",
+                    models.DateTimeField(help_text="Of a duty with periods.", null=True),
+                ),
+                ("lease", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("lease", None), ("lease_until", None)),
+                            models.Q(("lease__isnull", False), ("lease_until__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="duty_lease_has_an_end",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("done__gte", 0), ("failures__gte", 0), ("seconds__gte", 0)
+                        ),
+                        name="duty_numbers_are_not_negative",
+                    ),
+                ],
+            },
+        ),
+        Grant(
+            "SELECT, INSERT, UPDATE (last_run_at, last_success_at, last_failure_at, last_failure,"
+            " done, failures, seconds, next_due_at, lease, lease_until)",
+            "users_dutystate",
+        ),
+    ]

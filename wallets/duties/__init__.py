@@ -1,0 +1,1 @@
+"""What happens to wallets without a request. `manage.py work` imports this."""
