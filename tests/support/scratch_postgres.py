@@ -82,15 +82,16 @@ class Scratch:
 
     def manage(self, *words: str) -> str:
         """Run a management command; return what it prints."""
-        return self._run("manage.py", *words)
+        return self.run("manage.py", *words)
 
     def seed(self, program: str = SEED) -> dict[str, str]:
         """Make the tables and, by a program that prints its log-in, the demo; return the log-in."""
         self.manage("migrate", "--verbosity", "0")
-        facts: dict[str, str] = json.loads(self._run("-c", program).splitlines()[-1])
+        facts: dict[str, str] = json.loads(self.run("-c", program).splitlines()[-1])
         return facts
 
-    def _run(self, *words: str) -> str:
+    def run(self, *words: str) -> str:
+        """Run a Python program on this database; return what it prints."""
         program = [sys.executable, *words]
         done = subprocess.run(
             program,

@@ -1,1 +1,8 @@
 """What happens to wallets without a request. `manage.py work` imports this."""
+
+from __future__ import annotations
+
+from iocash.worker import add_duties
+from wallets.duties.holds import ExpireOverdueHolds
+
+add_duties(ExpireOverdueHolds())

@@ -58,6 +58,10 @@ class HoldQuerySet(DatedQuerySet["Hold"]):
         found = self.filter(current)
         return found.exclude(IS_OVERDUE) if OPEN in statuses and EXPIRED not in statuses else found
 
+    def overdue(self) -> Self:
+        """The holds that have expired and whose rows still say open."""
+        return self.filter(IS_OVERDUE)
+
     def named(self, words: str) -> Self:
         """Search by id or by the wallet of the hold."""
         found = as_id(words)
@@ -101,6 +105,7 @@ class Hold(Promise, models.Model):
     Without a target it is a freeze: staff place it in a `case`, at the request of an authority, and
     lift it as a whole. It never expires, and is never executed. `concept` is why it was placed, and
     `reason` why it was lifted. The client sees it in the held balance only.
+    wallet, or by the worker.
     """
 
     class Status(models.TextChoices):

@@ -192,3 +192,19 @@ class RenewHold(HoldOrder):
         require_future(self.expires_at, books)
         books.renew_hold(wallet, hold, self.expires_at, self.by)
         return self.outcome(hold.id)
+
+
+class ExpireHolds(WalletOrder):
+    """Write that the overdue holds of a wallet have expired, with their events.
+
+    Posting does this for each wallet that it locks, so there is nothing else to do.
+
+    Raises:
+        NotFound: the client has no such wallet.
+    """
+
+    made = "wallet"
+    status = 200
+
+    def apply(self, books: Books) -> Outcome:
+        return self.outcome(self.wallet(books).id)

@@ -1,0 +1,68 @@
+"""The duty that expires holds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from iocash import errors
+from iocash.worker import Duty
+from wallets import posting
+from wallets.books import CLOCK
+from wallets.models import Hold, Wallet
+from wallets.orders.base import Result
+from wallets.orders.holds import ExpireHolds
+
+BATCH: Final = 100
+"""Holds that are expired together; they lock their wallets for a few milliseconds."""
+CHOICE: Final = 1_000
+"""The batch is drawn from so many, so that two processes seldom take the same wallets."""
+
+
+class ExpireOverdueHolds(Duty):
+    """Write which holds have expired, with their events, soon after their instant.
+
+    Decisions don't wait for this: an order expires the overdue holds of the wallets that it locks.
+    Wallets that are locked are left for the next look. Two processes that take the same wallet wait
+    for each other, and the second finds nothing.
+    """
+
+    name = "expire-holds"
+
+    def perform(self) -> int:
+        """Expire a batch; return how many of its holds are no longer open.
+
+        Raises:
+            Refused: no wallet could be posted.
+        """
+        overdue = Hold.objects.overdue().order_by("expires_at")
+        found = [*overdue.values_list("id", "wallet", "client")[:CHOICE]]
+        chosen = random.sample(found, min(BATCH, len(found)))
+        if not chosen:
+            return 0
+        clients = {wallet: client for _, wallet, client in chosen}
+        orders = [
+            ExpireHolds(client_id=clients[wallet], by=CLOCK, wallet_id=wallet)
+            for wallet in unlocked(clients)
+        ]
+        require_progress(posting.submit_each(orders))
+        holds = Hold.objects.filter(id__in=[hold for hold, *_ in chosen])
+        return holds.exclude(status=Hold.Status.OPEN).count()
+
+
+def unlocked(wallets: Iterable[UUID]) -> list[UUID]:
+    """Those of the wallets that nobody has locked now."""
+    with transaction.atomic():
+        free = Wallet.objects.select_for_update(skip_locked=True, no_key=True)
+        return [*free.filter(id__in=[*wallets]).values_list("id", flat=True)]
+
+
+def require_progress(answers: list[Result]) -> None:
+    """Raise the first refusal if nothing else was answered."""
+    refused = [each for each in answers if isinstance(each, errors.Refused)]
+    if refused and len(refused) == len(answers):
+        raise refused[0]
