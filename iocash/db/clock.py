@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import DateTimeField, Func
+from django.db.models import DateField, DateTimeField, Func
 
 
 class Now(Func):
@@ -29,6 +29,13 @@ class CreationTime(Func):
 
     function = "iocash_creation_time"
     output_field = DateTimeField()
+
+
+class Today(Func):
+    """The day in UTC at which the statement began, for conditions on indexed columns."""
+
+    template = "(iocash_now() AT TIME ZONE 'UTC')::date"
+    output_field = DateField()
 
 
 READ_NOW: Final = "SELECT iocash_clock()"

@@ -157,7 +157,8 @@ class Person:
         """Return the level and its last day, from the approved KYC documents."""
         for level, kinds in sorted(LEVELS[self.kind].items(), reverse=True):
             if kinds <= self.approved.keys():
-                return level, self.expires_on if self.kind == "NATURAL" else None
+                until = self.expires_on if self.kind == "NATURAL" else None
+                return (0, None) if until and until < today() else (level, until)
         return 0, None
 
     @property

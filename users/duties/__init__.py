@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from iocash.worker import add_duties
 from users.duties.barrier import AdvanceBarrier
+from users.duties.levels import EndLapsedLevels
 
-add_duties(AdvanceBarrier())
+add_duties(AdvanceBarrier(), EndLapsedLevels())

@@ -101,14 +101,14 @@ def needed_kinds(user_kind: str, level: int, identity: KycDocument | None) -> Ki
     return kinds
 
 
-def level_of(user_kind: str, approved: Iterable[KycDocument]) -> Level:
-    """The highest level for which everything is approved."""
+def level_of(user_kind: str, approved: Iterable[KycDocument], day: date) -> Level:
+    """The highest level for which everything is approved; 0 after its last day."""
     kinds = {Kind(each.kind): each for each in approved}
     identity = kinds.get(Kind.IDENTITY)
     for level in sorted(NEEDED[user_kind], reverse=True):
         if needed_kinds(user_kind, level, identity) <= kinds.keys():
             until = identity.expires_on if identity and user_kind == User.Kind.NATURAL else None
-            return Level(level, until)
+            return Level(level, until) if until is None or day <= until else Level(0)
     return Level(0)
 
 
@@ -355,9 +355,22 @@ def record_decisions(
 def set_level(user: User, by: By) -> None:
     """Give the level that follows from what is approved. `user` is locked."""
     before = Level(user.kyc_level, user.kyc_until)
-    level = level_of(user.kind, KycDocument.objects.of(user).approved())
+    level = level_of(user.kind, KycDocument.objects.of(user).approved(), clock.today())
     if level == before:
         return
     user.kyc_level, user.kyc_until = level
     user.save(update_fields=["kyc_level", "kyc_until"])
     events.record_about(user, EventKind.USER_LEVEL_CHANGED, by, level=str(level.level))
+
+
+def end_lapsed_levels(most: int, by: By) -> int:
+    """Write level 0, with an event, for users whose level has ended; return how many.
+
+    Reads compare the last day themselves, so nothing waits for this. Locked users are left out.
+    """
+    with single_transaction():
+        lapsed = User.objects.lapsed().select_for_update(no_key=True, skip_locked=True)
+        found = [*lapsed.order_by("kyc_until", "id")[:most]]
+        for user in found:
+            set_level(user, by)
+    return len(found)

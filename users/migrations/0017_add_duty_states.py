@@ -59,6 +59,14 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddIndex(
+            model_name="user",
+            index=models.Index(
+                condition=models.Q(("erased_at", None), ("kyc_until__isnull", False)),
+                fields=["kyc_until", "id"],
+                name="user_lapsing",
+            ),
+        ),
         Grant(
             "SELECT, INSERT, UPDATE (last_run_at, last_success_at, last_failure_at, last_failure,"
             " done, failures, seconds, next_due_at, lease, lease_until)",

@@ -30,6 +30,10 @@ class By:
     request_id: str = ""
 
 
+CLOCK: Final = By("system:clock")
+"""The actor of what happens by time, as the end of a hold."""
+
+
 class EventKind(StrEnum):
     """All kinds of events: the kind of object, and its change."""
 

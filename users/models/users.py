@@ -13,7 +13,7 @@ from django.db.models.expressions import CombinedExpression
 from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
-from iocash.db.clock import CreationTime
+from iocash.db.clock import CreationTime, Today
 from users.models.clients import Client, Owned, OwnedQuerySet, pairs_index
 from users.models.ids import as_id
 from users.models.searches import (
@@ -77,6 +77,10 @@ class UserQuerySet(OwnedQuerySet["User"]):
     def locked(self) -> Self:
         """Lock the users, always by id and always before wallets."""
         return self.order_by("id").select_for_update(no_key=True)
+
+    def lapsed(self) -> Self:
+        """The users whose KYC level has ended by time and whose rows still have it."""
+        return self.filter(kyc_until__lt=Today(), erased_at=None)
 
     def named(self, words: str, most: int = MOST_FOUND) -> Self:
         """What staff search: an id or its beginning, parts of names, e-mail addresses and phone
@@ -213,6 +217,11 @@ class User(Owned):
                 name="user_of_beginning_of_name",
             ),
             models.Index(fields=["email"], condition=~Q(email=""), name="user_of_email"),
+            models.Index(
+                fields=["kyc_until", "id"],
+                condition=Q(kyc_until__isnull=False, erased_at=None),
+                name="user_lapsing",
+            ),
             GinIndex(NameVector(), name="user_of_words_of_name"),
             GinIndex(
                 PartsVector(), name="user_of_parts_of_words", gin_pending_list_limit=PENDING_KB

@@ -9,7 +9,7 @@ from wallets.audit.equations import BY_USER, Equation
 EQUATIONS: Final = (
     Equation(
         "levels",
-        "a user's KYC level, and its last day, follow from the approvals of staff",
+        "a user's KYC level, and its last day, follow from the approvals of staff, and from time",
         BY_USER,
         """
         SELECT id AS user, kyc_level AS level, kyc_until AS until, expected
@@ -42,9 +42,11 @@ EQUATIONS: Final = (
             ) AS approved ON approved.user_id = person.id AND approved.client_id = person.client_id
             WHERE person.id BETWEEN %(first)s AND %(last)s AND person.erased_at IS NULL
         ) AS person
-        WHERE kyc_level IS DISTINCT FROM expected
+        WHERE (kyc_level IS DISTINCT FROM expected
            OR kyc_until IS DISTINCT FROM
-              CASE WHEN kind = 'NATURAL' AND expected > 0 THEN expires_on END
+              CASE WHEN kind = 'NATURAL' AND expected > 0 THEN expires_on END)
+          AND (kind = 'NATURAL' AND kyc_level = 0 AND kyc_until IS NULL
+               AND expires_on < (iocash_now() AT TIME ZONE 'UTC')::date) IS NOT TRUE
         """,
         ("users_user",),
     ),

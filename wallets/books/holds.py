@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from users.models.events import By, EventKind
+from users.models.events import CLOCK, By, EventKind
 from users.models.ids import new_id
 from wallets.books import chain
 from wallets.books.changes import Changes
 from wallets.books.hold_rows import LockedHold
 from wallets.books.rows import Cause, LockedWallet
-
-CLOCK: Final = By("system:clock")
-"""The actor that expires overdue holds."""
 
 
 @dataclass(slots=True)

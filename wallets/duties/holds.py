@@ -11,8 +11,8 @@ from django.db import transaction
 
 from iocash import errors
 from iocash.worker import Duty
+from users.models.events import CLOCK
 from wallets import posting
-from wallets.books import CLOCK
 from wallets.models import Hold, Wallet
 from wallets.orders.base import Result
 from wallets.orders.holds import ExpireHolds

@@ -100,12 +100,11 @@ class Hold(Promise, models.Model):
     texts.
 
     An open hold is expired from `expires_at` on. Its row is updated when an order next locks the
-    wallet.
+    wallet, or by the worker.
 
     Without a target it is a freeze: staff place it in a `case`, at the request of an authority, and
     lift it as a whole. It never expires, and is never executed. `concept` is why it was placed, and
     `reason` why it was lifted. The client sees it in the held balance only.
-    wallet, or by the worker.
     """
 
     class Status(models.TextChoices):

@@ -17,6 +17,7 @@ OTHER_CLOCKS = re.compile(
     r"|\b(CURRENT_(DATE|TIME|TIMESTAMP)|LOCALTIME(STAMP)?)\b"
 )
 REAL_TIME = {
+    "users/models/duties.py": "runs and leases of our own processes",
     "users/credentials.py": "the expiry of keys",
     "users/models/sandbox.py": "what a sandbox's clock is ahead of",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
