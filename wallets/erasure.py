@@ -16,11 +16,22 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
 
 from iocash import errors
 from iocash.db import clock
 from iocash.db.transactions import single_transaction
-from users.models import Case, IdentityVerification, KycDocument, Note, Otp, Task, User, events
+from users.models import (
+    Case,
+    CaseSubject,
+    IdentityVerification,
+    KycDocument,
+    Note,
+    Otp,
+    Task,
+    User,
+    events,
+)
 from users.models.events import By, EventKind
 from users.models.kyc_documents import file_storage
 from users.users import UNSUBSCRIBED, locked_user
@@ -49,17 +60,30 @@ PERSONAL: Final = (
 )
 
 
-def due(now: datetime) -> list[User]:
-    """The closed users whose retention period has ended."""
+def due(now: datetime) -> QuerySet[User]:
+    """The closed users whose retention period has ended, by the index `user_to_erase`."""
     ended = User.objects.filter(status=UNSUBSCRIBED, erased_at=None)
-    return [user for user in ended.order_by("unsubscribed_at") if kept_until(user) <= now]
+    return ended.filter(unsubscribed_at__lte=now - retention()).order_by("unsubscribed_at", "id")
+
+
+def in_no_open_case(users: QuerySet[User]) -> QuerySet[User]:
+    """Those whom no open complaint, dispute or request of an authority concerns."""
+    concerned = CaseSubject.objects.filter(
+        client=OuterRef("client"), user=OuterRef("pk"), case__state=Case.State.OPEN
+    )
+    return users.filter(~Exists(concerned))
 
 
 def kept_until(user: User) -> datetime:
     """The end of the retention period of a closed user."""
     if user.unsubscribed_at is None:
         raise errors.Inconsistent("the user is not closed")
-    return user.unsubscribed_at + timedelta(days=365.25 * settings.RETENTION_YEARS)
+    return user.unsubscribed_at + retention()
+
+
+def retention() -> timedelta:
+    """How long the personal data of a closed user are kept."""
+    return timedelta(days=365.25 * settings.RETENTION_YEARS)
 
 
 def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:

@@ -17,7 +17,12 @@ in `iocash.worker.loop`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import Event
 from typing import ClassVar, Final
+
+
+class Interrupted(Exception):
+    """A batch was given up because the process must end. It is no failure."""
 
 
 class Duty:
@@ -36,6 +41,14 @@ class Duty:
 
     patience: ClassVar[float | None] = None
     """Seconds for one answer of the database; None is DATABASE_PATIENCE."""
+
+    ended: Event = Event()
+    """Set when the process must end. A batch that takes long looks at it."""
+
+    def require_time(self) -> None:
+        """Raise Interrupted if the process must end. What was not written is due again."""
+        if self.ended.is_set():
+            raise Interrupted
 
     def perform(self) -> int:
         """Do one batch of what is due, and return how much was done; 0 if nothing is due.

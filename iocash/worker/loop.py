@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 from django.utils.module_loading import autodiscover_modules
 
 from iocash.db.backend.base import renew
-from iocash.worker import Duty
+from iocash.worker import Duty, Interrupted
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Runner(Thread):
     def __init__(self, duty: Duty, record: Record, ended: Event) -> None:
         super().__init__(name=duty.name, daemon=True)
         self.duty, self.record, self.ended = duty, record, ended
+        duty.ended = ended
         self.report = DutyReport(duty.name)
         self.reported_at = float("-inf")
         self.failed = 0
@@ -85,6 +86,8 @@ class Runner(Thread):
         begun = time.monotonic()
         try:
             done = self.duty.perform()
+        except Interrupted:
+            pause = self.duty.every
         except Exception as error:  # noqa: BLE001 (whatever fails, the duty goes on)
             pause = self.note_failure(error)
         else:

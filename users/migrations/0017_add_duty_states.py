@@ -67,6 +67,14 @@ class Migration(migrations.Migration):
                 name="user_lapsing",
             ),
         ),
+        migrations.AddIndex(
+            model_name="user",
+            index=models.Index(
+                condition=models.Q(("erased_at", None), ("status", "UNSUBSCRIBED")),
+                fields=["unsubscribed_at", "id"],
+                name="user_to_erase",
+            ),
+        ),
         Grant(
             "SELECT, INSERT, UPDATE (last_run_at, last_success_at, last_failure_at, last_failure,"
             " done, failures, seconds, next_due_at, lease, lease_until)",

@@ -42,6 +42,9 @@ CLAIM: Final = """
 RENEW: Final = """
     UPDATE users_dutystate SET lease_until = clock_timestamp() + %s WHERE name = %s AND lease = %s
 """
+RELEASE: Final = """
+    UPDATE users_dutystate SET lease = NULL, lease_until = NULL WHERE name = %s AND lease = %s
+"""
 FINISH: Final = """
     UPDATE users_dutystate SET lease = NULL, lease_until = NULL, next_due_at = %s
     WHERE name = %s AND lease = %s
@@ -68,6 +71,10 @@ class DutyStateQuerySet(models.QuerySet["DutyState"]):
     def renew(self, name: str, lease: UUID, time: timedelta) -> bool:
         """Take it for longer. Returns False if another process has it."""
         return change_state(RENEW, time, name, lease) == 1
+
+    def release(self, name: str, lease: UUID) -> bool:
+        """Give it back, undone: it is due."""
+        return change_state(RELEASE, name, lease) == 1
 
     def finish(self, name: str, lease: UUID, next_due_at: datetime) -> bool:
         """End the period. Returns False if another process has it; then nothing is changed."""

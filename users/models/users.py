@@ -222,6 +222,11 @@ class User(Owned):
                 condition=Q(kyc_until__isnull=False, erased_at=None),
                 name="user_lapsing",
             ),
+            models.Index(
+                fields=["unsubscribed_at", "id"],
+                condition=Q(status="UNSUBSCRIBED", erased_at=None),
+                name="user_to_erase",
+            ),
             GinIndex(NameVector(), name="user_of_words_of_name"),
             GinIndex(
                 PartsVector(), name="user_of_parts_of_words", gin_pending_list_limit=PENDING_KB

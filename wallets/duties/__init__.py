@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iocash.worker import add_duties
+from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 
-add_duties(ExpireOverdueHolds())
+add_duties(ExpireOverdueHolds(), EraseUsers())
