@@ -7,7 +7,7 @@ from users.models import barrier
 
 
 class AdvanceBarrier(Duty):
-    """Release what was created, so that readers wait for nothing.
+    """Release what was created, so that readers wait for nothing; write nothing while nobody does.
 
     Readers advance the barrier themselves if no worker runs. It is counted as nothing done: else it
     would be done again at once.
@@ -16,11 +16,14 @@ class AdvanceBarrier(Duty):
     name = "advance-barrier"
     every = 0.1
 
+    def __init__(self) -> None:
+        self.settled: int | None = None
+
     def perform(self) -> int:
-        """Advance the barrier.
+        """Advance the barrier, if something was written.
 
         Raises:
             Inconsistent: it has no row.
         """
-        barrier.advance()
+        self.settled = barrier.advance_after_writes(self.settled)
         return 0

@@ -14,8 +14,9 @@ The barrier advances in two steps:
    higher positions.
 2. When all transactions with a lower number have ended, that time and that position are released.
 
-No process does this by itself: who reads to the end of a list advances the barrier. A transaction
-that writes for long, in any database of the cluster, holds it back: then these lists end earlier.
+The worker does this while something is written, ten times a second. Without a worker, who reads to
+the end of a list advances the barrier. A transaction that writes for long, in any database of the
+cluster, holds it back: then these lists end earlier.
 """
 
 from __future__ import annotations
@@ -64,6 +65,12 @@ ADVANCE: Final = f"""
 """The two steps in one: release the last barrier, and set the next to a time and a position that
 were read before this transaction has its number. `greatest`: of two processes, the slower one must
 not set it back. What it returns is for the next transaction, which has a higher number."""
+NUMBERS: Final = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+           barrier_xid::text::bigint, iocash_clock(), released_at
+    FROM users_barrier
+"""
 LOCK: Final = "SELECT FROM users_barrier FOR UPDATE"
 ADOPT: Final = f"""
     UPDATE users_barrier
@@ -224,6 +231,47 @@ def release_events() -> int:
     if (state.has_unreleased_events or state.was_set_back) and advance():
         state = State.read()
     return state.released_position
+
+
+class Numbers(NamedTuple):
+    """The numbers of transactions, before or after the barrier was advanced."""
+
+    lowest_running: int
+    next: int
+    """One more than the highest number whose transaction has ended."""
+    barrier: int
+    now: datetime
+    released_at: datetime
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read them; one trip.
+
+        Raises:
+            Inconsistent: the barrier has no row.
+        """
+        if row := ask(NUMBERS):
+            return cls(*row)
+        raise errors.Inconsistent("users_barrier has no row")
+
+
+def advance_after_writes(settled: int | None) -> int | None:
+    """Advance the barrier, unless nothing was written since all was released.
+
+    `settled` is what the last call returned: the number of the barrier's transaction, if all rows
+    that existed then are released, and nothing else was written while it advanced; else None.
+
+    Raises:
+        Inconsistent: the barrier has no row.
+    """
+    before = Numbers.read()
+    if before.barrier == settled and before.next == settled + 1:
+        return settled
+    advance()
+    after = Numbers.read()
+    was_quiet = before.lowest_running == before.next
+    was_alone = after.barrier == before.next + 1  # it takes two transactions
+    return after.barrier if was_quiet and was_alone and after.released_at > before.now else None
 
 
 def short_pauses() -> Iterator[float]:
