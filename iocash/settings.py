@@ -75,6 +75,7 @@ RATE_LIMIT_REFUSED = number("RATE_LIMIT_REFUSED", "50")  # 401s a second, per ad
 GROUP_COMMIT = os.environ.get("GROUP_COMMIT", "on") == "on"  # concurrent orders commit together
 CLOCK_TOLERANCE = number("CLOCK_TOLERANCE", "60", float)  # seconds, database against server
 DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBUG else "")
+ANCHORS_DIR = os.environ.get("ANCHORS_DIR", "")  # where the worker writes anchors; blank: nowhere
 RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
 DORMANT_DAYS = number("DORMANT_DAYS", "365")  # without a movement: the back office lists the wallet
 KYC_LIMITS: dict[str, Any] = parsed("KYC_LIMITS", json.loads, "JSON") or {
@@ -295,9 +296,8 @@ OTP_TOTP_ISSUER = "ioCash"
 # --- Safety ------------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [
-    r"^(?!$|admin|static|identity/|\.well-known/security\.txt$)"
-]  # for programs
+FOR_PEOPLE = r"$|admin|static|identity/|\.well-known/security\.txt$"
+SECURE_REDIRECT_EXEMPT = [f"^(?!{FOR_PEOPLE})"]  # for programs
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and flag("HSTS_INCLUDE_SUBDOMAINS")

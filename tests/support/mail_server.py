@@ -79,3 +79,13 @@ def serving() -> Iterator[MailServer]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def of_digests(settings: Any) -> Iterator[MailServer]:
+    """A server to which the e-mails to staff go."""
+    with serving() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.HAS_MAIL_SERVER, settings.PUBLIC_URL = True, "https://pay.example"
+        yield server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iocash.worker import add_duties
 from users.duties.barrier import AdvanceBarrier
+from users.duties.digests import SendDigests
 from users.duties.levels import EndLapsedLevels
 
-add_duties(AdvanceBarrier(), EndLapsedLevels())
+add_duties(AdvanceBarrier(), EndLapsedLevels(), SendDigests())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from iocash.worker import add_duties
+from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 
-add_duties(ExpireOverdueHolds(), EraseUsers())
+add_duties(ExpireOverdueHolds(), EraseUsers(), AuditLedger(), WriteAnchor())

@@ -25,10 +25,7 @@ ACCOUNT = "/admin/account/"
 
 @pytest.fixture
 def server(settings: Any) -> Iterator[MailServer]:
-    with mail_server.serving() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        settings.HAS_MAIL_SERVER, settings.PUBLIC_URL = True, "https://pay.example"
+    with mail_server.of_digests(settings) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from users.management.digests import send_digests
+from users.duties.digests import send_digests
 
 
 class Command(BaseCommand):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from iocash.db import clock
 from wallets import anchors, audit
+from wallets.anchors.folder import replacing
 
 
 class Command(BaseCommand):
@@ -48,13 +48,11 @@ class Command(BaseCommand):
             yield self.stdout
             return
         path = Path(name)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            with draft.open("w") as out:
+            with replacing(path) as out:
                 yield out
-            draft.replace(path)
         except OSError as error:
-            file = path if error.filename == str(draft) else error.filename
-            raise CommandError(f"{file}: {error.strerror}") from error
-        finally:
-            draft.unlink(missing_ok=True)
+            is_draft = str(error.filename).startswith(f"{path}.")
+            raise CommandError(
+                f"{path if is_draft else error.filename}: {error.strerror}"
+            ) from error

@@ -1,4 +1,4 @@
-"""The daily e-mail to members of staff: how much waits for each, as numbers and links."""
+"""The duty that sends the daily e-mail to staff: how much waits for each, as numbers and links."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from smtplib import SMTPException
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -18,9 +18,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from iocash.db import clock
+from iocash.worker import Duty
 from users.menu import MENU
 from users.models import Preferences
 from users.preferences import activate_values, preferences_of
+
+MORNING: Final = 6
+"""The hour from which the worker sends digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,39 @@ class SentDigest:
     error: str = ""
 
 
-def send_digests() -> Iterator[SentDigest]:
+class DigestNotSent(Exception):
+    """The mail server did not take the digests of some members. They are sent the next time."""
+
+
+class SendDigests(Duty):
+    """Send the digest of the day to each member who wants it, from the morning of the member on.
+
+    One UPDATE claims the day of a member, so one process sends it. Without a mail server and a
+    public URL nothing is sent.
+    """
+
+    name = "send-digests"
+    every = 60.0
+
+    def perform(self) -> int:
+        """Send all that are due; return how many were sent.
+
+        Raises:
+            DigestNotSent: some were not.
+        """
+        if not (settings.HAS_MAIL_SERVER and settings.PUBLIC_URL):
+            return 0
+        done = [digest.error for digest in send_digests(MORNING)]
+        if failures := [error for error in done if error]:
+            raise DigestNotSent(f"{len(failures)} of {len(done)} digests: {failures[0]}")
+        return len(done)
+
+
+def send_digests(hour: int = 0) -> Iterator[SentDigest]:
     """Send the digest of today to each member who wants it and has not got it yet.
 
-    A failure does not stop the others; that digest is sent the next time.
+    It is sent from an hour of the member's own time zone on. A failure does not stop the others;
+    that digest is sent the next time.
     """
     members = get_user_model()._default_manager.filter(is_active=True, is_staff=True)
     wanting = members.filter(preferences__digest=True).exclude(email="")
@@ -42,8 +75,9 @@ def send_digests() -> Iterator[SentDigest]:
         with translation.override(settings.LANGUAGE_CODE), timezone.override(None):
             chosen = preferences_of(member)
             activate_values(language=chosen.language, time_zone=chosen.time_zone)
-            today = timezone.localtime(clock.now()).date()
-            if not claim_day(member, today):
+            now = timezone.localtime(clock.now())
+            today = now.date()
+            if now.hour < hour or not claim_day(member, today):
                 continue
             try:
                 send_digest(member, today)

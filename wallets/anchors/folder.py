@@ -1,0 +1,49 @@
+"""Anchors in a folder: each contains the movements since the one before it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from iocash.times import moment
+from wallets.anchors.file import lines
+
+FORM: Final = "iocash-anchor-*.txt"
+
+
+def newest(folder: Path) -> Path | None:
+    """The last anchor of a folder; None if it has none."""
+    return max(folder.glob(FORM), default=None)
+
+
+def write_next(folder: Path, now: datetime) -> Path:
+    """Write an anchor after the newest one, in the snapshot of this transaction.
+
+    Raises:
+        OSError: the folder can't be read or written; there is no partial file.
+        BadAnchor: the newest anchor was damaged.
+    """
+    path = folder / FORM.replace("*", moment(now).replace(":", ""))
+    with replacing(path) as out:
+        for line in lines(now, newest(folder)):
+            out.write(f"{line}\n")
+    return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Any]:
+    """Write a file atomically: after an error there is no partial file. Only its owner reads it."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        draft.touch(mode=0o600)
+        with draft.open("w") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
