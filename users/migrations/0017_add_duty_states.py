@@ -7,7 +7,7 @@ from iocash.db.grants import Grant
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0015_add_tasks_and_digests"),
+        ("users", "0016_release_events"),
     ]
 
     operations: ClassVar = [
