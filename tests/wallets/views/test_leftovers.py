@@ -41,7 +41,7 @@ def left(client_demo: Any) -> Iterator[Left]:
 
     def after(path: str, body: Any = None) -> list[Any]:
         call(path, body)
-        gc.collect()
+        gc.freeze()  # what was there before is not looked at again
         gc.disable()
         gc.set_debug(gc.DEBUG_SAVEALL)
         call(path, body)
@@ -50,6 +50,7 @@ def left(client_demo: Any) -> Iterator[Left]:
         return [each for each in gc.garbage if isinstance(each, ours)]
 
     yield after
+    gc.unfreeze()
     gc.set_debug(0)
     gc.garbage.clear()
     gc.enable()
