@@ -26,7 +26,9 @@ GROUPS = [
         Written.create_users, ("users", "wallets"), id="users-and-wallets", marks=pytest.mark.ci
     ),
     pytest.param(Written.use_wallet, BELOW, id="in-a-wallet"),
-    pytest.param(Written.use_wallets, ACROSS, id="across-wallets", marks=pytest.mark.ci),
+    pytest.param(
+        Written.use_wallets, (*ACROSS, "events"), id="across-wallets", marks=pytest.mark.ci
+    ),
 ]
 """What each writer does again and again, and the lists that it adds to."""
 
@@ -68,7 +70,9 @@ def read_while_writing(
     up = {
         name: Upwards(get, f"{path}?sort=createdAt,asc&size={SIZE}") for name, path in paths.items()
     }
-    down = {name: Downwards(get, f"{path}?size=100") for name, path in paths.items()}
+    down = {
+        name: Downwards(get, f"{path}?sort=createdAt,desc&size=100") for name, path in paths.items()
+    }
     writers = [Caller(partial(write, number)) for number in range(WRITERS)]
     readers = [
         Caller(partial(reader.read_until, is_over, partial(written.rows, name)))

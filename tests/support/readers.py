@@ -13,7 +13,7 @@ from django.db import transaction
 
 from tests.support import people
 from tests.support.ibans import an_iban
-from users.models import Client, User
+from users.models import Client, Event, User
 from wallets import posting
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.external_accounts import AddExternalAccount, RemoveExternalAccount
@@ -96,6 +96,9 @@ class Written:
 
     def rows(self, name: str) -> list[str]:
         """All rows of a list, from old to new."""
+        if name == "events":
+            events = Event.objects.filter(client=self.client).order_by("position")
+            return [str(event_id) for event_id in events.values_list("id", flat=True)]
         rows: Any = {
             "users": User.objects.filter(client=self.client),
             "wallets": Wallet.objects.filter(client=self.client),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -111,6 +112,18 @@ def test_an_erased_user_has_no_names_and_no_number(scene):
     assert {shown[name] for name in (*names, "mobilePhone", "unverifiedPhone")} == {None}
     everybody = scene.api.get("users").json["_embedded"]["users"]
     assert shown in everybody
+
+
+@pytest.mark.parametrize("is_erased", [False, True])
+def test_events_of_a_user_have_no_personal_texts(scene, is_erased):
+    if is_erased:
+        erase(scene)
+    pages = {
+        user_id: json.dumps(scene.api.get(f"events?userId={user_id}&size=100").json)
+        for user_id in (str(scene.alice.id), str(scene.bobs.user_id))
+    }
+    assert all('"movement.settled"' in page for page in pages.values())
+    assert marks_in(pages) == {}
 
 
 def test_an_erased_users_wallet_has_its_money_and_no_texts(scene):
