@@ -1,31 +1,47 @@
 """Delivery of one-time passwords: on the console, by e-mail, or by an SMS gateway.
 
-Two threads of each process deliver e-mails and SMS after the commit and after the answer, so
-requests never wait for a gateway. At most `WAITING` codes wait for the threads.
+A request only stores the code, encrypted, beside its digest, in the same transaction. The worker
+delivers it (`users.duties.codes`) and removes it, so requests never wait for a gateway. At most
+`WAITING` codes wait. The console is for development: the process prints the code itself.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
-from threading import BoundedSemaphore
-from typing import Any, Final, Protocol
+from base64 import urlsafe_b64encode
+from http.client import HTTPException
+from smtplib import SMTPException
+from typing import Final, Protocol
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db import connection
+from django.utils.crypto import salted_hmac
 
 from iocash import errors
 from users.models import Otp, User
 
 logger = logging.getLogger(__name__)
 
-THREADS: Final = 2
-WAITING: Final = 20
+WAITING: Final = 1_000
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 120.0
+"""Seconds before a code is delivered again. It is valid for ten minutes."""
+
+TAKE: Final = """
+    UPDATE users_otp AS otp SET attempts = attempts + 1,
+        next_try_at = iocash_clock()
+            + interval '1 second' * least(%s * 2 ^ least(attempts, 10), %s)
+    FROM (
+        SELECT id FROM users_otp WHERE sealed IS NOT NULL AND next_try_at <= iocash_now()
+        ORDER BY next_try_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+    ) AS due
+    WHERE otp.id = due.id
+    RETURNING otp.id
+"""
 
 
 class Backend(Protocol):
@@ -66,49 +82,67 @@ BACKENDS: dict[str, Backend] = {"console": console, "email": email, "sms": sms}
 OVER_A_NETWORK: Final = frozenset({"email", "sms"})
 
 
-class Deliveries:
-    """Two threads with a bounded queue."""
-
-    def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(THREADS, "deliveries")
-        self.places = BoundedSemaphore(THREADS + WAITING)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the queue is full."""
-        if not self.places.acquire(blocking=False):
-            return True
-        self.places.release()
-        return False
-
-    def take(self, call: Callable[[], None]) -> bool:
-        """Queue a call for the threads; False if the queue is full."""
-        if not self.places.acquire(blocking=False):
-            return False
-        self.pool.submit(call).add_done_callback(self.end)
-        return True
-
-    def end(self, future: Future[Any]) -> None:
-        self.places.release()
-        if error := future.exception():
-            logger.error("a one-time password was not delivered", exc_info=error)
+# --- Waiting codes -------------------------------------------------------------------------------
 
 
-DELIVERIES = Deliveries()
+def is_queued() -> bool:
+    """Whether the worker delivers codes. Otherwise they are printed by the process."""
+    return settings.OTP_BACKEND in OVER_A_NETWORK
 
 
 def require_capacity() -> None:
     """Refuse (Overloaded) while too many codes wait to be delivered."""
-    if settings.OTP_BACKEND in OVER_A_NETWORK and DELIVERIES.is_full:
+    if is_queued() and len(Otp.objects.waiting().values_list("id")[:WAITING]) == WAITING:
         raise errors.Overloaded(
             "Too many one-time passwords are waiting. Nothing was changed; retry later."
         )
 
 
-def deliver(user: User, phone: str, code: str) -> bool:
-    """Deliver a code or queue it; False if the queue is full."""
-    call = partial(BACKENDS[settings.OTP_BACKEND], user, phone, code)
-    if settings.OTP_BACKEND in OVER_A_NETWORK:
-        return DELIVERIES.take(call)
-    call()
-    return True
+def seal_code(code: str) -> bytes:
+    """Encrypt a code with the server's secret."""
+    return ciphers().encrypt(code.encode())
+
+
+def unseal_code(sealed: bytes) -> str:
+    """Decrypt a code; also with a former secret.
+
+    Raises:
+        InvalidToken: it was sealed with another secret.
+    """
+    return ciphers().decrypt(sealed).decode()
+
+
+def ciphers() -> MultiFernet:
+    """The first encrypts; each decrypts."""
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys = [salted_hmac("users.deliveries", "", secret, algorithm="sha256") for secret in secrets]
+    return MultiFernet([Fernet(urlsafe_b64encode(key.digest())) for key in keys])
+
+
+def take_codes(most: int) -> list[Otp]:
+    """Take codes to deliver. If this process is killed, they are due again after a pause.
+
+    The pause is longer than a delivery takes, and doubles with each attempt.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE, [FIRST_PAUSE, LONGEST_PAUSE, most])
+        ids = [row[0] for row in cursor.fetchall()]
+    return [*Otp.objects.filter(id__in=ids, sealed__isnull=False).select_related("user")]
+
+
+def attempt_delivery(otp: Otp) -> Exception | None:
+    """Deliver a code over the network. Returns the error, if it was not delivered."""
+    try:
+        code = unseal_code(bytes(otp.sealed or b""))
+        BACKENDS[settings.OTP_BACKEND](otp.user, otp.mobile_phone, code)
+    except (OSError, SMTPException, HTTPException, InvalidToken, ValueError) as error:
+        words = "the one-time password of user %s was not delivered, attempt %d: %s"
+        logger.error(words, otp.user_id, otp.attempts, type(error).__name__)
+        return error
+    return None
+
+
+def forget_code(otp: Otp) -> None:
+    """Remove a code that need not be delivered any more, unless a newer one has replaced it."""
+    own = Otp.objects.filter(id=otp.id, sealed=otp.sealed)
+    own.update(sealed=None, next_try_at=None)

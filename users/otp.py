@@ -13,6 +13,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
@@ -37,7 +38,7 @@ ATTEMPT = """
 
 
 def send_code(user: User, phone: str, about: str = "") -> None:
-    """Make a code for `phone`, void older ones, and deliver it once the change is durable.
+    """Make a code for `phone`, void older ones, and have it delivered once the change is durable.
 
     `about` is the id of the terms that the code signs. A code that verifies a number voids all
     others of the user. `user` and then `phone` are locked. A withheld code (see `users.phones`)
@@ -48,6 +49,7 @@ def send_code(user: User, phone: str, about: str = "") -> None:
     """
     now = clock.now()
     is_sent = phones.count_code(client_id=user.client_id, phone=phone, now=now)
+    is_queued = is_sent and deliveries.is_queued()
     code = f"{secrets.randbelow(10**6):06d}"
     if not about:
         void(user)
@@ -61,24 +63,21 @@ def send_code(user: User, phone: str, about: str = "") -> None:
             "about": about,
             "sent_at": now,
             "expires_at": now + timedelta(seconds=Otp.LIFETIME_SECONDS),
+            "sealed": deliveries.seal_code(code) if is_queued else None,
+            "next_try_at": now if is_queued else None,
+            "attempts": 0,
         },
     )
-    if is_sent:
-        transaction.on_commit(lambda: deliver_code(user, phone, code, now), robust=True)
-    else:
+    if is_sent and not is_queued:
+        deliver = deliveries.BACKENDS[settings.OTP_BACKEND]
+        transaction.on_commit(lambda: deliver(user, phone, code), robust=True)
+    if not is_sent:
         logger.warning("otp withheld: other clients have used up the number of user %s", user.id)
-
-
-def deliver_code(user: User, phone: str, code: str, sent_at: datetime) -> None:
-    """Deliver a code; one that can't be tried to deliver delays no other."""
-    if not deliveries.deliver(user, phone, code):
-        logger.error("otp not sent: too many wait to be delivered; user %s", user.id)
-        phones.uncount_code(client_id=user.client_id, phone=phone, sent_at=sent_at)
 
 
 def void(user: User) -> None:
     """Void all codes of the user."""
-    Otp.objects.filter(client=user.client_id, user=user).update(digest=None)
+    Otp.objects.filter(client=user.client_id, user=user).void()
 
 
 def code_digest(user_id: uuid.UUID, phone: str, code: str) -> bytes:
@@ -126,7 +125,7 @@ def use_up(user: User, phone: str, digest: bytes) -> Otp:
     otp = found.first()
     if otp is None:
         raise errors.OtpExpired(user_id=user.id)
-    found.update(digest=None)
+    found.void()
     return otp
 
 

@@ -42,6 +42,9 @@ class Duty:
     patience: ClassVar[float | None] = None
     """Seconds for one answer of the database; None is DATABASE_PATIENCE."""
 
+    longest_pause: ClassVar[float] = 60.0
+    """Seconds before it is tried again after many failures; the first pause is a second."""
+
     ended: Event = Event()
     """Set when the process must end. A batch that takes long looks at it."""
 

@@ -20,8 +20,6 @@ from iocash.worker import Duty, Interrupted
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE: Final = 60.0
-"""Seconds before a duty is tried again after many failures; the first pause is a second."""
 REPORTED_EVERY: Final = 1.0
 """Seconds; the runs of a busy duty are reported together."""
 IDLE_REPORTED_EVERY: Final = 10.0
@@ -100,7 +98,7 @@ class Runner(Thread):
 
     def note_failure(self, error: Exception) -> float:
         """Log the failure, and return the seconds until the next try."""
-        pause = min(2.0**self.failed, LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311
+        pause = min(2.0**self.failed, self.duty.longest_pause) * random.uniform(0.75, 1.25)  # noqa: S311
         self.failed = min(self.failed + 1, 10)
         self.report.failures += 1
         self.report.failure = type(error).__name__

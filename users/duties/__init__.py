@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from iocash.worker import add_duties
 from users.duties.barrier import AdvanceBarrier
+from users.duties.codes import DeliverCodes
 from users.duties.digests import SendDigests
 from users.duties.levels import EndLapsedLevels
 
-add_duties(AdvanceBarrier(), EndLapsedLevels(), SendDigests())
+add_duties(AdvanceBarrier(), EndLapsedLevels(), SendDigests(), DeliverCodes())

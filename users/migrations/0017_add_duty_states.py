@@ -75,6 +75,49 @@ class Migration(migrations.Migration):
                 name="user_to_erase",
             ),
         ),
+        migrations.AddField(
+            model_name="otp",
+            name="sealed",
+            field=models.BinaryField(max_length=200, null=True),
+        ),
+        migrations.AddField(
+            model_name="otp",
+            name="next_try_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="otp",
+            name="attempts",
+            field=models.PositiveSmallIntegerField(db_default=0),
+        ),
+        migrations.AddConstraint(
+            model_name="otp",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("next_try_at", None), ("sealed", None)),
+                    models.Q(
+                        ("digest__isnull", False),
+                        ("next_try_at__isnull", False),
+                        ("sealed__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="otp_to_deliver_is_right",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="otp",
+            index=models.Index(
+                condition=models.Q(("sealed__isnull", False)),
+                fields=["next_try_at"],
+                name="otp_to_deliver",
+            ),
+        ),
+        Grant(
+            "SELECT, INSERT, DELETE, UPDATE (about, attempts, digest, expires_at, next_try_at,"
+            " sealed, sent_at, tries)",
+            "users_otp",
+        ),
         Grant(
             "SELECT, INSERT, UPDATE (last_run_at, last_success_at, last_failure_at, last_failure,"
             " done, failures, seconds, next_due_at, lease, lease_until)",

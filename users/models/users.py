@@ -13,7 +13,7 @@ from django.db.models.expressions import CombinedExpression
 from django.utils.translation import gettext
 from uuid_utils.compat import uuid7
 
-from iocash.db.clock import CreationTime, Today
+from iocash.db.clock import CreationTime, Now, Today
 from users.models.clients import Client, Owned, OwnedQuerySet, pairs_index
 from users.models.ids import as_id
 from users.models.searches import (
@@ -283,6 +283,16 @@ def kyc_level_on(level: int, until: date | None, day: date) -> int:
     return level if until is None or day <= until else 0
 
 
+class OtpQuerySet(OwnedQuerySet["Otp"]):
+    def void(self) -> int:
+        """Make them right for nothing; they are not delivered any more."""
+        return self.update(digest=None, sealed=None, next_try_at=None)
+
+    def waiting(self) -> Self:
+        """Those that are valid and not delivered yet."""
+        return self.filter(sealed__isnull=False, expires_at__gt=Now())
+
+
 class Otp(Owned):
     """A one-time password for one number of a user; void if `digest` is null."""
 
@@ -303,6 +313,13 @@ class Otp(Owned):
         db_default="",
         help_text="The terms that it signs; empty: it verifies the number.",
     )
+    sealed = models.BinaryField(max_length=200, null=True)
+    """The encrypted code, until it is delivered, void or over."""
+    next_try_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(db_default=0)
+    """How often its delivery was begun."""
+
+    objects = OtpQuerySet.as_manager()
 
     class Meta:
         verbose_name = "one-time password"
@@ -311,6 +328,16 @@ class Otp(Owned):
                 fields=["client", "user", "mobile_phone"], name="otp_of_a_number_is_one"
             ),
             models.CheckConstraint(name="otp_tries_are_few", condition=Q(tries__lte=5)),
+            models.CheckConstraint(
+                name="otp_to_deliver_is_right",
+                condition=Q(sealed=None, next_try_at=None)
+                | Q(sealed__isnull=False, next_try_at__isnull=False, digest__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_try_at"], condition=Q(sealed__isnull=False), name="otp_to_deliver"
+            )
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from wallets.anchors.file import lines
 FORM: Final = "iocash-anchor-*.txt"
 
 
-def newest(folder: Path) -> Path | None:
+def newest_anchor(folder: Path) -> Path | None:
     """The last anchor of a folder; None if it has none."""
     return max(folder.glob(FORM), default=None)
 
@@ -29,7 +29,7 @@ def write_next(folder: Path, now: datetime) -> Path:
     """
     path = folder / FORM.replace("*", moment(now).replace(":", ""))
     with replacing(path) as out:
-        for line in lines(now, newest(folder)):
+        for line in lines(now, newest_anchor(folder)):
             out.write(f"{line}\n")
     return path
 

@@ -39,7 +39,7 @@ class AuditLedger(NightlyDuty):
             BadAnchor, OSError: the last anchor was damaged, or can't be read.
         """
         began = timezone.now()
-        wrong = [str(finding) for finding in (compared(), *self.findings()) if finding]
+        wrong = [str(finding) for finding in (differs_from_newest(), *self.findings()) if finding]
         if wrong:
             log.error("the audit of the ledger has failed: %d equations are violated", len(wrong))
         done = Audit(started_at=began, movements=Movement.objects.count(), finding="\n".join(wrong))
@@ -76,9 +76,9 @@ class WriteAnchor(NightlyDuty):
         return 1
 
 
-def compared() -> audit.Finding | None:
+def differs_from_newest() -> audit.Finding | None:
     """What differs from the newest anchor; None also if there is none."""
-    newest = folder.newest(Path(settings.ANCHORS_DIR)) if settings.ANCHORS_DIR else None
+    newest = folder.newest_anchor(Path(settings.ANCHORS_DIR)) if settings.ANCHORS_DIR else None
     if newest is None:
         return None
     with newest.open() as lines:

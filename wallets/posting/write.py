@@ -103,7 +103,7 @@ UPDATE_USERS = """
       AND person.client_id = ANY(%s) AND person.id = ANY(%s)
 """
 VOID_OTPS = """
-    UPDATE users_otp AS otp SET digest = NULL
+    UPDATE users_otp AS otp SET digest = NULL, sealed = NULL, next_try_at = NULL
     FROM json_to_recordset(%s) AS new (id uuid, client_id uuid)
     WHERE otp.client_id = new.client_id AND otp.user_id = new.id
       AND otp.client_id = ANY(%s) AND otp.user_id = ANY(%s)

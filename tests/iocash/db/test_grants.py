@@ -57,7 +57,10 @@ PRIVILEGES: dict[str, tuple[str, str]] = {
     "users_client": (KEPT, "name, status"),
     "users_apikey": (KEPT, "expires_at, label, revoked_at"),
     "users_signingkey": (KEPT, "expires_at, label, revoked_at"),
-    "users_otp": (ERASED, "about, digest, expires_at, sent_at, tries"),
+    "users_otp": (
+        ERASED,
+        "about, attempts, digest, expires_at, next_try_at, sealed, sent_at, tries",
+    ),
     "users_phoneuse": (ERASED, "asked, asked_at, sent, sent_at, tries"),
     "users_kycdocument": (ERASED, "reason, reviewed_at, reviewed_by, status"),
     "users_access": (KEPT, ""),

@@ -59,7 +59,7 @@ def test_failure_is_logged_counted_and_followed_by_longer_pauses(reports, ended,
     runner = Runner(Done(failing(ValueError("of Alice"))), reports.append, ended)
     pauses = [runner.step() for _ in range(12)]
     assert 0.7 < pauses[0] < 1.3 < pauses[1] < 2.6
-    assert max(pauses) <= loop.LONGEST_PAUSE * 1.25
+    assert max(pauses) <= Duty.longest_pause * 1.25
     assert reports.failures == ["ValueError"] * 12
     assert [each.levelname for each in caplog.records] == ["ERROR"] * 12
     assert caplog.records[0].exc_info

@@ -137,6 +137,10 @@ def break_tries(users: dict[str, User]) -> str:
     return refused_by("UPDATE users_otp SET tries = 6")
 
 
+def break_delivery(users: dict[str, User]) -> str:
+    return refused_by("UPDATE users_otp SET sealed = 'x', next_try_at = now(), digest = NULL")
+
+
 def break_phone_use(users: dict[str, User]) -> str:
     same = "number, client_id, day, asked, sent, tries"
     return refused_by(f"INSERT INTO users_phoneuse ({same}) SELECT {same} FROM users_phoneuse")
@@ -193,6 +197,7 @@ BREAKERS: dict[str, Callable[[dict[str, User]], str]] = {
     "user_kyc_level_is_known": break_level,
     "otp_of_a_number_is_one": break_otp_of_a_number,
     "otp_tries_are_few": break_tries,
+    "otp_to_deliver_is_right": break_delivery,
     "database_is_one_sandbox_at_most": break_sandbox,
     "barrier_is_one_row": break_number_of_barriers,
     "barrier_is_not_before_its_release": break_barrier,

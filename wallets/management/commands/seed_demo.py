@@ -116,13 +116,13 @@ class Command(BaseCommand):
 @contextmanager
 def undelivered() -> Iterator[None]:
     """Deliver no one-time passwords until the end of the block: nobody waits for them."""
-    name = settings.OTP_BACKEND
-    backend = deliveries.BACKENDS[name]
-    deliveries.BACKENDS[name] = lambda user, phone, code: None
+    backend, settings.OTP_BACKEND = settings.OTP_BACKEND, "nowhere"
+    deliveries.BACKENDS["nowhere"] = lambda user, phone, code: None
     try:
         yield
     finally:
-        deliveries.BACKENDS[name] = backend
+        settings.OTP_BACKEND = backend
+        del deliveries.BACKENDS["nowhere"]
 
 
 def seed_institution() -> dict[str, Any]:
