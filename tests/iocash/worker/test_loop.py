@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from itertools import chain, repeat
 from threading import Event
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 
 from iocash import worker
@@ -212,6 +214,13 @@ def test_every_duty_is_named_in_lower_case_and_looks_at_least_once_a_minute():
     for name, duty in worker.DUTIES.items():
         assert name == duty.name == name.lower()
         assert 0.05 <= duty.every <= 60
+
+
+def test_architecture_page_lists_every_duty():
+    loop.load_duties()
+    page = (settings.BASE_DIR / "docs" / "architecture.md").read_text()
+    chapter = page.partition("## What happens without a request")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", chapter, re.MULTILINE) == sorted(worker.DUTIES)
 
 
 def test_two_duties_can_not_have_one_name(monkeypatch):
