@@ -23,6 +23,9 @@ def compare(seen: Stage, known: World) -> None:
         seen.ids["wallet", name]: wallet_as_known(known, name, history)
         for name, history in histories.items()
     }
+    assert database.falls() == {
+        seen.ids["wallet", name]: falls for name in known.wallets if (falls := known.falls(name))
+    }
     users = {seen.ids["user", name]: status for name, (_, status) in known.users.items()}
     accounts = {
         seen.ids["account", number]: account.status for number, account in enumerate(known.accounts)
@@ -35,7 +38,8 @@ def wallet_as_known(known: World, name: str, history: History) -> tuple[Any, ...
     changes = [change for _, change, _ in history]
     balance, held = start.balance + sum(changes), known.held(name)
     received = start.received + sum(change for change in changes if change > 0)
-    return start.status, balance, held, balance - held, received, start.count + len(changes)
+    count, alert = start.count + len(changes), known.alert(name)
+    return start.status, balance, held, balance - held, received, count, alert
 
 
 # --- Holds ---------------------------------------------------------------------------------------

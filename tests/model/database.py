@@ -20,7 +20,7 @@ from tests.model.ledger import Reference
 from tests.model.ledger_rules import CEILING
 from tests.support import freezes, people
 from users import demo_documents
-from users.models import User
+from users.models import Event, User
 from wallets import models
 from wallets.orders.base import Order, Outcome
 from wallets.orders.batch import Batch
@@ -80,6 +80,7 @@ ORDERS: Final[dict[str, type[Order]]] = {
     "block_wallet": BlockWallet,
     "unblock_wallet": UnblockWallet,
     "close_wallet": ChangeWallet,
+    "set_alert": ChangeWallet,
     "block_user": BlockUser,
     "unblock_user": UnblockUser,
     "open_wallet": OpenWallet,
@@ -280,9 +281,21 @@ def wallets() -> dict[UUID, tuple[Any, ...]]:
             seen.available,
             seen.received,
             seen.seq,
+            seen.alert_below,
         )
         for seen in models.Wallet.objects.seen()
     }
+
+
+def falls() -> dict[UUID, list[tuple[int, int, int]]]:
+    """The alerts of each wallet that were recorded: the alert, the balance, and `seq`."""
+    found: dict[UUID, list[tuple[int, int, int]]] = {}
+    for event in Event.objects.filter(kind="wallet.balance_below").order_by("position"):
+        assert event.subject_id == event.wallet_id
+        data = event.data
+        fall = data["alert_below"], data["balance"], data["seq"]
+        found.setdefault(event.subject_id, []).append(fall)
+    return found
 
 
 def wallet(wallet_id: UUID) -> models.Wallet:

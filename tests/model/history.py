@@ -70,6 +70,8 @@ class Wallet:
     received: int = 0
     count: int = 0
     latest: datetime | None = None
+    alerts: list[tuple[int, int | None]] = field(default_factory=list)
+    """The alerts that were set, each with the number of movements that had settled before."""
 
 
 @dataclass
@@ -150,6 +152,22 @@ class World:
             if movement.settled_at and wallet in movement.wallets
         )
         return self.wallets[wallet].balance + moved
+
+    def alert(self, wallet: str) -> int | None:
+        """The alert that is set now."""
+        alerts = self.wallets[wallet].alerts
+        return alerts[-1][1] if alerts else None
+
+    def falls(self, wallet: str) -> list[tuple[int, int, int]]:
+        """Each fall below an alert: the alert, the balance then, and the number of the movement."""
+        start, found = self.wallets[wallet], []
+        balance, seq = start.balance, start.count
+        for _, change, _ in self.history(wallet):
+            alert = next((each for count, each in reversed(start.alerts) if count <= seq), None)
+            before, balance, seq = balance, balance + change, seq + 1
+            if alert and balance < alert <= before:
+                found.append((alert, balance, seq))
+        return found
 
     def held(self, wallet: str) -> int:
         waiting = sum(

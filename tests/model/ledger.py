@@ -274,6 +274,18 @@ class Reference(Rules):
     def unblock_wallet(self, said: Said) -> Made:
         return self.become(said, "BLOCKED", "READY")
 
+    def set_alert(self, said: Said) -> Made:
+        """Set the alert of a wallet, or remove it; a negative amount is not one."""
+        wallet = self.mine(said)
+        alert = self.minor(wallet, said.alert_below, "alertBelow") if said.alert_below else None
+        if alert != self.alert(said.wallet):
+            if wallet.status == "UNSUBSCRIBED":
+                status = wallet.status
+                raise No("wallet_not_ready", wallet_id=("wallet", said.wallet), status=status)
+            settled = wallet.count + len(self.history(said.wallet))
+            wallet.alerts.append((settled, alert))
+        return Made("wallet", (("wallet", said.wallet),), 200)
+
     def close_wallet(self, said: Said) -> Made:
         wallet = self.mine(said)
         if balance := self.balance(said.wallet):

@@ -41,6 +41,7 @@ from tests.model.strategies import (
     some,
 )
 
+NO_ALERT: Final = Decimal(0)
 Turn = TypeVar("Turn", bound=Callable[..., None])
 
 DECK: Final[list[str]] = []
@@ -272,6 +273,14 @@ class Game(Table):
         if spent and verb == "close_wallet" and len(self.said) % 4:
             wallet = spent[len(self.said) % len(spent)]
         self.say(verb, client, key, wallet=wallet)
+
+    @turn(2, wallet=ANY_WALLET, client=CLIENTS, key=KEYS, amount=seldom(AMOUNTS, st.none(), 4))
+    def set_alert(self, wallet: str, client: Any, key: Any, amount: Any) -> None:
+        """Set the alert near the balance, or remove it."""
+        known = self.known.wallets.get(wallet)
+        there = self.known.balance(wallet) if known else 0
+        alert = NO_ALERT if amount is None else self.amount(wallet, amount, there)
+        self.say("set_alert", client, key, wallet=wallet, alert_below=alert)
 
     @turn(
         1,

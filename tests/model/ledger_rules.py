@@ -100,15 +100,15 @@ class Rules(World):
         if wrong:
             raise No("invalid_fields", **wrong)
 
-    def minor(self, wallet: Wallet, amount: Decimal) -> int:
+    def minor(self, wallet: Wallet, amount: Decimal, field: str = "amount") -> int:
         units = amount * 10 ** history.DECIMALS[wallet.currency]
         written = format(amount, "f").partition(".")[2]
         if amount <= 0:
-            raise No("invalid_fields", amount="min_value")
+            raise No("invalid_fields", **{field: "min_value"})
         if len(written) > history.DECIMALS[wallet.currency]:
-            raise No("invalid_fields", amount="max_decimal_places")
+            raise No("invalid_fields", **{field: "max_decimal_places"})
         if units >= LONGEST:
-            raise No("invalid_fields", amount="max_digits")
+            raise No("invalid_fields", **{field: "max_digits"})
         return int(units)
 
     def ready(self, name: str) -> None:

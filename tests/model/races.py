@@ -82,6 +82,10 @@ def close(wallet: Wallet) -> Order:
     return ChangeWallet(**people.about(wallet), closing=True)
 
 
+def alert(wallet: Wallet) -> Order:
+    return ChangeWallet(**people.about(wallet), alert_below=people.decimal(90_00))
+
+
 def block(wallet: Wallet) -> Order:
     return BlockWallet(**people.about(wallet), reason="OTHER")
 
@@ -135,6 +139,7 @@ WALLET: dict[str, Verb] = {
     "operation": operation,
     "reverse all": lambda stage: people.a_reversal(stage.movement),
     "reverse part": lambda stage: people.a_reversal(stage.movement.mirror, 30_00),  # type: ignore[arg-type]
+    "alert": lambda stage: alert(stage.alices),
     "block wallet": lambda stage: block(stage.alices),
     "close wallet": lambda stage: close(stage.alices),
     "block user": lambda stage: on_user(BlockUser, stage.alices, reason="OTHER"),

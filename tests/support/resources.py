@@ -59,8 +59,8 @@ class Resource:
 RESOURCES = [
     Resource(
         Wallet,
-        "alias, balance, dlt_address, dlt_network, head, held, iban, metadata, next_expiry,"
-        " received, seq, settled_at, status, updated_at",
+        "alert_below, alias, balance, dlt_address, dlt_network, head, held, iban, metadata,"
+        " next_expiry, received, seq, settled_at, status, updated_at",
     ),
     Resource(
         Movement,

@@ -80,6 +80,7 @@ class EventKind(StrEnum):
     USER_VERIFIED = "user.verified"
     WALLET_AMOUNT_FROZEN = "wallet.amount_frozen"
     WALLET_AMOUNT_UNFROZEN = "wallet.amount_unfrozen"
+    WALLET_BALANCE_BELOW = "wallet.balance_below"
     WALLET_BLOCKED = "wallet.blocked"
     WALLET_CHANGED = "wallet.changed"
     WALLET_IBAN_CREATED = "wallet.iban_created"

@@ -22,11 +22,15 @@ class Versioned:
     __slots__ = ()
     VERSION: ClassVar[tuple[str, ...]]
     """The name of its kind, and the names of the facts."""
+    ADDED: ClassVar[frozenset[str]] = frozenset()
+    """Facts that were added later: without a value they don't change the version."""
 
     @property
     def version(self) -> str:
         kind, *names = self.VERSION
-        values = {name: getattr(self, name) for name in ("id", *names)}
+        facts = {name: getattr(self, name) for name in ("id", *names)}
+        added = self.ADDED
+        values = {k: each for k, each in facts.items() if k not in added or each is not None}
         if "metadata" in values:
             values["metadata"] = values["metadata"] or None
         return version(kind, values)

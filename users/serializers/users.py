@@ -271,8 +271,9 @@ class UserQuery(pages.PageQuery):
     )
 
 
-def without_nulls(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Replace null by the blank text that tables store; metadata can be null."""
+def without_nulls(attrs: dict[str, Any], *nullable: str) -> dict[str, Any]:
+    """Replace null by the blank text that tables store; metadata and `nullable` can be null."""
+    kept = ("metadata", *nullable)
     return {
-        name: "" if value is None and name != "metadata" else value for name, value in attrs.items()
+        name: "" if value is None and name not in kept else value for name, value in attrs.items()
     }

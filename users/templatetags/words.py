@@ -88,6 +88,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "user.verified": _("User verified"),
     "wallet.amount_frozen": _("Amount frozen"),
     "wallet.amount_unfrozen": _("Freeze lifted"),
+    "wallet.balance_below": _("Balance below its alert"),
     "wallet.blocked": _("Wallet blocked"),
     "wallet.changed": _("Labels of the wallet changed"),
     "wallet.iban_created": _("Wallet got its IBAN"),
@@ -135,6 +136,12 @@ def details_in_words(data: Mapping[str, Any], case: str = "") -> str:
     found = []
     if amount := data.get("amount"):
         found.append(event_amount(amount, data["currency"]))
+    if alert := data.get("alert_below"):
+        amounts = {
+            "alert": event_amount(alert, data["currency"]),
+            "balance": event_amount(data["balance"], data["currency"]),
+        }
+        found.append(gettext("Alert below %(alert)s, balance %(balance)s") % amounts)
     if case:
         found.append(gettext("Case %(number)s") % {"number": case})
     if reason := data.get("reason"):

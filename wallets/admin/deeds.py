@@ -57,6 +57,7 @@ DEEDS: Final[Mapping[str, Any]] = {
     Kind.USER_VERIFIED: _("Verified the user."),
     Kind.WALLET_AMOUNT_FROZEN: _("Froze an amount of a wallet."),
     Kind.WALLET_AMOUNT_UNFROZEN: _("Lifted a freeze of a wallet."),
+    Kind.WALLET_BALANCE_BELOW: _("Brought a balance below its alert."),
     Kind.WALLET_BLOCKED: _("Blocked a wallet."),
     Kind.WALLET_CHANGED: _("Changed the labels of a wallet."),
     Kind.WALLET_IBAN_CREATED: _("Gave a wallet its IBAN."),

@@ -98,6 +98,7 @@ class WalletAdmin(Searched, WithActions):
         "shown_balance",
         "shown_held",
         "shown_available",
+        "shown_alert",
         "alias",
         "iban",
         "dlt_address",
@@ -166,6 +167,12 @@ class WalletAdmin(Searched, WithActions):
     @admin.display(description=_("available"))
     def shown_available(self, wallet: Wallet) -> str:
         return money.to_text(wallet.available, wallet.currency)
+
+    @admin.display(description=_("alert below"))
+    def shown_alert(self, wallet: Wallet) -> str:
+        if wallet.alert_below is None:
+            return "-"
+        return money.to_text(wallet.alert_below, wallet.currency)
 
     def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         last = Movement.objects.filter(wallet=obj).order_by("-created_at", "-id")

@@ -72,6 +72,7 @@ EVENTS: Final[Mapping[str, Any]] = {
     Kind.WALLET_AMOUNT_UNFROZEN: _(
         "The freeze of %(amount)s of the %(wallet)s wallet was lifted, case %(case)s."
     ),
+    Kind.WALLET_BALANCE_BELOW: _("The balance of the %(wallet)s wallet fell below %(alert)s."),
     Kind.WALLET_BLOCKED: _("The %(wallet)s wallet was blocked. Reason: %(reason)s."),
     Kind.WALLET_UNBLOCKED: _("The %(wallet)s wallet was unblocked. Reason: %(reason)s."),
     Kind.WALLET_UNSUBSCRIBED: _("The %(wallet)s wallet was closed permanently."),
@@ -137,9 +138,15 @@ def of_event(event: Event, wallets: Mapping[Any, str], case: str = "") -> str:
         "provider": data.get("provider", ""),
         "level": data.get("level", ""),
         "wallet": wallets.get(event.subject_id, ""),
-        "amount": event_amount(data["amount"], data["currency"]) if "amount" in data else "",
+        "amount": amount_of_event(data, "amount"),
+        "alert": amount_of_event(data, "alert_below"),
         "case": case,
     }
+
+
+def amount_of_event(data: Mapping[str, Any], name: str) -> str:
+    """An amount among the data of an event; empty if it has none."""
+    return event_amount(data[name], data["currency"]) if name in data else ""
 
 
 def field_names(fields: str) -> list[str]:

@@ -221,4 +221,20 @@ class Books(Holds):
         leg.digest = wallet.head = chain.digest(wallet.head, leg)
         wallet.is_changed = True
         self.record("movement", leg.id, EventKind.MOVEMENT_SETTLED, wallet, by)
+        if wallet.has_fallen_below_its_alert(leg.amount):
+            self.record_alert(wallet, by)
         return leg
+
+    def record_alert(self, wallet: LockedWallet, by: By) -> None:
+        """Record that the balance has fallen below the alert of the wallet."""
+        self.record(
+            "wallet",
+            wallet.id,
+            EventKind.WALLET_BALANCE_BELOW,
+            wallet,
+            by,
+            alert_below=wallet.alert_below,
+            balance=wallet.balance,
+            seq=wallet.seq,
+            currency=wallet.currency,
+        )

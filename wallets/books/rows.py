@@ -31,6 +31,23 @@ class Cause(NamedTuple):
     reference: str | None = None
 
 
+def count_minor(amount: Decimal, currency: str, field: str = "amount") -> int:
+    """Count `amount`, which a body has in `field`, in minor units.
+
+    Raises:
+        InvalidFields: it is not positive, has more decimals than the currency, or is too long.
+    """
+    if amount <= 0:
+        raise errors.InvalidFields(
+            errors.FieldError(field, "min_value", "Must be greater than zero.")
+        )
+    try:
+        return money.to_minor(amount, currency)
+    except money.WrongAmount as wrong:
+        words = errors.Message(wrong.template, **wrong.values)
+        raise errors.InvalidFields(errors.FieldError(field, wrong.code, words)) from None
+
+
 @dataclass(slots=True)
 class LockedUser:
     """The locked row of a user."""
@@ -53,6 +70,7 @@ class LockedWallet(Labelled):
 
     `is_changed` concerns the columns of money only. The alias, DLT address and metadata are None
     unless an order needs or sets them, and a None is not written; without them there is no version.
+    Movements need `alert_below`, so it is always read.
     """
 
     id: UUID
@@ -68,6 +86,7 @@ class LockedWallet(Labelled):
     received: int = 0
     next_expiry: datetime | None = None
     iban: str | None = None
+    alert_below: int | None = None
     owner: str = field(default="", metadata=NOT_READ)
     is_changed: bool = field(default=False, metadata=NOT_READ)
     alias: str | None = field(default=None, metadata=NOT_READ)
@@ -92,21 +111,13 @@ class LockedWallet(Labelled):
         return money.to_text(minor, self.currency)
 
     def to_minor(self, amount: Decimal) -> int:
-        """Count `amount` in the wallet's minor units.
+        """Count `amount` in the wallet's minor units; see `count_minor`."""
+        return count_minor(amount, self.currency)
 
-        Raises:
-            InvalidFields: it is not positive, has more decimals than the currency, or is too long.
-        """
-        if amount <= 0:
-            raise errors.InvalidFields(
-                errors.FieldError("amount", "min_value", "Must be greater than zero.")
-            )
-        try:
-            return money.to_minor(amount, self.currency)
-        except money.WrongAmount as wrong:
-            words = errors.Message(wrong.template, **wrong.values)
-            error = errors.FieldError("amount", wrong.code, words)
-            raise errors.InvalidFields(error) from None
+    def has_fallen_below_its_alert(self, change: int) -> bool:
+        """Whether this change of the balance has brought it below the alert, from above."""
+        alert = self.alert_below
+        return alert is not None and self.balance < alert <= self.balance - change
 
     def require_ready(self) -> None:
         """Require that the wallet and its owner can pay and receive.

@@ -85,7 +85,17 @@ class Labelled(Versioned):
     """A wallet with its labels. The version covers what can be changed, but not the money."""
 
     __slots__ = ()
-    VERSION = ("wallet", "status", "alias", "iban", "dlt_address", "dlt_network", "metadata")
+    VERSION = (
+        "wallet",
+        "status",
+        "alias",
+        "iban",
+        "dlt_address",
+        "dlt_network",
+        "metadata",
+        "alert_below",
+    )
+    ADDED = frozenset({"alert_below"})
 
 
 class Wallet(Labelled, models.Model):
@@ -118,6 +128,12 @@ class Wallet(Labelled, models.Model):
         null=True, editable=False, help_text="No open hold expires before this time."
     )
     metadata = models.JSONField(null=True, blank=True)
+    alert_below = models.BigIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="An event tells when the balance falls below it; minor units.",
+    )
     seq = models.BigIntegerField(default=0, editable=False, help_text="Settled movements.")
     head = models.BinaryField(max_length=32, default=bytes, editable=False)
     settled_at = models.DateTimeField(null=True, editable=False)
@@ -145,6 +161,10 @@ class Wallet(Labelled, models.Model):
             models.CheckConstraint(
                 name="wallet_closed_is_empty",
                 condition=~Q(status="UNSUBSCRIBED") | Q(balance=0, held=0),
+            ),
+            models.CheckConstraint(
+                name="wallet_alert_is_above_zero",
+                condition=Q(alert_below=None) | Q(alert_below__gt=0),
             ),
             models.CheckConstraint(
                 name="wallet_status_is_known",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -15,9 +16,12 @@ from users.models.ids import new_id
 from users.models.versions import require_version
 from users.users import ACTIVATED
 from wallets.books import Books
-from wallets.books.rows import LockedUser, LockedWallet
+from wallets.books.rows import LockedUser, LockedWallet, count_minor
 from wallets.models import Wallet
 from wallets.orders.base import Needs, Order, Outcome, UserOrder, WalletOrder
+
+NO_ALERT: Final = Decimal(0)
+"""Removes the alert of a wallet: no balance is below zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,7 @@ class OpenWallet(UserOrder):
     Raises:
         UserNotFound: the client has no such user.
         UserNotActive: the user is not activated.
-        InvalidFields: ISO 4217 has withdrawn the currency.
+        InvalidFields: ISO 4217 has withdrawn the currency, or `alert_below` is not an amount of it.
         WalletLimitReached: the user has as many wallets as a user may have.
     """
 
@@ -45,6 +49,15 @@ class OpenWallet(UserOrder):
     dlt_address: str = ""
     dlt_network: str = ""
     metadata: Mapping[str, str] | None = None
+    alert_below: Decimal | None = None
+    """The balance below which an event is recorded; None: no alert."""
+
+    def check_shape(self, books: Books) -> None:
+        if self.alert_below is not None:
+            self.alert_in_minor(self.alert_below)
+
+    def alert_in_minor(self, amount: Decimal) -> int:
+        return count_minor(amount, self.currency, "alertBelow")
 
     def apply(self, books: Books) -> Outcome:
         user = books.user(self.user_id, self.client_id)
@@ -82,6 +95,7 @@ class OpenWallet(UserOrder):
             dlt_address=self.dlt_address,
             dlt_network=self.dlt_network,
             metadata=self.metadata,
+            alert_below=None if self.alert_below is None else self.alert_in_minor(self.alert_below),
         )
         books.wallets[wallet.id] = wallet
         books.insert(wallet)
@@ -143,6 +157,7 @@ class PutWallet(OpenWallet):
             dlt_address=self.dlt_address,
             dlt_network=self.dlt_network,
             metadata=self.metadata or {},
+            alert_below=self.alert_below or NO_ALERT,
         )
         return self.outcome(wallet.id, status=200)
 
@@ -159,10 +174,11 @@ class PutWallet(OpenWallet):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeWallet(WalletOrder):
-    """Set a wallet's alias and metadata, close it permanently, or both.
+    """Set a wallet's alias, metadata and alert, close it permanently, or both.
 
     Raises:
         NotFound: the client has no such wallet.
+        InvalidFields: `alert_below` is not an amount of the wallet's currency.
         VersionConflict: the wallet is not what the caller saw.
         WalletNotReady: it is closed, and would be changed.
         WalletNotEmpty: it holds money and can't be closed.
@@ -172,6 +188,7 @@ class ChangeWallet(WalletOrder):
     status = 200
     refuses: ClassVar[errors.Refusals] = (
         *WalletOrder.refuses,
+        errors.InvalidFields,
         errors.VersionConflict,
         errors.WalletNotReady,
         errors.WalletNotEmpty,
@@ -179,18 +196,31 @@ class ChangeWallet(WalletOrder):
 
     alias: str | None = None
     metadata: Mapping[str, str] | None = None
+    alert_below: Decimal | None = None
+    """None keeps the alert; NO_ALERT removes it."""
     closing: bool = False
 
     def needed(self) -> Needs:
         wallets = (self.wallet_id,)
         return Needs(wallets=wallets, labels=wallets)
 
+    def check_shape(self, books: Books) -> None:
+        if self.alert_below:
+            count_minor(self.alert_below, self.wallet(books).currency, "alertBelow")
+
     def apply(self, books: Books) -> Outcome:
         wallet = self.wallet(books)
         require_version(wallet.version, self.if_match, wallet_id=wallet.id)
         if self.closing:
             wallet.require_empty()
-        set_labels(books, wallet, self, alias=self.alias, metadata=self.metadata)
+        set_labels(
+            books,
+            wallet,
+            self,
+            alias=self.alias,
+            metadata=self.metadata,
+            alert_below=self.alert_below,
+        )
         if self.closing:
             close_wallet(books, wallet, self)
         return self.outcome(wallet.id)
@@ -205,18 +235,24 @@ def set_labels(
     dlt_address: str | None = None,
     dlt_network: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    alert_below: Decimal | None = None,
 ) -> None:
-    """Set alias, DLT address and metadata; None keeps the value.
+    """Set alias, DLT address, metadata and alert; None keeps the value, NO_ALERT removes the alert.
 
-    The labels of the wallet were read. If nothing changes, it is allowed in every status.
+    The labels of the wallet were read. If nothing changes, it is allowed in every status. A new
+    alert that is above the balance makes no event: the balance has not fallen.
     """
     given: tuple[Any, ...] = alias, dlt_address, dlt_network, metadata
     kept: tuple[Any, ...] = wallet.alias, wallet.dlt_address, wallet.dlt_network, wallet.metadata
     labels = tuple(old if new is None else new for old, new in zip(kept, given, strict=True))
-    if labels == kept:
+    alert = wallet.alert_below
+    if alert_below is not None:
+        alert = wallet.to_minor(alert_below) if alert_below else None
+    if (*labels, alert) == (*kept, wallet.alert_below):
         return
     wallet.require_open()
     wallet.alias, wallet.dlt_address, wallet.dlt_network, wallet.metadata = labels
+    wallet.alert_below = alert
     books.update(wallet)
     books.record("wallet", wallet.id, EventKind.WALLET_CHANGED, wallet, order.by)
 

@@ -71,12 +71,12 @@ UPDATE_HOLDS = """
 INSERT_WALLETS = """
     INSERT INTO wallets_wallet
         (id, client_id, user_id, currency, status, alias, dlt_address, dlt_network,
-         metadata, balance, held, received, seq, head)
+         metadata, alert_below, balance, held, received, seq, head)
     SELECT id, client_id, user_id, currency, 'READY', alias, dlt_address, dlt_network,
-           nullif(metadata, '{}'), 0, 0, 0, 0, ''
+           nullif(metadata, '{}'), alert_below, 0, 0, 0, 0, ''
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, user_id uuid, currency text, alias text, dlt_address text,
-         dlt_network text, metadata jsonb)
+         dlt_network text, metadata jsonb, alert_below bigint)
 """
 UPDATE_WALLET_DETAILS = """
     UPDATE wallets_wallet AS wallet
@@ -84,10 +84,10 @@ UPDATE_WALLET_DETAILS = """
         dlt_address = coalesce(new.dlt_address, wallet.dlt_address),
         dlt_network = coalesce(new.dlt_network, wallet.dlt_network),
         metadata = nullif(coalesce(new.metadata, wallet.metadata), '{}'),
-        updated_at = iocash_now()
+        alert_below = new.alert_below, updated_at = iocash_now()
     FROM json_to_recordset(%s) AS new
         (id uuid, client_id uuid, status text, iban text, alias text, dlt_address text,
-         dlt_network text, metadata jsonb)
+         dlt_network text, metadata jsonb, alert_below bigint)
     WHERE wallet.client_id = new.client_id AND wallet.id = new.id
       AND wallet.client_id = ANY(%s) AND wallet.id = ANY(%s)
 """

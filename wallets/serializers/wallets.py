@@ -19,8 +19,14 @@ from users.serializers.users import (
     without_nulls,
 )
 from wallets.models import Wallet
+from wallets.orders.wallets import NO_ALERT
 from wallets.serializers.shared import hrefs
 
+ALERT: Final = (
+    "When a movement brings `balance` (not `availableBalance`) from this amount or more to less, "
+    "an event `wallet.balance_below` is recorded, once for each time; in units of `currency`. "
+    "Setting it while the balance is lower already records none. Null: no alert."
+)
 UNSUBSCRIBED: Final = ("UNSUBSCRIBED",)
 
 
@@ -87,6 +93,7 @@ class WalletAnswer(fields.Serializer):
         help_text="The network of `dltAddress`. Null: none.",
     )
     metadata = fields.StringMap(read_only=True, allow_null=True, help_text=METADATA)
+    alert_below = fields.Money(example="20.00", allow_null=True, help_text=ALERT)
     created_at = fields.Moment(read_only=True, help_text="When the wallet was opened.")
     updated_at = fields.Moment(read_only=True, help_text=f"{UPDATED_AT} No payment changes it.")
     _links = SerializerMethodField(method_name="links")
@@ -106,12 +113,13 @@ class Labels(fields.Serializer):
 
     alias = Optional(100, example="Savings", help_text="Your name for the wallet. Null: none.")
     metadata = fields.StringMap(required=False, allow_null=True, help_text=METADATA)
+    alert_below = fields.Amount(required=False, allow_null=True, example="20.00", help_text=ALERT)
 
     def validate_metadata(self, pairs: dict[str, str] | None) -> dict[str, str]:
         return pairs or {}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return without_nulls(attrs)
+        return without_nulls(attrs, "alert_below")
 
 
 class WalletBody(Labels):
@@ -141,6 +149,13 @@ class WalletChange(Labels):
         required=False,
         help_text="Close the wallet permanently. Its balance must be zero.",
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Null removes the alert."""
+        values = super().validate(attrs)
+        if "alert_below" in values and values["alert_below"] is None:
+            values["alert_below"] = NO_ALERT
+        return values
 
     def get_initial(self) -> dict[str, Any]:
         """An example that does not close the wallet by accident."""

@@ -180,6 +180,7 @@ class WalletDetailView(WalletView):
             **self.common(wallet_id),
             alias=change.get("alias"),
             metadata=change.get("metadata"),
+            alert_below=change.get("alert_below"),
             closing="status" in change,
             if_match=self.if_match,
         )

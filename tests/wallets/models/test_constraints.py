@@ -40,6 +40,8 @@ BROKEN_WALLETS = [
     ),
     ("wallet_received_covers_balance", "received = balance - 1"),
     ("wallet_closed_is_empty", "status = 'UNSUBSCRIBED'"),
+    ("wallet_alert_is_above_zero", "alert_below = 0"),
+    ("wallet_alert_is_above_zero", "alert_below = -1"),
     ("wallet_status_is_known", "status = 'CLOSED'"),
     ("wallet_seq_has_a_head", "head = ''"),
     ("wallet_seq_has_a_head", "seq = 0"),

@@ -144,6 +144,7 @@ def test_opened_wallet_is_written_with_its_labels(alice):
         "currency": "USD",
         "status": "READY",
         "iban": None,
+        "alert_below": None,
         "balance": 0,
         "held": 0,
         "received": 0,
