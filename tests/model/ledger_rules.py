@@ -78,6 +78,8 @@ class Rules(World):
             self.shapes(said, "transfers")
             return
         values = dict(said.values)
+        if values.get("alert_below"):
+            self.minor(self.mine(said), said.alert_below, "alertBelow")
         if "amount" not in values:
             return
         wallet = self.mine(said)

@@ -126,6 +126,7 @@ def test_wallet_has_all_fields_and_links(api, alice, alices, wallet):
         "dltAddress": None,
         "dltNetwork": None,
         "metadata": None,
+        "alertBelow": None,
         "_links": {
             "self": {"href": f"{HOST}/{wallet}"},
             "user": {"href": f"{HOST}/users/{alice.id}"},
