@@ -63,6 +63,22 @@ class WalletReasonBody(WalletEventBody):
     )
 
 
+class FreezeEventBody(WalletEventBody):
+    """What the institution froze or lifted, and the money of the wallet after the change."""
+
+    amount = fields.Money(
+        example="25.00", help_text="The amount that was frozen or lifted, in units of `currency`."
+    )
+
+
+class AlertEventBody(WalletEventBody):
+    """The alert of the wallet, and its money after the movement."""
+
+    alert_below = fields.Money(
+        example="20.00", help_text="The `alertBelow` of the wallet, in units of `currency`."
+    )
+
+
 class MovementEventBody(WalletEventBody):
     """The movement, and the money of its wallet after the change."""
 
@@ -126,6 +142,16 @@ WALLET_KINDS: Final[Mapping[EventKind, EventDescription]] = {
     EventKind.WALLET_IBAN_CREATED: EventDescription("The wallet got its IBAN.", WalletEventBody),
     EventKind.WALLET_BLOCKED: EventDescription("Staff blocked the wallet.", WalletReasonBody),
     EventKind.WALLET_UNBLOCKED: EventDescription("Staff unblocked the wallet.", WalletReasonBody),
+    EventKind.WALLET_AMOUNT_FROZEN: EventDescription(
+        "Staff froze an amount at the request of an authority; it is held.", FreezeEventBody
+    ),
+    EventKind.WALLET_AMOUNT_UNFROZEN: EventDescription(
+        "Staff lifted a freeze; its amount is available again.", FreezeEventBody
+    ),
+    EventKind.WALLET_BALANCE_BELOW: EventDescription(
+        "A movement has brought the balance below `alertBelow`. It follows `movement.settled`.",
+        AlertEventBody,
+    ),
     EventKind.WALLET_UNSUBSCRIBED: EventDescription("The wallet was closed.", WalletEventBody),
     EventKind.MOVEMENT_SETTLED: EventDescription(
         "A movement settled: the balance changed, and `seq` increased by one.", MovementEventBody

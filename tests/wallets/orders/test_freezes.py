@@ -174,4 +174,5 @@ def test_freeze_is_recorded_with_its_amount_and_case(books):
     assert (placed.kind, lifted.kind) == ("wallet.amount_frozen", "wallet.amount_unfrozen")
     for fact in (placed, lifted):
         assert (fact.subject, fact.subject_id, fact.wallet_id) == ("wallet", ALICES, ALICES)
-        assert fact.data == data
+        assert fact.data | data == fact.data
+    assert (placed.data["held"], lifted.data["held"]) == (30_00, 0)
