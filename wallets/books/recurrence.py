@@ -1,0 +1,47 @@
+"""When a scheduled operation is due: the date of each run, and the time of day.
+
+A date is a pure function of the start, the frequency and the number of the run. It never depends on
+the run before: a date that a short month has moved to its last day does not move those after it.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+DAYS: Final = {"ONCE": 0, "DAILY": 1, "WEEKLY": 7}
+MONTHS: Final = {"MONTHLY": 1, "YEARLY": 12}
+
+
+def date_of(start: date, frequency: str, number: int) -> date:
+    """The date of run `number`, counted from 1: as many days or months after the start.
+
+    A month that has no such day has its last day instead.
+    """
+    if frequency in DAYS:
+        return start + timedelta(days=DAYS[frequency] * (number - 1))
+    month = start.year * 12 + start.month - 1 + MONTHS[frequency] * (number - 1)
+    year, month = month // 12, month % 12 + 1
+    return date(year, month, min(start.day, monthrange(year, month)[1]))
+
+
+def is_planned(
+    frequency: str, number: int, day: date, *, count: int | None, end_date: date | None
+) -> bool:
+    """Whether there is a run with this number, on this day.
+
+    `count` is the number of all runs, and `end_date` the last possible day; None: no limit.
+    """
+    if frequency == "ONCE" and number > 1:
+        return False
+    return (count is None or number <= count) and (end_date is None or day <= end_date)
+
+
+def instant_of(day: date, at: time, zone: str) -> datetime:
+    """The instant of a local date and time, in UTC.
+
+    A time that a zone skips is taken by the offset before the change.
+    """
+    return datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
