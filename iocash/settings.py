@@ -78,6 +78,8 @@ DOCUMENTS_DIR = os.environ.get("DOCUMENTS_DIR", str(STATE / "documents") if DEBU
 ANCHORS_DIR = os.environ.get("ANCHORS_DIR", "")  # where the worker writes anchors; blank: nowhere
 RETENTION_YEARS = number("RETENTION_YEARS", "5")  # of an ended user's personal data
 DORMANT_DAYS = number("DORMANT_DAYS", "365")  # without a movement: the back office lists the wallet
+SCHEDULE_ZONE = os.environ.get("SCHEDULE_ZONE", "Europe/Madrid")  # of schedules that name none
+SCHEDULE_HOUR = number("SCHEDULE_HOUR", "6")  # at which runs are due, in the schedule's zone
 KYC_LIMITS: dict[str, Any] = parsed("KYC_LIMITS", json.loads, "JSON") or {
     "EUR": {  # and so on for other currencies: where none are set, only level 2 may have money
         "0": {"balance": "150", "cashIn": "150", "cashOut": "150"},
@@ -360,11 +362,9 @@ SPECTACULAR_SETTINGS = {
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {
-        "deepLinking": True,
-        "persistAuthorization": True,
-        "displayRequestDuration": True,
-    },
+    "SWAGGER_UI_SETTINGS": dict.fromkeys(
+        ("deepLinking", "persistAuthorization", "displayRequestDuration"), True
+    ),
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core import checks
@@ -79,6 +80,18 @@ def security_contact_is_complete(**kwargs: Any) -> list[CheckMessage]:
         hint = "Check that the contact is still right, and set a new date."
         return [checks.Warning(words, hint=hint, id="iocash.W002")]
     return []
+
+
+@register
+def schedules_have_an_hour(**kwargs: Any) -> list[CheckMessage]:
+    """Clocks change between 22 and 4 o'clock; a run is due at an hour that no zone skips."""
+    found: list[CheckMessage] = []
+    if not 4 <= settings.SCHEDULE_HOUR <= 22:
+        found.append(Error("SCHEDULE_HOUR must be from 4 to 22.", id="iocash.E009"))
+    if settings.SCHEDULE_ZONE not in available_timezones():
+        words = f"SCHEDULE_ZONE is {settings.SCHEDULE_ZONE!r}, which is no known time zone."
+        found.append(Error(words, hint="Set it to an IANA name, like UTC.", id="iocash.E010"))
+    return found
 
 
 @register(Tags.database)

@@ -184,6 +184,14 @@ class ExternalAccountRemoved(Conflict):
     carries = ("external_account_id",)
 
 
+class ScheduledOperationEnded(Conflict):
+    """The scheduled operation was cancelled, or all of its runs are over. It can't be changed."""
+
+    code = "scheduled_operation_ended"
+    detail = "The scheduled operation {scheduled_operation_id} is {status}."
+    carries = ("scheduled_operation_id", "status")
+
+
 class BatchRefused(Conflict):
     """Some items of the batch or operation were refused, so none was executed.
 
@@ -206,6 +214,7 @@ class VersionConflict(Conflict):
         "hold_id",
         "movement_id",
         "external_account_id",
+        "scheduled_operation_id",
         "current",
     )
 

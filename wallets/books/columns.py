@@ -24,6 +24,7 @@ TYPES: Final = {
     "int": "bigint",
     "bytes": "bytea",
     "datetime": "timestamptz",
+    "date": "date",
     "Mapping[str, str]": "jsonb",
 }
 """The types of columns by those of fields."""

@@ -7,7 +7,7 @@ the run before: a date that a short month has moved to its last day does not mov
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -39,9 +39,10 @@ def is_planned(
     return (count is None or number <= count) and (end_date is None or day <= end_date)
 
 
-def instant_of(day: date, at: time, zone: str) -> datetime:
-    """The instant of a local date and time, in UTC.
+def instant_of(day: date, at: str, zone: str) -> datetime:
+    """The instant of a local date and time (`06:00`), in UTC.
 
     A time that a zone skips is taken by the offset before the change.
     """
-    return datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
+    local = datetime.fromisoformat(f"{day}T{at}").replace(tzinfo=ZoneInfo(zone))
+    return local.astimezone(UTC)

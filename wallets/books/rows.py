@@ -293,12 +293,12 @@ class Leg(JustCreated):
 class LockedResource:
     """The row of what a wallet has beside money, locked with the wallet.
 
-    The subclasses in `RESOURCES` declare how posting reads and writes their rows.
+    The subclasses in `wallets.books.resources` declare how posting reads and writes their rows.
     """
 
     table: ClassVar[str]
-    unique: ClassVar[str]
-    """The column in which no two ACTIVE rows of a wallet may have the same value."""
+    unique: ClassVar[str] = ""
+    """The column in which no two ACTIVE rows of a wallet may have the same value; blank: none."""
     changes: ClassVar[tuple[str, ...]] = ("status",)
     """The columns that orders may change."""
 
@@ -329,7 +329,3 @@ class LockedAccount(VersionedAccount, LockedResource):
         """Raise ExternalAccountRemoved if it was removed."""
         if not self.is_active:
             raise errors.ExternalAccountRemoved(external_account_id=self.id)
-
-
-RESOURCES: Final[tuple[type[LockedResource], ...]] = (LockedAccount,)
-"""The kinds of resources of a wallet; posting reads and writes each of them."""

@@ -1,4 +1,4 @@
-"""The models of wallets, movements, holds and external accounts, with their constraints.
+"""The models of wallets and what is below them, with their constraints.
 
 Amounts are integers in minor units of the currency. Only the ledger changes these rows;
 constraints, triggers and grants of the database refuse invalid changes.
@@ -33,6 +33,9 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the notices about a dormant wallet; of a member | `dormancy_notice_of_wallet`, `…_by_actor` |
 | the holds for a wallet; of a reference | `hold_of_target_page`, `hold_of_reference` |
 | a client's external accounts, page by page | `external_account_of_client` |
+| a wallet's scheduled operations; the due ones | `schedule_page`, `schedule_due` |
+| the runs of a scheduled operation, in their order | `run_is_made_once` |
+| the run of a movement; the failed runs | `run_of_movement`, `run_failed` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |
 """
@@ -44,6 +47,7 @@ from wallets.models.holds import Hold, HoldQuerySet
 from wallets.models.movement_querysets import MovementQuerySet
 from wallets.models.movements import Movement
 from wallets.models.notices import DormancyNotice
+from wallets.models.schedules import ScheduledOperation, ScheduledRun
 from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
@@ -56,6 +60,8 @@ __all__ = [
     "HoldQuerySet",
     "Movement",
     "MovementQuerySet",
+    "ScheduledOperation",
+    "ScheduledRun",
     "Wallet",
     "WalletQuerySet",
 ]

@@ -13,7 +13,8 @@ from users.models.idempotency import UsedKey
 from wallets.books import Books, limits
 from wallets.books.columns import columns
 from wallets.books.hold_rows import LockedHold
-from wallets.books.rows import RESOURCES, Leg, LockedResource, LockedUser, LockedWallet
+from wallets.books.resources import RESOURCES
+from wallets.books.rows import Leg, LockedResource, LockedUser, LockedWallet
 from wallets.orders.base import Order
 
 Row = TypeVar("Row", Leg, LockedHold, LockedResource)
@@ -176,6 +177,7 @@ READ_ACTIVE = {
           AND status = 'ACTIVE'
     """  # noqa: S608
     for kind in RESOURCES
+    if kind.unique
 }
 """The rows with which new ones could collide: a constraint would roll back the whole group."""
 READ_LABELS = """

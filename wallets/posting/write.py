@@ -22,7 +22,8 @@ from users.models import events
 from wallets.books import Books
 from wallets.books.columns import types
 from wallets.books.hold_rows import LockedHold
-from wallets.books.rows import RESOURCES, Leg, LockedUser, LockedWallet
+from wallets.books.resources import RESOURCES
+from wallets.books.rows import Leg, LockedUser, LockedWallet
 
 Row = TypeVar("Row")
 

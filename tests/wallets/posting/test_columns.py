@@ -20,7 +20,8 @@ from wallets import posting
 from wallets.books import Books
 from wallets.books.columns import columns
 from wallets.books.hold_rows import LockedHold
-from wallets.books.rows import RESOURCES, Leg, LockedAccount, LockedUser, LockedWallet
+from wallets.books.resources import RESOURCES
+from wallets.books.rows import Leg, LockedAccount, LockedUser, LockedWallet
 from wallets.models import ExternalAccount, Hold, Movement, Wallet
 from wallets.orders.base import Needs, Order
 from wallets.orders.external_accounts import AddExternalAccount
