@@ -43,6 +43,12 @@ from wallets.views.movements import (
     ReversalView,
 )
 from wallets.views.operations import OperationDetailView, OperationListView
+from wallets.views.schedules import (
+    ScheduledExecutionDetailView,
+    ScheduledExecutionListView,
+    ScheduledOperationDetailView,
+    ScheduledOperationListView,
+)
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.totals import TotalsView
 from wallets.views.users import OtpValidationView, UserDetailView
@@ -62,6 +68,7 @@ USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
+SCHEDULE = f"{WALLET}/scheduled-operations/<uuid:schedule_id>"
 LISTS = {
     **{name: name for name in ("me", "users", "wallets", "totals")},
     "movements": "all-movements",
@@ -105,6 +112,22 @@ api = [
         f"/{WALLET}/external-accounts/<uuid:account_id>",
         ExternalAccountDetailView.as_view(),
         name="external-account",
+    ),
+    path(
+        f"/{WALLET}/scheduled-operations",
+        ScheduledOperationListView.as_view(),
+        name="scheduled-operations",
+    ),
+    path(f"/{SCHEDULE}", ScheduledOperationDetailView.as_view(), name="scheduled-operation"),
+    path(
+        f"/{SCHEDULE}/executions",
+        ScheduledExecutionListView.as_view(),
+        name="scheduled-executions",
+    ),
+    path(
+        f"/{SCHEDULE}/executions/<uuid:execution_id>",
+        ScheduledExecutionDetailView.as_view(),
+        name="scheduled-execution",
     ),
     path(f"/{WALLET}/balance", BalanceView.as_view(), name="balance"),
     path(f"/{WALLET}/statement", StatementView.as_view(), name="statement"),

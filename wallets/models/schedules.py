@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Case, F, Q, When
@@ -69,6 +70,15 @@ class ScheduledOperation(VersionedSchedule, models.Model):
         WEEKLY = "WEEKLY"
         MONTHLY = "MONTHLY"
         YEARLY = "YEARLY"
+
+    class Duration(models.TextChoices):
+        """NUMBER_OF_EXECUTIONS: `value` is their number; failed and skipped ones count.
+        END_DATE: `value` is the last possible date, inclusive. INDEFINITE: without an end.
+        """
+
+        NUMBER_OF_EXECUTIONS = "NUMBER_OF_EXECUTIONS"
+        END_DATE = "END_DATE"
+        INDEFINITE = "INDEFINITE"
 
     class Receiver(models.TextChoices):
         """WALLET: another wallet of yours. EXTERNAL_BANK_ACCOUNT: a bank account."""
@@ -221,6 +231,29 @@ class ScheduledOperation(VersionedSchedule, models.Model):
     def is_going_on(self) -> bool:
         return self.status in GOING_ON
 
+    # What answers show as objects
+
+    @property
+    def payee(self) -> dict[str, Any]:
+        account = self.target_id or self.account_id
+        return {"type": self.receiver, "account": str(account or self.iban) or None}
+
+    @property
+    def dates(self) -> Self | None:
+        return None if self.trigger else self
+
+    @property
+    def duration(self) -> dict[str, Any]:
+        if self.count is not None:
+            return {"type": self.Duration.NUMBER_OF_EXECUTIONS, "value": str(self.count)}
+        if self.end_date is not None:
+            return {"type": self.Duration.END_DATE, "value": self.end_date.isoformat()}
+        return {"type": self.Duration.INDEFINITE, "value": None}
+
+    @property
+    def balance_trigger(self) -> Self | None:
+        return self if self.trigger else None
+
 
 class ScheduledRunQuerySet(OwnedQuerySet["ScheduledRun"]):
     def seen(self) -> Self:
@@ -238,9 +271,9 @@ class ScheduledRunQuerySet(OwnedQuerySet["ScheduledRun"]):
             ),
         )
 
-    def failed(self) -> Self:
-        """The runs that failed, by a rule or at the bank."""
-        return self.seen().filter(standing="FAILED")
+    def with_standing(self, statuses: Sequence[str]) -> Self:
+        """The runs with one of these statuses, of those that were annotated with `seen`."""
+        return self.filter(Q(standing__in=statuses))
 
 
 class ScheduledRun(models.Model):

@@ -43,7 +43,7 @@ class ScheduleOrder(WalletOrder):
         wallet = self.wallet(books)
         if amount is None:
             return None
-        if field == "trigger.threshold" and not amount:
+        if field == "trigger.target" and not amount:
             return 0
         try:
             return wallet.to_minor(amount)
@@ -107,7 +107,7 @@ class CreateSchedule(ScheduleOrder):
     def check_shape(self, books: Books) -> None:
         if self.expected_currency in {None, self.wallet(books).currency}:
             self.check_minor(self.amount, "amount", books)
-            self.check_minor(self.threshold, "trigger.threshold", books)
+            self.check_minor(self.threshold, "trigger.target", books)
         if self.target_id == self.wallet_id:
             raise errors.InvalidFields(
                 errors.FieldError("receiver.account", "same_wallet", "Must be another wallet.")
@@ -149,7 +149,7 @@ class CreateSchedule(ScheduleOrder):
             missed_runs=self.missed_runs,
             retry_until=self.retry_until,
             trigger=self.trigger,
-            threshold=self.check_minor(self.threshold, "trigger.threshold", books),
+            threshold=self.check_minor(self.threshold, "trigger.target", books),
             watched_id=(self.watched_id or wallet.id) if self.trigger else None,
         )
 

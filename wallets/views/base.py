@@ -31,6 +31,8 @@ class OrderView(ClientView):
         "operation_id": fields.Id(help_text="The id of the operation, as its movements show it."),
         "hold_id": fields.Id(help_text="The id of a hold of the wallet."),
         "account_id": fields.Id(help_text="The id of an external account of the wallet."),
+        "schedule_id": fields.Id(help_text="The id of a scheduled operation of the wallet."),
+        "execution_id": fields.Id(help_text="The id of an execution of the scheduled operation."),
     }
 
     def submit(self, order: Order) -> Outcome:

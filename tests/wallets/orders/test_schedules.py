@@ -90,7 +90,7 @@ def test_wrong_values_are_named(books, values, field, code):
 def test_threshold_has_the_decimals_of_the_currency(books):
     refusal = refused(books, sweep(threshold=Decimal("1.001")))
     assert isinstance(refusal, errors.InvalidFields)
-    assert [error.field for error in refusal.errors] == ["trigger.threshold"]
+    assert [error.field for error in refusal.errors] == ["trigger.target"]
 
 
 @pytest.mark.parametrize(
