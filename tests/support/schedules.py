@@ -129,3 +129,13 @@ def make_due(*schedules: ScheduledOperation, number: int = 1) -> None:
             next_number=number,
             next_at=datetime.now(UTC) - timedelta(minutes=1),
         )
+
+
+def a_run_of(row: dict[str, Any]) -> RunSchedule:
+    """The order of a worker that has taken this row."""
+    return RunSchedule(**row, by=SCHEDULER)
+
+
+def change_stored(schedule: ScheduledOperation, **changes: Any) -> None:
+    about_it = people.about(schedule.wallet, schedule_id=schedule.id)
+    posting.submit(ChangeSchedule(**about_it, **changes))

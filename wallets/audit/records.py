@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from wallets.audit.equations import AT_ONCE, BY_SUBJECT, Equation
+from wallets.audit.schedules import RUN_EVENTS
 
 
 class Recorded(NamedTuple):
@@ -66,6 +67,13 @@ RECORDED: Final = (
     ),
     Recorded("wallet", "wallets_wallet", "id", ("wallet.opened",), OWNED),
     Recorded("account", "wallets_externalaccount", "wallet_id", ("external_account.added",)),
+    Recorded(
+        "schedule",
+        "wallets_scheduledoperation",
+        "wallet_id",
+        ("scheduled_operation.created",),
+    ),
+    Recorded("run", "wallets_scheduledrun", "wallet_id", expected=RUN_EVENTS),
     Recorded("user", "users_user", "id", ("user.created",)),
 )
 """All kinds of objects. A new resource is a new line."""

@@ -6,5 +6,13 @@ from iocash.worker import add_duties
 from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
+from wallets.duties.schedules import RunSchedules, RunTriggers
 
-add_duties(ExpireOverdueHolds(), EraseUsers(), AuditLedger(), WriteAnchor())
+add_duties(
+    ExpireOverdueHolds(),
+    RunSchedules(),
+    RunTriggers(),
+    EraseUsers(),
+    AuditLedger(),
+    WriteAnchor(),
+)

@@ -363,9 +363,17 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="scheduledoperation",
             index=models.Index(
-                condition=models.Q(("status__in", ["ACTIVE", "PAUSED"])),
+                condition=models.Q(("status__in", ["ACTIVE", "PAUSED"]), ("trigger", "")),
                 fields=["next_at"],
                 name="schedule_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="scheduledoperation",
+            index=models.Index(
+                condition=models.Q(("status", "ACTIVE"), models.Q(("trigger", ""), _negated=True)),
+                fields=["next_at"],
+                name="schedule_watching",
             ),
         ),
         migrations.AddConstraint(

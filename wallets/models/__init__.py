@@ -33,8 +33,9 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the notices about a dormant wallet; of a member | `dormancy_notice_of_wallet`, `…_by_actor` |
 | the holds for a wallet; of a reference | `hold_of_target_page`, `hold_of_reference` |
 | a client's external accounts, page by page | `external_account_of_client` |
-| a wallet's scheduled operations; the due ones | `schedule_page`, `schedule_due` |
-| the runs of a scheduled operation, in their order | `run_is_made_once` |
+| a wallet's scheduled operations | `schedule_page` |
+| the due scheduled operations: by dates, by triggers | `schedule_due`, `schedule_watching` |
+| the runs of a scheduled operation, page by page | `run_page` |
 | the run of a movement; the failed runs | `run_of_movement`, `run_failed` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |

@@ -95,8 +95,8 @@ class ScheduledOperation(VersionedSchedule, models.Model):
         BALANCE_ABOVE = "BALANCE_ABOVE"
 
     class MissedRuns(models.TextChoices):
-        """What happens to runs that became due while the server was down. LATEST: the latest is
-        executed and the older are skipped. ALL: all are executed.
+        """What happens to executions that became due while the server was down. LATEST, the
+        default: the latest is made and the older are skipped. ALL: all are made.
         """
 
         LATEST = "LATEST"
@@ -219,8 +219,13 @@ class ScheduledOperation(VersionedSchedule, models.Model):
             models.Index(fields=["wallet", "created_at", "id"], name="schedule_page"),
             models.Index(
                 fields=["next_at"],
-                condition=Q(status__in=["ACTIVE", "PAUSED"]),
+                condition=Q(status__in=["ACTIVE", "PAUSED"], trigger=""),
                 name="schedule_due",
+            ),
+            models.Index(
+                fields=["next_at"],
+                condition=Q(status="ACTIVE") & ~Q(trigger=""),
+                name="schedule_watching",
             ),
         ]
 

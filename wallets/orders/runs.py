@@ -108,9 +108,10 @@ class RunSchedule(WalletOrder):
                 return
         run = self.new_run(schedule, schedule.date_of(schedule.next_number), amount)
         self.write(books, wallet, run, answer)
+        has_more = schedule.advance()
         if wallet.status == "UNSUBSCRIBED":
             self.end(books, wallet, schedule, "CANCELLED")
-        elif not schedule.advance():
+        elif not has_more:
             self.end(books, wallet, schedule, "COMPLETED")
         books.update(schedule)
 

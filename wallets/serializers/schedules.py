@@ -167,7 +167,7 @@ class ScheduleAnswer(fields.Serializer):
 
     start_date = fields.Day(read_only=True, help_text=START)
     frequency = fields.Choice(ScheduledOperation.Frequency, read_only=True)
-    duration = DurationAnswer(read_only=True, help_text="When the executions end.")
+    duration = DurationAnswer(read_only=True)
     time_zone = TimeZone(read_only=True, help_text=ZONE)
     missed_runs = fields.Choice(ScheduledOperation.MissedRuns, read_only=True)
     retry_until = TimeOfDay(read_only=True, allow_null=True, help_text=RETRY)
@@ -195,7 +195,7 @@ class ScheduledOperationAnswer(fields.Serializer):
         example="10.00", allow_null=True, help_text=f"{AMOUNT} Null: the difference to the target."
     )
     currency = fields.Currency(read_only=True)
-    receiver = ReceiverAnswer(source="payee", read_only=True, help_text="Who is paid.")
+    receiver = ReceiverAnswer(source="payee", read_only=True)
     schedule = ScheduleAnswer(source="dates", read_only=True, allow_null=True, help_text=DATES)
     trigger = TriggerAnswer(
         source="balance_trigger", read_only=True, allow_null=True, help_text=TRIGGER
@@ -310,7 +310,7 @@ def is_iban(text: str) -> bool:
 
 
 class DurationBody(fields.Serializer):
-    """When the executions end."""
+    """When the executions end; required unless the frequency is ONCE."""
 
     default_error_messages = {
         "no_number": "Must be a whole number from 1 to 5000.",
@@ -352,11 +352,9 @@ class ScheduleBody(fields.Serializer):
 
     start_date = fields.Day(example="2030-01-31", help_text=f"{START} Today or later.")
     frequency = fields.Choice(ScheduledOperation.Frequency)
-    duration = DurationBody(
-        required=False, help_text="When the executions end; required unless it is ONCE."
-    )
+    duration = DurationBody(required=False)
     time_zone = TimeZone(required=False, help_text=ZONE)
-    missed_runs = fields.Choice(ScheduledOperation.MissedRuns, default="LATEST")
+    missed_runs = fields.Choice(ScheduledOperation.MissedRuns, required=False)
     retry_until = TimeOfDay(required=False, allow_null=True, help_text=RETRY)
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
@@ -404,9 +402,9 @@ class ScheduledOperationBody(fields.Serializer):
         source="expected_currency",
         help_text="If given, it must be the wallet's currency (409 `currency_mismatch`).",
     )
-    receiver = ReceiverBody(help_text="Who is paid.")
-    schedule = ScheduleBody(required=False, help_text="The dates of the executions.")
-    trigger = TriggerBody(required=False, help_text="The balance that causes an execution.")
+    receiver = ReceiverBody()
+    schedule = ScheduleBody(required=False)
+    trigger = TriggerBody(required=False)
 
     def across(self, values: dict[str, Any], given: Set[str]) -> dict[str, str]:
         if {"schedule", "trigger"} <= given:

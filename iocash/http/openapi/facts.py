@@ -85,6 +85,7 @@ FACTS: Json = {
     "reversed": _money("The amount of the movement that is reversed already"),
     "sentAt": _time("When the cash-out was sent to the bank."),
     "signedAt": _time("When the user signed the terms."),
+    "scheduledOperationId": _id("The scheduled operation."),
     "sourceWalletId": _id("The source wallet, which the client does not have."),
     "status": _text("The present status of the resource.", "BLOCKED"),
     "targetWalletId": _id("The target wallet, which the client does not have."),

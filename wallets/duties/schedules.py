@@ -1,0 +1,92 @@
+"""The duties that make the runs of scheduled operations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import connection
+
+from iocash import errors
+from iocash.worker import Duty
+from wallets import posting
+from wallets.orders.runs import SCHEDULER, RunSchedule
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 50
+"""The most runs of a batch: they share a transaction."""
+
+LEASE: Final = timedelta(seconds=10)
+"""How long other processes leave a schedule alone whose run this one makes.
+
+It only saves them work. That a run is made once follows from the order, which looks again under the
+lock of the wallet.
+"""
+
+TAKE: Final = """
+    UPDATE wallets_scheduledoperation AS schedule SET taken_until = clock_timestamp() + %s
+    FROM ({due} LIMIT %s FOR NO KEY UPDATE OF due SKIP LOCKED) AS taken
+    WHERE schedule.client_id = taken.client_id AND schedule.id = taken.id
+    RETURNING schedule.client_id, schedule.wallet_id, schedule.id AS schedule_id,
+              schedule.target_id, schedule.account_id, schedule.iban, schedule.watched_id
+"""
+DATED: Final = TAKE.format(
+    due="""
+    SELECT due.client_id, due.id FROM wallets_scheduledoperation AS due
+    WHERE due.status IN ('ACTIVE', 'PAUSED') AND due.trigger = '' AND due.next_at <= iocash_now()
+      AND (due.taken_until IS NULL OR due.taken_until < clock_timestamp())
+    ORDER BY due.next_at
+"""
+)
+TRIGGERED: Final = TAKE.format(
+    due="""
+    SELECT due.client_id, due.id FROM wallets_scheduledoperation AS due
+    JOIN wallets_wallet AS own ON own.client_id = due.client_id AND own.id = due.wallet_id
+    JOIN wallets_wallet AS watched
+        ON watched.client_id = due.client_id AND watched.id = due.watched_id
+    WHERE due.status = 'ACTIVE' AND due.trigger <> '' AND due.next_at <= iocash_now()
+      AND (due.taken_until IS NULL OR due.taken_until < clock_timestamp())
+      AND (own.status = 'UNSUBSCRIBED' OR own.status = 'READY' AND CASE due.trigger
+          WHEN 'BALANCE_BELOW' THEN watched.balance - watched.held < due.threshold
+          ELSE watched.balance - watched.held > due.threshold END)
+    ORDER BY due.next_at
+"""
+)
+
+
+class RunSchedules(Duty):
+    """Make the runs that are due by their dates."""
+
+    name = "run-schedules"
+    statement = DATED
+
+    def perform(self) -> int:
+        """Make a batch of runs; return how many orders were not refused.
+
+        A run whose order is refused, since a lock was not free for example, is due again.
+        """
+        orders = [RunSchedule(**about, by=SCHEDULER) for about in take(self.statement)]
+        answers = posting.submit_each(orders)
+        refused = [answer.code for answer in answers if isinstance(answer, errors.Refused)]
+        if refused:
+            log.warning("%d runs were not made: %s", len(refused), ", ".join({*refused}))
+        return len(answers) - len(refused)
+
+
+class RunTriggers(RunSchedules):
+    """Make the runs that a balance asks for."""
+
+    name = "run-triggers"
+    every = 1.0
+    statement = TRIGGERED
+
+
+def take(statement: str) -> Sequence[dict[str, Any]]:
+    """Take schedules whose runs are due, by the clock of the database. Locks none for longer."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [LEASE, MOST])
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
