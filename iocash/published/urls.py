@@ -30,12 +30,14 @@ from users.views.users import OtpView, UserListView
 from wallets.views.compliance import ComplianceView
 from wallets.views.holds import HoldDetailView
 from wallets.views.movements import MovementDetailView
+from wallets.views.schedules import ScheduledExecutionListView, ScheduledOperationDetailView
 from wallets.views.users import OtpValidationView, UserDetailView
 from wallets.views.wallets import IbanView, WalletDetailView, WalletListView
 
 USER = "users/<uuid:user_id>"
 WALLET = "wallets/<uuid:wallet_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
+SCHEDULES = f"{WALLET}/scheduled-operations"
 ACCOUNTS = f"{WALLET}/favourite-external-accounts"
 
 SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
@@ -122,6 +124,15 @@ patterns = [
         deprecated(MovementDetailView, http_method_names=READ),
     ),
     path(f"{WALLET}/holds", deprecated(wallet_views.HoldsView)),
+    path(SCHEDULES, deprecated(wallet_views.ScheduledOperationsView)),
+    path(
+        f"{SCHEDULES}/<uuid:schedule_id>",
+        deprecated(ScheduledOperationDetailView, http_method_names=READ),
+    ),
+    path(
+        f"{SCHEDULES}/<uuid:schedule_id>/executions",
+        deprecated(ScheduledExecutionListView, http_method_names=READ),
+    ),
     path(HOLD, deprecated(HoldDetailView, http_method_names=READ)),
     path(f"{HOLD}/executeHold", deprecated(wallet_views.FinalHoldExecutionView)),
     path(f"{HOLD}/executeHoldAndKeepOpen", deprecated(wallet_views.PartialHoldExecutionView)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from iocash.errors import FieldError
@@ -12,6 +12,7 @@ from users.serializers.users import Optional
 from wallets.serializers.accounts import PublishedIban
 from wallets.serializers.holds import HoldQuery
 from wallets.serializers.movements import MovementQuery
+from wallets.serializers.schedules import ScheduleBody, ScheduledOperationBody
 from wallets.serializers.shared import END, START
 
 DAY: Final = r"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -48,6 +49,19 @@ class PublishedInstant(fields.Instant, PublishedMoment):
 
     def schema(self) -> dict[str, Any]:
         return super().schema() | {"pattern": f"^{DAY}([T ]{TIME})?$"}
+
+
+class PublishedDay(fields.Day):
+    """A date, also with a time in the published format, which is ignored."""
+
+    WITH_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9:.]{7,15}Z?")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{DAY}([T ]{TIME})?$"}
+
+    def to_internal_value(self, data: Any) -> date:
+        found = self.WITH_TIME.fullmatch(data) if isinstance(data, str) else None
+        return super().to_internal_value(found[1] if found else data)
 
 
 CONCEPT = "What it is for, as the statement shows it. Null: none."
@@ -132,3 +146,20 @@ class RenewalBody(fields.Serializer):
     expiration = PublishedMoment(
         allow_null=True, help_text="The new expiration: a time in the future. Null: never."
     )
+
+
+class PublishedScheduleBody(ScheduleBody):
+    """The dates of the executions, in the time zone of the server."""
+
+    start_date = PublishedDay(
+        example="2030-01-31", help_text="The date of the first execution. Today or later."
+    )
+    time_zone = missed_runs = retry_until = None  # type: ignore[assignment]
+
+
+class PublishedScheduledBody(ScheduledOperationBody):
+    """A payment to repeat on the dates of a `schedule`."""
+
+    amount = fields.Amount(help_text="What each execution pays, in units of the currency.")
+    schedule = PublishedScheduleBody()
+    currency = trigger = None  # type: ignore[assignment]

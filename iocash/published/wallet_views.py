@@ -24,6 +24,7 @@ from wallets.serializers.accounts import PublishedAccountAnswer, PublishedAccoun
 from wallets.views.accounts import ExternalAccountDetailView, ExternalAccountListView
 from wallets.views.holds import HoldDetailView, HoldExecutionView, HoldListView, HoldView
 from wallets.views.movements import MovementListView, MovementView
+from wallets.views.schedules import ScheduledOperationListView
 
 READ = ["get", "options", "head"]
 
@@ -40,6 +41,7 @@ PAYMENT = replace(
 HOLDS = HoldListView.operations
 HOLD_PLACEMENT = replace(HOLDS["POST"], dry_run=None)
 ACCOUNTS = ExternalAccountListView.operations
+SCHEDULED = ScheduledOperationListView.operations
 EXECUTION = replace(
     HoldExecutionView.operations["POST"],
     refuses=(*less(ExecuteHold.refuses), errors.Overloaded),
@@ -144,6 +146,20 @@ class HoldsView(HoldListView):
         if isinstance(exc, errors.InvalidFields):
             exc.errors = tuple(map(wallet_serializers.TargetedHoldBody.as_sent, exc.errors))
         return super().handle_exception(exc)
+
+
+class ScheduledOperationsView(ScheduledOperationListView):
+    """The scheduled operations of a wallet."""
+
+    @SCHEDULED["GET"]
+    def get(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        """List the scheduled operations of a wallet."""
+        return super().get(request, wallet_id)
+
+    @replace(SCHEDULED["POST"], body=wallet_serializers.PublishedScheduledBody)
+    def post(self, request: Request, wallet_id: UUID) -> rendering.Response:
+        """Schedule a payment."""
+        return super().post(request, wallet_id)
 
 
 class FinalHoldExecutionView(HoldExecutionView):

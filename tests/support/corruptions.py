@@ -292,3 +292,27 @@ SPOILED = [
     *WRONG_PAIRS,
     *WRONG_TIMES,
 ]
+
+RUN = "UPDATE wallets_scheduledrun SET {} WHERE id = %({})s"
+SCHEDULE = "UPDATE wallets_scheduledoperation SET {} WHERE id = %(schedule)s"
+WRONG_RUNS = [
+    ("runs", RUN.format("amount = amount + 1", "paid"), "run", "paid"),
+    ("runs", RUN.format("movement_id = %(other)s", "paid"), "run", "paid"),
+    ("runs", RUN.format("movement_id = %(taken)s", "paid"), "run", "paid"),
+    ("runs", RUN.format(f"movement_id = {NEW_ID}", "paid"), "run", "paid"),
+    ("runs", RUN.format("status = 'PENDING'", "paid"), "run", "paid"),
+    ("runs", RUN.format("status = 'SUCCESS'", "pending"), "run", "pending"),
+    ("runs", SCHEDULE.format("target_id = %(third)s"), "run", "paid"),
+    ("schedules", RUN.format("number = 7", "failed"), "schedule", "schedule"),
+    ("schedules", "DELETE FROM wallets_scheduledrun WHERE id = %(paid)s", "schedule", "schedule"),
+    ("schedules", SCHEDULE.format("next_number = 2"), "schedule", "schedule"),
+    ("events", "DELETE FROM wallets_scheduledrun WHERE id = %(failed)s", "id", "failed"),
+    ("events", NO_EVENT.format("paid", "scheduled_run.succeeded"), "id", "paid"),
+    (
+        "events",
+        EVENT.format("kind = 'scheduled_run.failed'", "paid", "scheduled_run.succeeded"),
+        "id",
+        "paid",
+    ),
+    ("events", NO_EVENT.format("schedule", "scheduled_operation.created"), "id", "schedule"),
+]

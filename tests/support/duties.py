@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,18 @@ class Reports(list[DutyReport]):
         return [each.failure for each in self if each.failures]
 
 
+WORK = ("manage.py", "work")
+
+
 @contextmanager
-def working(database: str, log: Path, *words: str, **environment: str) -> Iterator[Any]:
-    """`manage.py work` as a process on a database, until the block ends."""
+def working(
+    database: str, log: Path, *words: str, program: Sequence[str] = WORK, **environment: str
+) -> Iterator[Any]:
+    """`manage.py work`, or another program, as a process on a database until the block ends."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "work", *words],
+            [sys.executable, *program, *words],
             cwd=CHECKOUT,
             env=kept | {"DEBUG": "1", "DATABASE_URL": database} | environment,
             stdout=out,

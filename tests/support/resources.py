@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,17 @@ from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban
 from tests.support.identity import a_verification, stored_terms
+from tests.support.schedules import a_bank_schedule, an_execution
 from users.models import Event
 from wallets import posting
-from wallets.models import ExternalAccount, Hold, Movement, Wallet
+from wallets.models import (
+    ExternalAccount,
+    Hold,
+    Movement,
+    ScheduledOperation,
+    ScheduledRun,
+    Wallet,
+)
 from wallets.orders.external_accounts import AddExternalAccount
 
 # --- Rows ----------------------------------------------------------------------------------------
@@ -69,6 +78,14 @@ RESOURCES = [
     ),
     Resource(Hold, "ended_at, expires_at, reason, remaining, status, updated_at", a_hold, "hold"),
     Resource(ExternalAccount, "metadata, status, updated_at", an_account, "account"),
+    Resource(
+        ScheduledOperation,
+        "alias, amount, concept, counted, counted_on, next_at, next_number, status, taken_until,"
+        " updated_at",
+        a_bank_schedule,
+        "schedule",
+    ),
+    Resource(ScheduledRun, "", an_execution, "execution", is_personal=False),
 ]
 MODELS = [resource.model for resource in RESOURCES]
 MADE = {resource.model: resource.make for resource in RESOURCES if resource.make}
@@ -103,9 +120,19 @@ ANY_MOVEMENT = "movements/{movement}"
 ANY_HOLD = "holds/{hold}"
 HOLD = f"{WALLET}/holds/{{hold}}"
 ACCOUNT = f"{WALLET}/external-accounts/{{account}}"
+SCHEDULE = f"{WALLET}/scheduled-operations/{{schedule}}"
 
 TRANSFER = {"type": "TRANSFER", "targetWalletId": "{bob}", "amount": "{amount}"}
 PAYMENT = {"sourceWalletId": "{wallet}", "targetWalletId": "{bob}", "amount": "{amount}"}
+SCHEDULED = {
+    "amount": "{amount}",
+    "receiver": {"type": "WALLET", "account": "{bob}"},
+    "schedule": {
+        "startDate": f"{datetime.now(UTC).year + 1}-01-31",
+        "frequency": "MONTHLY",
+        "duration": {"type": "INDEFINITE"},
+    },
+}
 NEW_USER = {
     "kind": "NATURAL",
     "userName": "alice-again",
@@ -245,6 +272,25 @@ ENDPOINTS = [
     ),
     Endpoint("GET", ACCOUNT, "wallets:read", "view_externalaccount"),
     Endpoint("PATCH", ACCOUNT, "wallets:write", "change_externalaccount", {"status": "REMOVED"}),
+    Endpoint("GET", f"{WALLET}/scheduled-operations", "movements:read", "view_scheduledoperation"),
+    Endpoint(
+        "POST",
+        f"{WALLET}/scheduled-operations",
+        "movements:write",
+        "add_scheduledoperation",
+        SCHEDULED,
+    ),
+    Endpoint("GET", SCHEDULE, "movements:read", "view_scheduledoperation"),
+    Endpoint(
+        "PATCH", SCHEDULE, "movements:write", "change_scheduledoperation", {"status": "PAUSED"}
+    ),
+    Endpoint("GET", f"{SCHEDULE}/executions", "movements:read", "view_scheduledoperation"),
+    Endpoint(
+        "GET",
+        f"{SCHEDULE}/executions/{{execution}}",
+        "movements:read",
+        "view_scheduledoperation",
+    ),
 ]
 BELOW_A_WALLET = [each for each in ENDPOINTS if each.path.startswith(f"{WALLET}/")]
 PATHS = dict.fromkeys(each.path for each in ENDPOINTS)

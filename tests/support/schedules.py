@@ -12,7 +12,8 @@ from tests.support.books import ALICES, BOBS, about
 from wallets import posting
 from wallets.books import Books
 from wallets.books.schedules import LockedRun, LockedSchedule
-from wallets.models import ScheduledOperation, Wallet
+from wallets.duties.schedules import RunSchedules
+from wallets.models import ScheduledOperation, ScheduledRun, Wallet
 from wallets.orders.runs import SCHEDULER, RunSchedule
 from wallets.orders.schedules import ChangeSchedule, CreateSchedule
 from wallets.posting.group import run
@@ -139,3 +140,21 @@ def a_run_of(row: dict[str, Any]) -> RunSchedule:
 def change_stored(schedule: ScheduledOperation, **changes: Any) -> None:
     about_it = people.about(schedule.wallet, schedule_id=schedule.id)
     posting.submit(ChangeSchedule(**about_it, **changes))
+
+
+def a_bank_schedule(source: Wallet, target: Wallet, number: int) -> UUID:
+    """Schedule `number` minor units a day to a bank account, from today on."""
+    about_it = {"receiver": "EXTERNAL_BANK_ACCOUNT", "target_id": None, "iban": IBAN}
+    amount = people.decimal(number, source.currency)
+    texts = {"alias": "Rent", "concept": "Rent"}
+    return scheduled(source, target, amount=amount, **about_it, **texts).id
+
+
+def an_execution(source: Wallet, target: Wallet, number: int) -> UUID:
+    """Make the next run of the wallet's latest schedule to a bank account."""
+    every = ScheduledOperation.objects.going_on().filter(wallet=source, target=None)
+    schedule = every.order_by("created_at", "id").last()
+    schedule = schedule or found(a_bank_schedule(source, target, number))
+    make_due(schedule, number=schedule.next_number)
+    RunSchedules().perform()
+    return ScheduledRun.objects.filter(schedule=schedule).latest("number").id

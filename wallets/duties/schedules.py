@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 from django.db import connection
@@ -19,15 +18,16 @@ log = logging.getLogger(__name__)
 MOST: Final = 50
 """The most runs of a batch: they share a transaction."""
 
-LEASE: Final = timedelta(seconds=10)
-"""How long other processes leave a schedule alone whose run this one makes.
+LEASE: Final = 10.0
+"""Seconds for which other processes leave a schedule alone whose run this one makes.
 
 It only saves them work. That a run is made once follows from the order, which looks again under the
 lock of the wallet.
 """
 
 TAKE: Final = """
-    UPDATE wallets_scheduledoperation AS schedule SET taken_until = clock_timestamp() + %s
+    UPDATE wallets_scheduledoperation AS schedule
+    SET taken_until = clock_timestamp() + make_interval(secs => %s)
     FROM ({due} LIMIT %s FOR NO KEY UPDATE OF due SKIP LOCKED) AS taken
     WHERE schedule.client_id = taken.client_id AND schedule.id = taken.id
     RETURNING schedule.client_id, schedule.wallet_id, schedule.id AS schedule_id,

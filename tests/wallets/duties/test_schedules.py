@@ -23,7 +23,7 @@ from wallets.duties.schedules import (
     RunTriggers,
     take,
 )
-from wallets.models import ScheduledOperation, ScheduledRun
+from wallets.models import Movement, ScheduledOperation, ScheduledRun
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +138,7 @@ def test_run_to_a_bank_account_follows_its_cash_out(alices, bobs, ends, standing
     schedule = scheduled(alices, bobs, **BANK)
     make_due(schedule)
     perform()
-    movement = ScheduledRun.objects.get().movement
+    movement = Movement.objects.get(wallet=alices.id, type="CASH_OUT")
     for verb in ends:
         end(verb, movement)
     assert runs(schedule) == [(1, standing, reason)]
@@ -148,7 +148,7 @@ def test_rejected_cash_out_fails_the_run(alices, bobs):
     schedule = scheduled(alices, bobs, **BANK)
     make_due(schedule)
     perform()
-    movement = ScheduledRun.objects.get().movement
+    movement = Movement.objects.get(wallet=alices.id, type="CASH_OUT")
     end(RejectCashOut, end(MarkCashOutSent, movement), reason="Closed")
     assert runs(schedule) == [(1, "FAILED", "cash_out_rejected")]
     assert people.balances(alices) == [100_00]
@@ -201,5 +201,6 @@ def test_due_schedules_are_found_by_an_index():
     for statement, index in {DATED: "schedule_due", TRIGGERED: "schedule_watching"}.items():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute(f"EXPLAIN {statement}", [LEASE, MOST])
+            values = [LEASE, MOST]
+            cursor.execute(f"EXPLAIN {statement}", values)
             assert index in "\n".join(line for (line,) in cursor.fetchall())
