@@ -59,6 +59,11 @@ GUIDE_CHAPTERS = (
             Guide(
                 "holds", "Holds", "Reserve funds for another wallet; extend, release or pay them."
             ),
+            Guide(
+                "scheduled-operations",
+                "Scheduled operations",
+                "Payments that the server repeats, on dates or when a balance asks for it.",
+            ),
             Guide("dry-runs", "Dry runs", "Ask what a request would do; nothing is changed."),
         ),
     ),

@@ -13,6 +13,8 @@ for section, label, model in (
     (MenuSection.CUSTOMERS, _("Bank accounts"), "externalaccount"),
     (MenuSection.LEDGER, _("Movements"), "movement"),
     (MenuSection.LEDGER, _("Holds"), "hold"),
+    (MenuSection.LEDGER, _("Scheduled operations"), "scheduledoperation"),
+    (MenuSection.LEDGER, _("Scheduled runs"), "scheduledrun"),
     (MenuSection.LEDGER, _("Audits"), "audit"),
 ):
     menu.add(

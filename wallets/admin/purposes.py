@@ -22,6 +22,13 @@ menu.describe(
             "Bank accounts of users, to which payments out go. "
             "Clients register them through the API."
         ),
+        "wallets_scheduledoperation_changelist": _(
+            "Payments that the server repeats, on dates or when a balance asks for it. "
+            "Clients schedule them through the API."
+        ),
+        "wallets_scheduledrun_changelist": _(
+            "What came of each run of the scheduled operations: paid, failed or skipped."
+        ),
         "wallets_audit_changelist": _(
             "The results of the audits of the ledger. "
             "An operator runs an audit with the command audit."

@@ -1,4 +1,4 @@
-"""The tabs of a user's page: wallets, movements, holds, documents, notes, tasks and the timeline.
+"""The tabs of a user's page: wallets, movements, holds, documents, notes, the timeline and others.
 
 Each is a page of its own, `?tab=`, and reads only its own rows.
 """
@@ -20,7 +20,8 @@ from users.kyc import terms
 from users.models import Case, IdentityVerification, Task, TermsSignature
 from wallets.admin import freezes, profile, tasks, timeline
 from wallets.admin.profile import Profile
-from wallets.models import Hold, Movement
+from wallets.models import Hold, Movement, ScheduledOperation
+from wallets.models.schedules import GOING_ON
 
 ROWS: Final = 20
 Context = dict[str, Any]
@@ -114,6 +115,16 @@ def holds_tab(request: HttpRequest, found: Profile) -> Context:
     }
 
 
+def schedules_tab(request: HttpRequest, found: Profile) -> Context:
+    """The last scheduled operations of all wallets, those that go on first."""
+    every = [ScheduledOperation.objects.filter(wallet=each) for each in found.wallets]
+    ended = [each.exclude(status__in=GOING_ON) for each in every]
+    rows = [*last_of_each(found, [each.going_on() for each in every])]
+    rows += last_of_each(found, ended)
+    owners = timeline.owners_of(each.target_id for each in rows)
+    return {"rows": [{"schedule": each, "target": owners.get(each.target_id)} for each in rows]}
+
+
 def last_of_each(found: Profile, querysets: Sequence[QuerySet[Any]]) -> list[Any]:
     """The last rows of all wallets; each wallet's are read by its index, all in one trip."""
     order = "-created_at", "-id"
@@ -179,6 +190,12 @@ TABS: Final[Sequence[Tab]] = (
     Tab("wallets", _("Wallets"), ["wallets.view_wallet"], wallets_tab),
     Tab("movements", _("Movements"), ["wallets.view_movement"], movements_tab),
     Tab("holds", _("Holds"), ["wallets.view_hold"], holds_tab),
+    Tab(
+        "schedules",
+        _("Scheduled operations"),
+        ["wallets.view_scheduledoperation"],
+        schedules_tab,
+    ),
     Tab("documents", _("Documents"), OF_IDENTITY, documents_tab),
     Tab("notes", _("Notes"), ["users.view_note"], notes_tab),
     Tab("tasks", _("Tasks"), ["users.view_task"], tasks_tab),

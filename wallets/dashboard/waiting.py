@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from users import pages
 from users.models import Case, KycDocument, Task, User
-from wallets.models import Audit, Closing, Hold, Movement
+from wallets.models import Audit, Closing, Hold, Movement, ScheduledRun
 
 VIEW_MOVEMENTS: Final = "wallets.view_movement"
 SOON: Final = timedelta(hours=24)
@@ -53,6 +53,7 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
         ("users.view_task", own_tasks),
         ("users.view_review", pending_reviews),
         (VIEW_MOVEMENTS, pending_cash_outs),
+        ("wallets.view_scheduledrun", failed_runs),
         ("users.view_case", overdue_cases),
         ("wallets.view_closing", closings_under_way),
         ("wallets.view_hold", expiring_holds),
@@ -146,6 +147,18 @@ def closings_under_way(user: Any, now: datetime) -> Iterator[Tile]:
         now=now,
         address=f"{reverse('admin:wallets_closing_changelist')}?state__exact=UNDER_WAY",
         unit=lambda count: ngettext("%(count)s user", "%(count)s users", count),
+    )
+
+
+def failed_runs(user: Any, now: datetime) -> Iterator[Tile]:
+    """Runs of scheduled operations that failed within a day."""
+    count = ScheduledRun.objects.filter(status="FAILED", created_at__gte=now - SOON).count()
+    words = ngettext("%(count)s run", "%(count)s runs", count)
+    yield Tile(
+        _("Failed scheduled runs in 24 hours"),
+        words % {"count": count} if count else pgettext("how many wait", "None"),
+        WAIT if count else GOOD,
+        f"{reverse('admin:wallets_scheduledrun_changelist')}?status=FAILED",
     )
 
 

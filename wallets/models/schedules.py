@@ -261,6 +261,14 @@ class ScheduledOperation(VersionedSchedule, models.Model):
 
 
 class ScheduledRunQuerySet(OwnedQuerySet["ScheduledRun"]):
+    def named(self, words: str) -> Self:
+        """Search by id, or by the scheduled operation, the wallet or the movement."""
+        if found := as_id(words):
+            return self.filter(
+                Q(id=found) | Q(schedule=found) | Q(wallet=found) | Q(movement=found)
+            )
+        return self.none()
+
     def seen(self) -> Self:
         """Annotate `standing`: a run to a bank account has the status of its cash-out."""
         return self.annotate(

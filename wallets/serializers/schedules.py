@@ -252,7 +252,8 @@ class ScheduledExecutionAnswer(fields.Serializer):
         read_only=True,
         allow_null=True,
         example="insufficient_funds",
-        help_text="Why it failed, by the code of an error, or was skipped. Null: it did not.",
+        help_text="Why it failed or was skipped: the code of an error, or `cash_out_rejected`, "
+        "`cash_out_cancelled`, `run_missed` or `scheduled_operation_paused`. Null: it did not.",
     )
     amount = fields.Money(example="10.00", help_text="What it pays, in units of `currency`.")
     currency = fields.Currency(read_only=True)
