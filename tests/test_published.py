@@ -366,8 +366,12 @@ def addresses() -> list[str]:
     return [str(entry.pattern) for entry in published.patterns]
 
 
+NAMED = ("user_id", "wallet_id", "hold_id", "movement_id", "account_id", "schedule_id")
+"""The ids in the addresses."""
+
+
 def called(route: str, thing: Any) -> str:
-    for name in ("user_id", "wallet_id", "hold_id", "movement_id", "account_id"):
+    for name in NAMED:
         route = route.replace(f"<uuid:{name}>", str(thing))
     return route
 

@@ -74,10 +74,64 @@ BROKEN_FREEZES = [
 The name of the constraint may be only its beginning: Django ends those of foreign keys in digits.
 """
 
+PAYING = {"receiver": "WALLET", "iban": ""}
+WATCHING = {
+    "trigger": "BALANCE_ABOVE",
+    "frequency": "",
+    "start_date": None,
+    "threshold": 0,
+    "watched_id": "bobs",
+}
 BROKEN_COPIES: list[tuple[str, str, dict[str, Any]]] = [
     ("external_account_is_there_once", "account", {}),
     ("external_account_status_is_known", "account", {"status": "GONE"}),
     ("wallets_externalaccount_wallet_id_", "account", {"wallet_id": "nobody"}),
+    ("schedule_amount_is_positive", "schedule", {"amount": 0}),
+    ("schedule_has_dates_or_a_trigger", "schedule", {"frequency": "HOURLY"}),
+    ("schedule_has_dates_or_a_trigger", "schedule", {"start_date": None}),
+    ("schedule_has_dates_or_a_trigger", "schedule", {"amount": None}),
+    ("schedule_has_dates_or_a_trigger", "schedule", {"trigger": "BALANCE_ABOVE"}),
+    ("schedule_has_dates_or_a_trigger", "schedule", WATCHING | {"threshold": None}),
+    ("schedule_has_dates_or_a_trigger", "schedule", WATCHING | {"threshold": -1}),
+    ("schedule_has_dates_or_a_trigger", "schedule", WATCHING | {"watched_id": None}),
+    ("schedule_has_dates_or_a_trigger", "schedule", WATCHING | {"count": 1}),
+    ("schedule_missed_runs_are_known", "schedule", {"missed_runs": "SOME"}),
+    ("schedule_has_one_receiver", "schedule", {"target_id": "bobs"}),
+    ("schedule_has_one_receiver", "schedule", {"receiver": "WALLET"}),
+    ("schedule_has_one_receiver", "schedule", {"receiver": "CASH"}),
+    ("schedule_has_one_receiver", "schedule", {"account_id": "nobody"}),
+    ("schedule_target_is_another_wallet", "schedule", PAYING | {"target_id": "alices"}),
+    ("schedule_has_one_end", "schedule", {"count": 1, "end_date": "2099-01-01"}),
+    ("schedule_has_one_end", "schedule", {"count": 0}),
+    ("schedule_has_one_end", "schedule", {"end_date": "2001-01-01"}),
+    ("schedule_is_due_while_it_goes_on", "schedule", {"status": "COMPLETED"}),
+    ("schedule_is_due_while_it_goes_on", "schedule", {"status": "GONE"}),
+    ("schedule_is_due_while_it_goes_on", "schedule", {"next_at": None}),
+    ("schedule_counts_from_1", "schedule", {"next_number": 0}),
+    ("schedule_has_its_wallets_client_and_currency", "schedule", {"currency": "USD"}),
+    (
+        "schedule_has_its_targets_client_and_currency",
+        "schedule",
+        PAYING | {"target_id": "their_wallet"},
+    ),
+    (
+        "schedule_has_its_watched_wallets_client_and_currency",
+        "schedule",
+        WATCHING | {"watched_id": "their_wallet"},
+    ),
+    (
+        "schedule_pays_an_account_of_its_wallet",
+        "schedule",
+        {"iban": "", "account_id": "nobody"},
+    ),
+    ("run_is_made_once", "execution", {}),
+    ("run_has_a_movement_or_a_code", "execution", {"number": 9, "code": "run_missed"}),
+    ("run_has_a_movement_or_a_code", "execution", {"number": 9, "status": "FAILED"}),
+    ("run_has_a_movement_or_a_code", "execution", {"number": 9, "movement_id": None}),
+    ("run_has_a_movement_or_a_code", "execution", {"number": 9, "status": "GONE"}),
+    ("run_is_counted_from_1", "execution", {"number": 0}),
+    ("run_amount_is_positive", "execution", {"number": 9, "amount": 0}),
+    ("run_is_of_a_schedule_of_its_wallet", "execution", {"number": 9, "schedule_id": "nobody"}),
 ]
 """Copies of rows, by their names in `RESOURCES`, with changes that violate a constraint.
 

@@ -189,10 +189,22 @@ def pays(scene: Scene, office: Office) -> None:
     }
     account_id = scene.api.post(f"{own}/external-accounts", account).json["id"]
     cash_out(scene, office, {"externalAccountId": account_id}, "reject")
+    schedules(scene, {"type": "EXTERNAL_BANK_ACCOUNT", "account": IBANS[1]})
     there = people.balances(alices)[0]
     all_of_it = {"amount": f"{there / 100:.2f}", "iban": IBANS[2]}
     all_of_it["holderName"] = "Qx~z the payee"
     cash_out(scene, office, all_of_it, "settle")
+
+
+def schedules(scene: Scene, bank: dict[str, str]) -> None:
+    """She has scheduled payments, and so has Bob, to her."""
+    texts = {"alias": "Qx~z's rent", "concept": "Qx~z for rent", "amount": "1.00"}
+    dates = {"startDate": f"{date.today().year + 2}-01-31", "frequency": "ONCE"}  # noqa: DTZ011
+    to_her = {"type": "WALLET", "account": str(scene.alices.id)}
+    for payer, receiver in ((scene.alices, bank), (scene.bobs, to_her)):
+        body = {**texts, "receiver": receiver, "schedule": dates}
+        path = f"wallets/{payer.id}/scheduled-operations"
+        assert scene.api.post(path, body, key=f"rent-{payer.id}").status == 201
 
 
 def cash_out(scene: Scene, office: Office, body: dict[str, Any], end: str) -> None:

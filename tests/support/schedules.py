@@ -123,12 +123,9 @@ def found(schedule_id: UUID) -> ScheduledOperation:
 
 def make_due(*schedules: ScheduledOperation, number: int = 1) -> None:
     """Make run `number` of each the one that is due now, and has just become due."""
-    today = datetime.now(UTC).date()
     for schedule in schedules:
         ScheduledOperation.objects.filter(id=schedule.id).update(
-            start_date=today - timedelta(days=number - 1),
-            next_number=number,
-            next_at=datetime.now(UTC) - timedelta(minutes=1),
+            next_number=number, next_at=datetime.now(UTC) - timedelta(minutes=1)
         )
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from iocash.worker.loop import perform_until_ended
 from users.models.ids import new_id
 from wallets import posting
-from wallets.duties.schedules import RunSchedules, take
+from wallets.duties.schedules import RunSchedules, take_due
 from wallets.models import ScheduledOperation
 from wallets.orders.payments import Transfer
 from wallets.orders.runs import SCHEDULER
@@ -36,7 +36,7 @@ class PayThenWrite(RunSchedules):
     """Pays without a fence and without a key; then it writes the run."""
 
     def perform(self) -> int:
-        taken = take(self.statement)
+        taken = take_due(self.statement)
         for row in taken:
             schedule = ScheduledOperation.objects.get(id=row["schedule_id"])
             outcome = posting.submit(

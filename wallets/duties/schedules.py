@@ -68,7 +68,7 @@ class RunSchedules(Duty):
 
         A run whose order is refused, since a lock was not free for example, is due again.
         """
-        orders = [RunSchedule(**about, by=SCHEDULER) for about in take(self.statement)]
+        orders = [RunSchedule(**about, by=SCHEDULER) for about in take_due(self.statement)]
         answers = posting.submit_each(orders)
         refused = [answer.code for answer in answers if isinstance(answer, errors.Refused)]
         if refused:
@@ -84,7 +84,7 @@ class RunTriggers(RunSchedules):
     statement = TRIGGERED
 
 
-def take(statement: str) -> Sequence[dict[str, Any]]:
+def take_due(statement: str) -> Sequence[dict[str, Any]]:
     """Take schedules whose runs are due, by the clock of the database. Locks none for longer."""
     with connection.cursor() as cursor:
         cursor.execute(statement, [LEASE, MOST])

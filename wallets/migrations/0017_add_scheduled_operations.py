@@ -379,13 +379,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="scheduledoperation",
             constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["ACTIVE", "PAUSED", "CANCELLED", "COMPLETED"])),
-                name="schedule_status_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="scheduledoperation",
-            constraint=models.CheckConstraint(
                 condition=models.Q(("amount__gt", 0), ("amount__isnull", True), _connector="OR"),
                 name="schedule_amount_is_positive",
             ),

@@ -156,10 +156,6 @@ class ScheduledOperation(VersionedSchedule, models.Model):
         verbose_name_plural = _("scheduled operations")
         constraints = [
             models.CheckConstraint(
-                name="schedule_status_is_known",
-                condition=Q(status__in=["ACTIVE", "PAUSED", "CANCELLED", "COMPLETED"]),
-            ),
-            models.CheckConstraint(
                 name="schedule_amount_is_positive",
                 condition=Q(amount__gt=0) | Q(amount__isnull=True),
             ),

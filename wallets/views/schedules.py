@@ -18,10 +18,9 @@ from iocash.http.views import Created
 from wallets.models import ScheduledOperation, ScheduledRun
 from wallets.models.schedules import ScheduledOperationQuerySet, ScheduledRunQuerySet
 from wallets.orders.schedules import ChangeSchedule, CreateSchedule
+from wallets.serializers.scheduled import ScheduledExecutionAnswer, ScheduledOperationAnswer
 from wallets.serializers.schedules import (
-    ScheduledExecutionAnswer,
     ScheduledExecutionQuery,
-    ScheduledOperationAnswer,
     ScheduledOperationBody,
     ScheduledOperationChange,
     ScheduledOperationQuery,

@@ -21,7 +21,7 @@ from wallets.duties.schedules import (
     TRIGGERED,
     RunSchedules,
     RunTriggers,
-    take,
+    take_due,
 )
 from wallets.models import Movement, ScheduledOperation, ScheduledRun
 from wallets.orders.cash_outs import CancelCashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
@@ -75,7 +75,7 @@ def test_due_run_is_made_once(alices, bobs):
 def test_taken_run_is_left_to_its_worker_for_a_while(alices, bobs):
     schedule = scheduled(alices, bobs)
     make_due(schedule)
-    assert len(take(DUTY.statement)) == 1
+    assert len(take_due(DUTY.statement)) == 1
     assert perform() == 0
     past = datetime.now(UTC) - timedelta(seconds=1)
     ScheduledOperation.objects.update(taken_until=past)
@@ -86,7 +86,7 @@ def test_late_worker_makes_no_second_run(alices, bobs):
     """Another worker makes the run after the lease; then the first one submits what it had."""
     schedule = scheduled(alices, bobs)
     make_due(schedule)
-    late = [a_run_of(row) for row in take(DUTY.statement)]
+    late = [a_run_of(row) for row in take_due(DUTY.statement)]
     ScheduledOperation.objects.update(taken_until=None)
     assert perform() == 1
     posting.submit_each([*late, *late])
@@ -97,7 +97,7 @@ def test_late_worker_makes_no_second_run(alices, bobs):
 def test_cancelled_schedule_of_a_late_worker_pays_nothing(alices, bobs):
     schedule = scheduled(alices, bobs)
     make_due(schedule)
-    late = [a_run_of(row) for row in take(DUTY.statement)]
+    late = [a_run_of(row) for row in take_due(DUTY.statement)]
     change_stored(schedule, new_status="CANCELLED")
     posting.submit_each(late)
     assert (runs(schedule), people.balances(alices)) == ([], [100_00])
