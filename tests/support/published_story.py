@@ -43,6 +43,7 @@ def tell(api: Recorder) -> Json:
     alices, bobs = open_wallets(api, alice, bob)
     move_money(api, alices, bobs)
     place_holds(api, alices, bobs)
+    schedule_payments(api, alices, bobs)
     return settled(api.kept, begin)
 
 
@@ -136,3 +137,19 @@ def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     api.post(f"{holds}/{hold}/executeHoldAndKeepOpen", {"amount": "10.00"})
     api.post(f"{holds}/{hold}/executeHold", {"amount": "5.00", "concept": "Damage"})
     api.post(f"{holds}/{other}/releaseHold", {})
+
+
+def schedule_payments(api: Recorder, alices: str, bobs: str) -> None:
+    operations = f"{BASE}/wallets/{alices}/scheduled-operations"
+    duration = {"type": "END_DATE", "value": "2031-12-31"}
+    order = {
+        "alias": "Rent",
+        "concept": "Rent",
+        "amount": "1.00",
+        "receiver": {"type": "WALLET", "account": bobs},
+        "schedule": {"startDate": "2031-01-31", "frequency": "MONTHLY", "duration": duration},
+    }
+    made = api.post(operations, order).json["id"]
+    api.get(operations)
+    api.get(f"{operations}/{made}")
+    api.get(f"{operations}/{made}/executions")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -19,11 +20,13 @@ from iocash.times import moment
 from tests.support import openapi
 from tests.support.identity import URLS, some_terms
 from tests.support.people import Answer, Api, unknown_id
+from tests.support.schedules import found, make_due
 from tests.support.user_bodies import ALICE, BOB
 from users import otp
 from users.models import Otp, PhoneUse, User
 from users.serializers.kyc import BLOCKS, Content
 from wallets.books.ibans import make
+from wallets.duties.schedules import RunSchedules
 
 Json = Any
 
@@ -120,6 +123,7 @@ def tell(api: Recorder, stranger: Recorder, reader: Recorder) -> Json:
     move_money(api, *wallets)
     settle_up(api, *wallets)
     place_holds(api, *wallets)
+    schedule_payments(api, *wallets)
     read_wallets(api, wallets[0], begin)
     get_refusals(wallets[0], stranger, reader)
     return settled(api.kept, begin)
@@ -312,6 +316,29 @@ def place_holds(api: Recorder, alices: str, bobs: str) -> None:
     api.get(f"holds/{hold}")
     api.patch(f"{holds}/{hold}", {"status": "RELEASED"})
     api.patch(f"{holds}/{hold}", {"expiration": None})
+
+
+def schedule_payments(api: Recorder, alices: str, bobs: str) -> None:
+    operations = f"wallets/{alices}/scheduled-operations"
+    dates = {"startDate": "2031-01-31", "frequency": "MONTHLY", "timeZone": "Europe/Madrid"}
+    duration = {"type": "NUMBER_OF_EXECUTIONS", "value": "12"}
+    order = {
+        "alias": "Rent",
+        "amount": "1.00",
+        "receiver": {"type": "WALLET", "account": bobs},
+        "schedule": dates | {"duration": duration},
+    }
+    made = api.post(operations, order, key="rent-1").json["id"]
+    api.get(f"{operations}?status=ACTIVE")
+    make_due(found(UUID(made)))
+    RunSchedules().perform()
+    executions = f"{operations}/{made}/executions"
+    (execution,) = api.get(f"{executions}?status=SUCCESS").json["_embedded"]["executions"]
+    api.get(f"{executions}/{execution['id']}")
+    api.get(f"{operations}/{made}")
+    api.patch(f"{operations}/{made}", {"status": "PAUSED"})
+    api.patch(f"{operations}/{made}", {"status": "CANCELLED"})
+    api.patch(f"{operations}/{made}", {"status": "ACTIVE"})
 
 
 def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:

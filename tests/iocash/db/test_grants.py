@@ -255,5 +255,5 @@ def test_role_may_run_everything_that_serving_needs(as_serving):
             assert api.get(endpoint.at(there)).status == 200
     assert people.seen(hold.id).status == "EXPIRED"
     assert people.balances(alices, bobs) == [0, 10_00]
-    assert (Wallet.objects.count(), Movement.objects.count()) == (4, 8)
+    assert (Wallet.objects.count(), Movement.objects.count()) == (4, 9)
     assert Event.objects.exists()
