@@ -307,10 +307,12 @@ WRONG_RUNS = [
     ("schedules", "DELETE FROM wallets_scheduledrun WHERE id = %(paid)s", "schedule", "schedule"),
     ("schedules", SCHEDULE.format("next_number = 2"), "schedule", "schedule"),
     ("events", "DELETE FROM wallets_scheduledrun WHERE id = %(failed)s", "id", "failed"),
-    ("events", NO_EVENT.format("paid", "scheduled_run.succeeded"), "id", "paid"),
+    ("events", NO_EVENT.format("paid", "scheduled_execution.succeeded"), "id", "paid"),
     (
         "events",
-        EVENT.format("kind = 'scheduled_run.failed'", "paid", "scheduled_run.succeeded"),
+        EVENT.format(
+            "kind = 'scheduled_execution.failed'", "paid", "scheduled_execution.succeeded"
+        ),
         "id",
         "paid",
     ),

@@ -251,6 +251,8 @@ class EventSubject(fields.Choice):
         "hold",
         "movement",
         "public_key",
+        "scheduled_execution",
+        "scheduled_operation",
         "user",
         "wallet",
     )

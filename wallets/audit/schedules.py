@@ -7,7 +7,7 @@ from typing import Final
 from wallets.audit.equations import AT_ONCE, BY_SUBJECT, Equation
 
 RUN_EVENTS: Final = """
-    'scheduled_run.' || CASE status WHEN 'SUCCESS' THEN 'succeeded' ELSE lower(status) END
+    'scheduled_execution.' || CASE status WHEN 'SUCCESS' THEN 'succeeded' ELSE lower(status) END
 """
 """The one event of a run."""
 

@@ -105,8 +105,8 @@ def found(apps: Any, alias: str, names: Sequence[str]) -> list[Any]:
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("users", "0015_add_tasks_and_digests"),
-        ("wallets", "0015_add_dormancy_notices"),
+        ("users", "0017_add_duty_states"),
+        ("wallets", "0016_add_freezes"),
     ]
 
     operations: ClassVar = [

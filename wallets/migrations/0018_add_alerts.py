@@ -8,7 +8,7 @@ REVOKE = f'REVOKE UPDATE (alert_below) ON wallets_wallet FROM "{settings.DATABAS
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("wallets", "0016_add_freezes")]
+    dependencies: ClassVar = [("wallets", "0017_add_scheduled_operations")]
 
     operations: ClassVar = [
         migrations.AddField(

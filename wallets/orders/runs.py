@@ -28,10 +28,10 @@ SCHEDULER: Final = By("system:schedules")
 """The actor of runs."""
 
 KINDS: Final = {
-    "SUCCESS": EventKind.SCHEDULED_RUN_SUCCEEDED,
-    "PENDING": EventKind.SCHEDULED_RUN_PENDING,
-    "FAILED": EventKind.SCHEDULED_RUN_FAILED,
-    "SKIPPED": EventKind.SCHEDULED_RUN_SKIPPED,
+    "SUCCESS": EventKind.SCHEDULED_EXECUTION_SUCCEEDED,
+    "PENDING": EventKind.SCHEDULED_EXECUTION_PENDING,
+    "FAILED": EventKind.SCHEDULED_EXECUTION_FAILED,
+    "SKIPPED": EventKind.SCHEDULED_EXECUTION_SKIPPED,
 }
 """The event of a run, by its status."""
 

@@ -134,6 +134,43 @@ class HoldEventBody(WalletEventBody):
     )
 
 
+class ScheduledOperationEventBody(WalletEventBody):
+    """Why staff changed the scheduled operation, and the money of its wallet."""
+
+    reason = fields.Text(
+        30,
+        read_only=True,
+        allow_null=True,
+        example="CUSTOMER_REQUEST",
+        help_text="The reason of staff, as a code. Null: staff did not do it.",
+    )
+
+
+class ScheduledExecutionEventBody(WalletEventBody):
+    """The execution, and the money of the wallet afterwards."""
+
+    scheduled_operation_id = fields.Id(
+        source="schedule", read_only=True, help_text="The scheduled operation."
+    )
+    number = fields.Text(
+        10, read_only=True, example="3", help_text="The number of the execution, from 1 on."
+    )
+    movement_id = fields.Id(
+        source="movement",
+        read_only=True,
+        allow_null=True,
+        help_text="The movement that it made. Null: it failed, or was skipped.",
+    )
+    error_code = fields.Text(
+        40,
+        read_only=True,
+        allow_null=True,
+        source="code",
+        example="insufficient_funds",
+        help_text="Why it failed or was skipped. Null: it has a movement.",
+    )
+
+
 WALLET_KINDS: Final[Mapping[EventKind, EventDescription]] = {
     EventKind.WALLET_OPENED: EventDescription("A wallet was opened.", WalletOpenedBody),
     EventKind.WALLET_CHANGED: EventDescription(
@@ -194,6 +231,41 @@ WALLET_KINDS: Final[Mapping[EventKind, EventDescription]] = {
     ),
     EventKind.EXTERNAL_ACCOUNT_REMOVED: EventDescription(
         "A bank account was removed.", WalletEventBody
+    ),
+    EventKind.SCHEDULED_OPERATION_CREATED: EventDescription(
+        "A scheduled operation was created.", ScheduledOperationEventBody
+    ),
+    EventKind.SCHEDULED_OPERATION_CHANGED: EventDescription(
+        "Alias, concept or amount of a scheduled operation changed.", ScheduledOperationEventBody
+    ),
+    EventKind.SCHEDULED_OPERATION_PAUSED: EventDescription(
+        "A scheduled operation was paused: executions that become due are skipped.",
+        ScheduledOperationEventBody,
+    ),
+    EventKind.SCHEDULED_OPERATION_RESUMED: EventDescription(
+        "A paused scheduled operation goes on.", ScheduledOperationEventBody
+    ),
+    EventKind.SCHEDULED_OPERATION_CANCELLED: EventDescription(
+        "A scheduled operation was cancelled, or its wallet was closed.",
+        ScheduledOperationEventBody,
+    ),
+    EventKind.SCHEDULED_OPERATION_COMPLETED: EventDescription(
+        "The last execution of a scheduled operation is over.", ScheduledOperationEventBody
+    ),
+    EventKind.SCHEDULED_EXECUTION_SUCCEEDED: EventDescription(
+        "An execution has paid a wallet. It follows `movement.settled`.",
+        ScheduledExecutionEventBody,
+    ),
+    EventKind.SCHEDULED_EXECUTION_PENDING: EventDescription(
+        "An execution has requested a cash-out, whose own events tell how it ends.",
+        ScheduledExecutionEventBody,
+    ),
+    EventKind.SCHEDULED_EXECUTION_FAILED: EventDescription(
+        "The payment of an execution was refused, as `errorCode` says.",
+        ScheduledExecutionEventBody,
+    ),
+    EventKind.SCHEDULED_EXECUTION_SKIPPED: EventDescription(
+        "An execution was not tried, as `errorCode` says.", ScheduledExecutionEventBody
     ),
 }
 """Each kind, in the order of the documentation."""

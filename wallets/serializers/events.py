@@ -10,6 +10,7 @@ from rest_framework.serializers import SerializerMethodField
 
 from iocash.http import fields, pages, waiting
 from iocash.http.links import LINKS, location
+from iocash.http.rendering import camel
 from users.models.events import EventKind
 from users.serializers.event_bodies import EventMessage, EventSubject
 from wallets.serializers.shared import OF_WALLETS, hrefs
@@ -18,6 +19,7 @@ BELOW: Final[Mapping[str, str]] = {
     "movement": "movements",
     "hold": "holds",
     "external_account": "external-accounts",
+    "scheduled_operation": "scheduled-operations",
 }
 """Where the subjects of events are, below their wallets."""
 
@@ -37,7 +39,7 @@ class EventAnswer(EventMessage):
         if subject == "user":
             links["user"] = location(request, "user", user_id=subject_id)
         if subject in BELOW and event["wallet_id"]:
-            rel = "externalAccount" if subject == "external_account" else subject
+            rel = camel(subject)
             links[rel] = f"{links['wallet']}/{BELOW[subject]}/{subject_id}"
         if event["operation_id"]:
             links["operation"] = location(request, "operation", operation_id=event["operation_id"])

@@ -66,7 +66,7 @@ def test_due_run_is_made_once(alices, bobs):
     assert run.movement_id == people.movements(alices)[-1].id
     event = Event.objects.get(subject="run")
     assert (event.kind, event.actor, event.subject_id) == (
-        "scheduled_run.succeeded",
+        "scheduled_execution.succeeded",
         "system:schedules",
         run.id,
     )

@@ -51,7 +51,7 @@ def test_due_run_pays_once(books):
     assert made.movement_id in {leg.id for leg in books.legs if leg.wallet_id == ALICES}
     assert (money_of(books), money_of(books, BOBS)) == ((90_00, 0), (10_00, 0))
     assert (schedule.next_number, schedule.next_at) == (2, instant("2026-02-28T06:00"))
-    assert kinds(books)[-1] == "scheduled_run.succeeded"
+    assert kinds(books)[-1] == "scheduled_execution.succeeded"
     assert books.facts[-1].data == {
         "schedule": str(schedule.id),
         "number": "1",
@@ -99,7 +99,7 @@ def test_run_without_funds_fails_and_the_next_is_made(books):
         None,
     )
     assert (kinds(books)[-1], books.facts[-1].data["code"]) == (
-        "scheduled_run.failed",
+        "scheduled_execution.failed",
         "insufficient_funds",
     )
     assert money_of(books) == (100_00, 0)
@@ -143,7 +143,7 @@ def test_run_of_a_blocked_wallet_or_user_is_skipped(books, change_row, code):
         setattr(books.wallets[ALICES], name, value)
     (made,) = run_at(books, schedule, "2026-01-31T12:00")
     assert (made.status, made.code, schedule.status) == ("SKIPPED", code, "ACTIVE")
-    assert kinds(books)[-1] == "scheduled_run.skipped"
+    assert kinds(books)[-1] == "scheduled_execution.skipped"
 
 
 def test_run_of_a_paused_schedule_is_skipped_and_counts(books):
@@ -220,7 +220,7 @@ def test_run_to_a_bank_account_is_pending(books):
         "Rent",
         (100_00, 10_00),
     )
-    assert kinds(books)[-1] == "scheduled_run.pending"
+    assert kinds(books)[-1] == "scheduled_execution.pending"
 
 
 def test_run_to_an_account_that_was_removed_fails(books):
