@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -36,6 +37,10 @@ LABELLED: Final = """
 NAMED: Final = (
     f"{LABELLED} UNION ALL SELECT id FROM wallets_wallet WHERE user_id = ANY(ARRAY({FOUND}))"  # noqa: S608
 )
+
+
+NO_ALERT: Final = Decimal(0)
+"""Removes the alert of a wallet: no balance is below zero."""
 
 
 class WalletQuerySet(OwnedQuerySet["Wallet"]):

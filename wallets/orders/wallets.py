@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -18,10 +18,8 @@ from users.users import ACTIVATED
 from wallets.books import Books
 from wallets.books.rows import LockedUser, LockedWallet, count_minor
 from wallets.models import Wallet
+from wallets.models.wallets import NO_ALERT
 from wallets.orders.base import Needs, Order, Outcome, UserOrder, WalletOrder
-
-NO_ALERT: Final = Decimal(0)
-"""Removes the alert of a wallet: no balance is below zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from users.serializers.users import (
     without_nulls,
 )
 from wallets.models import Wallet
-from wallets.orders.wallets import NO_ALERT
+from wallets.models.wallets import NO_ALERT
 from wallets.serializers.shared import hrefs
 
 ALERT: Final = (
