@@ -89,6 +89,8 @@ KYC_LIMITS: dict[str, Any] = parsed("KYC_LIMITS", json.loads, "JSON") or {
 IDENTITY_PROVIDER = os.environ.get("IDENTITY_PROVIDER", "demo" if DEBUG else "")  # or http
 IDENTITY_URL = os.environ.get("IDENTITY_URL", "")  # where the provider begins verifications
 IDENTITY_SECRET = as_list("IDENTITY_SECRET")  # the first signs; each is accepted in callbacks
+WEBHOOK_NETWORKS = as_list("WEBHOOK_NETWORKS")  # private ones that webhooks may be sent to
+WEBHOOK_LOOPBACK = DEBUG  # webhooks may be sent to this machine, also without TLS
 SESSION_HOURS = number("SESSION_HOURS", "12")  # of staff, from the log-in on
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", "60")  # without a request
 SECURITY_CONTACT = as_list("SECURITY_CONTACT")  # URIs of the operator, in security.txt
@@ -298,8 +300,7 @@ OTP_TOTP_ISSUER = "ioCash"
 # --- Safety ------------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = HTTPS
-FOR_PEOPLE = r"$|admin|static|identity/|\.well-known/security\.txt$"
-SECURE_REDIRECT_EXEMPT = [f"^(?!{FOR_PEOPLE})"]  # for programs
+SECURE_REDIRECT_EXEMPT = [r"^(?!$|admin|static|identity/|\.well-known/security\.txt$)"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and flag("HSTS_INCLUDE_SUBDOMAINS")

@@ -19,6 +19,15 @@ from users.views.kyc import (
 )
 from users.views.terms import TermsDetailView, TermsRequestView, TermsSignatureView
 from users.views.users import OtpView, UserListView
+from users.views.webhooks import (
+    WebhookAttemptListView,
+    WebhookEndpointDetailView,
+    WebhookEndpointListView,
+    WebhookPingView,
+    WebhookReplayView,
+    WebhookResendView,
+    WebhookSecretView,
+)
 from wallets.views.accounts import (
     EveryExternalAccountView,
     ExternalAccountDetailView,
@@ -69,12 +78,14 @@ WALLET = "wallets/<uuid:wallet_id>"
 MOVEMENT = f"{WALLET}/movements/<uuid:movement_id>"
 HOLD = f"{WALLET}/holds/<uuid:hold_id>"
 SCHEDULE = f"{WALLET}/scheduled-operations/<uuid:schedule_id>"
+ENDPOINT = "webhook-endpoints/<uuid:endpoint_id>"
 LISTS = {
     **{name: name for name in ("me", "users", "wallets", "totals")},
     "movements": "all-movements",
     "holds": "all-holds",
     "externalAccounts": "all-external-accounts",
     "events": "events",
+    "webhookEndpoints": "webhook-endpoints",
 }
 """What the root links to, by the names of the links."""
 
@@ -156,6 +167,13 @@ api = [
         name="request-kyc-terms-signature",
     ),
     path(f"/{USER}/sign-kyc-terms", TermsSignatureView.as_view(), name="sign-kyc-terms"),
+    path("/webhook-endpoints", WebhookEndpointListView.as_view(), name="webhook-endpoints"),
+    path(f"/{ENDPOINT}", WebhookEndpointDetailView.as_view(), name="webhook-endpoint"),
+    path(f"/{ENDPOINT}/attempts", WebhookAttemptListView.as_view(), name="webhook-attempts"),
+    path(f"/{ENDPOINT}/ping", WebhookPingView.as_view(), name="webhook-ping"),
+    path(f"/{ENDPOINT}/resend", WebhookResendView.as_view(), name="webhook-resend"),
+    path(f"/{ENDPOINT}/replay", WebhookReplayView.as_view(), name="webhook-replay"),
+    path(f"/{ENDPOINT}/rotate-secret", WebhookSecretView.as_view(), name="webhook-secret"),
     path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
 

@@ -33,6 +33,7 @@ from tests.support.staff import (
     browser_of,
 )
 from tests.support.tasks import a_task
+from tests.support.webhooks import a_failed_delivery, an_attempt, an_endpoint
 from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
@@ -68,6 +69,9 @@ LISTS: Final = {
     "users.terms": EVERYBODY,
     "users.termssignature": MONEY_READERS,
     "users.user": MONEY_READERS,
+    "users.webhookattempt": EVERYBODY,
+    "users.webhookdelivery": EVERYBODY,
+    "users.webhookendpoint": EVERYBODY,
     "wallets.audit": EVERYBODY,
     "wallets.closing": MONEY_READERS,
     "wallets.externalaccount": MONEY_READERS,
@@ -108,6 +112,7 @@ ACTIONS: Final = {
     "users.case/owner": REVIEWERS,
     "users.case/reopen": REVIEWERS,
     "users.client/activate": KEEPERS,
+    "users.client/contact": KEEPERS,
     "users.client/issue-key": KEEPERS,
     "users.client/register-key": KEEPERS,
     "users.client/suspend": KEEPERS,
@@ -127,6 +132,12 @@ ACTIONS: Final = {
     "users.user/open-case": REVIEWERS,
     "users.user/pay-out": SUPERVISORS,
     "users.user/unblock": OPERATORS,
+    "users.webhookattempt/resend": KEEPERS,
+    "users.webhookdelivery/resend": KEEPERS,
+    "users.webhookendpoint/disable": KEEPERS,
+    "users.webhookendpoint/enable": KEEPERS,
+    "users.webhookendpoint/ping": KEEPERS,
+    "users.webhookendpoint/replay": KEEPERS,
     "wallets.closing/again": SUPERVISORS,
     "wallets.closing/finish": SUPERVISORS,
     "wallets.closing/stop": SUPERVISORS,
@@ -176,6 +187,7 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
     key = SigningKey.objects.create(
         client=client_demo, label="Shop", kid="demo-1", scopes=[], public_key=pem(PRIVATE)
     )
+    endpoint, event = an_endpoint(client_demo), Event.objects.latest("position")
     return {
         "auth.user": get_user_model().objects.create_user("colleague", is_staff=True),
         "users.apikey": ApiKey.objects.get(),
@@ -187,6 +199,9 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         "users.signingkey": key,
         "users.task": a_task(alices.user),
         "users.user": alices.user,
+        "users.webhookattempt": an_attempt(endpoint, event.id),
+        "users.webhookdelivery": a_failed_delivery(endpoint, event),
+        "users.webhookendpoint": endpoint,
         "wallets.closing": Closing.objects.create(
             client=client_demo, user=alices.user, iban=IBAN, actor="staff:1"
         ),

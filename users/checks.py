@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -92,6 +93,25 @@ def schedules_have_an_hour(**kwargs: Any) -> list[CheckMessage]:
         words = f"SCHEDULE_ZONE is {settings.SCHEDULE_ZONE!r}, which is no known time zone."
         found.append(Error(words, hint="Set it to an IANA name, like UTC.", id="iocash.E010"))
     return found
+
+
+@register
+def webhook_networks_exist(**kwargs: Any) -> list[CheckMessage]:
+    """WEBHOOK_NETWORKS must have networks, so that a wrong one is found before a webhook is."""
+    wrong = [name for name in settings.WEBHOOK_NETWORKS if not is_network(name)]
+    hint = "Write networks like 10.1.0.0/16."
+    return [
+        Error(f"WEBHOOK_NETWORKS has {name!r}, which is no network.", hint=hint, id="iocash.E011")
+        for name in wrong
+    ]
+
+
+def is_network(name: str) -> bool:
+    try:
+        ip_network(name)
+    except ValueError:
+        return False
+    return True
 
 
 @register(Tags.database)

@@ -1,4 +1,4 @@
-"""Advisory locks of values without a row: phone numbers, identity documents, and terms."""
+"""Advisory locks of values without a row: phone numbers, identity documents, terms, numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db import connection
 PHONES: Final = 1
 IDENTITIES: Final = 2
 TERMS: Final = 3
+ENDPOINTS: Final = 4
 
 
 def lock_value(kind: int, digest: bytes) -> None:

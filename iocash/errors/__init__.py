@@ -41,6 +41,7 @@ from iocash.errors.conflicts import (
     OtpExpired,
     OtpTooSoon,
     OtpTriedOut,
+    ReplayLimitReached,
     RetentionNotOver,
     ReversalExceeded,
     ScheduledOperationEnded,
@@ -50,6 +51,7 @@ from iocash.errors.conflicts import (
     WalletLimitReached,
     WalletNotEmpty,
     WalletNotReady,
+    WebhookEndpointLimitReached,
 )
 from iocash.errors.messages import Message, Translate, translated
 from iocash.errors.missing import (
@@ -163,6 +165,7 @@ __all__ = [
     "RateLimited",
     "Refusals",
     "Refused",
+    "ReplayLimitReached",
     "RetentionNotOver",
     "ReversalExceeded",
     "ScheduledOperationEnded",
@@ -180,6 +183,7 @@ __all__ = [
     "WalletLimitReached",
     "WalletNotEmpty",
     "WalletNotReady",
+    "WebhookEndpointLimitReached",
     "fact_text",
     "translated",
 ]

@@ -81,6 +81,22 @@ class WalletLimitReached(Conflict):
     carries = ("user_id", "max_wallets", "open")
 
 
+class WebhookEndpointLimitReached(Conflict):
+    """The client has as many webhook endpoints as a client can have. Disable one."""
+
+    code = "webhook_endpoint_limit_reached"
+    detail = "{endpoints} webhook endpoints are in use; the limit is {max_endpoints} per client."
+    carries = ("max_endpoints", "endpoints")
+
+
+class ReplayLimitReached(Conflict):
+    """As many replays of the webhook endpoint are running as an endpoint can have. Wait for one."""
+
+    code = "replay_limit_reached"
+    detail = "{replays} replays of the endpoint are running; the limit is {max_replays}."
+    carries = ("webhook_endpoint_id", "max_replays", "replays")
+
+
 class CurrencyMismatch(Conflict):
     """The wallet has another currency than the order, or than the wallet that pays."""
 
@@ -215,6 +231,7 @@ class VersionConflict(Conflict):
         "movement_id",
         "external_account_id",
         "scheduled_operation_id",
+        "webhook_endpoint_id",
         "current",
     )
 
@@ -224,7 +241,15 @@ class InvalidTransition(Conflict):
 
     code = "invalid_transition"
     detail = "Status can't change from {status} to {requested}."
-    carries = ("user_id", "wallet_id", "evidence_id", "verification_id", "status", "requested")
+    carries = (
+        "user_id",
+        "wallet_id",
+        "evidence_id",
+        "verification_id",
+        "webhook_endpoint_id",
+        "status",
+        "requested",
+    )
 
 
 class RetentionNotOver(Conflict):

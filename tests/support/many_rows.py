@@ -15,9 +15,10 @@ from tests.support.identity import a_signature, a_verification, some_terms
 from tests.support.notes import a_note
 from tests.support.resources import make_each
 from tests.support.tasks import a_task
+from tests.support.webhooks import a_failed_delivery, an_attempt, an_endpoint
 from users import demo_documents
 from users.kyc import Kind, looks
-from users.models import Access, ReviewAssignment
+from users.models import Access, Event, ReviewAssignment
 from wallets.models import Closing, Wallet
 
 FIRST = ("Alicia", "José", "María", "Íñigo", "Zoë", "Łukasz", "محمد", "Жанна", "小龙", "Ana")
@@ -87,6 +88,9 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_task": OF_USER
     | {"subject": "'wallet'", "subject_id": "gen_random_uuid()", "owner": STAFF, "actor": STAFF},
     "wallets_closing": OF_USER | {"actor": STAFF},
+    "users_webhookendpoint": NEW_ID,
+    "users_webhookdelivery": NEW_ID | {"event_id": "gen_random_uuid()"},
+    "users_webhookattempt": NEW_ID | {"event_id": "gen_random_uuid()"},
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
 """What differs between the copies, by table: SQL that knows the number `n` of the copy."""
@@ -110,6 +114,10 @@ def one_of_each(source: Wallet, target: Wallet) -> None:
     a_note(source.user)
     a_case(source.user)
     a_task(source.user)
+    event = Event.objects.filter(client=source.client).latest("position")
+    endpoint = an_endpoint(source.client)
+    an_attempt(endpoint, event.id)
+    a_failed_delivery(endpoint, event)
     Closing.objects.create(client=source.client, user=source.user, actor="staff:1")
     ReviewAssignment.objects.create(client=source.client, user=source.user, actor="staff:1")
     looks.record_access(source.user, Access.What.REVIEW, people.BY)

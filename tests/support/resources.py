@@ -23,6 +23,7 @@ from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import OTHER_IBAN, an_iban
 from tests.support.identity import a_verification, stored_terms
 from tests.support.schedules import a_bank_schedule, an_execution
+from tests.support.webhooks import an_endpoint
 from users.models import Event
 from wallets import posting
 from wallets.models import (
@@ -121,6 +122,7 @@ ANY_HOLD = "holds/{hold}"
 HOLD = f"{WALLET}/holds/{{hold}}"
 ACCOUNT = f"{WALLET}/external-accounts/{{account}}"
 SCHEDULE = f"{WALLET}/scheduled-operations/{{schedule}}"
+WEBHOOK = "webhook-endpoints/{endpoint}"
 
 TRANSFER = {"type": "TRANSFER", "targetWalletId": "{bob}", "amount": "{amount}"}
 PAYMENT = {"sourceWalletId": "{wallet}", "targetWalletId": "{bob}", "amount": "{amount}"}
@@ -291,6 +293,39 @@ ENDPOINTS = [
         "movements:read",
         "view_scheduledoperation",
     ),
+    Endpoint("GET", "webhook-endpoints", "events:read", "view_webhookendpoint"),
+    Endpoint(
+        "POST",
+        "webhook-endpoints",
+        "events:write",
+        "add_webhookendpoint",
+        {"url": "https://shop.example/hooks", "kinds": ["movement.*"]},
+    ),
+    Endpoint("GET", WEBHOOK, "events:read", "view_webhookendpoint"),
+    Endpoint(
+        "PATCH", WEBHOOK, "events:write", "change_webhookendpoint", {"description": "Shop {amount}"}
+    ),
+    Endpoint("GET", f"{WEBHOOK}/attempts", "events:read", "view_webhookattempt"),
+    Endpoint("POST", f"{WEBHOOK}/ping", "events:write", "change_webhookendpoint", {}, 202, True),
+    Endpoint(
+        "POST",
+        f"{WEBHOOK}/resend",
+        "events:write",
+        "change_webhookendpoint",
+        {"eventId": "{event}"},
+        202,
+    ),
+    Endpoint(
+        "POST",
+        f"{WEBHOOK}/replay",
+        "events:write",
+        "change_webhookendpoint",
+        {"fromEvent": "{event}"},
+        202,
+    ),
+    Endpoint(
+        "POST", f"{WEBHOOK}/rotate-secret", "events:write", "change_webhookendpoint", {}, 200, True
+    ),
 ]
 BELOW_A_WALLET = [each for each in ENDPOINTS if each.path.startswith(f"{WALLET}/")]
 PATHS = dict.fromkeys(each.path for each in ENDPOINTS)
@@ -301,6 +336,7 @@ LISTS = [
     f"{USER}/wallets",
     "external-accounts",
     "totals",
+    f"{WEBHOOK}/attempts",
 ]
 """The paths that answer with pages."""
 LINKS = {
@@ -332,5 +368,7 @@ def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
         "event": Event.objects.get(subject_id=movement.id).id,
         "cash_out": a_cash_out(alices, 1_00).id,
         "kind": "identity-front",
+        "endpoint": an_endpoint(alices.client).id,
+        "event": Event.objects.filter(client=alices.client).latest("position").id,
         **make_each(alices, bobs, number),
     }

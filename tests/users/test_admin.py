@@ -43,6 +43,7 @@ from users.models import (
     Terms,
     TermsSignature,
     User,
+    WebhookStream,
 )
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,7 @@ NO_PAGE = {
     RecoveryCode,
     Sandbox,
     TaskChange,
+    WebhookStream,
 }
 
 

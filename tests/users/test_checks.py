@@ -94,6 +94,18 @@ def test_unsafe_session_is_an_error(setting, value, words, settings):
     assert words in found.msg
 
 
+@pytest.mark.parametrize("networks", [[], ["10.0.0.0/8", "fd00::/8"]])
+def test_networks_of_webhooks_are_accepted(networks, settings):
+    settings.WEBHOOK_NETWORKS = networks
+    assert checks.webhook_networks_exist() == []
+
+
+@pytest.mark.parametrize("name", ["10.0.0.1/8", "receiver.example", "10.0.0.0/33"])
+def test_name_that_is_no_network_of_webhooks_is_an_error(name, settings):
+    settings.WEBHOOK_NETWORKS = ["10.0.0.0/8", name]
+    assert ids(checks.webhook_networks_exist()) == ["iocash.E009"]
+
+
 @pytest.mark.django_db
 def test_unsafe_settings_of_the_whole_server_are_reported(settings):
     """A test can't change fsync: it is a setting of the whole server."""

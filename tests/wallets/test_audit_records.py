@@ -16,4 +16,4 @@ def test_every_table_of_clients_is_compared_with_its_events():
         for model in models
         if any(field.name == "client" for field in model._meta.get_fields()) and model != Closing
     }
-    assert {each.table for each in RECORDED} == tables | {"users_user"}
+    assert {each.table for each in RECORDED} == tables | {"users_user", "users_webhookendpoint"}

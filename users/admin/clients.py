@@ -176,6 +176,24 @@ def revoke(kind: str) -> Any:
     return run
 
 
+class ContactForm(ActionForm):
+    contact = forms.EmailField(
+        label=_("Contact"),
+        required=False,
+        help_text=_("Gets a mail when a webhook endpoint is disabled. Leave empty for none."),
+    )
+
+    def offer(self, obj: Any) -> None:
+        self.fields["contact"].initial = obj.contact if obj else ""
+
+
+def set_contact(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
+    with single_transaction():
+        Client.objects.filter(pk=client.pk).update(contact=values["contact"])
+        events.record_about_client(client, EventKind.CLIENT_CHANGED, by(request))
+    return gettext("Contact saved.")
+
+
 def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
     def run(request: HttpRequest, client: Client, values: dict[str, Any]) -> str:
         with single_transaction():
@@ -192,8 +210,8 @@ class ClientAdmin(WithActions):
     list_display = ("name", "state", "created_at", "short")
     list_filter = ("status",)
     search_fields = ("name", "id")
-    fields = ("name", "id", "status", "created_at")
-    readonly_fields = ("id", "status", "created_at")
+    fields = ("name", "id", "status", "contact", "created_at")
+    readonly_fields = ("id", "status", "contact", "created_at")
     csv_columns = (
         ("id", "id"),
         ("name", "name"),
@@ -216,6 +234,13 @@ class ClientAdmin(WithActions):
             form=PublicKeyForm,
             do=register,
             warning=_("The owner of the private key can then sign tokens for this client."),
+        ),
+        Action(
+            name="contact",
+            label=_("Change contact"),
+            permission=CHANGE_CLIENT,
+            form=ContactForm,
+            do=set_contact,
         ),
         Action(
             name="suspend",

@@ -26,6 +26,9 @@ for order, section, label, model in (
     (30, MenuSection.ACCESS, _("API keys"), "apikey"),
     (30, MenuSection.ACCESS, _("Public keys"), "signingkey"),
     (30, MenuSection.ACCESS, _("One-time passwords"), "otp"),
+    (40, MenuSection.ACCESS, _("Webhook endpoints"), "webhookendpoint"),
+    (40, MenuSection.ACCESS, _("Webhook deliveries"), "webhookdelivery"),
+    (40, MenuSection.ACCESS, _("Webhook attempts"), "webhookattempt"),
     (60, MenuSection.LEDGER, _("Changes"), "event"),
     (30, MenuSection.SETTINGS, _("Terms"), "terms"),
 ):

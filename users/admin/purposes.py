@@ -44,6 +44,16 @@ menu.describe(
             "Every change of users, wallets and keys: what, when and by whom. "
             "An entry is added with each change."
         ),
+        "users_webhookendpoint_changelist": _(
+            "The URLs of clients that get events. Clients create them through the API."
+        ),
+        "users_webhookdelivery_changelist": _(
+            "Events that an endpoint did not take: those that are retried, and those whose last "
+            "retry failed."
+        ),
+        "users_webhookattempt_changelist": _(
+            "Each request that was sent to an endpoint in the last 30 days, and its result."
+        ),
         "users_terms_changelist": _(
             "The versions of the terms that users sign. "
             "An operator publishes a version with the command publish_terms."

@@ -7,5 +7,14 @@ from users.duties.barrier import AdvanceBarrier
 from users.duties.codes import DeliverCodes
 from users.duties.digests import SendDigests
 from users.duties.levels import EndLapsedLevels
+from users.duties.webhooks import DeleteWebhookAttempts, DeliverWebhooks, MailAboutWebhooks
 
-add_duties(AdvanceBarrier(), EndLapsedLevels(), SendDigests(), DeliverCodes())
+add_duties(
+    AdvanceBarrier(),
+    EndLapsedLevels(),
+    SendDigests(),
+    DeliverCodes(),
+    DeliverWebhooks(),
+    MailAboutWebhooks(),
+    DeleteWebhookAttempts(),
+)

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from iocash import errors
-from users.kyc import signatures
+from users import signatures
 from users.models import Sandbox
 
 logger = logging.getLogger(__name__)

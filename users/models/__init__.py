@@ -18,6 +18,12 @@ from users.models.tasks import Task, TaskChange
 from users.models.terms import Terms, TermsSignature
 from users.models.users import Otp, User
 from users.models.verifications import IdentityVerification
+from users.models.webhooks import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookStream,
+)
 
 __all__ = [
     "Access",
@@ -47,4 +53,8 @@ __all__ = [
     "Terms",
     "TermsSignature",
     "User",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookStream",
 ]

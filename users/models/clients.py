@@ -44,6 +44,7 @@ class Client(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=100, unique=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    contact = models.EmailField(blank=True, db_default="", help_text="Gets mails about webhooks.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     API_KEY_ISSUED = "api_key.issued"
     API_KEY_REVOKED = "api_key.revoked"
     CLIENT_ACTIVATED = "client.activated"
+    CLIENT_CHANGED = "client.changed"
     CLIENT_SUSPENDED = "client.suspended"
     EXTERNAL_ACCOUNT_ADDED = "external_account.added"
     EXTERNAL_ACCOUNT_CHANGED = "external_account.changed"
@@ -97,6 +98,12 @@ class EventKind(StrEnum):
     WALLET_OPENED = "wallet.opened"
     WALLET_UNBLOCKED = "wallet.unblocked"
     WALLET_UNSUBSCRIBED = "wallet.unsubscribed"
+    WEBHOOK_ENDPOINT_CHANGED = "webhook_endpoint.changed"
+    WEBHOOK_ENDPOINT_CREATED = "webhook_endpoint.created"
+    WEBHOOK_ENDPOINT_DELIVERY_FAILED = "webhook_endpoint.delivery_failed"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled"
+    WEBHOOK_ENDPOINT_ENABLED = "webhook_endpoint.enabled"
+    WEBHOOK_ENDPOINT_SECRET_ROTATED = "webhook_endpoint.secret_rotated"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from uuid import UUID
 from iocash.http import fields
 from iocash.http.rendering import camel
 from iocash.http.serializers import reader
-from users.models import Event, KycDocument
+from users.models import Event, KycDocument, WebhookEndpoint
 from users.models.events import EventKind
 
 # --- Bodies --------------------------------------------------------------------------------------
@@ -116,6 +116,29 @@ class SignatureBody(fields.Serializer):
     terms_id = fields.Id(source="terms", read_only=True, help_text="The signed terms.")
 
 
+class ChangedEndpointBody(fields.Serializer):
+    """What has changed of the endpoint. The new values are not in the event."""
+
+    changed = FieldNames(
+        source="fields",
+        read_only=True,
+        example=("kinds",),
+        help_text="The names of the changed fields.",
+    )
+
+
+class DisabledEndpointBody(fields.Serializer):
+    """Why the endpoint was disabled."""
+
+    reason = fields.Choice(WebhookEndpoint.Reason, read_only=True)
+
+
+class FailedDeliveryBody(fields.Serializer):
+    """The event that was not delivered."""
+
+    event_id = fields.Id(source="event", read_only=True, help_text="The event; resend it by id.")
+
+
 # --- Kinds ---------------------------------------------------------------------------------------
 
 
@@ -136,6 +159,7 @@ DESCRIPTIONS: Final[dict[EventKind, EventDescription]] = {
     EventKind.API_KEY_ISSUED: EventDescription("Staff issued an API key."),
     EventKind.API_KEY_REVOKED: EventDescription("Staff revoked an API key."),
     EventKind.CLIENT_ACTIVATED: EventDescription("Staff activated the client again."),
+    EventKind.CLIENT_CHANGED: EventDescription("Staff changed the contact of the client."),
     EventKind.CLIENT_SUSPENDED: EventDescription("Staff suspended the client."),
     EventKind.PUBLIC_KEY_REGISTERED: EventDescription("Staff registered a public key."),
     EventKind.PUBLIC_KEY_REVOKED: EventDescription("Staff revoked a public key."),
@@ -182,6 +206,22 @@ DESCRIPTIONS: Final[dict[EventKind, EventDescription]] = {
         "The provider sent a second, different decision; nothing changed.", ContradictionBody
     ),
     EventKind.USER_TERMS_SIGNED: EventDescription("The user signed the terms.", SignatureBody),
+    EventKind.WEBHOOK_ENDPOINT_CREATED: EventDescription("A webhook endpoint was created."),
+    EventKind.WEBHOOK_ENDPOINT_CHANGED: EventDescription(
+        "Fields of a webhook endpoint changed.", ChangedEndpointBody
+    ),
+    EventKind.WEBHOOK_ENDPOINT_ENABLED: EventDescription(
+        "A webhook endpoint answered its first ping, or was enabled again."
+    ),
+    EventKind.WEBHOOK_ENDPOINT_DISABLED: EventDescription(
+        "A webhook endpoint was disabled.", DisabledEndpointBody
+    ),
+    EventKind.WEBHOOK_ENDPOINT_SECRET_ROTATED: EventDescription(
+        "A webhook endpoint got a new secret."
+    ),
+    EventKind.WEBHOOK_ENDPOINT_DELIVERY_FAILED: EventDescription(
+        "The last retry of a delivery failed.", FailedDeliveryBody
+    ),
 }
 """Each kind, in the order of the documentation."""
 LOADS: Final[list[Load]] = []
@@ -255,6 +295,7 @@ class EventSubject(fields.Choice):
         "scheduled_operation",
         "user",
         "wallet",
+        "webhook_endpoint",
     )
 
 

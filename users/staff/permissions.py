@@ -91,6 +91,12 @@ SENTENCES: Final = {
     "users.view_signingkey": _("Can see the public keys of clients."),
     "users.add_signingkey": _("Can register public keys of clients."),
     "users.change_signingkey": _("Can revoke public keys of clients."),
+    "users.view_webhookendpoint": _("Can see the webhook endpoints of clients."),
+    "users.change_webhookendpoint": _(
+        "Can ping, enable and disable webhook endpoints, and have events sent again."
+    ),
+    "users.view_webhookdelivery": _("Can see the events that webhook endpoints did not take."),
+    "users.view_webhookattempt": _("Can see the requests to webhook endpoints."),
     # Staff
     "auth.view_user": _(
         "Can see the members of staff, where they are logged in, failed log-ins, and what each "

@@ -19,8 +19,8 @@ from iocash.http.operations import operation
 from iocash.http.parsing import content_length
 from iocash.http.rendering import Response
 from iocash.http.views import Accepted, View
-from users import unauthenticated
-from users.kyc import identity, signatures
+from users import signatures, unauthenticated
+from users.kyc import identity
 from users.kyc.providers import HttpProvider
 from users.models import IdentityVerification
 from users.serializers.identity import (

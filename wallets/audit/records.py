@@ -75,6 +75,7 @@ RECORDED: Final = (
     ),
     Recorded("run", "wallets_scheduledrun", "wallet_id", expected=RUN_EVENTS),
     Recorded("user", "users_user", "id", ("user.created",)),
+    Recorded("endpoint", "users_webhookendpoint", "id", ("webhook_endpoint.created",)),
 )
 """All kinds of objects. A new resource is a new line."""
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from users import pages
-from users.models import Case, KycDocument, Task, User
+from users.models import Case, KycDocument, Task, User, WebhookEndpoint
 from wallets.models import Audit, Closing, Hold, Movement, ScheduledRun
 
 VIEW_MOVEMENTS: Final = "wallets.view_movement"
@@ -58,6 +58,7 @@ def tiles(user: Any, now: datetime) -> list[Tile]:
         ("wallets.view_closing", closings_under_way),
         ("wallets.view_hold", expiring_holds),
         ("wallets.view_audit", last_audit),
+        ("users.view_webhookendpoint", failing_endpoints),
         ("auth.view_user", failed_log_ins),
     )
     return [
@@ -120,6 +121,15 @@ def pending_cash_outs(user: Any, now: datetime) -> Iterator[Tile]:
             unit=lambda count: ngettext("%(count)s payment out", "%(count)s payments out", count),
             amounts=[(-row[5], row[0]) for row in own],
         )
+
+
+def failing_endpoints(user: Any, now: datetime) -> Iterator[Tile]:
+    """Webhook endpoints that were disabled because of their receivers; none: no tile."""
+    count = WebhookEndpoint.objects.failing().count()
+    if count:
+        words = ngettext("%(count)s endpoint", "%(count)s endpoints", count)
+        address = f"{reverse('admin:users_webhookendpoint_changelist')}?status__exact=DISABLED"
+        yield Tile(_("Webhooks disabled"), words % {"count": count}, BAD, address)
 
 
 def overdue_cases(user: Any, now: datetime) -> Iterator[Tile]:

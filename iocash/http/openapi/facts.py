@@ -43,6 +43,7 @@ FACTS: Json = {
     "count": _count("The number of items in the batch.", 2),
     "currency": _text("The currency of the amounts, or of your wallet (ISO 4217).", "EUR"),
     "current": _text("The present `ETag` of the resource.", '"8d3c2f0a"'),
+    "endpoints": _count("How many webhook endpoints the client has that are not disabled.", 10),
     "evidenceId": _id("The KYC document."),
     "externalAccountId": _id("The external account."),
     "field": _text("The field whose value is taken or can't change.", "mobilePhone"),
@@ -64,12 +65,15 @@ FACTS: Json = {
         "`walletReceived` of the wallet.",
         "cashIn",
     ),
+    "maxEndpoints": _count("How many webhook endpoints a client can have.", 10),
+    "maxReplays": _count("How many replays of an endpoint can run at the same time.", 3),
     "maxWallets": _count("How many open wallets a user can have.", WALLETS),
     "movementId": _id("The movement."),
     "open": _count("How many open wallets the user has.", WALLETS),
     "orderCurrency": _text("The currency of the order (ISO 4217).", "USD"),
     "refused": _count("The number of items that were refused.", 1),
     "remaining": _money("The amount that the hold still reserves"),
+    "replays": _count("How many replays of the endpoint are running.", 3),
     "requested": {
         **_money("What you requested"),
         "description": "What you requested: an amount in units of `currency`, or, where `status` "
@@ -93,6 +97,7 @@ FACTS: Json = {
     "used": _money("What is used of the limit already"),
     "userId": _id("The user."),
     "verificationId": _id("The identity verification."),
+    "webhookEndpointId": _id("The webhook endpoint."),
     "version": _count("The version of the terms.", 2),
     "walletId": _id("The wallet."),
 }

@@ -49,12 +49,23 @@ DUTY_COLUMNS = (
     "done, failures, last_failure, last_failure_at, last_run_at, last_success_at, lease,"
     " lease_until, next_due_at, seconds"
 )
+ENDPOINT_COLUMNS = (
+    "description, disabled_reason, failing_since, failures, kinds, mail_due, paused_until, ping_id,"
+    " secrets, secrets_until, status, updated_at, url, verified_at"
+)
 PRIVILEGES: dict[str, tuple[str, str]] = {
     **{table_of(resource): (KEPT, resource.updates) for resource in RESOURCES},
     "wallets_audit": (KEPT, ""),
     "users_key": (KEPT, ""),
     "users_event": (KEPT, ""),
-    "users_client": (KEPT, "name, status"),
+    "users_client": (KEPT, "contact, name, status"),
+    "users_webhookendpoint": (KEPT, ENDPOINT_COLUMNS),
+    "users_webhookstream": (KEPT, "ended_at, lease, leased_until, position"),
+    "users_webhookdelivery": (
+        ERASED,
+        "attempts, event_id, failed_at, next_attempt_at, position, status",
+    ),
+    "users_webhookattempt": (ERASED, ""),
     "users_apikey": (KEPT, "expires_at, label, revoked_at"),
     "users_signingkey": (KEPT, "expires_at, label, revoked_at"),
     "users_otp": (

@@ -11,7 +11,10 @@ from tests.support.resources import MODELS, subject_of
 from tests.support.source_code import modules
 from users.models.events import EventKind
 
-SUBJECTS = {"api_key", "client", "public_key", "user"} | {subject_of(model) for model in MODELS}
+SUBJECTS = {
+    *("api_key", "client", "public_key", "user", "webhook_endpoint"),
+    *(subject_of(model) for model in MODELS),
+}
 
 
 @pytest.mark.parametrize("kind", EventKind)

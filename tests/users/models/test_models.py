@@ -39,6 +39,7 @@ from users.models import (
 )
 from users.models.clients import SCOPES
 from users.models.ids import new_id
+from users.models.webhooks import ALL_OF_WEBHOOKS
 
 pytestmark = pytest.mark.django_db
 
@@ -225,9 +226,10 @@ BROKEN_ELSEWHERE = {
     TaskChange,
     Terms,
     TermsSignature,
+    *ALL_OF_WEBHOOKS,
 }
 """Their constraints are broken in `test_cases`, `test_duties`, `test_kyc_documents`,
-`test_verifications_and_terms`, `test_notes_and_reasons` and `test_tasks`."""
+`test_verifications_and_terms`, `test_notes_and_reasons`, `test_tasks` and `test_webhooks`."""
 
 
 def test_every_constraint_of_users_is_tested():

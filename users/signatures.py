@@ -1,6 +1,7 @@
-"""Signatures of HTTP requests between the server and its identity provider.
+"""Signatures of HTTP requests, as in Standard Webhooks.
 
-They are those of Standard Webhooks: HMAC-SHA256 of the request's id, its time and its raw body.
+A signature is the HMAC-SHA256 of the request's id, its time and its raw body. The server signs what
+it sends to its identity provider and to the webhook endpoints of clients.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -18,6 +20,8 @@ TOLERANCE: Final = 300
 
 SHORTEST: Final = 24
 """Bytes of a secret."""
+BYTES: Final = 32
+"""Bytes of a secret that the server makes."""
 
 PREFIX: Final = "whsec_"
 """What a secret may begin with; it is no part of the key."""
@@ -45,17 +49,23 @@ def signature_of(secret: str, *, id_: str, timestamp: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def signed_headers(secret: str, *, id_: str, body: bytes) -> dict[str, str]:
-    """The headers that sign a request now."""
+def new_secret() -> str:
+    """A secret for a receiver, which nobody else has."""
+    return f"{PREFIX}{base64.b64encode(secrets.token_bytes(BYTES)).decode()}"
+
+
+def signed_headers(*keys: str, id_: str, body: bytes) -> dict[str, str]:
+    """The headers that sign a request now, with each of these secrets."""
     timestamp = int(time.time())
+    signed = (signature_of(key, id_=id_, timestamp=timestamp, body=body) for key in keys)
     return {
         "webhook-id": id_,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature_of(secret, id_=id_, timestamp=timestamp, body=body),
+        "webhook-signature": " ".join(signed),
     }
 
 
-def is_signed(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
+def is_signed(keys: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
     """Tell whether one of the secrets signed the request, at most five minutes ago."""
     id_ = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
@@ -65,7 +75,7 @@ def is_signed(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -
         return False
     given = headers.get("webhook-signature", "").split(" ")
     right = False
-    for secret in secrets:
+    for secret in keys:
         expected = signature_of(secret, id_=id_, timestamp=int(timestamp), body=body).encode()
         for each in given:
             right |= hmac.compare_digest(expected, each.encode(errors="replace"))

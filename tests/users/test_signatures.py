@@ -1,4 +1,4 @@
-"""The signatures of requests between the server and its identity provider."""
+"""Signatures of HTTP requests: those of the identity provider, and ours."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.support.identity_provider import OTHER_SECRET, SECRET, signature
-from users.kyc import signatures
+from users import signatures
 
 BODY = b'{"status": "APPROVED"}'
 
@@ -103,3 +104,22 @@ def test_signature_is_valid_for_five_minutes_of_the_real_clock(seconds, accepted
 def test_weak_secret_is_refused(secret):
     with pytest.raises(ValueError, match="it "):
         signatures.secret_bytes(secret)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_library_of_receivers_accepts_our_signature_with_each_valid_secret(number):
+    """`standardwebhooks` is what the guide tells receivers to use."""
+    keys = [signatures.new_secret() for _ in range(number)]
+    signed = signatures.signed_headers(*keys, id_="msg_2", body=BODY)
+    for key in keys:
+        assert Webhook(key).verify(BODY, signed) == {"status": "APPROVED"}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(signatures.new_secret()).verify(BODY, signed)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(keys[0]).verify(BODY + b" ", signed)
+
+
+def test_new_secret_is_long_and_new():
+    first, second = signatures.new_secret(), signatures.new_secret()
+    assert first != second
+    assert len(signatures.secret_bytes(first)) == 32

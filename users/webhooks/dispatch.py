@@ -1,0 +1,159 @@
+"""Taking streams and working on them, each in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+from uuid import UUID
+
+from django.db import connections
+
+from iocash.db.backend.base import renew
+from users.models import WebhookEndpoint
+from users.models.barrier import release_events
+from users.webhooks.attempts import Outgoing
+from users.webhooks.lanes import Render, load_round
+from users.webhooks.leases import (
+    LEASE,
+    Lease,
+    LeaseLost,
+    claim_streams,
+    free_stream,
+    renew_leases,
+)
+from users.webhooks.results import store_ping, store_round
+from users.webhooks.rounds import Connections, Sending, send_ping
+
+log = logging.getLogger(__name__)
+
+MOST_STREAMS: Final = 32
+"""Streams that a process works on at the same time."""
+RENEWED_EVERY: Final = 1.0
+"""Seconds."""
+IDLE: Final = 30.0
+"""Seconds after which the connections to an endpoint are closed."""
+
+RenderPing = Callable[[WebhookEndpoint], Outgoing]
+
+
+class Dispatcher:
+    """Works on streams of endpoints; one for a process."""
+
+    def __init__(
+        self,
+        render: Render,
+        render_ping: RenderPing,
+        released: Callable[[], int] = release_events,
+    ) -> None:
+        self.render, self.render_ping, self.released = render, render_ping, released
+        self.pool = ThreadPoolExecutor(MOST_STREAMS, "webhook-streams")
+        self.leases: dict[Lease, float] = {}
+        """The leases of this process, and the real time until which each surely lasts."""
+        self.lines: dict[UUID, Connections] = {}
+        self.renewed_at = time.monotonic()
+        self.sent = 0
+        self.lock = threading.Lock()
+
+    def step(self) -> int:
+        """Renew leases and take further streams; return what was sent since the last step.
+
+        It does not wait for receivers.
+
+        Raises:
+            Inconsistent: see `release_events`.
+        """
+        if self.leases and time.monotonic() - self.renewed_at >= RENEWED_EVERY:
+            self.renew()
+        self.close_idle()
+        free = MOST_STREAMS - len(self.leases)
+        if free > 0:
+            self.claim(free)
+        with self.lock:
+            sent, self.sent = self.sent, 0
+        return sent
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.leases)
+
+    def claim(self, free: int) -> None:
+        begun = time.monotonic()
+        for lease in claim_streams(self.released(), free):
+            self.leases[lease] = begun + LEASE
+            self.pool.submit(self.work_in_thread, lease).add_done_callback(note_failure)
+
+    def renew(self) -> None:
+        begun = self.renewed_at = time.monotonic()
+        mine = [*self.leases]
+        kept = renew_leases(mine)
+        for lease in mine:
+            if lease.stream_id in kept and lease in self.leases:
+                self.leases[lease] = begun + LEASE
+
+    def close_idle(self) -> None:
+        busy = {lease.endpoint_id for lease in [*self.leases]}
+        now = time.monotonic()
+        for name in [*self.lines]:
+            if name not in busy and now - self.lines[name].used_at > IDLE:
+                self.lines.pop(name).close()
+
+    def has(self, lease: Lease) -> bool:
+        """Whether this process surely has a lease still, and need not end."""
+        is_ending = not threading.main_thread().is_alive()
+        return not is_ending and time.monotonic() < self.leases.get(lease, 0.0)
+
+    def work_in_thread(self, lease: Lease) -> None:
+        """Work on a stream, over the database connection of this thread."""
+        renew()
+        try:
+            self.work(lease)
+        except BaseException:
+            connections.close_all()
+            raise
+
+    def work(self, lease: Lease) -> None:
+        """Work on a stream until it has nothing to do, or the lease is lost."""
+        try:
+            while self.has(lease) and self.work_once(lease):
+                continue
+            free_stream(lease)
+        except LeaseLost:
+            log.warning("the lease of webhook stream %s was lost", lease.stream_id)
+        finally:
+            self.leases.pop(lease, None)
+
+    def work_once(self, lease: Lease) -> bool:
+        """Send and store one round; return whether there may be more to do at once."""
+        line = self.lines.setdefault(lease.endpoint_id, Connections())
+        round_ = load_round(lease, self.released(), self.render)
+        if round_.endpoint.ping_id is not None and round_.stream.until is None:
+            ping = send_ping(round_.endpoint, line, self.render_ping(round_.endpoint))
+            store_ping(round_.endpoint, ping)
+            return True
+        if round_.is_empty:
+            return False
+        Sending(round_, line, lambda: self.has(lease)).run()
+        store_round(round_)
+        self.count(len(round_.attempts))
+        return round_.is_full
+
+    def count(self, number: int) -> None:
+        with self.lock:
+            self.sent += number
+
+    def close(self) -> None:
+        """Wait for what is being sent, and close all connections."""
+        self.pool.shutdown()
+        for line in self.lines.values():
+            line.close()
+        self.lines.clear()
+
+
+def note_failure(work: Future[None]) -> None:
+    """Log what went wrong with a stream; it is due again when its lease is over."""
+    if error := work.exception():
+        log.error("webhook stream failed: %s", type(error).__name__, exc_info=error)

@@ -1,0 +1,123 @@
+"""Leases: which process works on which stream.
+
+A process takes a stream with something to do for a few seconds, and renews this while it works. A
+process that is killed loses its streams when the time is over. A lease has a number, and each
+write is conditional on it: a process that was stopped for longer than its lease can't write any
+more. It may still send what another process sends too; `webhook-id` tells the receiver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+LEASE: Final = 5.0
+"""Seconds."""
+STALLED: Final = 20
+"""Failures in a row after which new events wait behind the position, and rows alone are retried."""
+
+CLAIM: Final = f"""
+    WITH due AS (
+        SELECT stream.id
+        FROM users_webhookstream AS stream
+        JOIN users_webhookendpoint AS endpoint ON endpoint.id = stream.endpoint_id
+        WHERE stream.ended_at IS NULL
+          AND (stream.leased_until IS NULL OR stream.leased_until < clock_timestamp())
+          AND (
+              endpoint.ping_id IS NOT NULL AND stream.until IS NULL
+              OR endpoint.status = 'ENABLED'
+                AND (endpoint.paused_until IS NULL OR endpoint.paused_until <= clock_timestamp())
+                AND (
+                    EXISTS (
+                        SELECT FROM users_webhookdelivery AS waiting
+                        WHERE waiting.stream_id = stream.id AND waiting.status = 'WAITING'
+                          AND waiting.next_attempt_at <= clock_timestamp()
+                    )
+                    OR (
+                        endpoint.failures < {STALLED}
+                        OR NOT EXISTS (
+                            SELECT FROM users_webhookdelivery AS waiting
+                            WHERE waiting.stream_id = stream.id AND waiting.status = 'WAITING'
+                        )
+                    ) AND EXISTS (
+                        SELECT FROM users_event AS event
+                        WHERE event.client_id = endpoint.client_id
+                          AND event.position > stream.position
+                          AND event.position <= least(%(released)s, stream.until)
+                    )
+                )
+          )
+        ORDER BY stream.leased_until NULLS FIRST
+        LIMIT %(most)s
+        FOR NO KEY UPDATE OF stream SKIP LOCKED
+    )
+    UPDATE users_webhookstream AS stream
+    SET lease = stream.lease + 1, leased_until = clock_timestamp() + %(seconds)s * interval '1 s'
+    FROM due WHERE stream.id = due.id
+    RETURNING stream.id, stream.endpoint_id, stream.lease
+"""  # noqa: S608 (a constant)
+RENEW: Final = """
+    UPDATE users_webhookstream AS stream
+    SET leased_until = clock_timestamp() + %(seconds)s * interval '1 s'
+    FROM unnest(%(ids)s::uuid[], %(numbers)s::bigint[]) AS held (id, lease)
+    WHERE stream.id = held.id AND stream.lease = held.lease
+    RETURNING stream.id
+"""
+FREE: Final = """
+    UPDATE users_webhookstream SET lease = lease + 1, leased_until = NULL
+    WHERE id = %s AND lease = %s
+"""
+"""The number changes, so that a renewal at the same time does not take the stream again."""
+MOVE: Final = """
+    UPDATE users_webhookstream SET position = greatest(position, %s) WHERE id = %s AND lease = %s
+"""
+"""The fence: no other write of a round is made unless this changes a row."""
+
+
+class Lease(NamedTuple):
+    """A stream that this process may work on, by the number of the lease."""
+
+    stream_id: UUID
+    endpoint_id: UUID
+    number: int
+
+
+class LeaseLost(Exception):
+    """Another process has the stream. Nothing was written."""
+
+
+def claim_streams(released: int, most: int) -> list[Lease]:
+    """Take free streams that have something to do."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"released": released, "most": most, "seconds": LEASE})
+        return [Lease(*row) for row in cursor.fetchall()]
+
+
+def renew_leases(held: Iterable[Lease]) -> set[UUID]:
+    """Take leases for longer; return the streams that are still held."""
+    every = list(held)
+    ids, numbers = [each.stream_id for each in every], [each.number for each in every]
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW, {"ids": ids, "numbers": numbers, "seconds": LEASE})
+        return {row[0] for row in cursor.fetchall()}
+
+
+def free_stream(lease: Lease) -> None:
+    """Give a stream back; if another process has it, nothing is changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(FREE, [lease.stream_id, lease.number])
+
+
+def move_stream(lease: Lease, position: int) -> None:
+    """Set the position of a stream, in the transaction of a round, which locks its row.
+
+    Raises:
+        LeaseLost: the lease is not the last one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(MOVE, [position, lease.stream_id, lease.number])
+        if cursor.rowcount != 1:
+            raise LeaseLost
