@@ -97,6 +97,9 @@ GUIDE_CHAPTERS = (
         "Events",
         (
             Guide("events", "Events", "Read everything that happens, complete and in order."),
+            Guide(
+                "webhooks", "Webhooks", "Have events sent to you: signed, in order, and retried."
+            ),
             Guide("event-kinds", "Event kinds", "Every kind of event, and the data that it has."),
         ),
     ),

@@ -369,6 +369,5 @@ def things(alices: Wallet, bobs: Wallet, number: int = 5_00) -> dict[str, Any]:
         "cash_out": a_cash_out(alices, 1_00).id,
         "kind": "identity-front",
         "endpoint": an_endpoint(alices.client).id,
-        "event": Event.objects.filter(client=alices.client).latest("position").id,
         **make_each(alices, bobs, number),
     }

@@ -23,7 +23,7 @@ from tests.support.people import Answer, Api, unknown_id
 from tests.support.schedules import found, make_due
 from tests.support.user_bodies import ALICE, BOB
 from users import otp
-from users.models import Otp, PhoneUse, User
+from users.models import Otp, PhoneUse, User, WebhookEndpoint
 from users.serializers.kyc import BLOCKS, Content
 from wallets.books.ibans import make
 from wallets.duties.schedules import RunSchedules
@@ -350,6 +350,22 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
     api.get(f"{wallet}/statement?startDate={start}&endDate={moment(timezone.now())}&size=1")
     events = api.get(f"events?walletId={alices}&kind=movement.settled&size=1&wait=20").json
     api.get(f"events/{events['_embedded']['events'][0]['id']}")
+    use_webhooks(api, events["_embedded"]["events"][0]["id"])
+
+
+def use_webhooks(api: Recorder, event: str) -> None:
+    body = {"url": "https://shop.example/webhooks", "kinds": ["movement.*"], "description": "Shop"}
+    endpoint = api.post("webhook-endpoints", body, key="webhooks-1").json["id"]
+    path = f"webhook-endpoints/{endpoint}"
+    api.get("webhook-endpoints?size=1")
+    api.post(f"{path}/ping")
+    api.get(f"{path}/attempts")
+    WebhookEndpoint.objects.filter(id=endpoint).update(status="ENABLED", verified_at=timezone.now())
+    api.post(f"{path}/resend", {"eventId": event})
+    api.post(f"{path}/replay", {"fromEvent": event})
+    api.post(f"{path}/rotate-secret")
+    api.patch(path, {"status": "DISABLED"})
+    api.get(path)
 
 
 def get_refusals(alices: str, stranger: Recorder, reader: Recorder) -> None:
