@@ -97,9 +97,7 @@ GUIDE_CHAPTERS = (
         "Events",
         (
             Guide("events", "Events", "Read everything that happens, complete and in order."),
-            Guide(
-                "webhooks", "Webhooks", "Have events sent to you: signed, in order, and retried."
-            ),
+            Guide("webhooks", "Webhooks", "Have events sent to you, signed and in order."),
             Guide("event-kinds", "Event kinds", "Every kind of event, and the data that it has."),
         ),
     ),

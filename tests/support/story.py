@@ -51,6 +51,7 @@ ALICIA = ALICE | {"firstName": "Alicia"}
 DOCUMENT = {"content": Content.example}
 NOW_AND_THEN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)(:|%3A)\d\d(:|%3A)\d\d\.\d{3}Z")
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 DIGEST = re.compile(r"\b[0-9a-f]{32,64}\b")
 CURSOR = re.compile(r"cursor=[\w-]+")
 
@@ -358,12 +359,12 @@ def use_webhooks(api: Recorder, event: str) -> None:
     endpoint = api.post("webhook-endpoints", body, key="webhooks-1").json["id"]
     path = f"webhook-endpoints/{endpoint}"
     api.get("webhook-endpoints?size=1")
-    api.post(f"{path}/ping")
+    api.post(f"{path}/ping", {})
     api.get(f"{path}/attempts")
     WebhookEndpoint.objects.filter(id=endpoint).update(status="ENABLED", verified_at=timezone.now())
     api.post(f"{path}/resend", {"eventId": event})
     api.post(f"{path}/replay", {"fromEvent": event})
-    api.post(f"{path}/rotate-secret")
+    api.post(f"{path}/rotate-secret", {})
     api.patch(path, {"status": "DISABLED"})
     api.get(path)
 
@@ -385,6 +386,7 @@ def settled(kept: Json, begin: datetime) -> Json:
     text = NOW_AND_THEN.sub(lambda found: told(found, begin), text)
     text = ID.sub(numbered(lambda number: f"01980000-0000-7000-8000-{number:012}"), text)
     text = re.sub(r"ES\d{2}99990001\d{12}", numbered(make), text)
+    text = SECRET.sub("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD9eQZHhL0tiE=", text)
     text = DIGEST.sub(lambda found: ("8d3c2f0a" * 8)[: len(found[0])], text)
     return json.loads(CURSOR.sub("cursor=b3BhcXVl", text))
 
