@@ -20,6 +20,8 @@ DESCRIPTIONS: Final = {
     "signatures of the terms": "The institution's terms, which users sign.",
     "users": "People and companies that own wallets.",
     "wallets": "A user's money in one currency.",
+    "webhook attempts": "The requests that were sent to webhook endpoints.",
+    "webhook endpoints": "Your URLs that events are sent to.",
     SERVER: "The server itself: its documents and its health.",
 }
 

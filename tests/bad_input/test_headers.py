@@ -43,7 +43,8 @@ def test_accept_that_excludes_json_is_refused(accept, api, doors):
 )
 def test_bad_idempotency_key_is_refused(key, api, doors):
     creating = [door for door in doors if door[0] == "POST"]
-    for answer in refused_everywhere(api, creating, None, "invalid_header", key=key):
+    keyed = [door for door in creating if not door[1].startswith("webhook-endpoints/")]
+    for answer in refused_everywhere(api, keyed, None, "invalid_header", key=key):
         assert "Idempotency-Key" in answer.json["detail"]
 
 

@@ -336,7 +336,6 @@ LISTS = [
     f"{USER}/wallets",
     "external-accounts",
     "totals",
-    f"{WEBHOOK}/attempts",
 ]
 """The paths that answer with pages."""
 LINKS = {

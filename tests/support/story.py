@@ -355,7 +355,7 @@ def read_wallets(api: Recorder, alices: str, begin: datetime) -> None:
 
 
 def use_webhooks(api: Recorder, event: str) -> None:
-    body = {"url": "https://shop.example/webhooks", "kinds": ["movement.*"], "description": "Shop"}
+    body = {"url": "https://app.example/webhooks", "kinds": ["movement.*"], "description": "Shop"}
     endpoint = api.post("webhook-endpoints", body, key="webhooks-1").json["id"]
     path = f"webhook-endpoints/{endpoint}"
     api.get("webhook-endpoints?size=1")

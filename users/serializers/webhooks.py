@@ -38,7 +38,7 @@ class WebhookUrl(fields.Text):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            LONGEST_URL, example="https://shop.example/webhooks", help_text=URL, **kwargs
+            LONGEST_URL, example="https://app.example/webhooks", help_text=URL, **kwargs
         )
 
     def schema(self) -> dict[str, Any]:
@@ -131,7 +131,12 @@ class WebhookEndpointAnswer(fields.Serializer):
     kinds = Kinds(read_only=True, help_text=KINDS)
     ordering = fields.Choice(WebhookEndpoint.Ordering, read_only=True)
     status = fields.Choice(WebhookEndpoint.Status, read_only=True)
-    disabled_reason = OptionalChoice(WebhookEndpoint.Reason, read_only=True, allow_null=True)
+    disabled_reason = OptionalChoice(
+        WebhookEndpoint.Reason,
+        read_only=True,
+        allow_null=True,
+        help_text="Why it is `DISABLED`. Null: it is not.",
+    )
     description = fields.Text(
         140,
         read_only=True,
@@ -265,7 +270,9 @@ class WebhookAttemptAnswer(fields.Serializer):
         example=200,
         help_text="The HTTP status of the answer. Null: there was none.",
     )
-    failure = AttemptFailure(read_only=True, allow_null=True)
+    failure = AttemptFailure(
+        read_only=True, allow_null=True, help_text="Why it failed. Null: it succeeded."
+    )
     detail = fields.Text(
         200,
         read_only=True,
@@ -286,7 +293,9 @@ class WebhookAttemptAnswer(fields.Serializer):
 class WebhookEndpointQuery(pages.PageQuery):
     """Which endpoints to list."""
 
-    status = fields.Choice(WebhookEndpoint.Status, required=False)
+    status = fields.Choice(
+        WebhookEndpoint.Status, required=False, help_text="Only endpoints with this status."
+    )
 
 
 class WebhookAttemptQuery(pages.PageQuery):

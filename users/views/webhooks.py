@@ -191,7 +191,7 @@ class WebhookPingView(WebhookView):
     title = "Ping of a webhook endpoint"
 
     @operation(
-        name="ping_webhook_endpoint",
+        name="request_webhook_ping",
         body=Nothing,
         body_optional=True,
         statuses=(HTTPStatus.ACCEPTED,),
@@ -214,7 +214,7 @@ class WebhookResendView(WebhookView):
     title = "Resend to a webhook endpoint"
 
     @operation(
-        name="resend_webhook_event",
+        name="request_webhook_resend",
         body=ResendBody,
         statuses=(HTTPStatus.ACCEPTED,),
         refuses=(errors.InvalidTransition,),
@@ -236,7 +236,7 @@ class WebhookReplayView(WebhookView):
     title = "Replay to a webhook endpoint"
 
     @operation(
-        name="replay_webhook_events",
+        name="request_webhook_replay",
         body=ReplayBody,
         statuses=(HTTPStatus.ACCEPTED,),
         refuses=(errors.InvalidTransition, errors.ReplayLimitReached),
@@ -258,7 +258,7 @@ class WebhookSecretView(WebhookView):
     title = "Secret of a webhook endpoint"
 
     @operation(
-        name="rotate_webhook_secret",
+        name="create_webhook_secret",
         body=Nothing,
         body_optional=True,
         answers=WebhookSecretAnswer,

@@ -30,10 +30,12 @@ from users.webhooks.rounds import Connections, Sending, send_ping
 
 log = logging.getLogger(__name__)
 
-MOST_STREAMS: Final = 32
+MOST_STREAMS: Final = 16
 """Streams that a process works on at the same time."""
 RENEWED_EVERY: Final = 1.0
 """Seconds."""
+ENDED_AFTER: Final = 2.0
+"""Seconds without a step after which the process is ending, and begins nothing more."""
 IDLE: Final = 30.0
 """Seconds after which the connections to an endpoint are closed."""
 
@@ -55,6 +57,8 @@ class Dispatcher:
         """The leases of this process, and the real time until which each surely lasts."""
         self.lines: dict[UUID, Connections] = {}
         self.renewed_at = time.monotonic()
+        self.stepped_at = float("inf")
+        """When `step` was called last; infinite before the first time."""
         self.sent = 0
         self.lock = threading.Lock()
 
@@ -66,6 +70,7 @@ class Dispatcher:
         Raises:
             Inconsistent: see `release_events`.
         """
+        self.stepped_at = time.monotonic()
         if self.leases and time.monotonic() - self.renewed_at >= RENEWED_EVERY:
             self.renew()
         self.close_idle()
@@ -103,8 +108,9 @@ class Dispatcher:
 
     def has(self, lease: Lease) -> bool:
         """Whether this process surely has a lease still, and need not end."""
-        is_ending = not threading.main_thread().is_alive()
-        return not is_ending and time.monotonic() < self.leases.get(lease, 0.0)
+        now = time.monotonic()
+        is_ending = now - self.stepped_at > ENDED_AFTER
+        return not is_ending and now < self.leases.get(lease, 0.0)
 
     def work_in_thread(self, lease: Lease) -> None:
         """Work on a stream, over the database connection of this thread."""
