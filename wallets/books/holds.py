@@ -9,8 +9,8 @@ from typing import Any
 from users.models.events import CLOCK, By, EventKind
 from users.models.ids import new_id
 from wallets.books import chain
-from wallets.books.changes import Changes
 from wallets.books.hold_rows import LockedHold
+from wallets.books.opened import Changes
 from wallets.books.rows import Cause, LockedWallet
 
 
