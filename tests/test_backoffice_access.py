@@ -21,6 +21,7 @@ from tests.support import people
 from tests.support.cash_outs import a_cash_out
 from tests.support.ibans import IBAN
 from tests.support.kyc import send_one
+from tests.support.schedules import scheduled
 from tests.support.signed_tokens import PRIVATE, pem
 from tests.support.staff import (
     ADMINISTRATOR,
@@ -77,6 +78,8 @@ LISTS: Final = {
     "wallets.externalaccount": MONEY_READERS,
     "wallets.hold": MONEY_READERS,
     "wallets.movement": MONEY_READERS,
+    "wallets.scheduledoperation": MONEY_READERS,
+    "wallets.scheduledrun": MONEY_READERS,
     "wallets.wallet": MONEY_READERS,
 }
 """Who may see the list and the pages of each model."""
@@ -155,6 +158,9 @@ ACTIONS: Final = {
     "wallets.wallet/add-task": REVIEWERS,
     "wallets.wallet/notice": OPERATORS,
     "wallets.wallet/open-case": REVIEWERS,
+    "wallets.scheduledoperation/cancel": OPERATORS,
+    "wallets.scheduledoperation/pause": OPERATORS,
+    "wallets.scheduledoperation/resume": OPERATORS,
     "wallets.wallet/block": OPERATORS,
     "wallets.wallet/freeze": SUPERVISORS,
     "wallets.wallet/unblock": OPERATORS,
@@ -207,6 +213,7 @@ def rows(alices: Any, bobs: Any, client_demo: Any, api: Any) -> dict[str, Any]:
         ),
         "wallets.hold": people.place(alices, bobs, 1_00),
         "wallets.movement": Movement.objects.get(pk=a_cash_out(alices, 30_00).pk),
+        "wallets.scheduledoperation": scheduled(alices, bobs),
         "wallets.wallet": alices,
     }
 

@@ -51,10 +51,14 @@ STAFF = (
 )
 """The back office, where staff see all clients."""
 NOT_SERVING = (
+    "users.deliveries",
+    "users.duties",
     "users.management",
     "users.migrations",
+    "users.webhooks",
     "wallets.anchors",
     "wallets.audit",
+    "wallets.duties",
     "wallets.management",
     "wallets.migrations",
 )

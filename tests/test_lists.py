@@ -10,6 +10,7 @@ from tests.support import barrier, people
 from tests.support.cash_outs import a_cash_out
 from tests.support.people import Api
 from tests.support.resources import LISTS, make_each
+from tests.support.schedules import a_bank_schedule, an_execution
 from tests.support.statements import captured
 from wallets import posting
 from wallets.models import Wallet
@@ -81,12 +82,20 @@ def more_rows(alices: Wallet, bobs: Wallet) -> None:
         make_each(alices, bobs, number)
 
 
+def more_executions(alices: Wallet, bobs: Wallet) -> None:
+    """Executions of the last scheduled operation."""
+    people.cash_in(alices, 10_00)
+    for number in range(1, 5):
+        an_execution(alices, bobs, number)
+
+
 OWN: dict[str, tuple[More, int]] = {
     "holds": (more_holds, 3),
     "holds?status=EXPIRED": (more_holds, 4),
     "movements?type=TRANSFER&idempotencyKey=k": (more_movements, 4),
     "holds?sort=createdAt,asc": (more_holds, 3),
     "external-accounts?sort=createdAt,asc": (more_rows, 3),
+    "scheduled-operations/{schedule}/executions": (more_executions, 3),
     "statement": (more_movements, 10),
     "statement?sort=settledAt,desc": (more_movements, 10),
     "balance": (more_movements, 6),
@@ -108,7 +117,7 @@ def test_wallet_lists_run_the_same_number_of_queries_for_few_and_many_rows(
     more: More,
     most: int,
 ) -> None:
-    address = f"wallets/{alices.id}/{path}"
+    address = f"wallets/{alices.id}/{path}".format(schedule=a_bank_schedule(alices, bobs, 1))
     few, before = asked(api, address), rows(api, address)
     more(alices, bobs)
     assert asked(api, address) == few <= most

@@ -21,6 +21,7 @@ from users import kyc
 from users.kyc import Kind, looks
 from users.models import Client, User
 from wallets import posting
+from wallets.duties.holds import ExpireOverdueHolds
 from wallets.models import Wallet
 from wallets.orders.base import Order
 from wallets.orders.cash_outs import CashOut, MarkCashOutSent, RejectCashOut, SettleCashOut
@@ -95,6 +96,7 @@ def play_orders(client: Client) -> Wallet:
     freezes.lift(freezes.freeze(alices, 1_00))
     people.place(alices, bobs, 1_00, expires_at=timezone.now() + timedelta(hours=1))
     people.pass_time(timedelta(hours=2), alices)
+    ExpireOverdueHolds().perform()
     play_group(alices)
     return alices
 

@@ -88,9 +88,11 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_task": OF_USER
     | {"subject": "'wallet'", "subject_id": "gen_random_uuid()", "owner": STAFF, "actor": STAFF},
     "wallets_closing": OF_USER | {"actor": STAFF},
-    "users_webhookendpoint": NEW_ID,
-    "users_webhookdelivery": NEW_ID | {"event_id": "gen_random_uuid()"},
-    "users_webhookattempt": NEW_ID | {"event_id": "gen_random_uuid()"},
+    "users_webhookendpoint": {"id": "md5('endpoint ' || n)::uuid"},
+    "users_webhookdelivery": {"id": "md5('delivery ' || n)::uuid"},
+    "users_webhookattempt": {"id": "md5('attempt ' || n)::uuid"},
+    "wallets_scheduledoperation": OF_WALLET | {"target_id": OTHER},
+    "wallets_scheduledrun": OF_WALLET | {"number": "1000 + n"},
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
 """What differs between the copies, by table: SQL that knows the number `n` of the copy."""

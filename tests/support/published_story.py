@@ -7,13 +7,13 @@ from typing import Any
 from django.utils import timezone
 
 from tests.support import people
+from tests.support.retelling import settled
 from tests.support.story import (
     BANK,
     CODE,
     DOCUMENT,
     Recorder,
     pass_two_minutes,
-    settled,
     sign_terms,
     verify_identity,
 )

@@ -42,7 +42,7 @@ class DeliverCodes(Duty):
         valid = [otp for otp in taken if otp.is_open(now)]
         over = [otp for otp in taken if not otp.is_open(now)]
         for otp in over:
-            give_up(otp)
+            give_up_code(otp)
         if not valid:
             return len(over)
         with ThreadPoolExecutor(len(valid), "deliveries") as pool:
@@ -55,7 +55,7 @@ class DeliverCodes(Duty):
         return len(over) + len(delivered)
 
 
-def give_up(otp: Otp) -> None:
+def give_up_code(otp: Otp) -> None:
     """Remove a code that is over. If it was never tried, it does not count for its number."""
     logger.error("the one-time password of user %s expired before its delivery", otp.user_id)
     if otp.attempts == 1:

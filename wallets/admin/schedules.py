@@ -37,7 +37,7 @@ def change_to(status: str) -> Callable[..., Order]:
     )
 
 
-def amount_in_words(schedule: ScheduledOperation) -> str:
+def amount_of_runs(schedule: ScheduledOperation) -> str:
     """What each run pays."""
     if schedule.amount is None:
         return gettext("the difference to the target")
@@ -54,7 +54,7 @@ def receiver_of(schedule: ScheduledOperation) -> str:
 
 def schedule_name(schedule: ScheduledOperation) -> str:
     return gettext("%(amount)s to %(name)s") % {
-        "amount": amount_in_words(schedule),
+        "amount": amount_of_runs(schedule),
         "name": receiver_of(schedule),
     }
 

@@ -51,7 +51,8 @@ BEGIN
     UPDATE wallets_externalaccount
     SET status = 'REMOVED', alias = '', iban = '', holder_name = '', metadata = NULL
     WHERE wallet_id = erased;
-    UPDATE wallets_hold SET concept = NULL, metadata = NULL, reference = NULL, salt = NULL
+    UPDATE wallets_hold
+    SET concept = NULL, metadata = NULL, reference = NULL, salt = NULL, reason = NULL
     WHERE (wallet_id = erased OR target_id = erased) AND salt IS NOT NULL;%s
     UPDATE users_key SET salt = NULL
     WHERE salt IS NOT NULL AND made_id IN (

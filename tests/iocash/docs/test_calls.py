@@ -23,7 +23,7 @@ from django.test import Client as Browser
 from iocash import urls
 from iocash.docs import calls, examples
 from iocash.docs.calls import Example, blanked, snake
-from tests.support import openapi, people, sandbox, shell_examples, story
+from tests.support import openapi, people, retelling, sandbox, shell_examples, story
 from tests.support.people import Answer, Api
 from tests.support.story import LIMITS, Recorder, kind_of, operation_of, query_of, words_of
 from users.models import Client
@@ -176,7 +176,7 @@ class InPython(Reader):
 
 
 def same_host(told: Any, server: str) -> Any:
-    text = json.dumps(told["operations"]).replace(server, story.READERS_HOST)
+    text = json.dumps(told["operations"]).replace(server, retelling.READERS_HOST)
     return json.loads(text)
 
 
