@@ -141,10 +141,12 @@ def staged(
             stage.end(name)
 
 
-def kill_at_random(stage: Stage, kills: int, pause: float, begin: float = 0.0) -> None:
-    """Kill workers and the receiver one after the other, and start each again."""
-    names = [name for name in stage.commands if name != "writers"]
-    time.sleep(begin)
+def kill_at_random(stage: Stage, kills: int, pause: float, only: str = "") -> None:
+    """Once the first event has arrived, kill workers and the receiver, and start each again."""
+    names = [name for name in stage.commands if name != "writers" and name.startswith(only)]
+    until = time.monotonic() + PATIENCE
+    while not stage.received() and time.monotonic() < until:
+        time.sleep(0.02)
     for _ in range(kills):
         name = random.choice(names)
         stage.kill(name)
