@@ -86,7 +86,7 @@ class WebhookEndpointAdmin(Searched, WithActions):
     list_select_related = ("client",)
     search_fields = ("id",)
     search_help_text = _("An id, or the beginning of a URL.")
-    ordering = ("-created_at", "-id")
+    ordering = ("-id",)
     fields = (
         "client",
         "url",
@@ -158,6 +158,15 @@ class WebhookEndpointAdmin(Searched, WithActions):
         }
 
 
+OF_EVENT_CSV = (
+    ("id", "id"),
+    ("endpoint", "endpoint.url"),
+    ("event_id", "event_id"),
+    ("created_at", "created_at"),
+)
+"""What deliveries and attempts have in common as CSV."""
+
+
 class OfAnEndpoint(Searched, WithActions):
     """The pages of rows of an endpoint with an event."""
 
@@ -191,6 +200,12 @@ class WebhookDeliveryAdmin(OfAnEndpoint):
         "failed_at",
         "created_at",
     )
+    csv_columns = (
+        *OF_EVENT_CSV,
+        ("status", "status"),
+        ("attempts", "attempts"),
+        ("failed_at", "failed_at"),
+    )
     page_actions = (RESEND,)
 
     @admin.display(description=_("status"))
@@ -212,6 +227,13 @@ class WebhookAttemptAdmin(OfAnEndpoint):
         "detail",
         "request_body",
         "answer",
+    )
+    csv_columns = (
+        *OF_EVENT_CSV,
+        ("kind", "kind"),
+        ("number", "number"),
+        ("status", "status"),
+        ("failure", "failure"),
     )
     page_actions = (RESEND,)
 

@@ -159,7 +159,7 @@ class WebhookEndpointAnswer(fields.Serializer):
         return {"self": {"href": own}, "attempts": {"href": f"{own}/attempts"}}
 
 
-class WebhookSecretAnswer(WebhookEndpointAnswer):
+class WebhookEndpointSecretAnswer(WebhookEndpointAnswer):
     """A webhook endpoint, with its new secret, which is shown only here."""
 
     secret = fields.Text(

@@ -30,7 +30,7 @@ from users.serializers.webhooks import (
     WebhookEndpointBody,
     WebhookEndpointChange,
     WebhookEndpointQuery,
-    WebhookSecretAnswer,
+    WebhookEndpointSecretAnswer,
 )
 from users.views.lists import ReleasedPages
 from users.views.users import REPLAYED, ClientView
@@ -85,7 +85,7 @@ class WebhookEndpointListView(WebhookView):
     @operation(
         name="create_webhook_endpoint",
         body=WebhookEndpointBody,
-        answers=WebhookSecretAnswer,
+        answers=WebhookEndpointSecretAnswer,
         keyed=True,
         refuses=(errors.WebhookEndpointLimitReached,),
         staff_permissions=OF_STAFF,
@@ -116,7 +116,7 @@ def rows_of_endpoints(client_id: UUID | None, filters: dict[str, Any]) -> Parts:
 def shown_with_secret(view: WebhookView, made: endpoints.MadeEndpoint) -> dict[str, Any]:
     """Write an endpoint with its new secret, if there is one."""
     made.endpoint.secret = made.secret or ""  # type: ignore[attr-defined]  # the writer reads it
-    answer = WebhookSecretAnswer(made.endpoint, context=view.get_serializer_context())
+    answer = WebhookEndpointSecretAnswer(made.endpoint, context=view.get_serializer_context())
     return dict(answer.data)
 
 
@@ -261,7 +261,7 @@ class WebhookSecretView(WebhookView):
         name="create_webhook_secret",
         body=Nothing,
         body_optional=True,
-        answers=WebhookSecretAnswer,
+        answers=WebhookEndpointSecretAnswer,
         statuses=(HTTPStatus.OK,),
         staff_permissions=OF_STAFF,
     )

@@ -47,7 +47,8 @@ def link_to_operation(paths: Json, listing: str) -> Json:
 def reading_paths(paths: Json) -> dict[str, str]:
     """Where each kind of resource is read, by the schema of the answer to its creation.
 
-    That is the schema of reading it by its id. `TermsContent` is a `TermsAnswer` with its content.
+    That is the schema of reading it by its id. `TermsContent` is a `TermsAnswer` with its content,
+    and a `…SecretAnswer` an `…Answer` with a secret that is shown once.
     """
     found = {
         path: answered(methods["get"]["responses"]["200"])
@@ -60,7 +61,10 @@ def reading_paths(paths: Json) -> dict[str, str]:
         for path, schema in found.items()
         if schema.endswith("Content") and not path.endswith("}")
     }
-    return by_id | whole
+    secret = {
+        f"{schema.removesuffix('Answer')}SecretAnswer": path for schema, path in by_id.items()
+    }
+    return by_id | whole | secret
 
 
 def is_resource(paths: Json, path: str) -> bool:

@@ -28,7 +28,7 @@ from tests.support.webhooks import (
 )
 from users.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from users.webhooks import endpoints, lanes
-from users.webhooks.leases import LeaseLost
+from users.webhooks.leases import LeaseLost, free_stream, renew_leases
 from users.webhooks.results import store_round
 
 pytestmark = pytest.mark.django_db
@@ -305,3 +305,11 @@ def test_renewed_lease_lasts_longer(alices, bobs, endpoint, worker):
     worker.leases[lease] = 0.0
     worker.renew()
     assert not worker.has(lease)
+
+
+def test_freed_stream_is_not_taken_again_by_a_renewal(alices, bobs, endpoint, worker):
+    pay(alices, bobs)
+    (lease,) = worker.take()
+    free_stream(lease)
+    assert renew_leases([lease]) == set()
+    assert [each.stream_id for each in worker.take()] == [lease.stream_id]

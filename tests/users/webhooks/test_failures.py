@@ -72,10 +72,11 @@ def test_more_events_than_a_round_has_follow_a_retry(
     worker.run()
     receiver.answering = lambda handler, _: handler.answer(200)
     make_due()
+    pay(alices, bobs, 2)
     worker.run()
     seqs = sent_of(alices, receiver)[1:]
     assert seqs == sorted(seqs)
-    assert len(seqs) == 7
+    assert len(seqs) == 9
     assert not WebhookDelivery.objects.exists()
 
 
@@ -252,6 +253,10 @@ def test_position_waits_when_everything_fails(client_with_many_wallets, receiver
     rows = WebhookDelivery.objects.count()
     assert STALLED <= rows <= STALLED + 8 < len(wallets)
     assert stream_of(endpoint).position < last_position()
+    make_due()
+    worker.run()
+    assert {*WebhookDelivery.objects.values_list("attempts", flat=True)} == {2}
+    assert WebhookDelivery.objects.count() == rows
     receiver.answering = lambda handler, _: handler.answer(200)
     receiver.received.clear()
     make_due()
