@@ -17,6 +17,8 @@ DESCRIPTIONS: Final = {
     "holds": "Funds that are reserved for another wallet.",
     "identity verifications": "Identity checks by a provider.",
     "movements": "Cash-ins, cash-outs, transfers and reversals.",
+    "scheduled operations": "Payments that are repeated, on dates or by a balance.",
+    "scheduled runs": "The executions of scheduled operations.",
     "signatures of the terms": "The institution's terms, which users sign.",
     "users": "People and companies that own wallets.",
     "wallets": "A user's money in one currency.",

@@ -103,7 +103,7 @@ def test_networks_of_webhooks_are_accepted(networks, settings):
 @pytest.mark.parametrize("name", ["10.0.0.1/8", "receiver.example", "10.0.0.0/33"])
 def test_name_that_is_no_network_of_webhooks_is_an_error(name, settings):
     settings.WEBHOOK_NETWORKS = ["10.0.0.0/8", name]
-    assert ids(checks.webhook_networks_exist()) == ["iocash.E009"]
+    assert ids(checks.webhook_networks_exist()) == ["iocash.E011"]
 
 
 @pytest.mark.django_db

@@ -184,12 +184,12 @@ def test_audit_that_found_something_is_bad(staff):
 
 
 def test_failed_log_ins_of_a_day_are_counted(staff):
-    assert tile(staff, "Failed").figure == "None"
+    assert tile(staff, "Failed log-ins").figure == "None"
     for _ in range(3):
         AccessFailureLog.objects.create(username="alice", locked_out=False)
     AccessFailureLog.objects.update(attempt_time=timezone.now() - 2 * DAY)
     AccessFailureLog.objects.create(username="alice", locked_out=False)
-    assert tile(staff, "Failed").figure == "1"
+    assert tile(staff, "Failed log-ins").figure == "1"
 
 
 # --- Money --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, OuterRef, Q, Subquery, When
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -267,15 +267,16 @@ class ScheduledRunQuerySet(OwnedQuerySet["ScheduledRun"]):
 
     def seen(self) -> Self:
         """Annotate `standing`: a run to a bank account has the status of its cash-out."""
-        return self.annotate(
+        own = Movement.objects.filter(client=OuterRef("client"), id=OuterRef("movement"))
+        return self.annotate(paid=Subquery(own.values("status")[:1])).annotate(
             standing=Case(
-                When(movement__status__in=["ERROR", "CANCELLED"], then=models.Value("FAILED")),
-                When(movement__isnull=False, then=F("movement__status")),
+                When(paid__in=["ERROR", "CANCELLED"], then=models.Value("FAILED")),
+                When(movement__isnull=False, then=F("paid")),
                 default=F("status"),
             ),
             reason=Case(
-                When(movement__status="ERROR", then=models.Value("cash_out_rejected")),
-                When(movement__status="CANCELLED", then=models.Value("cash_out_cancelled")),
+                When(paid="ERROR", then=models.Value("cash_out_rejected")),
+                When(paid="CANCELLED", then=models.Value("cash_out_cancelled")),
                 default=F("code"),
             ),
         )

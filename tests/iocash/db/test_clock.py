@@ -19,6 +19,8 @@ OTHER_CLOCKS = re.compile(
 REAL_TIME = {
     "users/models/duties.py": "runs and leases of our own processes",
     "users/credentials.py": "the expiry of keys",
+    "users/webhooks/leases.py": "leases of our own processes",
+    "wallets/duties/schedules.py": "leases of our own processes",
     "users/models/sandbox.py": "what a sandbox's clock is ahead of",
     "wallets/posting/read.py": "the time of the database's machine, which is compared with ours",
 }

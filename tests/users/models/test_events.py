@@ -12,7 +12,7 @@ from tests.support.source_code import modules
 from users.models.events import EventKind
 
 SUBJECTS = {
-    *("api_key", "client", "public_key", "user", "webhook_endpoint"),
+    *("api_key", "client", "public_key", "scheduled_execution", "user", "webhook_endpoint"),
     *(subject_of(model) for model in MODELS),
 }
 
@@ -56,7 +56,7 @@ def test_every_kind_of_event_is_recorded_somewhere():
             "MOVEMENT_ERROR",
             "MOVEMENT_CANCELLED",
         ),
-        *("HOLD_EXECUTED", "HOLD_RELEASED", "HOLD_EXPIRED"),
+        *("HOLD_EXECUTED", "HOLD_RELEASED", "HOLD_EXPIRED", "SCHEDULED_OPERATION_COMPLETED"),
     }
     assert named | by_status == set(EventKind.__members__)
     assert not named & by_status

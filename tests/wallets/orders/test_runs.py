@@ -52,11 +52,8 @@ def test_due_run_pays_once(books):
     assert (money_of(books), money_of(books, BOBS)) == ((90_00, 0), (10_00, 0))
     assert (schedule.next_number, schedule.next_at) == (2, instant("2026-02-28T06:00"))
     assert kinds(books)[-1] == "scheduled_execution.succeeded"
-    assert books.facts[-1].data == {
-        "schedule": str(schedule.id),
-        "number": "1",
-        "movement": str(made.movement_id),
-    }
+    data = {"schedule": str(schedule.id), "number": "1", "movement": str(made.movement_id)}
+    assert books.facts[-1].data == {"balance": 90_00, "held": 0, "seq": 1, **data}
 
 
 def test_run_before_its_time_changes_nothing(books):

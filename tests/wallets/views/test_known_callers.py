@@ -28,6 +28,7 @@ READ = [
     *(f"{WALLET}/{path}" for path in LINKS.values()),
     "users/{user}/compliance",
     *ACROSS,
+    "webhook-endpoints",
 ]
 """What callers who are only remembered read."""
 

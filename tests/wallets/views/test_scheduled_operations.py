@@ -275,10 +275,11 @@ def test_same_key_creates_one(api, bobs, kept):
     assert ScheduledOperation.objects.count() == 1
 
 
-def test_event_has_ids_only(api, bobs, kept):
+def test_event_has_the_money_of_the_wallet_and_no_text(api, bobs, kept):
     api.post(kept, monthly(bobs, alias="Rent"), headers={"X-Request-Id": "mine"})
     event = Event.objects.get(kind="scheduled_operation.created")
-    assert (event.subject, event.request_id, event.data) == ("schedule", "mine", {})
+    assert (event.subject, event.request_id) == ("schedule", "mine")
+    assert event.data.keys() == {"balance", "held", "seq"}
 
 
 # --- GET and PATCH -------------------------------------------------------------------------------
