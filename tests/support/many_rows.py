@@ -91,8 +91,8 @@ CHANGES: dict[str, dict[str, str]] = {
     "users_webhookendpoint": {"id": "md5('endpoint ' || n)::uuid"},
     "users_webhookdelivery": {"id": "md5('delivery ' || n)::uuid"},
     "users_webhookattempt": {"id": "md5('attempt ' || n)::uuid"},
-    "wallets_scheduledoperation": OF_WALLET | {"target_id": OTHER},
-    "wallets_scheduledrun": OF_WALLET | {"number": "1000 + n"},
+    "wallets_scheduledoperation": OF_WALLET,
+    "wallets_scheduledrun": {"id": "md5('run ' || n)::uuid", "number": "1000 + n"},
     "users_apikey": NEW_ID | {"digest": "'\\\\x' || lpad(to_hex(n), 64, '0')"},
 }
 """What differs between the copies, by table: SQL that knows the number `n` of the copy."""

@@ -73,7 +73,7 @@ class WebhookEndpointListView(WebhookView):
     pagination_class = ReleasedPages
     versioned = True
 
-    @operation(name="list_webhook_endpoints", query=WebhookEndpointQuery, spends_proof=True)
+    @operation(name="list_webhook_endpoints", query=WebhookEndpointQuery)
     def get(self, request: Request) -> Response:
         """List the webhook endpoints.
 

@@ -17,6 +17,7 @@ DEEDS: Final[Mapping[str, Any]] = {
     Kind.API_KEY_ISSUED: _("Issued an API key."),
     Kind.API_KEY_REVOKED: _("Revoked an API key."),
     Kind.CLIENT_ACTIVATED: _("Activated the client."),
+    Kind.CLIENT_CHANGED: _("Changed the contact of a client."),
     Kind.CLIENT_SUSPENDED: _("Suspended the client."),
     Kind.EXTERNAL_ACCOUNT_ADDED: _("Added a bank account."),
     Kind.EXTERNAL_ACCOUNT_CHANGED: _("Changed a bank account."),

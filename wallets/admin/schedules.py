@@ -37,7 +37,7 @@ def change_to(status: str) -> Callable[..., Order]:
     )
 
 
-def amount_of_runs(schedule: ScheduledOperation) -> str:
+def amount_of_schedule(schedule: ScheduledOperation) -> str:
     """What each run pays."""
     if schedule.amount is None:
         return gettext("the difference to the target")
@@ -54,7 +54,7 @@ def receiver_of(schedule: ScheduledOperation) -> str:
 
 def schedule_name(schedule: ScheduledOperation) -> str:
     return gettext("%(amount)s to %(name)s") % {
-        "amount": amount_of_runs(schedule),
+        "amount": amount_of_schedule(schedule),
         "name": receiver_of(schedule),
     }
 
@@ -104,7 +104,9 @@ class ScheduledOperationAdmin(Searched, OfRuns, WithActions):
         ("next_at", "next_at"),
     )
     search_fields = ("id",)
-    search_help_text = _("The id of a scheduled operation or of its wallet.")
+    search_help_text = _(
+        "The id of a scheduled operation or of its wallet, or the IBAN that it pays."
+    )
     fields = (
         "id",
         "client",

@@ -372,6 +372,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="scheduledoperation",
             index=models.Index(
+                condition=models.Q(("iban", ""), _negated=True),
+                fields=["iban"],
+                name="schedule_of_iban",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="scheduledoperation",
+            index=models.Index(
                 condition=models.Q(("status", "ACTIVE"), models.Q(("trigger", ""), _negated=True)),
                 fields=["next_at"],
                 name="schedule_watching",

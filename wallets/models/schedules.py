@@ -14,6 +14,7 @@ from iocash.db.clock import Now
 from users.models import Client
 from users.models.clients import OwnedQuerySet
 from users.models.ids import as_id
+from users.models.searches import compact
 from users.models.versions import Versioned
 from wallets.models.accounts import ExternalAccount
 from wallets.models.movements import Movement
@@ -25,9 +26,10 @@ GOING_ON = ("ACTIVE", "PAUSED")
 
 class ScheduledOperationQuerySet(OwnedQuerySet["ScheduledOperation"]):
     def named(self, words: str) -> Self:
-        """Search by id, or by a wallet that pays or is paid."""
-        found = as_id(words)
-        return self.filter(Q(id=found) | Q(wallet=found)) if found else self.none()
+        """Search by id, by the wallet that pays, or by the IBAN that is paid."""
+        if found := as_id(words):
+            return self.filter(Q(id=found) | Q(wallet=found))
+        return self.filter(iban=compact(words)).exclude(iban="")
 
     def going_on(self) -> Self:
         return self.filter(status__in=GOING_ON)
@@ -223,6 +225,7 @@ class ScheduledOperation(VersionedSchedule, models.Model):
                 condition=Q(status="ACTIVE") & ~Q(trigger=""),
                 name="schedule_watching",
             ),
+            models.Index(fields=["iban"], condition=~Q(iban=""), name="schedule_of_iban"),
         ]
 
     def __str__(self) -> str:

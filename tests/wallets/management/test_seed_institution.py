@@ -20,7 +20,7 @@ from wallets.admin.closing import steps_of_closing
 from wallets.admin.dormant import dormant_wallets
 from wallets.management.commands import seed_demo
 from wallets.management.demo.members import members
-from wallets.models import Closing, Hold, Movement, Wallet
+from wallets.models import Closing, Hold, Movement, ScheduledRun, Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
@@ -78,6 +78,8 @@ def test_institution_has_ninety_days_of_everything(behind: datetime) -> None:
     assert min(documents[each] for each in ("APPROVED", "PENDING", "REJECTED")) >= 2
     assert Wallet.objects.filter(client=client, status="BLOCKED").exists()
     assert {*Hold.objects.filter(client=client).values_list("status", flat=True)} == {*Hold.Status}
+    runs = Counter(ScheduledRun.objects.filter(client=client).values_list("status", flat=True))
+    assert min(runs[each] for each in ("SUCCESS", "PENDING", "FAILED")) >= 2
     kinds = set(movements.values_list("type", "status"))
     assert kinds >= {("CASH_OUT", each) for each in Movement.Status}
     assert kinds >= {(each, "SUCCESS") for each in ("CASH_IN", "TRANSFER", "REVERSAL")}

@@ -111,3 +111,18 @@ def test_large_batch_is_written_with_copy(alices, bobs, monkeypatch):
     assert not copied
     post(Batch(**people.about(alices), items=items))
     assert copied == ["wallets_movement", "users_event"]
+
+
+def test_copied_events_of_each_wallet_are_in_the_order_of_seq(alices, bobs):
+    """From 300 movements on, events are written with COPY."""
+    people.cash_in(bobs, 1_00)
+    there, back = people.a_transfer(alices, bobs, 1), people.a_transfer(bobs, alices, 1)
+    group.post([there, there, back] * 60)
+    settled = Event.objects.filter(kind="movement.settled").order_by("position")
+    seqs = dict(Movement.objects.values_list("id", "seq"))
+    for wallet in (alices, bobs):
+        found = settled.filter(wallet_id=wallet.id)
+        assert len(found) > 180
+        numbers = [*range(1, len(found) + 1)]
+        assert [seqs[each.subject_id] for each in found] == numbers
+        assert [each.data["seq"] for each in found] == numbers

@@ -23,13 +23,12 @@ from users.models.barrier import release_events
 from users.models.events import EventKind, position_since
 from users.serializers.event_bodies import DESCRIPTIONS
 from wallets import posting
-from wallets.models import Movement, Wallet
+from wallets.models import Wallet
 from wallets.orders.cash_outs import CancelCashOut
 from wallets.orders.external_accounts import AddExternalAccount
 from wallets.orders.holds import ReleaseHold
 from wallets.orders.users import BlockUser
 from wallets.orders.wallets import BlockWallet
-from wallets.posting import group
 
 pytestmark = pytest.mark.django_db
 
@@ -385,21 +384,3 @@ def test_number_of_statements_does_not_depend_on_the_page(api, alices, bobs):
 def test_key_without_the_scope_reads_no_events(client_demo):
     answer = Api(people.a_key(client_demo, "movements:read")).get("events")
     assert (answer.status, answer.code) == (403, "insufficient_scope")
-
-
-# --- Order ---------------------------------------------------------------------------------------
-
-
-def test_copied_events_of_each_wallet_are_in_the_order_of_seq(alices, bobs):
-    """From 300 movements on, events are written with COPY."""
-    people.cash_in(bobs, 1_00)
-    there, back = people.a_transfer(alices, bobs, 1), people.a_transfer(bobs, alices, 1)
-    group.post([there, there, back] * 60)
-    settled = Event.objects.filter(kind="movement.settled").order_by("position")
-    seqs = dict(Movement.objects.values_list("id", "seq"))
-    for wallet in (alices, bobs):
-        found = settled.filter(wallet_id=wallet.id)
-        assert len(found) > 180
-        numbers = [*range(1, len(found) + 1)]
-        assert [seqs[each.subject_id] for each in found] == numbers
-        assert [each.data["seq"] for each in found] == numbers

@@ -28,7 +28,6 @@ READ = [
     *(f"{WALLET}/{path}" for path in LINKS.values()),
     "users/{user}/compliance",
     *ACROSS,
-    "webhook-endpoints",
 ]
 """What callers who are only remembered read."""
 

@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 from users.kyc import Kind
-from wallets.management.demo import acts, cases, closings
+from wallets.management.demo import acts, cases, closings, schedules
 from wallets.management.demo.history import Act, History
 from wallets.management.demo.members import TRADES, Member, Part, members
 
@@ -50,6 +50,7 @@ class Planner:
             self.history.plan(self.at(day), acts.update_statistics)
         self.plan_special(self.people[::SPECIAL_EVERY])
         self.plan_cases()
+        self.plan_schedules()
         self.plan_last_days()
 
     @property
@@ -278,6 +279,15 @@ class Planner:
         """Plan the cases; each concerns one of the first people."""
         for story, member in zip(cases.STORIES, self.first_people, strict=False):
             self.history.plan(self.last_office(story.days), cases.open_story(story, member))
+
+    def plan_schedules(self) -> None:
+        """Plan the scheduled operations of some of the first people, and the work of each day."""
+        days = 7 * schedules.WEEKS
+        for number, member in enumerate(self.first_people[: len(schedules.PLANS)]):
+            act = schedules.schedule_payments(member, self.landlords[0], number)
+            self.history.plan(self.before_end(days=days), act)
+        for day in range(days):
+            self.history.plan(self.before_end(days=day, hours=1), schedules.make_runs)
 
     @property
     def heir(self) -> Member:
