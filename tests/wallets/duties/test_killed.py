@@ -82,10 +82,10 @@ def test_killed_workers_make_each_run_once(alices, bobs, tmp_path: Path) -> None
 
 @pytest.mark.long
 def test_many_killed_workers_make_each_of_many_runs_once(alices, bobs, tmp_path: Path) -> None:
-    """Takes ten minutes: 5,000 runs, and pairs of workers that are killed fifty times."""
-    an_amount_of_schedules(alices, bobs, 5_000)
+    """Takes four minutes: 8,000 runs, and pairs of workers that are killed fifty times."""
+    an_amount_of_schedules(alices, bobs, 8_000)
     assert kill_some(tmp_path / "log", 50, seconds=1_800) == 50
-    require_each_run_once(alices, bobs, 5_000)
+    require_each_run_once(alices, bobs, 8_000)
 
 
 @pytest.mark.ci
