@@ -42,7 +42,10 @@ ONE_OF_TWO = "which of two fields there is, a generator would not understand"
 
 BEYOND = {
     **dict.fromkeys(
-        ("status", "type", "kind", "subject", "direction", "groupBy", "identityType"),
+        (
+            *("status", "type", "kind", "subject", "direction", "groupBy", "identityType"),
+            *("frequency", "missedRuns", "ordering"),
+        ),
         Beyond(frozenset({"invalid_choice"}), NEW_ONES),
     ),
     "externalAccountId": Beyond(frozenset({"one_only"}), ONE_OF_TWO),
@@ -74,7 +77,10 @@ BEYOND = {
         frozenset({"other_type", "invalid_choice"}), "the type is what the bytes say"
     ),
     "startDate": Beyond(
-        frozenset({"invalid", "in_the_future", "required", "max_period", "one_only"}),
+        frozenset(
+            {"invalid", "in_the_future", "in_the_past", "too_late", "required", "max_period"}
+            | {"one_only"}
+        ),
         "not every month has a 30th; it depends on other parameters",
     ),
     "endDate": Beyond(
@@ -88,8 +94,31 @@ BEYOND = {
     "wait": Beyond(frozenset({"oldest_first"}), "it depends on the sort order"),
     "maxAmount": Beyond(frozenset({"invalid_range"}), "it depends on the minimum"),
     "amount": Beyond(
-        frozenset({"max_decimal_places"}), "how many decimals there are is the currency's"
+        frozenset({"max_decimal_places", "required"}),
+        f"how many decimals there are is the currency's; {ONE_OF_TWO}",
     ),
+    **dict.fromkeys(
+        ("alertBelow", "target"),
+        Beyond(frozenset({"max_decimal_places"}), "how many decimals there are is the currency's"),
+    ),
+    **dict.fromkeys(
+        ("schedule", "trigger", "fromEvent", "fromTime"),
+        Beyond(frozenset({"required", "one_only"}), ONE_OF_TWO),
+    ),
+    "account": Beyond(
+        frozenset({"no_wallet", "no_account", "same_wallet"}), "what it names is its type's"
+    ),
+    "duration": Beyond(frozenset({"required"}), "it depends on the frequency"),
+    "value": Beyond(
+        frozenset(
+            {"required", "invalid", "no_number", "no_date", "no_value", "before_start", "once"}
+        ),
+        "what it is depends on its type",
+    ),
+    "retryUntil": Beyond(frozenset({"too_early"}), "the hour of executions is a setting"),
+    "timeZone": Beyond(frozenset({"invalid_choice"}), "600 zones would drown the document"),
+    "kinds": Beyond(frozenset({"invalid"}), NEW_ONES),
+    "until": Beyond(frozenset({"invalid_range"}), "it depends on the begin"),
     "firstName": Beyond(frozenset({"unknown_field"}), "the stored user is of the other kind"),
     "lastName": Beyond(frozenset({"unknown_field"}), "the stored user is of the other kind"),
     "companyName": Beyond(frozenset({"unknown_field"}), "the stored user is of the other kind"),

@@ -24,9 +24,9 @@ from users import pages
 from users.actions import WithActions
 from users.kyc import Kind
 from users.manual import MANUAL
-from users.models import RejectionReason, SigningKey
+from users.models import Event, RejectionReason, SigningKey, WebhookEndpoint
 from wallets.admin.tabs import TABS
-from wallets.models import Audit, ExternalAccount, Hold, Movement, Wallet
+from wallets.models import Audit, ExternalAccount, Hold, Movement, ScheduledRun, Wallet
 
 POSTED = frozenset({"payments-out-act", "payments-out-confirm"})
 """Pages that are shown after a form only."""
@@ -111,11 +111,17 @@ def of_the_api(rows: Rows) -> list[str]:
     wallet = rows["wallets.wallet"]
     assert isinstance(wallet, Wallet)
     movement = Movement.objects.filter(wallet=wallet).order_by("id").last()
-    hold = Hold.objects.filter(wallet=wallet).order_by("id").last()
+    hold = Hold.objects.promised().filter(wallet=wallet).order_by("id").last()
     account = ExternalAccount.objects.filter(wallet=wallet).order_by("id").last()
+    run = ScheduledRun.objects.filter(wallet=wallet).order_by("id").last()
+    event = Event.objects.filter(client=wallet.client).order_by("position").last()
+    endpoint = WebhookEndpoint.objects.filter(client=wallet.client).order_by("id").last()
     assert movement is not None
     assert hold is not None
     assert account is not None
+    assert run is not None
+    assert event is not None
+    assert endpoint is not None
     known: dict[str, UUID | str] = {
         "user_id": wallet.user_id,
         "wallet_id": wallet.id,
@@ -123,6 +129,10 @@ def of_the_api(rows: Rows) -> list[str]:
         "operation_id": movement.operation_id,
         "hold_id": hold.id,
         "account_id": account.id,
+        "schedule_id": run.schedule_id,
+        "execution_id": run.id,
+        "event_id": event.id,
+        "endpoint_id": endpoint.id,
         "kind": "identity-front",
     }
     return [

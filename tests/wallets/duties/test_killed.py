@@ -75,9 +75,9 @@ def require_each_run_once(source: Wallet, target: Wallet, number: int) -> None:
 @pytest.mark.ci
 def test_killed_workers_make_each_run_once(alices, bobs, tmp_path: Path) -> None:
     """Takes 40 s."""
-    an_amount_of_schedules(alices, bobs, 200)
+    an_amount_of_schedules(alices, bobs, 600)
     assert kill_some(tmp_path / "log", 3) == 3
-    require_each_run_once(alices, bobs, 200)
+    require_each_run_once(alices, bobs, 600)
 
 
 @pytest.mark.long
