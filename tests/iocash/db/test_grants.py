@@ -159,7 +159,7 @@ def test_privileges_of_the_role_are_exactly_the_listed_ones():
     assert {name: (may, columns.get(name, "")) for name, may in tables.items()} == PRIVILEGES
 
 
-def test_role_reads_the_sequence_of_events_and_uses_those_that_it_draws_from():
+def test_serving_role_has_its_privileges_on_sequences():
     with connection.cursor() as cursor:
         cursor.execute(SEQUENCE_PRIVILEGES, [ROLE])
         assert sorted(cursor.fetchall()) == SEQUENCES

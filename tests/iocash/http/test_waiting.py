@@ -76,7 +76,7 @@ print(waiting.wait_for(lambda: False, 60), time.monotonic() - begun < 30, flush=
 """
 
 
-def test_signal_ends_what_waits():
+def test_signal_ends_waiting_requests():
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "iocash.settings", "DEBUG": "1"}
     command = [sys.executable, "-c", WAITS]
     with subprocess.Popen(

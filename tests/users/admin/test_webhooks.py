@@ -41,7 +41,9 @@ def act(office: Office, row: Model, name: str, **values: str) -> str:
     return answer.content.decode()
 
 
-def test_page_shows_attempts_and_what_was_not_delivered_but_no_secret(office, endpoint, event):
+def test_page_of_an_endpoint_shows_attempts_and_failures_without_its_secret(
+    office, endpoint, event
+):
     an_attempt(endpoint, event.id, status=503)
     a_failed_delivery(endpoint, event)
     page = office.get(page_of(endpoint))

@@ -76,7 +76,7 @@ def settled_after(monkeypatch: pytest.MonkeyPatch, *numbers: Numbers) -> int | N
     return duty.settled
 
 
-def test_duty_rests_when_nobody_else_has_written(monkeypatch, advances):
+def test_barrier_duty_rests_after_the_last_write(monkeypatch, advances):
     assert settled_after(monkeypatch, QUIET, ADVANCED) == 101
     assert settled_after(monkeypatch, QUIET, ADVANCED, ADVANCED, QUIET) == 101
     assert advances == ["advance"] * 2
@@ -109,7 +109,7 @@ STATE = "SELECT row(barrier_xid, released_at)::text FROM users_barrier"
 
 @pytest.mark.ci
 @linux
-def test_worker_writes_nothing_while_nobody_writes(postgres, demo, tmp_path) -> None:
+def test_idle_worker_leaves_the_barrier_unchanged(postgres, demo, tmp_path) -> None:
     """The worker reports its own looks every ten seconds. Takes 30 s, needs Linux."""
     same = []
 

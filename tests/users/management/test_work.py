@@ -44,7 +44,7 @@ def work(*words: str) -> str:
     return out.getvalue()
 
 
-def test_once_does_what_is_due_and_writes_the_numbers(duties):
+def test_work_once_performs_due_duties_and_stores_their_numbers(duties):
     worker.add_duties(Done(some(3), "one"), Done(some(4), "other"))
     work("--once")
     assert dict(DutyState.objects.values_list("name", "done")) == {"one": 3, "other": 4}

@@ -230,7 +230,7 @@ def test_failure_of_a_replay_does_not_hold_back_new_events(
 # --- Pings --------------------------------------------------------------------------------------
 
 
-def test_ping_enables_a_new_endpoint_which_then_gets_what_happened_since(
+def test_answered_ping_enables_an_endpoint_and_starts_its_deliveries(
     alices, bobs, receiver, worker
 ):
     endpoint = an_endpoint(alices.client, to(receiver), enabled=False, kinds=["movement.*"])
