@@ -242,6 +242,15 @@ def files() -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+def put_files(contents: dict[Path, bytes]) -> None:
+    """Store these files, and no others."""
+    for file in files():
+        file.unlink()
+    for file, content in contents.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+
 def marks_in(found: dict[str, str]) -> dict[str, set[str]]:
     """Where marks are, and which."""
     wanted = [mark.lower() for mark in MARKS]

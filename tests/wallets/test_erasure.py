@@ -48,6 +48,7 @@ def test_erasure_leaves_no_personal_data(request, caplog):
     caplog.set_level(logging.DEBUG)
     caplog.handler.setLevel(logging.DEBUG)
     begun = servers_log()
+    request.getfixturevalue("new_ids")  # what she does now is in the logs
     scene = request.getfixturevalue("scene")
     before = marks_in(left())
     assert before.keys() >= TABLES
