@@ -26,6 +26,7 @@ from tests.support import (
     order_guard,
     people,
     replayed,
+    template_database,
 )
 from tests.support.log_ins import PASSWORD
 from tests.support.people import Api
@@ -89,6 +90,15 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     Two processes that collect must give every test the same name.
     """
     return argname if isinstance(val, bytes | str) and len(val) > LONGEST_ID else None
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: Any
+) -> None:
+    """Copy the test database of this process from a migrated one."""
+    with django_db_blocker.unblock():
+        template_database.use()
 
 
 @pytest.fixture(scope="session")
