@@ -32,7 +32,7 @@ from tests.bench.load import Work
 from tests.bench.server import OURS, Server
 
 WALLETS: Final = 300
-SECONDS: Final = 5.0
+SECONDS = 5.0
 MILLION: Final = 1_000_000
 LATE: Final = 30.0
 """Seconds; an event that takes longer counts as if it had taken so long."""
@@ -88,7 +88,7 @@ class Bench:
 
     def __init__(self, made: Database, folder: Path, name: str, checkout: Path = CHECKOUT) -> None:
         self.database, self.folder, self.name, self.checkout = made, folder, name, checkout
-        self.workers = CHECKOUT
+        self.workers, self.seconds = CHECKOUT, SECONDS
         self.port = free_port()
         self.arrived = folder / f"{name}-arrived"
         self.python("manage.py", "migrate", "--verbosity", "0")
@@ -206,7 +206,7 @@ def driven(bench: Bench, server: Server, number: str, connections: int = 8) -> l
         port=server.port,
         clients=bench.clients["large"],
         connections=connections,
-        seconds=SECONDS,
+        seconds=bench.seconds,
         run=f"{bench.name}-{number}-",
         seed=random.randrange(1_000_000),
     )
@@ -252,7 +252,7 @@ def neighbours(told: argparse.Namespace, bench: Bench) -> dict[str, Any]:
                     clients = [bench.victim] * 10 + bench.others
                     paced(server, clients, 40, 4.0)
                     since = time.time()
-                    paced(server, clients, 40, SECONDS)
+                    paced(server, clients, 40, told.seconds)
                     until = time.monotonic() + LATE
                     sent = events_since(bench, since)
                     while len(bench.arrivals(since)) < sent and time.monotonic() < until:
@@ -298,7 +298,7 @@ def delivering(told: argparse.Namespace, bench: Bench) -> dict[str, Any]:
                     bench.enable("fast" if name == "with" else "nothing")
                     paced(server, [bench.victim], half, 1.0)
                     since = time.time()
-                    took = paced(server, [bench.victim], half, SECONDS)
+                    took = paced(server, [bench.victim], half, told.seconds)
                     arrived, made = len(bench.arrivals(since)), events_since(bench, since)
                     note(found, **{name: p95(took)})
                     if name == "with":
@@ -316,6 +316,7 @@ def delivering(told: argparse.Namespace, bench: Bench) -> dict[str, Any]:
 def behind(told: argparse.Namespace, bench: Bench) -> dict[str, Any]:
     """Posting and reading beside a million undelivered events, and beside none."""
     other = Bench(bench.database.beside("behind"), bench.folder, "behind")
+    other.seconds = told.seconds
     try:
         return compared(told, bench, other)
     finally:
@@ -400,6 +401,7 @@ def barrier(bench: Bench) -> float:
 def before_events(told: argparse.Namespace, bench: Bench) -> dict[str, Any]:
     """Processor time of a transfer with a worker and without an endpoint ÷ the commit before."""
     older = Bench(bench.database.beside("older"), bench.folder, "older", told.before)
+    older.seconds = told.seconds
     found: Found = {}
     try:
         with bench.server() as ours, older.server() as theirs, bench.worker() as worker:
@@ -447,6 +449,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.bench.webhooks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=[*MEASUREMENTS])
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement")
     parser.add_argument("--worker", type=Path, help="the checkout of the worker", default=CHECKOUT)
     parser.add_argument("--before", type=Path, help="a checkout of the commit before events")
     return parser.parse_args()
@@ -464,7 +467,7 @@ def main() -> None:
             with database.prepared(folder) as made:
                 shown: dict[str, Any] = {"load": machine.facts()["load"]}
                 bench = Bench(made, folder, each)
-                bench.workers = told.worker
+                bench.workers, bench.seconds = told.worker, told.seconds
                 shown |= MEASUREMENTS[each](told, bench)
                 shown["load at the end"] = machine.facts()["load"]
                 sys.stdout.write(f"{each}\n{json.dumps(shown, indent=1, ensure_ascii=False)}\n")

@@ -181,7 +181,7 @@ class Dispatcher:
     def work_once(self, lease: Lease) -> bool:
         """Send and store one round; return whether there may be more to do at once."""
         line = self.lines.setdefault(lease.endpoint_id, Connections())
-        round_ = load_round(lease, self.released(), self.render)
+        round_ = load_round(lease, self.released(), self.render, line.batch)
         if round_.endpoint.ping_id is not None and round_.stream.until is None:
             close_connection()
             ping = send_ping(round_.endpoint, line, self.render_ping(round_.endpoint))
@@ -192,6 +192,7 @@ class Dispatcher:
         if not line.is_quick:
             close_connection()
         Sending(round_, line, lambda: self.has(lease)).run()
+        line.adapt(round_)
         store_round(round_)
         self.count(len(round_.attempts))
         return round_.is_full

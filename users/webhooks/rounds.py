@@ -16,7 +16,7 @@ from typing import Final
 from users.models import WebhookEndpoint
 from users.webhooks.attempts import GONE, Attempted, Outgoing, try_once
 from users.webhooks.endpoints import valid_secrets
-from users.webhooks.lanes import Lane, Round
+from users.webhooks.lanes import BATCH, Lane, Round
 from users.webhooks.leases import STALLED
 from users.webhooks.sending import Sender
 
@@ -26,6 +26,8 @@ QUICK: Final = 1.0
 """Seconds; a receiver that takes longer for an answer is slow."""
 SLOW_FOR: Final = 300.0
 """Seconds after a slow answer until a receiver can be quick again."""
+FIRST_BATCH: Final = 50
+"""New events of the first round of an endpoint."""
 LONGEST_ROUND: Final = 2.0
 """Seconds after which a round begins no attempt any more."""
 
@@ -39,6 +41,8 @@ class Connections:
         self.used_at = time.monotonic()
         self.slow_at = float("-inf")
         self.has_answered = False
+        self.batch = FIRST_BATCH
+        """New events of the next round: as many as the receiver takes in its time."""
         self.lock = Lock()
 
     @property
@@ -51,6 +55,17 @@ class Connections:
         self.has_answered |= done.is_success
         if done.milliseconds > 1000 * QUICK:
             self.slow_at = time.monotonic()
+
+    def adapt(self, done: Round) -> None:
+        """Let the next round have what this one could send, or more if it sent everything.
+
+        A lane that is not sent in time gets a row, so a large round of a slow receiver costs much.
+        """
+        sent = len(done.attempts)
+        if all(lane.is_finished or lane.failed for lane in done.lanes):
+            self.batch = min(BATCH, max(self.batch, 2 * sent))
+        else:
+            self.batch = max(THREADS, sent)
 
     def take(self, url: str) -> Sender:
         """A connection that no other thread uses."""

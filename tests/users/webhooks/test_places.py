@@ -146,6 +146,20 @@ def test_stream_of_a_new_endpoint_moves_to_the_quick_ones(
     assert again.endpoint_id == endpoint.id
 
 
+def test_round_is_as_large_as_the_receiver_is_fast(alices, bobs, endpoint, worker):
+    line = worker.lines[endpoint.id] = rounds.Connections()
+    pay(alices, bobs, 3)
+    (lease,) = worker.take()
+    unsent = lanes.load_round(lease, last_position(), worker.render, most=2)
+    assert sum(len(lane.events) for lane in unsent.lanes) == 2
+    line.adapt(unsent)
+    assert line.batch == rounds.THREADS
+    free_stream(lease)
+    pay(alices, bobs, rounds.THREADS)
+    worker.run()
+    assert line.batch == 2 * rounds.THREADS
+
+
 # --- Many receivers that hang --------------------------------------------------------------------
 
 
