@@ -157,7 +157,7 @@ def test_round_is_as_large_as_the_receiver_is_fast(alices, bobs, endpoint, worke
     free_stream(lease)
     pay(alices, bobs, rounds.THREADS)
     worker.run()
-    assert line.batch == 2 * rounds.THREADS
+    assert rounds.THREADS < line.batch <= lanes.BATCH
 
 
 # --- Many receivers that hang --------------------------------------------------------------------
