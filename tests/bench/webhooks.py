@@ -88,7 +88,7 @@ class Bench:
 
     def __init__(self, made: Database, folder: Path, name: str, checkout: Path = CHECKOUT) -> None:
         self.database, self.folder, self.name, self.checkout = made, folder, name, checkout
-        self.workers, self.seconds = CHECKOUT, SECONDS
+        self.workers, self.seconds, self.nice = CHECKOUT, SECONDS, 0
         self.port = free_port()
         self.arrived = folder / f"{name}-arrived"
         self.python("manage.py", "migrate", "--verbosity", "0")
@@ -136,6 +136,7 @@ class Bench:
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
         with self.program("manage.py", "work", checkout=self.workers, DEBUG="1") as process:
+            os.setpriority(os.PRIO_PROCESS, process.pid, self.nice)
             time.sleep(3)  # until it has started
             yield process
 
@@ -450,6 +451,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=[*MEASUREMENTS])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement")
+    parser.add_argument("--nice", type=int, default=0, help="by how much the worker gives way")
     parser.add_argument("--worker", type=Path, help="the checkout of the worker", default=CHECKOUT)
     parser.add_argument("--before", type=Path, help="a checkout of the commit before events")
     return parser.parse_args()
@@ -467,7 +469,7 @@ def main() -> None:
             with database.prepared(folder) as made:
                 shown: dict[str, Any] = {"load": machine.facts()["load"]}
                 bench = Bench(made, folder, each)
-                bench.workers, bench.seconds = told.worker, told.seconds
+                bench.workers, bench.seconds, bench.nice = told.worker, told.seconds, told.nice
                 shown |= MEASUREMENTS[each](told, bench)
                 shown["load at the end"] = machine.facts()["load"]
                 sys.stdout.write(f"{each}\n{json.dumps(shown, indent=1, ensure_ascii=False)}\n")

@@ -88,7 +88,8 @@ class Round:
     """The position of the stream when all lanes are sent, or have a row."""
     messages: dict[UUID, Outgoing]
     is_full: bool
-    """Whether there is more to do at once."""
+    """Whether there may be more to do at once. A few new events wait for the next step, so that
+    rounds are not many and small: each is a transaction."""
 
     @property
     def attempts(self) -> list[Attempted]:
@@ -125,7 +126,7 @@ def load_round(lease: Lease, released: int, render: Render, most: int = BATCH) -
         for event, body in zip(events, bodies, strict=True)
     }
     end = min(released, released if stream.until is None else stream.until)
-    is_full = bool(events) or stream.position < position < end
+    is_full = bool(retried) or len(new) >= min(most, BATCH) or stream.position < position < end
     return Round(lease, stream, endpoint, lanes, position, messages, is_full)
 
 
