@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
+from iocash.docs import guides
 from iocash.http.views import View
 from iocash.published import user_views, wallet_views
 from users.models import User
@@ -41,9 +42,11 @@ SCHEDULES = f"{WALLET}/scheduled-operations"
 ACCOUNTS = f"{WALLET}/favourite-external-accounts"
 
 SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
-"""When the published paths became deprecated: with version 0.2.0."""
+"""When the published paths became deprecated: the day of version 0.2.0. The guide about versions
+shows it; `tests/test_release.py` compares it with the changelog."""
 SUNSET: Final[datetime | None] = None
 """From when on they may be gone; no date is set."""
+guides.CONTEXTS["versions"] = lambda: {"published_since": int(SINCE.timestamp())}
 
 READ = ["get", "head", "options"]
 READ_AND_PATCH = ["patch", *READ]
