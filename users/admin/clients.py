@@ -22,6 +22,7 @@ from users.history import history
 from users.models import ApiKey, Client, SigningKey, events
 from users.models.clients import SCOPES
 from users.models.events import EventKind
+from users.webhooks import endpoints
 
 CASH_IN, ADD_CASH_IN = "cash-in:write", "wallets.add_cash_in"
 """A scope that creates money, and the permission that staff need to grant it."""
@@ -200,6 +201,8 @@ def set_status(status: Client.Status, kind: EventKind, words: Any) -> Any:
             unchanged = Client.objects.filter(pk=client.pk).exclude(status=status)
             if unchanged.update(status=status):
                 events.record_about_client(client, kind, by(request))
+                if status == Client.Status.ACTIVE:
+                    endpoints.forget_failures(client.pk)
         return str(words % {"client": client})
 
     return run
@@ -250,7 +253,10 @@ class ClientAdmin(WithActions):
                 Client.Status.SUSPENDED, EventKind.CLIENT_SUSPENDED, _("%(client)s is suspended.")
             ),
             is_available=lambda client: client.status == Client.Status.ACTIVE,
-            warning=_("All keys of the client stop working until you activate it again."),
+            warning=_(
+                "Until you activate it again, all keys of the client stop working, its scheduled "
+                "runs are skipped and its webhooks wait."
+            ),
         ),
         Action(
             name="activate",

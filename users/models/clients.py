@@ -58,6 +58,11 @@ class Client(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether its keys are refused, its scheduled runs skipped and its webhooks held back."""
+        return self.status == self.Status.SUSPENDED
+
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 

@@ -23,7 +23,7 @@ from iocash.http.waiting import close_connection
 from users.models import WebhookEndpoint
 from users.models.barrier import release_events
 from users.webhooks.attempts import Outgoing
-from users.webhooks.lanes import Render, load_round
+from users.webhooks.lanes import Render, Round, load_round
 from users.webhooks.leases import (
     LEASE,
     Lease,
@@ -182,7 +182,7 @@ class Dispatcher:
         """Send and store one round; return whether there may be more to do at once."""
         line = self.lines.setdefault(lease.endpoint_id, Connections())
         round_ = load_round(lease, self.released(), self.render, line.batch)
-        if round_.endpoint.ping_id is not None and round_.stream.until is None:
+        if is_ping_due(round_):
             close_connection()
             ping = send_ping(round_.endpoint, line, self.render_ping(round_.endpoint))
             store_ping(round_.endpoint, ping)
@@ -207,6 +207,12 @@ class Dispatcher:
         for line in self.lines.values():
             line.close()
         self.lines.clear()
+
+
+def is_ping_due(round_: Round) -> bool:
+    endpoint = round_.endpoint
+    is_live = round_.stream.until is None
+    return endpoint.ping_id is not None and is_live and not endpoint.client.is_suspended
 
 
 def note_failure(work: Future[None]) -> None:

@@ -215,6 +215,15 @@ def disable(endpoint: WebhookEndpoint, reason: str, by: By) -> None:
     record_fact(endpoint, EventKind.WEBHOOK_ENDPOINT_DISABLED, by, reason=reason)
 
 
+def forget_failures(client_id: UUID) -> None:
+    """Begin anew with the endpoints of a client that is active again.
+
+    Nothing was sent while it was suspended, so this time counts for no endpoint as one of failures.
+    """
+    mine = WebhookEndpoint.objects.owned_by(client_id)
+    mine.update(failing_since=None, failures=0, paused_until=None)
+
+
 def rotate_secret(*, client_id: UUID | None, endpoint_id: UUID, by: By) -> MadeEndpoint:
     """Give an endpoint a new secret; former ones sign too for 24 hours.
 

@@ -106,7 +106,7 @@ def load_round(lease: Lease, released: int, render: Render, most: int = BATCH) -
     Raises:
         LeaseLost: another process has the stream.
     """
-    found = WebhookStream.objects.select_related("endpoint").filter(
+    found = WebhookStream.objects.select_related("endpoint__client").filter(
         id=lease.stream_id, lease=lease.number
     )
     stream = found.first()
@@ -131,9 +131,11 @@ def load_round(lease: Lease, released: int, render: Render, most: int = BATCH) -
 
 
 def is_sendable(endpoint: WebhookEndpoint) -> bool:
-    """Tell whether the endpoint is enabled, and its receiver did not ask for a pause."""
+    """Tell whether an endpoint of an active client is enabled, and its receiver asked no pause."""
     pause = endpoint.paused_until
     is_paused = pause is not None and pause > timezone.now()
+    if endpoint.client.is_suspended:
+        return False
     return endpoint.status == WebhookEndpoint.Status.ENABLED and not is_paused
 
 

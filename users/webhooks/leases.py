@@ -35,6 +35,8 @@ CLAIM: Final = f"""
                ) AS turn
         FROM users_webhookstream AS stream
         JOIN users_webhookendpoint AS endpoint ON endpoint.id = stream.endpoint_id
+        JOIN users_client AS client
+            ON client.id = endpoint.client_id AND client.status = 'ACTIVE'
         LEFT JOIN unnest(%(clients)s::uuid[], %(numbers)s::bigint[]) AS busy (client_id, number)
             ON busy.client_id = endpoint.client_id
         WHERE stream.ended_at IS NULL

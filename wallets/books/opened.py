@@ -33,6 +33,8 @@ class Opened:
     numbers: list[int] = field(default_factory=list)
     allowances: dict[tuple[UUID, str], Allowance] = field(default_factory=dict)
     credentials: dict[UUID, Credentials] = field(default_factory=dict)
+    suspended: frozenset[UUID] = frozenset()
+    """The suspended clients; read for orders that name resources of wallets."""
 
     def user(self, user_id: UUID, client_id: UUID) -> LockedUser | None:
         """The locked user, if the client has it."""

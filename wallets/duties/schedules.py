@@ -47,6 +47,7 @@ TRIGGERED: Final = TAKE.format(
     JOIN wallets_wallet AS own ON own.client_id = due.client_id AND own.id = due.wallet_id
     JOIN wallets_wallet AS watched
         ON watched.client_id = due.client_id AND watched.id = due.watched_id
+    JOIN users_client AS client ON client.id = due.client_id AND client.status = 'ACTIVE'
     WHERE due.status = 'ACTIVE' AND due.trigger <> '' AND due.next_at <= iocash_now()
       AND (due.taken_until IS NULL OR due.taken_until < clock_timestamp())
       AND (own.status = 'UNSUBSCRIBED' OR own.status = 'READY' AND CASE due.trigger
@@ -77,7 +78,7 @@ class RunSchedules(Duty):
 
 
 class RunTriggers(RunSchedules):
-    """Make the runs that a balance asks for."""
+    """Make the runs that a balance asks for; none for suspended clients."""
 
     name = "run-triggers"
     every = 1.0

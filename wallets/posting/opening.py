@@ -116,6 +116,11 @@ READS: Final = {
     "reversed": Read(read.READ_REVERSED, of_ids("movements"), dict),
     "holds": Read(read.READ_HOLDS, of_ids("holds"), by_id(LockedHold)),
     **RESOURCES,
+    "suspended": Read(
+        read.READ_SUSPENDED,
+        lambda asking: (asking.clients,),
+        lambda found: frozenset(client for (client,) in found),
+    ),
     "numbers": Read(
         read.DRAW_NUMBERS,
         lambda asking: (asking.needs.numbers,),
@@ -132,7 +137,7 @@ READS: Final = {
 Resources of a wallet need neither: their classes declare it."""
 
 READS_WITHOUT_RESOURCES: Final = {
-    name: each for name, each in READS.items() if name not in RESOURCES
+    name: each for name, each in READS.items() if name not in {*RESOURCES, "suspended"}
 }
 """The same for orders that name no resources, as most do."""
 

@@ -180,6 +180,7 @@ READ_ACTIVE = {
     if kind.unique
 }
 """The rows with which new ones could collide: a constraint would roll back the whole group."""
+READ_SUSPENDED = "SELECT id FROM users_client WHERE id = ANY(%s) AND status = 'SUSPENDED'"
 READ_LABELS = """
     SELECT id, alias, dlt_address, dlt_network, metadata FROM wallets_wallet
     WHERE id = ANY(%s) AND client_id = ANY(%s)
