@@ -177,6 +177,8 @@ api = [
     path("/identity-callbacks", IdentityCallbackView.as_view(), name="identity-callbacks"),
 ]
 
+guides.CONTEXTS["versions"] = lambda: {"published_since": int(published.SINCE.timestamp())}
+
 urlpatterns = [
     path("api/v1", include(api)),
     path("", views.home, name="home"),

@@ -14,7 +14,6 @@ from typing import Any, Final
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
-from iocash.docs import guides
 from iocash.http.views import View
 from iocash.published import user_views, wallet_views
 from users.models import User
@@ -46,7 +45,6 @@ SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
 shows it; `tests/test_release.py` compares it with the changelog."""
 SUNSET: Final[datetime | None] = None
 """From when on they may be gone; no date is set."""
-guides.CONTEXTS["versions"] = lambda: {"published_since": int(SINCE.timestamp())}
 
 READ = ["get", "head", "options"]
 READ_AND_PATCH = ["patch", *READ]

@@ -50,7 +50,7 @@ ADD_EVENTS = """
 def many_users(alice: User) -> None:
     """Users with approved documents, in tables without statistics."""
     for kind in (Kind.IDENTITY, Kind.OCCUPATION):
-        about = {"client_id": alice.client_id, "user_id": alice.id, "by": people.BY}
+        about: dict[str, Any] = {"client_id": alice.client_id, "user_id": alice.id, "by": people.BY}
         kyc.send(**about, kind=kind, shown=demo_documents.sample(kind))
     KycDocument.objects.update(status="APPROVED", reviewed_by="staff:1", reviewed_at=timezone.now())
     with connection.cursor() as cursor:

@@ -7,7 +7,12 @@ from users.duties.barrier import AdvanceBarrier
 from users.duties.codes import DeliverCodes
 from users.duties.digests import SendDigests
 from users.duties.levels import EndLapsedLevels
-from users.duties.webhooks import DeleteWebhookAttempts, DeliverWebhooks, MailAboutWebhooks
+from users.duties.webhooks import (
+    DeleteWebhookAttempts,
+    DeliverWebhooks,
+    MailAboutWebhooks,
+    ResealSecrets,
+)
 
 add_duties(
     AdvanceBarrier(),
@@ -17,4 +22,5 @@ add_duties(
     DeliverWebhooks(),
     MailAboutWebhooks(),
     DeleteWebhookAttempts(),
+    ResealSecrets(),
 )

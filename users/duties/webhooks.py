@@ -22,6 +22,7 @@ from users.models import Event, WebhookAttempt, WebhookEndpoint
 from users.serializers.event_bodies import messages
 from users.webhooks.attempts import Outgoing
 from users.webhooks.dispatch import Dispatcher
+from users.webhooks.secrets import reseal_secrets
 
 KEPT: Final = timedelta(days=30)
 """How long attempts are kept."""
@@ -139,6 +140,21 @@ def text_of_mail(endpoint: WebhookEndpoint) -> tuple[str, str]:
         f'/api/v1/webhook-endpoints/{endpoint.id} {{"status": "ENABLED"}}.\n'
     )
     return "Your webhook endpoint was disabled", text
+
+
+class ResealSecrets(Duty):
+    """Encrypt secrets of endpoints with the present SECRET_KEY while former ones are accepted."""
+
+    name = "reseal-secrets"
+    every = 60.0
+
+    def perform(self) -> int:
+        """Return how many endpoints were changed.
+
+        Raises:
+            InvalidToken: a secret was encrypted with a key that is no longer in the settings.
+        """
+        return reseal_secrets() if settings.SECRET_KEY_FALLBACKS else 0
 
 
 class DeleteWebhookAttempts(Duty):

@@ -15,9 +15,9 @@ from typing import Final
 
 from users.models import WebhookEndpoint
 from users.webhooks.attempts import GONE, Attempted, Outgoing, try_once
-from users.webhooks.endpoints import valid_secrets
 from users.webhooks.lanes import BATCH, Lane, Round
 from users.webhooks.leases import STALLED
+from users.webhooks.secrets import valid_secrets
 from users.webhooks.sending import Sender
 
 THREADS: Final = 8
