@@ -13,6 +13,8 @@ from iocash.times import moment
 from wallets.anchors.file import lines
 
 FORM: Final = "iocash-anchor-*.txt"
+SENT: Final = ".sent"
+"""What follows the name of an anchor in the name of its empty file that says that it was sent."""
 
 
 def newest_anchor(folder: Path) -> Path | None:
@@ -32,6 +34,19 @@ def write_next(folder: Path, now: datetime) -> Path:
         for line in lines(now, newest_anchor(folder)):
             out.write(f"{line}\n")
     return path
+
+
+def unsent_anchors(folder: Path) -> list[Path]:
+    """The anchors of a folder that were not marked as sent, the oldest first."""
+    return [each for each in sorted(folder.glob(FORM)) if not mark_of(each).exists()]
+
+
+def mark_sent(anchor: Path) -> None:
+    mark_of(anchor).touch(mode=0o600)
+
+
+def mark_of(anchor: Path) -> Path:
+    return anchor.with_name(anchor.name + SENT)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from wallets.duties.audits import AuditLedger, WriteAnchor
 from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules, RunTriggers
+from wallets.duties.witness import SendAnchors
 
 add_duties(
     ExpireOverdueHolds(),
@@ -15,4 +16,5 @@ add_duties(
     EraseUsers(),
     AuditLedger(),
     WriteAnchor(),
+    SendAnchors(),
 )
