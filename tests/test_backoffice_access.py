@@ -169,6 +169,7 @@ ACTIONS: Final = {
 
 PAGES: Final = {
     "account": EVERYBODY,
+    "duties": EVERYBODY,
     "dormant_wallets": MONEY_READERS,
     "export": MONEY_READERS,
     "failed-log-ins": KEEPERS,

@@ -34,7 +34,9 @@ def models_of(apps: Any) -> Iterator[type[models.Model]]:
 
 def test_former_models_read_the_present_tables(former, alices, bobs):
     people.transfer(alices, bobs, 10_00)
-    read = {model.__name__: model._default_manager.first() for model in models_of(former)}
+    read: dict[str, Any] = {
+        model.__name__: model._default_manager.first() for model in models_of(former)
+    }
     assert read["Event"].kind
     assert {"Client", "User", "Wallet", "Movement", "Key", "Hold"} <= read.keys()
 

@@ -50,6 +50,7 @@ def test_page_of_an_endpoint_shows_attempts_and_failures_without_its_secret(
     page = office.get(page_of(endpoint))
     assert "503" in page
     assert str(event.id) in page
+    assert f"<h1>{endpoint.url}</h1>" in page
     assert endpoint.secrets[0] not in page
     assert valid_secrets(endpoint)[0] not in page
 
