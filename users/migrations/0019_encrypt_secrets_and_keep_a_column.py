@@ -13,15 +13,21 @@ ADD = "ALTER TABLE users_event ADD transaction_id xid8"
 DROP = "ALTER TABLE users_event DROP transaction_id"
 
 
+def stored(apps: Any, schema_editor: Any) -> Any:
+    """The endpoints, over the connection that has altered their table."""
+    alias = schema_editor.connection.alias
+    return apps.get_model("users", "WebhookEndpoint").objects.using(alias)
+
+
 def encrypt(apps: Any, schema_editor: Any) -> None:
-    endpoints = apps.get_model("users", "WebhookEndpoint").objects
+    endpoints = stored(apps, schema_editor)
     for pk, secrets in endpoints.values_list("pk", "secrets"):
         sealed = [SEAL.close(secret).decode() for secret in secrets]
         endpoints.filter(pk=pk).update(secrets=sealed)
 
 
 def decrypt(apps: Any, schema_editor: Any) -> None:
-    endpoints = apps.get_model("users", "WebhookEndpoint").objects
+    endpoints = stored(apps, schema_editor)
     for pk, sealed in endpoints.values_list("pk", "secrets"):
         endpoints.filter(pk=pk).update(secrets=[SEAL.open(each) for each in sealed])
 

@@ -70,8 +70,9 @@ def test_secret_of_another_server_can_not_be_read(settings):
 
 
 def test_migration_encrypts_secrets_and_back(plain):
-    MIGRATION.encrypt(apps, None)
+    editor = connection.schema_editor()
+    MIGRATION.encrypt(apps, editor)
     assert stored() != [plain]
     assert valid_secrets(WebhookEndpoint.objects.get()) == [plain]
-    MIGRATION.decrypt(apps, None)
+    MIGRATION.decrypt(apps, editor)
     assert stored() == [plain]
