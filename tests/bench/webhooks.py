@@ -22,6 +22,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
+import django
+import psycopg
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iocash.settings")
 os.environ.setdefault("DEBUG", "1")
 
@@ -363,8 +366,6 @@ def compared(told: argparse.Namespace, bench: Bench, other: Bench) -> dict[str, 
 
 
 def with_autocommit(made: Database, statement: str) -> None:
-    import psycopg
-
     with psycopg.connect(made.owner, autocommit=True) as connection:
         connection.execute(statement.encode())
 
@@ -382,8 +383,6 @@ def first_page(server: Server, client: Any) -> float:
 
 def barrier(bench: Bench) -> float:
     """Milliseconds for one look of the barrier's duty, the median of some."""
-    import psycopg
-
     from users.models.barrier import NUMBERS, STATE
 
     took = []
@@ -459,6 +458,7 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     told = options()
+    django.setup()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="iocash-bench-") as name:
         folder = Path(name)

@@ -7,16 +7,23 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import DatabaseError
+from django.db.models import QuerySet
 
 from iocash.db import clock
 from users import phones
 from users.duties.periods import PeriodicDuty
+from users.models import User
 from users.models.events import CLOCK
 from wallets import erasure
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 20
+
+
+def due_users() -> QuerySet[User]:
+    """The users to erase now."""
+    return erasure.in_no_open_case(erasure.due(clock.now()))
 
 
 class EraseUsers(PeriodicDuty):
@@ -36,11 +43,12 @@ class EraseUsers(PeriodicDuty):
                 others of the batch are erased.
         """
         phones.forget(clock.now())
-        users = erasure.in_no_open_case(erasure.due(clock.now()))[:BATCH]
-        ids = [*users.values_list("id", flat=True)]
+        ids = [*due_users().values_list("id", flat=True)[:BATCH]]
         failures = []
         for user_id in ids:
             self.require_time()
+            if not due_users().filter(id=user_id).exists():
+                continue  # a case was opened, or somebody has erased the user
             try:
                 erasure.erase(user_id=user_id, by=CLOCK)
             except (OSError, DatabaseError) as error:
