@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -127,7 +127,12 @@ def claim_streams(
     leases of this process, which count for their clients.
     """
     busy = Counter(lease.client_id for lease in working)
-    about = {"quick": [*quick], "is_quick": is_quick, "released": released, "most": most}
+    about: dict[str, Any] = {
+        "quick": [*quick],
+        "is_quick": is_quick,
+        "released": released,
+        "most": most,
+    }
     about |= {"clients": [*busy], "numbers": [*busy.values()], "seconds": LEASE}
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, about)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event as Signal
 from typing import Any
 
@@ -39,7 +40,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def row() -> tuple[Any, ...]:
-    return Barrier.objects.values_list(*COLUMNS).get()
+    return tuple(Barrier.objects.values_list(*COLUMNS).get())
 
 
 def a_fact(client: Client) -> Fact:
@@ -137,7 +138,7 @@ def has_number() -> bool:
         return False
     with connection.cursor() as cursor:
         cursor.execute(NUMBER)
-        return cursor.fetchone() != (None,)
+        return bool(cursor.fetchone() != (None,))
 
 
 def test_position_that_a_later_transaction_takes_is_not_released(
@@ -183,7 +184,7 @@ def test_events_of_a_role_without_the_sequence_stop_the_duty(
     for call in (
         barrier.advance,
         barrier.release_events,
-        lambda: barrier.advance_after_writes(None),
+        partial(barrier.advance_after_writes, None),
     ):
         with pytest.raises(errors.Inconsistent, match="sequence"):
             call()

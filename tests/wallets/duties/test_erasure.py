@@ -104,7 +104,8 @@ def test_case_that_is_opened_during_a_batch_keeps_its_user(duty, alice, bob, mon
     close(bob)
     User.objects.filter(id=bob.id).update(unsubscribed_at=alice.unsubscribed_at)
     pass_retention()
-    erase, opened = erasure.erase, []
+    opened: list[Case] = []
+    erase = erasure.erase
 
     def open_case(*, user_id: UUID, **about: object) -> User:
         if not opened:
