@@ -52,7 +52,7 @@ class MenuEntry:
 
     @property
     def address(self) -> str:
-        return address_of(self.url_name, get_script_prefix())
+        return menu_address(self.url_name, get_script_prefix())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Menu:
 
 
 @lru_cache(maxsize=256)
-def address_of(url_name: str, script_prefix: str) -> str:
+def menu_address(url_name: str, script_prefix: str) -> str:
     """The address of a page below the prefix of the server. A page shows all of them, often."""
     return reverse(f"admin:{url_name}")
 
