@@ -58,6 +58,7 @@ from wallets.views.schedules import (
     ScheduledOperationDetailView,
     ScheduledOperationListView,
 )
+from wallets.views.statement_files import StatementFileDetailView, StatementFileListView
 from wallets.views.statements import BalanceView, StatementView
 from wallets.views.totals import TotalsView
 from wallets.views.users import OtpValidationView, UserDetailView
@@ -142,6 +143,12 @@ api = [
     ),
     path(f"/{WALLET}/balance", BalanceView.as_view(), name="balance"),
     path(f"/{WALLET}/statement", StatementView.as_view(), name="statement"),
+    path(f"/{WALLET}/statement-files", StatementFileListView.as_view(), name="statement-files"),
+    path(
+        f"/{WALLET}/statement-files/<uuid:file_id>",
+        StatementFileDetailView.as_view(),
+        name="statement-file",
+    ),
     path("/users", UserListView.as_view(), name="users"),
     path(f"/{USER}", UserDetailView.as_view(), name="user"),
     path(f"/{USER}/request-otp", OtpView.as_view(), name="request-otp"),

@@ -3,8 +3,9 @@
 What goes: names, phones, e-mail, KYC documents and their files, the addresses and references of
 identity verifications, the notes and tasks of staff, the texts of cases and of notices, the bank
 account of a closing, aliases, external accounts, the texts of movements and holds, in both wallets
-of a payment, and the salts of the idempotency keys of orders that name the user. What stays: ids,
-amounts, times, digests; so does the signature of the terms, which has nothing else.
+of a payment, statement files, and the salts of the idempotency keys of orders that name the user.
+What stays: ids, amounts, times, digests; so does the signature of the terms, which has nothing
+else.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ MOST: Final = 5_000
 """The most movements that one transaction erases."""
 
 ERASE_TEXTS: Final = "SELECT reached_at, reached FROM wallets_erase_texts(%s, %s, %s, %s)"
+ERASE_STATEMENTS: Final = "SELECT wallets_erase_statement_files(%s)"
 FORGET_KEYS: Final = "SELECT users_forget_keys(%s)"
 BEGINNING: Final = None, None
 PERSONAL: Final = (
@@ -109,6 +111,7 @@ def erase(*, user_id: uuid.UUID, by: By, reason: str = RETENTION_OVER) -> User:
         if user.erased_at is None:
             blank(user)
             events.record_about(user, EventKind.USER_ERASED, by, reason=reason)
+    erase_statements(user)  # a file that was begun while the names were still there
     return user
 
 
@@ -132,6 +135,12 @@ def erase_texts(wallet_id: uuid.UUID) -> None:
         place = (reached_at, reached) if reached else None
 
 
+def erase_statements(user: User) -> None:
+    """Erase the user's statement files; those of other users are made again without the names."""
+    with connection.cursor() as cursor:
+        cursor.execute(ERASE_STATEMENTS, [user.id])
+
+
 def forget_keys(user: User) -> None:
     """Erase the salts of the keys that created the user or what is the user's."""
     with connection.cursor() as cursor:
@@ -141,6 +150,7 @@ def forget_keys(user: User) -> None:
 def blank(user: User) -> None:
     """Erase all personal data in the user's row and tables. `user` is locked."""
     forget_keys(user)
+    erase_statements(user)
     Otp.objects.filter(client=user.client_id, user=user).delete()
     KycDocument.objects.of(user).delete()
     Note.objects.of(user).delete()

@@ -8,6 +8,7 @@ from wallets.duties.erasure import EraseUsers
 from wallets.duties.holds import ExpireOverdueHolds
 from wallets.duties.schedules import RunSchedules, RunTriggers
 from wallets.duties.witness import SendAnchors
+from wallets.duties.statements import DropStatementFiles, WriteStatementFiles
 
 add_duties(
     ExpireOverdueHolds(),
@@ -17,4 +18,6 @@ add_duties(
     AuditLedger(),
     WriteAnchor(),
     SendAnchors(),
+    WriteStatementFiles(),
+    DropStatementFiles(),
 )

@@ -37,6 +37,8 @@ ids. Updates of wallets change no indexed column (HOT, fillfactor 60).
 | the due scheduled operations: by dates, by triggers | `schedule_due`, `schedule_watching` |
 | the runs of a scheduled operation, page by page | `run_page` |
 | the run of a movement; the failed runs | `run_of_movement`, `run_failed` |
+| a wallet's statement files | `statement_file_of_wallet` |
+| the statement files to write, and to drop | `statement_file_pending`, `…_kept` |
 | a used key; the key that created an object | the primary key of `users_key`; `key_of_made` |
 | the events of an object | `event_of_subject` |
 """
@@ -49,6 +51,7 @@ from wallets.models.movement_querysets import MovementQuerySet
 from wallets.models.movements import Movement
 from wallets.models.notices import DormancyNotice
 from wallets.models.schedules import ScheduledOperation, ScheduledRun
+from wallets.models.statement_files import StatementFile
 from wallets.models.wallets import Wallet, WalletQuerySet
 
 __all__ = [
@@ -63,6 +66,7 @@ __all__ = [
     "MovementQuerySet",
     "ScheduledOperation",
     "ScheduledRun",
+    "StatementFile",
     "Wallet",
     "WalletQuerySet",
 ]
